@@ -1,0 +1,52 @@
+"""What can go wrong in the engine, drawn as a tree.
+
+KANEngineError
+├── InvalidConfig       a configuration that cannot describe a network or a training run
+├── InvalidData         data that cannot be learnt from; names the column and the row
+├── TrainingDiverged    the loss left the finite numbers
+├── SymbolicFitFailed   no function of the library fits an edge
+└── ArtifactError       bytes that are not a saved model
+"""
+
+
+class KANEngineError(Exception):
+    """Anything the engine refuses to do."""
+
+
+class InvalidConfig(KANEngineError, ValueError):
+    """A configuration that cannot describe a network or a training run."""
+
+
+class InvalidData(KANEngineError, ValueError):
+    """Data that cannot be learnt from or predicted on.
+
+    Args:
+        message: What is wrong and what to try.
+        column: Name of the column, if one column is to blame.
+        row: Index of the row counted from 0, if one row is to blame.
+    """
+
+    def __init__(self, message: str, *, column: str | None = None, row: int | None = None) -> None:
+        super().__init__(message)
+        self.column = column
+        self.row = row
+
+
+class TrainingDiverged(KANEngineError):
+    """The loss left the finite numbers at training step ``step``."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"the loss is not finite at step {step}; try a smaller grid or fewer nodes")
+        self.step = step
+
+
+class SymbolicFitFailed(KANEngineError):
+    """No function of the library fits the edge ``(layer, in, out)``."""
+
+    def __init__(self, message: str, edge: tuple[int, int, int]) -> None:
+        super().__init__(message)
+        self.edge = edge
+
+
+class ArtifactError(KANEngineError):
+    """Bytes that are not a saved model of a known format."""

@@ -1,0 +1,236 @@
+"""Every table, and the states of a job.
+
+Ids are UUIDv7 strings, so that they sort by creation time. JSON columns are JSONB on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import uuid_utils
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+def new_id() -> str:
+    """A fresh UUIDv7 as text."""
+    return str(uuid_utils.uuid7())
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time in UTC on both dialects; SQLite itself forgets the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Refuse times without a zone, store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time needs a zone, got {value!r}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give the zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Table(DeclarativeBase):
+    """Base of all tables."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class JobStatus(StrEnum):
+    """States of a job; ``queued → running → final``, and back to ``queued`` when a worker is lost."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job never changes again."""
+        return self in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED)
+
+
+class Blob(Table):
+    """Immutable bytes, named by their SHA-256."""
+
+    __tablename__ = "blob"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    size: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class BlobChunk(Table):
+    """At most 1 MiB of a blob."""
+
+    __tablename__ = "blob_chunk"
+
+    sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Dataset(Table):
+    """A typed table of a client; its content is a Parquet blob."""
+
+    __tablename__ = "dataset"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(Text)
+    rows: Mapped[int]
+    columns: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    units: Mapped[dict[str, str]] = mapped_column(Json)
+    warnings: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    blob_sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Job(Table):
+    """A job; this row, not a message, is the job.
+
+    ``token`` is the fencing token of the worker that claimed it: every write of a running job
+    names it. ``lease_until`` is when the claim ends unless a heartbeat renews it.
+    ``published_at`` is when the queue last rang for it.
+    """
+
+    __tablename__ = "job"
+    __table_args__ = (
+        CheckConstraint("status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="status"),
+        UniqueConstraint("idempotency_key"),
+        Index("ix_job_status_created_at", "status", "created_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    kind: Mapped[str] = mapped_column(String(16))
+    request: Mapped[dict[str, Any]] = mapped_column(Json)
+    dataset_id: Mapped[str | None] = mapped_column(String(36), index=True)
+    status: Mapped[str] = mapped_column(String(16), default=JobStatus.QUEUED)
+    stage: Mapped[str | None] = mapped_column(String(32))
+    fraction: Mapped[float] = mapped_column(default=0.0)
+    message: Mapped[str | None] = mapped_column(Text)
+    eta_seconds: Mapped[float | None]
+    model_id: Mapped[str | None] = mapped_column(String(36))
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_detail: Mapped[str | None] = mapped_column(Text)
+    cut_by: Mapped[str | None] = mapped_column(String(32))
+    attempt: Mapped[int] = mapped_column(default=0)
+    retry_of: Mapped[str | None] = mapped_column(String(36))
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    request_sha256: Mapped[str] = mapped_column(String(64))
+    token: Mapped[str | None] = mapped_column(String(36))
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    cancel_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    keep_best: Mapped[bool] = mapped_column(default=False)
+    checkpoint_sha256: Mapped[str | None] = mapped_column(ForeignKey("blob.sha256"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class JobEvent(Table):
+    """Something that happened to a job, numbered from 1 without gaps."""
+
+    __tablename__ = "job_event"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(String(16))
+    data: Mapped[dict[str, Any]] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Model(Table):
+    """A trained network that the service keeps; one per job.
+
+    ``record`` holds what ``GET /models/{id}`` shows beyond the columns here, ``symbolic`` the
+    formulas (null without one), ``edges`` the activation curves and suggestions per edge.
+    """
+
+    __tablename__ = "model"
+    __table_args__ = (UniqueConstraint("name", "version"), UniqueConstraint("job_id"))
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(200))
+    version: Mapped[int]
+    job_id: Mapped[str] = mapped_column(String(36))
+    dataset_id: Mapped[str | None] = mapped_column(String(36), index=True)
+    task: Mapped[str] = mapped_column(String(16))
+    target: Mapped[str] = mapped_column(Text)
+    record: Mapped[dict[str, Any]] = mapped_column(Json)
+    tags: Mapped[dict[str, str]] = mapped_column(Json)
+    symbolic: Mapped[dict[str, Any] | None] = mapped_column(Json, deferred=True)
+    edges: Mapped[dict[str, Any]] = mapped_column(Json, deferred=True)
+    artifact_sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ModelAlias(Table):
+    """A name for one version of a model: ``name@alias``."""
+
+    __tablename__ = "model_alias"
+
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    alias: Mapped[str] = mapped_column(String(64), primary_key=True)
+    model_id: Mapped[str] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), index=True)
+
+
+class Worker(Table):
+    """A worker process that was alive at ``seen_at``."""
+
+    __tablename__ = "worker"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    host: Mapped[str] = mapped_column(Text)
+    pid: Mapped[int]
+    slots: Mapped[int]
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ApiKey(Table):
+    """A key of a client; only its hash is kept."""
+
+    __tablename__ = "api_key"
+    __table_args__ = (UniqueConstraint("sha256"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(Text)
+    prefix: Mapped[str] = mapped_column(String(12))
+    sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,0 +1,69 @@
+"""Errors that a client can cause or must know of: a stable code and an HTTP status each.
+
+ServiceError
+├── NotFound     404
+├── Conflict     409
+├── TooLarge     413
+├── Invalid      422
+└── Unavailable  503
+"""
+
+from typing import Any
+
+
+class ServiceError(Exception):
+    """A refusal that reaches the client as problem+json.
+
+    Args:
+        code: Stable machine-readable code, for example ``job_not_found``.
+        detail: What happened, with the value, and what to try.
+        errors: One entry per mistake: ``pointer`` or ``line``/``row``/``column``, ``detail``, ``code``.
+        extra: Further members of the problem document, for example ``limit`` or ``estimate``.
+    """
+
+    status = 500
+
+    def __init__(
+        self, code: str, detail: str, *, errors: list[dict[str, Any]] | None = None, **extra: Any
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.errors = errors or []
+        self.extra = extra
+
+
+class Unauthorized(ServiceError):
+    """The request carries no valid key."""
+
+    status = 401
+
+
+class NotFound(ServiceError):
+    """The thing asked for does not exist."""
+
+    status = 404
+
+
+class Conflict(ServiceError):
+    """The state of a thing does not allow what was asked."""
+
+    status = 409
+
+
+class TooLarge(ServiceError):
+    """The request body is over the limit."""
+
+    status = 413
+
+
+class Invalid(ServiceError):
+    """The request can be read but not be done."""
+
+    status = 422
+
+
+class Unavailable(ServiceError):
+    """Something the service depends on is missing right now."""
+
+    status = 503
