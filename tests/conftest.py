@@ -1,0 +1,197 @@
+"""Fixtures: real databases, a real broker, and the service on top of them.
+
+``sqlite_url``, ``postgres_url`` and ``database_url`` (both, one after the other) name a fresh, migrated
+database for each test; the ``empty_…`` variants one without tables. PostgreSQL and Valkey come from
+``KAN_TEST_DATABASE_URL`` and ``KAN_TEST_REDIS_URL`` where these are set, from wheels otherwise; a test
+that can have neither fails. Every xdist worker has its own servers.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, LiteralString, cast
+from uuid import uuid4
+
+import psycopg
+import pytest
+import redis
+from jaxtyping import install_import_hook
+
+from tests.servers import PostgresServer, ValkeyServer, libpq_url
+
+if TYPE_CHECKING:
+    from fastapi.testclient import TestClient
+
+    from service.db.session import Sessions
+    from service.settings import Settings
+
+# The engine's shapes are checked while it is tested: this must come before anything imports it.
+install_import_hook("kan_engine", "beartype.beartype")
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of the developer's shell must not reach a test."""
+    for name in list(os.environ):
+        if name.startswith("KAN_") and not name.startswith("KAN_TEST_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgres_server_url() -> Iterator[str]:
+    """URL of a database on a PostgreSQL server on which databases can be made."""
+    if url := os.environ.get("KAN_TEST_DATABASE_URL"):
+        yield url
+        return
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def _postgres_template(postgres_server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Name of a migrated database that tests get copies of."""
+    name = f"kan_template_{uuid4().hex}"
+    _execute(postgres_server_url, f"CREATE DATABASE {name}")
+    try:
+        _migrate(_with_database(postgres_server_url, name), tmp_path_factory.mktemp("migrate"))
+        yield name
+    finally:
+        _execute(postgres_server_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgres_url(postgres_server_url: str, _postgres_template: str) -> Iterator[str]:
+    """A migrated PostgreSQL database of this test alone."""
+    yield from _fresh_database(postgres_server_url, f"TEMPLATE {_postgres_template}")
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server_url: str) -> Iterator[str]:
+    """A PostgreSQL database without tables."""
+    yield from _fresh_database(postgres_server_url)
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file that tests get copies of."""
+    folder = tmp_path_factory.mktemp("sqlite")
+    _migrate(f"sqlite:///{folder / 'kan.db'}", folder)
+    return folder / "kan.db"
+
+
+@pytest.fixture
+def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated SQLite database of this test alone."""
+    return f"sqlite:///{shutil.copy(_sqlite_template, tmp_path / 'kan.db')}"
+
+
+@pytest.fixture
+def empty_sqlite_url(tmp_path: Path) -> str:
+    """A SQLite database without tables."""
+    return f"sqlite:///{tmp_path / 'empty.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database of this test alone, once in each dialect."""
+    return cast("str", request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_database_url(request: pytest.FixtureRequest) -> str:
+    """A database without tables, once in each dialect."""
+    return cast("str", request.getfixturevalue(f"empty_{request.param}_url"))
+
+
+@pytest.fixture(scope="session")
+def _redis_server_url() -> Iterator[str]:
+    if url := os.environ.get("KAN_TEST_REDIS_URL"):
+        yield url
+        return
+    server = ValkeyServer()
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def redis_url(_redis_server_url: str) -> str:
+    """An empty Redis database, shared by one test after the other."""
+    with redis.Redis.from_url(_redis_server_url) as client:
+        client.flushdb()
+    return _redis_server_url
+
+
+@pytest.fixture
+def valkey() -> Iterator[ValkeyServer]:
+    """A broker of this test alone, to be killed and started again."""
+    server = ValkeyServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Settings over a fresh database, once in each dialect."""
+    from service.settings import Settings
+
+    return Settings(database_url=database_url, data_dir=tmp_path)
+
+
+@pytest.fixture
+def sessions(settings: Settings) -> Iterator[Sessions]:
+    """Transactions on that database."""
+    from service.db.session import make_engine, make_sessions
+
+    engine = make_engine(settings)
+    yield make_sessions(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[TestClient]:
+    """The API on that database; no worker runs."""
+    from fastapi.testclient import TestClient
+
+    from service.main import create_app
+
+    with TestClient(create_app(settings)) as test_client:
+        yield test_client
+
+
+def _migrate(url: str, data_dir: Path) -> None:
+    from service.db.migrate import upgrade
+    from service.settings import Settings
+
+    upgrade(Settings(database_url=url, data_dir=data_dir))
+
+
+def _fresh_database(server_url: str, how: str = "") -> Iterator[str]:
+    name = f"kan_test_{uuid4().hex}"
+    _execute(server_url, f"CREATE DATABASE {name} {how}")
+    try:
+        yield _with_database(server_url, name)
+    finally:
+        _execute(server_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def _execute(server_url: str, statement: str) -> None:
+    with psycopg.connect(libpq_url(server_url), autocommit=True) as connection:
+        connection.execute(cast("LiteralString", statement))
+
+
+def _with_database(url: str, name: str) -> str:
+    path, _, query = url.partition("?")
+    return path.rpartition("/")[0] + f"/{name}" + (f"?{query}" if query else "")
