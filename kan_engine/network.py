@@ -1,0 +1,146 @@
+"""KANConfig and KAN: layers in a row (eq. 2.4), with optional direct edges from inputs to outputs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from kan_engine.errors import ArtifactError, InvalidConfig
+from kan_engine.layer import KANLayer, SymbolicEdge
+
+
+@dataclass(frozen=True, kw_only=True)
+class KANConfig:
+    """Shape of a network.
+
+    Args:
+        width: Nodes per layer, [n_0, …, n_L].
+        grid_size: Number of grid intervals G of every layer.
+        order: Spline order k.
+        direct: Whether every input also has an edge straight to every output.
+    """
+
+    width: tuple[int, ...]
+    grid_size: int = 5
+    order: int = 3
+    direct: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is no network."""
+        if len(self.width) < 2 or min(self.width) < 1:
+            raise InvalidConfig(f"width needs at least two layers of at least one node, got {self.width}")
+        if not 1 <= self.grid_size <= 10_000:
+            raise InvalidConfig(f"grid_size must be between 1 and 10000, got {self.grid_size}")
+        if not 0 <= self.order <= 10:
+            raise InvalidConfig(f"order must be between 0 and 10, got {self.order}")
+
+
+class KAN(nn.Module):
+    """A Kolmogorov-Arnold network: x → Φ_{L-1} ∘ … ∘ Φ_0 (x), plus Φ_direct(x) if there is one.
+
+    Computes in float64: the second-order training and the formulas need its digits.
+    """
+
+    def __init__(self, config: KANConfig) -> None:
+        super().__init__()
+        self.config = config
+        shape: dict[str, int] = {"grid_size": config.grid_size, "order": config.order}
+        self.layers = nn.ModuleList(
+            KANLayer(n_in, n_out, **shape) for n_in, n_out in zip(config.width, config.width[1:], strict=False)
+        )
+        self.direct = KANLayer(config.width[0], config.width[-1], **shape) if config.direct else None
+
+    @property
+    def all_layers(self) -> list[KANLayer]:
+        """The layers in order; the direct edges, if any, come last."""
+        layers: list[KANLayer] = list(self.layers)  # type: ignore[arg-type]
+        return layers if self.direct is None else [*layers, self.direct]
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of weights that training may change."""
+        return sum(int(layer.trainable_mask().sum()) * layer.weight.shape[1] for layer in self.all_layers)
+
+    @property
+    def edge_count(self) -> int:
+        """Number of live edges."""
+        return sum(int(layer.mask.sum()) for layer in self.all_layers)
+
+    def forward(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch out_dim"]:
+        """Outputs of the last layer."""
+        h = x
+        for layer in self.layers:
+            h = layer(h)
+        return h if self.direct is None else h + self.direct(x)
+
+    @torch.no_grad()
+    def preacts(self, x: Float[Tensor, "batch in_dim"]) -> list[Float[Tensor, "batch _"]]:
+        """Input of every layer in ``all_layers``, in that order."""
+        inputs = [x]
+        for layer in list(self.layers)[:-1]:
+            inputs.append(layer(inputs[-1]))
+        return inputs if self.direct is None else [*inputs, x]
+
+    def to_header(self) -> dict[str, Any]:
+        """What besides the tensors describes the network, as JSON."""
+        return {
+            "width": list(self.config.width),
+            "order": self.config.order,
+            "direct": self.direct is not None,
+            "grid_sizes": [layer.grid_size for layer in self.all_layers],
+            "symbolic": [
+                {"layer": number, "in": i, "out": j, **vars(edge)}
+                for number, layer in enumerate(self.all_layers)
+                for (i, j), edge in sorted(layer.symbolic.items())
+            ],
+        }
+
+    @staticmethod
+    def from_header(header: dict[str, Any]) -> "KAN":
+        """A network of the described shape; its tensors are still to be loaded."""
+        try:
+            config = KANConfig(width=tuple(header["width"]), order=header["order"], direct=header["direct"])
+            network = KAN(config)
+            for layer, grid_size in zip(network.all_layers, header["grid_sizes"], strict=True):
+                resize_(layer, grid_size)
+            for entry in header["symbolic"]:
+                edge = SymbolicEdge(entry["function"], *(float(entry[key]) for key in "abcd"))
+                network.all_layers[entry["layer"]].symbolic[entry["in"], entry["out"]] = edge
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise ArtifactError(f"the header does not describe a network: {error}") from error
+        return network
+
+
+def resize_(layer: KANLayer, grid_size: int) -> None:
+    """Give a layer room for another grid; knots and weights are then to be set."""
+    fresh = KANLayer(layer.in_dim, layer.out_dim, grid_size=grid_size, order=layer.order)
+    layer.knots = fresh.knots
+    layer.weight = fresh.weight
+
+
+@torch.no_grad()
+def initialise_(network: KAN, generator: torch.Generator, *, noise: float = 0.3) -> None:
+    """Start every activation near a random line.
+
+    Inner activations get a random slope of order 1/√in and a little spline noise, so that hidden
+    nodes spread over the grid and start unequal; the spline coefficients of a line are its values
+    at the Greville points (de Boor, chapter XI).
+    """
+    for layer in network.all_layers:
+        greville = _greville_points(layer)  # (in_dim, G + k)
+        slopes = torch.empty(layer.in_dim, layer.out_dim, dtype=torch.float64)
+        slopes.uniform_(-1, 1, generator=generator)
+        wiggle = torch.empty(layer.in_dim, greville.shape[1], layer.out_dim, dtype=torch.float64)
+        wiggle.uniform_(-noise, noise, generator=generator)
+        scale = layer.in_dim**-0.5
+        layer.weight.zero_()
+        layer.weight[:, :-1] = scale * (greville.unsqueeze(-1) * slopes.unsqueeze(1) + wiggle)
+
+
+def _greville_points(layer: KANLayer) -> Float[Tensor, "in_dim basis"]:
+    """Means of k neighbouring knots: the spline with these coefficients is x itself."""
+    if layer.order == 0:
+        return (layer.knots[:, :-1] + layer.knots[:, 1:]) / 2
+    return layer.knots[:, 1:-1].unfold(1, layer.order, 1).mean(-1)

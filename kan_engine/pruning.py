@@ -1,0 +1,127 @@
+"""Scores of edges and nodes, and pruning by them (eq. 2.17 and 2.21 of the KAN paper)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kan_engine.network import KAN
+
+
+@torch.no_grad()
+def edge_scores(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Tensor, "_ _"]]:
+    """How much each edge matters for the output: one [in, out] per layer of ``all_layers``.
+
+    An edge's share of the variance entering its node, times what the node itself matters, passed
+    back from the outputs (KAN 2.0, arXiv:2408.10205, section 4: a node that is large but unused
+    scores nothing). A constant activation scores 0: its value can move into another edge.
+    """
+    spreads, h = [], x
+    for layer in network.layers:
+        postacts = layer.postacts(h)
+        spreads.append(postacts.std(0, correction=0))
+        h = postacts.sum(1)
+    direct = None if network.direct is None else network.direct.postacts(x).std(0, correction=0)
+    node = torch.ones(network.config.width[-1], dtype=x.dtype)
+    scores: list[Tensor] = []
+    into_output = spreads[-1] if direct is None else torch.cat([spreads[-1], direct])
+    total = into_output.sum(0).clamp_min(1e-300)
+    for depth, spread in enumerate(reversed(spreads)):
+        entering = total if depth == 0 else spread.sum(0).clamp_min(1e-300)
+        score = spread / entering * node
+        scores.insert(0, score)
+        node = score.sum(1)
+    return scores if direct is None else [*scores, direct / total]
+
+
+def outgoing_score(scores: Float[Tensor, "in_dim out_dim"]) -> Float[Tensor, " in_dim"]:
+    """Largest score of the edges that leave each node (eq. 2.21)."""
+    return scores.amax(1)
+
+
+def incoming_score(scores: Float[Tensor, "in_dim out_dim"]) -> Float[Tensor, " out_dim"]:
+    """Largest score of the edges that enter each node (eq. 2.21)."""
+    return scores.amax(0)
+
+
+@torch.no_grad()
+def prune(network: KAN, x: Float[Tensor, "batch in_dim"], *, threshold: float = 1e-2) -> KAN:
+    """The network without edges that score below ``threshold`` and nodes that nothing enters or leaves.
+
+    A hidden node is kept if both its incoming and its outgoing score exceed the threshold (eq. 2.21).
+    Masked edges stay in the tensors of the layers that keep them; dropped nodes leave the tensors.
+    """
+    pruned = copy(network)
+    scores = edge_scores(network, x)
+    for layer, score in zip(pruned.all_layers, scores, strict=True):
+        layer.mask &= score >= threshold
+    for below, above, s_in, s_out in zip(
+        list(pruned.layers), list(pruned.layers)[1:], scores, scores[1:], strict=False
+    ):
+        alive = (incoming_score(s_in) >= threshold) & (outgoing_score(s_out) >= threshold)
+        below.mask &= alive
+        above.mask &= alive[:, None]
+    drop_dead_edges_(pruned)
+    return without_dead_nodes(pruned)
+
+
+def copy(network: KAN) -> KAN:
+    """A network of the same shape and weights that shares nothing with the given one."""
+    twin = KAN.from_header(network.to_header())
+    twin.load_state_dict(network.state_dict())
+    return twin
+
+
+def drop_dead_edges_(network: KAN) -> None:
+    """Mask edges into nodes that nothing leaves, and edges out of nodes that nothing enters.
+
+    What a node without entering edges still gives, its activations at 0, is a constant: it is added
+    to an edge that stays, so the function does not change.
+    """
+    layers = list(network.layers)
+    for _ in layers:
+        for below, above in zip(layers, layers[1:], strict=False):
+            below.mask &= above.mask.any(1)
+            for node in torch.nonzero(~below.mask.any(0) & above.mask.any(1))[:, 0].tolist():
+                constants = above.postacts(torch.zeros(1, above.in_dim, dtype=above.weight.dtype))[0, node]
+                above.mask[node] = False
+                _add_constants_(above, constants)
+
+
+def _add_constants_(layer: torch.nn.Module, constants: Float[Tensor, " out_dim"]) -> None:
+    """Add a constant to each output of a layer through a live spline: its basis sums to 1."""
+    trainable = layer.trainable_mask()
+    for j, constant in enumerate(constants.tolist()):
+        rows = torch.nonzero(trainable[:, j])[:, 0]
+        if len(rows) and constant:
+            layer.weight[rows[0], :-1, j] += constant
+
+
+@torch.no_grad()
+def without_dead_nodes(network: KAN) -> KAN:
+    """The same function with hidden nodes removed that have neither entering nor leaving edges.
+
+    A layer keeps at least one node, so that the network stays a network.
+    """
+    header = network.to_header()
+    layers = list(network.layers)
+    kept = [torch.arange(network.config.width[0])]
+    for below, above in zip(layers, layers[1:], strict=False):
+        alive = torch.nonzero(below.mask.any(0) | above.mask.any(1))[:, 0]
+        kept.append(alive if len(alive) else torch.zeros(1, dtype=torch.long))
+    kept.append(torch.arange(network.config.width[-1]))
+    header["width"] = [len(nodes) for nodes in kept]
+    places = [{int(old): new for new, old in enumerate(nodes)} for nodes in kept]
+    header["symbolic"] = [
+        entry | {"in": places[entry["layer"]][entry["in"]], "out": places[entry["layer"] + 1][entry["out"]]}
+        for entry in header["symbolic"]
+        if entry["layer"] >= len(layers)
+        or (entry["in"] in places[entry["layer"]] and entry["out"] in places[entry["layer"] + 1])
+    ] if network.direct is None else header["symbolic"]
+    smaller = KAN.from_header(header)
+    for old, new, nodes_in, nodes_out in zip(layers, list(smaller.layers), kept, kept[1:], strict=False):
+        new.knots.copy_(old.knots[nodes_in])
+        new.mask.copy_(old.mask[nodes_in][:, nodes_out])
+        new.weight.copy_(old.weight[nodes_in][:, :, nodes_out])
+    if network.direct is not None and smaller.direct is not None:
+        smaller.direct.load_state_dict(network.direct.state_dict())
+    return smaller

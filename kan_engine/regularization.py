@@ -1,0 +1,36 @@
+"""L1 norm and entropy of edge activations (eq. 2.17 to 2.20 of the KAN paper)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kan_engine.network import KAN
+
+
+def edge_norms(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Tensor, "_ _"]]:
+    """Mean absolute activation |φ|₁ of every edge (eq. 2.17), one [in, out] per layer."""
+    norms, h = [], x
+    for layer in network.layers:
+        postacts = layer.postacts(h)
+        norms.append(postacts.abs().mean(0))
+        h = postacts.sum(1)
+    if network.direct is not None:
+        norms.append(network.direct.postacts(x).abs().mean(0))
+    return norms
+
+
+def regularization(
+    network: KAN, x: Float[Tensor, "batch in_dim"], *, lamb_l1: float, lamb_entropy: float
+) -> Float[Tensor, ""]:
+    """μ1 Σ|Φ_l|₁ + μ2 Σ S(Φ_l) (eq. 2.20, without the factor λ).
+
+    |Φ|₁ is the sum of a layer's edge norms (eq. 2.18) and S the entropy of their shares
+    (eq. 2.19); an edge that is exactly zero adds nothing to either.
+    """
+    total = x.new_zeros(())
+    for norms in edge_norms(network, x):
+        size = norms.sum()
+        share = norms / size.clamp_min(1e-30)
+        entropy = -torch.xlogy(share, share.clamp_min(1e-30)).sum()
+        total = total + lamb_l1 * size + lamb_entropy * entropy
+    return total
