@@ -1,1 +1,1 @@
-
+"""The REST service: the API, and the owner of all data."""

@@ -1,11 +1,14 @@
 """Errors that a client can cause or must know of: a stable code and an HTTP status each.
 
 ServiceError
-├── NotFound     404
-├── Conflict     409
-├── TooLarge     413
-├── Invalid      422
-└── Unavailable  503
+├── Malformed         400
+├── Unauthorized      401
+├── NotFound          404
+├── Conflict          409
+├── TooLarge          413
+├── UnsupportedMedia  415
+├── Invalid           422
+└── Unavailable       503
 """
 
 from typing import Any
@@ -33,6 +36,12 @@ class ServiceError(Exception):
         self.extra = extra
 
 
+class Malformed(ServiceError):
+    """The request cannot even be read."""
+
+    status = 400
+
+
 class Unauthorized(ServiceError):
     """The request carries no valid key."""
 
@@ -55,6 +64,12 @@ class TooLarge(ServiceError):
     """The request body is over the limit."""
 
     status = 413
+
+
+class UnsupportedMedia(ServiceError):
+    """The body is in a form that the service does not take."""
+
+    status = 415
 
 
 class Invalid(ServiceError):

@@ -1,1 +1,1 @@
-
+"""One file per step, dated."""

@@ -1,1 +1,1 @@
-
+"""HTTP: routes, and how errors, bodies and pages look."""

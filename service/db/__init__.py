@@ -1,1 +1,1 @@
-
+"""The database: tables, sessions, migrations, repositories."""

@@ -12,6 +12,7 @@ from typing import Any
 import uuid_utils
 from sqlalchemy import (
     JSON,
+    BigInteger,
     CheckConstraint,
     DateTime,
     Dialect,
@@ -91,7 +92,7 @@ class Blob(Table):
     __tablename__ = "blob"
 
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
-    size: Mapped[int]
+    size: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -157,7 +158,7 @@ class Job(Table):
     published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cancel_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     keep_best: Mapped[bool] = mapped_column(default=False)
-    checkpoint_sha256: Mapped[str | None] = mapped_column(ForeignKey("blob.sha256"))
+    checkpoint_sha256: Mapped[str | None] = mapped_column(ForeignKey("blob.sha256"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,1 +1,1 @@
-
+"""What a client can ask for, one function per request."""

@@ -1,0 +1,112 @@
+"""What routes get handed, and how their bodies are read.
+
+Routes take what they need as annotated arguments; ``create_app`` put it into ``app.state``:
+
+    router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=StrictRoute)
+
+    @router.post("", status_code=202)
+    def submit(body: TrainRequest, sessions: Sessions, settings: Config, here: Here) -> JobOut: ...
+
+``route_class=StrictRoute`` makes the JSON of every body of that router strict (``service.strict_json``)
+and refuses bodies in another form with 415.
+"""
+
+from collections.abc import Callable, Coroutine
+from email.message import Message
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+
+from service import strict_json
+from service.db import session
+from service.errors import UnsupportedMedia
+from service.settings import Settings
+
+LARGE_BODY = 64 * 1024  # from here on parsing takes long enough to leave the event loop for it
+
+
+def _sessions(request: Request) -> session.Sessions:
+    return cast("session.Sessions", request.app.state.sessions)
+
+
+def _settings(request: Request) -> Settings:
+    return cast("Settings", request.app.state.settings)
+
+
+def _here(request: Request) -> Callable[[str], str]:
+    """Paths with the prefix that the caller used, so that a client of ``/v1`` stays there."""
+    version = "/v1" if request.scope["path"].startswith("/v1/") else ""
+    root = str(request.scope.get("root_path", "")).rstrip("/")
+    return lambda path: root + version + path
+
+
+Sessions = Annotated[session.Sessions, Depends(_sessions)]
+Config = Annotated[Settings, Depends(_settings)]
+Here = Annotated[Callable[[str], str], Depends(_here)]
+
+
+class StrictRequest(Request):
+    """A request whose JSON is read strictly."""
+
+    async def json(self) -> Any:
+        """The body as JSON, read once.
+
+        Raises:
+            UnsupportedMedia: The body is not declared as JSON in UTF-8.
+            Malformed: The body is not strict JSON.
+        """
+        if not hasattr(self, "_strict"):
+            raw = await self.body()
+            _require_json(self.headers.get("content-type", ""))
+            in_thread = len(raw) > LARGE_BODY
+            self._strict = (
+                await run_in_threadpool(strict_json.parse, raw) if in_thread else strict_json.parse(raw)
+            )
+        return self._strict
+
+
+class StrictRoute(APIRoute):
+    """A route that takes strict JSON; see above."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Read the body before FastAPI does: it would turn our errors into a bare 400."""
+        handle = super().get_route_handler()
+
+        async def handle_strictly(request: Request) -> Response:
+            strict = StrictRequest(request.scope, request.receive)
+            if self.body_field is not None and await strict.body():
+                await strict.json()
+            return await handle(strict)
+
+        return handle_strictly
+
+
+def media_type(content_type: str) -> str:
+    """``type/subtype`` of a Content-Type, in lower case, without parameters."""
+    return _parsed(content_type).get_content_type() if content_type else ""
+
+
+def is_json(content_type: str) -> bool:
+    """Whether a Content-Type says JSON."""
+    kind = media_type(content_type)
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def _require_json(content_type: str) -> None:
+    if not is_json(content_type):
+        raise UnsupportedMedia(
+            "unsupported_media_type",
+            f"the body must be JSON, got {content_type or 'no Content-Type'!r}; "
+            "send Content-Type: application/json",
+        )
+    charset = _parsed(content_type).get_content_charset("utf-8")
+    if charset not in ("utf-8", "utf8"):
+        raise UnsupportedMedia("unsupported_charset", f"JSON must be in UTF-8, got charset {charset!r}")
+
+
+def _parsed(content_type: str) -> Message:
+    message = Message()
+    message["content-type"] = content_type
+    return message

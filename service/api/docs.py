@@ -1,0 +1,72 @@
+"""The API's documentation and the start page, without a single address outside of this service.
+
+The package fastapi-swagger brings Swagger UI's files; pages and assets are served from here, because
+its own routes use absolute URLs that are wrong behind a proxy.
+"""
+
+from importlib.resources import files
+
+from fastapi import APIRouter, Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+
+from service.errors import NotFound
+
+ASSETS = {
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+    "favicon-32x32.png": "image/png",
+}
+START_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>KAN service</title>
+<style>
+body {{ font: 1rem/1.6 system-ui, sans-serif; max-width: 40rem; margin: 4rem auto; padding: 0 1rem }}
+</style>
+<h1>KAN service</h1>
+<p>Send a table, get a formula: this service trains Kolmogorov-Arnold Networks
+and reads them off as expressions.</p>
+<ul>
+<li><a href="{root}/docs">Every call, with examples to try</a></li>
+<li><a href="{root}/openapi.json">The same for programs (OpenAPI)</a></li>
+<li><a href="{root}/health/ready">Is everything running?</a></li>
+</ul>
+</html>
+"""
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+def start(request: Request) -> HTMLResponse:
+    """Say what this is and where to go on."""
+    return HTMLResponse(START_PAGE.format(root=_root(request)))
+
+
+@router.get("/docs")
+def docs(request: Request) -> HTMLResponse:
+    """Swagger UI over this service's own OpenAPI document."""
+    root = _root(request)
+    return get_swagger_ui_html(
+        openapi_url=f"{root}/openapi.json",
+        title="KAN service: the API",
+        swagger_js_url=f"{root}/docs/assets/swagger-ui-bundle.js",
+        swagger_css_url=f"{root}/docs/assets/swagger-ui.css",
+        swagger_favicon_url=f"{root}/docs/assets/favicon-32x32.png",
+        swagger_ui_parameters={"validatorUrl": None, "tryItOutEnabled": True},
+    )
+
+
+@router.get("/docs/assets/{name}")
+def asset(name: str) -> Response:
+    """One of Swagger UI's three files."""
+    if name not in ASSETS:
+        raise NotFound("path_not_found", f"there is no asset {name!r}")
+    content = files("fastapi_swagger").joinpath("resources", name).read_bytes()
+    return Response(content, media_type=ASSETS[name], headers={"Cache-Control": "public, max-age=86400"})
+
+
+def _root(request: Request) -> str:
+    return str(request.scope.get("root_path", "")).rstrip("/")

@@ -1,0 +1,96 @@
+"""Probes: is the process alive, and can it do its work."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import redis
+from fastapi import APIRouter
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from service.api import deps
+from service.db.migrate import current_revision, head_revision
+from service.db.session import Sessions, clock
+from service.db.tables import Worker
+from service.errors import Unavailable
+from service.settings import Settings
+
+WORKER_SEEN_WITHIN = timedelta(seconds=15)
+BROKER_TIMEOUT_S = 1.0
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+
+@router.get("/live", summary="Is the process alive?")
+def live() -> dict[str, str]:
+    """Answers as long as the process can answer at all."""
+    return {"status": "live"}
+
+
+@router.get("/ready", summary="Can the service do its work?")
+def ready(sessions: deps.Sessions, settings: deps.Config) -> dict[str, Any]:
+    """Checks the database, its revision, the broker, and that a worker is there; 503 names what is not."""
+    checks = {
+        "database": _check(lambda: _database(sessions)),
+        "migrations": _check(lambda: _migrations(sessions)),
+        "broker": _check(lambda: _broker(settings)),
+        "worker": _check(lambda: _worker(sessions)),
+    }
+    failed = [name for name, check in checks.items() if not check["ok"]]
+    if failed:
+        raise Unavailable("not_ready", f"not ready: {', '.join(failed)}", checks=checks)
+    return {"status": "ready", "checks": checks}
+
+
+class _NotReady(Exception):
+    """A check did not pass; the message says why."""
+
+
+def _check(probe: Callable[[], str]) -> dict[str, Any]:
+    """Errors of drivers are named by their kind alone: their text may hold addresses and names."""
+    try:
+        return {"ok": True, "detail": probe()}
+    except _NotReady as error:
+        return {"ok": False, "detail": str(error)}
+    except (SQLAlchemyError, redis.RedisError) as error:
+        return {"ok": False, "detail": f"cannot be reached ({type(error).__name__})"}
+
+
+def _database(sessions: Sessions) -> str:
+    with sessions.read() as session:
+        session.execute(text("SELECT 1"))
+        return session.get_bind().dialect.name
+
+
+def _migrations(sessions: Sessions) -> str:
+    with sessions.read() as session:
+        current = current_revision(session.connection())
+    if current != head_revision():
+        raise _NotReady(
+            f"the database is at revision {current or 'none'}, this version needs {head_revision()}; "
+            "run `kan-service migrate`"
+        )
+    return current
+
+
+def _broker(settings: Settings) -> str:
+    if not settings.broker_url.startswith(("redis://", "rediss://")):
+        return "none needed: the worker looks into the database"
+    with redis.Redis.from_url(
+        settings.broker_url, socket_timeout=BROKER_TIMEOUT_S, socket_connect_timeout=BROKER_TIMEOUT_S
+    ) as client:
+        client.ping()
+    return "redis"
+
+
+def _worker(sessions: Sessions) -> str:
+    with sessions.read() as session:
+        since = clock(session) - WORKER_SEEN_WITHIN
+        seen = session.scalar(select(func.count()).select_from(Worker).where(Worker.seen_at >= since))
+    if not seen:
+        raise _NotReady(
+            f"no worker was seen in the last {WORKER_SEEN_WITHIN.seconds} s; "
+            "start one with `kan-service worker`"
+        )
+    return f"{seen} seen in the last {WORKER_SEEN_WITHIN.seconds} s"

@@ -1,0 +1,70 @@
+"""What is checked of every request before any route sees it."""
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.deps import is_json
+from service.api.problems import problem
+from service.errors import Malformed, ServiceError, TooLarge, UnsupportedMedia
+from service.settings import Settings
+
+
+class RequestLimits:
+    """Counts the bytes of a body, whatever its headers claim, and refuses what no route could take."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it with a problem."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        limit = self._limit(headers)
+        try:
+            _check(scope, headers, limit)
+        except ServiceError as error:
+            await problem(error, headers={"Connection": "close"})(scope, receive, send)
+            return
+        await self.app(scope, _counting(receive, limit), send)
+
+    def _limit(self, headers: Headers) -> int:
+        json = is_json(headers.get("content-type", ""))
+        return min(
+            self.settings.max_json_bytes if json else self.settings.max_body_bytes,
+            self.settings.max_body_bytes,
+        )
+
+
+def _check(scope: Scope, headers: Headers, limit: int) -> None:
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        raise Malformed("nul_character", "the URL contains the character NUL; remove it")
+    encoding = headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise UnsupportedMedia(
+            "unsupported_encoding",
+            f"a body with Content-Encoding {encoding!r} is not taken; send it plain, or upload a .gz file",
+        )
+    length = headers.get("content-length", "0")
+    if length.isdecimal() and int(length[:20]) > limit:
+        raise _too_large(limit)
+
+
+def _counting(receive: Receive, limit: int) -> Receive:
+    received = 0
+
+    async def receive_counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            raise _too_large(limit)
+        return message
+
+    return receive_counted
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge("body_too_large", f"the body is over the limit of {limit} bytes; send less", limit=limit)

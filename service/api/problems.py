@@ -1,0 +1,165 @@
+"""Every error that leaves the service is RFC 9457 problem+json; this is the only place that makes them."""
+
+import logging
+import re
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import uuid_utils
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+
+from kan_engine.errors import InvalidData, KANEngineError
+from service.errors import Invalid, ServiceError, Unauthorized, Unavailable
+from service.strict_json import pointer
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+MAX_ENTRIES = 100
+RETRY_AFTER_S = 5
+CODES = {400: "malformed_request", 404: "path_not_found", 405: "method_not_allowed", 413: "body_too_large"}
+REMEDIES = {
+    "extra_forbidden": "unknown field; remove it or correct its name",
+    "missing": "required, but not given",
+}
+
+
+def register(app: FastAPI) -> None:
+    """Answer every kind of error, expected or not, in one form."""
+    app.exception_handler(ServiceError)(_on_service_error)
+    app.exception_handler(KANEngineError)(_on_engine_error)
+    app.exception_handler(RequestValidationError)(_on_validation_error)
+    app.exception_handler(HTTPException)(_on_http_exception)
+    app.exception_handler(OperationalError)(_on_database_error)
+    app.exception_handler(Exception)(_on_unexpected_error)
+
+
+def problem(
+    error: ServiceError, *, headers: dict[str, str] | None = None, instance: str | None = None
+) -> Response:
+    """The response for an error."""
+    return _render(
+        error.status,
+        {"code": error.code, "detail": error.detail, "errors": error.errors} | error.extra,
+        headers=_headers(error) | (headers or {}),
+        instance=instance,
+    )
+
+
+def validation_failed(errors: list[Any], body: Any) -> Invalid:
+    """Pydantic's findings as one error. What the client sent is not echoed: it may be NaN, huge or secret."""
+    entries = [_entry(error, body) for error in errors[:MAX_ENTRIES]]
+    first = f"{_where(entries[0])}: {entries[0]['detail']}"
+    detail = first if len(errors) == 1 else f"{len(errors)} problems in the request; the first: {first}"
+    return Invalid("validation_failed", detail, errors=entries)
+
+
+def _render(
+    status: int, members: dict[str, Any], *, headers: dict[str, str], instance: str | None = None
+) -> Response:
+    document = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "instance": instance or _new_instance(),
+        **members,
+    }
+    return Response(orjson.dumps(document), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _new_instance() -> str:
+    return f"urn:uuid:{uuid_utils.uuid7()}"
+
+
+def _headers(error: ServiceError) -> dict[str, str]:
+    if isinstance(error, Unauthorized):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, Unavailable):
+        return {"Retry-After": str(RETRY_AFTER_S)}
+    return {}
+
+
+def _on_service_error(_: Request, error: ServiceError) -> Response:
+    return problem(error)
+
+
+def _on_engine_error(_: Request, error: KANEngineError) -> Response:
+    """What the engine refuses is something that the client asked for."""
+    code = re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
+    entries = []
+    if isinstance(error, InvalidData):
+        place = {"column": error.column, "row": error.row}
+        entries = [{k: v for k, v in place.items() if v is not None} | {"code": code, "detail": str(error)}]
+    return problem(Invalid(code, str(error), errors=entries))
+
+
+def _on_validation_error(_: Request, error: RequestValidationError) -> Response:
+    return problem(validation_failed(list(error.errors()), error.body))
+
+
+def _on_http_exception(request: Request, error: HTTPException) -> Response:
+    """Errors of the framework itself: unknown paths, wrong methods, unreadable forms."""
+    details = {
+        404: f"there is nothing at {request.url.path}; /docs lists every path",
+        405: f"{request.method} is not possible at {request.url.path}",
+    }
+    members = {
+        "code": CODES.get(error.status_code, f"http_{error.status_code}"),
+        "detail": details.get(error.status_code, str(error.detail)),
+        "errors": [],
+    }
+    return _render(error.status_code, members, headers=dict(error.headers or {}))
+
+
+def _on_database_error(request: Request, error: OperationalError) -> Response:
+    """The database is down, restarting or not migrated: the client may come again."""
+    instance = _new_instance()
+    log.error("database failed", exc_info=error, extra={"instance": instance, "path": request.url.path})
+    detail = "the database cannot be used right now; try again, and see /health/ready"
+    return problem(Unavailable("database_unavailable", detail), instance=instance)
+
+
+def _on_unexpected_error(request: Request, error: Exception) -> Response:
+    """A fault of ours: the traceback belongs in the log, not in the body."""
+    instance = _new_instance()
+    log.error("request failed", exc_info=error, extra={"instance": instance, "path": request.url.path})
+    members = {
+        "code": "internal_error",
+        "detail": "the service failed; the log has the details under this instance",
+        "errors": [],
+    }
+    return _render(500, members, headers={}, instance=instance)
+
+
+def _entry(error: dict[str, Any], body: Any) -> dict[str, Any]:
+    kind, (source, *path) = error["type"], error["loc"]
+    detail = REMEDIES.get(kind, str(error["msg"]).removeprefix("Value error, "))
+    place = {"pointer": pointer(_path_in(body, path, kind))} if source == "body" else _parameter(source, path)
+    return place | {"code": kind, "detail": detail}
+
+
+def _parameter(source: str, path: list[str | int]) -> dict[str, Any]:
+    return {"parameter": ".".join(map(str, path)), "in": source}
+
+
+def _path_in(body: Any, path: list[str | int], kind: str) -> list[str | int]:
+    """The path without the names of alternatives that Pydantic puts between the client's own keys."""
+    kept: list[str | int] = []
+    for number, part in enumerate(path):
+        is_last = number == len(path) - 1
+        if (isinstance(body, dict) and part in body) or (
+            isinstance(body, list) and isinstance(part, int) and 0 <= part < len(body)
+        ):
+            body = body[part]  # type: ignore[index]  # a dict's key or a list's index, checked above
+            kept.append(part)
+        elif is_last and kind == "missing":
+            kept.append(part)
+    return kept
+
+
+def _where(entry: dict[str, Any]) -> str:
+    return str(entry.get("pointer") or entry.get("parameter"))

@@ -1,0 +1,83 @@
+"""Bring a database to the newest revision, and say which one it has.
+
+Several processes may start at once: the first takes a lock, the others wait and find nothing left
+to do. All steps run in one transaction on both dialects, so a failed upgrade leaves the old state.
+"""
+
+from functools import cache
+from importlib.resources import files
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from service.db.session import make_engine
+from service.settings import Settings
+
+LOCK = 5_317_011  # any number, the same in every process
+LOCK_WAIT_S = 600
+
+
+def upgrade(settings: Settings, revision: str = "head") -> None:
+    """Create or upgrade the database."""
+    engine = make_engine(settings)
+    try:
+        with engine.connect() as connection:
+            _prepare(connection)
+            with connection.begin():
+                _lock(connection)
+                command.upgrade(_config(connection), revision)
+                _check_foreign_keys(connection)
+    finally:
+        engine.dispose()
+
+
+def current_revision(connection: Connection) -> str | None:
+    """The revision that the database has; ``None`` for an empty one."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+@cache
+def head_revision() -> str:
+    """The revision that this code needs."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def _config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration, independent of the working directory and of any file beside it."""
+    config = Config()
+    config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _prepare(connection: Connection) -> None:
+    """Lift what would disturb an upgrade, on this connection only.
+
+    SQLite alters a table by copying it and dropping the old one; with foreign keys on, the drop
+    would delete what refers to it. The switch has no effect inside a transaction.
+    """
+    if connection.dialect.name == "sqlite":
+        cursor = connection.connection.cursor()
+        cursor.execute("PRAGMA foreign_keys=OFF")
+        cursor.execute(f"PRAGMA busy_timeout={LOCK_WAIT_S * 1000}")
+        cursor.close()
+    else:
+        connection.execute(text("SET lock_timeout = 0"))
+        connection.execute(text("SET statement_timeout = 0"))
+        connection.commit()
+
+
+def _lock(connection: Connection) -> None:
+    """Let one process upgrade at a time; on SQLite, BEGIN IMMEDIATE has done so already."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+
+
+def _check_foreign_keys(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+        if broken:
+            raise RuntimeError(f"the upgrade would leave rows without what they refer to: {broken[:10]}")

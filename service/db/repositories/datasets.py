@@ -1,0 +1,61 @@
+"""Datasets: typed tables of clients."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from service.db.tables import Dataset, Job, JobStatus
+from service.errors import NotFound
+
+
+class Datasets:
+    """Reads and writes datasets in the caller's transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, dataset: Dataset) -> Dataset:
+        """Keep a new dataset."""
+        self._session.add(dataset)
+        self._session.flush()
+        return dataset
+
+    def get(self, dataset_id: str) -> Dataset:
+        """The dataset with this id.
+
+        Raises:
+            NotFound: There is none.
+        """
+        return _required(self._session.get(Dataset, dataset_id), dataset_id)
+
+    def hold(self, dataset_id: str) -> Dataset:
+        """The dataset, which nobody can delete until this transaction ends.
+
+        For whoever is about to refer to it: without this, a deletion at the same moment would
+        leave a job without its data.
+        """
+        return _required(self._session.get(Dataset, dataset_id, with_for_update={"read": True}), dataset_id)
+
+    def page(self, limit: int, after: str | None) -> Sequence[Dataset]:
+        """Up to ``limit + 1`` datasets, newest first, that come after this id in the list."""
+        query = select(Dataset).order_by(Dataset.id.desc()).limit(limit + 1)
+        return self._session.scalars(query if after is None else query.where(Dataset.id < after)).all()
+
+    def is_in_use(self, dataset_id: str) -> bool:
+        """Whether a job that is not finished works on it, or will."""
+        unfinished = Job.status.in_((JobStatus.QUEUED, JobStatus.RUNNING))
+        return bool(self._session.scalar(select(exists().where(Job.dataset_id == dataset_id, unfinished))))
+
+    def delete(self, dataset_id: str) -> Dataset:
+        """Remove the dataset's row and return what it was; its bytes are the caller's to release."""
+        dataset = _required(self._session.get(Dataset, dataset_id, with_for_update=True), dataset_id)
+        self._session.delete(dataset)
+        self._session.flush()
+        return dataset
+
+
+def _required(dataset: Dataset | None, dataset_id: str) -> Dataset:
+    if dataset is None:
+        raise NotFound("dataset_not_found", f"there is no dataset {dataset_id!r}; GET /datasets lists them")
+    return dataset

@@ -1,0 +1,105 @@
+"""Engine and sessions: the same for the API, the worker, the command line and the tests.
+
+On SQLite a transaction that will write takes the write lock when it begins (``BEGIN IMMEDIATE``).
+One that begins by reading and writes later fails at once when another writer was quicker, whatever
+``busy_timeout`` says. So there are two kinds of transactions, and the caller says which it wants.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from service.settings import Settings
+
+SessionFactory = sessionmaker[Session]
+
+SQLITE_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "foreign_keys=ON",
+    "busy_timeout=30000",
+    "trusted_schema=OFF",
+    "cell_size_check=ON",
+)
+POSTGRES_OPTIONS = (
+    "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
+)
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """Where transactions come from; one ``with`` is one transaction."""
+
+    writing: SessionFactory
+    reading: SessionFactory
+
+    def begin(self) -> AbstractContextManager[Session]:
+        """A transaction that may write: committed at the end of the block, rolled back on an error."""
+        return self.writing.begin()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that only reads, from one consistent snapshot on SQLite."""
+        with self.reading() as session:
+            yield session
+
+
+def make_sessions(engine: Engine) -> Sessions:
+    """Both kinds of sessions on one pool. Objects stay readable after their transaction ended."""
+    reader = engine.execution_options(read_only=True, postgresql_readonly=True)
+    return Sessions(
+        writing=sessionmaker(engine, expire_on_commit=False),
+        reading=sessionmaker(reader, expire_on_commit=False),
+    )
+
+
+def make_engine(settings: Settings) -> Engine:
+    """An engine for the database of the settings; it connects when first used."""
+    if make_url(settings.database_url).get_backend_name() == "sqlite":
+        return _make_sqlite_engine(settings.database_url)
+    return create_engine(
+        settings.database_url,
+        pool_pre_ping=True,
+        pool_size=10,
+        max_overflow=20,
+        connect_args={"options": POSTGRES_OPTIONS, "application_name": "kan-service", "connect_timeout": 5},
+    )
+
+
+def _make_sqlite_engine(url: str) -> Engine:
+    path = make_url(url).database
+    if path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, pool_size=10, max_overflow=60)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """Leave BEGIN to us: the driver's own comes late and is always deferred."""
+    sqlite: Any = connection
+    sqlite.isolation_level = None
+    for pragma in SQLITE_PRAGMAS:
+        sqlite.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get("read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def clock(session: Session) -> datetime:
+    """The one clock of all leases: the database server's, so that no worker's own clock counts."""
+    if session.get_bind().dialect.name == "sqlite":
+        return datetime.now(UTC)
+    now: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return now.astimezone(UTC)

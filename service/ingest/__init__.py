@@ -1,0 +1,1 @@
+"""Files and bodies of clients into typed tables: sniff, check, report."""

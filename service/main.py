@@ -1,0 +1,51 @@
+"""The API: wiring and nothing else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+
+from service.api import docs, health, problems
+from service.api.limits import RequestLimits
+from service.db.session import make_engine, make_sessions
+from service.schemas.common import Problem
+from service.settings import Settings, load_settings
+
+RESOURCES: list[APIRouter] = []
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Make the API over one database; nothing is connected before the first request."""
+    settings = settings or load_settings()
+    engine = make_engine(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        engine.dispose()
+
+    app = FastAPI(
+        title="KAN service",
+        summary="Send a table, get a formula.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+        responses={
+            "4XX": {
+                "description": "The request cannot be done",
+                "content": {problems.MEDIA_TYPE: {}},
+                "model": Problem,
+            }
+        },
+    )
+    app.state.settings = settings
+    app.state.sessions = make_sessions(engine)
+    app.add_middleware(RequestLimits, settings=settings)
+    problems.register(app)
+    app.include_router(docs.router)
+    app.include_router(health.router)
+    for router in RESOURCES:
+        app.include_router(router)
+        app.include_router(router, prefix="/v1", include_in_schema=False)
+    return app

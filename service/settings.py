@@ -1,0 +1,110 @@
+"""What an operator can set: ``KAN_*`` variables, read once and then passed on.
+
+A secret may be given as a file instead, as container platforms do: ``KAN_DATABASE_URL_FILE`` names
+a file that holds the database URL. An unknown ``KAN_*`` variable is refused, because a misspelt
+limit that is quietly ignored is no limit.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "KAN_"
+TEST_PREFIX = "KAN_TEST_"
+SECRETS = ("database_url", "broker_url")
+
+MiB = 2**20
+GiB = 2**30
+
+
+class InvalidSettings(ValueError):
+    """The environment asks for something that cannot be."""
+
+
+def _sqlite_in(settings: dict[str, Any]) -> str:
+    """The database of a single machine: one file in the data folder."""
+    return f"sqlite:///{settings['data_dir'] / 'kan.db'}"
+
+
+class Settings(BaseSettings):
+    """Every setting with its default. An empty variable counts as not set."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
+
+    data_dir: Annotated[Path, AfterValidator(Path.absolute)] = Field(
+        default=Path("kan-data"), validate_default=True
+    )
+    database_url: str = Field(default_factory=_sqlite_in, repr=False)
+    broker_url: str = Field(default="memory://", repr=False)
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+
+    lease_s: float = Field(default=30.0, gt=0)
+    poll_s: float = Field(default=0.1, gt=0)
+    max_attempts: int = Field(default=3, ge=1)
+    worker_slots: int = Field(default=1, ge=1)
+    worker_threads: int = Field(default=0, ge=0, description="torch threads per job; 0 shares the cores out")
+    drain_s: float = Field(default=10.0, ge=0)
+
+    max_body_bytes: int = Field(default=2 * GiB, ge=1)
+    max_json_bytes: int = Field(default=64 * MiB, ge=1)
+    max_columns: int = Field(default=2_000, ge=1)
+    max_rows: int = Field(default=10_000_000, ge=1)
+    max_predict_rows: int = Field(default=100_000, ge=1)
+    max_parameters: int = Field(default=2_000_000, ge=1)
+    max_memory_bytes: int = Field(default=4 * GiB, ge=1)
+    max_job_seconds: float = Field(default=3600.0, gt=0)
+    predict_cache_bytes: int = Field(default=512 * MiB, ge=0)
+
+    @property
+    def heartbeat_s(self) -> float:
+        """A lease survives two lost heartbeats."""
+        return self.lease_s / 3
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        InvalidSettings: A variable is unknown, has no valid value, or is given twice.
+    """
+    environ = os.environ if environ is None else environ
+    given = {name: value for name, value in environ.items() if value and name.startswith(PREFIX)}
+    values = {_field(name): value for name, value in given.items() if not name.startswith(TEST_PREFIX)}
+    for secret in SECRETS:
+        _take_from_file(values, secret)
+    unknown = sorted(values.keys() - Settings.model_fields.keys())
+    if unknown:
+        names = ", ".join(f"{PREFIX}{name.upper()}" for name in unknown)
+        raise InvalidSettings(f"unknown setting {names}; correct or unset it")
+    try:
+        return Settings(**values)  # type: ignore[arg-type]  # pydantic converts the text
+    except ValidationError as error:
+        raise InvalidSettings(_explain(error)) from None
+
+
+def _field(variable: str) -> str:
+    return variable.removeprefix(PREFIX).lower()
+
+
+def _take_from_file(values: dict[str, str], secret: str) -> None:
+    """Replace ``<secret>_file`` by what the file holds."""
+    path = values.pop(f"{secret}_file", None)
+    if path is None:
+        return
+    variable = f"{PREFIX}{secret.upper()}"
+    if secret in values:
+        raise InvalidSettings(f"{variable} and {variable}_FILE are both set; keep one")
+    try:
+        values[secret] = Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise InvalidSettings(f"{variable}_FILE cannot be read: {error.strerror}: {path}") from None
+
+
+def _explain(error: ValidationError) -> str:
+    """Name every wrong variable, without its value: it may be a secret."""
+    return "; ".join(f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())

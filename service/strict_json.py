@@ -1,0 +1,119 @@
+"""JSON read strictly, because a value that is quietly changed is a wrong result later.
+
+Refused with the place: NaN, Infinity and numbers beyond a double, a key given twice, nesting that no
+request needs, NUL in a text (PostgreSQL cannot store it), lone surrogates and anything that is no UTF-8.
+"""
+
+import json
+import math
+import re
+from typing import Any
+
+import orjson
+
+from service.errors import Malformed
+
+MAX_DEPTH = 64
+ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class _RepeatedKey(ValueError):
+    """An object gives one key twice."""
+
+
+def parse(raw: bytes) -> Any:
+    """Read one JSON value.
+
+    orjson decides what is JSON. The standard library then reads it again, for the two things that
+    orjson hides: keys given twice, and the exact digits of large integers.
+
+    Raises:
+        Malformed: The text is not JSON, or not JSON that can be taken literally.
+    """
+    try:
+        orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise _malformed(raw, error) from None
+    if ESCAPED_NUL.search(raw):
+        raise Malformed("nul_character", "a text contains the character NUL (\\u0000); remove it")
+    try:
+        value = json.loads(raw, object_pairs_hook=_once_each)
+    except _RepeatedKey as error:
+        raise Malformed(
+            "duplicate_key", f"the key {str(error)!r} is given twice in one object; keep one"
+        ) from None
+    _refuse_depth(value)
+    return value
+
+
+def pointer(path: list[str | int]) -> str:
+    """The place of a value as a JSON pointer in a URI fragment (RFC 6901), as problem details show it."""
+    return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _RepeatedKey(key)
+            seen.add(key)
+    return found
+
+
+def _refuse_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [child for parent in level for child in _containers(parent)]
+        if not level:
+            return
+    raise Malformed(
+        "too_deep", f"the JSON is nested more than {MAX_DEPTH} levels deep; flatten it", limit=MAX_DEPTH
+    )
+
+
+def _containers(parent: Any) -> list[Any]:
+    children = parent.values() if isinstance(parent, dict) else parent if isinstance(parent, list) else ()
+    return [child for child in children if isinstance(child, dict | list)]
+
+
+def _malformed(raw: bytes, error: orjson.JSONDecodeError) -> Malformed:
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
+        return Malformed(
+            "malformed_json", "the JSON begins with a byte order mark; send plain UTF-8 without one"
+        )
+    path = _place_of_non_number(raw)
+    if path is not None:
+        where = pointer(path)
+        detail = f"{where} is no JSON number (NaN, Infinity or too large); send null for a missing value"
+        return Malformed(
+            "not_a_number", detail, errors=[{"pointer": where, "code": "not_a_number", "detail": detail}]
+        )
+    return Malformed(
+        "malformed_json",
+        f"the JSON cannot be read at line {error.lineno}, column {error.colno}: {error.msg}",
+        line=error.lineno,
+        column=error.colno,
+    )
+
+
+def _place_of_non_number(raw: bytes) -> list[str | int] | None:
+    """Where the first NaN or infinity stands, if the text is JSON but for these."""
+    try:
+        return _find_non_finite(json.loads(raw))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _find_non_finite(value: Any) -> list[str | int] | None:
+    if isinstance(value, float):
+        return None if math.isfinite(value) else []
+    children: Any = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for key, child in children:
+        path = _find_non_finite(child)
+        if path is not None:
+            return [key, *path]
+    return None
