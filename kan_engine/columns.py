@@ -1,0 +1,87 @@
+"""A client's columns read as numbers or as category names; what is neither is refused with its row."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+
+from kan_engine.errors import InvalidData
+
+
+def row_count(columns: Mapping[str, np.ndarray]) -> int:
+    """The length that all columns share; InvalidData if they share none."""
+    if not columns:
+        raise InvalidData("there are no columns")
+    shape = next(iter(columns.values())).shape
+    for name, values in columns.items():
+        if values.ndim != 1 or values.shape != shape:
+            raise InvalidData(
+                f"the column {name!r} has the shape {values.shape}, others {shape}", column=name
+            )
+    return int(shape[0])
+
+
+def read_numbers(name: str, values: np.ndarray, *, boolean: bool = False) -> Float[np.ndarray, " rows"]:
+    """A column as finite numbers, NaN where it is missing.
+
+    Args:
+        name: What to call the column in a refusal.
+        values: Numbers, or objects that are numbers or None. Text is refused, even "3.5".
+        boolean: Whether to accept true and false as well, and no number but 0 and 1.
+    """
+    if values.dtype.kind in "fiu" or (boolean and values.dtype.kind == "b"):
+        numbers = values.astype(np.float64)
+    else:
+        numbers = np.array([_number(value, boolean) for value in _plain(values)], dtype=np.float64)
+    wrong = np.isinf(numbers)  # also what _number could not read
+    if boolean:
+        wrong |= ~np.isnan(numbers) & (numbers != 0) & (numbers != 1)
+    if wrong.any():
+        raise _refusal(name, int(wrong.argmax()), "true or false" if boolean else "a finite number")
+    return numbers
+
+
+def read_labels(name: str, values: np.ndarray) -> list[str | None]:
+    """A column as category names, None where it is missing.
+
+    Numbers and booleans are written the same whatever carried them: 3 and 3.0 are both "3".
+    """
+    labels: list[str | None] = []
+    for row, value in enumerate(_plain(values)):
+        if value is None or isinstance(value, str):
+            labels.append(value)
+        elif isinstance(value, bool | int | float) and value not in (math.inf, -math.inf):
+            labels.append(_label(value))
+        else:
+            raise _refusal(name, row, "a category")
+    return labels
+
+
+def _plain(values: np.ndarray) -> list[object]:
+    """The values as Python objects; an array of objects may hold NumPy's scalars."""
+    return [value.item() if isinstance(value, np.generic) else value for value in values.tolist()]
+
+
+def _number(value: object, boolean: bool) -> float:
+    """A value as float; NaN if missing, infinite if it is no number or too large to be one."""
+    if value is None:
+        return math.nan
+    if not isinstance(value, int | float) or (isinstance(value, bool) and not boolean):
+        return math.inf
+    try:
+        return float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        return math.inf
+
+
+def _label(value: bool | int | float) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if math.isnan(value):
+        return None
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+def _refusal(name: str, row: int, wanted: str) -> InvalidData:
+    return InvalidData(f"the column {name!r} needs {wanted} in row {row}", column=name, row=row)

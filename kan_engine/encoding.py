@@ -1,0 +1,284 @@
+"""From a client's columns to the numbers a network reads, by one stated rule.
+
+| type     | encoded columns                                                                       |
+|----------|---------------------------------------------------------------------------------------|
+| number   | itself, missing → the median of the training rows; "x is missing" if training had any |
+| boolean  | 0 or 1, missing → the more frequent value; "x is missing" if training had any         |
+| category | one 0/1 column per category, the 20 most frequent; the rest share "x is other";       |
+|          | "x is missing" if training had any. Where that makes two columns, only the second     |
+
+At prediction a value that training never held does not fail: a missing one is filled, an unseen
+category counts as "other" or as none of them. ``Encoding.outside`` reports both, and numbers
+outside the range that training saw.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Literal, cast
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from kan_engine.columns import read_labels, read_numbers, row_count
+from kan_engine.errors import InvalidConfig, InvalidData
+
+FeatureType = Literal["number", "boolean", "category"]
+
+OWN_COLUMNS = 20  # categories that get a column of their own
+REMEMBERED = 1_000  # further categories known by name; what is rarer still counts as unseen
+
+_TYPES: dict[str, FeatureType] = {
+    "number": "number",
+    "integer": "number",
+    "boolean": "boolean",
+    "category": "category",
+    "text": "category",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature:
+    """A column as training saw it.
+
+    Args:
+        name: The client's name of the column.
+        type: How the column is encoded.
+        min: Smallest value seen; None for a category.
+        max: Largest value seen; None for a category.
+        categories: Categories with a column of their own, sorted.
+        rare: Further categories seen; they share the column "other".
+        fill: What stands for a missing number or boolean.
+        has_missing: Whether training saw missing values.
+    """
+
+    name: str
+    type: FeatureType
+    min: float | None = None
+    max: float | None = None
+    categories: tuple[str, ...] = ()
+    rare: tuple[str, ...] = ()
+    fill: float = 0.0
+    has_missing: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what no ``fit`` gives; saved models pass here on their way in."""
+        if not isinstance(self.name, str) or self.type not in ("number", "boolean", "category"):
+            raise InvalidConfig(f"a feature needs a name and a type, got {self.name!r}, {self.type!r}")
+        if not isinstance(self.has_missing, bool) or not _is_finite(self.fill):
+            raise InvalidConfig(f"the rule for missing values of {self.name!r} is broken")
+        if self.type == "category":
+            _check_categories(self)
+        elif not (_is_finite(self.min) and _is_finite(self.max)) or cast(float, self.min) > cast(
+            float, self.max
+        ):
+            raise InvalidConfig(f"the range of {self.name!r} is not one: {self.min!r} to {self.max!r}")
+
+    @cached_property
+    def slots(self) -> dict[str | None, int]:
+        """Place of every known category among the columns "one per category"; None is missing."""
+        places: dict[str | None, int] = {category: place for place, category in enumerate(self.categories)}
+        places |= dict.fromkeys(self.rare, len(self.categories))
+        if self.has_missing:
+            places[None] = len(self.categories) + bool(self.rare)
+        return places
+
+    @cached_property
+    def columns(self) -> tuple[tuple[str, str], ...]:
+        """Name and meaning of every encoded column."""
+        missing = (f"{self.name} is missing", f"1 where {self.name} is missing, else 0")
+        if self.type != "category":
+            note = f", {self.fill:.6g} where it is missing" if self.has_missing else ""
+            kind = " as 0 or 1" if self.type == "boolean" else ""
+            return ((self.name, f"{self.name}{kind}{note}"), *([missing] if self.has_missing else []))
+        columns = [(f"{self.name} is {c}", f"1 where {self.name} is {c!r}, else 0") for c in self.categories]
+        if self.rare:
+            columns.append((f"{self.name} is other", f"1 where {self.name} is a rare category, else 0"))
+        if self.has_missing:
+            columns.append(missing)
+        return tuple(columns[1:] if len(columns) == 2 else columns)
+
+
+@dataclass(frozen=True)
+class EncodedColumn:
+    """One column of the encoded table: a unique name, its source and what it means."""
+
+    name: str
+    feature: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How columns of given types become one table of numbers; immutable, learnt from training rows."""
+
+    features: tuple[Feature, ...]
+
+    def __post_init__(self) -> None:
+        """Every feature has a name of its own, and there is at least one."""
+        names = [feature.name for feature in self.features]
+        if not names or len(set(names)) != len(names):
+            raise InvalidConfig(f"an encoding needs features with different names, got {names}")
+
+    @staticmethod
+    def fit(columns: Mapping[str, np.ndarray], types: Mapping[str, str]) -> Encoding:
+        """Learn ranges, fills and categories.
+
+        Args:
+            columns: Training rows of every feature, in the order the network will read them.
+            types: Type of every column: number, integer, boolean, category or text.
+
+        Raises:
+            InvalidData: A column has no values, or values that are not of its type.
+        """
+        row_count(columns)
+        return Encoding(tuple(_fit_feature(name, values, types[name]) for name, values in columns.items()))
+
+    @cached_property
+    def names(self) -> tuple[EncodedColumn, ...]:
+        """What every encoded column is called and means; names are unique."""
+        taken: Counter[str] = Counter(feature.name for feature in self.features)
+        found = []
+        for feature in self.features:
+            for name, meaning in feature.columns:
+                own = name if name == feature.name and feature.type != "category" else _unique(name, taken)
+                found.append(EncodedColumn(own, feature.name, meaning))
+        return tuple(found)
+
+    def transform(
+        self, columns: Mapping[str, np.ndarray], *, optional: Collection[str] = ()
+    ) -> Float[np.ndarray, "rows columns"]:
+        """Encode rows.
+
+        Args:
+            columns: Values by column name, all of one length; others than the features are ignored.
+            optional: Features that may be absent, because the network does not look at them.
+
+        Raises:
+            InvalidData: A feature is absent, or a value is not of its type; names column and row.
+        """
+        rows = row_count(columns)
+        encoded = np.zeros((rows, len(self.names)))
+        start = 0
+        for feature in self.features:
+            block = encoded[:, start : start + len(feature.columns)]
+            start += len(feature.columns)
+            if feature.name in columns:
+                _encode_into(block, feature, columns[feature.name])
+            elif feature.name not in optional:
+                raise InvalidData(f"the column {feature.name!r} is absent", column=feature.name)
+            elif feature.type != "category":
+                block[:, 0] = feature.fill
+        return encoded
+
+    def outside_mask(self, columns: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "rows features"]:
+        """Which values training never saw the like of; an absent column is never outside."""
+        mask = np.zeros((row_count(columns), len(self.features)), dtype=bool)
+        for place, feature in enumerate(self.features):
+            if feature.name in columns:
+                mask[:, place] = _is_outside(feature, columns[feature.name])
+        return mask
+
+    def outside(self, columns: Mapping[str, np.ndarray]) -> list[tuple[int, str]]:
+        """Row and feature of every value outside what training saw, row by row."""
+        places = np.argwhere(self.outside_mask(columns))
+        return [(int(row), self.features[place].name) for row, place in places]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The encoding as JSON."""
+        return {"features": [asdict(feature) for feature in self.features]}
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> Encoding:
+        """The encoding that ``to_dict`` described; TypeError, KeyError or InvalidConfig if it is none."""
+        return Encoding(
+            tuple(
+                Feature(**item | {key: tuple(item[key]) for key in ("categories", "rare")})
+                for item in data["features"]
+            )
+        )
+
+
+def _fit_feature(name: str, values: np.ndarray, type_name: str) -> Feature:
+    if type_name not in _TYPES:
+        raise InvalidData(f"the column {name!r} of type {type_name} cannot be a feature", column=name)
+    kind = _TYPES[type_name]
+    return _fit_category(name, values) if kind == "category" else _fit_number(name, values, kind)
+
+
+def _fit_number(name: str, values: np.ndarray, kind: FeatureType) -> Feature:
+    numbers = read_numbers(name, values, boolean=kind == "boolean")
+    seen = numbers[~np.isnan(numbers)]
+    if not len(seen):
+        raise InvalidData(f"the column {name!r} has no values; leave it out", column=name)
+    median = float(np.median(seen))
+    return Feature(
+        name=name,
+        type=kind,
+        min=float(seen.min()),
+        max=float(seen.max()),
+        fill=float(median >= 0.5) if kind == "boolean" else median,
+        has_missing=len(seen) < len(numbers),
+    )
+
+
+def _fit_category(name: str, values: np.ndarray) -> Feature:
+    counts = Counter(read_labels(name, values))
+    has_missing = counts.pop(None, 0) > 0
+    if not counts:
+        raise InvalidData(f"the column {name!r} has no values; leave it out", column=name)
+    ranked = sorted(cast("Counter[str]", counts).items(), key=lambda item: (-item[1], item[0]))
+    ordered = [category for category, _ in ranked[: OWN_COLUMNS + REMEMBERED]]
+    return Feature(
+        name=name,
+        type="category",
+        categories=tuple(sorted(ordered[:OWN_COLUMNS])),
+        rare=tuple(sorted(ordered[OWN_COLUMNS:])),
+        has_missing=has_missing,
+    )
+
+
+def _encode_into(block: np.ndarray, feature: Feature, values: np.ndarray) -> None:
+    """Write the encoded columns of a feature; ``block`` holds zeros."""
+    if feature.type == "category":
+        other = len(feature.categories) if feature.rare else -1
+        places = [feature.slots.get(label, other) for label in read_labels(feature.name, values)]
+        first = 1 if block.shape[1] == 1 and max(feature.slots.values()) == 1 else 0
+        block[:] = np.array(places, dtype=int)[:, None] == np.arange(first, first + block.shape[1])
+        return
+    numbers = read_numbers(feature.name, values, boolean=feature.type == "boolean")
+    missing = np.isnan(numbers)
+    block[:, 0] = np.where(missing, feature.fill, numbers)
+    if feature.has_missing:
+        block[:, 1] = missing
+
+
+def _is_outside(feature: Feature, values: np.ndarray) -> Bool[np.ndarray, " rows"]:
+    if feature.type == "category":
+        return np.array(
+            [label not in feature.slots for label in read_labels(feature.name, values)], dtype=bool
+        )
+    numbers = read_numbers(feature.name, values, boolean=feature.type == "boolean")
+    outside = (numbers < feature.min) | (numbers > feature.max)
+    return outside if feature.has_missing else outside | np.isnan(numbers)
+
+
+def _unique(name: str, taken: Counter[str]) -> str:
+    taken[name] += 1
+    return name if taken[name] == 1 else _unique(f"{name} ({taken[name]})", taken)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_categories(feature: Feature) -> None:
+    known = (*feature.categories, *feature.rare)
+    if not feature.categories or not all(isinstance(category, str) for category in known):
+        raise InvalidConfig(f"the categories of {feature.name!r} are no names")
+    if len(set(known)) != len(known):
+        raise InvalidConfig(f"the categories of {feature.name!r} repeat")

@@ -1,0 +1,193 @@
+"""Raw units outside, unit scale inside: Standardizer for the inputs, TargetScaler for the outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kan_engine.errors import InvalidConfig, InvalidData
+
+Array = TypeVar("Array", np.ndarray, Tensor)
+
+QUANTILES = 257
+
+
+@dataclass(frozen=True, eq=False)
+class Standardizer:
+    """Maps every input to [-1, 1], the range of the training rows, and back.
+
+    Affine, ``(x - center) / scale``: the form that a formula can undo. With ``quantiles`` the map is
+    piecewise linear through them instead, so that skewed inputs spread over the grid; beyond the
+    first and the last it goes on with the slope ``1 / scale`` of the affine map.
+
+    Args:
+        center: Middle of the range seen, [d].
+        scale: Half the range seen, [d]; 1 for an input that does not vary.
+        quantiles: Equally likely values per input, non-decreasing, [d, q]; None for the affine map.
+    """
+
+    center: Float[np.ndarray, " d"]
+    scale: Float[np.ndarray, " d"]
+    quantiles: Float[np.ndarray, "d q"] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse maps that cannot be undone."""
+        tables = [self.center, self.scale] + ([] if self.quantiles is None else [self.quantiles])
+        if any(len(table) != len(self.center) or not np.isfinite(table).all() for table in tables):
+            raise InvalidConfig("center, scale and quantiles must be finite and of one length")
+        if not (self.scale > 0).all():
+            raise InvalidConfig("every scale must be greater than 0")
+        if self.quantiles is not None and (
+            self.quantiles.shape[1] < 2 or (np.diff(self.quantiles, axis=1) < 0).any()
+        ):
+            raise InvalidConfig("quantiles must not decrease, and there must be at least two")
+
+    @staticmethod
+    def fit(x: Float[np.ndarray, "rows d"], *, quantile: bool = False) -> Standardizer:
+        """The map for the ranges, or with ``quantile`` the distributions, of these rows."""
+        if not len(x):
+            raise InvalidData("there are no rows to scale by")
+        low, high = x.min(0), x.max(0)
+        scale = high / 2 - low / 2  # halves first: the range itself may overflow
+        table = np.quantile(x, np.linspace(0, 1, QUANTILES), axis=0).T if quantile else None
+        return Standardizer(
+            center=low + scale,
+            scale=np.where(scale > 0, scale, 1.0),
+            quantiles=None if table is None else np.maximum.accumulate(table, axis=1),
+        )
+
+    def forward(self, x: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows d"]:
+        """From raw units to the unit scale."""
+        if self.quantiles is None:
+            z: np.ndarray = (x - self.center) / self.scale
+            return z
+        return _column_by_column(x, self._curves, self.scale)
+
+    def inverse(self, z: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows d"]:
+        """From the unit scale to raw units."""
+        if self.quantiles is None:
+            x: np.ndarray = z * self.scale + self.center
+            return x
+        return _column_by_column(z, [(levels, values) for values, levels in self._curves], 1 / self.scale)
+
+    @cached_property
+    def _curves(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Per input, increasing values and the increasing levels in [-1, 1] they map to.
+
+        A value that many rows share holds many quantiles; it maps to the middle of their levels,
+        except that the first value always maps to -1 and the last to 1.
+        """
+        assert self.quantiles is not None  # noqa: S101 - only called where there are quantiles
+        return [_curve(column) for column in self.quantiles]
+
+
+def _curve(quantiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    values, places = np.unique(quantiles, return_inverse=True)
+    if len(values) == 1:
+        return values, np.zeros(1)
+    levels = np.linspace(-1, 1, len(quantiles))
+    means = np.bincount(places, weights=levels) / np.bincount(places)
+    means[0], means[-1] = -1.0, 1.0
+    return values, means
+
+
+def _column_by_column(
+    x: np.ndarray, curves: list[tuple[np.ndarray, np.ndarray]], units: np.ndarray
+) -> np.ndarray:
+    """Interpolate every column on its curve; beyond the ends go on with the slope 1 / unit."""
+    out = np.empty_like(x)
+    for place, ((start, end), unit) in enumerate(zip(curves, units, strict=True)):
+        column = x[:, place]
+        beyond = column - np.clip(column, start[0], start[-1])
+        out[:, place] = np.interp(column, start, end) + beyond / unit
+    return out
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A one-to-one function of the target, its inverse, and where it is defined.
+
+    Both speak NumPy and torch; where they are undefined they give NaN or an infinity.
+    """
+
+    forward: Callable[[Any], Any]
+    inverse: Callable[[Any], Any]
+    holds: Callable[[np.ndarray], np.ndarray]
+
+
+TRANSFORMS: dict[str, Transform] = {
+    "identity": Transform(lambda y: y, lambda t: t, np.isfinite),
+    "log": Transform(lambda y: _of(y).log(y), lambda t: _of(t).exp(t), lambda y: y > 0),
+    "log_neg": Transform(lambda y: _of(y).log(-y), lambda t: -_of(t).exp(t), lambda y: y < 0),
+    "reciprocal": Transform(lambda y: 1 / y, lambda t: 1 / t, lambda y: y != 0),
+    "square": Transform(lambda y: y * y, lambda t: _of(t).sqrt(t), lambda y: y >= 0),
+    "sqrt": Transform(lambda y: _of(y).sqrt(y), lambda t: t * t, lambda y: y >= 0),
+    "exp": Transform(lambda y: _of(y).exp(y), lambda t: _of(t).log(t), np.isfinite),
+    "reciprocal_square": Transform(lambda y: 1 / (y * y), lambda t: 1 / _of(t).sqrt(t), lambda y: y > 0),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class TargetScaler:
+    """Maps targets y to ``z = (T(y) - mean) / std``, the scale the network learns in, and back.
+
+    Args:
+        transform: Name of T in ``TRANSFORMS``.
+        mean: Mean of T(y) per output, [m].
+        std: Standard deviation of T(y) per output, [m]; 1 where it does not vary.
+    """
+
+    transform: str
+    mean: Float[np.ndarray, " m"]
+    std: Float[np.ndarray, " m"]
+
+    def __post_init__(self) -> None:
+        """Refuse maps that cannot be undone."""
+        if self.transform not in TRANSFORMS:
+            raise InvalidConfig(f"transform must be one of {', '.join(TRANSFORMS)}, got {self.transform!r}")
+        if len(self.mean) != len(self.std) or not np.isfinite([*self.mean, *self.std]).all():
+            raise InvalidConfig("mean and std must be finite and of one length")
+        if not (self.std > 0).all():
+            raise InvalidConfig("every std must be greater than 0")
+
+    @staticmethod
+    def fit(y: Float[np.ndarray, "rows m"], transform: str = "identity") -> TargetScaler:
+        """The scale of these targets; InvalidData if the transform is not defined for all of them."""
+        if not is_defined(transform, y):
+            raise InvalidData(f"the transform {transform!r} is not defined for every value of the target")
+        moved = TRANSFORMS[transform].forward(y)
+        std = moved.std(0)
+        return TargetScaler(transform, moved.mean(0), np.where(std > 0, std, 1.0))
+
+    def forward(self, y: Array) -> Array:
+        """From the client's units to the unit scale, [rows, m]."""
+        with np.errstate(all="ignore"):
+            return (TRANSFORMS[self.transform].forward(y) - _like(self.mean, y)) / _like(self.std, y)  # type: ignore[no-any-return]
+
+    def inverse(self, z: Array) -> Array:
+        """From the unit scale to the client's units, [rows, m]; not finite where T reaches no such value."""
+        with np.errstate(all="ignore"):
+            return TRANSFORMS[self.transform].inverse(z * _like(self.std, z) + _like(self.mean, z))  # type: ignore[no-any-return]
+
+
+def is_defined(transform: str, y: Float[np.ndarray, "rows m"]) -> bool:
+    """Whether a transform and its inverse are defined and finite for these targets."""
+    with np.errstate(all="ignore"):
+        moved = TRANSFORMS[transform].forward(y)
+    return bool(len(y) and TRANSFORMS[transform].holds(y).all() and np.isfinite(moved).all())
+
+
+def _of(values: Any) -> Any:
+    """The library that computes with these values."""
+    return torch if isinstance(values, Tensor) else np
+
+
+def _like(table: np.ndarray, values: Array) -> Array:
+    return torch.as_tensor(table) if isinstance(values, Tensor) else table
