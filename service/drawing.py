@@ -1,0 +1,260 @@
+"""The picture of a network as SVG, written by hand: no library, no script, the same bytes each time.
+
+Every edge carries its activation as a curve in a box, drawn the stronger the more it matters. A
+name from a client appears only as escaped text.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from xml.sax.saxutils import escape
+
+from service.drawing_layout import LABEL, Edge, Layout, PlacedEdge, Point, lay_out
+
+# Okabe and Ito's colours can be told apart whatever colours a reader sees.
+SPLINE, SYMBOLIC = "#0072b2", "#b34700"
+INK, QUIET, LINE, PAPER = "#1a1a1a", "#5c6670", "#4d5863", "#ffffff"
+FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
+FONT_SIZE = 13.0
+CHARACTER = 0.6 * FONT_SIZE  # mean width; the reader's font is not known
+LONGEST_NAME = 28
+SLANT = -40
+SLANT_DOWN, SLANT_LEFT = math.sin(math.radians(40)), math.cos(math.radians(40))
+FAINTEST = 0.14
+SMALL = 36.0  # boxes below this width get thinner and coarser curves
+
+
+def draw_network(picture: Mapping[str, Any]) -> str:
+    """Draw a network.
+
+    Args:
+        picture: The edges document of a model: ``inputs``, ``outputs``, ``width``, ``nodes``,
+            ``edges`` and optionally ``units``.
+    """
+    units = picture.get("units") or {}
+    inputs = [_label(name, units) for name in picture["inputs"]]
+    outputs = [_label(name, units) for name in picture["outputs"]]
+    longest = max(len(label) for label in inputs) * CHARACTER
+    is_slanted = longest > 150 or len(inputs) * (longest + 14) > 1_200
+    room = 30.0 if is_slanted else longest + 14
+    layout = lay_out(
+        picture,
+        node_room=max(room, max(len(label) for label in outputs) * CHARACTER + 14),
+        label_room=12 + SLANT_DOWN * longest if is_slanted else 18.0,
+        left_room=SLANT_LEFT * len(inputs[0]) * CHARACTER if is_slanted else 0.0,
+    )
+    return "\n".join(
+        [
+            *_head(picture, layout),
+            *(_lines(placed, layout.box) for placed in layout.edges),
+            *(_activation(placed, picture, layout.box) for placed in layout.edges),
+            *_nodes(picture, layout, inputs, outputs, is_slanted),
+            *_caption(picture, layout),
+            "</svg>\n",
+        ]
+    )
+
+
+def _label(name: str, units: Mapping[str, str]) -> str:
+    unit = units.get(name)
+    return _shortened(name) + (f" [{_shortened(unit)}]" if unit else "")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
+
+
+def _head(picture: Mapping[str, Any], layout: Layout) -> Iterator[str]:
+    width, height = _number(layout.width), _number(layout.height)
+    yield (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" role="img" aria-labelledby="title description" font-family="{FONT}">'
+    )
+    shape = ", ".join(str(nodes) for nodes in picture["width"])
+    outputs = _text(", ".join(picture["outputs"]))
+    yield f'<title id="title">Kolmogorov-Arnold network [{shape}] for {outputs}</title>'
+    yield f'<desc id="description">{_text(_description(picture))}</desc>'
+    yield f'<rect width="{width}" height="{height}" fill="{PAPER}"/>'
+
+
+def _description(picture: Mapping[str, Any]) -> str:
+    """What the picture shows, for those who cannot see it."""
+    edges = picture["edges"]
+    strongest = sorted(edges, key=lambda edge: -(edge["score"] or 0.0))[:5]
+    told = "; ".join(_tell(edge, picture) for edge in strongest)
+    inputs, outputs = ", ".join(picture["inputs"][:30]), ", ".join(picture["outputs"][:30])
+    return (
+        f"Inputs at the bottom: {inputs}. Outputs on top: {outputs}. "
+        f"{len(edges)} edges, each with its activation as a curve; the strongest: {told or 'none'}."
+    )
+
+
+def _tell(edge: Edge, picture: Mapping[str, Any]) -> str:
+    source = _name(picture, edge["layer"], edge["in"])
+    target = _name(picture, edge["to_layer"], edge["out"])
+    function = f", {edge['function']}" if edge.get("function") else ""
+    return f"{source} → {target}{function}, score {edge['score'] or 0.0:.2g}"
+
+
+def _name(picture: Mapping[str, Any], layer: int, node: int) -> str:
+    if layer == 0:
+        return str(picture["inputs"][node])
+    if layer == len(picture["width"]) - 1:
+        return str(picture["outputs"][node])
+    return str(picture["nodes"][layer][node]["name"])
+
+
+def _lines(placed: PlacedEdge, box: tuple[float, float]) -> str:
+    """The edge itself, below everything else; dashed if it skips layers."""
+    x, y = placed.box
+    path = _polyline([placed.start, (x, y + box[1] / 2)])
+    path += _polyline([(x, y - box[1] / 2), *placed.way], smooth=placed.skips)
+    dashes = ' stroke-dasharray="5 3"' if placed.skips else ""
+    return (
+        f'<path d="{path}" fill="none" stroke="{LINE}" stroke-width="{_number(0.8 + 1.2 * placed.strength)}" '
+        f'stroke-opacity="{_opacity(placed)}"{dashes}/>'
+    )
+
+
+def _activation(placed: PlacedEdge, picture: Mapping[str, Any], box: tuple[float, float]) -> str:
+    """The box with the curve, and what it says when pointed at."""
+    width, height = box
+    left, top = placed.box[0] - width / 2, placed.box[1] - height / 2
+    function = placed.edge.get("function") or ""
+    colour, frame = (SYMBOLIC, SYMBOLIC) if function else (SPLINE, INK)
+    curve = _curve(placed.edge, left, top + height - width, width)
+    ink = f'stroke-opacity="{_opacity(placed)}"'
+    return (
+        f"<g><title>{_text(_tell(placed.edge, picture))}</title>"
+        f'<rect x="{_number(left)}" y="{_number(top)}" width="{_number(width)}" height="{_number(height)}" '
+        f'rx="3" fill="{PAPER}" stroke="{frame}" stroke-width="1" {ink}/>'
+        f"{_function_name(function, placed.box[0], top, width)}"
+        f'<path d="{curve}" fill="none" stroke="{colour}" stroke-linejoin="round" '
+        f'stroke-width="{1.8 if width >= SMALL else 1.3}" {ink}/></g>'
+    )
+
+
+def _function_name(function: str, x: float, top: float, width: float) -> str:
+    if not function:
+        return ""
+    size = min(11.0, 1.6 * width / len(function))
+    return (
+        f'<text x="{_number(x)}" y="{_number(top + LABEL - 2.5)}" font-size="{_number(size)}" '
+        f'text-anchor="middle" fill="{SYMBOLIC}">{_text(function)}</text>'
+    )
+
+
+def _curve(edge: Edge, left: float, top: float, side: float) -> str:
+    """The activation, scaled to its square; a gap where it is not finite."""
+    step = max(1, len(edge["x"]) // 50) if side < SMALL else 1
+    points = list(zip(edge["x"], edge["y"], strict=True))[::step]
+    finite = [point for point in points if _is_finite(point)]
+    if not finite:
+        return ""
+    bounds = [(min(values), max(values)) for values in zip(*finite, strict=True)]
+    path, is_open = "", False
+    for point in points:
+        if _is_finite(point):
+            x = left + side * _share(point[0], *bounds[0])
+            y = top + side * (1 - _share(point[1], *bounds[1]))
+            path += f"{'L' if is_open else 'M'}{_number(x)},{_number(y)}"
+        is_open = _is_finite(point)
+    return path
+
+
+def _is_finite(point: tuple[float | None, float | None]) -> bool:
+    return all(value is not None and math.isfinite(value) for value in point)
+
+
+def _share(value: float, low: float, high: float) -> float:
+    """Place between the sides of a box, with a little room; in the middle if nothing varies."""
+    return 0.12 + 0.76 * (value - low) / (high - low) if high > low else 0.5
+
+
+def _nodes(
+    picture: Mapping[str, Any], layout: Layout, inputs: list[str], outputs: list[str], is_slanted: bool
+) -> Iterator[str]:
+    """A dot per node; inputs and outputs with their names."""
+    last = len(picture["width"]) - 1
+    busy = {node for placed in layout.edges for node in _ends(placed.edge)}
+    for (layer, node), (x, y) in sorted(layout.nodes.items()):
+        fill = INK if (layer, node) in busy else "#b5bcc2"
+        yield (
+            f'<circle cx="{_number(x)}" cy="{_number(y)}" r="5" fill="{fill}">'
+            f"<title>{_text(_name(picture, layer, node))}</title></circle>"
+        )
+        if layer == 0:
+            yield _input_name(inputs[node], x, y, is_slanted, (layer, node) in busy)
+        elif layer == last:
+            yield _words(outputs[node], x, y - 14, anchor="middle", fill=INK)
+
+
+def _ends(edge: Edge) -> tuple[tuple[int, int], tuple[int, int]]:
+    return (edge["layer"], edge["in"]), (edge["to_layer"], edge["out"])
+
+
+def _input_name(label: str, x: float, y: float, is_slanted: bool, is_busy: bool) -> str:
+    fill = INK if is_busy else QUIET
+    if not is_slanted:
+        return _words(label, x, y + 22, anchor="middle", fill=fill)
+    turn = f' transform="rotate({SLANT} {_number(x)} {_number(y)})"'
+    return _words(label, x - 8, y + 12, anchor="end", fill=fill, more=turn)
+
+
+def _words(label: str, x: float, y: float, *, anchor: str, fill: str, more: str = "") -> str:
+    return (
+        f'<text x="{_number(x)}" y="{_number(y)}" font-size="{_number(FONT_SIZE)}" '
+        f'text-anchor="{anchor}" fill="{fill}"{more}>{_text(label)}</text>'
+    )
+
+
+def _caption(picture: Mapping[str, Any], layout: Layout) -> Iterator[str]:
+    """How to read the picture, and what it leaves out."""
+    told = ["The stronger the ink, the more an edge matters within its layer."]
+    if any(placed.skips for placed in layout.edges):
+        told.append("Dashed edges skip layers.")
+    if layout.hidden_edges:
+        told.append(f"{layout.hidden_edges} weaker edges are not drawn.")
+    if layout.hidden_inputs:
+        told.append(
+            f"{layout.hidden_inputs} of {picture['width'][0]} inputs without an edge drawn are left out."
+        )
+    for number, line in enumerate([" ".join(told[:2]), " ".join(told[2:])]):
+        if line:
+            y = layout.height - 28 + 16 * number
+            yield (
+                f'<text x="{_number(layout.width / 2)}" y="{_number(y)}" font-size="11" text-anchor="middle" '
+                f'fill="{QUIET}">{_text(line)}</text>'
+            )
+
+
+def _opacity(placed: PlacedEdge) -> str:
+    """Square root, so that edges of a tenth of the strongest one's score are still well seen."""
+    return f"{FAINTEST + (1 - FAINTEST) * math.sqrt(min(max(placed.strength, 0.0), 1.0)):.2f}"
+
+
+def _polyline(points: Sequence[Point], *, smooth: bool = False) -> str:
+    """A path through points; the smooth one is upright in each of them."""
+    (x, y), *rest = points
+    path = f"M{_number(x)},{_number(y)}"
+    for to_x, to_y in rest:
+        middle = _number((y + to_y) / 2)
+        bend = f"C{_number(x)},{middle} {_number(to_x)},{middle} " if smooth else "L"
+        path += f"{bend}{_number(to_x)},{_number(to_y)}"
+        x, y = to_x, to_y
+    return path
+
+
+def _number(value: float) -> str:
+    """One decimal is a tenth of a pixel; no trailing zeros, no minus zero."""
+    return f"{round(value, 1) + 0.0:g}"
+
+
+def _text(value: str) -> str:
+    """Text as XML: markup escaped, and characters that XML forbids replaced."""
+    return escape("".join(char if _is_xml(ord(char)) else "\ufffd" for char in value), {'"': "&quot;"})
+
+
+def _is_xml(code: int) -> bool:
+    """The production ``Char`` of XML 1.0, without the control characters that it only discourages."""
+    return 0x20 <= code <= 0x7E or 0xA0 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000

@@ -1,0 +1,239 @@
+"""Where every node and every activation of a network goes in its picture.
+
+As in figure 1 of the KAN paper: inputs at the bottom, outputs on top, and between two layers one
+small box per edge. The boxes of the edges that leave a node form a block straight above it. An edge
+that skips layers has its box above its input and then a free place in every layer it passes, so
+that it crosses no node.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MAX_EDGES = 400  # more cannot be told apart, and the file would grow without end
+MAX_IDLE_INPUTS = 24  # inputs without an edge are shown unless there are more inputs than this
+BOXES_PER_ROW = 36
+ROOM = 1_400.0  # the width that boxes share before they get their smallest size
+SMALLEST_BOX, LARGEST_BOX = 24.0, 58.0
+GAP = 9.0  # between boxes
+LABEL = 13.0  # height that the name of a function takes in its box
+MARGIN = 26.0
+TOP = 54.0
+CAPTION = 40.0
+NARROWEST = 420.0
+
+Edge = Mapping[str, Any]
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Item:
+    """What takes a place in a layer: a node, or the edge ``number`` that passes through."""
+
+    layer: int
+    number: int
+    passes: bool = False
+
+
+@dataclass(frozen=True)
+class PlacedEdge:
+    """An edge: a line from ``start`` into the bottom of its box, and from its top along ``way``."""
+
+    edge: Edge
+    start: Point
+    box: Point
+    way: tuple[Point, ...]
+    strength: float
+
+    @property
+    def skips(self) -> bool:
+        """Whether it passes by a layer of nodes."""
+        return is_skip(self.edge)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Places in pixels, counted from the upper left corner; ``box`` is width and height of a box."""
+
+    width: float
+    height: float
+    box: tuple[float, float]
+    nodes: dict[tuple[int, int], Point]
+    edges: tuple[PlacedEdge, ...]
+    hidden_edges: int
+    hidden_inputs: int
+
+
+@dataclass(frozen=True)
+class _Block:
+    """An item and the boxes of the edges that leave it, at most ``most_rows`` on top of each other."""
+
+    item: Item
+    edges: tuple[int, ...]
+    most_rows: int
+
+    @property
+    def columns(self) -> int:
+        return max(1, -(-len(self.edges) // self.most_rows))
+
+    @property
+    def rows(self) -> int:
+        return max(1, -(-len(self.edges) // self.columns))
+
+
+def is_skip(edge: Edge) -> bool:
+    """Whether an edge passes by a layer of nodes."""
+    return bool(edge["to_layer"] > edge["layer"] + 1)
+
+
+def lay_out(
+    picture: Mapping[str, Any], *, node_room: float, label_room: float, left_room: float = 0.0
+) -> Layout:
+    """Place a network.
+
+    Args:
+        picture: The edges document of a model.
+        node_room: Width that the name of an input or output takes.
+        label_room: Height that the names of the inputs take below the network.
+        left_room: Width that the name of the first input takes left of the network.
+    """
+    sizes, every = list(picture["width"]), list(picture["edges"])
+    strengths = _strengths(every)
+    strongest = sorted(range(len(every)), key=lambda n: (-strengths[n], n))[:MAX_EDGES]
+    edges = {n: every[n] for n in sorted(strongest)}
+    layers = [_blocks(layer, sizes, edges) for layer in range(len(sizes) - 1)]
+
+    columns = max(sum(block.columns for block in blocks) for blocks in layers)
+    side = round(min(LARGEST_BOX, max(SMALLEST_BOX, ROOM / max(columns, 1) - GAP)))
+    box = (side, side + (LABEL if any(edge.get("function") for edge in edges.values()) else 0))
+    named = max(len(layers[0]), sizes[-1]) * node_room
+    width = max(NARROWEST, named, *(_natural_width(blocks, side) for blocks in layers))
+    heights = _heights(layers, width, box)
+    base, left = TOP + heights[-1], MARGIN + left_room
+
+    nodes: dict[Item, Point] = {}
+    boxes: dict[int, Point] = {}
+    for layer, blocks in enumerate(layers):
+        row = box[1] + GAP
+        first = base - heights[layer] - _lead(width) - box[1] / 2
+        for block, x, step in _across(_ordered(blocks, edges, nodes, boxes), side, left, width):
+            nodes[block.item] = (x, base - heights[layer])
+            for place, n in enumerate(block.edges):
+                column, level = divmod(place, block.rows)
+                boxes[n] = (x + (column - (block.columns - 1) / 2) * step, first - level * row)
+    for node in range(sizes[-1]):
+        nodes[Item(len(layers), node)] = (left + (node + 0.5) / sizes[-1] * width, TOP)
+
+    return Layout(
+        width=left + width + MARGIN,
+        height=base + 24 + label_room + CAPTION,
+        box=box,
+        nodes={(item.layer, item.number): at for item, at in nodes.items() if not item.passes},
+        edges=tuple(
+            PlacedEdge(
+                edge=edge,
+                start=nodes[Item(edge["layer"], edge["in"])],
+                box=boxes[n],
+                way=_way(n, edge, nodes, [base - height + _lead(width) for height in heights]),
+                strength=strengths[n],
+            )
+            for n, edge in edges.items()
+        ),
+        hidden_edges=len(every) - len(edges),
+        hidden_inputs=sizes[0] - len(layers[0]),
+    )
+
+
+def _strengths(edges: list[Edge]) -> list[float]:
+    """Scores as a share of the strongest edge of the layer: deep or wide layers have small scores."""
+    strongest: dict[tuple[int, int], float] = {}
+    for edge in edges:
+        layer = (edge["layer"], edge["to_layer"])
+        strongest[layer] = max(strongest.get(layer, 0.0), edge["score"] or 0.0)
+    return [(edge["score"] or 0.0) / (strongest[edge["layer"], edge["to_layer"]] or 1.0) for edge in edges]
+
+
+def _blocks(layer: int, sizes: list[int], edges: dict[int, Edge]) -> list[_Block]:
+    """What takes a place in a layer. Nodes that nothing enters or leaves take none; idle inputs may."""
+    leaving = {n: edge for n, edge in edges.items() if edge["layer"] == layer}
+    rows = max(1, -(-len(leaving) // BOXES_PER_ROW))
+    of_node: dict[int, list[int]] = {}
+    if layer == 0 and sizes[0] <= MAX_IDLE_INPUTS:
+        of_node = {node: [] for node in range(sizes[0])}
+    of_node |= {edge["out"]: [] for edge in edges.values() if edge["to_layer"] == layer}
+    for n, edge in leaving.items():
+        of_node.setdefault(edge["in"], []).append(n)
+    passing = [n for n, edge in edges.items() if edge["layer"] < layer < edge["to_layer"]]
+    return [
+        _Block(Item(layer, node), _outer_first(numbers, edges, node < sizes[layer] / 2), rows)
+        for node, numbers in sorted(of_node.items())
+    ] + [_Block(Item(layer, n, passes=True), (), rows) for n in passing]
+
+
+def _outer_first(numbers: list[int], edges: dict[int, Edge], is_left: bool) -> tuple[int, ...]:
+    """Edges by the node they enter; those that skip layers on the side that is nearer to the margin."""
+
+    def key(n: int) -> tuple[bool, int]:
+        return is_skip(edges[n]) is not is_left, edges[n]["out"]
+
+    return tuple(sorted(numbers, key=key))
+
+
+def _natural_width(blocks: list[_Block], side: float) -> float:
+    return sum(block.columns * (side + GAP) + GAP for block in blocks)
+
+
+def _lead(width: float) -> float:
+    """Height of the lines between nodes and boxes: wide networks need more, or the lines lie flat."""
+    return max(40.0, min(120.0, width * 0.075))
+
+
+def _heights(layers: list[list[_Block]], width: float, box: tuple[float, float]) -> list[float]:
+    """Height of every layer of nodes above the inputs."""
+    heights = [0.0]
+    for blocks in layers:
+        rows = max((block.rows for block in blocks), default=1)
+        heights.append(heights[-1] + 2 * _lead(width) + rows * (box[1] + GAP) - GAP)
+    return heights
+
+
+def _ordered(
+    blocks: list[_Block], edges: dict[int, Edge], nodes: dict[Item, Point], boxes: dict[int, Point]
+) -> list[_Block]:
+    """Blocks of a hidden layer from left to right as what enters them, so that few lines cross."""
+    if not blocks or blocks[0].item.layer == 0:
+        return blocks
+
+    def centre(block: _Block) -> float:
+        layer, number = block.item.layer, block.item.number
+        if block.item.passes:
+            return nodes.get(Item(layer - 1, number, passes=True), boxes[number])[0]
+        entering = [
+            boxes[n][0] for n, edge in edges.items() if (edge["to_layer"], edge["out"]) == (layer, number)
+        ]
+        return sum(entering) / len(entering) if entering else 0.0
+
+    return sorted(blocks, key=lambda block: (round(centre(block), 3), block.item.number))
+
+
+def _across(
+    blocks: list[_Block], side: float, left: float, width: float
+) -> list[tuple[_Block, float, float]]:
+    """Centre of each block and the step between its columns; the blocks share the whole width."""
+    stretch = width / max(_natural_width(blocks, side), 1.0)
+    step = min(stretch, 1.6) * (side + GAP)
+    placed, x = [], left
+    for block in blocks:
+        room = stretch * (block.columns * (side + GAP) + GAP)
+        placed.append((block, x + room / 2, step))
+        x += room
+    return placed
+
+
+def _way(n: int, edge: Edge, nodes: dict[Item, Point], tops: list[float]) -> tuple[Point, ...]:
+    """From the box to the node, straight up beside the boxes of each layer that is passed by."""
+    way: list[Point] = []
+    for layer in range(edge["layer"] + 1, edge["to_layer"]):
+        x, y = nodes[Item(layer, n, passes=True)]
+        way += [(x, y), (x, tops[layer + 1])]
+    return (*way, nodes[Item(edge["to_layer"], edge["out"])])

@@ -1,0 +1,188 @@
+"""The picture of a network: well-formed, complete, harmless whatever columns are called."""
+
+import math
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from service.drawing import draw_network
+from service.drawing_layout import MAX_EDGES, MAX_IDLE_INPUTS, lay_out
+
+SVG = "{http://www.w3.org/2000/svg}"
+GRID = [-1 + 0.02 * step for step in range(101)]
+
+
+def make_edge(layer: int, start: int, to_layer: int, end: int, **change: Any) -> dict[str, Any]:
+    return {
+        "layer": layer,
+        "in": start,
+        "to_layer": to_layer,
+        "out": end,
+        "score": 0.5,
+        "x": GRID,
+        "y": [math.sin(3 * x) for x in GRID],
+        "function": None,
+        "suggestions": [],
+    } | change
+
+
+def make_picture(*width: int, **change: Any) -> dict[str, Any]:
+    """A network with every edge between neighbouring layers."""
+    edges = [
+        make_edge(layer, i, layer + 1, j)
+        for layer in range(len(width) - 1)
+        for i in range(width[layer])
+        for j in range(width[layer + 1])
+    ]
+    return {
+        "inputs": [f"x{i + 1}" for i in range(width[0])],
+        "outputs": [f"y{i + 1}" for i in range(width[-1])],
+        "width": list(width),
+        "nodes": [[{"name": f"node {layer}.{i}"} for i in range(nodes)] for layer, nodes in enumerate(width)],
+        "edges": edges,
+    } | change
+
+
+def parsed(picture: dict[str, Any]) -> ElementTree.Element:
+    return ElementTree.fromstring(draw_network(picture))
+
+
+def texts(root: ElementTree.Element) -> list[str]:
+    return [element.text or "" for element in root.iter(f"{SVG}text")]
+
+
+@pytest.mark.parametrize("width", [(1, 1), (2, 1, 1), (8, 10, 1), (20, 10, 3), (3, 2, 2, 1)])
+def test_every_edge_has_a_box_and_every_node_a_dot(width: tuple[int, ...]) -> None:
+    picture = make_picture(*width)
+    root = parsed(picture)
+    assert len(root.findall(f"{SVG}g")) == len(picture["edges"])
+    assert len(root.findall(f"{SVG}circle")) == sum(width)
+
+
+def test_inputs_are_at_the_bottom_and_outputs_on_top() -> None:
+    nodes = lay_out(make_picture(2, 3, 1), node_room=40, label_room=20).nodes
+    heights = [{nodes[layer, node][1] for node in range(size)} for layer, size in enumerate((2, 3, 1))]
+    assert all(len(height) == 1 for height in heights)
+    assert max(heights[2]) < max(heights[1]) < max(heights[0])
+
+
+@pytest.mark.parametrize("width", [(2, 1, 1), (8, 10, 1), (20, 10, 3), (40, 20, 12)])
+def test_boxes_do_not_overlap_and_stay_inside(width: tuple[int, ...]) -> None:
+    layout = lay_out(make_picture(*width), node_room=40, label_room=20)
+    centres = [placed.box for placed in layout.edges]
+    for number, (x, y) in enumerate(centres):
+        assert layout.box[0] / 2 < x < layout.width - layout.box[0] / 2
+        assert 0 < y < layout.height
+        for other_x, other_y in centres[:number]:
+            assert abs(x - other_x) >= layout.box[0] or abs(y - other_y) >= layout.box[1]
+
+
+def test_a_skipping_edge_is_dashed_and_keeps_away_from_hidden_nodes() -> None:
+    picture = make_picture(2, 1, 1)
+    picture["edges"] += [make_edge(0, 0, 2, 0), make_edge(0, 1, 2, 0)]
+    layout = lay_out(picture, node_room=40, label_room=20)
+    hidden = layout.nodes[1, 0]
+    for placed in layout.edges:
+        if placed.skips:
+            assert placed.way[0][1] == hidden[1]
+            assert abs(placed.way[0][0] - hidden[0]) > layout.box[0]
+    assert draw_network(picture).count("stroke-dasharray") == 2
+
+
+def test_ink_grows_with_the_score() -> None:
+    picture = make_picture(3, 1)
+    for edge, score in zip(picture["edges"], (0.0, 0.2, 0.8), strict=True):
+        edge["score"] = score
+    boxes = [group.find(f"{SVG}rect") for group in parsed(picture).findall(f"{SVG}g")]
+    opacities = [float(box.attrib["stroke-opacity"]) for box in boxes if box is not None]
+    assert opacities == sorted(set(opacities))
+    assert opacities[-1] == 1
+
+
+def test_functions_units_and_names_are_shown() -> None:
+    picture = make_picture(2, 1, 1, units={"x1": "m/s", "y1": "kJ"})
+    picture["edges"][0]["function"] = "sin"
+    root = parsed(picture)
+    assert {"x1 [m/s]", "x2", "y1 [kJ]", "sin"} <= set(texts(root))
+    assert "x1 → node 1.0, sin, score 0.5" in [title.text for title in root.iter(f"{SVG}title")]
+
+
+def test_the_picture_describes_itself_in_words() -> None:
+    root = parsed(make_picture(2, 1, 1))
+    title, description = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
+    assert title is not None
+    assert title.text == "Kolmogorov-Arnold network [2, 1, 1] for y1"
+    assert description is not None
+    assert "x1, x2" in (description.text or "")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "</text><script>alert(1)</script>",
+        "\"' onload=alert(1) x='",
+        "]]>&amp;&#0;<!--",
+        "nul\x00 bell\x07 half\ud800 none\uffff",
+        "x" * 5_000,
+        "",
+    ],
+)
+def test_no_name_can_break_out_of_its_text(name: str) -> None:
+    picture = make_picture(2, 1, inputs=[name, "x2"], outputs=[name], units={name: name})
+    picture["edges"][0]["function"] = name or None
+    root = parsed(picture)
+    allowed = {"svg", "title", "desc", "rect", "path", "g", "circle", "text"}
+    assert {element.tag.removeprefix(SVG) for element in root.iter()} <= allowed
+    assert not [key for element in root.iter() for key in element.attrib if key.startswith("on")]
+
+
+def test_the_same_network_gives_the_same_bytes() -> None:
+    assert draw_network(make_picture(5, 4, 2)) == draw_network(make_picture(5, 4, 2))
+
+
+def test_a_curve_has_a_gap_where_it_is_not_finite() -> None:
+    picture = make_picture(1, 1)
+    picture["edges"][0]["y"] = [None if step == 50 else 1 / (step - 50) for step in range(101)]
+    curve = parsed(picture).find(f"{SVG}g/{SVG}path")
+    assert curve is not None
+    assert curve.attrib["d"].count("M") == 2
+
+
+@pytest.mark.parametrize("y", [[2.5] * 101, [None] * 101])
+def test_constant_and_undefined_curves_are_drawn_without_fuss(y: list[float | None]) -> None:
+    picture = make_picture(1, 1)
+    picture["edges"][0]["y"] = y
+    assert not re.search(r"nan|inf", draw_network(picture))
+
+
+def test_a_network_too_large_to_see_is_cut_to_its_strongest_edges_and_says_so() -> None:
+    picture = make_picture(60, 20, 1)
+    for number, edge in enumerate(picture["edges"]):
+        edge["score"] = 1 / (1 + number)
+    svg = draw_network(picture)
+    assert svg.count("<g>") == MAX_EDGES
+    assert f"{len(picture['edges']) - MAX_EDGES} weaker edges are not drawn." in svg
+    assert "inputs without an edge drawn are left out." in svg
+    assert len(svg) < 1_000_000
+
+
+@pytest.mark.parametrize("inputs", [3, MAX_IDLE_INPUTS + 1])
+def test_idle_inputs_are_shown_pale_unless_they_are_many(inputs: int) -> None:
+    picture = make_picture(inputs, 1)
+    picture["edges"] = picture["edges"][:1]
+    assert len(parsed(picture).findall(f"{SVG}circle")) == (4 if inputs == 3 else 2)
+
+
+def test_a_network_without_edges_is_still_a_picture() -> None:
+    assert "x1" in texts(parsed(make_picture(2, 1, edges=[])))
+    many = make_picture(MAX_IDLE_INPUTS + 1, 2, 1, edges=[])
+    assert parsed(many).tag == f"{SVG}svg"
+
+
+def test_long_names_are_slanted_and_shortened() -> None:
+    root = parsed(make_picture(9, 1, inputs=["a name that is longer than anyone can read"] * 9))
+    slanted = [element for element in root.iter(f"{SVG}text") if "transform" in element.attrib]
+    assert len(slanted) == 9
+    assert (slanted[0].text or "").endswith("…")
