@@ -1,0 +1,108 @@
+"""Datasets and artifacts as bytes in the database, named by their SHA-256 and cut into small chunks.
+
+Equal bytes are stored once. A blob lives as long as a row refers to it; whoever removes such a row
+calls ``release``. Everything happens in the caller's transaction, so a blob and the row that refers
+to it appear together or not at all.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from io import BytesIO
+from typing import BinaryIO
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service.db.session import clock
+from service.db.tables import Blob, BlobChunk
+
+CHUNK_BYTES = 2**20
+
+
+class DamagedBlob(RuntimeError):
+    """The stored bytes are not the ones that were put there."""
+
+
+def put_bytes(session: Session, data: bytes) -> str:
+    """Store bytes; the answer is their name."""
+    return put_file(session, BytesIO(data))
+
+
+def put_file(session: Session, file: BinaryIO) -> str:
+    """Store a file from its beginning; it is read twice, a chunk at a time."""
+    file.seek(0)
+    sha256, size = _measure(file)
+    if _reserve(session, sha256, size):
+        file.seek(0)
+        for number, data in enumerate(_chunks(file)):
+            session.execute(insert(BlobChunk).values(sha256=sha256, number=number, data=data))
+    return sha256
+
+
+def read_bytes(session: Session, sha256: str) -> bytes:
+    """All of a blob.
+
+    Raises:
+        DamagedBlob: It is missing, or not what was stored.
+    """
+    return b"".join(read_chunks(session, sha256))
+
+
+def read_chunks(session: Session, sha256: str) -> Iterator[bytes]:
+    """A blob in chunks of at most 1 MiB; the last step fails if the bytes are not what was stored."""
+    digest, number = hashlib.sha256(), 0
+    while (data := read_chunk(session, sha256, number)) is not None:
+        digest.update(data)
+        yield data
+        number += 1
+    if digest.hexdigest() != sha256:
+        raise DamagedBlob(f"blob {sha256} is missing or damaged: {number} chunks give {digest.hexdigest()}")
+
+
+def read_chunk(session: Session, sha256: str, number: int) -> bytes | None:
+    """One chunk, or ``None`` after the last; for readers too slow to keep a transaction open meanwhile."""
+    return session.scalar(
+        select(BlobChunk.data).where(BlobChunk.sha256 == sha256, BlobChunk.number == number)
+    )
+
+
+def release(session: Session, sha256: str) -> None:
+    """Delete a blob unless a row still refers to it; the foreign keys know."""
+    session.flush()
+    try:
+        with session.begin_nested():
+            session.execute(delete(Blob).where(Blob.sha256 == sha256))
+    except IntegrityError:
+        return
+
+
+def _measure(file: BinaryIO) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    for data in _chunks(file):
+        digest.update(data)
+        size += len(data)
+    return digest.hexdigest(), size
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while data := file.read(CHUNK_BYTES):
+        yield data
+
+
+def _reserve(session: Session, sha256: str, size: int) -> bool:
+    """Whether the blob is new, and this transaction's to fill.
+
+    A blob that is there already is locked, so that nobody releases it before the caller's row
+    refers to it. One that vanishes between the two statements is made anew.
+    """
+    row = {"sha256": sha256, "size": size, "created_at": clock(session)}
+    insert_if_absent = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    new = insert_if_absent(Blob).values(row).on_conflict_do_nothing().returning(Blob.sha256)
+    there = select(Blob.sha256).where(Blob.sha256 == sha256).with_for_update(read=True, key_share=True)
+    while True:
+        if session.scalar(new) is not None:
+            return True
+        if session.scalar(there) is not None:
+            return False
