@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.layer import KANLayer
-from kan_engine.network import KAN
+from kan_engine.network import KAN, copied
 from kan_engine.spline import extend_knots, fit_coef, quantile_grid
 
 MARGIN = 0.02  # reach of a grid beyond the data: a fresh draw of a thousand rows lies inside
@@ -45,8 +45,7 @@ def refine(network: KAN, grid_size: int) -> KAN:
     Where ``grid_size`` is a multiple of the present size the knots are nested and the functions
     are the same to rounding; else up to the least-squares fit.
     """
-    finer = KAN.from_header(network.to_header())
-    finer.load_state_dict(network.state_dict())
+    finer = copied(network)
     refine_(finer, grid_size)
     return finer
 

@@ -27,7 +27,7 @@ class Penalty:
     smoothing with B-splines and penalties", Statistical Science 11, 1996).
     """
 
-    ridge: float = 1e-16  # decides weights that no row touches, without a floor under the error
+    ridge: float = 0.0
     smoothness: float = 0.0
 
     def matrix(self, layer: KANLayer) -> Float[Tensor, "terms terms"]:

@@ -113,6 +113,13 @@ class KAN(nn.Module):
         return network
 
 
+def copied(network: KAN) -> KAN:
+    """A network of the same shape and weights that shares nothing with the given one."""
+    twin = KAN.from_header(network.to_header())
+    twin.load_state_dict(network.state_dict())
+    return twin
+
+
 def resize_(layer: KANLayer, grid_size: int) -> None:
     """Give a layer room for another grid; knots and weights are then to be set."""
     fresh = KANLayer(layer.in_dim, layer.out_dim, grid_size=grid_size, order=layer.order)

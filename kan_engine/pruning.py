@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kan_engine.network import KAN
+from kan_engine.network import KAN, copied
 
 
 @torch.no_grad()
@@ -50,7 +50,7 @@ def prune(network: KAN, x: Float[Tensor, "batch in_dim"], *, threshold: float = 
     A hidden node is kept if both its incoming and its outgoing score exceed the threshold (eq. 2.21).
     Masked edges stay in the tensors of the layers that keep them; dropped nodes leave the tensors.
     """
-    pruned = copy(network)
+    pruned = copied(network)
     scores = edge_scores(network, x)
     for layer, score in zip(pruned.all_layers, scores, strict=True):
         layer.mask &= score >= threshold
@@ -62,13 +62,6 @@ def prune(network: KAN, x: Float[Tensor, "batch in_dim"], *, threshold: float = 
         above.mask &= alive[:, None]
     drop_dead_edges_(pruned)
     return without_dead_nodes(pruned)
-
-
-def copy(network: KAN) -> KAN:
-    """A network of the same shape and weights that shares nothing with the given one."""
-    twin = KAN.from_header(network.to_header())
-    twin.load_state_dict(network.state_dict())
-    return twin
 
 
 def drop_dead_edges_(network: KAN) -> None:

@@ -1,0 +1,193 @@
+"""Which small shape is adequate: additive laws first, then one hidden node, judged by refinement.
+
+A shape is adequate if its validation error keeps falling when the grid is refined; an inadequate
+one stalls at a constant. Every shape is tried on transforms of the target, since a logarithm turns
+a product of activations into their sum.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kan_engine.grid import update_grid_
+from kan_engine.levenberg_marquardt import Penalty
+from kan_engine.network import KAN, KANConfig, copied, initialise_
+from kan_engine.scaling import TRANSFORMS, TargetScaler, is_defined
+from kan_engine.spline import fit_coef
+from kan_engine.training import Rows, TrainingConfig, train
+
+GRIDS = (4, 8, 16)
+SCREENED = 8  # shapes that survive the coarse grid and are fitted in full
+GOOD_ENOUGH = 2e-4  # error at which a shape is adequate without a look at its slope
+HOPEFUL, SLOPE = 1.5e-3, 5.0  # or: below this, and falling by this factor over the last doubling
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """A small network: its hidden nodes, whether inputs also reach the output directly, T of T(y)."""
+
+    hidden: int
+    direct: bool
+    transform: str
+
+    def width(self, inputs: int) -> tuple[int, ...]:
+        """Nodes per layer."""
+        return (inputs, self.hidden, 1) if self.hidden else (inputs, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """A fitted shape.
+
+    Attributes:
+        errors: Validation RMSE over the spread of the target, after every grid of the schedule.
+    """
+
+    shape: Shape
+    network: KAN
+    scaler: TargetScaler
+    errors: tuple[float, ...]
+
+    @property
+    def error(self) -> float:
+        """Lowest of the errors: that of the network kept."""
+        return min(self.errors)
+
+    @property
+    def is_adequate(self) -> bool:
+        """Whether the shape can represent the data: its error is tiny, or falls at the spline rate."""
+        if self.error < GOOD_ENOUGH:
+            return True
+        falling = len(self.errors) > 1 and self.errors[-1] * SLOPE < self.errors[-2]
+        return self.error < HOPEFUL and falling
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """Rows of the search: scaled inputs, the raw inputs behind them, and the raw target."""
+
+    x: Float[Tensor, "batch in_dim"]
+    raw: Float[Tensor, "batch in_dim"]
+    y: Float[Tensor, "batch 1"]
+    weights: Float[Tensor, " batch"]
+
+
+def search(
+    training: Sample,
+    validation: Sample,
+    *,
+    generator: torch.Generator,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Fit]:
+    """Fits of small shapes, from simple to rich and from promising to less so within a stage.
+
+    The caller takes as many as it needs: an exact formula from an early one makes the rest moot.
+
+    Args:
+        training: Rows to fit.
+        validation: Rows to judge on.
+        generator: Source of the random starts.
+        should_stop: Asked between fits; true ends the search.
+    """
+    seen = torch.cat([training.y, validation.y]).numpy()
+    transforms = tuple(transform for transform in TRANSFORMS if is_defined(transform, seen))
+    additive = []
+    for transform in transforms:
+        if should_stop():
+            break
+        shape = Shape(hidden=0, direct=False, transform=transform)
+        additive.append(_fit(shape, training, validation, _start(shape, training, generator, "x"), GRIDS, 8))
+    yield from sorted(additive, key=lambda fit: fit.error)
+    yield from _one_node(training, validation, transforms, generator, should_stop)
+
+
+def _one_node(
+    training: Sample,
+    validation: Sample,
+    transforms: tuple[str, ...],
+    generator: torch.Generator,
+    should_stop: Callable[[], bool],
+) -> Iterator[Fit]:
+    """T(y) = g(Σ f(x)), with and without direct edges: screened on a coarse grid, the best refined."""
+    screened = []
+    for transform in [t for t in transforms if t in ("identity", "log", "log_neg", "square", "reciprocal")]:
+        for direct in (False, True):
+            for start in ("x", "log", "x", "square"):
+                if should_stop():
+                    return
+                if start == "log" and float(training.raw.min()) <= 0:
+                    continue
+                shape = Shape(hidden=1, direct=direct, transform=transform)
+                network = _start(shape, training, generator, start)
+                screened.append(_fit(shape, training, validation, network, GRIDS[:1], 25))
+    screened.sort(key=lambda fit: fit.error)
+    for fit in screened[:SCREENED]:
+        if should_stop():
+            return
+        refined = _fit(fit.shape, training, validation, fit.network, GRIDS, 40)
+        yield replace(refined, errors=refined.errors)
+
+
+def _start(shape: Shape, sample: Sample, generator: torch.Generator, start: str) -> KAN:
+    """A network whose inner edges are random multiples of x, log x or x², standardised."""
+    network = KAN(KANConfig(width=shape.width(sample.x.shape[1]), grid_size=GRIDS[0], direct=shape.direct))
+    initialise_(network, generator, noise=0.1)
+    if shape.hidden:
+        raw = sample.raw
+        values = {"x": sample.x, "square": sample.x.square()}.get(start)
+        values = raw.log() if values is None else values
+        values = (values - values.mean(0)) / values.std(0).clamp_min(1e-12)
+        update_grid_(network, sample.x)
+        _set_inner_(network, sample.x, values, generator)
+    update_grid_(network, sample.x)
+    return network
+
+
+@torch.no_grad()
+def _set_inner_(network: KAN, x: Tensor, values: Tensor, generator: torch.Generator) -> None:
+    layer = network.all_layers[0]
+    features = layer.features(x)
+    slopes = torch.empty(layer.in_dim, layer.out_dim, dtype=x.dtype).uniform_(-1, 1, generator=generator)
+    slopes = slopes.sign() * (0.3 + 0.7 * slopes.abs())
+    for i in range(layer.in_dim):
+        shape = fit_coef(features[:, i, :-1], values[:, i : i + 1], ridge=1e-9)  # (terms, 1)
+        layer.weight[i] = 0.0
+        layer.weight[i, :-1] = shape * slopes[i]
+
+
+def _fit(
+    shape: Shape, training: Sample, validation: Sample, network: KAN, grids: tuple[int, ...], steps: int
+) -> Fit:
+    """Train on each grid in turn and keep the network of the grid with the lowest validation error."""
+    scaler = TargetScaler.fit(training.y.numpy(), shape.transform)
+    targets = torch.from_numpy(scaler.forward(training.y.numpy()))
+    rows = Rows.of(training.x, targets, training.weights)
+    spread = float(validation.y.std()) or 1.0
+    best, errors = network, []
+    for grid in grids:
+        if len(training.x) < 2 * len(training.x[0]) * (grid + 3) and errors:
+            break  # a finer grid would have more coefficients than the rows can carry
+        config = TrainingConfig(
+            optimizer="levenberg_marquardt", grid_schedule=(grid,), steps=steps, patience=steps, penalty=Penalty(ridge=1e-13)
+        )
+        network = copied(network)
+        for _ in train(network, rows, config):
+            pass
+        errors.append(validation_error(network, scaler, validation, spread))
+        if errors[-1] == min(errors):
+            best = network
+    return Fit(shape=shape, network=best, scaler=scaler, errors=tuple(errors))
+
+
+@torch.no_grad()
+def validation_error(network: KAN, scaler: TargetScaler, sample: Sample, spread: float) -> float:
+    """RMSE in the target's own units over its spread; infinite where the inverse transform leaves the numbers."""
+    predicted = scaler.inverse(network(sample.x).numpy())
+    with np.errstate(all="ignore"):
+        error = float(np.sqrt(np.mean((predicted - sample.y.numpy()) ** 2)))
+    return error / spread if np.isfinite(error) else float("inf")
+
