@@ -1,0 +1,164 @@
+"""Which rows are trained on, which are validated on, and which are held out.
+
+The hold-out rows are read once, for what is reported. Every choice is made on the validation rows,
+which lie inside the training rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from kan_engine.columns import read_labels
+from kan_engine.errors import InvalidData
+
+VALIDATION_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of the training and the hold-out rows, and a column that is then no feature."""
+
+    train_rows: np.ndarray
+    test_rows: np.ndarray
+    dropped_column: str | None = None
+
+
+def split_rows(
+    *,
+    kind: str,
+    y: np.ndarray,
+    task: str,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+    column: str | None = None,
+    test: Sequence[object] | None = None,
+    columns: Mapping[str, np.ndarray] | None = None,
+) -> Split:
+    """Divide the rows of a dataset.
+
+    Args:
+        kind: ``random`` and ``stratified`` pick what ``sklearn.model_selection.train_test_split`` picks;
+            ``tail`` the last rows, of every class for a classifier; ``column`` the rows with certain
+            values; ``none`` holds nothing out.
+        y: The target, without missing values.
+        task: ``classification`` or ``regression``.
+        test_fraction: Share of the rows to hold out.
+        seed: scikit-learn's ``random_state``.
+        column: For ``column``: the name of the column.
+        test: For ``column``: its values in the hold-out rows.
+        columns: For ``column``: the dataset.
+
+    Raises:
+        InvalidData: Nothing would be left on one side, or a class is too small to be stratified.
+    """
+    rows = np.arange(len(y))
+    if kind == "none":
+        return Split(rows, rows[:0])
+    if kind == "column":
+        return _by_column(column or "", test or (), columns or {})
+    if len(y) < 2:
+        raise InvalidData(f"a split needs at least 2 rows, got {len(y)}")
+    if kind == "tail":
+        held = _tail(y, task, test_fraction)
+    else:
+        held = _sampled(y, task, test_fraction, seed, stratified=kind == "stratified")
+    if not 0 < len(held) < len(y):
+        raise InvalidData(f"a test_fraction of {test_fraction} of {len(y)} rows leaves one side empty")
+    return Split(*_sides(rows, held))
+
+
+def validation_rows(
+    train_rows: np.ndarray, y: np.ndarray, task: str, seed: int, *, kind: str = "random"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide the training rows into those to fit on and those to choose by.
+
+    Sampled by class where the classes allow it, and a class of one row is always fitted on. After a
+    ``tail`` split the last rows validate: what tells the hold-out rows apart should tell these apart.
+
+    Args:
+        train_rows: Row numbers, as ``split_rows`` gives them.
+        y: The target of the whole dataset.
+        task: ``classification`` or ``regression``.
+        seed: Decides the sample.
+        kind: Kind of the split that the training rows come from.
+    """
+    if len(train_rows) < 2:
+        raise InvalidData(f"training needs at least 2 rows, got {len(train_rows)}")
+    own = y[train_rows]
+    held = _tail(own, task, VALIDATION_SHARE) if kind == "tail" else _validation_sample(own, task, seed)
+    return _sides(train_rows, held)
+
+
+def _by_column(column: str, test: Sequence[object], columns: Mapping[str, np.ndarray]) -> Split:
+    if column not in columns:
+        raise InvalidData(
+            f"the split names a column {column!r} that the dataset does not have", column=column
+        )
+    wanted = np.empty(len(test), dtype=object)
+    wanted[:] = test
+    names = set(read_labels(column, wanted))
+    held = np.array([label in names for label in read_labels(column, columns[column])], dtype=bool)
+    if held.all() or not held.any():
+        found = "every row" if held.all() else "no row"
+        raise InvalidData(f"{found} has one of the test values in the column {column!r}", column=column)
+    return Split(np.flatnonzero(~held), np.flatnonzero(held), column)
+
+
+def _tail(y: np.ndarray, task: str, fraction: float) -> np.ndarray:
+    """The last rows; of every class at least one row stays."""
+    if task != "classification":
+        return np.arange(len(y))[len(y) - _share(len(y), fraction) :]
+    groups = [np.flatnonzero(_codes(y) == code) for code in np.unique(_codes(y))]
+    return np.sort(np.concatenate([group[len(group) - _share(len(group), fraction) :] for group in groups]))
+
+
+def _share(count: int, fraction: float) -> int:
+    """How many of ``count`` rows to hold out: rounded up as scikit-learn does, but never all."""
+    return min(int(np.ceil(fraction * count)), count - 1)
+
+
+def _sampled(y: np.ndarray, task: str, fraction: float, seed: int, *, stratified: bool) -> np.ndarray:
+    if stratified and task != "classification":
+        raise InvalidData("a stratified split needs classes; use the kind random for a number as target")
+    try:
+        _, held = train_test_split(
+            np.arange(len(y)),
+            test_size=fraction,
+            random_state=seed,
+            stratify=_natural(y) if stratified else None,
+        )
+    except ValueError as error:
+        remedy = "; use the kind random, or leave the smallest classes out" if stratified else ""
+        raise InvalidData(f"{len(y)} rows cannot be split with test_fraction {fraction}{remedy}") from error
+    return np.asarray(held)
+
+
+def _validation_sample(y: np.ndarray, task: str, seed: int) -> np.ndarray:
+    if task == "classification":
+        codes = _codes(y)
+        counts = np.bincount(codes)
+        sharing = np.flatnonzero(counts[codes] > 1)
+        if _share(len(sharing), VALIDATION_SHARE) >= (counts > 1).sum() > 0:
+            return sharing[_sampled(codes[sharing], task, VALIDATION_SHARE, seed, stratified=True)]
+    return _sampled(y, task, VALIDATION_SHARE, seed, stratified=False)
+
+
+def _sides(rows: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows that are not held and those that are, both in the order of the dataset."""
+    is_held = np.zeros(len(rows), dtype=bool)
+    is_held[held] = True
+    return rows[~is_held], rows[is_held]
+
+
+def _natural(y: np.ndarray) -> np.ndarray:
+    """Objects as the strings or booleans they are: scikit-learn sorts classes by their own order."""
+    return np.array(y.tolist())
+
+
+def _codes(y: np.ndarray) -> np.ndarray:
+    codes: np.ndarray = np.unique(_natural(y), return_inverse=True)[1]
+    return codes
