@@ -143,7 +143,10 @@ def _validation_sample(y: np.ndarray, task: str, seed: int) -> np.ndarray:
         counts = np.bincount(codes)
         sharing = np.flatnonzero(counts[codes] > 1)
         if _share(len(sharing), VALIDATION_SHARE) >= (counts > 1).sum() > 0:
-            return sharing[_sampled(codes[sharing], task, VALIDATION_SHARE, seed, stratified=True)]
+            held: np.ndarray = sharing[
+                _sampled(codes[sharing], task, VALIDATION_SHARE, seed, stratified=True)
+            ]
+            return held
     return _sampled(y, task, VALIDATION_SHARE, seed, stratified=False)
 
 

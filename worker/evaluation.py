@@ -1,0 +1,134 @@
+"""Metrics of predictions: flat, in the target's units, None where a metric is undefined."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn import metrics
+
+Label = bool | int | float | str
+Metrics = dict[str, float | None]
+
+
+def regression_metrics(y: np.ndarray, predicted: np.ndarray) -> Metrics:
+    """``mae``, ``rmse`` and ``r2``; None without rows, or where a prediction is not finite.
+
+    R² compares with the mean of these very rows, so it needs two different values.
+    """
+    if not len(y) or not np.isfinite(predicted).all():
+        return {"mae": None, "rmse": None, "r2": None}
+    error = predicted - y
+    spread = float(((y - y.mean()) ** 2).sum())
+    return _finite(
+        {
+            "mae": float(np.abs(error).mean()),
+            "rmse": float(np.sqrt((error**2).mean())),
+            "r2": 1 - float((error**2).sum()) / spread if spread > 0 else math.nan,
+        }
+    )
+
+
+def classification_metrics(y: np.ndarray, probabilities: np.ndarray, classes: Sequence[Label]) -> Metrics:
+    """Metrics of a classifier.
+
+    ``precision``, ``recall``, ``f1``, ``roc_auc`` and ``average_precision`` are those of ``classes[1]``
+    for two classes, and unweighted means over the classes (one against the rest) for more. A class
+    that the rows lack, or that all rows have, has no ``roc_auc`` and no ``average_precision`` and is
+    left out of their mean. Where nothing was predicted as a class, its precision counts as 0.
+
+    Args:
+        y: Labels of the rows.
+        probabilities: One column per class, each row summing to 1.
+        classes: Labels of the columns. A row of another class is wrong whatever was predicted.
+    """
+    names = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
+    if not len(y) or not np.isfinite(probabilities).all():
+        return dict.fromkeys((*names, "roc_auc", "average_precision", "log_loss"))
+    true, probabilities = _coded(y, probabilities, classes)
+    guessed = probabilities.argmax(1)
+    positive = [1] if len(classes) == 2 else None
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        true, guessed, labels=positive, average="macro", zero_division=0
+    )
+    present = np.unique(true)
+    recalls = metrics.recall_score(true, guessed, labels=present, average=None, zero_division=0)
+    ranked = positive or range(probabilities.shape[1])
+    return _finite(
+        {
+            "accuracy": float((true == guessed).mean()),
+            "balanced_accuracy": float(recalls.mean()),
+            "precision": float(precision),
+            "recall": float(recall),
+            "f1": float(f1),
+            "roc_auc": _mean([_roc_auc(true == c, probabilities[:, c]) for c in ranked]),
+            "average_precision": _mean([_average_precision(true == c, probabilities[:, c]) for c in ranked]),
+            "log_loss": float(metrics.log_loss(true, probabilities, labels=range(probabilities.shape[1]))),
+        }
+    )
+
+
+def per_class(y: np.ndarray, probabilities: np.ndarray, classes: Sequence[Label]) -> dict[str, Metrics]:
+    """``precision, recall, f1, roc_auc, average_precision`` and ``support`` of every class by its name."""
+    if not len(y) or not np.isfinite(probabilities).all():
+        return {}
+    true, probabilities = _coded(y, probabilities, classes)
+    scores = metrics.precision_recall_fscore_support(
+        true, probabilities.argmax(1), labels=range(len(classes)), zero_division=0
+    )
+    return {
+        class_name(label): _finite(
+            {
+                "precision": float(scores[0][c]),
+                "recall": float(scores[1][c]) if scores[3][c] else math.nan,
+                "f1": float(scores[2][c]),
+                "roc_auc": _roc_auc(true == c, probabilities[:, c]),
+                "average_precision": _average_precision(true == c, probabilities[:, c]),
+                "support": float(scores[3][c]),
+            }
+        )
+        for c, label in enumerate(classes)
+    }
+
+
+def constant_guess_accuracy(y_train: np.ndarray, y: np.ndarray) -> float | None:
+    """Accuracy on ``y`` of always guessing the most frequent class of the training rows."""
+    if not len(y):
+        return None
+    labels, counts = np.unique(np.array(y_train.tolist()), return_counts=True)
+    return float((np.array(y.tolist()) == labels[counts.argmax()]).mean())
+
+
+def class_name(label: Label) -> str:
+    """A label as the key of a JSON object."""
+    return str(label).lower() if isinstance(label, bool) else str(label)
+
+
+def _coded(
+    y: np.ndarray, probabilities: np.ndarray, classes: Sequence[Label]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels as column numbers; labels beyond ``classes`` get columns of probability 0."""
+    places = {label: place for place, label in enumerate(classes)}
+    true = np.array([places.setdefault(label, len(places)) for label in y.tolist()])
+    further = np.zeros((len(y), len(places) - len(classes)))
+    return true, np.hstack([probabilities, further])
+
+
+def _roc_auc(is_class: np.ndarray, score: np.ndarray) -> float:
+    return math.nan if is_class.all() or not is_class.any() else float(metrics.roc_auc_score(is_class, score))
+
+
+def _average_precision(is_class: np.ndarray, score: np.ndarray) -> float:
+    if is_class.all() or not is_class.any():
+        return math.nan
+    return float(metrics.average_precision_score(is_class, score))
+
+
+def _mean(values: list[float]) -> float:
+    defined = [value for value in values if not math.isnan(value)]
+    return sum(defined) / len(defined) if defined else math.nan
+
+
+def _finite(values: dict[str, float]) -> Metrics:
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
