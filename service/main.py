@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
+from service.access import RequireKey, needs_key
 from service.api import docs, health, problems
 from service.api.limits import RequestLimits
 from service.db.session import make_engine, make_sessions
@@ -42,6 +43,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.sessions = make_sessions(engine)
     app.add_middleware(RequestLimits, settings=settings)
+    if needs_key(settings.host):
+        app.add_middleware(RequireKey, sessions=app.state.sessions)
     problems.register(app)
     app.include_router(docs.router)
     app.include_router(health.router)

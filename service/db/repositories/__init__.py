@@ -1,3 +1,4 @@
 """Reads and writes per resource; a repository never commits."""
 
 from service.db.repositories.datasets import Datasets as Datasets
+from service.db.repositories.keys import ApiKeys as ApiKeys

@@ -1,0 +1,84 @@
+"""Who may call: everyone on this machine; from other machines only those who hold a key.
+
+A service bound to loopback asks for no key. One bound to any other address does not start until
+there is a key (the command line calls ``require_a_key`` before it binds), and then every request
+but those to ``/health/…`` needs ``Authorization: Bearer <key>``. ``create_app`` says so in two lines::
+
+    if needs_key(settings.host):
+        app.add_middleware(RequireKey, sessions=app.state.sessions)
+"""
+
+import ipaddress
+
+from sqlalchemy.exc import OperationalError
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.api.problems import problem
+from service.db.repositories.keys import ApiKeys
+from service.db.session import Sessions
+from service.errors import ServiceError, Unauthorized, Unavailable
+from service.settings import InvalidSettings
+
+
+def needs_key(host: str) -> bool:
+    """Whether other machines can reach what binds to ``host``."""
+    if host == "localhost":
+        return False
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return True  # a name may resolve to anything
+
+
+def require_a_key(host: str, sessions: Sessions) -> None:
+    """Refuse to bind to an address that others can reach while nobody has a key.
+
+    Raises:
+        InvalidSettings: There is no key yet, or all are revoked.
+    """
+    if not needs_key(host):
+        return
+    with sessions.read() as session:
+        if not ApiKeys(session).any_valid():
+            raise InvalidSettings(
+                f"other machines can reach {host!r}, and there is no key yet; "
+                "make one with 'kan-service keys create NAME', or bind to 127.0.0.1"
+            )
+
+
+class RequireKey:
+    """ASGI middleware that lets nobody past without a key, not even to learn which paths exist."""
+
+    def __init__(self, app: ASGIApp, sessions: Sessions) -> None:
+        self.app = app
+        self.sessions = sessions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it with 401."""
+        if scope["type"] == "http" and not scope["path"].startswith("/health/"):
+            try:
+                await run_in_threadpool(self._check, Headers(scope=scope).getlist("authorization"))
+            except ServiceError as error:
+                return await problem(error)(scope, receive, send)
+        return await self.app(scope, receive, send)
+
+    def _check(self, headers: list[str]) -> None:
+        secret = _bearer(headers)
+        try:
+            with self.sessions.read() as session:
+                is_known = ApiKeys(session).find(secret) is not None
+        except OperationalError as error:
+            detail = "keys cannot be checked right now, since the database is away; try again"
+            raise Unavailable("database_unavailable", detail) from error
+        if not is_known:
+            raise Unauthorized("invalid_key", "this key is unknown or revoked; ask for a new one")
+
+
+def _bearer(headers: list[str]) -> str:
+    """The key in the one Authorization header."""
+    scheme, _, secret = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise Unauthorized("key_required", "send your key as one header: 'Authorization: Bearer <key>'")
+    return secret.strip()

@@ -1,0 +1,48 @@
+"""``python -m service.probe api|worker``: what a container platform asks; exit 0 means healthy.
+
+The API is healthy while it answers. A worker has no port: it is healthy while the row under its
+host's name is fresh, so what is asked is the same that ``/health/ready`` asks of all workers.
+"""
+
+import socket
+import sys
+import urllib.request
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from service.db.session import clock, make_engine, make_sessions
+from service.db.tables import Worker
+from service.settings import Settings, load_settings
+
+TIMEOUT_S = 3
+SEEN_WITHIN = timedelta(seconds=30)
+
+
+def is_healthy(process: str, settings: Settings, host: str) -> bool:
+    """Whether the ``api`` of this machine answers, or a ``worker`` of this host was seen."""
+    return _worker_seen(settings, host) if process == "worker" else _api_answers(settings.port)
+
+
+def _api_answers(port: int) -> bool:
+    try:
+        url = f"http://127.0.0.1:{port}/health/live"
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def _worker_seen(settings: Settings, host: str) -> bool:
+    engine = make_engine(settings)
+    try:
+        with make_sessions(engine).read() as session:
+            since = clock(session) - SEEN_WITHIN
+            fresh = select(Worker.id).where(Worker.host == host, Worker.seen_at >= since)
+            return session.scalars(fresh).first() is not None
+    finally:
+        engine.dispose()
+
+
+if __name__ == "__main__":
+    sys.exit(0 if is_healthy(sys.argv[1], load_settings(), socket.gethostname()) else 1)
