@@ -1,0 +1,56 @@
+# What the README names: install demo serve test check bench. Each installs first what it needs.
+
+PYTHON ?= python3
+VENV   ?= .venv
+JOBS   ?= 2
+DATA   ?= $(wildcard ../shared/data)
+
+# PyPI's torch for Linux brings gigabytes of GPU libraries along; small networks train on the CPU build.
+# A pip with sources of its own (a company mirror, a folder of wheels) is left to them.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+PIP  := $(VENV)/bin/pip --disable-pip-version-check
+LOCK := --constraint service/constraints.txt
+
+.PHONY: install demo serve test check bench
+
+install: $(VENV)/installed
+
+demo: $(VENV)/installed
+	$(VENV)/bin/python -m service.demo
+
+serve: $(VENV)/installed
+	$(VENV)/bin/kan-service serve
+
+check: $(VENV)/installed-test
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+test: $(VENV)/installed-test
+	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(JOBS) --dist worksteal --cov --cov-report=
+	$(VENV)/bin/coverage report --skip-covered --show-missing --include='kan_engine/*' --fail-under=95
+	$(VENV)/bin/coverage report --skip-covered --show-missing --include='service/*,worker/*' --fail-under=90
+
+bench: $(VENV)/installed-bench
+	DATA='$(DATA)' $(VENV)/bin/pytest tests/benchmarks -m benchmark --timeout=0 -s
+
+$(VENV)/installed: pyproject.toml service/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); echo; \
+		echo "Python cannot make virtual environments here. On Debian and Ubuntu: apt-get install python3-venv"; \
+		exit 1; }
+	@$(PIP) config list | grep -qE 'index-url|find-links' || test -z '$(TORCH_INDEX)' || \
+		$(PIP) install --progress-bar off $(LOCK) --extra-index-url $(TORCH_INDEX) 'torch>=2.9'
+	$(PIP) install --progress-bar off --quiet $(LOCK) --editable .
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(PIP) install --progress-bar off --quiet $(LOCK) --editable '.[test]'
+	@touch $@
+
+$(VENV)/installed-bench: $(VENV)/installed-test
+	$(PIP) install --progress-bar off --quiet $(LOCK) --editable '.[test,bench]'
+	@touch $@
