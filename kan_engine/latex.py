@@ -1,0 +1,152 @@
+"""A formula as LaTeX: fractions, roots, powers of functions, column names as mathematical symbols."""
+
+import re
+from collections.abc import Mapping
+
+from kan_engine.printers import ATOM, POWER, PRODUCT, SUM, is_whole, split_quotient, split_sign
+from kan_engine.tree import HALF, Add, Call, Constant, Expression, Number, Parameter, Pow, Variable
+
+_FUNCTIONS = {
+    "asin": r"\arcsin",
+    "acos": r"\arccos",
+    "atan": r"\arctan",
+    "sign": r"\operatorname{sgn}",
+    "asinh": r"\operatorname{arsinh}",
+    "acosh": r"\operatorname{arcosh}",
+    "atanh": r"\operatorname{artanh}",
+}
+_GREEK = re.compile(
+    "alpha|beta|[gG]amma|[dD]elta|epsilon|zeta|eta|[tT]heta|iota|kappa|[lL]ambda|mu|nu|[xX]i|[pP]i|rho|[sS]igma|"
+    "tau|[uU]psilon|[pP]hi|chi|[pP]si|[oO]mega"
+)  # LaTeX has no command for capitals that look Latin
+_ESCAPED = {
+    "\\": r"\backslash ",
+    "^": r"\wedge ",
+    "~": r"\sim ",
+    " ": r"\ ",
+    **{character: f"\\{character}" for character in "{}$&#_%"},
+}
+
+
+def to_latex(tree: Expression, names: Mapping[str, str] | None = None) -> str:
+    """The formula in LaTeX's mathematical mode.
+
+    Args:
+        tree: The formula.
+        names: Other names for columns; they are typeset like the columns' own: ``omega_0`` becomes ω₀.
+    """
+    return _piece(tree, names or {})[0]
+
+
+def _piece(tree: Expression, names: Mapping[str, str]) -> tuple[str, int]:
+    """Text and its precedence."""
+    match tree:
+        case Variable(name):
+            result = symbol(names.get(name, name)), ATOM
+        case Constant(name):
+            result = f"\\{name}", ATOM
+        case Parameter(index):
+            result = f"c_{{{index}}}", ATOM
+        case Add(terms):
+            result = _sum(terms, names), SUM
+        case Call(function, argument):
+            result = _call(function, _piece(argument, names)[0])
+        case _:
+            negative, body = split_sign(tree)
+            result = (f"- {_within(body, PRODUCT, names)}", SUM) if negative else _product(body, names)
+    return result
+
+
+def _within(tree: Expression, needed: int, names: Mapping[str, str]) -> str:
+    text, precedence = _piece(tree, names)
+    return text if precedence >= needed else _parenthesised(text)
+
+
+def _parenthesised(text: str) -> str:
+    return rf"\left({text}\right)"
+
+
+def _sum(terms: tuple[Expression, ...], names: Mapping[str, str]) -> str:
+    """Terms in their order, but a positive one first."""
+    signed = [split_sign(term) for term in terms]
+    first = next((at for at, (negative, _) in enumerate(signed) if not negative), 0)
+    signed.insert(0, signed.pop(first))
+    text = "".join(
+        (" - " if negative else " + ") + _within(body, PRODUCT, names) for negative, body in signed
+    )
+    return text.removeprefix(" + ").lstrip()
+
+
+def _product(tree: Expression, names: Mapping[str, str]) -> tuple[str, int]:
+    """A positive number, a power or a product."""
+    above, below = split_quotient(tree)
+    if below:
+        return rf"\frac{{{_factors(above, names)}}}{{{_factors(below, names)}}}", PRODUCT
+    if len(above) > 1:
+        return _factors(above, names), PRODUCT
+    match above[0]:
+        case Number(value):
+            return _number(str(value))
+        case Pow() as root:
+            return _power(root, names)
+    return _piece(above[0], names)
+
+
+def _factors(factors: tuple[Expression, ...], names: Mapping[str, str]) -> str:
+    """Side by side; a dot where a number would run into the factor before it."""
+    if len(factors) == 1:
+        return _piece(factors[0], names)[0]
+    text = ""
+    for factor in factors:
+        piece = _within(factor, PRODUCT, names)
+        text += (r" \cdot " if text and piece[0].isdigit() else " ") + piece
+    return text.lstrip()
+
+
+def _number(text: str) -> tuple[str, int]:
+    mantissa, has_exponent, exponent = text.partition("e")
+    if not has_exponent:
+        return mantissa, ATOM
+    ten = f"10^{{{int(exponent)}}}"
+    return (ten, POWER) if mantissa == "1" else (rf"{mantissa} \cdot {ten}", PRODUCT)
+
+
+def _power(tree: Pow, names: Mapping[str, str]) -> tuple[str, int]:
+    exponent = _piece(tree.exponent, names)[0]
+    if tree.exponent == HALF:
+        return rf"\sqrt{{{_piece(tree.base, names)[0]}}}", ATOM
+    if isinstance(tree.base, Call) and tree.base.function not in ("exp", "abs") and is_whole(tree.exponent):
+        name, argument = _function(tree.base.function), _piece(tree.base.argument, names)[0]
+        return f"{name}^{{{exponent}}}{_parenthesised(argument)}", POWER
+    return f"{_within(tree.base, ATOM, names)}^{{{exponent}}}", POWER
+
+
+def _call(function: str, argument: str) -> tuple[str, int]:
+    if function == "exp":
+        return f"e^{{{argument}}}", POWER
+    if function == "abs":
+        return rf"\left|{argument}\right|", ATOM
+    return _function(function) + _parenthesised(argument), POWER
+
+
+def _function(name: str) -> str:
+    return _FUNCTIONS.get(name, f"\\{name}")
+
+
+def symbol(name: str) -> str:
+    """A column's name as a mathematical symbol: x1 → x_{1}, theta → \\theta, MedInc → \\mathrm{MedInc}."""
+    match = re.fullmatch(r"([A-Za-z]+)_?([0-9]*|(?<=_)[A-Za-z0-9]+)_?", name)
+    if match is None:
+        return rf"\mathrm{{{_escaped(name)}}}"
+    stem, index = match.groups()
+    return _letters(stem) + (f"_{{{_letters(index)}}}" if index else "")
+
+
+def _letters(text: str) -> str:
+    if _GREEK.fullmatch(text):
+        return f"\\{text}"
+    return text if len(text) == 1 or text.isdigit() else rf"\mathrm{{{text}}}"
+
+
+def _escaped(text: str) -> str:
+    return "".join(_ESCAPED.get(character, character) for character in text)

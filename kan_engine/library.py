@@ -1,0 +1,205 @@
+"""The closed set of functions of one variable that edges may become and formulas may contain.
+
+Two kinds live in ``LIBRARY``: *elementary* functions, which are nodes of an expression (``sin``), and
+*forms* such as ``x^2`` or ``gaussian``, which ``expression.apply_function`` spells out with elementary ones.
+Nothing outside this set is ever evaluated or printed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64] | float
+NumpyFunction = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """A function f of one variable.
+
+    Args:
+        name: How edges and expressions refer to it.
+        of: f itself, on arrays.
+        slope: f′, on arrays.
+        complexity: What it costs on an edge; a line costs 1 (the scale is pykan's).
+        defined: Whether f is finite on all of an interval [low, high].
+        exponent: p if f(u) = u^p, which a formula writes as a power.
+        elementary: Whether an expression may have it as a node.
+        sympy: Name of an elementary function in SymPy.
+    """
+
+    name: str
+    of: NumpyFunction
+    slope: NumpyFunction
+    complexity: int
+    defined: Callable[[float, float], bool]
+    exponent: Fraction | None = None
+    elementary: bool = False
+    sympy: str = ""
+
+    def value(self, u: Values) -> Values:
+        """f(u); NaN or infinite where f is not defined."""
+        with np.errstate(all="ignore"):
+            return self.of(u)  # type: ignore[no-any-return]
+
+    def derivative(self, u: Values) -> Values:
+        """f′(u); NaN or infinite where it does not exist."""
+        with np.errstate(all="ignore"):
+            return self.slope(u)  # type: ignore[no-any-return]
+
+
+def power_value(base: Values, exponent: float) -> Values:
+    """base^exponent, by the cheap and exactly rounded operation where there is one."""
+    if exponent == 2:
+        return base * base
+    if exponent == 0.5:
+        return np.sqrt(base)
+    if exponent == -1:
+        return np.divide(1.0, base)
+    if exponent == -0.5:
+        return np.divide(1.0, np.sqrt(base))
+    return np.power(base, exponent)
+
+
+def _everywhere(_low: float, _high: float) -> bool:
+    return True
+
+
+def _where_not_huge(low: float, high: float) -> bool:
+    return max(abs(low), abs(high)) < 700  # exp overflows beyond 709
+
+
+def _where_positive(low: float, _high: float) -> bool:
+    return low > 0
+
+
+def _where_not_negative(low: float, _high: float) -> bool:
+    return low >= 0
+
+
+def _where_not_zero(low: float, high: float) -> bool:
+    return low > 0 or high < 0
+
+
+def _inside_one(low: float, high: float) -> bool:
+    return low >= -1 and high <= 1
+
+
+def _strictly_inside_one(low: float, high: float) -> bool:
+    return low > -1 and high < 1
+
+
+def _above_one(low: float, _high: float) -> bool:
+    return low >= 1
+
+
+def _between_poles_of_tan(low: float, high: float) -> bool:
+    return bool(np.floor(low / np.pi + 0.5) == np.floor(high / np.pi + 0.5))
+
+
+def _power(
+    name: str, exponent: Fraction, complexity: int, defined: Callable[[float, float], bool] = _everywhere
+) -> Function:
+    p = float(exponent)
+    return Function(
+        name=name,
+        of=lambda u: power_value(u, p),
+        slope=lambda u: p * power_value(u, p - 1),
+        complexity=complexity,
+        defined=defined,
+        exponent=exponent,
+    )
+
+
+def _elementary(
+    name: str,
+    of: NumpyFunction,
+    slope: NumpyFunction,
+    complexity: int,
+    defined: Callable[[float, float], bool] = _everywhere,
+    *,
+    sympy: str = "",
+) -> Function:
+    return Function(
+        name=name,
+        of=of,
+        slope=slope,
+        complexity=complexity,
+        defined=defined,
+        elementary=True,
+        sympy=sympy or name,
+    )
+
+
+def _form(
+    name: str,
+    of: NumpyFunction,
+    slope: NumpyFunction,
+    complexity: int,
+    defined: Callable[[float, float], bool] = _everywhere,
+) -> Function:
+    return Function(name=name, of=of, slope=slope, complexity=complexity, defined=defined)
+
+
+def _sigmoid(u: Any) -> Any:
+    return 0.5 + 0.5 * np.tanh(0.5 * u)
+
+
+_POWERS = (
+    _power("x^2", Fraction(2), 2),
+    _power("x^3", Fraction(3), 3),
+    _power("x^4", Fraction(4), 3),
+    _power("x^5", Fraction(5), 3),
+    _power("x^6", Fraction(6), 3),
+    _power("1/x", Fraction(-1), 2, _where_not_zero),
+    _power("1/x^2", Fraction(-2), 2, _where_not_zero),
+    _power("1/x^3", Fraction(-3), 3, _where_not_zero),
+    _power("1/x^4", Fraction(-4), 4, _where_not_zero),
+    _power("sqrt", Fraction(1, 2), 2, _where_not_negative),
+    _power("1/sqrt", Fraction(-1, 2), 2, _where_positive),
+    _power("x^1.5", Fraction(3, 2), 4, _where_not_negative),
+    _power("1/x^1.5", Fraction(-3, 2), 4, _where_positive),
+)
+
+_ELEMENTARY = (
+    _elementary("exp", np.exp, np.exp, 2, _where_not_huge),
+    _elementary("log", np.log, lambda u: np.divide(1.0, u), 2, _where_positive),
+    _elementary("abs", np.abs, np.sign, 3, sympy="Abs"),
+    _elementary("sign", np.sign, lambda u: 0.0 * u, 3),
+    _elementary("sin", np.sin, np.cos, 2),
+    _elementary("cos", np.cos, lambda u: -np.sin(u), 2),
+    _elementary("tan", np.tan, lambda u: 1 + np.tan(u) ** 2, 3, _between_poles_of_tan),
+    _elementary("sinh", np.sinh, np.cosh, 3, _where_not_huge),
+    _elementary("cosh", np.cosh, np.sinh, 3, _where_not_huge),
+    _elementary("tanh", np.tanh, lambda u: 1 - np.tanh(u) ** 2, 3),
+    _elementary("asin", np.arcsin, lambda u: np.divide(1.0, np.sqrt(1 - u * u)), 4, _inside_one),
+    _elementary("acos", np.arccos, lambda u: np.divide(-1.0, np.sqrt(1 - u * u)), 4, _inside_one),
+    _elementary("atan", np.arctan, lambda u: 1 / (1 + u * u), 4),
+    _elementary("asinh", np.arcsinh, lambda u: 1 / np.sqrt(1 + u * u), 4),
+    _elementary("acosh", np.arccosh, lambda u: np.divide(1.0, np.sqrt(u * u - 1)), 4, _above_one),
+    _elementary("atanh", np.arctanh, lambda u: np.divide(1.0, 1 - u * u), 4, _strictly_inside_one),
+)
+
+_FORMS = (
+    _form("x", lambda u: u, lambda u: 1.0 + 0.0 * u, 1),
+    _form("gaussian", lambda u: np.exp(-u * u), lambda u: -2 * u * np.exp(-u * u), 3),
+    _form("lorentzian", lambda u: 1 / (1 + u * u), lambda u: -2 * u / (1 + u * u) ** 2, 3),
+    _form("sigmoid", _sigmoid, lambda u: _sigmoid(u) * _sigmoid(-u), 3),
+    _form("softplus", lambda u: np.logaddexp(0.0, u), _sigmoid, 4),
+    _form("silu", lambda u: u * _sigmoid(u), lambda u: _sigmoid(u) * (1 + u * _sigmoid(-u)), 4),
+    _form(
+        "planck",
+        lambda u: np.divide(1.0, np.expm1(u)),
+        lambda u: np.divide(-0.25, np.sinh(u / 2) ** 2),
+        4,
+        lambda low, high: _where_not_zero(low, high) and _where_not_huge(low, high),
+    ),
+    _form("sqrt(1+x^2)", lambda u: np.sqrt(1 + u * u), lambda u: u / np.sqrt(1 + u * u), 4),
+)
+
+LIBRARY: dict[str, Function] = {function.name: function for function in (*_FORMS, *_POWERS, *_ELEMENTARY)}
+"""Every function by its name, in a fixed order: lines, powers and simple transcendental ones."""
