@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 
 from service.access import RequireKey, needs_key
-from service.api import docs, health, problems
+from service.api import docs, health, problems, training_jobs
 from service.api.limits import RequestLimits
 from service.db.session import make_engine, make_sessions
+from service.queue import make_queue
 from service.schemas.common import Problem
 from service.settings import Settings, load_settings
 
-RESOURCES: list[APIRouter] = []
+RESOURCES: list[APIRouter] = [training_jobs.router]
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -42,6 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.sessions = make_sessions(engine)
+    app.state.queue = make_queue(settings)
     app.add_middleware(RequestLimits, settings=settings)
     if needs_key(settings.host):
         app.add_middleware(RequireKey, sessions=app.state.sessions)

@@ -22,6 +22,7 @@ from starlette.concurrency import run_in_threadpool
 from service import strict_json
 from service.db import session
 from service.errors import UnsupportedMedia
+from service.queue import TaskQueue
 from service.settings import Settings
 
 LARGE_BODY = 64 * 1024  # from here on parsing takes long enough to leave the event loop for it
@@ -35,6 +36,10 @@ def _settings(request: Request) -> Settings:
     return cast("Settings", request.app.state.settings)
 
 
+def _queue(request: Request) -> TaskQueue:
+    return cast("TaskQueue", request.app.state.queue)
+
+
 def _here(request: Request) -> Callable[[str], str]:
     """Paths with the prefix that the caller used, so that a client of ``/v1`` stays there."""
     version = "/v1" if request.scope["path"].startswith("/v1/") else ""
@@ -44,6 +49,7 @@ def _here(request: Request) -> Callable[[str], str]:
 
 Sessions = Annotated[session.Sessions, Depends(_sessions)]
 Config = Annotated[Settings, Depends(_settings)]
+Queue = Annotated[TaskQueue, Depends(_queue)]
 Here = Annotated[Callable[[str], str], Depends(_here)]
 
 

@@ -1,0 +1,316 @@
+"""Training jobs: the only code that moves a job from one status to another.
+
+Every verb is one conditional UPDATE: it changes the row only in the status it expects, and for a
+running job only while the caller's fencing token is still the job's. A verb that comes too late
+returns ``None`` and changes nothing. The event of a change is written in the same transaction, under
+the lock that the UPDATE took, so that events are numbered without gaps and in the order of changes.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import NAMESPACE_URL, uuid4, uuid5
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from service.db.session import clock
+from service.db.tables import Job, JobEvent, JobStatus
+from service.errors import Conflict, NotFound
+
+FINAL = tuple(status for status in JobStatus if status.is_final)
+NOT_RUNNING: Mapping[str, Any] = {"token": None, "lease_until": None, "eta_seconds": None}
+WAITING: Mapping[str, Any] = {
+    **NOT_RUNNING,
+    "status": JobStatus.QUEUED,
+    "stage": None,
+    "message": None,
+    "fraction": 0.0,
+    "published_at": None,
+}
+
+
+def adopted(token: str) -> str:
+    """The token of the process that trains, made from the token of the dispatcher that claimed for it."""
+    return str(uuid5(NAMESPACE_URL, token))
+
+
+class TrainingJobs:
+    """Jobs and their events. Nothing here commits."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(
+        self,
+        *,
+        kind: str,
+        request: dict[str, Any],
+        request_sha256: str,
+        dataset_id: str | None,
+        idempotency_key: str | None = None,
+        retry_of: str | None = None,
+    ) -> Job:
+        """A new job, queued."""
+        job = Job(
+            kind=kind,
+            request=request,
+            request_sha256=request_sha256,
+            dataset_id=dataset_id,
+            idempotency_key=idempotency_key,
+            retry_of=retry_of,
+            created_at=clock(self._session),
+        )
+        self._session.add(job)
+        self._session.flush()
+        self._record(job, "status", status=JobStatus.QUEUED)
+        return job
+
+    def get(self, job_id: str) -> Job:
+        """The job.
+
+        Raises:
+            NotFound: There is none with this id.
+        """
+        job = self._session.get(Job, job_id)
+        if job is None:
+            raise _not_found(job_id)
+        return job
+
+    def page(self, *, limit: int, after: str | None = None, status: str | None = None) -> Sequence[Job]:
+        """Up to ``limit + 1`` jobs, newest first, older than the job ``after``."""
+        jobs = select(Job).order_by(Job.id.desc()).limit(limit + 1)
+        if after is not None:
+            jobs = jobs.where(Job.id < after)
+        if status is not None:
+            jobs = jobs.where(Job.status == status)
+        return self._session.scalars(jobs).all()
+
+    def under_key(self, idempotency_key: str, *, since: datetime) -> Job | None:
+        """The job that was submitted under this key; a key from before ``since`` is free again."""
+        self._session.execute(
+            update(Job)
+            .where(Job.idempotency_key == idempotency_key, Job.created_at < since)
+            .values(idempotency_key=None)
+        )
+        return self._session.scalar(select(Job).where(Job.idempotency_key == idempotency_key))
+
+    def claim(self, job_id: str, *, lease_s: float) -> Job | None:
+        """Take this job if it is queued; its ``token`` is now the caller's."""
+        return self._claim(Job.id == job_id, lease_s)
+
+    def claim_next(self, *, lease_s: float) -> Job | None:
+        """Take the job that has waited longest, passing over those that others are taking right now."""
+        oldest = (
+            select(Job.id)
+            .where(Job.status == JobStatus.QUEUED)
+            .order_by(Job.created_at, Job.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        return self._claim(Job.id == oldest.scalar_subquery(), lease_s)
+
+    def adopt(self, job_id: str, token: str, *, lease_s: float) -> Job | None:
+        """Take over a job that a dispatcher claimed; only the first who tries gets it.
+
+        The broker may deliver a message twice. The token changes with the first delivery, which
+        leaves the second with one that is worth nothing.
+        """
+        lease_until = clock(self._session) + timedelta(seconds=lease_s)
+        return self._change(*_held(job_id, token), token=adopted(token), lease_until=lease_until)
+
+    def heartbeat(self, job_id: str, token: str, *, lease_s: float, **progress: Any) -> Job | None:
+        """Renew the lease and store what the job is at; the returned row tells whether to stop.
+
+        Args:
+            progress: Any of ``stage``, ``fraction``, ``message`` and ``eta_seconds``.
+        """
+        lease_until = clock(self._session) + timedelta(seconds=lease_s)
+        return self._change(*_held(job_id, token), lease_until=lease_until, **progress)
+
+    def hold(self, job_id: str, token: str) -> Job | None:
+        """The job, locked until the transaction ends, if the token is still good."""
+        held = select(Job).where(*_held(job_id, token)).with_for_update()
+        return self._session.scalar(held, execution_options={"populate_existing": True})
+
+    def record_progress(self, job: Job, **data: Any) -> None:
+        """Add a progress event to a job that this transaction has locked."""
+        self._record(job, "progress", **data)
+
+    def set_checkpoint(self, job: Job, sha256: str | None) -> None:
+        """Name the blob from which a held job can go on."""
+        job.checkpoint_sha256 = sha256
+        self._session.flush()
+
+    def release(self, job_id: str, token: str) -> Job | None:
+        """Give a job back that its worker cannot finish because it stops; this costs the job no attempt."""
+        if cancelled := self.stop(job_id, token):
+            return cancelled
+        job = self._change(*_held(job_id, token), **WAITING, attempt=Job.attempt - 1)
+        return job and self._recorded(job, status=JobStatus.QUEUED, reason="worker_stopped")
+
+    def succeed(self, job_id: str, token: str, *, model_id: str, cut_by: str | None = None) -> Job | None:
+        """End a job that has its model; not one whose cancellation was accepted (see ``stop``)."""
+        conditions = (*_held(job_id, token), Job.cancel_requested_at.is_(None))
+        result = {"model_id": model_id, "cut_by": cut_by, "fraction": 1.0, "stage": "done", "message": None}
+        return self._finish(conditions, JobStatus.SUCCEEDED, **result)
+
+    def stop(
+        self, job_id: str, token: str, *, model_id: str | None = None, cut_by: str | None = None
+    ) -> Job | None:
+        """End a job whose cancellation was requested, with the best model so far if that was asked for."""
+        conditions = (*_held(job_id, token), Job.cancel_requested_at.is_not(None))
+        return self._finish(conditions, JobStatus.CANCELLED, model_id=model_id, cut_by=cut_by)
+
+    def fail(self, job_id: str, token: str, *, code: str, detail: str) -> Job | None:
+        """End a job that cannot succeed; a cancelled one ends cancelled."""
+        if cancelled := self.stop(job_id, token):
+            return cancelled
+        return self._finish(_held(job_id, token), JobStatus.FAILED, error_code=code, error_detail=detail)
+
+    def cancel(self, job_id: str, *, keep_best: bool = False) -> Job:
+        """What a client asks: a queued job is cancelled at once, a running one is told to stop.
+
+        Raises:
+            NotFound: There is no such job.
+            Conflict: The job has finished.
+        """
+        job = self._lock(job_id)
+        if job.status == JobStatus.QUEUED:
+            queued = (Job.id == job_id, Job.status == JobStatus.QUEUED)
+            return self._finish(queued, JobStatus.CANCELLED) or job
+        if job.status != JobStatus.RUNNING:
+            raise Conflict(
+                "job_already_finished",
+                f"job {job_id} has already {_ended(job.status)}; a finished job cannot be cancelled",
+            )
+        is_first = job.cancel_requested_at is None
+        job.cancel_requested_at = job.cancel_requested_at or clock(self._session)
+        job.keep_best = keep_best
+        self._session.flush()
+        return self._recorded(job, status=job.status, reason="cancel_requested") if is_first else job
+
+    def reap(self, *, max_attempts: int) -> Sequence[Job]:
+        """Take jobs away from workers that went quiet: queued again, or failed after the last attempt."""
+        lapsed = (Job.status == JobStatus.RUNNING, Job.lease_until < clock(self._session))
+        job_ids = self._session.scalars(select(Job.id).where(*lapsed).order_by(Job.id)).all()
+        reaped = (self._reap((Job.id == job_id, *lapsed), max_attempts) for job_id in job_ids)
+        return [job for job in reaped if job is not None]
+
+    def to_ring(self, *, again_after_s: float, limit: int = 100) -> Sequence[str]:
+        """Queued jobs that the queue was not told of, or so long ago that the message may be lost."""
+        long_ago = clock(self._session) - timedelta(seconds=again_after_s)
+        silent = or_(Job.published_at.is_(None), Job.published_at < long_ago)
+        oldest = select(Job.id).where(Job.status == JobStatus.QUEUED, silent).order_by(Job.created_at)
+        return self._session.scalars(oldest.limit(limit)).all()
+
+    def set_published(self, job_id: str) -> None:
+        """Note that the queue was told of a job."""
+        self._change(Job.id == job_id, Job.status == JobStatus.QUEUED, published_at=clock(self._session))
+
+    def finished_with_checkpoint(self, limit: int = 100) -> Sequence[Job]:
+        """Finished jobs that still hold a checkpoint which nobody will ever load."""
+        left = select(Job).where(Job.checkpoint_sha256.is_not(None), Job.status.in_(FINAL))
+        return self._session.scalars(
+            left.order_by(Job.id).limit(limit).with_for_update(skip_locked=True)
+        ).all()
+
+    def claims(self, job_ids: Sequence[str]) -> dict[str, str]:
+        """Tokens of those of these jobs that are running."""
+        running = select(Job.id, Job.token).where(Job.id.in_(job_ids), Job.status == JobStatus.RUNNING)
+        return {job_id: token for job_id, token in self._session.execute(running) if token is not None}
+
+    def events(self, job_id: str, *, after: int = 0, limit: int) -> Sequence[JobEvent]:
+        """Up to ``limit + 1`` events, in order, from the one after number ``after``."""
+        events = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.number > after)
+        return self._session.scalars(events.order_by(JobEvent.number).limit(limit + 1)).all()
+
+    def seconds_worked(self, job_id: str) -> float:
+        """How long the job has been running in earlier attempts, by its events."""
+        happened = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.kind == "status")
+        total, since = 0.0, None
+        for event in self._session.scalars(happened.order_by(JobEvent.number)):
+            if since is not None and event.data["status"] == JobStatus.QUEUED:
+                total, since = total + (event.created_at - since).total_seconds(), None
+            elif since is None and event.data["status"] == JobStatus.RUNNING:
+                since = event.created_at
+        return total
+
+    def _claim(self, which: ColumnElement[bool], lease_s: float) -> Job | None:
+        now = clock(self._session)
+        job = self._change(
+            which,
+            Job.status == JobStatus.QUEUED,
+            status=JobStatus.RUNNING,
+            token=str(uuid4()),
+            lease_until=now + timedelta(seconds=lease_s),
+            attempt=Job.attempt + 1,
+            started_at=func.coalesce(Job.started_at, now),
+            stage="starting",
+        )
+        return job and self._recorded(job, status=JobStatus.RUNNING, attempt=job.attempt)
+
+    def _reap(self, lapsed: tuple[ColumnElement[bool], ...], max_attempts: int) -> Job | None:
+        """One lapsed job; each way out asks again whether it still is lapsed."""
+        cancelled = self._finish((*lapsed, Job.cancel_requested_at.is_not(None)), JobStatus.CANCELLED)
+        if cancelled:
+            return cancelled
+        detail = (
+            f"the worker was lost {max_attempts} times in a row, perhaps for want of memory; ask for less"
+        )
+        error = {"error_code": "worker_lost", "error_detail": detail}
+        failed = self._finish((*lapsed, Job.attempt >= max_attempts), JobStatus.FAILED, **error)
+        if failed:
+            return failed
+        job = self._change(*lapsed, **WAITING)
+        return job and self._recorded(job, status=JobStatus.QUEUED, reason="worker_lost")
+
+    def _finish(
+        self, conditions: tuple[ColumnElement[bool], ...], status: JobStatus, **result: Any
+    ) -> Job | None:
+        now = clock(self._session)
+        job = self._change(*conditions, **NOT_RUNNING, status=status, finished_at=now, **result)
+        return job and self._recorded(
+            job, status=status, **{k: v for k, v in result.items() if k in SHOWN and v}
+        )
+
+    def _change(self, *conditions: ColumnElement[bool], **values: Any) -> Job | None:
+        """The conditional UPDATE; ``None`` if no row met the conditions."""
+        change = update(Job).where(*conditions).values(**values).returning(Job)
+        options = {"synchronize_session": False, "populate_existing": True}
+        return self._session.scalars(change, execution_options=options).one_or_none()
+
+    def _lock(self, job_id: str) -> Job:
+        locked = select(Job).where(Job.id == job_id).with_for_update()
+        job = self._session.scalar(locked, execution_options={"populate_existing": True})
+        if job is None:
+            raise _not_found(job_id)
+        return job
+
+    def _recorded(self, job: Job, **data: Any) -> Job:
+        self._record(job, "status", **data)
+        return job
+
+    def _record(self, job: Job, kind: str, **data: Any) -> None:
+        """Add the next event of a job whose row this transaction has locked."""
+        last = self._session.scalar(select(func.max(JobEvent.number)).where(JobEvent.job_id == job.id))
+        number = (last or 0) + 1
+        self._session.add(
+            JobEvent(job_id=job.id, number=number, kind=kind, data=data, created_at=clock(self._session))
+        )
+        self._session.flush()
+
+
+SHOWN = ("model_id", "cut_by", "error_code", "error_detail")
+
+
+def _held(job_id: str, token: str) -> tuple[ColumnElement[bool], ...]:
+    return Job.id == job_id, Job.token == token, Job.status == JobStatus.RUNNING
+
+
+def _not_found(job_id: str) -> NotFound:
+    return NotFound("job_not_found", f"there is no job {job_id!r}; GET /jobs lists them")
+
+
+def _ended(status: str) -> str:
+    return "been cancelled" if status == JobStatus.CANCELLED else str(status)

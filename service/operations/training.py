@@ -1,0 +1,169 @@
+"""Submit, cancel and retry training jobs."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy.exc import IntegrityError
+
+from service.db.repositories.datasets import Datasets
+from service.db.repositories.jobs import TrainingJobs
+from service.db.session import Sessions, clock
+from service.db.tables import Dataset, Job, JobStatus
+from service.errors import Conflict, Invalid
+from service.operations.cost import encoded_inputs, estimate, refuse_too_costly
+from service.operations.training_checks import check
+from service.queue import TaskQueue
+from service.schemas.jobs import TrainRequest
+from service.settings import Settings
+
+KEY_LIFETIME = timedelta(hours=24)
+KEY = re.compile(r'"?([ -!#-\[\]-~]{1,255})"?')  # a structured-field string, or the same without quotes
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A job, and whether it had been submitted under this idempotency key before."""
+
+    job: Job
+    is_replay: bool
+
+
+def submit(
+    request: TrainRequest,
+    sessions: Sessions,
+    queue: TaskQueue,
+    settings: Settings,
+    *,
+    idempotency_key: str | None = None,
+) -> Submitted:
+    """Check a job against its dataset, record it, and ring for it.
+
+    The job is committed before the queue hears of it: a worker quicker than the commit would look
+    for a row that is not there yet. A second submission under the same key gets the first one's job.
+
+    Raises:
+        NotFound: There is no such dataset.
+        Invalid: The dataset does not allow what is asked, it would cost too much, or the key belongs
+            to another request.
+    """
+    key = _read_key(idempotency_key)
+    try:
+        submitted = _record(request, sessions, settings, key)
+    except IntegrityError:  # another request recorded its job under the key at the same moment
+        submitted = _record(request, sessions, settings, key)
+    if not submitted.is_replay:
+        _ring(submitted.job.id, sessions, queue)
+    return submitted
+
+
+def cancel(job_id: str, sessions: Sessions, *, keep_best: bool) -> Job:
+    """Cancel a queued job, tell a running one to stop.
+
+    Raises:
+        NotFound: There is no such job.
+        Conflict: It has finished.
+    """
+    with sessions.begin() as session:
+        return TrainingJobs(session).cancel(job_id, keep_best=keep_best)
+
+
+def retry(job_id: str, sessions: Sessions, queue: TaskQueue, settings: Settings) -> Job:
+    """Submit the request of a finished job once more, as a new job.
+
+    Raises:
+        NotFound: There is no such job, or its dataset is gone.
+        Conflict: The job has not finished.
+    """
+    with sessions.begin() as session:
+        jobs = TrainingJobs(session)
+        earlier = jobs.get(job_id)
+        if not JobStatus(earlier.status).is_final:
+            detail = f"job {job_id} is {earlier.status}; cancel it first, or wait for its end"
+            raise Conflict("job_not_finished", detail)
+        request = TrainRequest.model_validate(earlier.request)
+        job = _add(request, jobs, Datasets(session), settings, retry_of=job_id)
+    _ring(job.id, sessions, queue)
+    return job
+
+
+def _record(request: TrainRequest, sessions: Sessions, settings: Settings, key: str | None) -> Submitted:
+    with sessions.begin() as session:
+        jobs = TrainingJobs(session)
+        earlier = key and jobs.under_key(key, since=clock(session) - KEY_LIFETIME)
+        if earlier:
+            return _replay(earlier, request)
+        return Submitted(
+            _add(request, jobs, Datasets(session), settings, idempotency_key=key), is_replay=False
+        )
+
+
+def _replay(earlier: Job, request: TrainRequest) -> Submitted:
+    if earlier.request_sha256 != _fingerprint(request):
+        detail = "this Idempotency-Key was used for another request; send a new key with a new request"
+        raise Invalid("idempotency_key_reused", detail)
+    return Submitted(earlier, is_replay=True)
+
+
+def _add(
+    request: TrainRequest,
+    jobs: TrainingJobs,
+    datasets: Datasets,
+    settings: Settings,
+    *,
+    idempotency_key: str | None = None,
+    retry_of: str | None = None,
+) -> Job:
+    bounded = _within_job_time(request, settings)
+    _refuse_hopeless(bounded, datasets.hold(request.dataset_id), settings)
+    return jobs.add(
+        kind=request.kind,
+        request=bounded.model_dump(mode="json"),
+        request_sha256=_fingerprint(request),
+        dataset_id=request.dataset_id,
+        idempotency_key=idempotency_key,
+        retry_of=retry_of,
+    )
+
+
+def _within_job_time(request: TrainRequest, settings: Settings) -> TrainRequest:
+    """A job longer than the service allows is refused; a default that is too long gives way."""
+    limit = settings.max_job_seconds
+    if request.max_seconds <= limit:
+        return request
+    if "max_seconds" not in request.model_fields_set:
+        return request.model_copy(update={"max_seconds": limit})
+    detail = f"max_seconds may be at most {limit:g} here, got {request.max_seconds:g}"
+    entry = {"pointer": "#/max_seconds", "code": "max_seconds_too_large", "detail": detail}
+    raise Invalid("max_seconds_too_large", detail, errors=[entry], limit=limit)
+
+
+def _refuse_hopeless(request: TrainRequest, dataset: Dataset, settings: Settings) -> None:
+    """Refuse what cannot be learnt from this dataset, or not at a bearable cost."""
+    plan = check(request, dataset.columns, dataset.rows)
+    inputs = encoded_inputs(plan.features, plan.types)
+    refuse_too_costly(estimate(request, inputs=inputs, outputs=plan.outputs, rows=plan.rows), settings)
+
+
+def _ring(job_id: str, sessions: Sessions, queue: TaskQueue) -> None:
+    """Ring, and note it, so that no sweeper rings for this job soon."""
+    if queue.ring(job_id):
+        with sessions.begin() as session:
+            TrainingJobs(session).set_published(job_id)
+
+
+def _read_key(header: str | None) -> str | None:
+    if header is None:
+        return None
+    found = KEY.fullmatch(header.strip())
+    if found is None:
+        detail = "an Idempotency-Key has 1 to 255 printable ASCII characters, with or without quotes around"
+        raise Invalid("invalid_idempotency_key", detail)
+    return found[1]
+
+
+def _fingerprint(request: TrainRequest) -> str:
+    canonical = json.dumps(request.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()

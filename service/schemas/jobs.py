@@ -1,0 +1,196 @@
+"""What clients send to get a network trained, and what they see of the job."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from service.schemas.common import Label, RequestModel
+
+# Sizes beyond any use are refused here; what is merely too much for this service, with the estimated
+# cost at submission.
+Size = Annotated[int, Field(ge=1, le=10**9)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Column = Annotated[str, Field(min_length=1, max_length=1000)]
+Value = bool | int | float | str
+ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "text"]
+Baseline = Literal["linear", "mlp", "boosting"]
+ModelName = Annotated[
+    Label, StringConstraints(pattern=r"^[^@/\x00-\x1f]+$"), Field(description="Without `@` and `/`.")
+]
+
+
+def _switch(default: Any, off: Any) -> Callable[[Any], Any]:
+    """A stage takes ``true`` for its defaults and ``false`` to be left out."""
+
+    def read(value: Any) -> Any:
+        return default if value is True else off if value is False else value
+
+    return read
+
+
+class NetworkOptions(RequestModel):
+    """The shape of the network."""
+
+    hidden: Literal["auto"] | Annotated[list[Size], Field(max_length=1000)] = Field(
+        default="auto",
+        description="Nodes of the inner layers: `[10]` on 8 features and one target is KAN[8,10,1].",
+    )
+    grid: Literal["auto"] | Size = Field(default="auto", description="Grid intervals G of every activation.")
+    order: Annotated[int, Field(ge=0, le=10)] = Field(default=3, description="Order k of the splines.")
+
+
+class TrainingOptions(RequestModel):
+    """How the network is fitted."""
+
+    optimizer: Literal["auto", "levenberg_marquardt", "adam", "lbfgs"] = "auto"
+    grid_schedule: Literal["auto"] | Annotated[list[Size], Field(min_length=1, max_length=20)] = Field(
+        default="auto", description="Grid sizes from coarse to fine; the first must equal `network.grid`."
+    )
+    steps: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)] = "auto"
+    lamb: Literal["auto"] | Annotated[float, Field(ge=0)] = Field(
+        default="auto", description="Strength λ of the sparsity penalty."
+    )
+    restarts: Literal["auto"] | Annotated[int, Field(ge=1, le=1000)] = "auto"
+    class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = None
+
+
+class SplitOptions(RequestModel):
+    """Which rows are held out and read only once, for what is reported."""
+
+    kind: Literal["random", "stratified", "tail", "column", "none"] = "random"
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    seed: Seed = 0
+    column: Column | None = Field(
+        default=None, description="For `column`: the column that tells the rows apart."
+    )
+    test: list[Value] | None = Field(
+        default=None, description="For `column`: its values in the held-out rows."
+    )
+
+    @model_validator(mode="after")
+    def _column_is_complete(self) -> Self:
+        given = self.column is not None, bool(self.test)
+        if given != (self.kind == "column",) * 2:
+            raise ValueError('column and test belong to the split kind "column", which needs both')
+        return self
+
+
+class SymbolicOptions(RequestModel):
+    """How the network is read off as a formula."""
+
+    library: Literal["default"] | Annotated[list[str], Field(min_length=1, max_length=100)] = "default"
+    max_complexity: Annotated[int, Field(ge=1, le=10_000)] | None = None
+
+
+class TrainRequest(RequestModel):
+    """A training job; everything but the dataset and the target has a default that needs no thought."""
+
+    kind: Literal["train"] = "train"
+    dataset_id: Annotated[str, Field(min_length=1, max_length=100)]
+    target: Column
+    features: Annotated[list[Column], Field(min_length=1)] | None = Field(
+        default=None, description="Columns to learn from; null takes every usable one but the target."
+    )
+    types: dict[Column, ColumnType] = Field(default={}, description="Columns to read as another type.")
+    weight: Column | None = Field(default=None, description="Column with the weight of each row.")
+    task: Literal["auto", "regression", "classification"] = "auto"
+    network: NetworkOptions = NetworkOptions()
+    training: TrainingOptions = TrainingOptions()
+    split: SplitOptions = SplitOptions()
+    prune: bool = True
+    symbolic: Annotated[
+        SymbolicOptions | None,
+        BeforeValidator(_switch({}, None), json_schema_input_type=bool | SymbolicOptions | None),
+    ] = SymbolicOptions()
+    baselines: Annotated[
+        list[Baseline],
+        BeforeValidator(_switch(["linear"], []), json_schema_input_type=bool | list[Baseline]),
+    ] = Field(default=["linear"])
+    seed: Seed = 0
+    max_seconds: Annotated[float, Field(gt=0)] = 300
+    name: ModelName | None = Field(default=None, description="Name of the model; a new version if it exists.")
+    tags: Annotated[dict[Label, Annotated[str, Field(max_length=1000)]], Field(max_length=64)] = Field(
+        default={}
+    )
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"dataset_id": "01890a5d-ac96-774b-bcce-b302099a8057", "target": "y"}],
+        }
+    )
+
+
+class ProgressOut(BaseModel):
+    """What a job is at."""
+
+    stage: str | None
+    fraction: float
+    message: str | None
+    eta_seconds: float | None
+
+
+class ErrorOut(BaseModel):
+    """Why a job failed."""
+
+    code: str
+    detail: str
+
+
+class JobOut(BaseModel):
+    """A job as clients see it."""
+
+    id: str
+    kind: str
+    status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    progress: ProgressOut
+    dataset_id: str | None
+    model_id: str | None = Field(description="The trained model; null until there is one.")
+    error: ErrorOut | None
+    cut_by: str | None = Field(description="The stage that `max_seconds` or a cancellation cut short.")
+    attempt: int
+    retry_of: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    cancel_requested_at: datetime | None
+
+    @staticmethod
+    def of(job: Any) -> "JobOut":
+        """The job as it is now, from its row."""
+        progress = ProgressOut(
+            stage=job.stage, fraction=job.fraction, message=job.message, eta_seconds=job.eta_seconds
+        )
+        error = ErrorOut(code=job.error_code, detail=job.error_detail or "") if job.error_code else None
+        rest = JobOut.model_fields.keys() - {"progress", "error"}
+        return JobOut(progress=progress, error=error, **{name: getattr(job, name) for name in rest})
+
+    @staticmethod
+    def as_submitted(job: Any) -> "JobOut":
+        """The job as its submission was answered, for a submission that is repeated."""
+        unset = dict.fromkeys(
+            ("model_id", "error", "cut_by", "started_at", "finished_at", "cancel_requested_at")
+        )
+        progress = ProgressOut(stage=None, fraction=0.0, message=None, eta_seconds=None)
+        return JobOut.of(job).model_copy(
+            update={**unset, "status": "queued", "attempt": 0, "progress": progress}
+        )
+
+
+class EventOut(BaseModel):
+    """Something that happened to a job: a new `status`, or `progress` in it."""
+
+    number: int = Field(description="Counts from 1 without gaps.")
+    kind: str
+    data: dict[str, Any]
+    created_at: datetime
+
+
+class EventPage(BaseModel):
+    """Events in the order in which they happened."""
+
+    items: list[EventOut]
+    next_cursor: str | None = Field(
+        description="Pass it as `cursor` to get the next page; null on the last one."
+    )
