@@ -3,4 +3,5 @@
 from service.db.repositories.datasets import Datasets as Datasets
 from service.db.repositories.jobs import TrainingJobs as TrainingJobs
 from service.db.repositories.keys import ApiKeys as ApiKeys
+from service.db.repositories.models import TrainedModels as TrainedModels
 from service.db.repositories.workers import Workers as Workers

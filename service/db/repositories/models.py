@@ -1,0 +1,160 @@
+"""Trained models: versions of a name, and aliases for them."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from service.db.session import clock
+from service.db.tables import Model, ModelAlias
+from service.errors import NotFound
+
+DEFAULT_ALIAS = "default"
+
+
+class TrainedModels:
+    """Reads and writes models in the caller's transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(
+        self,
+        *,
+        name: str,
+        job_id: str,
+        dataset_id: str | None,
+        task: str,
+        target: str,
+        record: dict[str, Any],
+        symbolic: dict[str, Any] | None,
+        edges: dict[str, Any],
+        artifact_sha256: str,
+        tags: dict[str, str] | None = None,
+    ) -> Model:
+        """Keep a model as the next version of its name. What is not finite in its JSON becomes null."""
+        model = Model(
+            name=name,
+            version=self._next_version(name),
+            job_id=job_id,
+            dataset_id=dataset_id,
+            task=task,
+            target=target,
+            record=_finite(record),
+            symbolic=_finite(symbolic),
+            edges=_finite(edges),
+            artifact_sha256=artifact_sha256,
+            tags=tags or {},
+            created_at=clock(self._session),
+        )
+        self._session.add(model)
+        self._session.flush()
+        return model
+
+    def get(self, reference: str) -> Model:
+        """The model with this id, the version that a plain name stands for, or ``name@alias``.
+
+        A name stands for its alias ``default`` if that is set, else for its newest version.
+
+        Raises:
+            NotFound: There is none.
+        """
+        model = self._session.get(Model, reference) or self._named(reference)
+        if model is None:
+            raise _not_found(reference)
+        return model
+
+    def hold(self, model_id: str) -> Model:
+        """The model with this id, locked until the transaction ends.
+
+        Raises:
+            NotFound: There is none.
+        """
+        model = self._session.get(Model, model_id, with_for_update=True)
+        if model is None:
+            raise _not_found(model_id)
+        return model
+
+    def page(self, *, limit: int, after: str | None = None, name: str | None = None) -> Sequence[Model]:
+        """Up to ``limit + 1`` models, newest first, that come after this id in the list."""
+        query = select(Model).order_by(Model.id.desc()).limit(limit + 1)
+        if after is not None:
+            query = query.where(Model.id < after)
+        if name is not None:
+            query = query.where(Model.name == name)
+        return self._session.scalars(query).all()
+
+    def aliases(self, models: Sequence[Model]) -> dict[str, list[str]]:
+        """Aliases of each of these models, sorted, by its id."""
+        ids = [model.id for model in models]
+        found: dict[str, list[str]] = {model_id: [] for model_id in ids}
+        query = select(ModelAlias).where(ModelAlias.model_id.in_(ids)).order_by(ModelAlias.alias)
+        for row in self._session.scalars(query):
+            found[row.model_id].append(row.alias)
+        return found
+
+    def rename(self, model: Model, name: str) -> None:
+        """Make a model the next version of another name. Its aliases belong to the old name and go."""
+        if name == model.name:
+            return
+        self.clear_aliases(model)
+        model.version = self._next_version(name)
+        model.name = name
+        self._session.flush()
+
+    def set_alias(self, model: Model, alias: str) -> None:
+        """Let ``name@alias`` stand for this model, whatever it stood for before."""
+        self._lock_name(model.name)
+        self._session.merge(ModelAlias(name=model.name, alias=alias, model_id=model.id))
+        self._session.flush()
+
+    def clear_aliases(self, model: Model) -> None:
+        """Take a model all its aliases."""
+        self._session.execute(delete(ModelAlias).where(ModelAlias.model_id == model.id))
+
+    def delete(self, model: Model) -> None:
+        """Remove a model's row; its artifact is the caller's to release."""
+        self.clear_aliases(model)
+        self._session.delete(model)
+        self._session.flush()
+
+    def _named(self, reference: str) -> Model | None:
+        name, at, alias = reference.partition("@")
+        aliased = self._session.scalar(
+            select(Model)
+            .join(ModelAlias, ModelAlias.model_id == Model.id)
+            .where(ModelAlias.name == name, ModelAlias.alias == (alias if at else DEFAULT_ALIAS))
+        )
+        if aliased is not None or at:
+            return aliased
+        newest = select(Model).where(Model.name == name).order_by(Model.version.desc()).limit(1)
+        return self._session.scalar(newest)
+
+    def _next_version(self, name: str) -> int:
+        self._lock_name(name)
+        newest = self._session.scalar(select(func.max(Model.version)).where(Model.name == name))
+        return (newest or 0) + 1
+
+    def _lock_name(self, name: str) -> None:
+        """Let others who number or alias this name wait for the end of the transaction.
+
+        Without it, two models recorded at once would both become version 2. SQLite has one writer
+        at a time anyway.
+        """
+        if self._session.get_bind().dialect.name == "postgresql":
+            self._session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+def _finite(value: Any) -> Any:
+    """JSON without NaN and infinities: PostgreSQL refuses them, and no client could read them."""
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _not_found(reference: str) -> NotFound:
+    return NotFound("model_not_found", f"there is no model {reference!r}; GET /models lists them")

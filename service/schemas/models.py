@@ -1,0 +1,196 @@
+"""What clients see of a trained model, and what they send to predict with it."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from service.schemas.common import Label, RequestModel
+from service.schemas.jobs import ModelName
+
+Alias = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9._-]{0,63}$"),
+    Field(description="A word, such as `default`."),
+]
+FormulaFormat = Literal["json", "text", "latex", "python", "numpy", "c", "sql", "javascript", "excel"]
+Metrics = dict[str, float | None]
+
+
+class FeatureOut(BaseModel):
+    """A column that the model was trained with, as training saw it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    type: str
+    min: float | None = None
+    max: float | None = None
+    categories: list[Any] | None = None
+
+
+class NetworkOut(BaseModel):
+    """The shape of the network."""
+
+    model_config = ConfigDict(extra="allow")
+
+    width: list[int] = Field(description="Nodes per layer, inputs first.")
+    grid: int = Field(description="Grid intervals G of every activation.")
+    order: int = Field(description="Order k of the splines.")
+    parameters: int
+    edges: int
+
+
+class ModelOut(BaseModel):
+    """A trained model. Metrics are those on the hold-out rows, in the target's units."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    name: str
+    version: int
+    aliases: list[str] = Field(
+        description="`name@alias` stands for this model, and `name` alone for `default`."
+    )
+    job_id: str
+    dataset_id: str | None
+    task: str
+    target: str
+    features: list[FeatureOut]
+    outputs: list[str]
+    network: NetworkOut
+    metrics: Metrics
+    per_class: dict[str, Any] = {}
+    training_metrics: Metrics = {}
+    baselines: dict[str, Any] = {}
+    split: dict[str, Any] = {}
+    timings: dict[str, Any] = {}
+    lineage: dict[str, Any] = {}
+    tags: dict[str, str]
+    created_at: datetime
+
+    @staticmethod
+    def of(model: Any, aliases: list[str]) -> "ModelOut":
+        """The model as it is now, from its row."""
+        columns = ("id", "name", "version", "job_id", "dataset_id", "task", "target", "tags", "created_at")
+        return ModelOut(
+            **model.record | {name: getattr(model, name) for name in columns} | {"aliases": aliases}
+        )
+
+
+class ModelPatch(RequestModel):
+    """What of a model can change; what is left out stays."""
+
+    name: ModelName | None = Field(
+        default=None, description="The model becomes the next version of this name."
+    )
+    tags: Annotated[dict[Label, Annotated[str, Field(max_length=1000)]], Field(max_length=64)] | None = Field(
+        default=None, description="Replaces all tags."
+    )
+    alias: Alias | None = Field(
+        default=None, description="`name@alias` is this model from now on; null takes all aliases from it."
+    )
+
+
+class ParetoOut(BaseModel):
+    """A formula that is simpler, or closer, than the one chosen."""
+
+    model_config = ConfigDict(extra="allow")
+
+    expression: str
+    complexity: int
+    rmse: float | None
+    r2: float | None
+
+
+class FormulaOut(BaseModel):
+    """A formula for one output, with its errors on the hold-out rows."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    expression: str = Field(description="For `sympy.sympify`, with `locals` naming the columns.")
+    latex: str
+    symbols: dict[str, str] = Field(
+        description="Columns that are no identifiers, and what they are called here."
+    )
+    complexity: int
+    r2: float | None
+    rmse: float | None
+    max_error: float | None
+    domain: dict[str, Any] = Field(
+        description="Smallest and largest value that training saw of each variable."
+    )
+    pareto: list[ParetoOut] = []
+
+
+class SymbolicOut(BaseModel):
+    """The network read off as formulas in the client's columns and units."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model_id: str
+    exact: bool = Field(description="Every formula is right to 1e-7 of the spread of its output.")
+    outputs: list[FormulaOut]
+
+
+class EdgesOut(BaseModel):
+    """Every live edge with its activation as a curve, its score, and functions that fit it, best first."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model_id: str
+    inputs: list[str]
+    outputs: list[str]
+    width: list[int]
+    nodes: list[list[dict[str, Any]]]
+    edges: list[dict[str, Any]]
+
+
+class Rows(RequestModel):
+    """Rows to predict, either way round. A missing value is null."""
+
+    rows: Annotated[list[dict[str, Any]], Field(min_length=1)] | None = Field(
+        default=None, examples=[[{"x1": 0.1, "x2": 0.2}]]
+    )
+    columns: Annotated[dict[str, list[Any]], Field(min_length=1)] | None = Field(
+        default=None, examples=[{"x1": [0.1, 0.3], "x2": [0.2, 0.4]}]
+    )
+    interval: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None, description="Share of true values that the intervals are to cover, for a regression."
+    )
+
+    @model_validator(mode="after")
+    def _one_way_round(self) -> Self:
+        if (self.rows is None) == (self.columns is None):
+            raise ValueError("give either rows or columns")
+        return self
+
+
+class PredictRequest(Rows):
+    """Rows to predict, and the model to do it."""
+
+    model: str = Field(min_length=1, max_length=300, description="Id, name or `name@alias`.")
+
+
+class WarningOut(BaseModel):
+    """Why a prediction deserves less trust."""
+
+    row: int = Field(description="Counted from 0.")
+    column: str
+    code: Literal["outside_training_range", "unseen_category", "filled_missing_value", "not_finite"]
+
+
+class PredictionOut(BaseModel):
+    """Predictions in the order of the rows."""
+
+    model_id: str
+    predictions: list[Any] = Field(
+        description="Numbers or class labels; `{output: value}` each where there are several outputs."
+    )
+    probabilities: list[dict[str, float | None]] | None = Field(description="Per class, for a classifier.")
+    intervals: list[list[float | None]] | None = Field(
+        description="`[low, high]`, if `interval` was asked for."
+    )
+    warnings: list[WarningOut] = Field(description="The first of them.")
+    warning_count: int = Field(description="All of them.")
