@@ -1,24 +1,18 @@
 """What a dataset must have for a training job, known from its column report alone."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
-from typing import Any, Literal
 
 from service.errors import Invalid
 from service.schemas.jobs import TrainRequest
+from service.schemas.plan import NUMBERS, Plan, Report
 from service.strict_json import pointer
 
-Task = Literal["regression", "classification"]
-Report = dict[str, Any]
 Path = list[str | int]
 Mistakes = Iterator[tuple[str, Path, str]]  # code, path in the request, what is wrong and what to do
 
 MIN_ROWS = 5
 NAMED = 20  # column names that a message lists at most
-LABELS = ("category", "boolean", "text")
-NUMBERS = ("number", "integer")
 READABLE_AS = {
     "number": ("number", "integer", "category"),
     "integer": ("integer", "number", "category"),
@@ -27,66 +21,6 @@ READABLE_AS = {
     "text": ("text", "category"),
     "datetime": ("datetime",),
 }
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A request beside the columns it is about, and what it amounts to."""
-
-    request: TrainRequest
-    reports: dict[str, Report]
-    rows: int
-
-    @property
-    def target(self) -> Report:
-        """The report of the target."""
-        return self.reports[self.request.target]
-
-    @cached_property
-    def types(self) -> dict[str, str]:
-        """Types of all columns, as the client wants them read."""
-        return {name: report["type"] for name, report in self.reports.items()} | self.request.types
-
-    @property
-    def task(self) -> Task:
-        """Classification of labels and of two values, regression of other numbers."""
-        if self.request.task != "auto":
-            return self.request.task
-        is_label = self.types[self.request.target] in LABELS or self.target["distinct"] == 2
-        return "classification" if is_label else "regression"
-
-    @cached_property
-    def features(self) -> list[Report]:
-        """The columns to learn from: those named, or all that tell rows apart and are no free text."""
-        if self.request.features is not None:
-            return [self.reports[name] for name in self.request.features]
-        others = [report for name, report in self.reports.items() if name not in self.roles]
-        return [r for r in others if r["distinct"] > 1 and self.types[r["name"]] not in ("datetime", "text")]
-
-    @property
-    def roles(self) -> dict[str | None, str]:
-        """Columns that are no features, and what they are."""
-        request = self.request
-        return {request.split.column: "split column", request.weight: "weight", request.target: "target"}
-
-    @property
-    def usable_rows(self) -> int:
-        """Rows that have a target."""
-        return int(self.rows - self.target["missing"])
-
-    @property
-    def training_rows(self) -> int:
-        """Rows left to learn from; a split by column is not known before the table is read."""
-        keeps_all = self.request.split.kind in ("column", "none")
-        return (
-            self.usable_rows if keeps_all else int(self.usable_rows * (1 - self.request.split.test_fraction))
-        )
-
-    @property
-    def outputs(self) -> int:
-        """Outputs of the network: one, or one per class where there are more than two."""
-        classes = int(self.target["distinct"])
-        return classes if self.task == "classification" and classes > 2 else 1
 
 
 def check(request: TrainRequest, columns: list[Report], rows: int) -> Plan:

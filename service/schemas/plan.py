@@ -1,0 +1,73 @@
+"""What a training request amounts to on a dataset: task, types, features; known from the column report alone."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from service.schemas.jobs import TrainRequest
+
+Task = Literal["regression", "classification"]
+Report = dict[str, Any]
+
+LABELS = ("category", "boolean", "text")
+NUMBERS = ("number", "integer")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A request beside the columns it is about, and what it amounts to."""
+
+    request: TrainRequest
+    reports: dict[str, Report]
+    rows: int
+
+    @property
+    def target(self) -> Report:
+        """The report of the target."""
+        return self.reports[self.request.target]
+
+    @cached_property
+    def types(self) -> dict[str, str]:
+        """Types of all columns, as the client wants them read."""
+        return {name: report["type"] for name, report in self.reports.items()} | self.request.types
+
+    @property
+    def task(self) -> Task:
+        """Classification of labels and of two values, regression of other numbers."""
+        if self.request.task != "auto":
+            return self.request.task
+        is_label = self.types[self.request.target] in LABELS or self.target["distinct"] == 2
+        return "classification" if is_label else "regression"
+
+    @cached_property
+    def features(self) -> list[Report]:
+        """The columns to learn from: those named, or all that tell rows apart and are no free text."""
+        if self.request.features is not None:
+            return [self.reports[name] for name in self.request.features]
+        others = [report for name, report in self.reports.items() if name not in self.roles]
+        return [r for r in others if r["distinct"] > 1 and self.types[r["name"]] not in ("datetime", "text")]
+
+    @property
+    def roles(self) -> dict[str | None, str]:
+        """Columns that are no features, and what they are."""
+        request = self.request
+        return {request.split.column: "split column", request.weight: "weight", request.target: "target"}
+
+    @property
+    def usable_rows(self) -> int:
+        """Rows that have a target."""
+        return int(self.rows - self.target["missing"])
+
+    @property
+    def training_rows(self) -> int:
+        """Rows left to learn from; a split by column is not known before the table is read."""
+        keeps_all = self.request.split.kind in ("column", "none")
+        return (
+            self.usable_rows if keeps_all else int(self.usable_rows * (1 - self.request.split.test_fraction))
+        )
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of the network: one, or one per class where there are more than two."""
+        classes = int(self.target["distinct"])
+        return classes if self.task == "classification" and classes > 2 else 1

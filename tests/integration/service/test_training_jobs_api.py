@@ -1,0 +1,238 @@
+"""Jobs over HTTP; no worker runs, so that a test decides what happens to them."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx import Response
+
+from service.db.repositories import Datasets, TrainingJobs
+from service.db.session import Sessions
+from service.main import create_app
+from service.settings import Settings
+from tests.factories import column, make_dataset
+
+COLUMNS = [column("x"), column("y"), column("kind", "category", distinct=3)]
+
+
+@pytest.fixture
+def dataset_id(client: TestClient) -> str:
+    return make_dataset(sessions_of(client), *COLUMNS)
+
+
+def sessions_of(client: TestClient) -> Sessions:
+    return client.app.state.sessions  # type: ignore[attr-defined]  # the app is a FastAPI
+
+
+def submit(client: TestClient, dataset_id: str, *, key: str | None = None, **body: Any) -> Response:
+    headers = {} if key is None else {"Idempotency-Key": key}
+    return client.post("/jobs", json={"dataset_id": dataset_id, "target": "y", **body}, headers=headers)
+
+
+def run(client: TestClient, job_id: str) -> str:
+    with sessions_of(client).begin() as session:
+        job = TrainingJobs(session).claim(job_id, lease_s=60)
+    assert job is not None
+    assert job.token is not None
+    return job.token
+
+
+def finish(client: TestClient, job_id: str) -> None:
+    token = run(client, job_id)
+    with sessions_of(client).begin() as session:
+        TrainingJobs(session).succeed(job_id, token, model_id="m", cut_by="symbolic")
+
+
+def test_a_submitted_job_is_queued_and_found_under_its_location(client: TestClient, dataset_id: str) -> None:
+    response = submit(client, dataset_id)
+    assert response.status_code == 202
+    job = response.json()
+    assert response.headers["location"] == f"/jobs/{job['id']}"
+    assert client.get(response.headers["location"]).json() == job
+    assert job["status"] == "queued"
+    assert job["progress"] == {"stage": None, "fraction": 0.0, "message": None, "eta_seconds": None}
+    assert (job["kind"], job["attempt"], job["error"], job["model_id"]) == ("train", 0, None, None)
+
+
+def test_a_client_of_v1_stays_there(client: TestClient, dataset_id: str) -> None:
+    response = client.post("/v1/jobs", json={"dataset_id": dataset_id, "target": "y"})
+    assert response.headers["location"].startswith("/v1/jobs/")
+
+
+def test_an_unknown_dataset_is_not_found(client: TestClient) -> None:
+    response = submit(client, "01890a5d-ac96-774b-bcce-b302099a8057")
+    assert (response.status_code, response.json()["code"]) == (404, "dataset_not_found")
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"target": "z"}, "unknown_column"),
+        ({"target": "kind", "task": "regression"}, "target_not_numeric"),
+        ({"network": {"hidden": [10**8]}}, "cost_too_high"),
+        ({"network": {"grid": 10**8}}, "cost_too_high"),
+        ({"max_seconds": 10**6}, "max_seconds_too_large"),
+        ({"colour": "red"}, "validation_failed"),
+        ({"network": {"depth": 3}}, "validation_failed"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_and_nothing_is_queued(
+    client: TestClient, dataset_id: str, body: dict[str, Any], code: str
+) -> None:
+    response = submit(client, dataset_id, **body)
+    assert (response.status_code, response.json()["code"]) == (422, code)
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["errors"][0]["pointer"].startswith("#/")
+    assert client.get("/jobs").json()["items"] == []
+
+
+def test_a_refusal_for_the_cost_carries_the_estimate(client: TestClient, dataset_id: str) -> None:
+    problem = submit(client, dataset_id, network={"hidden": [10**6]}).json()
+    assert problem["estimate"]["parameters"] > problem["limit"]["parameters"]
+
+
+def test_a_default_longer_than_the_service_allows_is_shortened(database_url: str) -> None:
+    with TestClient(create_app(Settings(database_url=database_url, max_job_seconds=60))) as client:
+        dataset_id = make_dataset(sessions_of(client), *COLUMNS)
+        job_id = submit(client, dataset_id).json()["id"]
+        with sessions_of(client).read() as session:
+            assert TrainingJobs(session).get(job_id).request["max_seconds"] == 60
+
+
+def test_submitting_again_under_a_key_gives_the_same_answer(client: TestClient, dataset_id: str) -> None:
+    first = submit(client, dataset_id, key='"once"')
+    finish(client, first.json()["id"])
+    second = submit(client, dataset_id, key="once")
+    assert "idempotency-replayed" not in first.headers
+    assert second.headers["idempotency-replayed"] == "true"
+    assert (second.status_code, second.json(), second.headers["location"]) == (
+        202,
+        first.json(),
+        first.headers["location"],
+    )
+    assert len(client.get("/jobs").json()["items"]) == 1
+
+
+def test_a_key_belongs_to_one_request(client: TestClient, dataset_id: str) -> None:
+    submit(client, dataset_id, key="k")
+    response = submit(client, dataset_id, key="k", seed=1)
+    assert (response.status_code, response.json()["code"]) == (422, "idempotency_key_reused")
+
+
+@pytest.mark.parametrize("key", ["", "a" * 256, "tab\there"])
+def test_a_key_that_is_none_is_refused(client: TestClient, dataset_id: str, key: str) -> None:
+    response = submit(client, dataset_id, key=key)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_idempotency_key")
+
+
+def test_the_same_key_sent_many_times_at_once_makes_one_job(client: TestClient, dataset_id: str) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: submit(client, dataset_id, key="k"), range(16)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+
+
+def test_lists_are_newest_first_in_pages_and_by_status(client: TestClient, dataset_id: str) -> None:
+    ids = [submit(client, dataset_id).json()["id"] for _ in range(3)]
+    finish(client, ids[0])
+    first = client.get("/jobs", params={"limit": 2}).json()
+    assert [job["id"] for job in first["items"]] == [ids[2], ids[1]]
+    rest = client.get("/jobs", params={"limit": 2, "cursor": first["next_cursor"]}).json()
+    assert ([job["id"] for job in rest["items"]], rest["next_cursor"]) == ([ids[0]], None)
+    done = client.get("/jobs", params={"status": "succeeded"}).json()["items"]
+    assert [(job["id"], job["model_id"], job["cut_by"]) for job in done] == [(ids[0], "m", "symbolic")]
+    assert client.get("/jobs", params={"status": "lost"}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", ""), ("GET", "/events"), ("POST", "/cancel"), ("POST", "/retry")],
+)
+def test_an_unknown_job_is_not_found(client: TestClient, method: str, path: str) -> None:
+    response = client.request(method, f"/jobs/nothing{path}")
+    assert (response.status_code, response.json()["code"]) == (404, "job_not_found")
+
+
+def test_events_come_in_pages_in_the_order_in_which_they_happened(
+    client: TestClient, dataset_id: str
+) -> None:
+    job_id = submit(client, dataset_id).json()["id"]
+    finish(client, job_id)
+    first = client.get(f"/jobs/{job_id}/events", params={"limit": 2}).json()
+    assert [(e["number"], e["kind"], e["data"]["status"]) for e in first["items"]] == [
+        (1, "status", "queued"),
+        (2, "status", "running"),
+    ]
+    rest = client.get(f"/jobs/{job_id}/events", params={"cursor": first["next_cursor"]}).json()
+    assert rest["items"][0]["data"] == {"status": "succeeded", "model_id": "m", "cut_by": "symbolic"}
+    assert rest["next_cursor"] is None
+    assert client.get(f"/jobs/{job_id}/events", params={"cursor": 10**12}).status_code == 422
+
+
+def test_a_queued_job_is_cancelled_at_once(client: TestClient, dataset_id: str) -> None:
+    job_id = submit(client, dataset_id).json()["id"]
+    response = client.post(f"/jobs/{job_id}/cancel")
+    assert (response.status_code, response.json()["status"]) == (202, "cancelled")
+    assert response.headers["location"] == f"/jobs/{job_id}"
+
+
+def test_a_running_job_is_told_to_stop(client: TestClient, dataset_id: str) -> None:
+    job_id = submit(client, dataset_id).json()["id"]
+    run(client, job_id)
+    response = client.post(f"/jobs/{job_id}/cancel", params={"keep": "best"})
+    assert (response.status_code, response.json()["status"]) == (202, "running")
+    assert response.json()["cancel_requested_at"] is not None
+    assert client.post(f"/jobs/{job_id}/cancel", params={"keep": "worst"}).status_code == 422
+
+
+def test_a_finished_job_cannot_be_cancelled(client: TestClient, dataset_id: str) -> None:
+    job_id = submit(client, dataset_id).json()["id"]
+    finish(client, job_id)
+    response = client.post(f"/jobs/{job_id}/cancel")
+    assert (response.status_code, response.json()["code"]) == (409, "job_already_finished")
+
+
+def test_a_finished_job_can_be_done_again(client: TestClient, dataset_id: str) -> None:
+    earlier = submit(client, dataset_id, seed=3).json()["id"]
+    finish(client, earlier)
+    response = client.post(f"/jobs/{earlier}/retry")
+    assert response.status_code == 202
+    job = client.get(response.headers["location"]).json()
+    assert (job["status"], job["retry_of"]) == ("queued", earlier)
+    assert job["id"] != earlier
+    with sessions_of(client).read() as session:
+        assert TrainingJobs(session).get(job["id"]).request["seed"] == 3
+
+
+def test_an_unfinished_job_cannot_be_done_again(client: TestClient, dataset_id: str) -> None:
+    job_id = submit(client, dataset_id).json()["id"]
+    response = client.post(f"/jobs/{job_id}/retry")
+    assert (response.status_code, response.json()["code"]) == (409, "job_not_finished")
+
+
+def test_a_job_whose_dataset_is_gone_cannot_be_done_again(client: TestClient, dataset_id: str) -> None:
+    job_id = submit(client, dataset_id).json()["id"]
+    finish(client, job_id)
+    with sessions_of(client).begin() as session:
+        Datasets(session).delete(dataset_id)
+    response = client.post(f"/jobs/{job_id}/retry")
+    assert (response.status_code, response.json()["code"]) == (404, "dataset_not_found")
+
+
+class RecordingQueue:
+    def __init__(self) -> None:
+        self.rung: list[str] = []
+
+    def ring(self, job_id: str) -> bool:
+        self.rung.append(job_id)
+        return True
+
+
+def test_the_queue_is_told_once_and_the_job_notes_it(client: TestClient, dataset_id: str) -> None:
+    queue = client.app.state.queue = RecordingQueue()  # type: ignore[attr-defined]
+    job_id = submit(client, dataset_id, key="k").json()["id"]
+    submit(client, dataset_id, key="k")
+    assert queue.rung == [job_id]
+    with sessions_of(client).read() as session:
+        assert TrainingJobs(session).get(job_id).published_at is not None

@@ -1,0 +1,156 @@
+from typing import Any
+
+import pytest
+
+from service.errors import Invalid
+from service.operations.training_checks import check
+from service.schemas.jobs import TrainRequest
+from service.schemas.plan import Plan
+from tests.factories import column
+
+COLUMNS = [
+    column("x"),
+    column("n", "integer", distinct=9),
+    column("c", "category", distinct=3),
+    column("b", "boolean", distinct=2),
+    column("y"),
+    column("constant", distinct=1),
+    column("empty", missing=100, distinct=0),
+    column("time", "datetime"),
+    column("prose", "text", distinct=100),
+    column("w", missing=0, min=0.5),
+    column("gaps", missing=3),
+    column("negative", min=-1.0),
+]
+
+
+def plan(rows: int = 100, **body: Any) -> Plan:
+    request = TrainRequest.model_validate({"dataset_id": "d", "target": "y", **body})
+    return check(request, COLUMNS, rows)
+
+
+def refusal(**body: Any) -> Invalid:
+    with pytest.raises(Invalid) as caught:
+        plan(**body)
+    return caught.value
+
+
+def test_every_column_that_tells_rows_apart_becomes_a_feature() -> None:
+    assert [f["name"] for f in plan().features] == ["x", "n", "c", "b", "w", "gaps", "negative"]
+
+
+def test_weight_and_split_column_are_no_features() -> None:
+    found = plan(weight="w", split={"kind": "column", "column": "c", "test": ["a"]}).features
+    assert [f["name"] for f in found] == ["x", "n", "b", "gaps", "negative"]
+
+
+def test_named_features_are_taken_in_their_order() -> None:
+    assert [f["name"] for f in plan(features=["prose", "x"]).features] == ["prose", "x"]
+
+
+@pytest.mark.parametrize(
+    ("body", "task", "outputs"),
+    [
+        ({}, "regression", 1),
+        ({"target": "n"}, "regression", 1),
+        ({"target": "c"}, "classification", 3),
+        ({"target": "b"}, "classification", 1),
+        ({"target": "n", "types": {"n": "category"}}, "classification", 9),
+        ({"target": "n", "task": "classification"}, "classification", 9),
+        ({"target": "b", "task": "regression"}, "regression", 1),
+    ],
+)
+def test_the_task_follows_from_the_target(body: dict[str, Any], task: str, outputs: int) -> None:
+    assert (plan(**body).task, plan(**body).outputs) == (task, outputs)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "pointer"),
+    [
+        ({"target": "z"}, "unknown_column", "#/target"),
+        ({"features": ["x", "z"]}, "unknown_column", "#/features/1"),
+        ({"types": {"a/b": "number"}}, "unknown_column", "#/types/a~1b"),
+        ({"weight": "z"}, "unknown_column", "#/weight"),
+        ({"split": {"kind": "column", "column": "z", "test": [1]}}, "unknown_column", "#/split/column"),
+        ({"target": "empty"}, "target_all_missing", "#/target"),
+        ({"target": "constant"}, "target_constant", "#/target"),
+        ({"target": "time"}, "target_not_usable", "#/target"),
+        ({"target": "c", "task": "regression"}, "target_not_numeric", "#/target"),
+        ({"target": "prose", "task": "regression"}, "target_not_numeric", "#/target"),
+        ({"target": "prose"}, "more_classes_than_rows", "#/target"),
+        ({"rows": 4}, "too_few_rows", "#/target"),
+        ({"features": ["y"]}, "feature_has_other_role", "#/features/0"),
+        ({"features": ["w"], "weight": "w"}, "feature_has_other_role", "#/features/0"),
+        ({"features": ["x", "x"]}, "duplicate_feature", "#/features/1"),
+        ({"features": ["empty"]}, "feature_all_missing", "#/features/0"),
+        ({"features": ["time"]}, "feature_not_usable", "#/features/0"),
+        ({"types": {"prose": "number"}}, "invalid_type", "#/types/prose"),
+        ({"types": {"n": "boolean"}}, "invalid_type", "#/types/n"),
+        ({"weight": "y"}, "invalid_weight", "#/weight"),
+        ({"weight": "c"}, "invalid_weight", "#/weight"),
+        ({"weight": "gaps"}, "invalid_weight", "#/weight"),
+        ({"weight": "negative"}, "invalid_weight", "#/weight"),
+        ({"training": {"grid_schedule": [5, 5]}}, "invalid_grid_schedule", "#/training/grid_schedule"),
+        (
+            {"network": {"grid": 3}, "training": {"grid_schedule": [5, 10]}},
+            "invalid_grid_schedule",
+            "#/training/grid_schedule",
+        ),
+        (
+            {"training": {"optimizer": "levenberg_marquardt", "lamb": 0.1}},
+            "invalid_optimizer",
+            "#/training/optimizer",
+        ),
+        (
+            {"training": {"class_weight": "balanced"}},
+            "class_weight_without_classes",
+            "#/training/class_weight",
+        ),
+        ({"split": {"kind": "stratified"}}, "stratified_without_classes", "#/split/kind"),
+        ({"split": {"kind": "column", "column": "y", "test": [1]}}, "invalid_split_column", "#/split/column"),
+    ],
+)
+def test_what_cannot_be_learnt_is_refused_with_its_place(
+    body: dict[str, Any], code: str, pointer: str
+) -> None:
+    error = refusal(**body)
+    assert (error.code, error.errors[0]["pointer"]) == (code, pointer)
+
+
+def test_a_table_without_any_usable_column_is_refused() -> None:
+    with pytest.raises(Invalid) as caught:
+        check(TrainRequest(dataset_id="d", target="y"), [column("y"), column("k", distinct=1)], 100)
+    assert caught.value.code == "no_features"
+
+
+def test_all_mistakes_are_reported_at_once() -> None:
+    error = refusal(weight="c", features=["time", "x", "x"])
+    assert [entry["code"] for entry in error.errors] == [
+        "feature_not_usable",
+        "duplicate_feature",
+        "invalid_weight",
+    ]
+    assert "2 more" in error.detail
+
+
+def test_the_columns_that_do_exist_are_named_but_not_all_of_many() -> None:
+    assert "'x', 'n'" in refusal(target="z").detail
+    many = [column(f"c{i}") for i in range(500)]
+    with pytest.raises(Invalid) as caught:
+        check(TrainRequest(dataset_id="d", target="z"), many, 100)
+    assert "and 480 more" in caught.value.detail
+
+
+def test_two_valued_numbers_can_be_read_as_boolean() -> None:
+    columns = [column("x"), column("flag", "integer", distinct=2), column("y")]
+    request = TrainRequest(dataset_id="d", target="y", types={"flag": "boolean"})
+    assert check(request, columns, 100).types["flag"] == "boolean"
+
+
+@pytest.mark.parametrize(("split", "rows"), [({"kind": "none"}, 100), ({"test_fraction": 0.5}, 50)])
+def test_the_rows_to_learn_from_are_those_that_are_not_held_out(split: dict[str, Any], rows: int) -> None:
+    assert plan(split=split).training_rows == rows
+
+
+def test_a_schedule_may_begin_at_the_grid_that_was_asked_for() -> None:
+    assert plan(network={"grid": 3}, training={"grid_schedule": [3, 5, 10]})
