@@ -1,1 +1,92 @@
+"""The mathematics of Kolmogorov-Arnold networks: tensors in, tensors and formulas out.
 
+What is not named here is internal. Names are imported when they are first used: a process that
+only wants the errors, or a formula, does not wait for torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kan_engine.artifact import load as load
+    from kan_engine.artifact import save as save
+    from kan_engine.columns import read_labels as read_labels
+    from kan_engine.columns import read_numbers as read_numbers
+    from kan_engine.edges import Suggestion as Suggestion
+    from kan_engine.edges import suggest as suggest
+    from kan_engine.encoding import Encoding as Encoding
+    from kan_engine.encoding import Feature as Feature
+    from kan_engine.errors import ArtifactError as ArtifactError
+    from kan_engine.errors import InvalidConfig as InvalidConfig
+    from kan_engine.errors import InvalidData as InvalidData
+    from kan_engine.errors import KANEngineError as KANEngineError
+    from kan_engine.errors import SymbolicFitFailed as SymbolicFitFailed
+    from kan_engine.errors import TrainingDiverged as TrainingDiverged
+    from kan_engine.network import KAN as KAN
+    from kan_engine.network import KANConfig as KANConfig
+    from kan_engine.predictor import Predictor as Predictor
+    from kan_engine.pruning import edge_scores as edge_scores
+    from kan_engine.scaling import Standardizer as Standardizer
+    from kan_engine.scaling import TargetScaler as TargetScaler
+    from kan_engine.selection import Inputs as Inputs
+    from kan_engine.selection import Trained as Trained
+    from kan_engine.selection import Trial as Trial
+    from kan_engine.selection import default_trials as default_trials
+    from kan_engine.selection import given_trials as given_trials
+    from kan_engine.selection import run_trial as run_trial
+    from kan_engine.structure import Fit as Fit
+    from kan_engine.structure import Sample as Sample
+    from kan_engine.structure import eliminate as eliminate
+    from kan_engine.structure import search as search
+    from kan_engine.symbolic import Formula as Formula
+    from kan_engine.symbolic import Reading as Reading
+    from kan_engine.symbolic import read_formulas as read_formulas
+    from kan_engine.symbolic import undo_transform as undo_transform
+    from kan_engine.training import Step as Step
+    from kan_engine.training import TrainingConfig as TrainingConfig
+
+_HOME = {
+    "load": "artifact",
+    "save": "artifact",
+    "read_labels": "columns",
+    "read_numbers": "columns",
+    "Suggestion": "edges",
+    "suggest": "edges",
+    "Encoding": "encoding",
+    "Feature": "encoding",
+    "ArtifactError": "errors",
+    "InvalidConfig": "errors",
+    "InvalidData": "errors",
+    "KANEngineError": "errors",
+    "SymbolicFitFailed": "errors",
+    "TrainingDiverged": "errors",
+    "KAN": "network",
+    "KANConfig": "network",
+    "Predictor": "predictor",
+    "edge_scores": "pruning",
+    "Standardizer": "scaling",
+    "TargetScaler": "scaling",
+    "Inputs": "selection",
+    "Trained": "selection",
+    "Trial": "selection",
+    "default_trials": "selection",
+    "given_trials": "selection",
+    "run_trial": "selection",
+    "Fit": "structure",
+    "Sample": "structure",
+    "eliminate": "structure",
+    "search": "structure",
+    "Formula": "symbolic",
+    "Reading": "symbolic",
+    "read_formulas": "symbolic",
+    "undo_transform": "symbolic",
+    "Step": "training",
+    "TrainingConfig": "training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

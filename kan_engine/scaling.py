@@ -17,6 +17,7 @@ from kan_engine.errors import InvalidConfig, InvalidData
 Array = TypeVar("Array", np.ndarray, Tensor)
 
 QUANTILES = 257
+LARGEST = 1e150  # of a transformed target: its square must still be a number
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +182,8 @@ def is_defined(transform: str, y: Float[np.ndarray, "rows m"]) -> bool:
     """Whether a transform and its inverse are defined and finite for these targets."""
     with np.errstate(all="ignore"):
         moved = TRANSFORMS[transform].forward(y)
-    return bool(len(y) and TRANSFORMS[transform].holds(y).all() and np.isfinite(moved).all())
+    sane = np.abs(moved) < LARGEST  # false for NaN, too
+    return bool(len(y) and TRANSFORMS[transform].holds(y).all() and sane.all())
 
 
 def _of(values: Any) -> Any:

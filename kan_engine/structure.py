@@ -16,6 +16,7 @@ from torch import Tensor
 from kan_engine.grid import update_grid_
 from kan_engine.levenberg_marquardt import Penalty
 from kan_engine.network import KAN, KANConfig, copied, initialise_
+from kan_engine.pruning import drop_dead_edges_, edge_scores
 from kan_engine.scaling import TRANSFORMS, TargetScaler, is_defined
 from kan_engine.spline import fit_coef
 from kan_engine.training import Rows, TrainingConfig, train
@@ -23,6 +24,7 @@ from kan_engine.training import Rows, TrainingConfig, train
 GRIDS = (4, 8, 16)
 SCREENED = 8  # shapes that survive the coarse grid and are fitted in full
 GOOD_ENOUGH = 2e-4  # error at which a shape is adequate without a look at its slope
+NEGLIGIBLE = 2e-5  # error that elimination may leave, whatever it was before
 HOPEFUL, SLOPE = 1.5e-3, 5.0  # or: below this, and falling by this factor over the last doubling
 
 
@@ -128,8 +130,7 @@ def _one_node(
     for fit in screened[:SCREENED]:
         if should_stop():
             return
-        refined = _fit(fit.shape, training, validation, fit.network, GRIDS, 40)
-        yield replace(refined, errors=refined.errors)
+        yield _fit(fit.shape, training, validation, fit.network, GRIDS, 40)
 
 
 def _start(shape: Shape, sample: Sample, generator: torch.Generator, start: str) -> KAN:
@@ -191,3 +192,36 @@ def validation_error(network: KAN, scaler: TargetScaler, sample: Sample, spread:
         error = float(np.sqrt(np.mean((predicted - sample.y.numpy()) ** 2)))
     return error / spread if np.isfinite(error) else float("inf")
 
+
+
+def eliminate(fit: Fit, training: Sample, validation: Sample) -> Fit:
+    """Backward elimination: drop edges from the least important on while the validation error does not rise.
+
+    Every removal is followed by a short refit on the present grid.
+    """
+    spread = float(validation.y.std()) or 1.0
+    targets = torch.from_numpy(fit.scaler.forward(training.y.numpy()))
+    rows = Rows.of(training.x, targets, training.weights)
+    config = TrainingConfig(optimizer="levenberg_marquardt", steps=10, patience=10, penalty=Penalty(ridge=1e-13))
+    for layer, i, j in _edges_by_score(fit.network, training.x):
+        network = copied(fit.network)
+        network.all_layers[layer].mask[i, j] = False
+        drop_dead_edges_(network)
+        if not all(bool(later.mask.any()) for later in network.layers):
+            continue
+        for _ in train(network, rows, config):
+            pass
+        error = validation_error(network, fit.scaler, validation, spread)
+        if error <= max(1.01 * fit.error, NEGLIGIBLE):
+            fit = replace(fit, network=network, errors=(error,))
+    return fit
+
+
+def _edges_by_score(network: KAN, x: Tensor) -> list[tuple[int, int, int]]:
+    scores = edge_scores(network, x)
+    places = [
+        (float(scores[number][i, j]), (number, i, j))
+        for number, layer in enumerate(network.all_layers)
+        for i, j in torch.nonzero(layer.mask).tolist()
+    ]
+    return [place for _, place in sorted(places)]

@@ -282,7 +282,7 @@ def refit(form: Form, columns: Columns, target: Array, *, iterations: int) -> Fo
     v, jacobian = value_and_jacobian(form.tree, columns, values)
     error = _mean_square(v - target)
     for _ in range(iterations):
-        if not np.isfinite(jacobian).all():
+        if not np.isfinite(jacobian).all() or np.abs(jacobian).max() > 1e100:
             break
         matrix, gradient = jacobian.T @ jacobian, jacobian.T @ (v - target)
         diagonal = np.diag(matrix).copy()
@@ -315,7 +315,8 @@ def _mean_square(residual: Array) -> float:
 
 def _finished(form: Form, reading: Reading, spread: float) -> list[Formula]:
     """The form with its constants snapped where that costs nothing, simplified."""
-    snapped = _snapped(form, reading, spread)
+    solved = _error(form, reading.validation) / spread < 100 * SOLVED
+    snapped = _snapped(form, reading, spread) if solved else _rounded(form, reading)
     tree = bind(snapped.tree, list(snapped.values))
     columns, target = reading.validation
     simpler = simplify(tree, columns)
@@ -328,14 +329,23 @@ def _finished(form: Form, reading: Reading, spread: float) -> list[Formula]:
     return formulas
 
 
+def _rounded(form: Form, reading: Reading) -> Form:
+    """Constants with as few digits as leave the validation error alone: a misfit earns no nice constants."""
+    allowed = 1.0005 * _error(form, reading.validation)
+    for digits in (3, 4, 5, 6, 8):
+        values = np.array([float(f"{value:.{digits}g}") for value in form.values])
+        if _error(Form(form.tree, values), reading.validation) <= allowed:
+            return Form(form.tree, values)
+    return form
+
+
 def _snapped(form: Form, reading: Reading, spread: float) -> Form:
     """Constants in turn put on the cheapest nice number within their uncertainty, the others refitted.
 
     A number is kept only if the validation error does not rise. The least certain constants come
     first: those that another can absorb become 0 or 1, which settles what is redundant.
     """
-    before = _error(form, reading.validation) / spread
-    allowed = max(1.001 * before, 1e-13) if before > 1e-9 else max(10 * before, 1e-13)
+    allowed = max(10 * _error(form, reading.validation) / spread, 1e-13)
     for _ in range(len(form.values)):
         pending = len(form.values)
         for index in _least_certain_first(form, reading):

@@ -1,0 +1,116 @@
+"""Which of several networks serves: shapes, penalties and input scales compared on the validation rows."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kan_engine.levenberg_marquardt import Penalty
+from kan_engine.network import KAN, KANConfig, initialise_
+from kan_engine.training import Rows, Step, TrainingConfig, chosen_optimizer, train
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A network to try.
+
+    Attributes:
+        config: Its shape.
+        training: How it is trained.
+        quantile: Whether inputs are scaled by their quantiles instead of their range.
+    """
+
+    config: KANConfig
+    training: TrainingConfig
+    quantile: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A trained network.
+
+    Attributes:
+        loss: Its loss on the validation rows.
+        history: Every step of its training.
+    """
+
+    trial: Trial
+    network: KAN
+    loss: float
+    history: tuple[Step, ...]
+    optimizer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """The same rows, scaled by range and by quantiles."""
+
+    affine: Float[Tensor, "batch in_dim"]
+    quantile: Float[Tensor, "batch in_dim"]
+    targets: Float[Tensor, "batch _"]
+    weights: Float[Tensor, " batch"]
+
+    def rows(self, trial: Trial) -> Rows:
+        """The rows as a trial sees them."""
+        return Rows(x=self.quantile if trial.quantile else self.affine, targets=self.targets, weights=self.weights)
+
+
+def run_trial(
+    trial: Trial,
+    fit: Inputs,
+    validation: Inputs,
+    *,
+    generator: torch.Generator,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_step: Callable[[Step], None] = lambda _: None,
+) -> Trained:
+    """Train one network."""
+    rows, judge = fit.rows(trial), validation.rows(trial)
+    network = KAN(trial.config)
+    initialise_(network, generator)
+    optimizer = chosen_optimizer(network, len(rows.x), trial.training)
+    history = []
+    steps = train(network, rows, trial.training, validation=judge, generator=generator, should_stop=should_stop)
+    for step in steps:
+        history.append(step)
+        on_step(step)
+    loss = judge.loss(network, trial.training.loss)
+    return Trained(trial=trial, network=network, loss=loss, history=tuple(history), optimizer=optimizer)
+
+
+def default_trials(inputs: int, outputs: int, rows: int, base: TrainingConfig, order: int) -> Iterator[Trial]:
+    """Shapes that suit tables without a known law, most promising first.
+
+    Both scales of the inputs and a range of penalties; how many nodes a table carries grows with
+    its rows. An additive network stands among them: it is hard to beat on small noisy tables.
+    """
+    hidden = 10 if rows >= 400 else 5
+
+    def trial(width: tuple[int, ...], grid_size: int, smoothness: float, quantile: bool) -> Trial:
+        penalty = Penalty(ridge=smoothness / 10, smoothness=smoothness)
+        return Trial(
+            config=KANConfig(width=width, grid_size=grid_size, order=order),
+            training=replace(base, penalty=penalty),
+            quantile=quantile,
+        )
+
+    yield trial((inputs, hidden, outputs), 5, 1e-4, True)
+    yield trial((inputs, hidden, outputs), 5, 1e-4, False)
+    yield trial((inputs, outputs), 8, 1e-4, True)
+    yield trial((inputs, hidden, outputs), 8, 1e-3, True)
+    yield trial((inputs, hidden, outputs), 8, 1e-5, True)
+    if rows >= 1000:
+        yield trial((inputs, 2 * hidden, outputs), 5, 1e-3, True)
+
+
+def given_trials(width: tuple[int, ...], grid: int, order: int, training: TrainingConfig) -> Iterator[Trial]:
+    """A shape that was asked for, on both scales of the inputs and with two penalties."""
+    for smoothness, quantile in ((1e-5, True), (0.0, False)):
+        penalty = Penalty(ridge=smoothness / 10, smoothness=smoothness)
+        yield Trial(
+            config=KANConfig(width=width, grid_size=grid, order=order),
+            training=replace(training, penalty=penalty),
+            quantile=quantile,
+        )
