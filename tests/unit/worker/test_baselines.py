@@ -1,0 +1,117 @@
+"""Baselines are fitted on the training rows, measured on the others, and can be stopped."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression
+
+from worker.baselines import Rows, run_baselines
+from worker.evaluation import regression_metrics
+
+ALL = ("linear", "mlp", "boosting")
+
+
+def line(rows: int = 200, seed: int = 0) -> Rows:
+    """A noiseless plane in two inputs of very different size."""
+    x = np.random.default_rng(seed).normal(size=(rows, 2)) * [1, 1_000]
+    return Rows(x, 3 * x[:, 0] - x[:, 1] / 500 + 7)
+
+
+def blobs(rows: int = 200, seed: int = 0) -> Rows:
+    """Three classes in three corners."""
+    generator = np.random.default_rng(seed)
+    kind = generator.integers(0, 3, rows)
+    x = generator.normal(size=(rows, 2)) + np.array([[0, 0], [6, 0], [0, 6]])[kind]
+    return Rows(x, np.array(["a", "b", "c"], dtype=object)[kind])
+
+
+class StopAfter:
+    """Turns true after a number of looks."""
+
+    def __init__(self, looks: int) -> None:
+        self.left = looks
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def test_linear_is_least_squares() -> None:
+    train, test = line(seed=0), line(seed=1)
+    noisy = Rows(train.x, train.y + np.random.default_rng(2).normal(size=200))
+    predicted = LinearRegression().fit(noisy.x, noisy.y).predict(test.x)
+    got = run_baselines(["linear"], noisy, test)["linear"]
+    assert got["metrics"] == pytest.approx(regression_metrics(test.y, predicted))
+    assert got["parameters"] == 3
+    assert got["seconds"] >= 0
+
+
+@pytest.mark.parametrize("name", ["mlp", "boosting"])
+def test_a_flexible_baseline_learns_what_a_line_cannot(name: str) -> None:
+    train, test = line(seed=0), line(seed=1)
+    curved, held = Rows(train.x, np.abs(train.x[:, 0])), Rows(test.x, np.abs(test.x[:, 0]))
+    got = run_baselines(["linear", name], curved, held)
+    assert got[name]["metrics"]["r2"] > 0.8 > got["linear"]["metrics"]["r2"]
+    assert got[name]["parameters"] > 100
+
+
+def test_every_baseline_tells_clear_classes_apart() -> None:
+    got = run_baselines(ALL, blobs(seed=0), blobs(seed=1), classes=("a", "b", "c"))
+    assert list(got) == list(ALL)
+    assert min(got[name]["metrics"]["accuracy"] for name in ALL) > 0.95
+
+
+@pytest.mark.parametrize("labels", [(False, True), (1, 2)])
+def test_two_classes_of_any_type_are_told_apart(labels: tuple[object, object]) -> None:
+    rows = blobs()
+    y = np.empty(200, dtype=object)
+    y[:] = [labels[label == "a"] for label in rows.y]
+    got = run_baselines(["linear"], Rows(rows.x, y), Rows(rows.x, y), classes=labels)
+    assert got["linear"]["metrics"]["roc_auc"] > 0.95
+    assert got["linear"]["parameters"] == 3
+
+
+def test_a_class_that_training_lacks_has_probability_0() -> None:
+    rows = blobs()
+    known = rows.y != "c"
+    got = run_baselines(["linear"], Rows(rows.x[known], rows.y[known]), rows, classes=("a", "b", "c"))
+    assert 0.5 < got["linear"]["metrics"]["accuracy"] < 0.8
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_weightless_rows_do_not_count(name: str) -> None:
+    good, bad = line(seed=0), line(seed=1)
+    both = Rows(
+        np.vstack([good.x, bad.x]),
+        np.append(good.y, -bad.y),
+        np.repeat([1.0, 0.0], [len(good.y), len(bad.y)]),
+    )
+    got = run_baselines([name], both, line(seed=2))
+    assert got[name]["metrics"]["r2"] > 0.9
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_same_seed_gives_the_same_metrics(name: str) -> None:
+    first, second = (run_baselines([name], blobs(), blobs(seed=1), classes="abc", seed=4) for _ in range(2))
+    assert first[name]["metrics"] == second[name]["metrics"]
+
+
+@pytest.mark.parametrize("classes", [None, ("a", "b", "c")])
+def test_without_rows_to_measure_on_a_baseline_has_no_metrics(classes: tuple[str, ...] | None) -> None:
+    train = line() if classes is None else blobs()
+    got = run_baselines(["linear"], train, Rows(train.x[:0], train.y[:0]), classes=classes)
+    assert set(got["linear"]["metrics"].values()) == {None}
+
+
+@pytest.mark.parametrize(("looks", "left"), [(0, []), (1, ["linear"]), (9, ["linear"])])
+def test_what_is_not_finished_when_the_job_stops_is_left_out(looks: int, left: list[str]) -> None:
+    assert list(run_baselines(ALL, line(), line(), should_stop=StopAfter(looks))) == left
+
+
+def test_boosting_can_be_stopped_between_its_rounds() -> None:
+    assert run_baselines(["boosting"], line(), line(), should_stop=StopAfter(3)) == {}
+
+
+def test_an_input_that_does_not_vary_does_no_harm() -> None:
+    rows = line()
+    flat = Rows(np.hstack([rows.x, np.ones((200, 1))]), rows.y)
+    assert run_baselines(["linear"], flat, flat)["linear"]["metrics"]["r2"] == pytest.approx(1)
