@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString, cast
 from uuid import uuid4
 
+import hypothesis
 import psycopg
 import pytest
 import redis
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 # The engine's shapes are checked while it is tested: this must come before anything imports it.
 install_import_hook("kan_engine", "beartype.beartype")
+
+# Two noisy cores: time limits per example would say more about the neighbours than about the code.
+hypothesis.settings.register_profile("kan", deadline=None, max_examples=50)
+hypothesis.settings.load_profile("kan")
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,73 @@
+"""Laws of networks: what must not change when grids move, nodes go or weights are stored."""
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kan_engine.grid import refine, update_grid_
+from kan_engine.levenberg_marquardt import Damping, Penalty, Problem, step_
+from kan_engine.network import KAN, KANConfig, copied, initialise_
+from kan_engine.pruning import prune
+
+WIDTHS = st.sampled_from([(1, 1), (2, 1), (3, 2, 1), (2, 3, 2), (2, 2, 2, 1)])
+SEEDS = st.integers(0, 2**31)
+
+
+def random_network(width: tuple[int, ...], seed: int, *, direct: bool = False, grid_size: int = 4) -> KAN:
+    network = KAN(KANConfig(width=width, grid_size=grid_size, direct=direct))
+    initialise_(network, torch.Generator().manual_seed(seed), noise=1.0)
+    return network
+
+
+def rows(width: tuple[int, ...], seed: int, count: int = 60) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).uniform(-1, 1, (count, width[0])))
+
+
+@given(WIDTHS, SEEDS, st.integers(2, 4), st.booleans())
+def test_refine_by_a_multiple_leaves_the_function_unchanged(
+    width: tuple[int, ...], seed: int, factor: int, direct: bool
+) -> None:
+    network = random_network(width, seed, direct=direct)
+    finer = refine(network, 4 * factor)
+    x = rows(width, seed)
+    torch.testing.assert_close(finer(x), network(x), rtol=1e-9, atol=1e-9)
+    assert finer.layers[0].grid_size == 4 * factor
+
+
+@given(SEEDS)
+def test_moving_the_grid_keeps_a_function_that_the_new_grid_can_represent(seed: int) -> None:
+    network = KAN(KANConfig(width=(2, 2, 1), grid_size=3))
+    initialise_(network, torch.Generator().manual_seed(seed), noise=0.0)  # lines fit every grid
+    before = copied(network)
+    x = 0.8 * rows((2,), seed)
+    update_grid_(network, x)
+    torch.testing.assert_close(network(x), before(x), rtol=1e-9, atol=1e-9)
+
+
+@given(WIDTHS, SEEDS, st.booleans())
+def test_a_copy_has_the_same_function_and_no_shared_weights(
+    width: tuple[int, ...], seed: int, direct: bool
+) -> None:
+    network = random_network(width, seed, direct=direct)
+    twin, x = copied(network), rows(width, seed)
+    assert torch.equal(twin(x), network(x))
+    twin.layers[0].weight.data.add_(1.0)
+    assert not torch.equal(twin(x), network(x))
+
+
+@given(WIDTHS, SEEDS)
+def test_pruning_nothing_leaves_the_function_unchanged(width: tuple[int, ...], seed: int) -> None:
+    network, x = random_network(width, seed), rows(width, seed)
+    torch.testing.assert_close(prune(network, x, threshold=0.0)(x), network(x))
+
+
+@given(WIDTHS, SEEDS)
+def test_a_step_of_levenberg_marquardt_never_raises_the_objective(width: tuple[int, ...], seed: int) -> None:
+    network, x = random_network(width, seed), rows(width, seed)
+    y = torch.sin(3 * x[:, :1]).repeat(1, width[-1])
+    weights = torch.ones(len(x), dtype=torch.float64)
+    problem = Problem(x=x, targets=y, row_weights=weights, loss="squared", penalty=Penalty(ridge=1e-6))
+    before = problem.objective(network)
+    reached = step_(network, problem, Damping(), before)
+    assert reached is None or (reached < before and problem.objective(network) == reached)
