@@ -3,17 +3,18 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI
 
 from service.access import RequireKey, needs_key
-from service.api import docs, health, problems, training_jobs
+from service.api import datasets, docs, health, problems, training_jobs
 from service.api.limits import RequestLimits
 from service.db.session import make_engine, make_sessions
 from service.queue import make_queue
-from service.schemas.common import Problem
 from service.settings import Settings, load_settings
 
-RESOURCES: list[APIRouter] = [training_jobs.router]
+RESOURCES: list[APIRouter] = [datasets.router, training_jobs.router]
+MAX_PARSING = 2  # uploads parsed at once: each may hold a whole table in memory
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -33,16 +34,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
-        responses={
-            "4XX": {
-                "description": "The request cannot be done",
-                "content": {problems.MEDIA_TYPE: {}},
-                "model": Problem,
-            }
-        },
+        responses=problems.RESPONSES,
     )
     app.state.settings = settings
     app.state.sessions = make_sessions(engine)
+    app.state.parsing = CapacityLimiter(MAX_PARSING)
     app.state.queue = make_queue(settings)
     app.add_middleware(RequestLimits, settings=settings)
     if needs_key(settings.host):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine
 from email.message import Message
 from typing import Annotated, Any, cast
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
@@ -47,9 +48,14 @@ def _here(request: Request) -> Callable[[str], str]:
     return lambda path: root + version + path
 
 
+def _parsing(request: Request) -> CapacityLimiter:
+    return cast("CapacityLimiter", request.app.state.parsing)
+
+
 Sessions = Annotated[session.Sessions, Depends(_sessions)]
 Config = Annotated[Settings, Depends(_settings)]
 Queue = Annotated[TaskQueue, Depends(_queue)]
+Parsing = Annotated[CapacityLimiter, Depends(_parsing)]
 Here = Annotated[Callable[[str], str], Depends(_here)]
 
 

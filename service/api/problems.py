@@ -11,14 +11,22 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from kan_engine.errors import InvalidData, KANEngineError
-from service.errors import Invalid, ServiceError, Unauthorized, Unavailable
+from service.errors import Invalid, Malformed, ServiceError, Unauthorized, Unavailable
+from service.schemas.common import Problem
 from service.strict_json import pointer
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {
+        "description": "The request cannot be done; `code` says why",
+        "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
+    }
+}
 MAX_ENTRIES = 100
 RETRY_AFTER_S = 5
 CODES = {400: "malformed_request", 404: "path_not_found", 405: "method_not_allowed", 413: "body_too_large"}
@@ -34,6 +42,7 @@ def register(app: FastAPI) -> None:
     app.exception_handler(KANEngineError)(_on_engine_error)
     app.exception_handler(RequestValidationError)(_on_validation_error)
     app.exception_handler(HTTPException)(_on_http_exception)
+    app.exception_handler(ClientDisconnect)(_on_disconnect)
     app.exception_handler(OperationalError)(_on_database_error)
     app.exception_handler(Exception)(_on_unexpected_error)
 
@@ -113,6 +122,11 @@ def _on_http_exception(request: Request, error: HTTPException) -> Response:
         "errors": [],
     }
     return _render(error.status_code, members, headers=dict(error.headers or {}))
+
+
+def _on_disconnect(_: Request, __: ClientDisconnect) -> Response:
+    """Nobody is there to read this; but a client that leaves is no fault of ours either."""
+    return problem(Malformed("incomplete_body", "the request ended before its body did; send it again"))
 
 
 def _on_database_error(request: Request, error: OperationalError) -> Response:

@@ -1,1 +1,11 @@
-"""Files and bodies of clients into typed tables: sniff, check, report."""
+"""Files and bodies of clients as typed tables: sniff, check, report.
+
+Three ways in, one result: a frame whose columns have one of six types, a report per column, and
+warnings that name everything that had to be guessed. What cannot be taken literally is refused
+with the line and the column, never repaired in silence.
+"""
+
+from service.ingest.table import Ingested as Ingested
+from service.ingest.upload import read_columns as read_columns
+from service.ingest.upload import read_rows as read_rows
+from service.ingest.upload import read_upload as read_upload

@@ -1,0 +1,151 @@
+"""Routes of datasets."""
+
+from functools import partial
+from typing import Annotated, Any, TypeVar
+from urllib.parse import quote
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ValidationError
+
+from service import strict_json
+from service.api.deps import Config, Here, Parsing, Sessions, StrictRoute, is_json, media_type
+from service.api.pagination import MAX_LIMIT, Paging
+from service.api.uploads import Form, received
+from service.db.repositories import Datasets
+from service.db.tables import Dataset
+from service.errors import UnsupportedMedia
+from service.operations import datasets
+from service.schemas.common import Page
+from service.schemas.datasets import DatasetIn, DatasetOut, FormFields, PreviewOut
+
+BODIES: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "CSV, TSV, JSON Lines or Parquet; may be gzipped.",
+                        },
+                        "name": {"type": "string", "description": "A label; the file's name if absent."},
+                        "units": {"type": "string", "description": 'JSON: `{"column": "unit"}`.'},
+                    },
+                }
+            },
+            "application/json": {"schema": DatasetIn.model_json_schema()},
+        },
+    }
+}
+T = TypeVar("T", bound=BaseModel)
+
+router = APIRouter(prefix="/datasets", tags=["datasets"], route_class=StrictRoute)
+
+
+@router.post("", status_code=201, response_model=DatasetOut, openapi_extra=BODIES, summary="Add a dataset")
+async def add_dataset(
+    *,
+    request: Request,
+    response: Response,
+    sessions: Sessions,
+    settings: Config,
+    parsing: Parsing,
+    here: Here,
+) -> Dataset:
+    """Send a table: a file as multipart form, or columns or rows as JSON.
+
+    Separators, encodings, decimal signs and types are recognised; `warnings` says what was guessed.
+    """
+    content_type = request.headers.get("content-type", "")
+    if media_type(content_type) == "multipart/form-data":
+        async with received(request, settings.data_dir) as form:
+            add = partial(_add_form, form, sessions=sessions, settings=settings)
+            dataset = await to_thread.run_sync(add, limiter=parsing)
+    elif is_json(content_type):
+        add = partial(_add_body, await request.json(), sessions=sessions, settings=settings)
+        dataset = await to_thread.run_sync(add, limiter=parsing)
+    else:
+        raise UnsupportedMedia(
+            "unsupported_media_type",
+            f"got {content_type or 'no Content-Type'!r}; send multipart/form-data or application/json",
+        )
+    response.headers["Location"] = here(f"/datasets/{dataset.id}")
+    return dataset
+
+
+@router.get("", summary="List datasets")
+def list_datasets(sessions: Sessions, paging: Paging) -> Page[DatasetOut]:
+    """All datasets, newest first."""
+    with sessions.read() as session:
+        rows, next_cursor = paging.cut(Datasets(session).page(paging.limit, paging.after))
+    return Page(items=[DatasetOut.model_validate(row) for row in rows], next_cursor=next_cursor)
+
+
+@router.get("/{dataset_id}", response_model=DatasetOut, summary="Show a dataset")
+def show_dataset(dataset_id: str, sessions: Sessions) -> Dataset:
+    """Its columns with their types and statistics, and what to beware of."""
+    with sessions.read() as session:
+        return Datasets(session).get(dataset_id)
+
+
+@router.get("/{dataset_id}/preview", response_model=PreviewOut, summary="Show the first rows")
+def preview_dataset(
+    dataset_id: str, sessions: Sessions, limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 20
+) -> dict[str, Any]:
+    """The first rows as they were understood; missing values are null."""
+    return datasets.preview(dataset_id, limit, sessions)
+
+
+@router.get("/{dataset_id}/content", response_class=StreamingResponse, summary="Download as Parquet")
+def download_dataset(dataset_id: str, sessions: Sessions) -> StreamingResponse:
+    """The whole table with its types, as the jobs see it."""
+    dataset, size, chunks = datasets.content(dataset_id, sessions)
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(dataset.name, safe='')}.parquet",
+        "Content-Length": str(size),
+        "ETag": f'"sha256-{dataset.blob_sha256}"',
+    }
+    return StreamingResponse(chunks, media_type="application/vnd.apache.parquet", headers=headers)
+
+
+@router.delete("/{dataset_id}", status_code=204, summary="Delete a dataset")
+def delete_dataset(dataset_id: str, sessions: Sessions) -> None:
+    """Delete it with its bytes. 409 while a queued or running job uses it; trained models stay."""
+    datasets.delete(dataset_id, sessions)
+
+
+def _add_form(form: Form, *, sessions: Sessions, settings: Config) -> Dataset:
+    fields = _validated(FormFields, form.fields | _units_of(form))
+    return datasets.add_upload(
+        form.file, form.filename, name=fields.name, units=fields.units, sessions=sessions, settings=settings
+    )
+
+
+def _units_of(form: Form) -> dict[str, Any]:
+    """The units, which a form can only carry as a text of JSON."""
+    return (
+        {"units": strict_json.parse(form.fields["units"].encode())}
+        if form.fields.get("units")
+        else {"units": {}}
+    )
+
+
+def _add_body(body: Any, *, sessions: Sessions, settings: Config) -> Dataset:
+    return datasets.add_body(_validated(DatasetIn, body), sessions=sessions, settings=settings)
+
+
+def _validated(schema: type[T], body: Any) -> T:
+    """A body that FastAPI did not read itself, checked in the same way."""
+    try:
+        return schema.model_validate(body)
+    except ValidationError as error:
+        errors = [{**entry, "loc": ("body", *entry["loc"])} for entry in error.errors(include_context=False)]
+        raise RequestValidationError(errors, body=body) from None

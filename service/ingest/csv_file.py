@@ -1,0 +1,163 @@
+"""CSV in the forms that people have: any usual separator, encoding, line end and decimal sign.
+
+Python's reader splits the records. It is slower than others, but exact: it knows the line of every
+record, and takes every quoted newline, which errors and warnings need.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from typing import Any, BinaryIO
+
+import numpy as np
+import polars as pl
+
+from service.errors import Invalid
+from service.ingest.files import encoding_of
+from service.ingest.names import MAX_ENTRIES, check_names, check_size
+from service.ingest.table import Raw
+from service.ingest.text_types import type_of_text
+from service.settings import Settings
+
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+SAMPLE_CHARACTERS = 64 * 1024
+SAMPLE_RECORDS = 100
+BLOCK_CELLS = 500_000
+
+Record = tuple[list[str], int]  # its cells, and the line on which it begins
+
+
+def read(file: BinaryIO, filename: str | None, settings: Settings) -> Raw:
+    """A typed table and the warnings about what was guessed.
+
+    Raises:
+        Invalid: The text is no table; see the codes in the tests.
+    """
+    encoding, warnings = encoding_of(file)
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding=encoding, newline="")
+    try:
+        separator = _separator_of(text.read(SAMPLE_CHARACTERS), filename)
+        text.seek(0)
+        cells, lines = _read_cells(text, separator, settings)
+    finally:
+        text.detach()
+    typed, found = _typed(cells, separator)
+    return Raw(typed, warnings + _about_layout(cells.columns, separator) + found, lines)
+
+
+def _separator_of(sample: str, filename: str | None) -> str:
+    """The separator that cuts most records into as many cells as the header, and the header into most."""
+    is_cut_off = len(sample) == SAMPLE_CHARACTERS
+    lines = sample.splitlines(keepends=True)
+    lines = lines[:-1] if is_cut_off and len(lines) > 1 else lines
+    hinted = "\t" if (filename or "").lower().removesuffix(".gz").endswith((".tsv", ".tab")) else ","
+
+    def merit(separator: str) -> tuple[float, int, bool]:
+        widths = _widths(lines, separator)
+        if not widths or widths[0] < 2:
+            return 0.0, 0, separator == hinted
+        return widths.count(widths[0]) / len(widths), widths[0], separator == hinted
+
+    return max(SEPARATORS, key=merit)
+
+
+def _widths(lines: list[str], separator: str) -> list[int]:
+    """Cells per record, up to the first that this separator, or the end of the sample, makes unreadable."""
+    widths = []
+    with suppress(Invalid):
+        for cells, _ in islice(_records(lines, separator), SAMPLE_RECORDS):
+            widths.append(len(cells))
+    return widths
+
+
+def _records(lines: Iterable[str], separator: str) -> Iterator[Record]:
+    """Records that are not blank."""
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            detail = f"the record that begins at line {line} cannot be read: {error}; is a quote not closed?"
+            raise Invalid("unreadable_csv", detail, errors=[{"line": line, "detail": detail}]) from None
+        if cells is None:
+            return
+        if cells and (len(cells) > 1 or cells[0].strip()):
+            yield cells, line
+
+
+def _read_cells(
+    text: io.TextIOWrapper, separator: str, settings: Settings
+) -> tuple[pl.DataFrame, np.ndarray[Any, Any]]:
+    """All cells as text, and the line of every record."""
+    records = _records(text, separator)
+    header, _ = next(records, ([], 0))
+    if not header:
+        raise Invalid("empty_file", "the file holds only blank lines; add a header and rows")
+    names = check_names(header, settings)
+    blocks, lines, rows = [], [], 0
+    while block := list(islice(records, max(1, BLOCK_CELLS // len(names)))):
+        _refuse_ragged(block, len(names))
+        rows += len(block)
+        check_size(rows, len(names), settings)
+        columns = zip(*(cells for cells, _ in block), strict=True)
+        blocks.append(
+            pl.DataFrame([pl.Series(n, c, dtype=pl.String) for n, c in zip(names, columns, strict=True)])
+        )
+        lines.append(np.array([line for _, line in block]))
+    if not blocks:
+        raise Invalid(
+            "no_rows", f"the file has a header of {len(names)} columns and no rows; add at least one"
+        )
+    return pl.concat(blocks, rechunk=True), np.concatenate(lines)
+
+
+def _refuse_ragged(block: list[Record], width: int) -> None:
+    errors = [
+        {
+            "line": line,
+            "code": "ragged_row",
+            "detail": f"line {line} has {len(cells)} cells, the header has {width}",
+        }
+        for cells, line in block
+        if len(cells) != width
+    ]
+    if errors:
+        detail = (
+            f"{errors[0]['detail']}; give every row as many cells, and quote cells that hold the separator"
+        )
+        raise Invalid("ragged_rows", detail, errors=errors[:MAX_ENTRIES])
+
+
+def _typed(cells: pl.DataFrame, separator: str) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
+    typed, warnings = [], []
+    for column in cells.iter_columns():
+        values, found = type_of_text(column, comma_is_free=separator != ",")
+        typed.append(values)
+        warnings += found
+    return pl.DataFrame(typed), warnings
+
+
+def _about_layout(names: list[str], separator: str) -> list[dict[str, Any]]:
+    warnings: list[dict[str, Any]] = []
+    if separator != ",":
+        name = SEPARATORS[separator]
+        warnings.append({"code": "separator", "detail": f"the columns were separated at each {name}"})
+    if len(names) == 1:
+        detail = f"only one column was found; known separators are {', '.join(SEPARATORS.values())}"
+        warnings.append({"code": "single_column", "detail": detail})
+    if all(_is_number(name) for name in names):
+        detail = "the first line holds only numbers, yet it was read as column names; put names there"
+        warnings.append({"code": "header_of_numbers", "detail": detail, "line": 1})
+    return warnings
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name.replace(",", "."))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,172 @@
+"""What a file is, by its content: the name may say anything."""
+
+import codecs
+import gzip
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any, BinaryIO
+
+from service.errors import Invalid, TooLarge
+
+CHUNK_BYTES = 2**20
+HEAD_BYTES = 64 * 1024
+GZIP = b"\x1f\x8b"
+PARQUET = b"PAR1"
+FOREIGN = {
+    b"PK\x03\x04": "a ZIP archive or an Excel file",
+    b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
+    GZIP: "a gzip file in a gzip file",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ": "an xz file",
+    b"\x28\xb5\x2f\xfd": "a zstd file",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"\x93NUMPY": "a NumPy file",
+    b"\x89HDF": "an HDF5 file",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"%PDF": "a PDF document",
+    b"SQLite format 3": "a SQLite database",
+    b"ARROW1": "an Arrow file",
+    b"Obj\x01": "an Avro file",
+    b"\x80\x02": "a Python pickle",
+    b"\x80\x03": "a Python pickle",
+    b"\x80\x04": "a Python pickle",
+    b"\x80\x05": "a Python pickle",
+}
+BYTE_ORDER_MARKS = {  # UTF-32 first: its mark begins with that of UTF-16
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+MAX_CONTROL_SHARE = 0.01
+REMEDY = "upload CSV, TSV, JSON Lines or Parquet (each may be gzipped)"
+
+
+def unpacked(file: BinaryIO, space: BinaryIO, limit: int) -> BinaryIO:
+    """The file itself, or what a gzip file holds, written to ``space``.
+
+    Raises:
+        TooLarge: Unpacked, it is over the limit; a few megabytes can hold a terabyte.
+        Invalid: The gzip file is damaged.
+    """
+    if _head(file, len(GZIP)) != GZIP:
+        return file
+    written = 0
+    try:
+        with gzip.open(file) as packed:
+            while chunk := packed.read(CHUNK_BYTES):
+                written += len(chunk)
+                if written > limit:
+                    raise TooLarge(
+                        "unpacked_too_large",
+                        f"the gzip file holds more than the limit of {limit} bytes",
+                        limit=limit,
+                    )
+                space.write(chunk)
+    except (OSError, EOFError, zlib.error) as error:
+        raise Invalid(
+            "damaged_gzip", f"the gzip file cannot be unpacked: {error}; pack and send it again"
+        ) from None
+    return space
+
+
+def format_of(file: BinaryIO, filename: str | None) -> str:
+    """``parquet``, ``jsonl`` or ``csv``.
+
+    Raises:
+        Invalid: The file is empty, or of a kind that is no table.
+    """
+    head = _head(file, HEAD_BYTES)
+    if not head.strip():
+        raise Invalid("empty_file", f"the file is empty; {REMEDY}")
+    if head.startswith(PARQUET):
+        return "parquet"
+    for magic, kind in FOREIGN.items():
+        if head.startswith(magic):
+            raise Invalid("not_a_table", f"the file is {kind}, not a table; {REMEDY}")
+    begin = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    if begin.startswith(b"[") and _suffix(filename) == ".json":
+        raise Invalid(
+            "json_array", 'a JSON array is no file format here; send {"rows": […]} as the body instead'
+        )
+    is_json = begin.startswith(b"{") or _suffix(filename) in (".jsonl", ".ndjson")
+    return "jsonl" if is_json else "csv"
+
+
+def encoding_of(file: BinaryIO) -> tuple[str, list[dict[str, Any]]]:
+    """The encoding of a text file, and a warning where it had to be guessed.
+
+    Raises:
+        Invalid: The file is no text.
+    """
+    head = _head(file, 4)
+    marked = next((name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark)), None)
+    encoding = marked or "utf-8"
+    wrong = _first_wrong_line(file, encoding)
+    if wrong is None:
+        return encoding, [] if encoding.startswith("utf-8") else [
+            _read_as(encoding, "its byte order mark says so")
+        ]
+    if marked is None and _first_wrong_line(file, "cp1252") is None:
+        return "cp1252", [_read_as("cp1252", f"line {wrong} is not UTF-8") | {"line": wrong}]
+    raise Invalid(
+        "not_text", f"the file is neither UTF-8 nor UTF-16 text, see line {wrong}; {REMEDY}", line=wrong
+    )
+
+
+def _read_as(encoding: str, reason: str) -> dict[str, Any]:
+    return {
+        "code": "encoding",
+        "detail": f"the file was read as {encoding}, because {reason}; UTF-8 is safest",
+    }
+
+
+def _first_wrong_line(file: BinaryIO, encoding: str) -> int | None:
+    """The first line that this encoding cannot read; ``None`` if it reads the whole file.
+
+    Raises:
+        Invalid: It reads it, but the result contains what no text contains.
+    """
+    line = 1
+    decoder = codecs.getincrementaldecoder(encoding)()
+    for number, chunk in enumerate(_chunks(file)):
+        try:
+            text = decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as error:
+            return line + error.object[: error.start].count(b"\n")
+        _refuse_control_characters(text, line, is_first=number == 0)
+        line += text.count("\n")
+    return None
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    """The file in chunks; the last is empty."""
+    file.seek(0)
+    while chunk := file.read(CHUNK_BYTES):
+        yield chunk
+    yield b""
+
+
+def _refuse_control_characters(text: str, line: int, *, is_first: bool) -> None:
+    nul = text.find("\0")
+    if is_first and len(CONTROL.findall(text)) > MAX_CONTROL_SHARE * len(text):
+        raise Invalid("not_a_table", f"the file is binary, not a table in text; {REMEDY}")
+    if nul >= 0:
+        where = line + text[:nul].count("\n")
+        raise Invalid("nul_character", f"line {where} contains the character NUL; remove it", line=where)
+
+
+def _head(file: BinaryIO, size: int) -> bytes:
+    file.seek(0)
+    head = file.read(size)
+    file.seek(0)
+    return head
+
+
+def _suffix(filename: str | None) -> str:
+    return PurePath((filename or "").lower().removesuffix(".gz")).suffix

@@ -1,0 +1,201 @@
+"""Tables as JSON: JSON Lines files, and columns or rows in a body. Types are the client's, one per column."""
+
+import io
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, BinaryIO
+
+import numpy as np
+import polars as pl
+
+from service import strict_json
+from service.errors import Invalid, Malformed
+from service.ingest.files import encoding_of
+from service.ingest.names import check_names, check_size
+from service.ingest.table import Raw
+from service.ingest.text_types import time_of_text
+from service.settings import MiB, Settings
+
+BLOCK_ROWS = 20_000
+MAX_LINE = 16 * MiB
+KINDS = {bool: "boolean", int: "number", float: "number", str: "text"}
+
+Place = Callable[[int, str], dict[str, Any]]
+
+
+def read_columns(columns: dict[str, list[Any]], settings: Settings) -> Raw:
+    """A table from ``{name: [values]}``."""
+    if not columns:
+        raise Invalid("no_columns", "the table has no columns; give at least one")
+    names = check_names(list(columns), settings)
+    lengths = {name: len(values) for name, values in columns.items()}
+    rows = max(lengths.values(), default=0)
+    for name, length in lengths.items():
+        if length != rows:
+            where = strict_json.pointer(["columns", name])
+            detail = f"column {name!r} has {length} values, another has {rows}; give all as many"
+            raise Invalid(
+                "ragged_columns", detail, errors=[{"pointer": where, "column": name, "detail": detail}]
+            )
+    check_size(rows, len(names), settings)
+    table = _Table(lambda row, name: {"pointer": strict_json.pointer(["columns", name, row])}, settings)
+    table.add(columns, rows)
+    return table.done()
+
+
+def read_rows(rows: list[Any], settings: Settings) -> Raw:
+    """A table from ``[{name: value}]``; a name that a row lacks is missing in it."""
+
+    def place(row: int, name: str) -> dict[str, Any]:
+        return {"pointer": strict_json.pointer(["rows", row, name] if name else ["rows", row])}
+
+    return _gather(iter([rows]), place, settings)
+
+
+def read_lines(file: BinaryIO, settings: Settings) -> Raw:
+    """A table from a file with one JSON object per line; blank lines are skipped."""
+    encoding, warnings = encoding_of(file)
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding=encoding, newline="\n")
+    line_of: list[int] = []
+
+    def blocks() -> Iterator[list[Any]]:
+        values = _values_of_lines(text)
+        while block := list(islice(values, BLOCK_ROWS)):
+            line_of.extend(line for line, _ in block)
+            yield [value for _, value in block]
+
+    try:
+        raw = _gather(blocks(), lambda row, name: _line(line_of[row], name), settings)
+    finally:
+        text.detach()
+    return Raw(raw.frame, warnings + raw.warnings, np.array(line_of))
+
+
+def _line(line: int, name: str) -> dict[str, Any]:
+    return {"line": line} | ({"column": name} if name else {})
+
+
+def _values_of_lines(text: io.TextIOWrapper) -> Iterator[tuple[int, Any]]:
+    line = 0
+    while content := text.readline(MAX_LINE):
+        line += 1
+        if len(content) == MAX_LINE:
+            raise Invalid(
+                "line_too_long", f"line {line} is over {MAX_LINE} characters long", errors=[{"line": line}]
+            )
+        if content.strip():
+            yield line, _value_of_line(content, line)
+
+
+def _value_of_line(content: str, line: int) -> Any:
+    try:
+        return strict_json.parse(content.strip().encode())
+    except Malformed as error:
+        entry = {"line": line, "code": error.code, "detail": error.detail}
+        raise Invalid(error.code, f"line {line}: {error.detail}", errors=[entry]) from None
+
+
+def _gather(blocks: Iterator[list[Any]], place: Place, settings: Settings) -> Raw:
+    table = _Table(place, settings)
+    for block in blocks:
+        for number, row in enumerate(block):
+            if not isinstance(row, dict):
+                raise _refusal(
+                    "not_an_object", place(table.rows + number, ""), "a row must be an object {name: value}"
+                )
+        names = dict.fromkeys(name for row in block for name in row)
+        table.add({name: [row.get(name) for row in block] for name in names}, len(block))
+    return table.done()
+
+
+class _Table:
+    """Columns that grow by blocks. A later block may bring new names, and decimals among integers."""
+
+    def __init__(self, place: Place, settings: Settings) -> None:
+        self.rows = 0
+        self._place = place
+        self._settings = settings
+        self._kinds: dict[str, str] = {}
+        self._blocks: list[pl.DataFrame] = []
+
+    def add(self, columns: dict[str, list[Any]], rows: int) -> None:
+        """Add a block of rows; ``None`` is a missing value."""
+        if len(self._kinds | columns) > self._settings.max_columns:
+            check_names(list(self._kinds | columns), self._settings)
+        check_size(self.rows + rows, len(self._kinds | columns), self._settings)
+        self._blocks.append(pl.DataFrame([self._series(name, values) for name, values in columns.items()]))
+        self.rows += rows
+
+    def done(self) -> Raw:
+        """The whole table."""
+        if not self.rows:
+            raise Invalid("no_rows", "the table has no rows; add at least one")
+        if not self._kinds:
+            raise Invalid("no_columns", "the rows have no fields; name at least one")
+        frame = pl.concat(self._blocks, how="diagonal_relaxed", rechunk=True)
+        frame.columns = check_names(frame.columns, self._settings)
+        columns = [_settled(column) for column in frame.iter_columns()]
+        return Raw(pl.DataFrame(columns), [warning for column in columns for warning in _about_text(column)])
+
+    def _series(self, name: str, values: list[Any]) -> pl.Series:
+        kinds = {self._kind(kind, name, values) for kind in set(map(type, values)) - {type(None)}}
+        known = self._kinds.setdefault(name, "missing")
+        kinds |= {known} - {"missing"}
+        if len(kinds) > 1:
+            self._refuse_mixture(name, values, known)
+        self._kinds[name] = next(iter(kinds), "missing")
+        if self._kinds[name] == "number":
+            return _numbers(name, values)
+        dtype = {"boolean": pl.Boolean, "text": pl.String, "missing": pl.Null}[self._kinds[name]]
+        return pl.Series(name, values, dtype=dtype)
+
+    def _kind(self, kind: type, name: str, values: list[Any]) -> str:
+        if kind in KINDS:
+            return KINDS[kind]
+        row = next(number for number, value in enumerate(values) if type(value) is kind)
+        detail = (
+            "a value must be a number, a text, true, false or null; take nested values apart into columns"
+        )
+        raise _refusal("nested_value", self._place(self.rows + row, name), detail)
+
+    def _refuse_mixture(self, name: str, values: list[Any], known: str) -> None:
+        for row, value in enumerate(values):
+            kind = known if value is None else KINDS[type(value)]
+            if known == "missing":
+                known = kind
+            if kind != known:
+                detail = f"column {name!r} holds {known} before and {kind} here; a column has one type"
+                raise _refusal("mixed_types", self._place(self.rows + row, name), detail)
+
+
+def _numbers(name: str, values: list[Any]) -> pl.Series:
+    """Integers where all are and fit, otherwise doubles."""
+    is_integer = all(
+        value is None or (isinstance(value, int) and -(2**63) <= value < 2**63) for value in values
+    )
+    if is_integer:
+        return pl.Series(name, values, dtype=pl.Int64)
+    return pl.Series(name, [None if value is None else float(value) for value in values], dtype=pl.Float64)
+
+
+def _settled(column: pl.Series) -> pl.Series:
+    """The final type: a column without any value counts as numbers, a text of times as times."""
+    if column.dtype == pl.Null:
+        return column.cast(pl.Float64)
+    if column.dtype != pl.String:
+        return column
+    times, _ = time_of_text(column)
+    return times if times is not None and times.null_count() == column.null_count() else column
+
+
+def _about_text(column: pl.Series) -> list[dict[str, Any]]:
+    if column.dtype != pl.String or column.cast(pl.Float64, strict=False).null_count() > column.null_count():
+        return []
+    detail = "every value is a number in quotes and was read as text; send numbers without quotes"
+    return [{"code": "numbers_as_text", "column": column.name, "detail": detail}]
+
+
+def _refusal(code: str, place: dict[str, Any], detail: str) -> Invalid:
+    where = place.get("pointer") or f"line {place['line']}"
+    return Invalid(code, f"{where}: {detail}", errors=[place | {"code": code, "detail": detail}])

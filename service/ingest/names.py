@@ -1,0 +1,71 @@
+"""Limits of a table's size, and rules for the names of its columns."""
+
+from typing import Any
+
+from service.errors import Invalid
+from service.settings import Settings
+
+MAX_NAME = 200
+MAX_ENTRIES = 20
+BYTES_PER_CELL = 24  # a value and its text, while a table is read
+
+
+def check_names(names: list[str], settings: Settings) -> list[str]:
+    """The names without surrounding spaces.
+
+    Raises:
+        Invalid: There are too many, or one is empty, too long, or given twice; all are listed.
+    """
+    if len(names) > settings.max_columns:
+        raise Invalid(
+            "too_many_columns",
+            f"the table has {len(names)} columns, the limit is {settings.max_columns}; leave some out",
+            limit=settings.max_columns,
+        )
+    names = [name.strip() for name in names]
+    first_seen: dict[str, int] = {}
+    errors: list[dict[str, Any]] = []
+    for number, name in enumerate(names, start=1):
+        if fault := _fault(name, first_seen.get(name)):
+            errors.append({"column": name[:MAX_NAME], "column_number": number} | fault)
+        first_seen.setdefault(name, number)
+    if errors:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise Invalid("column_names", errors[0]["detail"] + more, errors=errors[:MAX_ENTRIES])
+    return names
+
+
+def check_size(rows: int, columns: int, settings: Settings) -> None:
+    """Refuse a table that is too long, or too large for the memory it may take."""
+    if rows > settings.max_rows:
+        raise Invalid(
+            "too_many_rows",
+            f"the table has more than {settings.max_rows} rows, which is the limit; send fewer",
+            limit=settings.max_rows,
+        )
+    limit = settings.max_memory_bytes // BYTES_PER_CELL
+    if rows * columns > limit:
+        raise Invalid(
+            "too_many_cells",
+            f"{rows} rows of {columns} columns are over the limit of {limit} cells; send fewer of either",
+            limit=limit,
+        )
+
+
+def _fault(name: str, first_seen: int | None) -> dict[str, Any] | None:
+    if not name:
+        return {
+            "code": "empty_name",
+            "detail": "a column has no name; give every column one in the first line",
+        }
+    if len(name) > MAX_NAME:
+        return {
+            "code": "name_too_long",
+            "detail": f"a column name is over {MAX_NAME} characters long; shorten it",
+        }
+    if "\0" in name:
+        return {"code": "nul_character", "detail": "a column name contains the character NUL; remove it"}
+    if first_seen is not None:
+        detail = f"the column name {name!r} is given twice, first for column {first_seen}; rename one"
+        return {"code": "duplicate_name", "detail": detail}
+    return None

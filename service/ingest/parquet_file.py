@@ -1,0 +1,68 @@
+"""Parquet: the types are in the file; only what a table here can hold is taken."""
+
+from collections.abc import Mapping
+from typing import BinaryIO
+
+import polars as pl
+
+from service.errors import Invalid
+from service.ingest.names import check_names, check_size
+from service.ingest.table import Raw
+from service.settings import Settings
+
+REMEDY = "write it again as plain Parquet, or send CSV"
+
+
+def read(file: BinaryIO, settings: Settings) -> Raw:
+    """A table from a Parquet file; its footer is checked before anything is unpacked."""
+    try:
+        schema = pl.read_parquet_schema(file)
+        names = check_names(list(schema), settings)
+        _refuse_foreign_types(schema)
+        file.seek(0)
+        rows = int(pl.scan_parquet(file).select(pl.len()).collect().item())
+        check_size(rows, len(names), settings)
+        file.seek(0)
+        frame = pl.read_parquet(file)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise Invalid("unreadable_parquet", f"the Parquet file cannot be read ({reason}); {REMEDY}") from None
+    if not rows or not names:
+        raise Invalid("no_rows", "the Parquet file has no rows; add at least one")
+    frame.columns = names
+    return Raw(frame.select(_plain(name, dtype) for name, dtype in frame.schema.items()))
+
+
+def _refuse_foreign_types(schema: Mapping[str, pl.DataType]) -> None:
+    errors = [
+        {"column": name, "code": "unknown_type", "detail": f"column {name!r} has the type {dtype}"}
+        for name, dtype in schema.items()
+        if not _is_known(dtype)
+    ]
+    if errors:
+        detail = f"{errors[0]['detail']}; only numbers, texts, booleans, dates and times can be used"
+        raise Invalid("unknown_type", detail, errors=errors[:20])
+
+
+def _is_known(dtype: pl.DataType) -> bool:
+    return dtype.is_numeric() or dtype in (
+        pl.String, pl.Categorical, pl.Enum, pl.Boolean, pl.Date, pl.Datetime, pl.Duration, pl.Null
+    )  # fmt: skip
+
+
+def _plain(name: str, dtype: pl.DataType) -> pl.Expr:
+    """The column in one of the types that a table here has; a duration counts in seconds."""
+    column = pl.col(name)
+    if dtype in (pl.UInt64, pl.Null):
+        return column.cast(pl.Float64)
+    if dtype.is_integer():
+        return column.cast(pl.Int64)
+    if dtype.is_numeric():
+        return column.cast(pl.Float64)
+    if dtype == pl.Duration:
+        return column.dt.total_microseconds() / 1e6
+    if dtype in (pl.Datetime, pl.Date):
+        zoned = isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
+        local = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zoned else column
+        return local.cast(pl.Datetime("us"))
+    return column if dtype == pl.Boolean else column.cast(pl.String)

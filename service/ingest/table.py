@@ -1,0 +1,156 @@
+"""The last step for every way in: no infinities, a type, a report per column, and what to beware of."""
+
+import math
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from service.errors import Invalid
+
+EXACT_INTEGER = 2**53  # a double tells all integers up to here apart
+MAX_CATEGORIES = 1_000
+FEW_CATEGORIES = 20
+TOP = 10
+SHOWN_CHARACTERS = 100
+
+Warnings = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A table as it was read; ``lines`` gives the line of each row where rows come from lines of text."""
+
+    frame: pl.DataFrame
+    warnings: Warnings = field(default_factory=list)
+    lines: "np.ndarray[Any, Any] | None" = None
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """A typed table, the report of each column, and the warnings."""
+
+    frame: pl.DataFrame
+    columns: list[dict[str, Any]]
+    warnings: Warnings
+
+
+def finish(raw: Raw) -> Ingested:
+    """Check the values, and describe the table.
+
+    Raises:
+        Invalid: A text contains NUL, which PostgreSQL cannot store.
+    """
+    columns, warnings = [], list(raw.warnings)
+    for column in raw.frame.iter_columns():
+        finite, found = _without_infinities(_without_nul(column))
+        columns.append(finite)
+        warnings += found
+    reports = [_report(column) for column in columns]
+    for report in reports:
+        warnings += _about(report)
+    return Ingested(pl.DataFrame(columns), reports, [_placed(warning, raw.lines) for warning in warnings])
+
+
+def _without_nul(column: pl.Series) -> pl.Series:
+    if column.dtype == pl.String:
+        with_nul = column.str.contains("\0", literal=True)
+        if with_nul.any():
+            entry = {"column": column.name, "row": first_row(with_nul), "code": "nul_character"}
+            detail = f"a text in column {column.name!r} contains the character NUL; remove it"
+            raise Invalid("nul_character", detail, errors=[entry | {"detail": detail}])
+    return column
+
+
+def _without_infinities(column: pl.Series) -> tuple[pl.Series, Warnings]:
+    """NaN is another way to say missing; an infinity is a number that nobody can learn from."""
+    if column.dtype != pl.Float64:
+        return column, []
+    infinite = column.is_infinite()
+    finite = column.set(~column.is_finite(), None)
+    if not infinite.any():
+        return finite, []
+    detail = f"{infinite.sum()} infinite or too large values were taken as missing"
+    return finite, [{"code": "infinite", "column": column.name, "row": first_row(infinite), "detail": detail}]
+
+
+def first_row(mask: pl.Series) -> int:
+    """The first row, counted from 0, where a mask is true."""
+    return int(mask.fill_null(value=False).arg_max() or 0)
+
+
+def _report(column: pl.Series) -> dict[str, Any]:
+    """What ``GET /datasets/{id}`` shows of a column."""
+    values = column.drop_nulls()
+    distinct = values.n_unique()
+    report = {
+        "name": column.name,
+        "type": _type(column, len(values), distinct),
+        "missing": column.null_count(),
+        "distinct": distinct,
+        "min": None,
+        "max": None,
+        "mean": None,
+        "std": None,
+        "top": [],
+    }
+    if len(values) and (values.dtype.is_numeric() or values.dtype == pl.Datetime):
+        report |= {"min": _plain(values.min()), "max": _plain(values.max())}
+    if len(values) and values.dtype.is_numeric():
+        report |= {"mean": _finite(values.mean()), "std": _finite(values.std())}
+    if values.dtype not in (pl.Float64, pl.Datetime):
+        report["top"] = _top(values)
+    return report
+
+
+def _type(column: pl.Series, present: int, distinct: int) -> str:
+    """Text with few different values, or with each value twice on average, is a category."""
+    if column.dtype == pl.String:
+        is_category = distinct <= FEW_CATEGORIES or distinct <= min(MAX_CATEGORIES, present / 2)
+        return "category" if is_category else "text"
+    names = {pl.Boolean: "boolean", pl.Int64: "integer", pl.Float64: "number"}
+    return names.get(column.dtype.base_type(), "datetime")
+
+
+def _top(values: pl.Series) -> list[dict[str, Any]]:
+    """The most frequent values; among equally frequent ones the smallest."""
+    counts = values.rename("value").value_counts()
+    top = counts.sort(["count", "value"], descending=[True, False]).head(TOP)
+    return [{"value": _plain(value), "count": count} for value, count in top.iter_rows()]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, str) and len(value) > SHOWN_CHARACTERS:
+        return value[:SHOWN_CHARACTERS] + "…"
+    return value
+
+
+def _finite(value: Any) -> float | None:
+    """Sums of very large numbers may overflow."""
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _about(report: dict[str, Any]) -> Warnings:
+    """What keeps a column from being used."""
+    name = report["name"]
+    if report["distinct"] == 0:
+        detail = "every value is missing, so the column cannot be used"
+        return [{"code": "all_missing", "column": name, "detail": detail}]
+    if report["distinct"] == 1 and not report["missing"]:
+        detail = "every value is the same, so nothing can be learnt from the column"
+        return [{"code": "constant", "column": name, "detail": detail}]
+    if report["type"] == "integer" and max(-report["min"], report["max"]) > EXACT_INTEGER:
+        detail = f"integers beyond {EXACT_INTEGER} are rounded when the column is learnt from"
+        return [{"code": "large_integers", "column": name, "detail": detail}]
+    return []
+
+
+def _placed(warning: dict[str, Any], lines: "np.ndarray[Any, Any] | None") -> dict[str, Any]:
+    """Add the line, counted from 1, to a warning that names a row, counted from 0."""
+    if lines is None or "row" not in warning:
+        return warning
+    return warning | {"line": int(lines[warning["row"]])}

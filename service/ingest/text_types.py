@@ -1,0 +1,125 @@
+"""Which type a column of text has: the narrowest that holds for every cell."""
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import polars as pl
+
+from service.ingest.table import Warnings, first_row
+
+MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-")
+MOSTLY = 0.5
+DATETIME = r"^\d{4}[-/]\d{2}[-/]\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
+LOCAL_TIMES = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f")
+ZONED_TIMES = ("%Y-%m-%dT%H:%M%#z", "%Y-%m-%dT%H:%M:%S%.f%#z")
+DECIMAL_COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)?,\d+([eE][+-]?\d+)?$"
+THOUSANDS_COMMA = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
+
+
+def type_of_text(column: pl.Series, *, comma_is_free: bool) -> tuple[pl.Series, Warnings]:
+    """A column of text as what it holds.
+
+    Args:
+        column: The cells as they stand in the file.
+        comma_is_free: Whether commas separate no columns, so that 1,234 is more likely a decimal
+            number than one thousand two hundred and thirty-four.
+
+    Returns:
+        The column as Boolean, Int64, Float64, Datetime or String, with null for missing cells, and
+        warnings about cells that were interpreted.
+    """
+    cells = column.str.strip_chars()
+    is_missing = cells.str.to_lowercase().is_in(MISSING)
+    values = cells.set(is_missing, None)
+    warnings = _about_missing(cells, is_missing)
+    if values.null_count() == len(values):
+        return values.cast(pl.Float64), warnings
+    for attempt in (_boolean, _integer, _number, *_with_commas(comma_is_free), time_of_text):
+        typed, found = attempt(values)
+        if typed is not None and typed.null_count() == values.null_count():
+            return typed, warnings + found
+    return values, warnings + _about_mixed(values)
+
+
+def time_of_text(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
+    """ISO 8601 dates and times, also with a space or slashes; UTC where a zone is given."""
+    if not values.str.contains(DATETIME).all():
+        return None, []
+    text = values.str.replace_all("/", "-", literal=True).str.replace(" ", "T", literal=True)
+    local = [text.str.to_datetime(form, time_unit="us", strict=False) for form in LOCAL_TIMES]
+    zoned = [
+        text.str.to_datetime(form, time_unit="us", strict=False).dt.replace_time_zone(None)
+        for form in ZONED_TIMES
+    ]
+    parsed = reduce(lambda times, more: times.zip_with(times.is_not_null(), more), [*local, *zoned])
+    return parsed, []
+
+
+def _boolean(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
+    lower = values.str.to_lowercase()
+    if not lower.is_in(("true", "false")).all():
+        return None, []
+    return lower == "true", []
+
+
+def _integer(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
+    return values.cast(pl.Int64, strict=False), []
+
+
+def _number(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
+    return values.cast(pl.Float64, strict=False), []
+
+
+def _with_commas(comma_is_free: bool) -> list[Callable[[pl.Series], tuple[pl.Series | None, Warnings]]]:
+    return [_decimal_comma, _thousands_comma] if comma_is_free else [_thousands_comma, _decimal_comma]
+
+
+def _decimal_comma(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
+    plain = values.cast(pl.Float64, strict=False).is_not_null() & ~values.str.contains(".", literal=True)
+    if not (values.str.contains(DECIMAL_COMMA) | plain).all():
+        return None, []
+    text = values.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+    return _number(text)[0], [_guess("decimal_comma", values, "commas were read as decimal signs")]
+
+
+def _thousands_comma(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
+    plain = values.cast(pl.Float64, strict=False).is_not_null()
+    if not (values.str.contains(THOUSANDS_COMMA) | plain).all():
+        return None, []
+    text = values.str.replace_all(",", "", literal=True)
+    return _number(text)[0], [
+        _guess("thousands_comma", values, "commas were read as marks between thousands")
+    ]
+
+
+def _guess(code: str, values: pl.Series, what: str) -> dict[str, Any]:
+    row = first_row(values.str.contains(",", literal=True))
+    example = values[row]
+    return {"code": code, "column": values.name, "row": row, "detail": f"{what}, as in {example!r}"}
+
+
+def _about_missing(cells: pl.Series, is_missing: pl.Series) -> Warnings:
+    """Empty cells are missing beyond doubt; words for it are an interpretation."""
+    spelled = is_missing & (cells != "")
+    count = int(spelled.sum())
+    if not count:
+        return []
+    words = cells.filter(spelled).unique().sort().head(10).to_list()
+    detail = f"read as missing: {', '.join(map(repr, words))}, {count} in all"
+    return [{"code": "missing_words", "column": cells.name, "row": first_row(spelled), "detail": detail}]
+
+
+def _about_mixed(values: pl.Series) -> Warnings:
+    """A few words make a column of numbers one of text: most likely a mistake in these cells."""
+    present = values.is_not_null()
+    odd = present & values.cast(pl.Float64, strict=False).is_null()
+    count = int(odd.sum())
+    if count > MOSTLY * int(present.sum()):
+        return []
+    row = first_row(odd)
+    detail = (
+        f"mostly numbers, but {count} not, such as {values[row][:40]!r}, "
+        "so the column was read as text; correct them or leave them empty to get numbers"
+    )
+    return [{"code": "mixed_types", "column": values.name, "row": row, "detail": detail}]

@@ -1,0 +1,38 @@
+"""The three ways in: an uploaded file, columns in a body, rows in a body."""
+
+import tempfile
+from typing import Any, BinaryIO
+
+from service.ingest import csv_file, json_rows, parquet_file
+from service.ingest.files import format_of, unpacked
+from service.ingest.table import Ingested, finish
+from service.settings import Settings
+
+
+def read_upload(file: BinaryIO, filename: str | None, settings: Settings) -> Ingested:
+    """Read a CSV, TSV, JSON Lines or Parquet file, plain or gzipped.
+
+    The content decides which of these it is; the name is only a hint between text formats.
+
+    Raises:
+        Invalid: The file holds no table that can be read; the error says where and what to do.
+    """
+    with tempfile.TemporaryFile(dir=settings.data_dir) as space:
+        plain = unpacked(file, space, settings.max_body_bytes)
+        match format_of(plain, filename):
+            case "parquet":
+                return finish(parquet_file.read(plain, settings))
+            case "jsonl":
+                return finish(json_rows.read_lines(plain, settings))
+            case _:
+                return finish(csv_file.read(plain, filename, settings))
+
+
+def read_columns(columns: dict[str, list[Any]], settings: Settings) -> Ingested:
+    """Read a table given as ``{name: [values]}``."""
+    return finish(json_rows.read_columns(columns, settings))
+
+
+def read_rows(rows: list[Any], settings: Settings) -> Ingested:
+    """Read a table given as ``[{name: value}]``."""
+    return finish(json_rows.read_rows(rows, settings))

@@ -1,0 +1,128 @@
+"""What a client can ask of datasets."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any, BinaryIO, cast
+
+from service import ingest, storage, strict_json
+from service.db.repositories import Datasets
+from service.db.session import Sessions, clock
+from service.db.tables import Blob, Dataset
+from service.errors import Conflict, Invalid
+from service.ingest import Ingested
+from service.schemas.datasets import MAX_UNIT, DatasetIn
+from service.settings import Settings
+from service.tables import plain_rows, read_frame
+
+DEFAULT_NAME = "dataset"
+MAX_NAME = 200
+
+
+def add_upload(
+    file: BinaryIO,
+    filename: str | None,
+    *,
+    name: str | None,
+    units: dict[str, str],
+    sessions: Sessions,
+    settings: Settings,
+) -> Dataset:
+    """Keep an uploaded file as a dataset; without a name it is called like the file."""
+    ingested = ingest.read_upload(file, filename, settings)
+    return _store(ingested, name or _name_of(filename), units, sessions, settings)
+
+
+def add_body(body: DatasetIn, *, sessions: Sessions, settings: Settings) -> Dataset:
+    """Keep a table from a JSON body as a dataset."""
+    if body.columns is not None:
+        ingested = ingest.read_columns(body.columns, settings)
+    else:
+        ingested = ingest.read_rows(body.rows or [], settings)
+    return _store(ingested, body.name or DEFAULT_NAME, body.units, sessions, settings)
+
+
+def delete(dataset_id: str, sessions: Sessions) -> None:
+    """Remove a dataset and its bytes. Models trained on it stay.
+
+    Raises:
+        Conflict: A job that is not finished needs it.
+    """
+    with sessions.begin() as session:
+        datasets = Datasets(session)
+        dataset = datasets.delete(dataset_id)
+        if datasets.is_in_use(dataset_id):
+            raise Conflict(
+                "dataset_in_use",
+                f"a queued or running job uses dataset {dataset_id}; cancel it, or wait for its end",
+            )
+        storage.release(session, dataset.blob_sha256)
+
+
+def preview(dataset_id: str, rows: int, sessions: Sessions) -> dict[str, Any]:
+    """The first rows, as JSON knows them."""
+    with sessions.read() as session:
+        frame = read_frame(session, Datasets(session).get(dataset_id), rows)
+    return {"columns": frame.columns, "rows": plain_rows(frame)}
+
+
+def content(dataset_id: str, sessions: Sessions) -> tuple[Dataset, int, Iterator[bytes]]:
+    """The dataset, the size of its Parquet file, and the file itself in chunks."""
+    with sessions.read() as session:
+        dataset = Datasets(session).get(dataset_id)
+        blob = session.get_one(Blob, dataset.blob_sha256)
+    return dataset, blob.size, _chunks(dataset.blob_sha256, sessions)
+
+
+def _chunks(sha256: str, sessions: Sessions) -> Iterator[bytes]:
+    """Each chunk in its own transaction: a slow client must not keep one open."""
+    number, chunk = 0, b""
+    while True:
+        with sessions.read() as session:
+            found = storage.read_chunk(session, sha256, number)
+        if found is None:
+            return
+        chunk, number = found, number + 1
+        yield chunk
+
+
+def _store(
+    ingested: Ingested, name: str, units: dict[str, str], sessions: Sessions, settings: Settings
+) -> Dataset:
+    _check_units(units, [column["name"] for column in ingested.columns])
+    with tempfile.TemporaryFile(dir=settings.data_dir) as parquet:
+        ingested.frame.write_parquet(parquet)
+        with sessions.begin() as session:
+            dataset = Dataset(
+                name=name,
+                rows=ingested.frame.height,
+                columns=ingested.columns,
+                units=units,
+                warnings=ingested.warnings,
+                blob_sha256=storage.put_file(session, cast("BinaryIO", parquet)),
+                created_at=clock(session),
+            )
+            return Datasets(session).add(dataset)
+
+
+def _check_units(units: dict[str, str], columns: list[str]) -> None:
+    for column, unit in units.items():
+        fault = None
+        if column not in columns:
+            fault = f"units name a column {column!r}, which the table does not have; it has {_some(columns)}"
+        elif len(unit) > MAX_UNIT:
+            fault = f"the unit of column {column!r} is over {MAX_UNIT} characters long; shorten it"
+        if fault:
+            entry = {"pointer": strict_json.pointer(["units", column]), "column": column, "detail": fault}
+            raise Invalid("invalid_units", fault, errors=[entry])
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:10])) + (", …" if len(names) > 10 else "")
+
+
+def _name_of(filename: str | None) -> str:
+    """The file's own name, a label and never a path, without its endings."""
+    base = (filename or "").replace("\\", "/").rpartition("/")[2]
+    stem = PurePath(base.removesuffix(".gz")).stem.strip() if base.strip(".") else ""
+    return stem[:MAX_NAME] or DEFAULT_NAME

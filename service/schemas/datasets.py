@@ -1,0 +1,70 @@
+"""Datasets as clients send and see them."""
+
+from datetime import datetime
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from service.schemas.common import Label, RequestModel
+
+MAX_UNIT = 64
+
+
+class DatasetIn(RequestModel):
+    """A table in the body itself, by columns or by rows; `null` is a missing value."""
+
+    name: Label | None = None
+    units: dict[str, str] = Field(default={}, description="Units per column, shown in formulas and pictures.")
+    columns: dict[str, list[Any]] | None = Field(default=None, examples=[{"x": [0, 1, 2], "y": [0, 1, 4]}])
+    rows: list[Any] | None = Field(default=None, description="Objects {name: value}.")
+
+    @model_validator(mode="after")
+    def _has_one_table(self) -> Self:
+        if (self.columns is None) == (self.rows is None):
+            raise ValueError("give the table either as columns or as rows")
+        return self
+
+
+class FormFields(RequestModel):
+    """What may accompany an uploaded file."""
+
+    name: Label | None = None
+    units: dict[str, str]
+
+
+class ColumnOut(BaseModel):
+    """What is known of a column."""
+
+    name: str
+    type: Literal["number", "integer", "category", "boolean", "datetime", "text"]
+    missing: int
+    distinct: int
+    min: int | float | str | None
+    max: int | float | str | None
+    mean: float | None
+    std: float | None
+    top: list[dict[str, Any]] = Field(description="The most frequent values: `value` and `count`.")
+
+
+class DatasetOut(BaseModel):
+    """A stored table. It never changes; its bytes are named by their SHA-256."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    name: str
+    rows: int
+    columns: list[ColumnOut]
+    units: dict[str, str]
+    warnings: list[dict[str, Any]] = Field(
+        description="What was guessed or looks wrong, and where: column, row from 0, line from 1."
+    )
+    sha256: str = Field(validation_alias="blob_sha256")
+    created_at: datetime
+
+
+class PreviewOut(BaseModel):
+    """The first rows of a dataset."""
+
+    columns: list[str]
+    rows: list[dict[str, Any]]
