@@ -7,13 +7,14 @@ from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI
 
 from service.access import RequireKey, needs_key
-from service.api import datasets, docs, health, problems, training_jobs
+from service.api import datasets, docs, health, problems, trained_models, training_jobs
 from service.api.limits import RequestLimits
 from service.db.session import make_engine, make_sessions
+from service.operations.predictor_cache import PredictorCache
 from service.queue import make_queue
 from service.settings import Settings, load_settings
 
-RESOURCES: list[APIRouter] = [datasets.router, training_jobs.router]
+RESOURCES: list[APIRouter] = [datasets.router, training_jobs.router, trained_models.router]
 MAX_PARSING = 2  # uploads parsed at once: each may hold a whole table in memory
 
 
@@ -40,6 +41,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.sessions = make_sessions(engine)
     app.state.parsing = CapacityLimiter(MAX_PARSING)
     app.state.queue = make_queue(settings)
+    app.state.predictors = PredictorCache(settings.predict_cache_bytes)
     app.add_middleware(RequestLimits, settings=settings)
     if needs_key(settings.host):
         app.add_middleware(RequireKey, sessions=app.state.sessions)

@@ -23,6 +23,7 @@ from starlette.concurrency import run_in_threadpool
 from service import strict_json
 from service.db import session
 from service.errors import UnsupportedMedia
+from service.operations.predictor_cache import PredictorCache
 from service.queue import TaskQueue
 from service.settings import Settings
 
@@ -52,10 +53,15 @@ def _parsing(request: Request) -> CapacityLimiter:
     return cast("CapacityLimiter", request.app.state.parsing)
 
 
+def _predictors(request: Request) -> PredictorCache:
+    return cast("PredictorCache", request.app.state.predictors)
+
+
 Sessions = Annotated[session.Sessions, Depends(_sessions)]
 Config = Annotated[Settings, Depends(_settings)]
 Queue = Annotated[TaskQueue, Depends(_queue)]
 Parsing = Annotated[CapacityLimiter, Depends(_parsing)]
+Predictors = Annotated[PredictorCache, Depends(_predictors)]
 Here = Annotated[Callable[[str], str], Depends(_here)]
 
 

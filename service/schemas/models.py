@@ -178,7 +178,7 @@ class WarningOut(BaseModel):
 
     row: int = Field(description="Counted from 0.")
     column: str
-    code: Literal["outside_training_range", "unseen_category", "filled_missing_value", "not_finite"]
+    code: Literal["outside_training_range", "unseen_category", "unexpected_missing", "not_finite"]
 
 
 class PredictionOut(BaseModel):

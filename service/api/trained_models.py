@@ -1,0 +1,147 @@
+"""Routes of trained models, their formulas and pictures, and predictions."""
+
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import APIRouter, Path, Query, Response
+
+from service.api.deps import Config, Predictors, Sessions, StrictRoute
+from service.api.pagination import Paging
+from service.db.repositories.models import TrainedModels
+from service.drawing import draw_network
+from service.operations import models, prediction, symbolic
+from service.schemas.common import Page
+from service.schemas.models import (
+    EdgesOut,
+    FormulaFormat,
+    ModelOut,
+    ModelPatch,
+    PredictionOut,
+    PredictRequest,
+    Rows,
+    SymbolicOut,
+)
+
+router = APIRouter(tags=["models"], route_class=StrictRoute)
+
+Reference = Annotated[str, Path(description="Id, name or `name@alias`.")]
+
+# A picture opened by itself may run nothing and fetch nothing.
+PICTURE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@router.get("/models", summary="List models")
+def list_models(
+    sessions: Sessions,
+    window: Paging,
+    name: Annotated[str | None, Query(description="Only the versions of this name.")] = None,
+) -> Page[ModelOut]:
+    """Newest first."""
+    with sessions.read() as session:
+        repository = TrainedModels(session)
+        page, cursor = window.cut(repository.page(limit=window.limit, after=window.after, name=name))
+        aliases = repository.aliases(page)
+    return Page(items=[ModelOut.of(model, aliases[model.id]) for model in page], next_cursor=cursor)
+
+
+@router.get("/models/{model_id}", summary="One model")
+def get_model(model_id: Reference, sessions: Sessions) -> ModelOut:
+    """Its shape, its metrics on the hold-out rows, and where it comes from."""
+    with sessions.read() as session:
+        repository = TrainedModels(session)
+        model = repository.get(model_id)
+        return ModelOut.of(model, repository.aliases([model])[model.id])
+
+
+@router.patch("/models/{model_id}", summary="Rename, tag or alias a model")
+def change_model(model_id: str, patch: ModelPatch, sessions: Sessions) -> ModelOut:
+    """Changes what is given. Wants the id: what a name stands for may change meanwhile."""
+    return models.change_model(model_id, patch, sessions)
+
+
+@router.delete("/models/{model_id}", status_code=204, summary="Delete a model")
+def delete_model(model_id: str, sessions: Sessions) -> None:
+    """Cannot be undone. Wants the id, as a change does."""
+    models.delete_model(model_id, sessions)
+
+
+@router.get(
+    "/models/{model_id}/symbolic",
+    summary="The model as formulas",
+    response_model=SymbolicOut,
+    responses={200: {"content": {"text/plain": {}}}},
+)
+def get_formulas(model_id: Reference, sessions: Sessions, format: FormulaFormat = "json") -> Response:
+    """As JSON with errors and domains, or one formula per output as text in another language."""
+    formulas = symbolic.read_formulas(model_id, sessions)
+    if format == "json":
+        return _json(symbolic.without_trees(formulas))
+    return Response(symbolic.write_formulas(formulas, format), media_type="text/plain")
+
+
+@router.get("/models/{model_id}/edges", summary="The activations of a model", response_model=EdgesOut)
+def get_edges(model_id: Reference, sessions: Sessions) -> Response:
+    """Curve, score and fitting functions of every edge."""
+    with sessions.read() as session:
+        model = TrainedModels(session).get(model_id)
+        return _json({"model_id": model.id, **model.edges})
+
+
+@router.get(
+    "/models/{model_id}/plot.svg",
+    summary="The model as a picture",
+    response_class=Response,
+    responses={200: {"content": {"image/svg+xml": {}}}},
+)
+def get_plot(model_id: Reference, sessions: Sessions) -> Response:
+    """The network, every edge with its activation, drawn the stronger the more it matters."""
+    with sessions.read() as session:
+        edges = TrainedModels(session).get(model_id).edges
+    return Response(draw_network(edges), media_type="image/svg+xml", headers=PICTURE_HEADERS)
+
+
+@router.get(
+    "/models/{model_id}/export",
+    summary="The model as a file",
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": {}}}},
+)
+def export_model(
+    model_id: Reference, sessions: Sessions, format: Literal["safetensors"] = "safetensors"
+) -> Response:
+    """The artifact itself: tensors and a JSON header, without any code."""
+    model, data, sha256 = models.read_artifact(model_id, sessions)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{model.id}.{format}"',
+        "ETag": f'"sha256-{sha256}"',
+    }
+    return Response(data, media_type="application/octet-stream", headers=headers)
+
+
+@router.post("/predict", summary="Predict with a model", response_model=PredictionOut, tags=["predictions"])
+def predict(
+    request: PredictRequest, sessions: Sessions, predictors: Predictors, settings: Config
+) -> Response:
+    """The model may be named by its id, its name, or `name@alias`."""
+    return _json(prediction.predict(request.model, request, sessions, predictors, settings))
+
+
+@router.post(
+    "/models/{model_id}/predict",
+    summary="Predict with this model",
+    response_model=PredictionOut,
+    tags=["predictions"],
+)
+def predict_with(
+    model_id: Reference, request: Rows, sessions: Sessions, predictors: Predictors, settings: Config
+) -> Response:
+    """As `/predict`, with the model in the path."""
+    return _json(prediction.predict(model_id, request, sessions, predictors, settings))
+
+
+def _json(document: Any) -> Response:
+    """Without a second look by Pydantic, which would take longer than the prediction."""
+    return Response(orjson.dumps(document), media_type="application/json")

@@ -1,0 +1,137 @@
+"""Predict rows with a trained model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import kan_engine
+from service import storage
+from service.db.repositories.models import TrainedModels
+from service.db.session import Sessions
+from service.db.tables import Model
+from service.errors import Invalid
+from service.operations.prediction_input import read_columns
+from service.operations.predictor_cache import PredictorCache
+from service.schemas.models import Rows
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from kan_engine import Feature, Predictor
+
+MAX_WARNINGS = 100
+OVERHEAD_BYTES = 64 * 1024  # of a loaded model beside its tensors
+
+Columns = dict[str, np.ndarray]
+Document = dict[str, Any]
+Finding = tuple[int, str, str]  # row, column, code
+
+
+def predict(
+    reference: str, request: Rows, sessions: Sessions, cache: PredictorCache, settings: Settings
+) -> Document:
+    """What a model says about rows, as the JSON of ``PredictionOut``.
+
+    Raises:
+        NotFound: There is no such model.
+        TooLarge: There are too many rows.
+        Invalid: The rows do not have the columns and values that the model reads.
+    """
+    with sessions.read() as session:
+        model = TrainedModels(session).get(reference)
+    predictor = cache.get(model.id, lambda: _load(model, sessions))
+    if predictor.classes is not None and request.interval is not None:
+        _refuse_interval()
+    columns = read_columns(
+        request,
+        predictor.encoding.features,
+        optional=predictor.unused,
+        ignored={model.target, *model.record.get("ignored_columns", ())},
+        max_rows=settings.max_predict_rows,
+    )
+    return {"model_id": model.id, **_answer(predictor, columns, model.record["outputs"], request.interval)}
+
+
+def _load(model: Model, sessions: Sessions) -> tuple[Predictor, int]:
+    """The network from its artifact; the first one brings torch with it."""
+    with sessions.read() as session:
+        data = storage.read_bytes(session, model.artifact_sha256)
+    try:
+        return kan_engine.load(data), len(data) + OVERHEAD_BYTES
+    except kan_engine.ArtifactError as error:  # what is stored is broken: no fault of the client's, no 4xx
+        raise RuntimeError(f"the artifact of model {model.id} cannot be read") from error
+
+
+def _refuse_interval() -> None:
+    detail = "a classifier gives probabilities, not intervals; leave interval out"
+    entry = {"pointer": "#/interval", "code": "no_interval", "detail": detail}
+    raise Invalid("no_interval", detail, errors=[entry])
+
+
+def _answer(predictor: Predictor, columns: Columns, outputs: Sequence[str], level: float | None) -> Document:
+    predictions = _listed(predictor.predict(columns))
+    gaps = [(row, outputs[0], "not_finite") for row, value in enumerate(predictions) if _has_gap(value)]
+    strange, strange_count = _strange_values(predictor, columns)
+    warnings = sorted(strange + gaps, key=lambda warning: warning[0])[:MAX_WARNINGS]
+    return {
+        "predictions": _by_output(predictions, outputs),
+        "probabilities": _probabilities(predictor, columns),
+        "intervals": None if level is None else _listed(predictor.intervals(columns, level)),
+        "warnings": [{"row": row, "column": column, "code": code} for row, column, code in warnings],
+        "warning_count": strange_count + len(gaps),
+    }
+
+
+def _listed(values: np.ndarray) -> list[Any]:
+    """Plain values, null for what is not finite."""
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return values.tolist()
+    return np.where(np.isfinite(values), values.astype(object), None).tolist()
+
+
+def _has_gap(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and None in value)
+
+
+def _by_output(predictions: list[Any], outputs: Sequence[str]) -> list[Any]:
+    """Flat for one output, by name for several."""
+    if not predictions or not isinstance(predictions[0], list):
+        return predictions
+    if len(outputs) == 1:
+        return [value for (value,) in predictions]
+    return [dict(zip(outputs, values, strict=True)) for values in predictions]
+
+
+def _probabilities(predictor: Predictor, columns: Columns) -> list[Document] | None:
+    if predictor.classes is None:
+        return None
+    names = [class_name(label) for label in predictor.classes]
+    return [dict(zip(names, row, strict=True)) for row in _listed(predictor.probabilities(columns))]
+
+
+def class_name(label: Any) -> str:
+    """A label as the key of a JSON object."""
+    return str(label).lower() if isinstance(label, bool) else str(label)
+
+
+def _strange_values(predictor: Predictor, columns: Columns) -> tuple[list[Finding], int]:
+    """The first values that training saw nothing like, and how many there are."""
+    features = predictor.encoding.features
+    mask = predictor.encoding.outside_mask(columns)
+    mask[:, [feature.name in predictor.unused for feature in features]] = False
+    rows = np.flatnonzero(mask.any(1))[:MAX_WARNINGS].tolist()
+    found = [
+        (row, features[place].name, _why(features[place], columns[features[place].name][row]))
+        for row in rows
+        for place in np.flatnonzero(mask[row]).tolist()
+    ]
+    return found, int(mask.sum())
+
+
+def _why(feature: Feature, value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "unexpected_missing"
+    return "unseen_category" if feature.type == "category" else "outside_training_range"

@@ -1,0 +1,190 @@
+"""A client's rows as the columns that a model reads, with every mistake named.
+
+A number is a JSON number and nothing else: "3.5" is a text, true is no 1. Quietly converted values
+would give predictions that nobody asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from service.errors import Invalid, TooLarge
+from service.schemas.models import Rows
+from service.strict_json import pointer
+
+if TYPE_CHECKING:
+    from kan_engine.encoding import Feature
+
+MAX_ENTRIES = 100
+NAMED = 20  # columns that a message lists at most
+TAKEN = {
+    "number": ({int, float}, "a number"),
+    "boolean": ({bool, int, float}, "true or false"),
+    "category": ({str, bool, int, float}, "a category: a text, a number, true or false"),
+}
+Columns = dict[str, list[Any]]
+
+
+def read_columns(
+    request: Rows,
+    features: Sequence[Feature],
+    *,
+    optional: Collection[str],
+    ignored: Collection[str],
+    max_rows: int,
+) -> dict[str, np.ndarray]:
+    """The features as arrays: float64 with NaN for numbers, objects with None otherwise.
+
+    Args:
+        request: What the client sent.
+        features: What the model was trained with.
+        optional: Features that the network does not look at; they may be absent.
+        ignored: Further columns that may be there, such as the target.
+        max_rows: Limit of rows.
+
+    Raises:
+        TooLarge: There are too many rows.
+        Invalid: Columns are missing, unknown or of unequal length, or values are of the wrong type.
+    """
+    table = _as_columns(request, max_rows)
+    given = {feature.name: feature for feature in features if feature.name in table}
+    _refuse_unknown(request, table, [feature.name for feature in features], ignored)
+    _refuse_missing(feature.name for feature in features if feature.name not in given.keys() | optional)
+    _refuse_wrong(request, table, given)
+    return {name: _array(table[name], feature.type) for name, feature in given.items()}
+
+
+def _as_columns(request: Rows, max_rows: int) -> Columns:
+    if request.columns is not None:
+        lengths = {name: len(values) for name, values in request.columns.items()}
+        _refuse_too_many(max(lengths.values()), max_rows)
+        _refuse_unequal(lengths)
+        return request.columns
+    rows = request.rows or []
+    _refuse_too_many(len(rows), max_rows)
+    names = dict.fromkeys(name for row in rows for name in row)
+    _refuse_gaps(rows, names)
+    return {name: [row[name] for row in rows] for name in names}
+
+
+def _refuse_too_many(rows: int, max_rows: int) -> None:
+    if rows > max_rows:
+        detail = f"{rows} rows are over the limit of {max_rows}; send them in several requests"
+        raise TooLarge("too_many_rows", detail, limit=max_rows)
+
+
+def _refuse_unequal(lengths: dict[str, int]) -> None:
+    expected = next(iter(lengths.values()))
+    wrong = {name: length for name, length in lengths.items() if length != expected}
+    if wrong or not expected:
+        told = _listed(f"{name!r} has {length}" for name, length in islice(lengths.items(), NAMED))
+        detail = f"all columns need the same number of values, at least one: {told}"
+        raise Invalid("unequal_columns", detail, errors=_entries("unequal_columns", detail, wrong))
+
+
+def _refuse_gaps(rows: list[dict[str, Any]], names: Collection[str]) -> None:
+    """Each row names the same columns, so that a misspelt name is not taken for a missing value."""
+    gaps = (
+        (row, name)
+        for row, values in enumerate(rows)
+        if len(values) < len(names)
+        for name in names
+        if name not in values
+    )
+    entries = [
+        {
+            "pointer": pointer(["rows", row]),
+            "row": row,
+            "column": name,
+            "code": "missing_column",
+            "detail": f"row {row} has no {name!r}, other rows do; send null for a missing value",
+        }
+        for row, name in islice(gaps, MAX_ENTRIES)
+    ]
+    if entries:
+        raise Invalid("missing_columns", str(entries[0]["detail"]), errors=entries)
+
+
+def _refuse_unknown(request: Rows, table: Columns, features: Sequence[str], ignored: Collection[str]) -> None:
+    known = {*features, *ignored}
+    unknown = [name for name in table if name not in known]
+    if unknown:
+        detail = (
+            f"the model knows no {_columns(unknown)}; correct or remove {_them(unknown)}. "
+            f"It takes {_listed(map(repr, features))}"
+        )
+        where = ["columns"] if request.columns is not None else ["rows", 0]
+        entries = [
+            {"pointer": pointer([*where, name]), **entry}
+            for name, entry in zip(unknown, _entries("unknown_column", detail, unknown), strict=False)
+        ]
+        raise Invalid("unknown_columns", detail, errors=entries)
+
+
+def _refuse_missing(names: Iterable[str]) -> None:
+    missing = list(names)
+    if missing:
+        detail = (
+            f"the model needs the {_columns(missing)}; send {_them(missing)}, with null for missing values"
+        )
+        raise Invalid("missing_columns", detail, errors=_entries("missing_column", detail, missing))
+
+
+def _refuse_wrong(request: Rows, table: Columns, features: dict[str, Feature]) -> None:
+    wrong = ((row, name) for name, feature in features.items() for row in _wrong(table[name], feature.type))
+    entries = [
+        {
+            "pointer": pointer(
+                ["columns", name, row] if request.columns is not None else ["rows", row, name]
+            ),
+            "row": row,
+            "column": name,
+            "code": "invalid_value",
+            "detail": f"{name!r} needs {TAKEN[features[name].type][1]} in row {row}; null if it is missing",
+        }
+        for row, name in islice(wrong, MAX_ENTRIES)
+    ]
+    if entries:
+        raise Invalid("invalid_values", str(entries[0]["detail"]), errors=entries)
+
+
+def _wrong(values: list[Any], kind: str) -> Iterator[int]:
+    """Rows whose values a feature of this kind cannot have."""
+    taken = TAKEN[kind][0] | {type(None)}
+    if kind != "boolean" and set(map(type, values)) <= taken:
+        return
+    for row, value in enumerate(values):
+        if type(value) not in taken or (kind == "boolean" and value not in (None, 0, 1)):
+            yield row
+
+
+def _array(values: list[Any], kind: str) -> np.ndarray:
+    if kind == "number":
+        return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _entries(code: str, detail: str, names: Iterable[str]) -> list[dict[str, Any]]:
+    return [{"column": name, "code": code, "detail": detail} for name in islice(names, MAX_ENTRIES)]
+
+
+def _columns(names: Sequence[str]) -> str:
+    return f"column{'s' if len(names) > 1 else ''} {_listed(map(repr, names))}"
+
+
+def _them(names: Sequence[str]) -> str:
+    return "them" if len(names) > 1 else "it"
+
+
+def _listed(names: Iterable[str]) -> str:
+    """At most so many that a person still reads them."""
+    all_of_them = list(names)
+    rest = len(all_of_them) - NAMED
+    return ", ".join(all_of_them[:NAMED]) + (f" and {rest} more" if rest > 0 else "")

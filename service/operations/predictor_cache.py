@@ -1,0 +1,68 @@
+"""Loaded networks, kept while there is room for them.
+
+The key is the id of a model, whose artifact never changes: an entry is never stale. What has gone
+unused longest leaves first.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kan_engine.predictor import Predictor
+
+Load = Callable[[], "tuple[Predictor, int]"]
+
+
+class PredictorCache:
+    """Predictors by model id, up to a number of bytes; safe to use from many threads."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._kept: OrderedDict[str, tuple[Predictor, int]] = OrderedDict()
+        self._loading: dict[str, Future[Predictor]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, model_id: str, load: Load) -> Predictor:
+        """The predictor of a model, loaded once however many ask for it at the same time.
+
+        Args:
+            model_id: Which one.
+            load: Gives the predictor and its size in bytes. If it fails, all who wait fail with it,
+                and the next to ask tries again.
+        """
+        with self._lock:
+            if model_id in self._kept:
+                self._kept.move_to_end(model_id)
+                return self._kept[model_id][0]
+            others = self._loading.get(model_id)
+            if others is None:
+                mine = self._loading[model_id] = Future()
+        return self._load(model_id, load, mine) if others is None else others.result()
+
+    def _load(self, model_id: str, load: Load, future: Future[Predictor]) -> Predictor:
+        try:
+            predictor, size = load()
+        except BaseException as error:
+            with self._lock:
+                del self._loading[model_id]
+            future.set_exception(error)
+            raise
+        with self._lock:
+            del self._loading[model_id]
+            self._keep(model_id, predictor, size)
+        future.set_result(predictor)
+        return predictor
+
+    def _keep(self, model_id: str, predictor: Predictor, size: int) -> None:
+        """Make room and keep it; what is larger than all the room is not kept."""
+        self._kept[model_id] = (predictor, size)
+        self._bytes += size
+        while self._bytes > self._max_bytes:
+            _, (_, freed) = self._kept.popitem(last=False)
+            self._bytes -= freed
