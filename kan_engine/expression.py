@@ -142,7 +142,14 @@ def _shape(value: Values, columns: Mapping[str, NDArray[Any]]) -> tuple[int, ...
 
 def _trace(tree: Expression, columns: Mapping[str, NDArray[Any]], parameters: Any) -> _Trace:
     parts = tuple(_trace(part, columns, parameters) for part in children(tree))
-    values = [part.value for part in parts]
+    value = node_value(tree, [part.value for part in parts], columns, parameters)
+    return _Trace(tree, value, parts, isinstance(tree, Parameter) or any(part.depends for part in parts))
+
+
+def node_value(
+    tree: Expression, parts: Sequence[Values], columns: Mapping[str, NDArray[Any]], parameters: Any = ()
+) -> Values:
+    """Value of one node, given the values of its parts."""
     value: Values
     match tree:
         case Number(exact):
@@ -154,16 +161,16 @@ def _trace(tree: Expression, columns: Mapping[str, NDArray[Any]], parameters: An
         case Variable(name):
             value = np.asarray(columns[name], dtype=np.float64)
         case Add():
-            value = sum(values[1:], start=values[0])
+            value = sum(parts[1:], start=parts[0])
         case Mul():
-            value = prod(values[1:], start=values[0])
+            value = prod(parts[1:], start=parts[0])
         case Pow():
-            value = _power(values[0], values[1])
+            value = _power(parts[0], parts[1])
         case Call(function, _):
-            value = LIBRARY[function].of(values[0])
+            value = LIBRARY[function].of(parts[0])
         case _:
             raise TypeError(f"not a node of a formula: {tree!r}")
-    return _Trace(tree, value, parts, isinstance(tree, Parameter) or any(part.depends for part in parts))
+    return value
 
 
 def _power(base: Values, exponent: Values) -> Values:
