@@ -82,7 +82,7 @@ def format_of(file: BinaryIO, filename: str | None) -> str:
         Invalid: The file is empty, or of a kind that is no table.
     """
     head = _head(file, HEAD_BYTES)
-    if not head.strip():
+    if len(head) < HEAD_BYTES and not head.strip():
         raise Invalid("empty_file", f"the file is empty; {REMEDY}")
     if head.startswith(PARQUET):
         return "parquet"
@@ -104,8 +104,9 @@ def encoding_of(file: BinaryIO) -> tuple[str, list[dict[str, Any]]]:
     Raises:
         Invalid: The file is no text.
     """
-    head = _head(file, 4)
+    head = _head(file, HEAD_BYTES)
     marked = next((name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark)), None)
+    _refuse_binary(head.decode(marked or "latin-1", errors="replace"))
     encoding = marked or "utf-8"
     wrong = _first_wrong_line(file, encoding)
     if wrong is None:
@@ -127,19 +128,15 @@ def _read_as(encoding: str, reason: str) -> dict[str, Any]:
 
 
 def _first_wrong_line(file: BinaryIO, encoding: str) -> int | None:
-    """The first line that this encoding cannot read; ``None`` if it reads the whole file.
-
-    Raises:
-        Invalid: It reads it, but the result contains what no text contains.
-    """
+    """The first line that this encoding cannot read; ``None`` if it reads the whole file."""
     line = 1
     decoder = codecs.getincrementaldecoder(encoding)()
-    for number, chunk in enumerate(_chunks(file)):
+    for chunk in _chunks(file):
         try:
             text = decoder.decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:
             return line + error.object[: error.start].count(b"\n")
-        _refuse_control_characters(text, line, is_first=number == 0)
+        _refuse_nul(text, line)
         line += text.count("\n")
     return None
 
@@ -152,13 +149,16 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
     yield b""
 
 
-def _refuse_control_characters(text: str, line: int, *, is_first: bool) -> None:
-    nul = text.find("\0")
-    if is_first and len(CONTROL.findall(text)) > MAX_CONTROL_SHARE * len(text):
+def _refuse_binary(beginning: str) -> None:
+    if len(CONTROL.findall(beginning)) > MAX_CONTROL_SHARE * len(beginning):
         raise Invalid("not_a_table", f"the file is binary, not a table in text; {REMEDY}")
-    if nul >= 0:
-        where = line + text[:nul].count("\n")
-        raise Invalid("nul_character", f"line {where} contains the character NUL; remove it", line=where)
+
+
+def _refuse_nul(text: str, line: int) -> None:
+    place = text.find("\0")
+    if place >= 0:
+        line += text[:place].count("\n")
+        raise Invalid("nul_character", f"line {line} contains the character NUL; remove it", line=line)
 
 
 def _head(file: BinaryIO, size: int) -> bytes:

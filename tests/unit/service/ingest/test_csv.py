@@ -1,0 +1,279 @@
+"""CSV as people write it."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.errors import Invalid
+from service.ingest import Ingested, read_upload
+from service.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path, max_columns=2_000, max_rows=100)
+
+
+def read(content: str | bytes, settings: Settings, filename: str = "data.csv") -> Ingested:
+    content = content.encode() if isinstance(content, str) else content
+    return read_upload(io.BytesIO(content), filename, settings)
+
+
+def refusal(content: str | bytes, settings: Settings, filename: str = "data.csv") -> Invalid:
+    with pytest.raises(Invalid) as refused:
+        read(content, settings, filename)
+    return refused.value
+
+
+def warning(table: Ingested, code: str) -> dict[str, Any]:
+    return next(warning for warning in table.warnings if warning["code"] == code)
+
+
+def codes(table: Ingested) -> list[str]:
+    return [warning["code"] for warning in table.warnings]
+
+
+def test_a_plain_file_is_read_without_a_word(settings: Settings) -> None:
+    table = read("x,y\n1,0.5\n2,-1e-3\n", settings)
+    assert table.frame.rows() == [(1, 0.5), (2, -0.001)]
+    assert table.warnings == []
+
+
+@pytest.mark.parametrize(("separator", "name"), [(";", "semicolon"), ("\t", "tab"), ("|", "vertical bar")])
+def test_other_separators_are_found_and_reported(separator: str, name: str, settings: Settings) -> None:
+    table = read(f"x{separator}y\n1{separator}2\n3{separator}4\n", settings)
+    assert table.frame.rows() == [(1, 2), (3, 4)]
+    assert name in warning(table, "separator")["detail"]
+
+
+def test_a_separator_in_quotes_separates_nothing(settings: Settings) -> None:
+    table = read('name;size\n"a,b";1\n"c,d";2\n', settings)
+    assert table.frame.columns == ["name", "size"]
+
+
+def test_the_ending_decides_between_equally_good_separators(settings: Settings) -> None:
+    content = "a,b\tc\n1,2\t3\n"
+    assert read(content, settings, "t.tsv").frame.columns == ["a,b", "c"]
+    assert read(content, settings, "t.csv").frame.columns == ["a", "b\tc"]
+
+
+def test_the_separator_is_found_in_a_file_with_a_broken_row(settings: Settings) -> None:
+    assert refusal("a;b;c\n1;2;3\n1;2\n1;2;3\n", settings).errors[0]["line"] == 3
+
+
+def test_decimal_commas_are_read_and_reported(settings: Settings) -> None:
+    table = read("x;y\n1,5;-2\n1.234,25;3,1e2\n", settings)
+    assert table.frame.rows() == [(1.5, -2.0), (1234.25, 310.0)]
+    assert warning(table, "decimal_comma") | {"detail": ""} == {
+        "code": "decimal_comma", "column": "x", "row": 0, "line": 2, "detail": ""
+    }  # fmt: skip
+
+
+def test_quoted_decimal_commas_are_read_between_commas(settings: Settings) -> None:
+    table = read('x,y\n"1,5",1\n"2,25",2\n', settings)
+    assert table.frame["x"].to_list() == [1.5, 2.25]
+
+
+def test_marks_between_thousands_are_read_and_reported(settings: Settings) -> None:
+    table = read('x,y\n"1,234",1\n"1,234,567.5",2\n', settings)
+    assert table.frame["x"].to_list() == [1234.0, 1234567.5]
+    assert "thousands_comma" in codes(table)
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_every_line_end_is_understood(newline: str, settings: Settings) -> None:
+    assert read(newline.join(["x,y", "1,2", "3,4"]), settings).frame.rows() == [(1, 2), (3, 4)]
+
+
+def test_quoted_newlines_and_quotes_are_part_of_the_cell(settings: Settings) -> None:
+    assert read('x,y\n"a\nb",1\n"say ""c""",2\n', settings).frame["x"].to_list() == ["a\nb", 'say "c"']
+
+
+def test_blank_lines_are_skipped(settings: Settings) -> None:
+    assert read("\nx,y\n\n1,2\n   \n3,4\n\n", settings).frame.rows() == [(1, 2), (3, 4)]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(settings: Settings) -> None:
+    assert read("x,y\n1,2\n".encode("utf-8-sig"), settings).frame.columns == ["x", "y"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_text_with_wide_characters_is_read_with_a_warning(encoding: str, settings: Settings) -> None:
+    table = read("größe,y\nä,2\nö,3\n".encode(encoding), settings)
+    assert table.frame["größe"].to_list() == ["ä", "ö"]
+    assert encoding in warning(table, "encoding")["detail"]
+
+
+def test_windows_text_is_read_with_a_warning_that_names_the_line(settings: Settings) -> None:
+    table = read("x,y\na,1\n€,2\n".encode("cp1252"), settings)
+    assert table.frame["x"].to_list() == ["a", "€"]
+    assert warning(table, "encoding")["line"] == 3
+
+
+@pytest.mark.parametrize("word", ["", "  ", "NA", "n/a", "NaN", "null", "None", "?", "-"])
+def test_words_for_missing_values_are_missing(word: str, settings: Settings) -> None:
+    assert read(f"x,y\n1,1\n{word},2\n", settings).frame["x"].to_list() == [1, None]
+
+
+def test_words_for_missing_values_are_reported_but_empty_cells_are_not(settings: Settings) -> None:
+    table = read("x,y\n1,\n2,3\nna,4\n-,5\n", settings)
+    (found,) = [warning for warning in table.warnings if warning["code"] == "missing_words"]
+    assert (found["column"], found["line"]) == ("x", 4)
+    assert "'-', 'na', 2 in all" in found["detail"]
+
+
+def test_a_few_words_among_numbers_are_reported_with_their_line(settings: Settings) -> None:
+    table = read('x,y\n1,"a\nb"\n2,c\nerror,d\n', settings)
+    assert table.columns[0]["type"] == "category"
+    found = warning(table, "mixed_types")
+    assert (found["column"], found["row"], found["line"]) == ("x", 2, 5)
+    assert "'error'" in found["detail"]
+
+
+def test_infinities_count_as_missing_and_are_reported(settings: Settings) -> None:
+    table = read("x,y\n1,2\ninf,3\n1e999,4\n", settings)
+    assert table.frame["x"].to_list() == [1.0, None, None]
+    assert warning(table, "infinite")["line"] == 3
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "values"),
+    [
+        (("1", "-2"), "integer", [1, -2]),
+        (("1.0", "2"), "number", [1.0, 2.0]),
+        (("1e3", ".5"), "number", [1000.0, 0.5]),
+        (("TRUE", "false"), "boolean", [True, False]),
+        (("red", "blue"), "category", ["red", "blue"]),
+        (("0x10", "1_000"), "category", ["0x10", "1_000"]),
+        (("9223372036854775808", "1"), "number", [2.0**63, 1.0]),
+    ],
+)
+def test_a_column_has_the_narrowest_type_that_holds(
+    cells: tuple[str, str], kind: str, values: list[Any], settings: Settings
+) -> None:
+    table = read(f"x,y\n{cells[0]},1\n{cells[1]},2\n", settings)
+    assert table.columns[0]["type"] == kind
+    assert table.frame["x"].to_list() == values
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "2024-02-29",
+        "2024-02-29 12:30",
+        "2024/02/29 12:30:15",
+        "2024-02-29T12:30:15.5",
+        "2024-02-29T12:30+02:00",
+        "2024-02-29T12:30:15Z",
+    ],
+)
+def test_dates_and_times_are_recognised(cell: str, settings: Settings) -> None:
+    assert read(f"t,y\n{cell},1\n,2\n", settings).columns[0]["type"] == "datetime"
+
+
+def test_times_with_a_zone_are_kept_in_utc(settings: Settings) -> None:
+    table = read("t,y\n2024-02-29T12:30+02:00,1\n", settings)
+    assert table.columns[0]["min"] == "2024-02-29T10:30:00"
+
+
+@pytest.mark.parametrize("cell", ["2024-02-30", "29.02.2024", "2024-13-01"])
+def test_what_is_no_date_stays_text(cell: str, settings: Settings) -> None:
+    assert read(f"t,y\n{cell},1\n", settings).columns[0]["type"] == "category"
+
+
+def test_many_different_texts_are_no_category(settings: Settings) -> None:
+    rows = "\n".join(f"name {number},{number}" for number in range(60))
+    assert read(f"x,y\n{rows}\n", settings).columns[0]["type"] == "text"
+
+
+def test_a_column_is_described(settings: Settings) -> None:
+    table = read("x,c\n1,a\n2,b\n3,b\n,b\n", settings)
+    number, category = table.columns
+    assert number == {
+        "name": "x", "type": "integer", "missing": 1, "distinct": 3,
+        "min": 1, "max": 3, "mean": 2.0, "std": 1.0,
+        "top": [{"value": 1, "count": 1}, {"value": 2, "count": 1}, {"value": 3, "count": 1}],
+    }  # fmt: skip
+    assert category["top"] == [{"value": "b", "count": 3}, {"value": "a", "count": 1}]
+
+
+def test_long_texts_are_shortened_in_the_report_only(settings: Settings) -> None:
+    table = read(f"x,y\n{'a' * 500},1\n", settings)
+    assert len(table.columns[0]["top"][0]["value"]) == 101
+    assert len(table.frame["x"][0]) == 500
+
+
+def test_a_column_without_values_is_accepted_with_a_warning(settings: Settings) -> None:
+    table = read("x,y\n,1\n,2\n", settings)
+    assert table.columns[0]["type"] == "number"
+    assert warning(table, "all_missing")["column"] == "x"
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        ("x,y\n1,2\n1,3\n", "constant"),
+        ("x,y\n9007199254740993,2\n1,3\n", "large_integers"),
+        ("1,2\n3,4\n5,6\n", "header_of_numbers"),
+        ("x\n1\n2\n", "single_column"),
+    ],
+)
+def test_what_looks_wrong_is_reported(content: str, code: str, settings: Settings) -> None:
+    assert code in codes(read(content, settings))
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "words"),
+    [
+        ("", "empty_file", "upload CSV"),
+        (" \n\n", "empty_file", "upload CSV"),
+        ("\n" * 100_000 + "\n", "empty_file", "blank"),
+        ("x,y\n", "no_rows", "add at least one"),
+        ("x,y", "no_rows", "add at least one"),
+        ("x,y\n1,2\n3\n", "ragged_rows", "line 3 has 1 cells, the header has 2"),
+        ("x,y\n1,2,3\n", "ragged_rows", "line 2 has 3 cells"),
+        ("x,x\n1,2\n", "column_names", "given twice"),
+        ("x, x \n1,2\n", "column_names", "given twice"),
+        ("x,\n1,2\n", "column_names", "no name"),
+        ("x,  \n1,2\n", "column_names", "no name"),
+        (f"x,{'a' * 201}\n1,2\n", "column_names", "shorten"),
+        ('x,y\n1,"2\n3,4\n', "unreadable_csv", "quote"),
+        ('x,y\n1,"2"3\n', "unreadable_csv", "line 2"),
+        (f'x,y\n1,"{"a" * 200_000}"\n', "unreadable_csv", "line 2"),
+        ("x,y\n" + "1,2\n" * 101, "too_many_rows", "100"),
+        (",".join(f"x{n}" for n in range(10_000)) + "\n", "too_many_columns", "2000"),
+        ("x,y\n1,2\n3,\0\n" + "1,2\n" * 1000, "nul_character", "line 3"),
+    ],
+)  # fmt: skip
+def test_what_is_no_table_is_refused_with_a_remedy(
+    content: str, code: str, words: str, settings: Settings
+) -> None:
+    refused = refusal(content, settings)
+    assert refused.code == code
+    assert words in refused.detail
+
+
+def test_the_limit_of_columns_is_in_the_answer(settings: Settings) -> None:
+    refused = refusal(",".join(f"x{n}" for n in range(10_000)) + "\n", settings)
+    assert refused.extra["limit"] == 2000
+
+
+def test_the_limit_of_memory_is_in_the_answer(tmp_path: Path) -> None:
+    small = Settings(data_dir=tmp_path, max_memory_bytes=24 * 10)
+    refused = refusal("x,y\n" + "1,2\n" * 6, small)
+    assert (refused.code, refused.extra["limit"]) == ("too_many_cells", 10)
+
+
+def test_every_ragged_row_is_listed(settings: Settings) -> None:
+    refused = refusal('x,y\n"a\nb",2\n1\n1,2\n1,2,3\n', settings)
+    assert [entry["line"] for entry in refused.errors] == [4, 6]
+
+
+def test_every_bad_name_is_listed_with_its_column(settings: Settings) -> None:
+    refused = refusal("x,,x,y\n1,2,3,4\n", settings)
+    assert [(e["column_number"], e["code"]) for e in refused.errors] == [
+        (2, "empty_name"),
+        (3, "duplicate_name"),
+    ]

@@ -1,0 +1,100 @@
+"""Parquet: types from the file, limits from its footer."""
+
+import io
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from service.errors import Invalid
+from service.ingest import Ingested, read_upload
+from service.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path, max_columns=20, max_rows=100)
+
+
+def parquet(columns: dict[str, Any]) -> bytes:
+    file = io.BytesIO()
+    pl.DataFrame(columns).write_parquet(file)
+    return file.getvalue()
+
+
+def read(content: bytes, settings: Settings) -> Ingested:
+    return read_upload(io.BytesIO(content), "data.csv", settings)  # the name is only a hint
+
+
+def refusal(content: bytes, settings: Settings) -> Invalid:
+    with pytest.raises(Invalid) as refused:
+        read(content, settings)
+    return refused.value
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "stored"),
+    [
+        (pl.Series([1, 2], dtype=pl.Int8), "integer", [1, 2]),
+        (pl.Series([1, 2], dtype=pl.UInt64), "number", [1.0, 2.0]),
+        (pl.Series([1.5, None], dtype=pl.Float32), "number", [1.5, None]),
+        (pl.Series([1.5, float("nan")]), "number", [1.5, None]),
+        (pl.Series(["1.10", "2.20"]).cast(pl.Decimal(6, 2)), "number", [1.1, 2.2]),
+        (pl.Series([True, None]), "boolean", [True, None]),
+        (pl.Series(["a", "b"], dtype=pl.Categorical), "category", ["a", "b"]),
+        (pl.Series(["a", "b"], dtype=pl.Enum(["a", "b"])), "category", ["a", "b"]),
+        (pl.Series([date(2024, 1, 1), None]), "datetime", [datetime(2024, 1, 1), None]),
+        (pl.Series([datetime(2024, 1, 1, 12, tzinfo=UTC)] * 2), "datetime", [datetime(2024, 1, 1, 12)] * 2),
+        (pl.Series([timedelta(minutes=1), None]), "number", [60.0, None]),
+        (pl.Series([None, None]), "number", [None, None]),
+    ],
+)
+def test_types_come_from_the_file(
+    values: pl.Series, kind: str, stored: list[Any], settings: Settings
+) -> None:
+    table = read(parquet({"x": values}), settings)
+    assert table.columns[0]["type"] == kind
+    assert table.frame["x"].to_list() == stored
+
+
+def test_infinities_count_as_missing_and_are_reported(settings: Settings) -> None:
+    table = read(parquet({"x": [1.0, float("inf")], "y": [1, 2]}), settings)
+    assert table.frame["x"].to_list() == [1.0, None]
+    assert (table.warnings[0]["code"], table.warnings[0]["row"]) == ("infinite", 1)
+
+
+@pytest.mark.parametrize("values", [[[1], [2]], [{"a": 1}, {"a": 2}], [b"a", b"b"]])
+def test_nested_and_binary_columns_are_refused_by_name(values: list[Any], settings: Settings) -> None:
+    refused = refusal(parquet({"fine": [1, 2], "odd": values}), settings)
+    assert (refused.code, refused.errors[0]["column"]) == ("unknown_type", "odd")
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"PAR1", "unreadable_parquet"),
+        (b"PAR1" + b"junk" * 100 + b"PAR1", "unreadable_parquet"),
+        (parquet({"x": list(range(100))})[:-10], "unreadable_parquet"),
+        (parquet({"x": pl.Series([], dtype=pl.Int64)}), "no_rows"),
+        (parquet({"x": list(range(101))}), "too_many_rows"),
+        (parquet({f"x{n}": [1] for n in range(21)}), "too_many_columns"),
+        (parquet({"x": [1], " x": [2]}), "column_names"),
+        (parquet({"x": ["a\0b"]}), "nul_character"),
+        (parquet({"x\0": [1]}), "column_names"),
+    ],
+)
+def test_what_is_no_table_is_refused(content: bytes, code: str, settings: Settings) -> None:
+    assert refusal(content, settings).code == code
+
+
+def test_damage_anywhere_in_the_file_never_gets_past(settings: Settings) -> None:
+    whole = parquet({"x": list(range(100)), "y": ["a", "b"] * 50})
+    for position in range(4, len(whole) - 4, 7):
+        damaged = bytearray(whole)
+        damaged[position] ^= 0xFF
+        try:
+            read(bytes(damaged), settings)
+        except Invalid as error:
+            assert error.detail  # noqa: PT017
