@@ -225,16 +225,16 @@ class TrainingJobs:
         events = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.number > after)
         return self._session.scalars(events.order_by(JobEvent.number).limit(limit + 1)).all()
 
-    def seconds_worked(self, job_id: str) -> float:
-        """How long the job has been running in earlier attempts, by its events."""
+    def seconds_worked(self, job_id: str) -> tuple[float, float]:
+        """How long a job has been running by its events: in earlier attempts, and in the present one."""
         happened = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.kind == "status")
-        total, since = 0.0, None
+        earlier, since = 0.0, None
         for event in self._session.scalars(happened.order_by(JobEvent.number)):
             if since is not None and event.data["status"] == JobStatus.QUEUED:
-                total, since = total + (event.created_at - since).total_seconds(), None
+                earlier, since = earlier + (event.created_at - since).total_seconds(), None
             elif since is None and event.data["status"] == JobStatus.RUNNING:
                 since = event.created_at
-        return total
+        return earlier, (clock(self._session) - since).total_seconds() if since else 0.0
 
     def _claim(self, which: ColumnElement[bool], lease_s: float) -> Job | None:
         now = clock(self._session)

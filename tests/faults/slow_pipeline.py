@@ -1,0 +1,62 @@
+"""A pipeline that takes as long as a test wants, and says when it starts, saves, resumes and ends.
+
+``tests.faults.slow_worker`` is the real worker around it. Steps and their length travel in the tags of
+the job; the log file is named by ``KAN_TEST_LOG``.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from celery import shared_task
+
+from service.queue import TRAIN_TASK
+from service.schemas.jobs import TrainRequest
+from service.tables import Table
+from worker.outcome import Outcome, Progress
+from worker.process import sessions, settings, until_terminated
+
+STEPS, STEP_S = 40, 0.1
+
+
+@shared_task(name=TRAIN_TASK)
+def train(job_id: str, token: str | None = None) -> None:
+    from worker.training import run_training
+
+    with until_terminated() as termination:
+        run_training(job_id, token, sessions(), settings(), pipeline=slow_pipeline, termination=termination)
+
+
+def slow_pipeline(
+    table: Table,
+    request: TrainRequest,
+    *,
+    report: Callable[[Progress], None],
+    should_stop: Callable[[], bool],
+    resume: bytes | None,
+    checkpoint: Callable[[bytes], None],
+) -> Outcome:
+    first = int(resume or b"0")
+    steps, step_s = int(request.tags.get("steps", STEPS)), float(request.tags.get("step_s", STEP_S))
+    note(f"start {os.getpid()} at {first}")
+    for step in range(first, steps):
+        report(Progress("slow", step / steps, f"step {step}"))
+        if should_stop():
+            return outcome(cut_by="slow")
+        time.sleep(step_s)
+        if step % 5 == 4:
+            checkpoint(str(step + 1).encode())
+            note(f"saved {step + 1}")
+    note(f"end {os.getpid()}")
+    return outcome()
+
+
+def outcome(cut_by: str | None = None) -> Outcome:
+    return Outcome(artifact=b"weights", record={}, symbolic=None, edges={}, task="regression", cut_by=cut_by)
+
+
+def note(line: str) -> None:
+    if path := os.environ.get("KAN_TEST_LOG"):
+        with Path(path).open("a") as log:
+            log.write(line + "\n")

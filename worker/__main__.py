@@ -1,0 +1,75 @@
+"""``python -m worker``: a Celery worker that trains, and the upkeep beside it."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from celery import Celery
+
+from service import logs
+from service.db.session import Sessions, make_engine, make_sessions
+from service.queue import EMBEDDED, TRAIN_QUEUE, TRAIN_TASK, make_queue
+from service.settings import InvalidSettings, Settings, load_settings
+from worker import upkeep
+from worker.app import TASKS, make_app, run_worker
+from worker.dispatcher import Dispatcher
+from worker.upkeep import Chore
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def main(settings: Settings, tasks: Sequence[str] = TASKS) -> int:
+    """Run a worker until it is told to stop; the answer is the exit code.
+
+    Args:
+        tasks: Modules with the tasks.
+    """
+    logs.configure()
+    _share_cores(settings)
+    engine = make_engine(settings)
+    sessions, app = make_sessions(engine), make_app(settings, tasks)
+    presence, dispatcher = upkeep.Presence(sessions, settings), _dispatcher(app, sessions, settings)
+    chores = [
+        Chore(upkeep.REPORT_S, presence.report),
+        Chore(min(1.0, settings.heartbeat_s), lambda: upkeep.reap(sessions, settings)),
+        Chore(upkeep.CLEAN_UP_S, lambda: upkeep.drop_checkpoints(sessions)),
+        _queue_chore(dispatcher, sessions, settings),
+    ]
+    thread = upkeep.Upkeep(chores, pause_s=settings.poll_s)
+
+    def stop() -> None:
+        thread.stop()
+        dispatcher.close()
+        presence.withdraw()
+
+    thread.start()
+    return run_worker(app, on_stop=stop, drain_s=settings.drain_s)
+
+
+def _dispatcher(app: Celery, sessions: Sessions, settings: Settings) -> Dispatcher:
+    def send(job_id: str, token: str) -> None:
+        app.send_task(TRAIN_TASK, (job_id, token), queue=TRAIN_QUEUE)
+
+    return Dispatcher(sessions, settings, send)
+
+
+def _queue_chore(dispatcher: Dispatcher, sessions: Sessions, settings: Settings) -> Chore:
+    """Without a broker this worker claims jobs itself; with one it rings for those that were forgotten."""
+    if settings.broker_url == EMBEDDED:
+        return Chore(settings.poll_s, dispatcher.dispatch)
+    queue = make_queue(settings)
+    return Chore(upkeep.RING_S, lambda: upkeep.ring_again(sessions, queue))
+
+
+def _share_cores(settings: Settings) -> None:
+    """Set the threads per job, once, for the processes to come: the same number gives the same network."""
+    threads = settings.worker_threads or max(1, (os.cpu_count() or 1) // settings.worker_slots)
+    for variable in THREAD_VARIABLES:
+        os.environ[variable] = str(threads)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(load_settings()))
+    except InvalidSettings as error:
+        sys.exit(f"kan-service worker: {error}")

@@ -1,0 +1,131 @@
+"""The Celery app, and the worker process around it.
+
+The settings follow from one rule: the job row decides, a message only rings. So messages are
+acknowledged late and never redelivered on purpose, results go nowhere, and no limit of Celery's is
+meant to be reached.
+"""
+
+import os
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from billiard.util import _run_finalizers
+from celery import Celery, signals
+from celery.exceptions import SecurityWarning
+from celery.worker import state
+
+from service.queue import EMBEDDED, JSON_ONLY, REDIS_OPTIONS
+from service.settings import Settings
+
+TASKS = ("worker.tasks",)
+JOBS_PER_PROCESS = 8  # then a fresh process, so that what a library leaks stays small
+LOOK_S = 0.1
+IDLE_LOOKS = 3  # in a row, before a stopping worker is taken to be idle: a message may just be on its way
+START_S = 120.0  # a process that imports torch on a busy machine takes its time
+
+WORKER_OPTIONS: Mapping[str, Any] = {
+    "task_acks_late": True,
+    "task_reject_on_worker_lost": False,
+    "task_acks_on_failure": True,
+    "task_acks_on_timeout": True,
+    "worker_prefetch_multiplier": 1,
+    "worker_pool": "prefork",
+    "worker_pool_start_method": "spawn",
+    "worker_max_tasks_per_child": JOBS_PER_PROCESS,
+    "worker_proc_alive_timeout": START_S,
+    "worker_enable_remote_control": False,
+    "worker_send_task_events": False,
+    "worker_hijack_root_logger": False,
+    "worker_redirect_stdouts": False,
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+}
+
+
+def make_app(settings: Settings, tasks: Sequence[str] = TASKS) -> Celery:
+    """The app for the broker of the settings; connects to nothing.
+
+    Args:
+        tasks: Modules that every process of the worker imports.
+    """
+    broker_url = "memory://localhost/" if settings.broker_url == EMBEDDED else settings.broker_url
+    app = Celery("kan-worker", broker=broker_url, include=list(tasks))
+    app.conf.update(
+        **JSON_ONLY,
+        **WORKER_OPTIONS,
+        broker_transport_options=_transport_options(settings),
+        worker_concurrency=settings.worker_slots,
+        task_time_limit=settings.max_job_seconds + START_S,
+    )
+    return app
+
+
+def run_worker(app: Celery, *, on_stop: Callable[[], None], drain_s: float) -> int:
+    """Work until a signal comes; the answer is the exit code.
+
+    Args:
+        on_stop: Called when the signal comes, in a thread of its own.
+        drain_s: Time for running jobs to give themselves back; then the process ends, whatever they do.
+    """
+
+    def drain(**_: Any) -> None:
+        threading.Thread(target=_drain, args=(on_stop, drain_s), name="drain", daemon=True).start()
+
+    # Harmless where only JSON is taken: nothing that a message holds is executed.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    signals.worker_shutting_down.connect(drain, weak=False)
+    signals.worker_ready.connect(_stop_on_interrupt, weak=False)
+    worker = app.Worker(
+        loglevel="INFO", quiet=True, without_gossip=True, without_mingle=True, without_heartbeat=True
+    )
+    os.environ.pop(
+        "_MP_FORK_LOGLEVEL_", None
+    )  # else children log in a form of their own until they have read ours
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+def _transport_options(settings: Settings) -> dict[str, Any]:
+    if settings.broker_url == EMBEDDED:
+        return {"polling_interval": settings.poll_s}
+    return {
+        **REDIS_OPTIONS,
+        "visibility_timeout": settings.max_job_seconds + 3600,
+        "socket_timeout": 30,
+        "socket_connect_timeout": 5,
+        "health_check_interval": 25,
+    }
+
+
+def _stop_on_interrupt(**_: Any) -> None:
+    """Ctrl-C means the same as SIGTERM: running jobs go back to the queue."""
+    signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
+
+
+def _drain(on_stop: Callable[[], None], drain_s: float) -> None:
+    """Tell every process that trains to give its job back, then end this one.
+
+    Celery's warm shutdown waits for jobs and tells them nothing, so each child gets a signal of its
+    own. What Celery would do once they are idle takes five seconds and is of no use here.
+    """
+    last_resort = threading.Timer(drain_s, os._exit, (0,))
+    last_resort.daemon = True
+    last_resort.start()
+    on_stop()
+    told: set[int] = set()
+    idle = 0
+    while idle < IDLE_LOOKS:
+        for pid in {request.worker_pid for request in tuple(state.active_requests)} - told - {None}:
+            told.add(pid)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        time.sleep(LOOK_S)
+        idle = 0 if state.reserved_requests else idle + 1
+    _run_finalizers(0)  # ends the children and removes their semaphores, as at any exit
+    os._exit(0)

@@ -1,0 +1,146 @@
+"""The link between a process that trains and its job row: a thread that beats while the training works.
+
+Each beat renews the lease, stores the progress, and learns whether the job was cancelled or taken
+away. When the worker has to stop, the beat gives the job back instead.
+"""
+
+import logging
+import threading
+import time
+from dataclasses import asdict, dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from service.db.repositories import TrainingJobs
+from service.db.session import Sessions
+from service.settings import Settings
+from worker.outcome import Progress, Stopped
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 1.0  # at most; a cancellation is noticed within this time
+ETA_FROM = 0.02  # below this share of the work, the time left is a guess that helps nobody
+
+
+@dataclass
+class Termination:
+    """Whether this process was told to end. ``wake`` interrupts the heartbeat's pause."""
+
+    requested: bool = False
+    wake: threading.Event = field(default_factory=threading.Event)
+
+    def request(self) -> None:
+        """Called by a signal handler."""
+        self.requested = True
+        self.wake.set()
+
+
+class Heartbeat:
+    """Beats for one job while the ``with`` block runs.
+
+    Args:
+        deadline: Time of ``time.monotonic()`` at which the job has to come to an end.
+    """
+
+    def __init__(
+        self,
+        job_id: str,
+        token: str,
+        sessions: Sessions,
+        settings: Settings,
+        *,
+        deadline: float,
+        termination: Termination,
+    ) -> None:
+        self._job_id, self._token = job_id, token
+        self._sessions, self._settings = sessions, settings
+        self._began, self._deadline = time.monotonic(), deadline
+        self._termination = termination
+        self._pending: list[Progress] = []
+        self._latest: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._has_ended = False
+        self._is_lost = self._is_cancelled = self._winds_down = False
+        self._thread = threading.Thread(target=self._run, name=f"heartbeat {job_id}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._has_ended = True
+        self._termination.wake.set()
+        self._thread.join()
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether someone, not the clock, wants the job to end."""
+        return self._is_lost or self._is_cancelled or self._winds_down or self._termination.requested
+
+    @property
+    def pending(self) -> list[dict[str, Any]]:
+        """Progress that no beat has stored yet."""
+        with self._lock:
+            return [asdict(progress) for progress in self._pending]
+
+    def report(self, progress: Progress) -> None:
+        """Note progress for the next beat; within a stage only the latest word counts."""
+        with self._lock:
+            if self._pending and self._pending[-1].stage == progress.stage:
+                self._pending.pop()
+            self._pending.append(progress)
+            self._latest = {**asdict(progress), "eta_seconds": self._eta_seconds(progress.fraction)}
+
+    def should_stop(self) -> bool:
+        """Whether to come to an end with the best network so far.
+
+        Raises:
+            Stopped: Nothing of this run will be kept.
+        """
+        if self._is_lost or self._is_cancelled or self._termination.requested:
+            raise Stopped
+        return self._winds_down or time.monotonic() >= self._deadline
+
+    def beat(self) -> None:
+        """One beat; says by ``should_stop`` what it learnt."""
+        with self._lock:
+            batch, self._pending, latest = self._pending, [], dict(self._latest)
+        try:
+            self._write(batch, latest)
+        except SQLAlchemyError as error:
+            log.warning("heartbeat failed", extra={"job_id": self._job_id, "reason": type(error).__name__})
+            with self._lock:
+                self._pending = batch + self._pending
+
+    def _run(self) -> None:
+        pause = min(BEAT_S, self._settings.heartbeat_s)
+        while not (self._has_ended or self._is_lost):
+            self.beat()
+            self._termination.wake.wait(pause)
+
+    def _write(self, batch: list[Progress], latest: dict[str, Any]) -> None:
+        with self._sessions.begin() as session:
+            jobs = TrainingJobs(session)
+            if self._termination.requested:
+                jobs.release(self._job_id, self._token)
+                self._is_lost = True
+                return
+            job = jobs.heartbeat(self._job_id, self._token, lease_s=self._settings.lease_s, **latest)
+            if job is None:
+                self._is_lost = True
+                return
+            for progress in batch:
+                jobs.record_progress(job, **asdict(progress))
+            if job.cancel_requested_at is not None:
+                self._winds_down, self._is_cancelled = job.keep_best, not job.keep_best
+
+    def _eta_seconds(self, fraction: float) -> float | None:
+        if fraction < ETA_FROM:
+            return None
+        elapsed = time.monotonic() - self._began
+        left = max(0.0, self._deadline - time.monotonic())
+        return round(min(left, elapsed * (1 - fraction) / fraction), 1)

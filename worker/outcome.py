@@ -1,0 +1,44 @@
+"""What a training pipeline reports, and what it returns. Light: nothing here imports torch."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+class Stopped(Exception):
+    """The job must not go on, and there is nothing to keep."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a job is at.
+
+    Args:
+        stage: One word, for example ``structure``.
+        fraction: Share of the whole job that is done, 0 to 1.
+        message: A line for people.
+    """
+
+    stage: str
+    fraction: float
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A trained network with all that the service shows of it.
+
+    Args:
+        artifact: The network, as ``kan_engine`` saves it.
+        record: What ``GET /models/{id}`` shows.
+        symbolic: The formulas; None without one.
+        edges: Activation curves and suggestions per edge.
+        task: ``regression`` or ``classification``.
+        cut_by: The stage that the time limit cut short; None if nothing was cut.
+    """
+
+    artifact: bytes
+    record: dict[str, Any]
+    symbolic: dict[str, Any] | None
+    edges: dict[str, Any]
+    task: str
+    cut_by: str | None = None

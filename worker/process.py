@@ -1,0 +1,57 @@
+"""What a process of the worker has for itself: settings, connections, logs, and an ear for SIGTERM."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from types import FrameType
+from typing import Any
+
+from celery import signals
+
+from service import logs
+from service.db.session import Sessions, make_engine, make_sessions
+from service.settings import Settings, load_settings
+from worker.heartbeat import Termination
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return load_settings()
+
+
+@cache
+def sessions() -> Sessions:
+    """The connections of this process, made after it was started."""
+    return make_sessions(make_engine(settings()))
+
+
+@contextmanager
+def until_terminated() -> Iterator[Termination]:
+    """A first SIGTERM asks the job to be given back, a second one ends the process."""
+    termination = Termination()
+
+    def on_signal(_: int, __: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, before)
+        termination.request()
+
+    before = signal.signal(signal.SIGTERM, on_signal)
+    try:
+        yield termination
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@signals.setup_logging.connect  # type: ignore[untyped-decorator]
+def _log(**_: Any) -> None:
+    """Celery then leaves logging alone, in the parent and in its children."""
+    logs.configure()
+
+
+@signals.worker_process_init.connect  # type: ignore[untyped-decorator]
+def _warm_up(**_: Any) -> None:
+    """Import what trains while there is nothing to do; the first job then starts at once."""
+    threading.Thread(target=import_module, args=("worker.pipeline",), name="warm-up", daemon=True).start()

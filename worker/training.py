@@ -1,0 +1,249 @@
+"""run_training(): take a job, train, save, verdict."""
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+
+from kan_engine.errors import KANEngineError
+from service.db.repositories import Datasets, TrainedModels, TrainingJobs
+from service.db.session import Sessions
+from service.db.tables import Job
+from service.errors import ServiceError
+from service.schemas.jobs import TrainRequest
+from service.settings import Settings
+from service.storage import put_bytes, read_bytes, release
+from service.tables import Table, read_table
+from worker.heartbeat import Heartbeat, Termination
+from worker.outcome import Outcome, Progress, Stopped
+
+log = logging.getLogger(__name__)
+
+TRAINING_SHARE = 0.95  # of max_seconds; the rest is for measuring and storing what was found
+PAUSES_S = (0.1, 0.5, 1, 2, 4, 8, 15, 15)  # between tries to write: databases restart
+
+T = TypeVar("T")
+
+
+class Pipeline(Protocol):
+    """From a table to a measured network; see ``worker.pipeline.run_pipeline``."""
+
+    def __call__(
+        self,
+        table: Table,
+        request: TrainRequest,
+        *,
+        report: Callable[[Progress], None],
+        should_stop: Callable[[], bool],
+        resume: bytes | None,
+        checkpoint: Callable[[bytes], None],
+    ) -> Outcome:
+        """Train; may raise what the engine raises, and ``Stopped``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Work:
+    """A job that this process holds."""
+
+    job_id: str
+    token: str
+    request: TrainRequest
+    seconds_left: float
+    resume: bytes | None
+
+
+def run_training(
+    job_id: str,
+    token: str | None,
+    sessions: Sessions,
+    settings: Settings,
+    *,
+    pipeline: Pipeline | None = None,
+    termination: Termination | None = None,
+) -> None:
+    """Do a job, unless someone else has it.
+
+    Args:
+        token: Of the dispatcher that claimed the job; None if nobody has claimed it yet.
+        pipeline: What trains.
+        termination: Tells when this process has to end.
+    """
+    work = _persist(lambda session: _take(job_id, token, session, settings), sessions)
+    if work is None:
+        log.info("job not taken", extra={"job_id": job_id})
+        return
+    log.info("job taken", extra={"job_id": job_id, "resumes": work.resume is not None})
+    beat = Heartbeat(
+        job_id,
+        work.token,
+        sessions,
+        settings,
+        deadline=time.monotonic() + work.seconds_left,
+        termination=termination or Termination(),
+    )
+    with beat:
+        verdict = _train(work, beat, sessions, pipeline or _default_pipeline())
+    _persist(lambda session: _store(verdict, work, beat, session), sessions)
+
+
+def _default_pipeline() -> Pipeline:
+    from worker.pipeline import run_pipeline  # noqa: PLC0415  # imports torch
+
+    return run_pipeline
+
+
+def _take(job_id: str, token: str | None, session: Session, settings: Settings) -> Work | None:
+    """Claim the job, or adopt the claim of the dispatcher; None if neither is possible any more."""
+    jobs, lease_s = TrainingJobs(session), settings.lease_s
+    job = jobs.claim(job_id, lease_s=lease_s) if token is None else jobs.adopt(job_id, token, lease_s=lease_s)
+    if job is None or job.token is None:
+        return None
+    return Work(
+        job_id=job_id,
+        token=job.token,
+        request=TrainRequest.model_validate(job.request),
+        seconds_left=_seconds_left(job, jobs),
+        resume=read_bytes(session, job.checkpoint_sha256) if job.checkpoint_sha256 else None,
+    )
+
+
+def _seconds_left(job: Job, jobs: TrainingJobs) -> float:
+    """Time for this attempt: a start from nothing has all of it, a resumption what earlier attempts left."""
+    earlier, present = jobs.seconds_worked(job.id)
+    spent = present + (earlier if job.checkpoint_sha256 else 0.0)
+    return max(0.0, float(job.request["max_seconds"]) * TRAINING_SHARE - spent)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job has no network."""
+
+    code: str
+    detail: str
+
+
+def _train(work: Work, beat: Heartbeat, sessions: Sessions, pipeline: Pipeline) -> Outcome | Failure | None:
+    """The outcome, the failure, or None if the run was stopped and nothing of it is to be kept."""
+    try:
+        return pipeline(
+            _load(work.request, sessions),
+            work.request,
+            report=beat.report,
+            should_stop=beat.should_stop,
+            resume=work.resume,
+            checkpoint=lambda data: _save_checkpoint(data, work, sessions),
+        )
+    except Stopped:
+        if beat.is_interrupted:
+            return None
+        limit = work.request.max_seconds
+        return Failure("time_limit", f"no network was found within max_seconds = {limit:g}; allow more time")
+    except OperationalError as error:
+        log.warning("database failed", extra={"job_id": work.job_id, "reason": str(error.orig)})
+        return None
+    except Exception as error:
+        return _failure(error, work.job_id)
+
+
+def _failure(error: Exception, job_id: str) -> Failure:
+    """What the client is told; the reason in the log is for what nobody foresaw."""
+    if isinstance(error, ServiceError):
+        return Failure(error.code, error.detail)
+    if isinstance(error, KANEngineError):
+        return Failure(_snake_case(type(error).__name__), str(error))
+    if isinstance(error, MemoryError):
+        return Failure("out_of_memory", "the worker has too little memory; ask for a smaller network")
+    log.error("job failed", exc_info=error, extra={"job_id": job_id})
+    return Failure("internal_error", "the service failed; its log has the details under the id of this job")
+
+
+def _snake_case(name: str) -> str:
+    """``InvalidData`` → ``invalid_data``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def _load(request: TrainRequest, sessions: Sessions) -> Table:
+    with sessions.read() as session:
+        return read_table(session, Datasets(session).get(request.dataset_id))
+
+
+def _save_checkpoint(data: bytes, work: Work, sessions: Sessions) -> None:
+    """Keep what the job can resume from, instead of what was kept before."""
+    try:
+        with sessions.begin() as session:
+            jobs = TrainingJobs(session)
+            job = jobs.hold(work.job_id, work.token)
+            if job is None:
+                return
+            before = job.checkpoint_sha256
+            jobs.set_checkpoint(job, put_bytes(session, data))
+            if before is not None and before != job.checkpoint_sha256:
+                release(session, before)
+    except OperationalError as error:
+        log.warning("checkpoint not stored", extra={"job_id": work.job_id, "reason": str(error.orig)})
+
+
+def _store(verdict: Outcome | Failure | None, work: Work, beat: Heartbeat, session: Session) -> None:
+    """One transaction: the artifact, the model, the verdict. Without the job's token, nothing."""
+    jobs = TrainingJobs(session)
+    job = jobs.hold(work.job_id, work.token)
+    if job is None:
+        log.info("job given up", extra={"job_id": work.job_id})
+        return
+    for progress in beat.pending:
+        jobs.record_progress(job, **progress)
+    if verdict is None or (job.cancel_requested_at and not job.keep_best):
+        ended = jobs.release(work.job_id, work.token)
+    elif isinstance(verdict, Failure):
+        ended = jobs.fail(work.job_id, work.token, code=verdict.code, detail=verdict.detail)
+    else:
+        end = jobs.stop if job.cancel_requested_at else jobs.succeed
+        model_id = _add_model(verdict, work, session)
+        ended = end(work.job_id, work.token, model_id=model_id, cut_by=verdict.cut_by)
+    log.info("job ended", extra={"job_id": work.job_id, "status": ended and ended.status})
+
+
+def _add_model(outcome: Outcome, work: Work, session: Session) -> str:
+    request = work.request
+    model = TrainedModels(session).add(
+        name=request.name or _usual_name(request.target, work.job_id),
+        job_id=work.job_id,
+        dataset_id=request.dataset_id,
+        task=outcome.task,
+        target=request.target,
+        record=outcome.record,
+        symbolic=outcome.symbolic,
+        edges=outcome.edges,
+        artifact_sha256=put_bytes(session, outcome.artifact),
+        tags=request.tags,
+    )
+    return model.id
+
+
+def _usual_name(target: str, job_id: str) -> str:
+    """A name for a model whose client gave none: what it predicts, and something to tell it apart."""
+    readable = re.sub(r"[^\w.-]+", "-", target)[:100]
+    return f"{readable}-{job_id[-6:]}"
+
+
+def _persist(work: Callable[[Session], T], sessions: Sessions) -> T:
+    """Do and commit, again and again for a while: minutes of training are worth waiting for a database.
+
+    ``IntegrityError`` is what the slower of two jobs gets that add a version of one model at the
+    same moment.
+    """
+    for pause in PAUSES_S:
+        try:
+            with sessions.begin() as session:
+                return work(session)
+        except (OperationalError, IntegrityError) as error:
+            log.warning("not stored yet", extra={"reason": str(error.orig)})
+            time.sleep(pause)
+    with sessions.begin() as session:
+        return work(session)

@@ -1,0 +1,117 @@
+"""What a worker does beside training: see that no job is lost, and that nothing is left lying about."""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from service.db.repositories import TrainingJobs, Workers
+from service.db.session import Sessions
+from service.db.tables import new_id
+from service.queue import TaskQueue
+from service.settings import Settings
+from service.storage import release
+
+log = logging.getLogger(__name__)
+
+REPORT_S = 5.0
+CLEAN_UP_S = 60.0
+RING_S = 1.0
+RING_AGAIN_S = 60.0  # less floods the queue with messages about jobs that merely wait their turn
+PAUSE_AFTER_FAILURE_S = 2.0
+
+
+@dataclass
+class Chore:
+    """Something to do every so often."""
+
+    every_s: float
+    do: Callable[[], None]
+    due_at: float = 0.0
+
+
+class Upkeep(threading.Thread):
+    """Does chores until it is stopped; a failing one is tried again, and holds up no other."""
+
+    def __init__(self, chores: Sequence[Chore], *, pause_s: float) -> None:
+        super().__init__(name="upkeep", daemon=True)
+        self._chores, self._pause_s = chores, pause_s
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """What the thread does."""
+        while not self._stopped.wait(self._pause_s):
+            for chore in self._chores:
+                if time.monotonic() >= chore.due_at and not self._stopped.is_set():
+                    chore.due_at = time.monotonic() + _do(chore)
+
+    def stop(self) -> None:
+        """End after the chore that is being done."""
+        self._stopped.set()
+        self.join()
+
+
+def _do(chore: Chore) -> float:
+    """Do a chore; the answer is the pause after it."""
+    try:
+        chore.do()
+    except SQLAlchemyError as error:
+        log.warning("database failed", extra={"reason": str(error).splitlines()[0]})
+    except Exception:
+        log.exception("chore failed")
+    else:
+        return chore.every_s
+    return max(chore.every_s, PAUSE_AFTER_FAILURE_S)
+
+
+class Presence:
+    """This worker's row, by which readiness sees that a worker is there."""
+
+    def __init__(self, sessions: Sessions, settings: Settings) -> None:
+        self._sessions, self._slots = sessions, settings.worker_slots
+        self._id = new_id()
+
+    def report(self) -> None:
+        """Say that the worker is alive."""
+        with self._sessions.begin() as session:
+            Workers(session).report(self._id, host=socket.gethostname(), pid=os.getpid(), slots=self._slots)
+
+    def withdraw(self) -> None:
+        """Say that it is not any more."""
+        with self._sessions.begin() as session:
+            Workers(session).remove(self._id)
+
+
+def reap(sessions: Sessions, settings: Settings) -> None:
+    """Take jobs away from workers that went quiet."""
+    with sessions.begin() as session:
+        reaped = TrainingJobs(session).reap(max_attempts=settings.max_attempts)
+    for job in reaped:
+        log.warning("job taken from a lost worker", extra={"job_id": job.id, "status": str(job.status)})
+
+
+def ring_again(sessions: Sessions, queue: TaskQueue) -> None:
+    """Ring for queued jobs that no message is on its way for, as far as anyone can know."""
+    with sessions.read() as session:
+        job_ids = TrainingJobs(session).to_ring(again_after_s=RING_AGAIN_S)
+    for job_id in job_ids:
+        if not queue.ring(job_id):
+            return
+        with sessions.begin() as session:
+            TrainingJobs(session).set_published(job_id)
+
+
+def drop_checkpoints(sessions: Sessions) -> None:
+    """Delete what finished jobs could have resumed from."""
+    with sessions.begin() as session:
+        jobs = TrainingJobs(session)
+        for job in jobs.finished_with_checkpoint():
+            sha256 = job.checkpoint_sha256
+            jobs.set_checkpoint(job, None)
+            if sha256 is not None:
+                release(session, sha256)
