@@ -42,7 +42,11 @@ def test_a_gzip_bomb_is_stopped_at_the_limit(settings: Settings) -> None:
     assert refused.extra["limit"] == 100_000
 
 
-@pytest.mark.parametrize("content", [gzip.compress(CSV)[:-6], gzip.compress(CSV)[:10] + b"junk" * 10])
+@pytest.mark.parametrize(
+    "content",
+    [gzip.compress(CSV)[:-6], gzip.compress(CSV)[:10] + b"junk" * 10],
+    ids=["cut off", "overwritten"],
+)
 def test_a_damaged_gzip_file_is_refused(content: bytes, settings: Settings) -> None:
     assert refusal(content, settings).code == "damaged_gzip"
 
@@ -60,19 +64,19 @@ def _npy() -> bytes:
     return array.getvalue()
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        _zip(),
-        _npy(),
-        *(pickle.dumps([1, 2], protocol) for protocol in range(2, 6)),
-        gzip.compress(gzip.compress(CSV)),
-        b"\x89PNG\r\n\x1a\n" + bytes(100),
-        bytes(range(256)) * 20,
-        b"x,y\n" + bytes(1000),
-        "x,y\n1,2\n".encode("utf-16-le"),
-    ],
-)
+BINARIES = {
+    "zip": _zip(),
+    "numpy": _npy(),
+    **{f"pickle {protocol}": pickle.dumps([1, 2], protocol) for protocol in range(2, 6)},
+    "gzip in gzip": gzip.compress(gzip.compress(CSV)),
+    "png": b"\x89PNG\r\n\x1a\n" + bytes(100),
+    "all bytes": bytes(range(256)) * 20,
+    "zeros": b"x,y\n" + bytes(1000),
+    "utf-16 without a mark": "x,y\n1,2\n".encode("utf-16-le"),
+}
+
+
+@pytest.mark.parametrize("content", BINARIES.values(), ids=BINARIES.keys())
 def test_a_binary_file_named_csv_is_refused(content: bytes, settings: Settings) -> None:
     refused = refusal(content, settings)
     assert isinstance(refused, Invalid)

@@ -71,20 +71,20 @@ def test_nested_and_binary_columns_are_refused_by_name(values: list[Any], settin
     assert (refused.code, refused.errors[0]["column"]) == ("unknown_type", "odd")
 
 
-@pytest.mark.parametrize(
-    ("content", "code"),
-    [
-        (b"PAR1", "unreadable_parquet"),
-        (b"PAR1" + b"junk" * 100 + b"PAR1", "unreadable_parquet"),
-        (parquet({"x": list(range(100))})[:-10], "unreadable_parquet"),
-        (parquet({"x": pl.Series([], dtype=pl.Int64)}), "no_rows"),
-        (parquet({"x": list(range(101))}), "too_many_rows"),
-        (parquet({f"x{n}": [1] for n in range(21)}), "too_many_columns"),
-        (parquet({"x": [1], " x": [2]}), "column_names"),
-        (parquet({"x": ["a\0b"]}), "nul_character"),
-        (parquet({"x\0": [1]}), "column_names"),
-    ],
-)
+NO_TABLES = {
+    "only the beginning": (b"PAR1", "unreadable_parquet"),
+    "junk": (b"PAR1" + b"junk" * 100 + b"PAR1", "unreadable_parquet"),
+    "cut off": (parquet({"x": list(range(100))})[:-10], "unreadable_parquet"),
+    "empty": (parquet({"x": pl.Series([], dtype=pl.Int64)}), "no_rows"),
+    "long": (parquet({"x": list(range(101))}), "too_many_rows"),
+    "wide": (parquet({f"x{n}": [1] for n in range(21)}), "too_many_columns"),
+    "twice": (parquet({"x": [1], " x": [2]}), "column_names"),
+    "nul in a text": (parquet({"x": ["a\0b"]}), "nul_character"),
+    "nul in a name": (parquet({"x\0": [1]}), "column_names"),
+}
+
+
+@pytest.mark.parametrize(("content", "code"), NO_TABLES.values(), ids=NO_TABLES.keys())
 def test_what_is_no_table_is_refused(content: bytes, code: str, settings: Settings) -> None:
     assert refusal(content, settings).code == code
 

@@ -1,0 +1,224 @@
+"""Datasets over HTTP, on both dialects."""
+
+import gzip
+import io
+import json
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select
+
+from service.db.repositories import Datasets
+from service.db.session import Sessions
+from service.db.tables import Blob, JobStatus
+from service.tables import read_table
+from tests.factories import make_job
+
+CSV = b"x,y,color,ok,day\n1,0.5,red,true,2024-01-01\n2,,blue,false,2024-01-02\n"
+
+
+def upload(client: TestClient, content: bytes = CSV, filename: str = "data.csv", **fields: str) -> Any:
+    return client.post("/datasets", files={"file": (filename, content)}, data=fields)
+
+
+def test_an_upload_answers_with_the_dataset_and_where_it_is(client: TestClient) -> None:
+    answer = upload(client)
+    assert answer.status_code == 201
+    assert answer.headers["location"] == f"/datasets/{answer.json()['id']}"
+    assert client.get(answer.headers["location"]).json() == answer.json()
+
+
+def test_a_dataset_tells_name_type_and_statistics_of_its_columns(client: TestClient) -> None:
+    body = upload(client).json()
+    assert (body["name"], body["rows"]) == ("data", 2)
+    assert [column["type"] for column in body["columns"]] == [
+        "integer", "number", "category", "boolean", "datetime"
+    ]  # fmt: skip
+    assert body["columns"][1] | {"top": []} == {
+        "name": "y", "type": "number", "missing": 1, "distinct": 1,
+        "min": 0.5, "max": 0.5, "mean": 0.5, "std": None, "top": [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("filename", "content"),
+    [
+        ("a.csv", b"x,y\n1,2\n3,4\n"),
+        ("a.tsv", b"x\ty\n1\t2\n3\t4\n"),
+        ("a.csv.gz", gzip.compress(b"x,y\n1,2\n3,4\n")),
+        ("a.jsonl", b'{"x": 1, "y": 2}\n{"x": 3, "y": 4}\n'),
+        ("a.jsonl.gz", gzip.compress(b'{"x": 1, "y": 2}\n{"x": 3, "y": 4}\n')),
+    ],
+    ids=["csv", "tsv", "csv.gz", "jsonl", "jsonl.gz"],
+)
+def test_every_text_format_gives_the_same_table(filename: str, content: bytes, client: TestClient) -> None:
+    dataset = upload(client, content, filename).json()
+    preview = client.get(f"/datasets/{dataset['id']}/preview").json()
+    assert preview == {"columns": ["x", "y"], "rows": [{"x": 1, "y": 2}, {"x": 3, "y": 4}]}
+
+
+def test_parquet_gives_the_same_table(client: TestClient) -> None:
+    file = io.BytesIO()
+    pl.DataFrame({"x": [1, 3], "y": [2, 4]}).write_parquet(file)
+    dataset = upload(client, file.getvalue(), "a.parquet").json()
+    assert client.get(f"/datasets/{dataset['id']}/preview").json()["rows"] == [
+        {"x": 1, "y": 2},
+        {"x": 3, "y": 4},
+    ]
+
+
+@pytest.mark.parametrize(
+    "table", [{"columns": {"x": [1, 3], "y": [2, None]}}, {"rows": [{"x": 1, "y": 2}, {"x": 3, "y": None}]}]
+)
+def test_a_body_of_columns_or_rows_is_a_dataset(table: dict[str, Any], client: TestClient) -> None:
+    answer = client.post("/datasets", json={"name": "mine", "units": {"x": "m"}, **table})
+    assert answer.status_code == 201
+    dataset = answer.json()
+    assert (dataset["name"], dataset["units"], dataset["rows"]) == ("mine", {"x": "m"}, 2)
+    assert client.get(f"/datasets/{dataset['id']}/preview").json()["rows"] == [
+        {"x": 1, "y": 2},
+        {"x": 3, "y": None},
+    ]
+
+
+def test_a_form_can_name_the_dataset_and_its_units(client: TestClient) -> None:
+    dataset = upload(client, name="Öl, 2024", units=json.dumps({"x": "m/s"})).json()
+    assert (dataset["name"], dataset["units"]) == ("Öl, 2024", {"x": "m/s"})
+
+
+def test_warnings_are_kept_with_the_dataset(client: TestClient) -> None:
+    dataset = upload(client, b"x;y\n1,5;2\n2,5;n/a\n").json()
+    shown = client.get(f"/datasets/{dataset['id']}").json()
+    assert [(w["code"], w.get("column"), w.get("line")) for w in shown["warnings"]] == [
+        ("separator", None, None),
+        ("decimal_comma", "x", 2),
+        ("missing_words", "y", 3),
+    ]
+
+
+def test_times_and_truth_values_are_previewed_as_json_knows_them(client: TestClient) -> None:
+    rows = client.get(f"/datasets/{upload(client).json()['id']}/preview?limit=1").json()["rows"]
+    assert rows == [{"x": 1, "y": 0.5, "color": "red", "ok": True, "day": "2024-01-01T00:00:00.000000"}]
+
+
+def test_the_content_is_the_whole_table_as_parquet(client: TestClient) -> None:
+    dataset = upload(client, name="a/b “c”").json()
+    answer = client.get(f"/datasets/{dataset['id']}/content")
+    assert pl.read_parquet(io.BytesIO(answer.content))["x"].to_list() == [1, 2]
+    assert answer.headers["content-disposition"] == (
+        "attachment; filename*=UTF-8''a%2Fb%20%E2%80%9Cc%E2%80%9D.parquet"
+    )
+    assert answer.headers["content-length"] == str(len(answer.content))
+    assert answer.headers["etag"] == f'"sha256-{dataset["sha256"]}"'
+
+
+def test_a_large_table_travels_in_chunks(client: TestClient) -> None:
+    values = np.random.default_rng(0).standard_normal((50_000, 5))
+    lines = "\n".join(",".join(map(repr, row)) for row in values.tolist())
+    dataset = upload(client, f"a,b,c,d,e\n{lines}\n".encode()).json()
+    content = client.get(f"/datasets/{dataset['id']}/content").content
+    assert len(content) > 2**20
+    assert (pl.read_parquet(io.BytesIO(content)).to_numpy() == values).all()
+
+
+def test_equal_content_is_stored_once_under_two_names(client: TestClient, sessions: Sessions) -> None:
+    first, second = upload(client, name="a").json(), upload(client, name="a").json()
+    assert first["id"] != second["id"]
+    with sessions.read() as session:
+        assert session.scalar(select(func.count()).select_from(Blob)) == 1
+
+
+def test_the_engine_reads_the_same_table(client: TestClient, sessions: Sessions) -> None:
+    dataset = upload(client, units='{"x": "m"}').json()
+    with sessions.read() as session:
+        table = read_table(session, Datasets(session).get(dataset["id"]))
+    assert (table.rows, table.units) == (2, {"x": "m"})
+    assert table.types == {
+        "x": "integer",
+        "y": "number",
+        "color": "category",
+        "ok": "boolean",
+        "day": "datetime",
+    }
+    np.testing.assert_array_equal(table.columns["x"], np.array([1.0, 2.0]))
+    np.testing.assert_array_equal(table.columns["y"], np.array([0.5, np.nan]))
+    assert table.columns["color"].tolist() == ["red", "blue"]
+    assert table.columns["ok"].tolist() == [True, False]
+    assert table.columns["day"].tolist() == ["2024-01-01T00:00:00.000000", "2024-01-02T00:00:00.000000"]
+
+
+def test_datasets_are_listed_newest_first_in_pages(client: TestClient) -> None:
+    ids = [upload(client, name=str(number)).json()["id"] for number in range(5)]
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = client.get(f"/datasets?limit=2{cursor and '&cursor=' + cursor}").json()
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+    assert seen == ids[::-1]
+
+
+def test_a_new_dataset_does_not_shift_the_pages(client: TestClient) -> None:
+    ids = [upload(client, name=str(number)).json()["id"] for number in range(3)]
+    page = client.get("/datasets?limit=2").json()
+    upload(client, name="late")
+    rest = client.get(f"/datasets?limit=2&cursor={page['next_cursor']}").json()
+    assert [item["id"] for item in rest["items"]] == [ids[0]]
+
+
+def test_a_deleted_dataset_is_gone_with_its_bytes(client: TestClient, sessions: Sessions) -> None:
+    dataset = upload(client).json()
+    assert client.delete(f"/datasets/{dataset['id']}").status_code == 204
+    assert client.get(f"/datasets/{dataset['id']}").status_code == 404
+    with sessions.read() as session:
+        assert session.scalar(select(func.count()).select_from(Blob)) == 0
+
+
+def test_deleting_one_of_two_equal_datasets_keeps_the_bytes(client: TestClient) -> None:
+    first, second = upload(client).json(), upload(client).json()
+    client.delete(f"/datasets/{first['id']}")
+    assert client.get(f"/datasets/{second['id']}/preview").status_code == 200
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_a_dataset_that_an_unfinished_job_uses_cannot_be_deleted(
+    running: bool, client: TestClient, sessions: Sessions
+) -> None:
+    dataset = upload(client).json()
+    job = make_job(sessions, dataset_id=dataset["id"])
+    if running:
+        with sessions.begin() as session:
+            session.merge(job).status = JobStatus.RUNNING
+    answer = client.delete(f"/datasets/{dataset['id']}")
+    assert (answer.status_code, answer.json()["code"]) == (409, "dataset_in_use")
+    assert client.get(f"/datasets/{dataset['id']}").status_code == 200
+
+
+def test_a_dataset_of_finished_jobs_can_be_deleted(client: TestClient, sessions: Sessions) -> None:
+    dataset = upload(client).json()
+    job = make_job(sessions, dataset_id=dataset["id"])
+    with sessions.begin() as session:
+        session.merge(job).status = JobStatus.SUCCEEDED
+    assert client.delete(f"/datasets/{dataset['id']}").status_code == 204
+
+
+@pytest.mark.parametrize("path", ["", "/preview", "/content"])
+@pytest.mark.parametrize(
+    "unknown", ["0", "019aa000-0000-7000-8000-000000000000", "../../etc/passwd", "%27%20OR%201"]
+)
+def test_an_unknown_dataset_is_not_found(unknown: str, path: str, client: TestClient) -> None:
+    answer = client.get(f"/datasets/{unknown}{path}")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_deleting_an_unknown_dataset_is_not_found(client: TestClient) -> None:
+    assert client.delete("/datasets/0").json()["code"] == "dataset_not_found"
+
+
+def test_the_same_calls_work_under_v1_and_stay_there(client: TestClient) -> None:
+    answer = client.post("/v1/datasets", json={"columns": {"x": [1, 2]}})
+    assert answer.headers["location"] == f"/v1/datasets/{answer.json()['id']}"
+    assert client.get(answer.headers["location"]).status_code == 200

@@ -1,0 +1,113 @@
+"""One chain of migrations for both dialects, safe to run by several processes at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+
+from service.db.migrate import current_revision, head_revision, upgrade
+from service.db.session import make_engine
+from service.db.tables import Table
+from service.settings import Settings
+
+
+@pytest.fixture
+def settings(empty_database_url: str, tmp_path: Path) -> Settings:
+    return Settings(database_url=empty_database_url, data_dir=tmp_path)
+
+
+@pytest.fixture
+def engine(settings: Settings) -> Iterator[Engine]:
+    engine = make_engine(settings)
+    yield engine
+    engine.dispose()
+
+
+def revision_of(engine: Engine) -> str | None:
+    with engine.connect() as connection:
+        return current_revision(connection)
+
+
+def test_an_empty_database_has_no_revision(engine: Engine) -> None:
+    assert revision_of(engine) is None
+
+
+def test_upgrading_brings_an_empty_database_to_the_newest_revision(
+    settings: Settings, engine: Engine
+) -> None:
+    upgrade(settings)
+    assert revision_of(engine) == head_revision()
+
+
+def test_upgrading_twice_changes_nothing(settings: Settings, engine: Engine) -> None:
+    upgrade(settings)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO blob VALUES ('a', 1, '2026-01-01 00:00:00')"))
+    upgrade(settings)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM blob")) == 1
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_code(settings: Settings, engine: Engine) -> None:
+    upgrade(settings)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Table.metadata) == []
+
+
+def test_every_step_can_be_undone(settings: Settings, engine: Engine) -> None:
+    from alembic import command
+
+    from service.db import migrate
+
+    upgrade(settings)
+    with engine.begin() as connection:
+        command.downgrade(migrate._config(connection), "base")
+    assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
+
+
+def test_processes_that_start_together_migrate_once(settings: Settings, engine: Engine) -> None:
+    failures: list[BaseException] = []
+
+    def start() -> None:
+        try:
+            upgrade(settings)
+        except BaseException as error:
+            failures.append(error)
+
+    starting = [Thread(target=start) for _ in range(4)]
+    for thread in starting:
+        thread.start()
+    for thread in starting:
+        thread.join()
+    assert failures == []
+    assert revision_of(engine) == head_revision()
+
+
+def test_a_failed_upgrade_leaves_the_database_as_it_was(settings: Settings, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE model (id TEXT)"))  # in the way of the migration
+    with pytest.raises(Exception, match="already exists"):
+        upgrade(settings)
+    assert set(inspect(engine).get_table_names()) == {"model"}
+
+
+def test_an_upgrade_that_orphans_rows_is_rolled_back(empty_sqlite_url: str, tmp_path: Path) -> None:
+    settings = Settings(database_url=empty_sqlite_url, data_dir=tmp_path)
+    engine = make_engine(settings)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE parent (id INTEGER PRIMARY KEY)"))
+        connection.execute(text("CREATE TABLE child (parent_id INTEGER REFERENCES parent (id))"))
+    with engine.connect() as connection:
+        connection.connection.cursor().execute("PRAGMA foreign_keys=OFF")
+        with connection.begin():
+            connection.execute(text("INSERT INTO child VALUES (1)"))
+        connection.connection.cursor().execute("PRAGMA foreign_keys=ON")
+    with pytest.raises(RuntimeError, match="rows without what they refer to"):
+        upgrade(settings)
+    assert revision_of(engine) is None
+    engine.dispose()
