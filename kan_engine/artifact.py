@@ -1,0 +1,230 @@
+"""A predictor as bytes and back: safetensors with one versioned JSON header; never pickle.
+
+The bytes may come from anyone. What the header promises is compared with the tensors that are there,
+by name, type and shape, before anything of that size is made; nothing in them is executed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, deserialize
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from kan_engine.encoding import Encoding
+from kan_engine.errors import ArtifactError
+from kan_engine.library import LIBRARY
+from kan_engine.network import KAN
+from kan_engine.predictor import Predictor
+from kan_engine.scaling import Standardizer, TargetScaler
+
+VERSION = 1
+HEADER_LIMIT = 8 * 2**20  # bytes; room for thousands of columns with their categories
+
+_KEY = "kan"  # of our header among safetensors' metadata
+_NETWORK = "network."  # prefix of the tensors of the network
+_DTYPES = {torch.float64: "F64", torch.bool: "BOOL"}
+_BROKEN = (
+    ArithmeticError,
+    AttributeError,
+    IndexError,
+    KeyError,
+    RecursionError,
+    RuntimeError,
+    SafetensorError,
+    TypeError,
+    ValueError,
+)
+
+Shapes = dict[str, tuple[str, tuple[int, ...]]]
+
+
+def save(predictor: Predictor, metadata: dict[str, Any] | None = None) -> bytes:
+    """The predictor as bytes; the same predictor gives the same bytes.
+
+    Args:
+        predictor: What to save.
+        metadata: JSON that travels with it, for ``read_metadata``.
+    """
+    header = {
+        "version": VERSION,
+        "target": predictor.target,
+        "classes": predictor.classes,
+        "transform": None if predictor.outputs is None else predictor.outputs.transform,
+        "encoding": predictor.encoding.to_dict(),
+        "network": predictor.network.to_header(),
+        "metadata": metadata or {},
+    }
+    data = save_tensors(_tensors(predictor), {_KEY: json.dumps(header, sort_keys=True, allow_nan=False)})
+    if int.from_bytes(data[:8], "little") > HEADER_LIMIT:
+        raise ArtifactError(f"the description of the model is over {HEADER_LIMIT} bytes; use fewer columns")
+    return data
+
+
+def load(data: bytes) -> Predictor:
+    """The predictor that ``save`` made bytes of; it predicts the same, bit for bit.
+
+    Raises:
+        ArtifactError: The bytes are anything else.
+    """
+    try:
+        header, shapes = _read_header(data)
+        network = _outline(header["network"], len(shapes), len(data))
+        _compare(shapes, header, network)
+        tensors = _read_tensors(data)
+        network.load_state_dict(
+            {name: tensors[_NETWORK + name] for name in network.state_dict()}, assign=True
+        )
+        return _assemble(header, network, tensors)
+    except _BROKEN as error:
+        raise ArtifactError(f"these bytes are no saved model: {error}") from error
+
+
+def read_metadata(data: bytes) -> dict[str, Any]:
+    """The JSON that was saved along with a predictor."""
+    try:
+        return dict(_read_header(data)[0]["metadata"])
+    except _BROKEN as error:
+        raise ArtifactError(f"these bytes are no saved model: {error}") from error
+
+
+def _tensors(predictor: Predictor) -> dict[str, Tensor]:
+    arrays = {
+        "inputs.center": predictor.inputs.center,
+        "inputs.scale": predictor.inputs.scale,
+        "residuals": predictor.residuals,
+    }
+    if predictor.inputs.quantiles is not None:
+        arrays["inputs.quantiles"] = predictor.inputs.quantiles
+    if predictor.outputs is not None:
+        arrays |= {"outputs.mean": predictor.outputs.mean, "outputs.std": predictor.outputs.std}
+    return {
+        name: torch.from_numpy(np.array(array, np.float64, order="C")) for name, array in arrays.items()
+    } | {
+        _NETWORK + name: tensor.detach().contiguous()
+        for name, tensor in predictor.network.state_dict().items()
+    }
+
+
+def _read_header(data: bytes) -> tuple[dict[str, Any], Shapes]:
+    """Our header, and type and shape of every tensor as safetensors' header has them."""
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > min(HEADER_LIMIT, len(data) - 8):
+        raise ArtifactError("these bytes are no saved model: they do not begin with the length of a header")
+    outer = _parse(data[8 : 8 + length])
+    header = _parse(outer.pop("__metadata__")[_KEY])
+    if header["version"] != VERSION:
+        raise ArtifactError(
+            f"the model has the format version {header['version']!r}; this program reads version {VERSION}"
+        )
+    if not isinstance(header["metadata"], dict):
+        raise TypeError("its metadata are no JSON object")
+    return header, {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in outer.items()}
+
+
+def _parse(text: bytes | str) -> dict[str, Any]:
+    parsed = json.loads(text, parse_constant=_refuse_constant)
+    if not isinstance(parsed, dict):
+        raise TypeError("its header is no JSON object")
+    return parsed
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"its header holds {name}, which JSON does not know")
+
+
+def _outline(description: dict[str, Any], tensors: int, size: int) -> KAN:
+    """The described network without memory for its tensors.
+
+    Every node, edge and grid point takes at least a byte of the file, and every layer three of its
+    tensors: what promises more is refused before it costs time or memory.
+    """
+    width, grid_sizes, order = description["width"], description["grid_sizes"], description["order"]
+    numbers = [*width, *grid_sizes]
+    if 3 * len(grid_sizes) > tensors or len(width) > tensors:
+        raise ValueError(f"it describes {len(grid_sizes)} layers, but has {tensors} tensors")
+    if (
+        any(type(number) is not int or not 1 <= number <= size for number in numbers)
+        or type(order) is not int
+    ):
+        raise ValueError("its width, grid_sizes or order are no counts")
+    with torch.device("meta"):
+        network = KAN.from_header(description)
+    for layer in network.all_layers:
+        for (i, j), edge in layer.symbolic.items():
+            if (
+                type(i) is not int
+                or type(j) is not int
+                or not (0 <= i < layer.in_dim and 0 <= j < layer.out_dim)
+            ):
+                raise ValueError(f"it has no edge from {i!r} to {j!r}")
+            if edge.function not in LIBRARY or not all(map(math.isfinite, (edge.a, edge.b, edge.c, edge.d))):
+                raise ValueError(f"the edge from {i} to {j} is no function of the library")
+    return network
+
+
+def _compare(shapes: Shapes, header: dict[str, Any], network: KAN) -> None:
+    """The tensors that are there must be those that the header implies, no more and no less."""
+    wide, out = network.config.width[0], network.config.width[-1]
+    expected: Shapes = {
+        _NETWORK + name: (_DTYPES[tensor.dtype], tuple(tensor.shape))
+        for name, tensor in network.state_dict().items()
+    }
+    expected |= {"inputs.center": ("F64", (wide,)), "inputs.scale": ("F64", (wide,))}
+    expected["residuals"] = ("F64", (shapes["residuals"][1][0],))
+    if "inputs.quantiles" in shapes:
+        expected["inputs.quantiles"] = ("F64", (wide, shapes["inputs.quantiles"][1][1]))
+    if header["transform"] is not None:
+        expected |= {"outputs.mean": ("F64", (out,)), "outputs.std": ("F64", (out,))}
+    for name in sorted(expected.keys() | shapes.keys()):
+        if shapes.get(name) != expected.get(name):
+            raise ValueError(f"the tensor {name!r} is {shapes.get(name)}, expected {expected.get(name)}")
+
+
+def _read_tensors(data: bytes) -> dict[str, Tensor]:
+    """All tensors; safetensors checks that they fill the file without gap or overlap."""
+    tensors = {}
+    for name, entry in deserialize(data):  # type: ignore[no-untyped-call]
+        number = np.dtype("<f8" if entry["dtype"] == "F64" else "u1")
+        array = np.frombuffer(entry["data"], dtype=number).reshape(entry["shape"])
+        if entry["dtype"] == "BOOL":
+            if array.max(initial=0) > 1:
+                raise ValueError(f"the tensor {name!r} holds values that are neither true nor false")
+            array = array.view(np.bool_)
+        elif not np.isfinite(array).all():
+            raise ValueError(f"the tensor {name!r} holds values that are not finite")
+        tensors[name] = torch.from_numpy(array)
+    return tensors
+
+
+def _assemble(header: dict[str, Any], network: KAN, tensors: dict[str, Tensor]) -> Predictor:
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items() if not name.startswith(_NETWORK)}
+    for layer in network.all_layers:
+        if (layer.knots.diff() < 0).any():
+            raise ValueError("its knots decrease")
+    classes = header["classes"]
+    if classes is not None and not all(_is_label(label) for label in classes):
+        raise TypeError("its classes are no labels")
+    if not isinstance(header["target"], str):
+        raise TypeError("its target has no name")
+    outputs = None
+    if header["transform"] is not None:
+        outputs = TargetScaler(header["transform"], arrays["outputs.mean"], arrays["outputs.std"])
+    return Predictor(
+        encoding=Encoding.from_dict(header["encoding"]),
+        inputs=Standardizer(arrays["inputs.center"], arrays["inputs.scale"], arrays.get("inputs.quantiles")),
+        network=network,
+        outputs=outputs,
+        classes=None if classes is None else tuple(classes),
+        target=header["target"],
+        residuals=arrays["residuals"],
+    )
+
+
+def _is_label(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, bool | int | float) and math.isfinite(value))

@@ -1,0 +1,176 @@
+"""Predictor: a trained network with all that lies between a client's columns and its answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Shaped
+
+from kan_engine.encoding import Encoding
+from kan_engine.errors import InvalidConfig, InvalidData
+from kan_engine.network import KAN
+from kan_engine.scaling import Standardizer, TargetScaler
+
+Label = bool | int | float | str
+
+BLOCK_NUMBERS = 2**18  # features of one block of rows: a few MB, so that they stay in the cache
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Predictor:
+    """Columns in the client's units → encoding → standardizer → network → values or labels.
+
+    A regression has one output per target and a ``TargetScaler``. A classifier has ``classes``: two
+    share one output, the log-odds of ``classes[1]``; more have one logit each.
+
+    Args:
+        encoding: How columns become numbers.
+        inputs: Their unit scale.
+        network: The trained network; it is not changed.
+        outputs: Scale of the targets; None for a classifier.
+        classes: Labels in the dataset's own type; None for a regression.
+        target: The client's name of the target.
+        residuals: Absolute errors on the validation rows, in the target's units; they give intervals.
+    """
+
+    encoding: Encoding
+    inputs: Standardizer
+    network: KAN
+    outputs: TargetScaler | None
+    classes: tuple[Label, ...] | None
+    target: str
+    residuals: Float[np.ndarray, " validation"]
+
+    def __post_init__(self) -> None:
+        """Refuse parts that do not fit together; saved models pass here on their way in."""
+        width = self.network.config.width
+        if not len(self.encoding.names) == len(self.inputs.center) == width[0]:
+            raise InvalidConfig(f"encoding and scale do not give the {width[0]} inputs of the network")
+        if (self.outputs is None) == (self.classes is None):
+            raise InvalidConfig("a network has either a target scale or classes")
+        if self.outputs is not None and len(self.outputs.mean) != width[-1]:
+            raise InvalidConfig(f"the target scale does not take the {width[-1]} outputs of the network")
+        if self.classes is not None and width[-1] != _output_count(self.classes):
+            raise InvalidConfig(
+                f"{len(self.classes)} classes do not take the {width[-1]} outputs of the network"
+            )
+        if not (np.isfinite(self.residuals) & (self.residuals >= 0)).all():
+            raise InvalidConfig("residuals must be finite and not negative")
+
+    @cached_property
+    def unused(self) -> frozenset[str]:
+        """Features that no live path leads from; they may be absent and change nothing."""
+        lives = zip(self.encoding.names, _live_inputs(self.network).tolist(), strict=True)
+        used = {column.feature for column, is_live in lives if is_live}
+        return frozenset(feature.name for feature in self.encoding.features if feature.name not in used)
+
+    def raw(self, columns: Mapping[str, np.ndarray]) -> Float[np.ndarray, "rows outputs"]:
+        """What the network gives, in its own scale: standardised targets, log-odds or logits.
+
+        Raises:
+            InvalidData: A column that the network reads is absent, or a value is not of its type.
+        """
+        encoded = self.encoding.transform(columns, optional=self.unused)
+        x = torch.from_numpy(self.inputs.forward(encoded))
+        y = np.empty((len(x), self.network.config.width[-1]))
+        with torch.inference_mode():
+            for start in range(0, len(x), self._block):
+                block = slice(start, start + self._block)
+                y[block] = self.network(x[block]).numpy()
+        return y
+
+    def predict(self, columns: Mapping[str, np.ndarray]) -> Shaped[np.ndarray, " rows *outputs"]:
+        """Values in the target's units, or labels.
+
+        Numbers are [rows], with several outputs [rows, outputs], and not finite where the network is
+        not defined. Labels are Python objects, None in such a row.
+        """
+        if self.outputs is None:
+            return self.labels(self.probabilities(columns))
+        values: np.ndarray = self.outputs.inverse(self.raw(columns))
+        return values[:, 0] if values.shape[1] == 1 else values
+
+    def probabilities(self, columns: Mapping[str, np.ndarray]) -> Float[np.ndarray, "rows classes"]:
+        """Probability of every class, in the order of ``classes``."""
+        if self.classes is None:
+            raise InvalidData(f"{self.target!r} is a number: a regression has no probabilities")
+        logits = torch.from_numpy(self.raw(columns))
+        if len(self.classes) == 2:
+            return torch.cat([torch.sigmoid(-logits), torch.sigmoid(logits)], 1).numpy()
+        return torch.softmax(logits, 1).numpy()
+
+    def labels(self, probabilities: Float[np.ndarray, "rows classes"]) -> Shaped[np.ndarray, " rows"]:
+        """The likeliest class of every row; the earlier one of two that are equally likely."""
+        names = np.empty(len(self.classes or ()) + 1, dtype=object)
+        names[:-1] = self.classes
+        defined = np.isfinite(probabilities).all(1)
+        labels: np.ndarray = names[np.where(defined, probabilities.argmax(1), -1)]
+        return labels
+
+    def margin(self, level: float) -> float:
+        """Half the width of the prediction interval, the same for every row.
+
+        Split conformal prediction (Lei et al. 2018, arXiv:1604.04173): of n absolute validation
+        residuals the ⌈(n + 1)·level⌉-th smallest. A new row like the validation rows lies inside with a
+        probability of at least ``level``. With too few residuals for that there is no such interval.
+
+        Args:
+            level: Probability that the interval is to hold, between 0 and 1.
+        """
+        if self.outputs is None or len(self.outputs.mean) > 1:
+            raise InvalidData(f"there are no intervals for {self.target!r}: they need one number as target")
+        if not 0 < level < 1:
+            raise InvalidData(f"the level of an interval must lie between 0 and 1, got {level}")
+        rows = len(self.residuals)
+        rank = math.ceil((rows + 1) * level - 1e-9)  # 0.9 · 10 is 9, whatever the last bit says
+        if rank > rows:
+            highest = f"; ask for at most {math.floor(1e4 * rows / (rows + 1)) / 1e4}" if rows else ""
+            raise InvalidData(f"{rows} validation rows are too few for intervals at {level}{highest}")
+        return float(self._sorted_residuals[rank - 1])
+
+    def intervals(self, columns: Mapping[str, np.ndarray], level: float) -> Float[np.ndarray, "rows 2"]:
+        """Lower and upper bound of every prediction, as ``margin`` explains."""
+        margin = self.margin(level)
+        values = self.predict(columns)
+        bounds: np.ndarray = np.stack([values - margin, values + margin], axis=1)
+        return bounds
+
+    def outside_mask(self, columns: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "rows features"]:
+        """Which values, of features that the network reads, training never saw the like of."""
+        read = np.array([feature.name not in self.unused for feature in self.encoding.features])
+        outside: np.ndarray = self.encoding.outside_mask(columns) & read
+        return outside
+
+    def outside(self, columns: Mapping[str, np.ndarray]) -> list[tuple[int, str]]:
+        """Row and feature of every such value, row by row."""
+        places = np.argwhere(self.outside_mask(columns))
+        return [(int(row), self.encoding.features[place].name) for row, place in places]
+
+    @cached_property
+    def _block(self) -> int:
+        """Rows to compute at once, so that memory does not grow with the rows."""
+        per_row = max(layer.weight.shape[0] * layer.weight.shape[1] for layer in self.network.all_layers)
+        return max(1, BLOCK_NUMBERS // per_row)
+
+    @cached_property
+    def _sorted_residuals(self) -> Float[np.ndarray, " validation"]:
+        return np.sort(self.residuals)
+
+
+def _output_count(classes: tuple[Label, ...]) -> int:
+    if len(set(classes)) != len(classes) or len(classes) < 2:
+        raise InvalidConfig(f"a classifier needs at least two different classes, got {classes}")
+    return 1 if len(classes) == 2 else len(classes)
+
+
+def _live_inputs(network: KAN) -> Bool[torch.Tensor, " in_dim"]:
+    """Inputs from which a path of unpruned edges leads to an output."""
+    live = torch.ones(network.config.width[-1], dtype=torch.bool)
+    for layer in reversed(network.all_layers[: len(network.layers)]):
+        live = (layer.mask & live).any(1)
+    return live if network.direct is None else live | network.direct.mask.any(1)
