@@ -74,12 +74,15 @@ def run_worker(app: Celery, *, on_stop: Callable[[], None], drain_s: float) -> i
         drain_s: Time for running jobs to give themselves back; then the process ends, whatever they do.
     """
 
-    def drain(**_: Any) -> None:
-        threading.Thread(target=_drain, args=(on_stop, drain_s), name="drain", daemon=True).start()
+    drain = threading.Thread(target=_drain, args=(on_stop, drain_s), name="drain", daemon=True)
+
+    def on_signal(**_: Any) -> None:
+        if drain.ident is None:  # a second signal changes nothing
+            drain.start()
 
     # Harmless where only JSON is taken: nothing that a message holds is executed.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    signals.worker_shutting_down.connect(drain, weak=False)
+    signals.worker_shutting_down.connect(on_signal, weak=False)
     signals.worker_ready.connect(_stop_on_interrupt, weak=False)
     worker = app.Worker(
         loglevel="INFO", quiet=True, without_gossip=True, without_mingle=True, without_heartbeat=True

@@ -1,0 +1,181 @@
+"""``kan-service``: every process of the service under one command, and what people type most."""
+
+import logging
+import os
+import runpy
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+
+from service import cli_client, cli_keys, logs
+from service.access import require_a_key
+from service.db.migrate import current_revision, head_revision, upgrade
+from service.db.session import make_engine, make_sessions
+from service.settings import InvalidSettings, Settings, load_settings
+from service.supervisor import Supervisor
+
+app = typer.Typer(
+    help="Train Kolmogorov-Arnold Networks on tables, and read them as formulas.", no_args_is_help=True
+)
+app.add_typer(cli_keys.app, name="keys")
+cli_client.add_to(app)
+
+Host = Annotated[
+    str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]", show_default=False)
+]
+Port = Annotated[int | None, typer.Option(help="0 takes a free one. [default: 8000]", show_default=False)]
+
+BANNER = """
+KAN service: {url}
+Everything it keeps is in {data}. Ctrl-C stops it.
+
+To try next, in another terminal:
+  curl -F file=@table.csv {url}/datasets
+  curl --json '{{"dataset_id": "…", "target": "y"}}' {url}/jobs
+  kan-service train table.csv --target y --server {url}
+  {url}/docs shows every call
+"""
+
+
+@app.command()
+def serve(host: Host = None, port: Port = None) -> None:
+    """Run the whole service on this machine: API and worker."""
+    with _explained():
+        settings = _settings(host, port)
+        logs.configure(logging.WARNING)
+        upgrade(settings)
+        _check_keys(settings)
+        port = _bindable_port(settings)
+    environment = os.environ | {"KAN_HOST": settings.host, "KAN_PORT": str(port)}
+    commands = {name: _own_command(name) for name in ("api", "worker")}
+    url = f"http://{_shown(settings.host)}:{port}"
+    supervisor = Supervisor(
+        commands, environment, drain_s=settings.drain_s, on_look=lambda: _greet(url, settings)
+    )
+    raise typer.Exit(supervisor.run())
+
+
+@app.command()
+def api(host: Host = None, port: Port = None) -> None:
+    """Run the API alone."""
+    import uvicorn  # noqa: PLC0415  # the other commands do without
+
+    from service.main import create_app  # noqa: PLC0415
+
+    with _explained():
+        settings = _settings(host, port)
+        _check_keys(settings)
+    logs.configure()
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.drain_s),
+    )
+
+
+@app.command()
+def worker() -> None:
+    """Run a worker: it trains. Start as many as there are machines."""
+    runpy.run_module("worker", run_name="__main__")
+
+
+@app.command()
+def migrate(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+) -> None:
+    """Create or upgrade the database."""
+    with _explained():
+        settings = load_settings()
+        before = _revision(settings)
+        if dry_run or before == head_revision():
+            typer.echo(
+                f"the database is at revision {before or 'none'}, this version needs {head_revision()}"
+            )
+            return
+        upgrade(settings)
+    typer.echo(f"upgraded the database from revision {before or 'none'} to {head_revision()}")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What an operator can correct is said in one line."""
+    try:
+        yield
+    except InvalidSettings as error:
+        typer.echo(f"kan-service: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _settings(host: str | None, port: int | None) -> Settings:
+    given = {"KAN_HOST": host, "KAN_PORT": port}
+    return load_settings(
+        os.environ | {name: str(value) for name, value in given.items() if value is not None}
+    )
+
+
+def _check_keys(settings: Settings) -> None:
+    engine = make_engine(settings)
+    try:
+        require_a_key(settings.host, make_sessions(engine))
+    finally:
+        engine.dispose()
+
+
+def _revision(settings: Settings) -> str | None:
+    engine = make_engine(settings)
+    try:
+        with engine.connect().execution_options(read_only=True) as connection:
+            return current_revision(connection)
+    finally:
+        engine.dispose()
+
+
+def _bindable_port(settings: Settings) -> int:
+    """The port, tried out before anything is started on it; a free one for 0."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            where = f"{settings.host} port {settings.port}"
+            raise InvalidSettings(f"cannot listen on {where}: {error.strerror}; try --port 0") from None
+        return int(listener.getsockname()[1])
+
+
+def _own_command(name: str) -> list[str]:
+    """``kan-service NAME`` as it was installed, or the same from a source folder."""
+    installed = [Path(sys.argv[0]), Path(sys.executable).with_name("kan-service")]
+    for script in installed:
+        if script.name == "kan-service" and script.is_file():
+            return [sys.executable, str(script.resolve()), name]
+    return [sys.executable, "-m", "service.cli", name]
+
+
+def _greet(url: str, settings: Settings) -> bool:
+    """Say where the service is, once it answers."""
+    with suppress(httpx.TransportError):
+        if httpx.get(f"{url}/health/live", timeout=1.0).is_success:
+            typer.echo(BANNER.format(url=url, data=settings.data_dir))
+            return True
+    return False
+
+
+def _shown(host: str) -> str:
+    """An address that a client on this machine can use."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # no address to bind to
+    return f"[{reachable}]" if ":" in reachable else reachable
+
+
+if __name__ == "__main__":
+    app()

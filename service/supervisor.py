@@ -1,0 +1,125 @@
+"""``kan-service serve``: the API and a worker as child processes, started again when one ends.
+
+The children are ordinary processes in the group of this one, under the commands that an operator
+would type. They outlive neither a signal to this process nor its sudden end.
+"""
+
+import ctypes
+import logging
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import FrameType
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.1
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+STEADY_S = 60.0  # who has run this long starts again without a pause
+KILL_AFTER_S = 5.0  # beyond the time that a child needs to drain
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Child:
+    """A command that shall always run."""
+
+    name: str
+    command: Sequence[str]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    starts_at: float = 0.0
+    pause_s: float = 0.0
+
+    def start(self, environment: Mapping[str, str]) -> None:
+        """Start the process, in the group of this one."""
+        self.started_at = time.monotonic()
+        self.process = subprocess.Popen(  # noqa: S603  # our own commands
+            self.command,
+            env=dict(environment),
+            preexec_fn=_end_with_parent,  # noqa: PLW1509  # the supervisor has one thread
+        )
+
+    def note_end(self) -> None:
+        """Plan the next start: the more often it ended early, the later."""
+        assert self.process is not None  # noqa: S101
+        lived_s = time.monotonic() - self.started_at
+        self.pause_s = (
+            FIRST_PAUSE_S if lived_s >= STEADY_S else min(LONGEST_PAUSE_S, self.pause_s * 2 or FIRST_PAUSE_S)
+        )
+        self.starts_at = time.monotonic() + self.pause_s
+        facts = {"command": self.name, "exit_code": self.process.returncode, "pause_s": self.pause_s}
+        log.error("process ended, starts again", extra=facts)
+        self.process = None
+
+
+class Supervisor:
+    """Keeps commands running until a signal comes.
+
+    Args:
+        commands: What to run, by the name for the log.
+        environment: Of the children.
+        drain_s: Time that a child may take to stop.
+        on_look: Called several times a second until it returns true: waits for the service to be ready.
+    """
+
+    def __init__(
+        self,
+        commands: Mapping[str, Sequence[str]],
+        environment: Mapping[str, str],
+        *,
+        drain_s: float,
+        on_look: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._children = [Child(name, command) for name, command in commands.items()]
+        self._environment, self._drain_s, self._on_look = environment, drain_s, on_look
+        self._stopped = threading.Event()
+
+    def run(self) -> int:
+        """Start everything, look after it, stop it on SIGTERM and SIGINT; the answer is the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        is_satisfied = False
+        try:
+            while not self._stopped.is_set():
+                self.look()
+                is_satisfied = is_satisfied or self._on_look()
+                self._stopped.wait(LOOK_S)
+        finally:
+            self.stop()
+        return 0
+
+    def look(self) -> None:
+        """Start what does not run and is due."""
+        for child in self._children:
+            if child.process is not None and child.process.poll() is not None:
+                child.note_end()
+            if child.process is None and time.monotonic() >= child.starts_at:
+                child.start(self._environment)
+
+    def stop(self) -> None:
+        """Ask all children to end, and see to it that they do."""
+        running = [child.process for child in self._children if child.process is not None]
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        ends_at = time.monotonic() + self._drain_s + KILL_AFTER_S
+        for process in running:
+            try:
+                process.wait(max(0.0, ends_at - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def _on_signal(self, _: int, __: FrameType | None) -> None:
+        self._stopped.set()
+
+
+def _end_with_parent() -> None:
+    """Get SIGTERM when the supervisor is gone, even by SIGKILL (Linux). The child runs this first."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
