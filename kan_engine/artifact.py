@@ -60,7 +60,8 @@ def save(predictor: Predictor, metadata: dict[str, Any] | None = None) -> bytes:
         "network": predictor.network.to_header(),
         "metadata": metadata or {},
     }
-    data = save_tensors(_tensors(predictor), {_KEY: json.dumps(header, sort_keys=True, allow_nan=False)})
+    text = json.dumps(header, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    data = save_tensors(_tensors(predictor), {_KEY: text})
     if int.from_bytes(data[:8], "little") > HEADER_LIMIT:
         raise ArtifactError(f"the description of the model is over {HEADER_LIMIT} bytes; use fewer columns")
     return data
@@ -82,7 +83,7 @@ def load(data: bytes) -> Predictor:
         )
         return _assemble(header, network, tensors)
     except _BROKEN as error:
-        raise ArtifactError(f"these bytes are no saved model: {error}") from error
+        raise _no_model(error) from error
 
 
 def read_metadata(data: bytes) -> dict[str, Any]:
@@ -90,7 +91,12 @@ def read_metadata(data: bytes) -> dict[str, Any]:
     try:
         return dict(_read_header(data)[0]["metadata"])
     except _BROKEN as error:
-        raise ArtifactError(f"these bytes are no saved model: {error}") from error
+        raise _no_model(error) from error
+
+
+def _no_model(error: Exception) -> ArtifactError:
+    reason = f"its header lacks {error}" if isinstance(error, KeyError) else str(error)
+    return ArtifactError(f"these bytes are no saved model: {reason}")
 
 
 def _tensors(predictor: Predictor) -> dict[str, Tensor]:

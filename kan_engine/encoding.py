@@ -30,7 +30,8 @@ from kan_engine.errors import InvalidConfig, InvalidData
 FeatureType = Literal["number", "boolean", "category"]
 
 OWN_COLUMNS = 20  # categories that get a column of their own
-REMEMBERED = 1_000  # further categories known by name; what is rarer still counts as unseen
+REMEMBERED = 200  # further categories known by name; what is rarer still counts as unseen
+NAMES_LIMIT = 2**20  # characters of all categories together: they travel in the header of a saved model
 
 _TYPES: dict[str, FeatureType] = {
     "number": "number",
@@ -136,7 +137,9 @@ class Encoding:
             InvalidData: A column has no values, or values that are not of its type.
         """
         row_count(columns)
-        return Encoding(tuple(_fit_feature(name, values, types[name]) for name, values in columns.items()))
+        features = tuple(_fit_feature(name, values, types[name]) for name, values in columns.items())
+        _refuse_long_names(features)
+        return Encoding(features)
 
     @cached_property
     def names(self) -> tuple[EncodedColumn, ...]:
@@ -240,6 +243,17 @@ def _fit_category(name: str, values: np.ndarray) -> Feature:
         rare=tuple(sorted(ordered[OWN_COLUMNS:])),
         has_missing=has_missing,
     )
+
+
+def _refuse_long_names(features: tuple[Feature, ...]) -> None:
+    lengths = {feature.name: sum(map(len, feature.categories + feature.rare)) for feature in features}
+    if sum(lengths.values()) > NAMES_LIMIT:
+        longest = max(lengths, key=lengths.__getitem__)
+        raise InvalidData(
+            f"the names of the categories have more than {NAMES_LIMIT} characters; "
+            f"leave out {longest!r} or shorten its values",
+            column=longest,
+        )
 
 
 def _encode_into(block: np.ndarray, feature: Feature, values: np.ndarray) -> None:

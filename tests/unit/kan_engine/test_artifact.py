@@ -182,6 +182,13 @@ def test_a_later_format_is_refused_by_its_version() -> None:
         load(put_together(outer, header | {"version": 2}, body))
 
 
+def test_a_header_that_lacks_something_is_refused_by_its_name() -> None:
+    outer, header, body = taken_apart(save(make_predictor()))
+    del header["target"]
+    with pytest.raises(ArtifactError, match="lacks 'target'"):
+        load(put_together(outer, header, body))
+
+
 def drop(outer: dict[str, Any], name: str) -> None:
     del outer[name]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kan_engine.encoding import OWN_COLUMNS, REMEMBERED, Encoding, Feature
+from kan_engine.encoding import NAMES_LIMIT, OWN_COLUMNS, REMEMBERED, Encoding, Feature
 from kan_engine.errors import InvalidConfig, InvalidData
 
 
@@ -130,6 +130,13 @@ def test_a_column_without_values_is_refused(type_name: str, train: np.ndarray) -
 def test_a_column_of_times_is_refused() -> None:
     with pytest.raises(InvalidData, match="datetime"):
         encode(objects("2026-01-01"), "datetime")
+
+
+def test_category_names_too_long_to_save_are_refused_by_column() -> None:
+    columns = {"short": objects("a", "b"), "long": objects("a", "b" * NAMES_LIMIT)}
+    with pytest.raises(InvalidData, match="leave out 'long'") as caught:
+        Encoding.fit(columns, dict.fromkeys(columns, "category"))
+    assert caught.value.column == "long"
 
 
 def two_columns() -> Encoding:
