@@ -21,7 +21,7 @@ from worker.outcome import Progress, Stopped
 log = logging.getLogger(__name__)
 
 BEAT_S = 1.0  # at most; a cancellation is noticed within this time
-ETA_FROM = 0.02  # below this share of the work, the time left is a guess that helps nobody
+ETA_FROM = 0.1  # below this share of the work, the time left is a guess that helps nobody
 
 
 @dataclass

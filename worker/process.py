@@ -54,4 +54,4 @@ def _log(**_: Any) -> None:
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def _warm_up(**_: Any) -> None:
     """Import what trains while there is nothing to do; the first job then starts at once."""
-    threading.Thread(target=import_module, args=("worker.pipeline",), name="warm-up", daemon=True).start()
+    threading.Thread(target=import_module, args=("worker.training",), name="warm-up", daemon=True).start()

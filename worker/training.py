@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol, TypeVar
 
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from kan_engine.errors import KANEngineError
 from service.db.repositories import Datasets, TrainedModels, TrainingJobs
 from service.db.session import Sessions
-from service.db.tables import Job
+from service.db.tables import Dataset, Job
 from service.errors import ServiceError
 from service.schemas.jobs import TrainRequest
 from service.settings import Settings
@@ -21,6 +22,7 @@ from service.storage import put_bytes, read_bytes, release
 from service.tables import Table, read_table
 from worker.heartbeat import Heartbeat, Termination
 from worker.outcome import Outcome, Progress, Stopped
+from worker.pipeline import run_pipeline
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ def run_training(
     sessions: Sessions,
     settings: Settings,
     *,
-    pipeline: Pipeline | None = None,
+    pipeline: Pipeline = run_pipeline,
     termination: Termination | None = None,
 ) -> None:
     """Do a job, unless someone else has it.
@@ -88,14 +90,8 @@ def run_training(
         termination=termination or Termination(),
     )
     with beat:
-        verdict = _train(work, beat, sessions, pipeline or _default_pipeline())
+        verdict = _train(work, beat, sessions, pipeline)
     _persist(lambda session: _store(verdict, work, beat, session), sessions)
-
-
-def _default_pipeline() -> Pipeline:
-    from worker.pipeline import run_pipeline  # noqa: PLC0415  # imports torch
-
-    return run_pipeline
 
 
 def _take(job_id: str, token: str | None, session: Session, settings: Settings) -> Work | None:
@@ -217,13 +213,30 @@ def _add_model(outcome: Outcome, work: Work, session: Session) -> str:
         dataset_id=request.dataset_id,
         task=outcome.task,
         target=request.target,
-        record=outcome.record,
+        record=outcome.record | {"lineage": _lineage(work, session)},
         symbolic=outcome.symbolic,
         edges=outcome.edges,
         artifact_sha256=put_bytes(session, outcome.artifact),
         tags=request.tags,
     )
     return model.id
+
+
+def _lineage(work: Work, session: Session) -> dict[str, str | None]:
+    """What the model was made of: the bytes it learnt from, the job, and the code."""
+    dataset = session.get(Dataset, work.request.dataset_id)
+    return {
+        "dataset_sha256": dataset.blob_sha256 if dataset else None,
+        "job_id": work.job_id,
+        "code_version": _code_version(),
+    }
+
+
+def _code_version() -> str | None:
+    try:
+        return version("kan-service")
+    except PackageNotFoundError:  # run from a source folder
+        return None
 
 
 def _usual_name(target: str, job_id: str) -> str:
