@@ -33,10 +33,11 @@ from kan_engine.tree import (
     rebuild,
 )
 
-_MOST_TERMS = 40  # of an expanded sum
+_MOST_TERMS = 36  # of an expanded sum
 _LARGEST_EXPANDED_POWER = 6
 _MOST_TERMS_IN_PAIRS = 12
 _MOST_FACTORS_TRIED = 6
+_SHORT = 4  # characters of a number: 2.4, 0.25, 15.0
 
 
 def alternatives(node: Expression, sample: Sample) -> Iterator[Expression]:
@@ -87,11 +88,17 @@ def expanded(tree: Expression, sample: Sample) -> Expression | None:
     return None if result == tree else result
 
 
-def _expand(tree: Expression, sample: Sample) -> list[Expression] | None:
+def _expand(tree: Expression, sample: Sample) -> tuple[Expression, ...] | None:
+    if tree not in sample.expansions:
+        sample.expansions[tree] = _fresh_expansion(tree, sample)
+    return sample.expansions[tree]
+
+
+def _fresh_expansion(tree: Expression, sample: Sample) -> tuple[Expression, ...] | None:
     match tree:
         case Add(terms):
             parts = [_expand(term, sample) for term in terms]
-            flat = [term for part in parts if part is not None for term in part]
+            flat = tuple(term for part in parts if part is not None for term in part)
             return None if None in parts or len(flat) > _MOST_TERMS else flat
         case Mul(factors):
             return _multiplied([_expand(factor, sample) for factor in factors], sample)
@@ -99,17 +106,21 @@ def _expand(tree: Expression, sample: Sample) -> list[Expression] | None:
             2 <= exponent <= _LARGEST_EXPANDED_POWER and exponent % 1 == 0
         ):
             return _multiplied([_expand(base, sample)] * int(exponent), sample)
-    return [tree]
+    return (tree,)
 
 
-def _multiplied(factors: list[list[Expression] | None], sample: Sample) -> list[Expression] | None:
+def _multiplied(
+    factors: list[tuple[Expression, ...] | None], sample: Sample
+) -> tuple[Expression, ...] | None:
     """Terms of the product of sums, like ones collected on the way."""
-    terms: list[Expression] = [ONE]
+    if all(factor is not None and len(factor) == 1 for factor in factors):
+        return (product([factor[0] for factor in factors if factor is not None], sample),)
+    terms: tuple[Expression, ...] = (ONE,)
     for factor in factors:
-        if factor is None or len(terms) * len(factor) > 3 * _MOST_TERMS:
+        if factor is None or len(terms) * len(factor) > _MOST_TERMS:
             return None
         summed = total([product([term, other], sample) for term in terms for other in factor], sample)
-        terms = list(summed.terms) if isinstance(summed, Add) else [summed]
+        terms = summed.terms if isinstance(summed, Add) else (summed,)
     return terms
 
 
@@ -164,10 +175,10 @@ def _with_factor(
 
 
 def _without_a_common_number(node: Add, sample: Sample) -> Iterator[Expression]:
-    """c · (…) for the coefficient c of each term."""
-    sizes: dict[Fraction | float, None] = {_size(split_coefficient(term)[0]): None for term in node.terms}
-    for size in list(sizes)[:4]:
-        if size != 1:
+    """c · (…) for a coefficient c that several terms have, if that leaves no long numbers."""
+    sizes = Counter(_size(split_coefficient(term)[0]) for term in node.terms)
+    for size, count in sizes.items():
+        if size != 1 and count > 1 and all(len(repr(float(other / size))) <= _SHORT for other in sizes):
             yield _with_factor(number(size), node.terms, (), sample)
 
 
@@ -322,19 +333,24 @@ def _of_product(factors: tuple[Expression, ...], sample: Sample) -> Iterator[Exp
 
 
 def _with_one_factor_in_a_sum(factors: tuple[Expression, ...], sample: Sample) -> Iterator[Expression]:
-    """f·(a + b) → (f·a + f·b), and f/(a + b) → 1/(a/f + b/f), for each factor and sum."""
+    """f·(a + b) → (f·a + f·b) for each factor and sum, and e^x/(1 + e^x) → 1/(e^-x + 1)."""
     sums: list[tuple[Expression, int]] = [(f, 1) for f in factors if isinstance(f, Add)]
     sums += [
         (f, -1) for f in factors if isinstance(f, Pow) and isinstance(f.base, Add) and f.exponent == MINUS_ONE
     ]
     for holder, sign in sums[:_MOST_FACTORS_TRIED]:
-        for factor in [f for f in factors if f != holder][:_MOST_FACTORS_TRIED]:
+        others = [f for f in factors if f != holder and (sign == 1 or _is_exponential(f))]
+        for factor in others[:_MOST_FACTORS_TRIED]:
             moved = factor if sign == 1 else raised(factor, MINUS_ONE, sample)
             inner = holder if isinstance(holder, Add) else children(holder)[0]
             summed = total([product([term, moved], sample) for term in children(inner)], sample)
             if complexity(summed) > complexity(inner):  # x*(x + 1) is better than x**2 + x within a product
                 continue
             yield mul(*(f for f in factors if f not in (holder, factor)), power(summed, sign))
+
+
+def _is_exponential(tree: Expression) -> bool:
+    return isinstance(tree, Call) and tree.function == "exp"
 
 
 def _with_trigonometric_pairs(factors: tuple[Expression, ...], sample: Sample) -> Iterator[Expression]:

@@ -94,8 +94,10 @@ def _fractions(value: float) -> Iterator[tuple[float, int, int]]:
 
 
 def _as_number(p: int, q: int) -> Expression:
-    """1/4 rather than 0.25, but 0.3 rather than 3/10."""
-    return number(p / q) if q in (5, 10) or q > _LARGEST_DENOMINATOR else number(Fraction(p, q))
+    """1/4 rather than 0.25, but 0.3 rather than 3/10 and 2.5 rather than 5/2."""
+    longer = len(repr(p / q)) - len(f"{p}/{q}")
+    as_decimal = q in (5, 10) or q > _LARGEST_DENOMINATOR or longer < 0 or (longer == 0 and abs(p) > 3)
+    return number(p / q) if as_decimal else number(Fraction(p, q))
 
 
 def _decimals(value: float) -> Iterator[tuple[float, float]]:

@@ -230,12 +230,12 @@ def complexity(tree: Expression) -> int:
 def _complexity_of_sum(terms: tuple[Expression, ...]) -> int:
     varying = [term for term in terms if not is_constant(term)]
     count = len(varying) + (1 if len(varying) < len(terms) else 0)
-    signs = [isinstance(term, Mul) and _is_negative(term.factors[0]) for term in varying]
+    signs = [_is_negative(term.factors[0] if isinstance(term, Mul) else term) for term in terms]
     unsigned = [
         mul(*term.factors[1:]) if isinstance(term, Mul) and term.factors[0] == MINUS_ONE else term
         for term in varying
     ]
-    leading_sign = 1 if all(signs) and count == len(varying) else 0
+    leading_sign = 1 if all(signs) else 0
     return sum(map(complexity, unsigned)) + (count - len(varying)) + (count - 1) + leading_sign
 
 

@@ -47,6 +47,13 @@ _LARGEST_SHIFT = 100.0  # exp(c + …) becomes exp(c)·exp(…) up to this c
 
 def tidy(tree: Expression, sample: Sample) -> Expression:
     """The tree in tidy form, node by node from the leaves."""
+    if tree not in sample.tidied:
+        result = _tidy(tree, sample)
+        sample.tidied[tree] = sample.tidied[result] = result
+    return sample.tidied[tree]
+
+
+def _tidy(tree: Expression, sample: Sample) -> Expression:
     parts = [tidy(part, sample) for part in children(tree)]
     node = rebuild(tree, parts) if parts else tree
     match node:
@@ -205,11 +212,20 @@ def _raised_product(factors: tuple[Expression, ...], exponent: Expression, sampl
     signs = [sample.sign(factor) for factor in factors]
     negative = signs.count(-1)
     if 0 not in signs and negative % 2 == 0:
-        positive = [_negated(f) if sign < 0 else f for f, sign in zip(factors, signs, strict=True)]
-        return product([raised(factor, exponent, sample) for factor in positive], sample)
+        return product(
+            [_raised_factor(f, sign, exponent, sample) for f, sign in zip(factors, signs, strict=True)],
+            sample,
+        )
     leaving = [factor for factor, sign in zip(factors, signs, strict=True) if sign == 1]
     rest = mul(*(factor for factor, sign in zip(factors, signs, strict=True) if sign != 1))
     return product([*(raised(factor, exponent, sample) for factor in leaving), power(rest, exponent)], sample)
+
+
+def _raised_factor(factor: Expression, sign: int, exponent: Expression, sample: Sample) -> Expression:
+    """|factor|^exponent; what cannot be negated at once keeps its minus inside: √(-x)."""
+    if sign == 1 or isinstance(factor, Number | Add):
+        return raised(_negated(factor) if sign < 0 else factor, exponent, sample)
+    return power(_negated(factor), exponent)
 
 
 def _is_even(exponent: Expression) -> bool:

@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from kan_engine.printers import is_whole, to_text
 from kan_engine.tree import Add, Expression, Mul, Number, Pow, Variable, is_constant, variables
 
 
+@lru_cache(maxsize=10_000)
 def term_order(term: Expression) -> tuple[Any, ...]:
     """Constants last, else by variables, higher degrees first: x**2 + x + x*y + y + 1."""
     return is_constant(term), _natural(sorted(variables(term))), -_degree(term), to_text(term)
 
 
+@lru_cache(maxsize=10_000)
 def factor_order(factor: Expression) -> tuple[Any, ...]:
     """Numbers, constants, variables, sums, roots, functions: 3*pi*x*(y + 1)*sqrt(z)*exp(t)."""
     return _rank(factor), _natural(sorted(variables(factor))), to_text(factor)

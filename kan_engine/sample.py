@@ -14,11 +14,18 @@ _OF_THE_LARGEST = 2e-14  # rounding where a sum crosses zero
 
 
 class Sample:
-    """Rows on which signs are read and rewritings are checked."""
+    """Rows on which signs are read and rewritings are checked.
+
+    Attributes:
+        tidied: Tidy forms that are known on these rows.
+        expansions: Known terms of multiplied-out trees; None for too many.
+    """
 
     def __init__(self, columns: Mapping[str, NDArray[Any]]) -> None:
         self._columns = columns
         self._values: dict[Expression, Any] = {}
+        self.tidied: dict[Expression, Expression] = {}
+        self.expansions: dict[Expression, tuple[Expression, ...] | None] = {}
 
     def values(self, tree: Expression) -> Any:
         """Values of the tree, remembered for it and all its parts."""

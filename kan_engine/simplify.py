@@ -6,6 +6,8 @@ step is checked on the data and taken back if it changes a value beyond rounding
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,17 +19,32 @@ from kan_engine.constants import nice_constants
 from kan_engine.expression import complexity
 from kan_engine.finish import finished
 from kan_engine.normal_form import tidy
-from kan_engine.printers import to_text
 from kan_engine.sample import Sample
 from kan_engine.sympy_bridge import from_sympy, to_sympy
-from kan_engine.tree import Expression, Number, Parameter, Variable, children, rebuild, variables, walk
+from kan_engine.tree import (
+    Add,
+    Expression,
+    Mul,
+    Number,
+    Parameter,
+    Pow,
+    Variable,
+    children,
+    number,
+    rebuild,
+    substitute,
+    variables,
+    walk,
+)
 
 __all__ = ["from_sympy", "nice_constants", "simplify", "snap_floats", "to_sympy"]
 
 _SAMPLE_ROWS = 60
-_MOST_TRIALS = 600  # forms that are looked at for one formula
+_MOST_TRIALS = 200  # forms that are looked at for one formula
 _LARGEST_FOR_SYMPY = 80  # nodes, beyond which its steps may take seconds
+_MOST_TERMS_TO_FACTOR = 12
 _ROUNDS = 4
+_LONGEST_DETOUR = 3  # nodes by which a form may be longer before its parts are shortened
 
 
 def simplify(
@@ -47,10 +64,13 @@ def simplify(
         return tree
     used = {name: np.asarray(columns[name], dtype=np.float64) for name in variables(tree)}
     every_row = Sample(used)
+    if not every_row.same(tree, tree):  # nowhere a number
+        return tree
     for sample in (Sample(_some_rows(used)), every_row):
-        for result in _attempts(tree, sample, should_stop):
-            if every_row.same(tree, result):
-                return result if not every_row.same(tree, finished(result)) else finished(result)
+        for form in _attempts(tree, sample, should_stop):
+            for result in (finished(form), form):
+                if every_row.same(tree, result) and complexity(result) <= complexity(tree):
+                    return result
     return tree
 
 
@@ -96,7 +116,7 @@ def _attempts(tree: Expression, sample: Sample, should_stop: Callable[[], bool])
     search = _Search(sample, should_stop)
     best = search.shortest(start)
     if complexity(best) <= _LARGEST_FOR_SYMPY and not should_stop():
-        for form in _sympy_forms(best, sample):
+        for form in _sympy_forms(best):
             candidate = tidy(form, sample)
             if sample.same(best, candidate):
                 best = min(best, search.shortest(candidate), key=cost)
@@ -104,11 +124,13 @@ def _attempts(tree: Expression, sample: Sample, should_stop: Callable[[], bool])
     yield start
 
 
-def cost(tree: Expression) -> tuple[int, int, int]:
-    """What is shorter: fewer nodes, then fewer measured numbers, then fewer characters."""
-    tree = finished(tree)
-    floats = sum(isinstance(node, Number) and isinstance(node.value, float) for node in walk(tree))
-    return complexity(tree), floats, len(to_text(tree))
+def cost(tree: Expression) -> tuple[int, int]:
+    """What is shorter: few nodes and sums (x**2 + x*y + y**2, not x*(x + y) + y**2), then few decimals."""
+    nodes = list(walk(finished(tree)))
+    digits = sum(
+        len(repr(abs(n.value))) for n in nodes if isinstance(n, Number) and isinstance(n.value, float)
+    )
+    return complexity(nodes[0]) + sum(isinstance(node, Add) for node in nodes), digits
 
 
 class _Search:
@@ -145,7 +167,7 @@ class _Search:
                 break
             self._trials -= 1
             candidate = self._tidied(form, node)
-            if candidate != node and complexity(candidate) <= complexity(node) + 4:
+            if candidate != node and complexity(candidate) <= complexity(node) + _LONGEST_DETOUR:
                 candidate = self._with_short_parts(candidate)
                 best = min(best, candidate, key=cost)
         return best
@@ -161,20 +183,44 @@ class _Search:
         return result if self._sample.same(otherwise, result) else otherwise
 
 
-def _sympy_forms(tree: Expression, sample: Sample) -> Iterator[Expression]:
-    """What SymPy makes of the tree, with the signs of the columns as assumptions."""
-    positive = {name for name in variables(tree) if sample.sign(Variable(name)) == 1}
-    symbols = {
-        name: sympy.Symbol(f"x{i}", real=True, positive=name in positive or None)
-        for i, name in enumerate(variables(tree))
-    }
+def _sympy_forms(tree: Expression) -> Iterator[Expression]:
+    """What SymPy makes of the tree; polynomials with exact coefficients are factored wherever they stand."""
+    symbols = {name: sympy.Symbol(f"x{place}") for place, name in enumerate(variables(tree))}
     names = {symbol.name: name for name, symbol in symbols.items()}
-    expression = to_sympy(tree, symbols)
-    steps = [sympy.factor_terms, sympy.together, sympy.powsimp]
-    if not expression.has(sympy.Float) and expression.is_rational_function(*symbols.values()):
-        steps.append(sympy.factor)
-    for step in steps:
-        try:
-            yield from_sympy(step(expression), names)
-        except (ValueError, sympy.PolynomialError):
-            continue
+    for step in (sympy.factor_terms, sympy.together):
+        yield from _changed(tree, step, symbols, names)
+    for node in dict.fromkeys(walk(tree)):
+        if isinstance(node, Add) and len(node.terms) <= _MOST_TERMS_TO_FACTOR and _is_polynomial(node):
+            for factored in _changed(node, sympy.factor, symbols, names):
+                yield substitute(tree, {node: factored})
+
+
+def _changed(
+    tree: Expression,
+    step: Callable[[sympy.Expr], sympy.Expr],
+    symbols: Mapping[str, sympy.Symbol],
+    names: Mapping[str, str],
+) -> Iterator[Expression]:
+    """The result of a step of SymPy if it changes the tree into something that can be written as one."""
+    before = to_sympy(tree, symbols)
+    after = step(before)
+    if after != before:
+        with suppress(ValueError):
+            yield from_sympy(after, names)
+
+
+def _is_polynomial(tree: Expression) -> bool:
+    """Whether this is a polynomial with exact coefficients in variables, of a degree that factors at once."""
+    match tree:
+        case Number(value):
+            return isinstance(value, Fraction)
+        case Variable():
+            return True
+        case Add() | Mul():
+            return all(map(_is_polynomial, children(tree)))
+        case Pow(base, exponent):
+            return _is_polynomial(base) and exponent in _WHOLE
+    return False
+
+
+_WHOLE = frozenset(number(Fraction(n)) for n in range(2, 9))
