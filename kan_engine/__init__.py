@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kan_engine.artifact import load as load
+    from kan_engine.artifact import read_metadata as read_metadata
     from kan_engine.artifact import save as save
     from kan_engine.columns import read_labels as read_labels
     from kan_engine.columns import read_numbers as read_numbers
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
     from kan_engine.errors import KANEngineError as KANEngineError
     from kan_engine.errors import SymbolicFitFailed as SymbolicFitFailed
     from kan_engine.errors import TrainingDiverged as TrainingDiverged
+    from kan_engine.expression import Expression as Expression
+    from kan_engine.expression import complexity as complexity
+    from kan_engine.expression import evaluate as evaluate
+    from kan_engine.expression import from_json as from_json
+    from kan_engine.expression import to_json as to_json
+    from kan_engine.expression import variables as variables
+    from kan_engine.latex import to_latex as to_latex
+    from kan_engine.names import safe_names as safe_names
+    from kan_engine.printers import to_text as to_text
     from kan_engine.network import KAN as KAN
     from kan_engine.network import KANConfig as KANConfig
     from kan_engine.predictor import Predictor as Predictor
@@ -36,6 +46,7 @@ if TYPE_CHECKING:
     from kan_engine.selection import run_trial as run_trial
     from kan_engine.structure import Fit as Fit
     from kan_engine.structure import Sample as Sample
+    from kan_engine.structure import additive as additive
     from kan_engine.structure import eliminate as eliminate
     from kan_engine.structure import search as search
     from kan_engine.symbolic import Formula as Formula
@@ -47,6 +58,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "load": "artifact",
+    "read_metadata": "artifact",
     "save": "artifact",
     "read_labels": "columns",
     "read_numbers": "columns",
@@ -60,6 +72,15 @@ _HOME = {
     "KANEngineError": "errors",
     "SymbolicFitFailed": "errors",
     "TrainingDiverged": "errors",
+    "Expression": "expression",
+    "complexity": "expression",
+    "evaluate": "expression",
+    "from_json": "expression",
+    "to_json": "expression",
+    "variables": "expression",
+    "to_latex": "latex",
+    "safe_names": "names",
+    "to_text": "printers",
     "KAN": "network",
     "KANConfig": "network",
     "Predictor": "predictor",
@@ -74,6 +95,7 @@ _HOME = {
     "run_trial": "selection",
     "Fit": "structure",
     "Sample": "structure",
+    "additive": "structure",
     "eliminate": "structure",
     "search": "structure",
     "Formula": "symbolic",

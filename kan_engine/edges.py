@@ -137,7 +137,7 @@ def _fit(function: Function, name: str, u: Array, v: Array, form: str) -> Sugges
     if form == "plain":
         a, b, c, d = _with_linear(function, a[order[:1]], b[order[:1]], u, v)
     else:
-        a, b, c, d = _refined(function, name, a[order], b[order], u, v, form)
+        a, b, c, d = _refined(function, a[order], b[order], u, v, form)
     with np.errstate(all="ignore"):
         residual = c[:, None] * function.value(a[:, None] * u + b[:, None]) + d[:, None] - v
         mse = np.where(np.isfinite(residual).all(1), np.mean(residual**2, axis=1), np.inf)
@@ -195,13 +195,12 @@ def _with_linear(function: Function, a: Array, b: Array, u: Array, v: Array) -> 
 
 
 def _refined(
-    function: Function, name: str, a: Array, b: Array, u: Array, v: Array, form: str
+    function: Function, a: Array, b: Array, u: Array, v: Array, form: str
 ) -> tuple[Array, Array, Array, Array]:
     """Levenberg-Marquardt on (a, b, c, d) of all starts at once; a or b stays where the form fixes it."""
-    del name
     with np.errstate(all="ignore"):
         parameters = np.stack(_with_linear(function, a, b, u, v), axis=1)  # (starts, 4)
-    free = np.array([form != "shifted", form != "scaled", True, True])
+    free = np.array([form != "shifted", form != "scaled", True, True], dtype=float)
     damping = np.full(len(a), 1e-3)
     error = _squared_error(function, parameters, u, v)
     for _ in range(REFINEMENTS):

@@ -97,14 +97,20 @@ def search(
     """
     seen = torch.cat([training.y, validation.y]).numpy()
     transforms = tuple(transform for transform in TRANSFORMS if is_defined(transform, seen))
-    additive = []
+    found = []
     for transform in transforms:
         if should_stop():
             break
         shape = Shape(hidden=0, direct=False, transform=transform)
-        additive.append(_fit(shape, training, validation, _start(shape, training, generator, "x"), GRIDS, 8))
-    yield from sorted(additive, key=lambda fit: fit.error)
+        found.append(_fit(shape, training, validation, _start(shape, training, generator, "x"), GRIDS, 8))
+    yield from sorted(found, key=lambda fit: fit.error)
     yield from _one_node(training, validation, transforms, generator, should_stop)
+
+
+def additive(training: Sample, validation: Sample, generator: torch.Generator) -> Fit:
+    """The additive structure of the target itself."""
+    shape = Shape(hidden=0, direct=False, transform="identity")
+    return _fit(shape, training, validation, _start(shape, training, generator, "x"), GRIDS, 8)
 
 
 def _one_node(

@@ -21,6 +21,7 @@ import pytest
 import redis
 from jaxtyping import install_import_hook
 
+import tests.typecheck  # noqa: F401  # named by the import hook below
 from tests.servers import PostgresServer, ValkeyServer, libpq_url
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 # The engine's shapes are checked while it is tested: this must come before anything imports it.
-install_import_hook("kan_engine", "beartype.beartype")
+install_import_hook("kan_engine", "tests.typecheck.typechecked")
 
 # Two noisy cores: time limits per example would say more about the neighbours than about the code.
 hypothesis.settings.register_profile("kan", deadline=None, max_examples=50)

@@ -1,0 +1,342 @@
+"""Find the network for a prepared table, and the formula if there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from kan_engine import (
+    KAN,
+    Fit,
+    Formula,
+    Inputs,
+    Predictor,
+    Reading,
+    Sample,
+    Standardizer,
+    Step,
+    TargetScaler,
+    Trained,
+    TrainingConfig,
+    Trial,
+    additive,
+    default_trials,
+    eliminate,
+    from_json,
+    given_trials,
+    read_formulas,
+    run_trial,
+    search,
+    to_json,
+    undo_transform,
+)
+from service.schemas.jobs import TrainRequest
+from worker.preparation import Part, Prepared
+
+SEARCH_ROWS, SEARCH_VALIDATION = 1500, 750  # more rows do not change which small law is right
+READ_AT_MOST = 4  # structures whose formulas are read before the search gives up on an exact one
+EXACT = 1e-9  # validation error, over the spread, of a formula that ends the search
+MAX_STRUCTURE_INPUTS = 40
+
+Report = Callable[[str, float, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The network to serve and what came with it.
+
+    Attributes:
+        history: Steps of its training.
+        formulas: Formulas in the client's columns, best first.
+        formula_of: ``network`` if the formulas were read off the served network, ``law`` if off a smaller one.
+    """
+
+    network: KAN
+    inputs: Standardizer
+    scaler: TargetScaler | None
+    history: tuple[Step, ...] = ()
+    optimizer: str = "levenberg_marquardt"
+    formulas: list[list[Formula]] = field(default_factory=list)
+    formula_of: str = "network"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """A small structure, and its formulas."""
+
+    fit: Fit
+    formulas: list[Formula]
+
+    @property
+    def error(self) -> float:
+        """Of the best formula."""
+        return self.formulas[0].error if self.formulas else float("inf")
+
+
+def to_metadata(found: Found) -> dict[str, Any]:
+    """What of a Found does not stand in the predictor, as JSON."""
+    return {
+        "history": [asdict(step) for step in found.history],
+        "optimizer": found.optimizer,
+        "formulas": [[{"tree": to_json(f.tree), "error": f.error} for f in part] for part in found.formulas],
+        "formula_of": found.formula_of,
+    }
+
+
+def from_metadata(data: dict[str, Any], predictor: Predictor) -> Found:
+    """The Found that ``to_metadata`` described."""
+    return Found(
+        network=predictor.network,
+        inputs=predictor.inputs,
+        scaler=predictor.outputs,
+        history=tuple(Step(**step) for step in data["history"]),
+        optimizer=data["optimizer"],
+        formulas=[[Formula(from_json(f["tree"]), f["error"]) for f in part] for part in data["formulas"]],
+        formula_of=data["formula_of"],
+    )
+
+
+def find_network(
+    data: Prepared, request: TrainRequest, names: tuple[str, ...], report: Report, should_stop: Callable[[], bool]
+) -> Found:
+    """Search, train and read.
+
+    A small law that explains the data is served itself. Else the best of larger networks is, and the
+    formula is the best small law's: a trade-off, whose error is stated with it.
+    """
+    generator = torch.Generator().manual_seed(request.seed)
+    affine = Standardizer.fit(data.training.encoded)
+    law = None
+    if data.classes is None and (request.symbolic or request.network.hidden == "auto"):
+        law = _find_law(data, request, names, affine, generator, report, should_stop)
+    if law is not None and request.network.hidden == "auto" and (law.error < EXACT or law.fit.is_adequate):
+        return _serve_law(law, affine)
+    found = _train(data, request, affine, generator, report, should_stop)
+    if data.classes is not None and request.symbolic:
+        formulas = _log_odds_formulas(found, data, request, names, affine, generator, should_stop)
+        return replace(found, formulas=formulas, formula_of="law")
+    if law is None:
+        return found
+    spread = float(np.std(data.validation.y)) or 1.0
+    if request.network.hidden == "auto" and law.fit.error * spread <= 1.02 * _rmse(found, data.validation):
+        return _serve_law(law, affine)
+    return replace(found, formulas=[law.formulas], formula_of="law")
+
+
+def _serve_law(law: Law, inputs: Standardizer) -> Found:
+    return Found(network=law.fit.network, inputs=inputs, scaler=law.fit.scaler, formulas=[law.formulas])
+
+
+def _rmse(found: Found, part: Part) -> float:
+    assert found.scaler is not None  # noqa: S101 - regressions have one
+    with torch.no_grad():
+        outputs = found.network(torch.from_numpy(found.inputs.forward(part.encoded))).numpy()
+    return float(np.sqrt(np.mean((found.scaler.inverse(outputs)[:, 0] - part.y) ** 2)))
+
+
+# --- Small laws -----------------------------------------------------------------------------------
+
+
+def _find_law(
+    data: Prepared,
+    request: TrainRequest,
+    names: tuple[str, ...],
+    inputs: Standardizer,
+    generator: torch.Generator,
+    report: Report,
+    should_stop: Callable[[], bool],
+) -> Law | None:
+    """The best small structure; its formulas too unless the request does without."""
+    if data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS:
+        return None
+    fit, validation = _sample(data.fit, inputs, SEARCH_ROWS), _sample(data.validation, inputs, SEARCH_VALIDATION)
+    best: Law | None = None
+    rough: Fit | None = None
+    read = 0
+    report("structure", 0.05, "looking for a small law")
+    for number, structure in enumerate(search(fit, validation, generator=generator, should_stop=should_stop)):
+        report("structure", min(0.35, 0.05 + 0.02 * number), f"shape {number + 1}: error {structure.error:.1e}")
+        if rough is None or structure.error < rough.error:
+            rough = structure
+        if not structure.is_adequate or read == READ_AT_MOST:
+            continue
+        read += 1
+        law = _read(structure, names, fit, validation, request, should_stop)
+        if best is None or law.error < best.error:
+            best = law
+        if best.error < EXACT or should_stop():
+            break
+    if best is None and rough is not None:
+        report("symbolic", 0.4, "reading a formula off the best small law")
+        best = _read(rough, names, fit, validation, request, should_stop)
+    return best
+
+
+def _rows(part: Part, most: int) -> Part:
+    """At most so many rows, spread over all."""
+    rows = np.linspace(0, len(part) - 1, min(most, len(part))).astype(int)
+    columns = {name: values[rows] for name, values in part.columns.items()}
+    return Part(columns, part.encoded[rows], part.y[rows], part.weights[rows])
+
+
+def _sample(part: Part, inputs: Standardizer, most: int) -> Sample:
+    part = _rows(part, most)
+    return Sample(
+        x=torch.from_numpy(inputs.forward(part.encoded)),
+        raw=torch.from_numpy(part.encoded),
+        y=torch.from_numpy(part.y.astype(float))[:, None],
+        weights=torch.from_numpy(part.weights),
+    )
+
+
+def _read(
+    structure: Fit,
+    names: tuple[str, ...],
+    fit: Sample,
+    validation: Sample,
+    request: TrainRequest,
+    should_stop: Callable[[], bool],
+) -> Law:
+    """Prune a structure and read its formulas."""
+    if request.prune:
+        structure = eliminate(structure, fit, validation)
+    if not request.symbolic:
+        return Law(fit=structure, formulas=[])
+    reading = Reading(
+        names=names,
+        fit=(_columns(names, fit), fit.y[:, 0].numpy()),
+        validation=(_columns(names, validation), validation.y[:, 0].numpy()),
+        scaled=fit.x,
+        output=0,
+        center=float(structure.scaler.mean[0]),
+        scale=float(structure.scaler.std[0]),
+        undo=undo_transform(structure.scaler.transform),
+        floor=max(2 * structure.error, 1e-6),
+    )
+    formulas = read_formulas(structure.network, reading, should_stop)
+    limit = request.symbolic.max_complexity
+    return Law(fit=structure, formulas=[f for f in formulas if limit is None or f.complexity <= limit])
+
+
+def _columns(names: tuple[str, ...], sample: Sample) -> dict[str, np.ndarray]:
+    return {name: sample.raw[:, place].numpy() for place, name in enumerate(names)}
+
+
+def _log_odds_formulas(
+    found: Found,
+    data: Prepared,
+    request: TrainRequest,
+    names: tuple[str, ...],
+    affine: Standardizer,
+    generator: torch.Generator,
+    should_stop: Callable[[], bool],
+) -> list[list[Formula]]:
+    """Additive formulas of a classifier's log-odds, from a small network fitted to them."""
+    if data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS or request.symbolic is None:
+        return []
+    parts = (_rows(data.fit, SEARCH_ROWS), _rows(data.validation, SEARCH_VALIDATION))
+    with torch.no_grad():
+        logits = [found.network(torch.from_numpy(found.inputs.forward(part.encoded))).numpy() for part in parts]
+    formulas = []
+    for output in range(data.outputs):
+        fit, validation = (
+            _sample(replace(part, y=values[:, output]), affine, len(part))
+            for part, values in zip(parts, logits, strict=True)
+        )
+        structure = additive(fit, validation, generator)
+        formulas.append(_read(structure, names, fit, validation, request, should_stop).formulas)
+    return formulas
+
+
+# --- Larger networks -------------------------------------------------------------------------------
+
+
+def _train(
+    data: Prepared,
+    request: TrainRequest,
+    affine: Standardizer,
+    generator: torch.Generator,
+    report: Report,
+    should_stop: Callable[[], bool],
+) -> Found:
+    """The network with the lowest validation loss among the trials."""
+    quantile = Standardizer.fit(data.training.encoded, quantile=True)
+    scaler = TargetScaler.fit(data.training.y[:, None].astype(float)) if data.classes is None else None
+    fit, validation = (_inputs(part, data, affine, quantile, scaler) for part in (data.fit, data.validation))
+    trials = list(_trials(data, request))
+    best: Trained | None = None
+    for number, trial in enumerate(trials):
+        if best is not None and should_stop():
+            break
+        share = 0.5 / len(trials)
+        start = 0.4 + number * share
+        width = "-".join(map(str, trial.config.width))
+
+        def on_step(step: Step, start: float = start, share: float = share, width: str = width) -> None:
+            done = step.number / (step.number + 20)
+            report("train", start + share * done, f"KAN [{width}], step {step.number + 1}: loss {step.validation_loss:.3g}")
+
+        trained = run_trial(
+            trial, fit, validation, generator=generator, should_stop=should_stop, on_step=on_step
+        )
+        if best is None or trained.loss < best.loss:
+            best = trained
+    assert best is not None  # noqa: S101 - there is at least one trial
+    inputs = quantile if best.trial.quantile else affine
+    return Found(
+        network=best.network, inputs=inputs, scaler=scaler, history=best.history, optimizer=best.optimizer
+    )
+
+
+def _inputs(
+    part: Part, data: Prepared, affine: Standardizer, quantile: Standardizer, scaler: TargetScaler | None
+) -> Inputs:
+    targets = data.codes(part).astype(float)
+    return Inputs(
+        affine=torch.from_numpy(affine.forward(part.encoded)),
+        quantile=torch.from_numpy(quantile.forward(part.encoded)),
+        targets=torch.from_numpy(targets if scaler is None else scaler.forward(targets)),
+        weights=torch.from_numpy(part.weights),
+    )
+
+
+def _trials(data: Prepared, request: TrainRequest) -> Iterator[Trial]:
+    training = _training_config(data, request)
+    inputs, order = data.fit.encoded.shape[1], request.network.order
+    if request.network.hidden == "auto":
+        for trial in default_trials(inputs, data.outputs, len(data.fit), training, order):
+            grid = request.network.grid
+            yield trial if grid == "auto" else replace(trial, config=replace(trial.config, grid_size=grid))
+        return
+    width = (inputs, *request.network.hidden, data.outputs)
+    schedule = training.grid_schedule
+    grid = schedule[0] if schedule else 5 if request.network.grid == "auto" else request.network.grid
+    if not schedule and request.network.grid == "auto":
+        training = replace(training, grid_schedule=_affordable_schedule(width, order, len(data.fit)))
+        grid = training.grid_schedule[0]
+    yield from given_trials(width, grid, order, training)
+
+
+def _affordable_schedule(width: tuple[int, ...], order: int, rows: int) -> tuple[int, ...]:
+    """Grids from coarse to fine while the rows outnumber the weights."""
+    edges = sum(a * b for a, b in zip(width, width[1:], strict=False))
+    fine = [grid for grid in (3, 5, 10, 20) if edges * (grid + order + 1) < rows]
+    return tuple(fine) or (3,)
+
+
+def _training_config(data: Prepared, request: TrainRequest) -> TrainingConfig:
+    asked = request.training
+    config = TrainingConfig(
+        loss=data.loss,  # type: ignore[arg-type]
+        optimizer=asked.optimizer,
+        grid_schedule=() if asked.grid_schedule == "auto" else tuple(asked.grid_schedule),
+        steps=60 if asked.steps == "auto" else asked.steps,
+        lamb=0.0 if asked.lamb == "auto" else asked.lamb,
+    )
+    return config
+
+

@@ -1,0 +1,86 @@
+"""The network as data for its picture: activation curves, scores and ranked functions per edge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from kan_engine import KAN, Encoding, Standardizer, Suggestion, edge_scores, suggest
+
+POINTS = 61  # of a curve
+SUGGESTIONS = 8  # per edge
+SUGGESTED_EDGES = 24  # the strongest edges get suggestions; more would delay the result
+SAMPLE = 2000
+SIMPLE = 0.8  # pykan's weight of complexity against fit in the total
+RESOLUTION = 1e-5  # pykan's: below it, fits count as equal
+
+
+def portray(
+    network: KAN, inputs: Standardizer, encoding: Encoding, encoded: np.ndarray, outputs: Sequence[str]
+) -> dict[str, Any]:
+    """Nodes and live edges; curves of the first layer over the client's units.
+
+    Args:
+        network: The network to show.
+        inputs: How the encoded columns are scaled.
+        encoding: Where they come from.
+        encoded: Training rows [n, d], for scores and ranges.
+        outputs: Names of the outputs.
+    """
+    rows = encoded[np.linspace(0, len(encoded) - 1, min(SAMPLE, len(encoded))).astype(int)]
+    x = torch.from_numpy(inputs.forward(rows))
+    entering, scores = network.preacts(x), edge_scores(network, x)
+    names = [column.name for column in encoding.names]
+    depth = len(network.layers)
+    edges = []
+    for number, (layer, h, score) in enumerate(zip(network.all_layers, entering, scores, strict=True)):
+        source, target = (number, number + 1) if number < depth else (0, depth)
+        seen = torch.from_numpy(rows) if source == 0 else h
+        for i, j in torch.nonzero(layer.mask).tolist():
+            curve = _curve(layer, h, seen, i, j)
+            edges.append(
+                {"layer": source, "in": i, "to_layer": target, "out": j, "score": float(score[i, j])}
+                | {"x": curve[0].tolist(), "y": curve[1].tolist(), "function": None, "suggestions": []}
+            )
+    _suggest(edges)
+    return {
+        "inputs": names,
+        "outputs": list(outputs),
+        "width": list(network.config.width),
+        "nodes": _nodes(names, network.config.width, outputs),
+        "edges": edges,
+    }
+
+
+def _curve(layer: Any, h: torch.Tensor, seen: torch.Tensor, i: int, j: int) -> tuple[np.ndarray, np.ndarray]:
+    """One activation at inputs spread evenly over the rows' range, in the units of ``seen``."""
+    order = torch.argsort(seen[:, i])
+    inside, shown = h[order, i].numpy(), seen[order, i].numpy()
+    at = np.linspace(shown[0], shown[-1], POINTS)
+    points = torch.zeros(POINTS, layer.in_dim, dtype=h.dtype)
+    points[:, i] = torch.from_numpy(np.interp(at, shown, inside))
+    with torch.no_grad():
+        return at, layer.postacts(points)[:, i, j].numpy()
+
+
+def _suggest(edges: list[dict[str, Any]]) -> None:
+    """Ranked functions for the strongest edges, as in the table of pykan's ``suggest_symbolic``."""
+    for edge in sorted(edges, key=lambda edge: -edge["score"])[:SUGGESTED_EDGES]:
+        found = [_row(fit) for fit in suggest(np.array(edge["x"]), np.array(edge["y"]))]
+        best = {row["function"]: row for row in sorted(found, key=lambda row: -row["total"])}
+        edge["suggestions"] = sorted(best.values(), key=lambda row: row["total"])[:SUGGESTIONS]
+
+
+def _row(fit: Suggestion) -> dict[str, Any]:
+    loss = float(np.log2(max(1 - fit.r2, 0.0) + RESOLUTION))
+    total = (1 - SIMPLE) * loss + SIMPLE * fit.complexity
+    constants = {"a": fit.a, "b": fit.b, "c": fit.c, "d": fit.d}
+    return {"function": fit.function, "r2": fit.r2, "loss": loss, "complexity": fit.complexity, "total": total} | constants
+
+
+def _nodes(names: Sequence[str], width: Sequence[int], outputs: Sequence[str]) -> list[list[dict[str, str]]]:
+    hidden = [[{"name": f"h{layer},{node + 1}"} for node in range(n)] for layer, n in enumerate(width) if layer][:-1]
+    return [[{"name": name} for name in names], *hidden, [{"name": name} for name in outputs]]
