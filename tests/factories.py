@@ -1,10 +1,17 @@
 """Plain functions that make what tests need."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import uuid4
 
-from service.db.repositories import Datasets, TrainingJobs
+import numpy as np
+import torch
+
+import kan_engine
+from kan_engine.network import initialise_
+from service.db.repositories import Datasets, TrainedModels, TrainingJobs
 from service.db.session import Sessions, clock
-from service.db.tables import Dataset, Job
+from service.db.tables import Dataset, Job, Model
 from service.storage import put_bytes
 
 
@@ -37,3 +44,77 @@ def make_job(sessions: Sessions, **fields: Any) -> Job:
     usual = {"kind": "train", "request": request, "request_sha256": "0" * 64, "dataset_id": "d"}
     with sessions.begin() as session:
         return TrainingJobs(session).add(**{**usual, **fields})
+
+
+def make_predictor(
+    columns: Mapping[str, Sequence[Any]] | None = None,
+    *,
+    hidden: Sequence[int] = (2,),
+    classes: Sequence[Any] | None = None,
+    outputs: int = 1,
+    seed: int = 0,
+) -> kan_engine.Predictor:
+    """A small network with random activations over these columns; their types are those of their values."""
+    columns = columns or {"x1": [0.0, 0.25, 0.5, 0.75, 1.0], "x2": [-1.0, 2.0, 0.0, 1.0, -2.0]}
+    arrays = {name: _array(values) for name, values in columns.items()}
+    encoding = kan_engine.Encoding.fit(arrays, {name: _type(values) for name, values in arrays.items()})
+    encoded = encoding.transform(arrays)
+    if classes is not None:
+        outputs = 1 if len(classes) == 2 else len(classes)
+    network = kan_engine.KAN(kan_engine.KANConfig(width=(encoded.shape[1], *hidden, outputs)))
+    initialise_(network, torch.Generator().manual_seed(seed))
+    targets = np.linspace(0, 10, 20)[:, None] + np.arange(outputs)
+    return kan_engine.Predictor(
+        encoding=encoding,
+        inputs=kan_engine.Standardizer.fit(encoded),
+        network=network,
+        outputs=kan_engine.TargetScaler.fit(targets) if classes is None else None,
+        classes=None if classes is None else tuple(classes),
+        target="y",
+        residuals=np.linspace(0.1, 2.0, 20) if classes is None else np.zeros(0),
+    )
+
+
+def make_model(sessions: Sessions, predictor: kan_engine.Predictor | None = None, **fields: Any) -> Model:
+    """A model that predicts, with the record that a training job would give it."""
+    predictor = predictor or make_predictor()
+    features = [
+        {"name": f.name, "type": f.type, "min": f.min, "max": f.max} for f in predictor.encoding.features
+    ]
+    network = predictor.network
+    width = list(network.config.width)
+    classes = predictor.classes or ()
+    outputs = [str(label) for label in classes] if len(classes) > 2 else ["y", "z"][: width[-1]]
+    usual = {
+        "name": "law",
+        "job_id": str(uuid4()),
+        "dataset_id": None,
+        "task": "classification" if classes else "regression",
+        "target": "y",
+        "record": {
+            "features": features,
+            "outputs": outputs,
+            "network": {"width": width, "grid": 5, "order": 3, "parameters": 1, "edges": network.edge_count},
+            "metrics": {},
+        },
+        "symbolic": None,
+        "edges": {},
+    }
+    with sessions.begin() as session:
+        artifact = put_bytes(session, kan_engine.save(predictor))
+        return TrainedModels(session).add(**{"artifact_sha256": artifact, **usual, **fields})
+
+
+def _array(values: Sequence[Any]) -> np.ndarray:
+    """Numbers as floats with NaN for None, everything else as objects."""
+    if all(type(value) in (int, float, type(None)) for value in values):
+        return np.array([np.nan if value is None else value for value in values], dtype=float)
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _type(values: np.ndarray) -> str:
+    if values.dtype.kind == "f":
+        return "number"
+    return "category" if any(isinstance(value, str) for value in values) else "boolean"

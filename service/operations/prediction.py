@@ -43,8 +43,7 @@ def predict(
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
     predictor = cache.get(model.id, lambda: _load(model, sessions))
-    if predictor.classes is not None and request.interval is not None:
-        _refuse_interval()
+    margin = None if request.interval is None else _margin(predictor, request.interval)
     columns = read_columns(
         request,
         predictor.encoding.features,
@@ -52,7 +51,7 @@ def predict(
         ignored={model.target, *model.record.get("ignored_columns", ())},
         max_rows=settings.max_predict_rows,
     )
-    return {"model_id": model.id, **_answer(predictor, columns, model.record["outputs"], request.interval)}
+    return {"model_id": model.id, **_answer(predictor, columns, model.record["outputs"], margin)}
 
 
 def _load(model: Model, sessions: Sessions) -> tuple[Predictor, int]:
@@ -65,21 +64,25 @@ def _load(model: Model, sessions: Sessions) -> tuple[Predictor, int]:
         raise RuntimeError(f"the artifact of model {model.id} cannot be read") from error
 
 
-def _refuse_interval() -> None:
-    detail = "a classifier gives probabilities, not intervals; leave interval out"
-    entry = {"pointer": "#/interval", "code": "no_interval", "detail": detail}
-    raise Invalid("no_interval", detail, errors=[entry])
+def _margin(predictor: Predictor, level: float) -> float:
+    try:
+        return predictor.margin(level)
+    except kan_engine.InvalidData as error:
+        entry = {"pointer": "#/interval", "code": "no_interval", "detail": str(error)}
+        raise Invalid("no_interval", str(error), errors=[entry]) from error
 
 
-def _answer(predictor: Predictor, columns: Columns, outputs: Sequence[str], level: float | None) -> Document:
-    predictions = _listed(predictor.predict(columns))
-    gaps = [(row, outputs[0], "not_finite") for row, value in enumerate(predictions) if _has_gap(value)]
+def _answer(predictor: Predictor, columns: Columns, outputs: Sequence[str], margin: float | None) -> Document:
+    probabilities = None if predictor.classes is None else predictor.probabilities(columns)
+    values = predictor.predict(columns) if probabilities is None else predictor.labels(probabilities)
+    predictions = _listed(values)
+    gaps = [(row, predictor.target, "not_finite") for row, v in enumerate(predictions) if _has_gap(v)]
     strange, strange_count = _strange_values(predictor, columns)
-    warnings = sorted(strange + gaps, key=lambda warning: warning[0])[:MAX_WARNINGS]
+    warnings = sorted(strange + gaps, key=lambda finding: finding[0])[:MAX_WARNINGS]
     return {
         "predictions": _by_output(predictions, outputs),
-        "probabilities": _probabilities(predictor, columns),
-        "intervals": None if level is None else _listed(predictor.intervals(columns, level)),
+        "probabilities": None if probabilities is None else _by_class(probabilities, predictor.classes or ()),
+        "intervals": None if margin is None else _around(values, margin),
         "warnings": [{"row": row, "column": column, "code": code} for row, column, code in warnings],
         "warning_count": strange_count + len(gaps),
     }
@@ -87,9 +90,15 @@ def _answer(predictor: Predictor, columns: Columns, outputs: Sequence[str], leve
 
 def _listed(values: np.ndarray) -> list[Any]:
     """Plain values, null for what is not finite."""
-    if values.dtype.kind != "f" or np.isfinite(values).all():
-        return values.tolist()
-    return np.where(np.isfinite(values), values.astype(object), None).tolist()
+    plain = values.astype(object)
+    if values.dtype.kind == "f":
+        plain[~np.isfinite(values)] = None
+    listed: list[Any] = plain.tolist()
+    return listed
+
+
+def _around(values: np.ndarray, margin: float) -> list[Any]:
+    return _listed(np.stack([values - margin, values + margin], axis=1))
 
 
 def _has_gap(value: Any) -> bool:
@@ -98,18 +107,14 @@ def _has_gap(value: Any) -> bool:
 
 def _by_output(predictions: list[Any], outputs: Sequence[str]) -> list[Any]:
     """Flat for one output, by name for several."""
-    if not predictions or not isinstance(predictions[0], list):
+    if not isinstance(predictions[0], list):
         return predictions
-    if len(outputs) == 1:
-        return [value for (value,) in predictions]
     return [dict(zip(outputs, values, strict=True)) for values in predictions]
 
 
-def _probabilities(predictor: Predictor, columns: Columns) -> list[Document] | None:
-    if predictor.classes is None:
-        return None
-    names = [class_name(label) for label in predictor.classes]
-    return [dict(zip(names, row, strict=True)) for row in _listed(predictor.probabilities(columns))]
+def _by_class(probabilities: np.ndarray, classes: Sequence[Any]) -> list[Document]:
+    names = [class_name(label) for label in classes]
+    return [dict(zip(names, row, strict=True)) for row in _listed(probabilities)]
 
 
 def class_name(label: Any) -> str:
@@ -120,8 +125,7 @@ def class_name(label: Any) -> str:
 def _strange_values(predictor: Predictor, columns: Columns) -> tuple[list[Finding], int]:
     """The first values that training saw nothing like, and how many there are."""
     features = predictor.encoding.features
-    mask = predictor.encoding.outside_mask(columns)
-    mask[:, [feature.name in predictor.unused for feature in features]] = False
+    mask = predictor.outside_mask(columns)
     rows = np.flatnonzero(mask.any(1))[:MAX_WARNINGS].tolist()
     found = [
         (row, features[place].name, _why(features[place], columns[features[place].name][row]))

@@ -25,8 +25,8 @@ def read_formulas(reference: str, sessions: Sessions) -> Formulas:
         symbolic = model.symbolic
     if symbolic is None:
         detail = (
-            f"model {model.id} has no formula: none was asked for, or none describes it well enough; "
-            'its activations are at /models/{id}/edges; train again with "symbolic": true to ask for one'
+            f"model {model.id} has no formula: none was asked for, or none could be read off; its curves are "
+            f'at /models/{model.id}/edges, and a job with "symbolic": true looks for a formula'
         )
         raise Conflict("no_formula", detail)
     return {"model_id": model.id, **symbolic}
@@ -40,9 +40,9 @@ def without_trees(formulas: Formulas) -> Formulas:
 
 def write_formulas(formulas: Formulas, language: FormulaFormat) -> str:
     """Every formula in a language, ready to be pasted: printed from its tree, never from text."""
-    write = WRITERS[language]
+    write, between = WRITERS[language]
     outputs = [(str(output["name"]), from_json(output["tree"])) for output in formulas["outputs"]]
-    return "\n".join(write(tree, name).rstrip("\n") + "\n" for name, tree in outputs)
+    return between.join(write(tree, name).rstrip("\n") for name, tree in outputs) + "\n"
 
 
 def _quoted(name: str) -> str:
@@ -50,13 +50,14 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-WRITERS: Mapping[str, Callable[[Expression, str], str]] = {
-    "text": lambda tree, _: printers.to_text(tree),
-    "latex": lambda tree, _: latex.to_latex(tree),
-    "python": printers.python_function,
-    "numpy": lambda tree, name: printers.python_function(tree, name, arrays=True),
-    "c": printers.c_function,
-    "sql": lambda tree, name: f"{printers.to_sql(tree)} AS {_quoted(name)}",
-    "javascript": printers.javascript_function,
-    "excel": lambda tree, _: printers.to_excel(tree),
+# How one formula is written, and what stands between two.
+WRITERS: Mapping[str, tuple[Callable[[Expression, str], str], str]] = {
+    "text": (lambda tree, _: printers.to_text(tree), "\n"),
+    "latex": (lambda tree, _: latex.to_latex(tree), "\n"),
+    "python": (printers.python_function, "\n\n\n"),
+    "numpy": (lambda tree, name: printers.python_function(tree, name, arrays=True), "\n\n\n"),
+    "c": (printers.c_function, "\n\n"),
+    "sql": (lambda tree, name: f"{printers.to_sql(tree)} AS {_quoted(name)}", ",\n"),
+    "javascript": (printers.javascript_function, "\n\n"),
+    "excel": (lambda tree, _: printers.to_excel(tree), "\n"),
 }

@@ -1,0 +1,287 @@
+"""Models over HTTP: what they are, their formulas, pictures and files."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import sympy
+from fastapi.testclient import TestClient
+
+import kan_engine
+from kan_engine.expression import Expression, Variable, call, complexity, to_json
+from kan_engine.latex import to_latex
+from kan_engine.printers import to_text
+from service.db.session import Sessions
+from tests.factories import make_model, make_predictor
+
+X1, X2 = Variable("x1"), Variable("x2")
+LAW = call("exp", call("sin", X1) - X2**2)
+EDGE = {
+    "layer": 0,
+    "in": 0,
+    "to_layer": 1,
+    "out": 0,
+    "score": 1.0,
+    "x": [0.0, 0.5, 1.0],
+    "y": [0.0, 0.25, 1.0],
+    "function": "x^2",
+    "suggestions": [],
+}
+EDGES = {
+    "inputs": ["x1"],
+    "outputs": ["y"],
+    "width": [1, 1],
+    "nodes": [[{"name": "x1"}], [{"name": "y"}]],
+    "edges": [EDGE],
+}
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """One dialect is enough: what differs between them is tested with the repository."""
+    return sqlite_url
+
+
+def symbolic(**formulas: Expression) -> dict[str, Any]:
+    """What a training job records of these formulas."""
+    outputs = [
+        {
+            "name": name,
+            "expression": to_text(tree),
+            "latex": to_latex(tree),
+            "symbols": {},
+            "complexity": complexity(tree),
+            "r2": 1.0,
+            "rmse": 0.0,
+            "max_error": 0.0,
+            "domain": {"x1": [-1.0, 1.0], "x2": [-1.0, 1.0]},
+            "pareto": [],
+            "tree": to_json(tree),
+        }
+        for name, tree in formulas.items()
+    ]
+    return {"exact": True, "outputs": outputs}
+
+
+def keys(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from value
+    for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from keys(child)
+
+
+def test_a_model_is_shown_with_all_of_its_record(client: TestClient, sessions: Sessions) -> None:
+    model = make_model(sessions, tags={"stage": "trial"})
+    body = client.get(f"/models/{model.id}").json()
+    assert (body["name"], body["version"], body["aliases"], body["tags"]) == (
+        "law",
+        1,
+        [],
+        {"stage": "trial"},
+    )
+    assert (body["task"], body["target"], body["outputs"]) == ("regression", "y", ["y"])
+    assert [feature["name"] for feature in body["features"]] == ["x1", "x2"]
+    assert body["network"]["width"] == [2, 2, 1]
+    assert body["metrics"] == {}
+
+
+def test_further_members_of_the_record_reach_the_client(client: TestClient, sessions: Sessions) -> None:
+    record = make_model(sessions).record | {"history": [{"step": 1, "loss": 0.5}], "classes": None}
+    body = client.get(f"/models/{make_model(sessions, record=record).id}").json()
+    assert body["history"] == [{"step": 1, "loss": 0.5}]
+    assert body["classes"] is None
+
+
+def test_models_are_listed_in_pages_newest_first(client: TestClient, sessions: Sessions) -> None:
+    ids = [make_model(sessions, name=name).id for name in ("a", "b", "a", "a")]
+    first = client.get("/models", params={"limit": 3}).json()
+    rest = client.get("/models", params={"limit": 3, "cursor": first["next_cursor"]}).json()
+    assert [item["id"] for item in first["items"] + rest["items"]] == ids[::-1]
+    assert rest["next_cursor"] is None
+
+
+def test_a_list_can_be_of_one_name(client: TestClient, sessions: Sessions) -> None:
+    for name in ("a", "b", "a"):
+        make_model(sessions, name=name)
+    assert [item["version"] for item in client.get("/models", params={"name": "a"}).json()["items"]] == [2, 1]
+    assert client.get("/models", params={"name": "c"}).json() == {"items": [], "next_cursor": None}
+
+
+def test_a_model_is_renamed_tagged_and_aliased(client: TestClient, sessions: Sessions) -> None:
+    model = make_model(sessions)
+    changes = {"name": "housing", "tags": {"owner": "me"}, "alias": "default"}
+    body = client.patch(f"/models/{model.id}", json=changes).json()
+    assert (body["name"], body["version"], body["tags"], body["aliases"]) == (
+        "housing",
+        1,
+        {"owner": "me"},
+        ["default"],
+    )
+    assert client.get("/models/housing@default").json() == body
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "a@b"},
+        {"name": "a/b"},
+        {"name": ""},
+        {"name": "x" * 201},
+        {"alias": "with space"},
+        {"alias": "1"},
+        {"alias": ""},
+        {"tags": {"a": 1}},
+        {"tags": {f"t{i}": "" for i in range(65)}},
+        {"version": 7},
+        {"metrics": {"r2": 1.0}},
+    ],
+)
+def test_a_change_that_cannot_be_is_refused(
+    client: TestClient, sessions: Sessions, change: dict[str, Any]
+) -> None:
+    response = client.patch(f"/models/{make_model(sessions).id}", json=change)
+    assert response.status_code == 422
+    assert response.json()["code"] == "validation_failed"
+
+
+def test_only_an_id_names_a_model_to_change_or_delete(client: TestClient, sessions: Sessions) -> None:
+    make_model(sessions)
+    assert client.patch("/models/law", json={"alias": "live"}).status_code == 404
+    assert client.delete("/models/law").status_code == 404
+
+
+def test_a_deleted_model_is_gone(client: TestClient, sessions: Sessions) -> None:
+    model = make_model(sessions)
+    assert client.delete(f"/models/{model.id}").status_code == 204
+    assert client.get(f"/models/{model.id}").status_code == 404
+    assert client.delete(f"/models/{model.id}").status_code == 404
+
+
+@pytest.mark.parametrize("part", ["", "/symbolic", "/edges", "/plot.svg", "/export"])
+def test_nothing_of_an_unknown_model_is_found(client: TestClient, part: str) -> None:
+    response = client.get(f"/models/nothing{part}")
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["code"] == "model_not_found"
+
+
+def test_a_formula_is_given_with_its_errors_and_without_its_tree(
+    client: TestClient, sessions: Sessions
+) -> None:
+    model = make_model(sessions, symbolic=symbolic(y=LAW))
+    body = client.get(f"/models/{model.id}/symbolic").json()
+    assert (body["model_id"], body["exact"]) == (model.id, True)
+    assert body["outputs"][0]["expression"] == "exp(sin(x1) - x2**2)"
+    assert body["outputs"][0]["complexity"] == 6
+    assert "tree" not in set(keys(body))
+
+
+def test_a_model_without_a_formula_says_so(client: TestClient, sessions: Sessions) -> None:
+    model = make_model(sessions)
+    for format_ in ("json", "python"):
+        response = client.get(f"/models/{model.id}/symbolic", params={"format": format_})
+        assert response.status_code == 409
+        assert response.json()["code"] == "no_formula"
+        assert f"/models/{model.id}/edges" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("language", "part"),
+    [
+        ("text", "exp(sin(x1) - x2**2)"),
+        ("latex", r"\sin"),
+        ("python", "math.exp(math.sin(x1) - x2**2)"),
+        ("numpy", "np.exp(np.sin(x1) - x2**2)"),
+        ("c", "exp(sin(x1) - pow(x2, 2.0))"),
+        ("sql", 'EXP(SIN("x1") - POWER("x2", 2.0)) AS "y"'),
+        ("javascript", "Math.exp(Math.sin(x1) - Math.pow(x2, 2))"),
+        ("excel", "=EXP(SIN([@x1])-[@x2]^2)"),
+    ],
+)
+def test_a_formula_can_be_had_in_other_languages(
+    client: TestClient, sessions: Sessions, language: str, part: str
+) -> None:
+    model = make_model(sessions, symbolic=symbolic(y=LAW))
+    response = client.get(f"/models/{model.id}/symbolic", params={"format": language})
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    assert part.replace(" ", "") in response.text.replace(" ", "")
+
+
+def test_formulas_as_text_and_python_give_the_values_of_the_law(
+    client: TestClient, sessions: Sessions
+) -> None:
+    model = make_model(sessions, symbolic=symbolic(y=LAW))
+    url, expected = f"/models/{model.id}/symbolic", math.exp(math.sin(0.3) - 0.7**2)
+    text = client.get(url, params={"format": "text"}).text
+    assert float(sympy.sympify(text).subs({"x1": 0.3, "x2": 0.7})) == pytest.approx(expected)
+    namespace: dict[str, Any] = {}
+    exec(client.get(url, params={"format": "python"}).text, namespace)
+    assert namespace["y"](x1=0.3, x2=0.7) == pytest.approx(expected)
+
+
+def test_every_output_has_its_own_formula(client: TestClient, sessions: Sessions) -> None:
+    model = make_model(sessions, symbolic=symbolic(a=X1 + X2, b=X1 * X2))
+    url = f"/models/{model.id}/symbolic"
+    assert len(client.get(url).json()["outputs"]) == 2
+    assert client.get(url, params={"format": "text"}).text == "x1 + x2\nx1*x2\n"
+    assert client.get(url, params={"format": "sql"}).text == '"x1" + "x2" AS "a",\n"x1"*"x2" AS "b"\n'
+    namespace: dict[str, Any] = {}
+    exec(client.get(url, params={"format": "python"}).text, namespace)
+    assert (namespace["a"](2, 3), namespace["b"](2, 3)) == (5, 6)
+
+
+@pytest.mark.parametrize("language", ["python", "numpy", "c", "sql", "javascript", "excel", "text", "latex"])
+def test_a_column_s_name_cannot_leave_its_place(
+    client: TestClient, sessions: Sessions, language: str
+) -> None:
+    evil = Variable('"); import os  #\n*/ DROP TABLE model; --')
+    model = make_model(sessions, symbolic=symbolic(**{'y"\nDROP': evil + 1}))
+    text = client.get(f"/models/{model.id}/symbolic", params={"format": language}).text
+    if language not in ("sql", "excel"):
+        assert "DROP TABLE" not in text
+        assert ";--" not in text.replace(" ", "")
+    if language == "sql":
+        outside_quotes = "".join(text.split('"')[::2])
+        assert "DROP" not in outside_quotes
+
+
+def test_an_unknown_language_is_refused_with_those_that_are_known(
+    client: TestClient, sessions: Sessions
+) -> None:
+    model = make_model(sessions, symbolic=symbolic(y=LAW))
+    response = client.get(f"/models/{model.id}/symbolic", params={"format": "fortran"})
+    assert response.status_code == 422
+    assert "javascript" in response.json()["detail"]
+
+
+def test_edges_are_given_as_recorded(client: TestClient, sessions: Sessions) -> None:
+    model = make_model(sessions, edges=EDGES)
+    assert client.get(f"/models/{model.id}/edges").json() == {"model_id": model.id, **EDGES}
+
+
+def test_the_picture_is_svg_that_may_run_nothing(client: TestClient, sessions: Sessions) -> None:
+    response = client.get(f"/models/{make_model(sessions, edges=EDGES).id}/plot.svg")
+    assert response.headers["content-type"] == "image/svg+xml"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    assert ElementTree.fromstring(response.text).tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_an_exported_model_predicts_the_same(client: TestClient, sessions: Sessions) -> None:
+    predictor = make_predictor()
+    model = make_model(sessions, predictor)
+    response = client.get(f"/models/{model.id}/export", params={"format": "safetensors"})
+    assert response.headers["etag"] == f'"sha256-{model.artifact_sha256}"'
+    assert response.headers["content-disposition"] == f'attachment; filename="{model.id}.safetensors"'
+    columns = {"x1": np.array([0.1, 0.6]), "x2": np.array([1.0, -1.0])}
+    exported = kan_engine.load(response.content)
+    np.testing.assert_array_equal(exported.predict(columns), predictor.predict(columns))
+
+
+@pytest.mark.parametrize("format_", ["pickle", "onnx", "../../etc/passwd"])
+def test_other_kinds_of_files_are_refused(client: TestClient, sessions: Sessions, format_: str) -> None:
+    response = client.get(f"/models/{make_model(sessions).id}/export", params={"format": format_})
+    assert response.status_code == 422
