@@ -24,9 +24,10 @@ from service.settings import Settings
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 SAMPLE_CHARACTERS = 64 * 1024
 SAMPLE_RECORDS = 100
-BLOCK_CELLS = 500_000
+BLOCK_ROWS = 2_000  # few enough that Python's garbage collector does not walk them again and again
 
 Record = tuple[list[str], int]  # its cells, and the line on which it begins
+Cells = dict[str, list[pl.Series]]  # per column, the text of its cells in blocks
 
 
 def read(file: BinaryIO, filename: str | None, settings: Settings) -> Raw:
@@ -44,8 +45,9 @@ def read(file: BinaryIO, filename: str | None, settings: Settings) -> Raw:
         cells, lines = _read_cells(text, separator, settings)
     finally:
         text.detach()
+    layout = _about_layout(list(cells), separator)
     typed, found = _typed(cells, separator)
-    return Raw(typed, warnings + _about_layout(cells.columns, separator) + found, lines)
+    return Raw(typed, warnings + layout + found, lines)
 
 
 def _separator_of(sample: str, filename: str | None) -> str:
@@ -91,28 +93,28 @@ def _records(lines: Iterable[str], separator: str) -> Iterator[Record]:
 
 def _read_cells(
     text: io.TextIOWrapper, separator: str, settings: Settings
-) -> tuple[pl.DataFrame, np.ndarray[Any, Any]]:
+) -> tuple[Cells, np.ndarray[Any, Any]]:
     """All cells as text, and the line of every record."""
     records = _records(text, separator)
     header, _ = next(records, ([], 0))
     if not header:
         raise Invalid("empty_file", "the file holds only blank lines; add a header and rows")
     names = check_names(header, settings)
-    blocks, lines, rows = [], [], 0
-    while block := list(islice(records, max(1, BLOCK_CELLS // len(names)))):
+    cells: Cells = {name: [] for name in names}
+    lines: list[np.ndarray[Any, Any]] = []
+    rows = 0
+    while block := list(islice(records, BLOCK_ROWS)):
         _refuse_ragged(block, len(names))
         rows += len(block)
         check_size(rows, len(names), settings)
-        columns = zip(*(cells for cells, _ in block), strict=True)
-        blocks.append(
-            pl.DataFrame([pl.Series(n, c, dtype=pl.String) for n, c in zip(names, columns, strict=True)])
-        )
+        for name, column in zip(names, zip(*(record for record, _ in block), strict=True), strict=True):
+            cells[name].append(pl.Series(name, column, dtype=pl.String))
         lines.append(np.array([line for _, line in block]))
-    if not blocks:
+    if not rows:
         raise Invalid(
             "no_rows", f"the file has a header of {len(names)} columns and no rows; add at least one"
         )
-    return pl.concat(blocks, rechunk=True), np.concatenate(lines)
+    return cells, np.concatenate(lines)
 
 
 def _refuse_ragged(block: list[Record], width: int) -> None:
@@ -132,10 +134,11 @@ def _refuse_ragged(block: list[Record], width: int) -> None:
         raise Invalid("ragged_rows", detail, errors=errors[:MAX_ENTRIES])
 
 
-def _typed(cells: pl.DataFrame, separator: str) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
+def _typed(cells: Cells, separator: str) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
+    """Each column in its type; its text is dropped at once, for text takes more memory than numbers."""
     typed, warnings = [], []
-    for column in cells.iter_columns():
-        values, found = type_of_text(column, comma_is_free=separator != ",")
+    for name in list(cells):
+        values, found = type_of_text(pl.concat(cells.pop(name)), comma_is_free=separator != ",")
         typed.append(values)
         warnings += found
     return pl.DataFrame(typed), warnings

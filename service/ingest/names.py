@@ -7,7 +7,7 @@ from service.settings import Settings
 
 MAX_NAME = 200
 MAX_ENTRIES = 20
-BYTES_PER_CELL = 24  # a value and its text, while a table is read
+BYTES_PER_CELL = 40  # its text, its value and copies, while a table is read
 
 
 def check_names(names: list[str], settings: Settings) -> list[str]:

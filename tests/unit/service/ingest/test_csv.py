@@ -8,6 +8,7 @@ import pytest
 
 from service.errors import Invalid
 from service.ingest import Ingested, read_upload
+from service.ingest.names import BYTES_PER_CELL
 from service.settings import Settings
 
 
@@ -261,7 +262,7 @@ def test_the_limit_of_columns_is_in_the_answer(settings: Settings) -> None:
 
 
 def test_the_limit_of_memory_is_in_the_answer(tmp_path: Path) -> None:
-    small = Settings(data_dir=tmp_path, max_memory_bytes=24 * 10)
+    small = Settings(data_dir=tmp_path, max_memory_bytes=BYTES_PER_CELL * 10)
     refused = refusal("x,y\n" + "1,2\n" * 6, small)
     assert (refused.code, refused.extra["limit"]) == ("too_many_cells", 10)
 
