@@ -1,0 +1,121 @@
+import pytest
+
+from service.db.repositories import TrainingJobs
+from service.db.session import Sessions
+from service.db.tables import Job
+from service.settings import Settings
+from tests.factories import make_job
+from worker import dispatcher
+from worker.dispatcher import Dispatcher
+
+
+class Sent(list[tuple[str, str]]):
+    """What a dispatcher sent."""
+
+    def __call__(self, job_id: str, token: str) -> None:
+        self.append((job_id, token))
+
+
+@pytest.fixture
+def sent() -> Sent:
+    return Sent()
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"worker_slots": 2, "lease_s": 60.0})
+
+
+def read(sessions: Sessions, job_id: str) -> Job:
+    with sessions.read() as session:
+        return TrainingJobs(session).get(job_id)
+
+
+def adopt(sessions: Sessions, job_id: str, token: str) -> str:
+    with sessions.begin() as session:
+        job = TrainingJobs(session).adopt(job_id, token, lease_s=60)
+    assert job is not None
+    assert job.token is not None
+    return job.token
+
+
+def test_as_many_jobs_are_claimed_as_processes_are_free(
+    sessions: Sessions, settings: Settings, sent: Sent
+) -> None:
+    jobs = [make_job(sessions).id for _ in range(3)]
+    Dispatcher(sessions, settings, sent).dispatch()
+    assert [job_id for job_id, _ in sent] == jobs[:2]
+    assert [read(sessions, job_id).status for job_id in jobs] == ["running", "running", "queued"]
+    assert [read(sessions, job_id).token for job_id, _ in sent] == [token for _, token in sent]
+
+
+def test_a_job_that_runs_keeps_its_slot_and_frees_it_at_its_end(
+    sessions: Sessions, settings: Settings, sent: Sent
+) -> None:
+    jobs = [make_job(sessions).id for _ in range(3)]
+    dispatcher = Dispatcher(sessions, settings, sent)
+    dispatcher.dispatch()
+    token = adopt(sessions, *sent[0])
+    dispatcher.dispatch()
+    assert len(sent) == 2
+    with sessions.begin() as session:
+        TrainingJobs(session).fail(jobs[0], token, code="c", detail="d")
+    dispatcher.dispatch()
+    assert [job_id for job_id, _ in sent] == jobs
+
+
+def test_a_claim_is_renewed_until_a_process_takes_the_job(
+    sessions: Sessions, settings: Settings, sent: Sent
+) -> None:
+    make_job(sessions)
+    brief = settings.model_copy(update={"lease_s": 1e-6})
+    dispatcher = Dispatcher(sessions, brief, sent)
+    dispatcher.dispatch()
+    before = read(sessions, sent[0][0]).lease_until
+    dispatcher.dispatch()
+    renewed = read(sessions, sent[0][0]).lease_until
+    assert renewed > before
+    adopt(sessions, *sent[0])
+    adopted = read(sessions, sent[0][0]).lease_until
+    dispatcher.dispatch()
+    assert read(sessions, sent[0][0]).lease_until == adopted
+
+
+def test_a_claim_that_no_process_takes_for_too_long_is_let_go(
+    sessions: Sessions, settings: Settings, sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "ADOPTED_WITHIN_S", 0.0)
+    make_job(sessions)
+    impatient = Dispatcher(sessions, settings.model_copy(update={"lease_s": 1e-6}), sent)
+    impatient.dispatch()
+    before = read(sessions, sent[0][0]).lease_until
+    impatient.dispatch()
+    assert read(sessions, sent[0][0]).lease_until == before
+
+
+def test_a_lost_job_is_claimed_anew(sessions: Sessions, settings: Settings, sent: Sent) -> None:
+    job_id = make_job(sessions).id
+    dispatcher = Dispatcher(sessions, settings.model_copy(update={"lease_s": -1.0}), sent)
+    dispatcher.dispatch()
+    with sessions.begin() as session:
+        TrainingJobs(session).reap(max_attempts=3)
+    dispatcher.dispatch()
+    assert [sent_id for sent_id, _ in sent] == [job_id, job_id]
+    assert sent[0][1] != sent[1][1]
+
+
+def test_closing_gives_back_what_no_process_has_taken(
+    sessions: Sessions, settings: Settings, sent: Sent
+) -> None:
+    taken, waiting = make_job(sessions).id, make_job(sessions).id
+    dispatcher = Dispatcher(sessions, settings, sent)
+    dispatcher.dispatch()
+    adopt(sessions, *sent[0])
+    dispatcher.close()
+    assert read(sessions, taken).status == "running"
+    assert (read(sessions, waiting).status, read(sessions, waiting).attempt) == ("queued", 0)
+
+
+def test_nothing_happens_when_nothing_is_queued(sessions: Sessions, settings: Settings, sent: Sent) -> None:
+    Dispatcher(sessions, settings, sent).dispatch()
+    assert sent == []

@@ -1,0 +1,442 @@
+"""run_training() around small pipelines: whatever happens, the job row tells the truth."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from io import BytesIO
+from typing import Any
+
+import polars as pl
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from kan_engine.errors import InvalidData, TrainingDiverged
+from service.db.repositories import Datasets, TrainedModels, TrainingJobs
+from service.db.session import Sessions, clock
+from service.db.tables import Blob, Job, JobEvent, Model
+from service.settings import Settings
+from service.storage import read_bytes
+from tests.factories import make_dataset, make_job
+from worker import training
+from worker.heartbeat import Termination
+from worker.outcome import Outcome, Progress, Stopped
+from worker.training import Pipeline, run_training
+
+LEASE_S = 0.3  # beats every 0.1 s
+
+
+def outcome(artifact: bytes = b"weights", cut_by: str | None = None) -> Outcome:
+    return Outcome(
+        artifact=artifact,
+        record={"metrics": {"r2": 1.0}},
+        symbolic=None,
+        edges={"edges": []},
+        task="regression",
+        cut_by=cut_by,
+    )
+
+
+@dataclass
+class ToyPipeline:
+    """Does ``during`` after its first report; then works for ``lasts_s`` unless it is to stop.
+
+    With ``has_best`` it has something to return when it is stopped.
+    """
+
+    during: Callable[[Callable[[bytes], None]], object] = lambda checkpoint: None
+    lasts_s: float = 0.0
+    has_best: bool = True
+    resumed: list[bytes | None] = field(default_factory=list)
+    tables: list[Any] = field(default_factory=list)
+
+    def __call__(
+        self,
+        table: Any,
+        request: Any,
+        *,
+        report: Callable[[Progress], None],
+        should_stop: Callable[[], bool],
+        resume: bytes | None,
+        checkpoint: Callable[[bytes], None],
+    ) -> Outcome:
+        self.resumed.append(resume)
+        self.tables.append(table)
+        report(Progress("fit", 0.5, "half"))
+        self.during(checkpoint)
+        ends_at = time.monotonic() + self.lasts_s
+        while time.monotonic() < ends_at:
+            if should_stop():
+                if self.has_best:
+                    return outcome(b"best so far", cut_by="fit")
+                raise Stopped
+            time.sleep(0.01)
+        return outcome()
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"lease_s": LEASE_S})
+
+
+@pytest.fixture
+def dataset_id(sessions: Sessions) -> str:
+    content = BytesIO()
+    pl.DataFrame({"x": [1.0, 2.0, 3.0], "y": [2.0, 4.0, 6.0]}).write_parquet(content)
+    return make_dataset(sessions, rows=3, content=content.getvalue())
+
+
+@pytest.fixture
+def submit(sessions: Sessions, dataset_id: str) -> Callable[..., str]:
+    def submit(**request: Any) -> str:
+        request = {"dataset_id": dataset_id, "target": "y", "max_seconds": 300, **request}
+        return make_job(sessions, dataset_id=dataset_id, request=request).id
+
+    return submit
+
+
+@pytest.fixture
+def run(sessions: Sessions, settings: Settings) -> Callable[..., Job]:
+    def run(job_id: str, pipeline: Pipeline, token: str | None = None, **options: Any) -> Job:
+        run_training(job_id, token, sessions, settings, pipeline=pipeline, **options)
+        return read(sessions, job_id)
+
+    return run
+
+
+def read(sessions: Sessions, job_id: str) -> Job:
+    with sessions.read() as session:
+        return TrainingJobs(session).get(job_id)
+
+
+def events(sessions: Sessions, job_id: str) -> list[JobEvent]:
+    with sessions.read() as session:
+        return list(TrainingJobs(session).events(job_id, limit=200))
+
+
+def cancel(sessions: Sessions, job_id: str, *, keep_best: bool = False) -> None:
+    with sessions.begin() as session:
+        TrainingJobs(session).cancel(job_id, keep_best=keep_best)
+
+
+def lose(sessions: Sessions, job_id: str) -> None:
+    with sessions.begin() as session:
+        past = clock(session) - timedelta(seconds=1)
+        session.execute(update(Job).where(Job.id == job_id).values(lease_until=past))
+        TrainingJobs(session).reap(max_attempts=3)
+
+
+def artifacts(sessions: Sessions) -> list[bytes]:
+    with sessions.read() as session:
+        return [read_bytes(session, sha256) for sha256 in session.scalars(select(Model.artifact_sha256))]
+
+
+def test_a_job_succeeds_with_its_model(sessions: Sessions, submit: Any, run: Any) -> None:
+    pipeline = ToyPipeline()
+    job = run(submit(name="law", tags={"by": "me"}), pipeline)
+    assert (job.status, job.stage, job.fraction, job.cut_by) == ("succeeded", "done", 1.0, None)
+    with sessions.read() as session:
+        model = TrainedModels(session).get(job.model_id)
+    assert (model.name, model.version, model.job_id, model.task) == ("law", 1, job.id, "regression")
+    assert (model.target, model.tags, model.dataset_id) == ("y", {"by": "me"}, job.dataset_id)
+    assert model.record["metrics"] == {"r2": 1.0}
+    assert model.record["lineage"]["job_id"] == job.id
+    assert len(model.record["lineage"]["dataset_sha256"]) == 64
+    assert artifacts(sessions) == [b"weights"]
+    assert pipeline.tables[0].rows == 3
+
+
+def test_the_events_of_a_job_are_in_order(sessions: Sessions, submit: Any, run: Any) -> None:
+    job = run(submit(), ToyPipeline())
+    seen = [(e.number, e.kind, e.data.get("status") or e.data["stage"]) for e in events(sessions, job.id)]
+    assert seen == [
+        (1, "status", "queued"),
+        (2, "status", "running"),
+        (3, "progress", "fit"),
+        (4, "status", "succeeded"),
+    ]
+
+
+def test_progress_is_visible_while_the_job_runs(sessions: Sessions, submit: Any, run: Any) -> None:
+    job_id, seen = submit(), []
+
+    def look(_: Any) -> None:
+        time.sleep(0.3)
+        seen.append(read(sessions, job_id))
+
+    run(job_id, ToyPipeline(during=look))
+    assert (seen[0].stage, seen[0].fraction, seen[0].message) == ("fit", 0.5, "half")
+    assert seen[0].eta_seconds is not None
+
+
+def test_a_model_without_a_name_gets_one_from_its_target(sessions: Sessions, submit: Any, run: Any) -> None:
+    job = run(submit(target="a@b / c"), ToyPipeline())
+    with sessions.read() as session:
+        assert TrainedModels(session).get(job.model_id).name == f"a-b-c-{job.id[-6:]}"
+
+
+def test_a_message_delivered_twice_is_done_once(sessions: Sessions, submit: Any, run: Any) -> None:
+    job_id, pipeline = submit(), ToyPipeline()
+    with sessions.begin() as session:
+        claimed = TrainingJobs(session).claim(job_id, lease_s=60)
+    assert claimed is not None
+    for _ in range(2):
+        run(job_id, pipeline, claimed.token)
+    assert len(pipeline.resumed) == 1
+    assert read(sessions, job_id).status == "succeeded"
+
+
+def test_a_job_that_someone_else_has_is_left_alone(sessions: Sessions, submit: Any, run: Any) -> None:
+    job_id, pipeline = submit(), ToyPipeline()
+    with sessions.begin() as session:
+        TrainingJobs(session).claim(job_id, lease_s=60)
+    assert run(job_id, pipeline).status == "running"
+    assert not pipeline.resumed
+
+
+def test_a_cancelled_job_stops_and_leaves_no_model(sessions: Sessions, submit: Any, run: Any) -> None:
+    job_id = submit()
+    began = time.monotonic()
+    job = run(job_id, ToyPipeline(during=lambda _: cancel(sessions, job_id), lasts_s=30))
+    assert time.monotonic() - began < 10
+    assert (job.status, job.model_id) == ("cancelled", None)
+    assert artifacts(sessions) == []
+
+
+def test_a_cancellation_that_comes_at_the_last_moment_still_counts(
+    sessions: Sessions, submit: Any, run: Any
+) -> None:
+    job_id = submit()
+    job = run(job_id, ToyPipeline(during=lambda _: cancel(sessions, job_id)))
+    assert (job.status, job.model_id) == ("cancelled", None)
+
+
+def test_a_cancelled_job_keeps_its_best_network_if_asked(sessions: Sessions, submit: Any, run: Any) -> None:
+    job_id = submit()
+    job = run(job_id, ToyPipeline(during=lambda _: cancel(sessions, job_id, keep_best=True), lasts_s=30))
+    assert (job.status, job.cut_by) == ("cancelled", "fit")
+    assert job.model_id is not None
+    assert artifacts(sessions) == [b"best so far"]
+
+
+def test_a_cancelled_job_that_has_nothing_yet_keeps_nothing(
+    sessions: Sessions, submit: Any, run: Any
+) -> None:
+    job_id = submit()
+    keep_best = ToyPipeline(
+        during=lambda _: cancel(sessions, job_id, keep_best=True), lasts_s=30, has_best=False
+    )
+    job = run(job_id, keep_best)
+    assert (job.status, job.model_id) == ("cancelled", None)
+
+
+def test_the_time_limit_cuts_the_job_and_keeps_the_best(submit: Any, run: Any) -> None:
+    job = run(submit(max_seconds=0.5), ToyPipeline(lasts_s=30))
+    assert (job.status, job.cut_by) == ("succeeded", "fit")
+
+
+def test_a_time_limit_too_short_for_any_network_is_said(submit: Any, run: Any) -> None:
+    job = run(submit(max_seconds=0.5), ToyPipeline(lasts_s=30, has_best=False))
+    assert (job.status, job.error_code) == ("failed", "time_limit")
+
+
+def raising(error: Exception) -> ToyPipeline:
+    def fail(_: Any) -> None:
+        raise error
+
+    return ToyPipeline(during=fail)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InvalidData("column 'x' is odd", column="x"), "invalid_data"),
+        (TrainingDiverged(7), "training_diverged"),
+        (MemoryError(), "out_of_memory"),
+        (ZeroDivisionError("secret"), "internal_error"),
+    ],
+)
+def test_an_error_fails_the_job_with_its_code(submit: Any, run: Any, error: Exception, code: str) -> None:
+    job = run(submit(), raising(error))
+    assert (job.status, job.error_code) == ("failed", code)
+    assert "secret" not in job.error_detail
+
+
+def test_a_job_whose_dataset_is_gone_fails(
+    sessions: Sessions, submit: Any, run: Any, dataset_id: str
+) -> None:
+    job_id = submit()
+    with sessions.begin() as session:
+        Datasets(session).delete(dataset_id)
+    job = run(job_id, ToyPipeline())
+    assert (job.status, job.error_code) == ("failed", "dataset_not_found")
+
+
+def test_a_process_that_lost_its_job_stops_and_writes_nothing(
+    sessions: Sessions, submit: Any, run: Any
+) -> None:
+    job_id = submit()
+    began = time.monotonic()
+    job = run(job_id, ToyPipeline(during=lambda _: lose(sessions, job_id), lasts_s=30))
+    assert time.monotonic() - began < 10
+    assert (job.status, job.attempt) == ("queued", 1)
+    assert artifacts(sessions) == []
+
+
+def test_a_result_that_comes_after_the_job_was_lost_is_dropped(
+    sessions: Sessions, submit: Any, run: Any
+) -> None:
+    job_id, second = submit(), ToyPipeline()
+
+    def lose_and_let_another_do_it(_: Any) -> None:
+        lose(sessions, job_id)
+        run(job_id, second)
+
+    job = run(job_id, ToyPipeline(during=lose_and_let_another_do_it))
+    assert job.status == "succeeded"
+    assert artifacts(sessions) == [b"weights"]
+    statuses = [e.data["status"] for e in events(sessions, job_id) if e.kind == "status"]
+    assert statuses == ["queued", "running", "queued", "running", "succeeded"]
+
+
+def test_a_process_told_to_end_gives_the_job_back_with_its_checkpoint(
+    sessions: Sessions, submit: Any, run: Any
+) -> None:
+    termination = Termination()
+
+    def save_and_end(checkpoint: Callable[[bytes], None]) -> None:
+        checkpoint(b"halfway")
+        termination.request()
+
+    job_id = submit()
+    began = time.monotonic()
+    job = run(job_id, ToyPipeline(during=save_and_end, lasts_s=30), termination=termination)
+    assert time.monotonic() - began < 10
+    assert (job.status, job.attempt) == ("queued", 0)
+    resuming = ToyPipeline()
+    assert run(job_id, resuming).status == "succeeded"
+    assert resuming.resumed == [b"halfway"]
+
+
+def test_a_new_checkpoint_replaces_the_one_before(sessions: Sessions, submit: Any, run: Any) -> None:
+    def save_thrice(checkpoint: Callable[[bytes], None]) -> None:
+        for data in (b"first", b"second", b"second"):
+            checkpoint(data)
+
+    job = run(submit(), ToyPipeline(during=save_thrice))
+    with sessions.read() as session:
+        kept = [read_bytes(session, sha256) for sha256 in session.scalars(select(Blob.sha256))]
+        assert read_bytes(session, job.checkpoint_sha256) == b"second"
+    assert b"first" not in kept
+
+
+def test_a_process_that_lost_its_job_saves_no_checkpoint(sessions: Sessions, submit: Any, run: Any) -> None:
+    job_id = submit()
+
+    def lose_and_save(checkpoint: Callable[[bytes], None]) -> None:
+        lose(sessions, job_id)
+        checkpoint(b"too late")
+
+    assert run(job_id, ToyPipeline(during=lose_and_save)).checkpoint_sha256 is None
+
+
+def test_a_resumed_job_has_only_the_time_that_is_left(sessions: Sessions, submit: Any, run: Any) -> None:
+    job_id = submit(max_seconds=2)
+
+    def save_and_lose(checkpoint: Callable[[bytes], None]) -> None:
+        checkpoint(b"halfway")
+        time.sleep(1.5)
+        lose(sessions, job_id)
+
+    run(job_id, ToyPipeline(during=save_and_lose, lasts_s=30))
+    began = time.monotonic()
+    job = run(job_id, ToyPipeline(lasts_s=30))
+    assert (job.status, job.cut_by) == ("succeeded", "fit")
+    assert time.monotonic() - began < 1.5
+
+
+class Flaky:
+    """Sessions whose database is down for the first few transactions after ``fail`` was called."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions, self._failures = sessions, 0
+
+    def fail(self, times: int) -> None:
+        self._failures = times
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        self._break()
+        with self._sessions.begin() as session:
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        self._break()
+        with self._sessions.read() as session:
+            yield session
+
+    def _break(self) -> None:
+        if self._failures:
+            self._failures -= 1
+            raise OperationalError("SELECT 1", {}, ConnectionError("gone"))
+
+
+@pytest.fixture
+def quick_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "PAUSES_S", (0.01,) * 8)
+
+
+@pytest.mark.usefixtures("quick_tries")
+def test_a_database_that_restarts_costs_no_result(
+    sessions: Sessions, settings: Settings, submit: Any
+) -> None:
+    flaky, job_id = Flaky(sessions), submit()
+    pipeline = ToyPipeline(during=lambda _: flaky.fail(3))
+    run_training(job_id, None, flaky, settings, pipeline=pipeline)  # type: ignore[arg-type]
+    assert read(sessions, job_id).status == "succeeded"
+
+
+@pytest.mark.usefixtures("quick_tries")
+def test_a_checkpoint_that_cannot_be_stored_stops_nothing(
+    sessions: Sessions, settings: Settings, submit: Any
+) -> None:
+    flaky, job_id = Flaky(sessions), submit()
+
+    def save_without_database(checkpoint: Callable[[bytes], None]) -> None:
+        flaky.fail(1)
+        checkpoint(b"halfway")
+
+    pipeline = ToyPipeline(during=save_without_database)
+    run_training(job_id, None, flaky, settings, pipeline=pipeline)  # type: ignore[arg-type]
+    assert read(sessions, job_id).status == "succeeded"
+
+
+@pytest.mark.usefixtures("quick_tries")
+def test_a_database_that_fails_within_the_pipeline_sends_the_job_back(
+    sessions: Sessions, settings: Settings, submit: Any
+) -> None:
+    job_id = submit()
+    pipeline = raising(OperationalError("SELECT 1", {}, ConnectionError("gone")))
+    run_training(job_id, None, sessions, settings, pipeline=pipeline)
+    job = read(sessions, job_id)
+    assert (job.status, job.attempt) == ("queued", 0)
+
+
+def test_jobs_that_end_together_give_one_name_its_versions(
+    sessions: Sessions, settings: Settings, submit: Any
+) -> None:
+    job_ids = [submit(name="law") for _ in range(4)]
+
+    def run_one(job_id: str) -> None:
+        run_training(job_id, None, sessions, settings, pipeline=ToyPipeline())
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run_one, job_ids))
+    with sessions.read() as session:
+        assert sorted(session.scalars(select(Model.version))) == [1, 2, 3, 4]
+    assert {read(sessions, job_id).status for job_id in job_ids} == {"succeeded"}

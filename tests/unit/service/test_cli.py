@@ -1,0 +1,118 @@
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from service import cli
+from service.db.migrate import head_revision
+from tests.servers import free_port
+
+
+@pytest.fixture
+def kan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("KAN_DATA_DIR", str(tmp_path))
+    return lambda *arguments: CliRunner().invoke(cli.app, list(arguments))
+
+
+def test_migrate_says_what_it_does(kan: Any) -> None:
+    assert f"revision none, this version needs {head_revision()}" in kan("migrate", "--dry-run").output
+    assert f"from revision none to {head_revision()}" in kan("migrate").output
+    assert f"at revision {head_revision()}" in kan("migrate").output
+
+
+@pytest.mark.parametrize("command", ["serve", "api", "migrate"])
+def test_a_wrong_setting_is_named_in_one_line(kan: Any, monkeypatch: Any, command: str) -> None:
+    monkeypatch.setenv("KAN_LEASES", "3")
+    result = kan(command)
+    assert result.exit_code == 2
+    assert "KAN_LEASES" in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("command", ["serve", "api"])
+def test_no_one_listens_to_other_machines_without_a_key(kan: Any, command: str) -> None:
+    kan("migrate")
+    result = kan(command, "--host", "0.0.0.0", "--port", str(free_port()))
+    assert (result.exit_code, "keys create" in result.output) == (2, True)
+
+
+def test_a_port_that_is_taken_is_said_before_anything_starts(kan: Any) -> None:
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        result = kan("serve", "--port", str(listener.getsockname()[1]))
+    assert (result.exit_code, "cannot listen" in result.output) == (2, True)
+
+
+def test_serve_runs_both_processes_under_the_commands_of_an_operator(kan: Any, monkeypatch: Any) -> None:
+    made: dict[str, Any] = {}
+
+    class Recorded:
+        def __init__(self, commands: Any, environment: Any, **options: Any) -> None:
+            made.update(commands=commands, environment=environment)
+
+        def run(self) -> int:
+            return 0
+
+    monkeypatch.setattr(cli, "Supervisor", Recorded)
+    assert kan("serve", "--port", "0").exit_code == 0
+    assert {name: command[-1] for name, command in made["commands"].items()} == {
+        "api": "api",
+        "worker": "worker",
+    }
+    assert int(made["environment"]["KAN_PORT"]) > 0
+
+
+def test_the_installed_script_is_what_children_run(monkeypatch: Any, tmp_path: Path) -> None:
+    script = tmp_path / "kan-service"
+    script.touch()
+    monkeypatch.setattr(sys, "argv", [str(script), "serve"])
+    assert cli._own_command("api") == [sys.executable, str(script), "api"]
+
+
+def test_a_source_folder_works_without_a_script(monkeypatch: Any, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "argv", ["cli.py"])
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert cli._own_command("api")[1:] == ["-m", "service.cli", "api"]
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]")],
+)
+def test_the_url_that_is_shown_can_be_used(host: str, shown: str) -> None:
+    assert cli._shown(host) == shown
+
+
+def test_the_worker_is_started_by_its_name(monkeypatch: Any, kan: Any) -> None:
+    started: list[tuple[str, str]] = []
+    monkeypatch.setattr(cli.runpy, "run_module", lambda name, run_name: started.append((name, run_name)))
+    assert kan("worker").exit_code == 0
+    assert started == [("worker", "__main__")]
+
+
+def test_the_api_listens_where_it_was_told_to(monkeypatch: Any, kan: Any) -> None:
+    import uvicorn
+
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(uvicorn, "run", lambda app, **options: calls.append(options))
+    assert kan("api", "--port", "8123").exit_code == 0
+    assert (calls[0]["host"], calls[0]["port"]) == ("127.0.0.1", 8123)
+
+
+def test_the_greeting_waits_for_the_service(
+    capsys: pytest.CaptureFixture[str], monkeypatch: Any, tmp_path: Path
+) -> None:
+    import httpx
+
+    from service.settings import Settings
+
+    settings = Settings(data_dir=tmp_path)
+    assert cli._greet(f"http://127.0.0.1:{free_port()}", settings) is False
+    monkeypatch.setattr(httpx, "get", lambda url, timeout: httpx.Response(200))
+    assert cli._greet("http://here", settings) is True
+    assert "http://here/datasets" in capsys.readouterr().out

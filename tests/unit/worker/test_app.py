@@ -1,0 +1,82 @@
+import os
+import signal
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from service.settings import Settings
+from worker import app as worker_app
+from worker.app import make_app
+
+
+def test_one_machine_needs_no_broker() -> None:
+    app = make_app(Settings(worker_slots=3))
+    assert app.conf.broker_url.startswith("memory://")
+    assert app.conf.broker_transport_options == {"polling_interval": Settings().poll_s}
+    assert app.conf.worker_concurrency == 3
+
+
+def test_messages_are_json_acknowledged_late_and_their_results_forgotten() -> None:
+    conf = make_app(Settings()).conf
+    assert (conf.accept_content, conf.task_serializer, conf.task_ignore_result) == (["json"], "json", True)
+    assert (conf.task_acks_late, conf.worker_prefetch_multiplier) == (True, 1)
+    assert (conf.worker_pool, conf.worker_pool_start_method) == ("prefork", "spawn")
+
+
+def test_redis_redelivers_no_message_while_its_job_may_still_run() -> None:
+    settings = Settings(broker_url="redis://broker/0", max_job_seconds=100)
+    options = make_app(settings).conf.broker_transport_options
+    assert options["visibility_timeout"] > 100
+    assert options["global_keyprefix"] == "kan:"
+
+
+class Exited(BaseException):
+    """What os._exit stands for in a test."""
+
+
+@pytest.fixture
+def exits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    codes: list[int] = []
+
+    def leave(code: int) -> None:
+        codes.append(code)
+        if threading.current_thread() is threading.main_thread():
+            raise Exited
+
+    monkeypatch.setattr(worker_app.os, "_exit", leave)
+    monkeypatch.setattr(worker_app, "_run_finalizers", lambda _: None)
+    return codes
+
+
+def test_draining_tells_each_busy_process_once_and_waits_for_it(
+    exits: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[int, int]] = []
+    request = SimpleNamespace(worker_pid=4711)
+    state: Any = SimpleNamespace(active_requests=[request], reserved_requests=[request])
+    monkeypatch.setattr(worker_app, "state", state)
+    monkeypatch.setattr(worker_app, "LOOK_S", 0.001)
+    monkeypatch.setattr(os, "kill", lambda pid, number: told.append((pid, number)))
+    threading.Timer(0.1, state.reserved_requests.clear).start()
+    stopped: list[bool] = []
+    with pytest.raises(Exited):
+        worker_app._drain(lambda: stopped.append(True), drain_s=30)
+    assert told == [(4711, signal.SIGTERM)]
+    assert (stopped, exits) == ([True], [0])
+
+
+def test_a_process_that_does_not_stop_holds_up_the_end_only_for_the_time_to_drain(
+    exits: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = SimpleNamespace(worker_pid=None)
+    state: Any = SimpleNamespace(active_requests=[request], reserved_requests=[request])
+    monkeypatch.setattr(worker_app, "state", state)
+    drain = threading.Thread(target=worker_app._drain, args=(lambda: None, 0.05), daemon=True)
+    drain.start()
+    while not exits:
+        pass
+    assert exits[0] == 0
+    state.reserved_requests.clear()
+    drain.join()
