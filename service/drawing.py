@@ -6,10 +6,11 @@ name from a client appears only as escaped text.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from xml.sax.saxutils import escape
 
-from service.drawing_layout import LABEL, Edge, Layout, PlacedEdge, Point, lay_out
+from service.drawing_layout import LABEL, Edge, Layout, PlacedEdge, Point, function_of, lay_out
 
 # Okabe and Ito's colours can be told apart whatever colours a reader sees.
 SPLINE, SYMBOLIC = "#0072b2", "#b34700"
@@ -24,16 +25,23 @@ FAINTEST = 0.14
 SMALL = 36.0  # boxes below this width get thinner and coarser curves
 
 
-def draw_network(picture: Mapping[str, Any]) -> str:
+def draw_network(
+    picture: Mapping[str, Any],
+    *,
+    units: Mapping[str, str] = MappingProxyType({}),
+    before: str = "",
+    after: str = "",
+) -> str:
     """Draw a network.
 
     Args:
-        picture: The edges document of a model: ``inputs``, ``outputs``, ``width``, ``nodes``,
-            ``edges`` and optionally ``units``.
+        picture: The edges document of a model: ``inputs``, ``outputs``, ``width``, ``nodes``, ``edges``.
+        units: Units of inputs and outputs by name.
+        before: What stands before the name of every output, for example ``log(``.
+        after: What stands behind it.
     """
-    units = picture.get("units") or {}
     inputs = [_label(name, units) for name in picture["inputs"]]
-    outputs = [_label(name, units) for name in picture["outputs"]]
+    outputs = [f"{before}{_label(name, units)}{after}" for name in picture["outputs"]]
     longest = max(len(label) for label in inputs) * CHARACTER
     is_slanted = longest > 150 or len(inputs) * (longest + 14) > 1_200
     room = 30.0 if is_slanted else longest + 14
@@ -92,8 +100,8 @@ def _description(picture: Mapping[str, Any]) -> str:
 def _tell(edge: Edge, picture: Mapping[str, Any]) -> str:
     source = _name(picture, edge["layer"], edge["in"])
     target = _name(picture, edge["to_layer"], edge["out"])
-    function = f", {edge['function']}" if edge.get("function") else ""
-    return f"{source} → {target}{function}, score {edge['score'] or 0.0:.2g}"
+    function = function_of(edge)
+    return f"{source} → {target}{', ' + function if function else ''}, score {edge['score'] or 0.0:.2g}"
 
 
 def _name(picture: Mapping[str, Any], layer: int, node: int) -> str:
@@ -120,7 +128,7 @@ def _activation(placed: PlacedEdge, picture: Mapping[str, Any], box: tuple[float
     """The box with the curve, and what it says when pointed at."""
     width, height = box
     left, top = placed.box[0] - width / 2, placed.box[1] - height / 2
-    function = placed.edge.get("function") or ""
+    function = function_of(placed.edge)
     colour, frame = (SYMBOLIC, SYMBOLIC) if function else (SPLINE, INK)
     curve = _curve(placed.edge, left, top + height - width, width)
     ink = f'stroke-opacity="{_opacity(placed)}"'

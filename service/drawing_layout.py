@@ -16,6 +16,7 @@ BOXES_PER_ROW = 36
 ROOM = 1_400.0  # the width that boxes share before they get their smallest size
 SMALLEST_BOX, LARGEST_BOX = 24.0, 58.0
 GAP = 9.0  # between boxes
+WITHOUT_DOUBT = 1 - 1e-8  # R² of a function that a curve is named after: no noisy curve gets there
 LABEL = 13.0  # height that the name of a function takes in its box
 MARGIN = 26.0
 TOP = 54.0
@@ -81,6 +82,14 @@ class _Block:
         return max(1, -(-len(self.edges) // self.columns))
 
 
+def function_of(edge: Edge) -> str:
+    """The function on an edge: the one fixed there, or the simplest that its curve is without doubt."""
+    if edge.get("function"):
+        return str(edge["function"])
+    sure = [fit for fit in edge.get("suggestions", ()) if (fit["r2"] or 0.0) >= WITHOUT_DOUBT]
+    return str(min(sure, key=lambda fit: fit["complexity"])["function"]) if sure else ""
+
+
 def is_skip(edge: Edge) -> bool:
     """Whether an edge passes by a layer of nodes."""
     return bool(edge["to_layer"] > edge["layer"] + 1)
@@ -105,7 +114,7 @@ def lay_out(
 
     columns = max(sum(block.columns for block in blocks) for blocks in layers)
     side = round(min(LARGEST_BOX, max(SMALLEST_BOX, ROOM / max(columns, 1) - GAP)))
-    box = (side, side + (LABEL if any(edge.get("function") for edge in edges.values()) else 0))
+    box = (side, side + (LABEL if any(map(function_of, edges.values())) else 0))
     named = max(len(layers[0]), sizes[-1]) * node_room
     width = max(NARROWEST, named, *(_natural_width(blocks, side) for blocks in layers))
     heights = _heights(layers, width, box)

@@ -22,7 +22,11 @@ def column(name: str, kind: str = "number", **report: Any) -> dict[str, Any]:
 
 
 def make_dataset(
-    sessions: Sessions, *columns: dict[str, Any], rows: int = 100, content: bytes = b"no table"
+    sessions: Sessions,
+    *columns: dict[str, Any],
+    rows: int = 100,
+    content: bytes = b"no table",
+    units: dict[str, str] | None = None,
 ) -> str:
     """A dataset that jobs can refer to; its bytes are a table only if ``content`` is one."""
     with sessions.begin() as session:
@@ -30,7 +34,7 @@ def make_dataset(
             name="data",
             rows=rows,
             columns=list(columns) or [column("x"), column("y")],
-            units={},
+            units=units or {},
             warnings=[],
             blob_sha256=put_bytes(session, content),
             created_at=clock(session),

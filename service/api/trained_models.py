@@ -8,7 +8,6 @@ from fastapi import APIRouter, Path, Query, Response
 from service.api.deps import Config, Predictors, Sessions, StrictRoute
 from service.api.pagination import Paging
 from service.db.repositories.models import TrainedModels
-from service.drawing import draw_network
 from service.operations import models, prediction, symbolic
 from service.schemas.common import Page
 from service.schemas.models import (
@@ -98,9 +97,8 @@ def get_edges(model_id: Reference, sessions: Sessions) -> Response:
 )
 def get_plot(model_id: Reference, sessions: Sessions) -> Response:
     """The network, every edge with its activation, drawn the stronger the more it matters."""
-    with sessions.read() as session:
-        edges = TrainedModels(session).get(model_id).edges
-    return Response(draw_network(edges), media_type="image/svg+xml", headers=PICTURE_HEADERS)
+    svg = models.draw_model(model_id, sessions)
+    return Response(svg, media_type="image/svg+xml", headers=PICTURE_HEADERS)
 
 
 @router.get(

@@ -48,7 +48,7 @@ def predict(
         request,
         predictor.encoding.features,
         optional=predictor.unused,
-        ignored={model.target, *model.record.get("ignored_columns", ())},
+        ignored={model.target, *model.record["ignored_columns"]},
         max_rows=settings.max_predict_rows,
     )
     return {"model_id": model.id, **_answer(predictor, columns, model.record["outputs"], margin)}

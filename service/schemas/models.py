@@ -57,6 +57,8 @@ class ModelOut(BaseModel):
     task: str
     target: str
     features: list[FeatureOut]
+    ignored_columns: list[str] = Field(description="Further columns of the dataset; predictions accept them.")
+    units: dict[str, str]
     outputs: list[str]
     network: NetworkOut
     metrics: Metrics

@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from service.db.session import clock
-from service.db.tables import Model, ModelAlias
+from service.db.tables import Dataset, Model, ModelAlias
 from service.errors import NotFound
 
 DEFAULT_ALIAS = "default"
@@ -34,7 +34,11 @@ class TrainedModels:
         artifact_sha256: str,
         tags: dict[str, str] | None = None,
     ) -> Model:
-        """Keep a model as the next version of its name. What is not finite in its JSON becomes null."""
+        """Keep a model as the next version of its name. What is not finite in its JSON becomes null.
+
+        What it needs to know of its dataset is copied, because a model survives its dataset.
+        """
+        dataset = self._session.get(Dataset, dataset_id) if dataset_id else None
         model = Model(
             name=name,
             version=self._next_version(name),
@@ -42,7 +46,7 @@ class TrainedModels:
             dataset_id=dataset_id,
             task=task,
             target=target,
-            record=_finite(record),
+            record=_of_dataset(dataset, record, target) | _finite(record),
             symbolic=_finite(symbolic),
             edges=_finite(edges),
             artifact_sha256=artifact_sha256,
@@ -145,6 +149,15 @@ class TrainedModels:
         """
         if self._session.get_bind().dialect.name == "postgresql":
             self._session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+def _of_dataset(dataset: Dataset | None, record: dict[str, Any], target: str) -> dict[str, Any]:
+    """Units, and the columns that are neither feature nor target: clients may send them along."""
+    if dataset is None:
+        return {"units": {}, "ignored_columns": []}
+    read = {target, *(feature["name"] for feature in record.get("features", ()))}
+    names = [column["name"] for column in dataset.columns]
+    return {"units": dict(dataset.units), "ignored_columns": [name for name in names if name not in read]}
 
 
 def _finite(value: Any) -> Any:

@@ -270,6 +270,24 @@ def test_the_picture_is_svg_that_may_run_nothing(client: TestClient, sessions: S
     assert ElementTree.fromstring(response.text).tag == "{http://www.w3.org/2000/svg}svg"
 
 
+@pytest.mark.parametrize(
+    ("change", "label"),
+    [
+        ({}, "y [kJ]"),
+        ({"network": {"target_transform": "log"}}, "log(y [kJ])"),
+        ({"classes": [0, 1]}, "log-odds of y [kJ] = 1"),
+        ({"classes": ["a", "b", "c"]}, "logit of y [kJ]"),
+    ],
+)
+def test_the_picture_says_what_the_outputs_are(
+    client: TestClient, sessions: Sessions, change: dict[str, Any], label: str
+) -> None:
+    record = make_model(sessions).record | {"units": {"y": "kJ", "x1": "m"}} | change
+    svg = client.get(f"/models/{make_model(sessions, record=record, edges=EDGES).id}/plot.svg").text
+    assert f">{label}</text>" in svg
+    assert ">x1 [m]</text>" in svg
+
+
 def test_an_exported_model_predicts_the_same(client: TestClient, sessions: Sessions) -> None:
     predictor = make_predictor()
     model = make_model(sessions, predictor)

@@ -14,6 +14,7 @@ from service.db.tables import Blob, Model
 from service.errors import NotFound
 from service.operations.models import change_model, delete_model
 from service.schemas.models import ModelPatch
+from tests.factories import column, make_dataset
 
 
 def add_model(
@@ -141,6 +142,14 @@ def test_what_is_not_finite_is_stored_as_null(sessions: Sessions) -> None:
         stored = TrainedModels(session).get(model.id).record
     assert stored["metrics"] == {"r2": None}
     assert stored["history"] == [{"loss": [None, 1.5]}]
+
+
+def test_a_model_keeps_what_it_needs_of_its_dataset(sessions: Sessions) -> None:
+    columns = [column(name) for name in ("x1", "y", "date", "id")]
+    dataset_id = make_dataset(sessions, *columns, units={"x1": "m", "y": "s"})
+    model = add_model(sessions, dataset_id=dataset_id)
+    assert model.record["units"] == {"x1": "m", "y": "s"}
+    assert model.record["ignored_columns"] == ["date", "id"]
 
 
 def test_pages_run_from_new_to_old_and_can_be_of_one_name(sessions: Sessions) -> None:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from service.drawing import draw_network
-from service.drawing_layout import MAX_EDGES, MAX_IDLE_INPUTS, lay_out
+from service.drawing_layout import MAX_EDGES, MAX_IDLE_INPUTS, function_of, lay_out
 
 SVG = "{http://www.w3.org/2000/svg}"
 GRID = [-1 + 0.02 * step for step in range(101)]
@@ -102,11 +102,23 @@ def test_ink_grows_with_the_score() -> None:
 
 
 def test_functions_units_and_names_are_shown() -> None:
-    picture = make_picture(2, 1, 1, units={"x1": "m/s", "y1": "kJ"})
+    picture = make_picture(2, 1, 1)
     picture["edges"][0]["function"] = "sin"
-    root = parsed(picture)
-    assert {"x1 [m/s]", "x2", "y1 [kJ]", "sin"} <= set(texts(root))
+    svg = draw_network(picture, units={"x1": "m/s", "y1": "kJ"}, before="log(", after=")")
+    root = ElementTree.fromstring(svg)
+    assert {"x1 [m/s]", "x2", "log(y1 [kJ])", "sin"} <= set(texts(root))
     assert "x1 → node 1.0, sin, score 0.5" in [title.text for title in root.iter(f"{SVG}title")]
+
+
+@pytest.mark.parametrize(
+    ("r2", "name"), [(1 - 1e-12, "sin"), (1 - 1e-6, ""), (None, "")], ids=["certain", "near", "undefined"]
+)
+def test_a_curve_is_named_after_the_simplest_function_that_it_is_without_doubt(
+    r2: float | None, name: str
+) -> None:
+    fits = [("cos", 1 - 1e-12, 4), ("sin", r2, 3), ("x", 0.99, 1)] if name else [("sin", r2, 3)]
+    edge = make_edge(0, 0, 1, 0, suggestions=[{"function": f, "r2": r, "complexity": c} for f, r, c in fits])
+    assert function_of(edge) == name
 
 
 def test_the_picture_describes_itself_in_words() -> None:
@@ -130,9 +142,9 @@ def test_the_picture_describes_itself_in_words() -> None:
     ],
 )
 def test_no_name_can_break_out_of_its_text(name: str) -> None:
-    picture = make_picture(2, 1, inputs=[name, "x2"], outputs=[name], units={name: name})
+    picture = make_picture(2, 1, inputs=[name, "x2"], outputs=[name])
     picture["edges"][0]["function"] = name or None
-    root = parsed(picture)
+    root = ElementTree.fromstring(draw_network(picture, units={name: name}, before=name, after=name))
     allowed = {"svg", "title", "desc", "rect", "path", "g", "circle", "text"}
     assert {element.tag.removeprefix(SVG) for element in root.iter()} <= allowed
     assert not [key for element in root.iter() for key in element.attrib if key.startswith("on")]
