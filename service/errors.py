@@ -5,6 +5,7 @@ ServiceError
 ├── Unauthorized      401
 ├── NotFound          404
 ├── Conflict          409
+├── Stale             412
 ├── TooLarge          413
 ├── UnsupportedMedia  415
 ├── Invalid           422
@@ -58,6 +59,12 @@ class Conflict(ServiceError):
     """The state of a thing does not allow what was asked."""
 
     status = 409
+
+
+class Stale(ServiceError):
+    """The thing is no longer what the client last saw of it."""
+
+    status = 412
 
 
 class TooLarge(ServiceError):

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 
 from service.api.deps import Config, Predictors, Sessions, StrictRoute
 from service.api.pagination import Paging
@@ -24,6 +24,9 @@ from service.schemas.models import (
 router = APIRouter(tags=["models"], route_class=StrictRoute)
 
 Reference = Annotated[str, Path(description="Id, name or `name@alias`.")]
+IfMatch = Annotated[
+    str | None, Header(description="ETag of the model as you know it; 412 if it has changed since.")
+]
 
 # A picture opened by itself may run nothing and fetch nothing.
 PICTURE_HEADERS = {
@@ -47,24 +50,30 @@ def list_models(
 
 
 @router.get("/models/{model_id}", summary="One model")
-def get_model(model_id: Reference, sessions: Sessions) -> ModelOut:
+def get_model(model_id: Reference, response: Response, sessions: Sessions) -> ModelOut:
     """Its shape, its metrics on the hold-out rows, and where it comes from."""
     with sessions.read() as session:
         repository = TrainedModels(session)
         model = repository.get(model_id)
-        return ModelOut.of(model, repository.aliases([model])[model.id])
+        out = ModelOut.of(model, repository.aliases([model])[model.id])
+    response.headers["ETag"] = models.entity_tag(out)
+    return out
 
 
 @router.patch("/models/{model_id}", summary="Rename, tag or alias a model")
-def change_model(model_id: str, patch: ModelPatch, sessions: Sessions) -> ModelOut:
+def change_model(
+    model_id: str, patch: ModelPatch, response: Response, sessions: Sessions, if_match: IfMatch = None
+) -> ModelOut:
     """Changes what is given. Wants the id: what a name stands for may change meanwhile."""
-    return models.change_model(model_id, patch, sessions)
+    out = models.change_model(model_id, patch, sessions, if_match=if_match)
+    response.headers["ETag"] = models.entity_tag(out)
+    return out
 
 
 @router.delete("/models/{model_id}", status_code=204, summary="Delete a model")
-def delete_model(model_id: str, sessions: Sessions) -> None:
+def delete_model(model_id: str, sessions: Sessions, if_match: IfMatch = None) -> None:
     """Cannot be undone. Wants the id, as a change does."""
-    models.delete_model(model_id, sessions)
+    models.delete_model(model_id, sessions, if_match=if_match)
 
 
 @router.get(
@@ -111,10 +120,10 @@ def export_model(
     model_id: Reference, sessions: Sessions, format: Literal["safetensors"] = "safetensors"
 ) -> Response:
     """The artifact itself: tensors and a JSON header, without any code."""
-    model, data, sha256 = models.read_artifact(model_id, sessions)
+    model, data = models.read_artifact(model_id, sessions)
     headers = {
         "Content-Disposition": f'attachment; filename="{model.id}.{format}"',
-        "ETag": f'"sha256-{sha256}"',
+        "ETag": f'"sha256-{model.artifact_sha256}"',
     }
     return Response(data, media_type="application/octet-stream", headers=headers)
 

@@ -1,23 +1,29 @@
 """Rename, tag, alias, draw and delete trained models."""
 
+import hashlib
 from typing import Any
 
 from service import storage
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
+from service.db.tables import Model
 from service.drawing import draw_network
+from service.errors import Stale
 from service.schemas.models import ModelOut, ModelPatch
 
 
-def change_model(model_id: str, patch: ModelPatch, sessions: Sessions) -> ModelOut:
+def change_model(
+    model_id: str, patch: ModelPatch, sessions: Sessions, *, if_match: str | None = None
+) -> ModelOut:
     """Apply what a patch names, and nothing else.
 
     Raises:
         NotFound: There is no such model.
+        Stale: It is not what ``if_match`` says.
     """
     with sessions.begin() as session:
         models = TrainedModels(session)
-        model = models.hold(model_id)
+        model = _hold(model_id, models, if_match)
         if patch.name is not None:
             models.rename(model, patch.name)
         if patch.tags is not None:
@@ -26,29 +32,53 @@ def change_model(model_id: str, patch: ModelPatch, sessions: Sessions) -> ModelO
             models.set_alias(model, patch.alias)
         elif "alias" in patch.model_fields_set:
             models.clear_aliases(model)
-        return ModelOut.of(model, models.aliases([model])[model.id])
+        return _show(model, models)
 
 
-def delete_model(model_id: str, sessions: Sessions) -> None:
+def delete_model(model_id: str, sessions: Sessions, *, if_match: str | None = None) -> None:
     """Remove a model and, unless another model has the same, its artifact.
 
     Raises:
         NotFound: There is no such model.
+        Stale: It is not what ``if_match`` says.
     """
     with sessions.begin() as session:
         models = TrainedModels(session)
-        model = models.hold(model_id)
+        model = _hold(model_id, models, if_match)
         models.delete(model)
         storage.release(session, model.artifact_sha256)
 
 
-def read_artifact(reference: str, sessions: Sessions) -> tuple[ModelOut, bytes, str]:
-    """A model, its artifact and the SHA-256 of that."""
+def entity_tag(model: ModelOut) -> str:
+    """Names the state of a model: another tag after every change."""
+    return f'"{hashlib.sha256(model.model_dump_json().encode()).hexdigest()[:32]}"'
+
+
+def _hold(model_id: str, models: TrainedModels, if_match: str | None) -> Model:
+    """The model, locked, if it still is what the client saw."""
+    model = models.hold(model_id)
+    if if_match is None or if_match.strip() == "*":
+        return model
+    tag = entity_tag(_show(model, models))
+    if tag not in (given.strip() for given in if_match.split(",")):
+        detail = f"model {model_id} has changed since; GET it again and send its ETag, now {tag}, as If-Match"
+        raise Stale("model_changed", detail)
+    return model
+
+
+def _show(model: Model, models: TrainedModels) -> ModelOut:
+    return ModelOut.of(model, models.aliases([model])[model.id])
+
+
+def read_artifact(reference: str, sessions: Sessions) -> tuple[Model, bytes]:
+    """A model and its artifact.
+
+    Raises:
+        NotFound: There is no such model.
+    """
     with sessions.read() as session:
-        models = TrainedModels(session)
-        model = models.get(reference)
-        out = ModelOut.of(model, models.aliases([model])[model.id])
-        return out, storage.read_bytes(session, model.artifact_sha256), model.artifact_sha256
+        model = TrainedModels(session).get(reference)
+        return model, storage.read_bytes(session, model.artifact_sha256)
 
 
 def draw_model(reference: str, sessions: Sessions) -> str:

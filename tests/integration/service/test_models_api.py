@@ -153,6 +153,25 @@ def test_only_an_id_names_a_model_to_change_or_delete(client: TestClient, sessio
     assert client.delete("/models/law").status_code == 404
 
 
+def test_if_match_lets_a_change_through_only_while_the_model_is_as_known(
+    client: TestClient, sessions: Sessions
+) -> None:
+    url = f"/models/{make_model(sessions).id}"
+    known = client.get(url).headers["etag"]
+    changed = client.patch(url, json={"alias": "live"}, headers={"If-Match": f'"other", {known}'})
+    assert changed.status_code == 200
+    assert changed.headers["etag"] == client.get(url).headers["etag"] != known
+    for stale in (
+        client.patch(url, json={"alias": "old"}, headers={"If-Match": known}),
+        client.delete(url, headers={"If-Match": known}),
+    ):
+        assert stale.status_code == 412
+        assert stale.json()["code"] == "model_changed"
+    assert client.get(url).json()["aliases"] == ["live"]
+    assert client.patch(url, json={"tags": {"a": "b"}}, headers={"If-Match": "*"}).status_code == 200
+    assert client.delete(url, headers={"If-Match": client.get(url).headers["etag"]}).status_code == 204
+
+
 def test_a_deleted_model_is_gone(client: TestClient, sessions: Sessions) -> None:
     model = make_model(sessions)
     assert client.delete(f"/models/{model.id}").status_code == 204
