@@ -9,9 +9,11 @@ import orjson
 import uuid_utils
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import compile_path
 
 from kan_engine.errors import InvalidData, KANEngineError
 from service.errors import Invalid, Malformed, ServiceError, Unauthorized, Unavailable
@@ -121,7 +123,22 @@ def _on_http_exception(request: Request, error: HTTPException) -> Response:
         "detail": details.get(error.status_code, str(error.detail)),
         "errors": [],
     }
-    return _render(error.status_code, members, headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(sorted(_methods_at(request)))
+    return _render(error.status_code, members, headers=headers)
+
+
+def _methods_at(request: Request) -> set[str]:
+    """All methods of a path: the framework names only those of the first route that has it."""
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    routes = iter_route_contexts(request.app.routes)
+    return {
+        method
+        for route in routes
+        if route.path and compile_path(route.path)[0].match(path)
+        for method in route.methods or ()
+    }
 
 
 def _on_disconnect(_: Request, __: ClientDisconnect) -> Response:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
-from service.db.repositories import Datasets
+from service.db.repositories import Datasets, TrainingJobs
 from service.db.session import Sessions
 from service.db.tables import Blob, JobStatus
 from service.tables import read_table
@@ -194,6 +195,21 @@ def test_a_dataset_that_an_unfinished_job_uses_cannot_be_deleted(
     answer = client.delete(f"/datasets/{dataset['id']}")
     assert (answer.status_code, answer.json()["code"]) == (409, "dataset_in_use")
     assert client.get(f"/datasets/{dataset['id']}").status_code == 200
+
+
+def test_a_dataset_cannot_be_deleted_while_a_job_is_being_submitted(
+    client: TestClient, sessions: Sessions
+) -> None:
+    dataset_id = upload(client).json()["id"]
+    statuses: list[int] = []
+    deleting = Thread(target=lambda: statuses.append(client.delete(f"/datasets/{dataset_id}").status_code))
+    with sessions.begin() as session:
+        Datasets(session).hold(dataset_id)
+        deleting.start()
+        deleting.join(0.3)  # it waits for this transaction
+        TrainingJobs(session).add(kind="train", request={}, request_sha256="0" * 64, dataset_id=dataset_id)
+    deleting.join()
+    assert statuses == [409]
 
 
 def test_a_dataset_of_finished_jobs_can_be_deleted(client: TestClient, sessions: Sessions) -> None:

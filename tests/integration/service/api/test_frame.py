@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -74,10 +75,21 @@ def test_an_unknown_path_is_a_problem(client: TestClient) -> None:
     assert problem_of(client.get("/nowhere"), 404)["code"] == "path_not_found"
 
 
-def test_a_wrong_method_is_a_problem_that_names_the_right_ones(client: TestClient) -> None:
-    answer = client.put("/health/live")
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/health/live", "GET"),
+        ("/datasets", "GET, POST"),
+        ("/v1/datasets/x", "DELETE, GET"),
+        ("/openapi.json", "GET, HEAD"),
+    ],
+)
+def test_a_wrong_method_is_a_problem_that_names_the_right_ones(
+    path: str, methods: str, client: TestClient
+) -> None:
+    answer = client.put(path)
     assert problem_of(answer, 405)["code"] == "method_not_allowed"
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == methods
 
 
 def test_a_wrong_parameter_is_named(client: TestClient) -> None:
@@ -201,8 +213,27 @@ def test_pages_know_the_prefix_of_a_proxy(settings: Settings) -> None:
         assert "/kan/docs/assets/swagger-ui.css" in client.get("/kan/docs").text
 
 
-def test_an_unknown_asset_is_not_found(client: TestClient) -> None:
-    problem_of(client.get("/docs/assets/..%2fmain.py"), 404)
+@pytest.mark.parametrize("name", ["main.py", "..%2fmain.py", "%2e%2e/main.py"])
+def test_an_unknown_asset_is_not_found(name: str, client: TestClient) -> None:
+    problem_of(client.get(f"/docs/assets/{name}"), 404)
+
+
+def test_a_client_that_leaves_is_no_fault_of_ours(app: FastAPI, caplog: pytest.LogCaptureFixture) -> None:
+    """The framework's own client cannot hang up, so this speaks ASGI."""
+    headers = [(b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/datasets", "query_string": b"", "headers": headers}
+    messages = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    anyio.run(app, scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert caplog.records == []
 
 
 def test_every_operation_has_a_name_and_a_problem_in_the_documentation(client: TestClient) -> None:
