@@ -26,6 +26,7 @@ TASKS = ("worker.tasks",)
 JOBS_PER_PROCESS = 8  # then a fresh process, so that what a library leaks stays small
 LOOK_S = 0.1
 IDLE_LOOKS = 3  # in a row, before a stopping worker is taken to be idle: a message may just be on its way
+LOST_WAIT_S = 1.0  # for a word from a process that has died; the job itself waits for its lease
 START_S = 120.0  # a process that imports torch on a busy machine takes its time
 
 WORKER_OPTIONS: Mapping[str, Any] = {
@@ -38,6 +39,7 @@ WORKER_OPTIONS: Mapping[str, Any] = {
     "worker_pool_start_method": "spawn",
     "worker_max_tasks_per_child": JOBS_PER_PROCESS,
     "worker_proc_alive_timeout": START_S,
+    "worker_lost_wait": LOST_WAIT_S,
     "worker_enable_remote_control": False,
     "worker_send_task_events": False,
     "worker_hijack_root_logger": False,

@@ -1,11 +1,9 @@
 """What a process of the worker has for itself: settings, connections, logs, and an ear for SIGTERM."""
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib import import_module
 from types import FrameType
 from typing import Any
 
@@ -49,9 +47,3 @@ def until_terminated() -> Iterator[Termination]:
 def _log(**_: Any) -> None:
     """Celery then leaves logging alone, in the parent and in its children."""
     logs.configure()
-
-
-@signals.worker_process_init.connect  # type: ignore[untyped-decorator]
-def _warm_up(**_: Any) -> None:
-    """Import what trains while there is nothing to do; the first job then starts at once."""
-    threading.Thread(target=import_module, args=("worker.training",), name="warm-up", daemon=True).start()

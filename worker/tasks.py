@@ -1,15 +1,26 @@
-"""One thin task per message: unpack, call."""
+"""One thin task per message: unpack, call. The process that starts the others imports no torch."""
 
-from celery import shared_task
+import threading
+from importlib import import_module
+from typing import Any
+
+from celery import shared_task, signals
 
 from service.queue import TRAIN_TASK
 from worker.process import sessions, settings, until_terminated
+from worker.training import run_training
 
 
 @shared_task(name=TRAIN_TASK)  # type: ignore[untyped-decorator]
 def train(job_id: str, token: str | None = None) -> None:
     """Do a training job. ``token`` comes from a dispatcher that has claimed it; without one, claim it."""
-    from worker.training import run_training  # noqa: PLC0415  # torch, which the parent process can do without
+    from worker.pipeline import run_pipeline  # noqa: PLC0415
 
     with until_terminated() as termination:
-        run_training(job_id, token, sessions(), settings(), termination=termination)
+        run_training(job_id, token, sessions(), settings(), pipeline=run_pipeline, termination=termination)
+
+
+@signals.worker_process_init.connect  # type: ignore[untyped-decorator]
+def _warm_up(**_: Any) -> None:
+    """Import torch while there is nothing to do; the first job then starts at once."""
+    threading.Thread(target=import_module, args=("worker.pipeline",), name="warm-up", daemon=True).start()

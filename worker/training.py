@@ -22,7 +22,6 @@ from service.storage import put_bytes, read_bytes, release
 from service.tables import Table, read_table
 from worker.heartbeat import Heartbeat, Termination
 from worker.outcome import Outcome, Progress, Stopped
-from worker.pipeline import run_pipeline
 
 log = logging.getLogger(__name__)
 
@@ -66,14 +65,14 @@ def run_training(
     sessions: Sessions,
     settings: Settings,
     *,
-    pipeline: Pipeline = run_pipeline,
+    pipeline: Pipeline,
     termination: Termination | None = None,
 ) -> None:
     """Do a job, unless someone else has it.
 
     Args:
         token: Of the dispatcher that claimed the job; None if nobody has claimed it yet.
-        pipeline: What trains.
+        pipeline: What trains, and how.
         termination: Tells when this process has to end.
     """
     work = _persist(lambda session: _take(job_id, token, session, settings), sessions)

@@ -1,7 +1,7 @@
 """A pipeline that takes as long as a test wants, and says when it starts, saves, resumes and ends.
 
 ``tests.faults.slow_worker`` is the real worker around it. Steps and their length travel in the tags of
-the job; the log file is named by ``KAN_TEST_LOG``.
+the job; the log file is named by ``KAN_TEST_NOTES``.
 """
 
 import os
@@ -16,14 +16,13 @@ from service.schemas.jobs import TrainRequest
 from service.tables import Table
 from worker.outcome import Outcome, Progress
 from worker.process import sessions, settings, until_terminated
+from worker.training import run_training
 
 STEPS, STEP_S = 40, 0.1
 
 
 @shared_task(name=TRAIN_TASK)
 def train(job_id: str, token: str | None = None) -> None:
-    from worker.training import run_training
-
     with until_terminated() as termination:
         run_training(job_id, token, sessions(), settings(), pipeline=slow_pipeline, termination=termination)
 
@@ -57,6 +56,6 @@ def outcome(cut_by: str | None = None) -> Outcome:
 
 
 def note(line: str) -> None:
-    if path := os.environ.get("KAN_TEST_LOG"):
-        with Path(path).open("a") as log:
-            log.write(line + "\n")
+    if path := os.environ.get("KAN_TEST_NOTES"):
+        with Path(path).open("a") as notes:
+            notes.write(line + "\n")

@@ -1,0 +1,84 @@
+"""Whatever happens to its worker, a job is done, and done once: on one machine and on many."""
+
+import os
+import signal
+import time
+
+from service.db.repositories import TrainingJobs
+from tests.faults.workers import Workers, pid_in
+from tests.servers import wait_until
+
+QUEUED, RUNNING, SUCCEEDED = ("queued", None), ("running", None), ("succeeded", None)
+LOST, GIVEN_BACK = ("queued", "worker_lost"), ("queued", "worker_stopped")
+
+
+def test_a_killed_process_costs_one_lease_and_no_finished_step(workers: Workers) -> None:
+    workers.start()
+    job_id = workers.submit()
+    child = pid_in(workers.wait_for_note("start"))
+    workers.wait_for_note("saved 10")
+    os.kill(child, signal.SIGKILL)
+    workers.assert_one_success(job_id, QUEUED, RUNNING, LOST, RUNNING, SUCCEEDED)
+    first, second = workers.notes("start")
+    assert (first.endswith("at 0"), second.endswith("at 0")) == (True, False)
+    assert pid_in(first) != pid_in(second)
+    assert len(workers.notes("end")) == 1
+
+
+def test_a_killed_worker_leaves_its_job_to_the_next_one(workers: Workers) -> None:
+    worker = workers.start()
+    job_id = workers.submit()
+    child = pid_in(workers.wait_for_note("start"))
+    workers.wait_for_note("saved 5")
+    worker.kill()
+    worker.wait()
+    wait_until(lambda: not is_running(child))
+    workers.start()
+    workers.assert_one_success(job_id, QUEUED, RUNNING, LOST, RUNNING, SUCCEEDED)
+
+
+def test_a_stopping_worker_gives_its_job_back_at_once_and_for_nothing(workers: Workers) -> None:
+    worker = workers.start()
+    job_id = workers.submit()
+    workers.wait_for_note("start")
+    workers.wait_for_note("saved 5")
+    worker.terminate()
+    began = time.monotonic()
+    assert worker.wait(timeout=30) == 0
+    assert time.monotonic() - began < 10
+    assert (workers.read(job_id).status, workers.read(job_id).attempt) == ("queued", 0)
+    workers.start()
+    workers.assert_one_success(job_id, QUEUED, RUNNING, GIVEN_BACK, RUNNING, SUCCEEDED)
+    assert not workers.notes("start")[1].endswith("at 0")
+
+
+def test_a_process_that_slept_past_its_lease_cannot_write_any_more(workers: Workers) -> None:
+    workers.start()
+    job_id = workers.submit()
+    child = pid_in(workers.wait_for_note("start"))
+    workers.wait_for_note("saved 5")
+    os.kill(child, signal.SIGSTOP)
+    wait_until(lambda: LOST in [(e.data.get("status"), e.data.get("reason")) for e in workers.events(job_id)])
+    os.kill(child, signal.SIGCONT)
+    workers.assert_one_success(job_id, QUEUED, RUNNING, LOST, RUNNING, SUCCEEDED)
+    assert len(workers.notes("end")) == 1
+
+
+def test_a_cancelled_job_stops_and_the_worker_goes_on(workers: Workers) -> None:
+    workers.start()
+    job_id, next_id = workers.submit(steps="3000"), workers.submit(steps="1")
+    workers.wait_for_note("start")
+    with workers.sessions.begin() as session:
+        TrainingJobs(session).cancel(job_id)
+    began = time.monotonic()
+    assert workers.wait_for_end(job_id).status == "cancelled"
+    assert time.monotonic() - began < 10
+    assert workers.wait_for_end(next_id).status == "succeeded"
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

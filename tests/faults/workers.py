@@ -1,0 +1,117 @@
+"""Real worker processes that tests start, kill and watch, around the slow pipeline."""
+
+import os
+import signal
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from sqlalchemy import func, select
+
+from service.db.repositories import TrainingJobs
+from service.db.session import Sessions
+from service.db.tables import Job, JobEvent, JobStatus, Model
+from service.settings import Settings
+from tests.factories import make_dataset, make_job
+from tests.servers import wait_until
+
+START_TIMEOUT_S = 90.0  # processes start slowly when all cores are busy
+
+
+class Workers:
+    """The workers of one test; their log is what the pipeline notes."""
+
+    def __init__(self, settings: Settings, sessions: Sessions) -> None:
+        self.settings, self.sessions = settings, sessions
+        self._notes = settings.data_dir / "notes"
+        self._output = settings.data_dir / "output"
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start one, as a group of its own."""
+        environment = os.environ | {
+            "KAN_DATA_DIR": str(self.settings.data_dir),
+            "KAN_DATABASE_URL": self.settings.database_url,
+            "KAN_BROKER_URL": self.settings.broker_url,
+            "KAN_LEASE_S": str(self.settings.lease_s),
+            "KAN_TEST_NOTES": str(self._notes),
+        }
+        with self._output.open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.slow_worker"],
+                env=environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                cwd=Path(__file__).parents[2],
+            )
+        self._processes.append(process)
+        return process
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        for process in self._processes:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def submit(self, **tags: str) -> str:
+        """Queue a job of about four seconds, or of what the tags say."""
+        content = BytesIO()
+        pl.DataFrame({"x": [1.0, 2.0], "y": [1.0, 2.0]}).write_parquet(content)
+        dataset_id = make_dataset(self.sessions, rows=2, content=content.getvalue())
+        request = {"dataset_id": dataset_id, "target": "y", "max_seconds": 300, "tags": tags}
+        return make_job(self.sessions, dataset_id=dataset_id, request=request).id
+
+    def notes(self, beginning: str = "") -> list[str]:
+        """What pipelines noted, in order."""
+        lines = self._notes.read_text().splitlines() if self._notes.exists() else []
+        return [line for line in lines if line.startswith(beginning)]
+
+    def wait_for_note(self, beginning: str, times: int = 1) -> str:
+        """The last of so many notes."""
+        wait_until(lambda: len(self.notes(beginning)) >= times, self._failure, START_TIMEOUT_S)
+        return self.notes(beginning)[times - 1]
+
+    def wait_for_end(self, job_id: str) -> Job:
+        """The job, once it has finished."""
+        wait_until(lambda: JobStatus(self.read(job_id).status).is_final, self._failure, START_TIMEOUT_S)
+        return self.read(job_id)
+
+    def read(self, job_id: str) -> Job:
+        """The job as it is now."""
+        with self.sessions.read() as session:
+            return TrainingJobs(session).get(job_id)
+
+    def events(self, job_id: str) -> list[JobEvent]:
+        """All that happened to a job."""
+        with self.sessions.read() as session:
+            return list(TrainingJobs(session).events(job_id, limit=1000))
+
+    def assert_one_success(self, job_id: str, *statuses: Any) -> None:
+        """One success, one model, and events without a gap that tell this story."""
+        assert self.wait_for_end(job_id).status == JobStatus.SUCCEEDED, self.output()
+        events = self.events(job_id)
+        assert [event.number for event in events] == list(range(1, len(events) + 1))
+        assert [event.created_at for event in events] == sorted(event.created_at for event in events)
+        told = [
+            (event.data["status"], event.data.get("reason")) for event in events if event.kind == "status"
+        ]
+        assert told == list(statuses)
+        with self.sessions.read() as session:
+            assert session.scalar(select(func.count()).where(Model.job_id == job_id)) == 1
+
+    def output(self) -> str:
+        """What the processes wrote."""
+        return self._output.read_text()
+
+    def _failure(self) -> str | None:
+        return None if any(p.poll() is None for p in self._processes) else f"no worker:\n{self.output()}"
+
+
+def pid_in(note: str) -> int:
+    """The process that wrote a note."""
+    return int(note.split()[1])
