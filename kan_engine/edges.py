@@ -318,7 +318,7 @@ def _atoms(u: Array) -> tuple[list[Expression], Array, list[int]]:
         for scale in scales if name not in ("exp",) else (*scales, -2.0, -0.5):
             with np.errstate(all="ignore"):
                 value = function.value(scale * u)
-            if not np.isfinite(value).all() or np.std(value) < 1e-9 * (np.abs(value).max() + 1e-300):
+            if not (_varies(value) and _varies(u * value)):
                 continue
             term = apply_function(name, mul(number(scale), PLACEHOLDER))
             trees += [term, mul(PLACEHOLDER, term)]
@@ -326,3 +326,8 @@ def _atoms(u: Array) -> tuple[list[Expression], Array, list[int]]:
             price = function.complexity + int(scale != 1)
             prices += [price, price + 1]
     return trees, np.array(values), prices
+
+
+def _varies(values: Array) -> bool:
+    """Whether values are numbers, and not one number but for rounding."""
+    return bool(np.isfinite(values).all() and np.std(values) > 1e-9 * np.abs(values).max())

@@ -22,8 +22,10 @@ from kan_engine.spline import fit_coef
 from kan_engine.training import Rows, TrainingConfig, train
 
 GRIDS = (4, 8, 16)
-SCREENED = 8  # shapes that survive the coarse grid and are fitted in full
+SCREENING_ROWS = 400  # enough for a coarse grid
+SCREENED = 6  # shapes that survive the coarse grid and are fitted in full
 GOOD_ENOUGH = 2e-4  # error at which a shape is adequate without a look at its slope
+STALLED = 0.9  # a hidden node whose error falls by less than this factor per doubling is not refined further
 NEGLIGIBLE = 2e-5  # error that elimination may leave, whatever it was before
 HOPEFUL, SLOPE = 1.5e-3, 5.0  # or: below this, and falling by this factor over the last doubling
 
@@ -77,6 +79,10 @@ class Sample:
     y: Float[Tensor, "batch 1"]
     weights: Float[Tensor, " batch"]
 
+    def head(self, rows: int) -> "Sample":
+        """The first rows."""
+        return Sample(x=self.x[:rows], raw=self.raw[:rows], y=self.y[:rows], weights=self.weights[:rows])
+
 
 def search(
     training: Sample,
@@ -121,7 +127,7 @@ def _one_node(
     should_stop: Callable[[], bool],
 ) -> Iterator[Fit]:
     """T(y) = g(Σ f(x)), with and without direct edges: screened on a coarse grid, the best refined."""
-    screened = []
+    screened, few = [], training.head(SCREENING_ROWS)
     for transform in [t for t in transforms if t in ("identity", "log", "log_neg", "square", "reciprocal")]:
         for direct in (False, True):
             for start in ("x", "log", "x", "square"):
@@ -130,8 +136,8 @@ def _one_node(
                 if start == "log" and float(training.raw.min()) <= 0:
                     continue
                 shape = Shape(hidden=1, direct=direct, transform=transform)
-                network = _start(shape, training, generator, start)
-                screened.append(_fit(shape, training, validation, network, GRIDS[:1], 25))
+                network = _start(shape, few, generator, start)
+                screened.append(_fit(shape, few, validation, network, GRIDS[:1], 25))
     screened.sort(key=lambda fit: fit.error)
     for fit in screened[:SCREENED]:
         if should_stop():
@@ -187,6 +193,8 @@ def _fit(
         errors.append(validation_error(network, scaler, validation, spread))
         if errors[-1] == min(errors):
             best = network
+        if shape.hidden and len(errors) > 1 and errors[-1] > STALLED * errors[-2]:
+            break
     return Fit(shape=shape, network=best, scaler=scaler, errors=tuple(errors))
 
 

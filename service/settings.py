@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     poll_s: float = Field(default=0.1, gt=0)
     max_attempts: int = Field(default=3, ge=1)
     worker_slots: int = Field(default=1, ge=1)
-    worker_threads: int = Field(default=0, ge=0, description="torch threads per job; 0 shares the cores out")
+    worker_threads: int = Field(default=1, ge=0, description="torch threads per job; 0 shares the cores out")
     drain_s: float = Field(default=10.0, ge=0)
 
     max_body_bytes: int = Field(default=2 * GiB, ge=1)

@@ -41,6 +41,7 @@ SEARCH_ROWS, SEARCH_VALIDATION = 1500, 750  # more rows do not change which smal
 READ_AT_MOST = 4  # structures whose formulas are read before the search gives up on an exact one
 EXACT = 1e-9  # validation error, over the spread, of a formula that ends the search
 MAX_STRUCTURE_INPUTS = 40
+ROUGH = 0.03  # error of an edge's curve below which fits count as equal, however noisy the data are
 
 Report = Callable[[str, float, str], None]
 
@@ -215,7 +216,7 @@ def _read(
         center=float(structure.scaler.mean[0]),
         scale=float(structure.scaler.std[0]),
         undo=undo_transform(structure.scaler.transform),
-        floor=max(2 * structure.error, 1e-6),
+        floor=min(max(2 * structure.error, 1e-6), ROUGH),
     )
     formulas = read_formulas(structure.network, reading, should_stop)
     limit = request.symbolic.max_complexity
