@@ -10,9 +10,10 @@ from functools import reduce
 from itertools import combinations, permutations
 
 from kan_engine.expression import complexity
-from kan_engine.normal_form import product, raised, split_coefficient, total
+from kan_engine.normal_form import product, raised, total
 from kan_engine.printers import is_whole
 from kan_engine.sample import Sample
+from kan_engine.terms import split_coefficient
 from kan_engine.tree import (
     HALF,
     MINUS_ONE,
@@ -321,6 +322,7 @@ def _of_product(factors: tuple[Expression, ...], sample: Sample) -> Iterator[Exp
         yield form
     yield from _with_one_factor_in_a_sum(factors, sample)
     yield from _with_trigonometric_pairs(factors, sample)
+    yield _with_one_absolute_value(factors)
     for factor in factors:
         match factor:
             case Pow(Add() as base, exponent):
@@ -344,13 +346,22 @@ def _with_one_factor_in_a_sum(factors: tuple[Expression, ...], sample: Sample) -
             moved = factor if sign == 1 else raised(factor, MINUS_ONE, sample)
             inner = holder if isinstance(holder, Add) else children(holder)[0]
             summed = total([product([term, moved], sample) for term in children(inner)], sample)
-            if complexity(summed) > complexity(inner):  # x*(x + 1) is better than x**2 + x within a product
+            if sign == 1 and complexity(summed) > complexity(
+                inner
+            ):  # x*(x + 1) is better than x**2 + x within a product
                 continue
             yield mul(*(f for f in factors if f not in (holder, factor)), power(summed, sign))
 
 
 def _is_exponential(tree: Expression) -> bool:
     return isinstance(tree, Call) and tree.function == "exp"
+
+
+def _with_one_absolute_value(factors: tuple[Expression, ...]) -> Expression:
+    """|u|·|v| → |u·v|."""
+    inside = [factor.argument for factor in factors if isinstance(factor, Call) and factor.function == "abs"]
+    others = [factor for factor in factors if not (isinstance(factor, Call) and factor.function == "abs")]
+    return mul(*others, call("abs", mul(*inside))) if len(inside) > 1 else Mul(factors)
 
 
 def _with_trigonometric_pairs(factors: tuple[Expression, ...], sample: Sample) -> Iterator[Expression]:

@@ -110,3 +110,15 @@ def _decimals(value: float) -> Iterator[tuple[float, float]]:
 
 def _integer_bits(n: int) -> float:
     return 1 + 2 * log2(abs(n) + 1)
+
+
+def root_of_fraction(square: Fraction) -> Expression:
+    """√(p/q) as a fraction times the root of a whole number without small square factors."""
+    radicand, front = square.numerator * square.denominator, Fraction(1, square.denominator)
+    for prime in _SMALL_PRIMES:
+        while radicand and radicand % (prime * prime) == 0:
+            radicand, front = radicand // (prime * prime), front * prime
+    return mul(front, power(Fraction(radicand), HALF))
+
+
+_SMALL_PRIMES = (2, 3, 5, 7, 11, 13)

@@ -11,11 +11,21 @@ from math import pi
 
 import numpy as np
 
-from kan_engine.constants import recognised
+from kan_engine.constants import recognised, root_of_fraction
 from kan_engine.ordering import factor_order, term_order
 from kan_engine.printers import is_whole
 from kan_engine.sample import Sample
+from kan_engine.terms import (
+    flat_parts,
+    holds_float,
+    is_all_negative,
+    is_even,
+    negated,
+    split_coefficient,
+    starts_negative,
+)
 from kan_engine.tree import (
+    HALF,
     MINUS_ONE,
     ONE,
     ZERO,
@@ -78,7 +88,7 @@ def _tidy(tree: Expression, sample: Sample) -> Expression:
 def total(terms: Iterable[Expression], sample: Sample) -> Expression:
     """Sum of tidy terms with like terms collected."""
     groups: dict[Expression, dict[Expression, list[Fraction | float]]] = {}
-    for term in _flat(terms, Add):
+    for term in flat_parts(terms, Add):
         coefficient, symbolic, varying = split_coefficient(term)
         groups.setdefault(varying, {}).setdefault(symbolic, []).append(coefficient)
     collected = [
@@ -86,23 +96,8 @@ def total(terms: Iterable[Expression], sample: Sample) -> Expression:
         for varying, coefficients in groups.items()
         for coefficient in _added(coefficients, sample)
     ]
-    collected = [term for term in _flat(collected, Add) if term != ZERO]
+    collected = [term for term in flat_parts(collected, Add) if term != ZERO]
     return add(*sorted(_without_negligible(collected, sample), key=term_order))
-
-
-def split_coefficient(term: Expression) -> tuple[Fraction | float, Expression, Expression]:
-    """Number, other constant factors, and what varies: 3·π·x → (3, π, x)."""
-    factors = term.factors if isinstance(term, Mul) else (term,)
-    coefficient: Fraction | float = Fraction(1)
-    symbolic, varying = [], []
-    for factor in factors:
-        if isinstance(factor, Number):
-            coefficient = coefficient * factor.value
-        elif is_constant(factor):
-            symbolic.append(factor)
-        else:
-            varying.append(factor)
-    return coefficient, mul(*symbolic), mul(*varying)
 
 
 def _added(coefficients: Mapping[Expression, list[Fraction | float]], sample: Sample) -> list[Expression]:
@@ -135,7 +130,7 @@ def _without_negligible(terms: list[Expression], sample: Sample) -> list[Express
 
 def product(factors: Iterable[Expression], sample: Sample) -> Expression:
     """Product of tidy factors with the exponents of equal bases added, and those of exp too."""
-    flat = _flat(factors, Mul)
+    flat = flat_parts(factors, Mul)
     coefficient: Fraction | float = Fraction(1)
     exponents: dict[Expression, list[Expression]] = {}
     for factor in flat:
@@ -154,11 +149,11 @@ def product(factors: Iterable[Expression], sample: Sample) -> Expression:
     if any(isinstance(factor, Number | Mul) for factor in merged):  # a merger may need another: √2·√2·x
         return product([number(coefficient), *merged], sample)
     constants = [factor for factor in merged if is_constant(factor)]
-    if isinstance(coefficient, float) or any(_holds_float(factor) for factor in constants):
+    if isinstance(coefficient, float) or any(holds_float(factor) for factor in constants):
         value = float(coefficient) * float(np.prod([sample.values(factor) for factor in constants]))
         merged = [recognised(value), *(factor for factor in merged if factor not in constants)]
         coefficient = Fraction(1)
-    return mul(number(coefficient), *sorted(_flat(merged, Mul), key=factor_order))
+    return mul(number(coefficient), *sorted(flat_parts(merged, Mul), key=factor_order))
 
 
 _EULER = Call("exp", ONE)
@@ -176,12 +171,6 @@ def _merged(base: Expression, exponents: list[Expression], sample: Sample) -> Ex
     return raised(base, total(exponents, sample), sample)
 
 
-def _holds_float(tree: Expression) -> bool:
-    if isinstance(tree, Number):
-        return isinstance(tree.value, float)
-    return any(_holds_float(part) for part in children(tree))
-
-
 # --- powers -----------------------------------------------------------------------------------------
 
 
@@ -189,20 +178,26 @@ def raised(base: Expression, exponent: Expression, sample: Sample) -> Expression
     """base^exponent with nested powers multiplied out, as far as the signs in the data allow."""
     match base:
         case Call("exp", argument):
-            return applied("exp", product([exponent, argument], sample), sample)
-        case Call("abs", argument) if _is_even(exponent):
-            return raised(argument, exponent, sample)
-        case Pow(inner, first):
-            if is_whole(exponent) or sample.sign(inner) == 1:
-                return raised(inner, product([first, exponent], sample), sample)
-            if _is_even(first):
-                return raised(applied("abs", inner, sample), product([first, exponent], sample), sample)
+            result = applied("exp", product([exponent, argument], sample), sample)
+        case Call("abs", argument) if is_even(exponent):
+            result = raised(argument, exponent, sample)
+        case Pow(inner, first) if is_whole(exponent) or sample.sign(inner) == 1:
+            result = raised(inner, product([first, exponent], sample), sample)
+        case Pow(inner, first) if is_even(first):
+            result = raised(applied("abs", inner, sample), product([first, exponent], sample), sample)
         case Mul(factors):
-            return _raised_product(factors, exponent, sample)
-    result = power(base, exponent)
-    return (
-        recognised(result.value) if isinstance(result, Number) and isinstance(result.value, float) else result
-    )
+            result = _raised_product(factors, exponent, sample)
+        case Number(Fraction() as square) if exponent in (HALF, _MINUS_HALF) and square:
+            result = root_of_fraction(square if exponent == HALF else 1 / square)
+        case _:
+            result = power(base, exponent)
+    match result:
+        case Number(float() as value):
+            return recognised(value)
+    return result
+
+
+_MINUS_HALF = Number(Fraction(-1, 2))
 
 
 def _raised_product(factors: tuple[Expression, ...], exponent: Expression, sample: Sample) -> Expression:
@@ -224,18 +219,8 @@ def _raised_product(factors: tuple[Expression, ...], exponent: Expression, sampl
 def _raised_factor(factor: Expression, sign: int, exponent: Expression, sample: Sample) -> Expression:
     """|factor|^exponent; what cannot be negated at once keeps its minus inside: √(-x)."""
     if sign == 1 or isinstance(factor, Number | Add):
-        return raised(_negated(factor) if sign < 0 else factor, exponent, sample)
-    return power(_negated(factor), exponent)
-
-
-def _is_even(exponent: Expression) -> bool:
-    return isinstance(exponent, Number) and exponent.value % 2 == 0
-
-
-def _negated(tree: Expression) -> Expression:
-    if isinstance(tree, Add):
-        return add(*(mul(MINUS_ONE, term) for term in tree.terms))
-    return mul(MINUS_ONE, tree)
+        return raised(negated(factor) if sign < 0 else factor, exponent, sample)
+    return power(negated(factor), exponent)
 
 
 # --- functions --------------------------------------------------------------------------------------
@@ -247,10 +232,10 @@ def applied(function: str, argument: Expression, sample: Sample) -> Expression:
         return _of_constant(function, argument, sample)
     if isinstance(argument, Call) and (function, argument.function) in _LEFT_INVERSES:
         return argument.argument
-    if function in ODD and _is_all_negative(argument):
-        return product([MINUS_ONE, applied(function, _negated(argument), sample)], sample)
-    if function in EVEN and _starts_negative(argument):
-        argument = _negated(argument)
+    if function in ODD and is_all_negative(argument):
+        return product([MINUS_ONE, applied(function, negated(argument), sample)], sample)
+    if function in EVEN and starts_negative(argument):
+        argument = negated(argument)
     rule = _RULES.get(function)
     return call(function, argument) if rule is None else rule(argument, sample)
 
@@ -262,7 +247,7 @@ def _of_constant(function: str, argument: Expression, sample: Sample) -> Express
     if not np.isfinite(value):
         return node
     known = recognised(value)
-    if _holds_float(argument):
+    if holds_float(argument):
         return known
     return known if isinstance(known, Number) and abs(known.value) in _SIMPLE else node
 
@@ -295,7 +280,7 @@ def _distributed(argument: Expression, sample: Sample) -> list[Expression]:
     match argument:
         case Mul((Number() as coefficient, Add(terms))):
             return [product([coefficient, term], sample) for term in terms]
-    return _flat([argument], Add)
+    return flat_parts([argument], Add)
 
 
 def _as_multiple_of_log(term: Expression) -> tuple[Expression, Expression] | None:
@@ -310,7 +295,7 @@ def _logarithm(argument: Expression, sample: Sample) -> Expression:
     """log(u^p) = p·log u and log(e^v·u) = v + log u."""
     match argument:
         case Pow(base, exponent):
-            if _is_even(exponent) and sample.sign(base) != 1:
+            if is_even(exponent) and sample.sign(base) != 1:
                 base = applied("abs", base, sample)
             if sample.sign(base) == 1:
                 return product([exponent, applied("log", base, sample)], sample)
@@ -326,8 +311,8 @@ def _logarithm(argument: Expression, sample: Sample) -> Expression:
 
 def _absolute(argument: Expression, sample: Sample) -> Expression:
     """Without what has one sign in the data."""
-    signs = {factor: sample.sign(factor) for factor in _flat([argument], Mul)}
-    known = [_negated(factor) if sign < 0 else factor for factor, sign in signs.items() if sign]
+    signs = {factor: sample.sign(factor) for factor in flat_parts([argument], Mul)}
+    known = [negated(factor) if sign < 0 else factor for factor, sign in signs.items() if sign]
     rest = [factor for factor, sign in signs.items() if not sign]
     return product([*known, call("abs", product(rest, sample))] if rest else known, sample)
 
@@ -367,7 +352,7 @@ def _without_quarter_turns(argument: Expression, sample: Sample, period: int) ->
 
     Other measured phases are brought into one period.
     """
-    terms = _flat([argument], Add)
+    terms = flat_parts([argument], Add)
     phase = [term for term in terms if is_constant(term)]
     rest = [term for term in terms if not is_constant(term)]
     shift = float(sum(sample.values(term) for term in phase))
@@ -375,7 +360,7 @@ def _without_quarter_turns(argument: Expression, sample: Sample, period: int) ->
     if quarters and abs(shift - quarters * pi / 2) <= 1e-14 * abs(shift) + 1e-15:
         return quarters % period, total(rest, sample)
     turns = round(shift / (period * pi / 2))
-    if turns and any(_holds_float(term) for term in phase):
+    if turns and any(holds_float(term) for term in phase):
         return 0, total([*rest, recognised(shift - turns * period * pi / 2)], sample)
     return 0, argument
 
@@ -389,15 +374,3 @@ _RULES: dict[str, Callable[[Expression, Sample], Expression]] = {
     "cos": _cosine,
     "tan": _tangent,
 }
-
-
-def _is_all_negative(tree: Expression) -> bool:
-    return all(split_coefficient(term)[0] < 0 for term in _flat([tree], Add) if not is_constant(term))
-
-
-def _starts_negative(tree: Expression) -> bool:
-    return next(split_coefficient(term)[0] < 0 for term in _flat([tree], Add) if not is_constant(term))
-
-
-def _flat(parts: Iterable[Expression], kind: type[Add] | type[Mul]) -> list[Expression]:
-    return [inner for part in parts for inner in (children(part) if isinstance(part, kind) else (part,))]

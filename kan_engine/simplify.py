@@ -44,13 +44,14 @@ _MOST_TRIALS = 200  # forms that are looked at for one formula
 _LARGEST_FOR_SYMPY = 80  # nodes, beyond which its steps may take seconds
 _MOST_TERMS_TO_FACTOR = 12
 _ROUNDS = 4
+_TIDINESS = 1  # node by which a tidy form may be longer: exp(3*x) for exp(x)**3
 _LONGEST_DETOUR = 3  # nodes by which a form may be longer before its parts are shortened
 
 
 def simplify(
     tree: Expression, columns: Mapping[str, NDArray[Any]], should_stop: Callable[[], bool] = lambda: False
 ) -> Expression:
-    """The shortest form found that has the tree's values on every row of ``columns``.
+    """The shortest tidy form found that has the tree's values on every row of ``columns``.
 
     Signs are taken from the data: √(x²) is x where all x are positive, and |x| elsewhere. Rows on which the
     tree is not a number say nothing. The work is bounded; a formula too large for it is returned tidied.
@@ -69,7 +70,7 @@ def simplify(
     for sample in (Sample(_some_rows(used)), every_row):
         for form in _attempts(tree, sample, should_stop):
             for result in (finished(form), form):
-                if every_row.same(tree, result) and complexity(result) <= complexity(tree):
+                if every_row.same(tree, result) and complexity(result) <= complexity(tree) + _TIDINESS:
                     return result
     return tree
 

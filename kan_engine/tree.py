@@ -59,6 +59,11 @@ class Number(Expression):
 
     value: Fraction | float
 
+    def __post_init__(self) -> None:
+        """An int counts as exact."""
+        if isinstance(self.value, int):
+            object.__setattr__(self, "value", Fraction(self.value))
+
 
 @dataclass(frozen=True, slots=True)
 class Constant(Expression):
