@@ -8,10 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import httpx
 import typer
@@ -103,11 +103,15 @@ def _client(server: str | None, key: str | None) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def embedded_service() -> Iterator[str]:
-    """A service on a free port, over the configured data folder; ends with the block."""
+def embedded_service(
+    environment: Mapping[str, str] | None = None, log: IO[bytes] | None = None
+) -> Iterator[str]:
+    """A service on a free port, configured by the environment; ends with the block."""
     port = _free_port()
     command = [sys.executable, "-m", "service.cli", "serve", "--host", "127.0.0.1", "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:  # noqa: S603  # our own command
+    with subprocess.Popen(  # noqa: S603  # our own command
+        command, stdout=subprocess.DEVNULL, stderr=log, env=environment
+    ) as process:
         try:
             _wait_until_ready(f"http://127.0.0.1:{port}", process)
             yield f"http://127.0.0.1:{port}"
