@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from kan_engine.expression import variables as variables
     from kan_engine.latex import to_latex as to_latex
     from kan_engine.names import safe_names as safe_names
-    from kan_engine.printers import to_text as to_text
     from kan_engine.network import KAN as KAN
     from kan_engine.network import KANConfig as KANConfig
     from kan_engine.predictor import Predictor as Predictor
+    from kan_engine.printers import to_text as to_text
     from kan_engine.pruning import edge_scores as edge_scores
     from kan_engine.scaling import Standardizer as Standardizer
     from kan_engine.scaling import TargetScaler as TargetScaler

@@ -22,7 +22,9 @@ REFINEMENTS = 25
 PLACEHOLDER = Variable("u")
 
 # A factor inside these only multiplies them (or, for log, adds a constant), so a = ±1 is enough.
-SCALE_FREE = frozenset({"x", "abs", "sign", "log"} | {name for name, f in LIBRARY.items() if f.exponent is not None})
+SCALE_FREE = frozenset(
+    {"x", "abs", "sign", "log"} | {name for name, f in LIBRARY.items() if f.exponent is not None}
+)
 SIGNED = frozenset({"log", "sqrt", "1/sqrt", "x^1.5", "1/x^1.5"})  # defined on one side of 0 only
 PERIODIC = frozenset({"sin", "cos", "tan"})
 
@@ -71,7 +73,7 @@ class Candidate:
     single: Suggestion | None = None
 
     def score(self, floor: float) -> float:
-        """Small is good: digits of error plus a price per unit of complexity; below the floor error says nothing."""
+        """Small is good: digits of error, none below the floor, plus a price per unit of complexity."""
         return float(np.log10(self.error + floor)) + 0.3 * self.complexity
 
 
@@ -128,7 +130,7 @@ def _fit(function: Function, name: str, u: Array, v: Array, form: str) -> Sugges
     """Best fit of one function in one form, or None where its domain allows none."""
     a, b = _starts(name, u, form)
     with np.errstate(all="ignore"):
-        values = function.value(a[:, None] * u + b[:, None])  # (starts, points)
+        values = _of(function, a[:, None] * u + b[:, None])  # (starts, points)
         error = _linear_error(values, v)
     order = np.argsort(error, kind="stable")[:STARTS]
     order = order[np.isfinite(error[order])]
@@ -168,7 +170,11 @@ def _starts(name: str, u: Array, form: str) -> tuple[Array, Array]:
         if form == "scaled":
             pairs = [(scale, 0.0) for scale in scales]
         elif name in PERIODIC:
-            pairs = [(scale, phase) for scale in scales[: len(scales) // 2] for phase in np.linspace(-np.pi, np.pi, 9)[:-1]]
+            pairs = [
+                (scale, phase)
+                for scale in scales[: len(scales) // 2]
+                for phase in np.linspace(-np.pi, np.pi, 9)[:-1]
+            ]
         else:
             centers = np.linspace(low - half, high + half, 9)
             pairs = [(scale, -scale * center) for scale in scales for center in centers]
@@ -177,7 +183,7 @@ def _starts(name: str, u: Array, form: str) -> tuple[Array, Array]:
 
 
 def _linear_error(values: Array, v: Array) -> Array:
-    """Share of the variance of v that ``c · values + d`` leaves, per row; infinite where values are not numbers."""
+    """Share of the variance of v that ``c · values + d`` leaves, per row; infinite where undefined."""
     centered = values - values.mean(1, keepdims=True)
     target = v - v.mean()
     norm = np.sum(centered**2, axis=1)
@@ -186,9 +192,11 @@ def _linear_error(values: Array, v: Array) -> Array:
     return np.where(good, 1 - explained, np.inf)
 
 
-def _with_linear(function: Function, a: Array, b: Array, u: Array, v: Array) -> tuple[Array, Array, Array, Array]:
+def _with_linear(
+    function: Function, a: Array, b: Array, u: Array, v: Array
+) -> tuple[Array, Array, Array, Array]:
     """c and d by least squares for given a and b."""
-    values = function.value(a[:, None] * u + b[:, None])
+    values = _of(function, a[:, None] * u + b[:, None])
     centered = values - values.mean(1, keepdims=True)
     c = centered @ (v - v.mean()) / np.sum(centered**2, axis=1)
     return a, b, c, v.mean() - c * values.mean(1)
@@ -239,7 +247,7 @@ def _lm_step(function: Function, parameters: Array, u: Array, v: Array, damping:
 
 
 def _is_degenerate(name: str, a: float, b: float, c: float, d: float, u: Array, v: Array) -> bool:
-    """Whether the fit uses its function as a straight line, as the difference of two huge terms, or far off."""
+    """Whether the fit uses f as a straight line, as the difference of two huge terms, or far off."""
     reach = abs(a) * float(u[-1] - u[0])
     if name not in SCALE_FREE and reach < 0.1:
         return True
@@ -278,7 +286,9 @@ def _polynomials(u: Array, v: Array) -> list[Candidate]:
         terms = [mul(Parameter(place), PLACEHOLDER**n) for place, n in enumerate(kept)]
         values = tuple(float(coefficients[n] / scale**n) for n in kept)
         constant = float(np.mean(v - powers[:, kept] @ coefficients[kept]))
-        found.append(Candidate(add(*terms), values, tuple(range(len(kept))), constant, error, 2 * len(kept) + 1))
+        found.append(
+            Candidate(add(*terms), values, tuple(range(len(kept))), constant, error, 2 * len(kept) + 1)
+        )
     return found
 
 
@@ -294,7 +304,9 @@ def _pairs(u: Array, v: Array) -> list[Candidate]:
     overlap = gram[first, second]
     determinant = 1 - overlap**2
     with np.errstate(all="ignore"):
-        explained = (onto[first] ** 2 + onto[second] ** 2 - 2 * overlap * onto[first] * onto[second]) / determinant
+        explained = (
+            onto[first] ** 2 + onto[second] ** 2 - 2 * overlap * onto[first] * onto[second]
+        ) / determinant
     left = np.where(determinant > 1e-6, 1 - explained / np.sum(target**2), np.inf)
     found = []
     for place in np.argsort(left, kind="stable")[:6]:
@@ -317,7 +329,7 @@ def _atoms(u: Array) -> tuple[list[Expression], Array, list[int]]:
         scales = (1.0,) if name in SCALE_FREE else (1.0, 2.0, 3.0, 0.5, float(np.pi), 2 * float(np.pi), -1.0)
         for scale in scales if name not in ("exp",) else (*scales, -2.0, -0.5):
             with np.errstate(all="ignore"):
-                value = function.value(scale * u)
+                value = _of(function, scale * u)
             if not (_varies(value) and _varies(u * value)):
                 continue
             term = apply_function(name, mul(number(scale), PLACEHOLDER))
@@ -331,3 +343,8 @@ def _atoms(u: Array) -> tuple[list[Expression], Array, list[int]]:
 def _varies(values: Array) -> bool:
     """Whether values are numbers, and not one number but for rounding."""
     return bool(np.isfinite(values).all() and np.std(values) > 1e-9 * np.abs(values).max())
+
+
+def _of(function: Function, u: Array) -> Array:
+    """f(u) as an array."""
+    return np.asarray(function.value(u))

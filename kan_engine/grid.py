@@ -31,7 +31,7 @@ def update_grid_(
         grid_size: New number of intervals; the present one if not given.
     """
     h = x
-    for layer in network.layers:
+    for layer in network.stack:
         out = layer(h)  # what the next layer sees, before this grid moves
         _regrid_(layer, h, uniform_share, grid_size)
         h = out

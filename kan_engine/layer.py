@@ -64,7 +64,8 @@ class KANLayer(nn.Module):
 
     def features(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch in_dim terms"]:
         """Basis values and the base function at ``x``, continued along the tangent off the grid."""
-        return _Features.apply(x, self.knots, self.order)  # type: ignore[no-any-return, no-untyped-call]
+        values: Tensor = _Features.apply(x, self.knots, self.order)  # type: ignore[no-untyped-call]
+        return values
 
     def effective_weight(self) -> Float[Tensor, "in_dim terms out_dim"]:
         """Weights with pruned and symbolic edges set to zero."""
@@ -143,6 +144,6 @@ class _Features(torch.autograd.Function):
         return values
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (slopes,) = ctx.saved_tensors
         return (gradient * slopes).sum(-1), None, None

@@ -112,17 +112,17 @@ def _normal_equations(
     """Gauss-Newton matrix and gradient of the objective in the active weights."""
     sizes = [int(mask.sum()) for mask in active]
     total = sum(sizes)
-    options = {"dtype": problem.x.dtype, "device": problem.x.device}
-    matrix, gradient = torch.zeros(total, total, **options), torch.zeros(total, **options)
+    matrix, gradient = problem.x.new_zeros(total, total), problem.x.new_zeros(total)
     roots = 1 if problem.loss == "logistic" else network.config.width[-1]
     block = max(1, BLOCK_BYTES // (8 * max(total, 1) * roots))
     share = problem.row_weights / problem.row_weights.sum()
-    for rows in torch.arange(len(problem.x)).split(block):
+    for rows in torch.split(torch.arange(len(problem.x)), block):
         jacobian, descent = _block(network, problem, rows, share[rows], active)
         matrix.addmm_(jacobian.T, jacobian)
         gradient += descent
     weights = _flat(network, active)
-    penalty = torch.block_diag(*(_penalty_matrix(problem.penalty, layer) for layer in network.all_layers))
+    blocks = [_penalty_matrix(problem.penalty, layer) for layer in network.all_layers]
+    penalty = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
     kept = torch.cat([mask.permute(0, 2, 1).flatten() for mask in active])
     penalty = penalty[kept][:, kept]
     return matrix + penalty, gradient + penalty @ weights
@@ -143,7 +143,7 @@ def _block(
 ) -> tuple[Float[Tensor, "_ P"], Float[Tensor, " P"]]:
     """Jacobian rows √share · R·J and gradient Σ share · Jᵀ∂ℓ/∂f of a block of rows."""
     h, features, slopes = problem.x[rows], [], []
-    for layer in network.layers:
+    for layer in network.stack:
         f, s = layer.features_and_slopes(h)
         h = layer(h)
         features.append(f)

@@ -48,15 +48,20 @@ class KAN(nn.Module):
         self.config = config
         shape: dict[str, int] = {"grid_size": config.grid_size, "order": config.order}
         self.layers = nn.ModuleList(
-            KANLayer(n_in, n_out, **shape) for n_in, n_out in zip(config.width, config.width[1:], strict=False)
+            KANLayer(n_in, n_out, **shape)
+            for n_in, n_out in zip(config.width, config.width[1:], strict=False)
         )
         self.direct = KANLayer(config.width[0], config.width[-1], **shape) if config.direct else None
 
     @property
+    def stack(self) -> list[KANLayer]:
+        """The layers in a row, without the direct edges."""
+        return list(self.layers)  # type: ignore[arg-type]
+
+    @property
     def all_layers(self) -> list[KANLayer]:
         """The layers in order; the direct edges, if any, come last."""
-        layers: list[KANLayer] = list(self.layers)  # type: ignore[arg-type]
-        return layers if self.direct is None else [*layers, self.direct]
+        return self.stack if self.direct is None else [*self.stack, self.direct]
 
     @property
     def parameter_count(self) -> int:
@@ -71,7 +76,7 @@ class KAN(nn.Module):
     def forward(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch out_dim"]:
         """Outputs of the last layer."""
         h = x
-        for layer in self.layers:
+        for layer in self.stack:
             h = layer(h)
         return h if self.direct is None else h + self.direct(x)
 
@@ -79,7 +84,7 @@ class KAN(nn.Module):
     def preacts(self, x: Float[Tensor, "batch in_dim"]) -> list[Float[Tensor, "batch _"]]:
         """Input of every layer in ``all_layers``, in that order."""
         inputs = [x]
-        for layer in list(self.layers)[:-1]:
+        for layer in self.stack[:-1]:
             inputs.append(layer(inputs[-1]))
         return inputs if self.direct is None else [*inputs, x]
 

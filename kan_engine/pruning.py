@@ -1,9 +1,12 @@
 """Scores of edges and nodes, and pruning by them (eq. 2.17 and 2.21 of the KAN paper)."""
 
+from itertools import pairwise
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from kan_engine.layer import KANLayer
 from kan_engine.network import KAN, copied
 
 
@@ -16,7 +19,7 @@ def edge_scores(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Te
     scores nothing). A constant activation scores 0: its value can move into another edge.
     """
     spreads, h = [], x
-    for layer in network.layers:
+    for layer in network.stack:
         postacts = layer.postacts(h)
         spreads.append(postacts.std(0, correction=0))
         h = postacts.sum(1)
@@ -54,9 +57,7 @@ def prune(network: KAN, x: Float[Tensor, "batch in_dim"], *, threshold: float = 
     scores = edge_scores(network, x)
     for layer, score in zip(pruned.all_layers, scores, strict=True):
         layer.mask &= score >= threshold
-    for below, above, s_in, s_out in zip(
-        list(pruned.layers), list(pruned.layers)[1:], scores, scores[1:], strict=False
-    ):
+    for below, above, s_in, s_out in zip(pruned.stack, pruned.stack[1:], scores, scores[1:], strict=False):
         alive = (incoming_score(s_in) >= threshold) & (outgoing_score(s_out) >= threshold)
         below.mask &= alive
         above.mask &= alive[:, None]
@@ -70,9 +71,9 @@ def drop_dead_edges_(network: KAN) -> None:
     What a node without entering edges still gives, its activations at 0, is a constant: it is added
     to an edge that stays, so the function does not change.
     """
-    layers = list(network.layers)
+    layers = network.stack
     for _ in layers:
-        for below, above in zip(layers, layers[1:], strict=False):
+        for below, above in pairwise(layers):
             below.mask &= above.mask.any(1)
             for node in torch.nonzero(~below.mask.any(0) & above.mask.any(1))[:, 0].tolist():
                 constants = above.postacts(torch.zeros(1, above.in_dim, dtype=above.weight.dtype))[0, node]
@@ -80,7 +81,7 @@ def drop_dead_edges_(network: KAN) -> None:
                 _add_constants_(above, constants)
 
 
-def _add_constants_(layer: torch.nn.Module, constants: Float[Tensor, " out_dim"]) -> None:
+def _add_constants_(layer: KANLayer, constants: Float[Tensor, " out_dim"]) -> None:
     """Add a constant to each output of a layer through a live spline: its basis sums to 1."""
     trainable = layer.trainable_mask()
     for j, constant in enumerate(constants.tolist()):
@@ -96,22 +97,27 @@ def without_dead_nodes(network: KAN) -> KAN:
     A layer keeps at least one node, so that the network stays a network.
     """
     header = network.to_header()
-    layers = list(network.layers)
+    layers = network.stack
     kept = [torch.arange(network.config.width[0])]
-    for below, above in zip(layers, layers[1:], strict=False):
+    for below, above in pairwise(layers):
         alive = torch.nonzero(below.mask.any(0) | above.mask.any(1))[:, 0]
         kept.append(alive if len(alive) else torch.zeros(1, dtype=torch.long))
     kept.append(torch.arange(network.config.width[-1]))
     header["width"] = [len(nodes) for nodes in kept]
     places = [{int(old): new for new, old in enumerate(nodes)} for nodes in kept]
-    header["symbolic"] = [
-        entry | {"in": places[entry["layer"]][entry["in"]], "out": places[entry["layer"] + 1][entry["out"]]}
-        for entry in header["symbolic"]
-        if entry["layer"] >= len(layers)
-        or (entry["in"] in places[entry["layer"]] and entry["out"] in places[entry["layer"] + 1])
-    ] if network.direct is None else header["symbolic"]
+    header["symbolic"] = (
+        [
+            entry
+            | {"in": places[entry["layer"]][entry["in"]], "out": places[entry["layer"] + 1][entry["out"]]}
+            for entry in header["symbolic"]
+            if entry["layer"] >= len(layers)
+            or (entry["in"] in places[entry["layer"]] and entry["out"] in places[entry["layer"] + 1])
+        ]
+        if network.direct is None
+        else header["symbolic"]
+    )
     smaller = KAN.from_header(header)
-    for old, new, nodes_in, nodes_out in zip(layers, list(smaller.layers), kept, kept[1:], strict=False):
+    for old, new, nodes_in, nodes_out in zip(layers, smaller.stack, kept, kept[1:], strict=False):
         new.knots.copy_(old.knots[nodes_in])
         new.mask.copy_(old.mask[nodes_in][:, nodes_out])
         new.weight.copy_(old.weight[nodes_in][:, :, nodes_out])

@@ -10,7 +10,7 @@ from kan_engine.network import KAN
 def edge_norms(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Tensor, "_ _"]]:
     """Mean absolute activation |φ|₁ of every edge (eq. 2.17), one [in, out] per layer."""
     norms, h = [], x
-    for layer in network.layers:
+    for layer in network.stack:
         postacts = layer.postacts(h)
         norms.append(postacts.abs().mean(0))
         h = postacts.sum(1)

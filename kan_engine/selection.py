@@ -54,7 +54,9 @@ class Inputs:
 
     def rows(self, trial: Trial) -> Rows:
         """The rows as a trial sees them."""
-        return Rows(x=self.quantile if trial.quantile else self.affine, targets=self.targets, weights=self.weights)
+        return Rows(
+            x=self.quantile if trial.quantile else self.affine, targets=self.targets, weights=self.weights
+        )
 
 
 def run_trial(
@@ -72,7 +74,9 @@ def run_trial(
     initialise_(network, generator)
     optimizer = chosen_optimizer(network, len(rows.x), trial.training)
     history = []
-    steps = train(network, rows, trial.training, validation=judge, generator=generator, should_stop=should_stop)
+    steps = train(
+        network, rows, trial.training, validation=judge, generator=generator, should_stop=should_stop
+    )
     for step in steps:
         history.append(step)
         on_step(step)

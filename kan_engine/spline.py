@@ -146,9 +146,9 @@ def _local_basis(
     for k in range(1, order + 1):
         left, right = around[..., order - k : order], around[..., order : order + k]
         share = values / (right - left)
-        values = torch.cat(
-            [(right - x) * share, torch.zeros_like(x)], dim=-1
-        ) + torch.cat([torch.zeros_like(x), (x - left) * share], dim=-1)
+        values = torch.cat([(right - x) * share, torch.zeros_like(x)], dim=-1) + torch.cat(
+            [torch.zeros_like(x), (x - left) * share], dim=-1
+        )
     return values
 
 
@@ -180,4 +180,5 @@ def fit_coef(
     stacked = torch.cat([wide, damp])
     targets = torch.cat([values.double(), values.new_zeros(wide.shape[1], values.shape[1]).double()])
     q, r = torch.linalg.qr(stacked)
-    return torch.linalg.solve_triangular(r, q.T @ targets, upper=True).to(features.dtype)
+    solution: Tensor = torch.linalg.solve_triangular(r, q.T @ targets, upper=True)
+    return solution.to(features.dtype)

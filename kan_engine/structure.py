@@ -180,12 +180,16 @@ def _fit(
     targets = torch.from_numpy(scaler.forward(training.y.numpy()))
     rows = Rows.of(training.x, targets, training.weights)
     spread = float(validation.y.std()) or 1.0
-    best, errors = network, []
+    best, errors = network, list[float]()
     for grid in grids:
         if len(training.x) < 2 * len(training.x[0]) * (grid + 3) and errors:
             break  # a finer grid would have more coefficients than the rows can carry
         config = TrainingConfig(
-            optimizer="levenberg_marquardt", grid_schedule=(grid,), steps=steps, patience=steps, penalty=Penalty(ridge=1e-13)
+            optimizer="levenberg_marquardt",
+            grid_schedule=(grid,),
+            steps=steps,
+            patience=steps,
+            penalty=Penalty(ridge=1e-13),
         )
         network = copied(network)
         for _ in train(network, rows, config):
@@ -200,12 +204,11 @@ def _fit(
 
 @torch.no_grad()
 def validation_error(network: KAN, scaler: TargetScaler, sample: Sample, spread: float) -> float:
-    """RMSE in the target's own units over its spread; infinite where the inverse transform leaves the numbers."""
+    """RMSE in the target's own units over its spread; infinite where T⁻¹ leaves the numbers."""
     predicted = scaler.inverse(network(sample.x).numpy())
     with np.errstate(all="ignore"):
         error = float(np.sqrt(np.mean((predicted - sample.y.numpy()) ** 2)))
     return error / spread if np.isfinite(error) else float("inf")
-
 
 
 def eliminate(fit: Fit, training: Sample, validation: Sample) -> Fit:
@@ -216,12 +219,14 @@ def eliminate(fit: Fit, training: Sample, validation: Sample) -> Fit:
     spread = float(validation.y.std()) or 1.0
     targets = torch.from_numpy(fit.scaler.forward(training.y.numpy()))
     rows = Rows.of(training.x, targets, training.weights)
-    config = TrainingConfig(optimizer="levenberg_marquardt", steps=10, patience=10, penalty=Penalty(ridge=1e-13))
+    config = TrainingConfig(
+        optimizer="levenberg_marquardt", steps=10, patience=10, penalty=Penalty(ridge=1e-13)
+    )
     for layer, i, j in _edges_by_score(fit.network, training.x):
         network = copied(fit.network)
         network.all_layers[layer].mask[i, j] = False
         drop_dead_edges_(network)
-        if not all(bool(later.mask.any()) for later in network.layers):
+        if not all(bool(later.mask.any()) for later in network.stack):
             continue
         for _ in train(network, rows, config):
             pass

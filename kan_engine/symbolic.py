@@ -94,7 +94,9 @@ class Reading:
     floor: float
 
 
-def read_formulas(network: KAN, reading: Reading, should_stop: Callable[[], bool] = lambda: False) -> list[Formula]:
+def read_formulas(
+    network: KAN, reading: Reading, should_stop: Callable[[], bool] = lambda: False
+) -> list[Formula]:
     """Formulas of one output of a network, lowest validation error first; empty where there is none.
 
     Args:
@@ -102,7 +104,7 @@ def read_formulas(network: KAN, reading: Reading, should_stop: Callable[[], bool
         reading: Data and units.
         should_stop: Asked between refits; true returns what there is.
     """
-    if len(network.layers) > 2 or network.edge_count > MAX_EDGES:
+    if len(network.stack) > 2 or network.edge_count > MAX_EDGES:
         return []
     spread = float(np.std(reading.fit[1])) or 1.0
     found: list[tuple[float, Form]] = []
@@ -151,7 +153,6 @@ def _error(form: Form, data: tuple[Columns, Array]) -> float:
     return error if np.isfinite(error) else float("inf")
 
 
-
 # --- From edges to whole forms -----------------------------------------------------------------
 
 
@@ -195,13 +196,19 @@ def _parts(network: KAN, reading: Reading) -> list[list[_Choice]]:
         curves = first.postacts(reading.scaled).numpy()  # (batch, in, nodes)
         direct = last.postacts(reading.scaled).numpy() if network.direct is not None else None
         hidden = first(reading.scaled)
-        outer = network.layers[1].postacts(hidden).numpy() if len(network.layers) == 2 else None
+        outer = network.stack[1].postacts(hidden).numpy() if len(network.stack) == 2 else None
     if outer is None:
         return _edge_parts(curves[:, :, reading.output], first.mask[:, reading.output], reading)
     parts = [
-        _node_choices(curves[:, :, node], first.mask[:, node], hidden[:, node].numpy(), outer[:, node, reading.output], reading)
+        _node_choices(
+            curves[:, :, node],
+            first.mask[:, node],
+            hidden[:, node].numpy(),
+            outer[:, node, reading.output],
+            reading,
+        )
         for node in range(first.out_dim)
-        if network.layers[1].mask[node, reading.output]
+        if network.stack[1].mask[node, reading.output]
     ]
     if direct is not None:
         parts += _edge_parts(direct[:, :, reading.output], last.mask[:, reading.output], reading)
@@ -371,7 +378,8 @@ def _standard_errors(form: Form, reading: Reading) -> Array:
     _, singular, right = np.linalg.svd(jacobian / scale, full_matrices=False)
     variance = np.sum((right / np.maximum(singular, 1e-9)[:, None]) ** 2, axis=0)
     noise = max(np.sqrt(_mean_square(v - target)), 1e-13 * float(np.std(target)))
-    return np.sqrt(variance) / scale * noise
+    errors: Array = np.sqrt(variance) / scale * noise
+    return errors
 
 
 def _snap_one(form: Form, index: int, reading: Reading, spread: float, allowed: float) -> Form | None:
@@ -379,7 +387,10 @@ def _snap_one(form: Form, index: int, reading: Reading, spread: float, allowed: 
     tolerance = max(4 * float(_standard_errors(form, reading)[index]), 1e-7 * abs(value), 1e-9)
     for constant in nice_constants(value, tolerance)[:4]:
         tried = _fixed(form, index, constant)
-        if _error(refit(tried, *_first_rows(reading.fit), iterations=3), reading.validation) / spread > 1e3 * allowed + 1e-6:
+        if (
+            _error(refit(tried, *_first_rows(reading.fit), iterations=3), reading.validation) / spread
+            > 1e3 * allowed + 1e-6
+        ):
             continue
         tried = refit(tried, *reading.fit, iterations=15)
         if _error(tried, reading.validation) / spread <= allowed:

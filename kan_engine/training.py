@@ -62,7 +62,9 @@ class TrainingConfig:
         if min(self.grid_schedule, default=1) < 1:
             raise InvalidConfig(f"grid sizes must be at least 1, got {self.grid_schedule}")
         if self.optimizer == "levenberg_marquardt" and self.lamb:
-            raise InvalidConfig("levenberg_marquardt cannot minimise the entropy term; use adam or lbfgs, or lamb 0")
+            raise InvalidConfig(
+                "levenberg_marquardt cannot minimise the entropy term; use adam or lbfgs, or lamb 0"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +83,9 @@ class Rows:
     @torch.no_grad()
     def loss(self, network: KAN, kind: Loss) -> float:
         """Weighted mean loss."""
-        return float((loss_per_row(kind, network(self.x), self.targets) * self.weights).sum() / self.weights.sum())
+        return float(
+            (loss_per_row(kind, network(self.x), self.targets) * self.weights).sum() / self.weights.sum()
+        )
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def train(
             if not (loss < float("inf") and judged < float("inf")):
                 raise TrainingDiverged(number)
             stale = 0 if best.offer(network, judged) else stale + 1
-            yield Step(number, network.layers[0].grid_size, loss, judged)
+            yield Step(number, network.stack[0].grid_size, loss, judged)
             if should_stop() or stale >= config.patience:
                 return
     finally:
@@ -172,8 +176,8 @@ class _Snapshot:
 def _grids(network: KAN, x: Tensor, config: TrainingConfig) -> Iterator[int]:
     """Move the grids to the data, then refine along the schedule; yields before each grid is trained."""
     update_grid_(network, x)
-    for grid_size in config.grid_schedule or (network.layers[0].grid_size,):
-        if grid_size != network.layers[0].grid_size:
+    for grid_size in config.grid_schedule or (network.stack[0].grid_size,):
+        if grid_size != network.stack[0].grid_size:
             refine_(network, grid_size)
         yield grid_size
 
@@ -223,11 +227,11 @@ def _adam(
 
     The grids follow the hidden nodes during the first third, while the learning rate still rises.
     """
-    sizes = list(_grids_list(network, config))
+    sizes = config.grid_schedule or (network.stack[0].grid_size,)
     epochs = max(1, config.steps // len(sizes))
     update_grid_(network, rows.x)
     for grid_size in sizes:
-        if grid_size != network.layers[0].grid_size:
+        if grid_size != network.stack[0].grid_size:
             refine_(network, grid_size)
         batches = -(-len(rows.x) // config.batch_size)
         schedule = [_one_cycle(step / max(1, epochs * batches)) for step in range(epochs * batches)]
@@ -242,16 +246,12 @@ def _adam(
                 )
             order = torch.randperm(len(rows.x), generator=generator)
             total = 0.0
-            for number, batch in enumerate(order.split(config.batch_size)):
+            for number, batch in enumerate(torch.split(order, config.batch_size)):
                 for group in moments.param_groups:
                     group["lr"] = config.learning_rate * schedule[epoch * batches + number]
                 part = Rows(x=rows.x[batch], targets=rows.targets[batch], weights=rows.weights[batch])
                 total += _gradient_step(network, part, config, moments) * len(batch)
             yield total / len(rows.x)
-
-
-def _grids_list(network: KAN, config: TrainingConfig) -> tuple[int, ...]:
-    return config.grid_schedule or (network.layers[0].grid_size,)
 
 
 def _one_cycle(share: float) -> float:
@@ -261,7 +261,9 @@ def _one_cycle(share: float) -> float:
     return 0.5 * (1 + float(torch.cos(torch.tensor((share - 0.3) / 0.7 * torch.pi))))
 
 
-def _gradient_step(network: KAN, rows: Rows, config: TrainingConfig, optimizer: torch.optim.Optimizer) -> float:
+def _gradient_step(
+    network: KAN, rows: Rows, config: TrainingConfig, optimizer: torch.optim.Optimizer
+) -> float:
     optimizer.zero_grad()
     objective = _differentiable_objective(network, rows, config)
     objective.backward()  # type: ignore[no-untyped-call]
@@ -289,10 +291,14 @@ def _lbfgs(
     del generator
     for _ in _grids(network, rows.x, config):
         optimizer = torch.optim.LBFGS(
-            network.parameters(), max_iter=1, history_size=10, line_search_fn="strong_wolfe", tolerance_grad=1e-14
+            network.parameters(),
+            max_iter=1,
+            history_size=10,
+            line_search_fn="strong_wolfe",
+            tolerance_grad=1e-14,
         )
 
-        def closure() -> Tensor:
+        def closure(optimizer: torch.optim.Optimizer = optimizer) -> Tensor:
             optimizer.zero_grad()
             objective = _differentiable_objective(network, rows, config)
             objective.backward()  # type: ignore[no-untyped-call]

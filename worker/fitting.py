@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,8 @@ class Found:
     Attributes:
         history: Steps of its training.
         formulas: Formulas in the client's columns, best first.
-        formula_of: ``network`` if the formulas were read off the served network, ``law`` if off a smaller one.
+        formula_of: ``network`` if the formulas were read off the served network, ``law`` if off a
+            smaller one.
     """
 
     network: KAN
@@ -101,30 +103,56 @@ def from_metadata(data: dict[str, Any], predictor: Predictor) -> Found:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What every step of a search needs.
+
+    Attributes:
+        names: Variable per encoded column.
+        inputs: Scale of the encoded columns, by their ranges.
+        generator: Source of all randomness.
+        report: Takes stage, fraction and message.
+        should_stop: Once true, the best so far is returned.
+    """
+
+    data: Prepared
+    request: TrainRequest
+    names: tuple[str, ...]
+    inputs: Standardizer
+    generator: torch.Generator
+    report: Report
+    should_stop: Callable[[], bool]
+
+
 def find_network(
-    data: Prepared, request: TrainRequest, names: tuple[str, ...], report: Report, should_stop: Callable[[], bool]
+    data: Prepared, request: TrainRequest, report: Report, should_stop: Callable[[], bool]
 ) -> Found:
     """Search, train and read.
 
     A small law that explains the data is served itself. Else the best of larger networks is, and the
     formula is the best small law's: a trade-off, whose error is stated with it.
     """
-    generator = torch.Generator().manual_seed(request.seed)
-    affine = Standardizer.fit(data.training.encoded)
-    law = None
-    if data.classes is None and (request.symbolic or request.network.hidden == "auto"):
-        law = _find_law(data, request, names, affine, generator, report, should_stop)
-    if law is not None and request.network.hidden == "auto" and (law.error < EXACT or law.fit.is_adequate):
-        return _serve_law(law, affine)
-    found = _train(data, request, affine, generator, report, should_stop)
-    if data.classes is not None and request.symbolic:
-        formulas = _log_odds_formulas(found, data, request, names, affine, generator, should_stop)
-        return replace(found, formulas=formulas, formula_of="law")
+    run = Run(
+        data=data,
+        request=request,
+        names=data.names,
+        inputs=Standardizer.fit(data.training.encoded),
+        generator=torch.Generator().manual_seed(request.seed),
+        report=report,
+        should_stop=should_stop,
+    )
+    is_free = request.network.hidden == "auto"
+    law = _find_law(run) if data.classes is None and (request.symbolic or is_free) else None
+    if law is not None and is_free and (law.error < EXACT or law.fit.is_adequate):
+        return _serve_law(law, run.inputs)
+    found = _train(run)
+    if data.classes is not None:
+        return replace(found, formulas=_log_odds_formulas(found, run), formula_of="law")
     if law is None:
         return found
     spread = float(np.std(data.validation.y)) or 1.0
-    if request.network.hidden == "auto" and law.fit.error * spread <= 1.02 * _rmse(found, data.validation):
-        return _serve_law(law, affine)
+    if is_free and law.fit.error * spread <= 1.02 * _rmse(found, data.validation):
+        return _serve_law(law, run.inputs)
     return replace(found, formulas=[law.formulas], formula_of="law")
 
 
@@ -142,38 +170,34 @@ def _rmse(found: Found, part: Part) -> float:
 # --- Small laws -----------------------------------------------------------------------------------
 
 
-def _find_law(
-    data: Prepared,
-    request: TrainRequest,
-    names: tuple[str, ...],
-    inputs: Standardizer,
-    generator: torch.Generator,
-    report: Report,
-    should_stop: Callable[[], bool],
-) -> Law | None:
+def _find_law(run: Run) -> Law | None:
     """The best small structure; its formulas too unless the request does without."""
-    if data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS:
+    if run.data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS:
         return None
-    fit, validation = _sample(data.fit, inputs, SEARCH_ROWS), _sample(data.validation, inputs, SEARCH_VALIDATION)
+    fit = _sample(run.data.fit, run.inputs, SEARCH_ROWS)
+    validation = _sample(run.data.validation, run.inputs, SEARCH_VALIDATION)
     best: Law | None = None
     rough: Fit | None = None
     read = 0
-    report("structure", 0.05, "looking for a small law")
-    for number, structure in enumerate(search(fit, validation, generator=generator, should_stop=should_stop)):
-        report("structure", min(0.35, 0.05 + 0.02 * number), f"shape {number + 1}: error {structure.error:.1e}")
+    run.report("structure", 0.05, "looking for a small law")
+    structures = search(fit, validation, generator=run.generator, should_stop=run.should_stop)
+    for number, structure in enumerate(structures, 1):
+        run.report(
+            "structure", min(0.35, 0.05 + 0.02 * number), f"shape {number}: error {structure.error:.1e}"
+        )
         if rough is None or structure.error < rough.error:
             rough = structure
         if not structure.is_adequate or read == READ_AT_MOST:
             continue
         read += 1
-        law = _read(structure, names, fit, validation, request, should_stop)
+        law = _read(structure, fit, validation, run)
         if best is None or law.error < best.error:
             best = law
-        if best.error < EXACT or should_stop():
+        if best.error < EXACT or run.should_stop():
             break
     if best is None and rough is not None:
-        report("symbolic", 0.4, "reading a formula off the best small law")
-        best = _read(rough, names, fit, validation, request, should_stop)
+        run.report("symbolic", 0.4, "reading a formula off the best small law")
+        best = _read(rough, fit, validation, run)
     return best
 
 
@@ -194,23 +218,16 @@ def _sample(part: Part, inputs: Standardizer, most: int) -> Sample:
     )
 
 
-def _read(
-    structure: Fit,
-    names: tuple[str, ...],
-    fit: Sample,
-    validation: Sample,
-    request: TrainRequest,
-    should_stop: Callable[[], bool],
-) -> Law:
+def _read(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:
     """Prune a structure and read its formulas."""
-    if request.prune:
+    if run.request.prune:
         structure = eliminate(structure, fit, validation)
-    if not request.symbolic:
+    if not run.request.symbolic:
         return Law(fit=structure, formulas=[])
     reading = Reading(
-        names=names,
-        fit=(_columns(names, fit), fit.y[:, 0].numpy()),
-        validation=(_columns(names, validation), validation.y[:, 0].numpy()),
+        names=run.names,
+        fit=(_columns(run.names, fit), fit.y[:, 0].numpy()),
+        validation=(_columns(run.names, validation), validation.y[:, 0].numpy()),
         scaled=fit.x,
         output=0,
         center=float(structure.scaler.mean[0]),
@@ -218,8 +235,8 @@ def _read(
         undo=undo_transform(structure.scaler.transform),
         floor=min(max(2 * structure.error, 1e-6), ROUGH),
     )
-    formulas = read_formulas(structure.network, reading, should_stop)
-    limit = request.symbolic.max_complexity
+    formulas = read_formulas(structure.network, reading, run.should_stop)
+    limit = run.request.symbolic.max_complexity
     return Law(fit=structure, formulas=[f for f in formulas if limit is None or f.complexity <= limit])
 
 
@@ -227,75 +244,80 @@ def _columns(names: tuple[str, ...], sample: Sample) -> dict[str, np.ndarray]:
     return {name: sample.raw[:, place].numpy() for place, name in enumerate(names)}
 
 
-def _log_odds_formulas(
-    found: Found,
-    data: Prepared,
-    request: TrainRequest,
-    names: tuple[str, ...],
-    affine: Standardizer,
-    generator: torch.Generator,
-    should_stop: Callable[[], bool],
-) -> list[list[Formula]]:
+def _log_odds_formulas(found: Found, run: Run) -> list[list[Formula]]:
     """Additive formulas of a classifier's log-odds, from a small network fitted to them."""
-    if data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS or request.symbolic is None:
+    data = run.data
+    if data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS or not run.request.symbolic:
         return []
     parts = (_rows(data.fit, SEARCH_ROWS), _rows(data.validation, SEARCH_VALIDATION))
     with torch.no_grad():
-        logits = [found.network(torch.from_numpy(found.inputs.forward(part.encoded))).numpy() for part in parts]
+        logits = [
+            found.network(torch.from_numpy(found.inputs.forward(part.encoded))).numpy() for part in parts
+        ]
     formulas = []
     for output in range(data.outputs):
+        run.report("symbolic", 0.88, "reading a formula of the log-odds")
         fit, validation = (
-            _sample(replace(part, y=values[:, output]), affine, len(part))
+            _sample(replace(part, y=values[:, output]), run.inputs, len(part))
             for part, values in zip(parts, logits, strict=True)
         )
-        structure = additive(fit, validation, generator)
-        formulas.append(_read(structure, names, fit, validation, request, should_stop).formulas)
+        structure = additive(fit, validation, run.generator)
+        formulas.append(_read(structure, fit, validation, run).formulas)
     return formulas
 
 
 # --- Larger networks -------------------------------------------------------------------------------
 
 
-def _train(
-    data: Prepared,
-    request: TrainRequest,
-    affine: Standardizer,
-    generator: torch.Generator,
-    report: Report,
-    should_stop: Callable[[], bool],
-) -> Found:
+def _train(run: Run) -> Found:
     """The network with the lowest validation loss among the trials."""
+    data = run.data
     quantile = Standardizer.fit(data.training.encoded, quantile=True)
     scaler = TargetScaler.fit(data.training.y[:, None].astype(float)) if data.classes is None else None
-    fit, validation = (_inputs(part, data, affine, quantile, scaler) for part in (data.fit, data.validation))
-    trials = list(_trials(data, request))
+    fit, validation = (
+        _inputs(part, data, (run.inputs, quantile), scaler) for part in (data.fit, data.validation)
+    )
+    trials = list(_trials(data, run.request))
     best: Trained | None = None
     for number, trial in enumerate(trials):
-        if best is not None and should_stop():
+        if best is not None and run.should_stop():
             break
-        share = 0.5 / len(trials)
-        start = 0.4 + number * share
-        width = "-".join(map(str, trial.config.width))
-
-        def on_step(step: Step, start: float = start, share: float = share, width: str = width) -> None:
-            done = step.number / (step.number + 20)
-            report("train", start + share * done, f"KAN [{width}], step {step.number + 1}: loss {step.validation_loss:.3g}")
-
         trained = run_trial(
-            trial, fit, validation, generator=generator, should_stop=should_stop, on_step=on_step
+            trial,
+            fit,
+            validation,
+            generator=run.generator,
+            should_stop=run.should_stop,
+            on_step=_step_reporter(run.report, trial, number, len(trials)),
         )
         if best is None or trained.loss < best.loss:
             best = trained
     assert best is not None  # noqa: S101 - there is at least one trial
-    inputs = quantile if best.trial.quantile else affine
+    inputs = quantile if best.trial.quantile else run.inputs
     return Found(
         network=best.network, inputs=inputs, scaler=scaler, history=best.history, optimizer=best.optimizer
     )
 
 
+def _step_reporter(report: Report, trial: Trial, number: int, trials: int) -> Callable[[Step], None]:
+    """Progress within one of several trials: its steps are not known beforehand."""
+    width = "-".join(map(str, trial.config.width))
+
+    def on_step(step: Step) -> None:
+        share = (number + step.number / (step.number + 20)) / trials
+        message = f"KAN [{width}], step {step.number + 1}: loss {step.validation_loss:.3g}"
+        report("train", 0.4 + 0.45 * share, message)
+
+    return on_step
+
+
 def _inputs(
-    part: Part, data: Prepared, affine: Standardizer, quantile: Standardizer, scaler: TargetScaler | None
+    part: Part,
+    data: Prepared,
+    scales: tuple[Standardizer, Standardizer],
+    scaler: TargetScaler | None,
 ) -> Inputs:
+    affine, quantile = scales
     targets = data.codes(part).astype(float)
     return Inputs(
         affine=torch.from_numpy(affine.forward(part.encoded)),
@@ -324,20 +346,17 @@ def _trials(data: Prepared, request: TrainRequest) -> Iterator[Trial]:
 
 def _affordable_schedule(width: tuple[int, ...], order: int, rows: int) -> tuple[int, ...]:
     """Grids from coarse to fine while the rows outnumber the weights."""
-    edges = sum(a * b for a, b in zip(width, width[1:], strict=False))
+    edges = sum(a * b for a, b in pairwise(width))
     fine = [grid for grid in (3, 5, 10, 20) if edges * (grid + order + 1) < rows]
     return tuple(fine) or (3,)
 
 
 def _training_config(data: Prepared, request: TrainRequest) -> TrainingConfig:
     asked = request.training
-    config = TrainingConfig(
+    return TrainingConfig(
         loss=data.loss,  # type: ignore[arg-type]
         optimizer=asked.optimizer,
         grid_schedule=() if asked.grid_schedule == "auto" else tuple(asked.grid_schedule),
         steps=60 if asked.steps == "auto" else asked.steps,
         lamb=0.0 if asked.lamb == "auto" else asked.lamb,
     )
-    return config
-
-

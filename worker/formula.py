@@ -54,7 +54,8 @@ def _output(name: str, rated: list[dict[str, Any]], columns: Mapping[str, np.nda
     symbols = {names[column]: column for column in used if names[column] != column}
     own = {key: best[key] for key in ("complexity", "r2", "rmse", "max_error")}
     front = [
-        {"expression": to_text(entry["tree"], names)} | {key: entry[key] for key in ("complexity", "rmse", "r2")}
+        {"expression": to_text(entry["tree"], names)}
+        | {key: entry[key] for key in ("complexity", "rmse", "r2")}
         for entry in _front(rated)
     ]
     return {

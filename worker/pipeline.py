@@ -56,10 +56,9 @@ def run_pipeline(
     watch = _Watch(report, should_stop)
     with watch.stage("prepare", 0.0, "reading the table"):
         data = prepare(table, request)
-    names = tuple(column.name for column in data.encoding.names)
     if resume is None:
         with watch.stage("train", 0.05, "looking for a structure"):
-            found = find_network(data, request, names, watch.tell, watch.should_stop)
+            found = find_network(data, request, watch.tell, watch.should_stop)
         predictor = _predictor(found, data, request)
         if watch.cut_by is None:
             checkpoint(save(predictor, to_metadata(found)))
@@ -69,8 +68,10 @@ def run_pipeline(
     with watch.stage("evaluate", 0.9, "measuring on the hold-out rows"):
         record = _record(found, predictor, data, request)
     with watch.stage("symbolic", 0.92, "checking the formula"):
-        symbolic = _symbolic(found, predictor, data, names)
-        picture = portray(found.network, found.inputs, data.encoding, data.training.encoded, _outputs(data, request))
+        symbolic = _symbolic(found, predictor, data)
+        picture = portray(
+            found.network, found.inputs, data.encoding, data.training.encoded, _outputs(data, request)
+        )
     with watch.stage("baselines", 0.95, "fitting the baselines"):
         record["baselines"] = _baselines(data, request, watch.should_stop)
     record["timings"] = watch.seconds
@@ -130,14 +131,20 @@ def _record(found: Found, predictor: Predictor, data: Prepared, request: TrainRe
     network = found.network
     return {
         "features": [
-            {"name": f.name, "type": f.type, "min": f.min, "max": f.max, "categories": list(f.categories) or None}
+            {
+                "name": f.name,
+                "type": f.type,
+                "min": f.min,
+                "max": f.max,
+                "categories": list(f.categories) or None,
+            }
             for f in data.encoding.features
         ],
         "outputs": _outputs(data, request),
         "classes": None if data.classes is None else list(data.classes),
         "network": {
             "width": list(network.config.width),
-            "grid": network.layers[0].grid_size,
+            "grid": network.stack[0].grid_size,
             "order": network.config.order,
             "parameters": network.parameter_count,
             "edges": network.edge_count,
@@ -192,8 +199,8 @@ def _remarks(predictor: Predictor, data: Prepared) -> list[str]:
     if accuracy is None or guess is None or accuracy > guess:
         return []
     return [
-        f"the accuracy of {accuracy:.4f} does not beat always guessing the most frequent class ({guess:.4f}); "
-        "look at roc_auc and average_precision instead"
+        f"the accuracy of {accuracy:.4f} does not beat always guessing the most frequent class "
+        f"({guess:.4f}); look at roc_auc and average_precision instead"
     ]
 
 
@@ -206,15 +213,13 @@ def _history(found: Found) -> list[dict[str, float]]:
     ]
 
 
-def _symbolic(
-    found: Found, predictor: Predictor, data: Prepared, names: tuple[str, ...]
-) -> dict[str, Any] | None:
+def _symbolic(found: Found, predictor: Predictor, data: Prepared) -> dict[str, Any] | None:
     """Formulas rated on the hold-out rows, or on the training rows where nothing is held out.
 
     A classifier's formulas are those of its log-odds, rated against the network's.
     """
     part = data.test if len(data.test) else data.training
-    columns = {name: part.encoded[:, place] for place, name in enumerate(names)}
+    columns = {name: part.encoded[:, place] for place, name in enumerate(data.names)}
     outputs = _outputs(data, data.plan.request)
     if data.classes is None:
         truth = {outputs[0]: part.y.astype(float)}

@@ -34,7 +34,7 @@ def portray(
     x = torch.from_numpy(inputs.forward(rows))
     entering, scores = network.preacts(x), edge_scores(network, x)
     names = [column.name for column in encoding.names]
-    depth = len(network.layers)
+    depth = len(network.stack)
     edges = []
     for number, (layer, h, score) in enumerate(zip(network.all_layers, entering, scores, strict=True)):
         source, target = (number, number + 1) if number < depth else (0, depth)
@@ -78,9 +78,17 @@ def _row(fit: Suggestion) -> dict[str, Any]:
     loss = float(np.log2(max(1 - fit.r2, 0.0) + RESOLUTION))
     total = (1 - SIMPLE) * loss + SIMPLE * fit.complexity
     constants = {"a": fit.a, "b": fit.b, "c": fit.c, "d": fit.d}
-    return {"function": fit.function, "r2": fit.r2, "loss": loss, "complexity": fit.complexity, "total": total} | constants
+    return {
+        "function": fit.function,
+        "r2": fit.r2,
+        "loss": loss,
+        "complexity": fit.complexity,
+        "total": total,
+    } | constants
 
 
 def _nodes(names: Sequence[str], width: Sequence[int], outputs: Sequence[str]) -> list[list[dict[str, str]]]:
-    hidden = [[{"name": f"h{layer},{node + 1}"} for node in range(n)] for layer, n in enumerate(width) if layer][:-1]
+    hidden = [
+        [{"name": f"h{layer},{node + 1}"} for node in range(n)] for layer, n in enumerate(width) if layer
+    ][:-1]
     return [[{"name": name} for name in names], *hidden, [{"name": name} for name in outputs]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
 
 import numpy as np
 
@@ -62,6 +61,11 @@ class Prepared:
         )
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Name of every encoded column."""
+        return tuple(column.name for column in self.encoding.names)
+
+    @property
     def loss(self) -> str:
         """What a network for this target minimises."""
         if self.classes is None:
@@ -76,7 +80,7 @@ class Prepared:
     def codes(self, part: Part) -> np.ndarray:
         """Targets as numbers: themselves, or the number of the class, [n, 1]."""
         if self.classes is None:
-            return cast(np.ndarray, part.y[:, None])
+            return part.y[:, None]
         places = {label: place for place, label in enumerate(self.classes)}
         return np.array([places[label] for label in part.y.tolist()], dtype=float)[:, None]
 
@@ -103,7 +107,9 @@ def prepare(table: Table, request: TrainRequest) -> Prepared:
         test=request.split.test,
         columns=columns,
     )
-    fit_rows, judge_rows = validation_rows(split.train_rows, y, plan.task, request.seed, kind=request.split.kind)
+    fit_rows, judge_rows = validation_rows(
+        split.train_rows, y, plan.task, request.seed, kind=request.split.kind
+    )
     features, warnings = _features(columns, plan, split.train_rows)
     encoding = Encoding.fit(
         {name: values[split.train_rows] for name, values in features.items()},
@@ -116,9 +122,13 @@ def prepare(table: Table, request: TrainRequest) -> Prepared:
         own = {name: values[rows] for name, values in features.items()}
         return Part(own, encoding.transform(own), y[rows], weights[rows])
 
-    known = split.test_rows if classes is None else split.test_rows[np.isin(y[split.test_rows], list(classes))]
+    known = (
+        split.test_rows if classes is None else split.test_rows[np.isin(y[split.test_rows], list(classes))]
+    )
     if len(known) < len(split.test_rows):
-        warnings.append(f"{len(split.test_rows) - len(known)} hold-out rows have classes that no training row has")
+        warnings.append(
+            f"{len(split.test_rows) - len(known)} hold-out rows have classes that no training row has"
+        )
     return Prepared(plan, encoding, part(fit_rows), part(judge_rows), part(known), classes, tuple(warnings))
 
 
@@ -189,6 +199,6 @@ def _weights(
         by_class = {label: len(y) / (len(classes) * counts[label]) for label in classes}
     else:
         by_class = {label: float(wanted.get(class_name(label), 1.0)) for label in classes}
-    return weights * np.array([by_class.get(label, 1.0) for label in y.tolist()])
-
-
+    of_class = np.array([by_class.get(label, 1.0) for label in y.tolist()])
+    weighted: np.ndarray = weights * of_class
+    return weighted

@@ -39,7 +39,9 @@ def test_the_function_behind_a_curve_fits_it_to_rounding(name: str) -> None:
 def test_a_wrong_function_is_orders_of_magnitude_behind(name: str) -> None:
     a, b = LAWS[name]
     v = LIBRARY[name].value(a * U + b)
-    errors = sorted({fit.function: fit.error for fit in reversed(suggest(U, v))}.items(), key=lambda item: item[1])
+    errors = sorted(
+        {fit.function: fit.error for fit in reversed(suggest(U, v))}.items(), key=lambda item: item[1]
+    )
     same = {"sin": {"cos"}, "tanh": {"sigmoid"}}.get(name, set())  # equal up to a and b
     others = [error for function, error in errors if function not in {name} | same]
     assert others[0] > 1e3 * dict(errors)[name]
@@ -60,7 +62,11 @@ def test_a_polynomial_is_found_with_its_coefficients() -> None:
 
 @pytest.mark.parametrize(
     "law",
-    [lambda u: u * np.exp(-u) + 3 * u**2, lambda u: np.sin(u) + 0.5 * np.log(u), lambda u: 2 * u - np.cos(3 * u)],
+    [
+        lambda u: u * np.exp(-u) + 3 * u**2,
+        lambda u: np.sin(u) + 0.5 * np.log(u),
+        lambda u: 2 * u - np.cos(3 * u),
+    ],
 )
 def test_a_sum_of_two_terms_is_found_in_closed_form(law: object) -> None:
     v = law(U)  # type: ignore[operator]

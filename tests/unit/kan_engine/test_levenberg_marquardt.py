@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from kan_engine.levenberg_marquardt import Damping, Penalty, Problem, _normal_equations, step_
 from kan_engine.layer import SymbolicEdge
+from kan_engine.levenberg_marquardt import Damping, Penalty, Problem, _normal_equations, step_
 from kan_engine.loss import Loss, loss_per_row
 from kan_engine.network import KAN, KANConfig, initialise_
 
@@ -92,5 +92,11 @@ def test_a_network_at_its_minimum_takes_no_step() -> None:
     network = KAN(KANConfig(width=(1, 1), grid_size=2))
     x = torch.linspace(-1, 1, 20, dtype=torch.float64)[:, None]
     ones = torch.ones(20, dtype=torch.float64)
-    problem = Problem(x=x, targets=torch.zeros(20, 1, dtype=torch.float64), row_weights=ones, loss="squared", penalty=Penalty())
+    problem = Problem(
+        x=x,
+        targets=torch.zeros(20, 1, dtype=torch.float64),
+        row_weights=ones,
+        loss="squared",
+        penalty=Penalty(),
+    )
     assert step_(network, problem, Damping(), problem.objective(network)) is None

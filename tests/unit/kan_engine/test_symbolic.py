@@ -15,7 +15,9 @@ from kan_engine.symbolic import Formula, Reading, read_formulas, undo_transform
 Law = Callable[..., np.ndarray]
 
 
-def sampled(law: Law, inputs: int, rows: int = 500, seed: int = 0, low: float = 0.5, high: float = 2.0) -> Sample:
+def sampled(
+    law: Law, inputs: int, rows: int = 500, seed: int = 0, low: float = 0.5, high: float = 2.0
+) -> Sample:
     raw = np.random.default_rng(seed).uniform(low, high, (rows, inputs))
     middle, half = (low + high) / 2, (high - low) / 2
     x, y = torch.from_numpy((raw - middle) / half), torch.from_numpy(law(*raw.T))[:, None]
@@ -101,5 +103,10 @@ def test_the_search_ends_when_it_is_told_to() -> None:
 
 def test_a_network_with_too_many_edges_has_no_formula() -> None:
     structure, fit, validation = adequate_fit(lambda a, b: a + b, 2)
-    large = Fit(shape=structure.shape, network=KAN(KANConfig(width=(2, 10, 1))), scaler=structure.scaler, errors=(1.0,))
+    large = Fit(
+        shape=structure.shape,
+        network=KAN(KANConfig(width=(2, 10, 1))),
+        scaler=structure.scaler,
+        errors=(1.0,),
+    )
     assert read(large, fit, validation) == []

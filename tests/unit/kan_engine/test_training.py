@@ -95,7 +95,10 @@ def test_the_same_seed_gives_the_same_network_bit_for_bit() -> None:
         return network
 
     first, second = trained(), trained()
-    assert all(torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    )
 
 
 def test_a_loss_that_is_not_finite_stops_training_at_its_step() -> None:
