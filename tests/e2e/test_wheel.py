@@ -12,6 +12,7 @@ import pytest
 from tests.compose import ROOT
 
 BUILD = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
+NOT_INSTALLED = (".md", ".pyc")
 PACKAGES = ("kan_engine", "service", "worker", "migrations")
 
 
@@ -28,12 +29,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_file_of_the_packages_travels_in_the_wheel(installed: Path) -> None:
-    listed = subprocess.run(
-        ["git", "ls-files", *PACKAGES], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    travels = [name for name in listed.stdout.splitlines() if not name.endswith(("Dockerfile", ".md"))]
+    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()]
+    travels = [path for path in files if path.suffix not in NOT_INSTALLED and path.name != "Dockerfile"]
 
-    assert [name for name in travels if not (installed / name).exists()] == []
+    missing = [path for path in travels if not (installed / path.relative_to(ROOT)).exists()]
+
+    assert missing == []
 
 
 def test_the_wheel_migrates_a_database_from_any_folder(installed: Path, tmp_path: Path) -> None:
