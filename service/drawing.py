@@ -18,7 +18,8 @@ INK, QUIET, LINE, PAPER = "#1a1a1a", "#5c6670", "#4d5863", "#ffffff"
 FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 FONT_SIZE = 13.0
 CHARACTER = 0.6 * FONT_SIZE  # mean width; the reader's font is not known
-LONGEST_NAME = 28
+LONGEST_NAME = 40
+ROOM_FOR_NAMES = 1_600.0  # beside each other; names that need more are slanted
 SLANT = -40
 SLANT_DOWN, SLANT_LEFT = math.sin(math.radians(40)), math.cos(math.radians(40))
 FAINTEST = 0.14
@@ -43,7 +44,7 @@ def draw_network(
     inputs = [_label(name, units) for name in picture["inputs"]]
     outputs = [f"{before}{_label(name, units)}{after}" for name in picture["outputs"]]
     longest = max(len(label) for label in inputs) * CHARACTER
-    is_slanted = longest > 150 or len(inputs) * (longest + 14) > 1_200
+    is_slanted = len(inputs) * (longest + 14) > ROOM_FOR_NAMES
     room = 30.0 if is_slanted else longest + 14
     layout = lay_out(
         picture,

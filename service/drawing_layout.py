@@ -67,11 +67,15 @@ class Layout:
 
 @dataclass(frozen=True)
 class _Block:
-    """An item and the boxes of the edges that leave it, at most ``most_rows`` on top of each other."""
+    """An item and the boxes of the edges that leave it, at most ``most_rows`` on top of each other.
+
+    ``name_room`` is the width that its name needs.
+    """
 
     item: Item
     edges: tuple[int, ...]
     most_rows: int
+    name_room: float = 0.0
 
     @property
     def columns(self) -> int:
@@ -80,6 +84,10 @@ class _Block:
     @property
     def rows(self) -> int:
         return max(1, -(-len(self.edges) // self.columns))
+
+    def width(self, side: float) -> float:
+        """With boxes of this width."""
+        return max(self.columns * (side + GAP) + GAP, self.name_room)
 
 
 def function_of(edge: Edge) -> str:
@@ -110,13 +118,13 @@ def lay_out(
     strengths = _strengths(every)
     strongest = sorted(range(len(every)), key=lambda n: (-strengths[n], n))[:MAX_EDGES]
     edges = {n: every[n] for n in sorted(strongest)}
-    layers = [_blocks(layer, sizes, edges) for layer in range(len(sizes) - 1)]
+    layers = [_blocks(layer, sizes, edges, 0 if layer else node_room) for layer in range(len(sizes) - 1)]
 
     columns = max(sum(block.columns for block in blocks) for blocks in layers)
     side = round(min(LARGEST_BOX, max(SMALLEST_BOX, ROOM / max(columns, 1) - GAP)))
     box = (side, side + (LABEL if any(map(function_of, edges.values())) else 0))
-    named = max(len(layers[0]), sizes[-1]) * node_room
-    width = max(NARROWEST, named, *(_natural_width(blocks, side) for blocks in layers))
+    natural = [sum(block.width(side) for block in blocks) for blocks in layers]
+    width = max(NARROWEST, sizes[-1] * node_room, *natural)
     heights = _heights(layers, width, box)
     base, left = TOP + heights[-1], MARGIN + left_room
 
@@ -162,7 +170,7 @@ def _strengths(edges: list[Edge]) -> list[float]:
     return [(edge["score"] or 0.0) / (strongest[edge["layer"], edge["to_layer"]] or 1.0) for edge in edges]
 
 
-def _blocks(layer: int, sizes: list[int], edges: dict[int, Edge]) -> list[_Block]:
+def _blocks(layer: int, sizes: list[int], edges: dict[int, Edge], name_room: float) -> list[_Block]:
     """What takes a place in a layer. Nodes that nothing enters or leaves take none; idle inputs may."""
     leaving = {n: edge for n, edge in edges.items() if edge["layer"] == layer}
     rows = max(1, -(-len(leaving) // BOXES_PER_ROW))
@@ -174,7 +182,7 @@ def _blocks(layer: int, sizes: list[int], edges: dict[int, Edge]) -> list[_Block
         of_node.setdefault(edge["in"], []).append(n)
     passing = [n for n, edge in edges.items() if edge["layer"] < layer < edge["to_layer"]]
     return [
-        _Block(Item(layer, node), _outer_first(numbers, edges, node < sizes[layer] / 2), rows)
+        _Block(Item(layer, node), _outer_first(numbers, edges, node < sizes[layer] / 2), rows, name_room)
         for node, numbers in sorted(of_node.items())
     ] + [_Block(Item(layer, n, passes=True), (), rows) for n in passing]
 
@@ -186,10 +194,6 @@ def _outer_first(numbers: list[int], edges: dict[int, Edge], is_left: bool) -> t
         return is_skip(edges[n]) is not is_left, edges[n]["out"]
 
     return tuple(sorted(numbers, key=key))
-
-
-def _natural_width(blocks: list[_Block], side: float) -> float:
-    return sum(block.columns * (side + GAP) + GAP for block in blocks)
 
 
 def _lead(width: float) -> float:
@@ -229,11 +233,11 @@ def _across(
     blocks: list[_Block], side: float, left: float, width: float
 ) -> list[tuple[_Block, float, float]]:
     """Centre of each block and the step between its columns; the blocks share the whole width."""
-    stretch = width / max(_natural_width(blocks, side), 1.0)
+    stretch = width / max(sum(block.width(side) for block in blocks), 1.0)
     step = min(stretch, 1.6) * (side + GAP)
     placed, x = [], left
     for block in blocks:
-        room = stretch * (block.columns * (side + GAP) + GAP)
+        room = stretch * block.width(side)
         placed.append((block, x + room / 2, step))
         x += room
     return placed

@@ -180,7 +180,10 @@ class WarningOut(BaseModel):
 
     row: int = Field(description="Counted from 0.")
     column: str
-    code: Literal["outside_training_range", "unseen_category", "unexpected_missing", "not_finite"]
+    code: Literal["outside_training_range", "unseen_category", "unexpected_missing", "not_finite"] = Field(
+        description="`unexpected_missing`: training saw no missing value in this column; "
+        "`not_finite`: the network is not defined there, and the prediction is null."
+    )
 
 
 class PredictionOut(BaseModel):

@@ -2,12 +2,13 @@
 
 import math
 import re
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from service.drawing import draw_network
+from service.drawing import CHARACTER, draw_network
 from service.drawing_layout import MAX_EDGES, MAX_IDLE_INPUTS, function_of, lay_out
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -193,8 +194,17 @@ def test_a_network_without_edges_is_still_a_picture() -> None:
     assert parsed(many).tag == f"{SVG}svg"
 
 
+def test_names_beside_each_other_do_not_overlap() -> None:
+    names = ["a name of twenty char"] * 5
+    picture = make_picture(5, 4, 1, inputs=names)
+    picture["edges"] = [edge for edge in picture["edges"] if edge["layer"] == 1 or edge["in"] != 2]
+    words = [element for element in parsed(picture).iter(f"{SVG}text") if element.text == names[0]]
+    centres = sorted(float(element.attrib["x"]) for element in words)
+    assert min(b - a for a, b in pairwise(centres)) > len(names[0]) * CHARACTER
+
+
 def test_long_names_are_slanted_and_shortened() -> None:
-    root = parsed(make_picture(9, 1, inputs=["a name that is longer than anyone can read"] * 9))
+    root = parsed(make_picture(9, 1, inputs=["a name that is longer than anyone would like to read"] * 9))
     slanted = [element for element in root.iter(f"{SVG}text") if "transform" in element.attrib]
     assert len(slanted) == 9
     assert (slanted[0].text or "").endswith("…")
