@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from kan_engine.errors import InvalidConfig, TrainingDiverged
 from kan_engine.grid import refine_, update_grid_
+from kan_engine.lbfgs import minimise_
 from kan_engine.levenberg_marquardt import Damping, Penalty, Problem, step_
 from kan_engine.loss import Loss, loss_per_row
 from kan_engine.network import KAN
@@ -287,22 +289,10 @@ def _differentiable_objective(network: KAN, rows: Rows, config: TrainingConfig) 
 def _lbfgs(
     network: KAN, rows: Rows, config: TrainingConfig, generator: torch.Generator | None
 ) -> Iterator[float]:
-    """Full-batch L-BFGS with a strong Wolfe line search on every grid of the schedule."""
+    """Full-batch L-BFGS on every grid of the schedule."""
     del generator
     for _ in _grids(network, rows.x, config):
-        optimizer = torch.optim.LBFGS(
-            network.parameters(),
-            max_iter=1,
-            history_size=10,
-            line_search_fn="strong_wolfe",
-            tolerance_grad=1e-14,
+        weights = [layer.weight for layer in network.all_layers]
+        yield from islice(
+            minimise_(weights, lambda: _differentiable_objective(network, rows, config)), config.steps
         )
-
-        def closure(optimizer: torch.optim.Optimizer = optimizer) -> Tensor:
-            optimizer.zero_grad()
-            objective = _differentiable_objective(network, rows, config)
-            objective.backward()  # type: ignore[no-untyped-call]
-            return objective
-
-        for _step in range(config.steps):
-            yield float(optimizer.step(closure).detach())  # type: ignore[no-untyped-call]

@@ -63,5 +63,3 @@ def test_the_last_point_of_the_grid_belongs_to_its_last_interval(order: int) -> 
     knots = extend_knots(torch.linspace(-1, 1, 6, dtype=torch.float64)[None], order)
     basis = b_spline_basis(torch.ones(1, 1, dtype=torch.float64), knots, order)
     assert float(basis.sum()) == pytest.approx(1)
-
-
