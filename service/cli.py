@@ -52,11 +52,14 @@ def serve(host: Host = None, port: Port = None) -> None:
         upgrade(settings)
         _check_keys(settings)
         port = _bindable_port(settings)
-    environment = os.environ | {"KAN_HOST": settings.host, "KAN_PORT": str(port)}
+    settings = settings.model_copy(update={"port": port})
     commands = {name: _own_command(name) for name in ("api", "worker")}
     url = f"http://{_shown(settings.host)}:{port}"
     supervisor = Supervisor(
-        commands, environment, drain_s=settings.drain_s, on_look=lambda: _greet(url, settings)
+        commands,
+        os.environ | _environment(settings),
+        drain_s=settings.drain_s,
+        on_look=lambda: _greet(url, settings),
     )
     raise typer.Exit(supervisor.run())
 
@@ -66,14 +69,14 @@ def api(host: Host = None, port: Port = None) -> None:
     """Run the API alone."""
     import uvicorn  # noqa: PLC0415  # the other commands do without
 
-    from service.main import create_app  # noqa: PLC0415
-
     with _explained():
         settings = _settings(host, port)
         _check_keys(settings)
+    os.environ |= _environment(settings)
     logs.configure()
     uvicorn.run(
-        create_app(settings),
+        "service.main:create_app",
+        factory=True,
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -121,6 +124,11 @@ def _settings(host: str | None, port: int | None) -> Settings:
     return load_settings(
         os.environ | {name: str(value) for name, value in given.items() if value is not None}
     )
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """What was given on the command line, for processes that read the environment."""
+    return {"KAN_HOST": settings.host, "KAN_PORT": str(settings.port)}
 
 
 def _check_keys(settings: Settings) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Annotated, Any
 
 import httpx
@@ -20,6 +21,7 @@ READY_WITHIN_S = 60.0
 POLL_S = 0.3
 STOP_WITHIN_S = 30.0
 TIMEOUT_S = 300.0
+LOG_LINES = 20  # of a service that did not start
 
 Server = Annotated[
     str | None, typer.Option(help="URL of a running service; by default one is started for this command.")
@@ -106,14 +108,22 @@ def _client(server: str | None, key: str | None) -> Iterator[httpx.Client]:
 def embedded_service(
     environment: Mapping[str, str] | None = None, log: IO[bytes] | None = None
 ) -> Iterator[str]:
-    """A service on a free port, configured by the environment; ends with the block."""
+    """A service on a free port, configured by the environment; ends with the block.
+
+    Args:
+        log: Where the service writes what it does; it is told to nobody otherwise, unless it fails.
+    """
     port = _free_port()
     command = [sys.executable, "-m", "service.cli", "serve", "--host", "127.0.0.1", "--port", str(port)]
-    with subprocess.Popen(  # noqa: S603  # our own command
-        command, stdout=subprocess.DEVNULL, stderr=log, env=environment
-    ) as process:
+    with (
+        nullcontext(log) if log else TemporaryFile() as output,
+        subprocess.Popen(  # noqa: S603  # our own command
+            command, stdout=subprocess.DEVNULL, stderr=output, env=environment
+        ) as process,
+    ):
         try:
-            _wait_until_ready(f"http://127.0.0.1:{port}", process)
+            if not _gets_ready(f"http://127.0.0.1:{port}", process):
+                raise _failed(f"the service did not start:\n{_tail(output)}")
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
@@ -121,14 +131,21 @@ def embedded_service(
                 process.wait(STOP_WITHIN_S)
 
 
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+def _gets_ready(url: str, process: subprocess.Popen[bytes]) -> bool:
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(httpx.TransportError):
             if httpx.get(f"{url}/health/ready").is_success:
-                return
+                return True
         time.sleep(POLL_S)
-    raise _failed("the service did not start; 'kan-service serve' shows why")
+    return False
+
+
+def _tail(output: IO[bytes]) -> str:
+    if not output.readable():
+        return "its log shows why"
+    output.seek(0)
+    return "\n".join(output.read().decode(errors="replace").splitlines()[-LOG_LINES:])
 
 
 def _free_port() -> int:

@@ -105,6 +105,16 @@ def test_a_service_that_is_not_there_is_said_in_one_line() -> None:
     assert (result.exit_code, "cannot be reached" in result.output) == (1, True)
 
 
+def test_without_a_server_the_command_starts_one_and_stops_it_again(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAN_DATA_DIR", str(tmp_path))
+    before = children_of(os.getpid())
+    result = CliRunner().invoke(cli.app, ["train", str(table), "--target", "y"])
+    assert (result.exit_code, "formula:  y = x1 + x2**2" in result.output) == (0, True)
+    assert children_of(os.getpid()) == before
+
+
 @pytest.mark.parametrize("victim", ["the process that trains", "the worker"])
 def test_a_real_job_survives_what_is_killed(
     serving: Serving, client: httpx.Client, table: Path, victim: str

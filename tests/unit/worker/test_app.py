@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from celery import signals
 
 from service.settings import Settings
 from worker import app as worker_app
@@ -80,3 +81,32 @@ def test_a_process_that_does_not_stop_holds_up_the_end_only_for_the_time_to_drai
     assert exits[0] == 0
     state.reserved_requests.clear()
     drain.join()
+
+
+def test_a_worker_drains_once_however_many_signals_come(
+    exits: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[bool] = []
+    handler = signal.getsignal(signal.SIGINT)
+
+    class FakeWorker:
+        exitcode = None
+
+        def __init__(self, **options: Any) -> None:
+            assert options["without_gossip"]
+
+        def start(self) -> None:
+            signals.worker_ready.send(sender=self)
+            for _ in range(2):
+                signals.worker_shutting_down.send(sender=self, sig="SIGTERM", how="Warm", exitcode=0)
+            while not exits:
+                pass
+
+    monkeypatch.setattr(worker_app, "LOOK_S", 0.001)
+    app: Any = SimpleNamespace(Worker=FakeWorker)
+    try:
+        assert worker_app.run_worker(app, on_stop=lambda: stopped.append(True), drain_s=30) == 0
+        assert signal.getsignal(signal.SIGINT) is signal.getsignal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert (stopped, exits) == ([True], [0])

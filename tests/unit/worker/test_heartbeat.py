@@ -1,0 +1,74 @@
+import logging
+import time
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from service.settings import Settings
+from worker.heartbeat import Heartbeat, Termination
+from worker.outcome import Progress, Stopped
+
+
+class NoDatabase:
+    def begin(self) -> Any:
+        raise OperationalError("SELECT 1", {}, ConnectionError("gone"))
+
+
+def heartbeat(seconds: float = 60.0, termination: Termination | None = None) -> Heartbeat:
+    sessions: Any = NoDatabase()
+    return Heartbeat(
+        "job",
+        "token",
+        sessions,
+        Settings(lease_s=0.03),
+        deadline=time.monotonic() + seconds,
+        termination=termination or Termination(),
+    )
+
+
+def test_within_a_stage_only_the_latest_word_counts_and_no_stage_is_lost() -> None:
+    beat = heartbeat()
+    for stage, message in [("a", "1"), ("a", "2"), ("b", "3"), ("a", "4")]:
+        beat.report(Progress(stage, 0.5, message))
+    assert [(p["stage"], p["message"]) for p in beat.pending] == [("a", "2"), ("b", "3"), ("a", "4")]
+
+
+def test_progress_waits_for_a_database_that_is_away(caplog: pytest.LogCaptureFixture) -> None:
+    beat = heartbeat()
+    beat.report(Progress("a", 0.5))
+    with caplog.at_level(logging.WARNING):
+        beat.beat()
+    assert [p["stage"] for p in beat.pending] == ["a"]
+    assert "heartbeat failed" in caplog.text
+    assert beat.should_stop() is False
+
+
+def test_the_thread_lives_on_without_a_database_and_ends_with_its_block() -> None:
+    with heartbeat() as beat:
+        time.sleep(0.1)
+        assert beat._thread.is_alive()
+    assert not beat._thread.is_alive()
+
+
+def test_the_deadline_asks_for_the_best_so_far() -> None:
+    assert heartbeat(seconds=-1).should_stop() is True
+    assert not heartbeat(seconds=-1).is_interrupted
+
+
+def test_a_termination_wants_nothing_of_this_run() -> None:
+    termination = Termination()
+    termination.request()
+    beat = heartbeat(termination=termination)
+    assert beat.is_interrupted
+    with pytest.raises(Stopped):
+        beat.should_stop()
+
+
+@pytest.mark.parametrize(("fraction", "is_known"), [(0.01, False), (0.5, True)])
+def test_the_time_left_is_estimated_once_it_can_be(fraction: float, is_known: bool) -> None:
+    beat = heartbeat()
+    beat.report(Progress("a", fraction))
+    eta = beat._latest["eta_seconds"]
+    assert (eta is not None) == is_known
+    assert eta is None or 0 <= eta <= 60
