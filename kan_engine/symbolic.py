@@ -23,13 +23,14 @@ from kan_engine.expression import (
     bind,
     complexity,
     evaluate,
+    free_constants,
     mul,
     substitute,
     value_and_jacobian,
     walk,
 )
 from kan_engine.network import KAN
-from kan_engine.simplify import nice_constants, simplify
+from kan_engine.simplify import nice_constants, simplify, snap_floats
 
 Array = NDArray[np.float64]
 Columns = Mapping[str, Array]
@@ -119,7 +120,8 @@ def read_formulas(
             break
     found.sort(key=lambda pair: pair[0])
     best = [refit(form, *reading.fit, iterations=60) for _, form in found[:4]]
-    formulas = [formula for form in best for formula in _finished(form, reading, spread)]
+    finished = (_finished(form, reading, spread) for form in best)
+    formulas = [formula for formula in finished if formula is not None]
     return sorted(formulas, key=lambda formula: (formula.error > 10 * SOLVED, formula.error))
 
 
@@ -320,20 +322,31 @@ def _mean_square(residual: Array) -> float:
 # --- Clean-up -------------------------------------------------------------------------------------
 
 
-def _finished(form: Form, reading: Reading, spread: float) -> list[Formula]:
-    """The form with its constants snapped where that costs nothing, simplified."""
-    solved = _error(form, reading.validation) / spread < 100 * SOLVED
-    snapped = _snapped(form, reading, spread) if solved else _rounded(form, reading)
-    tree = bind(snapped.tree, list(snapped.values))
+def _finished(form: Form, reading: Reading, spread: float) -> Formula | None:
+    """The form as a formula: constants snapped where it has proved itself, else rounded; simplified."""
     columns, target = reading.validation
-    simpler = simplify(tree, columns)
-    formulas = []
-    for candidate in (simpler, tree):
-        error = _error(Form(candidate, np.array([])), (columns, target)) / spread
-        if np.isfinite(error):
-            formulas.append(Formula(candidate, error))
-            break
-    return formulas
+    if _error(form, reading.validation) / spread < 100 * SOLVED:
+        tree = simplify(_bound(_snapped(form, reading, spread)), columns)
+        limit = max(10 * _error_of(tree, reading.validation), 1e-13 * spread)
+        tree = simplify(snap_floats(tree, lambda t: _error_of(t, reading.validation) <= limit), columns)
+    else:
+        tree = simplify(_bound(_rounded(form, reading)), columns)
+        tree = _bound(_rounded(_with_parameters(tree), reading))  # simplification has combined constants
+    error = _error_of(tree, (columns, target)) / spread
+    return Formula(tree, error) if np.isfinite(error) else None
+
+
+def _bound(form: Form) -> Expression:
+    return bind(form.tree, list(form.values))
+
+
+def _with_parameters(tree: Expression) -> Form:
+    free, values = free_constants(tree)
+    return Form(free, np.array(values))
+
+
+def _error_of(tree: Expression, data: tuple[Columns, Array]) -> float:
+    return _error(Form(tree, np.array([])), data)
 
 
 def _rounded(form: Form, reading: Reading) -> Form:
