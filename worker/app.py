@@ -122,7 +122,8 @@ def _drain(on_stop: Callable[[], None], drain_s: float) -> None:
     last_resort = threading.Timer(drain_s, os._exit, (0,))
     last_resort.daemon = True
     last_resort.start()
-    on_stop()
+    stopping = threading.Thread(target=on_stop, name="stopping", daemon=True)
+    stopping.start()  # it may have to wait for the database, which is no reason to tell nobody
     told: set[int] = set()
     idle = 0
     while idle < IDLE_LOOKS:
@@ -132,5 +133,6 @@ def _drain(on_stop: Callable[[], None], drain_s: float) -> None:
                 os.kill(pid, signal.SIGTERM)
         time.sleep(LOOK_S)
         idle = 0 if state.reserved_requests else idle + 1
+    stopping.join()
     _run_finalizers(0)  # ends the children and removes their semaphores, as at any exit
     os._exit(0)

@@ -21,6 +21,7 @@ from worker.outcome import Progress, Stopped
 log = logging.getLogger(__name__)
 
 BEAT_S = 1.0  # at most; a cancellation is noticed within this time
+AGAIN_S = 0.1  # between tries to give the job back
 ETA_FROM = 0.1  # below this share of the work, the time left is a guess that helps nobody
 
 
@@ -121,6 +122,8 @@ class Heartbeat:
         while not (self._has_ended or self._is_lost):
             self.beat()
             self._termination.wake.wait(pause)
+            if self._termination.requested:
+                time.sleep(AGAIN_S)
 
     def _write(self, batch: list[Progress], latest: dict[str, Any]) -> None:
         with self._sessions.begin() as session:

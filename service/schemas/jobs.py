@@ -80,7 +80,7 @@ class SplitOptions(RequestModel):
 class SymbolicOptions(RequestModel):
     """How the network is read off as a formula."""
 
-    library: Literal["default"] | Annotated[list[str], Field(min_length=1, max_length=100)] = "default"
+    library: Literal["default"] = "default"
     max_complexity: Annotated[int, Field(ge=1, le=10_000)] | None = None
 
 

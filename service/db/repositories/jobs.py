@@ -177,8 +177,8 @@ class TrainingJobs:
         """
         job = self._lock(job_id)
         if job.status == JobStatus.QUEUED:
-            queued = (Job.id == job_id, Job.status == JobStatus.QUEUED)
-            return self._finish(queued, JobStatus.CANCELLED) or job
+            queued, now = (Job.id == job_id, Job.status == JobStatus.QUEUED), clock(self._session)
+            return self._finish(queued, JobStatus.CANCELLED, cancel_requested_at=now) or job
         if job.status != JobStatus.RUNNING:
             raise Conflict(
                 "job_already_finished",
