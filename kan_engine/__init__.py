@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from kan_engine.selection import Trial as Trial
     from kan_engine.selection import default_trials as default_trials
     from kan_engine.selection import given_trials as given_trials
+    from kan_engine.selection import prune_trained as prune_trained
     from kan_engine.selection import run_trial as run_trial
     from kan_engine.structure import Fit as Fit
     from kan_engine.structure import Sample as Sample
@@ -92,6 +93,7 @@ _HOME = {
     "Trial": "selection",
     "default_trials": "selection",
     "given_trials": "selection",
+    "prune_trained": "selection",
     "run_trial": "selection",
     "Fit": "structure",
     "Sample": "structure",

@@ -48,13 +48,14 @@ def incoming_score(scores: Float[Tensor, "in_dim out_dim"]) -> Float[Tensor, " o
 
 @torch.no_grad()
 def prune(network: KAN, x: Float[Tensor, "batch in_dim"], *, threshold: float = 1e-2) -> KAN:
-    """The network without edges that score below ``threshold`` and nodes that nothing enters or leaves.
+    """The network without edges that score little, and without nodes that nothing enters or leaves.
 
-    A hidden node is kept if both its incoming and its outgoing score exceed the threshold (eq. 2.21).
-    Masked edges stay in the tensors of the layers that keep them; dropped nodes leave the tensors.
+    An edge goes if it scores less than ``threshold`` times the strongest edge of its layer. A hidden
+    node stays if both its incoming and its outgoing score reach that (eq. 2.21). Masked edges stay in
+    the tensors of the layers that keep them; dropped nodes leave the tensors.
     """
     pruned = copied(network)
-    scores = edge_scores(network, x)
+    scores = [score / score.amax().clamp_min(1e-300) for score in edge_scores(network, x)]
     for layer, score in zip(pruned.all_layers, scores, strict=True):
         layer.mask &= score >= threshold
     for below, above, s_in, s_out in zip(pruned.stack, pruned.stack[1:], scores, scores[1:], strict=False):

@@ -9,7 +9,13 @@ from torch import Tensor
 
 from kan_engine.levenberg_marquardt import Penalty
 from kan_engine.network import KAN, KANConfig, initialise_
+from kan_engine.pruning import prune
 from kan_engine.training import Rows, Step, TrainingConfig, chosen_optimizer, train
+
+THRESHOLDS = (0.1, 0.02)  # of the strongest edge's score: bold, and shy
+UNMISSED = 1.005  # factor by which pruning may raise the validation loss
+REFIT_STEPS = 6
+SCORED_ROWS = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,3 +124,36 @@ def given_trials(width: tuple[int, ...], grid: int, order: int, training: Traini
             training=replace(training, penalty=penalty),
             quantile=quantile,
         )
+
+
+def prune_trained(
+    trained: Trained,
+    fit: Inputs,
+    validation: Inputs,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """The network without the edges and nodes that the validation rows do not miss.
+
+    Thresholds of the score are tried from bold to shy, each followed by a short refit; the first whose
+    validation loss stays is taken.
+    """
+    rows, judge = fit.rows(trained.trial), validation.rows(trained.trial)
+    training = replace(trained.trial.training, grid_schedule=(), steps=REFIT_STEPS)
+    for threshold in THRESHOLDS:
+        network = prune(trained.network, rows.x[:SCORED_ROWS], threshold=threshold)
+        if network.edge_count == trained.network.edge_count or not _is_whole(network):
+            continue
+        for _ in train(network, rows, training, validation=judge, should_stop=should_stop):
+            pass
+        loss = judge.loss(network, training.loss)
+        if loss <= UNMISSED * trained.loss:
+            return replace(trained, network=network, loss=loss)
+    return trained
+
+
+def _is_whole(network: KAN) -> bool:
+    """Whether every output still has an entering edge, and every layer a live one."""
+    return all(bool(layer.mask.any()) for layer in network.stack) and bool(
+        network.stack[-1].mask.any(0).all()
+    )

@@ -29,6 +29,7 @@ from kan_engine import (
     eliminate,
     from_json,
     given_trials,
+    prune_trained,
     read_formulas,
     run_trial,
     search,
@@ -42,6 +43,7 @@ SEARCH_ROWS, SEARCH_VALIDATION = 1500, 750  # more rows do not change which smal
 READ_AT_MOST = 4  # structures whose formulas are read before the search gives up on an exact one
 EXACT = 1e-9  # validation error, over the spread, of a formula that ends the search
 MAX_STRUCTURE_INPUTS = 40
+HOPELESS, PATIENT_STEPS = 1.1, 15  # a trial this far behind the best after these steps is given up
 ROUGH = 0.03  # error of an edge's curve below which fits count as equal, however noisy the data are
 
 Report = Callable[[str, float, str], None]
@@ -277,38 +279,52 @@ def _train(run: Run) -> Found:
     fit, validation = (
         _inputs(part, data, (run.inputs, quantile), scaler) for part in (data.fit, data.validation)
     )
-    trials = list(_trials(data, run.request))
+    restarts = 1 if run.request.training.restarts == "auto" else run.request.training.restarts
+    trials = [trial for trial in _trials(data, run.request) for _ in range(restarts)]
     best: Trained | None = None
     for number, trial in enumerate(trials):
         if best is not None and run.should_stop():
             break
+        watch = _TrialWatch(run, trial, (number, len(trials)), best)
         trained = run_trial(
             trial,
             fit,
             validation,
             generator=run.generator,
-            should_stop=run.should_stop,
-            on_step=_step_reporter(run.report, trial, number, len(trials)),
+            should_stop=watch.should_stop,
+            on_step=watch.on_step,
         )
         if best is None or trained.loss < best.loss:
             best = trained
     assert best is not None  # noqa: S101 - there is at least one trial
+    if run.request.prune and not run.should_stop():
+        run.report("prune", 0.86, "dropping what does not help")
+        best = prune_trained(best, fit, validation, should_stop=run.should_stop)
     inputs = quantile if best.trial.quantile else run.inputs
     return Found(
         network=best.network, inputs=inputs, scaler=scaler, history=best.history, optimizer=best.optimizer
     )
 
 
-def _step_reporter(report: Report, trial: Trial, number: int, trials: int) -> Callable[[Step], None]:
-    """Progress within one of several trials: its steps are not known beforehand."""
-    width = "-".join(map(str, trial.config.width))
+class _TrialWatch:
+    """Progress within one of several trials, and the end of a trial that is far behind the best."""
 
-    def on_step(step: Step) -> None:
-        share = (number + step.number / (step.number + 20)) / trials
-        message = f"KAN [{width}], step {step.number + 1}: loss {step.validation_loss:.3g}"
-        report("train", 0.4 + 0.45 * share, message)
+    def __init__(self, run: Run, trial: Trial, place: tuple[int, int], best: Trained | None) -> None:
+        self._run, self._place = run, place
+        self._width = "-".join(map(str, trial.config.width))
+        self._limit = float("inf") if best is None else HOPELESS * best.loss
+        self._lowest, self._step = float("inf"), 0
 
-    return on_step
+    def on_step(self, step: Step) -> None:
+        self._step, self._lowest = step.number, min(self._lowest, step.validation_loss)
+        number, trials = self._place
+        share = (number + step.number / (step.number + 20)) / trials  # how many steps it takes is not known
+        message = f"KAN [{self._width}], step {step.number + 1}: loss {step.validation_loss:.3g}"
+        self._run.report("train", 0.4 + 0.45 * share, message)
+
+    def should_stop(self) -> bool:
+        is_hopeless = self._step >= PATIENT_STEPS and self._lowest > self._limit
+        return is_hopeless or self._run.should_stop()
 
 
 def _inputs(
