@@ -37,6 +37,7 @@ class Shape:
     hidden: int
     direct: bool
     transform: str
+    order: int = 3
 
     def width(self, inputs: int) -> tuple[int, ...]:
         """Nodes per layer."""
@@ -89,6 +90,7 @@ def search(
     validation: Sample,
     *,
     generator: torch.Generator,
+    order: int = 3,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Fit]:
     """Fits of small shapes, from simple to rich and from promising to less so within a stage.
@@ -99,6 +101,7 @@ def search(
         training: Rows to fit.
         validation: Rows to judge on.
         generator: Source of the random starts.
+        order: Order of the splines.
         should_stop: Asked between fits; true ends the search.
     """
     seen = torch.cat([training.y, validation.y]).numpy()
@@ -107,10 +110,10 @@ def search(
     for transform in transforms:
         if should_stop():
             break
-        shape = Shape(hidden=0, direct=False, transform=transform)
+        shape = Shape(hidden=0, direct=False, transform=transform, order=order)
         found.append(_fit(shape, training, validation, _start(shape, training, generator, "x"), GRIDS, 8))
     yield from sorted(found, key=lambda fit: fit.error)
-    yield from _one_node(training, validation, transforms, generator, should_stop)
+    yield from _one_node(training, validation, transforms, generator, order, should_stop)
 
 
 def additive(training: Sample, validation: Sample, generator: torch.Generator) -> Fit:
@@ -124,6 +127,7 @@ def _one_node(
     validation: Sample,
     transforms: tuple[str, ...],
     generator: torch.Generator,
+    order: int,
     should_stop: Callable[[], bool],
 ) -> Iterator[Fit]:
     """T(y) = g(Σ f(x)), with and without direct edges: screened on a coarse grid, the best refined."""
@@ -135,7 +139,7 @@ def _one_node(
                     return
                 if start == "log" and float(training.raw.min()) <= 0:
                     continue
-                shape = Shape(hidden=1, direct=direct, transform=transform)
+                shape = Shape(hidden=1, direct=direct, transform=transform, order=order)
                 network = _start(shape, few, generator, start)
                 screened.append(_fit(shape, few, validation, network, GRIDS[:1], 25))
     screened.sort(key=lambda fit: fit.error)
@@ -147,7 +151,9 @@ def _one_node(
 
 def _start(shape: Shape, sample: Sample, generator: torch.Generator, start: str) -> KAN:
     """A network whose inner edges are random multiples of x, log x or x², standardised."""
-    network = KAN(KANConfig(width=shape.width(sample.x.shape[1]), grid_size=GRIDS[0], direct=shape.direct))
+    width = shape.width(sample.x.shape[1])
+    config = KANConfig(width=width, grid_size=GRIDS[0], order=shape.order, direct=shape.direct)
+    network = KAN(config)
     initialise_(network, generator, noise=0.1)
     if shape.hidden:
         raw = sample.raw

@@ -143,7 +143,7 @@ def find_network(
         report=report,
         should_stop=should_stop,
     )
-    is_free = request.network.hidden == "auto"
+    is_free = _is_free(request)
     law = _find_law(run) if data.classes is None and (request.symbolic or is_free) else None
     if law is not None and is_free and (law.error < EXACT or law.fit.is_adequate):
         return _serve_law(law, run.inputs)
@@ -156,6 +156,20 @@ def find_network(
     if is_free and law.fit.error * spread <= 1.02 * _rmse(found, data.validation):
         return _serve_law(law, run.inputs)
     return replace(found, formulas=[law.formulas], formula_of="law")
+
+
+def _is_free(request: TrainRequest) -> bool:
+    """Whether the network is left to us: who asks for a shape, a grid or a training gets that."""
+    network, training = request.network, request.training
+    asked = (
+        network.hidden,
+        network.grid,
+        training.optimizer,
+        training.grid_schedule,
+        training.steps,
+        training.lamb,
+    )
+    return all(option == "auto" for option in asked)
 
 
 def _serve_law(law: Law, inputs: Standardizer) -> Found:
@@ -182,7 +196,13 @@ def _find_law(run: Run) -> Law | None:
     rough: Fit | None = None
     read = 0
     run.report("structure", 0.05, "looking for a small law")
-    structures = search(fit, validation, generator=run.generator, should_stop=run.should_stop)
+    structures = search(
+        fit,
+        validation,
+        generator=run.generator,
+        order=run.request.network.order,
+        should_stop=run.should_stop,
+    )
     for number, structure in enumerate(structures, 1):
         run.report(
             "structure", min(0.35, 0.05 + 0.02 * number), f"shape {number}: error {structure.error:.1e}"
