@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from kan_engine.structure import additive as additive
     from kan_engine.structure import eliminate as eliminate
     from kan_engine.structure import search as search
+    from kan_engine.structure import sharpen as sharpen
     from kan_engine.symbolic import Formula as Formula
     from kan_engine.symbolic import Reading as Reading
     from kan_engine.symbolic import read_formulas as read_formulas
@@ -100,6 +101,7 @@ _HOME = {
     "additive": "structure",
     "eliminate": "structure",
     "search": "structure",
+    "sharpen": "structure",
     "Formula": "symbolic",
     "Reading": "symbolic",
     "read_formulas": "symbolic",

@@ -22,6 +22,7 @@ from kan_engine.spline import fit_coef
 from kan_engine.training import Rows, TrainingConfig, train
 
 GRIDS = (4, 8, 16)
+FINE_GRIDS = (32, 64)  # for the network that is served
 SCREENING_ROWS = 400  # enough for a coarse grid
 SCREENED = 6  # shapes that survive the coarse grid and are fitted in full
 GOOD_ENOUGH = 2e-4  # error at which a shape is adequate without a look at its slope
@@ -179,10 +180,17 @@ def _set_inner_(network: KAN, x: Tensor, values: Tensor, generator: torch.Genera
 
 
 def _fit(
-    shape: Shape, training: Sample, validation: Sample, network: KAN, grids: tuple[int, ...], steps: int
+    shape: Shape,
+    training: Sample,
+    validation: Sample,
+    network: KAN,
+    grids: tuple[int, ...],
+    steps: int,
+    *,
+    scaler: TargetScaler | None = None,
 ) -> Fit:
     """Train on each grid in turn and keep the network of the grid with the lowest validation error."""
-    scaler = TargetScaler.fit(training.y.numpy(), shape.transform)
+    scaler = scaler or TargetScaler.fit(training.y.numpy(), shape.transform)
     targets = torch.from_numpy(scaler.forward(training.y.numpy()))
     rows = Rows.of(training.x, targets, training.weights)
     spread = float(validation.y.std()) or 1.0
@@ -239,6 +247,16 @@ def eliminate(fit: Fit, training: Sample, validation: Sample) -> Fit:
         error = validation_error(network, fit.scaler, validation, spread)
         if error <= max(1.01 * fit.error, NEGLIGIBLE):
             fit = replace(fit, network=network, errors=(error,))
+    return fit
+
+
+def sharpen(fit: Fit, training: Sample, validation: Sample) -> Fit:
+    """The same shape on finer grids, as long as the validation error falls and the rows carry them."""
+    for grid in FINE_GRIDS:
+        finer = _fit(fit.shape, training, validation, fit.network, (grid,), 15, scaler=fit.scaler)
+        if len(training.x) < 3 * finer.network.parameter_count or finer.error >= fit.error:
+            break
+        fit = replace(finer, errors=(*fit.errors, finer.error))
     return fit
 
 

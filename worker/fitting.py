@@ -33,6 +33,7 @@ from kan_engine import (
     read_formulas,
     run_trial,
     search,
+    sharpen,
     to_json,
     undo_transform,
 )
@@ -217,10 +218,12 @@ def _find_law(run: Run) -> Law | None:
             best = law
         if best.error < EXACT or run.should_stop():
             break
-    if best is None and rough is not None:
+    if best is not None:
+        return replace(best, fit=sharpen(best.fit, fit, validation))
+    if rough is not None:
         run.report("symbolic", 0.4, "reading a formula off the best small law")
-        best = _read(rough, fit, validation, run)
-    return best
+        return _read(rough, fit, validation, run)
+    return None
 
 
 def _rows(part: Part, most: int) -> Part:
