@@ -34,7 +34,7 @@ test: $(VENV)/installed-test
 	$(VENV)/bin/coverage report --skip-covered --show-missing --include='service/*,worker/*' --fail-under=90
 
 bench: $(VENV)/installed-bench
-	DATA='$(DATA)' $(VENV)/bin/pytest tests/benchmarks -m benchmark --timeout=0 -s
+	KAN_TEST_UNCHECKED=1 DATA='$(DATA)' $(VENV)/bin/pytest tests/benchmarks -m benchmark --timeout=0
 
 $(VENV)/installed: pyproject.toml service/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -42,7 +42,7 @@ $(VENV)/installed: pyproject.toml service/constraints.txt
 	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); echo; \
 		echo "Python cannot make virtual environments here. On Debian and Ubuntu: apt-get install python3-venv"; \
 		exit 1; }
-	@$(PIP) config list | grep -qE 'index-url|find-links' || test -z '$(TORCH_INDEX)' || \
+	@$(PIP) config list | grep -E 'index-url|find-links' >/dev/null || test -z '$(TORCH_INDEX)' || \
 		$(PIP) install --progress-bar off $(LOCK) --extra-index-url $(TORCH_INDEX) 'torch>=2.9'
 	$(PIP) install --progress-bar off --quiet $(LOCK) --editable .
 	@touch $@
