@@ -6,7 +6,8 @@ JOBS   ?= 2
 DATA   ?= $(wildcard ../shared/data)
 
 # PyPI's torch for Linux brings gigabytes of GPU libraries along; small networks train on the CPU build.
-# A pip with sources of its own (a company mirror, a folder of wheels) is left to them.
+# A pip with sources of its own (a company mirror, a folder of wheels) is left to them, and where this index
+# cannot be reached, or is set to nothing, PyPI serves.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 PIP  := $(VENV)/bin/pip --disable-pip-version-check
@@ -43,6 +44,7 @@ $(VENV)/installed: pyproject.toml service/constraints.txt
 		echo "Python cannot make virtual environments here. On Debian and Ubuntu: apt-get install python3-venv"; \
 		exit 1; }
 	@$(PIP) config list | grep -E 'index-url|find-links' >/dev/null || test -z '$(TORCH_INDEX)' || \
+		! $(PYTHON) -c 'import urllib.request as r; r.urlopen("$(TORCH_INDEX)/torch/", timeout=5)' 2>/dev/null || \
 		$(PIP) install --progress-bar off $(LOCK) --extra-index-url $(TORCH_INDEX) 'torch>=2.9'
 	$(PIP) install --progress-bar off --quiet $(LOCK) --editable .
 	@touch $@
