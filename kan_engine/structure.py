@@ -103,7 +103,7 @@ def search(
         validation: Rows to judge on.
         generator: Source of the random starts.
         order: Order of the splines.
-        should_stop: Asked between fits; true ends the search.
+        should_stop: Asked after every step; true ends the search.
     """
     seen = torch.cat([training.y, validation.y]).numpy()
     transforms = tuple(transform for transform in TRANSFORMS if is_defined(transform, seen))
@@ -112,15 +112,22 @@ def search(
         if should_stop():
             break
         shape = Shape(hidden=0, direct=False, transform=transform, order=order)
-        found.append(_fit(shape, training, validation, _start(shape, training, generator, "x"), GRIDS, 8))
+        network = _start(shape, training, generator, "x")
+        found.append(_fit(shape, training, validation, network, GRIDS, 8, should_stop=should_stop))
     yield from sorted(found, key=lambda fit: fit.error)
     yield from _one_node(training, validation, transforms, generator, order, should_stop)
 
 
-def additive(training: Sample, validation: Sample, generator: torch.Generator) -> Fit:
+def additive(
+    training: Sample,
+    validation: Sample,
+    generator: torch.Generator,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Fit:
     """The additive structure of the target itself."""
     shape = Shape(hidden=0, direct=False, transform="identity")
-    return _fit(shape, training, validation, _start(shape, training, generator, "x"), GRIDS, 8)
+    network = _start(shape, training, generator, "x")
+    return _fit(shape, training, validation, network, GRIDS, 8, should_stop=should_stop)
 
 
 def _one_node(
@@ -142,12 +149,13 @@ def _one_node(
                     continue
                 shape = Shape(hidden=1, direct=direct, transform=transform, order=order)
                 network = _start(shape, few, generator, start)
-                screened.append(_fit(shape, few, validation, network, GRIDS[:1], 25))
+                fit = _fit(shape, few, validation, network, GRIDS[:1], 25, should_stop=should_stop)
+                screened.append(fit)
     screened.sort(key=lambda fit: fit.error)
     for fit in screened[:SCREENED]:
         if should_stop():
             return
-        yield _fit(fit.shape, training, validation, fit.network, GRIDS, 40)
+        yield _fit(fit.shape, training, validation, fit.network, GRIDS, 40, should_stop=should_stop)
 
 
 def _start(shape: Shape, sample: Sample, generator: torch.Generator, start: str) -> KAN:
@@ -188,12 +196,13 @@ def _fit(
     steps: int,
     *,
     scaler: TargetScaler | None = None,
+    should_stop: Callable[[], bool],
 ) -> Fit:
     """Train on each grid in turn and keep the network of the grid with the lowest validation error."""
     scaler = scaler or TargetScaler.fit(training.y.numpy(), shape.transform)
     targets = torch.from_numpy(scaler.forward(training.y.numpy()))
     rows = Rows.of(training.x, targets, training.weights)
-    spread = float(validation.y.std()) or 1.0
+    spread = _spread(validation)
     best, errors = network, list[float]()
     for grid in grids:
         if len(training.x) < 2 * len(training.x[0]) * (grid + 3) and errors:
@@ -206,14 +215,20 @@ def _fit(
             penalty=Penalty(ridge=1e-13),
         )
         network = copied(network)
-        for _ in train(network, rows, config):
+        for _ in train(network, rows, config, should_stop=should_stop):
             pass
         errors.append(validation_error(network, scaler, validation, spread))
         if errors[-1] == min(errors):
             best = network
-        if shape.hidden and len(errors) > 1 and errors[-1] > STALLED * errors[-2]:
+        is_stalled = shape.hidden and len(errors) > 1 and errors[-1] > STALLED * errors[-2]
+        if is_stalled or should_stop():
             break
     return Fit(shape=shape, network=best, scaler=scaler, errors=tuple(errors))
+
+
+def _spread(sample: Sample) -> float:
+    """Standard deviation of the target; 1 where it does not vary."""
+    return float(sample.y.std(correction=0)) or 1.0
 
 
 @torch.no_grad()
@@ -225,24 +240,29 @@ def validation_error(network: KAN, scaler: TargetScaler, sample: Sample, spread:
     return error / spread if np.isfinite(error) else float("inf")
 
 
-def eliminate(fit: Fit, training: Sample, validation: Sample) -> Fit:
+def eliminate(
+    fit: Fit, training: Sample, validation: Sample, should_stop: Callable[[], bool] = lambda: False
+) -> Fit:
     """Backward elimination: drop edges from the least important on while the validation error does not rise.
 
-    Every removal is followed by a short refit on the present grid.
+    Every removal is followed by a short refit on the present grid. Once ``should_stop`` is true, the
+    edges that are left stay.
     """
-    spread = float(validation.y.std()) or 1.0
+    spread = _spread(validation)
     targets = torch.from_numpy(fit.scaler.forward(training.y.numpy()))
     rows = Rows.of(training.x, targets, training.weights)
     config = TrainingConfig(
         optimizer="levenberg_marquardt", steps=10, patience=10, penalty=Penalty(ridge=1e-13)
     )
     for layer, i, j in _edges_by_score(fit.network, training.x):
+        if should_stop():
+            break
         network = copied(fit.network)
         network.all_layers[layer].mask[i, j] = False
         drop_dead_edges_(network)
         if not all(bool(later.mask.any()) for later in network.stack):
             continue
-        for _ in train(network, rows, config):
+        for _ in train(network, rows, config, should_stop=should_stop):
             pass
         error = validation_error(network, fit.scaler, validation, spread)
         if error <= max(1.01 * fit.error, NEGLIGIBLE):
@@ -250,10 +270,23 @@ def eliminate(fit: Fit, training: Sample, validation: Sample) -> Fit:
     return fit
 
 
-def sharpen(fit: Fit, training: Sample, validation: Sample) -> Fit:
+def sharpen(
+    fit: Fit, training: Sample, validation: Sample, should_stop: Callable[[], bool] = lambda: False
+) -> Fit:
     """The same shape on finer grids, as long as the validation error falls and the rows carry them."""
     for grid in FINE_GRIDS:
-        finer = _fit(fit.shape, training, validation, fit.network, (grid,), 15, scaler=fit.scaler)
+        if should_stop():
+            break
+        finer = _fit(
+            fit.shape,
+            training,
+            validation,
+            fit.network,
+            (grid,),
+            15,
+            scaler=fit.scaler,
+            should_stop=should_stop,
+        )
         if len(training.x) < 3 * finer.network.parameter_count or finer.error >= fit.error:
             break
         fit = replace(finer, errors=(*fit.errors, finer.error))

@@ -219,7 +219,7 @@ def _find_law(run: Run) -> Law | None:
         if best.error < EXACT or run.should_stop():
             break
     if best is not None:
-        return replace(best, fit=sharpen(best.fit, fit, validation))
+        return replace(best, fit=sharpen(best.fit, fit, validation, run.should_stop))
     if rough is not None:
         run.report("symbolic", 0.4, "reading a formula off the best small law")
         return _read(rough, fit, validation, run)
@@ -246,7 +246,7 @@ def _sample(part: Part, inputs: Standardizer, most: int) -> Sample:
 def _read(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:
     """Prune a structure and read its formulas."""
     if run.request.prune:
-        structure = eliminate(structure, fit, validation)
+        structure = eliminate(structure, fit, validation, run.should_stop)
     if not run.request.symbolic:
         return Law(fit=structure, formulas=[])
     reading = Reading(
@@ -281,12 +281,14 @@ def _log_odds_formulas(found: Found, run: Run) -> list[list[Formula]]:
         ]
     formulas = []
     for output in range(data.outputs):
+        if run.should_stop():
+            return []
         run.report("symbolic", 0.88, "reading a formula of the log-odds")
         fit, validation = (
             _sample(replace(part, y=values[:, output]), run.inputs, len(part))
             for part, values in zip(parts, logits, strict=True)
         )
-        structure = additive(fit, validation, run.generator)
+        structure = additive(fit, validation, run.generator, run.should_stop)
         formulas.append(_read(structure, fit, validation, run).formulas)
     return formulas
 
