@@ -78,7 +78,7 @@ def _line_search(
         step = length * direction
         _set_flat_(parameters, start + step)
         reached, gradient = _evaluate(parameters, objective)
-        if reached <= value + ARMIJO * length * slope:
+        if reached < value + ARMIJO * length * slope:  # strictly: at a minimum the slope is 0
             return step, reached, gradient
         length *= 0.4
     _set_flat_(parameters, start)
