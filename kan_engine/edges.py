@@ -102,10 +102,12 @@ def candidates(u: Array, v: Array, *, floor: float, pairs: bool, keep: int) -> l
         pairs: Whether to look for sums of two terms; only sensible on a raw column.
         keep: Number returned.
     """
+    if not _varies(v):
+        return [Candidate(number(0), (), (), float(v.mean()), error=0.0, complexity=0)]
     singles = [_as_candidate(suggestion) for suggestion in suggest(u, v)]
     u, v = _thinned(u, v)
     found = singles + _polynomials(u, v)
-    if pairs and min(candidate.error for candidate in found) > 3 * floor:
+    if pairs and min((candidate.error for candidate in found), default=np.inf) > 3 * floor:
         found += _pairs(u, v)
     found.sort(key=lambda candidate: candidate.score(floor))
     return found[:keep]
@@ -237,11 +239,11 @@ def _lm_step(function: Function, parameters: Array, u: Array, v: Array, damping:
         jacobian = np.stack([c * slopes * u, c * slopes, values, np.ones_like(values)], axis=2)
         jacobian = np.where(np.isfinite(jacobian), jacobian, 0.0) * free
         residual = np.nan_to_num(c * values + d - v, nan=0.0, posinf=0.0, neginf=0.0)
-    matrix = np.einsum("knp,knq->kpq", jacobian, jacobian)
-    gradient = np.einsum("knp,kn->kp", jacobian, residual)
-    diagonal = np.einsum("kpp->kp", matrix)
-    floor = 1e-12 * diagonal.max(1, keepdims=True) + 1e-300
-    matrix = matrix + (damping[:, None] * diagonal + floor)[:, :, None] * np.eye(4)
+        matrix = np.einsum("knp,knq->kpq", jacobian, jacobian)
+        gradient = np.einsum("knp,kn->kp", jacobian, residual)
+        diagonal = np.einsum("kpp->kp", matrix)
+        floor = 1e-12 * diagonal.max(1, keepdims=True) + 1e-300
+        matrix = matrix + (damping[:, None] * diagonal + floor)[:, :, None] * np.eye(4)
     matrix = np.where(np.isfinite(matrix).all((1, 2))[:, None, None], matrix, np.eye(4))
     return np.asarray(-np.linalg.solve(matrix, np.nan_to_num(gradient)[:, :, None])[:, :, 0])
 
@@ -284,10 +286,20 @@ def _polynomials(u: Array, v: Array) -> list[Candidate]:
         if len(kept) < 2:
             continue
         terms = [mul(Parameter(place), PLACEHOLDER**n) for place, n in enumerate(kept)]
-        values = tuple(float(coefficients[n] / scale**n) for n in kept)
+        with np.errstate(all="ignore"):
+            values = coefficients[kept] / np.float64(scale) ** np.array(kept)
+        if not np.isfinite(values).all() or not values.all():
+            continue  # a power of the input leaves the numbers
         constant = float(np.mean(v - powers[:, kept] @ coefficients[kept]))
         found.append(
-            Candidate(add(*terms), values, tuple(range(len(kept))), constant, error, 2 * len(kept) + 1)
+            Candidate(
+                add(*terms),
+                tuple(values.tolist()),
+                tuple(range(len(kept))),
+                constant,
+                error,
+                2 * len(kept) + 1,
+            )
         )
     return found
 

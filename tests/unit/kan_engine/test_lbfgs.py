@@ -1,7 +1,7 @@
 """L-BFGS on functions whose minimum is known."""
 
 from collections.abc import Callable
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 import torch
@@ -48,7 +48,7 @@ def test_the_steps_end_at_the_minimum(start: float) -> None:
 
 def test_every_step_lowers_the_objective() -> None:
     values = minimised(rosenbrock, point(-1.2, 1.0))
-    assert all(after < before for before, after in zip(values, values[1:], strict=False))
+    assert all(after < before for before, after in pairwise(values))
 
 
 def test_a_step_that_leaves_the_numbers_is_shortened() -> None:
