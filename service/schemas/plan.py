@@ -1,4 +1,4 @@
-"""What a training request amounts to on a dataset: task, types, features; known from the column report alone."""
+"""What a training request amounts to on a dataset: task, types, features, from the column report alone."""
 
 from dataclasses import dataclass
 from functools import cached_property
