@@ -1,6 +1,7 @@
 """Scores of edges and nodes, and pruning by them (eq. 2.17 and 2.21 of the KAN paper)."""
 
 from itertools import pairwise
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -66,11 +67,13 @@ def prune(network: KAN, x: Float[Tensor, "batch in_dim"], *, threshold: float = 
     return without_dead_nodes(pruned)
 
 
+@torch.no_grad()
 def drop_dead_edges_(network: KAN) -> None:
     """Mask edges into nodes that nothing leaves, and edges out of nodes that nothing enters.
 
     What a node without entering edges still gives, its activations at 0, is a constant: it is added
-    to an edge that stays, so the function does not change.
+    to a live spline into the same output, so the function does not change. An output that keeps no
+    such edge loses it.
     """
     layers = network.stack
     for _ in layers:
@@ -106,17 +109,8 @@ def without_dead_nodes(network: KAN) -> KAN:
     kept.append(torch.arange(network.config.width[-1]))
     header["width"] = [len(nodes) for nodes in kept]
     places = [{int(old): new for new, old in enumerate(nodes)} for nodes in kept]
-    header["symbolic"] = (
-        [
-            entry
-            | {"in": places[entry["layer"]][entry["in"]], "out": places[entry["layer"] + 1][entry["out"]]}
-            for entry in header["symbolic"]
-            if entry["layer"] >= len(layers)
-            or (entry["in"] in places[entry["layer"]] and entry["out"] in places[entry["layer"] + 1])
-        ]
-        if network.direct is None
-        else header["symbolic"]
-    )
+    moved = (_moved(entry, places) for entry in header["symbolic"])
+    header["symbolic"] = [entry for entry in moved if entry is not None]
     smaller = KAN.from_header(header)
     for old, new, nodes_in, nodes_out in zip(layers, smaller.stack, kept, kept[1:], strict=False):
         new.knots.copy_(old.knots[nodes_in])
@@ -125,3 +119,12 @@ def without_dead_nodes(network: KAN) -> KAN:
     if network.direct is not None and smaller.direct is not None:
         smaller.direct.load_state_dict(network.direct.state_dict())
     return smaller
+
+
+def _moved(entry: dict[str, Any], places: list[dict[int, int]]) -> dict[str, Any] | None:
+    """A symbolic edge between the new places of its nodes; None if one of them is gone."""
+    number = entry["layer"]
+    if number == len(places) - 1:  # a direct edge: inputs and outputs stay where they are
+        return entry
+    source, target = places[number].get(entry["in"]), places[number + 1].get(entry["out"])
+    return None if source is None or target is None else entry | {"in": source, "out": target}

@@ -1,0 +1,20 @@
+"""Small networks with random activations, and rows for them."""
+
+import torch
+
+from kan_engine.network import KAN, KANConfig, initialise_
+
+
+def random_network(
+    width: tuple[int, ...], *, grid_size: int = 4, order: int = 3, direct: bool = False, seed: int = 0
+) -> KAN:
+    """A network far from any special case."""
+    network = KAN(KANConfig(width=width, grid_size=grid_size, order=order, direct=direct))
+    initialise_(network, torch.Generator().manual_seed(seed), noise=1.0)
+    return network
+
+
+def uniform_rows(count: int, inputs: int, *, seed: int = 0) -> torch.Tensor:
+    """Rows of [-1, 1]^inputs."""
+    generator = torch.Generator().manual_seed(seed)
+    return 2 * torch.rand(count, inputs, dtype=torch.float64, generator=generator) - 1
