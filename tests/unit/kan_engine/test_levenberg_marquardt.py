@@ -100,3 +100,58 @@ def test_a_network_at_its_minimum_takes_no_step() -> None:
         penalty=Penalty(),
     )
     assert step_(network, problem, Damping(), problem.objective(network)) is None
+
+
+def test_a_network_without_live_splines_takes_no_step() -> None:
+    problem, network = problem_of("squared", 1, Penalty()), network_of(1, direct=False)
+    for layer in network.all_layers:
+        layer.mask[:] = False
+    assert step_(network, problem, Damping(), problem.objective(network)) is None
+
+
+def test_targets_that_are_no_numbers_allow_no_step() -> None:
+    problem, network = problem_of("squared", 1, Penalty()), network_of(1, direct=False)
+    problem.targets[0] = float("nan")
+    before = network.layers[1].weight.detach().clone()
+    assert step_(network, problem, Damping(), 1.0) is None
+    assert torch.equal(network.layers[1].weight, before)
+
+
+def test_damping_grows_while_steps_fail_and_is_held_in_bounds_afterwards() -> None:
+    problem, network = problem_of("squared", 1, Penalty()), network_of(1, direct=False)
+    before = [layer.weight.detach().clone() for layer in network.all_layers]
+    damping = Damping(value=1e10)
+    assert step_(network, problem, damping, objective=0.0, tries=100) is None  # nothing is below 0
+    assert (damping.value, damping.growth) == (1.0, 2.0)
+    assert all(torch.equal(layer.weight, old) for layer, old in zip(network.all_layers, before, strict=True))
+
+
+def test_damping_falls_after_a_step_that_did_what_was_expected() -> None:
+    problem, network = problem_of("squared", 1, Penalty(ridge=1e-3)), network_of(1, direct=False)
+    damping = Damping(value=10.0, growth=16.0)
+    step_(network, problem, damping, problem.objective(network))
+    assert damping.value < 10.0
+    assert damping.growth == 2.0
+
+
+def test_a_matrix_that_cannot_be_factored_is_damped_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem, network = problem_of("squared", 1, Penalty(ridge=1e-3)), network_of(1, direct=False)
+    tried, factor = [], torch.linalg.cholesky_ex
+
+    def fail_once(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        tried.append(matrix.diagonal().sum())
+        return factor(-matrix if len(tried) == 1 else matrix)
+
+    monkeypatch.setattr("torch.linalg.cholesky_ex", fail_once)
+    assert step_(network, problem, Damping(value=1.0), problem.objective(network)) is not None
+    assert tried[1] > tried[0]
+
+
+def test_a_smoothness_penalty_charges_second_differences_of_the_spline_only() -> None:
+    network = KAN(KANConfig(width=(1, 1), grid_size=4))
+    matrix = Penalty(smoothness=2.0).matrix(network.layers[0])
+    line = torch.arange(8, dtype=torch.float64)  # the last weight is the base function's
+    kink = torch.zeros(8, dtype=torch.float64)
+    kink[3] = 1.0
+    assert float(line @ matrix @ line) == pytest.approx(0)
+    assert float(kink @ matrix @ kink) == pytest.approx(2.0 * (1 + 4 + 1))

@@ -122,3 +122,25 @@ def test_auto_takes_second_order_for_small_networks_and_adam_for_large_ones() ->
 def test_a_training_that_cannot_be_run_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InvalidConfig):
         TrainingConfig(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs", "levenberg_marquardt"])
+def test_a_schedule_ends_on_its_finest_grid(optimizer: Optimizer) -> None:
+    network = fresh((2, 1), 3)
+    config = TrainingConfig(optimizer=optimizer, grid_schedule=(3, 6), steps=4, patience=1000)
+    grids = [step.grid_size for step in train(network, law(60, 0), config)]
+    assert sorted(set(grids)) == [3, 6]
+    assert grids == sorted(grids)
+
+
+def test_a_round_of_second_order_steps_ends_when_three_in_a_row_gain_little() -> None:
+    network, rows = fresh((2, 1), 3), law(60, 0)
+    taken = list(train(network, rows, TrainingConfig(steps=50, patience=1000, gain=1.0)))
+    assert len(taken) == 6  # no step lowers the loss by its whole; the second round follows the new grids
+
+
+def test_a_network_at_its_minimum_is_left_alone() -> None:
+    network, rows = KAN(KANConfig(width=(2, 1))), law(20, 0)
+    nothing = Rows.of(rows.x, torch.zeros(20, 1, dtype=torch.float64))
+    assert list(train(network, nothing, TrainingConfig())) == []
+    assert not network(rows.x).any()

@@ -1,0 +1,135 @@
+"""Trials: which networks are tried, how one is trained, and what pruning may cost."""
+
+import pytest
+import torch
+
+from kan_engine.network import KANConfig
+from kan_engine.selection import (
+    THRESHOLDS,
+    UNMISSED,
+    Inputs,
+    Trained,
+    Trial,
+    default_trials,
+    given_trials,
+    prune_trained,
+    run_trial,
+)
+from kan_engine.training import Step, TrainingConfig
+from tests.networks import uniform_rows
+
+BRIEF = TrainingConfig(steps=8, patience=8)
+
+
+def inputs(rows: int = 80, *, seed: int = 0) -> Inputs:
+    """sin(3a) with an idle b; the quantile scale stands for any other one."""
+    x = uniform_rows(rows, 2, seed=seed)
+    ones = torch.ones(rows, dtype=torch.float64)
+    return Inputs(affine=x, quantile=x.pow(3), targets=torch.sin(3 * x[:, :1]), weights=ones)
+
+
+def trial(
+    width: tuple[int, ...] = (2, 3, 1), *, quantile: bool = False, training: TrainingConfig = BRIEF
+) -> Trial:
+    return Trial(config=KANConfig(width=width, grid_size=4), training=training, quantile=quantile)
+
+
+def trained(chosen: Trial) -> Trained:
+    return run_trial(chosen, inputs(), inputs(40, seed=1), generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Trained:
+    return trained(trial((2, 1)))
+
+
+@pytest.mark.parametrize("quantile", [False, True])
+def test_a_trial_sees_the_rows_on_its_own_scale(quantile: bool) -> None:
+    own = inputs().rows(trial(quantile=quantile)).x
+    assert torch.equal(own, inputs().quantile if quantile else inputs().affine)
+
+
+def test_a_trained_network_comes_with_its_validation_loss_and_history(fitted: Trained) -> None:
+    assert fitted.loss == inputs(40, seed=1).rows(fitted.trial).loss(fitted.network, "squared")
+    assert fitted.loss == min(step.validation_loss for step in fitted.history)
+    assert fitted.optimizer == "levenberg_marquardt"
+
+
+def test_every_step_of_a_trial_is_told() -> None:
+    told: list[Step] = []
+    result = run_trial(
+        trial((2, 1)), inputs(), inputs(seed=1), generator=torch.Generator(), on_step=told.append
+    )
+    assert tuple(told) == result.history
+
+
+def test_a_trial_ends_after_the_step_in_which_it_is_told_to() -> None:
+    result = run_trial(
+        trial(), inputs(), inputs(seed=1), generator=torch.Generator(), should_stop=lambda: True
+    )
+    assert len(result.history) == 1
+
+
+@pytest.mark.parametrize(("rows", "widest"), [(100, 5), (500, 10), (2000, 20)])
+def test_more_rows_carry_more_nodes(rows: int, widest: int) -> None:
+    widths = [trial.config.width for trial in default_trials(3, 2, rows, BRIEF, 3)]
+    assert max(max(width[1:-1], default=0) for width in widths) == widest
+    assert all((width[0], width[-1]) == (3, 2) for width in widths)
+
+
+def test_the_default_trials_differ_in_scale_and_penalty_and_hold_an_additive_network() -> None:
+    trials = list(default_trials(3, 1, 500, BRIEF, 2))
+    assert {trial.quantile for trial in trials} == {False, True}
+    assert len({trial.training.penalty for trial in trials}) == 3
+    assert (3, 1) in [trial.config.width for trial in trials]
+    assert {trial.config.order for trial in trials} == {2}
+
+
+def test_a_shape_that_was_asked_for_is_tried_on_both_scales() -> None:
+    trials = list(given_trials((2, 7, 1), 6, 2, BRIEF))
+    assert {(trial.config.width, trial.config.grid_size, trial.config.order) for trial in trials} == {
+        ((2, 7, 1), 6, 2)
+    }
+    assert [trial.quantile for trial in trials] == [True, False]
+
+
+def test_what_the_validation_rows_do_not_miss_is_pruned(fitted: Trained) -> None:
+    pruned = prune_trained(fitted, inputs(), inputs(40, seed=1))
+    assert pruned.network.edge_count < fitted.network.edge_count
+    assert pruned.loss <= UNMISSED * fitted.loss
+    assert pruned.loss == inputs(40, seed=1).rows(fitted.trial).loss(pruned.network, "squared")
+    assert pruned.history == fitted.history
+
+
+def test_a_network_whose_edges_are_all_missed_stays(monkeypatch: pytest.MonkeyPatch, fitted: Trained) -> None:
+    monkeypatch.setattr("kan_engine.selection.UNMISSED", 0.0)
+    assert prune_trained(fitted, inputs(), inputs(40, seed=1)) is fitted
+
+
+def test_pruning_that_drops_nothing_is_not_refitted(monkeypatch: pytest.MonkeyPatch, fitted: Trained) -> None:
+    monkeypatch.setattr("kan_engine.selection.THRESHOLDS", (0.0,))
+    monkeypatch.setattr("kan_engine.selection.train", None)
+    assert prune_trained(fitted, inputs(), inputs(40, seed=1)) is fitted
+
+
+def test_an_output_never_loses_all_its_edges(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = uniform_rows(60, 2)
+    # The second output hardly varies, so its edges fall below the threshold of their layer.
+    targets = torch.cat([torch.sin(3 * x[:, :1]), 1e-6 * x[:, 1:]], 1)
+    rows = Inputs(affine=x, quantile=x, targets=targets, weights=torch.ones(60, dtype=torch.float64))
+    result = run_trial(trial((2, 2)), rows, rows, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        result.network.layers[0].weight[:, :, 1] = 0.0
+    monkeypatch.setattr("kan_engine.selection.UNMISSED", float("inf"))
+    assert prune_trained(result, rows, rows) is result
+
+
+def test_a_refit_after_pruning_stops_when_it_is_told_to(fitted: Trained) -> None:
+    looks = []
+
+    def should_stop() -> bool:
+        looks.append(True)
+        return True
+
+    prune_trained(fitted, inputs(), inputs(40, seed=1), should_stop=should_stop)
+    assert 1 <= len(looks) <= len(THRESHOLDS)  # one step for each refit
