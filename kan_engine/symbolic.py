@@ -5,13 +5,12 @@ finds. Edges keep their ranked candidates; a beam over their combinations is ref
 data, so that a right formula drops to rounding error and proves itself.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from kan_engine.edges import PLACEHOLDER, Candidate, Suggestion, candidates, suggest
 from kan_engine.expression import (
@@ -20,27 +19,22 @@ from kan_engine.expression import (
     Variable,
     add,
     apply_function,
-    bind,
     complexity,
-    evaluate,
-    free_constants,
     mul,
     substitute,
-    value_and_jacobian,
     walk,
 )
 from kan_engine.network import KAN
-from kan_engine.simplify import nice_constants, simplify, snap_floats
+from kan_engine.refit import Array, Data, Form, error, few, refit
+from kan_engine.snapping import polished
 
-Array = NDArray[np.float64]
-Columns = Mapping[str, Array]
 T = TypeVar("T")
 
 MAX_EDGES = 14
 PER_EDGE = 5  # candidates kept on an edge
 COMBINATIONS = 24  # refitted jointly
 SOLVED = 1e-11  # validation error, over the target's spread, at which a formula has proved itself
-REFIT_ROWS = 250
+KEPT = 4  # forms that are polished
 
 
 @dataclass(frozen=True)
@@ -60,14 +54,6 @@ class Formula:
         return complexity(self.tree)
 
 
-@dataclass(frozen=True)
-class Form:
-    """A tree with parameters and their values."""
-
-    tree: Expression
-    values: Array
-
-
 @dataclass(frozen=True, kw_only=True)
 class Reading:
     """What a formula is read from.
@@ -85,8 +71,8 @@ class Reading:
     """
 
     names: tuple[str, ...]
-    fit: tuple[Columns, Array]
-    validation: tuple[Columns, Array]
+    fit: Data
+    validation: Data
     scaled: torch.Tensor
     output: int
     center: float
@@ -112,16 +98,17 @@ def read_formulas(
     for form in _combinations(network, reading):
         if should_stop() and found:
             break
-        fitted = refit(form, *_first_rows(reading.fit), iterations=40)
-        error = _error(fitted, reading.validation) / spread
-        if np.isfinite(error):
-            found.append((error, fitted))
-        if error < SOLVED:
+        fitted = refit(form, few(reading.fit), iterations=40)
+        reached = error(fitted, reading.validation) / spread
+        if np.isfinite(reached):
+            found.append((reached, fitted))
+        if reached < SOLVED:
             break
     found.sort(key=lambda pair: pair[0])
-    best = [refit(form, *reading.fit, iterations=60) for _, form in found[:4]]
-    finished = (_finished(form, reading, spread) for form in best)
-    formulas = [formula for formula in finished if formula is not None]
+    best = [refit(form, reading.fit, iterations=60) for _, form in found[:KEPT]]
+    trees = [polished(form, reading.fit, reading.validation) for form in best]
+    formulas = [Formula(tree, error(Form(tree, np.array([])), reading.validation) / spread) for tree in trees]
+    formulas = [formula for formula in formulas if np.isfinite(formula.error)]
     return sorted(formulas, key=lambda formula: (formula.error > 10 * SOLVED, formula.error))
 
 
@@ -140,22 +127,6 @@ _UNDO: dict[str, Callable[[Expression], Expression]] = {
     "exp": lambda z: apply_function("log", z),
     "reciprocal_square": lambda z: apply_function("1/sqrt", z),
 }
-
-
-def _first_rows(data: tuple[Columns, Array]) -> tuple[Columns, Array]:
-    columns, target = data
-    return {name: values[:REFIT_ROWS] for name, values in columns.items()}, target[:REFIT_ROWS]
-
-
-def _error(form: Form, data: tuple[Columns, Array]) -> float:
-    """RMSE on the given rows; infinite where the form is not a number."""
-    columns, target = data
-    with np.errstate(all="ignore"):
-        error = float(np.sqrt(np.mean((evaluate(form.tree, columns, form.values) - target) ** 2)))
-    return error if np.isfinite(error) else float("inf")
-
-
-# --- From edges to whole forms -----------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -274,147 +245,3 @@ def _renumbered(tree: Expression, by: int) -> Expression:
     """The tree with its parameters counted from ``by``."""
     count = sum(isinstance(node, Parameter) for node in walk(tree))
     return substitute(tree, {Parameter(index): Parameter(index + by) for index in range(count)})
-
-
-# --- All constants together ---------------------------------------------------------------------
-
-
-def refit(form: Form, columns: Columns, target: Array, *, iterations: int) -> Form:
-    """All constants of a form fitted to the target by Levenberg-Marquardt with a gain-ratio damping.
-
-    Steps into places where the form is not a number are refused. Redundant constants do no harm:
-    the damping keeps the normal matrix regular.
-    """
-    values, damping = np.asarray(form.values, dtype=float), 1e-3
-    if not len(values):
-        return form
-    v, jacobian = value_and_jacobian(form.tree, columns, values)
-    error = _mean_square(v - target)
-    for _ in range(iterations):
-        if not np.isfinite(jacobian).all() or np.abs(jacobian).max() > 1e100:
-            break
-        matrix, gradient = jacobian.T @ jacobian, jacobian.T @ (v - target)
-        diagonal = np.diag(matrix).copy()
-        diagonal = np.maximum(diagonal, 1e-14 * diagonal.max() + 1e-300)
-        improved = False
-        for _try in range(10):
-            step = np.linalg.lstsq(matrix + np.diag(damping * diagonal), -gradient, rcond=None)[0]
-            trial = values + step
-            v_trial, jacobian_trial = value_and_jacobian(form.tree, columns, trial)
-            reached = _mean_square(v_trial - target)
-            if reached < error:
-                gain = (error - reached) / error
-                values, v, jacobian, error, improved = trial, v_trial, jacobian_trial, reached, True
-                damping = max(damping * 0.2, 1e-15)
-                break
-            damping = min(damping * 5, 1e12)
-        if not improved or error == 0 or (gain < 1e-10 and damping < 1e-8):
-            break
-    return Form(form.tree, values)
-
-
-def _mean_square(residual: Array) -> float:
-    with np.errstate(all="ignore"):
-        value = float(np.mean(residual**2))
-    return value if np.isfinite(value) else float("inf")
-
-
-# --- Clean-up -------------------------------------------------------------------------------------
-
-
-def _finished(form: Form, reading: Reading, spread: float) -> Formula | None:
-    """The form as a formula: constants snapped where it has proved itself, else rounded; simplified."""
-    columns, target = reading.validation
-    if _error(form, reading.validation) / spread < 100 * SOLVED:
-        tree = simplify(_bound(_snapped(form, reading, spread)), columns)
-        limit = max(10 * _error_of(tree, reading.validation), 1e-13 * spread)
-        tree = simplify(snap_floats(tree, lambda t: _error_of(t, reading.validation) <= limit), columns)
-    else:
-        tree = simplify(_bound(_rounded(form, reading)), columns)
-        tree = _bound(_rounded(_with_parameters(tree), reading))  # simplification has combined constants
-    error = _error_of(tree, (columns, target)) / spread
-    return Formula(tree, error) if np.isfinite(error) else None
-
-
-def _bound(form: Form) -> Expression:
-    return bind(form.tree, list(form.values))
-
-
-def _with_parameters(tree: Expression) -> Form:
-    free, values = free_constants(tree)
-    return Form(free, np.array(values))
-
-
-def _error_of(tree: Expression, data: tuple[Columns, Array]) -> float:
-    return _error(Form(tree, np.array([])), data)
-
-
-def _rounded(form: Form, reading: Reading) -> Form:
-    """Constants with as few digits as leave the validation error alone: a misfit earns no nice constants."""
-    allowed = 1.0005 * _error(form, reading.validation)
-    for digits in (3, 4, 5, 6, 8):
-        values = np.array([float(f"{value:.{digits}g}") for value in form.values])
-        if _error(Form(form.tree, values), reading.validation) <= allowed:
-            return Form(form.tree, values)
-    return form
-
-
-def _snapped(form: Form, reading: Reading, spread: float) -> Form:
-    """Constants in turn put on the cheapest nice number within their uncertainty, the others refitted.
-
-    A number is kept only if the validation error does not rise. The least certain constants come
-    first: those that another can absorb become 0 or 1, which settles what is redundant.
-    """
-    allowed = max(10 * _error(form, reading.validation) / spread, 1e-13)
-    for _ in range(len(form.values)):
-        pending = len(form.values)
-        for index in _least_certain_first(form, reading):
-            better = _snap_one(form, index, reading, spread, allowed)
-            if better is not None:
-                form = better
-                break
-        if len(form.values) == pending:
-            return form
-    return form
-
-
-def _least_certain_first(form: Form, reading: Reading) -> list[int]:
-    errors = _standard_errors(form, reading)
-    return [int(i) for i in np.argsort(-errors / (np.abs(form.values) + 1e-300))]
-
-
-def _standard_errors(form: Form, reading: Reading) -> Array:
-    """Standard error of every constant given the others are refitted; large for redundant ones."""
-    columns, target = _first_rows(reading.fit)
-    v, jacobian = value_and_jacobian(form.tree, columns, form.values)
-    scale = np.linalg.norm(jacobian, axis=0) + 1e-300
-    _, singular, right = np.linalg.svd(jacobian / scale, full_matrices=False)
-    variance = np.sum((right / np.maximum(singular, 1e-9)[:, None]) ** 2, axis=0)
-    noise = max(np.sqrt(_mean_square(v - target)), 1e-13 * float(np.std(target)))
-    errors: Array = np.sqrt(variance) / scale * noise
-    return errors
-
-
-def _snap_one(form: Form, index: int, reading: Reading, spread: float, allowed: float) -> Form | None:
-    value = float(form.values[index])
-    tolerance = max(4 * float(_standard_errors(form, reading)[index]), 1e-7 * abs(value), 1e-9)
-    for constant in nice_constants(value, tolerance)[:4]:
-        tried = _fixed(form, index, constant)
-        if (
-            _error(refit(tried, *_first_rows(reading.fit), iterations=3), reading.validation) / spread
-            > 1e3 * allowed + 1e-6
-        ):
-            continue
-        tried = refit(tried, *reading.fit, iterations=15)
-        if _error(tried, reading.validation) / spread <= allowed:
-            return tried
-    return None
-
-
-def _fixed(form: Form, index: int, constant: Expression) -> Form:
-    """The form with one parameter replaced by a number, the later ones moved up."""
-    moved: dict[Expression, Expression] = {
-        Parameter(old): Parameter(old - (old > index)) for old in range(len(form.values)) if old != index
-    }
-    tree = substitute(form.tree, moved | {Parameter(index): constant})
-    return Form(tree, np.delete(form.values, index))

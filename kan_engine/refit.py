@@ -1,0 +1,90 @@
+"""All constants of a closed form fitted to the data at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kan_engine.expression import Expression, evaluate, value_and_jacobian
+
+Array = NDArray[np.float64]
+Data = tuple[Mapping[str, Array], Array]
+"""Columns by variable, and the target."""
+
+FEW_ROWS = 250
+LARGEST_SLOPE = 1e100  # of a form in a constant; beyond it normal equations overflow
+
+
+@dataclass(frozen=True)
+class Form:
+    """A tree with parameters and their values."""
+
+    tree: Expression
+    values: Array
+
+
+def few(data: Data) -> Data:
+    """The first rows: enough for a coarse fit."""
+    columns, target = data
+    return {name: values[:FEW_ROWS] for name, values in columns.items()}, target[:FEW_ROWS]
+
+
+def error(form: Form, data: Data) -> float:
+    """RMSE on the given rows; infinite where the form is not a number."""
+    columns, target = data
+    return float(np.sqrt(_mean_square(evaluate(form.tree, columns, form.values) - target)))
+
+
+def refit(form: Form, data: Data, *, iterations: int) -> Form:
+    """All constants of a form fitted to the target by Levenberg-Marquardt with a gain-ratio damping.
+
+    Steps into places where the form is not a number are refused. Redundant constants do no harm:
+    the damping keeps the normal matrix regular.
+    """
+    columns, target = data
+    values, damping = np.asarray(form.values, dtype=float), 1e-3
+    if not len(values):
+        return form
+    v, jacobian = value_and_jacobian(form.tree, columns, values)
+    lowest = _mean_square(v - target)
+    for _ in range(iterations):
+        if not np.isfinite(jacobian).all() or np.abs(jacobian).max() > LARGEST_SLOPE:
+            break
+        matrix, gradient = jacobian.T @ jacobian, jacobian.T @ (v - target)
+        diagonal = np.diag(matrix).copy()
+        diagonal = np.maximum(diagonal, 1e-14 * diagonal.max() + 1e-300)
+        improved = False
+        for _try in range(10):
+            step = np.linalg.lstsq(matrix + np.diag(damping * diagonal), -gradient, rcond=None)[0]
+            trial = values + step
+            v_trial, jacobian_trial = value_and_jacobian(form.tree, columns, trial)
+            reached = _mean_square(v_trial - target)
+            if reached < lowest:
+                gain = (lowest - reached) / lowest
+                values, v, jacobian, lowest, improved = trial, v_trial, jacobian_trial, reached, True
+                damping = max(damping * 0.2, 1e-15)
+                break
+            damping = min(damping * 5, 1e12)
+        if not improved or lowest == 0 or (gain < 1e-10 and damping < 1e-8):
+            break
+    return Form(form.tree, values)
+
+
+def _mean_square(residual: Array) -> float:
+    with np.errstate(all="ignore"):
+        value = float(np.mean(residual**2))
+    return value if np.isfinite(value) else float("inf")
+
+
+def standard_errors(form: Form, data: Data) -> Array:
+    """Standard error of every constant given the others are refitted; large for redundant ones."""
+    columns, target = data
+    v, jacobian = value_and_jacobian(form.tree, columns, form.values)
+    jacobian = np.nan_to_num(np.clip(jacobian, -LARGEST_SLOPE, LARGEST_SLOPE))
+    scale = np.linalg.norm(jacobian, axis=0) + 1e-300
+    _, singular, right = np.linalg.svd(jacobian / scale, full_matrices=False)
+    variance = np.sum((right / np.maximum(singular, 1e-9)[:, None]) ** 2, axis=0)
+    noise = max(np.sqrt(_mean_square(v - target)), 1e-13 * float(np.std(target)))
+    errors: Array = np.sqrt(variance) / scale * noise
+    return errors

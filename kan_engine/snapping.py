@@ -1,0 +1,98 @@
+"""Constants of a formula put on nice numbers where that costs nothing, and the formula simplified."""
+
+import numpy as np
+
+from kan_engine.expression import (
+    Expression,
+    Parameter,
+    bind,
+    free_constants,
+    substitute,
+)
+from kan_engine.refit import Data, Form, error, few, refit, standard_errors
+from kan_engine.simplify import nice_constants, simplify, snap_floats
+
+PROVED = 1e-9  # validation error, over the target's spread, of a form that is taken for the law itself
+TRIED = 4  # nice numbers per constant, cheapest first
+HOPELESS = 1e7  # factor over the allowed error after a rough refit at which a number is given up
+
+
+def polished(form: Form, fit: Data, validation: Data) -> Expression:
+    """The form as a formula: constants snapped where it has proved itself, else rounded; simplified."""
+    columns, spread = validation[0], float(np.std(validation[1])) or 1.0
+    if error(form, validation) / spread < PROVED:
+        tree = simplify(_bound(_snapped(form, fit, validation, spread)), columns)
+        limit = max(10 * _error_of(tree, validation), 1e-13 * spread)
+        return simplify(snap_floats(tree, lambda t: _error_of(t, validation) <= limit), columns)
+    tree = simplify(_bound(_rounded(form, validation)), columns)
+    return _bound(_rounded(_with_parameters(tree), validation))  # simplification has combined constants
+
+
+def _bound(form: Form) -> Expression:
+    return bind(form.tree, list(form.values))
+
+
+def _with_parameters(tree: Expression) -> Form:
+    free, values = free_constants(tree)
+    return Form(free, np.array(values))
+
+
+def _error_of(tree: Expression, data: Data) -> float:
+    return error(Form(tree, np.array([])), data)
+
+
+def _rounded(form: Form, validation: Data) -> Form:
+    """Constants with as few digits as leave the validation error alone: a misfit earns no nice constants."""
+    allowed = 1.0005 * error(form, validation)
+    for digits in (3, 4, 5, 6, 8):
+        values = np.array([float(f"{value:.{digits}g}") for value in form.values])
+        if error(Form(form.tree, values), validation) <= allowed:
+            return Form(form.tree, values)
+    return form
+
+
+def _snapped(form: Form, fit: Data, validation: Data, spread: float) -> Form:
+    """Constants in turn put on the cheapest nice number within their uncertainty, the others refitted.
+
+    A number is kept only if the validation error does not rise. The least certain constants come
+    first: those that another can absorb become 0 or 1, which settles what is redundant.
+    """
+    allowed = max(10 * error(form, validation) / spread, 1e-13)
+    for _ in range(len(form.values)):
+        pending = len(form.values)
+        for index in _least_certain_first(form, fit):
+            better = _snap_one(form, index, fit, validation, allowed * spread)
+            if better is not None:
+                form = better
+                break
+        if len(form.values) == pending:
+            return form
+    return form
+
+
+def _least_certain_first(form: Form, fit: Data) -> list[int]:
+    errors = standard_errors(form, few(fit))
+    return [int(i) for i in np.argsort(-errors / (np.abs(form.values) + 1e-300))]
+
+
+def _snap_one(form: Form, index: int, fit: Data, validation: Data, allowed: float) -> Form | None:
+    value = float(form.values[index])
+    uncertainty = 4 * float(standard_errors(form, few(fit))[index])
+    for constant in nice_constants(value, max(uncertainty, 1e-7 * abs(value), 1e-9))[:TRIED]:
+        tried = _fixed(form, index, constant)
+        rough = refit(tried, few(fit), iterations=3)
+        if error(rough, validation) > HOPELESS * allowed:
+            continue
+        tried = refit(tried, fit, iterations=15)
+        if error(tried, validation) <= allowed:
+            return tried
+    return None
+
+
+def _fixed(form: Form, index: int, constant: Expression) -> Form:
+    """The form with one parameter replaced by a number, the later ones moved up."""
+    moved: dict[Expression, Expression] = {
+        Parameter(old): Parameter(old - (old > index)) for old in range(len(form.values)) if old != index
+    }
+    tree = substitute(form.tree, moved | {Parameter(index): constant})
+    return Form(tree, np.delete(form.values, index))

@@ -1,0 +1,34 @@
+"""All constants of a form at once."""
+
+import numpy as np
+import pytest
+
+from kan_engine.expression import Parameter, Variable, apply_function, mul
+from kan_engine.refit import Form, refit
+
+X1 = Variable("x1")
+EXPONENTIAL = mul(Parameter(0), apply_function("exp", mul(Parameter(1), X1)))
+U = {"x1": np.linspace(0.0, 2.0, 50)}
+
+
+def test_refitted_constants_are_those_of_the_data() -> None:
+    form = refit(Form(EXPONENTIAL, np.array([1.0, 0.1])), (U, 3 * np.exp(-1.2 * U["x1"])), iterations=50)
+    np.testing.assert_allclose(form.values, [3.0, -1.2], rtol=1e-9)
+
+
+def test_redundant_constants_do_no_harm() -> None:
+    twice = mul(Parameter(0), Parameter(1), X1)
+    form = refit(Form(twice, np.array([1.0, 1.0])), (U, 6 * U["x1"]), iterations=50)
+    assert form.values[0] * form.values[1] == pytest.approx(6)
+
+
+def test_a_step_into_a_place_without_numbers_is_refused() -> None:
+    root = apply_function("sqrt", Parameter(0) + X1)  # a number only above p0 = 0
+    form = refit(Form(root, np.array([5.0])), (U, np.sqrt(U["x1"] + 0.01)), iterations=100)
+    assert form.values[0] == pytest.approx(0.01, rel=1e-6)
+
+
+@pytest.mark.parametrize("start", [[], [float("nan"), 1.0]])
+def test_a_form_that_cannot_be_refitted_stays(start: list[float]) -> None:
+    form = Form(EXPONENTIAL if start else X1, np.array(start))
+    np.testing.assert_array_equal(refit(form, (U, U["x1"]), iterations=5).values, start)
