@@ -1,0 +1,172 @@
+"""Small laws: the search for a structure and its formula, and formulas of a classifier's log-odds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from kan_engine import (
+    KAN,
+    Fit,
+    Formula,
+    Reading,
+    Sample,
+    Standardizer,
+    additive,
+    eliminate,
+    read_formulas,
+    search,
+    sharpen,
+    undo_transform,
+)
+from service.schemas.jobs import TrainRequest
+from worker.preparation import Part, Prepared
+
+SEARCH_ROWS, SEARCH_VALIDATION = 1500, 750  # more rows do not change which small law is right
+READ_AT_MOST = 4  # structures whose formulas are read before the search gives up on an exact one
+EXACT = 1e-9  # validation error, over the spread, of a formula that ends the search
+MAX_STRUCTURE_INPUTS = 40
+ROUGH = 0.03  # error of an edge's curve below which fits count as equal, however noisy the data are
+
+Report = Callable[[str, float, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What every step of a search needs.
+
+    Attributes:
+        names: Variable per encoded column.
+        inputs: Scale of the encoded columns, by their ranges.
+        generator: Source of all randomness.
+        report: Takes stage, fraction and message.
+        should_stop: Once true, the best so far is returned.
+    """
+
+    data: Prepared
+    request: TrainRequest
+    names: tuple[str, ...]
+    inputs: Standardizer
+    generator: torch.Generator
+    report: Report
+    should_stop: Callable[[], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """A small structure, and its formulas."""
+
+    fit: Fit
+    formulas: list[Formula]
+
+    @property
+    def error(self) -> float:
+        """Of the best formula."""
+        return self.formulas[0].error if self.formulas else float("inf")
+
+
+def find_law(run: Run) -> Law | None:
+    """The best small structure; its formulas too unless the request does without."""
+    if run.data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS:
+        return None
+    fit = _sample(run.data.fit, run.inputs, SEARCH_ROWS)
+    validation = _sample(run.data.validation, run.inputs, SEARCH_VALIDATION)
+    best: Law | None = None
+    rough: Fit | None = None
+    read = 0
+    run.report("structure", 0.05, "looking for a small law")
+    structures = search(
+        fit,
+        validation,
+        generator=run.generator,
+        order=run.request.network.order,
+        should_stop=run.should_stop,
+    )
+    for number, structure in enumerate(structures, 1):
+        run.report(
+            "structure", min(0.35, 0.05 + 0.02 * number), f"shape {number}: error {structure.error:.1e}"
+        )
+        if rough is None or structure.error < rough.error:
+            rough = structure
+        if not structure.is_adequate or read == READ_AT_MOST:
+            continue
+        read += 1
+        law = _read(structure, fit, validation, run)
+        if best is None or law.error < best.error:
+            best = law
+        if best.error < EXACT or run.should_stop():
+            break
+    if best is not None:
+        return replace(best, fit=sharpen(best.fit, fit, validation, run.should_stop))
+    if rough is not None:
+        run.report("symbolic", 0.4, "reading a formula off the best small law")
+        return _read(rough, fit, validation, run)
+    return None
+
+
+def _rows(part: Part, most: int) -> Part:
+    """At most so many rows, spread over all."""
+    rows = np.linspace(0, len(part) - 1, min(most, len(part))).astype(int)
+    columns = {name: values[rows] for name, values in part.columns.items()}
+    return Part(columns, part.encoded[rows], part.y[rows], part.weights[rows])
+
+
+def _sample(part: Part, inputs: Standardizer, most: int) -> Sample:
+    part = _rows(part, most)
+    return Sample(
+        x=torch.from_numpy(inputs.forward(part.encoded)),
+        raw=torch.from_numpy(part.encoded),
+        y=torch.from_numpy(part.y.astype(float))[:, None],
+        weights=torch.from_numpy(part.weights),
+    )
+
+
+def _read(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:
+    """Prune a structure and read its formulas."""
+    if run.request.prune:
+        structure = eliminate(structure, fit, validation, run.should_stop)
+    if not run.request.symbolic:
+        return Law(fit=structure, formulas=[])
+    reading = Reading(
+        names=run.names,
+        fit=(_columns(run.names, fit), fit.y[:, 0].numpy()),
+        validation=(_columns(run.names, validation), validation.y[:, 0].numpy()),
+        scaled=fit.x,
+        output=0,
+        center=float(structure.scaler.mean[0]),
+        scale=float(structure.scaler.std[0]),
+        undo=undo_transform(structure.scaler.transform),
+        floor=min(max(2 * structure.error, 1e-6), ROUGH),
+    )
+    formulas = read_formulas(structure.network, reading, run.should_stop)
+    limit = run.request.symbolic.max_complexity
+    return Law(fit=structure, formulas=[f for f in formulas if limit is None or f.complexity <= limit])
+
+
+def _columns(names: tuple[str, ...], sample: Sample) -> dict[str, np.ndarray]:
+    return {name: sample.raw[:, place].numpy() for place, name in enumerate(names)}
+
+
+def log_odds_formulas(network: KAN, inputs: Standardizer, run: Run) -> list[list[Formula]]:
+    """Additive formulas of a classifier's log-odds, from a small network fitted to them."""
+    data = run.data
+    if data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS or not run.request.symbolic:
+        return []
+    parts = (_rows(data.fit, SEARCH_ROWS), _rows(data.validation, SEARCH_VALIDATION))
+    with torch.no_grad():
+        logits = [network(torch.from_numpy(inputs.forward(part.encoded))).numpy() for part in parts]
+    formulas = []
+    for output in range(data.outputs):
+        if run.should_stop():
+            return []
+        run.report("symbolic", 0.88, "reading a formula of the log-odds")
+        fit, validation = (
+            _sample(replace(part, y=values[:, output]), run.inputs, len(part))
+            for part, values in zip(parts, logits, strict=True)
+        )
+        structure = additive(fit, validation, run.generator, run.should_stop)
+        formulas.append(_read(structure, fit, validation, run).formulas)
+    return formulas
