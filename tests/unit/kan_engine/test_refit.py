@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kan_engine.expression import Parameter, Variable, apply_function, mul
-from kan_engine.refit import Form, refit
+from kan_engine.refit import FEW_ROWS, Form, error, few, refit, standard_errors
 
 X1 = Variable("x1")
 EXPONENTIAL = mul(Parameter(0), apply_function("exp", mul(Parameter(1), X1)))
@@ -32,3 +32,34 @@ def test_a_step_into_a_place_without_numbers_is_refused() -> None:
 def test_a_form_that_cannot_be_refitted_stays(start: list[float]) -> None:
     form = Form(EXPONENTIAL if start else X1, np.array(start))
     np.testing.assert_array_equal(refit(form, (U, U["x1"]), iterations=5).values, start)
+
+
+def test_the_error_is_the_root_of_the_mean_square() -> None:
+    assert error(Form(X1, np.array([])), (U, U["x1"] + 0.5)) == pytest.approx(0.5)
+
+
+def test_a_form_that_is_no_number_somewhere_is_infinitely_wrong() -> None:
+    assert error(Form(apply_function("log", X1), np.array([])), (U, U["x1"])) == float("inf")  # log(0)
+
+
+def test_a_coarse_fit_sees_the_first_rows() -> None:
+    columns, target = few(({"x1": np.arange(1000.0)}, np.arange(1000.0)))
+    assert len(columns["x1"]) == len(target) == FEW_ROWS
+
+
+def noisy(values: np.ndarray) -> np.ndarray:
+    return values + np.random.default_rng(0).normal(0, 0.1, len(values))
+
+
+def test_a_constant_is_as_uncertain_as_regression_says() -> None:
+    target = noisy(2 * U["x1"] + 1)
+    form = refit(Form(mul(Parameter(0), X1) + Parameter(1), np.array([1.0, 0.0])), (U, target), iterations=20)
+    design = np.stack([U["x1"], np.ones(50)], axis=1)
+    residual = design @ form.values - target
+    expected = np.sqrt(np.diag(np.linalg.inv(design.T @ design)) * np.mean(residual**2))
+    np.testing.assert_allclose(standard_errors(form, (U, target)), expected, rtol=1e-6)
+
+
+def test_constants_that_can_stand_for_each_other_are_very_uncertain() -> None:
+    twice = Form(mul(Parameter(0), Parameter(1), X1), np.array([2.0, 3.0]))
+    assert standard_errors(twice, (U, noisy(6 * U["x1"]))).min() > 1e3
