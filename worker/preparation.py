@@ -117,6 +117,9 @@ def prepare(table: Table, request: TrainRequest) -> Prepared:
     )
     classes = _classes(y[split.train_rows]) if plan.task == "classification" else None
     weights = _weights(columns, request, y, classes)
+    for rows, purpose in ((fit_rows, "fit on"), (judge_rows, "choose by")):
+        if not weights[rows].any():
+            raise InvalidData(f"all rows to {purpose} have the weight 0", column=request.weight)
 
     def part(rows: np.ndarray) -> Part:
         own = {name: values[rows] for name, values in features.items()}

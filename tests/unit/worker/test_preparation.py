@@ -1,0 +1,220 @@
+"""What a table and a request become: features, rows, classes, weights, and what is said about the rest."""
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kan_engine import InvalidData
+from tests.tables import request_for, table_of
+from worker.preparation import Prepared, prepare
+
+ROWS = 40
+RAMP = [float(i) for i in range(ROWS)]
+TAIL = {"kind": "tail", "test_fraction": 0.25}  # the last 10 rows; the 6 before them validate
+
+
+def prepared(columns: dict[str, Any], **body: Any) -> Prepared:
+    return prepare(table_of(**columns), request_for(**body))
+
+
+# --- Features ------------------------------------------------------------------------------------------
+
+
+def test_every_usable_column_but_the_target_is_a_feature() -> None:
+    data = prepared({"a": RAMP, "b": ["p", "q"] * 20, "c": [True, False] * 20, "y": RAMP})
+    assert data.names == ("a", "b is q", "c")
+    assert data.warnings == ()
+
+
+def test_weight_and_split_column_are_no_features() -> None:
+    data = prepared(
+        {"a": RAMP, "w": [1.0, 2.0] * 20, "s": ["u", "v"] * 20, "y": RAMP},
+        weight="w",
+        split={"kind": "column", "column": "s", "test": ["v"]},
+    )
+    assert data.names == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [
+        ([1.0] * ROWS, "it is constant"),
+        ([None] * ROWS, "it has no values"),
+        ([f"note {i}" for i in range(ROWS)], "it is text; give it another type to use it"),
+        (
+            [datetime(2020, 1, 1 + i % 28) for i in range(ROWS)],
+            "it is datetime; give it another type to use it",
+        ),
+    ],
+)
+def test_a_column_that_cannot_be_used_is_left_out_with_its_reason(column: list[Any], reason: str) -> None:
+    data = prepared({"a": RAMP, "b": column, "y": RAMP})
+    assert data.names == ("a",)
+    assert data.warnings == (f"column 'b' is left out: {reason}",)
+
+
+def test_columns_that_were_not_asked_for_need_no_reason() -> None:
+    assert prepared({"a": RAMP, "b": [1.0] * ROWS, "y": RAMP}, features=["a"]).warnings == ()
+
+
+@pytest.mark.parametrize("late", [[0.0] * 30 + [1.0] * 10, ["p"] * 30 + ["q"] * 10, [None] * 30 + RAMP[:10]])
+def test_a_column_that_varies_in_the_hold_out_rows_only_is_left_out(late: list[Any]) -> None:
+    data = prepared({"a": RAMP, "b": late, "y": RAMP}, split=TAIL)
+    assert data.names == ("a",)
+    assert data.warnings == ("column 'b' is left out: it is the same in all training rows",)
+
+
+def test_a_column_that_is_one_value_or_missing_is_a_feature() -> None:
+    data = prepared({"b": [1.0, None] * 20, "c": ["p", None] * 20, "y": RAMP}, features=["b", "c"])
+    assert data.names == ("b", "b is missing", "c is missing")
+
+
+def test_rows_that_show_no_differences_cannot_be_learnt_from() -> None:
+    with pytest.raises(InvalidData, match="nothing to learn from"):
+        prepared({"a": [0.0] * 30 + RAMP[:10], "y": RAMP}, split=TAIL)
+
+
+def test_a_column_is_read_as_the_type_that_was_asked_for() -> None:
+    data = prepared({"a": [1, 2, 3, 4] * 10, "y": RAMP}, types={"a": "category"})
+    assert data.names == ("a is 1", "a is 2", "a is 3", "a is 4")
+
+
+# --- Rows ----------------------------------------------------------------------------------------------
+
+
+def test_rows_are_fitted_on_chosen_by_and_reported_on() -> None:
+    data = prepared({"a": RAMP, "y": RAMP}, split=TAIL)
+    assert data.fit.y.tolist() == RAMP[:24]
+    assert data.validation.y.tolist() == RAMP[24:30]
+    assert data.test.y.tolist() == RAMP[30:]
+
+
+def test_training_rows_are_those_to_fit_on_and_those_to_choose_by() -> None:
+    training = prepared({"a": RAMP, "y": RAMP}, split=TAIL).training
+    assert (
+        training.y.tolist() == training.columns["a"].tolist() == training.encoded[:, 0].tolist() == RAMP[:30]
+    )
+    assert len(training.weights) == len(training) == 30
+
+
+def test_without_a_split_nothing_is_held_out() -> None:
+    data = prepared({"a": RAMP, "y": RAMP}, split={"kind": "none"})
+    assert (len(data.training), len(data.test)) == (ROWS, 0)
+
+
+def test_ranges_are_those_of_the_training_rows() -> None:
+    (feature,) = prepared({"a": RAMP, "y": RAMP}, split=TAIL).encoding.features
+    assert (feature.min, feature.max) == (0.0, 29.0)
+
+
+@pytest.mark.parametrize("target", [[None, *RAMP[1:]], [None, *["p", "q"] * 19, "p"]])
+def test_rows_without_a_target_are_left_out(target: list[Any]) -> None:
+    data = prepared({"a": RAMP, "y": target}, split={"kind": "none"})
+    assert len(data.training) == ROWS - 1
+    assert 0.0 not in data.training.columns["a"]
+
+
+def test_a_stratified_split_keeps_the_shares_of_the_classes() -> None:
+    data = prepared(
+        {"a": RAMP, "y": ["rare"] * 8 + ["often"] * 32}, split={"kind": "stratified", "test_fraction": 0.25}
+    )
+    assert (data.test.y == "rare").sum() == 2
+
+
+# --- Targets -------------------------------------------------------------------------------------------
+
+
+def test_a_boolean_can_be_regressed_on() -> None:
+    data = prepared({"a": RAMP, "y": [True, False] * 20}, task="regression", split=TAIL)
+    assert data.test.y.tolist() == [1.0, 0.0] * 5
+    assert data.classes is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        ([3, 1, 2, 1], (1, 2, 3)),
+        ([2.0, 1.0, 3.0, 1.0], (1, 2, 3)),
+        ([0.5, 1.0, 1.5, 1.0], (0.5, 1.0, 1.5)),
+        ([True, False, True, True], (False, True)),
+        (["b", "a", "c", "b"], ("a", "b", "c")),
+    ],
+)
+def test_classes_are_labels_of_the_targets_own_type_in_order(
+    labels: list[Any], classes: tuple[Any, ...]
+) -> None:
+    data = prepared({"a": RAMP, "y": labels * 10}, task="classification")
+    assert data.classes == classes
+    assert [type(label) for label in data.classes] == [type(label) for label in classes]
+
+
+@pytest.mark.parametrize(
+    ("target", "loss", "outputs"),
+    [(RAMP, "squared", 1), (["p", "q"] * 20, "logistic", 1), (["p", "q", "r", "s"] * 10, "softmax", 4)],
+)
+def test_the_target_decides_loss_and_outputs(target: list[Any], loss: str, outputs: int) -> None:
+    data = prepared({"a": RAMP, "y": target})
+    assert (data.loss, data.outputs) == (loss, outputs)
+
+
+def test_labels_are_coded_by_their_places_and_numbers_by_themselves() -> None:
+    labels = prepared({"a": RAMP, "y": ["q", "r", "p", "r"] * 10}, split=TAIL)
+    assert labels.codes(labels.test).tolist() == [["pqr".index(label)] for label in labels.test.y]
+    numbers = prepared({"a": RAMP, "y": RAMP}, split=TAIL)
+    assert numbers.codes(numbers.test)[:2].tolist() == [[30.0], [31.0]]
+
+
+def test_hold_out_rows_of_a_class_that_training_never_saw_are_left_out_with_a_warning() -> None:
+    data = prepared(
+        {"a": RAMP, "s": [0] * 30 + [1] * 10, "y": ["p", "q"] * 15 + ["new"] * 3 + ["p"] * 7},
+        split={"kind": "column", "column": "s", "test": [1]},
+    )
+    assert data.classes == ("p", "q")
+    assert len(data.test) == 7
+    assert data.warnings == ("3 hold-out rows have classes that no training row has",)
+
+
+# --- Weights -------------------------------------------------------------------------------------------
+
+
+def test_rows_weigh_one_each_unless_a_column_tells_their_weights() -> None:
+    assert set(prepared({"a": RAMP, "y": RAMP}).training.weights) == {1.0}
+    weighed = prepared({"a": RAMP, "w": RAMP, "y": RAMP}, weight="w", split=TAIL)
+    assert weighed.training.weights.tolist() == RAMP[:30]
+
+
+def test_balanced_classes_weigh_the_same_in_all() -> None:
+    data = prepared(
+        {"a": RAMP, "y": ["p"] * 10 + ["q"] * 30},
+        training={"class_weight": "balanced"},
+        split={"kind": "none"},
+    )
+    totals = {label: data.training.weights[data.training.y == label].sum() for label in ("p", "q")}
+    assert totals["p"] == pytest.approx(totals["q"])
+    assert data.training.weights.sum() == pytest.approx(ROWS)
+
+
+def test_a_class_weighs_what_was_asked_for_and_one_otherwise() -> None:
+    data = prepared({"a": RAMP, "y": [True, False] * 20}, training={"class_weight": {"true": 3.0}})
+    assert set(data.training.weights[data.training.y == True]) == {3.0}  # noqa: E712 - an array of objects
+    assert set(data.training.weights[data.training.y == False]) == {1.0}  # noqa: E712
+
+
+def test_weights_of_rows_and_classes_multiply() -> None:
+    data = prepared(
+        {"a": RAMP, "w": [2.0] * ROWS, "y": ["p", "q"] * 20},
+        weight="w",
+        training={"class_weight": {"p": 5.0}},
+    )
+    assert set(data.training.weights) == {10.0, 2.0}
+
+
+@pytest.mark.parametrize(("idle", "purpose"), [(slice(0, 24), "fit on"), (slice(24, 30), "choose by")])
+def test_rows_that_all_weigh_nothing_cannot_be_used(idle: slice, purpose: str) -> None:
+    weights = np.ones(ROWS)
+    weights[idle] = 0.0
+    with pytest.raises(InvalidData, match=f"all rows to {purpose} have the weight 0") as caught:
+        prepared({"a": RAMP, "w": weights.tolist(), "y": RAMP}, weight="w", split=TAIL)
+    assert caught.value.column == "w"
