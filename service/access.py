@@ -2,7 +2,8 @@
 
 A service bound to loopback asks for no key. One bound to any other address does not start until
 there is a key (the command line calls ``require_a_key`` before it binds), and then every request
-but those to ``/health/…`` needs ``Authorization: Bearer <key>``. ``create_app`` says so in two lines::
+but those to ``/health/…``, with or without ``/v1``, needs ``Authorization: Bearer <key>``.
+``create_app`` says so in two lines::
 
     if needs_key(settings.host):
         app.add_middleware(RequireKey, sessions=app.state.sessions)
@@ -20,6 +21,8 @@ from service.db.repositories.keys import ApiKeys
 from service.db.session import Sessions
 from service.errors import ServiceError, Unauthorized, Unavailable
 from service.settings import InvalidSettings
+
+OPEN_PATHS = ("/health/", "/v1/health/")
 
 
 def needs_key(host: str) -> bool:
@@ -57,7 +60,7 @@ class RequireKey:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with 401."""
-        if scope["type"] == "http" and not scope["path"].startswith("/health/"):
+        if scope["type"] == "http" and not scope["path"].startswith(OPEN_PATHS):
             try:
                 await run_in_threadpool(self._check, Headers(scope=scope).getlist("authorization"))
             except ServiceError as error:

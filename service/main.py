@@ -47,9 +47,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if needs_key(settings.host):
         app.add_middleware(RequireKey, sessions=app.state.sessions)
     problems.register(app)
-    app.include_router(docs.router)
-    app.include_router(health.router)
-    for router in RESOURCES:
+    for router in [docs.router, health.router, *RESOURCES]:
         app.include_router(router)
         app.include_router(router, prefix="/v1", include_in_schema=False)
     return app

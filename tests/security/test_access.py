@@ -79,9 +79,10 @@ def test_without_a_key_every_path_is_closed(open_client: TestClient, path: str) 
     assert response.json()["code"] == "key_required"
 
 
-def test_probes_need_no_key(open_client: TestClient) -> None:
-    assert open_client.get("/health/live").status_code == 200
-    assert open_client.get("/health/ready").status_code == 503  # no worker runs
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+def test_probes_need_no_key(open_client: TestClient, prefix: str) -> None:
+    assert open_client.get(f"{prefix}/health/live").status_code == 200
+    assert open_client.get(f"{prefix}/health/ready").status_code == 503  # no worker runs
 
 
 def test_nobody_gets_in_while_keys_cannot_be_checked(empty_sqlite_url: str, tmp_path: Path) -> None:

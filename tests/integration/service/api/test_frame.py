@@ -199,6 +199,12 @@ def test_nul_in_an_address_is_refused(path: str, client: TestClient) -> None:
     problem_of(client.get(path), 400)
 
 
+@pytest.mark.parametrize("path", ["/", "/docs", "/docs/assets/swagger-ui.css", "/health/live"])
+def test_pages_and_probes_are_under_v1_too(client: TestClient, path: str) -> None:
+    assert client.get(f"/v1{path}").text == client.get(path).text
+    assert client.get(f"/v1{path}").status_code == 200
+
+
 @pytest.mark.parametrize("page", ["/", "/docs"])
 def test_pages_need_nothing_from_elsewhere(page: str, client: TestClient) -> None:
     html = client.get(page).text
