@@ -61,11 +61,25 @@ class ModelOut(BaseModel):
     units: dict[str, str]
     outputs: list[str]
     network: NetworkOut
+    classes: list[Any] | None = Field(
+        default=None, description="What a classifier tells apart, in order; null for a regression."
+    )
     metrics: Metrics
     per_class: dict[str, Any] = {}
     training_metrics: Metrics = {}
     baselines: dict[str, Any] = {}
     split: dict[str, Any] = {}
+    history: list[dict[str, Any]] = Field(
+        default=[], description="Losses of the training, step by step, thinned where there are many."
+    )
+    warnings: list[str | dict[str, Any]] = Field(
+        default=[], description="What of the data or the training deserves a second look."
+    )
+    formula_of: str | None = Field(
+        default=None,
+        description="`network`: the formulas were read off the network that predicts; `law`: off a smaller "
+        "search beside it.",
+    )
     timings: dict[str, Any] = {}
     lineage: dict[str, Any] = {}
     tags: dict[str, str]

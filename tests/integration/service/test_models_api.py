@@ -95,6 +95,12 @@ def test_further_members_of_the_record_reach_the_client(client: TestClient, sess
     assert body["classes"] is None
 
 
+@pytest.mark.parametrize("member", ["history", "classes", "warnings", "formula_of"])
+def test_what_a_training_records_is_named_in_the_schema(client: TestClient, member: str) -> None:
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    assert schemas["ModelOut"]["properties"][member]["description"]
+
+
 def test_models_are_listed_in_pages_newest_first(client: TestClient, sessions: Sessions) -> None:
     ids = [make_model(sessions, name=name).id for name in ("a", "b", "a", "a")]
     first = client.get("/models", params={"limit": 3}).json()
