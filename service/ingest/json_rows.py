@@ -92,8 +92,12 @@ def _value_of_line(content: str, line: int) -> Any:
     try:
         return strict_json.parse(content.strip().encode())
     except Malformed as error:
-        entry = {"line": line, "code": error.code, "detail": error.detail}
-        raise Invalid(error.code, f"line {line}: {error.detail}", errors=[entry]) from None
+        fault = error.detail
+        if "column" in error.extra:  # the parser was given this line alone, and without its indent
+            column = error.extra["column"] + len(content) - len(content.lstrip())
+            fault = fault.replace("at line 1, column {column}".format_map(error.extra), f"at column {column}")
+        entry = {"line": line, "code": error.code, "detail": fault}
+        raise Invalid(error.code, f"line {line}: {fault}", errors=[entry]) from None
 
 
 def _gather(blocks: Iterator[list[Any]], place: Place, settings: Settings) -> Raw:

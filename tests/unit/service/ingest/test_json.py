@@ -93,6 +93,13 @@ def test_a_bad_line_is_named(content: str, code: str, line: int, settings: Setti
     assert (refused.value.code, refused.value.errors[0]["line"]) == (code, line)
 
 
+def test_unreadable_json_is_placed_once_by_its_line_and_column(settings: Settings) -> None:
+    with pytest.raises(Invalid) as refused:
+        read_lines('{"x": 1}\n  {"x" 1}\n', settings)
+    assert refused.value.detail.startswith("line 2: the JSON cannot be read at column 8: ")
+    assert "line 1" not in refused.value.detail
+
+
 def test_a_line_without_end_is_not_read_into_memory(settings: Settings) -> None:
     with pytest.raises(Invalid, match="line 1 is over"):
         read_lines('{"x": "' + "a" * 17 * 2**20 + '"}', settings)
