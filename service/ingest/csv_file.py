@@ -6,6 +6,7 @@ record, and takes every quoted newline, which errors and warnings need.
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
@@ -24,6 +25,7 @@ from service.settings import Settings
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 SAMPLE_CHARACTERS = 64 * 1024
 SAMPLE_RECORDS = 100
+WHOLE_PART = re.compile("[+-]?[0-9]+")
 BLOCK_ROWS = 2_000  # few enough that Python's garbage collector does not walk them again and again
 
 Record = tuple[list[str], int]  # its cells, and the line on which it begins
@@ -104,7 +106,7 @@ def _read_cells(
     lines: list[np.ndarray[Any, Any]] = []
     rows = 0
     while block := list(islice(records, BLOCK_ROWS)):
-        _refuse_ragged(block, len(names))
+        _refuse_ragged(block, len(names), separator)
         rows += len(block)
         check_size(rows, len(names), settings)
         for name, column in zip(names, zip(*(record for record, _ in block), strict=True), strict=True):
@@ -117,7 +119,7 @@ def _read_cells(
     return cells, np.concatenate(lines)
 
 
-def _refuse_ragged(block: list[Record], width: int) -> None:
+def _refuse_ragged(block: list[Record], width: int, separator: str) -> None:
     errors = [
         {
             "line": line,
@@ -131,7 +133,20 @@ def _refuse_ragged(block: list[Record], width: int) -> None:
         detail = (
             f"{errors[0]['detail']}; give every row as many cells, and quote cells that hold the separator"
         )
+        ragged = next(cells for cells, _ in block if len(cells) != width)
+        if separator == "," and _could_be_decimal_commas(ragged, width):
+            detail += "; if commas are decimal signs here, quote such numbers or separate the cells by ';'"
         raise Invalid("ragged_rows", detail, errors=errors[:MAX_ENTRIES])
+
+
+def _could_be_decimal_commas(cells: list[str], width: int) -> bool:
+    """Whether joining neighbours to numbers such as 1,5 would make the row as wide as the header."""
+    joined, at = 0, 0
+    while at + 1 < len(cells):
+        if WHOLE_PART.fullmatch(cells[at].strip()) and cells[at + 1].strip().isdecimal():
+            joined, at = joined + 1, at + 1
+        at += 1
+    return joined >= len(cells) - width > 0
 
 
 def _typed(cells: Cells, separator: str) -> tuple[pl.DataFrame, list[dict[str, Any]]]:

@@ -44,6 +44,7 @@ BYTE_ORDER_MARKS = {  # UTF-32 first: its mark begins with that of UTF-16
 }
 CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 MAX_CONTROL_SHARE = 0.01
+MIN_NUL_SHARE = 0.5  # of every second byte: digits and separators are half of any table in UTF-16
 REMEDY = "upload CSV, TSV, JSON Lines or Parquet (each may be gzipped)"
 
 
@@ -106,18 +107,28 @@ def encoding_of(file: BinaryIO) -> tuple[str, list[dict[str, Any]]]:
     """
     head = _head(file, HEAD_BYTES)
     marked = next((name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark)), None)
-    _refuse_binary(head.decode(marked or "latin-1", errors="replace"))
-    encoding = marked or "utf-8"
+    unmarked = None if marked else _unmarked_utf16(head)
+    _refuse_binary(head.decode(marked or unmarked or "latin-1", errors="replace"))
+    encoding = marked or unmarked or "utf-8"
     wrong = _first_wrong_line(file, encoding)
     if wrong is None:
-        return encoding, [] if encoding.startswith("utf-8") else [
-            _read_as(encoding, "its byte order mark says so")
-        ]
-    if marked is None and _first_wrong_line(file, "cp1252") is None:
+        if encoding.startswith("utf-8"):
+            return encoding, []
+        reason = "its byte order mark says so" if marked else "every second byte of it is NUL"
+        return encoding, [_read_as(encoding, reason)]
+    if encoding == "utf-8" and _first_wrong_line(file, "cp1252") is None:
         return "cp1252", [_read_as("cp1252", f"line {wrong} is not UTF-8") | {"line": wrong}]
     raise Invalid(
         "not_text", f"the file is neither UTF-8 nor UTF-16 text, see line {wrong}; {REMEDY}", line=wrong
     )
+
+
+def _unmarked_utf16(head: bytes) -> str | None:
+    """UTF-16 without a byte order mark, by the NULs that halve its Latin characters."""
+    even, odd = (head[start::2].count(0) / max(len(head) / 2, 1) for start in (0, 1))
+    if max(even, odd) < MIN_NUL_SHARE or min(even, odd) > MAX_CONTROL_SHARE:
+        return None
+    return "utf-16-le" if odd > even else "utf-16-be"
 
 
 def _read_as(encoding: str, reason: str) -> dict[str, Any]:

@@ -272,6 +272,16 @@ def test_every_ragged_row_is_listed(settings: Settings) -> None:
     assert [entry["line"] for entry in refused.errors] == [4, 6]
 
 
+@pytest.mark.parametrize("row", ["1,5,2,5", "a,1,5", "-1,5,2"])
+def test_a_surplus_that_could_be_decimal_commas_is_explained_as_such(row: str, settings: Settings) -> None:
+    assert "commas are decimal signs" in refusal(f"x,y\n{row}\n", settings).detail
+
+
+@pytest.mark.parametrize("row", ["1", "a,b,c", "1.5,2.5,3.5"])
+def test_decimal_commas_are_not_suspected_where_there_can_be_none(row: str, settings: Settings) -> None:
+    assert "decimal" not in refusal(f"x,y\n{row}\n", settings).detail
+
+
 def test_every_bad_name_is_listed_with_its_column(settings: Settings) -> None:
     refused = refusal("x,,x,y\n1,2,3,4\n", settings)
     assert [(e["column_number"], e["code"]) for e in refused.errors] == [

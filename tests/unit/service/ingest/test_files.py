@@ -72,7 +72,7 @@ BINARIES = {
     "png": b"\x89PNG\r\n\x1a\n" + bytes(100),
     "all bytes": bytes(range(256)) * 20,
     "zeros": b"x,y\n" + bytes(1000),
-    "utf-16 without a mark": "x,y\n1,2\n".encode("utf-16-le"),
+    "small integers": np.arange(1, 400, dtype="<i2").tobytes(),
 }
 
 
@@ -82,6 +82,16 @@ def test_a_binary_file_named_csv_is_refused(content: bytes, settings: Settings) 
     assert isinstance(refused, Invalid)
     assert refused.code == "not_a_table"
     assert "upload CSV, TSV, JSON Lines or Parquet" in refused.detail
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_a_byte_order_mark_is_read_with_a_warning(encoding: str, settings: Settings) -> None:
+    content = "größe,y\n1,ä\n3,b\n".encode(encoding)
+    table = read_upload(io.BytesIO(content), "data.csv", settings)
+    assert table.frame.columns == ["größe", "y"]
+    assert table.frame.rows() == [(1, "ä"), (3, "b")]
+    assert table.warnings[0]["code"] == "encoding"
+    assert encoding in table.warnings[0]["detail"]
 
 
 def test_text_in_no_known_encoding_is_refused_with_its_line(settings: Settings) -> None:
