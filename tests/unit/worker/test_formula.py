@@ -1,0 +1,109 @@
+"""Formulas as clients get them: rated on the hold-out rows, with domains, names and a front of choices."""
+
+import json
+
+import numpy as np
+import pytest
+
+from kan_engine import Expression, Formula, evaluate, from_json
+from kan_engine.expression import Variable, apply_function, mul, number
+from worker.formula import symbolic_document
+
+X = np.linspace(0.0, 2.0, 21)
+LINE = number(2.0) * Variable("x")
+
+
+def document(formulas: list[Expression], truth: np.ndarray, **columns: np.ndarray) -> dict | None:
+    return symbolic_document(
+        {"y": [Formula(tree, 0.0) for tree in formulas]}, columns or {"x": X}, {"y": truth}
+    )
+
+
+def only_output(formulas: list[Expression], truth: np.ndarray, **columns: np.ndarray) -> dict:
+    found = document(formulas, truth, **columns)
+    assert found is not None
+    (output,) = found["outputs"]
+    return output
+
+
+def test_a_formula_is_rated_on_the_rows_given() -> None:
+    output = only_output([LINE], 2 * X + np.where(np.arange(21) == 3, 0.6, 0.0))
+    assert output["rmse"] == pytest.approx(0.6 / 21**0.5)
+    assert output["max_error"] == pytest.approx(0.6)
+    assert output["r2"] == pytest.approx(
+        1 - 0.36 / 21 / np.var(2 * X + np.where(np.arange(21) == 3, 0.6, 0.0))
+    )
+
+
+def test_the_first_formula_is_the_one_that_is_told() -> None:
+    output = only_output([LINE, Variable("x")], 2 * X)
+    assert (output["name"], output["expression"]) == ("y", "2*x")
+    assert output["complexity"] == Formula(LINE, 0.0).complexity
+
+
+def test_the_tree_evaluates_to_what_was_rated() -> None:
+    tree = from_json(json.loads(json.dumps(only_output([LINE], 2 * X)["tree"])))
+    np.testing.assert_array_equal(evaluate(tree, {"x": X}), 2 * X)
+
+
+def test_the_domain_is_the_range_of_the_columns_that_the_formula_uses() -> None:
+    output = only_output([LINE], 2 * X, x=X, idle=-X)
+    assert output["domain"] == {"x": [0.0, 2.0]}
+
+
+def test_columns_that_are_no_identifiers_get_symbols() -> None:
+    output = only_output([number(2.0) * Variable("flow rate")], 2 * X, **{"flow rate": X})
+    (symbol,) = output["symbols"]
+    assert output["symbols"][symbol] == "flow rate"
+    assert symbol.isidentifier()
+    assert symbol in output["expression"]
+    assert list(output["domain"]) == [symbol]
+
+
+def test_plain_names_need_no_symbols() -> None:
+    assert only_output([LINE], 2 * X)["symbols"] == {}
+
+
+def test_the_front_holds_formulas_that_no_other_beats_simplest_first() -> None:
+    simple, good = Variable("x"), LINE
+    worse = mul(number(2.1), apply_function("exp", Variable("x")))
+    front = only_output([good, worse, simple], 2 * X)["pareto"]
+    assert [entry["expression"] for entry in front] == ["x", "2*x"]
+    assert front[0]["rmse"] > front[1]["rmse"]
+
+
+def test_a_formula_that_is_no_number_somewhere_is_passed_over() -> None:
+    pole = apply_function("1/x", Variable("x"))  # infinite at x = 0
+    assert only_output([pole, LINE], 2 * X)["expression"] == "2*x"
+
+
+def test_an_output_whose_formulas_are_all_passed_over_leaves_no_document() -> None:
+    assert document([apply_function("1/x", Variable("x"))], 2 * X) is None
+
+
+def test_no_outputs_leave_no_document() -> None:
+    assert symbolic_document({}, {"x": X}, {}) is None
+
+
+@pytest.mark.parametrize(("error", "exact"), [(1e-9, True), (1e-4, False)])
+def test_a_formula_is_exact_if_its_error_is_far_below_the_spread(error: float, exact: bool) -> None:
+    found = document([LINE], 1e6 * (2 * X + error * np.sin(40 * X)))
+    scaled = document([number(1e6) * LINE], 1e6 * (2 * X + error * np.sin(40 * X)))
+    assert scaled is not None and found is not None  # noqa: PT018
+    assert (scaled["exact"], found["exact"]) == (exact, False)
+
+
+def test_all_outputs_must_be_exact_for_the_document_to_be() -> None:
+    both = {"p": [Formula(LINE, 0.0)], "q": [Formula(LINE, 0.0)]}
+    found = symbolic_document(both, {"x": X}, {"p": 2 * X, "q": 3 * X})
+    assert found is not None
+    assert [output["name"] for output in found["outputs"]] == ["p", "q"]
+    assert found["exact"] is False
+
+
+def test_a_target_that_does_not_vary_has_no_r2() -> None:
+    assert only_output([LINE], np.ones(21))["r2"] is None
+
+
+def test_without_rows_there_is_no_document() -> None:
+    assert document([LINE], X[:0], x=X[:0]) is None
