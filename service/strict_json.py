@@ -101,7 +101,7 @@ def _malformed(raw: bytes, error: orjson.JSONDecodeError) -> Malformed:
 def _place_of_non_number(raw: bytes) -> list[str | int] | None:
     """Where the first NaN or infinity stands, if the text is JSON but for these."""
     try:
-        return _find_non_finite(json.loads(raw))
+        return _find_non_finite(json.loads(raw, parse_int=float))  # 10**400 is as far out as 1e999
     except (ValueError, RecursionError):
         return None
 

@@ -7,6 +7,7 @@ would give predictions that nobody asked for.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ TAKEN = {
     "category": ({str, bool, int, float}, "a category: a text, a number, true or false"),
 }
 Columns = dict[str, list[Any]]
+Place = list[str | int]
 
 
 def read_columns(
@@ -51,25 +53,44 @@ def read_columns(
         TooLarge: There are too many rows.
         Invalid: Columns are missing, unknown or of unequal length, or values are of the wrong type.
     """
-    table = _as_columns(request, max_rows)
+    table = _as_columns(request, [feature.name for feature in features], optional, ignored, max_rows)
     given = {feature.name: feature for feature in features if feature.name in table}
-    _refuse_unknown(request, table, [feature.name for feature in features], ignored)
-    _refuse_missing(feature.name for feature in features if feature.name not in given.keys() | optional)
+    _refuse_missing(
+        request, (feature.name for feature in features if feature.name not in given.keys() | optional)
+    )
     _refuse_wrong(request, table, given)
     return {name: _array(table[name], feature.type) for name, feature in given.items()}
 
 
-def _as_columns(request: Rows, max_rows: int) -> Columns:
+def _as_columns(
+    request: Rows, features: Sequence[str], optional: Collection[str], ignored: Collection[str], max_rows: int
+) -> Columns:
+    """What was sent, by column. An optional column that only some rows have counts as absent."""
     if request.columns is not None:
         lengths = {name: len(values) for name, values in request.columns.items()}
         _refuse_too_many(max(lengths.values()), max_rows)
+        _refuse_unknown({name: ["columns", name] for name in lengths}, features, ignored)
         _refuse_unequal(lengths)
         return request.columns
     rows = request.rows or []
     _refuse_too_many(len(rows), max_rows)
-    names = dict.fromkeys(name for row in rows for name in row)
-    _refuse_gaps(rows, names)
+    counts = Counter(name for row in rows for name in row)
+    _refuse_unknown(_first_places(rows, counts), features, ignored)
+    may_lack = {*optional, *ignored}
+    names = [name for name, count in counts.items() if count == len(rows) or name not in may_lack]
+    _refuse_gaps(rows, [name for name in names if counts[name] < len(rows)])
     return {name: [row[name] for row in rows] for name in names}
+
+
+def _first_places(rows: list[dict[str, Any]], names: Collection[str]) -> dict[str, Place]:
+    """Where each name is given first."""
+    first: dict[str, Place] = {}
+    for number, row in enumerate(rows):
+        for name in row.keys() - first.keys():
+            first[name] = ["rows", number, name]
+        if len(first) == len(names):
+            break
+    return {name: first[name] for name in names}
 
 
 def _refuse_too_many(rows: int, max_rows: int) -> None:
@@ -84,18 +105,13 @@ def _refuse_unequal(lengths: dict[str, int]) -> None:
     if wrong or not expected:
         told = _listed(f"{name!r} has {length}" for name, length in islice(lengths.items(), NAMED))
         detail = f"all columns need the same number of values, at least one: {told}"
-        raise Invalid("unequal_columns", detail, errors=_entries("unequal_columns", detail, wrong))
+        places: dict[str, Place] = {name: ["columns", name] for name in wrong or lengths}
+        raise Invalid("unequal_columns", detail, errors=_entries("unequal_columns", detail, places))
 
 
 def _refuse_gaps(rows: list[dict[str, Any]], names: Collection[str]) -> None:
     """Each row names the same columns, so that a misspelt name is not taken for a missing value."""
-    gaps = (
-        (row, name)
-        for row, values in enumerate(rows)
-        if len(values) < len(names)
-        for name in names
-        if name not in values
-    )
+    gaps = ((row, name) for row, values in enumerate(rows) for name in names if name not in values)
     entries = [
         {
             "pointer": pointer(["rows", row]),
@@ -110,29 +126,26 @@ def _refuse_gaps(rows: list[dict[str, Any]], names: Collection[str]) -> None:
         raise Invalid("missing_columns", str(entries[0]["detail"]), errors=entries)
 
 
-def _refuse_unknown(request: Rows, table: Columns, features: Sequence[str], ignored: Collection[str]) -> None:
+def _refuse_unknown(places: dict[str, Place], features: Sequence[str], ignored: Collection[str]) -> None:
     known = {*features, *ignored}
-    unknown = [name for name in table if name not in known]
+    unknown = {name: place for name, place in places.items() if name not in known}
     if unknown:
         detail = (
-            f"the model knows no {_columns(unknown)}; correct or remove {_them(unknown)}. "
+            f"the model knows no {_columns(list(unknown))}; correct or remove {_them(unknown)}. "
             f"It takes {_listed(map(repr, features))}"
         )
-        where = ["columns"] if request.columns is not None else ["rows", 0]
-        entries = [
-            {"pointer": pointer([*where, name]), **entry}
-            for name, entry in zip(unknown, _entries("unknown_column", detail, unknown), strict=False)
-        ]
-        raise Invalid("unknown_columns", detail, errors=entries)
+        raise Invalid("unknown_columns", detail, errors=_entries("unknown_column", detail, unknown))
 
 
-def _refuse_missing(names: Iterable[str]) -> None:
+def _refuse_missing(request: Rows, names: Iterable[str]) -> None:
     missing = list(names)
     if missing:
         detail = (
             f"the model needs the {_columns(missing)}; send {_them(missing)}, with null for missing values"
         )
-        raise Invalid("missing_columns", detail, errors=_entries("missing_column", detail, missing))
+        whole: Place = ["columns"] if request.columns is not None else ["rows", 0]
+        places = dict.fromkeys(missing, whole)
+        raise Invalid("missing_columns", detail, errors=_entries("missing_column", detail, places))
 
 
 def _refuse_wrong(request: Rows, table: Columns, features: dict[str, Feature]) -> None:
@@ -171,15 +184,18 @@ def _array(values: list[Any], kind: str) -> np.ndarray:
     return array
 
 
-def _entries(code: str, detail: str, names: Iterable[str]) -> list[dict[str, Any]]:
-    return [{"column": name, "code": code, "detail": detail} for name in islice(names, MAX_ENTRIES)]
+def _entries(code: str, detail: str, places: dict[str, Place]) -> list[dict[str, Any]]:
+    return [
+        {"pointer": pointer(place), "column": name, "code": code, "detail": detail}
+        for name, place in islice(places.items(), MAX_ENTRIES)
+    ]
 
 
 def _columns(names: Sequence[str]) -> str:
     return f"column{'s' if len(names) > 1 else ''} {_listed(map(repr, names))}"
 
 
-def _them(names: Sequence[str]) -> str:
+def _them(names: Collection[str]) -> str:
     return "them" if len(names) > 1 else "it"
 
 

@@ -101,6 +101,30 @@ def test_a_row_without_a_column_that_others_have_is_refused() -> None:
     assert "null" in error.detail
 
 
+def test_columns_that_no_prediction_needs_may_be_in_only_some_rows() -> None:
+    columns = read(rows=[{**GOOD, "y": 3, "idle": 0.5}, {**GOOD, "time": "noon"}])
+    assert columns.keys() == {"x", "on", "kind"}
+
+
+def test_a_name_that_only_one_row_has_is_unknown_there_and_not_missing_elsewhere() -> None:
+    error = refusal(rows=[GOOD, {**GOOD, "X": 1}, {"x": 0.5}])
+    assert error.code == "unknown_columns"
+    assert [entry["pointer"] for entry in error.errors] == ["#/rows/1/X"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ({"rows": [{"x": 0.5}]}, ["#/rows/0", "#/rows/0"]),
+        ({"columns": {"x": [0.5]}}, ["#/columns", "#/columns"]),
+        ({"columns": {"x": [1, 2], "on": [True], "kind": ["a", "b"]}}, ["#/columns/on"]),
+        ({"columns": {"x": [], "on": []}}, ["#/columns/x", "#/columns/on"]),
+    ],
+)
+def test_missing_and_unequal_columns_are_pointed_to(body: dict[str, Any], pointers: list[str]) -> None:
+    assert [entry["pointer"] for entry in refusal(**body).errors] == pointers
+
+
 @pytest.mark.parametrize(
     "body",
     [
