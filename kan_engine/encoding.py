@@ -103,6 +103,19 @@ class Feature:
             columns.append(missing)
         return tuple(columns[1:] if len(columns) == 2 else columns)
 
+    @cached_property
+    def definitions(self) -> tuple[dict[str, Any] | None, ...]:
+        """How each of ``columns`` follows from the client's column; None where it is that column itself."""
+        missing: list[dict[str, Any] | None] = [{"column": self.name, "missing": True}]
+        if self.type != "category":
+            return (None, *(missing if self.has_missing else []))
+        found: list[dict[str, Any] | None] = [{"column": self.name, "equals": c} for c in self.categories]
+        if self.rare:
+            found.append({"column": self.name, "other_than": list(self.categories)})
+        if self.has_missing:
+            found += missing
+        return tuple(found[1:] if len(found) == 2 else found)
+
 
 @dataclass(frozen=True)
 class EncodedColumn:
@@ -111,6 +124,7 @@ class EncodedColumn:
     name: str
     feature: str
     meaning: str
+    definition: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -147,9 +161,9 @@ class Encoding:
         taken: Counter[str] = Counter(feature.name for feature in self.features)
         found = []
         for feature in self.features:
-            for name, meaning in feature.columns:
+            for (name, meaning), definition in zip(feature.columns, feature.definitions, strict=True):
                 own = name if name == feature.name and feature.type != "category" else _unique(name, taken)
-                found.append(EncodedColumn(own, feature.name, meaning))
+                found.append(EncodedColumn(own, feature.name, meaning, definition))
         return tuple(found)
 
     def transform(

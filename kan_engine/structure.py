@@ -19,7 +19,7 @@ from kan_engine.network import KAN, KANConfig, copied, initialise_
 from kan_engine.pruning import drop_dead_edges_, edge_scores
 from kan_engine.scaling import TRANSFORMS, TargetScaler, is_defined
 from kan_engine.spline import fit_coef
-from kan_engine.training import Rows, TrainingConfig, train
+from kan_engine.training import Rows, Step, TrainingConfig, train
 
 GRIDS = (4, 8, 16)
 FINE_GRIDS = (32, 64)  # for the network that is served
@@ -27,6 +27,7 @@ SCREENING_ROWS = 400  # enough for a coarse grid
 SCREENED = 6  # shapes that survive the coarse grid and are fitted in full
 GOOD_ENOUGH = 2e-4  # error at which a shape is adequate without a look at its slope
 STALLED = 0.9  # a hidden node whose error falls by less than this factor per doubling is not refined further
+TRANSFORM_ROWS = 20  # fewer rows cannot tell a transform of the target from chance
 NEGLIGIBLE = 2e-5  # error that elimination may leave, whatever it was before
 HOPEFUL, SLOPE = 1.5e-3, 5.0  # or: below this, and falling by this factor over the last doubling
 
@@ -51,12 +52,14 @@ class Fit:
 
     Attributes:
         errors: Validation RMSE over the spread of the target, after every grid of the schedule.
+        history: Steps of the training, in the scale of T(y).
     """
 
     shape: Shape
     network: KAN
     scaler: TargetScaler
     errors: tuple[float, ...]
+    history: tuple[Step, ...] = ()
 
     @property
     def error(self) -> float:
@@ -106,7 +109,8 @@ def search(
         should_stop: Asked after every step; true ends the search.
     """
     seen = torch.cat([training.y, validation.y]).numpy()
-    transforms = tuple(transform for transform in TRANSFORMS if is_defined(transform, seen))
+    offered = TRANSFORMS if len(training.x) >= TRANSFORM_ROWS else ("identity",)
+    transforms = tuple(transform for transform in offered if is_defined(transform, seen))
     found = []
     for transform in transforms:
         if should_stop():
@@ -203,7 +207,7 @@ def _fit(
     targets = torch.from_numpy(scaler.forward(training.y.numpy()))
     rows = Rows.of(training.x, targets, training.weights)
     spread = _spread(validation)
-    best, errors = network, list[float]()
+    best, errors, history = network, list[float](), list[Step]()
     for grid in grids:
         if len(training.x) < 2 * len(training.x[0]) * (grid + 3) and errors:
             break  # a finer grid would have more coefficients than the rows can carry
@@ -215,15 +219,15 @@ def _fit(
             penalty=Penalty(ridge=1e-13),
         )
         network = copied(network)
-        for _ in train(network, rows, config, should_stop=should_stop):
-            pass
+        for step in train(network, rows, config, should_stop=should_stop):
+            history.append(replace(step, number=len(history)))
         errors.append(validation_error(network, scaler, validation, spread))
         if errors[-1] == min(errors):
             best = network
         is_stalled = shape.hidden and len(errors) > 1 and errors[-1] > STALLED * errors[-2]
         if is_stalled or should_stop():
             break
-    return Fit(shape=shape, network=best, scaler=scaler, errors=tuple(errors))
+    return Fit(shape=shape, network=best, scaler=scaler, errors=tuple(errors), history=tuple(history))
 
 
 def _spread(sample: Sample) -> float:
@@ -289,7 +293,8 @@ def sharpen(
         )
         if len(training.x) < 3 * finer.network.parameter_count or finer.error >= fit.error:
             break
-        fit = replace(finer, errors=(*fit.errors, finer.error))
+        later = (replace(step, number=len(fit.history) + step.number) for step in finer.history)
+        fit = replace(finer, errors=(*fit.errors, finer.error), history=(*fit.history, *later))
     return fit
 
 

@@ -95,19 +95,31 @@ def find_network(
         report=report,
         should_stop=should_stop,
     )
-    is_free = _is_free(request)
-    law = find_law(run) if data.classes is None and (request.symbolic or is_free) else None
-    if law is not None and is_free and (law.error < EXACT or law.fit.is_adequate):
+    if data.classes is not None:
+        found = _train(run)
+        return replace(found, formulas=log_odds_formulas(found.network, found.inputs, run), formula_of="law")
+    return _free_regression(run) if _is_free(request) else _asked_regression(run)
+
+
+def _free_regression(run: Run) -> Found:
+    """The small law if it explains the data or no larger network does better, else the best of those."""
+    law = find_law(run)
+    if law is not None and (law.error < EXACT or law.fit.is_adequate):
         return _serve_law(law, run.inputs)
     found = _train(run)
-    if data.classes is not None:
-        return replace(found, formulas=log_odds_formulas(found.network, found.inputs, run), formula_of="law")
     if law is None:
         return found
-    spread = float(np.std(data.validation.y)) or 1.0
-    if is_free and law.fit.error * spread <= 1.02 * _rmse(found, data.validation):
+    spread = float(np.std(run.data.validation.y)) or 1.0
+    if law.fit.error * spread <= 1.02 * _rmse(found, run.data.validation):
         return _serve_law(law, run.inputs)
     return replace(found, formulas=[law.formulas], formula_of="law")
+
+
+def _asked_regression(run: Run) -> Found:
+    """What was asked for comes first; a small law is looked for in the time that is left."""
+    found = _train(run)
+    law = find_law(run) if run.request.symbolic and not run.should_stop() else None
+    return found if law is None else replace(found, formulas=[law.formulas], formula_of="law")
 
 
 def _is_free(request: TrainRequest) -> bool:
@@ -125,7 +137,13 @@ def _is_free(request: TrainRequest) -> bool:
 
 
 def _serve_law(law: Law, inputs: Standardizer) -> Found:
-    return Found(network=law.fit.network, inputs=inputs, scaler=law.fit.scaler, formulas=[law.formulas])
+    return Found(
+        network=law.fit.network,
+        inputs=inputs,
+        scaler=law.fit.scaler,
+        history=law.fit.history,
+        formulas=[law.formulas],
+    )
 
 
 def _rmse(found: Found, part: Part) -> float:

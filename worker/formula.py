@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kan_engine import (
-    Expression,
+    Encoding,
     Formula,
     complexity,
     evaluate,
@@ -23,35 +23,52 @@ EXACT = 1e-7  # RMSE over the target's standard deviation below which a formula 
 
 
 def symbolic_document(
-    formulas: Mapping[str, list[Formula]], columns: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]
+    formulas: Mapping[str, list[Formula]],
+    columns: Mapping[str, np.ndarray],
+    truth: Mapping[str, np.ndarray],
+    *,
+    quantity: str = "value",
+    seen: Mapping[str, np.ndarray] | None = None,
+    encoding: Encoding | None = None,
 ) -> dict[str, Any] | None:
-    """The ``symbolic`` resource without its model id; None if an output has no formula.
+    """The ``symbolic`` resource without its model id; None if an output has no formula worth the name.
 
     Args:
         formulas: Per output, best first.
         columns: Hold-out rows of every variable.
         truth: Hold-out values of every output.
+        quantity: ``value``, or what of a classifier the formulas give: ``log-odds``, ``logit``.
+        seen: Training rows of every variable, for the domain; the hold-out rows if not given.
+        encoding: Where variables come from that are no columns of the client.
     """
     outputs = []
     for name, found in formulas.items():
-        rated = [_rate(formula.tree, columns, truth[name]) for formula in found]
+        rated = [_rate(formula, columns, truth[name]) for formula in found]
         rated = [entry for entry in rated if entry["rmse"] is not None]
-        if not rated:
-            return None
-        outputs.append(_output(name, rated, columns))
+        if not rated or (rated[0]["r2"] is not None and rated[0]["r2"] < 0):
+            return None  # worse than the mean: no formula
+        outputs.append(_output(name, rated, seen or columns, encoding) | {"quantity": quantity})
     if not outputs:
         return None
     spreads = [float(np.std(truth[output["name"]])) for output in outputs]
-    exact = all(o["rmse"] < EXACT * spread for o, spread in zip(outputs, spreads, strict=True))
-    return {"exact": exact, "outputs": outputs}
+    close = all(o["rmse"] < EXACT * spread for o, spread in zip(outputs, spreads, strict=True))
+    return {"exact": close and quantity == "value", "outputs": outputs}
 
 
-def _output(name: str, rated: list[dict[str, Any]], columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def _output(
+    name: str,
+    rated: list[dict[str, Any]],
+    columns: Mapping[str, np.ndarray],
+    encoding: Encoding | None,
+) -> dict[str, Any]:
     best = rated[0]
     names = safe_names(list(columns))
     used = variables(best["tree"])
+    known = {column.name: column for column in encoding.names} if encoding else {}
+    derived = {column: known[column] for column in used if column in known and known[column].definition}
     domain = {names[column]: [float(columns[column].min()), float(columns[column].max())] for column in used}
     symbols = {names[column]: column for column in used if names[column] != column}
+    symbols |= {names[column]: found.meaning for column, found in derived.items()}
     own = {key: best[key] for key in ("complexity", "r2", "rmse", "max_error")}
     front = [
         {"expression": to_text(entry["tree"], names)}
@@ -65,18 +82,28 @@ def _output(name: str, rated: list[dict[str, Any]], columns: Mapping[str, np.nda
         "symbols": symbols,
         **own,
         "domain": domain,
+        "derived": {column: found.definition for column, found in derived.items()},
+        "fills": _fills(used, encoding),
         "pareto": front,
         "tree": to_json(best["tree"]),
     }
 
 
-def _rate(tree: Expression, columns: Mapping[str, np.ndarray], truth: np.ndarray) -> dict[str, Any]:
+def _fills(used: tuple[str, ...], encoding: Encoding | None) -> dict[str, float]:
+    """What stands for a missing value, for the columns that had some in training."""
+    features = encoding.features if encoding else ()
+    return {f.name: f.fill for f in features if f.has_missing and f.type != "category" and f.name in used}
+
+
+def _rate(formula: Formula, columns: Mapping[str, np.ndarray], truth: np.ndarray) -> dict[str, Any]:
+    tree = formula.tree
     error = evaluate(tree, columns) - truth
     good = bool(len(error)) and bool(np.isfinite(error).all())
     spread = float(np.var(truth)) if len(truth) else 0.0
     mse = float(np.mean(error**2)) if good else float("nan")
     return {
         "tree": tree,
+        "choice": formula.error,
         "complexity": complexity(tree),
         "rmse": mse**0.5 if good else None,
         "r2": 1 - mse / spread if good and spread else None,
@@ -85,9 +112,12 @@ def _rate(tree: Expression, columns: Mapping[str, np.ndarray], truth: np.ndarray
 
 
 def _front(rated: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Formulas that no other beats in both complexity and error, simplest first."""
+    """Formulas that no other beats in both complexity and validation error, simplest first.
+
+    The validation error decided which formula is told first, so that one always ends the front.
+    """
     front: list[dict[str, Any]] = []
-    for entry in sorted(rated, key=lambda entry: (entry["complexity"], entry["rmse"])):
-        if not front or entry["rmse"] < front[-1]["rmse"]:
+    for entry in sorted(rated, key=lambda entry: (entry["complexity"], entry["choice"])):
+        if not front or entry["choice"] < front[-1]["choice"]:
             front.append(entry)
     return front

@@ -29,6 +29,7 @@ SEARCH_ROWS, SEARCH_VALIDATION = 1500, 750  # more rows do not change which smal
 READ_AT_MOST = 4  # structures whose formulas are read before the search gives up on an exact one
 EXACT = 1e-9  # validation error, over the spread, of a formula that ends the search
 MAX_STRUCTURE_INPUTS = 40
+SURE = 10.0  # log-odds beyond it are probabilities of 0 and 1 for every purpose; formulas need not follow
 ROUGH = 0.03  # error of an edge's curve below which fits count as equal, however noisy the data are
 
 Report = Callable[[str, float, str], None]
@@ -153,11 +154,12 @@ def _columns(names: tuple[str, ...], sample: Sample) -> dict[str, np.ndarray]:
 def log_odds_formulas(network: KAN, inputs: Standardizer, run: Run) -> list[list[Formula]]:
     """Additive formulas of a classifier's log-odds, from a small network fitted to them."""
     data = run.data
-    if data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS or not run.request.symbolic:
+    if data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS or not run.request.symbolic or run.should_stop():
         return []
     parts = (_rows(data.fit, SEARCH_ROWS), _rows(data.validation, SEARCH_VALIDATION))
     with torch.no_grad():
-        logits = [network(torch.from_numpy(inputs.forward(part.encoded))).numpy() for part in parts]
+        scaled = [torch.from_numpy(inputs.forward(part.encoded)) for part in parts]
+        logits = [network(x).clamp(-SURE, SURE).numpy() for x in scaled]
     formulas = []
     for output in range(data.outputs):
         if run.should_stop():

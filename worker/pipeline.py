@@ -23,6 +23,7 @@ from worker.evaluation import (
 )
 from worker.fitting import Found, find_network, from_metadata, to_metadata
 from worker.formula import symbolic_document
+from worker.laws import SURE
 from worker.outcome import Outcome, Progress
 from worker.portrait import portray
 from worker.preparation import Part, Prepared, prepare
@@ -70,7 +71,12 @@ def run_pipeline(
     with watch.stage("symbolic", 0.92, "checking the formula"):
         symbolic = _symbolic(found, predictor, data)
         picture = portray(
-            found.network, found.inputs, data.encoding, data.training.encoded, _outputs(data, request)
+            found.network,
+            found.inputs,
+            data.encoding,
+            data.training.encoded,
+            _outputs(data, request),
+            watch.should_stop,
         )
     with watch.stage("baselines", 0.95, "fitting the baselines"):
         record["baselines"] = _baselines(data, request, watch.should_stop)
@@ -191,9 +197,13 @@ def _per_class(predictor: Predictor, data: Prepared) -> dict[str, Any]:
 
 
 def _remarks(predictor: Predictor, data: Prepared) -> list[str]:
-    """A classifier says when it does not beat the constant guess."""
-    if data.classes is None or not len(data.test):
+    """A regression says when it has no answer, a classifier when it does not beat the constant guess."""
+    if not len(data.test):
         return []
+    if data.classes is None:
+        answers = np.isfinite(predictor.predict(data.test.columns).astype(float))
+        lost = len(answers) - int(answers.sum())
+        return [f"the network has no answer for {lost} of {len(answers)} hold-out rows"] if lost else []
     accuracy = _metrics(predictor, data, data.test)["accuracy"]
     guess = constant_guess_accuracy(data.training.y, data.test.y)
     if accuracy is None or guess is None or accuracy > guess:
@@ -216,7 +226,8 @@ def _history(found: Found) -> list[dict[str, float]]:
 def _symbolic(found: Found, predictor: Predictor, data: Prepared) -> dict[str, Any] | None:
     """Formulas rated on the hold-out rows, or on the training rows where nothing is held out.
 
-    A classifier's formulas are those of its log-odds, rated against the network's.
+    A classifier's formulas are those of its log-odds, rated against the network's within the range
+    that tells probabilities apart.
     """
     part = data.test if len(data.test) else data.training
     columns = {name: part.encoded[:, place] for place, name in enumerate(data.names)}
@@ -224,11 +235,19 @@ def _symbolic(found: Found, predictor: Predictor, data: Prepared) -> dict[str, A
     if data.classes is None:
         truth = {outputs[0]: part.y.astype(float)}
     else:
-        raw = predictor.raw(part.columns)
+        raw = np.clip(predictor.raw(part.columns), -SURE, SURE)
         truth = {name: raw[:, place] for place, name in enumerate(outputs)}
     if len(found.formulas) != len(outputs):
         return None
-    return symbolic_document(dict(zip(outputs, found.formulas, strict=True)), columns, truth)
+    document = symbolic_document(
+        dict(zip(outputs, found.formulas, strict=True)),
+        columns,
+        truth,
+        quantity="value" if data.classes is None else "log-odds" if len(outputs) == 1 else "logit",
+        seen={name: data.training.encoded[:, place] for place, name in enumerate(data.names)},
+        encoding=data.encoding,
+    )
+    return document and document | {"measured_on": "hold-out" if len(data.test) else "training"}
 
 
 def _baselines(data: Prepared, request: TrainRequest, should_stop: Callable[[], bool]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,12 @@ RESOLUTION = 1e-5  # pykan's: below it, fits count as equal
 
 
 def portray(
-    network: KAN, inputs: Standardizer, encoding: Encoding, encoded: np.ndarray, outputs: Sequence[str]
+    network: KAN,
+    inputs: Standardizer,
+    encoding: Encoding,
+    encoded: np.ndarray,
+    outputs: Sequence[str],
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Nodes and live edges; curves of the first layer over the client's units.
 
@@ -29,6 +34,7 @@ def portray(
         encoding: Where they come from.
         encoded: Training rows [n, d], for scores and ranges.
         outputs: Names of the outputs.
+        should_stop: Once true, no further edge gets suggestions.
     """
     rows = encoded[np.linspace(0, len(encoded) - 1, min(SAMPLE, len(encoded))).astype(int)]
     x = torch.from_numpy(inputs.forward(rows))
@@ -45,7 +51,7 @@ def portray(
                 {"layer": source, "in": i, "to_layer": target, "out": j, "score": float(score[i, j])}
                 | {"x": curve[0].tolist(), "y": curve[1].tolist(), "function": None, "suggestions": []}
             )
-    _suggest(edges)
+    _suggest(edges, should_stop)
     return {
         "inputs": names,
         "outputs": list(outputs),
@@ -66,9 +72,11 @@ def _curve(layer: Any, h: torch.Tensor, seen: torch.Tensor, i: int, j: int) -> t
         return at, layer.postacts(points)[:, i, j].numpy()
 
 
-def _suggest(edges: list[dict[str, Any]]) -> None:
+def _suggest(edges: list[dict[str, Any]], should_stop: Callable[[], bool]) -> None:
     """Ranked functions for the strongest edges, as in the table of pykan's ``suggest_symbolic``."""
     for edge in sorted(edges, key=lambda edge: -edge["score"])[:SUGGESTED_EDGES]:
+        if should_stop():
+            return
         found = [_row(fit) for fit in suggest(np.array(edge["x"]), np.array(edge["y"]))]
         best = {row["function"]: row for row in sorted(found, key=lambda row: -row["total"])}
         edge["suggestions"] = sorted(best.values(), key=lambda row: row["total"])[:SUGGESTIONS]
