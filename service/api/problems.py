@@ -1,11 +1,11 @@
 """Every error that leaves the service is RFC 9457 problem+json; this is the only place that makes them."""
 
+import json
 import logging
 import re
 from http import HTTPStatus
 from typing import Any
 
-import orjson
 import uuid_utils
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -63,10 +63,27 @@ def problem(
 
 def validation_failed(errors: list[Any], body: Any) -> Invalid:
     """Pydantic's findings as one error. What the client sent is not echoed: it may be NaN, huge or secret."""
+    errors = _without_idle_alternatives(errors)
     entries = [_entry(error, body) for error in errors[:MAX_ENTRIES]]
     first = f"{_where(entries[0])}: {entries[0]['detail']}"
     detail = first if len(errors) == 1 else f"{len(errors)} problems in the request; the first: {first}"
     return Invalid("validation_failed", detail, errors=entries)
+
+
+def _without_idle_alternatives(errors: list[Any]) -> list[Any]:
+    """Where a value may be `"auto"` or a number, and is neither: one mistake, not two."""
+    words = {
+        error["loc"][:-1]: error["msg"].removeprefix("Input should be ")
+        for error in errors
+        if error["type"] == "literal_error" and str(error["loc"][-1]).startswith("literal[")
+    }
+    others = [error for error in errors if error["loc"][:-1] not in words or error["type"] != "literal_error"]
+    return [
+        {**error, "msg": f"{error['msg']} or {words[error['loc'][:-1]]}"}
+        if error["type"].endswith("_type") and error["loc"][:-1] in words
+        else error
+        for error in others
+    ]
 
 
 def _render(
@@ -79,7 +96,8 @@ def _render(
         "instance": instance or _new_instance(),
         **members,
     }
-    return Response(orjson.dumps(document), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+    content = json.dumps(document, ensure_ascii=False)  # orjson knows no integers as large as estimates get
+    return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
 def _new_instance() -> str:

@@ -53,7 +53,7 @@ def refuse_too_costly(cost: Cost, settings: Settings) -> None:
     excess = " and ".join(
         f"{getattr(cost, name):,} {_words(name)} (at most {getattr(limits, name):,})" for name in over
     )
-    detail = f"the network would need {excess}; lower hidden or grid, or use fewer features or rows"
+    detail = f"the network would need {excess}; {_remedy(over)}"
     entry = {"pointer": "#/network", "code": "cost_too_high", "detail": detail}
     raise Invalid("cost_too_high", detail, errors=[entry], estimate=asdict(cost), limit=asdict(limits))
 
@@ -76,6 +76,13 @@ def _finest_grid(request: TrainRequest) -> int:
     schedule, grid = request.training.grid_schedule, request.network.grid
     named = [] if schedule == "auto" else schedule
     return max([*named, 5 if grid == "auto" else grid])
+
+
+def _remedy(over: list[str]) -> str:
+    remedies = ["give hidden fewer layers"] if "layers" in over else []
+    if over != ["layers"]:
+        remedies.append("lower hidden or grid, or use fewer features or rows")
+    return "; ".join(remedies)
 
 
 def _words(name: str) -> str:

@@ -8,9 +8,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from service.schemas.common import Label, RequestModel
 
-# Sizes beyond any use are refused here; what is merely too much for this service, with the estimated
-# cost at submission.
-Size = Annotated[int, Field(ge=1, le=10**9)]
+# Sizes are bounded far beyond any use: what is too much is refused at submission, with its estimated cost.
+Size = Annotated[int, Field(ge=1, le=10**15)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Column = Annotated[str, Field(min_length=1, max_length=1000)]
 Value = bool | int | float | str
@@ -33,7 +32,7 @@ def _switch(default: Any, off: Any) -> Callable[[Any], Any]:
 class NetworkOptions(RequestModel):
     """The shape of the network."""
 
-    hidden: Literal["auto"] | Annotated[list[Size], Field(max_length=1000)] = Field(
+    hidden: Literal["auto"] | Annotated[list[Size], Field(max_length=100_000)] = Field(
         default="auto",
         description="Nodes of the inner layers: `[10]` on 8 features and one target is KAN[8,10,1].",
     )

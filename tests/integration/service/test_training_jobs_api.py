@@ -72,6 +72,9 @@ def test_an_unknown_dataset_is_not_found(client: TestClient) -> None:
         ({"target": "kind", "task": "regression"}, "target_not_numeric"),
         ({"network": {"hidden": [10**8]}}, "cost_too_high"),
         ({"network": {"grid": 10**8}}, "cost_too_high"),
+        ({"network": {"grid": 10**10}}, "cost_too_high"),
+        ({"network": {"hidden": [10**15, 10**15], "grid": 10**15}}, "cost_too_high"),
+        ({"network": {"hidden": [5] * 2_000}}, "cost_too_high"),
         ({"max_seconds": 10**6}, "max_seconds_too_large"),
         ({"colour": "red"}, "validation_failed"),
         ({"network": {"depth": 3}}, "validation_failed"),
@@ -90,6 +93,26 @@ def test_what_cannot_be_done_is_refused_and_nothing_is_queued(
 def test_a_refusal_for_the_cost_carries_the_estimate(client: TestClient, dataset_id: str) -> None:
     problem = submit(client, dataset_id, network={"hidden": [10**6]}).json()
     assert problem["estimate"]["parameters"] > problem["limit"]["parameters"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "said"),
+    [
+        ({"network": {"grid": 0}}, "#/network/grid", "greater than or equal to 1"),
+        ({"network": {"grid": "wide"}}, "#/network/grid", "a valid integer or 'auto'"),
+        ({"network": {"hidden": [0]}}, "#/network/hidden/0", "greater than or equal to 1"),
+        ({"training": {"lamb": -1}}, "#/training/lamb", "greater than or equal to 0"),
+        ({"training": {"class_weight": {"a": 0}}}, "#/training/class_weight/a", "greater than 0"),
+        ({"training": {"optimizer": "sgd"}}, "#/training/optimizer", "'auto', 'levenberg_marquardt'"),
+    ],
+)
+def test_a_wrong_value_beside_auto_is_one_problem(
+    client: TestClient, dataset_id: str, body: dict[str, Any], pointer: str, said: str
+) -> None:
+    problem = submit(client, dataset_id, **body).json()
+    assert [entry["pointer"] for entry in problem["errors"]] == [pointer]
+    assert problem["detail"].startswith(pointer)
+    assert said in problem["detail"]
 
 
 def test_a_default_longer_than_the_service_allows_is_shortened(database_url: str) -> None:

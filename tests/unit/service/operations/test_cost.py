@@ -38,6 +38,20 @@ def test_too_large_a_network_is_refused_with_the_estimate(network: dict[str, Any
     assert caught.value.extra["limit"]["parameters"] == Settings().max_parameters
 
 
+@pytest.mark.parametrize(
+    ("network", "remedy"),
+    [
+        ({"hidden": [1] * 2_000}, "(at most 32); give hidden fewer layers"),
+        ({"hidden": [10**15]}, "; lower hidden or grid, or use fewer features or rows"),
+        ({"hidden": [10**9] * 40}, "; give hidden fewer layers; lower hidden or grid"),
+    ],
+)
+def test_the_remedy_is_for_what_is_too_much(network: dict[str, Any], remedy: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        refuse_too_costly(cost(network=network), Settings())
+    assert remedy in caught.value.detail
+
+
 def test_too_many_values_are_refused_for_their_memory() -> None:
     with pytest.raises(Invalid, match="bytes of memory"):
         refuse_too_costly(cost(inputs=2000, rows=10_000_000), Settings())
