@@ -16,7 +16,7 @@ from service.api.pagination import MAX_LIMIT, Paging
 from service.api.uploads import Form, received
 from service.db.repositories import Datasets
 from service.db.tables import Dataset
-from service.errors import UnsupportedMedia
+from service.errors import Invalid, Malformed, UnsupportedMedia
 from service.operations import datasets
 from service.schemas.common import Page
 from service.schemas.datasets import DatasetIn, DatasetOut, FormFields, PreviewOut
@@ -123,7 +123,7 @@ def delete_dataset(dataset_id: str, sessions: Sessions) -> None:
 
 
 def _add_form(form: Form, *, sessions: Sessions, settings: Config) -> Dataset:
-    fields = _validated(FormFields, form.fields | _units_of(form))
+    fields = _validated(FormFields, form.fields | _units_of(form), source="form")
     return datasets.add_upload(
         form.file, form.filename, name=fields.name, units=fields.units, sessions=sessions, settings=settings
     )
@@ -131,21 +131,25 @@ def _add_form(form: Form, *, sessions: Sessions, settings: Config) -> Dataset:
 
 def _units_of(form: Form) -> dict[str, Any]:
     """The units, which a form can only carry as a text of JSON."""
-    return (
-        {"units": strict_json.parse(form.fields["units"].encode())}
-        if form.fields.get("units")
-        else {"units": {}}
-    )
+    text = form.fields.get("units")
+    if not text:
+        return {"units": {}}
+    try:
+        return {"units": strict_json.parse(text.encode())}
+    except Malformed as error:
+        detail = f'the field \'units\' must be JSON such as {{"column": "unit"}}: {error.detail}'
+        entry = {"field": "units", "code": error.code, "detail": detail}
+        raise Invalid("validation_failed", detail, errors=[entry]) from None
 
 
 def _add_body(body: Any, *, sessions: Sessions, settings: Config) -> Dataset:
     return datasets.add_body(_validated(DatasetIn, body), sessions=sessions, settings=settings)
 
 
-def _validated(schema: type[T], body: Any) -> T:
+def _validated(schema: type[T], body: Any, *, source: str = "body") -> T:
     """A body that FastAPI did not read itself, checked in the same way."""
     try:
         return schema.model_validate(body)
     except ValidationError as error:
-        errors = [{**entry, "loc": ("body", *entry["loc"])} for entry in error.errors(include_context=False)]
+        errors = [{**entry, "loc": (source, *entry["loc"])} for entry in error.errors(include_context=False)]
         raise RequestValidationError(errors, body=body) from None

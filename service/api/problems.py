@@ -187,11 +187,14 @@ def _on_unexpected_error(request: Request, error: Exception) -> Response:
 def _entry(error: dict[str, Any], body: Any) -> dict[str, Any]:
     kind, (source, *path) = error["type"], error["loc"]
     detail = REMEDIES.get(kind, str(error["msg"]).removeprefix("Value error, "))
-    place = {"pointer": pointer(_path_in(body, path, kind))} if source == "body" else _parameter(source, path)
-    return place | {"code": kind, "detail": detail}
+    return _place(source, path, body, kind) | {"code": kind, "detail": detail}
 
 
-def _parameter(source: str, path: list[str | int]) -> dict[str, Any]:
+def _place(source: str, path: list[str | int], body: Any, kind: str) -> dict[str, Any]:
+    if source == "body":
+        return {"pointer": pointer(_path_in(body, path, kind))}
+    if source == "form":
+        return {"field": path[0]}
     return {"parameter": ".".join(map(str, path)), "in": source}
 
 
@@ -211,4 +214,4 @@ def _path_in(body: Any, path: list[str | int], kind: str) -> list[str | int]:
 
 
 def _where(entry: dict[str, Any]) -> str:
-    return str(entry.get("pointer") or entry.get("parameter"))
+    return str(entry.get("pointer") or entry.get("field") or entry.get("parameter"))

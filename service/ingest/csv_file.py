@@ -86,7 +86,8 @@ def _records(lines: Iterable[str], separator: str) -> Iterator[Record]:
             cells = next(reader, None)
         except csv.Error as error:
             detail = f"the record that begins at line {line} cannot be read: {error}; is a quote not closed?"
-            raise Invalid("unreadable_csv", detail, errors=[{"line": line, "detail": detail}]) from None
+            entry = {"line": line, "code": "unreadable_csv", "detail": detail}
+            raise Invalid("unreadable_csv", detail, errors=[entry]) from None
         if cells is None:
             return
         if cells and (len(cells) > 1 or cells[0].strip()):

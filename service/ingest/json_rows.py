@@ -34,9 +34,8 @@ def read_columns(columns: dict[str, list[Any]], settings: Settings) -> Raw:
         if length != rows:
             where = strict_json.pointer(["columns", name])
             detail = f"column {name!r} has {length} values, another has {rows}; give all as many"
-            raise Invalid(
-                "ragged_columns", detail, errors=[{"pointer": where, "column": name, "detail": detail}]
-            )
+            entry = {"pointer": where, "column": name, "code": "ragged_columns", "detail": detail}
+            raise Invalid("ragged_columns", detail, errors=[entry])
     check_size(rows, len(names), settings)
     table = _Table(lambda row, name: {"pointer": strict_json.pointer(["columns", name, row])}, settings)
     table.add(columns, rows)
@@ -81,9 +80,9 @@ def _values_of_lines(text: io.TextIOWrapper) -> Iterator[tuple[int, Any]]:
     while content := text.readline(MAX_LINE):
         line += 1
         if len(content) == MAX_LINE:
-            raise Invalid(
-                "line_too_long", f"line {line} is over {MAX_LINE} characters long", errors=[{"line": line}]
-            )
+            detail = f"line {line} is over {MAX_LINE} characters long; put each object on a line of its own"
+            entry = {"line": line, "code": "line_too_long", "detail": detail}
+            raise Invalid("line_too_long", detail, errors=[entry])
         if content.strip():
             yield line, _value_of_line(content, line)
 

@@ -56,7 +56,7 @@ def _fault(name: str, first_seen: int | None) -> dict[str, Any] | None:
     if not name:
         return {
             "code": "empty_name",
-            "detail": "a column has no name; give every column one in the first line",
+            "detail": "a column has no name; give every column one",
         }
     if len(name) > MAX_NAME:
         return {

@@ -113,8 +113,8 @@ def _check_units(units: dict[str, str], columns: list[str]) -> None:
         elif len(unit) > MAX_UNIT:
             fault = f"the unit of column {column!r} is over {MAX_UNIT} characters long; shorten it"
         if fault:
-            entry = {"pointer": strict_json.pointer(["units", column]), "column": column, "detail": fault}
-            raise Invalid("invalid_units", fault, errors=[entry])
+            place = {"pointer": strict_json.pointer(["units", column]), "column": column}
+            raise Invalid("invalid_units", fault, errors=[place | {"code": "invalid_units", "detail": fault}])
 
 
 def _some(names: list[str]) -> str:

@@ -85,9 +85,25 @@ def test_a_body_of_columns_or_rows_is_a_dataset(table: dict[str, Any], client: T
     ]
 
 
+@pytest.mark.parametrize("units", ["m/s", "{", '{"x": NaN}', "[]", '{"x": 1}', '{"x": "m", "x": "s"}'])
+def test_malformed_units_of_a_form_are_laid_to_their_field(client: TestClient, units: str) -> None:
+    answer = upload(client, units=units)
+    assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
+    assert [entry["field"] for entry in answer.json()["errors"]] == ["units"]
+    assert "units" in answer.json()["detail"]
+
+
 def test_a_form_can_name_the_dataset_and_its_units(client: TestClient) -> None:
     dataset = upload(client, name="Öl, 2024", units=json.dumps({"x": "m/s"})).json()
     assert (dataset["name"], dataset["units"]) == ("Öl, 2024", {"x": "m/s"})
+
+
+@pytest.mark.parametrize("units", [{"z": "m"}, {"x": "m" * 65}])
+def test_units_that_fit_no_column_are_refused_with_code_and_place(
+    client: TestClient, units: dict[str, str]
+) -> None:
+    (entry,) = upload(client, units=json.dumps(units)).json()["errors"]
+    assert (entry["code"], entry["column"]) == ("invalid_units", *units)
 
 
 def test_warnings_are_kept_with_the_dataset(client: TestClient) -> None:

@@ -254,6 +254,7 @@ def test_what_is_no_table_is_refused_with_a_remedy(
     refused = refusal(content, settings)
     assert refused.code == code
     assert words in refused.detail
+    assert all("code" in entry for entry in refused.errors)
 
 
 def test_the_limit_of_columns_is_in_the_answer(settings: Settings) -> None:

@@ -101,8 +101,9 @@ def test_unreadable_json_is_placed_once_by_its_line_and_column(settings: Setting
 
 
 def test_a_line_without_end_is_not_read_into_memory(settings: Settings) -> None:
-    with pytest.raises(Invalid, match="line 1 is over"):
+    with pytest.raises(Invalid, match=r"line 1 is over .*; put each object on a line of its own") as refused:
         read_lines('{"x": "' + "a" * 17 * 2**20 + '"}', settings)
+    assert refused.value.errors[0]["code"] == "line_too_long"
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,13 @@ def test_a_bad_value_in_columns_is_pointed_at(
 ) -> None:
     with pytest.raises(Invalid) as refused:
         read_columns(columns, settings)
-    assert (refused.value.code, refused.value.errors[0]["pointer"]) == (code, pointer)
+    assert refused.value.code == code
+    assert [(entry["code"], entry["pointer"]) for entry in refused.value.errors] == [(code, pointer)]
+
+
+def test_a_column_without_a_name_is_refused_in_words_that_fit_a_body(settings: Settings) -> None:
+    with pytest.raises(Invalid, match=r"a column has no name; give every column one$"):
+        read_columns({"": [1]}, settings)
 
 
 @pytest.mark.parametrize(
