@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
+from itertools import chain, count
 
 from kan_engine.printers import ATOM, POWER, PRODUCT, SUM, is_whole, split_quotient, split_sign
-from kan_engine.tree import HALF, Add, Call, Constant, Expression, Number, Parameter, Pow, Variable
+from kan_engine.tree import HALF, Add, Call, Constant, Expression, Number, Parameter, Pow, Variable, variables
 
 _FUNCTIONS = {
     "asin": r"\arcsin",
@@ -34,31 +35,50 @@ def to_latex(tree: Expression, names: Mapping[str, str] | None = None) -> str:
     Args:
         tree: The formula.
         names: Other names for columns; they are typeset like the columns' own: ``omega_0`` becomes ω₀.
+            Name all columns, and two formulas of one model have the same symbols.
     """
-    return _piece(tree, names or {})[0]
+    names = dict(names or {})
+    names |= {name: name for name in variables(tree) if name not in names}
+    return _piece(tree, symbols(names))[0]
 
 
-def _piece(tree: Expression, names: Mapping[str, str]) -> tuple[str, int]:
+def symbols(names: Mapping[str, str]) -> dict[str, str]:
+    """A distinct symbol for each column: of ``x1`` and ``x_1`` only the first becomes x₁.
+
+    Args:
+        names: What columns are called in the formula; those with their own name choose first.
+    """
+    found: dict[str, str] = {}
+    taken = {r"\pi", "e"}  # constants: columns of these names are spelled in upright letters
+    for column, name in sorted(names.items(), key=lambda item: item[0] != item[1]):
+        spelled = _spelled(name)
+        numbered = (f"{spelled}_{{({number})}}" for number in count(2))
+        found[column] = next(text for text in chain([symbol(name), spelled], numbered) if text not in taken)
+        taken.add(found[column])
+    return found
+
+
+def _piece(tree: Expression, symbols: Mapping[str, str]) -> tuple[str, int]:
     """Text and its precedence."""
     match tree:
         case Variable(name):
-            result = symbol(names.get(name, name)), ATOM
+            result = symbols[name], ATOM
         case Constant(name):
             result = f"\\{name}", ATOM
         case Parameter(index):
             result = f"c_{{{index}}}", ATOM
         case Add(terms):
-            result = _sum(terms, names), SUM
+            result = _sum(terms, symbols), SUM
         case Call(function, argument):
-            result = _call(function, _piece(argument, names)[0])
+            result = _call(function, _piece(argument, symbols)[0])
         case _:
             negative, body = split_sign(tree)
-            result = (f"- {_within(body, PRODUCT, names)}", SUM) if negative else _product(body, names)
+            result = (f"- {_within(body, PRODUCT, symbols)}", SUM) if negative else _product(body, symbols)
     return result
 
 
-def _within(tree: Expression, needed: int, names: Mapping[str, str]) -> str:
-    text, precedence = _piece(tree, names)
+def _within(tree: Expression, needed: int, symbols: Mapping[str, str]) -> str:
+    text, precedence = _piece(tree, symbols)
     return text if precedence >= needed else _parenthesised(text)
 
 
@@ -66,39 +86,39 @@ def _parenthesised(text: str) -> str:
     return rf"\left({text}\right)"
 
 
-def _sum(terms: tuple[Expression, ...], names: Mapping[str, str]) -> str:
+def _sum(terms: tuple[Expression, ...], symbols: Mapping[str, str]) -> str:
     """Terms in their order, but a positive one first."""
     signed = [split_sign(term) for term in terms]
     first = next((at for at, (negative, _) in enumerate(signed) if not negative), 0)
     signed.insert(0, signed.pop(first))
     text = "".join(
-        (" - " if negative else " + ") + _within(body, PRODUCT, names) for negative, body in signed
+        (" - " if negative else " + ") + _within(body, PRODUCT, symbols) for negative, body in signed
     )
     return text.removeprefix(" + ").lstrip()
 
 
-def _product(tree: Expression, names: Mapping[str, str]) -> tuple[str, int]:
+def _product(tree: Expression, symbols: Mapping[str, str]) -> tuple[str, int]:
     """A positive number, a power or a product."""
     above, below = split_quotient(tree)
     if below:
-        return rf"\frac{{{_factors(above, names)}}}{{{_factors(below, names)}}}", PRODUCT
+        return rf"\frac{{{_factors(above, symbols)}}}{{{_factors(below, symbols)}}}", PRODUCT
     if len(above) > 1:
-        return _factors(above, names), PRODUCT
+        return _factors(above, symbols), PRODUCT
     match above[0]:
         case Number(value):
             return _number(str(value))
         case Pow() as root:
-            return _power(root, names)
-    return _piece(above[0], names)
+            return _power(root, symbols)
+    return _piece(above[0], symbols)
 
 
-def _factors(factors: tuple[Expression, ...], names: Mapping[str, str]) -> str:
+def _factors(factors: tuple[Expression, ...], symbols: Mapping[str, str]) -> str:
     """Side by side; a dot where a number would run into the factor before it."""
     if len(factors) == 1:
-        return _piece(factors[0], names)[0]
+        return _piece(factors[0], symbols)[0]
     text = ""
     for factor in factors:
-        piece = _within(factor, PRODUCT, names)
+        piece = _within(factor, PRODUCT, symbols)
         text += (r" \cdot " if text and piece[0].isdigit() else " ") + piece
     return text.lstrip()
 
@@ -111,14 +131,14 @@ def _number(text: str) -> tuple[str, int]:
     return (ten, POWER) if mantissa == "1" else (rf"{mantissa} \cdot {ten}", PRODUCT)
 
 
-def _power(tree: Pow, names: Mapping[str, str]) -> tuple[str, int]:
-    exponent = _piece(tree.exponent, names)[0]
+def _power(tree: Pow, symbols: Mapping[str, str]) -> tuple[str, int]:
+    exponent = _piece(tree.exponent, symbols)[0]
     if tree.exponent == HALF:
-        return rf"\sqrt{{{_piece(tree.base, names)[0]}}}", ATOM
+        return rf"\sqrt{{{_piece(tree.base, symbols)[0]}}}", ATOM
     if isinstance(tree.base, Call) and tree.base.function not in ("exp", "abs") and is_whole(tree.exponent):
-        name, argument = _function(tree.base.function), _piece(tree.base.argument, names)[0]
+        name, argument = _function(tree.base.function), _piece(tree.base.argument, symbols)[0]
         return f"{name}^{{{exponent}}}{_parenthesised(argument)}", POWER
-    return f"{_within(tree.base, ATOM, names)}^{{{exponent}}}", POWER
+    return f"{_within(tree.base, ATOM, symbols)}^{{{exponent}}}", POWER
 
 
 def _call(function: str, argument: str) -> tuple[str, int]:
@@ -137,7 +157,7 @@ def symbol(name: str) -> str:
     """A column's name as a mathematical symbol: x1 → x_{1}, theta → \\theta, MedInc → \\mathrm{MedInc}."""
     match = re.fullmatch(r"([A-Za-z]+)_?([0-9]*|(?<=_)[A-Za-z0-9]+)_?", name)
     if match is None:
-        return rf"\mathrm{{{_escaped(name)}}}"
+        return _spelled(name)
     stem, index = match.groups()
     return _letters(stem) + (f"_{{{_letters(index)}}}" if index else "")
 
@@ -148,5 +168,7 @@ def _letters(text: str) -> str:
     return text if len(text) == 1 or text.isdigit() else rf"\mathrm{{{text}}}"
 
 
-def _escaped(text: str) -> str:
-    return "".join(_ESCAPED.get(character, character) for character in text)
+def _spelled(name: str) -> str:
+    """The name letter by letter; what cannot be printed, such as a line break, as a space."""
+    plain = (character if character.isprintable() else " " for character in name)
+    return rf"\mathrm{{{''.join(_ESCAPED.get(character, character) for character in plain)}}}"

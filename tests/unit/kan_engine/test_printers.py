@@ -292,6 +292,42 @@ def test_column_names_are_typeset_as_symbols(name, expected):
     assert symbol(name) == expected
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [
+        ["x-1", "x_1"],
+        ["x1", "x_1", "x_1_", "x 1"],
+        ["alpha", "alpha_", "Alpha"],
+        ["a\nb", "a b", "a\tb"],
+        ["a\\ b", "a\\", "a ^", "a\\wedge "],
+    ],
+)
+@pytest.mark.parametrize("names", [None, safe_names], ids=["own names", "safe names"])
+def test_different_columns_have_different_symbols(columns, names):
+    given = names(columns) if names else None
+    symbols = [
+        to_latex(Variable(column), given or dict(zip(columns, columns, strict=True))) for column in columns
+    ]
+    assert len(set(symbols)) == len(columns)
+    whole = to_latex(call("sin", sum(map(Variable, columns), number(0))), given)
+    assert all(symbol in whole for symbol in symbols)
+
+
+def test_a_column_keeps_its_symbol_in_a_formula_without_the_other():
+    names = safe_names(["x-1", "x_1"])
+    assert to_latex(Variable("x_1"), names) == "x_{1}"
+    assert to_latex(Variable("x-1"), names) == r"\mathrm{x\_1\_}"
+
+
+@pytest.mark.parametrize("name", ["pi", "pi_", "e"])
+def test_a_column_does_not_look_like_a_constant(name):
+    assert to_latex(Variable(name)).startswith(r"\mathrm")
+
+
+def test_symbols_stay_on_one_line():
+    assert to_latex(Variable("a\n\n\u2028% b")) == r"\mathrm{a\ \ \ \%\ b}"
+
+
 def test_sql_quotes_columns():
     assert to_sql(odd) == '"we ""ird] #na\'me"'
 
