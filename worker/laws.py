@@ -92,13 +92,14 @@ def find_law(run: Run) -> Law | None:
         )
         if rough is None or structure.error < rough.error:
             rough = structure
-        if not structure.is_adequate or read == READ_AT_MOST:
+        if not structure.is_adequate:
             continue
         read += 1
         law = _read(structure, fit, validation, run)
         if best is None or law.error < best.error:
             best = law
-        if best.error < EXACT or run.should_stop():
+        is_enough = best.error < EXACT or read == READ_AT_MOST or not run.request.symbolic
+        if is_enough or run.should_stop():
             break
     if best is not None:
         return replace(best, fit=sharpen(best.fit, fit, validation, run.should_stop))
