@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from kan_engine import Expression, Formula, evaluate, from_json
+from kan_engine import Encoding, Expression, Formula, evaluate, from_json
 from kan_engine.expression import Variable, apply_function, mul, number
 from worker.formula import symbolic_document
 
@@ -14,9 +14,9 @@ LINE = number(2.0) * Variable("x")
 
 
 def document(formulas: list[Expression], truth: np.ndarray, **columns: np.ndarray) -> dict | None:
-    return symbolic_document(
-        {"y": [Formula(tree, 0.0) for tree in formulas]}, columns or {"x": X}, {"y": truth}
-    )
+    """The document of these formulas, best first."""
+    ranked = [Formula(tree, float(place)) for place, tree in enumerate(formulas)]
+    return symbolic_document({"y": ranked}, columns or {"x": X}, {"y": truth})
 
 
 def only_output(formulas: list[Expression], truth: np.ndarray, **columns: np.ndarray) -> dict:
@@ -87,10 +87,51 @@ def test_no_outputs_leave_no_document() -> None:
 
 @pytest.mark.parametrize(("error", "exact"), [(1e-9, True), (1e-4, False)])
 def test_a_formula_is_exact_if_its_error_is_far_below_the_spread(error: float, exact: bool) -> None:
-    found = document([LINE], 1e6 * (2 * X + error * np.sin(40 * X)))
-    scaled = document([number(1e6) * LINE], 1e6 * (2 * X + error * np.sin(40 * X)))
-    assert scaled is not None and found is not None  # noqa: PT018
-    assert (scaled["exact"], found["exact"]) == (exact, False)
+    found = document([number(1e6) * LINE], 1e6 * (2 * X + error * np.sin(40 * X)))
+    assert found is not None
+    assert found["exact"] is exact
+
+
+@pytest.mark.parametrize("quantity", ["log-odds", "logit"])
+def test_a_formula_of_log_odds_is_told_to_be_one_and_is_never_exact(quantity: str) -> None:
+    found = symbolic_document({"y": [Formula(LINE, 0.0)]}, {"x": X}, {"y": 2 * X}, quantity=quantity)
+    assert found is not None
+    assert found["exact"] is False
+    assert found["outputs"][0]["quantity"] == quantity
+
+
+def test_a_formula_worse_than_the_mean_is_none() -> None:
+    assert document([LINE], -2 * X) is None
+
+
+def test_the_domain_is_that_of_the_training_rows_where_they_are_given() -> None:
+    found = symbolic_document({"y": [Formula(LINE, 0.0)]}, {"x": X}, {"y": 2 * X}, seen={"x": 3 * X})
+    assert found is not None
+    assert found["outputs"][0]["domain"] == {"x": [0.0, 6.0]}
+
+
+def test_a_variable_that_is_no_column_of_the_client_is_defined() -> None:
+    color = np.array(["red", "green", "blue"], dtype=object)[np.arange(21) % 3]
+    encoding = Encoding.fit({"c": color}, {"c": "category"})
+    red = (color == "red").astype(float)
+    found = symbolic_document(
+        {"y": [Formula(Variable("c is red"), 0.0)]}, {"c is red": red}, {"y": red}, encoding=encoding
+    )
+    assert found is not None
+    (output,) = found["outputs"]
+    assert output["derived"] == {"c is red": {"column": "c", "equals": "red"}}
+    assert list(output["symbols"].values()) == [encoding.names[2].meaning]
+
+
+def test_what_stands_for_a_missing_value_is_told_for_the_columns_used() -> None:
+    gappy = np.where(np.arange(21) == 4, np.nan, X)
+    encoding = Encoding.fit({"x": gappy, "z": gappy}, {"x": "number", "z": "number"})
+    filled = encoding.transform({"x": gappy, "z": gappy})[:, 0]
+    found = symbolic_document(
+        {"y": [Formula(LINE, 0.0)]}, {"x": filled}, {"y": 2 * filled}, encoding=encoding
+    )
+    assert found is not None
+    assert found["outputs"][0]["fills"] == {"x": np.nanmedian(gappy)}
 
 
 def test_all_outputs_must_be_exact_for_the_document_to_be() -> None:

@@ -111,6 +111,14 @@ def test_a_total_weighs_fit_against_complexity_as_pykan_does(suggested: list[dic
     assert row["total"] == pytest.approx(0.2 * loss + 0.8 * row["complexity"])
 
 
+def test_a_picture_that_is_told_to_stop_has_curves_but_no_suggestions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worker.portrait.SUGGESTED_EDGES", 2)
+    edges = portray(random_network((2, 1)), INPUTS, ENCODING, X, ["y"], lambda: True)["edges"]
+    assert [(len(edge["y"]), edge["suggestions"]) for edge in edges] == [(POINTS, []), (POINTS, [])]
+
+
 def test_a_straight_edge_is_suggested_to_be_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("worker.portrait.SUGGESTED_EDGES", 1)
     network = random_network((2, 1))

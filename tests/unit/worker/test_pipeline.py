@@ -1,0 +1,476 @@
+"""Training jobs from a table to a model: laws, networks, classifiers, and what is told of them."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kan_engine import Fit, Predictor, Trial, default_trials, evaluate, from_json, load, search
+from service.tables import Table
+from tests.tables import request_for, table_of
+from worker.laws import SURE
+from worker.outcome import Outcome, Progress
+from worker.pipeline import run_pipeline
+from worker.preparation import Prepared, prepare
+
+ROWS = 120
+RNG = np.random.default_rng(0)
+A, B, C = RNG.uniform(0.5, 2.0, (3, ROWS))
+BRIEF = {"network": {"hidden": [], "grid": 3}, "training": {"steps": 5}, "baselines": False}
+BARE = {**BRIEF, "symbolic": False}
+
+
+@dataclass
+class Job:
+    """A pipeline run, and all it was given and said."""
+
+    table: Table
+    body: dict[str, Any]
+    outcome: Outcome
+    reports: list[Progress] = field(default_factory=list)
+    checkpoints: list[bytes] = field(default_factory=list)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        return self.outcome.record
+
+    @property
+    def predictor(self) -> Predictor:
+        return load(self.outcome.artifact)
+
+    @property
+    def data(self) -> Prepared:
+        return prepare(self.table, request_for(**self.body))
+
+    @property
+    def formulas(self) -> list[dict[str, Any]]:
+        assert self.outcome.symbolic is not None
+        return list(self.outcome.symbolic["outputs"])
+
+
+def run(
+    table: Table,
+    *,
+    resume: bytes | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    **body: Any,
+) -> Job:
+    reports: list[Progress] = []
+    checkpoints: list[bytes] = []
+    outcome = run_pipeline(
+        table,
+        request_for(**body),
+        report=reports.append,
+        should_stop=should_stop,
+        resume=resume,
+        checkpoint=checkpoints.append,
+    )
+    return Job(table, body, outcome, reports, checkpoints)
+
+
+def additive_table() -> Table:
+    """a² + 3·cos b, with an idle c."""
+    return table_of(a=A, b=B, c=C, y=A**2 + 3 * np.cos(B))
+
+
+def labels(count: int) -> list[str]:
+    """Classes by where a lies, in alphabetical order."""
+    return ["low" if a < 1 else "mid" if a < 1.5 or count == 2 else "top" for a in A]
+
+
+@pytest.fixture(autouse=True)
+def _no_suggestions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fitting the library to every edge of the picture takes longest; its own tests do it."""
+    monkeypatch.setattr("worker.portrait.SUGGESTED_EDGES", 0)
+
+
+@pytest.fixture(scope="module")
+def law() -> Job:
+    return run(additive_table())
+
+
+@pytest.fixture(scope="module")
+def binary() -> Job:
+    return run(table_of(a=A, b=B, y=labels(2)), **BRIEF, features=["a"])
+
+
+@pytest.fixture(scope="module")
+def three() -> Job:
+    return run(table_of(a=A, b=B, y=labels(3)), **BRIEF, features=["a"])
+
+
+# --- A law ---------------------------------------------------------------------------------------------
+
+
+def test_an_additive_law_with_all_defaults_is_exact(law: Job) -> None:
+    assert law.outcome.symbolic is not None
+    assert law.outcome.symbolic["exact"] is True
+    assert law.formulas[0]["expression"] == "a**2 + 3*cos(b)"
+
+
+def test_the_network_of_a_law_is_served_itself(law: Job) -> None:
+    assert (law.record["formula_of"], law.record["network"]["width"]) == ("network", [3, 1])
+    assert law.record["metrics"]["r2"] > 1 - 1e-6  # a grid of 16 on cos: 1e-4 of the spread
+    assert (law.outcome.task, law.outcome.cut_by) == ("regression", None)
+
+
+def test_an_eliminated_input_is_not_needed_to_predict(law: Job) -> None:
+    assert law.predictor.unused == {"c"}
+    columns = {name: values for name, values in law.data.test.columns.items() if name != "c"}
+    np.testing.assert_array_equal(
+        law.predictor.predict(columns), law.predictor.predict(law.data.test.columns)
+    )
+
+
+def test_an_eliminated_input_has_no_edge_in_the_picture(law: Job) -> None:
+    assert [edge["in"] for edge in law.outcome.edges["edges"]] == [0, 1]
+    assert law.outcome.edges["inputs"] == ["a", "b", "c"]
+
+
+def test_the_formula_equals_the_network_within_their_stated_errors(law: Job) -> None:
+    test = law.data.test
+    formula = evaluate(from_json(law.formulas[0]["tree"]), test.columns)
+    difference = np.sqrt(np.mean((formula - law.predictor.predict(test.columns)) ** 2))
+    assert difference <= law.formulas[0]["rmse"] + law.record["metrics"]["rmse"] + 1e-15
+
+
+def test_stated_errors_are_those_on_the_hold_out_rows(law: Job) -> None:
+    test = law.data.test
+    errors = np.abs(law.predictor.predict(test.columns) - test.y)
+    assert law.record["metrics"]["mae"] == pytest.approx(errors.mean())
+    assert law.record["split"]["test_rows"] == len(test) == ROWS // 5
+
+
+def test_intervals_come_from_the_validation_rows(law: Job) -> None:
+    validation = law.data.validation
+    errors = np.abs(law.predictor.predict(validation.columns) - validation.y)
+    np.testing.assert_allclose(law.predictor.residuals, np.sort(errors))
+
+
+def test_progress_goes_from_stage_to_stage_and_never_back(law: Job) -> None:
+    fractions = [report.fraction for report in law.reports]
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0.0, 0.95)
+    assert list(dict.fromkeys(report.stage for report in law.reports)) == [
+        "prepare",
+        "train",
+        "structure",
+        "evaluate",
+        "symbolic",
+        "baselines",
+    ]
+
+
+def test_the_time_of_every_stage_is_told(law: Job) -> None:
+    assert list(law.record["timings"]) == ["prepare", "train", "evaluate", "symbolic", "baselines"]
+
+
+def test_the_linear_baseline_is_measured_beside_the_model(law: Job) -> None:
+    linear = law.record["baselines"]["linear"]["metrics"]
+    assert 0.5 < linear["r2"] < law.record["metrics"]["r2"]
+
+
+def test_a_resumed_job_gives_the_same_model_without_training(
+    law: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.pipeline.find_network", None)
+    (checkpoint,) = law.checkpoints
+    resumed = run(law.table, resume=checkpoint)
+    assert resumed.outcome.artifact == law.outcome.artifact
+    assert resumed.outcome.symbolic == law.outcome.symbolic
+    assert resumed.record | {"timings": 0, "baselines": 0} == law.record | {"timings": 0, "baselines": 0}
+
+
+def test_the_same_seed_gives_the_same_model_bit_for_bit(law: Job) -> None:
+    again = run(law.table)
+    assert again.outcome.artifact == law.outcome.artifact
+    assert again.outcome.symbolic == law.outcome.symbolic
+
+
+# --- Networks ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def _only_additive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search gives up early, and one larger network is tried, briefly."""
+
+    def first(*args: Any, **options: Any) -> Iterator[Fit]:
+        return islice(search(*args, **options), 1)
+
+    def one(*args: Any) -> Iterator[Trial]:
+        return (replace(t, training=replace(t.training, steps=8)) for t in islice(default_trials(*args), 1))
+
+    monkeypatch.setattr("kan_engine.symbolic.COMBINATIONS", 2)
+    monkeypatch.setattr("worker.laws.search", first)
+    monkeypatch.setattr("worker.fitting.default_trials", one)
+
+
+def test_a_network_that_was_asked_for_keeps_its_shape_and_grid() -> None:
+    body = BARE | {"network": {"hidden": [2], "grid": 4, "order": 2}, "prune": False}
+    network = run(additive_table(), **body).record["network"]
+    assert (network["width"], network["grid"], network["order"]) == ([3, 2, 1], 4, 2)
+    assert network["parameters"] == (3 * 2 + 2) * (4 + 2 + 1)
+
+
+def test_a_network_that_was_asked_for_has_the_formula_of_the_law_beside_it() -> None:
+    job = run(additive_table(), **BRIEF)
+    assert job.record["formula_of"] == "law"
+    assert job.formulas[0]["expression"] == "a**2 + 3*cos(b)"
+
+
+def test_a_grid_schedule_ends_on_its_finest_grid() -> None:
+    body = BARE | {"training": {"steps": 3, "grid_schedule": [3, 6]}}
+    job = run(additive_table(), **body)
+    assert job.record["network"]["grid"] == 6
+    assert {step["grid"] for step in job.record["history"]} == {3, 6}
+
+
+def test_a_free_grid_is_refined_while_the_rows_outnumber_the_weights() -> None:
+    job = run(additive_table(), **BARE | {"network": {"hidden": []}, "prune": False})
+    assert {step["grid"] for step in job.record["history"]} <= {3, 5, 10, 20}
+    assert job.record["network"]["parameters"] < job.record["split"]["training_rows"]
+
+
+@pytest.mark.parametrize(("restarts", "networks"), [("auto", 2), (3, 6)])
+def test_every_shape_is_trained_as_often_as_restarts_say(restarts: Any, networks: int) -> None:
+    job = run(additive_table(), **BARE | {"training": {"steps": 1, "restarts": restarts}})
+    assert sum(" step 1:" in report.message for report in job.reports) == networks
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_the_optimizer_that_was_asked_for_is_used(optimizer: str) -> None:
+    job = run(additive_table(), **BARE | {"training": {"steps": 3, "optimizer": optimizer}})
+    assert job.record["network"]["optimizer"] == optimizer
+
+
+@pytest.mark.usefixtures("_only_additive")
+def test_where_no_small_law_holds_the_better_network_is_served() -> None:
+    job = run(table_of(a=A, b=B, y=A * B + (A - 1) * (B - 1.2)))
+    assert job.record["formula_of"] == "law"
+    assert job.record["network"]["width"][1] > 1
+    assert job.formulas[0]["r2"] < job.record["metrics"]["r2"]
+
+
+@pytest.mark.usefixtures("_only_additive")
+def test_a_law_that_is_no_worse_than_a_larger_network_is_served() -> None:
+    noisy = A + np.random.default_rng(2).normal(0, 0.1, ROWS)
+    job = run(table_of(a=A, y=noisy), symbolic=False)
+    assert (job.record["formula_of"], job.record["network"]["width"]) == ("network", [1, 1])
+
+
+def test_stages_that_are_switched_off_are_left_out() -> None:
+    job = run(additive_table(), prune=False, symbolic=False, baselines=False)
+    assert job.outcome.symbolic is None
+    assert job.record["baselines"] == {}
+    assert job.predictor.unused == set()
+
+
+@pytest.mark.usefixtures("_only_additive")
+def test_formulas_beyond_the_greatest_complexity_are_not_told() -> None:
+    assert run(additive_table(), symbolic={"max_complexity": 2}).outcome.symbolic is None
+
+
+def test_more_inputs_than_a_structure_search_bears_leave_no_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.laws.MAX_STRUCTURE_INPUTS", 2)
+    job = run(additive_table(), **BRIEF)
+    assert job.outcome.symbolic is None
+    assert job.record["formula_of"] == "network"
+
+
+def test_a_long_history_is_thinned_to_what_a_plot_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.pipeline.HISTORY_POINTS", 2)
+    history = run(additive_table(), **BARE).record["history"]
+    assert [step["step"] for step in history] == [0, 3]
+
+
+# --- Classifiers ---------------------------------------------------------------------------------------
+
+
+def test_a_binary_classifier_has_one_output_and_tells_its_classes(binary: Job) -> None:
+    assert binary.record["classes"] == ["low", "mid"]
+    assert binary.record["network"]["width"] == [1, 1]
+    assert binary.record["outputs"] == ["y"]
+    assert binary.outcome.task == "classification"
+
+
+def test_a_classifier_is_measured_on_the_hold_out_rows(binary: Job) -> None:
+    test = binary.data.test
+    accuracy = np.mean(binary.predictor.predict(test.columns) == test.y)
+    assert binary.record["metrics"]["accuracy"] == pytest.approx(accuracy)
+    assert accuracy > 0.9
+    assert binary.record["per_class"]["low"]["support"] == (test.y == "low").sum()
+
+
+@pytest.mark.parametrize("name", ["binary", "three"])
+def test_the_formulas_of_a_classifier_are_those_of_its_log_odds(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    job: Job = request.getfixturevalue(name)
+    raw = job.predictor.raw(job.data.test.columns).clip(-SURE, SURE)
+    assert [formula["name"] for formula in job.formulas] == job.record["outputs"]
+    for place, formula in enumerate(job.formulas):
+        values = evaluate(from_json(formula["tree"]), job.data.test.columns)
+        assert formula["rmse"] == pytest.approx(np.sqrt(np.mean((values - raw[:, place]) ** 2)))
+        assert formula["r2"] > 0.9
+
+
+def test_a_classifier_of_three_has_an_output_and_a_probability_for_each(three: Job) -> None:
+    assert three.record["outputs"] == three.record["classes"] == ["low", "mid", "top"]
+    probabilities = three.predictor.probabilities(three.data.test.columns)
+    assert probabilities.shape == (len(three.data.test), 3)
+    np.testing.assert_allclose(probabilities.sum(1), 1)
+    assert set(three.record["per_class"]) == {"low", "mid", "top"}
+
+
+def test_a_classifier_without_a_shape_is_the_best_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = run(
+        table_of(a=A, b=B, y=labels(2)), training={"steps": 2}, symbolic=False, baselines=False, prune=False
+    )
+    best = min(step["validation_loss"] for step in job.record["history"])
+    told = [float(r.message.rpartition(" ")[2]) for r in job.reports if ": loss" in r.message]
+    assert best == pytest.approx(min(told), rel=1e-2)  # messages have three digits
+
+
+def test_a_classifier_no_better_than_a_guess_says_so() -> None:
+    y = ["often"] * ROWS
+    for row in range(0, ROWS, 10):
+        y[row] = "rare"
+    job = run(table_of(a=A, y=y), **BARE, split={"kind": "stratified"})
+    (warning,) = job.record["warnings"]
+    assert "does not beat always guessing the most frequent class" in warning
+
+
+def test_a_classifier_of_many_inputs_has_no_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.laws.MAX_STRUCTURE_INPUTS", 1)
+    assert run(table_of(a=A, b=B, y=labels(2)), **BRIEF).outcome.symbolic is None
+
+
+def test_balanced_classes_are_found_more_often_if_they_are_rare() -> None:
+    y = np.where(A + 0.5 * RNG.normal(size=ROWS) > 2.0, "rare", "usual").tolist()
+    recalls = [
+        run(table_of(a=A, y=y), **BARE | {"training": {"steps": 5, "class_weight": weight}}).record[
+            "training_metrics"
+        ]
+        for weight in (None, "balanced")
+    ]
+    assert recalls[1]["balanced_accuracy"] > recalls[0]["balanced_accuracy"]
+
+
+# --- Columns, rows, weights ------------------------------------------------------------------------------
+
+
+def test_missing_values_and_categories_are_learnt_from() -> None:
+    color = [None if i % 10 == 0 else ["red", "green", "blue"][i % 3] for i in range(ROWS)]
+    number = [None if i % 7 == 0 else float(a) for i, a in enumerate(A)]
+    effect = np.array([{"red": 1.0, "green": -1.0}.get(c, 0.0) for c in color])  # type: ignore[arg-type]
+    gap = np.array([5.0 if n is None else n for n in number])
+    job = run(table_of(a=number, c=color, y=gap + effect), **BARE | {"prune": False})
+    assert job.record["metrics"]["r2"] > 0.99
+    assert job.outcome.edges["inputs"] == [
+        "a",
+        "a is missing",
+        "c is blue",
+        "c is green",
+        "c is red",
+        "c is missing",
+    ]
+    assert [feature["categories"] for feature in job.record["features"]] == [None, ["blue", "green", "red"]]
+
+
+def test_rows_without_weight_are_not_learnt_from() -> None:
+    wrong = np.arange(ROWS) % 3 == 0
+    y = np.where(wrong, 100.0, A)
+    job = run(table_of(a=A, w=np.where(wrong, 0.0, 1.0), y=y), **BARE, weight="w")
+    np.testing.assert_allclose(job.predictor.predict({"a": A}), A, atol=0.05)  # a coarse grid fits a line
+
+
+@pytest.mark.parametrize(
+    ("split", "held"),
+    [
+        ({"kind": "random", "test_fraction": 0.5}, 60),
+        ({"kind": "tail", "test_fraction": 0.1}, 12),
+        ({"kind": "column", "column": "s", "test": ["t"]}, 30),
+        ({"kind": "none"}, 0),
+    ],
+)
+def test_as_many_rows_are_held_out_as_the_split_says(split: dict[str, Any], held: int) -> None:
+    table = table_of(a=A, s=["t", "u", "u", "u"] * 30, y=A)
+    job = run(table, **BARE, split=split)
+    assert job.record["split"]["test_rows"] == held
+    assert job.record["split"]["training_rows"] + job.record["split"]["validation_rows"] == ROWS - held
+    assert (job.record["metrics"]["rmse"] is None) == (held == 0)
+
+
+def test_without_hold_out_rows_formulas_are_rated_on_the_training_rows() -> None:
+    job = run(table_of(a=A, y=A**2), split={"kind": "none"}, baselines=False)
+    assert job.outcome.symbolic is not None
+    assert job.outcome.symbolic["measured_on"] == "training"
+    assert job.formulas[0]["rmse"] < 1e-12
+
+
+def test_a_classifier_without_hold_out_rows_has_no_metrics() -> None:
+    job = run(table_of(a=A, y=labels(2)), **BARE, split={"kind": "none"})
+    assert set(job.record["metrics"].values()) == {None}
+    assert job.record["per_class"] == {}
+
+
+def test_columns_that_were_left_out_are_told() -> None:
+    job = run(table_of(a=A, flat=[1.0] * ROWS, y=A), **BARE)
+    assert job.record["warnings"] == ["column 'flat' is left out: it is constant"]
+
+
+# --- Cuts ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("y", [A * B - 1, labels(3)], ids=["regression", "classification"])
+def test_a_job_that_is_stopped_at_once_still_gives_a_model(y: Any) -> None:
+    job = run(table_of(a=A, b=B, y=y), should_stop=lambda: True)
+    assert job.outcome.cut_by is not None
+    assert len(job.predictor.predict({"a": A, "b": B})) == ROWS
+    assert job.outcome.symbolic is None
+
+
+def test_a_cut_network_is_no_checkpoint() -> None:
+    assert run(additive_table(), should_stop=lambda: True).checkpoints == []
+
+
+def test_the_stage_that_was_cut_is_the_first_in_which_a_stop_was_seen() -> None:
+    stages: list[str] = []
+    outcome = run_pipeline(
+        additive_table(),
+        request_for(**BARE),
+        report=lambda progress: stages.append(progress.stage),
+        should_stop=lambda: "baselines" in stages,
+    )
+    assert outcome.cut_by is None  # nothing was asked for that could be cut
+    stages.clear()
+    outcome = run_pipeline(
+        additive_table(),
+        request_for(**BARE),
+        report=lambda progress: stages.append(progress.stage),
+        should_stop=lambda: "train" in stages,
+    )
+    assert outcome.cut_by == "train"
+
+
+# --- What is stored --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["law", "binary", "three"])
+def test_what_is_told_of_a_model_is_json_without_nan(name: str, request: pytest.FixtureRequest) -> None:
+    outcome = request.getfixturevalue(name).outcome
+    told = [outcome.record, outcome.symbolic, outcome.edges]
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+
+
+@pytest.mark.parametrize("name", ["binary", "three"])
+def test_a_resumed_classifier_is_the_same(name: str, request: pytest.FixtureRequest) -> None:
+    job: Job = request.getfixturevalue(name)
+    resumed = run(job.table, resume=job.checkpoints[0], **job.body)
+    assert resumed.outcome.artifact == job.outcome.artifact
+    assert resumed.record["history"] == job.record["history"]
+    assert resumed.outcome.symbolic == job.outcome.symbolic
