@@ -17,6 +17,7 @@ from typing import Any
 from billiard.util import _run_finalizers
 from celery import Celery, signals
 from celery.exceptions import SecurityWarning
+from celery.loaders.app import AppLoader
 from celery.worker import state
 
 from service.queue import EMBEDDED, JSON_ONLY, REDIS_OPTIONS
@@ -34,7 +35,6 @@ WORKER_OPTIONS: Mapping[str, Any] = {
     "task_reject_on_worker_lost": False,
     "task_acks_on_failure": True,
     "task_acks_on_timeout": True,
-    "worker_prefetch_multiplier": 1,
     "worker_pool": "prefork",
     "worker_pool_start_method": "spawn",
     "worker_max_tasks_per_child": JOBS_PER_PROCESS,
@@ -50,6 +50,14 @@ WORKER_OPTIONS: Mapping[str, Any] = {
 }
 
 
+class Loader(AppLoader):  # type: ignore[misc]  # celery has no types
+    """Imports modules as Python does; Celery's own looks into the working folder before anything else."""
+
+    def import_from_cwd(self, module: str, imp: Any = None, package: str | None = None) -> Any:  # noqa: ARG002
+        """A module of ours, whatever lies in the folder that the worker was started in."""
+        return self.import_module(module, package=package)
+
+
 def make_app(settings: Settings, tasks: Sequence[str] = TASKS) -> Celery:
     """The app for the broker of the settings; connects to nothing.
 
@@ -57,10 +65,11 @@ def make_app(settings: Settings, tasks: Sequence[str] = TASKS) -> Celery:
         tasks: Modules that every process of the worker imports.
     """
     broker_url = "memory://localhost/" if settings.broker_url == EMBEDDED else settings.broker_url
-    app = Celery("kan-worker", broker=broker_url, include=list(tasks))
+    app = Celery("kan-worker", broker=broker_url, include=list(tasks), loader=Loader)
     app.conf.update(
         **JSON_ONLY,
         **WORKER_OPTIONS,
+        **_slot_options(settings),
         broker_transport_options=_transport_options(settings),
         worker_concurrency=settings.worker_slots,
         task_time_limit=settings.max_job_seconds + START_S,
@@ -94,6 +103,17 @@ def run_worker(app: Celery, *, on_stop: Callable[[], None], drain_s: float) -> i
     )  # else children log in a form of their own until they have read ours
     worker.start()
     return int(worker.exitcode or 0)
+
+
+def _slot_options(settings: Settings) -> dict[str, Any]:
+    """Take a message only while a process is free.
+
+    With Redis the free processes are counted, not the messages that await their acknowledgement: one whose
+    acknowledgement fails because the broker is away awaits it for ever, and would block its slot.
+    """
+    if settings.broker_url == EMBEDDED:
+        return {"worker_prefetch_multiplier": 1}
+    return {"worker_prefetch_multiplier": 0, "worker_disable_prefetch": True}
 
 
 def _transport_options(settings: Settings) -> dict[str, Any]:

@@ -37,9 +37,38 @@ def test_every_file_of_the_packages_travels_in_the_wheel(installed: Path) -> Non
     assert missing == []
 
 
+def test_modules_that_lie_about_are_left_alone(installed: Path, tmp_path: Path) -> None:
+    """The folder that a command is started in may hold packages of the same names."""
+    for name in PACKAGES:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise RuntimeError('not this one')")
+    environment = _environment(installed, tmp_path) | {
+        "PYTHONSAFEPATH": "1"
+    }  # as an installed command has it
+    command = [
+        sys.executable,
+        "-m",
+        "service.cli",
+        "train",
+        "law.csv",
+        "--target",
+        "y",
+        "--max-seconds",
+        "60",
+    ]
+    rows = "".join(f"{x / 100},{1 + x / 50}\n" for x in range(-100, 100))
+    (tmp_path / "law.csv").write_text(f"x,y\n{rows}")
+
+    result = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert "formula:  y = 2*x + 1" in result.stdout
+
+
 def test_the_wheel_migrates_a_database_from_any_folder(installed: Path, tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("KAN_")}
-    environment |= {"PYTHONPATH": str(installed), "KAN_DATA_DIR": str(tmp_path / "data")}
+    environment = _environment(installed, tmp_path)
     command = [sys.executable, "-m", "service.cli", "migrate"]
 
     result = subprocess.run(
@@ -48,3 +77,8 @@ def test_the_wheel_migrates_a_database_from_any_folder(installed: Path, tmp_path
 
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "data" / "kan.db").exists()
+
+
+def _environment(installed: Path, folder: Path) -> dict[str, str]:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("KAN_")}
+    return plain | {"PYTHONPATH": str(installed), "KAN_DATA_DIR": str(folder / "data")}
