@@ -81,7 +81,9 @@ def _show_airfoil(client: httpx.Client, job_id: str, dataset_id: str) -> None:
     if formula.is_success:
         output = formula.json()["outputs"][0]
         _say(f"formula:    {AIRFOIL_TARGET} ≈ {output['expression']}")
-        _say(f"            a law in short; its R² on the hold-out rows is {output['r2']:.4f}")
+        _say(
+            f"            shorter than the network and less exact: R² {output['r2']:.4f} on the hold-out rows"
+        )
     _save_picture(client, model, "airfoil")
     row = _get(client, f"/datasets/{dataset_id}/preview")["rows"][0]
     answer = _post(client, "/predict", json={"model": model["id"], "rows": [row], "interval": 0.9})

@@ -15,6 +15,8 @@ import pytest
 
 from service.cli_client import embedded_service
 
+JOB_WITHIN_S = 600
+
 Report = Callable[[str, Sequence[str], Sequence[Sequence[object]]], None]
 
 
@@ -60,6 +62,7 @@ def finished_job(service: httpx.Client, body: dict[str, Any]) -> tuple[dict[str,
     started = time.monotonic()
     job = service.post("/jobs", json=body).raise_for_status().json()
     while job["finished_at"] is None:
+        assert time.monotonic() < started + JOB_WITHIN_S, f"job {job['id']} does not end"
         time.sleep(0.1)
         job = service.get(f"/jobs/{job['id']}").raise_for_status().json()
     return job, time.monotonic() - started
