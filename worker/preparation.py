@@ -15,6 +15,8 @@ from service.tables import Table
 from worker.evaluation import Label, class_name
 from worker.splitting import split_rows, validation_rows
 
+NAMED = 20  # classes that a message lists at most
+
 
 @dataclass(frozen=True)
 class Part:
@@ -119,7 +121,9 @@ def prepare(table: Table, request: TrainRequest) -> Prepared:
     weights = _weights(columns, request, y, classes)
     for rows, purpose in ((fit_rows, "fit on"), (judge_rows, "choose by")):
         if not weights[rows].any():
-            raise InvalidData(f"all rows to {purpose} have the weight 0", column=request.weight)
+            raise InvalidData(
+                f"all rows to {purpose} have the weight 0; give some of them a weight", column=request.weight
+            )
 
     def part(rows: np.ndarray) -> Part:
         own = {name: values[rows] for name, values in features.items()}
@@ -201,7 +205,16 @@ def _weights(
     if wanted == "balanced":
         by_class = {label: len(y) / (len(classes) * counts[label]) for label in classes}
     else:
+        _refuse_unknown_classes(wanted, y)
         by_class = {label: float(wanted.get(class_name(label), 1.0)) for label in classes}
     of_class = np.array([by_class.get(label, 1.0) for label in y.tolist()])
     weighted: np.ndarray = weights * of_class
     return weighted
+
+
+def _refuse_unknown_classes(weights: Mapping[str, float], y: np.ndarray) -> None:
+    known = sorted({class_name(label) for label in y.tolist()})
+    unknown = [name for name in weights if name not in known]
+    if unknown:
+        shown = ", ".join(map(repr, known[:NAMED])) + (" and more" if known[NAMED:] else "")
+        raise InvalidData(f"class_weight names a class {unknown[0]!r} that the target lacks; it has {shown}")

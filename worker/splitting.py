@@ -16,6 +16,7 @@ from kan_engine.columns import read_labels
 from kan_engine.errors import InvalidData
 
 VALIDATION_SHARE = 0.2
+NAMED = 10  # values that a message lists at most
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,9 @@ def split_rows(
     else:
         held = _sampled(y, task, test_fraction, seed, stratified=kind == "stratified")
     if not 0 < len(held) < len(y):
-        raise InvalidData(f"a test_fraction of {test_fraction} of {len(y)} rows leaves one side empty")
+        raise InvalidData(
+            f"a test_fraction of {test_fraction} of {len(y)} rows leaves one side empty; change it"
+        )
     return Split(*_sides(rows, held))
 
 
@@ -103,9 +106,18 @@ def _by_column(column: str, test: Sequence[object], columns: Mapping[str, np.nda
     names = set(read_labels(column, wanted))
     held = np.array([label in names for label in read_labels(column, columns[column])], dtype=bool)
     if held.all() or not held.any():
-        found = "every row" if held.all() else "no row"
-        raise InvalidData(f"{found} has one of the test values in the column {column!r}", column=column)
+        raise InvalidData(_why_useless(column, columns[column], is_all=bool(held.all())), column=column)
     return Split(np.flatnonzero(~held), np.flatnonzero(held), column)
+
+
+def _why_useless(column: str, values: np.ndarray, *, is_all: bool) -> str:
+    if is_all:
+        return f"every row has one of the test values in the column {column!r}; list fewer of its values"
+    found = sorted({label for label in read_labels(column, values) if label is not None})
+    shown = ", ".join(map(repr, found[:NAMED])) + (f" and {len(found) - NAMED} more" if found[NAMED:] else "")
+    return (
+        f"no row has one of the test values in the column {column!r}; its values are {shown or 'all missing'}"
+    )
 
 
 def _tail(y: np.ndarray, task: str, fraction: float) -> np.ndarray:
@@ -132,7 +144,7 @@ def _sampled(y: np.ndarray, task: str, fraction: float, seed: int, *, stratified
             stratify=_natural(y) if stratified else None,
         )
     except ValueError as error:
-        remedy = "; use the kind random, or leave the smallest classes out" if stratified else ""
+        remedy = "; use the kind random, or leave the smallest classes out" if stratified else "; change it"
         raise InvalidData(f"{len(y)} rows cannot be split with test_fraction {fraction}{remedy}") from error
     return np.asarray(held)
 

@@ -18,6 +18,7 @@ from service.errors import Invalid
 from service.operations.prediction_input import read_columns
 from service.operations.predictor_cache import PredictorCache
 from service.schemas.models import Rows
+from service.schemas.plan import class_name
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -128,11 +129,6 @@ def _by_output(predictions: list[Any], outputs: Sequence[str]) -> list[Any]:
 def _by_class(probabilities: np.ndarray, classes: Sequence[Any]) -> list[Document]:
     names = [class_name(label) for label in classes]
     return [dict(zip(names, row, strict=True)) for row in _listed(probabilities)]
-
-
-def class_name(label: Any) -> str:
-    """A label as the key of a JSON object."""
-    return str(label).lower() if isinstance(label, bool) else str(label)
 
 
 def _strange_values(predictor: Predictor, columns: Columns) -> tuple[list[Finding], int]:

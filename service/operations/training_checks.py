@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from math import ceil
 
 from service.errors import Invalid
 from service.schemas.jobs import TrainRequest
-from service.schemas.plan import NUMBERS, Plan, Report
+from service.schemas.plan import NUMBERS, Plan, Report, class_name
 from service.strict_json import pointer
 
 Path = list[str | int]
 Mistakes = Iterator[tuple[str, Path, str]]  # code, path in the request, what is wrong and what to do
 
 MIN_ROWS = 5
+MIN_TRAINING_ROWS = 2  # one to fit on and one to choose by
 NAMED = 20  # column names that a message lists at most
 READABLE_AS = {
     "number": ("number", "integer", "category"),
@@ -38,6 +40,8 @@ def check(request: TrainRequest, columns: list[Report], rows: int) -> Plan:
         _of_weight,
         _of_grid,
         _of_options,
+        _of_split,
+        _of_classes,
     ]
     _refuse(mistake for find in checks for mistake in find(plan))
     return plan
@@ -58,12 +62,13 @@ def _unknown_columns(plan: Plan) -> Mistakes:
     named += [(["split", "column"], request.split.column)]
     for path, name in named:
         if name is not None and name not in plan.reports:
-            yield "unknown_column", path, f"there is no column {name!r}; {_listed(list(plan.reports))}"
+            known = _listed(list(plan.reports))
+            yield "unknown_column", path, f"there is no column {name!r}; the columns are {known}"
 
 
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"the columns are {', '.join(map(repr, names[:NAMED]))}{more}"
+    return f"{', '.join(map(repr, names[:NAMED]))}{more}"
 
 
 def _of_types(plan: Plan) -> Mistakes:
@@ -82,7 +87,7 @@ def _of_target(plan: Plan) -> Mistakes:
     if plan.usable_rows == 0:
         yield "target_all_missing", path, f"the target {name} has no values; choose another column"
     elif classes < 2:
-        yield "target_constant", path, f"the target {name} has one value in all rows: nothing to learn"
+        yield "target_constant", path, f"the target {name} has one value in all rows; choose another column"
     elif kind == "datetime":
         yield "target_not_usable", path, f"the target {name} is a time; upload it as a number"
     elif plan.task == "regression" and kind not in (*NUMBERS, "boolean"):
@@ -101,7 +106,11 @@ def _of_target(plan: Plan) -> Mistakes:
 
 def _of_features(plan: Plan) -> Mistakes:
     if not plan.features:
-        yield "no_features", ["features"], "no column is left to learn from: all others are constant or text"
+        detail = (
+            "no column is left to learn from: constants, times and free text are not used; "
+            "upload a table with further columns, or give a column another type"
+        )
+        yield "no_features", ["features"], detail
     named = plan.request.features or []
     for place, name in enumerate(named):
         path: Path = ["features", place]
@@ -115,6 +124,8 @@ def _of_features(plan: Plan) -> Mistakes:
             yield "duplicate_feature", path, f"column {name!r} is listed twice; keep one"
         elif plan.reports[name]["missing"] == plan.rows:
             yield "feature_all_missing", path, f"column {name!r} has no values; leave it out"
+        elif plan.reports[name]["distinct"] == 1 and not plan.reports[name]["missing"]:
+            yield "feature_constant", path, f"column {name!r} has one value in all rows; leave it out"
         elif plan.types[name] == "datetime":
             yield "feature_not_usable", path, f"column {name!r} is a time; upload it as a number"
 
@@ -127,11 +138,13 @@ def _of_weight(plan: Plan) -> Mistakes:
     if name == plan.request.target:
         problem = f"column {name!r} is the target; it cannot weigh the rows as well"
     elif report["type"] not in NUMBERS:
-        problem = f"weights must be numbers, column {name!r} is {report['type']}"
+        problem = f"weights must be numbers, column {name!r} is {report['type']}; name another or none"
     elif report["missing"]:
-        problem = f"every row needs a weight, column {name!r} lacks {report['missing']}"
-    elif report["min"] < 0 or report["max"] <= 0:
-        problem = f"weights must be positive or 0, {name!r} goes from {report['min']} to {report['max']}"
+        problem = f"every row needs a weight, column {name!r} lacks {report['missing']}; 0 leaves a row out"
+    elif report["min"] < 0:
+        problem = f"weights must be 0 or more, {name!r} begins at {report['min']}; name another column"
+    elif report["max"] <= 0:
+        problem = f"all weights in column {name!r} are 0; make some positive, or name no weight column"
     else:
         return
     yield "invalid_weight", ["weight"], problem
@@ -161,6 +174,66 @@ def _of_options(plan: Plan) -> Mistakes:
     if plan.task == "regression" and split.kind == "stratified":
         detail = "a stratified split needs classes; use the kind random for a number"
         yield "stratified_without_classes", ["split", "kind"], detail
-    if split.column == plan.request.target:
-        detail = "the target cannot choose the held-out rows; name another column"
-        yield "invalid_split_column", ["split", "column"], detail
+
+
+def _of_split(plan: Plan) -> Mistakes:
+    """What is known of a split before any row is read: how many rows each side gets."""
+    split, rows = plan.request.split, plan.usable_rows
+    if split.kind == "column":
+        yield from _of_split_column(plan)
+    if split.kind in ("column", "none") or rows < MIN_ROWS:
+        return
+    held = ceil(split.test_fraction * rows)
+    if rows - held < MIN_TRAINING_ROWS and (plan.task == "regression" or split.kind != "tail"):
+        detail = (
+            f"a test_fraction of {split.test_fraction:g} of {rows} rows leaves {rows - held} to learn from, "
+            f"and at least {MIN_TRAINING_ROWS} are needed; lower it"
+        )
+        yield "invalid_test_fraction", ["split", "test_fraction"], detail
+    elif plan.task == "classification" and split.kind == "stratified":
+        yield from _of_strata(plan, held)
+
+
+def _of_split_column(plan: Plan) -> Mistakes:
+    name = plan.request.split.column
+    path: Path = ["split", "column"]
+    if name == plan.request.target:
+        yield "invalid_split_column", path, "the target cannot choose the held-out rows; name another column"
+    elif name is not None and plan.reports[name]["type"] == "datetime":
+        detail = (
+            f"the times in column {name!r} cannot be test values; sort the rows and use the kind tail, "
+            "or upload a column that names the held-out rows"
+        )
+        yield "invalid_split_column", path, detail
+
+
+def _of_strata(plan: Plan, held: int) -> Mistakes:
+    path: Path = ["split", "kind"]
+    classes = plan.target["distinct"]
+    alone = [top["value"] for top in plan.target["top"] if top["count"] < 2]
+    if alone:
+        detail = (
+            f"the class {class_name(alone[0])!r} has one row, and a stratified split needs two; "
+            "use the kind random, or leave such rows out"
+        )
+        yield "class_too_small", path, detail
+    elif classes > min(held, plan.usable_rows - held):
+        detail = (
+            f"a stratified split needs a row of each of the {classes} classes on both sides, and there are "
+            f"{held} rows to hold out and {plan.usable_rows - held} to learn from; "
+            "change test_fraction, or use the kind random"
+        )
+        yield "invalid_test_fraction", ["split", "test_fraction"], detail
+
+
+def _of_classes(plan: Plan) -> Mistakes:
+    """Weights are for classes that there are; the report knows them all where they are few."""
+    weights, top = plan.request.training.class_weight, plan.target["top"]
+    is_known = len(top) > 0 and len(top) == plan.target["distinct"] and plan.task == "classification"
+    if not isinstance(weights, dict) or not is_known:
+        return
+    classes = [class_name(entry["value"]) for entry in top]
+    for name in weights:
+        if name not in classes and not any(known.endswith("…") for known in classes):
+            detail = f"there is no class {name!r} in the target; the classes are {_listed(sorted(classes))}"
+            yield "unknown_class", ["training", "class_weight", name], detail

@@ -13,6 +13,11 @@ LABELS = ("category", "boolean", "text")
 NUMBERS = ("number", "integer")
 
 
+def class_name(label: Any) -> str:
+    """A label as the key of a JSON object."""
+    return str(label).lower() if isinstance(label, bool) else str(label)
+
+
 @dataclass(frozen=True)
 class Plan:
     """A request beside the columns it is about, and what it amounts to."""

@@ -202,6 +202,11 @@ def test_a_class_weighs_what_was_asked_for_and_one_otherwise() -> None:
     assert set(data.training.weights[data.training.y == False]) == {1.0}  # noqa: E712
 
 
+def test_a_weight_for_a_class_that_no_row_has_is_refused_with_the_classes() -> None:
+    with pytest.raises(InvalidData, match="a class 'z' that the target lacks; it has 'p', 'q'"):
+        prepared({"a": RAMP, "y": ["p", "q"] * 20}, training={"class_weight": {"z": 3.0}})
+
+
 def test_weights_of_rows_and_classes_multiply() -> None:
     data = prepared(
         {"a": RAMP, "w": [2.0] * ROWS, "y": ["p", "q"] * 20},

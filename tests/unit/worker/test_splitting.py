@@ -71,6 +71,18 @@ def test_a_column_tells_the_rows_apart_and_is_dropped(
     assert sorted([*got.train_rows, *got.test_rows]) == list(range(len(values)))
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [(["b", "a", None], "its values are 'a', 'b'"), ([f"v{i}" for i in range(30)], "'v0', .* and 20 more")],
+)
+def test_a_column_without_the_test_values_is_refused_with_those_it_has(
+    values: list[str | None], told: str
+) -> None:
+    columns = {"g": np.array(values, dtype=object)}
+    with pytest.raises(InvalidData, match=told):
+        split(kind="column", column="g", test=["z"], columns=columns)
+
+
 def test_none_holds_nothing_out() -> None:
     got = split(kind="none")
     assert (len(got.train_rows), len(got.test_rows), got.dropped_column) == (50, 0, None)

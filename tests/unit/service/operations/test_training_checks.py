@@ -21,6 +21,9 @@ COLUMNS = [
     column("w", missing=0, min=0.5),
     column("gaps", missing=3),
     column("negative", min=-1.0),
+    column("zero", min=0.0, max=0.0, distinct=2),
+    column("kind", "category", distinct=2, top=[{"value": "a", "count": 60}, {"value": "b", "count": 40}]),
+    column("rare", "category", distinct=2, top=[{"value": "a", "count": 99}, {"value": "b", "count": 1}]),
 ]
 
 
@@ -36,12 +39,23 @@ def refusal(**body: Any) -> Invalid:
 
 
 def test_every_column_that_tells_rows_apart_becomes_a_feature() -> None:
-    assert [f["name"] for f in plan().features] == ["x", "n", "c", "b", "w", "gaps", "negative"]
+    assert [f["name"] for f in plan().features] == [
+        "x",
+        "n",
+        "c",
+        "b",
+        "w",
+        "gaps",
+        "negative",
+        "zero",
+        "kind",
+        "rare",
+    ]
 
 
 def test_weight_and_split_column_are_no_features() -> None:
     found = plan(weight="w", split={"kind": "column", "column": "c", "test": ["a"]}).features
-    assert [f["name"] for f in found] == ["x", "n", "b", "gaps", "negative"]
+    assert [f["name"] for f in found] == ["x", "n", "b", "gaps", "negative", "zero", "kind", "rare"]
 
 
 def test_named_features_are_taken_in_their_order() -> None:
@@ -84,12 +98,14 @@ def test_the_task_follows_from_the_target(body: dict[str, Any], task: str, outpu
         ({"features": ["x", "x"]}, "duplicate_feature", "#/features/1"),
         ({"features": ["empty"]}, "feature_all_missing", "#/features/0"),
         ({"features": ["time"]}, "feature_not_usable", "#/features/0"),
+        ({"features": ["x", "constant"]}, "feature_constant", "#/features/1"),
         ({"types": {"prose": "number"}}, "invalid_type", "#/types/prose"),
         ({"types": {"n": "boolean"}}, "invalid_type", "#/types/n"),
         ({"weight": "y"}, "invalid_weight", "#/weight"),
         ({"weight": "c"}, "invalid_weight", "#/weight"),
         ({"weight": "gaps"}, "invalid_weight", "#/weight"),
         ({"weight": "negative"}, "invalid_weight", "#/weight"),
+        ({"weight": "zero"}, "invalid_weight", "#/weight"),
         ({"training": {"grid_schedule": [5, 5]}}, "invalid_grid_schedule", "#/training/grid_schedule"),
         (
             {"network": {"grid": 3}, "training": {"grid_schedule": [5, 10]}},
@@ -108,6 +124,28 @@ def test_the_task_follows_from_the_target(body: dict[str, Any], task: str, outpu
         ),
         ({"split": {"kind": "stratified"}}, "stratified_without_classes", "#/split/kind"),
         ({"split": {"kind": "column", "column": "y", "test": [1]}}, "invalid_split_column", "#/split/column"),
+        (
+            {"split": {"kind": "column", "column": "time", "test": ["2024-01-01"]}},
+            "invalid_split_column",
+            "#/split/column",
+        ),
+        ({"split": {"test_fraction": 0.999}}, "invalid_test_fraction", "#/split/test_fraction"),
+        (
+            {"split": {"kind": "tail", "test_fraction": 0.985}},
+            "invalid_test_fraction",
+            "#/split/test_fraction",
+        ),
+        ({"target": "rare", "split": {"kind": "stratified"}}, "class_too_small", "#/split/kind"),
+        (
+            {"target": "kind", "split": {"kind": "stratified", "test_fraction": 0.01}},
+            "invalid_test_fraction",
+            "#/split/test_fraction",
+        ),
+        (
+            {"target": "kind", "training": {"class_weight": {"a": 2.0, "z": 2.0}}},
+            "unknown_class",
+            "#/training/class_weight/z",
+        ),
     ],
 )
 def test_what_cannot_be_learnt_is_refused_with_its_place(
@@ -117,10 +155,41 @@ def test_what_cannot_be_learnt_is_refused_with_its_place(
     assert (error.code, error.errors[0]["pointer"]) == (code, pointer)
 
 
+@pytest.mark.parametrize(
+    ("body", "remedy"),
+    [
+        ({"target": "constant"}, "choose another column"),
+        ({"weight": "zero"}, "make some positive, or name no weight column"),
+        ({"weight": "c"}, "name another or none"),
+        ({"weight": "gaps"}, "0 leaves a row out"),
+        ({"split": {"test_fraction": 0.999}}, "lower it"),
+        ({"target": "rare", "split": {"kind": "stratified"}}, "use the kind random"),
+        ({"target": "kind", "training": {"class_weight": {"z": 2.0}}}, "the classes are 'a', 'b'"),
+        ({"split": {"kind": "column", "column": "time", "test": ["2024"]}}, "use the kind tail"),
+    ],
+)
+def test_a_refusal_says_what_to_do(body: dict[str, Any], remedy: str) -> None:
+    assert remedy in refusal(**body).detail
+
+
+def test_what_the_report_does_not_tell_is_left_to_the_job() -> None:
+    assert plan(target="c", training={"class_weight": {"z": 2.0}})
+    assert plan(target="c", split={"kind": "stratified"})
+
+
+def test_known_classes_have_weights_under_the_names_that_probabilities_use() -> None:
+    flags = column("on", "boolean", distinct=2, top=[{"value": v, "count": 50} for v in (True, False)])
+    request = TrainRequest.model_validate(
+        {"dataset_id": "d", "target": "on", "training": {"class_weight": {"true": 2.0}}}
+    )
+    assert check(request, [column("x"), flags], 100)
+
+
 def test_a_table_without_any_usable_column_is_refused() -> None:
     with pytest.raises(Invalid) as caught:
         check(TrainRequest(dataset_id="d", target="y"), [column("y"), column("k", distinct=1)], 100)
     assert caught.value.code == "no_features"
+    assert "upload a table with further columns" in caught.value.detail
 
 
 def test_all_mistakes_are_reported_at_once() -> None:
