@@ -24,9 +24,11 @@ def fit_with(*errors: float) -> Fit:
     return Fit(shape=LINE, network=KAN(KANConfig(width=(2, 1))), scaler=UNIT, errors=errors)
 
 
-def only_identity(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One transform is enough where a test is about the shapes."""
+@pytest.fixture
+def _untrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One transform and no training: enough where a test is about the order of things."""
     monkeypatch.setattr("kan_engine.structure.is_defined", lambda transform, y: transform == "identity")
+    monkeypatch.setattr("kan_engine.structure.train", lambda *_, **__: iter(()))
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +83,10 @@ def test_additive_shapes_are_found_best_transform_first() -> None:
     assert not any(fit.shape.hidden for fit in found)
 
 
+@pytest.mark.usefixtures("_untrained")
 def test_a_logarithmic_start_is_left_out_where_an_input_is_not_positive(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    only_identity(monkeypatch)
     starts = []
 
     def record(shape: Shape, sample: Sample, generator: torch.Generator, start: str) -> KAN:
@@ -155,8 +157,8 @@ def test_the_search_ends_when_it_is_told_to() -> None:
     assert list(search(fit, fit, generator=generator(), should_stop=lambda: True)) == []
 
 
-def test_a_stop_between_two_refinements_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    only_identity(monkeypatch)
+@pytest.mark.usefixtures("_untrained")
+def test_a_stop_between_two_refinements_ends_the_search() -> None:
     sample, found = sampled(lambda a: -a, 1, 20, low=-1.0, high=1.0), list[Fit]()
     for fit in search(sample, sample, generator=generator(), should_stop=lambda: len(found) > 1):
         found.append(fit)

@@ -35,7 +35,7 @@ def test_levenberg_marquardt_falls_at_the_spline_rate_when_the_grid_is_refined()
 def test_first_order_methods_reach_a_fair_fit(optimizer: Optimizer, steps: int, error: float) -> None:
     network = fresh((2, 3, 1), 5)
     config = TrainingConfig(optimizer=optimizer, steps=steps, batch_size=64, patience=1000)
-    for _ in train(network, law(500, 0), config, generator=torch.Generator().manual_seed(0)):
+    for _ in train(network, law(250, 0), config, generator=torch.Generator().manual_seed(0)):
         pass
     assert (2 * law(500, 1).loss(network, "squared")) ** 0.5 < error
 
