@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 
 from service.access import RequireKey, needs_key
 from service.api import datasets, docs, health, problems, trained_models, training_jobs
+from service.api.head import AnswerHead
 from service.api.limits import RequestLimits
 from service.db.session import make_engine, make_sessions
 from service.operations.predictor_cache import PredictorCache
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestLimits, settings=settings)
     if needs_key(settings.host):
         app.add_middleware(RequireKey, sessions=app.state.sessions)
+    app.add_middleware(AnswerHead)
     problems.register(app)
     for router in [docs.router, health.router, *RESOURCES]:
         app.include_router(router)

@@ -8,25 +8,28 @@ Routes take what they need as annotated arguments; ``create_app`` put it into ``
     def submit(body: TrainRequest, sessions: Sessions, settings: Config, here: Here) -> JobOut: ...
 
 ``route_class=StrictRoute`` makes the JSON of every body of that router strict (``service.strict_json``)
-and refuses bodies in another form with 415.
+and refuses bodies in another form with 415. A query parameter that the route does not know is 422:
+what is misspelt would otherwise be left out unseen.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from email.message import Message
 from typing import Annotated, Any, cast
 
 from anyio import CapacityLimiter
 from fastapi import Depends, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from service import strict_json
 from service.db import session
-from service.errors import UnsupportedMedia
+from service.errors import Invalid, UnsupportedMedia
 from service.operations.predictor_cache import PredictorCache
 from service.queue import TaskQueue
 from service.settings import Settings
 
+MAX_ENTRIES = 100
 LARGE_BODY = 64 * 1024  # from here on parsing takes long enough to leave the event loop for it
 
 
@@ -86,19 +89,45 @@ class StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """A route that takes strict JSON; see above."""
+    """A route that takes strict JSON and no other query parameters than its own; see above."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Read the body before FastAPI does: it would turn our errors into a bare 400."""
         handle = super().get_route_handler()
+        parameters = set(_query_parameters(self.dependant))
 
         async def handle_strictly(request: Request) -> Response:
+            _refuse_unknown_parameters(request, parameters)
             strict = StrictRequest(request.scope, request.receive)
             if self.body_field is not None and await strict.body():
                 await strict.json()
             return await handle(strict)
 
         return handle_strictly
+
+
+def _query_parameters(dependant: Dependant) -> Iterator[str]:
+    """Names of the query parameters of a route and of all that it depends on."""
+    yield from (parameter.alias for parameter in dependant.query_params)
+    for dependency in dependant.dependencies:
+        yield from _query_parameters(dependency)
+
+
+def _refuse_unknown_parameters(request: Request, known: set[str]) -> None:
+    unknown = [name for name in request.query_params if name not in known]
+    if not unknown:
+        return
+    possible = f"possible here: {', '.join(sorted(known))}" if known else "none is possible here"
+    entries = [
+        {
+            "parameter": name[:100],
+            "in": "query",
+            "code": "extra_forbidden",
+            "detail": f"unknown query parameter {name[:100]!r}; {possible}",
+        }
+        for name in unknown[:MAX_ENTRIES]
+    ]
+    raise Invalid("validation_failed", entries[0]["detail"], errors=entries)
 
 
 def media_type(content_type: str) -> str:

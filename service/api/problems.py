@@ -143,7 +143,8 @@ def _on_http_exception(request: Request, error: HTTPException) -> Response:
     }
     headers = dict(error.headers or {})
     if error.status_code == 405:
-        headers["Allow"] = ", ".join(sorted(_methods_at(request)))
+        methods = _methods_at(request)
+        headers["Allow"] = ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
     return _render(error.status_code, members, headers=headers)
 
 

@@ -78,9 +78,10 @@ def test_an_unknown_path_is_a_problem(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("path", "methods"),
     [
-        ("/health/live", "GET"),
-        ("/datasets", "GET, POST"),
-        ("/v1/datasets/x", "DELETE, GET"),
+        ("/health/live", "GET, HEAD"),
+        ("/datasets", "GET, HEAD, POST"),
+        ("/predict", "POST"),
+        ("/v1/datasets/x", "DELETE, GET, HEAD"),
         ("/openapi.json", "GET, HEAD"),
     ],
 )
@@ -90,6 +91,43 @@ def test_a_wrong_method_is_a_problem_that_names_the_right_ones(
     answer = client.put(path)
     assert problem_of(answer, 405)["code"] == "method_not_allowed"
     assert answer.headers["allow"] == methods
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/docs", "/health/live", "/health/ready", "/v1/health/live", "/datasets", "/jobs", "/models/x"],
+)
+def test_head_answers_as_get_does_but_without_a_body(path: str, client: TestClient) -> None:
+    head, get = client.head(path), client.get(path)
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    assert (head.headers["content-type"], head.headers["content-length"]) == (
+        get.headers["content-type"],
+        get.headers["content-length"],
+    )
+
+
+def test_a_path_without_get_has_no_head_either(client: TestClient) -> None:
+    answer = client.head("/predict")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "possible"),
+    [
+        ("POST", "/jobs/x/cancel?kep=best", "possible here: keep"),
+        ("GET", "/v1/datasets?size=10", "possible here: cursor, limit"),
+        ("GET", "/models?limit=1&nam=law", "possible here: cursor, limit, name"),
+        ("DELETE", "/datasets/x?force", "none is possible here"),
+        ("POST", "/predict?verbose=1", "none is possible here"),
+    ],
+)
+def test_an_unknown_parameter_is_refused_with_those_that_are_known(
+    method: str, path: str, possible: str, client: TestClient
+) -> None:
+    (entry,) = problem_of(client.request(method, path), 422)["errors"]
+    assert (entry["in"], entry["code"]) == ("query", "extra_forbidden")
+    assert repr(entry["parameter"]) in entry["detail"]
+    assert possible in entry["detail"]
 
 
 def test_a_wrong_parameter_is_named(client: TestClient) -> None:
