@@ -1,6 +1,6 @@
 """A formula as text: for SymPy, Python, NumPy, C, SQL, JavaScript and spreadsheets.
 
-LaTeX is in ``latex.py``.
+LaTeX is in ``latex.py``, files of functions are in ``modules.py``.
 
 One algorithm writes all of them: sums with their signs, products as quotients, parentheses by precedence. A
 ``Dialect`` says how a language writes numbers, powers, functions and columns.
@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import partial
 
 from kan_engine.library import LIBRARY
-from kan_engine.names import C_FUNCTIONS, C_WORDS, JAVASCRIPT_WORDS, PYTHON_WORDS, safe_names
+from kan_engine.names import C_WORDS, JAVASCRIPT_WORDS, PYTHON_WORDS, safe_names
 from kan_engine.tree import (
     CONSTANTS,
     HALF,
@@ -105,43 +105,6 @@ def to_sql(tree: Expression, names: Names | None = None) -> str:
 def to_excel(tree: Expression, names: Names | None = None) -> str:
     """The formula for a row of a spreadsheet table that has the columns: ``=EXP([@x1])``."""
     return "=" + _Writer(_EXCEL, tree, names).write(tree)
-
-
-def python_function(tree: Expression, output: str, *, arrays: bool = False) -> str:
-    """A Python module with one function of the columns, for one row (``math``) or for arrays (NumPy)."""
-    names, function = _signature(tree, output, _PYTHON)
-    arguments = ", ".join(names.values())
-    head, body = (
-        ("import numpy as np", to_numpy(tree, names)) if arrays else ("import math", to_python(tree, names))
-    )
-    return f"{head}\n\n\ndef {function}({arguments}):\n    return {body}\n"
-
-
-def c_function(tree: Expression, output: str) -> str:
-    """A C function of the columns."""
-    names, function = _signature(tree, output, _C, C_FUNCTIONS)
-    arguments = ", ".join(f"double {name}" for name in names.values()) or "void"
-    return f"#include <math.h>\n\ndouble {function}({arguments}) {{\n    return {to_c(tree, names)};\n}}\n"
-
-
-def javascript_function(tree: Expression, output: str) -> str:
-    """A JavaScript function of the columns."""
-    names, function = _signature(tree, output, _JAVASCRIPT)
-    return (
-        f"function {function}({', '.join(names.values())}) {{\n  return {to_javascript(tree, names)};\n}}\n"
-    )
-
-
-def _signature(
-    tree: Expression, output: str, dialect: Dialect, taken: frozenset[str] = frozenset()
-) -> tuple[Names, str]:
-    """Identifiers of the arguments, and one for the function that clashes with none of them."""
-    names = dialect.names(variables(tree))
-    taken |= frozenset(names.values())
-    function = dialect.names([output])[output]
-    while function in taken:
-        function += "_"
-    return names, function
 
 
 class _Writer:
@@ -262,15 +225,19 @@ def is_whole(tree: Expression) -> bool:
     return isinstance(tree, Number) and isinstance(tree.value, Fraction) and tree.value.denominator == 1
 
 
-def _quoted_columns(columns: Iterable[str]) -> Names:
-    """SQL's delimited identifiers."""
-    return {column: '"' + column.replace('"', '""') + '"' for column in columns}
+def quoted_column(column: str) -> str:
+    """SQL's delimited identifier."""
+    return '"' + column.replace('"', '""') + '"'
 
 
-def _table_columns(columns: Iterable[str]) -> Names:
-    """Structured references to this row of the table; ``'`` escapes what has a meaning in them."""
-    plain = {column: "".join(f"'{c}" if c in "[]#'@" else c for c in column) for column in columns}
-    return {column: f"[@{name}]" if column.isalnum() else f"[@[{name}]]" for column, name in plain.items()}
+def table_column(column: str) -> str:
+    """A spreadsheet table's column in the same row; ``'`` escapes what has a meaning there."""
+    name = "".join(f"'{c}" if c in "[]#'@" else c for c in column)
+    return f"[@{name}]" if column.isalnum() else f"[@[{name}]]"
+
+
+def _each(write: Callable[[str], str], columns: Iterable[str]) -> Names:
+    return {column: write(column) for column in columns}
 
 
 _UPPER = {name: name.upper() for name, function in LIBRARY.items() if function.elementary}
@@ -310,7 +277,7 @@ _JAVASCRIPT = Dialect(
     pi="Math.PI",
 )
 _SQL = Dialect(
-    names=_quoted_columns,
+    names=partial(_each, quoted_column),
     functions=_UPPER | {"sqrt": "SQRT", "log": "LN"},
     power="POWER({base}, {exponent})",
     real_power="POWER({base}, {exponent})",
@@ -318,7 +285,7 @@ _SQL = Dialect(
     guards_division=True,
 )
 _EXCEL = Dialect(
-    names=_table_columns,
+    names=partial(_each, table_column),
     functions=_UPPER | {"sqrt": "SQRT", "log": "LN"},
     power="{base}^{exponent}",
     real_power="{base}^{exponent}",

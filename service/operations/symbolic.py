@@ -3,18 +3,22 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kan_engine import latex, printers
-from kan_engine.expression import Expression, from_json
+from kan_engine import derivation, modules, printers
+from kan_engine.derivation import Derivation
+from kan_engine.expression import Expression, from_json, variables
+from kan_engine.modules import Function
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
+from service.db.tables import Model
 from service.errors import Conflict
 from service.schemas.models import FormulaFormat
 
 Formulas = dict[str, Any]
+HIDDEN = ("tree", "booleans", "remarks")
 
 
 def read_formulas(reference: str, sessions: Sessions) -> Formulas:
-    """The Symbolic document of a model, with the expression trees that clients do not see.
+    """The Symbolic document of a model, with what printers need and clients do not see.
 
     Raises:
         NotFound: There is no such model.
@@ -29,35 +33,100 @@ def read_formulas(reference: str, sessions: Sessions) -> Formulas:
             f'at /models/{model.id}/edges, and a job with "symbolic": true looks for a formula'
         )
         raise Conflict("no_formula", detail)
-    return {"model_id": model.id, **symbolic}
+    outputs = [_completed(output, model) for output in symbolic["outputs"]]
+    return {"model_id": model.id, **symbolic, "outputs": outputs}
+
+
+def _completed(output: dict[str, Any], model: Model) -> dict[str, Any]:
+    """A formula with what the model knows of it: units, what it gives, which columns are true or false."""
+    record = model.record
+    classes: list[Any] = record.get("classes") or []
+    quantity = output.get("quantity") or ("logit" if len(classes) > 2 else "log-odds" if classes else "value")
+    named = [*variables(from_json(output["tree"])), *([output["name"]] if quantity == "value" else [])]
+    units = record.get("units", {})
+    return output | {
+        "quantity": quantity,
+        "units": {name: units[name] for name in named if name in units},
+        "booleans": [feature["name"] for feature in record["features"] if feature["type"] == "boolean"],
+        "remarks": _remarks(quantity, output["name"], classes),
+    }
+
+
+def _remarks(quantity: str, name: str, classes: list[Any]) -> list[str]:
+    """How to get from what a classifier's formula gives to a probability."""
+    if quantity == "log-odds":
+        of = derivation.told(classes[1] if len(classes) == 2 else name)
+        return [f"Log-odds: the probability of {of} is 1/(1 + exp(-value))."]
+    if quantity == "logit":
+        of = derivation.told(name)
+        return [f"Logit: the probability of {of} is exp(value) over the sum of exp(value) of all classes."]
+    return []
 
 
 def without_trees(formulas: Formulas) -> Formulas:
     """The document as clients see it."""
-    outputs = [{k: v for k, v in output.items() if k != "tree"} for output in formulas["outputs"]]
+    outputs = [{k: v for k, v in output.items() if k not in HIDDEN} for output in formulas["outputs"]]
     return {**formulas, "outputs": outputs}
 
 
 def write_formulas(formulas: Formulas, language: FormulaFormat) -> str:
     """Every formula in a language, ready to be pasted: printed from its tree, never from text."""
-    write, between = WRITERS[language]
-    outputs = [(str(output["name"]), from_json(output["tree"])) for output in formulas["outputs"]]
-    return between.join(write(tree, name).rstrip("\n") for name, tree in outputs) + "\n"
+    return WRITERS[language](formulas["outputs"]) + "\n"
 
 
-def _quoted(name: str) -> str:
-    """SQL's delimited identifier."""
-    return '"' + name.replace('"', '""') + '"'
+def _each(write: Callable[[Formulas], str], between: str = "\n") -> Callable[[list[Formulas]], str]:
+    return lambda outputs: between.join(map(write, outputs))
 
 
-# How one formula is written, and what stands between two.
-WRITERS: Mapping[str, tuple[Callable[[Expression, str], str], str]] = {
-    "text": (lambda tree, _: printers.to_text(tree), "\n"),
-    "latex": (lambda tree, _: latex.to_latex(tree), "\n"),
-    "python": (printers.python_function, "\n\n\n"),
-    "numpy": (lambda tree, name: printers.python_function(tree, name, arrays=True), "\n\n\n"),
-    "c": (printers.c_function, "\n\n"),
-    "sql": (lambda tree, name: f"{printers.to_sql(tree)} AS {_quoted(name)}", ",\n"),
-    "javascript": (printers.javascript_function, "\n\n"),
-    "excel": (lambda tree, _: printers.to_excel(tree), "\n"),
+def _module(write: Callable[[list[Function]], str]) -> Callable[[list[Formulas]], str]:
+    return lambda outputs: write([_function(output) for output in outputs]).rstrip("\n")
+
+
+def _function(output: Formulas) -> Function:
+    tree = _tree(output)
+    return Function(
+        name=_name(output),
+        tree=tree,
+        remarks=output["remarks"],
+        meanings=derivation.meanings(variables(tree), _derivation(output)),
+    )
+
+
+def _name(output: Formulas) -> str:
+    """The output's name, which says so where the formula gives something else than the output."""
+    return PREFIXES[output["quantity"]] + str(output["name"])
+
+
+def _sql(output: Formulas) -> str:
+    tree = _tree(output)
+    text = printers.to_sql(tree, derivation.sql_names(variables(tree), _derivation(output)))
+    return f"{text} AS {printers.quoted_column(_name(output))}"
+
+
+def _excel(output: Formulas) -> str:
+    tree = _tree(output)
+    return printers.to_excel(tree, derivation.table_names(variables(tree), _derivation(output)))
+
+
+def _tree(output: Formulas) -> Expression:
+    return from_json(output["tree"])
+
+
+def _derivation(output: Formulas) -> Derivation:
+    """Models of older versions do not have all of it."""
+    return Derivation(
+        derived=output.get("derived") or {}, fills=output.get("fills") or {}, booleans=output["booleans"]
+    )
+
+
+PREFIXES = {"value": "", "log-odds": "log_odds_of_", "logit": "logit_of_"}
+WRITERS: Mapping[str, Callable[[list[Formulas]], str]] = {
+    "text": _each(lambda output: printers.to_text(_tree(output))),
+    "latex": _each(lambda output: str(output["latex"])),
+    "python": _module(modules.python_module),
+    "numpy": _module(lambda functions: modules.python_module(functions, arrays=True)),
+    "c": _module(modules.c_module),
+    "sql": _each(_sql, ",\n"),
+    "javascript": _module(modules.javascript_module),
+    "excel": _each(_excel),
 }

@@ -1,6 +1,5 @@
 """Golden texts, and every language's text evaluated against the tree."""
 
-import ast
 import math
 import re
 import sqlite3
@@ -15,9 +14,6 @@ from kan_engine.latex import symbol, to_latex
 from kan_engine.library import LIBRARY
 from kan_engine.names import safe_names
 from kan_engine.printers import (
-    c_function,
-    javascript_function,
-    python_function,
     to_c,
     to_excel,
     to_javascript,
@@ -338,36 +334,3 @@ def test_spreadsheet_references_escape_what_has_a_meaning_in_them():
 
 def test_names_can_be_given():
     assert to_text(x + y, {"x": "a", "y": "b"}) == "a + b"
-
-
-# --- whole functions
-
-
-def test_the_python_function_runs():
-    source = python_function(call("exp", x) * odd, "my y")
-    assert [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)] == ["my_y"]
-    namespace = {}
-    exec(source, namespace)
-    assert namespace["my_y"](1.0, 2.0) == pytest.approx(2 * math.e)
-
-
-def test_the_numpy_function_takes_arrays():
-    namespace = {}
-    exec(python_function(x + call("asin", y), "y_hat", arrays=True), namespace)
-    np.testing.assert_allclose(namespace["y_hat"](np.ones(2), np.zeros(2)), [1.0, 1.0])
-
-
-def test_a_function_is_not_called_like_one_of_its_arguments():
-    assert "def x_(x):" in python_function(x + 1, "x")
-
-
-def test_the_c_function_avoids_the_names_of_the_mathematical_library():
-    assert c_function(x + 1, "y1") == "#include <math.h>\n\ndouble y1_(double x) {\n    return x + 1.0;\n}\n"
-
-
-def test_a_c_function_of_nothing_takes_void():
-    assert "double y(void)" in c_function(number(2), "y")
-
-
-def test_the_javascript_function_is_one():
-    assert javascript_function(x**2, "y") == "function y(x) {\n  return Math.pow(x, 2);\n}\n"
