@@ -1,10 +1,12 @@
 """What clients send to get a network trained, and what they see of the job."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from service.schemas.common import Label, RequestModel
 
@@ -15,8 +17,25 @@ Column = Annotated[str, Field(min_length=1, max_length=1000)]
 Value = bool | int | float | str
 ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "text"]
 Baseline = Literal["linear", "mlp", "boosting"]
+
+
+def matches(pattern: str, words: str) -> AfterValidator:
+    """A text in a certain form, refused in words: few people read patterns."""
+
+    def check(text: str) -> str:
+        if re.search(pattern, text) is None:
+            raise PydanticCustomError("string_pattern_mismatch", words)
+        return text
+
+    return AfterValidator(check)
+
+
 ModelName = Annotated[
-    Label, StringConstraints(pattern=r"^[^@/\x00-\x1f]+$"), Field(description="Without `@` and `/`.")
+    Label,
+    matches(
+        r"\A[^@/\x00-\x1f]+\Z", "a model's name is a text without @, / and control characters; leave them out"
+    ),
+    Field(description="Without `@` and `/`.", json_schema_extra={"pattern": r"^[^@/\x00-\x1f]+$"}),
 ]
 
 

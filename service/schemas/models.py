@@ -3,15 +3,21 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.schemas.common import Label, RequestModel
-from service.schemas.jobs import ModelName
+from service.schemas.jobs import ModelName, matches
 
 Alias = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9._-]{0,63}$"),
-    Field(description="A word, such as `default`."),
+    matches(
+        r"\A[A-Za-z][A-Za-z0-9._-]{0,63}\Z",
+        "an alias begins with a letter, and goes on with up to 63 letters, digits, '.', '_' and '-'",
+    ),
+    Field(
+        description="A word, such as `default`.",
+        json_schema_extra={"pattern": r"^[A-Za-z][A-Za-z0-9._-]{0,63}$"},
+    ),
 ]
 FormulaFormat = Literal["json", "text", "latex", "python", "numpy", "c", "sql", "javascript", "excel"]
 Metrics = dict[str, float | None]
@@ -128,24 +134,7 @@ class FormulaOut(BaseModel):
     expression: str = Field(description="For `sympy.sympify`, with `locals` naming the columns.")
     latex: str
     symbols: dict[str, str] = Field(
-        description="Names in the expression that are no columns, and the column, or the meaning, of each."
-    )
-    quantity: Literal["value", "log-odds", "logit"] = Field(
-        default="value",
-        description="What the formula gives: the `value` of the target; the `log-odds` of the second of two "
-        "classes, whose probability is 1/(1 + exp(-value)); or the `logit` of one class of several, whose "
-        "probabilities are the softmax over the outputs.",
-    )
-    units: dict[str, str] = Field(
-        default={}, description="Units of the columns in the formula, and of the output, by name."
-    )
-    derived: dict[str, dict[str, Any]] = Field(
-        default={},
-        description="Variables that are no columns: the `column` of each, and what it `equals`, is "
-        "`other_than`, or that it is `missing` where the variable is 1; elsewhere it is 0.",
-    )
-    fills: dict[str, float] = Field(
-        default={}, description="What stands for a missing value, for columns that had some in training."
+        description="Columns that are no identifiers, and what they are called here."
     )
     complexity: int
     r2: float | None

@@ -78,7 +78,8 @@ class TrainedModels:
         """
         model = self._session.get(Model, model_id, with_for_update=True)
         if model is None:
-            raise _not_found(model_id)
+            named = self._named(model_id)
+            raise _not_found(model_id) if named is None else _id_needed(model_id, named)
         return model
 
     def page(self, *, limit: int, after: str | None = None, name: str | None = None) -> Sequence[Model]:
@@ -167,6 +168,11 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _id_needed(reference: str, model: Model) -> NotFound:
+    detail = f"changing and deleting a model take its id; {reference!r} now stands for {model.id}"
+    return NotFound("model_not_found", detail)
 
 
 def _not_found(reference: str) -> NotFound:

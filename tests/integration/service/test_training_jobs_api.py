@@ -115,6 +115,12 @@ def test_a_wrong_value_beside_auto_is_one_problem(
     assert said in problem["detail"]
 
 
+def test_a_name_that_no_model_can_have_is_refused_in_words(client: TestClient, dataset_id: str) -> None:
+    (entry,) = submit(client, dataset_id, name="a@b").json()["errors"]
+    assert (entry["pointer"], entry["code"]) == ("#/name", "string_pattern_mismatch")
+    assert "without @, / and control characters" in entry["detail"]
+
+
 def test_a_default_longer_than_the_service_allows_is_shortened(database_url: str) -> None:
     with TestClient(create_app(Settings(database_url=database_url, max_job_seconds=60))) as client:
         dataset_id = make_dataset(sessions_of(client), *COLUMNS)
