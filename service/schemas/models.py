@@ -134,7 +134,24 @@ class FormulaOut(BaseModel):
     expression: str = Field(description="For `sympy.sympify`, with `locals` naming the columns.")
     latex: str
     symbols: dict[str, str] = Field(
-        description="Columns that are no identifiers, and what they are called here."
+        description="Names in the expression that are no columns, and the column, or the meaning, of each."
+    )
+    quantity: Literal["value", "log-odds", "logit"] = Field(
+        default="value",
+        description="What the formula gives: the `value` of the target; the `log-odds` of the second of two "
+        "classes, whose probability is 1/(1 + exp(-value)); or the `logit` of one class of several, whose "
+        "probabilities are the softmax over the outputs.",
+    )
+    units: dict[str, str] = Field(
+        default={}, description="Units of the columns in the formula, and of the output, by name."
+    )
+    derived: dict[str, dict[str, Any]] = Field(
+        default={},
+        description="Variables that are no columns: the `column` of each, and what it `equals`, is "
+        "`other_than`, or that it is `missing` where the variable is 1; elsewhere it is 0.",
+    )
+    fills: dict[str, float] = Field(
+        default={}, description="What stands for a missing value, for columns that had some in training."
     )
     complexity: int
     r2: float | None

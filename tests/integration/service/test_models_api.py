@@ -269,6 +269,80 @@ def test_every_output_has_its_own_formula(client: TestClient, sessions: Sessions
     assert (namespace["a"](2, 3), namespace["b"](2, 3)) == (5, 6)
 
 
+def test_outputs_of_similar_names_are_different_functions_of_one_module(
+    client: TestClient, sessions: Sessions
+) -> None:
+    model = make_model(sessions, symbolic=symbolic(**{"a b": X1, "a_b": X1 + 1}))
+    source = client.get(f"/models/{model.id}/symbolic", params={"format": "python"}).text
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)
+    assert source.count("import") == 1
+    assert (namespace["a_b"](1), namespace["a_b_"](1)) == (2, 1)
+
+
+def test_latex_is_the_same_as_text_and_in_the_document(client: TestClient, sessions: Sessions) -> None:
+    document = symbolic(y=Variable("x-1") * Variable("x_1"))
+    url = f"/models/{make_model(sessions, symbolic=document).id}/symbolic"
+    (formula,) = client.get(url).json()["outputs"]
+    assert client.get(url, params={"format": "latex"}).text == formula["latex"] + "\n"
+
+
+def test_a_formula_is_given_over_the_columns_that_the_client_has(
+    client: TestClient, sessions: Sessions
+) -> None:
+    document = symbolic(y=Variable("color is red") * Variable("mv"))
+    document["outputs"][0] |= {
+        "derived": {"color is red": {"column": "color", "equals": "red"}},
+        "fills": {"mv": 0.37},
+    }
+    url = f"/models/{make_model(sessions, symbolic=document).id}/symbolic"
+    texts = {f: client.get(url, params={"format": f}).text for f in ("sql", "excel", "python", "c")}
+    assert """CASE WHEN "color" = 'red' THEN 1.0 ELSE 0.0 END""" in texts["sql"]
+    assert 'COALESCE("mv", 0.37)' in texts["sql"]
+    assert "IF(ISBLANK([@mv]),0.37,[@mv])" in texts["excel"]
+    assert "# color_is_red: 1 where 'color' is 'red', else 0\n" in texts["python"]
+    assert "// mv: 'mv', and 0.37 where it is missing\n" in texts["c"]
+    assert client.get(url).json()["outputs"][0]["fills"] == {"mv": 0.37}
+
+
+@pytest.mark.parametrize(
+    ("classes", "stored", "quantity", "function"),
+    [
+        (["no", "yes"], {"quantity": "log-odds"}, "log-odds", "log_odds_of_y"),
+        (["no", "yes"], {}, "log-odds", "log_odds_of_y"),
+        (["a", "b", "y"], {"quantity": "logit"}, "logit", "logit_of_y"),
+        (None, {"quantity": "value"}, "value", "y"),
+        (None, {}, "value", "y"),
+    ],
+)
+def test_a_formula_says_what_it_gives(
+    client: TestClient,
+    sessions: Sessions,
+    classes: list[str] | None,
+    stored: dict[str, str],
+    quantity: str,
+    function: str,
+) -> None:
+    document = symbolic(y=LAW)
+    document["outputs"][0] |= stored
+    record = make_model(sessions).record | {"classes": classes}
+    url = f"/models/{make_model(sessions, record=record, symbolic=document).id}/symbolic"
+    assert client.get(url).json()["outputs"][0]["quantity"] == quantity
+    source = client.get(url, params={"format": "python"}).text
+    assert f"def {function}(x1, x2):" in source
+    assert ("probability" in source) == (quantity != "value")
+    assert f'AS "{function}"' in client.get(url, params={"format": "sql"}).text
+
+
+def test_a_formula_has_the_units_of_its_columns_and_of_its_output(
+    client: TestClient, sessions: Sessions
+) -> None:
+    record = make_model(sessions).record | {"units": {"x1": "m", "x2": "s", "y": "kJ"}}
+    model = make_model(sessions, record=record, symbolic=symbolic(y=X1**2))
+    (formula,) = client.get(f"/models/{model.id}/symbolic").json()["outputs"]
+    assert formula["units"] == {"x1": "m", "y": "kJ"}
+
+
 @pytest.mark.parametrize("language", ["python", "numpy", "c", "sql", "javascript", "excel", "text", "latex"])
 def test_a_column_s_name_cannot_leave_its_place(
     client: TestClient, sessions: Sessions, language: str
