@@ -342,11 +342,12 @@ def _atoms(u: Array) -> tuple[list[Expression], Array, list[int]]:
         for scale in scales if name not in ("exp",) else (*scales, -2.0, -0.5):
             with np.errstate(all="ignore"):
                 value = _of(function, scale * u)
-            if not (_varies(value) and _varies(u * value)):
+                times_u = u * value
+            if not (_varies(value) and _varies(times_u)):
                 continue
             term = apply_function(name, mul(number(scale), PLACEHOLDER))
             trees += [term, mul(PLACEHOLDER, term)]
-            values += [value, u * value]
+            values += [value, times_u]
             price = function.complexity + int(scale != 1)
             prices += [price, price + 1]
     return trees, np.array(values), prices

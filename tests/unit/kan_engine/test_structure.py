@@ -142,6 +142,13 @@ def test_sharpening_goes_on_while_finer_grids_help(shape: Fit, rows: tuple[Sampl
     assert sharp.error < coarse.error / 5
 
 
+def test_sharpening_ends_where_a_finer_grid_does_not_help() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 300)
+    training, validation = (sampled(lambda a: a + noise[: len(a)], 1, rows, seed=rows) for rows in (300, 150))
+    coarse = additive(training, validation, generator())
+    assert sharpen(coarse, training, validation) is coarse
+
+
 def test_sharpening_ends_where_the_rows_do_not_carry_a_finer_grid() -> None:
     sample = sampled(lambda a: np.exp(np.sin(3 * a)), 1, 60)
     coarse = additive(sample, sample, generator())
