@@ -1,6 +1,7 @@
 """Formulas as clients get them: rated on the hold-out rows, with domains, names and a front of choices."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,15 +14,16 @@ X = np.linspace(0.0, 2.0, 21)
 LINE = number(2.0) * Variable("x")
 
 
-def document(formulas: list[Expression], truth: np.ndarray, **columns: np.ndarray) -> dict | None:
+def document(formulas: list[Expression], truth: np.ndarray, **columns: np.ndarray) -> dict[str, Any] | None:
     """The document of these formulas, best first."""
     ranked = [Formula(tree, float(place)) for place, tree in enumerate(formulas)]
     return symbolic_document({"y": ranked}, columns or {"x": X}, {"y": truth})
 
 
-def only_output(formulas: list[Expression], truth: np.ndarray, **columns: np.ndarray) -> dict:
+def only_output(formulas: list[Expression], truth: np.ndarray, **columns: np.ndarray) -> dict[str, Any]:
     found = document(formulas, truth, **columns)
     assert found is not None
+    output: dict[str, Any]
     (output,) = found["outputs"]
     return output
 

@@ -20,8 +20,8 @@ from worker.preparation import Prepared, prepare
 ROWS = 120
 RNG = np.random.default_rng(0)
 A, B, C = RNG.uniform(0.5, 2.0, (3, ROWS))
-BRIEF = {"network": {"hidden": [], "grid": 3}, "training": {"steps": 5}, "baselines": False}
-BARE = {**BRIEF, "symbolic": False}
+BRIEF: dict[str, Any] = {"network": {"hidden": [], "grid": 3}, "training": {"steps": 5}, "baselines": False}
+BARE: dict[str, Any] = {**BRIEF, "symbolic": False}
 
 
 @dataclass
