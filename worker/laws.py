@@ -87,9 +87,8 @@ def find_law(run: Run) -> Law | None:
         should_stop=run.should_stop,
     )
     for number, structure in enumerate(structures, 1):
-        run.report(
-            "structure", min(0.35, 0.05 + 0.02 * number), f"shape {number}: error {structure.error:.1e}"
-        )
+        found = f"error {structure.error:.1e}" if np.isfinite(structure.error) else "does not fit"
+        run.report("structure", min(0.35, 0.05 + 0.02 * number), f"shape {number}: {found}")
         if rough is None or structure.error < rough.error:
             rough = structure
         if not structure.is_adequate:
