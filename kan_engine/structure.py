@@ -46,6 +46,9 @@ class Shape:
         return (inputs, self.hidden, 1) if self.hidden else (inputs, 1)
 
 
+ADDITIVE = Shape(hidden=0, direct=False, transform="identity")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fit:
     """A fitted shape.
@@ -116,8 +119,7 @@ def search(
         if should_stop():
             break
         shape = Shape(hidden=0, direct=False, transform=transform, order=order)
-        network = _start(shape, training, generator, "x")
-        found.append(_fit(shape, training, validation, network, GRIDS, 8, should_stop=should_stop))
+        found.append(additive(training, validation, generator, should_stop, shape=shape))
     yield from sorted(found, key=lambda fit: fit.error)
     yield from _one_node(training, validation, transforms, generator, order, should_stop)
 
@@ -127,9 +129,10 @@ def additive(
     validation: Sample,
     generator: torch.Generator,
     should_stop: Callable[[], bool] = lambda: False,
+    *,
+    shape: Shape = ADDITIVE,
 ) -> Fit:
-    """The additive structure of the target itself."""
-    shape = Shape(hidden=0, direct=False, transform="identity")
+    """A structure without hidden nodes; of the target itself if no other shape is given."""
     network = _start(shape, training, generator, "x")
     return _fit(shape, training, validation, network, GRIDS, 8, should_stop=should_stop)
 

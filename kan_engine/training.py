@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Literal
 
@@ -135,10 +136,14 @@ def train(
         TrainingDiverged: The loss left the finite numbers.
     """
     optimizer = chosen_optimizer(network, len(training.x), config)
-    steps = {"levenberg_marquardt": _second_order, "adam": _adam, "lbfgs": _lbfgs}[optimizer]
+    methods: dict[Optimizer, Callable[[KAN, Rows, TrainingConfig], Iterator[float]]] = {
+        "levenberg_marquardt": _second_order,
+        "adam": partial(_adam, generator=generator),
+        "lbfgs": _lbfgs,
+    }
     best, stale = _Snapshot(network), 0
     try:
-        for number, loss in enumerate(steps(network, training, config, generator)):
+        for number, loss in enumerate(methods[optimizer](network, training, config)):
             judged = validation.loss(network, config.loss) if validation else loss
             if not (loss < float("inf") and judged < float("inf")):
                 raise TrainingDiverged(number)
@@ -184,15 +189,12 @@ def _grids(network: KAN, x: Tensor, config: TrainingConfig) -> Iterator[int]:
         yield grid_size
 
 
-def _second_order(
-    network: KAN, rows: Rows, config: TrainingConfig, generator: torch.Generator | None
-) -> Iterator[float]:
+def _second_order(network: KAN, rows: Rows, config: TrainingConfig) -> Iterator[float]:
     """Levenberg-Marquardt on every grid of the schedule until it has converged there.
 
     Hidden nodes drift during training; after a round on a grid the grids follow them once and the
     round goes on, which ends most stalls.
     """
-    del generator
     problem = Problem(
         x=rows.x, targets=rows.targets, row_weights=rows.weights, loss=config.loss, penalty=config.penalty
     )
@@ -286,11 +288,8 @@ def _differentiable_objective(network: KAN, rows: Rows, config: TrainingConfig) 
     return objective
 
 
-def _lbfgs(
-    network: KAN, rows: Rows, config: TrainingConfig, generator: torch.Generator | None
-) -> Iterator[float]:
+def _lbfgs(network: KAN, rows: Rows, config: TrainingConfig) -> Iterator[float]:
     """Full-batch L-BFGS on every grid of the schedule."""
-    del generator
     for _ in _grids(network, rows.x, config):
         weights = [layer.weight for layer in network.all_layers]
         yield from islice(
