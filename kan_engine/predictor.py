@@ -17,6 +17,7 @@ from kan_engine.network import KAN
 from kan_engine.scaling import Standardizer, TargetScaler
 
 Label = bool | int | float | str
+Columns = Mapping[str, np.ndarray] | Float[np.ndarray, "rows inputs"]  # by name, or encoded already
 
 BLOCK_NUMBERS = 2**18  # features of one block of rows: a few MB, so that they stay in the cache
 
@@ -69,22 +70,24 @@ class Predictor:
         used = {column.feature for column, is_live in lives if is_live}
         return frozenset(feature.name for feature in self.encoding.features if feature.name not in used)
 
-    def raw(self, columns: Mapping[str, np.ndarray]) -> Float[np.ndarray, "rows outputs"]:
+    def raw(self, columns: Columns) -> Float[np.ndarray, "rows outputs"]:
         """What the network gives, in its own scale: standardised targets, log-odds or logits.
+
+        Args:
+            columns: Columns by the client's names, or rows that ``encoding`` has encoded already.
 
         Raises:
             InvalidData: A column that the network reads is absent, or a value is not of its type.
         """
-        encoded = self.encoding.transform(columns, optional=self.unused)
-        x = torch.from_numpy(self.inputs.forward(encoded))
-        y = np.empty((len(x), self.network.config.width[-1]))
+        encoded = self._encoded(columns)
+        y = np.empty((len(encoded), self.network.config.width[-1]))
         with torch.inference_mode():
-            for start in range(0, len(x), self._block):
+            for start in range(0, len(encoded), self._block):
                 block = slice(start, start + self._block)
-                y[block] = self.network(x[block]).numpy()
+                y[block] = self.network(torch.from_numpy(self.inputs.forward(encoded[block]))).numpy()
         return y
 
-    def predict(self, columns: Mapping[str, np.ndarray]) -> Shaped[np.ndarray, " rows *outputs"]:
+    def predict(self, columns: Columns) -> Shaped[np.ndarray, " rows *outputs"]:
         """Values in the target's units, or labels.
 
         Numbers are [rows], with several outputs [rows, outputs], and not finite where the network is
@@ -95,7 +98,7 @@ class Predictor:
         values: np.ndarray = self.outputs.inverse(self.raw(columns))
         return values[:, 0] if values.shape[1] == 1 else values
 
-    def probabilities(self, columns: Mapping[str, np.ndarray]) -> Float[np.ndarray, "rows classes"]:
+    def probabilities(self, columns: Columns) -> Float[np.ndarray, "rows classes"]:
         """Probability of every class, in the order of ``classes``."""
         if self.classes is None:
             raise InvalidData(f"{self.target!r} is a number: a regression has no probabilities")
@@ -133,7 +136,7 @@ class Predictor:
             raise InvalidData(f"{rows} validation rows are too few for intervals at {level}{highest}")
         return float(self._sorted_residuals[rank - 1])
 
-    def intervals(self, columns: Mapping[str, np.ndarray], level: float) -> Float[np.ndarray, "rows 2"]:
+    def intervals(self, columns: Columns, level: float) -> Float[np.ndarray, "rows 2"]:
         """Lower and upper bound of every prediction, as ``margin`` explains."""
         margin = self.margin(level)
         values = self.predict(columns)
@@ -150,6 +153,11 @@ class Predictor:
         """Row and feature of every such value, row by row."""
         places = np.argwhere(self.outside_mask(columns))
         return [(int(row), self.encoding.features[place].name) for row, place in places]
+
+    def _encoded(self, columns: Columns) -> Float[np.ndarray, "rows inputs"]:
+        if isinstance(columns, np.ndarray):
+            return columns
+        return self.encoding.transform(columns, optional=self.unused)
 
     @cached_property
     def _block(self) -> int:

@@ -129,7 +129,7 @@ def _predictor(found: Found, data: Prepared, request: TrainRequest) -> Predictor
     )
     if data.classes is not None:
         return predictor
-    residuals = np.abs(predictor.predict(data.validation.columns) - data.validation.y.astype(float))
+    residuals = np.abs(predictor.predict(data.validation.encoded) - data.validation.y.astype(float))
     return replace(predictor, residuals=np.sort(residuals))
 
 
@@ -184,16 +184,16 @@ def _outputs(data: Prepared, request: TrainRequest) -> list[str]:
 
 def _metrics(predictor: Predictor, data: Prepared, part: Part) -> dict[str, float | None]:
     if data.classes is None:
-        predicted = predictor.predict(part.columns).astype(float) if len(part) else np.zeros(0)
+        predicted = predictor.predict(part.encoded).astype(float) if len(part) else np.zeros(0)
         return regression_metrics(part.y.astype(float), predicted)
-    probabilities = predictor.probabilities(part.columns) if len(part) else np.zeros((0, len(data.classes)))
+    probabilities = predictor.probabilities(part.encoded) if len(part) else np.zeros((0, len(data.classes)))
     return classification_metrics(part.y, probabilities, data.classes)
 
 
 def _per_class(predictor: Predictor, data: Prepared) -> dict[str, Any]:
     if data.classes is None or not len(data.test):
         return {}
-    return per_class(data.test.y, predictor.probabilities(data.test.columns), data.classes)
+    return per_class(data.test.y, predictor.probabilities(data.test.encoded), data.classes)
 
 
 def _remarks(predictor: Predictor, data: Prepared) -> list[str]:
@@ -201,7 +201,7 @@ def _remarks(predictor: Predictor, data: Prepared) -> list[str]:
     if not len(data.test):
         return []
     if data.classes is None:
-        answers = np.isfinite(predictor.predict(data.test.columns).astype(float))
+        answers = np.isfinite(predictor.predict(data.test.encoded).astype(float))
         lost = len(answers) - int(answers.sum())
         return [f"the network has no answer for {lost} of {len(answers)} hold-out rows"] if lost else []
     accuracy = _metrics(predictor, data, data.test)["accuracy"]
@@ -235,7 +235,7 @@ def _symbolic(found: Found, predictor: Predictor, data: Prepared) -> dict[str, A
     if data.classes is None:
         truth = {outputs[0]: part.y.astype(float)}
     else:
-        raw = np.clip(predictor.raw(part.columns), -SURE, SURE)
+        raw = np.clip(predictor.raw(part.encoded), -SURE, SURE)
         truth = {name: raw[:, place] for place, name in enumerate(outputs)}
     if len(found.formulas) != len(outputs):
         return None

@@ -28,6 +28,12 @@ def test_a_prediction_is_the_network_between_two_scales() -> None:
     assert predictor.predict(some_columns()) == pytest.approx(0.5 * z + 2.0, rel=1e-14)
 
 
+def test_rows_that_are_encoded_already_give_the_same() -> None:
+    predictor = make_predictor()
+    encoded = predictor.encoding.transform(some_columns())
+    assert predictor.predict(encoded).tolist() == predictor.predict(some_columns()).tolist()
+
+
 def test_a_transform_of_the_target_is_undone() -> None:
     plain, logarithmic = make_predictor(), make_predictor(transform="log")
     assert logarithmic.predict(some_columns()) == pytest.approx(np.exp(plain.predict(some_columns())))
