@@ -51,18 +51,20 @@ class Trained:
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """The same rows, scaled by range and by quantiles."""
+    """Rows before they are scaled.
 
-    affine: Float[Tensor, "batch in_dim"]
-    quantile: Float[Tensor, "batch in_dim"]
+    Attributes:
+        scaled: Gives them on the scale of their quantiles (true) or of their ranges; one trial at a time
+            needs one of these, so neither is kept.
+    """
+
+    scaled: Callable[[bool], Float[Tensor, "batch in_dim"]]
     targets: Float[Tensor, "batch _"]
     weights: Float[Tensor, " batch"]
 
     def rows(self, trial: Trial) -> Rows:
         """The rows as a trial sees them."""
-        return Rows(
-            x=self.quantile if trial.quantile else self.affine, targets=self.targets, weights=self.weights
-        )
+        return Rows(x=self.scaled(trial.quantile), targets=self.targets, weights=self.weights)
 
 
 def run_trial(

@@ -215,11 +215,9 @@ def _inputs(
     scales: tuple[Standardizer, Standardizer],
     scaler: TargetScaler | None,
 ) -> Inputs:
-    affine, quantile = scales
-    targets = data.codes(part).astype(float)
+    targets = data.codes(part)
     return Inputs(
-        affine=torch.from_numpy(affine.forward(part.encoded)),
-        quantile=torch.from_numpy(quantile.forward(part.encoded)),
+        scaled=lambda quantile: torch.from_numpy(scales[quantile].forward(part.encoded)),
         targets=torch.from_numpy(targets if scaler is None else scaler.forward(targets)),
         weights=torch.from_numpy(part.weights),
     )

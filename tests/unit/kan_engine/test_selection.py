@@ -25,7 +25,9 @@ def inputs(rows: int = 80, *, seed: int = 0) -> Inputs:
     """sin(3a) with an idle b; the quantile scale stands for any other one."""
     x = uniform_rows(rows, 2, seed=seed)
     ones = torch.ones(rows, dtype=torch.float64)
-    return Inputs(affine=x, quantile=x.pow(3), targets=torch.sin(3 * x[:, :1]), weights=ones)
+    return Inputs(
+        scaled=lambda quantile: x.pow(3) if quantile else x, targets=torch.sin(3 * x[:, :1]), weights=ones
+    )
 
 
 def trial(
@@ -46,7 +48,7 @@ def fitted() -> Trained:
 @pytest.mark.parametrize("quantile", [False, True])
 def test_a_trial_sees_the_rows_on_its_own_scale(quantile: bool) -> None:
     own = inputs().rows(trial(quantile=quantile)).x
-    assert torch.equal(own, inputs().quantile if quantile else inputs().affine)
+    assert torch.equal(own, inputs().scaled(quantile))
 
 
 def test_a_trained_network_comes_with_its_validation_loss_and_history(fitted: Trained) -> None:
@@ -116,7 +118,7 @@ def test_an_output_never_loses_all_its_edges(monkeypatch: pytest.MonkeyPatch) ->
     x = uniform_rows(60, 2)
     # The second output hardly varies, so its edges fall below the threshold of their layer.
     targets = torch.cat([torch.sin(3 * x[:, :1]), 1e-6 * x[:, 1:]], 1)
-    rows = Inputs(affine=x, quantile=x, targets=targets, weights=torch.ones(60, dtype=torch.float64))
+    rows = Inputs(scaled=lambda _: x, targets=targets, weights=torch.ones(60, dtype=torch.float64))
     result = run_trial(trial((2, 2)), rows, rows, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         result.network.layers[0].weight[:, :, 1] = 0.0
