@@ -1,0 +1,250 @@
+"""Probabilities that mean what they say: a classifier's logits, scaled and shifted on the validation rows.
+
+The map goes into the weights of the network, so that its formula, its picture and its log-odds are
+those of the probabilities that it gives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from kan_engine.errors import InvalidConfig
+from kan_engine.layer import KANLayer
+from kan_engine.network import KAN
+
+FOLDS = 5
+SPREADS = (1.0, 0.5)  # standard deviations of the normal priors: of log s, and of every b
+NEWTON_STEPS = 50
+SETTLED = 1e-6  # nats of all rows together, by which a step must lower the objective for another to follow
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The map ``z = s · f + b`` of logits f, [C], with s > 0: it keeps the order of every logit.
+
+    Two classes have the logits (0, f); b_1 - b_0 is then the shift of the log-odds (Platt,
+    "Probabilistic outputs for support vector machines", 1999). More classes share one s, the inverse of
+    a temperature (Guo et al., arXiv:1706.04599).
+    """
+
+    scale: float
+    shift: Float[Tensor, " classes"]
+
+    def __call__(self, logits: Float[Tensor, "rows classes"]) -> Float[Tensor, "rows classes"]:
+        """Calibrated logits."""
+        return self.scale * logits + self.shift
+
+
+def calibrate_(
+    network: KAN,
+    x: Float[Tensor, "rows in_dim"],
+    codes: Int[Tensor, " rows"],
+    *,
+    weights: Float[Tensor, " rows"],
+    class_weights: Float[Tensor, " classes"],
+) -> Calibration:
+    """Calibrate a classifier on rows that it was not fitted on, in place.
+
+    Args:
+        network: One output, the log-odds of the second of two classes, or a logit per class.
+        x: Rows in the scale of the network.
+        codes: Number of the class of every row.
+        weights: How often a row counts, without the weight of its class.
+        class_weights: What the classes weighed in training. They bend the logits by their logarithms,
+            which is undone: probabilities are those of the data.
+
+    Returns:
+        What was put into the network.
+    """
+    with torch.no_grad():
+        outputs = network(x)
+    found = fit_calibration(as_logits(outputs), codes, weights, prior=-class_weights.log())
+    shift = found.shift[1:] - found.shift[:1] if outputs.shape[1] == 1 else found.shift
+    rescale_(network, found.scale, shift)
+    return found
+
+
+def as_logits(outputs: Float[Tensor, "rows out_dim"]) -> Float[Tensor, "rows classes"]:
+    """A logit per class; log-odds are the logit of the second of two classes, the first has 0."""
+    if outputs.shape[1] > 1:
+        return outputs
+    return torch.cat([torch.zeros_like(outputs), outputs], 1)
+
+
+def fit_calibration(
+    logits: Float[Tensor, "rows classes"],
+    codes: Int[Tensor, " rows"],
+    weights: Float[Tensor, " rows"],
+    *,
+    prior: Float[Tensor, " classes"],
+) -> Calibration:
+    """The calibration that lowers the log loss of rows it does not know.
+
+    Three are compared by cross-validation within these rows: none but the prior shift; a scale, if its
+    loss is lower; a scale with shifts, if its loss is lower than that by more than a standard error,
+    since a shift per class follows the noise more easily. Two things keep few rows, or rows that the
+    network tells apart perfectly, from making it certain: a normal prior of log s around 0 and of b
+    around ``prior``, and one more row in all whose class is unknown, spread over the places of the
+    others (Platt's smoothed targets).
+
+    Args:
+        logits: What the network gives.
+        codes: Number of the class of every row.
+        weights: How often a row counts. Only ratios matter: they are scaled to sum to the effective
+            number of rows (Σw)² / Σw² (Kish, "Survey sampling", 1965).
+        prior: The shift to expect.
+    """
+    rows = _Rows.of(logits, codes, weights)
+    none = Calibration(1.0, prior)
+    plain = _losses(rows, none)
+    scaled, shifted = (_cross_validated(rows, prior, with_shift) for with_shift in (False, True))
+    is_scaled = bool(scaled.sum() < plain.sum())
+    gain = (scaled if is_scaled else plain) - shifted
+    if float(gain.sum()) > float(gain.square().sum().sqrt()):  # one standard error of a sum
+        return _fit(rows, prior, with_shift=True)
+    return _fit(rows, prior, with_shift=False) if is_scaled else none
+
+
+@dataclass(frozen=True)
+class _Rows:
+    logits: Float[Tensor, "rows classes"]
+    codes: Int[Tensor, " rows"]
+    weights: Float[Tensor, " rows"]
+    doubt: float  # share of every row that is of no known class
+
+    @staticmethod
+    def of(logits: Tensor, codes: Tensor, weights: Tensor) -> _Rows:
+        weights = weights * weights.sum() / weights.square().sum()
+        return _Rows(logits, codes, weights, 1 / (float(weights.sum()) + 1))
+
+    def where(self, mask: Tensor) -> _Rows:
+        return replace(self, logits=self.logits[mask], codes=self.codes[mask], weights=self.weights[mask])
+
+
+def _cross_validated(
+    rows: _Rows, prior: Float[Tensor, " classes"], with_shift: bool
+) -> Float[Tensor, " rows"]:
+    """Loss of every row by a calibration that was fitted without it.
+
+    Rows are dealt out class by class, so that each fold has its share of all.
+    """
+    folds = torch.empty_like(rows.codes)
+    folds[torch.argsort(rows.codes, stable=True)] = torch.arange(len(folds)) % FOLDS
+    losses = torch.empty_like(rows.weights)
+    for fold in range(FOLDS):
+        own = folds == fold
+        losses[own] = _losses(rows.where(own), _fit(rows.where(~own), prior, with_shift))
+    return losses
+
+
+def _losses(rows: _Rows, calibration: Calibration) -> Float[Tensor, " rows"]:
+    """Weighted log loss of every row, with the doubt about it."""
+    per_row: Tensor = torch.nn.functional.cross_entropy(
+        calibration(rows.logits), rows.codes, reduction="none", label_smoothing=rows.doubt
+    )
+    return per_row * rows.weights
+
+
+def _fit(rows: _Rows, prior: Float[Tensor, " classes"], with_shift: bool) -> Calibration:
+    """Newton's method with the Fisher matrix, which is positive, and halved steps."""
+    now = Calibration(1.0, prior)
+    reached = _objective(rows, now, prior)
+    for _ in range(NEWTON_STEPS):
+        gradient, fisher = _derivatives(rows, now, prior)
+        free = len(gradient) if with_shift else 1
+        step = -torch.linalg.solve(fisher[:free, :free], gradient[:free])
+        tried, objective = _line_search(
+            rows, now, prior, torch.cat([step, step.new_zeros(len(gradient) - free)])
+        )
+        if not objective < reached - SETTLED:
+            break
+        now, reached = tried, objective
+    return now
+
+
+def _line_search(
+    rows: _Rows, start: Calibration, prior: Tensor, step: Float[Tensor, " parameters"]
+) -> tuple[Calibration, float]:
+    """The step, halved until it lowers the objective."""
+    before = _objective(rows, start, prior)
+    for halvings in range(20):
+        part = step / 2**halvings
+        tried = Calibration(start.scale * float(part[0].clamp(-3, 3).exp()), start.shift + part[1:])
+        reached = _objective(rows, tried, prior)
+        if reached < before:
+            return tried, reached
+    return start, before
+
+
+def _objective(rows: _Rows, now: Calibration, prior: Tensor) -> float:
+    offset, precision = _from_prior(now, prior)
+    return float(_losses(rows, now).sum() + (precision * offset.square()).sum() / 2)
+
+
+def _from_prior(
+    now: Calibration, prior: Tensor
+) -> tuple[Float[Tensor, " parameters"], Float[Tensor, " parameters"]]:
+    """How far (log s, b) lies from the mean of its prior, and the prior's precision."""
+    log_scale = torch.tensor([now.scale], dtype=prior.dtype).log()
+    spreads = torch.tensor([SPREADS[0], *[SPREADS[1]] * len(prior)], dtype=prior.dtype)
+    return torch.cat([log_scale, now.shift - prior]), spreads**-2
+
+
+def _derivatives(
+    rows: _Rows, now: Calibration, prior: Tensor
+) -> tuple[Float[Tensor, " parameters"], Float[Tensor, "parameters parameters"]]:
+    """Gradient and Fisher matrix of the objective in (log s, b).
+
+    With p the probabilities and q = s·f = ∂z/∂log s, the Hessian of a row's log loss in z is
+    diag(p) - ppᵀ.
+    """
+    p = torch.softmax(now(rows.logits), 1)
+    q = now.scale * rows.logits
+    w = rows.weights[:, None]
+    q = q - (p * q).sum(1, keepdim=True)  # a row's logits count up to a constant
+    is_class = torch.nn.functional.one_hot(rows.codes, p.shape[1])
+    residual = w * (p - (1 - rows.doubt) * is_class - rows.doubt / p.shape[1])
+    gradient = torch.cat([(residual * q).sum()[None], residual.sum(0)])
+    fisher = torch.diag(torch.cat([(w * p * q * q).sum()[None], (w * p).sum(0)]))
+    fisher[1:, 1:] -= p.T @ (w * p)
+    fisher[0, 1:] = fisher[1:, 0] = (w * p * q).sum(0)
+    offset, precision = _from_prior(now, prior)
+    return gradient + precision * offset, fisher + torch.diag(precision)
+
+
+@torch.no_grad()
+def rescale_(network: KAN, scale: float, shift: Float[Tensor, " out_dim"]) -> None:
+    """Make ``scale · f + shift`` of the outputs f, in place, on the grid and off it.
+
+    The scale multiplies all activations that enter the outputs. The shift of an output goes to one of
+    them: the basis sums to 1 everywhere, so a constant is the same number in all coefficients.
+
+    Raises:
+        InvalidConfig: An output that is to be shifted has no live edge.
+    """
+    last = [network.stack[-1], *([] if network.direct is None else [network.direct])]
+    for layer in last:
+        layer.weight.mul_(scale)
+        for place, edge in layer.symbolic.items():
+            layer.symbolic[place] = replace(edge, c=scale * edge.c, d=scale * edge.d)
+    for output, constant in enumerate(shift.tolist()):
+        if constant and not any(_shift_(layer, output, constant) for layer in last):
+            raise InvalidConfig(f"output {output} has no live edge that could carry a shift")
+
+
+def _shift_(layer: KANLayer, output: int, constant: float) -> bool:
+    """Add a constant to the first live activation of a layer that enters an output, if there is one."""
+    entering = layer.mask[:, output].nonzero()[:, 0].tolist()
+    if not entering:
+        return False
+    place = (entering[0], output)
+    if place in layer.symbolic:
+        edge = layer.symbolic[place]
+        layer.symbolic[place] = replace(edge, d=edge.d + constant)
+    else:
+        layer.weight[entering[0], :-1, output] += constant
+    return True
