@@ -23,7 +23,8 @@ from kan_engine.network import KAN
 from kan_engine.predictor import Predictor
 from kan_engine.scaling import Standardizer, TargetScaler
 
-VERSION = 1
+VERSION = 2  # 2 has decision weights
+READABLE = (1, 2)
 HEADER_LIMIT = 8 * 2**20  # bytes; room for thousands of columns with their categories
 
 _KEY = "kan"  # of our header among safetensors' metadata
@@ -55,6 +56,7 @@ def save(predictor: Predictor, metadata: dict[str, Any] | None = None) -> bytes:
         "version": VERSION,
         "target": predictor.target,
         "classes": predictor.classes,
+        "decision_weights": predictor.decision_weights,
         "transform": None if predictor.outputs is None else predictor.outputs.transform,
         "encoding": predictor.encoding.to_dict(),
         "network": predictor.network.to_header(),
@@ -124,9 +126,10 @@ def _read_header(data: bytes) -> tuple[dict[str, Any], Shapes]:
         raise ArtifactError("these bytes are no saved model: they do not begin with the length of a header")
     outer = _parse(data[8 : 8 + length])
     header = _parse(outer.pop("__metadata__")[_KEY])
-    if header["version"] != VERSION:
+    if header["version"] not in READABLE:
+        known = " and ".join(map(str, READABLE))
         raise ArtifactError(
-            f"the model has the format version {header['version']!r}; this program reads version {VERSION}"
+            f"the model has the format version {header['version']!r}; this program reads the versions {known}"
         )
     if not isinstance(header["metadata"], dict):
         raise TypeError("its metadata are no JSON object")
@@ -218,6 +221,9 @@ def _assemble(header: dict[str, Any], network: KAN, tensors: dict[str, Tensor]) 
         raise TypeError("its classes are no labels")
     if not isinstance(header["target"], str):
         raise TypeError("its target has no name")
+    weights = header["decision_weights"] if header["version"] > 1 else None
+    if weights is not None and not all(type(weight) is float for weight in weights):
+        raise TypeError("its decision weights are no numbers")
     outputs = None
     if header["transform"] is not None:
         outputs = TargetScaler(header["transform"], arrays["outputs.mean"], arrays["outputs.std"])
@@ -229,6 +235,7 @@ def _assemble(header: dict[str, Any], network: KAN, tensors: dict[str, Tensor]) 
         classes=None if classes is None else tuple(classes),
         target=header["target"],
         residuals=arrays["residuals"],
+        decision_weights=None if weights is None else tuple(weights),
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Shaped
 
+from kan_engine.decision import decide
 from kan_engine.encoding import Encoding
 from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.network import KAN
@@ -37,6 +38,8 @@ class Predictor:
         classes: Labels in the dataset's own type; None for a regression.
         target: The client's name of the target.
         residuals: Absolute errors on the validation rows, in the target's units; they give intervals.
+        decision_weights: What the probabilities of the classes are multiplied by before the largest is
+            the label; None takes the likeliest class.
     """
 
     encoding: Encoding
@@ -46,6 +49,7 @@ class Predictor:
     classes: tuple[Label, ...] | None
     target: str
     residuals: Float[np.ndarray, " validation"]
+    decision_weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit together; saved models pass here on their way in."""
@@ -62,6 +66,8 @@ class Predictor:
             )
         if not (np.isfinite(self.residuals) & (self.residuals >= 0)).all():
             raise InvalidConfig("residuals must be finite and not negative")
+        if self.decision_weights is not None:
+            _check_decision(self.decision_weights, self.classes)
 
     @cached_property
     def unused(self) -> frozenset[str]:
@@ -108,12 +114,20 @@ class Predictor:
         return torch.softmax(logits, 1).numpy()
 
     def labels(self, probabilities: Float[np.ndarray, "rows classes"]) -> Shaped[np.ndarray, " rows"]:
-        """The likeliest class of every row; the earlier one of two that are equally likely."""
+        """The class of every row whose weighted probability is the largest; the earlier one of two equal."""
         names = np.empty(len(self.classes or ()) + 1, dtype=object)
         names[:-1] = self.classes
         defined = np.isfinite(probabilities).all(1)
-        labels: np.ndarray = names[np.where(defined, probabilities.argmax(1), -1)]
+        labels: np.ndarray = names[np.where(defined, decide(probabilities, self.decision_weights), -1)]
         return labels
+
+    @property
+    def threshold(self) -> float | None:
+        """Probability of ``classes[1]`` above which it is the label; None unless there are two classes."""
+        if self.classes is None or len(self.classes) != 2:
+            return None
+        first, second = self.decision_weights or (0.5, 0.5)
+        return first / (first + second)
 
     def margin(self, level: float) -> float:
         """Half the width of the prediction interval, the same for every row.
@@ -174,6 +188,13 @@ def _output_count(classes: tuple[Label, ...]) -> int:
     if len(set(classes)) != len(classes) or len(classes) < 2:
         raise InvalidConfig(f"a classifier needs at least two different classes, got {classes}")
     return 1 if len(classes) == 2 else len(classes)
+
+
+def _check_decision(weights: tuple[float, ...], classes: tuple[Label, ...] | None) -> None:
+    if len(weights) != len(classes or ()):
+        raise InvalidConfig(f"{len(weights)} decision weights do not fit the classes {classes}")
+    if not all(0 < weight < math.inf for weight in weights):
+        raise InvalidConfig(f"decision weights must be finite and greater than 0, got {weights}")
 
 
 def _live_inputs(network: KAN) -> Bool[torch.Tensor, " in_dim"]:

@@ -178,8 +178,20 @@ def test_bytes_after_the_model_are_refused() -> None:
 
 def test_a_later_format_is_refused_by_its_version() -> None:
     outer, header, body = taken_apart(save(make_predictor()))
-    with pytest.raises(ArtifactError, match="version 2"):
-        load(put_together(outer, header | {"version": 2}, body))
+    with pytest.raises(ArtifactError, match="version 3; this program reads the versions 1 and 2"):
+        load(put_together(outer, header | {"version": 3}, body))
+
+
+def test_a_model_of_the_first_format_decides_for_the_likeliest_class() -> None:
+    outer, header, body = taken_apart(save(make_predictor(classes=("a", "b"))))
+    del header["decision_weights"]
+    twin = load(put_together(outer, header | {"version": 1}, body))
+    assert (twin.decision_weights, twin.threshold) == (None, 0.5)
+
+
+def test_a_threshold_survives() -> None:
+    predictor = replace(make_predictor(classes=("a", "b")), decision_weights=(0.3, 0.7))
+    assert load(save(predictor)).threshold == predictor.threshold == pytest.approx(0.3)
 
 
 def test_a_header_that_lacks_something_is_refused_by_its_name() -> None:
@@ -252,6 +264,8 @@ EDGE = {"layer": 0, "in": 0, "out": 0, "function": "sin", "a": 1, "b": 0, "c": 1
         (("target",), 7),
         (("classes",), ["a", "b"]),
         (("classes",), 3),
+        (("decision_weights",), [0.5, 0.5]),
+        (("decision_weights",), 3),
         (("transform",), None),
         (("transform",), "eval"),
         (("transform",), []),
@@ -302,6 +316,14 @@ def test_a_header_that_describes_no_model_is_refused_before_it_costs_memory(
 def test_classes_that_are_no_labels_are_refused(classes: list[Any]) -> None:
     outer, header, body = taken_apart(save(make_predictor(classes=("a", "b", "c"))))
     assert_refused_cheaply(put_together(outer, header | {"classes": classes}, body))
+
+
+@pytest.mark.parametrize(
+    "weights", [[0.5], [0.5, -0.5], [0.5, 0.0], [1e999, 0.5], [True, 0.5], ["1", 0.5], "ab"]
+)
+def test_decision_weights_that_decide_nothing_are_refused(weights: Any) -> None:
+    outer, header, body = taken_apart(save(make_predictor(classes=("a", "b"))))
+    assert_refused_cheaply(put_together(outer, header | {"decision_weights": weights}, body))
 
 
 @pytest.mark.parametrize("header", ["", "[]", "{", '{"version": NaN}', "[" * 50_000])

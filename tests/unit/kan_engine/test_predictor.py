@@ -81,6 +81,27 @@ def test_labels_are_the_likeliest_classes_in_their_own_type(
     assert {type(label) for label in labels} == {type(classes[0])}
 
 
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.8])
+def test_the_second_of_two_classes_is_the_label_above_the_threshold(threshold: float) -> None:
+    predictor = replace(make_predictor(classes=("a", "b")), decision_weights=(threshold, 1 - threshold))
+    above = predictor.probabilities(some_columns())[:, 1] > threshold
+    assert (predictor.predict(some_columns()) == "b").tolist() == above.tolist()
+    assert predictor.threshold == pytest.approx(threshold)
+
+
+def test_of_many_classes_the_one_with_the_largest_weighted_probability_is_the_label() -> None:
+    predictor = replace(make_predictor(classes=("a", "b", "c")), decision_weights=(1.0, 2.0, 1e-9))
+    p = predictor.probabilities(some_columns())
+    expected = np.where(p[:, 0] >= 2 * p[:, 1], "a", "b")
+    assert predictor.predict(some_columns()).tolist() == expected.tolist()
+    assert predictor.threshold is None
+
+
+def test_without_decision_weights_the_threshold_of_two_classes_is_a_half() -> None:
+    assert make_predictor(classes=("a", "b")).threshold == 0.5
+    assert make_predictor().threshold is None
+
+
 def undefined_network() -> torch.nn.Module:
     """A network whose first edge is the logarithm of something negative."""
     network = make_predictor(hidden=()).network
@@ -197,6 +218,7 @@ def test_values_unlike_the_training_rows_are_reported_for_features_that_are_read
         {"outputs": None, "classes": ("a", "b", "c")},
         {"outputs": None, "classes": ("a", "a")},
         {"outputs": None, "classes": ("a",)},
+        {"decision_weights": (0.5, 0.5)},
         {"residuals": np.array([-1.0])},
         {"residuals": np.array([np.nan])},
     ],
