@@ -47,6 +47,8 @@ def read_labels(name: str, values: np.ndarray) -> list[str | None]:
 
     Numbers and booleans are written the same whatever carried them: 3 and 3.0 are both "3".
     """
+    if values.dtype.kind == "f":
+        return _labels_of_numbers(name, values)
     labels: list[str | None] = []
     for row, value in enumerate(_plain(values)):
         if value is None or isinstance(value, str):
@@ -56,6 +58,18 @@ def read_labels(name: str, values: np.ndarray) -> list[str | None]:
         else:
             raise _refusal(name, row, "a category")
     return labels
+
+
+def _labels_of_numbers(name: str, values: np.ndarray) -> list[str | None]:
+    """Labels of floats; those of equal numbers are one text, which saves memory where rows are many."""
+    infinite = np.isinf(values)
+    if infinite.any():
+        raise _refusal(name, int(infinite.argmax()), "a category")
+    numbers, places = np.unique(values, return_inverse=True)
+    labels = np.empty(len(numbers), dtype=object)
+    labels[:] = [_label(number) for number in numbers.tolist()]
+    shared: list[str | None] = labels[places].tolist()
+    return shared
 
 
 def _plain(values: np.ndarray) -> list[object]:

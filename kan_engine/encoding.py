@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -78,6 +79,18 @@ class Feature:
             float, self.max
         ):
             raise InvalidConfig(f"the range of {self.name!r} is not one: {self.min!r} to {self.max!r}")
+
+    @staticmethod
+    def fit(name: str, values: np.ndarray, type_name: str) -> Feature:
+        """Learn range, fill or categories from the training rows of a column.
+
+        Raises:
+            InvalidData: The column has no values, values that are not of its type, or no usable type.
+        """
+        if type_name not in _TYPES:
+            raise InvalidData(f"the column {name!r} of type {type_name} cannot be a feature", column=name)
+        kind = _TYPES[type_name]
+        return _fit_category(name, values) if kind == "category" else _fit_number(name, values, kind)
 
     @cached_property
     def slots(self) -> dict[str | None, int]:
@@ -151,9 +164,21 @@ class Encoding:
             InvalidData: A column has no values, or values that are not of its type.
         """
         row_count(columns)
-        features = tuple(_fit_feature(name, values, types[name]) for name, values in columns.items())
-        _refuse_long_names(features)
-        return Encoding(features)
+        return Encoding.of(Feature.fit(name, values, types[name]) for name, values in columns.items())
+
+    @staticmethod
+    def of(features: Iterable[Feature]) -> Encoding:
+        """The encoding of features that were learnt one by one; InvalidData if it could not be saved."""
+        encoding = Encoding(tuple(features))
+        _refuse_long_names(encoding.features)
+        return encoding
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """First encoded column of every feature."""
+        widths = [len(feature.columns) for feature in self.features]
+        starts = accumulate(widths[:-1], initial=0)
+        return {feature.name: start for feature, start in zip(self.features, starts, strict=True)}
 
     @cached_property
     def names(self) -> tuple[EncodedColumn, ...]:
@@ -178,19 +203,29 @@ class Encoding:
         Raises:
             InvalidData: A feature is absent, or a value is not of its type; names column and row.
         """
-        rows = row_count(columns)
-        encoded = np.zeros((rows, len(self.names)))
-        start = 0
+        encoded = np.zeros((row_count(columns), len(self.names)))
         for feature in self.features:
-            block = encoded[:, start : start + len(feature.columns)]
-            start += len(feature.columns)
             if feature.name in columns:
-                _encode_into(block, feature, columns[feature.name])
+                self.write(encoded, feature, columns[feature.name])
             elif feature.name not in optional:
                 raise InvalidData(f"the column {feature.name!r} is absent", column=feature.name)
             elif feature.type != "category":
-                block[:, 0] = feature.fill
+                encoded[:, self._places[feature.name]] = feature.fill
         return encoded
+
+    def write(self, encoded: Float[np.ndarray, "rows columns"], feature: Feature, values: np.ndarray) -> None:
+        """Encode one feature into its columns of a table that ``transform`` would give.
+
+        Args:
+            encoded: The table, with zeros in these columns.
+            feature: One of ``features``.
+            values: Its values at all rows of the table.
+
+        Raises:
+            InvalidData: A value is not of the feature's type.
+        """
+        start = self._places[feature.name]
+        _encode_into(encoded[:, start : start + len(feature.columns)], feature, values)
 
     def outside_mask(self, columns: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "rows features"]:
         """Which values training never saw the like of; an absent column is never outside."""
@@ -218,13 +253,6 @@ class Encoding:
                 for item in data["features"]
             )
         )
-
-
-def _fit_feature(name: str, values: np.ndarray, type_name: str) -> Feature:
-    if type_name not in _TYPES:
-        raise InvalidData(f"the column {name!r} of type {type_name} cannot be a feature", column=name)
-    kind = _TYPES[type_name]
-    return _fit_category(name, values) if kind == "category" else _fit_number(name, values, kind)
 
 
 def _fit_number(name: str, values: np.ndarray, kind: FeatureType) -> Feature:
@@ -274,9 +302,11 @@ def _encode_into(block: np.ndarray, feature: Feature, values: np.ndarray) -> Non
     """Write the encoded columns of a feature; ``block`` holds zeros."""
     if feature.type == "category":
         other = len(feature.categories) if feature.rare else -1
-        places = [feature.slots.get(label, other) for label in read_labels(feature.name, values)]
+        labels = read_labels(feature.name, values)
+        places = np.fromiter((feature.slots.get(label, other) for label in labels), int, len(labels))
         first = 1 if block.shape[1] == 1 and max(feature.slots.values()) == 1 else 0
-        block[:] = np.array(places, dtype=int)[:, None] == np.arange(first, first + block.shape[1])
+        for number in range(block.shape[1]):
+            block[:, number] = places == first + number
         return
     numbers = read_numbers(feature.name, values, boolean=feature.type == "boolean")
     missing = np.isnan(numbers)

@@ -17,6 +17,7 @@ from kan_engine.errors import InvalidConfig, InvalidData
 Array = TypeVar("Array", np.ndarray, Tensor)
 
 QUANTILES = 257
+QUANTILE_ROWS = 100_000  # of more rows a sample tells the quantiles: to 0.2 % of all rows
 LARGEST = 1e150  # of a transformed target: its square must still be a number
 
 
@@ -57,24 +58,25 @@ class Standardizer:
             raise InvalidData("there are no rows to scale by")
         low, high = x.min(0), x.max(0)
         scale = high / 2 - low / 2  # halves first: the range itself may overflow
-        table = np.quantile(x, np.linspace(0, 1, QUANTILES), axis=0).T if quantile else None
         return Standardizer(
             center=low + scale,
             scale=np.where(scale > 0, scale, 1.0),
-            quantiles=None if table is None else np.maximum.accumulate(table, axis=1),
+            quantiles=_quantiles(x, low, high) if quantile else None,
         )
 
     def forward(self, x: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows d"]:
         """From raw units to the unit scale."""
         if self.quantiles is None:
-            z: np.ndarray = (x - self.center) / self.scale
+            z: np.ndarray = x - self.center
+            z /= self.scale
             return z
         return _column_by_column(x, self._curves, self.scale)
 
     def inverse(self, z: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows d"]:
         """From the unit scale to raw units."""
         if self.quantiles is None:
-            x: np.ndarray = z * self.scale + self.center
+            x: np.ndarray = z * self.scale
+            x += self.center
             return x
         return _column_by_column(z, [(levels, values) for values, levels in self._curves], 1 / self.scale)
 
@@ -87,6 +89,17 @@ class Standardizer:
         """
         assert self.quantiles is not None  # noqa: S101 - only called where there are quantiles
         return [_curve(column) for column in self.quantiles]
+
+
+def _quantiles(
+    x: Float[np.ndarray, "rows d"], low: Float[np.ndarray, " d"], high: Float[np.ndarray, " d"]
+) -> Float[np.ndarray, "d q"]:
+    """Quantiles of every column, of a sample where the rows are many; the ends are those of all rows."""
+    if len(x) > QUANTILE_ROWS:  # drawn, not every n-th: rows may repeat a pattern
+        x = x[np.random.default_rng(0).choice(len(x), QUANTILE_ROWS, replace=False)]
+    table = np.quantile(x, np.linspace(0, 1, QUANTILES), axis=0).T
+    table[:, 0], table[:, -1] = low, high
+    return np.maximum.accumulate(table, axis=1)
 
 
 def _curve(quantiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,45 +1,75 @@
-"""A stored dataset as arrays: what the engine and the worker read."""
+"""A stored dataset as columns: what the worker reads, one column at a time."""
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import polars as pl
 from sqlalchemy.orm import Session
 
 from service.db.tables import Dataset
-from service.storage import read_bytes
+from service.storage import read_chunks
 
 Array = np.ndarray[Any, Any]
+
+PIECE_ROWS = 100_000  # texts of so many rows exist twice for a moment
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length.
+    """A table whose columns stay in their file until one is asked for."""
 
-    Numbers and integers are float64 with NaN for missing values; all other types are object arrays
-    with ``None``: text and categories of ``str``, booleans of ``bool``, times as ISO 8601 text.
-    """
-
-    columns: dict[str, Array]
+    frame: pl.LazyFrame
     types: dict[str, str]
     units: dict[str, str]
     rows: int
     reports: list[dict[str, Any]]  # what the dataset tells of each column
 
+    def column(self, name: str) -> Array:
+        """All values of a column.
 
-def read_table(session: Session, dataset: Dataset) -> Table:
-    """All of a dataset, in memory."""
-    frame = read_frame(session, dataset)
-    types = {column["name"]: column["type"] for column in dataset.columns}
-    columns = {column.name: _array(column) for column in frame.iter_columns()}
-    return Table(columns, types, dict(dataset.units), dataset.rows, list(dataset.columns))
+        Numbers and integers are float64 with NaN for missing values; all other types are object arrays
+        with ``None``: text and categories of ``str``, booleans of ``bool``, times as ISO 8601 text. Equal
+        values are one object.
+        """
+        values = self.frame.select(pl.col(name)).collect().to_series()
+        if values.dtype.is_numeric():
+            return values.cast(pl.Float64).fill_null(float("nan")).to_numpy(writable=True)
+        return _objects(values)
 
 
-def read_frame(session: Session, dataset: Dataset, rows: int | None = None) -> pl.DataFrame:
-    """A dataset, or its first rows, as it was ingested."""
-    return pl.read_parquet(BytesIO(read_bytes(session, dataset.blob_sha256)), n_rows=rows)
+@contextmanager
+def stored_table(session: Session, dataset: Dataset, folder: Path) -> Iterator[Table]:
+    """A dataset, open as long as the context lasts; the session may end before.
+
+    Its file passes through ``folder``, under no name, so that its bytes are not held in memory and
+    nothing of it is left behind.
+    """
+    reports = list(dataset.columns)
+    types = {report["name"]: report["type"] for report in reports}
+    with unpacked(session, dataset, folder) as file:
+        yield Table(pl.scan_parquet(file), types, dict(dataset.units), dataset.rows, reports)
+
+
+@contextmanager
+def unpacked(session: Session, dataset: Dataset, folder: Path) -> Iterator[BinaryIO]:
+    """The Parquet file of a dataset."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for chunk in read_chunks(session, dataset.blob_sha256):
+            file.write(chunk)
+        file.seek(0)
+        yield cast("BinaryIO", file)
+
+
+def first_rows(session: Session, dataset: Dataset, rows: int, folder: Path) -> pl.DataFrame:
+    """The first rows of a dataset, as it was ingested."""
+    with unpacked(session, dataset, folder) as file:
+        return pl.scan_parquet(file).head(rows).collect()
 
 
 def plain_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
@@ -48,9 +78,12 @@ def plain_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     return frame.with_columns(times.dt.to_string("iso:strict")).rows(named=True)
 
 
-def _array(column: pl.Series) -> Array:
-    if column.dtype.is_numeric():
-        return column.cast(pl.Float64).fill_null(float("nan")).to_numpy(writable=True)
+def _objects(column: pl.Series) -> Array:
+    """Values as Python objects, equal ones shared: a million rows of few categories are few texts."""
     values = np.empty(len(column), dtype=object)
-    values[:] = column.dt.to_string("iso:strict") if column.dtype == pl.Datetime else column.to_list()
+    known: dict[Any, Any] = {}
+    for start in range(0, len(column), PIECE_ROWS):
+        piece = column.slice(start, PIECE_ROWS)
+        texts = piece.dt.to_string("iso:strict") if piece.dtype == pl.Datetime else piece
+        values[start : start + PIECE_ROWS] = [known.setdefault(text, text) for text in texts.to_list()]
     return values

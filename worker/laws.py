@@ -73,8 +73,7 @@ def find_law(run: Run) -> Law | None:
     """The best small structure; its formulas too unless the request does without."""
     if run.data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS:
         return None
-    fit = _sample(run.data.fit, run.inputs, SEARCH_ROWS)
-    validation = _sample(run.data.validation, run.inputs, SEARCH_VALIDATION)
+    fit, validation = (_sample(part, run.inputs) for part in _searched(run))
     best: Law | None = None
     rough: Fit | None = None
     read = 0
@@ -108,15 +107,20 @@ def find_law(run: Run) -> Law | None:
     return None
 
 
-def _rows(part: Part, most: int) -> Part:
-    """At most so many rows, spread over all."""
-    rows = np.linspace(0, len(part) - 1, min(most, len(part))).astype(int)
-    columns = {name: values[rows] for name, values in part.columns.items()}
-    return Part(columns, part.encoded[rows], part.y[rows], part.weights[rows])
+def _searched(run: Run) -> tuple[Part, Part]:
+    """Rows to fit small laws on, and to judge them by."""
+    seed = run.request.seed
+    return _rows(run.data.fit, SEARCH_ROWS, seed), _rows(run.data.validation, SEARCH_VALIDATION, seed)
 
 
-def _sample(part: Part, inputs: Standardizer, most: int) -> Sample:
-    part = _rows(part, most)
+def _rows(part: Part, most: int, seed: int) -> Part:
+    """At most so many rows, drawn at random: every n-th could always meet the same phase of a pattern."""
+    if len(part) <= most:
+        return part
+    return part[np.sort(np.random.default_rng(seed).choice(len(part), most, replace=False))]
+
+
+def _sample(part: Part, inputs: Standardizer) -> Sample:
     return Sample(
         x=torch.from_numpy(inputs.forward(part.encoded)),
         raw=torch.from_numpy(part.encoded),
@@ -156,7 +160,7 @@ def log_odds_formulas(network: KAN, inputs: Standardizer, run: Run) -> list[list
     data = run.data
     if data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS or not run.request.symbolic or run.should_stop():
         return []
-    parts = (_rows(data.fit, SEARCH_ROWS), _rows(data.validation, SEARCH_VALIDATION))
+    parts = _searched(run)
     with torch.no_grad():
         scaled = [torch.from_numpy(inputs.forward(part.encoded)) for part in parts]
         logits = [network(x).clamp(-SURE, SURE).numpy() for x in scaled]
@@ -166,7 +170,7 @@ def log_odds_formulas(network: KAN, inputs: Standardizer, run: Run) -> list[list
             return []
         run.report("symbolic", 0.88, "reading a formula of the log-odds")
         fit, validation = (
-            _sample(replace(part, y=values[:, output]), run.inputs, len(part))
+            _sample(replace(part, y=values[:, output]), run.inputs)
             for part, values in zip(parts, logits, strict=True)
         )
         structure = additive(fit, validation, run.generator, run.should_stop)

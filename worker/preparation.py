@@ -1,4 +1,8 @@
-"""A table and a request become encoded rows: those to fit on, those to choose by, those to report on."""
+"""A table and a request become encoded rows: those to fit on, those to choose by, those to report on.
+
+Columns come from the table one at a time and are written straight into the array that all later
+stages look at, so that every number of a large table is in memory once.
+"""
 
 from __future__ import annotations
 
@@ -8,27 +12,31 @@ from functools import cached_property
 
 import numpy as np
 
-from kan_engine import Encoding, InvalidData
+from kan_engine import Encoding, Feature, InvalidData
 from service.schemas.jobs import TrainRequest
 from service.schemas.plan import Plan
 from service.tables import Table
 from worker.evaluation import Label, class_name
-from worker.splitting import split_rows, validation_rows
+from worker.splitting import Split, coded, split_rows, validation_rows
 
 NAMED = 20  # classes that a message lists at most
 
 
 @dataclass(frozen=True)
 class Part:
-    """Some rows: the client's columns, their encoding [n, d], labels or numbers y [n], weights [n]."""
+    """Some rows: encoded inputs [n, d], labels or numbers y [n], the same as numbers, weights [n]."""
 
-    columns: Mapping[str, np.ndarray]
     encoded: np.ndarray
     y: np.ndarray
+    targets: np.ndarray
     weights: np.ndarray
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> Part:
+        """Some of the rows: a view of consecutive ones, a copy of others."""
+        return Part(self.encoded[rows], self.y[rows], self.targets[rows], self.weights[rows])
 
 
 @dataclass(frozen=True)
@@ -36,31 +44,40 @@ class Prepared:
     """All that the later stages need to know of the data.
 
     Attributes:
-        fit: Rows that networks are fitted on.
-        validation: Rows that every choice is made on.
-        test: Rows for what is reported; read once.
+        rows: All rows that have a use: to fit on, then to choose by, then to report on.
+        fit_count: How many are fitted on.
+        validation_count: How many every choice is made on.
         classes: Labels of a classification in their own type, sorted; None for a regression.
         warnings: What was left out, and why.
     """
 
     plan: Plan
     encoding: Encoding
-    fit: Part
-    validation: Part
-    test: Part
+    rows: Part
+    fit_count: int
+    validation_count: int
     classes: tuple[Label, ...] | None
     warnings: tuple[str, ...]
 
     @cached_property
+    def fit(self) -> Part:
+        """Rows that networks are fitted on."""
+        return self.rows[: self.fit_count]
+
+    @cached_property
+    def validation(self) -> Part:
+        """Rows that every choice is made on."""
+        return self.rows[self.fit_count : self.fit_count + self.validation_count]
+
+    @cached_property
     def training(self) -> Part:
         """Fit and validation rows together."""
-        a, b = self.fit, self.validation
-        return Part(
-            {name: np.concatenate([a.columns[name], b.columns[name]]) for name in a.columns},
-            np.concatenate([a.encoded, b.encoded]),
-            np.concatenate([a.y, b.y]),
-            np.concatenate([a.weights, b.weights]),
-        )
+        return self.rows[: self.fit_count + self.validation_count]
+
+    @cached_property
+    def test(self) -> Part:
+        """Rows for what is reported; read once."""
+        return self.rows[self.fit_count + self.validation_count :]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -81,10 +98,7 @@ class Prepared:
 
     def codes(self, part: Part) -> np.ndarray:
         """Targets as numbers: themselves, or the number of the class, [n, 1]."""
-        if self.classes is None:
-            return part.y[:, None]
-        places = {label: place for place, label in enumerate(self.classes)}
-        return np.array([places[label] for label in part.y.tolist()], dtype=float)[:, None]
+        return part.targets[:, None]
 
 
 def prepare(table: Table, request: TrainRequest) -> Prepared:
@@ -97,82 +111,109 @@ def prepare(table: Table, request: TrainRequest) -> Prepared:
         InvalidData: The rows that are left cannot be learnt from.
     """
     plan = Plan(request, {report["name"]: report for report in table.reports}, table.rows)
-    y, present = _target(table, plan)
-    columns = {name: values[present] for name, values in table.columns.items()}
-    split = split_rows(
-        kind=request.split.kind,
-        y=y,
-        task=plan.task,
-        test_fraction=request.split.test_fraction,
-        seed=request.split.seed,
-        column=request.split.column,
-        test=request.split.test,
-        columns=columns,
-    )
+    target, present = _target(table, plan)
+    split = _split(table, plan, target, present)
     fit_rows, judge_rows = validation_rows(
-        split.train_rows, y, plan.task, request.seed, kind=request.split.kind
+        split.train_rows, target.numbers, plan.task, request.seed, kind=request.split.kind
     )
-    features, warnings = _features(columns, plan, split.train_rows)
-    encoding = Encoding.fit(
-        {name: values[split.train_rows] for name, values in features.items()},
-        {name: plan.types[name] for name in features},
-    )
-    classes = _classes(y[split.train_rows]) if plan.task == "classification" else None
-    weights = _weights(columns, request, y, classes)
+    encoding, warnings = _learnt(table, plan, present[split.train_rows])
+    classes, known = None, split.test_rows
+    if target.labels is not None:
+        target, classes, known = _of_training(target, split)
+    if len(known) < len(split.test_rows):
+        lost = len(split.test_rows) - len(known)
+        warnings.append(f"{lost} hold-out rows have classes that no training row has")
+    weights = _weights(table, plan, target, present, classes)
     for rows, purpose in ((fit_rows, "fit on"), (judge_rows, "choose by")):
         if not weights[rows].any():
             raise InvalidData(
                 f"all rows to {purpose} have the weight 0; give some of them a weight", column=request.weight
             )
-
-    def part(rows: np.ndarray) -> Part:
-        own = {name: values[rows] for name, values in features.items()}
-        return Part(own, encoding.transform(own), y[rows], weights[rows])
-
-    known = (
-        split.test_rows if classes is None else split.test_rows[np.isin(y[split.test_rows], list(classes))]
+    order = np.concatenate([fit_rows, judge_rows, known])
+    return Prepared(
+        plan=plan,
+        encoding=encoding,
+        rows=Part(
+            encoded=_encoded(table, encoding, present[order]),
+            y=target.values(order),
+            targets=target.numbers[order].astype(float),
+            weights=weights[order],
+        ),
+        fit_count=len(fit_rows),
+        validation_count=len(judge_rows),
+        classes=classes,
+        warnings=tuple(warnings),
     )
-    if len(known) < len(split.test_rows):
-        warnings.append(
-            f"{len(split.test_rows) - len(known)} hold-out rows have classes that no training row has"
-        )
-    return Prepared(plan, encoding, part(fit_rows), part(judge_rows), part(known), classes, tuple(warnings))
 
 
-def _target(table: Table, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
-    """Target values without the missing ones, and which rows those are."""
-    values, kind = table.columns[plan.request.target], table.types[plan.request.target]
-    if values.dtype.kind == "f":
-        present = ~np.isnan(values)
-        y = values[present]
-        if plan.task == "classification":
-            whole = kind == "integer" or bool((y == np.round(y)).all())
-            y = np.array([int(value) if whole else float(value) for value in y.tolist()], dtype=object)
-        return y, present
-    present = np.array([value is not None for value in values.tolist()], dtype=bool)
-    y = values[present]
-    return (y if plan.task == "classification" else y.astype(float)), present
+@dataclass(frozen=True)
+class _Target:
+    """Numbers [n], or the places [n] of labels; those of classes that training knows come first."""
+
+    numbers: np.ndarray
+    labels: tuple[Label, ...] | None = None
+
+    def values(self, rows: np.ndarray) -> np.ndarray:
+        """What the client calls the target of these rows."""
+        values: np.ndarray = self.numbers[rows]
+        if self.labels is not None:
+            labels = np.empty(len(self.labels), dtype=object)
+            labels[:] = self.labels
+            values = labels[values]
+        return values
 
 
-def _features(
-    columns: Mapping[str, np.ndarray], plan: Plan, train_rows: np.ndarray
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Columns to learn from, and a warning for each that is left out."""
+def _target(table: Table, plan: Plan) -> tuple[_Target, np.ndarray]:
+    """The target where it is not missing, and the numbers of those rows."""
+    values, kind = table.column(plan.request.target), table.types[plan.request.target]
+    missing = np.isnan(values) if values.dtype.kind == "f" else _is_none(values)
+    present = np.flatnonzero(~missing)
+    values = values[present]
+    if plan.task == "regression":
+        return _Target(values.astype(float)), present
+    labels, codes = coded(values)
+    if values.dtype.kind == "f" and (kind == "integer" or all(label.is_integer() for label in labels)):
+        labels = [int(label) for label in labels]
+    return _Target(codes, tuple(labels)), present
+
+
+def _is_none(values: np.ndarray) -> np.ndarray:
+    return np.fromiter((value is None for value in values), bool, len(values))
+
+
+def _split(table: Table, plan: Plan, target: _Target, present: np.ndarray) -> Split:
+    split = plan.request.split
+    is_named = split.kind == "column" and split.column in table.types
+    return split_rows(
+        kind=split.kind,
+        y=target.numbers,
+        task=plan.task,
+        test_fraction=split.test_fraction,
+        seed=split.seed,
+        column=split.column,
+        test=split.test,
+        columns={split.column: table.column(split.column)[present]} if is_named and split.column else {},
+    )
+
+
+def _learnt(table: Table, plan: Plan, rows: np.ndarray) -> tuple[Encoding, list[str]]:
+    """The encoding of the columns to learn from, and a warning for each that is left out."""
     chosen = [report["name"] for report in plan.features]
     warnings = [
         f"column {name!r} is left out: {_why_not(report, plan)}"
         for name, report in plan.reports.items()
         if name not in chosen and name not in plan.roles and plan.request.features is None
     ]
-    features = {}
+    features = []
     for name in chosen:
-        if _varies(columns[name][train_rows]):
-            features[name] = columns[name]
+        values = table.column(name)[rows]
+        if _varies(values):
+            features.append(Feature.fit(name, values, plan.types[name]))
         else:
             warnings.append(f"column {name!r} is left out: it is the same in all training rows")
     if not features:
         raise InvalidData("no column varies over the training rows; there is nothing to learn from")
-    return features, warnings
+    return Encoding.of(features), warnings
 
 
 def _why_not(report: dict[str, object], plan: Plan) -> str:
@@ -185,35 +226,50 @@ def _varies(values: np.ndarray) -> bool:
     if values.dtype.kind == "f":
         seen = values[~np.isnan(values)]
         return len(seen) > 0 and (len(seen) < len(values) or bool(seen.min() < seen.max()))
-    distinct = set(values.tolist())
-    return len(distinct) > 1 and distinct != {None}
+    return len(set(values.tolist())) > 1
 
 
-def _classes(y: np.ndarray) -> tuple[Label, ...]:
-    return tuple(sorted(set(y.tolist())))
+def _encoded(table: Table, encoding: Encoding, rows: np.ndarray) -> np.ndarray:
+    """These rows of the table, column by column."""
+    encoded = np.zeros((len(rows), len(encoding.names)))
+    for feature in encoding.features:
+        encoding.write(encoded, feature, table.column(feature.name)[rows])
+    return encoded
+
+
+def _of_training(target: _Target, split: Split) -> tuple[_Target, tuple[Label, ...], np.ndarray]:
+    """The target with the classes of the training rows first, these classes, the hold-out rows of them."""
+    assert target.labels is not None  # noqa: S101 - a classification has labels
+    seen = np.unique(target.numbers[split.train_rows])
+    unseen = np.setdiff1d(np.arange(len(target.labels)), seen)
+    order = np.concatenate([seen, unseen])
+    moved = _Target(np.argsort(order)[target.numbers], tuple(target.labels[place] for place in order))
+    known = split.test_rows[moved.numbers[split.test_rows] < len(seen)]
+    assert moved.labels is not None  # noqa: S101 - as above
+    return moved, moved.labels[: len(seen)], known
 
 
 def _weights(
-    columns: Mapping[str, np.ndarray], request: TrainRequest, y: np.ndarray, classes: tuple[Label, ...] | None
+    table: Table, plan: Plan, target: _Target, present: np.ndarray, classes: tuple[Label, ...] | None
 ) -> np.ndarray:
     """Weight of every row: its own, times its class's."""
-    weights = columns[request.weight].astype(float) if request.weight else np.ones(len(y))
+    request, rows = plan.request, len(present)
+    weights = table.column(request.weight)[present].astype(float) if request.weight else np.ones(rows)
     wanted = request.training.class_weight
-    if classes is None or wanted is None:
+    if classes is None or target.labels is None or wanted is None:
         return weights
-    counts = {label: max(1, int((y == label).sum())) for label in classes}
     if wanted == "balanced":
-        by_class = {label: len(y) / (len(classes) * counts[label]) for label in classes}
+        counts = np.bincount(target.numbers, minlength=len(target.labels))
+        by_class = rows / (len(classes) * counts)
     else:
-        _refuse_unknown_classes(wanted, y)
-        by_class = {label: float(wanted.get(class_name(label), 1.0)) for label in classes}
-    of_class = np.array([by_class.get(label, 1.0) for label in y.tolist()])
-    weighted: np.ndarray = weights * of_class
+        _refuse_unknown_classes(wanted, target.labels)
+        by_class = np.array([float(wanted.get(class_name(label), 1.0)) for label in target.labels])
+    weighted: np.ndarray = weights * by_class[target.numbers]
     return weighted
 
 
-def _refuse_unknown_classes(weights: Mapping[str, float], y: np.ndarray) -> None:
-    known = sorted({class_name(label) for label in y.tolist()})
+def _refuse_unknown_classes(weights: Mapping[str, float], labels: tuple[Label, ...]) -> None:
+    known = sorted({class_name(label) for label in labels})
     unknown = [name for name in weights if name not in known]
     if unknown:
         shown = ", ".join(map(repr, known[:NAMED])) + (" and more" if known[NAMED:] else "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -45,7 +46,7 @@ def split_rows(
         kind: ``random`` and ``stratified`` pick what ``sklearn.model_selection.train_test_split`` picks;
             ``tail`` the last rows, of every class for a classifier; ``column`` the rows with certain
             values; ``none`` holds nothing out.
-        y: The target, without missing values.
+        y: The target, without missing values: labels, or any numbers that order the classes as they do.
         task: ``classification`` or ``regression``.
         test_fraction: Share of the rows to hold out.
         seed: scikit-learn's ``random_state``.
@@ -96,6 +97,16 @@ def validation_rows(
     return _sides(train_rows, held)
 
 
+def coded(y: np.ndarray) -> tuple[list[Any], np.ndarray]:
+    """The different labels in order, and the place among them of every row's."""
+    if y.dtype != object:
+        labels, codes = np.unique(y, return_inverse=True)
+        return labels.tolist(), codes
+    values = y.tolist()
+    places = {label: place for place, label in enumerate(sorted(set(values)))}
+    return list(places), np.fromiter((places[value] for value in values), int, len(values))
+
+
 def _by_column(column: str, test: Sequence[object], columns: Mapping[str, np.ndarray]) -> Split:
     if column not in columns:
         raise InvalidData(
@@ -124,7 +135,9 @@ def _tail(y: np.ndarray, task: str, fraction: float) -> np.ndarray:
     """The last rows; of every class at least one row stays."""
     if task != "classification":
         return np.arange(len(y))[len(y) - _share(len(y), fraction) :]
-    groups = [np.flatnonzero(_codes(y) == code) for code in np.unique(_codes(y))]
+    labels, codes = coded(y)
+    by_class = np.argsort(codes, kind="stable")
+    groups = np.split(by_class, np.bincount(codes, minlength=len(labels)).cumsum()[:-1])
     return np.sort(np.concatenate([group[len(group) - _share(len(group), fraction) :] for group in groups]))
 
 
@@ -141,7 +154,7 @@ def _sampled(y: np.ndarray, task: str, fraction: float, seed: int, *, stratified
             np.arange(len(y)),
             test_size=fraction,
             random_state=seed,
-            stratify=_natural(y) if stratified else None,
+            stratify=coded(y)[1] if stratified else None,
         )
     except ValueError as error:
         remedy = "; use the kind random, or leave the smallest classes out" if stratified else "; change it"
@@ -151,7 +164,7 @@ def _sampled(y: np.ndarray, task: str, fraction: float, seed: int, *, stratified
 
 def _validation_sample(y: np.ndarray, task: str, seed: int) -> np.ndarray:
     if task == "classification":
-        codes = _codes(y)
+        codes = coded(y)[1]
         counts = np.bincount(codes)
         sharing = np.flatnonzero(counts[codes] > 1)
         if _share(len(sharing), VALIDATION_SHARE) >= (counts > 1).sum() > 0:
@@ -167,13 +180,3 @@ def _sides(rows: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     is_held = np.zeros(len(rows), dtype=bool)
     is_held[held] = True
     return rows[~is_held], rows[is_held]
-
-
-def _natural(y: np.ndarray) -> np.ndarray:
-    """Objects as the strings or booleans they are: scikit-learn sorts classes by their own order."""
-    return np.array(y.tolist())
-
-
-def _codes(y: np.ndarray) -> np.ndarray:
-    codes: np.ndarray = np.unique(_natural(y), return_inverse=True)[1]
-    return codes

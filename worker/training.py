@@ -3,9 +3,11 @@
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -19,7 +21,7 @@ from service.errors import ServiceError
 from service.schemas.jobs import TrainRequest
 from service.settings import Settings
 from service.storage import put_bytes, read_bytes, release
-from service.tables import Table, read_table
+from service.tables import Table, stored_table
 from worker.heartbeat import Heartbeat, Termination
 from worker.outcome import Outcome, Progress, Stopped
 
@@ -89,7 +91,7 @@ def run_training(
         termination=termination or Termination(),
     )
     with beat:
-        verdict = _train(work, beat, sessions, pipeline)
+        verdict = _train(work, beat, sessions, settings, pipeline)
     _persist(lambda session: _store(verdict, work, beat, session), sessions)
 
 
@@ -123,17 +125,20 @@ class Failure:
     detail: str
 
 
-def _train(work: Work, beat: Heartbeat, sessions: Sessions, pipeline: Pipeline) -> Outcome | Failure | None:
+def _train(
+    work: Work, beat: Heartbeat, sessions: Sessions, settings: Settings, pipeline: Pipeline
+) -> Outcome | Failure | None:
     """The outcome, the failure, or None if the run was stopped and nothing of it is to be kept."""
     try:
-        return pipeline(
-            _load(work.request, sessions),
-            work.request,
-            report=beat.report,
-            should_stop=beat.should_stop,
-            resume=work.resume,
-            checkpoint=lambda data: _save_checkpoint(data, work, sessions),
-        )
+        with _opened(work.request.dataset_id, sessions, settings.data_dir) as table:
+            return pipeline(
+                table,
+                work.request,
+                report=beat.report,
+                should_stop=beat.should_stop,
+                resume=work.resume,
+                checkpoint=lambda data: _save_checkpoint(data, work, sessions),
+            )
     except Stopped:
         if beat.is_interrupted:
             return None
@@ -163,9 +168,14 @@ def _snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
-def _load(request: TrainRequest, sessions: Sessions) -> Table:
-    with sessions.read() as session:
-        return read_table(session, Datasets(session).get(request.dataset_id))
+@contextmanager
+def _opened(dataset_id: str, sessions: Sessions, folder: Path) -> Iterator[Table]:
+    """The job's table; no transaction stays open while it is trained on."""
+    with ExitStack() as stack:
+        with sessions.read() as session:
+            dataset = Datasets(session).get(dataset_id)
+            table = stack.enter_context(stored_table(session, dataset, folder))
+        yield table
 
 
 def _save_checkpoint(data: bytes, work: Work, sessions: Sessions) -> None:

@@ -98,10 +98,13 @@ def show_dataset(dataset_id: str, sessions: Sessions) -> Dataset:
 
 @router.get("/{dataset_id}/preview", response_model=PreviewOut, summary="Show the first rows")
 def preview_dataset(
-    dataset_id: str, sessions: Sessions, limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 20
+    dataset_id: str,
+    sessions: Sessions,
+    settings: Config,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 20,
 ) -> dict[str, Any]:
     """The first rows as they were understood; missing values are null."""
-    return datasets.preview(dataset_id, limit, sessions)
+    return datasets.preview(dataset_id, limit, sessions, settings)
 
 
 @router.get("/{dataset_id}/content", response_class=StreamingResponse, summary="Download as Parquet")

@@ -13,7 +13,7 @@ from service.errors import Conflict, Invalid
 from service.ingest import Ingested
 from service.schemas.datasets import MAX_UNIT, DatasetIn
 from service.settings import Settings
-from service.tables import plain_rows, read_frame
+from service.tables import first_rows, plain_rows
 
 DEFAULT_NAME = "dataset"
 MAX_NAME = 200
@@ -59,10 +59,10 @@ def delete(dataset_id: str, sessions: Sessions) -> None:
         storage.release(session, dataset.blob_sha256)
 
 
-def preview(dataset_id: str, rows: int, sessions: Sessions) -> dict[str, Any]:
+def preview(dataset_id: str, rows: int, sessions: Sessions, settings: Settings) -> dict[str, Any]:
     """The first rows, as JSON knows them."""
     with sessions.read() as session:
-        frame = read_frame(session, Datasets(session).get(dataset_id), rows)
+        frame = first_rows(session, Datasets(session).get(dataset_id), rows, settings.data_dir)
     return {"columns": frame.columns, "rows": plain_rows(frame)}
 
 

@@ -47,6 +47,10 @@ class Job:
         return prepare(self.table, request_for(**self.body))
 
     @property
+    def test_columns(self) -> dict[str, np.ndarray]:
+        return dict(zip(self.data.names, self.data.test.encoded.T, strict=True))
+
+    @property
     def formulas(self) -> list[dict[str, Any]]:
         assert self.outcome.symbolic is not None
         return list(self.outcome.symbolic["outputs"])
@@ -120,10 +124,8 @@ def test_the_network_of_a_law_is_served_itself(law: Job) -> None:
 
 def test_an_eliminated_input_is_not_needed_to_predict(law: Job) -> None:
     assert law.predictor.unused == {"c"}
-    columns = {name: values for name, values in law.data.test.columns.items() if name != "c"}
-    np.testing.assert_array_equal(
-        law.predictor.predict(columns), law.predictor.predict(law.data.test.columns)
-    )
+    columns = {name: values for name, values in law.test_columns.items() if name != "c"}
+    np.testing.assert_array_equal(law.predictor.predict(columns), law.predictor.predict(law.test_columns))
 
 
 def test_an_eliminated_input_has_no_edge_in_the_picture(law: Job) -> None:
@@ -133,21 +135,21 @@ def test_an_eliminated_input_has_no_edge_in_the_picture(law: Job) -> None:
 
 def test_the_formula_equals_the_network_within_their_stated_errors(law: Job) -> None:
     test = law.data.test
-    formula = evaluate(from_json(law.formulas[0]["tree"]), test.columns)
-    difference = np.sqrt(np.mean((formula - law.predictor.predict(test.columns)) ** 2))
+    formula = evaluate(from_json(law.formulas[0]["tree"]), law.test_columns)
+    difference = np.sqrt(np.mean((formula - law.predictor.predict(test.encoded)) ** 2))
     assert difference <= law.formulas[0]["rmse"] + law.record["metrics"]["rmse"] + 1e-15
 
 
 def test_stated_errors_are_those_on_the_hold_out_rows(law: Job) -> None:
     test = law.data.test
-    errors = np.abs(law.predictor.predict(test.columns) - test.y)
+    errors = np.abs(law.predictor.predict(test.encoded) - test.y)
     assert law.record["metrics"]["mae"] == pytest.approx(errors.mean())
     assert law.record["split"]["test_rows"] == len(test) == ROWS // 5
 
 
 def test_intervals_come_from_the_validation_rows(law: Job) -> None:
     validation = law.data.validation
-    errors = np.abs(law.predictor.predict(validation.columns) - validation.y)
+    errors = np.abs(law.predictor.predict(validation.encoded) - validation.y)
     np.testing.assert_allclose(law.predictor.residuals, np.sort(errors))
 
 
@@ -299,7 +301,7 @@ def test_a_binary_classifier_has_one_output_and_tells_its_classes(binary: Job) -
 
 def test_a_classifier_is_measured_on_the_hold_out_rows(binary: Job) -> None:
     test = binary.data.test
-    accuracy = np.mean(binary.predictor.predict(test.columns) == test.y)
+    accuracy = np.mean(binary.predictor.predict(test.encoded) == test.y)
     assert binary.record["metrics"]["accuracy"] == pytest.approx(accuracy)
     assert accuracy > 0.9
     assert binary.record["per_class"]["low"]["support"] == (test.y == "low").sum()
@@ -310,17 +312,17 @@ def test_the_formulas_of_a_classifier_are_those_of_its_log_odds(
     name: str, request: pytest.FixtureRequest
 ) -> None:
     job: Job = request.getfixturevalue(name)
-    raw = job.predictor.raw(job.data.test.columns).clip(-SURE, SURE)
+    raw = job.predictor.raw(job.data.test.encoded).clip(-SURE, SURE)
     assert [formula["name"] for formula in job.formulas] == job.record["outputs"]
     for place, formula in enumerate(job.formulas):
-        values = evaluate(from_json(formula["tree"]), job.data.test.columns)
+        values = evaluate(from_json(formula["tree"]), job.test_columns)
         assert formula["rmse"] == pytest.approx(np.sqrt(np.mean((values - raw[:, place]) ** 2)))
         assert formula["r2"] > 0.9
 
 
 def test_a_classifier_of_three_has_an_output_and_a_probability_for_each(three: Job) -> None:
     assert three.record["outputs"] == three.record["classes"] == ["low", "mid", "top"]
-    probabilities = three.predictor.probabilities(three.data.test.columns)
+    probabilities = three.predictor.probabilities(three.data.test.encoded)
     assert probabilities.shape == (len(three.data.test), 3)
     np.testing.assert_allclose(probabilities.sum(1), 1)
     assert set(three.record["per_class"]) == {"low", "mid", "top"}

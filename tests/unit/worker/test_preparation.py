@@ -93,9 +93,7 @@ def test_rows_are_fitted_on_chosen_by_and_reported_on() -> None:
 
 def test_training_rows_are_those_to_fit_on_and_those_to_choose_by() -> None:
     training = prepared({"a": RAMP, "y": RAMP}, split=TAIL).training
-    assert (
-        training.y.tolist() == training.columns["a"].tolist() == training.encoded[:, 0].tolist() == RAMP[:30]
-    )
+    assert training.y.tolist() == training.targets.tolist() == training.encoded[:, 0].tolist() == RAMP[:30]
     assert len(training.weights) == len(training) == 30
 
 
@@ -113,7 +111,7 @@ def test_ranges_are_those_of_the_training_rows() -> None:
 def test_rows_without_a_target_are_left_out(target: list[Any]) -> None:
     data = prepared({"a": RAMP, "y": target}, split={"kind": "none"})
     assert len(data.training) == ROWS - 1
-    assert 0.0 not in data.training.columns["a"]
+    assert 0.0 not in data.training.encoded[:, 0]
 
 
 def test_a_stratified_split_keeps_the_shares_of_the_classes() -> None:

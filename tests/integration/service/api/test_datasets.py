@@ -3,6 +3,8 @@
 import gzip
 import io
 import json
+from contextlib import ExitStack
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -15,7 +17,7 @@ from sqlalchemy import func, select
 from service.db.repositories import Datasets, TrainingJobs
 from service.db.session import Sessions
 from service.db.tables import Blob, JobStatus
-from service.tables import read_table
+from service.tables import stored_table
 from tests.factories import make_job
 
 CSV = b"x,y,color,ok,day\n1,0.5,red,true,2024-01-01\n2,,blue,false,2024-01-02\n"
@@ -148,10 +150,14 @@ def test_equal_content_is_stored_once_under_two_names(client: TestClient, sessio
         assert session.scalar(select(func.count()).select_from(Blob)) == 1
 
 
-def test_the_engine_reads_the_same_table(client: TestClient, sessions: Sessions) -> None:
+def test_the_worker_reads_the_same_table(client: TestClient, sessions: Sessions, tmp_path: Path) -> None:
     dataset = upload(client, units='{"x": "m"}').json()
-    with sessions.read() as session:
-        table = read_table(session, Datasets(session).get(dataset["id"]))
+    with ExitStack() as stack:
+        with sessions.read() as session:
+            stored = Datasets(session).get(dataset["id"])
+            table = stack.enter_context(stored_table(session, stored, tmp_path / "worker"))
+        columns = {name: table.column(name) for name in table.types}
+    assert list((tmp_path / "worker").iterdir()) == []
     assert (table.rows, table.units) == (2, {"x": "m"})
     assert table.types == {
         "x": "integer",
@@ -160,11 +166,11 @@ def test_the_engine_reads_the_same_table(client: TestClient, sessions: Sessions)
         "ok": "boolean",
         "day": "datetime",
     }
-    np.testing.assert_array_equal(table.columns["x"], np.array([1.0, 2.0]))
-    np.testing.assert_array_equal(table.columns["y"], np.array([0.5, np.nan]))
-    assert table.columns["color"].tolist() == ["red", "blue"]
-    assert table.columns["ok"].tolist() == [True, False]
-    assert table.columns["day"].tolist() == ["2024-01-01T00:00:00.000000", "2024-01-02T00:00:00.000000"]
+    np.testing.assert_array_equal(columns["x"], np.array([1.0, 2.0]))
+    np.testing.assert_array_equal(columns["y"], np.array([0.5, np.nan]))
+    assert columns["color"].tolist() == ["red", "blue"]
+    assert columns["ok"].tolist() == [True, False]
+    assert columns["day"].tolist() == ["2024-01-01T00:00:00.000000", "2024-01-02T00:00:00.000000"]
 
 
 def test_datasets_are_listed_newest_first_in_pages(client: TestClient) -> None:
