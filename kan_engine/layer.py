@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from kan_engine.library import LIBRARY
-from kan_engine.spline import b_spline_basis_and_slope, extend_knots, grid_range, uniform_grid
+from kan_engine.basis import Spacing, uniform_spacing
+from kan_engine.features import Features, evaluate
+from kan_engine.library import LIBRARY, NumpyFunction
+from kan_engine.memory import keep_freed_memory
+from kan_engine.spline import extend_knots, uniform_grid
+
+keep_freed_memory()
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class KANLayer(nn.Module):
         self.register_buffer("mask", torch.ones(in_dim, out_dim, dtype=torch.bool))
         self.weight = nn.Parameter(torch.zeros(in_dim, grid_size + order + 1, out_dim, dtype=torch.float64))
         self.symbolic: dict[tuple[int, int], SymbolicEdge] = {}
+        self._known_spacing: tuple[Tensor, int, Spacing | None] | None = None
 
     @property
     def grid_size(self) -> int:
@@ -64,12 +69,23 @@ class KANLayer(nn.Module):
 
     def features(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch in_dim terms"]:
         """Basis values and the base function at ``x``, continued along the tangent off the grid."""
-        values: Tensor = _Features.apply(x, self.knots, self.order)  # type: ignore[no-untyped-call]
+        values: Tensor = Features.apply(x, self.knots, self.order, self.spacing())  # type: ignore[no-untyped-call]
         return values
+
+    def spacing(self) -> Spacing | None:
+        """The spacing of the knots if they are uniform, found once and again when they have changed."""
+        if self.knots.is_inference():  # such tensors do not count their changes
+            return uniform_spacing(self.knots, self.order)
+        known = self._known_spacing
+        if known is None or known[0] is not self.knots or known[1] != self.knots._version:
+            known = self.knots, self.knots._version, uniform_spacing(self.knots, self.order)
+            self._known_spacing = known
+        return known[2]
 
     def effective_weight(self) -> Float[Tensor, "in_dim terms out_dim"]:
         """Weights with pruned and symbolic edges set to zero."""
-        return self.weight * self.trainable_mask().unsqueeze(1)
+        trainable = self.trainable_mask()
+        return self.weight if bool(trainable.all()) else self.weight * trainable.unsqueeze(1)
 
     def forward(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch out_dim"]:
         """Sum of the incoming activations of every output node."""
@@ -90,7 +106,7 @@ class KANLayer(nn.Module):
         self, x: Float[Tensor, "batch in_dim"]
     ) -> tuple[Float[Tensor, "batch in_dim terms"], Float[Tensor, "batch in_dim out_dim"]]:
         """Feature tensor F, and ∂φ/∂x of every activation: all that a backward pass needs."""
-        features, derivative = _evaluate(x, self.knots, self.order)
+        features, derivative = evaluate(x, self.knots, self.order, self.spacing())
         slopes = torch.einsum("nit,ito->nio", derivative, self.effective_weight())
         for (i, j), edge in self._live_symbolic():
             slopes[:, i, j] = symbolic_slope(edge, x[:, i])
@@ -102,8 +118,7 @@ class KANLayer(nn.Module):
 
 def symbolic_value(edge: SymbolicEdge, x: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
     """c · f(a·x + b) + d; differentiable in x."""
-    inner = (edge.a * x + edge.b).detach().numpy()
-    value = torch.as_tensor(LIBRARY[edge.function].value(inner), dtype=x.dtype)
+    value = _library(LIBRARY[edge.function].value, edge, x)
     slope = symbolic_slope(edge, x)
     # The library speaks NumPy; adding a zero with the right slope lets gradients flow through it.
     return edge.c * value + edge.d + slope * (x - x.detach())
@@ -111,39 +126,16 @@ def symbolic_value(edge: SymbolicEdge, x: Float[Tensor, " batch"]) -> Float[Tens
 
 def symbolic_slope(edge: SymbolicEdge, x: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
     """Derivative c · a · f'(a·x + b)."""
-    inner = (edge.a * x + edge.b).detach().numpy()
-    return edge.c * edge.a * torch.as_tensor(LIBRARY[edge.function].derivative(inner), dtype=x.dtype)
+    return edge.c * edge.a * _library(LIBRARY[edge.function].derivative, edge, x)
+
+
+def _library(
+    function: NumpyFunction, edge: SymbolicEdge, x: Float[Tensor, " batch"]
+) -> Float[Tensor, " batch"]:
+    """A function of the library, which computes in float64, at a·x + b; dtype and device of x."""
+    inner = (edge.a * x.detach().double() + edge.b).cpu().numpy()
+    return torch.as_tensor(function(inner), dtype=x.dtype, device=x.device)
 
 
 def _on_node(values: Float[Tensor, " batch"], node: int, nodes: int) -> Float[Tensor, "batch nodes"]:
-    return values[:, None] * torch.eye(nodes, dtype=values.dtype)[node]
-
-
-def _evaluate(x: Tensor, knots: Tensor, order: int) -> tuple[Tensor, Tensor]:
-    """Features and their derivatives, with the tangent continued off the grid."""
-    low, high = grid_range(knots, order)
-    inside = torch.minimum(torch.maximum(x, low), high)
-    basis, basis_slope = b_spline_basis_and_slope(inside, knots, order)
-    sigmoid = torch.sigmoid(inside)
-    silu = (inside * sigmoid).unsqueeze(-1)
-    silu_slope = (sigmoid * (1 + inside * (1 - sigmoid))).unsqueeze(-1)
-    values, slopes = torch.cat([basis, silu], -1), torch.cat([basis_slope, silu_slope], -1)
-    beyond = x - inside
-    if beyond.any():
-        values = values + slopes * beyond.unsqueeze(-1)
-    return values, slopes
-
-
-class _Features(torch.autograd.Function):
-    """Features with their derivative kept, so that backward is one product instead of a recursion."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, knots: Tensor, order: int) -> Tensor:
-        values, slopes = _evaluate(x, knots, order)
-        ctx.save_for_backward(slopes)
-        return values
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        (slopes,) = ctx.saved_tensors
-        return (gradient * slopes).sum(-1), None, None
+    return values[:, None] * torch.eye(nodes, dtype=values.dtype, device=values.device)[node]

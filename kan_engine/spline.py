@@ -1,28 +1,37 @@
-"""Grids, knots, basis functions and least-squares coefficients of B-splines.
+"""Grids, knots and least-squares coefficients of B-splines.
 
 A *grid* is the G + 1 points of G intervals; *knots* are the grid with k more points on each side.
 All splines here are non-periodic and of order k (cubic: k = 3), with G + k basis functions.
 """
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
+
+NARROWEST = 0.01  # interval of a grid, as a share of the uniform one
 
 
 def uniform_grid(
     low: Float[Tensor, " in_dim"], high: Float[Tensor, " in_dim"], size: int
 ) -> Float[Tensor, "in_dim grid"]:
-    """G + 1 equally spaced points from ``low`` to ``high``; a point range is widened to length 1."""
-    narrow = high - low < 1e-12 * (1 + high.abs())
+    """G + 1 equally spaced points from ``low`` to ``high``.
+
+    A range too narrow to be divided in floating point, such as a constant's, is widened to length 1.
+    """
+    digit = torch.finfo(low.dtype).eps * (1 + torch.maximum(low.abs(), high.abs()))
+    narrow = high - low < 16 * digit * size / NARROWEST
     low, high = torch.where(narrow, low - 0.5, low), torch.where(narrow, high + 0.5, high)
     steps = torch.linspace(0, 1, size + 1, dtype=low.dtype, device=low.device)
-    return low[:, None] + (high - low)[:, None] * steps
+    return torch.lerp(low[:, None], high[:, None], steps)  # exact at both ends
 
 
 def quantile_grid(
     x: Float[Tensor, "batch in_dim"], size: int, *, uniform_share: float, margin: float
 ) -> Float[Tensor, "in_dim grid"]:
     """A grid that follows the data: a mix of uniform points and quantiles (KAN paper, appendix A).
+
+    No interval is narrower than ``NARROWEST`` times the uniform one, whatever values repeat: where one
+    would be, the points of this input move towards the uniform ones, as little as that takes.
 
     Args:
         x: Inputs seen.
@@ -37,10 +46,20 @@ def quantile_grid(
     if uniform_share >= 1:
         return uniform
     ordered = x.sort(dim=0).values
-    places = torch.linspace(0, len(x) - 1, size + 1, device=x.device).round().long()
+    places = torch.linspace(0, len(x) - 1, size + 1, dtype=torch.float64, device=x.device).round().long()
     quantiles = ordered[places].T.clone()
     quantiles[:, 0], quantiles[:, -1] = uniform[:, 0], uniform[:, -1]
-    return uniform_share * uniform + (1 - uniform_share) * quantiles
+    return _apart(quantiles + uniform_share * (uniform - quantiles), uniform)
+
+
+def _apart(
+    grid: Float[Tensor, "in_dim grid"], uniform: Float[Tensor, "in_dim grid"]
+) -> Float[Tensor, "in_dim grid"]:
+    """The mix of both with the least share of the uniform grid that leaves no interval too narrow."""
+    least, step = grid.diff(dim=1).amin(1, keepdim=True), uniform.diff(dim=1).amin(1, keepdim=True)
+    lacking = (NARROWEST * step - least).clamp_min(0)
+    share = lacking / (lacking + (1 - NARROWEST) * step)
+    return grid + share * (uniform - grid)
 
 
 def extend_knots(grid: Float[Tensor, "in_dim grid"], order: int) -> Float[Tensor, "in_dim knots"]:
@@ -55,113 +74,6 @@ def grid_range(
 ) -> tuple[Float[Tensor, " in_dim"], Float[Tensor, " in_dim"]]:
     """First and last point of the grid inside the knots."""
     return knots[:, order], knots[:, knots.shape[1] - 1 - order]
-
-
-def b_spline_basis(
-    x: Float[Tensor, "batch in_dim"], knots: Float[Tensor, "in_dim knots"], order: int
-) -> Float[Tensor, "batch in_dim basis"]:
-    """Evaluate every B-spline basis function at every input.
-
-    Uses the Cox-de Boor recursion (de Boor, A Practical Guide to Splines, chapter IX):
-
-        B_{m,0}(x) = 1 if t_m <= x < t_{m+1} else 0
-        B_{m,k}(x) = (x - t_m) / (t_{m+k} - t_m) B_{m,k-1}(x)
-                   + (t_{m+k+1} - x) / (t_{m+k+1} - t_{m+1}) B_{m+1,k-1}(x)
-
-    Only the k + 1 functions that do not vanish on the interval of x are computed, so the cost does
-    not grow with G. The basis sums to 1. Outside the grid the polynomials of the first and last
-    interval go on, as in ``scipy.interpolate.BSpline(extrapolate=True)``.
-
-    Args:
-        x: Inputs, in the units of ``knots``.
-        knots: Extended knots t, increasing along the last axis.
-        order: Order k of the spline; 0 gives the indicator functions.
-
-    Returns:
-        Basis values B_m(x), G + k of them.
-
-    Example:
-        >>> grid = torch.linspace(-1, 1, 6).expand(2, -1)
-        >>> b_spline_basis(torch.zeros(4, 2), extend_knots(grid, order=3), order=3).shape
-        torch.Size([4, 2, 8])
-    """
-    interval = _interval(x, knots, order)
-    values = _local_basis(x, knots, interval, order)
-    return _spread(values, interval, order, knots.shape[1] - order - 1)
-
-
-def b_spline_basis_and_slope(
-    x: Float[Tensor, "batch in_dim"], knots: Float[Tensor, "in_dim knots"], order: int
-) -> tuple[Float[Tensor, "batch in_dim basis"], Float[Tensor, "batch in_dim basis"]]:
-    """Basis values and their first derivatives.
-
-    The derivative is a difference of two functions of order k - 1 (de Boor, chapter X):
-
-        B'_{m,k}(x) = k / (t_{m+k} - t_m) B_{m,k-1}(x) - k / (t_{m+k+1} - t_{m+1}) B_{m+1,k-1}(x)
-    """
-    interval = _interval(x, knots, order)
-    size = knots.shape[1] - order - 1
-    values = _spread(_local_basis(x, knots, interval, order), interval, order, size)
-    if order == 0:
-        return values, torch.zeros_like(values)
-    lower = _local_basis(x, knots, interval, order - 1)  # (batch, in_dim, k): functions m-k+1 … m
-    around = _knots_around(knots, interval, order)
-    scaled = order * lower / (around[..., order:] - around[..., :order])
-    slopes = torch.zeros(*x.shape, order + 1, dtype=x.dtype, device=x.device)
-    slopes[..., 1:] += scaled
-    slopes[..., :-1] -= scaled
-    return values, _spread(slopes, interval, order, size)
-
-
-def _interval(
-    x: Float[Tensor, "batch in_dim"], knots: Float[Tensor, "in_dim knots"], order: int
-) -> Int[Tensor, "batch in_dim"]:
-    """Index m of the interval t_m <= x < t_{m+1}, held inside the grid."""
-    found = torch.searchsorted(knots, x.T.contiguous(), right=True).T - 1
-    return found.clamp(order, knots.shape[1] - order - 2)
-
-
-def _knots_around(
-    knots: Float[Tensor, "in_dim knots"], interval: Int[Tensor, "batch in_dim"], order: int
-) -> Float[Tensor, "batch in_dim 2*{order}"]:
-    """The 2k knots t_{m-k+1} … t_{m+k} that the functions alive on interval m depend on."""
-    offsets = torch.arange(1 - order, order + 1, device=knots.device)
-    places = interval.unsqueeze(-1) + offsets  # (batch, in_dim, 2k)
-    inputs = torch.arange(knots.shape[0], device=knots.device)[None, :, None]
-    return knots[inputs, places]
-
-
-def _local_basis(
-    x: Float[Tensor, "batch in_dim"],
-    knots: Float[Tensor, "in_dim knots"],
-    interval: Int[Tensor, "batch in_dim"],
-    order: int,
-) -> Float[Tensor, "batch in_dim {order}+1"]:
-    """Values of the k + 1 functions m-k … m that live on interval m, by the triangular scheme."""
-    values = torch.ones(*x.shape, 1, dtype=x.dtype, device=x.device)
-    if order == 0:
-        return values
-    around = _knots_around(knots, interval, order)
-    x = x.unsqueeze(-1)
-    for k in range(1, order + 1):
-        left, right = around[..., order - k : order], around[..., order : order + k]
-        share = values / (right - left)
-        values = torch.cat([(right - x) * share, torch.zeros_like(x)], dim=-1) + torch.cat(
-            [torch.zeros_like(x), (x - left) * share], dim=-1
-        )
-    return values
-
-
-def _spread(
-    values: Float[Tensor, "batch in_dim local"],
-    interval: Int[Tensor, "batch in_dim"],
-    order: int,
-    size: int,
-) -> Float[Tensor, "batch in_dim {size}"]:
-    """Put the local values at their places among all basis functions."""
-    places = interval.unsqueeze(-1) - order + torch.arange(order + 1, device=values.device)
-    dense = torch.zeros(*values.shape[:2], size, dtype=values.dtype, device=values.device)
-    return dense.scatter(-1, places, values)
 
 
 def fit_coef(

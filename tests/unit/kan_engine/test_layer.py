@@ -83,6 +83,61 @@ def test_gradients_flow_to_inputs_and_weights(reach: float) -> None:
     assert torch.autograd.gradcheck(lambda x, w: _with_weight(layer, x, w), (x, layer.weight))
 
 
+@pytest.mark.parametrize("is_uniform", [True, False])
+@pytest.mark.parametrize("order", [2, 3, 5])
+@pytest.mark.parametrize("reach", [1.0, 3.0])
+def test_second_derivatives_are_right_too(is_uniform: bool, order: int, reach: float) -> None:
+    layer, x = random_layer(order=order), (reach * uniform_rows(6, 3)).requires_grad_()
+    if not is_uniform:
+        layer.knots[:, order + 1] += 0.1
+    assert (layer.spacing() is not None) == is_uniform
+    assert torch.autograd.gradcheck(layer.features, (x,))
+    assert torch.autograd.gradgradcheck(layer.features, (x,))
+
+
+def test_off_the_grid_a_second_derivative_is_zero() -> None:
+    x = torch.full((1, 3), 2.0, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(random_layer().features(x).sum(), x, create_graph=True)
+    (bend,) = torch.autograd.grad(slope.sum(), x)
+    assert slope.all()
+    assert not bend.any()
+
+
+def test_whether_knots_are_uniform_is_found_again_when_they_change() -> None:
+    layer = random_layer()
+    assert layer.spacing() is layer.spacing()
+    layer.knots[0, 4] += 0.1
+    assert layer.spacing() is None
+    layer.knots = random_layer().knots
+    assert layer.spacing() is not None
+    with torch.inference_mode():
+        layer.knots = layer.knots.clone()
+        assert layer.spacing() is not None
+        layer.knots[0, 4] += 0.1
+        assert layer.spacing() is None
+
+
+def test_what_is_not_a_number_stays_so() -> None:
+    for layer in (random_layer(), random_layer(order=0)):
+        x = torch.tensor([[0.5, torch.nan, 0.1], [0.5, 0.2, 0.1]], dtype=torch.float64)
+        out = layer(x)
+        assert out.isnan().all(1).tolist() == [True, False]
+
+
+def test_infinite_inputs_do_not_break_other_rows() -> None:
+    layer, x = random_layer(), uniform_rows(3, 3)
+    x[0, 1] = torch.inf
+    assert torch.equal(layer(x)[1:], layer(x[1:]))
+
+
+def test_a_layer_in_single_precision_follows_the_one_in_double_precision() -> None:
+    layer, x = random_layer(), 1.5 * uniform_rows(20, 3)
+    expected = layer(x)
+    values = layer.float()(x.float())
+    assert values.dtype == torch.float32
+    torch.testing.assert_close(values.double(), expected, rtol=1e-5, atol=1e-5)
+
+
 def _with_weight(layer: KANLayer, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     return torch.func.functional_call(layer, {"weight": weight}, (x,))
 

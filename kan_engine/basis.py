@@ -1,0 +1,227 @@
+"""B-spline basis functions: the k + 1 that do not vanish at an input, and their places among all G + k.
+
+Computing only these makes the cost independent of G. On uniform knots they are the same polynomials of
+the place between two knots in every interval; on other knots the recursion of Cox and de Boor gives them.
+Either way the polynomials of the first and last interval go on outside the grid, as in
+``scipy.interpolate.BSpline(extrapolate=True)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from itertools import pairwise
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from kan_engine.spline import grid_range
+
+ROUNDING = 512  # steps of the last digit, relative to an interval, by which uniform knots may be off
+
+
+@runtime_checkable
+class LocalBasis(Protocol):
+    """Basis functions at given inputs; made by ``local_basis``."""
+
+    @property
+    def first(self) -> Int[Tensor, "batch in_dim"]:
+        """Index of the first of the k + 1 functions that do not vanish."""
+
+    def values(self, derivative: int = 0) -> Float[Tensor, "local batch in_dim"]:
+        """The functions ``first`` … ``first + k``, or their derivatives of the given order."""
+
+
+def local_basis(
+    x: Float[Tensor, "batch in_dim"],
+    knots: Float[Tensor, "in_dim knots"],
+    order: int,
+    spacing: Spacing | None,
+) -> LocalBasis:
+    """What does not vanish at ``x``.
+
+    Args:
+        x: Inputs, in the units of ``knots``.
+        knots: Extended knots t, increasing along the last axis.
+        order: Order k of the spline; 0 gives the indicator functions.
+        spacing: What ``uniform_spacing`` says of these knots; None takes the recursion, which is
+            right for all knots.
+    """
+    return _irregular(x, knots, order) if spacing is None else _uniform(x, knots, order, spacing)
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """Where a uniform grid begins, and its intervals per unit length, for every input."""
+
+    low: Float[Tensor, " in_dim"]
+    density: Float[Tensor, " in_dim"]
+
+
+def uniform_spacing(knots: Float[Tensor, "in_dim knots"], order: int) -> Spacing | None:
+    """The spacing of knots that are uniform to rounding; None of others.
+
+    Also None for k < 2, where values or slopes jump at the knots: there the interval of an input must be
+    found exactly, and not up to rounding.
+    """
+    size = knots.shape[1] - 1 - 2 * order
+    low, high = grid_range(knots, order)
+    step = ((high - low) / size).unsqueeze(1)
+    places = torch.arange(-order, size + order + 1, dtype=knots.dtype, device=knots.device)
+    off = (knots - (low.unsqueeze(1) + step * places)).abs()
+    is_uniform = bool((off < ROUNDING * torch.finfo(knots.dtype).eps * step).all())
+    return Spacing(low, 1 / step[:, 0]) if order >= 2 and is_uniform else None
+
+
+def spread(
+    local: Float[Tensor, "local batch in_dim"], first: Int[Tensor, "batch in_dim"], size: int
+) -> Float[Tensor, "batch in_dim {size}"]:
+    """Put local values at their places among ``size`` terms, which are 0 elsewhere."""
+    dense = torch.zeros(*first.shape, size, dtype=local.dtype, device=local.device)
+    flat, starts = dense.view(-1), _starts(first, size)
+    for offset, values in enumerate(local):
+        flat[offset:].scatter_(0, starts, values.reshape(-1))
+    return dense
+
+
+def collect(
+    dense: Float[Tensor, "batch in_dim size"],
+    local: Float[Tensor, "local batch in_dim"],
+    first: Int[Tensor, "batch in_dim"],
+) -> Float[Tensor, "batch in_dim"]:
+    """The sum of ``dense · spread(local)`` over its terms, without the zeros."""
+    flat, starts = dense.reshape(-1), _starts(first, dense.shape[-1])
+    total = torch.zeros_like(starts, dtype=dense.dtype)
+    for offset, values in enumerate(local):
+        total.addcmul_(flat[offset:].index_select(0, starts), values.reshape(-1))
+    return total.view(first.shape)
+
+
+def _starts(first: Int[Tensor, "batch in_dim"], size: int) -> Int[Tensor, " _"]:
+    """Where the local values of every input begin in the flattened dense tensor."""
+    return first.reshape(-1) + torch.arange(0, first.numel() * size, size, device=first.device)
+
+
+@dataclass(frozen=True)
+class _Uniform:
+    """Polynomials of the place u in [0, 1) between two knots."""
+
+    first: Int[Tensor, "batch in_dim"]
+    u: Float[Tensor, "batch in_dim"]
+    density: Float[Tensor, " in_dim"]
+    order: int
+
+    def values(self, derivative: int = 0) -> Float[Tensor, "local batch in_dim"]:
+        """Horner's scheme for the k + 1 polynomials at once."""
+        highest, *rest = _polynomials(self.order, derivative, self.u.dtype, self.u.device)
+        total = highest * self.u if rest else highest.expand(-1, *self.u.shape).clone()
+        for number, coefficients in enumerate(rest):
+            total = total.add_(coefficients)
+            if number < len(rest) - 1:
+                total = total.mul_(self.u)
+        return total.mul_(self.density**derivative) if derivative else total
+
+
+def _uniform(x: Tensor, knots: Tensor, order: int, spacing: Spacing) -> _Uniform:
+    last = knots.shape[1] - 2 - 2 * order
+    u = (x - spacing.low).mul_(spacing.density)
+    interval = u.floor().clamp_(0, last)
+    # NaN becomes some integer: it must be a valid one, and u stays NaN.
+    return _Uniform(interval.long().clamp_(0, last), u.sub_(interval), spacing.density, order)
+
+
+@lru_cache(maxsize=256)
+def _polynomials(
+    order: int, derivative: int, dtype: torch.dtype, device: torch.device
+) -> list[Float[Tensor, "local 1 1"]]:
+    """Coefficients of the polynomials' derivatives, highest power first."""
+    rows = [list(row) for row in _cardinal(order)]
+    for _ in range(derivative):
+        rows = [[power * c for power, c in enumerate(row)][1:] or [Fraction(0)] for row in rows]
+    table = torch.tensor([[float(c) for c in row] for row in rows], dtype=dtype, device=device)
+    return [column[:, None, None] for column in table.flip(1).unbind(1)]
+
+
+@lru_cache
+def _cardinal(order: int) -> list[list[Fraction]]:
+    """Coefficients, lowest power first, of B_{m-k} … B_{m} on [t_m, t_{m+1}] with t_m = 0 and t_{m+1} = 1.
+
+    Cox-de Boor with knots at the integers:
+    k·B_{j,k}(u) = (u - j + k)·B_{j-1,k-1}(u) + (j + 1 - u)·B_{j,k-1}(u), j = 0 … k counting the functions.
+    """
+    if order == 0:
+        return [[Fraction(1)]]
+    zero = [Fraction(0)] * order
+    lower = [zero, *_cardinal(order - 1), zero]
+    rows = []
+    for j in range(order + 1):
+        rising, falling = lower[j], lower[j + 1]
+        constant = [(order - j) * a + (j + 1) * b for a, b in zip(rising, falling, strict=True)]
+        linear = [a - b for a, b in zip(rising, falling, strict=True)]
+        shifted = zip([*constant, Fraction(0)], [Fraction(0), *linear], strict=True)
+        rows.append([(c + s) / order for c, s in shifted])
+    return rows
+
+
+@dataclass(frozen=True)
+class _Irregular:
+    """Values by the triangular scheme: ``levels[p]`` has the p + 1 functions of order p."""
+
+    first: Int[Tensor, "batch in_dim"]
+    around: list[Float[Tensor, "batch in_dim"]]
+    levels: list[list[Float[Tensor, "batch in_dim"]]]
+
+    def values(self, derivative: int = 0) -> Float[Tensor, "local batch in_dim"]:
+        """A derivative is a difference of two functions of lower order (de Boor, chapter X).
+
+        B'_{m,k}(x) = k / (t_{m+k} - t_m) B_{m,k-1}(x) - k / (t_{m+k+1} - t_{m+1}) B_{m+1,k-1}(x)
+        """
+        order = len(self.levels) - 1
+        if derivative > order:
+            return torch.zeros_like(torch.stack(self.levels[order]))
+        values = self.levels[order - derivative]
+        for k in range(order - derivative + 1, order + 1):
+            scaled = [
+                k * value / (self.around[order + j] - self.around[order + j - k])
+                for j, value in enumerate(values)
+            ]
+            differences = [a - b for a, b in pairwise(scaled)]
+            values = [-scaled[0], *differences, scaled[-1]]
+        return torch.stack(values)
+
+
+def _irregular(x: Tensor, knots: Tensor, order: int) -> _Irregular:
+    """The recursion of Cox and de Boor (de Boor, A Practical Guide to Splines, chapter IX and X).
+
+    B_{m,0}(x) = 1 if t_m <= x < t_{m+1} else 0
+    B_{m,k}(x) = (x - t_m) / (t_{m+k} - t_m) B_{m,k-1}(x)
+               + (t_{m+k+1} - x) / (t_{m+k+1} - t_{m+1}) B_{m+1,k-1}(x)
+    """
+    found = torch.searchsorted(knots, x.T.contiguous(), right=True).T - 1
+    interval = found.clamp_(order, knots.shape[1] - order - 2)
+    around = _knots_around(knots, interval, order)
+    values = [torch.ones_like(x)]
+    levels = [values]
+    for k in range(1, order + 1):
+        carried, raised = torch.zeros_like(x), []
+        for j, value in enumerate(values):
+            left, right = around[order + j - k], around[order + j]
+            share = value / (right - left)
+            raised.append(carried + (right - x) * share)
+            carried = (x - left) * share
+        values = [*raised, carried]
+        levels.append(values)
+    return _Irregular(interval - order, around, levels)
+
+
+def _knots_around(knots: Tensor, interval: Tensor, order: int) -> list[Tensor]:
+    """The 2k knots t_{m-k+1} … t_{m+k} that the functions alive on interval m depend on."""
+    rows = torch.arange(0, knots.numel(), knots.shape[1], device=knots.device)
+    places = (interval + rows).reshape(-1)
+    flat = knots.reshape(-1)
+    return [
+        flat.index_select(0, places + offset).view(interval.shape) for offset in range(1 - order, order + 1)
+    ]

@@ -1,0 +1,124 @@
+"""What all activations of an input share: its basis values and the base function, with derivatives.
+
+Terms of an input are the G + k basis functions and, last, the base function b(x) = silu(x). Off the grid
+every term goes on along its tangent.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from kan_engine.basis import LocalBasis, Spacing, collect, local_basis, spread
+from kan_engine.spline import grid_range
+
+
+class Features(torch.autograd.Function):
+    """Terms of every input, or their derivatives: ``apply(x, knots, order, spacing, derivative=0)``.
+
+    Backward needs only the terms that do not vanish. Under ``create_graph`` it is made of derivatives that
+    know their own backward, so derivatives of every order are right.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, knots: Tensor, order: int, spacing: Spacing | None, derivative: int = 0
+    ) -> Float[Tensor, "batch in_dim terms"]:
+        """Terms [batch, in, G+k+1] at ``x`` [batch, in]."""
+        terms = _Terms(x, knots, order, spacing)
+        if ctx.needs_input_grad[0]:
+            slopes = terms.local(derivative + 1)
+            ctx.save_for_backward(x, knots, terms.first, slopes.basis, slopes.base)
+            ctx.how = order, spacing, derivative
+        return terms.dense(terms.local(derivative))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
+        """Gradient in ``x``: Σ over the terms of gradient · slope."""
+        x, knots, first, basis, base = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            order, spacing, derivative = ctx.how
+            slopes = Features.apply(x, knots, order, spacing, derivative + 1)  # type: ignore[no-untyped-call]
+            return (gradient * slopes).sum(-1), None, None, None, None
+        inner = collect(gradient, basis, first)
+        return inner.addcmul_(gradient[..., -1], base), None, None, None, None
+
+
+def evaluate(
+    x: Float[Tensor, "batch in_dim"],
+    knots: Float[Tensor, "in_dim knots"],
+    order: int,
+    spacing: Spacing | None,
+) -> tuple[Float[Tensor, "batch in_dim terms"], Float[Tensor, "batch in_dim terms"]]:
+    """Terms and their slopes."""
+    terms = _Terms(x, knots, order, spacing)
+    return terms.dense(terms.local(0)), terms.dense(terms.local(1))
+
+
+@dataclass(frozen=True)
+class _Local:
+    """The basis functions that do not vanish, and the base function; or derivatives of both."""
+
+    basis: Float[Tensor, "local batch in_dim"]
+    base: Float[Tensor, "batch in_dim"]
+
+
+class _Terms:
+    """The terms at given inputs, as far as they do not vanish."""
+
+    def __init__(self, x: Tensor, knots: Tensor, order: int, spacing: Spacing | None) -> None:
+        self.inside = torch.clamp(x, *grid_range(knots, order))
+        self.beyond = x - self.inside
+        self.all_inside = x.device.type == "cpu" and not self.beyond.any()  # elsewhere, asking costs more
+        self.splines: LocalBasis = local_basis(self.inside, knots, order, spacing)
+        self.size = knots.shape[1] - order  # G + k, and the base function
+
+    @property
+    def first(self) -> Int[Tensor, "batch in_dim"]:
+        """Index of the first term that does not vanish."""
+        return self.splines.first
+
+    def local(self, derivative: int) -> _Local:
+        """Terms or derivatives, with the tangent off the grid."""
+        basis, base = self.splines.values(derivative), _silu(self.inside, derivative)
+        if self.all_inside or derivative == 1:
+            return _Local(basis, base)
+        if derivative > 1:
+            inside = self.beyond == 0
+            return _Local(basis * inside, base * inside)
+        slopes = self.local(1)
+        return _Local(basis.addcmul_(slopes.basis, self.beyond), base.addcmul_(slopes.base, self.beyond))
+
+    def dense(self, local: _Local) -> Float[Tensor, "batch in_dim terms"]:
+        """All terms."""
+        terms = spread(local.basis, self.first, self.size)
+        terms[..., -1] = local.base
+        return terms
+
+
+def _silu(x: Float[Tensor, "batch in_dim"], derivative: int) -> Float[Tensor, "batch in_dim"]:
+    """x·σ(x) or a derivative: x·σ⁽ⁿ⁾ + n·σ⁽ⁿ⁻¹⁾ by Leibniz's rule."""
+    if derivative == 0:
+        return torch.nn.functional.silu(x)
+    s = torch.sigmoid(x)
+    lower, upper = (_polynomial(_sigmoid(n), s) for n in (derivative - 1, derivative))
+    return torch.addcmul(derivative * lower, x, upper)
+
+
+@lru_cache
+def _sigmoid(derivative: int) -> tuple[int, ...]:
+    """σ⁽ⁿ⁾ as a polynomial in σ, lowest power first: σ′ = σ - σ², and the chain rule."""
+    if derivative == 0:
+        return 0, 1
+    slope = [power * c for power, c in enumerate(_sigmoid(derivative - 1))][1:]
+    return tuple(a - b for a, b in zip([0, *slope, 0], [0, 0, *slope], strict=True))
+
+
+def _polynomial(coefficients: tuple[int, ...], s: Tensor) -> Tensor:
+    total = torch.full_like(s, coefficients[-1])
+    for c in reversed(coefficients[:-1]):
+        total = total.mul_(s).add_(c)
+    return total
