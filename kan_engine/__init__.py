@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from kan_engine.artifact import load as load
     from kan_engine.artifact import read_metadata as read_metadata
     from kan_engine.artifact import save as save
+    from kan_engine.calibration import calibrate_ as calibrate_
     from kan_engine.columns import read_labels as read_labels
     from kan_engine.columns import read_numbers as read_numbers
+    from kan_engine.decision import decide as decide
+    from kan_engine.decision import f1_threshold as f1_threshold
     from kan_engine.edges import Suggestion as Suggestion
     from kan_engine.edges import suggest as suggest
     from kan_engine.encoding import Encoding as Encoding
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from kan_engine.predictor import Predictor as Predictor
     from kan_engine.printers import to_text as to_text
     from kan_engine.pruning import edge_scores as edge_scores
+    from kan_engine.rows import Rows as Rows
     from kan_engine.scaling import Standardizer as Standardizer
     from kan_engine.scaling import TargetScaler as TargetScaler
     from kan_engine.selection import Inputs as Inputs
@@ -56,14 +60,19 @@ if TYPE_CHECKING:
     from kan_engine.symbolic import read_formulas as read_formulas
     from kan_engine.symbolic import undo_transform as undo_transform
     from kan_engine.training import Step as Step
-    from kan_engine.training import TrainingConfig as TrainingConfig
+    from kan_engine.training import Training as Training
+    from kan_engine.training import train as train
+    from kan_engine.training_config import TrainingConfig as TrainingConfig
 
 _HOME = {
     "load": "artifact",
     "read_metadata": "artifact",
     "save": "artifact",
+    "calibrate_": "calibration",
     "read_labels": "columns",
     "read_numbers": "columns",
+    "decide": "decision",
+    "f1_threshold": "decision",
     "Suggestion": "edges",
     "suggest": "edges",
     "Encoding": "encoding",
@@ -87,6 +96,7 @@ _HOME = {
     "KANConfig": "network",
     "Predictor": "predictor",
     "edge_scores": "pruning",
+    "Rows": "rows",
     "Standardizer": "scaling",
     "TargetScaler": "scaling",
     "Inputs": "selection",
@@ -107,7 +117,9 @@ _HOME = {
     "read_formulas": "symbolic",
     "undo_transform": "symbolic",
     "Step": "training",
-    "TrainingConfig": "training",
+    "Training": "training",
+    "train": "training",
+    "TrainingConfig": "training_config",
 }
 
 

@@ -61,7 +61,7 @@ def refine_(network: KAN, grid_size: int) -> None:
 def _subdivide(grid: Float[Tensor, "in_dim grid"], size: int) -> Float[Tensor, "in_dim _"]:
     """``size`` intervals over the same range, as dense as the given grid is at each place."""
     intervals = grid.shape[1] - 1
-    places = torch.linspace(0, intervals, size + 1, dtype=grid.dtype)
+    places = torch.linspace(0, intervals, size + 1, dtype=grid.dtype, device=grid.device)
     left = places.long().clamp(max=intervals - 1)
     return grid[:, left] + (places - left) * (grid[:, left + 1] - grid[:, left])
 

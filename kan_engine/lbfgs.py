@@ -5,46 +5,85 @@ fails; both happen long before a spline network has converged.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from kan_engine.checkpoint import State
+
 MEMORY = 20  # pairs of steps and gradient changes kept
 ARMIJO = 1e-4  # share of the predicted fall that a step must reach
 HALVINGS = 25
 
+Objective = Callable[[], Iterable[Tensor]]
 
-def minimise_(parameters: Sequence[Tensor], objective: Callable[[], Tensor]) -> Iterator[float]:
-    """Change the parameters in place, one accepted step per yielded objective; ends at a minimum.
+
+class Minimiser:
+    """L-BFGS on some parameters, changed in place.
 
     Args:
         parameters: Leaves that require gradients.
-        objective: Their function, differentiable.
+        objective: Gives the summands of their function, each differentiable; only one graph is held
+            at a time.
     """
-    pairs: deque[tuple[Tensor, Tensor]] = deque(maxlen=MEMORY)
-    value, gradient = _evaluate(parameters, objective)
-    while True:
-        direction = -_inverse_hessian_times(gradient, pairs)
+
+    def __init__(self, parameters: Sequence[Tensor], objective: Objective) -> None:
+        self._parameters, self._objective = parameters, objective
+        self._pairs: deque[tuple[Tensor, Tensor]] = deque(maxlen=MEMORY)
+        self._reached: tuple[float, Tensor] | None = None  # objective and gradient where we stand
+
+    def advance_(self) -> float | None:
+        """Take a step; the objective that it reached, or None at a minimum."""
+        if self._reached is None:
+            self._reached = _evaluate(self._parameters, self._objective)
+        while not self._step_():
+            if not self._pairs:
+                return None
+            self._pairs.clear()
+        return self._reached[0]
+
+    def state(self) -> State:
+        """All but the parameters themselves."""
+        if self._reached is None:
+            return {}
+        value, gradient = self._reached
+        steps, changes = ([pair[side] for pair in self._pairs] for side in (0, 1))
+        none = gradient.new_zeros(0, len(gradient))
+        return {
+            "value": value,
+            "gradient": gradient,
+            "steps": torch.stack(steps) if steps else none,
+            "changes": torch.stack(changes) if changes else none,
+        }
+
+    def restore_(self, state: State) -> None:
+        """Go on where ``state`` was taken."""
+        if "value" in state:
+            self._reached = state["value"], state["gradient"]
+            pairs = zip(state["steps"], state["changes"], strict=True)
+            self._pairs.extend((step.clone(), change.clone()) for step, change in pairs)
+
+    def _step_(self) -> bool:
+        """Search along the quasi-Newton direction; whether the objective fell."""
+        assert self._reached is not None  # noqa: S101 - advance_ saw to it
+        value, gradient = self._reached
+        direction = -_inverse_hessian_times(gradient, self._pairs)
         slope = float(direction @ gradient)
-        if slope >= 0 and pairs:
-            pairs.clear()
-            continue
+        if slope >= 0 and self._pairs:
+            return False
         # Without curvature the length of the gradient says nothing: begin with a short step.
-        length = 1.0 if pairs else min(1.0, 1.0 / max(float(gradient.abs().sum()), 1e-300))
-        taken = _line_search(parameters, objective, direction, value, slope, length)
-        if taken is None and pairs:
-            pairs.clear()
-            continue
+        length = 1.0 if self._pairs else min(1.0, 1.0 / max(float(gradient.abs().sum()), 1e-300))
+        taken = _line_search(self._parameters, self._objective, direction, value, slope, length)
         if taken is None:
-            return
+            return False
         step, value, fresh = taken
         change = fresh - gradient
         if float(step @ change) > 1e-12 * float(step.norm() * change.norm()):
-            pairs.append((step, change))
-        gradient = fresh
-        yield value
+            self._pairs.append((step, change))
+        self._reached = value, fresh
+        return True
 
 
 def _inverse_hessian_times(
@@ -66,7 +105,7 @@ def _inverse_hessian_times(
 
 def _line_search(
     parameters: Sequence[Tensor],
-    objective: Callable[[], Tensor],
+    objective: Objective,
     direction: Float[Tensor, " P"],
     value: float,
     slope: float,
@@ -85,10 +124,13 @@ def _line_search(
     return None
 
 
-def _evaluate(parameters: Sequence[Tensor], objective: Callable[[], Tensor]) -> tuple[float, Tensor]:
-    value = objective()
-    gradients = torch.autograd.grad(value, parameters, materialize_grads=True)
-    return float(value.detach()), torch.cat([gradient.flatten() for gradient in gradients])
+def _evaluate(parameters: Sequence[Tensor], objective: Objective) -> tuple[float, Tensor]:
+    value, total = 0.0, torch.zeros_like(_flat(parameters))
+    for term in objective():
+        gradients = torch.autograd.grad(term, parameters, materialize_grads=True)
+        total += torch.cat([gradient.flatten() for gradient in gradients])
+        value += float(term.detach())
+    return value, total
 
 
 def _flat(parameters: Sequence[Tensor]) -> Float[Tensor, " P"]:

@@ -12,8 +12,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kan_engine.layer import KANLayer
-from kan_engine.loss import Loss, gradient_and_root, loss_per_row
+from kan_engine.loss import Loss, gradient_and_root
 from kan_engine.network import KAN
+from kan_engine.rows import Rows
 
 BLOCK_BYTES = 64 * 2**20  # of the Jacobian at a time, whatever the number of rows
 MAX_DAMPING = 1e12
@@ -30,12 +31,25 @@ class Penalty:
     ridge: float = 0.0
     smoothness: float = 0.0
 
+    @property
+    def is_charged(self) -> bool:
+        """Whether weights have a price at all."""
+        return self.ridge > 0 or self.smoothness > 0
+
     def matrix(self, layer: KANLayer) -> Float[Tensor, "terms terms"]:
         """Q with ½ wᵀQw the price of one activation of the layer."""
         terms = layer.weight.shape[1]
         eye = torch.eye(terms, dtype=layer.weight.dtype, device=layer.weight.device)
         differences = eye[:-1].diff(n=2, dim=0)
         return self.ridge * eye + self.smoothness * differences.T @ differences
+
+    def price(self, network: KAN) -> Float[Tensor, ""]:
+        """The price of all weights of a network; differentiable."""
+        total = network.stack[0].weight.new_zeros(())
+        for layer in network.all_layers if self.is_charged else ():
+            weight = layer.effective_weight()
+            total = total + (weight * (self.matrix(layer) @ weight)).sum() / 2
+        return total
 
 
 @dataclass
@@ -59,13 +73,8 @@ class Problem:
     @torch.no_grad()
     def objective(self, network: KAN) -> float:
         """Loss plus penalty."""
-        rows = loss_per_row(self.loss, network(self.x), self.targets)
-        price = sum(
-            float(torch.einsum("ito,ts,iso->", w, self.penalty.matrix(layer), w)) / 2
-            for layer in network.all_layers
-            for w in [layer.effective_weight()]
-        )
-        return float((rows * self.row_weights).sum() / self.row_weights.sum()) + price
+        rows = Rows(x=self.x, targets=self.targets, weights=self.row_weights)
+        return rows.loss(network, self.loss) + float(self.penalty.price(network))
 
 
 @torch.no_grad()

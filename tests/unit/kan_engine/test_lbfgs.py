@@ -1,12 +1,12 @@
 """L-BFGS on functions whose minimum is known."""
 
 from collections.abc import Callable
-from itertools import islice, pairwise
+from itertools import pairwise, takewhile
 
 import pytest
 import torch
 
-from kan_engine.lbfgs import MEMORY, minimise_
+from kan_engine.lbfgs import MEMORY, Minimiser
 
 ENOUGH = 300  # steps; a minimiser that does not end reaches them all
 
@@ -24,7 +24,13 @@ def rosenbrock(x: torch.Tensor) -> torch.Tensor:
 
 
 def minimised(objective: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> list[float]:
-    return list(islice(minimise_([x], lambda: objective(x)), ENOUGH))
+    return steps_of(Minimiser([x], lambda: [objective(x)]))
+
+
+def steps_of(minimiser: Minimiser) -> list[float]:
+    """Objectives that a minimiser reaches until it ends, or for long enough."""
+    reached = (minimiser.advance_() for _ in range(ENOUGH))
+    return [value for value in takewhile(lambda value: value is not None, reached) if value is not None]
 
 
 def test_the_minimum_of_a_curved_valley_is_found_in_few_steps() -> None:
@@ -70,14 +76,14 @@ def test_a_step_across_negative_curvature_does_no_harm() -> None:
     assert len(values) < ENOUGH
 
 
-def test_several_parameters_of_any_shape_are_changed_together() -> None:
+def test_several_parameters_of_any_shape_and_several_summands_are_minimised_together() -> None:
     first, second = point(1.0, 2.0), torch.ones(2, 2, dtype=torch.float64, requires_grad=True)
-    list(islice(minimise_([first, second], lambda: (first.sum() - 1) ** 2 + second.square().sum()), ENOUGH))
+    steps_of(Minimiser([first, second], lambda: [(first.sum() - 1) ** 2, second.square().sum()]))
     assert float(first.detach().sum()) == pytest.approx(1)
     assert second.detach().abs().max() < 1e-6
 
 
 def test_a_parameter_that_the_objective_does_not_use_stays() -> None:
     used, idle = point(1.0), point(7.0)
-    list(islice(minimise_([used, idle], lambda: used.square().sum()), ENOUGH))
+    steps_of(Minimiser([used, idle], lambda: [used.square().sum()]))
     assert float(idle.detach()) == 7.0

@@ -1,0 +1,90 @@
+"""Training by L-BFGS on all rows at once, grid by grid."""
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from kan_engine.checkpoint import State, part_of, within
+from kan_engine.grid import refine_, update_grid_
+from kan_engine.lbfgs import Minimiser
+from kan_engine.loss import loss_per_row
+from kan_engine.network import KAN
+from kan_engine.regularization import regularization
+from kan_engine.rows import Rows, row_blocks
+from kan_engine.training_config import TrainingConfig
+
+REGULARIZED_ROWS = 20_000  # the sparsity penalty of more rows is taken from as many, evenly spaced
+
+
+class FullBatch:
+    """L-BFGS on every grid of the schedule, in float64.
+
+    Args:
+        sizes: Grids of the schedule; empty stays on the present one and leaves it where it lies.
+        steps: Most steps per grid.
+    """
+
+    is_judged = True
+    is_settling = True
+
+    def __init__(
+        self, network: KAN, rows: Rows, config: TrainingConfig, *, sizes: tuple[int, ...], steps: int
+    ) -> None:
+        self._network, self._rows, self._config = network, rows, config
+        self._sizes, self._steps = sizes, steps
+        self._place, self._taken = -1, 0
+        self._minimiser = self._fresh()
+
+    @property
+    def grid_size(self) -> int:
+        """Grid that the last step was taken on."""
+        return self._network.stack[0].grid_size
+
+    def advance_(self) -> float | None:
+        """Take the next step, on this grid or a later one."""
+        if self._place < 0:
+            if self._sizes:
+                update_grid_(self._network, self._rows.x)
+            self._begin_grid_()
+        while self._place < max(1, len(self._sizes)):
+            reached = self._minimiser.advance_() if self._taken < self._steps else None
+            if reached is not None:
+                self._taken += 1
+                return reached
+            self._begin_grid_()
+        return None
+
+    def state(self) -> State:
+        """Place in the schedule, and what L-BFGS remembers."""
+        own = {"place": self._place, "taken": self._taken}
+        return own | within("minimiser", self._minimiser.state())
+
+    def restore_(self, state: State) -> None:
+        """Go on where ``state`` was taken."""
+        self._place, self._taken = state["place"], state["taken"]
+        self._minimiser = self._fresh()
+        self._minimiser.restore_(part_of(state, "minimiser"))
+
+    def _begin_grid_(self) -> None:
+        self._place, self._taken = self._place + 1, 0
+        if self._place < len(self._sizes) and self._sizes[self._place] != self.grid_size:
+            refine_(self._network, self._sizes[self._place])
+        self._minimiser = self._fresh()
+
+    def _fresh(self) -> Minimiser:
+        return Minimiser([layer.weight for layer in self._network.all_layers], self._objective)
+
+    def _objective(self) -> Iterator[Tensor]:
+        """Summands of the objective: blocks of rows, the price of the weights, the sparsity penalty."""
+        network, rows, config = self._network, self._rows, self._config
+        total = rows.weights.sum()
+        for block in row_blocks(network, len(rows)):
+            part = rows[block]
+            yield loss_per_row(config.loss, network(part.x), part.targets) @ part.weights / total
+        if config.penalty.is_charged:
+            yield config.penalty.price(network)
+        if config.lamb:
+            some = rows.x[:: -(-len(rows) // REGULARIZED_ROWS)]
+            yield config.lamb * regularization(
+                network, some, lamb_l1=config.lamb_l1, lamb_entropy=config.lamb_entropy
+            )

@@ -1,0 +1,53 @@
+"""Rows: inputs, targets and weights, and the loss of a network on them, block by block."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kan_engine.loss import Loss, loss_per_row
+from kan_engine.network import KAN
+
+BLOCK_BYTES = 64 * 2**20  # of features at a time, whatever the number of rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Inputs, targets and weights of a set of rows."""
+
+    x: Float[Tensor, "batch in_dim"]
+    targets: Float[Tensor, "batch _"]
+    weights: Float[Tensor, " batch"]
+
+    @staticmethod
+    def of(x: Tensor, targets: Tensor, weights: Tensor | None = None) -> "Rows":
+        """Rows with weight 1 unless weights are given."""
+        return Rows(x=x, targets=targets, weights=x.new_ones(len(x)) if weights is None else weights)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, places: "Tensor | slice") -> "Rows":
+        return Rows(x=self.x[places], targets=self.targets[places], weights=self.weights[places])
+
+    def to(self, dtype: torch.dtype) -> "Rows":
+        """The same rows as other numbers; these rows themselves if they are such numbers."""
+        return Rows(x=self.x.to(dtype), targets=self.targets.to(dtype), weights=self.weights.to(dtype))
+
+    @torch.no_grad()
+    def loss(self, network: KAN, kind: Loss) -> float:
+        """Weighted mean loss; memory does not grow with the number of rows."""
+        total = self.weights.new_zeros(())
+        for block in row_blocks(network, len(self)):
+            part = self[block]
+            total += loss_per_row(kind, network(part.x), part.targets) @ part.weights
+        return float(total / self.weights.sum())
+
+
+def row_blocks(network: KAN, rows: int) -> Iterator[slice]:
+    """Slices of rows whose features fit into ``BLOCK_BYTES``."""
+    features = max(layer.weight.shape[0] * layer.weight.shape[1] for layer in network.all_layers)
+    size = max(1, BLOCK_BYTES // (8 * features))
+    return (slice(start, start + size) for start in range(0, rows, size))
