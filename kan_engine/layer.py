@@ -118,10 +118,11 @@ class KANLayer(nn.Module):
 
 def symbolic_value(edge: SymbolicEdge, x: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
     """c · f(a·x + b) + d; differentiable in x."""
-    value = _library(LIBRARY[edge.function].value, edge, x)
-    slope = symbolic_slope(edge, x)
+    value = edge.c * _library(LIBRARY[edge.function].value, edge, x) + edge.d
+    if not x.requires_grad:
+        return value
     # The library speaks NumPy; adding a zero with the right slope lets gradients flow through it.
-    return edge.c * value + edge.d + slope * (x - x.detach())
+    return value + symbolic_slope(edge, x) * (x - x.detach())
 
 
 def symbolic_slope(edge: SymbolicEdge, x: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:

@@ -40,7 +40,8 @@ class KANConfig:
 class KAN(nn.Module):
     """A Kolmogorov-Arnold network: x → Φ_{L-1} ∘ … ∘ Φ_0 (x), plus Φ_direct(x) if there is one.
 
-    Computes in float64: the second-order training and the formulas need its digits.
+    Begins in float64: the second-order training and the formulas need its digits. ``network.to(…)`` takes
+    it to another dtype or device, and everything that changes a network keeps to that.
     """
 
     def __init__(self, config: KANConfig) -> None:
@@ -120,14 +121,14 @@ class KAN(nn.Module):
 
 def copied(network: KAN) -> KAN:
     """A network of the same shape and weights that shares nothing with the given one."""
-    twin = KAN.from_header(network.to_header())
+    twin = KAN.from_header(network.to_header()).to(network.stack[0].weight)
     twin.load_state_dict(network.state_dict())
     return twin
 
 
 def resize_(layer: KANLayer, grid_size: int) -> None:
     """Give a layer room for another grid; knots and weights are then to be set."""
-    fresh = KANLayer(layer.in_dim, layer.out_dim, grid_size=grid_size, order=layer.order)
+    fresh = KANLayer(layer.in_dim, layer.out_dim, grid_size=grid_size, order=layer.order).to(layer.weight)
     layer.knots = fresh.knots
     layer.weight = fresh.weight
 
@@ -138,7 +139,7 @@ def initialise_(network: KAN, generator: torch.Generator, *, noise: float = 0.3)
 
     Inner activations get a random slope of order 1/√in and a little spline noise, so that hidden
     nodes spread over the grid and start unequal; the spline coefficients of a line are its values
-    at the Greville points (de Boor, chapter XI).
+    at the Greville points (de Boor, chapter XI). The random numbers are the same for every dtype and device.
     """
     for layer in network.all_layers:
         greville = _greville_points(layer)  # (in_dim, G + k)
@@ -147,8 +148,9 @@ def initialise_(network: KAN, generator: torch.Generator, *, noise: float = 0.3)
         wiggle = torch.empty(layer.in_dim, greville.shape[1], layer.out_dim, dtype=torch.float64)
         wiggle.uniform_(-noise, noise, generator=generator)
         scale = layer.in_dim**-0.5
+        lines = greville.double().cpu().unsqueeze(-1) * slopes.unsqueeze(1)
         layer.weight.zero_()
-        layer.weight[:, :-1] = scale * (greville.unsqueeze(-1) * slopes.unsqueeze(1) + wiggle)
+        layer.weight[:, :-1] = (scale * (lines + wiggle)).to(layer.weight)
 
 
 def _greville_points(layer: KANLayer) -> Float[Tensor, "in_dim basis"]:

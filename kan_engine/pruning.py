@@ -25,7 +25,7 @@ def edge_scores(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Te
         spreads.append(postacts.std(0, correction=0))
         h = postacts.sum(1)
     direct = None if network.direct is None else network.direct.postacts(x).std(0, correction=0)
-    node = torch.ones(network.config.width[-1], dtype=x.dtype)
+    node = x.new_ones(network.config.width[-1])
     scores: list[Tensor] = []
     into_output = spreads[-1] if direct is None else torch.cat([spreads[-1], direct])
     total = into_output.sum(0).clamp_min(1e-300)
@@ -80,7 +80,7 @@ def drop_dead_edges_(network: KAN) -> None:
         for below, above in pairwise(layers):
             below.mask &= above.mask.any(1)
             for node in torch.nonzero(~below.mask.any(0) & above.mask.any(1))[:, 0].tolist():
-                constants = above.postacts(torch.zeros(1, above.in_dim, dtype=above.weight.dtype))[0, node]
+                constants = above.postacts(above.weight.new_zeros(1, above.in_dim))[0, node]
                 above.mask[node] = False
                 _add_constants_(above, constants)
 
@@ -111,7 +111,7 @@ def without_dead_nodes(network: KAN) -> KAN:
     places = [{int(old): new for new, old in enumerate(nodes)} for nodes in kept]
     moved = (_moved(entry, places) for entry in header["symbolic"])
     header["symbolic"] = [entry for entry in moved if entry is not None]
-    smaller = KAN.from_header(header)
+    smaller = KAN.from_header(header).to(layers[0].weight)
     for old, new, nodes_in, nodes_out in zip(layers, smaller.stack, kept, kept[1:], strict=False):
         new.knots.copy_(old.knots[nodes_in])
         new.mask.copy_(old.mask[nodes_in][:, nodes_out])
