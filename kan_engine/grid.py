@@ -6,6 +6,7 @@ from torch import Tensor
 
 from kan_engine.layer import KANLayer
 from kan_engine.network import KAN, copied
+from kan_engine.rows import row_blocks
 from kan_engine.spline import extend_knots, fit_coef, quantile_grid
 
 MARGIN = 0.02  # reach of a grid beyond the data: a fresh draw of a thousand rows lies inside
@@ -32,7 +33,8 @@ def update_grid_(
     """
     h = x
     for layer in network.stack:
-        out = layer(h)  # what the next layer sees, before this grid moves
+        blocks = [layer(h[block]) for block in row_blocks(network, len(h))]
+        out = torch.cat(blocks)  # what the next layer sees, before this grid moves
         _regrid_(layer, h, uniform_share, grid_size)
         h = out
     if network.direct is not None:
