@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 JOBS   ?= 2
 DATA   ?= $(wildcard ../shared/data)
+OUT    ?= bench-results
 
 # PyPI's torch for Linux brings gigabytes of GPU libraries along; small networks train on the CPU build.
 # A pip with sources of its own (a company mirror, a folder of wheels) is left to them, and where this index
@@ -35,7 +36,8 @@ test: $(VENV)/installed-test
 	$(VENV)/bin/coverage report --skip-covered --show-missing --include='service/*,worker/*' --fail-under=90
 
 bench: $(VENV)/installed-bench
-	KAN_TEST_UNCHECKED=1 DATA='$(DATA)' $(VENV)/bin/pytest tests/benchmarks -m benchmark --timeout=0
+	$(VENV)/bin/python -m tests.benchmarks --data '$(DATA)' --out '$(OUT)' $(if $(SECTION),--section $(SECTION)) \
+		$(if $(WHO),--who '$(WHO)') $(if $(FRESH),--fresh) $(if $(QUICK),--quick)
 
 $(VENV)/installed: pyproject.toml service/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

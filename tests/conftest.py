@@ -31,9 +31,7 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 # The engine's shapes are checked while it is tested: this must come before anything imports it.
-# Benchmarks measure it without.
-if not os.environ.get("KAN_TEST_UNCHECKED"):
-    install_import_hook("kan_engine", "tests.typecheck.typechecked")
+install_import_hook("kan_engine", "tests.typecheck.typechecked")
 
 # Two noisy cores: time limits per example would say more about the neighbours than about the code.
 hypothesis.settings.register_profile("kan", deadline=None, max_examples=50)

@@ -1,0 +1,89 @@
+"""``python -m tests.benchmarks``: measure everything, or the sections named, and write the report.
+
+Every row goes to ``rows.jsonl`` as it is done, and ``report.md`` is written anew after it. A run that was
+stopped goes on where it stopped: a row is not measured again while the code that it measures, the versions,
+the machine and the data are the same. When they change, its section is measured anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.benchmarks.catalogue import SECTIONS
+from tests.benchmarks.machine import fingerprint
+from tests.benchmarks.plan import Options
+from tests.benchmarks.report import goals, render
+from tests.benchmarks.rows import Journal
+from tests.benchmarks.runner import measure
+
+README_BEGIN, README_END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run what the command line asks for."""
+    asked = _parser().parse_args(words)
+    options = Options(data=asked.data, quick=asked.quick)
+    journal, report = Journal(asked.out / "rows.jsonl"), asked.out / "report.md"
+    wanted = [section for section in SECTIONS if section.name in (asked.section or _names())]
+    if asked.fresh:
+        codes = {(section.name, fingerprint(section, options)) for section in wanted}
+        journal.forget(
+            lambda row: (row.section, row.code) in codes and (asked.who is None or row.who == asked.who)
+        )
+
+    def tell(text: str) -> None:
+        sys.stderr.write(text)
+        if text.endswith("\n"):
+            report.write_text(render(SECTIONS, options, journal), encoding="utf-8")
+
+    for section in wanted if not asked.render else ():
+        if missing := section.missing(options):
+            sys.stderr.write(f"{section.name}: left out, needs {', '.join(missing)}; DATA names the folder\n")
+            continue
+        measure(section, options, journal, who=asked.who, tell=tell)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    report.write_text(render(SECTIONS, options, journal), encoding="utf-8")
+    if asked.into:
+        _put_into(asked.into, goals(SECTIONS, options, journal))
+    sys.stderr.write(f"{report}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Measure and report.")
+    parser.add_argument("--section", nargs="+", choices=_names(), help="only these sections")
+    parser.add_argument("--who", help="only the rows of this one, as the report names it")
+    parser.add_argument("--data", type=_folder, help="folder with the data sets")
+    parser.add_argument("--out", type=Path, default=Path("bench-results"), help="folder of the results")
+    parser.add_argument("--fresh", action="store_true", help="measure again what is there already")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs")
+    parser.add_argument("--render", action="store_true", help="measure nothing, write the report")
+    parser.add_argument("--into", type=Path, help="put the table of goals between the marks of this file")
+    return parser
+
+
+def _names() -> list[str]:
+    return [section.name for section in SECTIONS]
+
+
+def _folder(text: str) -> Path | None:
+    """A folder that is there; an empty name is none."""
+    if text and not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
+    return Path(text) if text else None
+
+
+def _put_into(path: Path, table: str) -> None:
+    before, _, rest = path.read_text(encoding="utf-8").partition(README_BEGIN)
+    _, mark, after = rest.partition(README_END)
+    if not mark:
+        sys.exit(f"{path} has no place for the table: {README_BEGIN} … {README_END}")
+    path.write_text(f"{before}{README_BEGIN}\n{table}\n{README_END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # so that a running task ends with us
+    main()

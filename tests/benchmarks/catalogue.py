@@ -1,0 +1,35 @@
+"""The sections of the report, in its order. A new one is a module with a SECTION, and a name here."""
+
+from __future__ import annotations
+
+from tests.benchmarks.plan import Section
+from tests.benchmarks.sections import (
+    california,
+    exercise,
+    flights,
+    grid,
+    inference,
+    kernels,
+    laws,
+    many_rows,
+    orders,
+    small_tables,
+    special,
+    starts,
+)
+
+SECTIONS: tuple[Section, ...] = (
+    grid.SECTION,
+    orders.SECTION,
+    starts.SECTION,
+    special.SECTION,
+    california.SECTION,
+    exercise.SECTION,
+    flights.SECTION,
+    small_tables.CONCRETE,
+    small_tables.AIRFOIL,
+    kernels.SECTION,
+    inference.SECTION,
+    many_rows.SECTION,
+    laws.SECTION,
+)

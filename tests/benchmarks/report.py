@@ -1,0 +1,125 @@
+"""The rows as Markdown: the goals beside what was measured, then every section's figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from statistics import median
+
+from tests.benchmarks.machine import commit, fingerprint, machine, versions
+from tests.benchmarks.plan import Options, Section, number
+from tests.benchmarks.rows import Journal, Measured, Row, Values
+
+QUICK = "**A quick run with tiny sizes: its figures say only that everything runs.**"
+THREADS = (
+    "Figures are medians over seeds (in brackets: smallest and largest); timings take turns, and every row "
+    "has a process of its own, with one thread unless its section says otherwise. `load` is the load average "
+    "of the minute before the row ended: this process alone is 1."
+)
+
+
+def render(sections: Sequence[Section], options: Options, journal: Journal) -> str:
+    """The whole report."""
+    parts = [
+        "# Benchmarks",
+        _head(),
+        QUICK if options.quick else "",
+        THREADS,
+        "" if options.quick else "## Goals\n\n" + goals(sections, options, journal),
+        *(_section(section, options, journal) for section in sections),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def goals(sections: Sequence[Section], options: Options, journal: Journal) -> str:
+    """Every goal with what was measured, as one table."""
+    lines: list[list[str]] = []
+    for section in sections:
+        measured = journal.of(section.name, fingerprint(section, options))
+        for goal in section.goals:
+            value, verdict = goal.verdict(measured)
+            lines.append([section.name, goal.what, goal.bound, value, verdict])
+    return _table(["section", "what", "goal", "measured", "verdict"], lines)
+
+
+def _head() -> str:
+    now = datetime.now(UTC).date().isoformat()
+    return f"{now}, commit {commit() or 'unknown'}. {machine()}. {versions()}."
+
+
+def _section(section: Section, options: Options, journal: Journal) -> str:
+    code = fingerprint(section, options)
+    measured = journal.of(section.name, code)
+    parts = [
+        f"## {section.name}: {section.title}",
+        section.about,
+        *_remarks(section, options, measured, code),
+    ]
+    parts += [_figures(measured)] if measured.rows else []
+    return "\n\n".join(parts)
+
+
+def _remarks(section: Section, options: Options, measured: Measured, code: str) -> Iterator[str]:
+    """What is missing, and whether the rows are of other code than the present."""
+    if missing := section.missing(options):
+        yield f"Not measured: needs {', '.join(missing)}; `DATA=folder` names where."
+        return
+    if not measured.rows:
+        yield "Not measured yet."
+    elif measured.code != code:
+        last = measured.rows[-1]
+        yield f"*Measured at commit {last.commit} on {last.at}; code, versions, data or machine differ now.*"
+    else:
+        done = {row.key for row in measured.rows}
+        keys = {(section.name, task.work, task.who, task.seed, code) for task in section.tasks(options)}
+        if left := len(keys - done):
+            yield f"*{left} of {len(keys)} rows are still to be measured.*"
+
+
+def _figures(measured: Measured) -> str:
+    """One line per work and who; then why some have no figures."""
+    names = list(dict.fromkeys(name for row in measured.rows for name in row.values))
+    head = ["work", "who", *names, "n", "load"]
+    lines = [
+        [work, who, *(_summary([row.values for row in rows], name) for name in names), *_circumstances(rows)]
+        for (work, who), rows in _grouped(measured.rows).items()
+    ]
+    failures = [
+        f"- {row.work}, {row.who}, seed {row.seed}: {row.failure}" for row in measured.rows if row.failure
+    ]
+    return "\n\n".join(
+        [_table(head, lines), *(["Without figures:\n\n" + "\n".join(failures)] * bool(failures))]
+    )
+
+
+def _grouped(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.work, row.who), []).append(row)
+    return groups
+
+
+def _summary(values: Sequence[Values], name: str) -> str:
+    """Median with smallest and largest of a number, or the different texts."""
+    found = [entry[name] for entry in values if entry.get(name) is not None]
+    numbers = sorted(value for value in found if isinstance(value, int | float))
+    if not numbers:
+        return "; ".join(dict.fromkeys(map(str, found)))
+    middle = number(median(numbers))
+    if numbers[0] == numbers[-1]:
+        return middle
+    return f"{middle} ({number(numbers[0])} – {number(numbers[-1])})"
+
+
+def _circumstances(rows: Sequence[Row]) -> list[str]:
+    """How many rows have figures, and how busy the machine was."""
+    done = sum(row.failure is None for row in rows)
+    count = str(done) if done == len(rows) else f"{done} of {len(rows)}"
+    return [count, number(round(median(row.load for row in rows), 1))]
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    texts = (
+        " | ".join(cell.replace("|", "\\|") for cell in line) for line in (head, ["---"] * len(head), *lines)
+    )
+    return "\n".join(f"| {text} |" for text in texts)

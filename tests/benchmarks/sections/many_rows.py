@@ -1,0 +1,93 @@
+"""Time and memory as the rows grow a hundredfold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tests.benchmarks.plan import Goal, Options, Section, Task
+from tests.benchmarks.rows import Measured, Values
+
+SIZES = (10_000, 100_000, 1_000_000)
+COLUMNS = 20
+EPOCHS = 5
+FIXED = {
+    "network": {"hidden": [10], "grid": 5},
+    "training": {"optimizer": "adam", "steps": EPOCHS},
+    "prune": False,
+    "symbolic": False,
+    "baselines": False,
+    "max_seconds": 3000,
+}
+METRICS = {"R²": "r2"}
+WHO, DEFAULTS = "kan_engine", "kan_engine, defaults"
+
+
+def tasks(options: Options) -> Iterator[Task]:
+    for count in (1000,) if options.quick else SIZES:
+        yield Task(
+            work=f"{count:,} rows",
+            who=WHO,
+            run=partial(ours, count, FIXED),
+            limit_s=3600,
+            memory_mib=12_000,
+            shows_memory=True,
+        )
+    if not options.quick:
+        run = partial(ours, SIZES[-1], {})
+        work = f"{SIZES[-1]:,} rows"
+        yield Task(work=work, who=DEFAULTS, run=run, limit_s=900, memory_mib=12_000, shows_memory=True)
+
+
+def ours(count: int, body: Mapping[str, Any]) -> Values:
+    from tests.benchmarks.subjects import service
+
+    values = service.trained(table(count), {"target": "y", **body}, METRICS)
+    return {**values, "µs a row": 1e6 * float(values["training s"] or 0) / count}
+
+
+def table(count: int) -> pl.DataFrame:
+    """Rows of a smooth function of some columns, with noise."""
+    generator = np.random.default_rng(0)
+    x = generator.uniform(-1, 1, (count, COLUMNS))
+    y = np.sin(np.pi * x[:, 0]) + 2 * x[:, 1] * x[:, 2] + np.exp(x[:, 3]) + x[:, 4:10].sum(1) / 2
+    columns = {f"x{place}": x[:, place] for place in range(COLUMNS)}
+    return pl.DataFrame(columns | {"y": y + generator.normal(0, 0.3, count)})
+
+
+def growth(measured: Measured) -> float:
+    """The larger growth of the time per row, of both times that the rows grow tenfold."""
+    small, middle, large = (measured.median("µs a row", who=WHO, work=f"{count:,} rows") for count in SIZES)
+    return max(middle / small, large / middle)
+
+
+def most_memory(measured: Measured) -> float:
+    """Of all processes together, in GiB, whatever was asked for."""
+    found = [measured.median("peak MiB", who=who, work=f"{SIZES[-1]:,} rows") for who in (WHO, DEFAULTS)]
+    return max(found) / 1024
+
+
+SECTION = Section(
+    name="rows",
+    title="time and memory as the rows grow",
+    about=(
+        f"{COLUMNS} columns through HTTP: KAN[{COLUMNS},10,1] at G = 5, {EPOCHS} epochs of Adam, so that "
+        "every size does the same for each of its rows; and the largest with our defaults. Memory is "
+        "resident and of all processes together: the API, the worker, the one that trains, and the "
+        "client. One thread."
+    ),
+    tasks=tasks,
+    goals=(
+        Goal(
+            what="growth of the training time per row when the rows grow tenfold",
+            limit=1.25,
+            measured=growth,
+        ),
+        Goal(what="GiB of memory at 1,000,000 rows", limit=4, measured=most_memory),
+    ),
+    measures=("kan_engine", "service", "worker"),
+)

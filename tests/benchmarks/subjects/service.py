@@ -1,0 +1,83 @@
+"""Our service over HTTP, as a client sees it: a table goes up, a job runs, a model comes back."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import polars as pl
+
+from service.cli_client import embedded_service
+from tests.benchmarks.rows import Values
+
+POLL_S = 0.1
+
+
+@contextmanager
+def running() -> Iterator[httpx.Client]:
+    """A client of a service over a fresh folder, as it comes."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        (Path(folder) / "log").open("wb") as log,
+        embedded_service({**os.environ, "KAN_DATA_DIR": folder}, log) as url,
+        httpx.Client(base_url=url, timeout=600) as client,
+    ):
+        yield client
+
+
+def trained(table: pl.DataFrame, body: Mapping[str, Any], metrics: Mapping[str, str]) -> Values:
+    """Train on a table.
+
+    Args:
+        body: The job, without its dataset.
+        metrics: Which metrics of the hold-out rows to report, by the name that the report gives them.
+
+    Returns:
+        The metrics; seconds from the submission to the end of the job, and of its training stage alone;
+        the network that was chosen, and the stage that the time limit cut.
+    """
+    with running() as client:
+        job, seconds = finished_job(client, upload(client, table), body)
+        if job["status"] != "succeeded":
+            raise RuntimeError(f"the job {job['status']}: {job['error']}")
+        model = client.get(f"/models/{job['model_id']}").raise_for_status().json()
+    return {
+        **{shown: model["metrics"].get(name) for shown, name in metrics.items()},
+        "seconds": seconds,
+        "training s": model["timings"]["train"],
+        "network": f"{model['network']['width']}, G = {model['network']['grid']}",
+        "cut by": job["cut_by"],
+    }
+
+
+def upload(client: httpx.Client, table: pl.DataFrame) -> str:
+    """Id of the dataset; the file is sent in pieces, so that its size does not count as our memory."""
+    with tempfile.TemporaryFile() as file:
+        table.write_parquet(file)
+        file.seek(0)
+        return str(_checked(client.post("/datasets", files={"file": ("table.parquet", file)}))["id"])
+
+
+def finished_job(
+    client: httpx.Client, dataset_id: str, body: Mapping[str, Any]
+) -> tuple[dict[str, Any], float]:
+    """Submit a job and wait for its end; the job, and the seconds that took."""
+    started = time.perf_counter()
+    job = _checked(client.post("/jobs", json={"dataset_id": dataset_id, **body}))
+    while job["finished_at"] is None:
+        time.sleep(POLL_S)
+        job = _checked(client.get(f"/jobs/{job['id']}"))
+    return job, time.perf_counter() - started
+
+
+def _checked(response: httpx.Response) -> dict[str, Any]:
+    """The answer; a refusal with what it says."""
+    if response.is_error:
+        raise RuntimeError(f"{response.status_code}: {response.text[:300]}")
+    return dict(response.json())
