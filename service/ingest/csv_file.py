@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import polars as pl
@@ -109,7 +109,7 @@ def _read_cells(
     while block := list(islice(records, BLOCK_ROWS)):
         _refuse_ragged(block, len(names), separator)
         rows += len(block)
-        check_size(rows, len(names), settings)
+        check_size(rows, len(names), settings, text_bytes=cast("BinaryIO", text.buffer).tell())
         for name, column in zip(names, zip(*(record for record, _ in block), strict=True), strict=True):
             cells[name].append(pl.Series(name, column, dtype=pl.String))
         lines.append(np.array([line for _, line in block]))

@@ -121,13 +121,17 @@ class _Table:
         self._settings = settings
         self._kinds: dict[str, str] = {}
         self._blocks: list[pl.DataFrame] = []
+        self._text_bytes = 0
 
     def add(self, columns: dict[str, list[Any]], rows: int) -> None:
         """Add a block of rows; ``None`` is a missing value."""
         if len(self._kinds | columns) > self._settings.max_columns:
             check_names(list(self._kinds | columns), self._settings)
-        check_size(self.rows + rows, len(self._kinds | columns), self._settings)
-        self._blocks.append(pl.DataFrame([self._series(name, values) for name, values in columns.items()]))
+        names = len(self._kinds | columns)
+        check_size(self.rows + rows, names, self._settings, text_bytes=self._text_bytes)
+        block = pl.DataFrame([self._series(name, values) for name, values in columns.items()])
+        self._blocks.append(block)
+        self._text_bytes += 2 * int(block.select(pl.selectors.string()).estimated_size())  # and once joined
         self.rows += rows
 
     def done(self) -> Raw:

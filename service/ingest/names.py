@@ -7,7 +7,8 @@ from service.settings import Settings
 
 MAX_NAME = 200
 MAX_ENTRIES = 20
-BYTES_PER_CELL = 40  # its text, its value and copies, while a table is read
+CELL_BYTES = 28  # of memory per cell while a table is read from text: a place among texts, and a value
+NUMBER_BYTES = 12  # per cell of a column of numbers, where the file holds numbers
 
 
 def check_names(names: list[str], settings: Settings) -> list[str]:
@@ -35,15 +36,25 @@ def check_names(names: list[str], settings: Settings) -> list[str]:
     return names
 
 
-def check_size(rows: int, columns: int, settings: Settings) -> None:
-    """Refuse a table that is too long, or too large for the memory it may take."""
+def check_size(
+    rows: int, columns: int, settings: Settings, *, cell_bytes: float = CELL_BYTES, text_bytes: int = 0
+) -> None:
+    """Refuse a table that is too long, or too large for the memory it may take.
+
+    Args:
+        rows: How many there are, as far as is known yet.
+        columns: How many columns.
+        settings: The limits.
+        cell_bytes: Memory per cell.
+        text_bytes: Memory for the texts of all cells.
+    """
     if rows > settings.max_rows:
         raise Invalid(
             "too_many_rows",
             f"the table has more than {settings.max_rows} rows, which is the limit; send fewer",
             limit=settings.max_rows,
         )
-    limit = settings.max_memory_bytes // BYTES_PER_CELL
+    limit = max(0, int((settings.max_memory_bytes - text_bytes) / cell_bytes))
     if rows * columns > limit:
         raise Invalid(
             "too_many_cells",

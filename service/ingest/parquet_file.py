@@ -6,10 +6,11 @@ from typing import BinaryIO
 import polars as pl
 
 from service.errors import Invalid
-from service.ingest.names import check_names, check_size
+from service.ingest.names import NUMBER_BYTES, check_names, check_size
 from service.ingest.table import Raw
 from service.settings import Settings
 
+TEXT_BYTES = 40  # per cell of a column of texts, which are read whole
 REMEDY = "write it again as plain Parquet, or send CSV"
 
 
@@ -21,7 +22,7 @@ def read(file: BinaryIO, settings: Settings) -> Raw:
         _refuse_foreign_types(schema)
         file.seek(0)
         rows = int(pl.scan_parquet(file).select(pl.len()).collect().item())
-        check_size(rows, len(names), settings)
+        check_size(rows, len(names), settings, cell_bytes=_cell_bytes(schema))
         file.seek(0)
         frame = pl.read_parquet(file)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
@@ -42,6 +43,12 @@ def _refuse_foreign_types(schema: Mapping[str, pl.DataType]) -> None:
     if errors:
         detail = f"{errors[0]['detail']}; only numbers, texts, booleans, dates and times can be used"
         raise Invalid("unknown_type", detail, errors=errors[:20])
+
+
+def _cell_bytes(schema: Mapping[str, pl.DataType]) -> float:
+    """Memory per cell, in the mean over the columns."""
+    costs = [NUMBER_BYTES if dtype.is_numeric() else TEXT_BYTES for dtype in schema.values()]
+    return sum(costs) / max(1, len(costs))
 
 
 def _is_known(dtype: pl.DataType) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from service.errors import Invalid
 from service.ingest import Ingested, read_columns, read_rows, read_upload
+from service.ingest.names import CELL_BYTES
 from service.settings import Settings
 
 
@@ -61,6 +62,15 @@ def test_a_type_may_widen_and_a_name_appear_in_a_later_block(settings: Settings)
     table = read_lines(content, settings)
     assert table.frame.shape == (20_002, 2)
     assert kinds(table) == ["number", "category"]
+
+
+def test_texts_of_earlier_blocks_count_against_the_memory_of_a_table(tmp_path: Path) -> None:
+    rows = 20_000  # of a block
+    line = '{"a": "' + 100 * "x" + '"}\n'
+    small = Settings(data_dir=tmp_path, max_memory_bytes=4 * CELL_BYTES * rows)
+    assert read_lines(rows * line, small).frame.height == rows
+    with pytest.raises(Invalid, match="over the limit"):
+        read_lines((rows + 1) * line, small)
 
 
 def test_lines_in_windows_text_are_read_with_a_warning(settings: Settings) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from service.errors import Invalid
 from service.ingest import Ingested, read_upload
+from service.ingest.names import NUMBER_BYTES
 from service.settings import Settings
 
 
@@ -98,3 +99,10 @@ def test_damage_anywhere_in_the_file_never_gets_past(settings: Settings) -> None
             read(bytes(damaged), settings)
         except Invalid as error:
             assert error.detail  # noqa: PT017
+
+
+def test_numbers_leave_room_for_more_cells_than_texts(tmp_path: Path) -> None:
+    small = Settings(data_dir=tmp_path, max_memory_bytes=NUMBER_BYTES * 10)
+    assert read(parquet({"x": [1.0] * 10}), small).frame.height == 10
+    assert refusal(parquet({"x": [1.0] * 11}), small).code == "too_many_cells"
+    assert refusal(parquet({"x": ["a"] * 10}), small).code == "too_many_cells"
