@@ -2,7 +2,8 @@
 
 Every row goes to ``rows.jsonl`` as it is done, and ``report.md`` is written anew after it. A run that was
 stopped goes on where it stopped: a row is not measured again while the code that it measures, the versions,
-the machine and the data are the same. When they change, its section is measured anew.
+the machine and the data are the same. When they change, its section is measured anew; comments and words
+for people do not count as code.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from tests.benchmarks.catalogue import SECTIONS
 from tests.benchmarks.machine import fingerprint
 from tests.benchmarks.plan import Options
-from tests.benchmarks.report import goals, render
+from tests.benchmarks.report import excerpt, render
 from tests.benchmarks.rows import Journal
 from tests.benchmarks.runner import measure
 
@@ -48,7 +49,7 @@ def main(words: Sequence[str] | None = None) -> None:
     asked.out.mkdir(parents=True, exist_ok=True)
     report.write_text(render(SECTIONS, options, journal), encoding="utf-8")
     if asked.into:
-        _put_into(asked.into, goals(SECTIONS, options, journal))
+        _put_into(asked.into, excerpt(SECTIONS, options, journal))
     sys.stderr.write(f"{report}\n")
 
 
@@ -61,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fresh", action="store_true", help="measure again what is there already")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs")
     parser.add_argument("--render", action="store_true", help="measure nothing, write the report")
-    parser.add_argument("--into", type=Path, help="put the table of goals between the marks of this file")
+    parser.add_argument("--into", type=Path, help="put the goals between the marks of this file")
     return parser
 
 
@@ -76,12 +77,12 @@ def _folder(text: str) -> Path | None:
     return Path(text) if text else None
 
 
-def _put_into(path: Path, table: str) -> None:
+def _put_into(path: Path, text: str) -> None:
     before, _, rest = path.read_text(encoding="utf-8").partition(README_BEGIN)
     _, mark, after = rest.partition(README_END)
     if not mark:
         sys.exit(f"{path} has no place for the table: {README_BEGIN} … {README_END}")
-    path.write_text(f"{before}{README_BEGIN}\n{table}\n{README_END}{after}", encoding="utf-8")
+    path.write_text(f"{before}{README_BEGIN}\n{text}\n{README_END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

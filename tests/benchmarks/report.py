@@ -22,7 +22,7 @@ def render(sections: Sequence[Section], options: Options, journal: Journal) -> s
     """The whole report."""
     parts = [
         "# Benchmarks",
-        _head(),
+        head(),
         QUICK if options.quick else "",
         THREADS,
         "" if options.quick else "## Goals\n\n" + goals(sections, options, journal),
@@ -42,7 +42,19 @@ def goals(sections: Sequence[Section], options: Options, journal: Journal) -> st
     return _table(["section", "what", "goal", "measured", "verdict"], lines)
 
 
-def _head() -> str:
+def excerpt(sections: Sequence[Section], options: Options, journal: Journal) -> str:
+    """What a README quotes: where and when, the goals, and which of them were measured with other code."""
+    other = {
+        f"{section.name} at {measured.rows[-1].commit}"
+        for section in sections
+        if (measured := journal.of(section.name, fingerprint(section, options))).is_other
+    }
+    remark = f"Measured with other code than the present: {', '.join(sorted(other))}." if other else ""
+    return "\n\n".join(part for part in (head(), goals(sections, options, journal), remark) if part)
+
+
+def head() -> str:
+    """When, where, and with which versions."""
     now = datetime.now(UTC).date().isoformat()
     return f"{now}, commit {commit() or 'unknown'}. {machine()}. {versions()}."
 
@@ -66,7 +78,7 @@ def _remarks(section: Section, options: Options, measured: Measured, code: str) 
         return
     if not measured.rows:
         yield "Not measured yet."
-    elif measured.code != code:
+    elif measured.is_other:
         last = measured.rows[-1]
         yield f"*Measured at commit {last.commit} on {last.at}; code, versions, data or machine differ now.*"
     else:

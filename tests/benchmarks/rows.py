@@ -68,16 +68,20 @@ class Journal:
     def of(self, section: str, code: str) -> Measured:
         """The rows of a section: those of this code, or else those of the code measured last."""
         rows = [row for row in self.rows if row.section == section]
-        if rows and not any(row.code == code for row in rows):
-            code = rows[-1].code
-        return Measured([row for row in rows if row.code == code], code)
+        is_other = bool(rows) and not any(row.code == code for row in rows)
+        shown = rows[-1].code if is_other else code
+        return Measured([row for row in rows if row.code == shown], is_other=is_other)
 
 
 class Measured:
-    """The rows of one section and one code."""
+    """The rows of one section and one code.
 
-    def __init__(self, rows: Iterable[Row], code: str) -> None:
-        self.rows, self.code = list(rows), code
+    Attributes:
+        is_other: Whether that is not the present code.
+    """
+
+    def __init__(self, rows: Iterable[Row], *, is_other: bool) -> None:
+        self.rows, self.is_other = list(rows), is_other
 
     def numbers(self, value: str, *, who: str, work: str | None = None) -> list[float]:
         """A figure of all matching rows, by seed."""

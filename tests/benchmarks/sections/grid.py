@@ -8,16 +8,13 @@ from collections.abc import Iterator
 from functools import partial
 from operator import methodcaller
 
-import numpy as np
-
 from tests.benchmarks.plan import Goal, Options, Section, Task
 from tests.benchmarks.rows import Measured, Values
+from tests.benchmarks.subjects.law import PYKAN_STEPS, WIDTH, sample
 
 GRIDS = (3, 5, 10, 20, 50, 100)
 LIMITS = (4e-4, 8e-5, 8e-6, 6e-7, 2e-8, 3e-9)
 KNOWN = ("2.7e-4", "5.8e-5", "7.6e-6", "2.1e-6, in float64 1.3e-6", "1.1e-6, 1.3e-7", "1e-6, 5e-7")
-WIDTH = (2, 1, 1)
-PYKAN_STEPS = 50
 WORK = "all grids"
 
 
@@ -58,12 +55,6 @@ def theirs(grids: tuple[int, ...], seed: int, steps: int, dtype: str) -> Values:
         errors[f"G={grid}"] = pykan.rmse(model, *test)
         started = time.perf_counter()
     return {**errors, "seconds": spent}
-
-
-def sample(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """1,000 rows on [-1, 1]²."""
-    x = np.random.default_rng(seed).uniform(-1, 1, (1000, 2))
-    return x, np.exp(np.sin(x[:, :1]) - x[:, 1:] ** 2)
 
 
 def slope(measured: Measured) -> float:

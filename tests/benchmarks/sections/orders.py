@@ -9,7 +9,7 @@ import numpy as np
 
 from tests.benchmarks.plan import Goal, Options, Section, Task
 from tests.benchmarks.rows import Measured, Values
-from tests.benchmarks.sections.grid import WIDTH, sample
+from tests.benchmarks.subjects.law import WIDTH, sample
 
 ORDERS = (2, 3, 4, 5)
 GRIDS = (5, 10, 20, 40)

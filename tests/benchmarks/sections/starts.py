@@ -7,10 +7,9 @@ from functools import partial
 
 from tests.benchmarks.plan import Goal, Options, Section, Task
 from tests.benchmarks.rows import Measured, Values
-from tests.benchmarks.sections.grid import PYKAN_STEPS, WIDTH, sample
-from tests.benchmarks.sections.orders import ORDERS
+from tests.benchmarks.subjects.law import PYKAN_STEPS, WIDTH, sample
 
-GRID = (10,)
+ORDERS, GRID = (2, 3, 4, 5), (10,)
 
 
 def tasks(options: Options) -> Iterator[Task]:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.catalogue import SECTIONS
-from tests.benchmarks.machine import fingerprint
+from tests.benchmarks.machine import content, fingerprint
 from tests.benchmarks.plan import Goal, Options, Section, Task
 from tests.benchmarks.report import goals, render
 from tests.benchmarks.rows import Journal, Row
@@ -78,6 +78,14 @@ def test_rows_of_other_code_are_measured_again(journal: Journal) -> None:
 
 def test_another_size_is_other_code() -> None:
     assert fingerprint(DEMO, QUICK) != fingerprint(DEMO, Options())
+
+
+def test_words_are_no_code_but_figures_are(tmp_path: Path) -> None:
+    first, words, figures = (tmp_path / name for name in ("first.py", "words.py", "figures.py"))
+    first.write_text('"""Doubles."""\nx = 2 * 1  # once\n')
+    words.write_text('"""Twice as much."""\nx = 2 * 1\n')
+    figures.write_text('"""Doubles."""\nx = 3 * 1  # once\n')
+    assert content(first) == content(words) != content(figures)
 
 
 def test_a_line_that_a_killed_run_left_half_written_is_no_row(journal: Journal) -> None:
