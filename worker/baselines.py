@@ -1,6 +1,7 @@
 """What well-known models make of the same rows: linear, MLP and boosting, beside the network.
 
-They read the encoded columns, standardised, and are measured on the hold-out rows as the network is.
+They read the encoded columns, standardised, and are measured on the hold-out rows as the network is, with
+its decision: labels are those of the same threshold.
 No tuning: scikit-learn's defaults but for the sizes named here.
 """
 
@@ -47,6 +48,8 @@ def run_baselines(
     test: Rows,
     *,
     classes: Sequence[Label] | None = None,
+    class_weights: np.ndarray | None = None,
+    decision_weights: Sequence[float] | None = None,
     seed: int = 0,
     should_stop: ShouldStop = lambda: False,
 ) -> dict[str, dict[str, Any]]:
@@ -57,6 +60,9 @@ def run_baselines(
         train: Rows to fit on.
         test: Rows to measure on; without any, every metric is None.
         classes: Labels of a classification; None for a regression.
+        class_weights: What of the weights of ``train`` is that of the classes; probabilities are told
+            without it, as the network's are.
+        decision_weights: How probabilities become a label, as in ``kan_engine.decide``.
         seed: Decides the MLP's weights, its batches and the boosting's own validation rows.
         should_stop: Asked between the steps of a fit; once it is true, what is not finished is left out,
             except the linear model: it takes moments, and a network is nothing without it to compare.
@@ -65,7 +71,11 @@ def run_baselines(
         Per baseline ``metrics``, ``seconds`` of its fit and ``parameters``, the numbers it learnt.
     """
     inputs = _Scale.fit(train.x)
-    targets = _Scale.fit(train.y.astype(float)) if classes is None else _Codes(classes)
+    targets = (
+        _Scale.fit(train.y.astype(float))
+        if classes is None
+        else _Codes(classes, class_weights, decision_weights)
+    )
     learnt = Rows(inputs.forward(train.x), targets.forward(train.y), train.weight)
     found: dict[str, dict[str, Any]] = {}
     for name in names:
@@ -135,7 +145,10 @@ def _metrics(model: Any, x: np.ndarray, y: np.ndarray, targets: _Scale | _Codes)
     probabilities = np.zeros((len(x), len(targets.classes)))
     if len(x):
         probabilities[:, model.classes_] = model.predict_proba(x)
-    return classification_metrics(y, probabilities, targets.classes)
+        if targets.class_weights is not None:
+            probabilities /= targets.class_weights
+            probabilities /= probabilities.sum(1, keepdims=True)
+    return classification_metrics(y, probabilities, targets.classes, targets.decision_weights)
 
 
 def _parameter_count(model: Any) -> int:
@@ -170,9 +183,11 @@ class _Scale:
 
 @dataclass(frozen=True)
 class _Codes:
-    """Labels as their places among the classes."""
+    """Labels as their places among the classes, and how a probability of each becomes a label again."""
 
     classes: Sequence[Label]
+    class_weights: np.ndarray | None
+    decision_weights: Sequence[float] | None
 
     def forward(self, labels: np.ndarray) -> np.ndarray:
         places = {label: place for place, label in enumerate(self.classes)}

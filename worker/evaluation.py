@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn import metrics
 
+from kan_engine import decide
+
 Label = bool | int | float | str
 Metrics = dict[str, float | None]
 
@@ -30,24 +32,33 @@ def regression_metrics(y: np.ndarray, predicted: np.ndarray) -> Metrics:
     )
 
 
-def classification_metrics(y: np.ndarray, probabilities: np.ndarray, classes: Sequence[Label]) -> Metrics:
+def classification_metrics(
+    y: np.ndarray,
+    probabilities: np.ndarray,
+    classes: Sequence[Label],
+    decision_weights: Sequence[float] | None = None,
+) -> Metrics:
     """Metrics of a classifier.
 
-    ``precision``, ``recall``, ``f1``, ``roc_auc`` and ``average_precision`` are those of ``classes[1]``
-    for two classes, and unweighted means over the classes (one against the rest) for more. A class
-    that the rows lack, or that all rows have, has no ``roc_auc`` and no ``average_precision`` and is
-    left out of their mean. Where nothing was predicted as a class, its precision counts as 0.
+    ``roc_auc``, ``average_precision`` and ``log_loss`` are those of the probabilities; the others those
+    of the labels that the decision weights make of them.
+
+    All but ``accuracy``, ``balanced_accuracy`` and ``log_loss`` are those of ``classes[1]`` for two
+    classes, and unweighted means over the classes (one against the rest) for more. A class that the
+    rows lack, or that all rows have, has no ``roc_auc`` and no ``average_precision`` and is left out of
+    their mean. Where nothing was predicted as a class, its precision counts as 0.
 
     Args:
         y: Labels of the rows.
         probabilities: One column per class, each row summing to 1.
         classes: Labels of the columns. A row of another class is wrong whatever was predicted.
+        decision_weights: What decides, as in ``kan_engine.decide``; None takes the likeliest class.
     """
     names = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
     if not len(y) or not np.isfinite(probabilities).all():
         return dict.fromkeys((*names, "roc_auc", "average_precision", "log_loss"))
+    guessed = decide(probabilities, decision_weights)
     true, probabilities = _coded(y, probabilities, classes)
-    guessed = probabilities.argmax(1)
     positive = [1] if len(classes) == 2 else None
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         true, guessed, labels=positive, average="macro", zero_division=0
@@ -69,13 +80,19 @@ def classification_metrics(y: np.ndarray, probabilities: np.ndarray, classes: Se
     )
 
 
-def per_class(y: np.ndarray, probabilities: np.ndarray, classes: Sequence[Label]) -> dict[str, Metrics]:
+def per_class(
+    y: np.ndarray,
+    probabilities: np.ndarray,
+    classes: Sequence[Label],
+    decision_weights: Sequence[float] | None = None,
+) -> dict[str, Metrics]:
     """``precision, recall, f1, roc_auc, average_precision`` and ``support`` of every class by its name."""
     if not len(y) or not np.isfinite(probabilities).all():
         return {}
+    guessed = decide(probabilities, decision_weights)
     true, probabilities = _coded(y, probabilities, classes)
     scores = metrics.precision_recall_fscore_support(
-        true, probabilities.argmax(1), labels=range(len(classes)), zero_division=0
+        true, guessed, labels=range(len(classes)), zero_division=0
     )
     return {
         class_name(label): _finite(

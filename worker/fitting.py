@@ -29,6 +29,7 @@ from kan_engine import (
     to_json,
 )
 from service.schemas.jobs import TrainRequest
+from worker.decision import calibrate_on_validation_
 from worker.laws import EXACT, Law, Report, Run, find_law, log_odds_formulas
 from worker.preparation import Part, Prepared
 
@@ -97,6 +98,7 @@ def find_network(
     )
     if data.classes is not None:
         found = _train(run)
+        calibrate_on_validation_(found.network, found.inputs, data)
         return replace(found, formulas=log_odds_formulas(found.network, found.inputs, run), formula_of="law")
     return _free_regression(run) if _is_free(request) else _asked_regression(run)
 
@@ -150,7 +152,8 @@ def _rmse(found: Found, part: Part) -> float:
     assert found.scaler is not None  # noqa: S101 - regressions have one
     with torch.no_grad():
         outputs = found.network(torch.from_numpy(found.inputs.forward(part.encoded))).numpy()
-    return float(np.sqrt(np.mean((found.scaler.inverse(outputs)[:, 0] - part.y) ** 2)))
+    squares = np.square(found.scaler.inverse(outputs)[:, 0] - part.y)
+    return float(np.sqrt(np.average(squares, weights=part.weights)))
 
 
 def _train(run: Run) -> Found:

@@ -14,19 +14,15 @@ from kan_engine import Predictor, load, read_metadata, save
 from service.schemas.jobs import TrainRequest
 from service.tables import Table
 from worker.baselines import Rows, run_baselines
-from worker.evaluation import (
-    class_name,
-    classification_metrics,
-    constant_guess_accuracy,
-    per_class,
-    regression_metrics,
-)
+from worker.decision import choose_decision
+from worker.evaluation import class_name
 from worker.fitting import Found, find_network, from_metadata, to_metadata
 from worker.formula import symbolic_document
 from worker.laws import SURE
+from worker.measurement import measure
 from worker.outcome import Outcome, Progress
 from worker.portrait import portray
-from worker.preparation import Part, Prepared, prepare
+from worker.preparation import Prepared, prepare
 
 HISTORY_POINTS = 500
 
@@ -66,8 +62,10 @@ def run_pipeline(
     else:
         predictor = load(resume)
         found = from_metadata(read_metadata(resume), predictor)
+    decision = None if data.classes is None else choose_decision(predictor, data)
+    predictor = replace(predictor, decision_weights=None if decision is None else decision.weights)
     with watch.stage("evaluate", 0.9, "measuring on the hold-out rows"):
-        record = _record(found, predictor, data, request)
+        record = _record(found, measure(predictor, data, decision), data, request)
     with watch.stage("symbolic", 0.92, "checking the formula"):
         symbolic = _symbolic(found, predictor, data)
         picture = portray(
@@ -79,7 +77,7 @@ def run_pipeline(
             watch.should_stop,
         )
     with watch.stage("baselines", 0.95, "fitting the baselines"):
-        record["baselines"] = _baselines(data, request, watch.should_stop)
+        record["baselines"] = _baselines(data, request, predictor.decision_weights, watch.should_stop)
     record["timings"] = watch.seconds
     return Outcome(
         artifact=save(predictor),
@@ -133,7 +131,7 @@ def _predictor(found: Found, data: Prepared, request: TrainRequest) -> Predictor
     return replace(predictor, residuals=np.sort(residuals))
 
 
-def _record(found: Found, predictor: Predictor, data: Prepared, request: TrainRequest) -> dict[str, Any]:
+def _record(found: Found, worth: dict[str, Any], data: Prepared, request: TrainRequest) -> dict[str, Any]:
     network = found.network
     return {
         "features": [
@@ -160,9 +158,7 @@ def _record(found: Found, predictor: Predictor, data: Prepared, request: TrainRe
             "optimizer": found.optimizer,
         },
         "formula_of": found.formula_of,
-        "metrics": _metrics(predictor, data, data.test),
-        "per_class": _per_class(predictor, data),
-        "training_metrics": _metrics(predictor, data, data.training),
+        **worth,
         "split": {
             "kind": request.split.kind,
             "seed": request.split.seed,
@@ -171,7 +167,7 @@ def _record(found: Found, predictor: Predictor, data: Prepared, request: TrainRe
             "test_rows": len(data.test),
         },
         "history": _history(found),
-        "warnings": [*data.warnings, *_remarks(predictor, data)],
+        "warnings": [*data.warnings, *worth["warnings"]],
     }
 
 
@@ -180,38 +176,6 @@ def _outputs(data: Prepared, request: TrainRequest) -> list[str]:
     if data.classes is None or len(data.classes) == 2:
         return [request.target]
     return [class_name(label) for label in data.classes]
-
-
-def _metrics(predictor: Predictor, data: Prepared, part: Part) -> dict[str, float | None]:
-    if data.classes is None:
-        predicted = predictor.predict(part.encoded).astype(float) if len(part) else np.zeros(0)
-        return regression_metrics(part.y.astype(float), predicted)
-    probabilities = predictor.probabilities(part.encoded) if len(part) else np.zeros((0, len(data.classes)))
-    return classification_metrics(part.y, probabilities, data.classes)
-
-
-def _per_class(predictor: Predictor, data: Prepared) -> dict[str, Any]:
-    if data.classes is None or not len(data.test):
-        return {}
-    return per_class(data.test.y, predictor.probabilities(data.test.encoded), data.classes)
-
-
-def _remarks(predictor: Predictor, data: Prepared) -> list[str]:
-    """A regression says when it has no answer, a classifier when it does not beat the constant guess."""
-    if not len(data.test):
-        return []
-    if data.classes is None:
-        answers = np.isfinite(predictor.predict(data.test.encoded).astype(float))
-        lost = len(answers) - int(answers.sum())
-        return [f"the network has no answer for {lost} of {len(answers)} hold-out rows"] if lost else []
-    accuracy = _metrics(predictor, data, data.test)["accuracy"]
-    guess = constant_guess_accuracy(data.training.y, data.test.y)
-    if accuracy is None or guess is None or accuracy > guess:
-        return []
-    return [
-        f"the accuracy of {accuracy:.4f} does not beat always guessing the most frequent class "
-        f"({guess:.4f}); look at roc_auc and average_precision instead"
-    ]
 
 
 def _history(found: Found) -> list[dict[str, float]]:
@@ -250,7 +214,12 @@ def _symbolic(found: Found, predictor: Predictor, data: Prepared) -> dict[str, A
     return document and document | {"measured_on": "hold-out" if len(data.test) else "training"}
 
 
-def _baselines(data: Prepared, request: TrainRequest, should_stop: Callable[[], bool]) -> dict[str, Any]:
+def _baselines(
+    data: Prepared,
+    request: TrainRequest,
+    decision_weights: tuple[float, ...] | None,
+    should_stop: Callable[[], bool],
+) -> dict[str, Any]:
     if not request.baselines:
         return {}
     train, test = data.training, data.test
@@ -259,6 +228,8 @@ def _baselines(data: Prepared, request: TrainRequest, should_stop: Callable[[], 
         Rows(train.encoded, train.y, train.weights),
         Rows(test.encoded, test.y),
         classes=data.classes,
+        class_weights=data.class_weights,
+        decision_weights=decision_weights,
         seed=request.seed,
         should_stop=should_stop,
     )

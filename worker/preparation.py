@@ -48,6 +48,7 @@ class Prepared:
         fit_count: How many are fitted on.
         validation_count: How many every choice is made on.
         classes: Labels of a classification in their own type, sorted; None for a regression.
+        class_weights: Their weights [C], which the weights of the rows contain; None if none were asked for.
         warnings: What was left out, and why.
     """
 
@@ -57,6 +58,7 @@ class Prepared:
     fit_count: int
     validation_count: int
     classes: tuple[Label, ...] | None
+    class_weights: np.ndarray | None
     warnings: tuple[str, ...]
 
     @cached_property
@@ -100,12 +102,19 @@ class Prepared:
         """Targets as numbers: themselves, or the number of the class, [n, 1]."""
         return part.targets[:, None]
 
+    def row_weights(self, part: Part) -> np.ndarray:
+        """What the rows weigh without their classes."""
+        if self.class_weights is None:
+            return part.weights
+        weights: np.ndarray = part.weights / self.class_weights[part.targets.astype(int)]
+        return weights
+
 
 def prepare(table: Table, request: TrainRequest) -> Prepared:
     """Read the request against the table.
 
-    Rows without a target are left out. Ranges, medians and categories are learnt from the training
-    rows; the hold-out rows are only encoded by them.
+    Rows without a target or with the weight 0 are left out. Ranges, medians and categories are learnt
+    from the training rows; the hold-out rows are only encoded by them.
 
     Raises:
         InvalidData: The rows that are left cannot be learnt from.
@@ -123,12 +132,16 @@ def prepare(table: Table, request: TrainRequest) -> Prepared:
     if len(known) < len(split.test_rows):
         lost = len(split.test_rows) - len(known)
         warnings.append(f"{lost} hold-out rows have classes that no training row has")
-    weights = _weights(table, plan, target, present, classes)
+    weights = table.column(request.weight)[present].astype(float) if request.weight else np.ones(len(present))
+    class_weights = _class_weights(request, target, classes, split.train_rows)
+    if class_weights is not None:
+        weights = weights * np.append(class_weights, 1.0)[np.minimum(target.numbers, len(class_weights))]
     for rows, purpose in ((fit_rows, "fit on"), (judge_rows, "choose by")):
         if not weights[rows].any():
             raise InvalidData(
                 f"all rows to {purpose} have the weight 0; give some of them a weight", column=request.weight
             )
+    fit_rows, judge_rows, known = (rows[weights[rows] > 0] for rows in (fit_rows, judge_rows, known))
     order = np.concatenate([fit_rows, judge_rows, known])
     return Prepared(
         plan=plan,
@@ -142,6 +155,7 @@ def prepare(table: Table, request: TrainRequest) -> Prepared:
         fit_count=len(fit_rows),
         validation_count=len(judge_rows),
         classes=classes,
+        class_weights=class_weights,
         warnings=tuple(warnings),
     )
 
@@ -249,23 +263,18 @@ def _of_training(target: _Target, split: Split) -> tuple[_Target, tuple[Label, .
     return moved, moved.labels[: len(seen)], known
 
 
-def _weights(
-    table: Table, plan: Plan, target: _Target, present: np.ndarray, classes: tuple[Label, ...] | None
-) -> np.ndarray:
-    """Weight of every row: its own, times its class's."""
-    request, rows = plan.request, len(present)
-    weights = table.column(request.weight)[present].astype(float) if request.weight else np.ones(rows)
+def _class_weights(
+    request: TrainRequest, target: _Target, classes: tuple[Label, ...] | None, train_rows: np.ndarray
+) -> np.ndarray | None:
+    """Weight of every class; balanced ones make the training rows of each weigh the same in all."""
     wanted = request.training.class_weight
     if classes is None or target.labels is None or wanted is None:
-        return weights
+        return None
     if wanted == "balanced":
-        counts = np.bincount(target.numbers, minlength=len(target.labels))
-        by_class = rows / (len(classes) * counts)
-    else:
-        _refuse_unknown_classes(wanted, target.labels)
-        by_class = np.array([float(wanted.get(class_name(label), 1.0)) for label in target.labels])
-    weighted: np.ndarray = weights * by_class[target.numbers]
-    return weighted
+        counts = np.bincount(target.numbers[train_rows], minlength=len(classes))
+        return len(train_rows) / (len(classes) * counts)
+    _refuse_unknown_classes(wanted, target.labels)
+    return np.array([float(wanted.get(class_name(label), 1.0)) for label in classes])
 
 
 def _refuse_unknown_classes(weights: Mapping[str, float], labels: tuple[Label, ...]) -> None:

@@ -71,7 +71,12 @@ class TrainingOptions(RequestModel):
         default="auto", description="Strength λ of the sparsity penalty."
     )
     restarts: Literal["auto"] | Annotated[int, Field(ge=1, le=1000)] = "auto"
-    class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = None
+    class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = Field(
+        default=None,
+        description="What a mistake on each class costs, by its name, 1 if it is not named; `balanced` takes "
+        "the inverse of its frequency. It acts on the training and on the choice of the label. It does not "
+        "act on probabilities: they are calibrated to the frequencies of the data.",
+    )
 
 
 class SplitOptions(RequestModel):
@@ -112,7 +117,12 @@ class TrainRequest(RequestModel):
         default=None, description="Columns to learn from; null takes every usable one but the target."
     )
     types: dict[Column, ColumnType] = Field(default={}, description="Columns to read as another type.")
-    weight: Column | None = Field(default=None, description="Column with the weight of each row.")
+    weight: Column | None = Field(
+        default=None,
+        description="Column with the weight of each row: one of weight 2 counts like two rows in training, "
+        "in the choice of the network and in probabilities, one of weight 0 has no part. Metrics and "
+        "intervals count every other row once.",
+    )
     task: Literal["auto", "regression", "classification"] = "auto"
     network: NetworkOptions = NetworkOptions()
     training: TrainingOptions = TrainingOptions()

@@ -47,6 +47,33 @@ class NetworkOut(BaseModel):
     edges: int
 
 
+class DecisionOut(BaseModel):
+    """How a classifier makes a label of its probabilities, and what that is worth on the hold-out rows."""
+
+    model_config = ConfigDict(extra="allow")
+
+    rule: Literal["likeliest", "class_weight", "f1"] = Field(
+        description="`likeliest`: the class with the largest probability, which maximises the accuracy. "
+        "`class_weight`: the largest probability times the weight that was given; `balanced` weights "
+        "maximise the balanced accuracy. `f1`: of two classes, where the rarer has less than a fifth of the "
+        "training rows, the threshold that promises the highest F1 of the rarer."
+    )
+    reason: str = Field(description="The same in words, with names and numbers.")
+    weights: dict[str, float] = Field(
+        description="The label is the class whose probability times this is the largest."
+    )
+    positive_class: str | None = Field(
+        description="The second of two classes, in the order of `classes`: `precision`, `recall`, `f1`, "
+        "`roc_auc` and `average_precision` are those of it; `per_class` has those of both."
+    )
+    likeliest: Metrics = Field(
+        description="Metrics if the likeliest class were always the label; for two classes, at 0.5."
+    )
+    constant_guess_accuracy: float | None = Field(
+        description="Accuracy of always guessing the most frequent class of the training rows."
+    )
+
+
 class ModelOut(BaseModel):
     """A trained model. Metrics are those on the hold-out rows, in the target's units."""
 
@@ -71,6 +98,12 @@ class ModelOut(BaseModel):
         default=None, description="What a classifier tells apart, in order; null for a regression."
     )
     metrics: Metrics
+    threshold: float | None = Field(
+        default=None,
+        description="Of two classes: the second, in the order of `classes`, is the label where its "
+        "probability lies above this. All metrics of labels are those at this threshold.",
+    )
+    decision: DecisionOut | None = Field(default=None, description="Of a classifier.")
     per_class: dict[str, Any] = {}
     training_metrics: Metrics = {}
     baselines: dict[str, Any] = {}
@@ -230,7 +263,10 @@ class PredictionOut(BaseModel):
     predictions: list[Any] = Field(
         description="Numbers or class labels; `{output: value}` each where there are several outputs."
     )
-    probabilities: list[dict[str, float | None]] | None = Field(description="Per class, for a classifier.")
+    probabilities: list[dict[str, float | None]] | None = Field(
+        description="Per class, for a classifier; calibrated on the validation rows to the frequencies of "
+        "the data, whatever `class_weight` was. The label follows by the model's `decision`."
+    )
     intervals: list[list[float | None]] | None = Field(
         description="`[low, high]`, if `interval` was asked for."
     )

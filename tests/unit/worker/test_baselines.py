@@ -70,6 +70,30 @@ def test_two_classes_of_any_type_are_told_apart(labels: tuple[object, object]) -
     assert got["linear"]["parameters"] == 3
 
 
+def test_the_weights_of_classes_change_the_labels_and_hardly_the_probabilities() -> None:
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(4_000, 1))
+    y = np.where(generator.random(4_000) < 1 / (1 + np.exp(3 - x[:, 0])), "yes", "no").astype(object)
+    weights = np.array([1.0, 12.0])
+    train, test = (
+        Rows(x[:2_000], y[:2_000], weights[(y[:2_000] == "yes").astype(int)]),
+        Rows(x[2_000:], y[2_000:]),
+    )
+    plain = run_baselines(["linear"], Rows(train.x, train.y), test, classes=("no", "yes"))["linear"][
+        "metrics"
+    ]
+    got = run_baselines(
+        ["linear"],
+        train,
+        test,
+        classes=("no", "yes"),
+        class_weights=weights,
+        decision_weights=tuple(weights.tolist()),
+    )["linear"]["metrics"]
+    assert got["log_loss"] == pytest.approx(plain["log_loss"], rel=0.05)
+    assert got["recall"] > plain["recall"] + 0.3
+
+
 def test_a_class_that_training_lacks_has_probability_0() -> None:
     rows = blobs()
     known = rows.y != "c"

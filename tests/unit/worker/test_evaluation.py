@@ -75,6 +75,18 @@ def test_metrics_of_two_classes_are_those_of_scikit_learn() -> None:
     )
 
 
+def test_labels_are_decided_by_the_weights_and_ranking_is_not() -> None:
+    true, p = guesses(2)
+    weights = (0.2, 0.8)
+    guessed = p[:, 1] > 0.2
+    got, plain = (classification_metrics(true == 1, p, (False, True), w) for w in (weights, None))
+    assert got["accuracy"] == pytest.approx(metrics.accuracy_score(true, guessed))
+    assert got["recall"] == pytest.approx(metrics.recall_score(true, guessed))
+    assert {got[name] == plain[name] for name in ("roc_auc", "average_precision", "log_loss")} == {True}
+    alone = per_class(true == 1, p, (False, True), weights)
+    assert (alone["true"]["precision"], alone["true"]["f1"]) == (got["precision"], got["f1"])
+
+
 def test_metrics_of_many_classes_are_macro_means_of_scikit_learn() -> None:
     true, p = guesses(3)
     guessed = p.argmax(1)

@@ -317,7 +317,7 @@ def test_the_formulas_of_a_classifier_are_those_of_its_log_odds(
     for place, formula in enumerate(job.formulas):
         values = evaluate(from_json(formula["tree"]), job.test_columns)
         assert formula["rmse"] == pytest.approx(np.sqrt(np.mean((values - raw[:, place]) ** 2)))
-        assert formula["r2"] > 0.9
+        assert formula["r2"] > 0.8
 
 
 def test_a_classifier_of_three_has_an_output_and_a_probability_for_each(three: Job) -> None:

@@ -179,8 +179,16 @@ def test_hold_out_rows_of_a_class_that_training_never_saw_are_left_out_with_a_wa
 
 def test_rows_weigh_one_each_unless_a_column_tells_their_weights() -> None:
     assert set(prepared({"a": RAMP, "y": RAMP}).training.weights) == {1.0}
-    weighed = prepared({"a": RAMP, "w": RAMP, "y": RAMP}, weight="w", split=TAIL)
-    assert weighed.training.weights.tolist() == RAMP[:30]
+    weights = [1 + value for value in RAMP]
+    weighed = prepared({"a": RAMP, "w": weights, "y": RAMP}, weight="w", split=TAIL)
+    assert weighed.training.weights.tolist() == weights[:30]
+
+
+def test_rows_without_weight_have_no_part() -> None:
+    weights = [float(row % 2) for row in range(ROWS)]
+    data = prepared({"a": RAMP, "w": weights, "y": RAMP}, weight="w", split=TAIL)
+    assert (len(data.fit), len(data.validation), len(data.test)) == (12, 3, 5)
+    assert set(data.rows.weights) == {1.0}
 
 
 def test_balanced_classes_weigh_the_same_in_all() -> None:
@@ -192,6 +200,27 @@ def test_balanced_classes_weigh_the_same_in_all() -> None:
     totals = {label: data.training.weights[data.training.y == label].sum() for label in ("p", "q")}
     assert totals["p"] == pytest.approx(totals["q"])
     assert data.training.weights.sum() == pytest.approx(ROWS)
+
+
+def test_balanced_counts_the_rows_that_are_trained_on() -> None:
+    y = ["p", "q"] * 15 + ["q"] * 10
+    columns = {"a": RAMP, "y": y, "s": ["u"] * 30 + ["t"] * 10}
+    data = prepared(
+        columns, training={"class_weight": "balanced"}, split={"kind": "column", "column": "s", "test": ["t"]}
+    )
+    assert data.class_weights is not None
+    assert data.class_weights.tolist() == [1.0, 1.0]
+
+
+def test_what_rows_weigh_without_their_classes_is_known() -> None:
+    data = prepared(
+        {"a": RAMP, "w": [2.0] * ROWS, "y": ["p", "q"] * 20},
+        weight="w",
+        training={"class_weight": {"p": 5.0}},
+    )
+    assert data.class_weights is not None
+    assert data.class_weights.tolist() == [5.0, 1.0]
+    assert set(data.row_weights(data.training)) == {2.0}
 
 
 def test_a_class_weighs_what_was_asked_for_and_one_otherwise() -> None:
