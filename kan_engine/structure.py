@@ -240,10 +240,11 @@ def _spread(sample: Sample) -> float:
 
 @torch.no_grad()
 def validation_error(network: KAN, scaler: TargetScaler, sample: Sample, spread: float) -> float:
-    """RMSE in the target's own units over its spread; infinite where T⁻¹ leaves the numbers."""
+    """Weighted RMSE in the target's own units over its spread; infinite where T⁻¹ leaves the numbers."""
     predicted = scaler.inverse(network(sample.x).numpy())
     with np.errstate(all="ignore"):
-        error = float(np.sqrt(np.mean((predicted - sample.y.numpy()) ** 2)))
+        squares = np.square(predicted - sample.y.numpy())[:, 0]
+        error = float(np.sqrt(np.average(squares, weights=sample.weights.numpy())))
     return error / spread if np.isfinite(error) else float("inf")
 
 
