@@ -116,7 +116,7 @@ class _Uniform:
 
     def values(self, derivative: int = 0) -> Float[Tensor, "local batch in_dim"]:
         """Horner's scheme for the k + 1 polynomials at once."""
-        highest, *rest = _polynomials(self.order, derivative, self.u.dtype, self.u.device)
+        highest, *rest = cardinal_polynomials(self.order, derivative, self.u.dtype, self.u.device)
         total = highest * self.u if rest else highest.expand(-1, *self.u.shape).clone()
         for number, coefficients in enumerate(rest):
             total = total.add_(coefficients)
@@ -134,7 +134,7 @@ def _uniform(x: Tensor, knots: Tensor, order: int, spacing: Spacing) -> _Uniform
 
 
 @lru_cache(maxsize=256)
-def _polynomials(
+def cardinal_polynomials(
     order: int, derivative: int, dtype: torch.dtype, device: torch.device
 ) -> list[Float[Tensor, "local 1 1"]]:
     """Coefficients of the polynomials' derivatives, highest power first."""

@@ -83,7 +83,7 @@ class _Terms:
 
     def local(self, derivative: int) -> _Local:
         """Terms or derivatives, with the tangent off the grid."""
-        basis, base = self.splines.values(derivative), _silu(self.inside, derivative)
+        basis, base = self.splines.values(derivative), silu_derivative(self.inside, derivative)
         if self.all_inside or derivative == 1:
             return _Local(basis, base)
         if derivative > 1:
@@ -99,7 +99,7 @@ class _Terms:
         return terms
 
 
-def _silu(x: Float[Tensor, "batch in_dim"], derivative: int) -> Float[Tensor, "batch in_dim"]:
+def silu_derivative(x: Float[Tensor, "batch in_dim"], derivative: int) -> Float[Tensor, "batch in_dim"]:
     """x·σ(x) or a derivative: x·σ⁽ⁿ⁾ + n·σ⁽ⁿ⁻¹⁾ by Leibniz's rule."""
     if derivative == 0:
         return torch.nn.functional.silu(x)

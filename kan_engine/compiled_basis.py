@@ -1,0 +1,93 @@
+"""Compiled layers: basis functions of uniform grids, and one matrix product for all edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kan_engine.basis import Spacing, cardinal_polynomials
+from kan_engine.compiled_pieces import frozen, silu
+from kan_engine.spline import grid_range
+
+
+@dataclass(frozen=True, eq=False)
+class BasisLayer:
+    """Computes the basis functions of uniform grids, and one matrix product for all edges.
+
+    Args:
+        low, high, density: As in ``Spacing``.
+        polynomials, slopes: The k + 1 local functions and their slopes in u, highest power first.
+        weight: [in · (G + k + 1), out].
+    """
+
+    low: Float[np.ndarray, " inputs"]
+    high: Float[np.ndarray, " inputs"]
+    density: Float[np.ndarray, " inputs"]
+    polynomials: tuple[Float[np.ndarray, "local 1 1"], ...]
+    slopes: tuple[Float[np.ndarray, "local 1 1"], ...]
+    weight: Float[np.ndarray, "terms outputs"]
+
+    @property
+    def row_size(self) -> int:
+        """Numbers that a row needs at a time."""
+        return len(self.weight)
+
+    def __call__(self, x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "rows outputs"]:
+        """The layer's feature tensor, times its weights."""
+        inside = np.minimum(np.maximum(x, self.low), self.high)
+        u = inside - self.low
+        u *= self.density
+        terms = len(self.weight) // len(self.low)
+        last = terms - len(self.polynomials) - 1.0
+        interval = np.minimum(np.floor(u), last)
+        u -= interval
+        local, base, beyond = _horner(self.polynomials, u), silu(inside), x - inside
+        if beyond.any():
+            local += _horner(self.slopes, u) * (beyond * self.density)
+            base += _silu_slope(inside) * beyond
+        features = np.zeros((*x.shape, terms))
+        flat = features.reshape(-1)
+        starts = np.arange(0, flat.size, terms)
+        starts += np.clip(interval.astype(np.intp), 0, int(last)).reshape(-1)  # of a NaN: any, u is NaN
+        for offset, values in enumerate(local):
+            flat[offset:][starts] = values.reshape(-1)
+        features[..., -1] = base
+        y: np.ndarray = features.reshape(len(x), len(self.weight)) @ self.weight
+        return y
+
+
+def basis_layer(knots: Tensor, weight: Tensor, order: int, spacing: Spacing) -> BasisLayer:
+    """Tables of a layer on uniform grids; tensors in float64 on the CPU."""
+    low, high = grid_range(knots, order)
+    polynomials, slopes = (
+        tuple(frozen(c) for c in cardinal_polynomials(order, derivative, torch.float64, knots.device))
+        for derivative in (0, 1)
+    )
+    return BasisLayer(
+        low=frozen(low),
+        high=frozen(high),
+        density=frozen(spacing.density),
+        polynomials=polynomials,
+        slopes=slopes,
+        weight=frozen(weight.flatten(0, 1)),
+    )
+
+
+def _horner(
+    coefficients: tuple[Float[np.ndarray, "local 1 1"], ...], u: Float[np.ndarray, "rows inputs"]
+) -> Float[np.ndarray, "local rows inputs"]:
+    total: np.ndarray = coefficients[0] * u
+    for c in coefficients[1:-1]:
+        total += c
+        total *= u
+    total += coefficients[-1]
+    return total
+
+
+def _silu_slope(x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "rows inputs"]:
+    s: np.ndarray = 1.0 / (1.0 + np.exp(-x))
+    return s * (1.0 + x * (1.0 - s))

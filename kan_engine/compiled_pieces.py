@@ -1,0 +1,200 @@
+"""Compiled layers: the splines of all edges as polynomials by pieces.
+
+Between two points of its grid the spline of an edge is a polynomial, and off the grid a line. Pieces are
+numbered from left to right: 0 is the line on the left, 1 … G are the intervals, G + 1 is the line on the
+right. The place u of an input in its piece goes from 0 to 1 in an interval.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from kan_engine.basis import Spacing, local_basis
+from kan_engine.features import silu_derivative
+
+
+@dataclass(frozen=True, eq=False)
+class PieceLayer:
+    """Looks up the coefficients of all edges that leave an input at once.
+
+    Args:
+        find: Row of the table, and place in the piece, of every input.
+        table: Coefficients, lowest power first, [in · (G + 2), (k + 1) · out].
+        low, high: Ends of the grids; beyond them the line includes that of the base function.
+        base: Weights of the base function; None if all are 0.
+        powers: k + 1, but 2 for k = 0, whose base function goes on along a line.
+    """
+
+    find: UniformPieces | IrregularPieces
+    table: Float[np.ndarray, "pieces _"]
+    low: Float[np.ndarray, "inputs 1"]
+    high: Float[np.ndarray, "inputs 1"]
+    base: Float[np.ndarray, "inputs outputs"] | None
+    powers: int
+
+    @property
+    def row_size(self) -> int:
+        """Numbers that a row needs at a time."""
+        return len(self.low) * int(self.table.shape[1])
+
+    def __call__(self, x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "rows outputs"]:
+        """One short product of powers and coefficients for every row."""
+        turned = np.ascontiguousarray(x.T)  # broadcasting over a few inputs at a time would be slow
+        rows, u = self.find(turned)
+        coefficients = self.table.take(rows.T, axis=0, mode="clip")  # whatever a NaN became, u is NaN
+        count = len(turned) * self.powers
+        powers = _powers(u, self.powers).reshape(len(x), 1, count)
+        outputs = self.table.shape[1] // self.powers
+        y: np.ndarray = np.matmul(powers, coefficients.reshape(len(x), count, outputs))[:, 0]
+        if self.base is not None:
+            y += silu(np.minimum(np.maximum(turned, self.low), self.high)).T @ self.base
+        return y
+
+
+@dataclass(frozen=True, eq=False)
+class UniformPieces:
+    """Finds the pieces of uniform grids by a multiplication.
+
+    Args:
+        low, density: As in ``Spacing``.
+        size: Number of intervals G.
+        intervals: Row of the first interval of every input in the table.
+    """
+
+    low: Float[np.ndarray, "inputs 1"]
+    density: Float[np.ndarray, "inputs 1"]
+    size: float
+    intervals: Float[np.ndarray, "inputs 1"]
+
+    def __call__(
+        self, x: Float[np.ndarray, "inputs rows"]
+    ) -> tuple[Int[np.ndarray, "inputs rows"], Float[np.ndarray, "inputs rows"]]:
+        """Rows of the table, and u."""
+        u = x - self.low
+        u *= self.density
+        piece = np.floor(u)
+        np.maximum(piece, -1.0, out=piece)
+        np.minimum(piece, self.size, out=piece)
+        u -= piece
+        piece += self.intervals
+        return piece.astype(np.intp), u
+
+
+@dataclass(frozen=True, eq=False)
+class IrregularPieces:
+    """Finds the pieces of any grids by bisection.
+
+    Args:
+        grids: The G + 1 points of every input.
+        origins, densities: Where u = 0, and 1 / width, of every piece; [in · (G + 2)].
+    """
+
+    grids: tuple[Float[np.ndarray, " points"], ...]
+    origins: Float[np.ndarray, " pieces"]
+    densities: Float[np.ndarray, " pieces"]
+
+    def __call__(
+        self, x: Float[np.ndarray, "inputs rows"]
+    ) -> tuple[Int[np.ndarray, "inputs rows"], Float[np.ndarray, "inputs rows"]]:
+        """Rows of the table, and u."""
+        rows = np.empty(x.shape, dtype=np.intp)
+        for i, grid in enumerate(self.grids):
+            rows[i] = grid.searchsorted(x[i], side="right")
+            rows[i] += i * (len(grid) + 1)
+        u = x - self.origins.take(rows)
+        u *= self.densities.take(rows)
+        return rows, u
+
+
+def _powers(u: Float[np.ndarray, "inputs rows"], count: int) -> Float[np.ndarray, "rows inputs {count}"]:
+    """1, u, u², …; from the square on of u within [-1, 1], since lines need no more and must not overflow."""
+    powers = np.empty((u.shape[1], len(u), count))
+    powers[..., 0] = 1.0
+    powers[..., 1] = u.T
+    if count > 2:
+        u = np.minimum(np.maximum(u, -1.0), 1.0)
+        power = u
+        for exponent in range(2, count):
+            power = power * u
+            powers[..., exponent] = power.T
+    return powers
+
+
+def piece_layer(knots: Tensor, weight: Tensor, order: int, spacing: Spacing | None) -> PieceLayer:
+    """Tables of a layer; tensors in float64 on the CPU."""
+    grid = knots[:, order : knots.shape[1] - order]
+    table = _piece_table(knots, grid, weight, order)  # (in_dim, G + 2, powers, out_dim)
+    base = weight[:, -1]
+    return PieceLayer(
+        find=_irregular_pieces(grid) if spacing is None else _uniform_pieces(grid, spacing),
+        table=frozen(table.flatten(0, 1).flatten(1)),
+        low=frozen(grid[:, :1]),
+        high=frozen(grid[:, -1:]),
+        base=frozen(base) if bool(base.any()) else None,
+        powers=table.shape[2],
+    )
+
+
+def _uniform_pieces(grid: Float[Tensor, "in_dim points"], spacing: Spacing) -> UniformPieces:
+    in_dim, points = grid.shape
+    rows = torch.arange(1, in_dim * (points + 1), points + 1, dtype=grid.dtype)
+    low, density, intervals = (frozen(v[:, None]) for v in (spacing.low, spacing.density, rows))
+    return UniformPieces(low, density, float(points - 1), intervals)
+
+
+def _irregular_pieces(grid: Float[Tensor, "in_dim points"]) -> IrregularPieces:
+    steps = grid.diff(dim=1)
+    steps = torch.cat([steps[:, :1], steps, steps[:, -1:]], 1)
+    origins = torch.cat([grid[:, :1] - steps[:, :1], grid], 1)
+    return IrregularPieces(tuple(map(frozen, grid)), frozen(origins.flatten()), frozen(1 / steps.flatten()))
+
+
+def _piece_table(
+    knots: Tensor, grid: Float[Tensor, "in_dim points"], weight: Tensor, order: int
+) -> Float[Tensor, "in_dim _ powers out_dim"]:
+    """Coefficients of every piece in its u: Taylor's, from the left end of an interval."""
+    size = grid.shape[1] - 1
+    taylor = _derivatives(knots, grid, weight, order)  # (powers, in_dim, G + 1, out_dim)
+    steps = grid.diff(dim=1).unsqueeze(-1)
+    table = weight.new_zeros(len(grid), size + 2, len(taylor), weight.shape[2])
+    for power in range(order + 1):
+        table[:, 1:-1, power] = taylor[power][:, :-1] * steps**power / math.factorial(power)
+    ends = grid[:, [0, -1]]
+    lines = taylor[1][:, [0, -1]] + silu_derivative(ends, 1).unsqueeze(-1) * weight[:, -1:]
+    lines = lines * steps[:, [0, -1]]
+    table[:, 0, 0], table[:, 0, 1] = taylor[0][:, 0] - lines[:, 0], lines[:, 0]
+    table[:, -1, 0], table[:, -1, 1] = taylor[0][:, -1], lines[:, 1]
+    return table
+
+
+def _derivatives(
+    knots: Tensor, grid: Float[Tensor, "in_dim points"], weight: Tensor, order: int
+) -> list[Float[Tensor, "in_dim points out_dim"]]:
+    """Values and derivatives of the splines at the points of their grids, at least the first."""
+    local = local_basis(grid.T.contiguous(), knots, order, None)
+    inputs = torch.arange(len(grid))[:, None]
+    near = [weight[inputs, local.first.T + j] for j in range(order + 1)]  # (in_dim, points, out_dim)
+    derivatives = []
+    for derivative in range(max(order, 1) + 1):
+        values = local.values(derivative).transpose(1, 2).unsqueeze(-1)
+        derivatives.append(sum((v * w for v, w in zip(values, near, strict=True)), torch.zeros_like(near[0])))
+    return derivatives
+
+
+def silu(x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "rows inputs"]:
+    """x / (1 + exp(-x))."""
+    values: np.ndarray = x / (1.0 + np.exp(-x))
+    return values
+
+
+def frozen(values: Tensor) -> np.ndarray:
+    """A copy as an array that nobody can change."""
+    array = values.numpy().copy()
+    array.flags.writeable = False
+    return array
