@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Shaped
 
+from kan_engine.compiled import CompiledNetwork, compile_network
 from kan_engine.decision import decide
 from kan_engine.encoding import Encoding
 from kan_engine.errors import InvalidConfig, InvalidData
@@ -20,7 +21,7 @@ from kan_engine.scaling import Standardizer, TargetScaler
 Label = bool | int | float | str
 Columns = Mapping[str, np.ndarray] | Float[np.ndarray, "rows inputs"]  # by name, or encoded already
 
-BLOCK_NUMBERS = 2**18  # features of one block of rows: a few MB, so that they stay in the cache
+BLOCK_NUMBERS = 2**18  # inputs of one block of rows: 2 MB
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,10 +88,9 @@ class Predictor:
         """
         encoded = self._encoded(columns)
         y = np.empty((len(encoded), self.network.config.width[-1]))
-        with torch.inference_mode():
-            for start in range(0, len(encoded), self._block):
-                block = slice(start, start + self._block)
-                y[block] = self.network(torch.from_numpy(self.inputs.forward(encoded[block]))).numpy()
+        for start in range(0, len(encoded), self._block):
+            block = slice(start, start + self._block)
+            y[block] = self._compiled(self.inputs.forward(encoded[block]))
         return y
 
     def predict(self, columns: Columns) -> Shaped[np.ndarray, " rows *outputs"]:
@@ -174,10 +174,14 @@ class Predictor:
         return self.encoding.transform(columns, optional=self.unused)
 
     @cached_property
+    def _compiled(self) -> CompiledNetwork:
+        """The network for evaluation; two threads that come first at once build equal ones."""
+        return compile_network(self.network)
+
+    @cached_property
     def _block(self) -> int:
-        """Rows to compute at once, so that memory does not grow with the rows."""
-        per_row = max(layer.weight.shape[0] * layer.weight.shape[1] for layer in self.network.all_layers)
-        return max(1, BLOCK_NUMBERS // per_row)
+        """Rows to scale at once, so that memory does not grow with the rows."""
+        return max(1, BLOCK_NUMBERS // self.network.config.width[0])
 
     @cached_property
     def _sorted_residuals(self) -> Float[np.ndarray, " validation"]:
