@@ -67,12 +67,13 @@ class Goal:
     Attributes:
         what: In words, with the known results of others where they are the reason for the limit.
         measured: The number in question; NaN where a row of it is missing or failed.
+        limit: None for a number that is only to be stated.
         is_upper: Whether it must not exceed the limit; else it must reach it.
     """
 
     what: str
-    limit: float
     measured: Callable[[Measured], float]
+    limit: float | None = None
     is_upper: bool = True
 
     def verdict(self, measured: Measured) -> tuple[str, str]:
@@ -80,13 +81,15 @@ class Goal:
         value = self.measured(measured)
         if math.isnan(value):
             return "", "not measured"
+        if self.limit is None:
+            return number(value), ""
         met = value <= self.limit if self.is_upper else value >= self.limit
         return number(value), ("met" if met else "not met") + f", {_distance(value, self.limit)}"
 
     @property
     def bound(self) -> str:
         """The limit as the report shows it."""
-        return f"{'≤' if self.is_upper else '≥'} {number(self.limit)}"
+        return "" if self.limit is None else f"{'≤' if self.is_upper else '≥'} {number(self.limit)}"
 
 
 @dataclass(frozen=True, kw_only=True)

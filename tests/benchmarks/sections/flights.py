@@ -100,6 +100,10 @@ SECTION = Section(
             measured=methodcaller("median", "ROC AUC", who=DEFAULTS, work=WITH_AIRLINE),
         ),
         Goal(
+            what="average precision, defaults only (of the rows 17.6 % are late)",
+            measured=methodcaller("median", "average precision", who=DEFAULTS, work=PLAIN),
+        ),
+        Goal(
             what="seconds, defaults only, of the slower one",
             limit=300,
             measured=methodcaller("largest", "seconds", who=DEFAULTS),

@@ -33,7 +33,7 @@ def ours(grids: tuple[int, ...], seed: int) -> Values:
 
     (x, y), test = sample(0), sample(1)
     errors, spent, started = {}, 0.0, time.perf_counter()
-    for grid, network in zip(grids, engine.refined(WIDTH, x, y, grids=grids, seed=seed), strict=True):
+    for grid, network in engine.trained(WIDTH, x, y, grids=grids, seed=seed):
         spent += time.perf_counter() - started
         errors[f"G={grid}"] = engine.rmse(network, *test)
         started = time.perf_counter()

@@ -35,8 +35,7 @@ def best_of(entry: dict[str, Any], shapes: tuple[tuple[int, ...], ...], grids: t
     fitted = int(FITTED * len(x))
     best, error, chosen = np.inf, np.nan, ""
     for shape in shapes:
-        networks = engine.refined(shape, x[:fitted], y[:fitted], grids=grids, seed=0)
-        for grid, network in zip(grids, networks, strict=True):
+        for grid, network in engine.trained(shape, x[:fitted], y[:fitted], grids=grids, seed=0):
             judged = engine.rmse(network, x[fitted:], y[fitted:])
             if judged < best:
                 best, error, chosen = judged, engine.rmse(network, *test), f"{list(shape)}, G = {grid}"

@@ -11,7 +11,7 @@ from kan_engine.network import KAN, KANConfig, initialise_
 from kan_engine.training import Rows, TrainingConfig, train
 
 
-def refined(
+def trained(
     width: Sequence[int],
     x: np.ndarray,
     y: np.ndarray,
@@ -19,16 +19,13 @@ def refined(
     grids: Sequence[int],
     seed: int,
     order: int = 3,
-) -> Iterator[KAN]:
-    """A network trained on one grid after the other, yielded after each."""
+) -> Iterator[tuple[int, KAN]]:
+    """A network trained on one grid after the other, yielded with its grid after every step."""
     network = KAN(KANConfig(width=tuple(width), grid_size=grids[0], order=order))
     initialise_(network, torch.Generator().manual_seed(seed))
     rows = Rows.of(torch.from_numpy(x), torch.from_numpy(y))
-    for grid in grids:
-        config = TrainingConfig(grid_schedule=(grid,), patience=1000)
-        for _ in train(network, rows, config, generator=torch.Generator().manual_seed(seed)):
-            pass
-        yield network
+    for step in train(network, rows, TrainingConfig(grid_schedule=tuple(grids), patience=1000)):
+        yield step.grid_size, network
 
 
 @torch.no_grad()

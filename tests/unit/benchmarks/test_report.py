@@ -131,6 +131,13 @@ def test_a_goal_says_by_how_much_it_is_missed(journal: Journal) -> None:
     assert lines[3] == "| demo | error of others | ≤ 1 |  | not measured |"
 
 
+def test_a_number_without_a_limit_is_only_stated(journal: Journal) -> None:
+    journal.add(of_demo())
+    goal = Goal(what="error", measured=methodcaller("median", "error", who="ours"))
+    lines = goals([replace(DEMO, goals=(goal,))], QUICK, journal).splitlines()
+    assert lines[2] == "| demo | error |  | 2 |  |"
+
+
 def test_the_report_says_how_many_rows_are_still_to_be_measured(journal: Journal) -> None:
     journal.add(of_demo())
     assert "1 of 2 rows are still to be measured" in render([DEMO], QUICK, journal)
