@@ -10,7 +10,7 @@ from torch import Tensor
 from kan_engine.loss import Loss, loss_per_row
 from kan_engine.network import KAN
 
-BLOCK_BYTES = 64 * 2**20  # of features at a time, whatever the number of rows
+BLOCK_BYTES = 4 * 2**20  # of features at a time: they stay in the cache, whatever the number of rows
 
 
 @dataclass(frozen=True, kw_only=True)
