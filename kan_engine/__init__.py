@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kan_engine.calibration import calibrate_ as calibrate_
     from kan_engine.columns import read_labels as read_labels
     from kan_engine.columns import read_numbers as read_numbers
+    from kan_engine.contest import Contest as Contest
     from kan_engine.decision import decide as decide
     from kan_engine.decision import f1_threshold as f1_threshold
     from kan_engine.edges import Suggestion as Suggestion
@@ -71,6 +72,7 @@ _HOME = {
     "calibrate_": "calibration",
     "read_labels": "columns",
     "read_numbers": "columns",
+    "Contest": "contest",
     "decide": "decision",
     "f1_threshold": "decision",
     "Suggestion": "edges",

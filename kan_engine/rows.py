@@ -1,6 +1,6 @@
 """Rows: inputs, targets and weights, and the loss of a network on them, block by block."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -15,11 +15,16 @@ BLOCK_BYTES = 4 * 2**20  # of features at a time: they stay in the cache, whatev
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """Inputs, targets and weights of a set of rows."""
+    """Inputs, targets and weights of a set of rows.
+
+    Attributes:
+        on_losses: Hears the loss of every row each time that a network is judged on them.
+    """
 
     x: Float[Tensor, "batch in_dim"]
     targets: Float[Tensor, "batch _"]
     weights: Float[Tensor, " batch"]
+    on_losses: Callable[[Tensor], None] | None = None
 
     @staticmethod
     def of(x: Tensor, targets: Tensor, weights: Tensor | None = None) -> "Rows":
@@ -34,16 +39,17 @@ class Rows:
 
     def to(self, dtype: torch.dtype) -> "Rows":
         """The same rows as other numbers; these rows themselves if they are such numbers."""
-        return Rows(x=self.x.to(dtype), targets=self.targets.to(dtype), weights=self.weights.to(dtype))
+        numbers = {name: getattr(self, name).to(dtype) for name in ("x", "targets", "weights")}
+        return Rows(**numbers, on_losses=self.on_losses)
 
     @torch.no_grad()
     def loss(self, network: KAN, kind: Loss) -> float:
         """Weighted mean loss; memory does not grow with the number of rows."""
-        total = self.weights.new_zeros(())
-        for block in row_blocks(network, len(self)):
-            part = self[block]
-            total += loss_per_row(kind, network(part.x), part.targets) @ part.weights
-        return float(total / self.weights.sum())
+        parts = (self[block] for block in row_blocks(network, len(self)))
+        losses = torch.cat([loss_per_row(kind, network(part.x), part.targets) for part in parts])
+        if self.on_losses:
+            self.on_losses(losses)
+        return float(losses @ self.weights / self.weights.sum())
 
 
 def row_blocks(network: KAN, rows: int) -> Iterator[slice]:

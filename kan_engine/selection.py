@@ -56,15 +56,22 @@ class Inputs:
     Attributes:
         scaled: Gives them on the scale of their quantiles (true) or of their ranges; one trial at a time
             needs one of these, so neither is kept.
+        on_losses: Hears the loss of every row each time that a network is judged on them.
     """
 
     scaled: Callable[[bool], Float[Tensor, "batch in_dim"]]
     targets: Float[Tensor, "batch _"]
     weights: Float[Tensor, " batch"]
+    on_losses: Callable[[Tensor], None] | None = None
 
     def rows(self, trial: Trial) -> Rows:
         """The rows as a trial sees them."""
-        return Rows(x=self.scaled(trial.quantile), targets=self.targets, weights=self.weights)
+        return Rows(
+            x=self.scaled(trial.quantile),
+            targets=self.targets,
+            weights=self.weights,
+            on_losses=self.on_losses,
+        )
 
 
 def run_trial(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 
 from kan_engine import (
     KAN,
+    Contest,
     Formula,
     Inputs,
     Predictor,
@@ -45,6 +47,7 @@ class Found:
         formulas: Formulas in the client's columns, best first.
         formula_of: ``network`` if the formulas were read off the served network, ``law`` if off a
             smaller one.
+        contest: The errors of all that were compared with it, for a regression.
     """
 
     network: KAN
@@ -54,6 +57,7 @@ class Found:
     optimizer: str = "levenberg_marquardt"
     formulas: list[list[Formula]] = field(default_factory=list)
     formula_of: str = "network"
+    contest: Contest | None = None
 
 
 def to_metadata(found: Found) -> dict[str, Any]:
@@ -95,12 +99,14 @@ def find_network(
         generator=torch.Generator().manual_seed(request.seed),
         report=report,
         should_stop=should_stop,
+        contest=Contest(data.validation.weights),
     )
     if data.classes is not None:
         found = _train(run)
         calibrate_on_validation_(found.network, found.inputs, data)
         return replace(found, formulas=log_odds_formulas(found.network, found.inputs, run), formula_of="law")
-    return _free_regression(run) if _is_free(request) else _asked_regression(run)
+    found = _free_regression(run) if _is_free(request) else _asked_regression(run)
+    return replace(found, contest=run.contest)
 
 
 def _free_regression(run: Run) -> Found:
@@ -164,6 +170,8 @@ def _train(run: Run) -> Found:
     fit, validation = (
         _inputs(part, data, (run.inputs, quantile), scaler) for part in (data.fit, data.validation)
     )
+    if scaler is not None:
+        validation = replace(validation, on_losses=partial(_enter, run.contest, scaler))
     restarts = 1 if run.request.training.restarts == "auto" else run.request.training.restarts
     trials = [trial for trial in _trials(data, run.request) for _ in range(restarts)]
     best: Trained | None = None
@@ -189,6 +197,11 @@ def _train(run: Run) -> Found:
     return Found(
         network=best.network, inputs=inputs, scaler=scaler, history=best.history, optimizer=best.optimizer
     )
+
+
+def _enter(contest: Contest, scaler: TargetScaler, losses: torch.Tensor) -> None:
+    """Half the squared error of every row, in the unit scale, as an entry of the contest."""
+    contest.enter((2 * losses).sqrt().numpy() * scaler.std)
 
 
 class _TrialWatch:

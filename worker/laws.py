@@ -10,6 +10,7 @@ import torch
 
 from kan_engine import (
     KAN,
+    Contest,
     Fit,
     Formula,
     Reading,
@@ -45,6 +46,7 @@ class Run:
         generator: Source of all randomness.
         report: Takes stage, fraction and message.
         should_stop: Once true, the best so far is returned.
+        contest: Takes the errors on the validation rows of all that is compared there.
     """
 
     data: Prepared
@@ -54,6 +56,7 @@ class Run:
     generator: torch.Generator
     report: Report
     should_stop: Callable[[], bool]
+    contest: Contest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +89,7 @@ def find_law(run: Run) -> Law | None:
         should_stop=run.should_stop,
     )
     for number, structure in enumerate(structures, 1):
+        _enter(structure, run)
         found = f"error {structure.error:.1e}" if np.isfinite(structure.error) else "does not fit"
         run.report("structure", min(0.35, 0.05 + 0.02 * number), f"shape {number}: {found}")
         if rough is None or structure.error < rough.error:
@@ -100,11 +104,23 @@ def find_law(run: Run) -> Law | None:
         if is_enough or run.should_stop():
             break
     if best is not None:
-        return replace(best, fit=sharpen(best.fit, fit, validation, run.should_stop))
+        best = replace(best, fit=sharpen(best.fit, fit, validation, run.should_stop))
+        _enter(best.fit, run)
+        return best
     if rough is not None:
         run.report("symbolic", 0.4, "reading a formula off the best small law")
         return _read(rough, fit, validation, run)
     return None
+
+
+def _enter(fit: Fit, run: Run) -> None:
+    """A structure's errors on the validation rows as an entry of the contest."""
+    part = run.data.validation
+    if run.contest.is_open:
+        with torch.no_grad():
+            outputs = fit.network(torch.from_numpy(run.inputs.forward(part.encoded))).numpy()
+        with np.errstate(all="ignore"):
+            run.contest.enter(np.abs(fit.scaler.inverse(outputs)[:, 0] - part.y))
 
 
 def _searched(run: Run) -> tuple[Part, Part]:

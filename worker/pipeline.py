@@ -128,7 +128,8 @@ def _predictor(found: Found, data: Prepared, request: TrainRequest) -> Predictor
     if data.classes is not None:
         return predictor
     residuals = np.abs(predictor.predict(data.validation.encoded) - data.validation.y.astype(float))
-    return replace(predictor, residuals=np.sort(residuals))
+    residuals = np.sort(residuals) if found.contest is None else found.contest.without_luck(residuals)
+    return replace(predictor, residuals=residuals)
 
 
 def _record(found: Found, worth: dict[str, Any], data: Prepared, request: TrainRequest) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Trials: which networks are tried, how one is trained, and what pruning may cost."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -43,6 +45,17 @@ def trained(chosen: Trial) -> Trained:
 @pytest.fixture(scope="module")
 def fitted() -> Trained:
     return trained(trial((2, 1)))
+
+
+def test_the_loss_of_every_validation_row_is_heard_after_every_step() -> None:
+    heard: list[torch.Tensor] = []
+    judges = replace(inputs(30, seed=1), on_losses=heard.append)
+    trained = run_trial(trial(), inputs(), judges, generator=torch.Generator().manual_seed(0))
+    assert min(float(losses.mean()) for losses in heard) == pytest.approx(trained.loss)
+    assert [float(losses.mean()) for losses in heard[: len(trained.history)]] == pytest.approx(
+        [step.validation_loss for step in trained.history]
+    )
+    assert {len(losses) for losses in heard} == {30}
 
 
 @pytest.mark.parametrize("quantile", [False, True])

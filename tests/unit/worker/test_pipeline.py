@@ -153,6 +153,14 @@ def test_intervals_come_from_the_validation_rows(law: Job) -> None:
     np.testing.assert_allclose(law.predictor.residuals, np.sort(errors))
 
 
+def test_intervals_allow_for_the_luck_of_the_network_that_won_on_the_validation_rows() -> None:
+    noisy = A + np.random.default_rng(3).normal(0, 0.3, ROWS)
+    job = run(table_of(a=A, b=B, y=noisy), **BARE | {"training": {"steps": 20, "restarts": 3}})
+    validation = job.data.validation
+    errors = np.sort(np.abs(job.predictor.predict(validation.encoded) - validation.y))
+    assert job.predictor.residuals.mean() > 1.005 * errors.mean()
+
+
 def test_progress_goes_from_stage_to_stage_and_never_back(law: Job) -> None:
     fractions = [report.fraction for report in law.reports]
     assert fractions == sorted(fractions)
