@@ -38,7 +38,8 @@ class Predictor:
         outputs: Scale of the targets; None for a classifier.
         classes: Labels in the dataset's own type; None for a regression.
         target: The client's name of the target.
-        residuals: Absolute errors on the validation rows, in the target's units; they give intervals.
+        residuals: Absolute errors on the validation rows, as they were if these had not chosen the network
+            (see ``Contest``), in the target's units; they give intervals.
         decision_weights: What the probabilities of the classes are multiplied by before the largest is
             the label; None takes the likeliest class.
     """
@@ -133,8 +134,9 @@ class Predictor:
         """Half the width of the prediction interval, the same for every row.
 
         Split conformal prediction (Lei et al. 2018, arXiv:1604.04173): of n absolute validation
-        residuals the ⌈(n + 1)·level⌉-th smallest. A new row like the validation rows lies inside with a
-        probability of at least ``level``. With too few residuals for that there is no such interval.
+        residuals the ⌈(n + 1)·level⌉-th smallest. A new row drawn like the validation rows, whatever these
+        weigh, lies inside with a probability of at least ``level``, in the mean over all such rows. With
+        too few residuals for that there is no such interval.
 
         Args:
             level: Probability that the interval is to hold, between 0 and 1.

@@ -229,7 +229,9 @@ class Rows(RequestModel):
         default=None, examples=[{"x1": [0.1, 0.3], "x2": [0.2, 0.4]}]
     )
     interval: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        default=None, description="Share of true values that the intervals are to cover, for a regression."
+        default=None,
+        description="Share of true values that the intervals are to cover, for a regression; it holds in the "
+        "mean over rows drawn like the training rows.",
     )
 
     @model_validator(mode="after")
