@@ -38,7 +38,7 @@ class BasisLayer:
 
     def __call__(self, x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "rows outputs"]:
         """The layer's feature tensor, times its weights."""
-        inside = np.minimum(np.maximum(x, self.low), self.high)
+        inside = x.clip(self.low, self.high)
         u = inside - self.low
         u *= self.density
         terms = len(self.weight) // len(self.low)

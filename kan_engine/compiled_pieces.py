@@ -53,7 +53,7 @@ class PieceLayer:
         outputs = self.table.shape[1] // self.powers
         y: np.ndarray = np.matmul(powers, coefficients.reshape(len(x), count, outputs))[:, 0]
         if self.base is not None:
-            y += silu(np.minimum(np.maximum(turned, self.low), self.high)).T @ self.base
+            y += silu(turned.clip(self.low, self.high)).T @ self.base
         return y
 
 
@@ -79,8 +79,7 @@ class UniformPieces:
         u = x - self.low
         u *= self.density
         piece = np.floor(u)
-        np.maximum(piece, -1.0, out=piece)
-        np.minimum(piece, self.size, out=piece)
+        piece.clip(-1.0, self.size, out=piece)
         u -= piece
         piece += self.intervals
         return piece.astype(np.intp), u
@@ -114,15 +113,15 @@ class IrregularPieces:
 
 def _powers(u: Float[np.ndarray, "inputs rows"], count: int) -> Float[np.ndarray, "rows inputs {count}"]:
     """1, u, u², …; from the square on of u within [-1, 1], since lines need no more and must not overflow."""
-    powers = np.empty((u.shape[1], len(u), count))
+    u = np.ascontiguousarray(u.T)
+    powers = np.empty((*u.shape, count))
     powers[..., 0] = 1.0
-    powers[..., 1] = u.T
+    powers[..., 1] = u
     if count > 2:
-        u = np.minimum(np.maximum(u, -1.0), 1.0)
-        power = u
-        for exponent in range(2, count):
-            power = power * u
-            powers[..., exponent] = power.T
+        u.clip(-1.0, 1.0, out=u)
+        np.multiply(u, u, out=powers[..., 2])
+    for power in range(3, count):
+        np.multiply(powers[..., power - 1], u, out=powers[..., power])
     return powers
 
 

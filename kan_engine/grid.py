@@ -1,14 +1,15 @@
 """Moving and refining grids while every activation stays the function it is."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kan_engine.layer import KANLayer
 from kan_engine.network import KAN, copied
 from kan_engine.rows import row_blocks
-from kan_engine.spline import extend_knots, fit_coef, quantile_grid
+from kan_engine.spline import extend_knots, fit_coef, grid_range, quantile_grid
 
+FILLED = 0.8  # least share of a grid that its inputs should span
 MARGIN = 0.02  # reach of a grid beyond the data: a fresh draw of a thousand rows lies inside
 
 
@@ -41,6 +42,39 @@ def update_grid_(
         _regrid_(network.direct, x, uniform_share, grid_size)
 
 
+@torch.no_grad()
+def follow_(network: KAN, x: Float[Tensor, "batch in_dim"]) -> bool:
+    """Move those grids that their inputs have left, or of which they fill too little.
+
+    A grid that still fits is left exactly as it is: moving one costs digits, since the old spline is
+    none on the new knots.
+
+    Returns:
+        Whether any grid was moved.
+    """
+    has_moved, h = False, x
+    for layer in network.all_layers:
+        h = x if layer is network.direct else h
+        out = torch.cat([layer(h[block]) for block in row_blocks(network, len(h))])
+        stray = _stray(layer, h)
+        if stray.any():
+            has_moved = True
+            target = quantile_grid(h, layer.grid_size, uniform_share=1.0, margin=MARGIN)
+            _refit_(layer, torch.where(stray[:, None], target, _grid(layer)), stray)
+        h = out
+    return has_moved
+
+
+def _stray(layer: KANLayer, h: Float[Tensor, "batch in_dim"]) -> Bool[Tensor, " in_dim"]:
+    """Inputs that lie outside their grid, or fill less than ``FILLED`` of it; constants never do."""
+    low, high = grid_range(layer.knots, layer.order)
+    least, most = h.amin(0), h.amax(0)
+    digits = 1e-9 * (high - low)
+    outside = (least < low - digits) | (most > high + digits)
+    varies = most - least > 1e-6 * (high - low)
+    return outside | (varies & (most - least < FILLED * (high - low)))
+
+
 def refine(network: KAN, grid_size: int) -> KAN:
     """Grid extension: the same functions on finer grids over the same ranges (eq. 2.16).
 
@@ -56,8 +90,12 @@ def refine(network: KAN, grid_size: int) -> KAN:
 def refine_(network: KAN, grid_size: int) -> None:
     """``refine`` in place."""
     for layer in network.all_layers:
-        grid = layer.knots[:, layer.order : layer.knots.shape[1] - layer.order]
-        _refit_(layer, _subdivide(grid, grid_size))
+        _refit_(layer, _subdivide(_grid(layer), grid_size))
+
+
+def _grid(layer: KANLayer) -> Float[Tensor, "in_dim grid"]:
+    """The knots without those that lie outside."""
+    return layer.knots[:, layer.order : layer.knots.shape[1] - layer.order]
 
 
 def _subdivide(grid: Float[Tensor, "in_dim grid"], size: int) -> Float[Tensor, "in_dim _"]:
@@ -75,11 +113,14 @@ def _regrid_(
     _refit_(layer, quantile_grid(h, size, uniform_share=uniform_share, margin=MARGIN))
 
 
-def _refit_(layer: KANLayer, grid: Float[Tensor, "in_dim grid"]) -> None:
+def _refit_(
+    layer: KANLayer, grid: Float[Tensor, "in_dim grid"], moved: Bool[Tensor, " in_dim"] | None = None
+) -> None:
     """Put the layer on a new grid; its coefficients follow by least squares on a dense sample.
 
     The sample covers the whole new grid, so that what lies outside the data keeps its shape too.
-    The base function keeps its weight: the spline takes up the rest.
+    The base function keeps its weight: the spline takes up the rest. Inputs that have not moved keep
+    their knots and coefficients to the bit.
     """
     size = grid.shape[1] - 1
     x = _subdivide(grid, 8 * size).T  # (samples, in_dim)
@@ -87,9 +128,11 @@ def _refit_(layer: KANLayer, grid: Float[Tensor, "in_dim grid"]) -> None:
     knots = extend_knots(grid, layer.order)
     weight = layer.weight.new_zeros(layer.in_dim, size + layer.order + 1, layer.out_dim)
     weight[:, -1] = layer.weight[:, -1]
+    if moved is not None:
+        weight[~moved], knots[~moved] = layer.weight[~moved], layer.knots[~moved]
     layer.knots = knots
     features = layer.features(x)
-    for i in range(layer.in_dim):
+    for i in range(layer.in_dim) if moved is None else moved.nonzero()[:, 0].tolist():
         rest = values[:, i] - features[:, i, -1:] * weight[i, -1]
         weight[i, :-1] = fit_coef(features[:, i, :-1], rest)
     layer.weight = torch.nn.Parameter(weight)

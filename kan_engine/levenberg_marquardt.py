@@ -1,197 +1,180 @@
-"""Levenberg-Marquardt for KANs: structured Jacobian, blocked normal matrix, damping by gain ratio.
-
-The outputs are f(x; W) = Σ F_{L-1}(… F_0(x)·W_0 …)·W_{L-1}. With δ_l the derivative of an output in
-the nodes of layer l, the Jacobian of a layer is an outer product, J_l = F_l ⊗ δ_{l+1}, and
-δ_l = δ_{l+1} · φ'_l: one backward pass by hand for each row of the loss's Gauss-Newton root.
-"""
+"""Levenberg-Marquardt for KANs: damping by gain ratio, a step accepted only if the objective falls."""
 
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
 from torch import Tensor
 
-from kan_engine.layer import KANLayer
-from kan_engine.loss import Loss, gradient_and_root
+from kan_engine.evidence import JITTER, Evidence
+from kan_engine.gauss_newton import (
+    Edges,
+    add_per_edge_,
+    curvature,
+    flat,
+    gauss_newton,
+    set_flat_,
+    trainable_edges,
+)
+from kan_engine.loss import Loss
 from kan_engine.network import KAN
+from kan_engine.penalty import Penalty
 from kan_engine.rows import Rows
 
-BLOCK_BYTES = 64 * 2**20  # of the Jacobian at a time, whatever the number of rows
+__all__ = ["Damping", "Penalty", "Problem", "Taken", "step_"]
+
 MAX_DAMPING = 1e12
-
-
-@dataclass(frozen=True, kw_only=True)
-class Penalty:
-    """A quadratic price of the weights: ``½ Σ (ridge · w² + smoothness · (Δ²c)²)``.
-
-    Δ²c are the second differences of neighbouring spline coefficients (Eilers and Marx, "Flexible
-    smoothing with B-splines and penalties", Statistical Science 11, 1996).
-    """
-
-    ridge: float = 0.0
-    smoothness: float = 0.0
-
-    @property
-    def is_charged(self) -> bool:
-        """Whether weights have a price at all."""
-        return self.ridge > 0 or self.smoothness > 0
-
-    def matrix(self, layer: KANLayer) -> Float[Tensor, "terms terms"]:
-        """Q with ½ wᵀQw the price of one activation of the layer."""
-        terms = layer.weight.shape[1]
-        eye = torch.eye(terms, dtype=layer.weight.dtype, device=layer.weight.device)
-        differences = eye[:-1].diff(n=2, dim=0)
-        return self.ridge * eye + self.smoothness * differences.T @ differences
-
-    def price(self, network: KAN) -> Float[Tensor, ""]:
-        """The price of all weights of a network; differentiable."""
-        total = network.stack[0].weight.new_zeros(())
-        for layer in network.all_layers if self.is_charged else ():
-            weight = layer.effective_weight()
-            total = total + (weight * (self.matrix(layer) @ weight)).sum() / 2
-        return total
+STRAIGHT = 0.8  # share of the expected fall below which the steps are bent from then on
+SLIGHT, STEEPEST = 0.05, 0.75  # accelerations relative to the step: not worth the trouble, not to be trusted
 
 
 @dataclass
 class Damping:
-    """State of the damping between steps: μ, and the factor by which it grows when steps fail."""
+    """What one step leaves to the next.
+
+    Attributes:
+        value: μ.
+        growth: Factor by which μ grows when a step fails.
+        is_curved: Whether the objective bends along the steps, so that the next one should be bent too.
+    """
 
     value: float = 1e-2
     growth: float = 2.0
+    is_curved: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """What is minimised: the weighted mean loss on these rows plus the penalty."""
+    """What is minimised: the weighted mean loss on these rows, plus a fixed price and one by evidence."""
 
-    x: Float[Tensor, "batch in_dim"]
-    targets: Float[Tensor, "batch _"]
-    row_weights: Float[Tensor, " batch"]
+    rows: Rows
     loss: Loss
     penalty: Penalty
+    evidence: Evidence | None = None
 
     @torch.no_grad()
-    def objective(self, network: KAN) -> float:
-        """Loss plus penalty."""
-        rows = Rows(x=self.x, targets=self.targets, weights=self.row_weights)
-        return rows.loss(network, self.loss) + float(self.penalty.price(network))
+    def price(self, network: KAN) -> float:
+        """What the weights cost."""
+        fixed = float(self.penalty.price(network)) if self.penalty.is_charged else 0.0
+        return fixed + (self.evidence.price() if self.evidence else 0.0)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What an accepted step reached.
+
+    Attributes:
+        loss: Weighted mean loss, without any price.
+        gain: Share by which the objective, prices included, fell.
+    """
+
+    loss: float
+    gain: float
 
 
 @torch.no_grad()
-def step_(network: KAN, problem: Problem, damping: Damping, objective: float, tries: int = 8) -> float | None:
+def step_(
+    network: KAN, problem: Problem, damping: Damping, loss: float, *, tries: int = 8, weigh: bool = False
+) -> Taken | None:
     """One accepted step of Levenberg-Marquardt, in place.
 
     Solves (H + μ·diag) s = -g and accepts s only if the objective falls; μ follows the gain ratio
     between the actual and the predicted fall (Nielsen, "Damping parameter in Marquardt's method",
     IMM-REP-1999-05).
 
+    Args:
+        network: Changed in place.
+        problem: What to minimise.
+        damping: Changed in place.
+        loss: Weighted mean loss where the network stands.
+        tries: Most dampings to try.
+        weigh: Whether the evidence is weighed anew first.
+
     Returns:
-        The new objective, or None if no damping made it fall: the network is at a minimum.
+        None if no damping made the objective fall: the network is at a minimum.
     """
-    active = [layer.trainable_mask().unsqueeze(1).expand_as(layer.weight) for layer in network.all_layers]
-    matrix, gradient = _normal_equations(network, problem, active)
-    start = _flat(network, active)
-    if not len(start) or not torch.isfinite(gradient).all():
+    edges = trainable_edges(network)
+    matrix, gradient = gauss_newton(network, problem.rows, problem.loss, edges)
+    if not len(gradient) or not torch.isfinite(gradient).all():
         return None
-    scale = matrix.diagonal().clamp_min(1e-8 * float(matrix.diagonal().max()) + 1e-300)
+    start = flat(network, edges)
+    fixed = [problem.penalty.matrix(layer)[None] for layer in network.all_layers]
+    if problem.penalty.is_charged:
+        add_per_edge_(matrix, edges, fixed)
+    if problem.evidence and weigh:
+        _weigh_(problem.evidence, matrix, edges, loss)
+    if problem.evidence:
+        add_per_edge_(matrix, edges, problem.evidence.blocks(edges))
+    gradient = gradient + _price_gradient(network, problem, edges)
+    objective = loss + problem.price(network)
+    scale = _scale(matrix)
     for _ in range(tries):
         factor, failed = torch.linalg.cholesky_ex(matrix + torch.diag(damping.value * scale))
         if not failed:
             shift = -torch.cholesky_solve(gradient[:, None], factor)[:, 0]
             expected = float(-shift @ gradient - shift @ matrix @ shift / 2)
-            _set_flat_(network, active, start + shift)
-            reached = problem.objective(network)
+            if damping.is_curved:
+                shift = _bent(network, problem, edges, factor, scale, shift, damping)
+            set_flat_(network, edges, start + shift)
+            fresh = problem.rows.loss(network, problem.loss)
+            reached = fresh + problem.price(network)
             if reached < objective:
-                gain = (objective - reached) / max(expected, 1e-300)
-                damping.value = max(damping.value * max(0.1, 1 - (2 * min(gain, 1.0) - 1) ** 3), 1e-15)
-                damping.growth = 2.0
-                return reached
+                _relax_(damping, (objective - reached) / max(expected, 1e-300))
+                return Taken(fresh, (objective - reached) / objective)
+            set_flat_(network, edges, start)
         damping.value *= damping.growth
         damping.growth *= 2
+        damping.is_curved = True
         if damping.value > MAX_DAMPING:
             break
     damping.value, damping.growth = min(damping.value, 1.0), 2.0
-    _set_flat_(network, active, start)
     return None
 
 
-def _normal_equations(
-    network: KAN, problem: Problem, active: list[Bool[Tensor, "_ _ _"]]
-) -> tuple[Float[Tensor, "P P"], Float[Tensor, " P"]]:
-    """Gauss-Newton matrix and gradient of the objective in the active weights."""
-    sizes = [int(mask.sum()) for mask in active]
-    total = sum(sizes)
-    matrix, gradient = problem.x.new_zeros(total, total), problem.x.new_zeros(total)
-    roots = 1 if problem.loss == "logistic" else network.config.width[-1]
-    block = max(1, BLOCK_BYTES // (8 * max(total, 1) * roots))
-    share = problem.row_weights / problem.row_weights.sum()
-    for rows in torch.split(torch.arange(len(problem.x)), block):
-        jacobian, descent = _block(network, problem, rows, share[rows], active)
-        matrix.addmm_(jacobian.T, jacobian)
-        gradient += descent
-    weights = _flat(network, active)
-    blocks = [_penalty_matrix(problem.penalty, layer) for layer in network.all_layers]
-    penalty = torch.block_diag(*blocks)  # type: ignore[no-untyped-call]
-    kept = torch.cat([mask.permute(0, 2, 1).flatten() for mask in active])
-    penalty = penalty[kept][:, kept]
-    return matrix + penalty, gradient + penalty @ weights
+def _relax_(damping: Damping, ratio: float) -> None:
+    """Lower μ after a step that reached this ratio of the expected fall."""
+    damping.value = max(damping.value * max(0.1, 1 - (2 * min(ratio, 1.0) - 1) ** 3), 1e-15)
+    damping.growth = 2.0
+    damping.is_curved |= ratio < STRAIGHT
 
 
-def _penalty_matrix(penalty: Penalty, layer: KANLayer) -> Float[Tensor, "P P"]:
-    """Penalty of all activations of a layer, in the order [in, out, terms]."""
-    edges = torch.eye(layer.in_dim * layer.out_dim, dtype=layer.weight.dtype, device=layer.weight.device)
-    return torch.kron(edges, penalty.matrix(layer))
-
-
-def _block(
+def _bent(
     network: KAN,
     problem: Problem,
-    rows: Tensor,
-    share: Float[Tensor, " block"],
-    active: list[Bool[Tensor, "_ _ _"]],
-) -> tuple[Float[Tensor, "_ P"], Float[Tensor, " P"]]:
-    """Jacobian rows √share · R·J and gradient Σ share · Jᵀ∂ℓ/∂f of a block of rows."""
-    h, features, slopes = problem.x[rows], [], []
-    for layer in network.stack:
-        f, s = layer.features_and_slopes(h)
-        h = layer(h)
-        features.append(f)
-        slopes.append(s)
-    if network.direct is not None:
-        f, _ = network.direct.features_and_slopes(problem.x[rows])
-        h = h + network.direct(problem.x[rows])
-        features.append(f)
-    first, root = gradient_and_root(problem.loss, h, problem.targets[rows])
-    # The gradient rides along as one more root, so that both need a single backward pass.
-    delta = torch.cat([root * share.sqrt()[:, None, None], (first * share[:, None]).unsqueeze(1)], 1)
-    blocks: list[Tensor] = [delta] if network.direct is not None else []
-    for s in reversed(slopes):
-        blocks.insert(0, delta)
-        delta = torch.einsum("nro,nio->nri", delta, s)
-    jacobian, gradient = [], []
-    for f, d, mask in zip(features, blocks, active, strict=True):
-        kept = mask.permute(0, 2, 1).flatten()  # (in, out, terms)
-        outer = torch.einsum("nro,nit->nriot", d[:, :-1], f).flatten(2)
-        jacobian.append(outer.flatten(0, 1)[:, kept])
-        gradient.append(torch.einsum("no,nit->iot", d[:, -1], f).flatten()[kept])
-    return torch.cat(jacobian, 1), torch.cat(gradient)
+    edges: Edges,
+    factor: Tensor,
+    scale: Tensor,
+    shift: Tensor,
+    damping: Damping,
+) -> Tensor:
+    """The step with its geodesic acceleration (see ``curvature``), unless that is too large to be true."""
+    bend = curvature(network, problem.rows, problem.loss, edges, shift)
+    acceleration = -torch.cholesky_solve(bend[:, None], factor)[:, 0] / 2
+    units = scale.sqrt()
+    size = 2 * float((units * acceleration).norm() / (units * shift).norm().clamp_min(1e-300))
+    damping.is_curved = size > SLIGHT
+    return shift + acceleration if size < STEEPEST else shift
 
 
-def _flat(network: KAN, active: list[Bool[Tensor, "_ _ _"]]) -> Float[Tensor, " P"]:
-    """Active weights as one vector, in the order layer, in, out, term."""
+def _scale(matrix: Tensor) -> Tensor:
+    """Units of the damping: the diagonal, but nothing that vanishes."""
+    diagonal = matrix.diagonal()
+    return diagonal.clamp_min(1e-8 * float(diagonal.max()) + 1e-300)
+
+
+def _weigh_(evidence: Evidence, matrix: Tensor, edges: Edges, loss: float) -> None:
+    """Find the prices that make the data likeliest; where A cannot be factored they stay."""
+    whole = matrix.clone()
+    add_per_edge_(whole, edges, evidence.blocks(edges))
+    factor, failed = torch.linalg.cholesky_ex(whole + torch.diag(JITTER * _scale(whole)))
+    if not failed:
+        evidence.update_(factor, loss, edges)
+
+
+def _price_gradient(network: KAN, problem: Problem, edges: Edges) -> Tensor:
+    """Qw of all prices, in the order of ``flat``."""
+    prices = [problem.penalty.matrix(layer) @ layer.weight.detach() for layer in network.all_layers]
+    if problem.evidence:
+        prices = [a + b for a, b in zip(prices, problem.evidence.gradients(), strict=True)]
     return torch.cat(
-        [
-            layer.weight.permute(0, 2, 1)[mask.permute(0, 2, 1)]
-            for layer, mask in zip(network.all_layers, active, strict=True)
-        ]
+        [price.permute(0, 2, 1)[alive].flatten() for price, alive in zip(prices, edges, strict=True)]
     )
-
-
-def _set_flat_(network: KAN, active: list[Bool[Tensor, "_ _ _"]], values: Float[Tensor, " P"]) -> None:
-    """Put a vector of ``_flat`` back."""
-    for layer, mask in zip(network.all_layers, active, strict=True):
-        count = int(mask.sum())
-        turned = layer.weight.permute(0, 2, 1).clone()
-        turned[mask.permute(0, 2, 1)] = values[:count]
-        layer.weight.copy_(turned.permute(0, 2, 1))
-        values = values[count:]

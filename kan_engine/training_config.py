@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from kan_engine.errors import InvalidConfig
-from kan_engine.levenberg_marquardt import Penalty
 from kan_engine.loss import Loss
+from kan_engine.penalty import Penalty
 
 Optimizer = Literal["auto", "levenberg_marquardt", "adam", "lbfgs"]
 Precision = Literal["auto", "float32", "float64"]

@@ -1,0 +1,188 @@
+"""Gauss-Newton matrix and gradient of a KAN's loss: structured Jacobian, accumulated over blocks of rows.
+
+The outputs are f(x; W) = Σ F_{L-1}(… F_0(x)·W_0 …)·W_{L-1}. With δ_l the derivative of an output in
+the nodes of layer l, the Jacobian of a layer is an outer product, J_l = F_l ⊗ δ_{l+1}, and
+δ_l = δ_{l+1} · φ'_l: one backward pass by hand for each row of the loss's Gauss-Newton root.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from kan_engine.loss import Loss, gradient_and_root
+from kan_engine.network import KAN
+from kan_engine.rows import Rows, row_blocks
+
+BLOCK_BYTES = 32 * 2**20  # of the Jacobian at a time, whatever the number of rows
+
+STRIDE = 0.1  # of a step, over which second derivatives along it are measured
+
+Edges = Sequence[Bool[Tensor, "in_dim out_dim"]]  # those that are trained, for every layer
+
+
+def trainable_edges(network: KAN) -> list[Bool[Tensor, "in_dim out_dim"]]:
+    """Live splines of every layer."""
+    return [layer.trainable_mask() for layer in network.all_layers]
+
+
+def gauss_newton(
+    network: KAN, rows: Rows, loss: Loss, edges: Edges
+) -> tuple[Float[Tensor, "P P"], Float[Tensor, " P"]]:
+    """Gauss-Newton matrix and gradient of the weighted mean loss in the weights of ``flat``."""
+    sizes = [
+        int(alive.sum()) * layer.weight.shape[1]
+        for alive, layer in zip(edges, network.all_layers, strict=True)
+    ]
+    total = sum(sizes)
+    matrix, gradient = rows.x.new_zeros(total, total), rows.x.new_zeros(total)
+    roots = 1 if loss == "logistic" else network.config.width[-1]
+    block = max(1, BLOCK_BYTES // (8 * max(total, 1) * roots))
+    share = rows.weights / rows.weights.sum()
+    jacobian = rows.x.new_empty(min(block, len(rows)), roots, total)
+    for start in range(0, len(rows), block):
+        part = rows[start : start + block]
+        gradient += _fill_(jacobian[: len(part)], network, part, share[start : start + block], loss, edges)
+        _add_square_(matrix, jacobian[: len(part)].flatten(0, 1))
+    return matrix, gradient
+
+
+def _add_square_(matrix: Float[Tensor, "P P"], jacobian: Float[Tensor, "_ P"]) -> None:
+    """Add JᵀJ. NumPy sees that the product is symmetric and computes half of it; torch does not."""
+    if matrix.device.type == "cpu":
+        values = jacobian.numpy()
+        matrix += torch.from_numpy(values.T @ values)
+    else:
+        matrix.addmm_(jacobian.T, jacobian)
+
+
+def _fill_(
+    jacobian: Float[Tensor, "block roots P"],
+    network: KAN,
+    rows: Rows,
+    share: Float[Tensor, " block"],
+    loss: Loss,
+    edges: Edges,
+) -> Float[Tensor, " P"]:
+    """Write the rows √share · R·J of a block; its gradient Σ share · Jᵀ∂ℓ/∂f."""
+    features, slopes, outputs = _forward(network, rows.x)
+    first, root = gradient_and_root(loss, outputs, rows.targets)
+    # The gradient rides along as one more root, so that both need a single backward pass.
+    delta = torch.cat([root * share.sqrt()[:, None, None], (first * share[:, None]).unsqueeze(1)], 1)
+    gradient, start = [], 0
+    for f, d, alive in zip(features, _backward(network, slopes, delta), edges, strict=True):
+        stop = start + int(alive.sum()) * f.shape[2]
+        _outer_(jacobian[:, :, start:stop], f, d[:, :-1], alive)
+        gradient.append(_summed(f, d[:, -1], alive))
+        start = stop
+    return torch.cat(gradient)
+
+
+def curvature(
+    network: KAN, rows: Rows, loss: Loss, edges: Edges, shift: Float[Tensor, " P"]
+) -> Float[Tensor, " P"]:
+    """Jᵀ H f″: what the second derivative f″ of the outputs along ``shift`` adds to the gradient.
+
+    f″ by central differences (Transtrum and Sethna, "Improvements to the Levenberg-Marquardt algorithm
+    for nonlinear least-squares minimization", arXiv:1201.5885, section 4); the network is left as it was.
+    """
+    start, share = flat(network, edges), rows.weights / rows.weights.sum()
+    total = torch.zeros_like(start)
+    for block in row_blocks(network, len(rows)):
+        part = rows[block]
+        features, slopes, outputs = _forward(network, part.x)
+        set_flat_(network, edges, start + STRIDE * shift)
+        ahead = network(part.x)
+        set_flat_(network, edges, start - STRIDE * shift)
+        second = (ahead - 2 * outputs + network(part.x)) / STRIDE**2
+        set_flat_(network, edges, start)
+        _, root = gradient_and_root(loss, outputs, part.targets)
+        bent = torch.einsum("nro,nrq,nq->no", root, root, second) * share[block, None]
+        deltas = _backward(network, slopes, bent.unsqueeze(1))
+        parts = [_summed(f, d[:, 0], e) for f, d, e in zip(features, deltas, edges, strict=True)]
+        total += torch.cat(parts)
+    return total
+
+
+def _forward(network: KAN, x: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
+    """Features of ``all_layers``, slopes of the layers in a row, and the outputs."""
+    h, features, slopes = x, [], []
+    for layer in network.stack:
+        f, s = layer.features_and_slopes(h)
+        h = layer(h)
+        features.append(f)
+        slopes.append(s)
+    if network.direct is not None:
+        features.append(network.direct.features_and_slopes(x)[0])
+        h = h + network.direct(x)
+    return features, slopes, h
+
+
+def _backward(
+    network: KAN, slopes: Sequence[Tensor], delta: Float[Tensor, "block roots out_dim"]
+) -> list[Float[Tensor, "block roots _"]]:
+    """δ at the outputs of ``all_layers``, from that at the network's outputs."""
+    deltas = [delta]
+    for s in reversed(slopes[1:]):
+        deltas.insert(0, torch.einsum("nro,nio->nri", deltas[0], s))
+    return deltas if network.direct is None else [*deltas, delta]
+
+
+def _summed(
+    features: Float[Tensor, "block in_dim terms"],
+    delta: Float[Tensor, "block out_dim"],
+    alive: Bool[Tensor, "in_dim out_dim"],
+) -> Float[Tensor, " _"]:
+    """Σ_n F ⊗ δ for the live edges, in the order edge, term."""
+    return torch.einsum("no,nit->iot", delta, features)[alive].flatten()
+
+
+def _outer_(
+    jacobian: Float[Tensor, "block roots _"],
+    features: Float[Tensor, "block in_dim terms"],
+    delta: Float[Tensor, "block roots out_dim"],
+    alive: Bool[Tensor, "in_dim out_dim"],
+) -> None:
+    """Write F ⊗ δ for the live edges, in the order edge, term."""
+    terms = features.shape[2]
+    if bool(alive.all()):
+        place = jacobian.view(*jacobian.shape[:2], *alive.shape, terms)
+        torch.mul(features[:, None, :, None], delta[:, :, None, :, None], out=place)
+    else:
+        i, o = alive.nonzero(as_tuple=True)
+        place = jacobian.view(*jacobian.shape[:2], len(i), terms)
+        torch.mul(features[:, None, i], delta[:, :, o, None], out=place)
+
+
+def flat(network: KAN, edges: Edges) -> Float[Tensor, " P"]:
+    """Trained weights as one vector, in the order layer, in, out, term."""
+    return torch.cat(
+        [
+            layer.weight.detach().permute(0, 2, 1)[alive].flatten()
+            for layer, alive in zip(network.all_layers, edges, strict=True)
+        ]
+    )
+
+
+@torch.no_grad()
+def set_flat_(network: KAN, edges: Edges, values: Float[Tensor, " P"]) -> None:
+    """Put a vector of ``flat`` back."""
+    for layer, alive in zip(network.all_layers, edges, strict=True):
+        count = int(alive.sum())
+        terms = layer.weight.shape[1]
+        layer.weight.permute(0, 2, 1)[alive] = values[: count * terms].view(count, terms)
+        values = values[count * terms :]
+
+
+def add_per_edge_(
+    matrix: Float[Tensor, "P P"], edges: Edges, blocks: Sequence[Float[Tensor, "_ terms terms"]]
+) -> None:
+    """Add a block [edges of the layer or 1, terms, terms] to the diagonal blocks of the matrix."""
+    start = 0
+    for alive, block in zip(edges, blocks, strict=True):
+        count, terms = int(alive.sum()), block.shape[1]
+        stop = start + count * terms
+        view = matrix[start:stop, start:stop].view(count, terms, count, terms)
+        view.diagonal(dim1=0, dim2=2).add_(block.permute(1, 2, 0))
+        start = stop
