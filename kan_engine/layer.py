@@ -40,17 +40,20 @@ class KANLayer(nn.Module):
         mask: Which edges are alive, [in, out]; a pruned edge contributes nothing.
         weight: W; the last feature is the base function.
         symbolic: Edges that a fixed function has replaced.
+        groups: Equal groups of inputs and outputs without edges between different ones; these are not
+            computed with.
     """
 
     knots: Tensor
     mask: Tensor
 
-    def __init__(self, in_dim: int, out_dim: int, *, grid_size: int, order: int) -> None:
+    def __init__(self, in_dim: int, out_dim: int, *, grid_size: int, order: int, groups: int = 1) -> None:
         super().__init__()
-        self.in_dim, self.out_dim, self.order = in_dim, out_dim, order
+        self.in_dim, self.out_dim, self.order, self.groups = in_dim, out_dim, order, groups
         low = torch.full((in_dim,), -1.0, dtype=torch.float64)
         self.register_buffer("knots", extend_knots(uniform_grid(low, -low, grid_size), order))
-        self.register_buffer("mask", torch.ones(in_dim, out_dim, dtype=torch.bool))
+        within = torch.ones(in_dim // groups, out_dim // groups, dtype=torch.bool)
+        self.register_buffer("mask", torch.block_diag(*[within] * groups))  # type: ignore[no-untyped-call]
         self.weight = nn.Parameter(torch.zeros(in_dim, grid_size + order + 1, out_dim, dtype=torch.float64))
         self.symbolic: dict[tuple[int, int], SymbolicEdge] = {}
         self._known_spacing: tuple[Tensor, int, Spacing | None] | None = None
@@ -89,10 +92,39 @@ class KANLayer(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch out_dim"]:
         """Sum of the incoming activations of every output node."""
-        out = self.features(x).flatten(1) @ self.effective_weight().flatten(0, 1)
+        if self.groups == 1:
+            out = self.features(x).flatten(1) @ self.effective_weight().flatten(0, 1)
+        else:
+            out = self._group_by_group(x)
         for (i, j), edge in self._live_symbolic():
             out = out + _on_node(symbolic_value(edge, x[:, i]), j, self.out_dim)
         return out
+
+    def _group_by_group(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch out_dim"]:
+        """Sums of the splines, as one product per group."""
+        inputs, terms, outputs = self.weight.shape
+        groups, weight = self.groups, self.effective_weight()
+        blocks = weight.view(groups, inputs // groups, terms, groups, outputs // groups)
+        blocks = blocks.diagonal(dim1=0, dim2=3).permute(3, 0, 1, 2).flatten(1, 2)  # (group, in · terms, out)
+        return self.by_group(x, self.groups, blocks).flatten(1)
+
+    def by_group(
+        self,
+        x: Float[Tensor, "batch in_dim"],
+        groups: int,
+        blocks: Float[Tensor, "groups _ outputs"] | None = None,
+    ) -> Float[Tensor, "batch groups outputs"]:
+        """What the splines of each equal group of inputs add up to.
+
+        Args:
+            x: Inputs of the layer.
+            groups: How many groups.
+            blocks: Weights [input of the group · term, output] of each; those to all outputs if not given.
+        """
+        features = self.features(x).view(len(x), groups, -1).transpose(0, 1)
+        if blocks is None:
+            blocks = self.effective_weight().view(groups, -1, self.out_dim)
+        return torch.bmm(features, blocks).transpose(0, 1)
 
     def postacts(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch in_dim out_dim"]:
         """Value of every activation, before the sum."""

@@ -1,6 +1,7 @@
 """KANConfig and KAN: layers in a row (eq. 2.4), with optional direct edges from inputs to outputs."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -20,12 +21,15 @@ class KANConfig:
         grid_size: Number of grid intervals G of every layer.
         order: Spline order k.
         direct: Whether every input also has an edge straight to every output.
+        groups: Networks side by side: the nodes of every hidden layer fall into so many equal groups, and
+            edges between different groups are pruned from the start. The outputs are sums over all groups.
     """
 
     width: tuple[int, ...]
     grid_size: int = 5
     order: int = 3
     direct: bool = False
+    groups: int = 1
 
     def __post_init__(self) -> None:
         """Refuse what is no network."""
@@ -35,6 +39,8 @@ class KANConfig:
             raise InvalidConfig(f"grid_size must be between 1 and 10000, got {self.grid_size}")
         if not 0 <= self.order <= 10:
             raise InvalidConfig(f"order must be between 0 and 10, got {self.order}")
+        if self.groups < 1 or any(nodes % self.groups for nodes in self.width[1:-1]):
+            raise InvalidConfig(f"hidden layers of {self.width} do not fall into {self.groups} equal groups")
 
 
 class KAN(nn.Module):
@@ -48,9 +54,10 @@ class KAN(nn.Module):
         super().__init__()
         self.config = config
         shape: dict[str, int] = {"grid_size": config.grid_size, "order": config.order}
+        last = len(config.width) - 2
         self.layers = nn.ModuleList(
-            KANLayer(n_in, n_out, **shape)
-            for n_in, n_out in zip(config.width, config.width[1:], strict=False)
+            KANLayer(n_in, n_out, groups=config.groups if 0 < number < last else 1, **shape)
+            for number, (n_in, n_out) in enumerate(pairwise(config.width))
         )
         self.direct = KANLayer(config.width[0], config.width[-1], **shape) if config.direct else None
 
@@ -95,6 +102,7 @@ class KAN(nn.Module):
             "width": list(self.config.width),
             "order": self.config.order,
             "direct": self.direct is not None,
+            "groups": self.config.groups,
             "grid_sizes": [layer.grid_size for layer in self.all_layers],
             "symbolic": [
                 {"layer": number, "in": i, "out": j, **vars(edge)}
@@ -107,7 +115,12 @@ class KAN(nn.Module):
     def from_header(header: dict[str, Any]) -> "KAN":
         """A network of the described shape; its tensors are still to be loaded."""
         try:
-            config = KANConfig(width=tuple(header["width"]), order=header["order"], direct=header["direct"])
+            config = KANConfig(
+                width=tuple(header["width"]),
+                order=header["order"],
+                direct=header["direct"],
+                groups=header.get("groups", 1),  # artifacts from before there were groups have none
+            )
             network = KAN(config)
             for layer, grid_size in zip(network.all_layers, header["grid_sizes"], strict=True):
                 resize_(layer, grid_size)
@@ -139,15 +152,18 @@ def initialise_(network: KAN, generator: torch.Generator, *, noise: float = 0.3)
 
     Inner activations get a random slope of order 1/√in and a little spline noise, so that hidden
     nodes spread over the grid and start unequal; the spline coefficients of a line are its values
-    at the Greville points (de Boor, chapter XI). The random numbers are the same for every dtype and device.
+    at the Greville points (de Boor, chapter XI). Of networks side by side each starts as it would alone,
+    and the outputs are their mean. The random numbers are the same for every dtype and device.
     """
+    groups = network.config.groups
     for layer in network.all_layers:
         greville = _greville_points(layer)  # (in_dim, G + k)
         slopes = torch.empty(layer.in_dim, layer.out_dim, dtype=torch.float64)
         slopes.uniform_(-1, 1, generator=generator)
         wiggle = torch.empty(layer.in_dim, greville.shape[1], layer.out_dim, dtype=torch.float64)
         wiggle.uniform_(-noise, noise, generator=generator)
-        scale = layer.in_dim**-0.5
+        is_first, is_last = layer is network.stack[0], layer is network.stack[-1]
+        scale = (layer.in_dim / (1 if is_first else groups)) ** -0.5 / (groups if is_last else 1)
         lines = greville.double().cpu().unsqueeze(-1) * slopes.unsqueeze(1)
         layer.weight.zero_()
         layer.weight[:, :-1] = (scale * (lines + wiggle)).to(layer.weight)

@@ -108,6 +108,8 @@ def without_dead_nodes(network: KAN) -> KAN:
         kept.append(alive if len(alive) else torch.zeros(1, dtype=torch.long))
     kept.append(torch.arange(network.config.width[-1]))
     header["width"] = [len(nodes) for nodes in kept]
+    if header["width"] != list(network.config.width):
+        header["groups"] = 1  # groups need not be equal any more; the masks still part them
     places = [{int(old): new for new, old in enumerate(nodes)} for nodes in kept]
     moved = (_moved(entry, places) for entry in header["symbolic"])
     header["symbolic"] = [entry for entry in moved if entry is not None]
