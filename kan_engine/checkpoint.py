@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
@@ -53,8 +54,8 @@ def network_state(network: KAN) -> State:
     return {"header": network.to_header()} | within("tensors", network.state_dict())
 
 
-def to_network(state: State) -> KAN:
-    """The network of a ``network_state``."""
-    network = KAN.from_header(state["header"])
+def to_network(state: State, *, dtype: torch.dtype = torch.float64) -> KAN:
+    """The network of a ``network_state``, in its own numbers."""
+    network = KAN.from_header(state["header"]).to(dtype)
     network.load_state_dict(part_of(state, "tensors"))
     return network

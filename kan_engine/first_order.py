@@ -3,26 +3,33 @@
 import math
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from kan_engine.checkpoint import State
-from kan_engine.grid import refine_, update_grid_
+from kan_engine.checkpoint import State, network_state, part_of, to_network, within
+from kan_engine.grid import lay_grids_, refine_, update_grid_
 from kan_engine.loss import loss_per_row
 from kan_engine.network import KAN, copied
+from kan_engine.normalisation import NodeScales
 from kan_engine.regularization import regularization
 from kan_engine.rows import Rows
 from kan_engine.training_config import TrainingConfig
 
-WARM_UP = 0.3  # share of the training in which the learning rate rises
+WARM_UP = 0.2  # share of the training in which the learning rate rises
 SETTLING = 0.1  # of the peak rate: below it a stale validation loss means something
+LOOKS = 25  # at the validation rows, before the rate settles: then it is every epoch
 SLICE_BATCHES, SLICE_WORK = 1000, 5e8  # most batches, and weights times rows, between two looks at the caller
+BETAS = 0.9, 0.99
+REACH = 2.0  # of the grids of hidden nodes, whose deviation is 1; beyond, activations go on straight
 
 
 class Adam:
     """AdamW with a one-cycle schedule per grid; a step is an epoch, or a slice of a long one.
 
-    The grids follow the hidden nodes during the first third, while the learning rate still rises. In
-    float32 a twin of the network is trained, and its weights are handed over after every step.
+    A twin of the network is trained, by default in float32, and handed over after every step. Its hidden
+    nodes are normalised (see ``NodeScales``), and networks side by side are trained each for itself. Where
+    sparsity has a price, or a function is fixed, the twin is the network itself in other numbers, since
+    scales must not change; its grids follow the hidden nodes while the learning rate still rises.
     """
 
     def __init__(
@@ -30,7 +37,12 @@ class Adam:
     ) -> None:
         dtype = torch.float64 if config.precision == "float64" else torch.float32
         self._network, self._config, self._generator = network, config, generator
-        self._twin = network if dtype == torch.float64 else copied(network).to(dtype)
+        is_plain = bool(config.lamb) or any(layer.symbolic for layer in network.all_layers)
+        self._groups = 1 if is_plain else network.config.groups
+        self._twin = copied(network).to(dtype)
+        with torch.no_grad():
+            self._twin.stack[-1].weight *= self._groups  # the outputs of one network, of which ours is the mean
+        self._scales = None if is_plain else NodeScales(self._twin)
         self._rows = rows.to(dtype)
         self._mean_weight = self._rows.weights.mean()
         self._sizes = config.grid_schedule or (network.stack[0].grid_size,)
@@ -48,8 +60,9 @@ class Adam:
 
     @property
     def is_judged(self) -> bool:
-        """Whether an epoch is complete."""
-        return self._batch == 0
+        """Whether an epoch is complete after which the validation rows are worth asking."""
+        is_looked_at = self._epoch % max(1, self._epochs // LOOKS) == 0 or self.is_settling
+        return self._batch == 0 and is_looked_at
 
     @property
     def is_settling(self) -> bool:
@@ -59,7 +72,7 @@ class Adam:
     def advance_(self) -> float | None:
         """Train on the next slice of an epoch; the mean objective over it."""
         if self._place < 0:
-            update_grid_(self._twin, self._rows.x)
+            self._lay_grids_()
         if self._place < 0 or self._epoch == self._epochs:
             self._begin_grid_()
         if self._place == len(self._sizes):
@@ -71,17 +84,19 @@ class Adam:
         return loss
 
     def state(self) -> State:
-        """Place in the schedule and the epoch, and the moments of AdamW."""
+        """Place in the schedule and the epoch, the twin with its scales, and the moments of AdamW."""
         own: State = {"place": self._place, "epoch": self._epoch, "batch": self._batch, "drawn": self._drawn}
         for number, moments in self._adamw.state_dict()["state"].items():
             own |= {f"moments.{number}.{name}": tensor for name, tensor in moments.items()}
-        return own
+        scales = within("scales", self._scales.state()) if self._scales else {}
+        return own | scales | within("twin", network_state(self._twin))
 
     def restore_(self, state: State) -> None:
-        """Go on where ``state`` was taken; the twin is read from the network."""
+        """Go on where ``state`` was taken."""
         self._place, self._epoch, self._batch = state["place"], state["epoch"], state["batch"]
-        if self._twin is not self._network:
-            self._twin = copied(self._network).to(self._rows.x.dtype)
+        self._twin = to_network(part_of(state, "twin"), dtype=self._rows.x.dtype)
+        if self._scales:
+            self._scales.restore_(part_of(state, "scales"))
         self._adamw = self._fresh()
         moments: dict[int, State] = {}
         for name in [name for name in state if name.startswith("moments.")]:
@@ -91,6 +106,12 @@ class Adam:
         self._adamw.load_state_dict({"state": moments, "param_groups": groups})
         self._draw_(state["drawn"])
 
+    def _lay_grids_(self) -> None:
+        if self._scales:
+            lay_grids_(self._twin, self._rows.x, reach=REACH)
+        else:
+            update_grid_(self._twin, self._rows.x)
+
     def _begin_grid_(self) -> None:
         self._place, self._epoch, self._batch = self._place + 1, 0, 0
         if self._place < len(self._sizes):
@@ -99,7 +120,8 @@ class Adam:
             self._adamw = self._fresh()
 
     def _begin_epoch_(self) -> None:
-        if 0 < self._epoch <= self._epochs // 3 and self._epoch % max(1, self._epochs // 9) == 0:
+        is_rising = 0 < self._epoch <= self._epochs // 3 and self._epoch % max(1, self._epochs // 9) == 0
+        if is_rising and not self._scales:
             update_grid_(self._twin, self._rows.x)
             self._adamw = self._fresh()
         state = self._generator.get_state()
@@ -124,7 +146,7 @@ class Adam:
         if self._batch == self._batches:
             self._epoch, self._batch = self._epoch + 1, 0
         with torch.no_grad():
-            return float(total / rows) + float(self._config.penalty.price(self._twin))
+            return float(total / rows) + float(self._config.penalty.price(self._twin)) / self._groups
 
     def _batch_step_(self, part: Rows, charges: list[Tensor]) -> Tensor:
         """A step on one batch; its objective without the price of the weights."""
@@ -132,8 +154,10 @@ class Adam:
         for group in self._adamw.param_groups:
             group["lr"] = config.learning_rate * one_cycle(self._share())
         self._adamw.zero_grad()
-        per_row = loss_per_row(config.loss, self._twin(part.x), part.targets)
-        objective = per_row @ part.weights / (len(part) * self._mean_weight)
+        outputs = self._outputs(part.x)
+        targets = part.targets.expand(self._groups, *part.targets.shape).flatten(0, 1)
+        per_row = loss_per_row(config.loss, outputs.flatten(0, 1), targets).view(self._groups, -1)
+        objective = (per_row @ part.weights).mean() / (len(part) * self._mean_weight)
         if config.lamb:
             objective = objective + config.lamb * regularization(
                 self._twin, part.x, lamb_l1=config.lamb_l1, lamb_entropy=config.lamb_entropy
@@ -145,12 +169,23 @@ class Adam:
         self._batch += 1
         return objective.detach()
 
+    def _outputs(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "groups batch out_dim"]:
+        """Outputs of the networks side by side, each alone."""
+        if not self._scales:
+            return self._twin(x).unsqueeze(0)
+        *inner, last = self._twin.stack
+        h = x
+        for number, layer in enumerate(inner):
+            h = self._scales.normalised(number, layer(h))
+        alone = last.by_group(h, self._groups).transpose(0, 1)
+        return alone if self._twin.direct is None else alone + self._twin.direct(x)
+
     @torch.no_grad()
     def _charge_(self, charges: list[Tensor]) -> None:
         """Add the gradient Qw of the price to every activation's."""
         for layer, matrix in zip(self._twin.all_layers, charges, strict=True):
             if layer.weight.grad is not None:
-                layer.weight.grad += matrix @ layer.effective_weight()
+                layer.weight.grad += matrix @ layer.effective_weight() / self._groups
 
     def _share(self) -> float:
         """How much of the training on this grid is over."""
@@ -159,20 +194,27 @@ class Adam:
     def _fresh(self) -> torch.optim.AdamW:
         config = self._config
         return torch.optim.AdamW(
-            self._twin.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+            self._twin.parameters(),
+            lr=config.learning_rate,
+            betas=BETAS,
+            weight_decay=config.weight_decay,
+            fused=True,
         )
 
+    @torch.no_grad()
     def _hand_over_(self) -> None:
-        """Copy the twin's weights and grids into the network."""
-        if self._twin is self._network:
-            return
-        for layer, other in zip(self._network.all_layers, self._twin.all_layers, strict=True):
+        """Put what the twin has learnt into the network."""
+        folded = copied(self._twin)
+        if self._scales:
+            self._scales.fold_(folded)
+        folded.stack[-1].weight /= self._groups
+        for layer, other in zip(self._network.all_layers, folded.all_layers, strict=True):
             layer.knots = other.knots.double()
             layer.weight = torch.nn.Parameter(other.weight.detach().double())
 
 
 def one_cycle(share: float) -> float:
-    """Learning rate over the training: a linear rise to 1 over 30 %, then a cosine down to 0 (Smith 2018)."""
+    """Learning rate over the training: a linear rise to 1, then a cosine down to 0 (Smith 2018)."""
     if share < WARM_UP:
         return 0.04 + 0.96 * share / WARM_UP
     return 0.5 * (1 + math.cos((share - WARM_UP) / (1 - WARM_UP) * math.pi))

@@ -7,7 +7,7 @@ from torch import Tensor
 from kan_engine.layer import KANLayer
 from kan_engine.network import KAN, copied
 from kan_engine.rows import row_blocks
-from kan_engine.spline import extend_knots, fit_coef, grid_range, quantile_grid
+from kan_engine.spline import extend_knots, fit_coef, grid_range, quantile_grid, uniform_grid
 
 FILLED = 0.8  # least share of a grid that its inputs should span
 MARGIN = 0.02  # reach of a grid beyond the data: a fresh draw of a thousand rows lies inside
@@ -104,6 +104,17 @@ def _subdivide(grid: Float[Tensor, "in_dim grid"], size: int) -> Float[Tensor, "
     places = torch.linspace(0, intervals, size + 1, dtype=grid.dtype, device=grid.device)
     left = places.long().clamp(max=intervals - 1)
     return grid[:, left] + (places - left) * (grid[:, left + 1] - grid[:, left])
+
+
+@torch.no_grad()
+def lay_grids_(network: KAN, x: Float[Tensor, "batch in_dim"], *, reach: float) -> None:
+    """Move the grids of the inputs to the rows, and those of all hidden nodes to [-reach, reach]."""
+    for layer in network.all_layers:
+        if layer is network.stack[0] or layer is network.direct:
+            _regrid_(layer, x, 1.0, None)
+        else:
+            high = torch.full_like(layer.knots[:, 0], reach)
+            _refit_(layer, uniform_grid(-high, high, layer.grid_size))
 
 
 def _regrid_(

@@ -1,0 +1,56 @@
+"""Hidden nodes kept at mean 0 and deviation 1 while a network is trained by minibatches.
+
+As in batch normalisation (Ioffe and Szegedy, arXiv:1502.03167), but without a scale and a shift of their
+own: the activations that follow have both. Nodes then stay on their grids, whatever the weights before
+them do. What was trained is a plain network all the same, since both numbers of a node can be put into
+the splines that enter it: they scale, and they hold constants.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kan_engine.checkpoint import State
+from kan_engine.network import KAN
+
+MEMORY = 0.95  # share of the running statistics that a batch leaves
+TINY = 1e-5  # added to every variance, so that a constant node can be divided by it
+
+
+class NodeScales:
+    """Running mean and variance of every hidden node."""
+
+    def __init__(self, network: KAN) -> None:
+        hidden = [layer.weight.new_zeros(layer.out_dim) for layer in network.stack[:-1]]
+        self._means, self._variances = hidden, [torch.ones_like(mean) for mean in hidden]
+
+    def normalised(self, number: int, h: Float[Tensor, "batch nodes"]) -> Float[Tensor, "batch nodes"]:
+        """The outputs of layer ``number`` of this batch on their own scale, which the running one learns.
+
+        A single row has no scale: it is taken on the running one.
+        """
+        return torch.nn.functional.batch_norm(
+            h, self._means[number], self._variances[number], None, None, len(h) > 1, 1 - MEMORY, TINY
+        )
+
+    @torch.no_grad()
+    def fold_(self, network: KAN) -> None:
+        """Put the running scales into the splines, in place."""
+        for layer, mean, variance in zip(network.stack, self._means, self._variances, strict=False):
+            deviation = (variance + TINY).sqrt()
+            layer.weight /= deviation
+            entering = layer.mask.sum(0).clamp_min(1)
+            layer.weight[:, :-1] -= (mean / deviation / entering) * layer.mask.unsqueeze(1)
+
+    def state(self) -> State:
+        """All running numbers."""
+        named = {"mean": self._means, "variance": self._variances}
+        return {
+            f"{name}.{number}": value for name, part in named.items() for number, value in enumerate(part)
+        }
+
+    def restore_(self, state: State) -> None:
+        """Take over what ``state`` gave."""
+        count = range(len(self._means))
+        self._means = [state[f"mean.{number}"] for number in count]
+        self._variances = [state[f"variance.{number}"] for number in count]
