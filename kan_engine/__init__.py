@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from kan_engine.columns import read_labels as read_labels
     from kan_engine.columns import read_numbers as read_numbers
     from kan_engine.contest import Contest as Contest
+    from kan_engine.cost import SEARCHED_GRID as SEARCHED_GRID
+    from kan_engine.cost import SEARCHED_NODES as SEARCHED_NODES
+    from kan_engine.cost import Workload as Workload
+    from kan_engine.cost import affordable_grids as affordable_grids
     from kan_engine.decision import decide as decide
     from kan_engine.decision import f1_threshold as f1_threshold
     from kan_engine.edges import Suggestion as Suggestion
@@ -73,6 +77,10 @@ _HOME = {
     "read_labels": "columns",
     "read_numbers": "columns",
     "Contest": "contest",
+    "SEARCHED_GRID": "cost",
+    "SEARCHED_NODES": "cost",
+    "Workload": "cost",
+    "affordable_grids": "cost",
     "decide": "decision",
     "f1_threshold": "decision",
     "Suggestion": "edges",

@@ -1,85 +1,152 @@
-"""What a training will cost, before there is a network: multiply-adds, and bytes in use at once.
+"""What a training costs, before there is a network: bytes in use at once, and seconds.
 
-Plain numbers, without torch: a service refuses with them what it cannot do. The same limits decide in the
-engine which method trains, and how many rows are computed with at a time.
+Plain numbers, without torch: a service refuses with them what it cannot do. The engine takes from here how
+many rows it computes with at a time, and which method ``optimizer: "auto"`` stands for.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 from typing import Literal
 
 Method = Literal["levenberg_marquardt", "adam", "lbfgs"]
 
 MiB = 2**20
-FEATURE_BYTES = 4 * MiB  # of basis values at a time: they stay in the cache
+FEATURE_BYTES = 4 * MiB  # of basis values at a time: they stay in the cache, whatever the number of rows
 JACOBIAN_BYTES = 32 * MiB  # at a time
+BATCH_ROWS = 256  # of one step of Adam
+MOST_SPARSE_ROWS, LEAST_SPARSE_ROWS = 20_000, 1_000  # that tell L-BFGS how sparse a network is
+SPARSE_BYTES = 32 * MiB  # of activations at these rows
 SECOND_ORDER_WORK = 4e10  # multiply-adds of one second-order step above which first order is cheaper
 
 DOUBLE, SINGLE = 8, 4
-MATRICES = 6  # of P² numbers in a second-order step: the normal matrix, its damped copy, its factor, …
-JACOBIANS = 3.5  # blocks of it: the rows, their parts per layer, the features behind them
-COLUMNS = 6  # per row beside the inputs: the target in its two forms, the weight, its share, losses, order
-HIDDEN_COPIES = 3  # of the nodes of one hidden layer at all rows, while grids move
-LBFGS_VECTORS = 46  # of P numbers: steps and gradient changes that are kept, and those at hand
+KEPT_BYTES = 32 * MiB  # what is small, and freed memory that the process keeps (keep_freed_memory)
+COLUMNS = 8  # per row beside the inputs: targets, weights and shares, losses, the order of the rows
+HIDDEN_COPIES = 3  # of the nodes of a hidden layer at all rows, while grids are moved
+FEATURE_COPIES = 6  # of a block of basis values: those that do not vanish, their places, slopes, gradients
+JACOBIAN_COPIES = 2  # of a block
+MATRICES = 7  # of P² numbers in a second-order step: the normal matrix, damped, weighed, their factors
+ADAM_VECTORS, LBFGS_VECTORS = 12, 46  # of P numbers: weights, gradients, moments; steps and changes kept
+
+# Seconds on one core of an AMD EPYC of 2023, as the section ``cost`` of the benchmarks measures them.
+BATCH_SECONDS = 6e-4  # of a batch and a layer, however small both are
+BATCH_FEATURE_SECONDS = 2e-9  # of a basis value in a batch, with its gradient
+FEATURE_SECONDS = 4.5e-9  # of a basis value in a block
+GRADIENT_SECONDS = 9e-9  # of the same with its gradient
+JACOBIAN_SECONDS = 3e-8  # of the same with its rows of the Jacobian
+WEIGHT_SECONDS = 1e-10  # of a weight at a row, with its gradient
+SPARSE_SECONDS = 2e-9  # of the same where sparsity has a price
+SQUARE_SECONDS = 3e-11  # of a multiply-add of the normal matrix
+FACTOR_SECONDS = 5e-11  # of P³, for all factors and inverses of a step
+
+# What the search for a shape tries, and the grids that a given shape goes through.
+SEARCHED_NODES = (0, 5, 10, 20)  # of the hidden layer; 0 has none
+SEARCHED_GRID = 8  # the finest
+GRIDS = (3, 5, 10, 20)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training:
-    """A network and the rows that it is trained on.
+class Workload:
+    """A network, and the rows that it is trained on.
 
     Args:
         width: Nodes per layer, [n_0, …, n_L].
         terms: Weights of one activation, G + k + 1 on the finest grid.
         rows: Rows to fit.
         validation_rows: Rows to choose by.
+        is_sparse: Whether sparsity has a price (λ > 0).
     """
 
     width: tuple[int, ...]
     terms: int
     rows: int
     validation_rows: int = 0
+    is_sparse: bool = False
+
+    @property
+    def edges(self) -> int:
+        """Activations, all of them."""
+        return sum(a * b for a, b in pairwise(self.width))
 
     @property
     def parameters(self) -> int:
         """Weights P of all activations."""
-        return sum(a * b for a, b in pairwise(self.width)) * self.terms
+        return self.edges * self.terms
 
     @property
     def features(self) -> int:
         """Basis values per row, of all layers."""
         return sum(self.width[:-1]) * self.terms
 
-    def method(self, *, is_sparse: bool = False) -> Method:
-        """What ``optimizer: "auto"`` trains with; ``is_sparse`` if sparsity has a price."""
-        work = second_order_work(self.rows, self.width[-1], self.parameters)
-        return "adam" if is_sparse or work > SECOND_ORDER_WORK else "levenberg_marquardt"
+    def method(self) -> Method:
+        """What ``optimizer: "auto"`` stands for."""
+        return automatic(self.rows, self.width[-1], self.parameters, is_sparse=self.is_sparse)
 
-    def work(self, method: Method) -> float:
-        """Multiply-adds of one second-order step, or of one pass over the rows."""
+    def memory_bytes(self, method: Method) -> int:
+        """Most bytes in use at once while the network is trained, its scaled rows included."""
+        scaled = (self.rows + self.validation_rows) * (self.width[0] + self.width[-1] + COLUMNS)
+        grids = HIDDEN_COPIES * self.rows * max(self.width[1:-1], default=0)
+        rows = min(self.rows, max(1, FEATURE_BYTES // (DOUBLE * self.features)))
+        block = FEATURE_COPIES * rows * self.features
+        return KEPT_BYTES + DOUBLE * (scaled + grids + block) + self._of_method(method)
+
+    def _of_method(self, method: Method) -> int:
         if method == "levenberg_marquardt":
-            return second_order_work(self.rows, self.width[-1], self.parameters)
-        edges = self.parameters  # forward, and backward in weights and inputs
-        return self.rows * (3.0 * edges + FEATURE_WORK * self.features)
-
-    def memory(self, method: Method) -> float:
-        """Bytes in use at once while the network is trained, its scaled rows included."""
-        inputs, hidden = self.width[0], max(self.width[1:-1], default=0)
-        scaled = DOUBLE * (self.rows + self.validation_rows) * (inputs + COLUMNS)
-        block = JACOBIANS * min(FEATURE_BYTES, DOUBLE * self.rows * self.features)
-        number = SINGLE if method == "adam" else DOUBLE
-        grids = HIDDEN_COPIES * number * self.rows * hidden
-        return scaled + block + grids + self._of_method(method)
-
-    def _of_method(self, method: Method) -> float:
-        if method == "levenberg_marquardt":
-            roots = self.width[-1]
-            jacobian = DOUBLE * self.rows * roots * self.parameters
-            return MATRICES * DOUBLE * self.parameters**2 + JACOBIANS * min(JACOBIAN_BYTES, jacobian)
+            roots = self.width[-1] * self.parameters  # of one row
+            rows = min(self.rows, max(1, JACOBIAN_BYTES // (DOUBLE * roots)))
+            block = rows * (JACOBIAN_COPIES * roots + FEATURE_COPIES * self.features)
+            return DOUBLE * (MATRICES * self.parameters**2 + block)
+        sparse = self._sparse_rows(method) * (self.edges + self.features)
         if method == "lbfgs":
-            return DOUBLE * LBFGS_VECTORS * self.parameters
-        return SINGLE * self.rows * (self.width[0] + 2) + 10 * SINGLE * self.parameters
+            return DOUBLE * (LBFGS_VECTORS * self.parameters + FEATURE_COPIES * sparse)
+        batch = FEATURE_COPIES * (min(self.rows, BATCH_ROWS) * self.features + sparse)
+        return SINGLE * (self.rows * (self.width[0] + COLUMNS) + batch + ADAM_VECTORS * self.parameters)
+
+    def _sparse_rows(self, method: Method) -> int:
+        """Rows at which all activations are held at once, for the price of sparsity."""
+        if not self.is_sparse:
+            return 0
+        return min(self.rows, BATCH_ROWS if method == "adam" else sparse_rows(self.edges))
+
+    def seconds(self, method: Method) -> float:
+        """Time of one pass over the rows, and of judging by the others; of second order, of one step."""
+        judged = self.validation_rows * FEATURE_SECONDS * self.features
+        if method == "levenberg_marquardt":
+            square = self.rows * self.width[-1] * SQUARE_SECONDS * self.parameters**2
+            factor = FACTOR_SECONDS * self.parameters**3
+            return judged + self.rows * JACOBIAN_SECONDS * self.features + square + factor
+        weights = self.rows * WEIGHT_SECONDS * self.parameters
+        if self.is_sparse:
+            rows = self.rows if method == "adam" else self._sparse_rows(method)
+            weights += rows * SPARSE_SECONDS * self.parameters
+        if method == "lbfgs":
+            return judged + weights + self.rows * GRADIENT_SECONDS * self.features
+        batches = ceil(self.rows / BATCH_ROWS) * (len(self.width) - 1)
+        features = self.rows * BATCH_FEATURE_SECONDS * self.features
+        return judged + weights + features + BATCH_SECONDS * batches
+
+
+def automatic(rows: int, outputs: int, parameters: int, *, is_sparse: bool) -> Method:
+    """The method for so many parameters: of second order while a step of it is cheap.
+
+    Entropy is no sum of squares: where sparsity has a price, the method is of first order.
+    """
+    is_costly = second_order_work(rows, outputs, parameters) > SECOND_ORDER_WORK
+    return "adam" if is_sparse or is_costly else "levenberg_marquardt"
 
 
 def second_order_work(rows: int, outputs: int, parameters: int) -> float:
     """Multiply-adds of one step: the normal matrix of P columns, and its factor."""
     return float(rows) * outputs * parameters**2 + parameters**3 / 3
+
+
+def affordable_grids(width: Sequence[int], order: int, rows: int) -> tuple[int, ...]:
+    """Grids from coarse to fine while the rows outnumber the weights."""
+    edges = sum(a * b for a, b in pairwise(width))
+    return tuple(grid for grid in GRIDS if edges * (grid + order + 1) < rows) or GRIDS[:1]
+
+
+def sparse_rows(edges: int) -> int:
+    """How many rows tell L-BFGS how sparse a network is; of more, so many are taken, evenly spaced."""
+    return min(MOST_SPARSE_ROWS, max(LEAST_SPARSE_ROWS, SPARSE_BYTES // (DOUBLE * max(1, edges))))

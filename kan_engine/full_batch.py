@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from kan_engine.checkpoint import State, part_of, within
+from kan_engine.cost import sparse_rows
 from kan_engine.grid import refine_, update_grid_
 from kan_engine.lbfgs import Minimiser
 from kan_engine.loss import loss_per_row
@@ -12,8 +13,6 @@ from kan_engine.network import KAN
 from kan_engine.regularization import regularization
 from kan_engine.rows import Rows, row_blocks
 from kan_engine.training_config import TrainingConfig
-
-REGULARIZED_ROWS = 20_000  # the sparsity penalty of more rows is taken from as many, evenly spaced
 
 
 class FullBatch:
@@ -84,7 +83,8 @@ class FullBatch:
         if config.penalty.is_charged:
             yield config.penalty.price(network)
         if config.lamb:
-            some = rows.x[:: -(-len(rows) // REGULARIZED_ROWS)]
+            edges = sum(layer.mask.numel() for layer in network.all_layers)
+            some = rows.x[:: -(-len(rows) // sparse_rows(edges))]
             yield config.lamb * regularization(
                 network, some, lamb_l1=config.lamb_l1, lamb_entropy=config.lamb_entropy
             )

@@ -7,10 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from kan_engine.cost import FEATURE_BYTES
 from kan_engine.loss import Loss, loss_per_row
 from kan_engine.network import KAN
-
-BLOCK_BYTES = 4 * 2**20  # of features at a time: they stay in the cache, whatever the number of rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +52,7 @@ class Rows:
 
 
 def row_blocks(network: KAN, rows: int) -> Iterator[slice]:
-    """Slices of rows whose features fit into ``BLOCK_BYTES``."""
+    """Slices of rows whose features fit into ``FEATURE_BYTES``."""
     features = max(layer.weight.shape[0] * layer.weight.shape[1] for layer in network.all_layers)
-    size = max(1, BLOCK_BYTES // (8 * features))
+    size = max(1, FEATURE_BYTES // (8 * features))
     return (slice(start, start + size) for start in range(0, rows, size))

@@ -15,6 +15,7 @@ from kan_engine.checkpoint import (
     to_network,
     within,
 )
+from kan_engine.cost import automatic
 from kan_engine.errors import ArtifactError, TrainingDiverged
 from kan_engine.first_order import Adam
 from kan_engine.full_batch import FullBatch
@@ -26,7 +27,6 @@ from kan_engine.training_config import Optimizer, TrainingConfig
 
 __all__ = ["Optimizer", "Rows", "Step", "Training", "TrainingConfig", "chosen_optimizer", "train"]
 
-LM_WORK = 4e10  # multiply-adds of one second-order step above which first order is cheaper
 CHECKPOINT_VERSION = 1
 
 
@@ -47,12 +47,11 @@ class Step:
 
 
 def chosen_optimizer(network: KAN, rows: int, config: TrainingConfig) -> Optimizer:
-    """The optimiser that ``auto`` stands for: by the multiply-adds of one second-order step."""
+    """The optimiser that trains this network: the one asked for, or what its cost suggests."""
     if config.optimizer != "auto":
         return config.optimizer
-    parameters, outputs = network.parameter_count, network.config.width[-1]
-    work = rows * outputs * parameters**2 + parameters**3 / 3
-    return "adam" if config.lamb or work > LM_WORK else "levenberg_marquardt"
+    outputs, parameters = network.config.width[-1], network.parameter_count
+    return automatic(rows, outputs, parameters, is_sparse=config.lamb > 0)
 
 
 def train(

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from kan_engine.cost import BATCH_ROWS
 from kan_engine.errors import InvalidConfig
 from kan_engine.loss import Loss
 from kan_engine.penalty import Penalty
@@ -46,7 +47,7 @@ class TrainingConfig:
     lamb_entropy: float = 2.0
     gain: float = 1e-3
     patience: int = 15
-    batch_size: int = 256
+    batch_size: int = BATCH_ROWS
     learning_rate: float = 1e-2
     weight_decay: float = 1e-4
     precision: Precision = "auto"

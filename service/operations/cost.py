@@ -1,60 +1,79 @@
 """What a training job would cost, estimated before it is queued: nobody should wait for what cannot run."""
 
-from dataclasses import asdict, dataclass
-from itertools import pairwise
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
+from kan_engine import SEARCHED_GRID, SEARCHED_NODES, Workload, affordable_grids
 from service.errors import Invalid
-from service.schemas.jobs import TrainRequest
+from service.schemas.jobs import TrainingOptions
+from service.schemas.plan import LABELS, Plan
 from service.settings import Settings
 
 DOUBLE = 8
 MAX_LAYERS = 32
 OWN_COLUMNS = 20  # categories with a column of their own, as the engine encodes them
-SECOND_ORDER_PARAMETERS = 5_000  # above it the engine takes a first-order optimiser
-COPIES = 3  # of the basis values: the recursion keeps the order below and its difference beside them
+VALIDATION_SHARE = 0.2  # of the training rows
+ROW_NUMBERS = 14  # beside the inputs: target, weight, places in the table, a column on its way in
+LABEL_BYTES = 200  # of a text, which all rows that have it share
+BASELINE_COPIES = 4  # of the training rows: scaled, centred, and two in the solver
+ANSWER_COPIES = 8  # of the probabilities, while they are measured
+EDGE_BYTES = 8_000  # of an activation in the picture: its curve as numbers, and as text
+VALUE_SECONDS = 1e-7  # to read a value and to encode it
 
 
 @dataclass(frozen=True)
 class Cost:
-    """An estimate; the layers count the output layer."""
+    """An estimate.
+
+    Attributes:
+        layers: With the output layer.
+        memory_bytes: Most that the job holds at once, beyond what its process takes before it begins.
+        seconds: Until a network has learnt once from every row. What comes after is cut at ``max_seconds``
+            and the best so far is kept; with less time there is nothing to keep.
+    """
 
     layers: int
     parameters: int
     memory_bytes: int
+    seconds: float
 
 
-def estimate(request: TrainRequest, *, inputs: int, outputs: int, rows: int) -> Cost:
-    """Cost of the network that was asked for; of the smallest one where the shape is left to the search.
+def estimate(plan: Plan) -> Cost:
+    """Cost of the network that was asked for.
 
-    Parameters: one spline of G + k coefficients and one base weight per edge. Memory: the basis
-    values of the widest layer at all rows, and the normal matrix (or the optimiser's moments).
+    Where its shape is left to the search, memory is for the largest network that is tried, and all else
+    for the smallest: time and weights decide how far the search gets, and not whether it finds anything.
     """
-    hidden = [] if request.network.hidden == "auto" else request.network.hidden
-    width = [inputs, *hidden, outputs]
-    terms = _finest_grid(request) + request.network.order + 1
-    parameters = sum(a * b for a, b in pairwise(width)) * terms
-    features = rows * max(width[:-1]) * terms * COPIES
-    solver = 3 * min(parameters, SECOND_ORDER_PARAMETERS) ** 2 + 4 * parameters
-    memory = DOUBLE * (rows * sum(width) + features + solver)
-    return Cost(layers=len(width) - 1, parameters=parameters, memory_bytes=memory)
+    inputs = encoded_inputs(plan.features, plan.types)
+    networks = list(_networks(plan, inputs))
+    smallest = networks[0].finest
+    training = max(network.memory_bytes for network in networks)
+    reading = VALUE_SECONDS * plan.rows * (inputs + 1)
+    return Cost(
+        layers=len(smallest.width) - 1,
+        parameters=smallest.parameters,
+        memory_bytes=_held_bytes(plan, inputs) + max(training, _later_bytes(plan, networks[-1].finest)),
+        seconds=round(reading + min(network.seconds for network in networks), 3),
+    )
 
 
-def refuse_too_costly(cost: Cost, settings: Settings) -> None:
+def refuse_too_costly(cost: Cost, settings: Settings, max_seconds: float) -> None:
     """Say no to what is over the limits, with the estimate and the limits.
 
     Raises:
         Invalid: ``cost_too_high``.
     """
-    limits = Cost(MAX_LAYERS, settings.max_parameters, settings.max_memory_bytes)
+    limits = Cost(MAX_LAYERS, settings.max_parameters, settings.max_memory_bytes, max_seconds)
     over = [name for name, limit in asdict(limits).items() if getattr(cost, name) > limit]
     if not over:
         return
     excess = " and ".join(
-        f"{getattr(cost, name):,} {_words(name)} (at most {getattr(limits, name):,})" for name in over
+        f"{getattr(cost, name):,} {_WORDS[name]} (at most {getattr(limits, name):,})" for name in over
     )
     detail = f"the network would need {excess}; {_remedy(over)}"
-    entry = {"pointer": "#/network", "code": "cost_too_high", "detail": detail}
+    pointer = "#/max_seconds" if over == ["seconds"] else "#/network"
+    entry = {"pointer": pointer, "code": "cost_too_high", "detail": detail}
     raise Invalid("cost_too_high", detail, errors=[entry], estimate=asdict(cost), limit=asdict(limits))
 
 
@@ -71,19 +90,84 @@ def _encoded(column: dict[str, Any], kind: str) -> int:
     return max(1, min(distinct, OWN_COLUMNS + 1) + missing)
 
 
-def _finest_grid(request: TrainRequest) -> int:
-    """The last grid that is named, or a usual one."""
-    schedule, grid = request.training.grid_schedule, request.network.grid
-    named = [] if schedule == "auto" else schedule
-    return max([*named, 5 if grid == "auto" else grid])
+@dataclass(frozen=True)
+class _Network:
+    """A network on the grid that it begins with, and on its last one."""
+
+    first: Workload
+    finest: Workload
+    training: TrainingOptions
+
+    @property
+    def memory_bytes(self) -> int:
+        return self.finest.memory_bytes(self._method)
+
+    @property
+    def seconds(self) -> float:
+        return self.first.seconds(self._method)
+
+    @property
+    def _method(self) -> Literal["levenberg_marquardt", "adam", "lbfgs"]:
+        asked = self.training.optimizer
+        return self.first.method() if asked == "auto" else asked
+
+
+def _networks(plan: Plan, inputs: int) -> Iterator[_Network]:
+    """The one that was asked for, or those that the search tries, from small to large."""
+    request, fitted = plan.request, round(plan.training_rows * (1 - VALIDATION_SHARE))
+    hidden = request.network.hidden
+    shapes = [[nodes] * bool(nodes) for nodes in SEARCHED_NODES] if hidden == "auto" else [hidden]
+    for inner in shapes:
+        width = (inputs, *inner, plan.outputs)
+        grids = _grids(plan, width, fitted)
+        first = Workload(
+            width=width,
+            terms=grids[0] + request.network.order + 1,
+            rows=fitted,
+            validation_rows=plan.training_rows - fitted,
+            is_sparse=request.training.lamb not in ("auto", 0),
+        )
+        finest = replace(first, terms=grids[-1] + request.network.order + 1)
+        yield _Network(first, finest, request.training)
+
+
+def _grids(plan: Plan, width: tuple[int, ...], rows: int) -> tuple[int, ...]:
+    """From coarse to fine."""
+    network, schedule = plan.request.network, plan.request.training.grid_schedule
+    if schedule != "auto":
+        return tuple(schedule)
+    if network.grid != "auto":
+        return (network.grid,)
+    return (SEARCHED_GRID,) if network.hidden == "auto" else affordable_grids(width, network.order, rows)
+
+
+def _held_bytes(plan: Plan, inputs: int) -> int:
+    """What is in memory from the beginning to the end: all rows, encoded."""
+    read = [*plan.features, plan.target]
+    labels = max(report["distinct"] * (plan.types[report["name"]] in LABELS) for report in read)
+    return DOUBLE * plan.rows * (inputs + ROW_NUMBERS) + LABEL_BYTES * int(labels)
+
+
+def _later_bytes(plan: Plan, network: Workload) -> int:
+    """What comes when the network is trained, and its rows have been let go: the most of its stages."""
+    is_compared = bool(plan.request.baselines)
+    baselines = is_compared * BASELINE_COPIES * DOUBLE * plan.training_rows * network.width[0]
+    answers = ANSWER_COPIES * DOUBLE * plan.rows * (plan.outputs + 1)
+    return max(baselines, answers, EDGE_BYTES * network.edges)
 
 
 def _remedy(over: list[str]) -> str:
     remedies = ["give hidden fewer layers"] if "layers" in over else []
-    if over != ["layers"]:
+    if {"parameters", "memory_bytes"} & set(over):
         remedies.append("lower hidden or grid, or use fewer features or rows")
+    if "seconds" in over:
+        remedies.append("raise max_seconds, or use fewer rows")
     return "; ".join(remedies)
 
 
-def _words(name: str) -> str:
-    return name.replace("memory_bytes", "bytes of memory")
+_WORDS = {
+    "layers": "layers",
+    "parameters": "parameters",
+    "memory_bytes": "bytes of memory",
+    "seconds": "seconds to learn once from every row",
+}

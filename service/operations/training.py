@@ -13,7 +13,7 @@ from service.db.repositories.jobs import TrainingJobs
 from service.db.session import Sessions, clock
 from service.db.tables import Dataset, Job, JobStatus
 from service.errors import Conflict, Invalid
-from service.operations.cost import encoded_inputs, estimate, refuse_too_costly
+from service.operations.cost import estimate, refuse_too_costly
 from service.operations.training_checks import check
 from service.queue import TaskQueue
 from service.schemas.jobs import TrainRequest
@@ -143,8 +143,7 @@ def _within_job_time(request: TrainRequest, settings: Settings) -> TrainRequest:
 def _refuse_hopeless(request: TrainRequest, dataset: Dataset, settings: Settings) -> None:
     """Refuse what cannot be learnt from this dataset, or not at a bearable cost."""
     plan = check(request, dataset.columns, dataset.rows)
-    inputs = encoded_inputs(plan.features, plan.types)
-    refuse_too_costly(estimate(request, inputs=inputs, outputs=plan.outputs, rows=plan.rows), settings)
+    refuse_too_costly(estimate(plan), settings, request.max_seconds)
 
 
 def _ring(job_id: str, sessions: Sessions, queue: TaskQueue) -> None:

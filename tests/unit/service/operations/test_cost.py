@@ -4,14 +4,24 @@ import pytest
 
 from service.errors import Invalid
 from service.operations.cost import Cost, encoded_inputs, estimate, refuse_too_costly
-from service.schemas.jobs import TrainRequest
+from service.schemas.plan import Plan
 from service.settings import Settings
 from tests.factories import column
+from tests.tables import request_for
+
+GiB = 2**30
 
 
-def cost(inputs: int = 8, outputs: int = 1, rows: int = 1000, **body: Any) -> Cost:
-    request = TrainRequest.model_validate({"dataset_id": "d", "target": "y", **body})
-    return estimate(request, inputs=inputs, outputs=outputs, rows=rows)
+def cost(inputs: int = 8, rows: int = 1000, target: dict[str, Any] | None = None, **body: Any) -> Cost:
+    """The estimate for a table of so many columns of numbers, and a target."""
+    columns = [*(column(f"x{place}") for place in range(inputs)), target or column("y")]
+    return estimate(Plan(request_for(**body), {report["name"]: report for report in columns}, rows))
+
+
+def refusal(found: Cost, max_seconds: float = 300, **settings: Any) -> Invalid:
+    with pytest.raises(Invalid) as caught:
+        refuse_too_costly(found, Settings(**settings), max_seconds)
+    return caught.value
 
 
 def test_parameters_are_counted_per_edge() -> None:
@@ -23,19 +33,27 @@ def test_the_finest_grid_of_a_schedule_counts() -> None:
     assert named.parameters == cost(network={"hidden": [2], "grid": 20}).parameters
 
 
-def test_a_free_shape_is_charged_as_the_smallest_network() -> None:
-    assert cost().layers == 1
+def test_a_grid_left_to_us_is_the_finest_that_the_rows_allow() -> None:
+    free, finest = (cost(rows=100_000, network={"hidden": [2]} | grid) for grid in ({}, {"grid": 20}))
+    assert free.parameters == finest.parameters
+
+
+def test_a_free_shape_has_the_weights_of_the_smallest_network_and_the_memory_of_the_largest() -> None:
+    free, small, large = (
+        cost(network={"grid": 8} | shape) for shape in ({}, {"hidden": []}, {"hidden": [20]})
+    )
+    assert (free.layers, free.parameters) == (1, small.parameters)
+    assert free.memory_bytes == large.memory_bytes
 
 
 @pytest.mark.parametrize(
     "network", [{"hidden": [10**9]}, {"hidden": [10], "grid": 10**9}, {"hidden": [1] * 100}]
 )
 def test_too_large_a_network_is_refused_with_the_estimate(network: dict[str, Any]) -> None:
-    with pytest.raises(Invalid) as caught:
-        refuse_too_costly(cost(network=network), Settings())
-    assert caught.value.code == "cost_too_high"
-    assert caught.value.extra["estimate"]["parameters"] > 0
-    assert caught.value.extra["limit"]["parameters"] == Settings().max_parameters
+    refused = refusal(cost(network=network))
+    assert refused.code == "cost_too_high"
+    assert refused.extra["estimate"]["parameters"] > 0
+    assert refused.extra["limit"]["parameters"] == Settings().max_parameters
 
 
 @pytest.mark.parametrize(
@@ -47,18 +65,72 @@ def test_too_large_a_network_is_refused_with_the_estimate(network: dict[str, Any
     ],
 )
 def test_the_remedy_is_for_what_is_too_much(network: dict[str, Any], remedy: str) -> None:
-    with pytest.raises(Invalid) as caught:
-        refuse_too_costly(cost(network=network), Settings())
-    assert remedy in caught.value.detail
+    assert remedy in refusal(cost(network=network)).detail
 
 
 def test_too_many_values_are_refused_for_their_memory() -> None:
-    with pytest.raises(Invalid, match="bytes of memory"):
-        refuse_too_costly(cost(inputs=2000, rows=10_000_000), Settings())
+    refused = refusal(cost(inputs=2000, rows=10_000_000))
+    assert "bytes of memory" in refused.detail
+    assert refused.extra["estimate"]["memory_bytes"] > 160 * GiB  # of which the values alone are 149
 
 
-def test_the_example_of_the_contract_is_cheap() -> None:
-    refuse_too_costly(cost(rows=20_640, network={"hidden": [10], "grid": 3}), Settings())
+@pytest.mark.parametrize(
+    ("inputs", "rows", "body"),
+    [
+        (8, 20_640, {"network": {"hidden": [10], "grid": 3}}),  # the example of the contract
+        (20, 1_000_000, {}),
+        (20, 1_000_000, {"network": {"hidden": [10], "grid": 5}, "baselines": ["linear", "mlp", "boosting"]}),
+        (20, 1_000_000, {"training": {"optimizer": "lbfgs", "lamb": 0.1}}),
+        (2000, 10_000, {}),
+    ],
+)
+def test_what_the_service_is_for_is_admitted(inputs: int, rows: int, body: dict[str, Any]) -> None:
+    refuse_too_costly(cost(inputs, rows, **body), Settings(), max_seconds=300)
+
+
+def test_a_million_rows_stay_below_two_gibibytes() -> None:
+    assert cost(20, 1_000_000).memory_bytes < 2 * GiB
+
+
+def test_ten_times_the_rows_take_ten_times_the_memory_and_time() -> None:
+    small, large = (cost(20, rows, network={"hidden": [10], "grid": 5}) for rows in (1_000_000, 10_000_000))
+    assert large.memory_bytes == pytest.approx(10 * small.memory_bytes, rel=0.1)  # 60 MiB do not grow
+    assert large.seconds == pytest.approx(10 * small.seconds, rel=0.05)
+
+
+def test_the_second_order_is_charged_for_its_matrices() -> None:
+    network = {"hidden": [40], "grid": 20}
+    found = cost(100, 1_000, network=network, training={"optimizer": "levenberg_marquardt"})
+    assert found.memory_bytes > 5 * 8 * found.parameters**2
+    assert cost(100, 1_000, network=network).memory_bytes < 8 * found.parameters**2  # takes the first order
+
+
+def test_the_probabilities_of_many_classes_are_charged() -> None:
+    classes = column("y", "category", distinct=500)
+    assert cost(2, 1_000_000, target=classes).memory_bytes > cost(2, 1_000_000).memory_bytes + 8 * 500e6
+
+
+def test_texts_that_differ_are_charged_each() -> None:
+    reports = (column("x", "category", distinct=count) for count in (1_000, 1_001_000))
+    few, many = (estimate(Plan(request_for(), {"x": x, "y": column("y")}, 2_000_000)) for x in reports)
+    assert many.memory_bytes > few.memory_bytes + 50 * 1_000_000  # more than an empty text takes
+
+
+def test_a_job_that_cannot_learn_once_from_every_row_in_its_time_is_refused() -> None:
+    refused = refusal(cost(20, 1_000_000), max_seconds=1)
+    assert refused.extra["estimate"]["seconds"] > refused.extra["limit"]["seconds"] == 1
+    assert refused.errors[0]["pointer"] == "#/max_seconds"
+    assert "seconds to learn once from every row (at most 1); raise max_seconds" in refused.detail
+
+
+def test_a_job_that_is_merely_long_is_admitted_since_it_keeps_its_best_network() -> None:
+    found = cost(20, 1_000_000, training={"steps": 1_000_000})
+    refuse_too_costly(found, Settings(), max_seconds=60)
+
+
+@pytest.mark.parametrize("max_seconds", [0.5, 5])
+def test_a_small_table_is_admitted_however_little_time_there_is(max_seconds: float) -> None:
+    refuse_too_costly(cost(), Settings(), max_seconds)
 
 
 @pytest.mark.parametrize(
