@@ -15,6 +15,7 @@ from torch import Tensor
 from kan_engine.errors import InvalidConfig
 from kan_engine.layer import KANLayer
 from kan_engine.network import KAN
+from kan_engine.rows import row_blocks
 
 FOLDS = 5
 SPREADS = (1.0, 0.5)  # standard deviations of the normal priors: of log s, and of every b
@@ -61,7 +62,7 @@ def calibrate_(
         What was put into the network.
     """
     with torch.no_grad():
-        outputs = network(x)
+        outputs = torch.cat([network(x[block]) for block in row_blocks(network, len(x))])
     found = fit_calibration(as_logits(outputs), codes, weights, prior=-class_weights.log())
     shift = found.shift[1:] - found.shift[:1] if outputs.shape[1] == 1 else found.shift
     rescale_(network, found.scale, shift)

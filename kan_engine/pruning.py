@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from kan_engine.cost import FEATURE_BYTES
 from kan_engine.layer import KANLayer
 from kan_engine.network import KAN, copied
 
@@ -19,12 +20,8 @@ def edge_scores(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Te
     back from the outputs (KAN 2.0, arXiv:2408.10205, section 4: a node that is large but unused
     scores nothing). A constant activation scores 0: its value can move into another edge.
     """
-    spreads, h = [], x
-    for layer in network.stack:
-        postacts = layer.postacts(h)
-        spreads.append(postacts.std(0, correction=0))
-        h = postacts.sum(1)
-    direct = None if network.direct is None else network.direct.postacts(x).std(0, correction=0)
+    spreads = [_spread(layer, h) for layer, h in zip(network.stack, network.preacts(x), strict=False)]
+    direct = None if network.direct is None else _spread(network.direct, x)
     node = x.new_ones(network.config.width[-1])
     scores: list[Tensor] = []
     into_output = spreads[-1] if direct is None else torch.cat([spreads[-1], direct])
@@ -35,6 +32,16 @@ def edge_scores(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Te
         scores.insert(0, score)
         node = score.sum(1)
     return scores if direct is None else [*scores, direct / total]
+
+
+def _spread(layer: KANLayer, h: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "in_dim out_dim"]:
+    """Standard deviation of every activation; those of a wide layer are not all held at once."""
+    size = max(1, FEATURE_BYTES // (8 * layer.in_dim * max(layer.out_dim, layer.weight.shape[1])))
+    blocks = [h[start : start + size] for start in range(0, len(h), size)]
+    total = layer.weight.new_zeros(layer.in_dim, layer.out_dim)
+    mean = sum((layer.postacts(block).sum(0) for block in blocks), total) / len(h)
+    squares = sum(((layer.postacts(block) - mean).square().sum(0) for block in blocks), total)
+    return (squares / len(h)).sqrt()
 
 
 def outgoing_score(scores: Float[Tensor, "in_dim out_dim"]) -> Float[Tensor, " in_dim"]:

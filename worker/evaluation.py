@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -113,8 +114,9 @@ def constant_guess_accuracy(y_train: np.ndarray, y: np.ndarray) -> float | None:
     """Accuracy on ``y`` of always guessing the most frequent class of the training rows."""
     if not len(y):
         return None
-    labels, counts = np.unique(np.array(y_train.tolist()), return_counts=True)
-    return float((np.array(y.tolist()) == labels[counts.argmax()]).mean())
+    counts = Counter(y_train.tolist())
+    guess = max(sorted(counts), key=counts.__getitem__)  # the first of equally frequent ones
+    return float(y.tolist().count(guess) / len(y))
 
 
 def class_name(label: Label) -> str:

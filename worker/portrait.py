@@ -45,11 +45,11 @@ def portray(
     for number, (layer, h, score) in enumerate(zip(network.all_layers, entering, scores, strict=True)):
         source, target = (number, number + 1) if number < depth else (0, depth)
         seen = torch.from_numpy(rows) if source == 0 else h
+        at, curves = _curves(layer, h, seen)
         for i, j in torch.nonzero(layer.mask).tolist():
-            curve = _curve(layer, h, seen, i, j)
             edges.append(
                 {"layer": source, "in": i, "to_layer": target, "out": j, "score": float(score[i, j])}
-                | {"x": curve[0].tolist(), "y": curve[1].tolist(), "function": None, "suggestions": []}
+                | {"x": at[:, i].tolist(), "y": curves[:, i, j].tolist(), "function": None, "suggestions": []}
             )
     _suggest(edges, should_stop)
     return {
@@ -61,15 +61,14 @@ def portray(
     }
 
 
-def _curve(layer: Any, h: torch.Tensor, seen: torch.Tensor, i: int, j: int) -> tuple[np.ndarray, np.ndarray]:
-    """One activation at inputs spread evenly over the rows' range, in the units of ``seen``."""
-    order = torch.argsort(seen[:, i])
-    inside, shown = h[order, i].numpy(), seen[order, i].numpy()
+def _curves(layer: Any, h: torch.Tensor, seen: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Activations [points, in, out] at inputs [points, in] spread over the rows, in the units of ``seen``."""
+    ordered, order = seen.sort(dim=0)
+    shown, inside = ordered.numpy(), h.gather(0, order).numpy()
     at = np.linspace(shown[0], shown[-1], POINTS)
-    points = torch.zeros(POINTS, layer.in_dim, dtype=h.dtype)
-    points[:, i] = torch.from_numpy(np.interp(at, shown, inside))
+    points = np.stack([np.interp(*column) for column in zip(at.T, shown.T, inside.T, strict=True)], axis=1)
     with torch.no_grad():
-        return at, layer.postacts(points)[:, i, j].numpy()
+        return at, layer.postacts(torch.from_numpy(points)).numpy()
 
 
 def _suggest(edges: list[dict[str, Any]], should_stop: Callable[[], bool]) -> None:

@@ -135,3 +135,20 @@ def test_a_shift_is_carried_by_a_direct_edge_where_no_other_is_left() -> None:
     rescale_(network, 1.0, torch.tensor([0.5]).double())
     x = torch.tensor([[0.2, -0.3], [9.0, -9.0]]).double()
     assert network(x)[:, 0].tolist() == pytest.approx([0.5, 0.5])
+
+
+def test_rows_are_evaluated_block_by_block_and_the_result_is_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    codes = drawn(2, rows=300)[1]
+    x = torch.linspace(-1, 1, 600, dtype=torch.float64).view(300, 2)
+
+    def calibrated() -> Calibration:
+        network = KAN(KANConfig(width=(2, 1)))
+        initialise_(network, torch.Generator().manual_seed(0))
+        ones = torch.ones(300, dtype=torch.float64)
+        return calibrate_(network, x, codes, weights=ones, class_weights=ones[:2])
+
+    whole = calibrated()
+    monkeypatch.setattr("kan_engine.rows.FEATURE_BYTES", 10_000)
+    assert calibrated().scale == pytest.approx(whole.scale, rel=1e-9)

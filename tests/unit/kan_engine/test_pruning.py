@@ -45,6 +45,16 @@ def test_what_enters_a_node_matters_as_much_as_what_leaves_it() -> None:
     torch.testing.assert_close(scores[1].sum(0), scores[2].sum(1))
 
 
+@pytest.mark.parametrize("direct", [False, True])
+def test_scores_are_the_same_however_few_rows_are_looked_at_together(
+    direct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = random_network((2, 3, 1), direct=direct)
+    whole = edge_scores(network, X)
+    monkeypatch.setattr("kan_engine.pruning.FEATURE_BYTES", 1_000)
+    torch.testing.assert_close(edge_scores(network, X), whole)
+
+
 def test_a_constant_activation_scores_nothing() -> None:
     network = random_network((2, 3, 1))
     set_flat_(network, 0, (1, 2), 5.0)

@@ -161,5 +161,9 @@ def test_the_constant_guess_is_the_most_frequent_training_class() -> None:
     assert constant_guess_accuracy(labels("a", "b", "b"), labels("a", "a", "b", "c")) == 0.25
 
 
+def test_of_equally_frequent_classes_the_first_is_guessed() -> None:
+    assert constant_guess_accuracy(labels("b", "a", "b", "a"), labels("a", "a", "b")) == pytest.approx(2 / 3)
+
+
 def test_without_rows_there_is_no_constant_guess() -> None:
     assert constant_guess_accuracy(labels("a"), labels()) is None

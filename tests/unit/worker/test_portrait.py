@@ -87,6 +87,16 @@ def test_a_curve_of_a_hidden_node_is_drawn_over_what_the_node_gave() -> None:
     assert (curve["x"][0], curve["x"][-1]) == pytest.approx((float(h.min()), float(h.max())))
 
 
+def test_a_layer_is_evaluated_once_for_the_curves_of_all_its_edges(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    network = random_network((2, 30, 1))
+    for layer in network.stack:
+        whole = layer.postacts
+        monkeypatch.setattr(layer, "postacts", lambda x, f=whole: asked.append(len(x)) or f(x))
+    assert len(portrait(network)["edges"]) == 90
+    assert asked.count(POINTS) == 2
+
+
 def test_scores_lie_between_zero_and_one() -> None:
     scores = [e["score"] for e in portrait(random_network((2, 3, 1)))["edges"]]
     assert all(0 <= score <= 1 for score in scores)
