@@ -153,7 +153,7 @@ def _later_bytes(plan: Plan, network: Workload) -> int:
     is_compared = bool(plan.request.baselines)
     baselines = is_compared * BASELINE_COPIES * DOUBLE * plan.training_rows * network.width[0]
     answers = ANSWER_COPIES * DOUBLE * plan.rows * (plan.outputs + 1)
-    return max(baselines, answers, EDGE_BYTES * network.edges)
+    return max(baselines + answers, EDGE_BYTES * network.edges)
 
 
 def _remedy(over: list[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.benchmarks.plan import Section
 from tests.benchmarks.sections import (
     california,
+    cost,
     exercise,
     flights,
     grid,
@@ -31,5 +32,6 @@ SECTIONS: tuple[Section, ...] = (
     kernels.SECTION,
     inference.SECTION,
     many_rows.SECTION,
+    cost.SECTION,
     laws.SECTION,
 )

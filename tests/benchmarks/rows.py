@@ -99,6 +99,10 @@ class Measured:
         """Largest of a figure over the matching rows; NaN if there is none."""
         return max(self.numbers(value, who=who, work=work), default=float("nan"))
 
+    def ratio_of(self, one: str, other: str, *, who: str, work: str) -> float:
+        """Median of a figure, over that of another figure of the same rows."""
+        return self.median(one, who=who, work=work) / self.median(other, who=who, work=work)
+
     def ratio(self, value: str, one: str, other: str, *, work: str | None = None) -> float:
         """Median of a figure of one, over that of another."""
         return self.median(value, who=one, work=work) / self.median(value, who=other, work=work)

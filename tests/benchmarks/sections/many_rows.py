@@ -46,8 +46,13 @@ def tasks(options: Options) -> Iterator[Task]:
 def ours(count: int, body: Mapping[str, Any]) -> Values:
     from tests.benchmarks.subjects import service
 
-    values = service.trained(table(count), {"target": "y", **body}, METRICS)
-    return {**values, "µs a row": 1e6 * float(values["training s"] or 0) / count}
+    rows = table(count)
+    values = service.trained(rows, {"target": "y", **body}, METRICS)
+    return {
+        **values,
+        "µs a row": 1e6 * float(values["training s"] or 0) / count,
+        "job's estimated MiB": service.estimated(rows, {"target": "y", **body}).memory_bytes / 2**20,
+    }
 
 
 def table(count: int) -> pl.DataFrame:

@@ -14,6 +14,10 @@ import httpx
 import polars as pl
 
 from service.cli_client import embedded_service
+from service.ingest.table import Raw, finish
+from service.operations.cost import Cost, estimate
+from service.schemas.jobs import TrainRequest
+from service.schemas.plan import Plan
 from tests.benchmarks.rows import Values
 
 POLL_S = 0.1
@@ -54,6 +58,13 @@ def trained(table: pl.DataFrame, body: Mapping[str, Any], metrics: Mapping[str, 
         "network": f"{model['network']['width']}, G = {model['network']['grid']}",
         "cut by": job["cut_by"],
     }
+
+
+def estimated(table: pl.DataFrame, body: Mapping[str, Any]) -> Cost:
+    """What a job on this table is admitted by."""
+    reports = {report["name"]: report for report in finish(Raw(table)).columns}
+    request = TrainRequest.model_validate({"dataset_id": "d", **body})
+    return estimate(Plan(request, reports, table.height))
 
 
 def upload(client: httpx.Client, table: pl.DataFrame) -> str:

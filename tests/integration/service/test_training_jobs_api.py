@@ -75,6 +75,7 @@ def test_an_unknown_dataset_is_not_found(client: TestClient) -> None:
         ({"network": {"grid": 10**10}}, "cost_too_high"),
         ({"network": {"hidden": [10**15, 10**15], "grid": 10**15}}, "cost_too_high"),
         ({"network": {"hidden": [5] * 2_000}}, "cost_too_high"),
+        ({"max_seconds": 1e-6}, "cost_too_high"),
         ({"max_seconds": 10**6}, "max_seconds_too_large"),
         ({"colour": "red"}, "validation_failed"),
         ({"network": {"depth": 3}}, "validation_failed"),

@@ -1,0 +1,61 @@
+"""What is estimated before a job is queued holds: no process takes more memory, nor a small part of it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from kan_engine import Workload
+from service.ingest.table import Raw, finish
+from service.operations.cost import estimate
+from service.schemas.plan import Plan
+from tests.peak import peak_bytes
+from tests.tables import request_for
+
+LEAST = 1 / 4  # of the estimate: whatever refuses less than it could do is a nuisance
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "width", "rows", "more"),
+    [
+        ("adam", (20, 10, 1), 200_000, {}),
+        ("adam", (20, 60, 2), 60_000, {"lamb": 0.1}),
+        ("lbfgs", (20, 10, 1), 150_000, {"lamb": 0.1}),
+        ("levenberg_marquardt", (20, 1), 150_000, {}),
+        ("levenberg_marquardt", (20, 12, 1), 1_000, {}),
+    ],
+)
+def test_a_training_takes_the_memory_that_was_estimated(
+    optimizer: Any, width: tuple[int, ...], rows: int, more: dict[str, Any]
+) -> None:
+    sets = {"rows": rows, "validation_rows": rows // 4}
+    found = peak_bytes("training", width=width, grid=5, optimizer=optimizer, steps=2, **sets, **more)
+    workload = Workload(width=width, terms=9, is_sparse=bool(more), **sets)
+    assert LEAST < found / workload.memory_bytes(optimizer) < 1
+
+
+@pytest.mark.parametrize("classes", [0, 5])
+def test_a_job_takes_the_memory_that_was_estimated(classes: int, tmp_path: Path) -> None:
+    table = finish(Raw(rows_of(150_000, classes)))
+    table.frame.write_parquet(tmp_path / "table.parquet")
+    body = {
+        "network": {"hidden": [10], "grid": 5},
+        "training": {"optimizer": "adam", "steps": 1},
+        "baselines": ["linear"],
+    }
+    found = peak_bytes(
+        "job", parquet=str(tmp_path / "table.parquet"), reports=table.columns, body=body | {"symbolic": False}
+    )
+    plan = Plan(request_for(**body), {report["name"]: report for report in table.columns}, 150_000)
+    assert LEAST < found / estimate(plan).memory_bytes < 1
+
+
+def rows_of(count: int, classes: int) -> pl.DataFrame:
+    """Twenty columns of numbers, and a target that is a number or one of some classes."""
+    generator = np.random.default_rng(0)
+    x = generator.uniform(-1, 1, (count, 20))
+    y = x[:, 0] + x[:, 1] ** 2 + generator.normal(0, 0.1, count)
+    labels = [f"class {int(place)}" for place in np.clip(y + 2, 0, classes - 1)] if classes else y
+    return pl.DataFrame({f"x{place}": x[:, place] for place in range(20)} | {"y": labels})

@@ -1,0 +1,79 @@
+"""Run in a process of its own: how much memory a training or a job took, beyond what its imports had.
+
+``python -m tests.peak`` reads from stdin what to do, and prints the bytes; ``peak_bytes`` asks it.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+
+
+def peak_bytes(what: str, **arguments: Any) -> int:
+    """Of ``training`` or ``job`` with these arguments, measured in a fresh process."""
+    command = [sys.executable, "-m", "tests.peak"]
+    asked = json.dumps([what, arguments])
+    return int(
+        subprocess.run(command, input=asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    )
+
+
+def training(width: list[int], grid: int, rows: int, validation_rows: int, **config: Any) -> None:
+    """Train a network on noise."""
+    import torch
+
+    from kan_engine import KAN, KANConfig, Rows, TrainingConfig, train
+    from kan_engine.network import initialise_
+
+    generator = torch.Generator().manual_seed(0)
+    network = KAN(KANConfig(width=tuple(width), grid_size=grid))
+    initialise_(network, generator)
+    whole = torch.empty(rows + validation_rows, width[0] + width[-1], dtype=torch.float64)
+    whole.uniform_(-1, 1, generator=generator)
+    sets = [Rows.of(part[:, : width[0]], part[:, width[0] :]) for part in (whole[:rows], whole[rows:])]
+    for _ in train(network, sets[0], TrainingConfig(**config), validation=sets[1], generator=generator):
+        pass
+
+
+def job(parquet: str, reports: list[dict[str, Any]], body: dict[str, Any]) -> None:
+    """Run a job as the worker does."""
+    import polars as pl
+
+    from service.tables import Table
+    from tests.tables import request_for
+    from worker.pipeline import run_pipeline
+
+    types = {report["name"]: report["type"] for report in reports}
+    with Path(parquet).open("rb") as file:
+        frame = pl.scan_parquet(file)
+        rows = frame.select(pl.len()).collect().item()
+        run_pipeline(Table(frame, types, {}, rows, reports), request_for(**body))
+
+
+def _peak() -> int:
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def main() -> None:
+    """A small training first, so that everything is imported."""
+    what, arguments = json.load(sys.stdin)
+    for optimizer in ("adam", "levenberg_marquardt"):
+        training([2, 1], 3, 100, 20, optimizer=optimizer, steps=1)
+    if what == "job":
+        import polars as pl
+
+        from service.ingest.table import Raw, finish  # noqa: F401
+        from worker import pipeline  # noqa: F401
+
+        pl.DataFrame({"x": [0.0]})
+    before = _peak()
+    {"training": training, "job": job}[what](**arguments)
+    print(_peak() - before)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
