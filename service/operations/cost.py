@@ -54,7 +54,7 @@ def estimate(plan: Plan) -> Cost:
         layers=len(smallest.width) - 1,
         parameters=smallest.parameters,
         memory_bytes=_held_bytes(plan, inputs) + max(training, _later_bytes(plan, networks[-1].finest)),
-        seconds=round(reading + min(network.seconds for network in networks), 3),
+        seconds=float(f"{reading + min(network.seconds for network in networks):.3g}"),
     )
 
 
