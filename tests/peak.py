@@ -7,6 +7,7 @@ import json
 import resource
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def peak_bytes(what: str, **arguments: Any) -> int:
-    """Of ``training`` or ``job`` with these arguments, measured in a fresh process."""
+    """Of ``training``, ``job`` or ``column`` with these arguments, measured in a fresh process."""
     command = [sys.executable, "-m", "tests.peak"]
     asked = json.dumps([what, arguments])
     return int(
@@ -54,6 +55,16 @@ def job(parquet: str, reports: list[dict[str, Any]], body: dict[str, Any]) -> No
         run_pipeline(Table(frame, types, {}, rows, reports), request_for(**body))
 
 
+def column(parquet: str, name: str) -> None:
+    """Read one column of a stored table."""
+    import polars as pl
+
+    from service.tables import Table
+
+    with Path(parquet).open("rb") as file:
+        Table(pl.scan_parquet(file), {}, {}, 0, []).column(name)
+
+
 def _peak() -> int:
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
@@ -63,15 +74,16 @@ def main() -> None:
     what, arguments = json.load(sys.stdin)
     for optimizer in ("adam", "levenberg_marquardt"):
         training([2, 1], 3, 100, 20, optimizer=optimizer, steps=1)
-    if what == "job":
-        import polars as pl
+    import polars as pl
 
-        from service.ingest.table import Raw, finish  # noqa: F401
-        from worker import pipeline  # noqa: F401
+    from worker import pipeline  # noqa: F401
 
-        pl.DataFrame({"x": [0.0]})
+    buffer = BytesIO()
+    pl.DataFrame({"x": [0.0]}).write_parquet(buffer)
+    buffer.seek(0)
+    pl.scan_parquet(buffer).select("x").collect()
     before = _peak()
-    {"training": training, "job": job}[what](**arguments)
+    {"training": training, "job": job, "column": column}[what](**arguments)
     print(_peak() - before)  # noqa: T201
 
 

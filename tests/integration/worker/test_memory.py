@@ -52,6 +52,15 @@ def test_a_job_takes_the_memory_that_was_estimated(classes: int, tmp_path: Path)
     assert LEAST < found / estimate(plan).memory_bytes < 1
 
 
+def test_reading_a_column_does_not_take_the_memory_of_the_table(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    x = np.random.default_rng(0).uniform(size=(500_000, 40))
+    pl.DataFrame({f"x{place}": x[:, place] for place in range(40)}).write_parquet(path)
+    column_bytes = 8 * len(x)
+    assert path.stat().st_size > 30 * column_bytes
+    assert peak_bytes("column", parquet=str(path), name="x7") < 6 * column_bytes
+
+
 def rows_of(count: int, classes: int) -> pl.DataFrame:
     """Twenty columns of numbers, and a target that is a number or one of some classes."""
     generator = np.random.default_rng(0)
