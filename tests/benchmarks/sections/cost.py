@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -10,6 +9,7 @@ from functools import partial
 from kan_engine.cost import Method, Workload
 from tests.benchmarks.plan import Goal, Options, Section, Task
 from tests.benchmarks.rows import Measured, Values
+from tests.peak import own_peak
 
 STEPS = 3
 ROUNDS = 3
@@ -37,7 +37,7 @@ def tasks(options: Options) -> Iterator[Task]:
 def ours(method: Method, width: tuple[int, ...], grid: int, rows: int) -> Values:
     """A short training, after a tiny one that imports all it needs."""
     trained(method, (2, 1), 3, 100)
-    held = peak_mib()
+    held = own_peak()
     started = time.process_time()  # of our process alone: others share the machine
     steps = trained(method, width, grid, rows)
     seconds = time.process_time() - started
@@ -45,7 +45,7 @@ def ours(method: Method, width: tuple[int, ...], grid: int, rows: int) -> Values
     return {
         "seconds": seconds,
         "estimated s": steps * workload.seconds(method),
-        "MiB": peak_mib() - held,
+        "MiB": (own_peak() - held) / 2**20,
         "estimated MiB": workload.memory_bytes(method) / 2**20,
     }
 
@@ -67,11 +67,6 @@ def trained(method: Method, width: tuple[int, ...], grid: int, rows: int) -> int
     config = TrainingConfig(optimizer=method, steps=STEPS, patience=1000)
     taken = len(list(train(network, fit, config, validation=validation, generator=generator)))
     return STEPS if method == "adam" else taken  # whose steps are parts of an epoch
-
-
-def peak_mib() -> float:
-    """Most resident memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _works(measured: Measured) -> set[tuple[str, str]]:
