@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kan_engine.artifact import read_metadata as read_metadata
     from kan_engine.artifact import save as save
     from kan_engine.calibration import calibrate_ as calibrate_
+    from kan_engine.calibration import put_into_ as put_into_
     from kan_engine.columns import read_labels as read_labels
     from kan_engine.columns import read_numbers as read_numbers
     from kan_engine.contest import Contest as Contest
@@ -50,10 +51,10 @@ if TYPE_CHECKING:
     from kan_engine.selection import Inputs as Inputs
     from kan_engine.selection import Trained as Trained
     from kan_engine.selection import Trial as Trial
-    from kan_engine.selection import default_trials as default_trials
     from kan_engine.selection import given_trials as given_trials
     from kan_engine.selection import prune_trained as prune_trained
     from kan_engine.selection import run_trial as run_trial
+    from kan_engine.selection import train_on_all as train_on_all
     from kan_engine.structure import Fit as Fit
     from kan_engine.structure import Sample as Sample
     from kan_engine.structure import additive as additive
@@ -68,12 +69,19 @@ if TYPE_CHECKING:
     from kan_engine.training import Training as Training
     from kan_engine.training import train as train
     from kan_engine.training_config import TrainingConfig as TrainingConfig
+    from kan_engine.tuning import Task as Task
+    from kan_engine.tuning import changes as changes
+    from kan_engine.tuning import final as final
+    from kan_engine.tuning import fixed as fixed
+    from kan_engine.tuning import seconds as seconds
+    from kan_engine.tuning import start as start
 
 _HOME = {
     "load": "artifact",
     "read_metadata": "artifact",
     "save": "artifact",
     "calibrate_": "calibration",
+    "put_into_": "calibration",
     "read_labels": "columns",
     "read_numbers": "columns",
     "Contest": "contest",
@@ -112,10 +120,10 @@ _HOME = {
     "Inputs": "selection",
     "Trained": "selection",
     "Trial": "selection",
-    "default_trials": "selection",
     "given_trials": "selection",
     "prune_trained": "selection",
     "run_trial": "selection",
+    "train_on_all": "selection",
     "Fit": "structure",
     "Sample": "structure",
     "additive": "structure",
@@ -130,6 +138,12 @@ _HOME = {
     "Training": "training",
     "train": "training",
     "TrainingConfig": "training_config",
+    "Task": "tuning",
+    "changes": "tuning",
+    "final": "tuning",
+    "fixed": "tuning",
+    "seconds": "tuning",
+    "start": "tuning",
 }
 
 

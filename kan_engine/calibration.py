@@ -64,9 +64,16 @@ def calibrate_(
     with torch.no_grad():
         outputs = torch.cat([network(x[block]) for block in row_blocks(network, len(x))])
     found = fit_calibration(as_logits(outputs), codes, weights, prior=-class_weights.log())
-    shift = found.shift[1:] - found.shift[:1] if outputs.shape[1] == 1 else found.shift
-    rescale_(network, found.scale, shift)
+    put_into_(network, found)
     return found
+
+
+def put_into_(network: KAN, calibration: Calibration) -> None:
+    """Make a classifier give calibrated logits, in place."""
+    shift = calibration.shift
+    if network.config.width[-1] == 1:
+        shift = shift[1:] - shift[:1]
+    rescale_(network, calibration.scale, shift)
 
 
 def as_logits(outputs: Float[Tensor, "rows out_dim"]) -> Float[Tensor, "rows classes"]:

@@ -56,6 +56,8 @@ class Workload:
         rows: Rows to fit.
         validation_rows: Rows to choose by.
         is_sparse: Whether sparsity has a price (λ > 0).
+        groups: Networks side by side, without edges between their hidden nodes.
+        batch_rows: Of one step of Adam.
     """
 
     width: tuple[int, ...]
@@ -63,11 +65,16 @@ class Workload:
     rows: int
     validation_rows: int = 0
     is_sparse: bool = False
+    groups: int = 1
+    batch_rows: int = BATCH_ROWS
 
     @property
     def edges(self) -> int:
         """Activations, all of them."""
-        return sum(a * b for a, b in pairwise(self.width))
+        if len(self.width) == 2:
+            return self.width[0] * self.width[1]
+        first, last = self.width[0] * self.width[1], self.width[-2] * self.width[-1]
+        return first + last + sum(a * b // self.groups for a, b in pairwise(self.width[1:-1]))
 
     @property
     def parameters(self) -> int:
@@ -100,14 +107,14 @@ class Workload:
         sparse = self._sparse_rows(method) * (self.edges + self.features)
         if method == "lbfgs":
             return DOUBLE * (LBFGS_VECTORS * self.parameters + FEATURE_COPIES * sparse)
-        batch = FEATURE_COPIES * (min(self.rows, BATCH_ROWS) * self.features + sparse)
+        batch = FEATURE_COPIES * (min(self.rows, self.batch_rows) * self.features + sparse)
         return SINGLE * (self.rows * (self.width[0] + COLUMNS) + batch + ADAM_VECTORS * self.parameters)
 
     def _sparse_rows(self, method: Method) -> int:
         """Rows at which all activations are held at once, for the price of sparsity."""
         if not self.is_sparse:
             return 0
-        return min(self.rows, BATCH_ROWS if method == "adam" else sparse_rows(self.edges))
+        return min(self.rows, self.batch_rows if method == "adam" else sparse_rows(self.edges))
 
     def seconds(self, method: Method) -> float:
         """Time of one pass over the rows, and of judging by the others; of second order, of one step."""
@@ -122,7 +129,7 @@ class Workload:
             weights += rows * SPARSE_SECONDS * self.parameters
         if method == "lbfgs":
             return judged + weights + self.rows * GRADIENT_SECONDS * self.features
-        batches = ceil(self.rows / BATCH_ROWS) * (len(self.width) - 1)
+        batches = ceil(self.rows / self.batch_rows) * (len(self.width) - 1)
         features = self.rows * BATCH_FEATURE_SECONDS * self.features
         return judged + weights + features + BATCH_SECONDS * batches
 

@@ -6,8 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from kan_engine.adamw import AdamW
 from kan_engine.checkpoint import State, network_state, part_of, to_network, within
 from kan_engine.grid import lay_grids_, refine_, update_grid_
+from kan_engine.layer import KANLayer
 from kan_engine.loss import loss_per_row
 from kan_engine.network import KAN, copied
 from kan_engine.normalisation import NodeScales
@@ -41,7 +43,7 @@ class Adam:
         self._groups = 1 if is_plain else network.config.groups
         self._twin = copied(network).to(dtype)
         with torch.no_grad():
-            self._twin.stack[-1].weight *= self._groups  # the outputs of one network, of which ours is the mean
+            self._twin.stack[-1].weight.mul_(self._groups)  # the outputs of one, of which ours are the mean
         self._scales = None if is_plain else NodeScales(self._twin)
         self._rows = rows.to(dtype)
         self._mean_weight = self._rows.weights.mean()
@@ -51,7 +53,7 @@ class Adam:
         self._place, self._epoch, self._batch = -1, 0, 0
         self._drawn = generator.get_state()  # before the order of this epoch was drawn
         self._order: tuple[Tensor, ...] = ()
-        self._adamw = self._fresh()
+        self._fresh_()
 
     @property
     def grid_size(self) -> int:
@@ -86,8 +88,7 @@ class Adam:
     def state(self) -> State:
         """Place in the schedule and the epoch, the twin with its scales, and the moments of AdamW."""
         own: State = {"place": self._place, "epoch": self._epoch, "batch": self._batch, "drawn": self._drawn}
-        for number, moments in self._adamw.state_dict()["state"].items():
-            own |= {f"moments.{number}.{name}": tensor for name, tensor in moments.items()}
+        own |= within("adamw", self._adamw.state())
         scales = within("scales", self._scales.state()) if self._scales else {}
         return own | scales | within("twin", network_state(self._twin))
 
@@ -97,13 +98,8 @@ class Adam:
         self._twin = to_network(part_of(state, "twin"), dtype=self._rows.x.dtype)
         if self._scales:
             self._scales.restore_(part_of(state, "scales"))
-        self._adamw = self._fresh()
-        moments: dict[int, State] = {}
-        for name in [name for name in state if name.startswith("moments.")]:
-            _, number, part = name.split(".")
-            moments.setdefault(int(number), {})[part] = state[name]
-        groups = self._adamw.state_dict()["param_groups"]
-        self._adamw.load_state_dict({"state": moments, "param_groups": groups})
+        self._fresh_()
+        self._adamw.restore_(part_of(state, "adamw"))
         self._draw_(state["drawn"])
 
     def _lay_grids_(self) -> None:
@@ -117,13 +113,13 @@ class Adam:
         if self._place < len(self._sizes):
             if self._sizes[self._place] != self._twin.stack[0].grid_size:
                 refine_(self._twin, self._sizes[self._place])
-            self._adamw = self._fresh()
+            self._fresh_()
 
     def _begin_epoch_(self) -> None:
         is_rising = 0 < self._epoch <= self._epochs // 3 and self._epoch % max(1, self._epochs // 9) == 0
         if is_rising and not self._scales:
             update_grid_(self._twin, self._rows.x)
-            self._adamw = self._fresh()
+            self._fresh_()
         state = self._generator.get_state()
         self._draw_(state)
         torch.randperm(len(self._rows), generator=self._generator)
@@ -151,9 +147,7 @@ class Adam:
     def _batch_step_(self, part: Rows, charges: list[Tensor]) -> Tensor:
         """A step on one batch; its objective without the price of the weights."""
         config = self._config
-        for group in self._adamw.param_groups:
-            group["lr"] = config.learning_rate * one_cycle(self._share())
-        self._adamw.zero_grad()
+        self._adamw.forget_gradients()
         outputs = self._outputs(part.x)
         targets = part.targets.expand(self._groups, *part.targets.shape).flatten(0, 1)
         per_row = loss_per_row(config.loss, outputs.flatten(0, 1), targets).view(self._groups, -1)
@@ -165,52 +159,70 @@ class Adam:
         objective.backward()  # type: ignore[no-untyped-call]
         if config.penalty.is_charged:
             self._charge_(charges)
-        self._adamw.step()
+        self._adamw.step_(config.learning_rate * one_cycle(self._share()))
         self._batch += 1
         return objective.detach()
 
     def _outputs(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "groups batch out_dim"]:
         """Outputs of the networks side by side, each alone."""
         if not self._scales:
-            return self._twin(x).unsqueeze(0)
+            together: Tensor = self._twin(x)
+            return together.unsqueeze(0)
         *inner, last = self._twin.stack
         h = x
         for number, layer in enumerate(inner):
-            h = self._scales.normalised(number, layer(h))
-        alone = last.by_group(h, self._groups).transpose(0, 1)
-        return alone if self._twin.direct is None else alone + self._twin.direct(x)
+            h = self._scales.normalised(
+                number, layer.by_group(h, layer.groups, self._live(number)).flatten(1)
+            )
+        alone = last.by_group(h, self._groups, self._live(len(inner))).transpose(0, 1)
+        if self._twin.direct is not None:
+            alone = alone + self._twin.direct(x)
+        return alone
+
+    def _live(self, number: int) -> Float[Tensor, "in_dim terms _"]:
+        """What is trained of a layer, without its pruned edges."""
+        mask = self._masks[number]
+        return self._leaves[number] if mask is None else self._leaves[number] * mask
 
     @torch.no_grad()
     def _charge_(self, charges: list[Tensor]) -> None:
         """Add the gradient Qw of the price to every activation's."""
-        for layer, matrix in zip(self._twin.all_layers, charges, strict=True):
-            if layer.weight.grad is not None:
-                layer.weight.grad += matrix @ layer.effective_weight() / self._groups
+        for number, (leaf, matrix) in enumerate(zip(self._leaves, charges, strict=True)):
+            if leaf.grad is not None:
+                leaf.grad += matrix @ self._live(number) / self._groups
 
     def _share(self) -> float:
         """How much of the training on this grid is over."""
         return (self._epoch * self._batches + self._batch) / (self._epochs * self._batches)
 
-    def _fresh(self) -> torch.optim.AdamW:
-        config = self._config
-        return torch.optim.AdamW(
-            self._twin.parameters(),
-            lr=config.learning_rate,
-            betas=BETAS,
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
+    def _fresh_(self) -> None:
+        """Begin with the twin's weights as they are now."""
+        layers = self._twin.all_layers
+        alive = [layer.within_groups(layer.trainable_mask().unsqueeze(1)) for layer in layers]
+        self._masks = [None if bool(mask.all()) else mask for mask in alive]
+        self._leaves = [_leaf(layer) for layer in layers]
+        self._adamw = AdamW(self._leaves, decay=self._config.weight_decay, betas=BETAS)
 
     @torch.no_grad()
     def _hand_over_(self) -> None:
         """Put what the twin has learnt into the network."""
+        for layer, leaf in zip(self._twin.all_layers, self._leaves, strict=True):
+            if leaf is not layer.weight:
+                layer.set_within_groups_(leaf)
         folded = copied(self._twin)
         if self._scales:
             self._scales.fold_(folded)
-        folded.stack[-1].weight /= self._groups
+        folded.stack[-1].weight.div_(self._groups)
         for layer, other in zip(self._network.all_layers, folded.all_layers, strict=True):
             layer.knots = other.knots.double()
             layer.weight = torch.nn.Parameter(other.weight.detach().double())
+
+
+def _leaf(layer: KANLayer) -> Tensor:
+    """What is trained of a layer: its weights, or those within its groups."""
+    if layer.groups == 1:
+        return layer.weight
+    return layer.within_groups(layer.weight).detach().clone().requires_grad_()
 
 
 def one_cycle(share: float) -> float:

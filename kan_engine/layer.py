@@ -102,28 +102,43 @@ class KANLayer(nn.Module):
 
     def _group_by_group(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch out_dim"]:
         """Sums of the splines, as one product per group."""
-        inputs, terms, outputs = self.weight.shape
-        groups, weight = self.groups, self.effective_weight()
-        blocks = weight.view(groups, inputs // groups, terms, groups, outputs // groups)
-        blocks = blocks.diagonal(dim1=0, dim2=3).permute(3, 0, 1, 2).flatten(1, 2)  # (group, in · terms, out)
-        return self.by_group(x, self.groups, blocks).flatten(1)
+        return self.by_group(x, self.groups, self.within_groups(self.effective_weight())).flatten(1)
+
+    def within_groups(self, weight: Float[Tensor, "in_dim terms out_dim"]) -> Float[Tensor, "in_dim terms _"]:
+        """Weights of each input to the outputs of its own group alone."""
+        if self.groups == 1:
+            return weight
+        inputs, terms, outputs = weight.shape
+        blocks = weight.view(self.groups, inputs // self.groups, terms, self.groups, outputs // self.groups)
+        return blocks.diagonal(dim1=0, dim2=3).permute(3, 0, 1, 2).flatten(0, 1)
+
+    @torch.no_grad()
+    def set_within_groups_(self, within: Float[Tensor, "in_dim terms _"]) -> None:
+        """Put back what ``within_groups`` gave of the weights."""
+        inputs, size = self.in_dim // self.groups, within.shape[2]
+        for group, part in enumerate(torch.split(within, inputs)):
+            own = (
+                slice(group * inputs, (group + 1) * inputs),
+                slice(None),
+                slice(group * size, (group + 1) * size),
+            )
+            self.weight[own] = part
 
     def by_group(
         self,
         x: Float[Tensor, "batch in_dim"],
         groups: int,
-        blocks: Float[Tensor, "groups _ outputs"] | None = None,
+        weight: Float[Tensor, "in_dim terms outputs"],
     ) -> Float[Tensor, "batch groups outputs"]:
         """What the splines of each equal group of inputs add up to.
 
         Args:
             x: Inputs of the layer.
             groups: How many groups.
-            blocks: Weights [input of the group · term, output] of each; those to all outputs if not given.
+            weight: Weights of each input, to the outputs of its group or to all.
         """
         features = self.features(x).view(len(x), groups, -1).transpose(0, 1)
-        if blocks is None:
-            blocks = self.effective_weight().view(groups, -1, self.out_dim)
+        blocks = weight.reshape(groups, -1, weight.shape[2])
         return torch.bmm(features, blocks).transpose(0, 1)
 
     def postacts(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch in_dim out_dim"]:

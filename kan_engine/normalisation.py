@@ -38,9 +38,9 @@ class NodeScales:
         """Put the running scales into the splines, in place."""
         for layer, mean, variance in zip(network.stack, self._means, self._variances, strict=False):
             deviation = (variance + TINY).sqrt()
-            layer.weight /= deviation
+            layer.weight.div_(deviation)
             entering = layer.mask.sum(0).clamp_min(1)
-            layer.weight[:, :-1] -= (mean / deviation / entering) * layer.mask.unsqueeze(1)
+            layer.weight[:, :-1].sub_((mean / deviation / entering) * layer.mask.unsqueeze(1))
 
     def state(self) -> State:
         """All running numbers."""

@@ -60,7 +60,8 @@ def prune(network: KAN, x: Float[Tensor, "batch in_dim"], *, threshold: float = 
 
     An edge goes if it scores less than ``threshold`` times the strongest edge of its layer. A hidden
     node stays if both its incoming and its outgoing score reach that (eq. 2.21). Masked edges stay in
-    the tensors of the layers that keep them; dropped nodes leave the tensors.
+    the tensors of the layers that keep them; dropped nodes leave the tensors, except where networks stand
+    side by side: they keep the nodes that they have in common.
     """
     pruned = copied(network)
     scores = [score / score.amax().clamp_min(1e-300) for score in edge_scores(network, x)]
@@ -71,7 +72,7 @@ def prune(network: KAN, x: Float[Tensor, "batch in_dim"], *, threshold: float = 
         below.mask &= alive
         above.mask &= alive[:, None]
     drop_dead_edges_(pruned)
-    return without_dead_nodes(pruned)
+    return pruned if network.config.groups > 1 else without_dead_nodes(pruned)
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.levenberg_marquardt import Penalty
-from kan_engine.network import KAN, KANConfig, initialise_
+from kan_engine.network import KAN, KANConfig, copied, initialise_
 from kan_engine.pruning import prune
 from kan_engine.training import Rows, Step, TrainingConfig, chosen_optimizer, train
 
@@ -16,6 +16,7 @@ THRESHOLDS = (0.1, 0.02)  # of the strongest edge's score: bold, and shy
 UNMISSED = 1.005  # factor by which pruning may raise the validation loss
 REFIT_STEPS = 6
 SCORED_ROWS = 2000
+SETTLED = 1.25  # factor by which a validation loss may have risen at the end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,31 +100,6 @@ def run_trial(
     return Trained(trial=trial, network=network, loss=loss, history=tuple(history), optimizer=optimizer)
 
 
-def default_trials(inputs: int, outputs: int, rows: int, base: TrainingConfig, order: int) -> Iterator[Trial]:
-    """Shapes that suit tables without a known law, most promising first.
-
-    Both scales of the inputs and a range of penalties; how many nodes a table carries grows with
-    its rows. An additive network stands among them: it is hard to beat on small noisy tables.
-    """
-    hidden = 10 if rows >= 400 else 5
-
-    def trial(width: tuple[int, ...], grid_size: int, smoothness: float, quantile: bool) -> Trial:
-        penalty = Penalty(ridge=smoothness / 10, smoothness=smoothness)
-        return Trial(
-            config=KANConfig(width=width, grid_size=grid_size, order=order),
-            training=replace(base, penalty=penalty),
-            quantile=quantile,
-        )
-
-    yield trial((inputs, hidden, outputs), 5, 1e-4, True)
-    yield trial((inputs, hidden, outputs), 5, 1e-4, False)
-    yield trial((inputs, outputs), 8, 1e-4, True)
-    yield trial((inputs, hidden, outputs), 8, 1e-3, True)
-    yield trial((inputs, hidden, outputs), 8, 1e-5, True)
-    if rows >= 1000:
-        yield trial((inputs, 2 * hidden, outputs), 5, 1e-3, True)
-
-
 def given_trials(width: tuple[int, ...], grid: int, order: int, training: TrainingConfig) -> Iterator[Trial]:
     """A shape that was asked for, on both scales of the inputs and with two penalties."""
     for smoothness, quantile in ((1e-5, True), (0.0, False)):
@@ -144,17 +120,19 @@ def prune_trained(
 ) -> Trained:
     """The network without the edges and nodes that the validation rows do not miss.
 
-    Thresholds of the score are tried from bold to shy, each followed by a short refit; the first whose
-    validation loss stays is taken.
+    Thresholds of the score are tried from bold to shy, each followed by a short refit where that is of
+    second order; the first whose validation loss stays is taken.
     """
     rows, judge = fit.rows(trained.trial), validation.rows(trained.trial)
     training = replace(trained.trial.training, grid_schedule=(), steps=REFIT_STEPS)
+    is_refitted = trained.optimizer != "adam"  # a few epochs would lose more than they mend
     for threshold in THRESHOLDS:
         network = prune(trained.network, rows.x[:SCORED_ROWS], threshold=threshold)
         if network.edge_count == trained.network.edge_count or not _is_whole(network):
             continue
-        for _ in train(network, rows, training, validation=judge, should_stop=should_stop):
-            pass
+        if is_refitted:
+            for _ in train(network, rows, training, validation=judge, should_stop=should_stop):
+                pass
         loss = judge.loss(network, training.loss)
         if loss <= UNMISSED * trained.loss:
             return replace(trained, network=network, loss=loss)
@@ -166,3 +144,33 @@ def _is_whole(network: KAN) -> bool:
     return all(bool(layer.mask.any()) for layer in network.stack) and bool(
         network.stack[-1].mask.any(0).all()
     )
+
+
+def train_on_all(
+    trained: Trained,
+    rows: Inputs,
+    *,
+    generator: torch.Generator,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_step: Callable[[Step], None] = lambda _: None,
+) -> KAN:
+    """The network trained once more in the same way, from where it is, on validation rows and all.
+
+    Nothing is left to be chosen by then, and the rows that chose are as good as the others to learn from.
+    The network as it was is returned where its training was stopped, and where it had gone on too long
+    already: where it ended, the validation rows had seen better.
+    """
+    is_settled = trained.history[-1].validation_loss <= SETTLED * trained.loss
+    if not is_settled or trained.optimizer != "adam":
+        return trained.network
+    network = copied(trained.network)
+    steps = train(
+        network,
+        rows.rows(trained.trial),
+        trained.trial.training,
+        generator=generator,
+        should_stop=should_stop,
+    )
+    for step in steps:
+        on_step(step)
+    return trained.network if should_stop() else network

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from kan_engine import KAN, Predictor, Standardizer, calibrate_, f1_threshold
+from kan_engine import KAN, Predictor, Standardizer, calibrate_, f1_threshold, put_into_
 from worker.evaluation import class_name
 from worker.preparation import Prepared
 
@@ -36,17 +36,26 @@ class Decision:
     reason: str
 
 
-def calibrate_on_validation_(network: KAN, inputs: Standardizer, data: Prepared) -> None:
-    """Make the network's probabilities those of the validation rows, in place."""
+def calibrate_on_validation_(network: KAN, judged: KAN, inputs: Standardizer, data: Prepared) -> None:
+    """Make the network's probabilities those of the validation rows, in place.
+
+    Args:
+        network: The network that serves.
+        judged: The same before it had seen the validation rows, or the network itself; calibrated, too.
+        inputs: Their scale.
+        data: The rows.
+    """
     part = data.validation
     class_weights = np.ones(len(data.classes or ())) if data.class_weights is None else data.class_weights
-    calibrate_(
-        network,
+    calibration = calibrate_(
+        judged,
         torch.from_numpy(inputs.forward(part.encoded)),
         torch.from_numpy(part.targets).long(),
         weights=torch.from_numpy(data.row_weights(part)),
         class_weights=torch.from_numpy(class_weights),
     )
+    if network is not judged:
+        put_into_(network, calibration)
 
 
 def choose_decision(predictor: Predictor, data: Prepared) -> Decision:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,22 +19,29 @@ from kan_engine import (
     Standardizer,
     Step,
     TargetScaler,
+    Task,
     Trained,
     TrainingConfig,
-    Trial,
-    default_trials,
+    affordable_grids,
+    changes,
+    final,
+    fixed,
     from_json,
     given_trials,
     prune_trained,
-    run_trial,
+    start,
     to_json,
+    train_on_all,
 )
 from service.schemas.jobs import TrainRequest
 from worker.decision import calibrate_on_validation_
 from worker.laws import EXACT, Law, Report, Run, find_law, log_odds_formulas
 from worker.preparation import Part, Prepared
+from worker.trials import Trials
 
-HOPELESS, PATIENT_STEPS = 1.1, 15  # a trial this far behind the best after these steps is given up
+CLIMBING = 0.15  # share of the time for the climb; the last training and that on all rows may take as much
+BLOCK_ROWS = 2_000  # judged at a time
+LUCK = 1.1  # by which the loss of few networks may be below that of more: it is more who do well elsewhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +49,8 @@ class Found:
     """The network to serve and what came with it.
 
     Attributes:
+        judged: The network before it learnt from the validation rows as well, which tells what it is worth
+            on rows it has not seen; the same one if it never has.
         history: Steps of its training.
         formulas: Formulas in the client's columns, best first.
         formula_of: ``network`` if the formulas were read off the served network, ``law`` if off a
@@ -53,6 +61,7 @@ class Found:
     network: KAN
     inputs: Standardizer
     scaler: TargetScaler | None
+    judged: KAN
     history: tuple[Step, ...] = ()
     optimizer: str = "levenberg_marquardt"
     formulas: list[list[Formula]] = field(default_factory=list)
@@ -74,6 +83,7 @@ def from_metadata(data: dict[str, Any], predictor: Predictor) -> Found:
     """The Found that ``to_metadata`` described."""
     return Found(
         network=predictor.network,
+        judged=predictor.network,
         inputs=predictor.inputs,
         scaler=predictor.outputs,
         history=tuple(Step(**step) for step in data["history"]),
@@ -103,7 +113,7 @@ def find_network(
     )
     if data.classes is not None:
         found = _train(run)
-        calibrate_on_validation_(found.network, found.inputs, data)
+        calibrate_on_validation_(found.network, found.judged, found.inputs, data)
         return replace(found, formulas=log_odds_formulas(found.network, found.inputs, run), formula_of="law")
     found = _free_regression(run) if _is_free(request) else _asked_regression(run)
     return replace(found, contest=run.contest)
@@ -147,6 +157,7 @@ def _is_free(request: TrainRequest) -> bool:
 def _serve_law(law: Law, inputs: Standardizer) -> Found:
     return Found(
         network=law.fit.network,
+        judged=law.fit.network,
         inputs=inputs,
         scaler=law.fit.scaler,
         history=law.fit.history,
@@ -156,73 +167,93 @@ def _serve_law(law: Law, inputs: Standardizer) -> Found:
 
 def _rmse(found: Found, part: Part) -> float:
     assert found.scaler is not None  # noqa: S101 - regressions have one
-    with torch.no_grad():
-        outputs = found.network(torch.from_numpy(found.inputs.forward(part.encoded))).numpy()
-    squares = np.square(found.scaler.inverse(outputs)[:, 0] - part.y)
-    return float(np.sqrt(np.average(squares, weights=part.weights)))
+    squares = []
+    for first in range(0, len(part), BLOCK_ROWS):
+        block = part[first : first + BLOCK_ROWS]
+        with torch.no_grad():
+            outputs = found.judged(torch.from_numpy(found.inputs.forward(block.encoded))).numpy()
+        squares.append(np.square(found.scaler.inverse(outputs)[:, 0] - block.y))
+    return float(np.sqrt(np.average(np.concatenate(squares), weights=part.weights)))
 
 
 def _train(run: Run) -> Found:
-    """The network with the lowest validation loss among the trials."""
+    """The network with the lowest validation loss, trained on the validation rows, too, in the end."""
     data = run.data
-    quantile = Standardizer.fit(data.training.encoded, quantile=True)
+    scales = run.inputs, Standardizer.fit(data.training.encoded, quantile=True)
     scaler = TargetScaler.fit(data.training.y[:, None].astype(float)) if data.classes is None else None
-    fit, validation = (
-        _inputs(part, data, (run.inputs, quantile), scaler) for part in (data.fit, data.validation)
+    fit, validation, everything = (
+        _inputs(part, data, scales, scaler) for part in (data.fit, data.validation, data.training)
     )
     if scaler is not None:
         validation = replace(validation, on_losses=partial(_enter, run.contest, scaler))
-    restarts = 1 if run.request.training.restarts == "auto" else run.request.training.restarts
-    trials = [trial for trial in _trials(data, run.request) for _ in range(restarts)]
-    best: Trained | None = None
-    for number, trial in enumerate(trials):
-        if best is not None and run.should_stop():
-            break
-        watch = _TrialWatch(run, trial, (number, len(trials)), best)
-        trained = run_trial(
-            trial,
-            fit,
-            validation,
-            generator=run.generator,
-            should_stop=watch.should_stop,
-            on_step=watch.on_step,
-        )
-        if best is None or trained.loss < best.loss:
-            best = trained
-    assert best is not None  # noqa: S101 - there is at least one trial
+    trials = Trials(run, fit, validation)
+    hidden = run.request.network.hidden
+    best = _tuned(trials, _task(run)) if hidden == "auto" else _given(trials, hidden, run)
     if run.request.prune and not run.should_stop():
-        run.report("prune", 0.86, "dropping what does not help")
+        run.report("prune", 0.72, "dropping what does not help")
         best = prune_trained(best, fit, validation, should_stop=run.should_stop)
-    inputs = quantile if best.trial.quantile else run.inputs
+    network = best.network
+    if not run.should_stop():
+        network = train_on_all(
+            best,
+            everything,
+            generator=run.generator,
+            should_stop=run.should_stop,
+            on_step=trials.watch("learning from all training rows", (0.75, 0.86)),
+        )
     return Found(
-        network=best.network, inputs=inputs, scaler=scaler, history=best.history, optimizer=best.optimizer
+        network=network,
+        judged=best.network,
+        inputs=scales[best.trial.quantile],
+        scaler=scaler,
+        history=best.history,
+        optimizer=best.optimizer,
     )
+
+
+def _tuned(trials: Trials, task: Task) -> Trained:
+    """A climb from a middling start, and the winner's settings for several networks side by side."""
+    best = trials.best_of(fixed(task))
+    if task.training.optimizer not in ("auto", "adam"):
+        assert best is not None  # noqa: S101 - what was asked for is always tried
+        return best
+    climbed = trials.run(start(task))
+    for change in changes(task):
+        while (trial := change(climbed.trial)) is not None and trials.is_worth_it(trial, task):
+            trained = trials.run(trial)
+            if trained.loss >= climbed.loss:
+                break
+            climbed = trained
+    if best is None or climbed.loss < best.loss:
+        best = climbed
+        last = final(best.trial, task)
+        if last != best.trial and not trials.is_over:
+            more = trials.run(last)
+            best = more if more.loss <= LUCK * best.loss else best
+    return best
+
+
+def _given(trials: Trials, hidden: list[int], run: Run) -> Trained:
+    """The best of a shape that was asked for."""
+    data, request = run.data, run.request
+    training, order = _training_config(data, request), request.network.order
+    width = (data.fit.encoded.shape[1], *hidden, data.outputs)
+    schedule = training.grid_schedule
+    grid = schedule[0] if schedule else 5 if request.network.grid == "auto" else request.network.grid
+    if not schedule and request.network.grid == "auto":
+        training = replace(training, grid_schedule=affordable_grids(width, order, len(data.fit)))
+        grid = training.grid_schedule[0]
+    restarts = 1 if request.training.restarts == "auto" else request.training.restarts
+    found = trials.best_of(
+        trial for trial in given_trials(width, grid, order, training) for _ in range(restarts)
+    )
+    assert found is not None  # noqa: S101 - there is at least one trial
+    return found
 
 
 def _enter(contest: Contest, scaler: TargetScaler, losses: torch.Tensor) -> None:
     """Half the squared error of every row, in the unit scale, as an entry of the contest."""
     contest.enter((2 * losses).sqrt().numpy() * scaler.std)
-
-
-class _TrialWatch:
-    """Progress within one of several trials, and the end of a trial that is far behind the best."""
-
-    def __init__(self, run: Run, trial: Trial, place: tuple[int, int], best: Trained | None) -> None:
-        self._run, self._place = run, place
-        self._width = "-".join(map(str, trial.config.width))
-        self._limit = float("inf") if best is None else HOPELESS * best.loss
-        self._lowest, self._step = float("inf"), 0
-
-    def on_step(self, step: Step) -> None:
-        self._step, self._lowest = step.number, min(self._lowest, step.validation_loss)
-        number, trials = self._place
-        share = (number + step.number / (step.number + 20)) / trials  # how many steps it takes is not known
-        message = f"KAN [{self._width}], step {step.number + 1}: loss {step.validation_loss:.3g}"
-        self._run.report("train", 0.4 + 0.45 * share, message)
-
-    def should_stop(self) -> bool:
-        is_hopeless = self._step >= PATIENT_STEPS and self._lowest > self._limit
-        return is_hopeless or self._run.should_stop()
 
 
 def _inputs(
@@ -239,28 +270,23 @@ def _inputs(
     )
 
 
-def _trials(data: Prepared, request: TrainRequest) -> Iterator[Trial]:
+def _task(run: Run) -> Task:
+    """What is to be learnt, and what the request says about it."""
+    data, request = run.data, run.request
     training = _training_config(data, request)
-    inputs, order = data.fit.encoded.shape[1], request.network.order
-    if request.network.hidden == "auto":
-        for trial in default_trials(inputs, data.outputs, len(data.fit), training, order):
-            grid = request.network.grid
-            yield trial if grid == "auto" else replace(trial, config=replace(trial.config, grid_size=grid))
-        return
-    width = (inputs, *request.network.hidden, data.outputs)
-    schedule = training.grid_schedule
-    grid = schedule[0] if schedule else 5 if request.network.grid == "auto" else request.network.grid
-    if not schedule and request.network.grid == "auto":
-        training = replace(training, grid_schedule=_affordable_schedule(width, order, len(data.fit)))
-        grid = training.grid_schedule[0]
-    yield from given_trials(width, grid, order, training)
-
-
-def _affordable_schedule(width: tuple[int, ...], order: int, rows: int) -> tuple[int, ...]:
-    """Grids from coarse to fine while the rows outnumber the weights."""
-    edges = sum(a * b for a, b in pairwise(width))
-    fine = [grid for grid in (3, 5, 10, 20) if edges * (grid + order + 1) < rows]
-    return tuple(fine) or (3,)
+    schedule, grid = training.grid_schedule, request.network.grid
+    asked = request.training
+    return Task(
+        inputs=data.fit.encoded.shape[1],
+        outputs=data.outputs,
+        rows=len(data.fit),
+        training=training,
+        order=request.network.order,
+        grid=schedule[0] if schedule else None if grid == "auto" else grid,
+        steps=None if asked.steps == "auto" else asked.steps,
+        restarts=None if asked.restarts == "auto" else asked.restarts,
+        seconds=CLIMBING * request.max_seconds,
+    )
 
 
 def _training_config(data: Prepared, request: TrainRequest) -> TrainingConfig:

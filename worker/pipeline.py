@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from kan_engine import Predictor, load, read_metadata, save
 from service.schemas.jobs import TrainRequest
 from service.tables import Table
 from worker.baselines import Rows, run_baselines
-from worker.decision import choose_decision
+from worker.decision import Decision, choose_decision
 from worker.evaluation import class_name
 from worker.fitting import Found, find_network, from_metadata, to_metadata
 from worker.formula import symbolic_document
@@ -56,14 +56,12 @@ def run_pipeline(
     if resume is None:
         with watch.stage("train", 0.05, "looking for a structure"):
             found = find_network(data, request, watch.tell, watch.should_stop)
-        predictor = _predictor(found, data, request)
+        predictor, decision = _predictor(found, data, request)
         if watch.cut_by is None:
-            checkpoint(save(predictor, to_metadata(found)))
+            checkpoint(save(predictor, to_metadata(found) | {"decision": decision and asdict(decision)}))
     else:
-        predictor = load(resume)
-        found = from_metadata(read_metadata(resume), predictor)
-    decision = None if data.classes is None else choose_decision(predictor, data)
-    predictor = replace(predictor, decision_weights=None if decision is None else decision.weights)
+        predictor, kept = load(resume), read_metadata(resume)
+        found, decision = from_metadata(kept, predictor), kept["decision"] and Decision(**kept["decision"])
     with watch.stage("evaluate", 0.9, "measuring on the hold-out rows"):
         record = _record(found, measure(predictor, data, decision), data, request)
     with watch.stage("symbolic", 0.92, "checking the formula"):
@@ -114,8 +112,8 @@ class _Watch:
         return self.cut_by is not None
 
 
-def _predictor(found: Found, data: Prepared, request: TrainRequest) -> Predictor:
-    """The network with all that turns columns into it and it into answers."""
+def _predictor(found: Found, data: Prepared, request: TrainRequest) -> tuple[Predictor, Decision | None]:
+    """The network with all that turns columns into it and it into answers, and how it decides for a label."""
     predictor = Predictor(
         encoding=data.encoding,
         inputs=found.inputs,
@@ -125,11 +123,13 @@ def _predictor(found: Found, data: Prepared, request: TrainRequest) -> Predictor
         target=request.target,
         residuals=np.zeros(0),
     )
+    judged = replace(predictor, network=found.judged)
     if data.classes is not None:
-        return predictor
-    residuals = np.abs(predictor.predict(data.validation.encoded) - data.validation.y.astype(float))
+        decision = choose_decision(judged, data)
+        return replace(predictor, decision_weights=decision.weights), decision
+    residuals = np.abs(judged.predict(data.validation.encoded) - data.validation.y.astype(float))
     residuals = np.sort(residuals) if found.contest is None else found.contest.without_luck(residuals)
-    return replace(predictor, residuals=residuals)
+    return replace(predictor, residuals=residuals), None
 
 
 def _record(found: Found, worth: dict[str, Any], data: Prepared, request: TrainRequest) -> dict[str, Any]:

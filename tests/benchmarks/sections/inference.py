@@ -27,8 +27,8 @@ def tasks(options: Options) -> Iterator[Task]:
 
 def ours(rows: int) -> Values:
     import torch
-    from kan_engine.compiled import compile_network
 
+    from kan_engine.compiled import compile_network
     from kan_engine.network import KAN, KANConfig, initialise_
     from kan_engine.pruning import prune
 

@@ -1,0 +1,214 @@
+"""The way to a network for a table without a known law, which the validation rows decide.
+
+A climb: from a middling start one setting is changed at a time, and a change that lowers the validation
+loss is made again. What wins is then trained several times side by side, as one network whose outputs are
+their mean (Lakshminarayanan et al., "Simple and scalable predictive uncertainty estimation using deep
+ensembles", NIPS 2017, section 2.4). Budgets are estimated seconds and not measured ones: the same job takes
+the same way on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from math import log2
+
+from kan_engine.cost import Workload
+from kan_engine.network import KANConfig
+from kan_engine.penalty import Penalty
+from kan_engine.selection import Trial
+from kan_engine.training_config import TrainingConfig
+
+Change = Callable[[Trial], Trial | None]  # None where there is nothing left to change
+
+HIDDEN = (32, 16)
+GRID, COARSEST = 8, 4
+STRICTNESS = ((0.01, 1e-4), (0.1, 1e-3), (0.3, 1e-2), (1.0, 1e-1), (3.0, 1.0))  # weight decay, smoothness
+MIDDLING = 1  # of these
+UPDATES = 4000  # steps of a training
+LEAST_EPOCHS, MOST_EPOCHS = 4, 200
+BATCHES = 24  # of an epoch, if batches may be so small
+SMALLEST_BATCH, LARGEST_BATCH = 32, 256
+MANY_ROWS, LARGE_BATCH = 100_000, 1024  # beyond so many rows a batch may be so large
+TRIED_GROUPS, MOST_GROUPS = 2, 8
+DENSE_WEIGHTS = 400_000  # of a layer, most of them between groups: more would cost more than they bring
+FIXED_HIDDEN, FIXED_STEPS = 10, 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is to be learnt, and what the client has decided about it.
+
+    Args:
+        training: The loss, and what was asked for of the training.
+        grid: The grid that was asked for.
+        steps: The epochs or steps that were asked for.
+        restarts: How many networks stand side by side, if that was asked for.
+        seconds: Estimated seconds that the climb may take; the last training may take as many again.
+    """
+
+    inputs: int
+    outputs: int
+    rows: int
+    training: TrainingConfig
+    order: int = 3
+    grid: int | None = None
+    steps: int | None = None
+    restarts: int | None = None
+    seconds: float = 60.0
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether sparsity has a price."""
+        return self.training.lamb > 0
+
+
+def start(task: Task) -> Trial:
+    """The first network of the climb."""
+    batch = _batch_size(task.rows)
+    width = (task.inputs, *HIDDEN, task.outputs)
+    trial = Trial(
+        config=KANConfig(width=width, grid_size=task.grid or GRID, order=task.order),
+        training=replace(task.training, optimizer="adam", batch_size=batch, patience=MOST_EPOCHS),
+        quantile=True,
+    )
+    return side_by_side(_with_epochs(_strict(trial, MIDDLING), task), min(TRIED_GROUPS, _most_groups(task)))
+
+
+def changes(task: Task) -> tuple[Change, ...]:
+    """What to try, one after the other; each again as long as it pays."""
+    is_free = task.grid is None and not task.training.grid_schedule
+    return (_smoother, _rougher, _shallower, _affine, _wider, *([_coarser] if is_free else []))
+
+
+def seconds(trial: Trial, rows: int) -> float:
+    """Estimated time of a training by Adam, on one core."""
+    config = trial.config
+    work = Workload(
+        width=config.width,
+        terms=config.grid_size + config.order + 1,
+        rows=rows,
+        groups=config.groups,
+        batch_rows=trial.training.batch_size,
+    )
+    return work.seconds("adam") * trial.training.steps
+
+
+def final(best: Trial, task: Task) -> Trial:
+    """The winner's settings, for as many networks side by side as the time allows."""
+    for groups in range(_most_groups(task), best.config.groups, -1):
+        more = side_by_side(best, groups)
+        if _is_lean(more.config) and seconds(more, task.rows) <= task.seconds:
+            return more
+    return best
+
+
+def fixed(task: Task) -> Iterator[Trial]:
+    """Networks of one small shape: by the method that was asked for, or by second order where that is cheap.
+
+    On data without noise the errors of second order are smaller by orders of magnitude.
+    """
+    is_asked = task.training.optimizer not in ("auto", "adam")
+    width = (task.inputs, FIXED_HIDDEN, task.outputs)
+    grid = task.grid or GRID
+    if not is_asked:
+        work = Workload(width=width, terms=grid + task.order + 1, rows=task.rows)
+        wanted = FIXED_STEPS * work.seconds("levenberg_marquardt")
+        if task.training.optimizer == "adam" or task.is_sparse or wanted > task.seconds / 10:
+            return
+    training = replace(
+        task.training,
+        optimizer=task.training.optimizer if is_asked else "levenberg_marquardt",
+        steps=task.steps or FIXED_STEPS,
+    )
+    config = KANConfig(width=width, grid_size=grid, order=task.order)
+    for quantile in (False, True):
+        yield Trial(config=config, training=training, quantile=quantile)
+
+
+def side_by_side(trial: Trial, groups: int) -> Trial:
+    """The trial with so many networks instead of those it has; one that has no hidden nodes stays alone."""
+    config = trial.config
+    if len(config.width) == 2:
+        return trial
+    inner = (nodes // config.groups * groups for nodes in config.width[1:-1])
+    width = (config.width[0], *inner, config.width[-1])
+    return replace(trial, config=replace(config, width=width, groups=groups))
+
+
+def _most_groups(task: Task) -> int:
+    if task.is_sparse:
+        return 1  # it is the edges of one network that are to be few
+    return MOST_GROUPS if task.restarts is None else task.restarts
+
+
+def _is_lean(config: KANConfig) -> bool:
+    terms = config.grid_size + config.order + 1
+    inner = zip(config.width[1:-2], config.width[2:-1], strict=True)
+    return all(a * b * terms <= DENSE_WEIGHTS for a, b in inner)
+
+
+def _batch_size(rows: int) -> int:
+    """A power of 2."""
+    largest = LARGE_BATCH if rows > MANY_ROWS else LARGEST_BATCH
+    return int(2 ** round(log2(min(max(rows / BATCHES, SMALLEST_BATCH), largest))))
+
+
+def _with_epochs(trial: Trial, task: Task) -> Trial:
+    """The trial with as many epochs as its rows and the time call for."""
+    if task.steps is not None:
+        return replace(trial, training=replace(trial.training, steps=task.steps))
+    wanted = UPDATES * trial.training.batch_size / task.rows
+    epochs = round(min(max(wanted, LEAST_EPOCHS), MOST_EPOCHS))
+    one = replace(trial, training=replace(trial.training, steps=1))
+    affordable = int(task.seconds / 2 / max(seconds(one, task.rows), 1e-9))
+    return replace(trial, training=replace(trial.training, steps=max(1, min(epochs, affordable))))
+
+
+def _strict(trial: Trial, strictness: int) -> Trial:
+    decay, smoothness = STRICTNESS[strictness]
+    training = replace(trial.training, weight_decay=decay, penalty=Penalty(smoothness=smoothness))
+    return replace(trial, training=training)
+
+
+def _strictness(trial: Trial) -> int:
+    return STRICTNESS.index((trial.training.weight_decay, trial.training.penalty.smoothness))
+
+
+def _smoother(trial: Trial) -> Trial | None:
+    place = _strictness(trial) + 1
+    return _strict(trial, place) if place < len(STRICTNESS) else None
+
+
+def _rougher(trial: Trial) -> Trial | None:
+    place = _strictness(trial) - 1
+    return _strict(trial, place) if place >= 0 else None
+
+
+def _shallower(trial: Trial) -> Trial | None:
+    """One hidden layer less; without any, the network is additive and stands alone."""
+    config = trial.config
+    if len(config.width) == 2:
+        return None
+    width = (*config.width[:-2], config.width[-1])
+    groups = config.groups if len(width) > 2 else 1
+    return replace(trial, config=replace(config, width=width, groups=groups))
+
+
+def _wider(trial: Trial) -> Trial | None:
+    config = trial.config
+    if len(config.width) == 2:
+        return None
+    width = (config.width[0], *(2 * nodes for nodes in config.width[1:-1]), config.width[-1])
+    return replace(trial, config=replace(config, width=width))
+
+
+def _affine(trial: Trial) -> Trial | None:
+    return replace(trial, quantile=False) if trial.quantile else None
+
+
+def _coarser(trial: Trial) -> Trial | None:
+    config = trial.config
+    if config.grid_size // 2 < COARSEST:
+        return None
+    return replace(trial, config=replace(config, grid_size=config.grid_size // 2))

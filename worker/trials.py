@@ -1,0 +1,94 @@
+"""Trials: networks tried one after the other, and how far they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from kan_engine import Inputs, Step, Task, Trained, Trial, run_trial, seconds
+from worker.laws import Run
+
+HOPELESS, PATIENT_STEPS = 1.1, 15  # a trial this far behind the best after these steps is given up
+
+
+class Trials:
+    """Networks tried one after the other, as long as there is time."""
+
+    def __init__(self, run: Run, fit: Inputs, validation: Inputs) -> None:
+        self._run, self._fit, self._validation = run, fit, validation
+        self._best: Trained | None = None
+        self._tried: set[Trial] = set()
+        self._spent = 0.0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is."""
+        return self._run.should_stop()
+
+    def is_worth_it(self, trial: Trial, task: Task) -> bool:
+        """Whether this is something new, and the estimated time of the climb allows it."""
+        estimated = seconds(trial, task.rows)
+        return trial not in self._tried and self._spent + estimated <= task.seconds and not self.is_over
+
+    def best_of(self, trials: Iterable[Trial]) -> Trained | None:
+        """The best of these; at least the first of them is tried, if there is one."""
+        best: Trained | None = None
+        for trial in trials:
+            if best is not None and self.is_over:
+                break
+            trained = self.run(trial)
+            best = trained if best is None else min(best, trained, key=lambda found: found.loss)
+        return best
+
+    def run(self, trial: Trial) -> Trained:
+        """Train a network and judge it."""
+        self._tried.add(trial)
+        self._spent += seconds(trial, len(self._fit.weights))
+        behind = _Behind(trial, self._best)
+        share = 0.4 + 0.3 * (1 - 0.8 ** len(self._tried))  # how many there will be is not known
+        tell = self.watch(f"KAN {list(trial.config.width)}", (share - 0.06, share))
+
+        def on_step(step: Step) -> None:
+            behind.on_step(step)
+            tell(step)
+
+        trained = run_trial(
+            trial,
+            self._fit,
+            self._validation,
+            generator=self._run.generator,
+            should_stop=lambda: behind.is_hopeless or self.is_over,
+            on_step=on_step,
+        )
+        if self._best is None or trained.loss < self._best.loss:
+            self._best = trained
+        return trained
+
+    def watch(self, what: str, shares: tuple[float, float]) -> Callable[[Step], None]:
+        """Reports progress between two shares of the job."""
+        low, high = shares
+
+        def tell(step: Step) -> None:
+            share = low + (high - low) * step.number / (step.number + 20)  # how many follow is not known
+            message = f"{what}, step {step.number + 1}: loss {step.validation_loss:.3g}"
+            self._run.report("train", share, message)
+
+        return tell
+
+
+class _Behind:
+    """Whether a trial is so far behind the best one that it can be given up.
+
+    Not told of Adam: while its rate is high, the loss says little about the end.
+    """
+
+    def __init__(self, trial: Trial, best: Trained | None) -> None:
+        is_told = best is not None and trial.training.optimizer != "adam" and best.optimizer != "adam"
+        self._limit = HOPELESS * best.loss if best is not None and is_told else float("inf")
+        self._lowest, self._step = float("inf"), 0
+
+    def on_step(self, step: Step) -> None:
+        self._step, self._lowest = step.number, min(self._lowest, step.validation_loss)
+
+    @property
+    def is_hopeless(self) -> bool:
+        return self._step >= PATIENT_STEPS and self._lowest > self._limit
