@@ -13,15 +13,16 @@ the price vanishes with the residuals, so that it costs no digits; what no row t
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kan_engine.checkpoint import State
 from kan_engine.network import KAN
 from kan_engine.penalty import differences
 
-STIFFEST = 1e3  # bound of λ: an activation at it is a polynomial
-JITTER = 1e-13  # of the diagonal, so that directions without any effect can be inverted
+STIFFEST = 1e4  # bound of the price, in units of the data's own curvature: such an activation is a polynomial
+LEAST_SHARE = 0.1  # of the observations that count as free of parameters, however many these are
+LEAST_DETERMINED = 1e-6  # coefficients of an edge: below this γ is rounding
 
 
 class Evidence:
@@ -36,16 +37,16 @@ class Evidence:
 
     def __init__(self, network: KAN, observations: float, *, is_noisy: bool) -> None:
         self._network, self._observations, self._is_noisy = network, observations, is_noisy
-        self._strengths = [torch.zeros_like(layer.mask, dtype=torch.float64) for layer in network.all_layers]
-        self.regrid_()
+        self.begin_()
 
-    def regrid_(self) -> None:
-        """Follow the network to grids of another size."""
-        self._differences = [differences(layer, layer.order + 2) for layer in self._network.all_layers]
-        self._matrices = [d.T @ d for d in self._differences]
+    def begin_(self) -> None:
+        """Forget all prices, on grids that may be of another size: the data determine every coefficient."""
+        layers = self._network.all_layers
+        self._strengths = [layer.weight.new_zeros(layer.mask.shape) for layer in layers]
+        self._regrid_()
 
     @property
-    def strengths(self) -> list[Float[Tensor, "in_dim out_dim"]]:
+    def strengths(self) -> list[Float[Tensor, "_ _"]]:
         """λ of every edge of every layer."""
         return self._strengths
 
@@ -56,44 +57,52 @@ class Evidence:
             for strength, rough in zip(self._strengths, self._roughness(), strict=True)
         )
 
-    def gradients(self) -> list[Float[Tensor, "in_dim terms out_dim"]]:
+    def gradients(self) -> list[Float[Tensor, "_ _ _"]]:
         """λQw of every edge."""
         return [
             strength.unsqueeze(1) * (d.T @ bends)
             for strength, d, bends in zip(self._strengths, self._differences, self._bends(), strict=True)
         ]
 
-    def blocks(self, edges: Sequence[Tensor]) -> list[Float[Tensor, "_ terms terms"]]:
+    def blocks(self, edges: Sequence[Bool[Tensor, "_ _"]]) -> list[Float[Tensor, "_ _ _"]]:
         """λQ of these edges, layer by layer."""
         return [
-            strength[alive][:, None, None] * q
-            for (strength, q), alive in zip(self._pairs(), edges, strict=True)
+            strength[alive][:, None, None] * (d.T @ d)
+            for strength, d, alive in zip(self._strengths, self._differences, edges, strict=True)
         ]
 
-    def begin_(self, loss: float) -> None:
-        """First λ on new grids: as if the data determined every coefficient."""
-        self._set_([torch.full_like(lamb, len(q)) for lamb, q in self._pairs()], loss)
-
-    def update_(self, factor: Float[Tensor, "P P"], loss: float, edges: Sequence[Tensor]) -> None:
+    def update_(
+        self,
+        factor: Float[Tensor, "P P"],
+        curvature: Float[Tensor, " P"],
+        loss: float,
+        edges: Sequence[Bool[Tensor, "_ _"]],
+    ) -> None:
         """λ from the Cholesky factor of A.
 
         Args:
-            factor: Of A, whose order is that of ``levenberg_marquardt``: layer, edge, term.
-            loss: Weighted mean loss, without any price.
+            factor: Of A, whose order is that of ``gauss_newton.flat``: layer, edge, term.
+            curvature: Diagonal of the Hessian of the loss alone.
+            loss: Weighted mean loss of the residuals, without any price.
             edges: Which edges of each layer A is about.
         """
-        inverse, start, determined = torch.cholesky_inverse(factor), 0, []
-        for (strength, q), alive in zip(self._pairs(), edges, strict=True):
-            count, terms = int(alive.sum()), len(q)
-            stop = start + count * terms
-            blocks = inverse[start:stop, start:stop].view(count, terms, count, terms)
+        inverse, start, determined, bounds = torch.cholesky_inverse(factor), 0, [], []
+        for strength, d, alive in zip(self._strengths, self._differences, edges, strict=True):
+            q, count = d.T @ d, int(alive.sum())
+            stop = start + count * len(q)
+            blocks = inverse[start:stop, start:stop].view(count, len(q), count, len(q))
             traces = torch.einsum("tse,ts->e", blocks.diagonal(dim1=0, dim2=2), q)
-            rank = max(1, terms - 1 - min(self._order + 1, terms - 2))
-            gamma = torch.zeros_like(strength)
-            gamma[alive] = (rank - strength[alive] * traces).clamp(1e-3, rank)
+            gamma, bound = torch.zeros_like(strength), torch.zeros_like(strength)
+            gamma[alive] = (len(d) - strength[alive] * traces).clamp(LEAST_DETERMINED, len(d))
+            bound[alive] = curvature[start:stop].view(count, len(q))[:, :-1].sum(1)
             determined.append(gamma)
+            bounds.append(STIFFEST * bound / q.trace())
             start = stop
-        self._set_(determined, loss)
+        variance = self._variance(loss, sum(float(gamma.sum()) for gamma in determined))
+        self._strengths = [
+            torch.minimum(variance * gamma / rough.clamp_min(1e-300), bound)
+            for gamma, rough, bound in zip(determined, self._roughness(), bounds, strict=True)
+        ]
 
     def state(self) -> State:
         """The prices."""
@@ -102,31 +111,23 @@ class Evidence:
     def restore_(self, state: State) -> None:
         """Take over what ``state`` gave."""
         self._strengths = [state[str(number)] for number in range(len(self._strengths))]
-        self.regrid_()
+        self._regrid_()
 
-    @property
-    def _order(self) -> int:
-        return self._network.config.order
+    def _regrid_(self) -> None:
+        self._differences = [differences(layer, layer.order + 2) for layer in self._network.all_layers]
 
-    def _pairs(self) -> list[tuple[Tensor, Tensor]]:
-        return list(zip(self._strengths, self._matrices, strict=True))
+    def _variance(self, loss: float, determined: float) -> float:
+        """σ²/N, where the mean loss of rows is half their squared residuals."""
+        if not self._is_noisy:
+            return 1 / self._observations
+        return 2 * loss / max(self._observations - determined, LEAST_SHARE * self._observations)
 
-    def _roughness(self) -> list[Float[Tensor, "in_dim out_dim"]]:
+    def _roughness(self) -> list[Float[Tensor, "_ _"]]:
         """wᵀQw of every edge, as a sum of squares: w·(Qw) would lose all digits where w is smooth."""
         return [bends.square().sum(1) for bends in self._bends()]
 
-    def _bends(self) -> list[Float[Tensor, "in_dim _ out_dim"]]:
+    def _bends(self) -> list[Float[Tensor, "_ _ _"]]:
         """Dw of every edge, by repeated differences, which keep more digits than the product."""
         orders = [len(d[0]) - 1 - len(d) for d in self._differences]
         weights = (layer.effective_weight().detach()[:, :-1] for layer in self._network.all_layers)
         return [weight.diff(n=order, dim=1) for weight, order in zip(weights, orders, strict=True)]
-
-    def _set_(self, determined: list[Tensor], loss: float) -> None:
-        count = sum(float(gamma.sum()) for gamma in determined)
-        variance = 2 * loss if self._is_noisy else 1.0
-        free = max(self._observations - count, 0.1 * self._observations)
-        variance = variance / free if self._is_noisy else variance / self._observations
-        self._strengths = [
-            (variance * gamma / rough.clamp_min(1e-300)).clamp(max=STIFFEST)
-            for gamma, rough in zip(determined, self._roughness(), strict=True)
-        ]

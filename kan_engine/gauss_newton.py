@@ -19,14 +19,15 @@ BLOCK_BYTES = 32 * 2**20  # of the Jacobian at a time, whatever the number of ro
 
 STRIDE = 0.1  # of a step, over which second derivatives along it are measured
 
-Edges = Sequence[Bool[Tensor, "in_dim out_dim"]]  # those that are trained, for every layer
+Edges = Sequence[Bool[Tensor, "_ _"]]  # those that are trained, for every layer
 
 
-def trainable_edges(network: KAN) -> list[Bool[Tensor, "in_dim out_dim"]]:
+def trainable_edges(network: KAN) -> list[Bool[Tensor, "_ _"]]:
     """Live splines of every layer."""
     return [layer.trainable_mask() for layer in network.all_layers]
 
 
+@torch.no_grad()
 def gauss_newton(
     network: KAN, rows: Rows, loss: Loss, edges: Edges
 ) -> tuple[Float[Tensor, "P P"], Float[Tensor, " P"]]:
@@ -66,12 +67,12 @@ def _fill_(
     edges: Edges,
 ) -> Float[Tensor, " P"]:
     """Write the rows √share · R·J of a block; its gradient Σ share · Jᵀ∂ℓ/∂f."""
-    features, slopes, outputs = _forward(network, rows.x)
+    features, slopes, outputs = forward(network, rows.x)
     first, root = gradient_and_root(loss, outputs, rows.targets)
     # The gradient rides along as one more root, so that both need a single backward pass.
     delta = torch.cat([root * share.sqrt()[:, None, None], (first * share[:, None]).unsqueeze(1)], 1)
     gradient, start = [], 0
-    for f, d, alive in zip(features, _backward(network, slopes, delta), edges, strict=True):
+    for f, d, alive in zip(features, backward(network, slopes, delta), edges, strict=True):
         stop = start + int(alive.sum()) * f.shape[2]
         _outer_(jacobian[:, :, start:stop], f, d[:, :-1], alive)
         gradient.append(_summed(f, d[:, -1], alive))
@@ -79,6 +80,7 @@ def _fill_(
     return torch.cat(gradient)
 
 
+@torch.no_grad()
 def curvature(
     network: KAN, rows: Rows, loss: Loss, edges: Edges, shift: Float[Tensor, " P"]
 ) -> Float[Tensor, " P"]:
@@ -91,7 +93,7 @@ def curvature(
     total = torch.zeros_like(start)
     for block in row_blocks(network, len(rows)):
         part = rows[block]
-        features, slopes, outputs = _forward(network, part.x)
+        features, slopes, outputs = forward(network, part.x)
         set_flat_(network, edges, start + STRIDE * shift)
         ahead = network(part.x)
         set_flat_(network, edges, start - STRIDE * shift)
@@ -99,13 +101,13 @@ def curvature(
         set_flat_(network, edges, start)
         _, root = gradient_and_root(loss, outputs, part.targets)
         bent = torch.einsum("nro,nrq,nq->no", root, root, second) * share[block, None]
-        deltas = _backward(network, slopes, bent.unsqueeze(1))
+        deltas = backward(network, slopes, bent.unsqueeze(1))
         parts = [_summed(f, d[:, 0], e) for f, d, e in zip(features, deltas, edges, strict=True)]
         total += torch.cat(parts)
     return total
 
 
-def _forward(network: KAN, x: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
+def forward(network: KAN, x: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
     """Features of ``all_layers``, slopes of the layers in a row, and the outputs."""
     h, features, slopes = x, [], []
     for layer in network.stack:
@@ -119,7 +121,7 @@ def _forward(network: KAN, x: Tensor) -> tuple[list[Tensor], list[Tensor], Tenso
     return features, slopes, h
 
 
-def _backward(
+def backward(
     network: KAN, slopes: Sequence[Tensor], delta: Float[Tensor, "block roots out_dim"]
 ) -> list[Float[Tensor, "block roots _"]]:
     """δ at the outputs of ``all_layers``, from that at the network's outputs."""
@@ -157,11 +159,13 @@ def _outer_(
 
 def flat(network: KAN, edges: Edges) -> Float[Tensor, " P"]:
     """Trained weights as one vector, in the order layer, in, out, term."""
+    return gathered([layer.weight.detach() for layer in network.all_layers], edges)
+
+
+def gathered(values: Sequence[Float[Tensor, "_ _ _"]], edges: Edges) -> Float[Tensor, " P"]:
+    """One value for every weight of every layer, as a vector in the order of ``flat``."""
     return torch.cat(
-        [
-            layer.weight.detach().permute(0, 2, 1)[alive].flatten()
-            for layer, alive in zip(network.all_layers, edges, strict=True)
-        ]
+        [value.permute(0, 2, 1)[alive].flatten() for value, alive in zip(values, edges, strict=True)]
     )
 
 
@@ -176,7 +180,7 @@ def set_flat_(network: KAN, edges: Edges, values: Float[Tensor, " P"]) -> None:
 
 
 def add_per_edge_(
-    matrix: Float[Tensor, "P P"], edges: Edges, blocks: Sequence[Float[Tensor, "_ terms terms"]]
+    matrix: Float[Tensor, "P P"], edges: Edges, blocks: Sequence[Float[Tensor, "_ _ _"]]
 ) -> None:
     """Add a block [edges of the layer or 1, terms, terms] to the diagonal blocks of the matrix."""
     start = 0

@@ -10,6 +10,9 @@ from kan_engine.rows import row_blocks
 from kan_engine.spline import extend_knots, fit_coef, grid_range, quantile_grid, uniform_grid
 
 FILLED = 0.8  # least share of a grid that its inputs should span
+NEAREST = (
+    0.25  # share of the margin that must be left: fresh rows would lie off a grid that ends with the data
+)
 MARGIN = 0.02  # reach of a grid beyond the data: a fresh draw of a thousand rows lies inside
 
 
@@ -65,14 +68,21 @@ def follow_(network: KAN, x: Float[Tensor, "batch in_dim"]) -> bool:
     return has_moved
 
 
+@torch.no_grad()
+def is_stray(network: KAN, x: Float[Tensor, "batch in_dim"]) -> bool:
+    """Whether ``follow_`` would move any grid."""
+    seen = zip(network.all_layers, network.preacts(x), strict=True)
+    return any(bool(_stray(layer, h).any()) for layer, h in seen)
+
+
 def _stray(layer: KANLayer, h: Float[Tensor, "batch in_dim"]) -> Bool[Tensor, " in_dim"]:
-    """Inputs that lie outside their grid, or fill less than ``FILLED`` of it; constants never do."""
+    """Inputs that reach the end of their grid, or fill less than ``FILLED`` of it; constants do neither."""
     low, high = grid_range(layer.knots, layer.order)
     least, most = h.amin(0), h.amax(0)
-    digits = 1e-9 * (high - low)
-    outside = (least < low - digits) | (most > high + digits)
+    reach = NEAREST * MARGIN * (high - low)
+    outside = (least < low + reach) | (most > high - reach)
     varies = most - least > 1e-6 * (high - low)
-    return outside | (varies & (most - least < FILLED * (high - low)))
+    return (least < low) | (most > high) | (varies & (outside | (most - least < FILLED * (high - low))))
 
 
 def refine(network: KAN, grid_size: int) -> KAN:

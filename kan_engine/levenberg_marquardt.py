@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kan_engine.evidence import JITTER, Evidence
+from kan_engine.evidence import Evidence
+from kan_engine.gauge import gauge_rows
 from kan_engine.gauss_newton import (
     Edges,
     add_per_edge_,
     curvature,
     flat,
+    gathered,
     gauss_newton,
     set_flat_,
     trainable_edges,
@@ -23,6 +25,7 @@ from kan_engine.rows import Rows
 __all__ = ["Damping", "Penalty", "Problem", "Taken", "step_"]
 
 MAX_DAMPING = 1e12
+JITTER = 1e-13  # of the diagonal, so that directions without any effect can be inverted
 STRAIGHT = 0.8  # share of the expected fall below which the steps are bent from then on
 SLIGHT, STEEPEST = 0.05, 0.75  # accelerations relative to the step: not worth the trouble, not to be trusted
 
@@ -35,11 +38,16 @@ class Damping:
         value: μ.
         growth: Factor by which μ grows when a step fails.
         is_curved: Whether the objective bends along the steps, so that the next one should be bent too.
+        trust: Share of its expected fall that the last step reached; 0 before there was one.
+        hold: How firmly hidden nodes keep their place and scale (see ``gauge``): 1 is as firmly as if
+            nothing else could make up for their moving.
     """
 
     value: float = 1e-2
     growth: float = 2.0
     is_curved: bool = False
+    trust: float = 0.0
+    hold: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,14 +109,16 @@ def step_(
     if problem.penalty.is_charged:
         add_per_edge_(matrix, edges, fixed)
     if problem.evidence and weigh:
-        _weigh_(problem.evidence, matrix, edges, loss)
+        _weigh_(network, problem, matrix, gradient, edges, loss, damping.trust)
     if problem.evidence:
         add_per_edge_(matrix, edges, problem.evidence.blocks(edges))
     gradient = gradient + _price_gradient(network, problem, edges)
     objective = loss + problem.price(network)
     scale = _scale(matrix)
+    gauge = gauge_rows(network, problem.rows, problem.loss, edges)
+    held = damping.hold * damping.trust * (gauge.T @ gauge)
     for _ in range(tries):
-        factor, failed = torch.linalg.cholesky_ex(matrix + torch.diag(damping.value * scale))
+        factor, failed = torch.linalg.cholesky_ex(matrix + held + torch.diag(damping.value * scale))
         if not failed:
             shift = -torch.cholesky_solve(gradient[:, None], factor)[:, 0]
             expected = float(-shift @ gradient - shift @ matrix @ shift / 2)
@@ -132,9 +142,10 @@ def step_(
 
 def _relax_(damping: Damping, ratio: float) -> None:
     """Lower μ after a step that reached this ratio of the expected fall."""
-    damping.value = max(damping.value * max(0.1, 1 - (2 * min(ratio, 1.0) - 1) ** 3), 1e-15)
+    damping.value = max(damping.value * max(0.01, 1 - (2 * min(ratio, 1.0) - 1) ** 3), 1e-15)
     damping.growth = 2.0
     damping.is_curved |= ratio < STRAIGHT
+    damping.trust = min(max(ratio, 0.0), 1.0)
 
 
 def _bent(
@@ -161,13 +172,30 @@ def _scale(matrix: Tensor) -> Tensor:
     return diagonal.clamp_min(1e-8 * float(diagonal.max()) + 1e-300)
 
 
-def _weigh_(evidence: Evidence, matrix: Tensor, edges: Edges, loss: float) -> None:
-    """Find the prices that make the data likeliest; where A cannot be factored they stay."""
+def _weigh_(
+    network: KAN,
+    problem: Problem,
+    matrix: Tensor,
+    gradient: Tensor,
+    edges: Edges,
+    loss: float,
+    trust: float,
+) -> None:
+    """Find the prices that make the data likeliest; where A cannot be factored they stay.
+
+    What this very step is trusted to remove from the loss is no noise: else every refit of a trained
+    network would begin with prices that its first steps, far from the minimum, make too high.
+    """
+    assert problem.evidence is not None  # noqa: S101 - the caller asked
     whole = matrix.clone()
-    add_per_edge_(whole, edges, evidence.blocks(edges))
+    add_per_edge_(whole, edges, problem.evidence.blocks(edges))
     factor, failed = torch.linalg.cholesky_ex(whole + torch.diag(JITTER * _scale(whole)))
     if not failed:
-        evidence.update_(factor, loss, edges)
+        slope = gradient + _price_gradient(network, problem, edges)
+        shift = -torch.cholesky_solve(slope[:, None], factor)[:, 0]
+        fall = float(-shift @ gradient - shift @ matrix @ shift / 2)
+        left = max(loss - trust * max(fall, 0.0), 0.0)
+        problem.evidence.update_(factor, matrix.diagonal(), left, edges)
 
 
 def _price_gradient(network: KAN, problem: Problem, edges: Edges) -> Tensor:
@@ -175,6 +203,4 @@ def _price_gradient(network: KAN, problem: Problem, edges: Edges) -> Tensor:
     prices = [problem.penalty.matrix(layer) @ layer.weight.detach() for layer in network.all_layers]
     if problem.evidence:
         prices = [a + b for a, b in zip(prices, problem.evidence.gradients(), strict=True)]
-    return torch.cat(
-        [price.permute(0, 2, 1)[alive].flatten() for price, alive in zip(prices, edges, strict=True)]
-    )
+    return gathered(prices, edges)

@@ -4,21 +4,25 @@ from dataclasses import asdict
 
 from kan_engine.checkpoint import State, part_of, within
 from kan_engine.evidence import Evidence
-from kan_engine.grid import follow_, refine_
+from kan_engine.grid import follow_, is_stray, refine_
 from kan_engine.levenberg_marquardt import Damping, Problem, step_
 from kan_engine.network import KAN
 from kan_engine.rows import Rows
 from kan_engine.training_config import TrainingConfig
 
 SLOW_STEPS = 3  # in a row that each gain little: this grid has converged
-CRUDE_STEPS = 3  # of a training, before its residuals say anything about noise
+CRAWL = 0.1  # gain of a step below which it is time to ask whether the grids still fit
+WORTH_FOLLOWING = 0.5  # of the loss of the round before: a round that reaches less is worth another
+RESERVED_STEPS = 5  # of a grid, for its last round, so that no grid is left where its nodes do not lie
+LOOSE, FIRM = 1e-6, 1.0  # hold of hidden nodes: while they find their shape, and in the last round
 
 
 class SecondOrder:
     """Levenberg-Marquardt on every grid of the schedule until it has converged there.
 
-    Hidden nodes drift during training. When a grid has converged, the grids of nodes that have left
-    theirs follow them, and the training on it goes on; this ends most stalls.
+    Hidden nodes drift during training, and on grids that they have left or hardly fill it crawls. Then
+    these grids follow them in another round, as long as a round reaches much less than the one before; the
+    last one holds the nodes where they are, so that they lie well inside the grids that are kept.
     """
 
     is_judged = True
@@ -35,9 +39,11 @@ class SecondOrder:
         self._sizes = config.grid_schedule or (network.stack[0].grid_size,)
         self._place = -1  # in the schedule; before its first grid
         self._left = 0  # steps that this grid still may take
-        self._taken = 0  # steps in all
-        self._slow = 0
+        self._slow = 0  # steps in a row that gained little
+        self._crawl = 0  # and those that gained less than they should
         self._loss: float | None = None
+        self._previous: float | None = None  # loss at which the round before ended on this grid
+        self._is_last = False  # whether this round only settles the grids where they lie now
         self._damping = Damping()
 
     @property
@@ -51,11 +57,9 @@ class SecondOrder:
             follow_(self._network, self._problem.rows.x)
             self._begin_grid_()
         while self._place < len(self._sizes):
-            if self._step_():
+            if self._goes_on() and self._step_():
                 return self._loss
-            if self._left and follow_(self._network, self._problem.rows.x):
-                self._begin_round_()
-            else:
+            if not self._follow_again_():
                 self._begin_grid_()
         return None
 
@@ -64,9 +68,11 @@ class SecondOrder:
         own: State = {
             "place": self._place,
             "left": self._left,
-            "taken": self._taken,
             "slow": self._slow,
+            "crawl": self._crawl,
             "loss": self._loss,
+            "previous": self._previous,
+            "is_last": self._is_last,
             "damping": asdict(self._damping),
         }
         evidence = self._problem.evidence
@@ -74,24 +80,51 @@ class SecondOrder:
 
     def restore_(self, state: State) -> None:
         """Go on where ``state`` was taken."""
-        self._place, self._left, self._taken = state["place"], state["left"], state["taken"]
-        self._slow, self._loss = state["slow"], state["loss"]
+        self._place, self._left = state["place"], state["left"]
+        self._slow, self._crawl, self._loss = state["slow"], state["crawl"], state["loss"]
+        self._previous, self._is_last = state["previous"], state["is_last"]
         self._damping = Damping(**state["damping"])
         if self._problem.evidence:
             self._problem.evidence.restore_(part_of(state, "evidence"))
 
-    def _step_(self) -> bool:
-        """A step on this grid, unless it has converged or used up its steps."""
+    def _goes_on(self) -> bool:
+        """Whether the round is worth another step."""
         if self._left == 0 or self._slow == SLOW_STEPS:
             return False
+        if self._is_last:
+            return self._crawl < SLOW_STEPS
+        is_time = self._left == self._reserved or (self._crawl == SLOW_STEPS and self._pays())
+        return not (is_time and is_stray(self._network, self._problem.rows.x))
+
+    @property
+    def _reserved(self) -> int:
+        """Steps kept for the last round."""
+        return min(RESERVED_STEPS, self._config.steps // 5)
+
+    def _step_(self) -> bool:
+        """A step on this grid, unless there is none that lowers the objective."""
         if self._loss is None:
             self._loss = self._problem.rows.loss(self._network, self._config.loss)
         taken = step_(self._network, self._problem, self._damping, self._loss, weigh=True)
         if taken is None:
             return False
         self._slow = self._slow + 1 if taken.gain < self._config.gain else 0
-        self._loss, self._left, self._taken = taken.loss, self._left - 1, self._taken + 1
+        self._crawl = self._crawl + 1 if taken.gain < CRAWL else 0
+        self._loss, self._left = taken.loss, self._left - 1
         return True
+
+    def _follow_again_(self) -> bool:
+        """Let stray grids follow their nodes; whether any did, so that there is another round."""
+        if self._left == 0 or self._is_last or not follow_(self._network, self._problem.rows.x):
+            return False
+        self._is_last = self._left <= self._reserved or not self._pays()
+        self._previous = self._loss
+        self._begin_round_()
+        return True
+
+    def _pays(self) -> bool:
+        """Whether this round reached much less than the one before."""
+        return self._previous is None or (self._loss or 0.0) < WORTH_FOLLOWING * self._previous
 
     def _begin_grid_(self) -> None:
         self._place += 1
@@ -99,15 +132,11 @@ class SecondOrder:
             return
         if self._sizes[self._place] != self.grid_size:
             refine_(self._network, self._sizes[self._place])
-        self._regrid_evidence_()
-        self._left = self._config.steps
+        if self._problem.evidence:
+            self._problem.evidence.begin_()
+        self._left, self._previous, self._is_last = self._config.steps, None, False
         self._begin_round_()
 
-    def _regrid_evidence_(self) -> None:
-        evidence = self._problem.evidence
-        if evidence:
-            evidence.regrid_()
-            evidence.begin_(self._problem.rows.loss(self._network, self._config.loss))
-
     def _begin_round_(self) -> None:
-        self._damping, self._slow, self._loss = Damping(), 0, None
+        self._damping = Damping(hold=FIRM if self._is_last else LOOSE)
+        self._slow, self._crawl, self._loss = 0, 0, None

@@ -26,7 +26,7 @@ FINE_GRIDS = (32, 64)  # for the network that is served
 SCREENING_ROWS = 400  # enough for a coarse grid
 SCREENED = 6  # shapes that survive the coarse grid and are fitted in full
 GOOD_ENOUGH = 2e-4  # error at which a shape is adequate without a look at its slope
-STALLED = 0.9  # a hidden node whose error falls by less than this factor per doubling is not refined further
+STALLED = 0.9  # what an error falls to per doubling of the grid, at least, to be refined further
 TRANSFORM_ROWS = 20  # fewer rows cannot tell a transform of the target from chance
 NEGLIGIBLE = 2e-5  # error that elimination may leave, whatever it was before
 HOPEFUL, SLOPE = 1.5e-3, 5.0  # or: below this, and falling by this factor over the last doubling
@@ -295,7 +295,7 @@ def sharpen(
             scaler=fit.scaler,
             should_stop=should_stop,
         )
-        if len(training.x) < 3 * finer.network.parameter_count or finer.error >= fit.error:
+        if len(training.x) < 3 * finer.network.parameter_count or finer.error > STALLED * fit.error:
             break
         later = (replace(step, number=len(fit.history) + step.number) for step in finer.history)
         fit = replace(finer, errors=(*fit.errors, finer.error), history=(*fit.history, *later))

@@ -9,6 +9,7 @@ from kan_engine.grid import refine, update_grid_
 from kan_engine.levenberg_marquardt import Damping, Penalty, Problem, step_
 from kan_engine.network import KAN, KANConfig, copied, initialise_
 from kan_engine.pruning import prune
+from kan_engine.rows import Rows
 
 WIDTHS = st.sampled_from([(1, 1), (2, 1), (3, 2, 1), (2, 3, 2), (2, 2, 2, 1)])
 SEEDS = st.integers(0, 2**31)
@@ -66,8 +67,9 @@ def test_pruning_nothing_leaves_the_function_unchanged(width: tuple[int, ...], s
 def test_a_step_of_levenberg_marquardt_never_raises_the_objective(width: tuple[int, ...], seed: int) -> None:
     network, x = random_network(width, seed), rows(width, seed)
     y = torch.sin(3 * x[:, :1]).repeat(1, width[-1])
-    weights = torch.ones(len(x), dtype=torch.float64)
-    problem = Problem(x=x, targets=y, row_weights=weights, loss="squared", penalty=Penalty(ridge=1e-6))
-    before = problem.objective(network)
-    reached = step_(network, problem, Damping(), before)
-    assert reached is None or (reached < before and problem.objective(network) == reached)
+    problem = Problem(rows=Rows.of(x, y), loss="squared", penalty=Penalty(ridge=1e-6))
+    before = problem.rows.loss(network, "squared")
+    objective = before + problem.price(network)
+    taken = step_(network, problem, Damping(), before)
+    after = problem.rows.loss(network, "squared")
+    assert taken is None or (taken.loss == after and after + problem.price(network) < objective)

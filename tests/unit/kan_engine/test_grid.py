@@ -5,9 +5,9 @@ from itertools import pairwise
 import pytest
 import torch
 
-from kan_engine.grid import MARGIN, refine, update_grid_
+from kan_engine.grid import MARGIN, follow_, is_stray, refine, update_grid_
 from kan_engine.layer import KANLayer
-from kan_engine.network import copied
+from kan_engine.network import KAN, copied
 from kan_engine.spline import grid_range, quantile_grid, uniform_grid
 from tests.networks import random_network, uniform_rows
 
@@ -104,3 +104,58 @@ def test_refining_follows_an_uneven_grid() -> None:
     coarse, fine = network.layers[0].knots[:, order:-order], finer.layers[0].knots[:, order:-order]
     torch.testing.assert_close(fine[:, ::2], coarse)
     torch.testing.assert_close(finer(x), network(x), rtol=1e-9, atol=1e-9)
+
+
+def fitting(width: tuple[int, ...] = (2, 3, 1)) -> tuple[KAN, torch.Tensor]:
+    """A network whose grids fit all that they see."""
+    network, x = random_network(width, direct=True), uniform_rows(100, 2)
+    while follow_(network, x):
+        pass
+    return network, x
+
+
+def test_grids_that_fit_are_left_alone_to_the_bit() -> None:
+    network, x = fitting()
+    before = copied(network).state_dict()
+    assert not follow_(network, x)
+    assert not is_stray(network, x)
+    assert all(torch.equal(network.state_dict()[name], before[name]) for name in before)
+
+
+def test_only_the_grid_of_the_node_that_left_it_moves() -> None:
+    network, x = fitting()
+    with torch.no_grad():
+        network.layers[0].weight[:, :, 1] *= 3.0
+    before, outputs = copied(network), network(x)
+    assert is_stray(network, x)
+    assert follow_(network, x)
+    assert torch.equal(network.layers[0].knots, before.layers[0].knots)
+    layer, old = network.layers[1], before.layers[1]
+    for node, stays in enumerate([True, False, True]):
+        assert torch.equal(layer.knots[node], old.knots[node]) is stays
+        assert torch.equal(layer.weight[node], old.weight[node]) is stays
+    h = network.preacts(x)[1][:, 1]
+    low, high = range_of(layer)
+    assert float(low[1]) < float(h.min()) < float(h.max()) < float(high[1])
+    assert float((network(x) - outputs).detach().abs().max()) < 0.5  # a coarse grid cannot keep kinks
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "moves"),
+    [
+        (-1.05, 0.9, True),  # beyond its end
+        (-0.999, 0.9, True),  # so near to it that fresh rows would be beyond
+        (-0.9, 0.5, True),  # less than 80 % filled
+        (-0.95, 0.95, False),
+    ],
+)
+def test_a_grid_follows_rows_that_leave_it_or_hardly_fill_it(low: float, high: float, moves: bool) -> None:
+    network = random_network((1, 1))
+    assert follow_(network, torch.linspace(low, high, 50, dtype=torch.float64)[:, None]) is moves
+
+
+@pytest.mark.parametrize(("value", "moves"), [(0.3, False), (1.0, False), (1.5, True)])
+def test_a_constant_moves_its_grid_only_from_outside(value: float, moves: bool) -> None:
+    network = random_network((1, 1))
+    assert follow_(network, torch.full((20, 1), value, dtype=torch.float64)) is moves
+    assert not follow_(network, torch.full((20, 1), value, dtype=torch.float64))

@@ -1,88 +1,142 @@
-"""The structured Jacobian against autograd, and what the steps reach."""
+"""What steps of Levenberg-Marquardt reach, and what they leave alone."""
 
 import pytest
 import torch
 
-from kan_engine.layer import SymbolicEdge
-from kan_engine.levenberg_marquardt import Damping, Penalty, Problem, _normal_equations, step_
+from kan_engine.evidence import Evidence
+from kan_engine.gauss_newton import flat, gathered, trainable_edges
+from kan_engine.levenberg_marquardt import Damping, Penalty, Problem, step_
 from kan_engine.loss import Loss, loss_per_row
-from kan_engine.network import KAN, KANConfig, initialise_
+from kan_engine.network import KAN, KANConfig
+from kan_engine.rows import Rows
+from tests.networks import random_network, uniform_rows
+from tests.problems import OUTPUTS, mixed_network, rows_of
 
 
-def problem_of(loss: Loss, outputs: int, penalty: Penalty) -> Problem:
-    generator = torch.Generator().manual_seed(1)
-    x = torch.rand(40, 2, dtype=torch.float64, generator=generator) * 2 - 1
-    targets = {
-        "squared": torch.rand(40, outputs, dtype=torch.float64, generator=generator),
-        "logistic": (x[:, :1] > 0).double(),
-        "softmax": torch.randint(0, outputs, (40, 1), generator=generator).double(),
-    }[loss]
-    weights = torch.rand(40, dtype=torch.float64, generator=generator) + 0.5
-    return Problem(x=x, targets=targets, row_weights=weights, loss=loss, penalty=penalty)
+def problem_of(loss: Loss = "squared", penalty: Penalty | None = None) -> Problem:
+    return Problem(rows=rows_of(loss), loss=loss, penalty=penalty or Penalty())
 
 
-def network_of(outputs: int, *, direct: bool) -> KAN:
-    network = KAN(KANConfig(width=(2, 3, outputs), grid_size=3, direct=direct))
-    initialise_(network, torch.Generator().manual_seed(0), noise=0.5)
-    network.layers[0].mask[0, 1] = False
-    network.layers[0].symbolic[1, 2] = SymbolicEdge("sin", 1.5, 0.2, 0.7, 0.1)
-    return network
+def loss_of(problem: Problem, network: KAN) -> float:
+    return problem.rows.loss(network, problem.loss)
 
 
-@pytest.mark.parametrize("direct", [False, True])
-@pytest.mark.parametrize(("loss", "outputs"), [("squared", 2), ("logistic", 1), ("softmax", 3)])
-def test_the_gradient_equals_that_of_autograd(loss: Loss, outputs: int, direct: bool) -> None:
-    problem = problem_of(loss, outputs, Penalty(ridge=1e-3, smoothness=1e-3))
-    network = network_of(outputs, direct=direct)
-    active = [layer.trainable_mask().unsqueeze(1).expand_as(layer.weight) for layer in network.all_layers]
-    with torch.no_grad():
-        _, gradient = _normal_equations(network, problem, active)
-    rows = loss_per_row(loss, network(problem.x), problem.targets)
-    objective = (rows * problem.row_weights).sum() / problem.row_weights.sum()
-    for layer in network.all_layers:
-        w = layer.effective_weight()
-        objective = objective + torch.einsum("ito,ts,iso->", w, problem.penalty.matrix(layer), w) / 2
-    assert float(objective.detach()) == pytest.approx(problem.objective(network))
-    grads = torch.autograd.grad(objective, [layer.weight for layer in network.all_layers])
-    flat = torch.cat([g.permute(0, 2, 1)[m.permute(0, 2, 1)] for g, m in zip(grads, active, strict=True)])
-    torch.testing.assert_close(gradient, flat)
+@pytest.mark.parametrize("loss", OUTPUTS)
+def test_a_step_with_high_damping_goes_down_the_gradient_of_loss_and_price(loss: Loss) -> None:
+    problem, network = (
+        problem_of(loss, Penalty(ridge=1e-3, smoothness=1e-3)),
+        mixed_network(loss, direct=True),
+    )
+    edges, rows = trainable_edges(network), problem.rows
+    losses = loss_per_row(loss, network(rows.x), rows.targets)
+    objective = losses @ rows.weights / rows.weights.sum() + problem.penalty.price(network)
+    gradients = torch.autograd.grad(objective, [layer.weight for layer in network.all_layers])
+    start = flat(network, edges)
+    step_(network, problem, Damping(value=1e8), loss_of(problem, network))
+    step = flat(network, edges) - start
+    gradient = gathered(gradients, edges)
+    assert torch.equal(step.sign(), -gradient.sign())
 
 
-def test_the_normal_matrix_is_the_gauss_newton_matrix_of_the_softmax() -> None:
-    problem = problem_of("softmax", 3, Penalty())
-    network = network_of(3, direct=False)
-    active = [layer.trainable_mask().unsqueeze(1).expand_as(layer.weight) for layer in network.all_layers]
-    with torch.no_grad():
-        matrix, _ = _normal_equations(network, problem, active)
-    outputs = network(problem.x)
-    share = problem.row_weights / problem.row_weights.sum()
-    expected = torch.zeros_like(matrix)
-    for row in range(len(outputs)):
-        jacobian = torch.stack([_flat_gradient(network, outputs[row, c], active) for c in range(3)])
-        p = torch.softmax(outputs[row], 0).detach()
-        expected += share[row] * jacobian.T @ (torch.diag(p) - torch.outer(p, p)) @ jacobian
-    torch.testing.assert_close(matrix, expected)
+@pytest.mark.parametrize("loss", OUTPUTS)
+def test_steps_lead_to_a_point_where_the_gradient_vanishes(loss: Loss) -> None:
+    problem, network = problem_of(loss, Penalty(ridge=0.1)), mixed_network(loss, direct=True)
+    damping, reached = Damping(), loss_of(problem, network)
+    for _ in range(100):
+        taken = step_(network, problem, damping, reached)
+        if taken is None:
+            break
+        reached = taken.loss
+    rows = problem.rows
+    losses = loss_per_row(loss, network(rows.x), rows.targets)
+    objective = losses @ rows.weights / rows.weights.sum() + problem.penalty.price(network)
+    gradients = torch.autograd.grad(objective, [layer.weight for layer in network.all_layers])
+    assert float(gathered(gradients, trainable_edges(network)).abs().max()) < 1e-6
 
 
-def _flat_gradient(network: KAN, value: torch.Tensor, active: list[torch.Tensor]) -> torch.Tensor:
-    grads = torch.autograd.grad(value, [layer.weight for layer in network.all_layers], retain_graph=True)
-    return torch.cat([g.permute(0, 2, 1)[m.permute(0, 2, 1)] for g, m in zip(grads, active, strict=True)])
+def test_a_step_tells_the_loss_that_it_reached_and_the_share_of_the_objective_that_it_took() -> None:
+    problem, network = problem_of(penalty=Penalty(ridge=1e-2)), mixed_network("squared")
+    before = loss_of(problem, network)
+    objective = before + problem.price(network)
+    taken = step_(network, problem, Damping(), before)
+    assert taken is not None
+    assert taken.loss == loss_of(problem, network)
+    assert taken.gain == pytest.approx(1 - (taken.loss + problem.price(network)) / objective)
 
 
-def test_blocks_of_rows_add_up_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    problem, network = problem_of("squared", 2, Penalty()), network_of(2, direct=True)
-    active = [layer.trainable_mask().unsqueeze(1).expand_as(layer.weight) for layer in network.all_layers]
-    with torch.no_grad():
-        whole = _normal_equations(network, problem, active)
-        monkeypatch.setattr("kan_engine.levenberg_marquardt.BLOCK_BYTES", 1)
-        blocked = _normal_equations(network, problem, active)
-    torch.testing.assert_close(blocked, whole)
+def test_a_linear_problem_without_damping_is_solved_in_one_step() -> None:
+    network, x = random_network((1, 1)), uniform_rows(50, 1)
+    problem = Problem(rows=Rows.of(x, x**3), loss="squared", penalty=Penalty())
+    damping = Damping(value=1e-13)
+    taken = step_(network, problem, damping, loss_of(problem, network))
+    assert taken is not None
+    assert taken.loss < 1e-16
+    assert damping.trust == pytest.approx(1.0)
+    assert not damping.is_curved
+
+
+def test_a_held_node_moves_less_in_a_step() -> None:
+    """Of two steps with equal trust, the firm one leaves the node's range nearly where it was."""
+    x, truth = uniform_rows(200, 2), random_network((2, 1, 1))
+
+    def drift(hold: float) -> float:
+        network = random_network((2, 1, 1))
+        rows = Rows.of(x, truth(x).detach() + 1e-3 * x[:, :1])
+        problem = Problem(rows=rows, loss="squared", penalty=Penalty())
+        before = network.preacts(x)[1].std()
+        step_(network, problem, Damping(value=1e-9, trust=1.0, hold=hold), loss_of(problem, network))
+        return float((network.preacts(x)[1].std() / before).log().abs())
+
+    assert drift(1.0) < 0.01 * drift(0.0)
+
+
+def test_prices_by_evidence_are_found_where_a_step_is_told_to_weigh() -> None:
+    network, rows = mixed_network("squared"), rows_of("squared")
+    evidence = Evidence(network, 80, is_noisy=True)
+    problem = Problem(rows=rows, loss="squared", penalty=Penalty(), evidence=evidence)
+    step_(network, problem, Damping(), loss_of(problem, network))
+    assert problem.price(network) == 0.0
+    step_(network, problem, Damping(), loss_of(problem, network), weigh=True)
+    assert problem.price(network) == evidence.price() > 0.0
+
+
+def test_what_the_next_step_is_trusted_to_remove_counts_as_no_noise() -> None:
+    """Far from the minimum of a linear problem: with trust the price is that of its small residuals."""
+    x = uniform_rows(100, 1)
+    noise = 1e-3 * torch.randn(100, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    rows = Rows.of(x, torch.sin(6 * x) + noise)
+
+    def price(trust: float) -> float:
+        network = random_network((1, 1), grid_size=10)
+        evidence = Evidence(network, 100, is_noisy=True)
+        problem = Problem(rows=rows, loss="squared", penalty=Penalty(), evidence=evidence)
+        step_(network, problem, Damping(trust=trust), loss_of(problem, network), weigh=True)
+        return float(evidence.strengths[0])
+
+    assert price(1.0) < 1e-3 * price(0.0)
+
+
+def test_bent_steps_follow_a_curved_valley_further() -> None:
+    x = uniform_rows(200, 2)
+    rows = Rows.of(x, torch.exp(torch.sin(x[:, :1]) - x[:, 1:] ** 2))
+
+    def reached(bends: bool) -> float:
+        network, damping = random_network((2, 1, 1), seed=4), Damping()
+        problem = Problem(rows=rows, loss="squared", penalty=Penalty(ridge=1e-9))
+        loss = loss_of(problem, network)
+        for _ in range(12):
+            damping.is_curved &= bends
+            taken = step_(network, problem, damping, loss)
+            loss = taken.loss if taken else loss
+        return loss
+
+    assert reached(True) < 0.5 * reached(False)
 
 
 def test_pruned_and_symbolic_edges_are_not_trained() -> None:
-    problem, network = problem_of("squared", 1, Penalty()), network_of(1, direct=False)
+    problem, network = problem_of(), mixed_network("squared")
     before = network.layers[0].weight.detach().clone()
-    step_(network, problem, Damping(), problem.objective(network))
+    step_(network, problem, Damping(), loss_of(problem, network))
     assert torch.equal(network.layers[0].weight[0, :, 1], before[0, :, 1])
     assert torch.equal(network.layers[0].weight[1, :, 2], before[1, :, 2])
     assert not torch.equal(network.layers[0].weight, before)
@@ -91,51 +145,45 @@ def test_pruned_and_symbolic_edges_are_not_trained() -> None:
 def test_a_network_at_its_minimum_takes_no_step() -> None:
     network = KAN(KANConfig(width=(1, 1), grid_size=2))
     x = torch.linspace(-1, 1, 20, dtype=torch.float64)[:, None]
-    ones = torch.ones(20, dtype=torch.float64)
-    problem = Problem(
-        x=x,
-        targets=torch.zeros(20, 1, dtype=torch.float64),
-        row_weights=ones,
-        loss="squared",
-        penalty=Penalty(),
-    )
-    assert step_(network, problem, Damping(), problem.objective(network)) is None
+    zeros = torch.zeros(20, 1, dtype=torch.float64)
+    problem = Problem(rows=Rows.of(x, zeros), loss="squared", penalty=Penalty())
+    assert step_(network, problem, Damping(), loss_of(problem, network)) is None
 
 
 def test_a_network_without_live_splines_takes_no_step() -> None:
-    problem, network = problem_of("squared", 1, Penalty()), network_of(1, direct=False)
+    problem, network = problem_of(), mixed_network("squared")
     for layer in network.all_layers:
         layer.mask[:] = False
-    assert step_(network, problem, Damping(), problem.objective(network)) is None
+    assert step_(network, problem, Damping(), loss_of(problem, network)) is None
 
 
 def test_targets_that_are_no_numbers_allow_no_step() -> None:
-    problem, network = problem_of("squared", 1, Penalty()), network_of(1, direct=False)
-    problem.targets[0] = float("nan")
+    problem, network = problem_of(), mixed_network("squared")
+    problem.rows.targets[0] = float("nan")
     before = network.layers[1].weight.detach().clone()
     assert step_(network, problem, Damping(), 1.0) is None
     assert torch.equal(network.layers[1].weight, before)
 
 
 def test_damping_grows_while_steps_fail_and_is_held_in_bounds_afterwards() -> None:
-    problem, network = problem_of("squared", 1, Penalty()), network_of(1, direct=False)
+    problem, network = problem_of(), mixed_network("squared")
     before = [layer.weight.detach().clone() for layer in network.all_layers]
     damping = Damping(value=1e10)
-    assert step_(network, problem, damping, objective=0.0, tries=100) is None  # nothing is below 0
+    assert step_(network, problem, damping, loss=-1e9, tries=100) is None  # nothing is so low
     assert (damping.value, damping.growth) == (1.0, 2.0)
     assert all(torch.equal(layer.weight, old) for layer, old in zip(network.all_layers, before, strict=True))
 
 
 def test_damping_falls_after_a_step_that_did_what_was_expected() -> None:
-    problem, network = problem_of("squared", 1, Penalty(ridge=1e-3)), network_of(1, direct=False)
+    problem, network = problem_of(penalty=Penalty(ridge=1e-3)), mixed_network("squared")
     damping = Damping(value=10.0, growth=16.0)
-    step_(network, problem, damping, problem.objective(network))
+    step_(network, problem, damping, loss_of(problem, network))
     assert damping.value < 10.0
     assert damping.growth == 2.0
 
 
 def test_a_matrix_that_cannot_be_factored_is_damped_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    problem, network = problem_of("squared", 1, Penalty(ridge=1e-3)), network_of(1, direct=False)
+    problem, network = problem_of(penalty=Penalty(ridge=1e-3)), mixed_network("squared")
     tried, factor = [], torch.linalg.cholesky_ex
 
     def fail_once(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -143,15 +191,5 @@ def test_a_matrix_that_cannot_be_factored_is_damped_more(monkeypatch: pytest.Mon
         return factor(-matrix if len(tried) == 1 else matrix)
 
     monkeypatch.setattr("torch.linalg.cholesky_ex", fail_once)
-    assert step_(network, problem, Damping(value=1.0), problem.objective(network)) is not None
+    assert step_(network, problem, Damping(value=1.0), loss_of(problem, network)) is not None
     assert tried[1] > tried[0]
-
-
-def test_a_smoothness_penalty_charges_second_differences_of_the_spline_only() -> None:
-    network = KAN(KANConfig(width=(1, 1), grid_size=4))
-    matrix = Penalty(smoothness=2.0).matrix(network.layers[0])
-    line = torch.arange(8, dtype=torch.float64)  # the last weight is the base function's
-    kink = torch.zeros(8, dtype=torch.float64)
-    kink[3] = 1.0
-    assert float(line @ matrix @ line) == pytest.approx(0)
-    assert float(kink @ matrix @ kink) == pytest.approx(2.0 * (1 + 4 + 1))

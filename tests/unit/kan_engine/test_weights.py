@@ -6,6 +6,7 @@ import torch
 from kan_engine.calibration import fit_calibration
 from kan_engine.loss import Loss
 from kan_engine.network import KAN, KANConfig, initialise_
+from kan_engine.penalty import Penalty
 from kan_engine.training import Optimizer, Rows, TrainingConfig, train
 from tests.networks import uniform_rows
 
@@ -30,7 +31,8 @@ def sample(loss: Loss) -> tuple[torch.Tensor, torch.Tensor]:
 def trained(rows: Rows, loss: Loss, optimizer: Optimizer, steps: int = 6) -> KAN:
     network = KAN(KANConfig(width=(2, 2, 3 if loss == "softmax" else 1), grid_size=3))
     initialise_(network, torch.Generator().manual_seed(0))
-    config = TrainingConfig(loss=loss, optimizer=optimizer, steps=steps, batch_size=1_000)
+    fixed = Penalty(adaptive=False)  # evidence counts effective rows, fewer than the sum of unequal weights
+    config = TrainingConfig(loss=loss, optimizer=optimizer, steps=steps, batch_size=1_000, penalty=fixed)
     for _ in train(network, rows, config):
         pass
     return network
@@ -48,6 +50,21 @@ def test_a_row_of_weight_two_trains_like_the_row_twice(loss: Loss, optimizer: Op
         distance = (one(x) - other(x)).abs().max()
         assert distance < CLOSE[optimizer]
         assert (one(x) - plain(x)).abs().max() > 1_000 * distance
+
+
+def test_with_prices_by_evidence_a_row_of_weight_two_trains_nearly_like_the_row_twice() -> None:
+    x = uniform_rows(300, 1)
+    noise = 0.3 * torch.randn(300, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    targets, twice = torch.sin(3 * x) + noise, torch.arange(300) % 3 == 0
+    weighted = Rows.of(x, targets, 1 + twice.double())
+    repeated = Rows.of(torch.cat([x, x[twice]]), torch.cat([targets, targets[twice]]))
+    found = []
+    for rows in (weighted, repeated):
+        network = KAN(KANConfig(width=(1, 1), grid_size=10))
+        for _ in train(network, rows, TrainingConfig()):
+            pass
+        found.append(network(x).detach())
+    assert float((found[0] - found[1]).square().mean().sqrt()) < 0.02
 
 
 @pytest.mark.parametrize("optimizer", CLOSE)

@@ -1,0 +1,32 @@
+"""Small problems for second-order training: weighted rows, and a network with all kinds of edges."""
+
+import torch
+
+from kan_engine.layer import SymbolicEdge
+from kan_engine.loss import Loss
+from kan_engine.network import KAN, KANConfig, initialise_
+from kan_engine.rows import Rows
+
+OUTPUTS: dict[Loss, int] = {"squared": 2, "logistic": 1, "softmax": 3}
+
+
+def rows_of(loss: Loss, count: int = 40) -> Rows:
+    """Rows with unequal weights; targets as the loss wants them, in the number of ``OUTPUTS``."""
+    generator = torch.Generator().manual_seed(1)
+    x = torch.rand(count, 2, dtype=torch.float64, generator=generator) * 2 - 1
+    targets = {
+        "squared": torch.rand(count, OUTPUTS[loss], dtype=torch.float64, generator=generator),
+        "logistic": (x[:, :1] > 0).double(),
+        "softmax": torch.randint(0, OUTPUTS[loss], (count, 1), generator=generator).double(),
+    }[loss]
+    weights = torch.rand(count, dtype=torch.float64, generator=generator) + 0.5
+    return Rows.of(x, targets, weights)
+
+
+def mixed_network(loss: Loss, *, direct: bool = False) -> KAN:
+    """A network with a pruned and a symbolic edge, and perhaps direct ones."""
+    network = KAN(KANConfig(width=(2, 3, OUTPUTS[loss]), grid_size=3, direct=direct))
+    initialise_(network, torch.Generator().manual_seed(0), noise=0.5)
+    network.layers[0].mask[0, 1] = False
+    network.layers[0].symbolic[1, 2] = SymbolicEdge("sin", 1.5, 0.2, 0.7, 0.1)
+    return network
