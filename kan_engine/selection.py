@@ -8,8 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.levenberg_marquardt import Penalty
-from kan_engine.network import KAN, KANConfig, copied, initialise_
+from kan_engine.network import KAN, KANConfig, copied
 from kan_engine.pruning import prune
+from kan_engine.start import best_start, fresh_network
 from kan_engine.training import Rows, Step, TrainingConfig, chosen_optimizer, train
 
 THRESHOLDS = (0.1, 0.02)  # of the strongest edge's score: bold, and shy
@@ -81,18 +82,29 @@ def run_trial(
     validation: Inputs,
     *,
     generator: torch.Generator,
+    starts: int = 1,
     should_stop: Callable[[], bool] = lambda: False,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> Trained:
-    """Train one network."""
+    """Train one network, from the best of several coarse starts if there is to be more than one."""
     rows, judge = fit.rows(trial), validation.rows(trial)
-    network = KAN(trial.config)
-    initialise_(network, generator)
-    optimizer = chosen_optimizer(network, len(rows.x), trial.training)
+    training = trial.training
+    if starts == 1:
+        network = fresh_network(trial.config, len(rows), training, generator)
+    else:
+        training = replace(training, grid_schedule=training.grid_schedule or (trial.config.grid_size,))
+        network = best_start(
+            trial.config,
+            rows,
+            training,
+            starts=starts,
+            generator=generator,
+            validation=judge,
+            should_stop=should_stop,
+        )
+    optimizer = chosen_optimizer(network, len(rows), training)
     history = []
-    steps = train(
-        network, rows, trial.training, validation=judge, generator=generator, should_stop=should_stop
-    )
+    steps = train(network, rows, training, validation=judge, generator=generator, should_stop=should_stop)
     for step in steps:
         history.append(step)
         on_step(step)

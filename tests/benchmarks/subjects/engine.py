@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from kan_engine.network import KAN, KANConfig, initialise_
+from kan_engine.network import KAN, KANConfig
+from kan_engine.start import AUTO_STARTS, best_start, fresh_network
 from kan_engine.training import Rows, TrainingConfig, train
 
 
@@ -19,12 +20,20 @@ def trained(
     grids: Sequence[int],
     seed: int,
     order: int = 3,
+    restarts: bool = False,
 ) -> Iterator[tuple[int, KAN]]:
-    """A network trained on one grid after the other, yielded with its grid after every step."""
-    network = KAN(KANConfig(width=tuple(width), grid_size=grids[0], order=order))
-    initialise_(network, torch.Generator().manual_seed(seed))
-    rows = Rows.of(torch.from_numpy(x), torch.from_numpy(y))
-    for step in train(network, rows, TrainingConfig(grid_schedule=tuple(grids), patience=1000)):
+    """A network trained on one grid after the other, yielded with its grid after every step.
+
+    With restarts it begins at the best of as many coarse starts as the engine takes of itself.
+    """
+    config = KANConfig(width=tuple(width), grid_size=grids[0], order=order)
+    training = TrainingConfig(grid_schedule=tuple(grids), patience=1000)
+    rows, generator = Rows.of(torch.from_numpy(x), torch.from_numpy(y)), torch.Generator().manual_seed(seed)
+    if restarts:
+        network = best_start(config, rows, training, starts=AUTO_STARTS, generator=generator)
+    else:
+        network = fresh_network(config, len(rows), training, generator)
+    for step in train(network, rows, training):
         yield step.grid_size, network
 
 

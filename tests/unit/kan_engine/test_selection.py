@@ -17,6 +17,7 @@ from kan_engine.selection import (
     prune_trained,
     run_trial,
 )
+from kan_engine.start import COARSE
 from kan_engine.training import Step, TrainingConfig
 from tests.networks import uniform_rows
 
@@ -56,6 +57,14 @@ def test_the_loss_of_every_validation_row_is_heard_after_every_step() -> None:
         [step.validation_loss for step in trained.history]
     )
     assert {len(losses) for losses in heard} == {30}
+
+
+def test_a_trial_with_several_starts_ends_on_the_grid_that_was_asked_for() -> None:
+    chosen = trial((2, 1, 1))
+    judges = inputs(40, seed=1)
+    result = run_trial(chosen, inputs(), judges, generator=torch.Generator().manual_seed(0), starts=2)
+    assert {step.grid_size for step in result.history} == {chosen.config.grid_size}
+    assert chosen.config.grid_size > COARSE
 
 
 @pytest.mark.parametrize("quantile", [False, True])
