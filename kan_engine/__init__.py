@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from kan_engine.rows import Rows as Rows
     from kan_engine.scaling import Standardizer as Standardizer
     from kan_engine.scaling import TargetScaler as TargetScaler
+    from kan_engine.selection import FEW_ROWS as FEW_ROWS
     from kan_engine.selection import Inputs as Inputs
     from kan_engine.selection import Trained as Trained
     from kan_engine.selection import Trial as Trial
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from kan_engine.selection import prune_trained as prune_trained
     from kan_engine.selection import run_trial as run_trial
     from kan_engine.selection import train_on_all as train_on_all
+    from kan_engine.start import AUTO_STARTS as AUTO_STARTS
     from kan_engine.structure import Fit as Fit
     from kan_engine.structure import Sample as Sample
     from kan_engine.structure import additive as additive
@@ -117,6 +119,7 @@ _HOME = {
     "Rows": "rows",
     "Standardizer": "scaling",
     "TargetScaler": "scaling",
+    "FEW_ROWS": "selection",
     "Inputs": "selection",
     "Trained": "selection",
     "Trial": "selection",
@@ -124,6 +127,7 @@ _HOME = {
     "prune_trained": "selection",
     "run_trial": "selection",
     "train_on_all": "selection",
+    "AUTO_STARTS": "start",
     "Fit": "structure",
     "Sample": "structure",
     "additive": "structure",

@@ -243,10 +243,7 @@ def _given(trials: Trials, hidden: list[int], run: Run) -> Trained:
     if not schedule and request.network.grid == "auto":
         training = replace(training, grid_schedule=affordable_grids(width, order, len(data.fit)))
         grid = training.grid_schedule[0]
-    restarts = 1 if request.training.restarts == "auto" else request.training.restarts
-    found = trials.best_of(
-        trial for trial in given_trials(width, grid, order, training) for _ in range(restarts)
-    )
+    found = trials.best_of(given_trials(width, grid, order, training, len(data.fit)))
     assert found is not None  # noqa: S101 - there is at least one trial
     return found
 

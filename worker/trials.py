@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from kan_engine import Inputs, Step, Task, Trained, Trial, run_trial, seconds
+from kan_engine import AUTO_STARTS, FEW_ROWS, Inputs, Step, Task, Trained, Trial, run_trial, seconds
 from worker.laws import Run
 
 HOPELESS, PATIENT_STEPS = 1.1, 15  # a trial this far behind the best after these steps is given up
@@ -56,12 +56,21 @@ class Trials:
             self._fit,
             self._validation,
             generator=self._run.generator,
+            starts=self._starts,
             should_stop=lambda: behind.is_hopeless or self.is_over,
             on_step=on_step,
         )
         if self._best is None or trained.loss < self._best.loss:
             self._best = trained
         return trained
+
+    @property
+    def _starts(self) -> int:
+        """Coarse starts of a training of second order; many rows have few bad minima, and take long."""
+        asked = self._run.request.training.restarts
+        if asked != "auto":
+            return asked
+        return AUTO_STARTS if len(self._fit.weights) <= FEW_ROWS else 1
 
     def watch(self, what: str, shares: tuple[float, float]) -> Callable[[Step], None]:
         """Reports progress between two shares of the job."""
