@@ -73,10 +73,10 @@ if TYPE_CHECKING:
     from kan_engine.training_config import TrainingConfig as TrainingConfig
     from kan_engine.tuning import Task as Task
     from kan_engine.tuning import changes as changes
-    from kan_engine.tuning import final as final
-    from kan_engine.tuning import fixed as fixed
-    from kan_engine.tuning import seconds as seconds
-    from kan_engine.tuning import start as start
+    from kan_engine.tuning import estimated_seconds as estimated_seconds
+    from kan_engine.tuning import final_trial as final_trial
+    from kan_engine.tuning import first_trial as first_trial
+    from kan_engine.tuning import fixed_trials as fixed_trials
 
 _HOME = {
     "load": "artifact",
@@ -144,10 +144,10 @@ _HOME = {
     "TrainingConfig": "training_config",
     "Task": "tuning",
     "changes": "tuning",
-    "final": "tuning",
-    "fixed": "tuning",
-    "seconds": "tuning",
-    "start": "tuning",
+    "final_trial": "tuning",
+    "fixed_trials": "tuning",
+    "estimated_seconds": "tuning",
+    "first_trial": "tuning",
 }
 
 

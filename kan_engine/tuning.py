@@ -63,7 +63,7 @@ class Task:
         return self.training.lamb > 0
 
 
-def start(task: Task) -> Trial:
+def first_trial(task: Task) -> Trial:
     """The first network of the climb."""
     batch = _batch_size(task.rows)
     width = (task.inputs, *HIDDEN, task.outputs)
@@ -81,7 +81,7 @@ def changes(task: Task) -> tuple[Change, ...]:
     return (_smoother, _rougher, _shallower, _affine, _wider, *([_coarser] if is_free else []))
 
 
-def seconds(trial: Trial, rows: int) -> float:
+def estimated_seconds(trial: Trial, rows: int) -> float:
     """Estimated time of a training by Adam, on one core."""
     config = trial.config
     work = Workload(
@@ -94,16 +94,16 @@ def seconds(trial: Trial, rows: int) -> float:
     return work.seconds("adam") * trial.training.steps
 
 
-def final(best: Trial, task: Task) -> Trial:
+def final_trial(best: Trial, task: Task) -> Trial:
     """The winner's settings, for as many networks side by side as the time allows."""
     for groups in range(_most_groups(task), best.config.groups, -1):
         more = side_by_side(best, groups)
-        if _is_lean(more.config) and seconds(more, task.rows) <= task.seconds:
+        if _is_lean(more.config) and estimated_seconds(more, task.rows) <= task.seconds:
             return more
     return best
 
 
-def fixed(task: Task) -> Iterator[Trial]:
+def fixed_trials(task: Task) -> Iterator[Trial]:
     """Networks of one small shape: by the method that was asked for, or by second order where that is cheap.
 
     On data without noise the errors of second order are smaller by orders of magnitude.
@@ -161,7 +161,7 @@ def _with_epochs(trial: Trial, task: Task) -> Trial:
     wanted = UPDATES * trial.training.batch_size / task.rows
     epochs = round(min(max(wanted, LEAST_EPOCHS), MOST_EPOCHS))
     one = replace(trial, training=replace(trial.training, steps=1))
-    affordable = int(task.seconds / 2 / max(seconds(one, task.rows), 1e-9))
+    affordable = int(task.seconds / 2 / max(estimated_seconds(one, task.rows), 1e-9))
     return replace(trial, training=replace(trial.training, steps=max(1, min(epochs, affordable))))
 
 

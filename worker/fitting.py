@@ -24,12 +24,12 @@ from kan_engine import (
     TrainingConfig,
     affordable_grids,
     changes,
-    final,
-    fixed,
+    final_trial,
+    first_trial,
+    fixed_trials,
     from_json,
     given_trials,
     prune_trained,
-    start,
     to_json,
     train_on_all,
 )
@@ -213,11 +213,11 @@ def _train(run: Run) -> Found:
 
 def _tuned(trials: Trials, task: Task) -> Trained:
     """A climb from a middling start, and the winner's settings for several networks side by side."""
-    best = trials.best_of(fixed(task))
+    best = trials.best_of(fixed_trials(task))
     if task.training.optimizer not in ("auto", "adam"):
         assert best is not None  # noqa: S101 - what was asked for is always tried
         return best
-    climbed = trials.run(start(task))
+    climbed = trials.run(first_trial(task))
     for change in changes(task):
         while (trial := change(climbed.trial)) is not None and trials.is_worth_it(trial, task):
             trained = trials.run(trial)
@@ -226,7 +226,7 @@ def _tuned(trials: Trials, task: Task) -> Trained:
             climbed = trained
     if best is None or climbed.loss < best.loss:
         best = climbed
-        last = final(best.trial, task)
+        last = final_trial(best.trial, task)
         if last != best.trial and not trials.is_over:
             more = trials.run(last)
             best = more if more.loss <= LUCK * best.loss else best

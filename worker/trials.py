@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from kan_engine import AUTO_STARTS, FEW_ROWS, Inputs, Step, Task, Trained, Trial, run_trial, seconds
+from kan_engine import AUTO_STARTS, FEW_ROWS, Inputs, Step, Task, Trained, Trial, estimated_seconds, run_trial
 from worker.laws import Run
 
 HOPELESS, PATIENT_STEPS = 1.1, 15  # a trial this far behind the best after these steps is given up
@@ -26,7 +26,7 @@ class Trials:
 
     def is_worth_it(self, trial: Trial, task: Task) -> bool:
         """Whether this is something new, and the estimated time of the climb allows it."""
-        estimated = seconds(trial, task.rows)
+        estimated = estimated_seconds(trial, task.rows)
         return trial not in self._tried and self._spent + estimated <= task.seconds and not self.is_over
 
     def best_of(self, trials: Iterable[Trial]) -> Trained | None:
@@ -42,7 +42,7 @@ class Trials:
     def run(self, trial: Trial) -> Trained:
         """Train a network and judge it."""
         self._tried.add(trial)
-        self._spent += seconds(trial, len(self._fit.weights))
+        self._spent += estimated_seconds(trial, len(self._fit.weights))
         behind = _Behind(trial, self._best)
         share = 0.4 + 0.3 * (1 - 0.8 ** len(self._tried))  # how many there will be is not known
         tell = self.watch(f"KAN {list(trial.config.width)}", (share - 0.06, share))
