@@ -17,7 +17,6 @@ UNMISSED = 1.005  # factor by which pruning may raise the validation loss
 REFIT_STEPS = 6
 SCORED_ROWS = 2000
 FEW_ROWS = 5000
-SETTLED = 1.25  # factor by which a validation loss may have risen at the end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,11 +170,10 @@ def train_on_all(
     """The network trained once more in the same way, from where it is, on validation rows and all.
 
     Nothing is left to be chosen by then, and the rows that chose are as good as the others to learn from.
-    The network as it was is returned where its training was stopped, and where it had gone on too long
-    already: where it ended, the validation rows had seen better.
+    The network as it was is returned if the training is stopped, and if it is not one that was judged as
+    its schedule had left it: nobody knows where that would end on other rows.
     """
-    is_settled = trained.history[-1].validation_loss <= SETTLED * trained.loss
-    if not is_settled or trained.optimizer != "adam":
+    if not trained.trial.training.keep_last:
         return trained.network
     network = copied(trained.network)
     steps = train(

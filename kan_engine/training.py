@@ -118,6 +118,7 @@ class Training:
         self._best = _Snapshot(network)
         self._number, self._stale = 0, 0
         self._judged: float | None = None
+        self._is_complete = False
 
     def step(self) -> Step | None:
         """Train on; None once training is over.
@@ -129,6 +130,7 @@ class Training:
             return None
         loss = self._method.advance_()
         if loss is None:
+            self._is_complete = True
             return None
         judged = self._judge_(loss)
         if not (loss < float("inf") and judged < float("inf")):
@@ -137,7 +139,9 @@ class Training:
         return Step(self._number - 1, self._method.grid_size, loss, judged)
 
     def finish_(self) -> None:
-        """Put the weights of the best step into the network."""
+        """Put the weights of the best step into the network, if the last ones are not to be kept."""
+        if self._is_complete and self.config.keep_last:
+            return
         self._best.restore_(self.network)
 
     def checkpoint(self) -> bytes:

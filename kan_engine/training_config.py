@@ -35,6 +35,8 @@ class TrainingConfig:
         precision: Numbers that Adam computes with; ``auto`` is float32. The other methods, and the
             polish after Adam, always use float64.
         polish: Steps of L-BFGS after Adam.
+        keep_last: Whether a training that reached its end keeps the weights of its last step, however low
+            the validation loss once was: what can be repeated on other rows is a schedule, not a moment.
     """
 
     loss: Loss = "squared"
@@ -52,6 +54,7 @@ class TrainingConfig:
     weight_decay: float = 1e-4
     precision: Precision = "auto"
     polish: int = 0
+    keep_last: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""

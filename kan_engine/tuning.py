@@ -25,7 +25,7 @@ HIDDEN = (32, 16)
 GRID, COARSEST = 8, 4
 STRICTNESS = ((0.01, 1e-4), (0.1, 1e-3), (0.3, 1e-2), (1.0, 1e-1), (3.0, 1.0))  # weight decay, smoothness
 MIDDLING = 1  # of these
-UPDATES = 4000  # steps of a training
+UPDATES = 3000  # steps of a training
 LEAST_EPOCHS, MOST_EPOCHS = 4, 200
 BATCHES = 24  # of an epoch, if batches may be so small
 SMALLEST_BATCH, LARGEST_BATCH = 32, 256
@@ -69,7 +69,9 @@ def first_trial(task: Task) -> Trial:
     width = (task.inputs, *HIDDEN, task.outputs)
     trial = Trial(
         config=KANConfig(width=width, grid_size=task.grid or GRID, order=task.order),
-        training=replace(task.training, optimizer="adam", batch_size=batch, patience=MOST_EPOCHS),
+        training=replace(
+            task.training, optimizer="adam", batch_size=batch, patience=MOST_EPOCHS, keep_last=True
+        ),
         quantile=True,
     )
     return side_by_side(_with_epochs(_strict(trial, MIDDLING), task), min(TRIED_GROUPS, _most_groups(task)))
@@ -78,7 +80,9 @@ def first_trial(task: Task) -> Trial:
 def changes(task: Task) -> tuple[Change, ...]:
     """What to try, one after the other; each again as long as it pays."""
     is_free = task.grid is None and not task.training.grid_schedule
-    return (_smoother, _rougher, _shallower, _affine, _wider, *([_coarser] if is_free else []))
+    shorter: tuple[Change, ...] = () if task.steps else (_shorter,)
+    coarser: tuple[Change, ...] = (_coarser,) if is_free else ()
+    return (_smoother, _rougher, *shorter, _shallower, *coarser, _affine, _wider)
 
 
 def estimated_seconds(trial: Trial, rows: int) -> float:
@@ -163,6 +167,12 @@ def _with_epochs(trial: Trial, task: Task) -> Trial:
     one = replace(trial, training=replace(trial.training, steps=1))
     affordable = int(task.seconds / 2 / max(estimated_seconds(one, task.rows), 1e-9))
     return replace(trial, training=replace(trial.training, steps=max(1, min(epochs, affordable))))
+
+
+def _shorter(trial: Trial) -> Trial | None:
+    """A third of the epochs: noise and rows of another kind are learnt last."""
+    steps = trial.training.steps // 3
+    return replace(trial, training=replace(trial.training, steps=steps)) if steps else None
 
 
 def _strict(trial: Trial, strictness: int) -> Trial:
