@@ -41,6 +41,8 @@ class KANConfig:
             raise InvalidConfig(f"order must be between 0 and 10, got {self.order}")
         if self.groups < 1 or any(nodes % self.groups for nodes in self.width[1:-1]):
             raise InvalidConfig(f"hidden layers of {self.width} do not fall into {self.groups} equal groups")
+        if self.groups > 1 and len(self.width) == 2:
+            raise InvalidConfig(f"networks side by side need hidden layers, got width {self.width}")
 
 
 class KAN(nn.Module):

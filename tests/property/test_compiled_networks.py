@@ -17,7 +17,7 @@ EVERYWHERE = ["x", "sin", "tanh", "gaussian", "x^2", "silu", "abs"]
 
 @dataclass(frozen=True)
 class Case:
-    width: tuple[int, ...]
+    shape: tuple[tuple[int, ...], int]  # width, and networks side by side
     grid_size: int
     order: int
     direct: bool
@@ -31,7 +31,17 @@ class Case:
 
 CASES = st.builds(
     Case,
-    width=st.sampled_from([(1, 1), (3, 1), (2, 3, 1), (3, 2, 2, 2), (4, 12, 9, 2)]),
+    shape=st.sampled_from(
+        [
+            ((1, 1), 1),
+            ((3, 1), 1),
+            ((2, 3, 1), 1),
+            ((3, 2, 2, 2), 1),
+            ((3, 4, 2, 2), 2),
+            ((4, 12, 9, 2), 1),
+            ((4, 12, 9, 2), 3),
+        ]
+    ),
     grid_size=st.integers(1, 7),
     order=st.integers(0, 5),
     direct=st.booleans(),
@@ -47,12 +57,16 @@ CASES = st.builds(
 def network_of(case: Case) -> KAN:
     """A network far from any special case but those that ``case`` asks for."""
     rng = np.random.default_rng(case.seed)
-    network = KAN(KANConfig(width=case.width, grid_size=case.grid_size, order=case.order, direct=case.direct))
+    width, groups = case.shape
+    config = KANConfig(
+        width=width, groups=groups, grid_size=case.grid_size, order=case.order, direct=case.direct
+    )
+    network = KAN(config)
     initialise_(network, torch.Generator().manual_seed(case.seed), noise=1.0)
     for layer in network.all_layers:
         with torch.no_grad():
             layer.weight[:, -1] = torch.from_numpy(rng.normal(size=layer.mask.shape))
-    rows = torch.from_numpy(rng.uniform(-1, 1, (50, case.width[0])))
+    rows = torch.from_numpy(rng.uniform(-1, 1, (50, case.shape[0][0])))
     update_grid_(network, rows, uniform_share=case.uniform_share)
     refine_(network, case.grid_size * case.refined)
     for layer in network.all_layers:
@@ -65,7 +79,7 @@ def network_of(case: Case) -> KAN:
 @given(CASES)
 def test_a_compiled_network_equals_the_network(case: Case) -> None:
     network = network_of(case)
-    x = case.reach * np.random.default_rng(case.seed + 1).uniform(-1, 1, (40, case.width[0]))
+    x = case.reach * np.random.default_rng(case.seed + 1).uniform(-1, 1, (40, case.shape[0][0]))
     expected = network(torch.from_numpy(x)).detach().numpy()
     scale = np.abs(expected).max()
     np.testing.assert_allclose(compile_network(network)(x), expected, rtol=0, atol=1e-12 * scale)
@@ -77,10 +91,10 @@ def test_a_row_with_a_value_that_is_not_finite_gives_nan_and_others_do_not_notic
 ) -> None:
     compiled = compile_network(network_of(case))
     rng = np.random.default_rng(case.seed)
-    x = rng.uniform(-1, 1, (8, case.width[0]))
+    x = rng.uniform(-1, 1, (8, case.shape[0][0]))
     expected = compiled(x)
     rows = rng.integers(0, 7, len(values))
-    x[rows, rng.integers(0, case.width[0], len(values))] = values
+    x[rows, rng.integers(0, case.shape[0][0], len(values))] = values
     y = compiled(x)
     hit = np.isin(np.arange(8), rows)
     assert np.isnan(y[hit]).all()

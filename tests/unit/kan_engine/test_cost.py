@@ -20,6 +20,21 @@ def test_weights_are_counted_as_a_network_counts_them() -> None:
     assert Workload(width=(8, 10, 3), terms=9, rows=1).parameters == network.parameter_count
 
 
+@pytest.mark.parametrize("width", [(8, 6, 3), (8, 6, 12, 3), (8, 12, 6, 12, 3)])
+def test_weights_of_networks_side_by_side_are_counted_as_a_network_counts_them(
+    width: tuple[int, ...],
+) -> None:
+    network = KAN(KANConfig(width=width, grid_size=5, order=3, groups=3))
+    workload = Workload(width=width, terms=9, rows=1, groups=3)
+    assert (workload.edges, workload.parameters) == (network.edge_count, network.parameter_count)
+
+
+def test_larger_batches_take_less_time_and_more_memory() -> None:
+    larger = replace(MILLION, batch_rows=1024)
+    assert larger.seconds("adam") < MILLION.seconds("adam")
+    assert larger.memory_bytes("adam") > MILLION.memory_bytes("adam")
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_ten_times_the_rows_take_ten_times_the_time(method: Method) -> None:
     more = replace(MILLION, rows=10_000_000, validation_rows=2_000_000)

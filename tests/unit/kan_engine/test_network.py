@@ -20,6 +20,9 @@ from tests.networks import random_network, uniform_rows
         {"width": (1, 1), "grid_size": 10_001},
         {"width": (1, 1), "order": -1},
         {"width": (1, 1), "order": 11},
+        {"width": (1, 2, 1), "groups": 0},
+        {"width": (1, 4, 3, 1), "groups": 2},
+        {"width": (2, 1), "groups": 2},
     ],
 )
 def test_what_is_no_network_is_refused(wrong: dict[str, Any]) -> None:
@@ -67,6 +70,8 @@ def test_a_header_brings_back_shapes_grids_and_fixed_functions() -> None:
         {"width": [2]},
         {"width": None},
         {"grid_sizes": [4]},
+        {"groups": 2},
+        {"groups": None},
         {"symbolic": [{"layer": 0, "in": 0}]},
         {"symbolic": [{"layer": 9, "in": 0, "out": 0, "function": "sin", "a": 1, "b": 0, "c": 1, "d": 0}]},
         {"symbolic": [{"layer": 0, "in": 0, "out": 0, "function": "sin", "a": "x", "b": 0, "c": 1, "d": 0}]},
