@@ -83,7 +83,8 @@ class Adam:
             self._begin_epoch_()
         loss = self._slice_()
         self._hand_over_()
-        return loss
+        with torch.no_grad():
+            return loss + float(self._config.penalty.price(self._twin)) / self._groups
 
     def state(self) -> State:
         """Place in the schedule and the epoch, the twin with its scales, and the moments of AdamW."""
@@ -132,6 +133,7 @@ class Adam:
         self._order = torch.tensor_split(order, self._batches)
 
     def _slice_(self) -> float:
+        """Train on the next batches; their mean objective without the price of the weights."""
         work = self._config.batch_size * max(1, self._network.parameter_count)
         count = max(1, min(SLICE_BATCHES, int(SLICE_WORK / work), self._batches - self._batch))
         charges = [self._config.penalty.matrix(layer) for layer in self._twin.all_layers]
@@ -141,8 +143,7 @@ class Adam:
             rows += len(batch)
         if self._batch == self._batches:
             self._epoch, self._batch = self._epoch + 1, 0
-        with torch.no_grad():
-            return float(total / rows) + float(self._config.penalty.price(self._twin)) / self._groups
+        return float(total / rows)
 
     def _batch_step_(self, part: Rows, charges: list[Tensor]) -> Tensor:
         """A step on one batch; its objective without the price of the weights."""
@@ -198,10 +199,20 @@ class Adam:
     def _fresh_(self) -> None:
         """Begin with the twin's weights as they are now."""
         layers = self._twin.all_layers
-        alive = [layer.within_groups(layer.trainable_mask().unsqueeze(1)) for layer in layers]
+        masks = (layer.trainable_mask().unsqueeze(1).to(layer.weight) for layer in layers)
+        alive = [self._trained(layer, mask) for layer, mask in zip(layers, masks, strict=True)]
         self._masks = [None if bool(mask.all()) else mask for mask in alive]
-        self._leaves = [_leaf(layer) for layer in layers]
+        self._leaves = [self._leaf(layer) for layer in layers]
         self._adamw = AdamW(self._leaves, decay=self._config.weight_decay, betas=BETAS)
+
+    def _leaf(self, layer: KANLayer) -> Tensor:
+        """What is trained of a layer: its weights, or a copy of those within its groups."""
+        weight = self._trained(layer, layer.weight)
+        return weight if weight is layer.weight else weight.detach().clone().requires_grad_()
+
+    def _trained(self, layer: KANLayer, weight: Tensor) -> Tensor:
+        """The part within groups, where networks side by side are trained each for itself."""
+        return weight if self._groups == 1 else layer.within_groups(weight)
 
     @torch.no_grad()
     def _hand_over_(self) -> None:
@@ -216,13 +227,6 @@ class Adam:
         for layer, other in zip(self._network.all_layers, folded.all_layers, strict=True):
             layer.knots = other.knots.double()
             layer.weight = torch.nn.Parameter(other.weight.detach().double())
-
-
-def _leaf(layer: KANLayer) -> Tensor:
-    """What is trained of a layer: its weights, or those within its groups."""
-    if layer.groups == 1:
-        return layer.weight
-    return layer.within_groups(layer.weight).detach().clone().requires_grad_()
 
 
 def one_cycle(share: float) -> float:

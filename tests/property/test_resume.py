@@ -1,6 +1,7 @@
 """The law of checkpoints: a training that is thrown away and resumed goes on bit for bit."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,12 @@ COURSES: dict[str, dict[str, Any]] = {
     "adam in float32": {"optimizer": "adam", "grid_schedule": (3, 6), "steps": 6},
     "lbfgs": {"optimizer": "lbfgs", "grid_schedule": (3, 6), "steps": 5},
     "adam, then lbfgs": {"optimizer": "adam", "steps": 4, "polish": 6},
+    "adam, sparse": {"optimizer": "adam", "grid_schedule": (3, 6), "steps": 6, "lamb": 1e-2},
     "sparse": {"optimizer": "lbfgs", "steps": 8, "lamb": 1e-2},
+}
+SHAPES = {
+    "one network": KANConfig(width=(2, 2, 1), grid_size=3),
+    "two side by side": KANConfig(width=(2, 4, 2, 1), grid_size=3, groups=2),
 }
 SLICE_BATCHES = 2  # of the five of an epoch: most steps of Adam end inside an epoch
 
@@ -50,8 +56,15 @@ def partly_symbolic(network: KAN) -> None:
     network.stack[0].symbolic[1, 0] = SymbolicEdge("sin", 1.5, 0.2, 0.7, 0.1)
 
 
-def begun(course: str, seed: int, change: Callable[[KAN], None] = plain, *, direct: bool = False) -> Training:
-    network = KAN(KANConfig(width=(2, 2, 1), grid_size=3, direct=direct))
+def begun(
+    course: str,
+    seed: int,
+    change: Callable[[KAN], None] = plain,
+    *,
+    direct: bool = False,
+    shape: str = "one network",
+) -> Training:
+    network = KAN(replace(SHAPES[shape], direct=direct))
     generator = torch.Generator().manual_seed(seed)
     initialise_(network, generator)
     change(network)
@@ -97,6 +110,22 @@ def test_a_resumed_training_goes_on_bit_for_bit(course: str, seed: int, taken: i
     torch.rand(3)  # whatever else draws random numbers in between
     resumed = Training.resume(checkpoint, FIT, validation=VALIDATION)
     assert resumed.checkpoint() == checkpoint
+    resumed_steps, resumed_network = ended(resumed)
+    assert resumed_steps == steps
+    assert_equal(resumed_network, network)
+
+
+@pytest.mark.parametrize("change", [plain, pruned, partly_symbolic])
+@pytest.mark.parametrize("course", ["levenberg_marquardt", "adam", "adam in float32", "adam, sparse"])
+@pytest.mark.parametrize("taken", [3, 9, 30])
+def test_networks_side_by_side_are_resumed_bit_for_bit(
+    course: str, change: Callable[[KAN], None], taken: int
+) -> None:
+    def run() -> Training:
+        return advanced(begun(course, 0, change, shape="two side by side"), taken)
+
+    steps, network = ended(run())
+    resumed = Training.resume(run().checkpoint(), FIT, validation=VALIDATION)
     resumed_steps, resumed_network = ended(resumed)
     assert resumed_steps == steps
     assert_equal(resumed_network, network)

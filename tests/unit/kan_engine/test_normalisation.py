@@ -1,0 +1,109 @@
+"""Scales of hidden nodes: what batches teach them, and that they can be put into the splines."""
+
+import pytest
+import torch
+
+from kan_engine.checkpoint import from_bytes, to_bytes
+from kan_engine.network import KAN, copied
+from kan_engine.normalisation import MEMORY, NodeScales
+from tests.networks import random_network, uniform_rows
+
+WIDTHS = [(2, 3, 1), (2, 3, 4, 2)]
+
+
+def outputs(network: KAN, scales: NodeScales, x: torch.Tensor) -> torch.Tensor:
+    """Of the network with its hidden nodes normalised."""
+    *inner, last = network.stack
+    h = x
+    for number, layer in enumerate(inner):
+        h = scales.normalised(number, layer(h))
+    return last(h).detach()
+
+
+def learnt(network: KAN, batches: int = 5) -> NodeScales:
+    scales = NodeScales(network)
+    for seed in range(batches):
+        outputs(network, scales, uniform_rows(30, 2, seed=seed))
+    return scales
+
+
+def row_by_row(network: KAN, scales: NodeScales, x: torch.Tensor) -> torch.Tensor:
+    """Outputs on the running scales, which a single row is taken on."""
+    return torch.cat([outputs(network, scales, row[None]) for row in x])
+
+
+def test_a_batch_has_mean_0_and_deviation_1() -> None:
+    scales = NodeScales(random_network((2, 3, 1)))
+    h = scales.normalised(0, 5 + 2 * uniform_rows(50, 3))
+    torch.testing.assert_close(h.mean(0), torch.zeros(3, dtype=torch.float64))
+    torch.testing.assert_close(
+        h.std(0, correction=0), torch.ones(3, dtype=torch.float64), rtol=1e-5, atol=0
+    )  # TINY is in the variance
+
+
+def test_a_batch_moves_the_running_numbers_by_its_share() -> None:
+    scales, h = NodeScales(random_network((2, 3, 1))), 5 + 2 * uniform_rows(50, 3)
+    scales.normalised(0, h)
+    state = scales.state()
+    torch.testing.assert_close(state["mean.0"], (1 - MEMORY) * h.mean(0))
+    torch.testing.assert_close(state["variance.0"], MEMORY + (1 - MEMORY) * h.var(0))
+
+
+def test_a_single_row_is_taken_on_the_running_scale() -> None:
+    scales, row = NodeScales(random_network((2, 3, 1))), uniform_rows(1, 3)
+    torch.testing.assert_close(scales.normalised(0, row), row, rtol=1e-5, atol=0)  # 0 and 1, and TINY
+
+
+def test_a_single_row_teaches_nothing() -> None:
+    scales = learnt(random_network((2, 3, 1)))
+    before = to_bytes(scales.state())
+    scales.normalised(0, uniform_rows(1, 3))
+    assert to_bytes(scales.state()) == before
+
+
+def test_a_constant_node_gives_zeros() -> None:
+    scales = NodeScales(random_network((2, 3, 1)))
+    constant = torch.full((10, 3), 7.0, dtype=torch.float64)
+    assert not scales.normalised(0, constant).any()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_plain_network_gives_what_the_normalised_one_gives_on_running_scales(
+    width: tuple[int, ...],
+) -> None:
+    network, x = random_network(width), 2 * uniform_rows(20, 2, seed=9)  # on its grids and off them
+    scales, folded = learnt(network), copied(network)
+    scales.fold_(folded)
+    torch.testing.assert_close(folded(x), row_by_row(network, scales, x))
+
+
+def test_pruned_edges_take_no_part_in_the_folding() -> None:
+    network, x = random_network((2, 3, 4, 1)), uniform_rows(20, 2, seed=9)
+    network.stack[0].mask[1, 2] = False
+    network.stack[1].mask[:2, 3] = False
+    scales, folded = learnt(network), copied(network)
+    scales.fold_(folded)
+    torch.testing.assert_close(folded(x), row_by_row(network, scales, x))
+
+
+def test_networks_side_by_side_are_folded_each_for_itself() -> None:
+    network, x = random_network((2, 4, 6, 1), groups=2), uniform_rows(20, 2, seed=9)
+    scales, folded = learnt(network), copied(network)
+    scales.fold_(folded)
+    torch.testing.assert_close(folded(x), row_by_row(network, scales, x))
+
+
+def test_a_network_without_hidden_nodes_has_nothing_to_fold() -> None:
+    network = random_network((2, 1))
+    folded = copied(network)
+    NodeScales(network).fold_(folded)
+    assert torch.equal(folded.stack[0].weight, network.stack[0].weight)
+
+
+def test_scales_go_on_from_a_state_bit_for_bit() -> None:
+    network = random_network((2, 3, 4, 1))
+    scales, resumed = learnt(network), NodeScales(network)
+    resumed.restore_(from_bytes(to_bytes(scales.state())))
+    for one in (scales, resumed):
+        outputs(network, one, uniform_rows(30, 2, seed=7))
+    assert to_bytes(resumed.state()) == to_bytes(scales.state())
