@@ -1,27 +1,31 @@
 """Trials: which networks are tried, how one is trained, and what pruning may cost."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
-from kan_engine.network import KANConfig
+from kan_engine.network import KAN, KANConfig
 from kan_engine.selection import (
+    FEW_ROWS,
+    SETTLED,
     THRESHOLDS,
     UNMISSED,
     Inputs,
     Trained,
     Trial,
-    default_trials,
     given_trials,
     prune_trained,
     run_trial,
+    train_on_all,
 )
 from kan_engine.start import COARSE
 from kan_engine.training import Step, TrainingConfig
 from tests.networks import uniform_rows
 
 BRIEF = TrainingConfig(steps=8, patience=8)
+BY_ADAM = TrainingConfig(optimizer="adam", steps=30, batch_size=16, patience=30)
 
 
 def inputs(rows: int = 80, *, seed: int = 0) -> Inputs:
@@ -46,6 +50,15 @@ def trained(chosen: Trial) -> Trained:
 @pytest.fixture(scope="module")
 def fitted() -> Trained:
     return trained(trial((2, 1)))
+
+
+@pytest.fixture(scope="module")
+def by_adam() -> Trained:
+    return trained(trial((2, 4, 1), training=BY_ADAM))
+
+
+def on_all(trained: Trained, rows: Inputs, **calls: Any) -> KAN:
+    return train_on_all(trained, rows, generator=torch.Generator().manual_seed(0), **calls)
 
 
 def test_the_loss_of_every_validation_row_is_heard_after_every_step() -> None:
@@ -94,27 +107,15 @@ def test_a_trial_ends_after_the_step_in_which_it_is_told_to() -> None:
     assert len(result.history) == 1
 
 
-@pytest.mark.parametrize(("rows", "widest"), [(100, 5), (500, 10), (2000, 20)])
-def test_more_rows_carry_more_nodes(rows: int, widest: int) -> None:
-    widths = [trial.config.width for trial in default_trials(3, 2, rows, BRIEF, 3)]
-    assert max(max(width[1:-1], default=0) for width in widths) == widest
-    assert all((width[0], width[-1]) == (3, 2) for width in widths)
-
-
-def test_the_default_trials_differ_in_scale_and_penalty_and_hold_an_additive_network() -> None:
-    trials = list(default_trials(3, 1, 500, BRIEF, 2))
-    assert {trial.quantile for trial in trials} == {False, True}
-    assert len({trial.training.penalty for trial in trials}) == 3
-    assert (3, 1) in [trial.config.width for trial in trials]
-    assert {trial.config.order for trial in trials} == {2}
-
-
-def test_a_shape_that_was_asked_for_is_tried_on_both_scales() -> None:
-    trials = list(given_trials((2, 7, 1), 6, 2, BRIEF))
+@pytest.mark.parametrize(("rows", "scales"), [(FEW_ROWS, [True, False]), (FEW_ROWS + 1, [True])])
+def test_a_shape_that_was_asked_for_is_tried_on_both_scales_of_few_rows(
+    rows: int, scales: list[bool]
+) -> None:
+    trials = list(given_trials((2, 7, 1), 6, 2, BRIEF, rows))
     assert {(trial.config.width, trial.config.grid_size, trial.config.order) for trial in trials} == {
         ((2, 7, 1), 6, 2)
     }
-    assert [trial.quantile for trial in trials] == [True, False]
+    assert [trial.quantile for trial in trials] == scales
 
 
 def test_what_the_validation_rows_do_not_miss_is_pruned(fitted: Trained) -> None:
@@ -157,3 +158,63 @@ def test_a_refit_after_pruning_stops_when_it_is_told_to(fitted: Trained) -> None
 
     prune_trained(fitted, inputs(), inputs(40, seed=1), should_stop=should_stop)
     assert 1 <= len(looks) <= len(THRESHOLDS)  # one step for each refit
+
+
+def test_after_pruning_a_network_of_first_order_is_not_trained_again(
+    monkeypatch: pytest.MonkeyPatch, by_adam: Trained
+) -> None:
+    monkeypatch.setattr("kan_engine.selection.UNMISSED", float("inf"))
+    monkeypatch.setattr("kan_engine.selection.train", None)
+    pruned = prune_trained(by_adam, inputs(), inputs(40, seed=1))
+    assert pruned.network.edge_count < by_adam.network.edge_count
+    assert pruned.loss == inputs(40, seed=1).rows(by_adam.trial).loss(pruned.network, "squared")
+
+
+def test_training_on_all_rows_lowers_the_loss_on_those_that_were_held_out(by_adam: Trained) -> None:
+    network = on_all(by_adam, inputs(40, seed=1))
+    assert inputs(40, seed=1).rows(by_adam.trial).loss(network, "squared") < by_adam.loss
+
+
+def test_training_on_all_rows_leaves_the_network_given_as_it_is(by_adam: Trained) -> None:
+    before = by_adam.network.stack[0].weight.detach().clone()
+    assert on_all(by_adam, inputs()) is not by_adam.network
+    assert torch.equal(by_adam.network.stack[0].weight, before)
+
+
+def test_training_on_all_rows_keeps_pruned_edges_away(by_adam: Trained) -> None:
+    network = KAN.from_header(by_adam.network.to_header())
+    network.load_state_dict(by_adam.network.state_dict())
+    network.stack[0].mask[1] = False
+    trained = on_all(replace(by_adam, network=network), inputs())
+    assert not trained.stack[0].mask[1].any()
+
+
+def test_every_step_on_all_rows_is_told(by_adam: Trained) -> None:
+    told: list[Step] = []
+    on_all(by_adam, inputs(), on_step=told.append)
+    assert [step.number for step in told] == list(range(BY_ADAM.steps))
+
+
+def test_a_training_on_all_rows_that_is_stopped_leaves_the_network_as_it_was(by_adam: Trained) -> None:
+    assert on_all(by_adam, inputs(), should_stop=lambda: True) is by_adam.network
+
+
+def test_a_training_that_had_gone_on_too_long_is_not_repeated_on_all_rows(
+    monkeypatch: pytest.MonkeyPatch, by_adam: Trained
+) -> None:
+    monkeypatch.setattr("kan_engine.selection.train", None)
+    last = replace(by_adam.history[-1], validation_loss=1.01 * SETTLED * by_adam.loss)
+    risen = replace(by_adam, history=(*by_adam.history, last))
+    assert on_all(risen, inputs()) is by_adam.network
+
+
+def test_a_network_of_second_order_is_not_trained_on_all_rows(
+    monkeypatch: pytest.MonkeyPatch, fitted: Trained
+) -> None:
+    monkeypatch.setattr("kan_engine.selection.train", None)
+    assert on_all(fitted, inputs()) is fitted.network
+
+
+def test_a_network_of_second_order_that_had_nothing_to_learn_stays(fitted: Trained) -> None:
+    """It began at its minimum, so there was no step."""
+    assert on_all(replace(fitted, history=()), inputs()) is fitted.network
