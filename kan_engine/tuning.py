@@ -92,6 +92,7 @@ def estimated_seconds(trial: Trial, rows: int) -> float:
         width=config.width,
         terms=config.grid_size + config.order + 1,
         rows=rows,
+        is_sparse=trial.training.lamb > 0,
         groups=config.groups,
         batch_rows=trial.training.batch_size,
     )

@@ -1,0 +1,288 @@
+"""The climb: where it starts, what it changes, and that it keeps to what was asked for and to its time."""
+
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from kan_engine.network import KAN, KANConfig
+from kan_engine.penalty import Penalty
+from kan_engine.selection import Trial
+from kan_engine.training_config import TrainingConfig
+from kan_engine.tuning import (
+    COARSEST,
+    DENSE_WEIGHTS,
+    FIXED_STEPS,
+    LARGE_BATCH,
+    LARGEST_BATCH,
+    LEAST_EPOCHS,
+    MANY_ROWS,
+    MOST_EPOCHS,
+    MOST_GROUPS,
+    SMALLEST_BATCH,
+    STRICTNESS,
+    TRIED_GROUPS,
+    Task,
+    changes,
+    estimated_seconds,
+    final_trial,
+    first_trial,
+    fixed_trials,
+    side_by_side,
+)
+
+ENDLESS = 1e9  # seconds
+SPARSE = TrainingConfig(lamb=1e-3)
+
+
+def task(**known: Any) -> Task:
+    usual = {"inputs": 5, "outputs": 1, "rows": 2_000, "training": TrainingConfig(), "seconds": ENDLESS}
+    return Task(**{**usual, **known})
+
+
+def climbed(start: Trial, change: str, asked: Task) -> list[Trial]:
+    """The trials that one change leads to, made again and again."""
+    step = next(step for step in changes(asked) if step.__name__ == change)
+    found = [start]
+    while (trial := step(found[-1])) is not None and len(found) < 20:
+        found.append(trial)
+    return found[1:]
+
+
+def strictness(trial: Trial) -> tuple[float, float]:
+    return trial.training.weight_decay, trial.training.penalty.smoothness
+
+
+def test_the_climb_starts_with_two_networks_side_by_side_by_adam_on_quantiles() -> None:
+    trial = first_trial(task())
+    assert (trial.config.groups, trial.training.optimizer, trial.quantile) == (TRIED_GROUPS, "adam", True)
+    assert (trial.config.width[0], trial.config.width[-1]) == (5, 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "batch"),
+    [
+        (10, SMALLEST_BATCH),
+        (24 * 64, 64),
+        (24 * 120, 128),
+        (MANY_ROWS, LARGEST_BATCH),
+        (MANY_ROWS + 1, LARGE_BATCH),
+        (10_000_000, LARGE_BATCH),
+    ],
+)
+def test_batches_grow_with_the_rows_within_bounds(rows: int, batch: int) -> None:
+    assert first_trial(task(rows=rows)).training.batch_size == batch
+
+
+@pytest.mark.parametrize(("rows", "epochs"), [(10, MOST_EPOCHS), (16_000, 64), (10_000_000, LEAST_EPOCHS)])
+def test_epochs_fall_with_the_rows_within_bounds(rows: int, epochs: int) -> None:
+    assert first_trial(task(rows=rows)).training.steps == epochs
+
+
+def test_little_time_leaves_fewer_epochs() -> None:
+    brief = task(rows=1_000_000, seconds=10.0)
+    trial = first_trial(brief)
+    assert 1 < trial.training.steps < first_trial(task(rows=1_000_000)).training.steps
+    assert estimated_seconds(trial, brief.rows) <= brief.seconds
+
+
+def test_there_is_an_epoch_however_little_time_there_is() -> None:
+    assert first_trial(task(rows=10_000_000, seconds=0.0)).training.steps == 1
+
+
+@pytest.mark.parametrize("lamb", [0.0, 1e-3])
+def test_training_is_as_long_as_was_asked_for_whatever_it_takes(lamb: float) -> None:
+    asked = task(steps=77, seconds=0.0, training=TrainingConfig(lamb=lamb))
+    assert first_trial(asked).training.steps == 77
+
+
+def test_patience_is_never_shorter_than_the_training() -> None:
+    training = first_trial(task(rows=10)).training
+    assert training.patience >= training.steps
+
+
+def test_the_order_and_the_grid_are_those_that_were_asked_for() -> None:
+    config = first_trial(task(order=2, grid=11)).config
+    assert (config.order, config.grid_size) == (2, 11)
+
+
+def test_the_loss_that_was_asked_for_is_minimised_by_every_trial() -> None:
+    asked = task(training=TrainingConfig(loss="softmax"), outputs=3)
+    trials = [first_trial(asked), *fixed_trials(asked), final_trial(first_trial(asked), asked)]
+    assert {trial.training.loss for trial in trials} == {"softmax"}
+
+
+@pytest.mark.parametrize(("restarts", "groups"), [(1, 1), (2, 2), (5, TRIED_GROUPS)])
+def test_no_more_networks_are_tried_than_were_asked_for(restarts: int, groups: int) -> None:
+    assert first_trial(task(restarts=restarts)).config.groups == groups
+
+
+@pytest.mark.parametrize(("restarts", "groups"), [(None, MOST_GROUPS), (1, 1), (3, 3), (7, 7)])
+def test_as_many_networks_as_were_asked_for_stand_side_by_side_in_the_end(
+    restarts: int | None, groups: int
+) -> None:
+    asked = task(restarts=restarts)
+    assert final_trial(first_trial(asked), asked).config.groups == groups
+
+
+def test_a_sparse_network_stays_alone() -> None:
+    asked = task(training=SPARSE, restarts=4)
+    start = first_trial(asked)
+    assert [start.config.groups, final_trial(start, asked).config.groups] == [1, 1]
+
+
+def test_networks_side_by_side_are_as_wide_as_the_one_was() -> None:
+    start = first_trial(task())
+    more = side_by_side(start, 6)
+    assert more.config.groups == 6
+    assert [6 * nodes for nodes in start.config.width[1:-1]] == [
+        start.config.groups * nodes for nodes in more.config.width[1:-1]
+    ]
+    assert side_by_side(more, start.config.groups) == start
+
+
+def test_a_network_without_hidden_nodes_stays_alone() -> None:
+    trial = replace(first_trial(task()), config=KANConfig(width=(5, 1)))
+    assert side_by_side(trial, 4) == trial
+
+
+def test_the_last_training_grows_as_far_as_the_time_allows() -> None:
+    start = first_trial(task())
+    enough = estimated_seconds(side_by_side(start, 5), 2_000)
+    assert final_trial(start, task(seconds=enough)).config.groups == 5
+
+
+def test_the_last_training_is_that_of_the_winner_where_there_is_no_time_for_more() -> None:
+    start = first_trial(task())
+    assert final_trial(start, task(seconds=0.0)) == start
+
+
+def test_the_last_training_has_no_layer_with_more_weights_than_are_lean() -> None:
+    start = first_trial(task())
+    wide = replace(start, config=replace(start.config, width=(5, 256, 128, 1)))
+    config = final_trial(wide, task(restarts=50)).config
+    kept = KAN(config).stack[1].weight.numel()
+    grown = KAN(side_by_side(wide, config.groups + 1).config).stack[1].weight.numel()
+    assert kept <= DENSE_WEIGHTS < grown
+
+
+def test_smoothing_and_decay_rise_to_the_strictest_and_end_there() -> None:
+    trials = climbed(first_trial(task()), "_smoother", task())
+    assert [strictness(trial) for trial in trials] == list(STRICTNESS[2:])
+
+
+def test_smoothing_and_decay_fall_to_the_least_strict_and_end_there() -> None:
+    trials = climbed(first_trial(task()), "_rougher", task())
+    assert [strictness(trial) for trial in trials] == [STRICTNESS[0]]
+
+
+def test_layers_are_left_out_until_the_network_is_additive_and_alone() -> None:
+    start = first_trial(task())
+    configs = [trial.config for trial in climbed(start, "_shallower", task())]
+    first, *_ = start.config.width[1:]
+    assert [(config.width, config.groups) for config in configs] == [
+        ((5, first, 1), start.config.groups),
+        ((5, 1), 1),
+    ]
+
+
+def test_grids_are_halved_down_to_the_coarsest() -> None:
+    grids = [trial.config.grid_size for trial in climbed(first_trial(task()), "_coarser", task())]
+    assert grids == [COARSEST]
+
+
+@pytest.mark.parametrize("asked", [{"grid": 8}, {"training": TrainingConfig(grid_schedule=(3, 8))}])
+def test_a_grid_that_was_asked_for_is_not_changed(asked: dict[str, Any]) -> None:
+    known = task(**asked)
+    start = first_trial(known)
+    tried = [trial for change in changes(known) if (trial := change(start)) is not None]
+    assert {trial.config.grid_size for trial in tried} == {start.config.grid_size}
+
+
+def test_quantiles_are_given_up_once() -> None:
+    assert [trial.quantile for trial in climbed(first_trial(task()), "_affine", task())] == [False]
+
+
+def test_hidden_layers_are_doubled() -> None:
+    start = first_trial(task())
+    wider = next(iter(climbed(start, "_wider", task())))
+    assert wider.config.width == (5, *(2 * nodes for nodes in start.config.width[1:-1]), 1)
+    assert wider.config.groups == start.config.groups
+
+
+def test_a_network_without_hidden_nodes_grows_no_wider_and_no_shallower() -> None:
+    additive = replace(first_trial(task()), config=KANConfig(width=(5, 1)))
+    assert climbed(additive, "_wider", task()) == climbed(additive, "_shallower", task()) == []
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_one_setting_is_changed_at_a_time(place: int) -> None:
+    start = first_trial(task())
+    changed = changes(task())[place](start)
+    assert changed is not None
+    settings = [
+        (trial.config.width, trial.config.grid_size, strictness(trial), trial.quantile)
+        for trial in (start, changed)
+    ]
+    assert sum(before != after for before, after in zip(*settings, strict=True)) == 1
+
+
+def test_twice_the_epochs_take_twice_the_time() -> None:
+    trial = first_trial(task())
+    twice = replace(trial, training=replace(trial.training, steps=2 * trial.training.steps))
+    assert estimated_seconds(twice, 2_000) == pytest.approx(2 * estimated_seconds(trial, 2_000))
+
+
+def test_a_price_of_sparsity_takes_time() -> None:
+    trial = first_trial(task())
+    sparse = replace(trial, training=replace(trial.training, lamb=1e-3))
+    assert estimated_seconds(sparse, 2_000) > estimated_seconds(trial, 2_000)
+
+
+def test_more_networks_side_by_side_take_more_time_but_less_than_one_as_wide() -> None:
+    trial = side_by_side(first_trial(task()), 1)
+    more = side_by_side(trial, 8)
+    one = replace(more, config=replace(more.config, groups=1))
+    times = [estimated_seconds(each, 2_000) for each in (trial, more, one)]
+    assert times == sorted(set(times))
+
+
+def test_small_tables_are_tried_by_second_order_on_both_scales() -> None:
+    trials = list(fixed_trials(task()))
+    assert [trial.quantile for trial in trials] == [False, True]
+    assert {(trial.training.optimizer, trial.training.steps) for trial in trials} == {
+        ("levenberg_marquardt", FIXED_STEPS)
+    }
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"training": TrainingConfig(optimizer="adam")},
+        {"training": SPARSE},
+        {"rows": 1_000_000, "seconds": 60.0},
+        {"inputs": 500, "seconds": 60.0},
+    ],
+)
+def test_second_order_is_not_tried_where_it_is_costly_or_not_wanted(asked: dict[str, Any]) -> None:
+    assert list(fixed_trials(task(**asked))) == []
+
+
+@pytest.mark.parametrize("optimizer", ["levenberg_marquardt", "lbfgs"])
+def test_a_method_that_was_asked_for_is_tried_whatever_it_costs(optimizer: Any) -> None:
+    training = TrainingConfig(optimizer=optimizer)
+    trials = fixed_trials(task(rows=10_000_000, seconds=0.0, training=training))
+    assert [trial.training.optimizer for trial in trials] == [optimizer] * 2
+
+
+def test_fixed_shapes_have_the_grid_the_order_and_the_steps_that_were_asked_for() -> None:
+    trial = next(iter(islice(fixed_trials(task(grid=5, order=2, steps=9)), 1)))
+    assert (trial.config.grid_size, trial.config.order, trial.training.steps) == (5, 2, 9)
+
+
+def test_a_price_that_was_asked_for_is_paid_by_fixed_shapes() -> None:
+    price = Penalty(ridge=1e-4)
+    assert {
+        trial.training.penalty for trial in fixed_trials(task(training=TrainingConfig(penalty=price)))
+    } == {price}
