@@ -4,9 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine.calibration import SPREADS, Calibration, calibrate_, fit_calibration, rescale_
+from kan_engine.calibration import (
+    SPREADS,
+    Calibration,
+    as_logits,
+    calibrate_,
+    fit_calibration,
+    put_into_,
+    rescale_,
+)
 from kan_engine.errors import InvalidConfig
 from kan_engine.network import KAN, KANConfig, initialise_
+from tests.networks import random_network, uniform_rows
 
 ROWS = 4_000
 
@@ -152,3 +161,21 @@ def test_rows_are_evaluated_block_by_block_and_the_result_is_the_same(
     whole = calibrated()
     monkeypatch.setattr("kan_engine.rows.FEATURE_BYTES", 10_000)
     assert calibrated().scale == pytest.approx(whole.scale, rel=1e-9)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_calibration_that_was_put_into_a_network_gives_its_probabilities(outputs: int, groups: int) -> None:
+    network, x = random_network((2, 4, outputs), groups=groups), uniform_rows(30, 2)
+    shift = torch.tensor([0.5, -1.0, 0.2][: max(2, outputs)], dtype=torch.float64)
+    calibration = Calibration(0.7, shift)
+    wanted = torch.softmax(calibration(as_logits(network(x))), 1)
+    put_into_(network, calibration)
+    torch.testing.assert_close(torch.softmax(as_logits(network(x)), 1), wanted)
+
+
+def test_a_calibration_that_changes_nothing_leaves_the_network_as_it_is() -> None:
+    network, x = random_network((2, 3, 1)), uniform_rows(30, 2)
+    before = network(x)
+    put_into_(network, Calibration(1.0, torch.zeros(2, dtype=torch.float64)))
+    assert torch.equal(network(x), before)
