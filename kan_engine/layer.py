@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
 from kan_engine.basis import Spacing, uniform_spacing
@@ -104,8 +104,10 @@ class KANLayer(nn.Module):
         """Sums of the splines, as one product per group."""
         return self.by_group(x, self.groups, self.within_groups(self.effective_weight())).flatten(1)
 
-    def within_groups(self, weight: Float[Tensor, "in_dim terms out_dim"]) -> Float[Tensor, "in_dim terms _"]:
-        """Weights of each input to the outputs of its own group alone."""
+    def within_groups(
+        self, weight: Shaped[Tensor, "in_dim terms out_dim"]
+    ) -> Shaped[Tensor, "in_dim terms _"]:
+        """Weights of each input to the outputs of its own group alone, or what else is told of them."""
         if self.groups == 1:
             return weight
         inputs, terms, outputs = weight.shape

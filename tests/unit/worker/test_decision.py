@@ -131,7 +131,7 @@ def test_calibrated_probabilities_are_those_of_the_data_whatever_classes_weigh(w
     bend = 0.0 if data.class_weights is None else float(np.log(data.class_weights[1] / data.class_weights[0]))
     network = line(5.0, -4.0 + bend)  # twice too sure, and bent as training with these weights bends it
     predictor = predictor_of(data, network)
-    calibrate_on_validation_(network, predictor.inputs, data)
+    calibrate_on_validation_(network, network, predictor.inputs, data)
     x = np.linspace(-1, 1, 9)[:, None]
     expected = 1 / (1 + np.exp(-log_odds(x[:, 0], -2.0)))
     np.testing.assert_allclose(predictor.probabilities(x)[:, 1], expected, atol=0.06)
@@ -144,5 +144,5 @@ def test_rows_count_in_calibration_as_often_as_they_weigh() -> None:
     weights = np.where(y == "yes", 3.0, 1.0)
     data = prepare(table_of(x=x, y=y.tolist(), w=weights), request_for(split=SPLIT, weight="w"))
     network = line(0.0, 0.0)
-    calibrate_on_validation_(network, Standardizer(np.zeros(1), np.ones(1)), data)
+    calibrate_on_validation_(network, network, Standardizer(np.zeros(1), np.ones(1)), data)
     assert predictor_of(data, network).probabilities(np.zeros((1, 1)))[0, 1] == pytest.approx(0.75, abs=0.03)
