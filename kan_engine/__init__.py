@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from kan_engine.columns import read_labels as read_labels
     from kan_engine.columns import read_numbers as read_numbers
     from kan_engine.contest import Contest as Contest
-    from kan_engine.cost import SEARCHED_GRID as SEARCHED_GRID
-    from kan_engine.cost import SEARCHED_NODES as SEARCHED_NODES
     from kan_engine.cost import Workload as Workload
     from kan_engine.cost import affordable_grids as affordable_grids
     from kan_engine.decision import decide as decide
@@ -45,6 +43,9 @@ if TYPE_CHECKING:
     from kan_engine.predictor import Predictor as Predictor
     from kan_engine.printers import to_text as to_text
     from kan_engine.pruning import edge_scores as edge_scores
+    from kan_engine.reach import CLIMBING as CLIMBING
+    from kan_engine.reach import MOST_GROUPS as MOST_GROUPS
+    from kan_engine.reach import Climb as Climb
     from kan_engine.rows import Rows as Rows
     from kan_engine.scaling import Standardizer as Standardizer
     from kan_engine.scaling import TargetScaler as TargetScaler
@@ -87,8 +88,6 @@ _HOME = {
     "read_labels": "columns",
     "read_numbers": "columns",
     "Contest": "contest",
-    "SEARCHED_GRID": "cost",
-    "SEARCHED_NODES": "cost",
     "Workload": "cost",
     "affordable_grids": "cost",
     "decide": "decision",
@@ -116,6 +115,9 @@ _HOME = {
     "KANConfig": "network",
     "Predictor": "predictor",
     "edge_scores": "pruning",
+    "CLIMBING": "reach",
+    "MOST_GROUPS": "reach",
+    "Climb": "reach",
     "Rows": "rows",
     "Standardizer": "scaling",
     "TargetScaler": "scaling",

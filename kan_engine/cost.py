@@ -40,10 +40,7 @@ SPARSE_SECONDS = 2e-9  # of the same where sparsity has a price
 SQUARE_SECONDS = 3e-11  # of a multiply-add of the normal matrix
 FACTOR_SECONDS = 5e-11  # of P³, for all factors and inverses of a step
 
-# What the search for a shape tries, and the grids that a given shape goes through.
-SEARCHED_NODES = (0, 5, 10, 20)  # of the hidden layer; 0 has none
-SEARCHED_GRID = 8  # the finest
-GRIDS = (3, 5, 10, 20)
+GRIDS = (3, 5, 10, 20)  # that a given shape goes through
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +79,11 @@ class Workload:
         return self.edges * self.terms
 
     @property
+    def held(self) -> int:
+        """Weights in memory, those between groups counted, which are 0."""
+        return sum(a * b for a, b in pairwise(self.width)) * self.terms
+
+    @property
     def features(self) -> int:
         """Basis values per row, of all layers."""
         return sum(self.width[:-1]) * self.terms
@@ -93,7 +95,8 @@ class Workload:
     def memory_bytes(self, method: Method) -> int:
         """Most bytes in use at once while the network is trained, its scaled rows included."""
         scaled = (self.rows + self.validation_rows) * (self.width[0] + self.width[-1] + COLUMNS)
-        grids = HIDDEN_COPIES * self.rows * max(self.width[1:-1], default=0)
+        is_followed = method != "adam" or self.is_sparse  # else hidden nodes are normalised, and grids stay
+        grids = is_followed * HIDDEN_COPIES * self.rows * max(self.width[1:-1], default=0)
         rows = min(self.rows, max(1, FEATURE_BYTES // (DOUBLE * self.features)))
         block = FEATURE_COPIES * rows * self.features
         return KEPT_BYTES + DOUBLE * (scaled + grids + block) + self._of_method(method)
@@ -108,7 +111,8 @@ class Workload:
         if method == "lbfgs":
             return DOUBLE * (LBFGS_VECTORS * self.parameters + FEATURE_COPIES * sparse)
         batch = FEATURE_COPIES * (min(self.rows, self.batch_rows) * self.features + sparse)
-        return SINGLE * (self.rows * (self.width[0] + COLUMNS) + batch + ADAM_VECTORS * self.parameters)
+        rows = (self.rows + self.validation_rows) * (self.width[0] + COLUMNS)  # all of them in the end
+        return SINGLE * (rows + batch + ADAM_VECTORS * self.held)
 
     def _sparse_rows(self, method: Method) -> int:
         """Rows at which all activations are held at once, for the price of sparsity."""

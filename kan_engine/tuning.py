@@ -11,28 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from math import log2
 
 from kan_engine.cost import Workload
 from kan_engine.network import KANConfig
 from kan_engine.penalty import Penalty
+from kan_engine.reach import COARSEST, FIXED_STEPS, MOST_EPOCHS, MOST_GROUPS, Climb, is_lean
 from kan_engine.selection import Trial
 from kan_engine.training_config import TrainingConfig
 
 Change = Callable[[Trial], Trial | None]  # None where there is nothing left to change
 
-HIDDEN = (32, 16)
-GRID, COARSEST = 8, 4
 STRICTNESS = ((0.01, 1e-4), (0.1, 1e-3), (0.3, 1e-2), (1.0, 1e-1), (3.0, 1.0))  # weight decay, smoothness
 MIDDLING = 1  # of these
-UPDATES = 3000  # steps of a training
-LEAST_EPOCHS, MOST_EPOCHS = 4, 200
-BATCHES = 24  # of an epoch, if batches may be so small
-SMALLEST_BATCH, LARGEST_BATCH = 32, 256
-MANY_ROWS, LARGE_BATCH = 100_000, 1024  # beyond so many rows a batch may be so large
-TRIED_GROUPS, MOST_GROUPS = 2, 8
-DENSE_WEIGHTS = 400_000  # of a layer, most of them between groups: more would cost more than they bring
-FIXED_HIDDEN, FIXED_STEPS = 10, 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,19 +52,40 @@ class Task:
         """Whether sparsity has a price."""
         return self.training.lamb > 0
 
+    @property
+    def most_groups(self) -> int:
+        """Networks side by side in the end."""
+        if self.is_sparse:
+            return 1  # it is the edges of one network that are to be few
+        return MOST_GROUPS if self.restarts is None else self.restarts
+
+    @property
+    def climb(self) -> Climb:
+        """What bounds the climb."""
+        return Climb(
+            inputs=self.inputs,
+            outputs=self.outputs,
+            rows=self.rows,
+            order=self.order,
+            grid=self.grid,
+            steps=self.steps,
+            groups=self.most_groups,
+            is_sparse=self.is_sparse,
+            seconds=self.seconds,
+        )
+
 
 def first_trial(task: Task) -> Trial:
     """The first network of the climb."""
-    batch = _batch_size(task.rows)
-    width = (task.inputs, *HIDDEN, task.outputs)
-    trial = Trial(
-        config=KANConfig(width=width, grid_size=task.grid or GRID, order=task.order),
-        training=replace(
-            task.training, optimizer="adam", batch_size=batch, patience=MOST_EPOCHS, keep_last=True
-        ),
-        quantile=True,
+    training = replace(
+        task.training,
+        optimizer="adam",
+        batch_size=task.climb.first.batch_rows,
+        steps=task.climb.epochs,
+        patience=MOST_EPOCHS,
+        keep_last=True,
     )
-    return side_by_side(_with_epochs(_strict(trial, MIDDLING), task), min(TRIED_GROUPS, _most_groups(task)))
+    return _strict(Trial(config=_config(task.climb.first, task), training=training, quantile=True), MIDDLING)
 
 
 def changes(task: Task) -> tuple[Change, ...]:
@@ -101,9 +112,9 @@ def estimated_seconds(trial: Trial, rows: int) -> float:
 
 def final_trial(best: Trial, task: Task) -> Trial:
     """The winner's settings, for as many networks side by side as the time allows."""
-    for groups in range(_most_groups(task), best.config.groups, -1):
+    for groups in range(task.most_groups, best.config.groups, -1):
         more = side_by_side(best, groups)
-        if _is_lean(more.config) and estimated_seconds(more, task.rows) <= task.seconds:
+        if _is_lean(more) and estimated_seconds(more, task.rows) <= task.seconds:
             return more
     return best
 
@@ -114,21 +125,15 @@ def fixed_trials(task: Task) -> Iterator[Trial]:
     On data without noise the errors of second order are smaller by orders of magnitude.
     """
     is_asked = task.training.optimizer not in ("auto", "adam")
-    width = (task.inputs, FIXED_HIDDEN, task.outputs)
-    grid = task.grid or GRID
-    if not is_asked:
-        work = Workload(width=width, terms=grid + task.order + 1, rows=task.rows)
-        wanted = FIXED_STEPS * work.seconds("levenberg_marquardt")
-        if task.training.optimizer == "adam" or task.is_sparse or wanted > task.seconds / 10:
-            return
+    if not is_asked and (task.training.optimizer == "adam" or not task.climb.is_fixed_tried):
+        return
     training = replace(
         task.training,
         optimizer=task.training.optimizer if is_asked else "levenberg_marquardt",
         steps=task.steps or FIXED_STEPS,
     )
-    config = KANConfig(width=width, grid_size=grid, order=task.order)
     for quantile in (False, True):
-        yield Trial(config=config, training=training, quantile=quantile)
+        yield Trial(config=_config(task.climb.fixed, task), training=training, quantile=quantile)
 
 
 def side_by_side(trial: Trial, groups: int) -> Trial:
@@ -141,33 +146,13 @@ def side_by_side(trial: Trial, groups: int) -> Trial:
     return replace(trial, config=replace(config, width=width, groups=groups))
 
 
-def _most_groups(task: Task) -> int:
-    if task.is_sparse:
-        return 1  # it is the edges of one network that are to be few
-    return MOST_GROUPS if task.restarts is None else task.restarts
+def _config(work: Workload, task: Task) -> KANConfig:
+    grid = work.terms - task.order - 1
+    return KANConfig(width=work.width, grid_size=grid, order=task.order, groups=work.groups)
 
 
-def _is_lean(config: KANConfig) -> bool:
-    terms = config.grid_size + config.order + 1
-    inner = zip(config.width[1:-2], config.width[2:-1], strict=True)
-    return all(a * b * terms <= DENSE_WEIGHTS for a, b in inner)
-
-
-def _batch_size(rows: int) -> int:
-    """A power of 2."""
-    largest = LARGE_BATCH if rows > MANY_ROWS else LARGEST_BATCH
-    return int(2 ** round(log2(min(max(rows / BATCHES, SMALLEST_BATCH), largest))))
-
-
-def _with_epochs(trial: Trial, task: Task) -> Trial:
-    """The trial with as many epochs as its rows and the time call for."""
-    if task.steps is not None:
-        return replace(trial, training=replace(trial.training, steps=task.steps))
-    wanted = UPDATES * trial.training.batch_size / task.rows
-    epochs = round(min(max(wanted, LEAST_EPOCHS), MOST_EPOCHS))
-    one = replace(trial, training=replace(trial.training, steps=1))
-    affordable = int(task.seconds / 2 / max(estimated_seconds(one, task.rows), 1e-9))
-    return replace(trial, training=replace(trial.training, steps=max(1, min(epochs, affordable))))
+def _is_lean(trial: Trial) -> bool:
+    return is_lean(trial.config.width, trial.config.grid_size + trial.config.order + 1)
 
 
 def _shorter(trial: Trial) -> Trial | None:
@@ -211,7 +196,8 @@ def _wider(trial: Trial) -> Trial | None:
     if len(config.width) == 2:
         return None
     width = (config.width[0], *(2 * nodes for nodes in config.width[1:-1]), config.width[-1])
-    return replace(trial, config=replace(config, width=width))
+    wider = replace(trial, config=replace(config, width=width))
+    return wider if _is_lean(wider) else None
 
 
 def _affine(trial: Trial) -> Trial | None:

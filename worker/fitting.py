@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from kan_engine import (
+    CLIMBING,
     KAN,
     Contest,
     Formula,
@@ -39,7 +40,6 @@ from worker.laws import EXACT, Law, Report, Run, find_law, log_odds_formulas
 from worker.preparation import Part, Prepared
 from worker.trials import Trials
 
-CLIMBING = 0.15  # share of the time for the climb; the last training and that on all rows may take as much
 BLOCK_ROWS = 2_000  # judged at a time
 LUCK = 1.1  # by which the loss of few networks may be below that of more: it is more who do well elsewhere
 

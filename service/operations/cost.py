@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from kan_engine import SEARCHED_GRID, SEARCHED_NODES, Workload, affordable_grids
+from kan_engine import CLIMBING, MOST_GROUPS, Climb, Workload, affordable_grids
 from service.errors import Invalid
-from service.schemas.jobs import TrainingOptions
 from service.schemas.plan import LABELS, Plan
 from service.settings import Settings
+
+Method = Literal["levenberg_marquardt", "adam", "lbfgs"]
 
 DOUBLE = 8
 MAX_LAYERS = 32
@@ -42,8 +43,9 @@ class Cost:
 def estimate(plan: Plan) -> Cost:
     """Cost of the network that was asked for.
 
-    Where its shape is left to the search, memory is for the largest network that is tried, and all else
-    for the smallest: time and weights decide how far the search gets, and not whether it finds anything.
+    Where its shape is left to the search, memory is for the largest network that ``max_seconds`` allows,
+    and all else for the smallest: time and weights decide how far the search gets, and not whether it finds
+    anything.
     """
     inputs = encoded_inputs(plan.features, plan.types)
     networks = list(_networks(plan, inputs))
@@ -53,7 +55,7 @@ def estimate(plan: Plan) -> Cost:
     return Cost(
         layers=len(smallest.width) - 1,
         parameters=smallest.parameters,
-        memory_bytes=_held_bytes(plan, inputs) + max(training, _later_bytes(plan, networks[-1].finest)),
+        memory_bytes=_held_bytes(plan, inputs) + max(training, _later_bytes(plan, networks)),
         seconds=float(f"{reading + min(network.seconds for network in networks):.3g}"),
     )
 
@@ -96,49 +98,84 @@ class _Network:
 
     first: Workload
     finest: Workload
-    training: TrainingOptions
+    method: Method
 
     @property
     def memory_bytes(self) -> int:
-        return self.finest.memory_bytes(self._method)
+        return self.finest.memory_bytes(self.method)
 
     @property
     def seconds(self) -> float:
-        return self.first.seconds(self._method)
-
-    @property
-    def _method(self) -> Literal["levenberg_marquardt", "adam", "lbfgs"]:
-        asked = self.training.optimizer
-        return self.first.method() if asked == "auto" else asked
+        return self.first.seconds(self.method)
 
 
 def _networks(plan: Plan, inputs: int) -> Iterator[_Network]:
-    """The one that was asked for, or those that the search tries, from small to large."""
-    request, fitted = plan.request, round(plan.training_rows * (1 - VALIDATION_SHARE))
-    hidden = request.network.hidden
-    shapes = [[nodes] * bool(nodes) for nodes in SEARCHED_NODES] if hidden == "auto" else [hidden]
-    for inner in shapes:
-        width = (inputs, *inner, plan.outputs)
-        grids = _grids(plan, width, fitted)
-        first = Workload(
-            width=width,
-            terms=grids[0] + request.network.order + 1,
-            rows=fitted,
-            validation_rows=plan.training_rows - fitted,
-            is_sparse=request.training.lamb not in ("auto", 0),
-        )
-        finest = replace(first, terms=grids[-1] + request.network.order + 1)
-        yield _Network(first, finest, request.training)
+    """The one that was asked for, or those that the search may try, the smallest first."""
+    hidden = plan.request.network.hidden
+    if hidden == "auto":
+        yield from _searched(plan, inputs)
+    else:
+        yield _given(plan, (inputs, *hidden, plan.outputs))
 
 
-def _grids(plan: Plan, width: tuple[int, ...], rows: int) -> tuple[int, ...]:
-    """From coarse to fine."""
-    network, schedule = plan.request.network, plan.request.training.grid_schedule
+def _given(plan: Plan, width: tuple[int, ...]) -> _Network:
+    network, training = plan.request.network, plan.request.training
+    asked = _asked_grids(plan)
+    grids = asked or affordable_grids(width, network.order, _fitted(plan))
+    first = Workload(
+        width=width,
+        terms=grids[0] + network.order + 1,
+        rows=_fitted(plan),
+        validation_rows=plan.training_rows - _fitted(plan),
+        is_sparse=_is_sparse(plan),
+    )
+    finest = replace(first, terms=grids[-1] + network.order + 1)
+    return _Network(first, finest, first.method() if training.optimizer == "auto" else training.optimizer)
+
+
+def _searched(plan: Plan, inputs: int) -> Iterator[_Network]:
+    """As ``worker.fitting`` searches."""
+    request, training, grids = plan.request, plan.request.training, _asked_grids(plan)
+    climb = Climb(
+        inputs=inputs,
+        outputs=plan.outputs,
+        rows=_fitted(plan),
+        order=request.network.order,
+        grid=grids[0] if grids else None,
+        steps=None if training.steps == "auto" else training.steps,
+        groups=1 if _is_sparse(plan) else MOST_GROUPS if training.restarts == "auto" else training.restarts,
+        is_sparse=_is_sparse(plan),
+        seconds=CLIMBING * request.max_seconds,
+    )
+
+    def network(work: Workload, method: Method) -> _Network:
+        first = replace(work, validation_rows=plan.training_rows - _fitted(plan))
+        finest = replace(first, terms=grids[-1] + request.network.order + 1) if grids else first
+        return _Network(first, finest, method)
+
+    if training.optimizer in ("levenberg_marquardt", "lbfgs"):
+        yield network(climb.fixed, training.optimizer)
+        return
+    if training.optimizer == "auto" and climb.is_fixed_tried:
+        yield network(climb.fixed, "levenberg_marquardt")
+    yield network(climb.first, "adam")
+    yield from (network(work, "adam") for work in climb.largest())
+
+
+def _asked_grids(plan: Plan) -> tuple[int, ...]:
+    """From coarse to fine; none if they are left to us."""
+    grid, schedule = plan.request.network.grid, plan.request.training.grid_schedule
     if schedule != "auto":
         return tuple(schedule)
-    if network.grid != "auto":
-        return (network.grid,)
-    return (SEARCHED_GRID,) if network.hidden == "auto" else affordable_grids(width, network.order, rows)
+    return () if grid == "auto" else (grid,)
+
+
+def _fitted(plan: Plan) -> int:
+    return max(1, round(plan.training_rows * (1 - VALIDATION_SHARE)))
+
+
+def _is_sparse(plan: Plan) -> bool:
+    return plan.request.training.lamb not in ("auto", 0)
 
 
 def _held_bytes(plan: Plan, inputs: int) -> int:
@@ -148,12 +185,12 @@ def _held_bytes(plan: Plan, inputs: int) -> int:
     return DOUBLE * plan.rows * (inputs + ROW_NUMBERS) + LABEL_BYTES * int(labels)
 
 
-def _later_bytes(plan: Plan, network: Workload) -> int:
+def _later_bytes(plan: Plan, networks: list[_Network]) -> int:
     """What comes when the network is trained, and its rows have been let go: the most of its stages."""
     is_compared = bool(plan.request.baselines)
-    baselines = is_compared * BASELINE_COPIES * DOUBLE * plan.training_rows * network.width[0]
+    baselines = is_compared * BASELINE_COPIES * DOUBLE * plan.training_rows * networks[0].first.width[0]
     answers = ANSWER_COPIES * DOUBLE * plan.rows * (plan.outputs + 1)
-    return max(baselines + answers, EDGE_BYTES * network.edges)
+    return max(baselines + answers, EDGE_BYTES * max(network.first.edges for network in networks))
 
 
 def _remedy(over: list[str]) -> str:

@@ -37,14 +37,20 @@ def test_a_training_takes_the_memory_that_was_estimated(
 
 
 @pytest.mark.parametrize("classes", [0, 5])
-def test_a_job_takes_the_memory_that_was_estimated(classes: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"network": {"hidden": [10], "grid": 5}, "training": {"optimizer": "adam", "steps": 1}},
+        {"network": {"grid": 8}, "training": {"steps": 1}, "max_seconds": 60},
+    ],
+    ids=["asked", "searched"],
+)
+def test_a_job_takes_the_memory_that_was_estimated(
+    body: dict[str, Any], classes: int, tmp_path: Path
+) -> None:
     table = finish(Raw(rows_of(150_000, classes)))
     table.frame.write_parquet(tmp_path / "table.parquet")
-    body = {
-        "network": {"hidden": [10], "grid": 5},
-        "training": {"optimizer": "adam", "steps": 1},
-        "baselines": ["linear"],
-    }
+    body = body | {"baselines": ["linear"]}
     found = peak_bytes(
         "job", parquet=str(tmp_path / "table.parquet"), reports=table.columns, body=body | {"symbolic": False}
     )

@@ -18,6 +18,11 @@ def cost(inputs: int = 8, rows: int = 1000, target: dict[str, Any] | None = None
     return estimate(Plan(request_for(**body), {report["name"]: report for report in columns}, rows))
 
 
+def wide(hidden: list[int]) -> dict[str, Any]:
+    """What asks for a shape on the grid of the search."""
+    return {"network": {"hidden": hidden, "grid": 8}, "training": {"optimizer": "adam"}}
+
+
 def refusal(found: Cost, max_seconds: float = 300, **settings: Any) -> Invalid:
     with pytest.raises(Invalid) as caught:
         refuse_too_costly(found, Settings(**settings), max_seconds)
@@ -39,11 +44,28 @@ def test_a_grid_left_to_us_is_the_finest_that_the_rows_allow() -> None:
 
 
 def test_a_free_shape_has_the_weights_of_the_smallest_network_and_the_memory_of_the_largest() -> None:
-    free, small, large = (
-        cost(network={"grid": 8} | shape) for shape in ({}, {"hidden": []}, {"hidden": [20]})
-    )
-    assert (free.layers, free.parameters) == (1, small.parameters)
-    assert free.memory_bytes == large.memory_bytes
+    free, small, large = (cost(rows=8_000, **body) for body in ({}, {"max_seconds": 0.1}, wide([256, 128])))
+    assert (free.layers, free.parameters) == (3, small.parameters)
+    assert small.memory_bytes < free.memory_bytes == large.memory_bytes
+
+
+@pytest.mark.parametrize(("optimizer", "hidden"), [("levenberg_marquardt", [10]), ("lbfgs", [10])])
+def test_a_free_shape_by_an_optimizer_that_was_asked_for_has_the_cost_of_the_one_that_is_tried(
+    optimizer: str, hidden: list[int]
+) -> None:
+    training = {"optimizer": optimizer}
+    free = cost(training=training)
+    assert free == cost(training=training, network={"hidden": hidden, "grid": 8})
+
+
+def test_the_finest_grid_of_a_schedule_counts_for_a_free_shape() -> None:
+    coarse, fine = (cost(training={"grid_schedule": [3, finest]}) for finest in (5, 40))
+    assert fine.memory_bytes > coarse.memory_bytes
+
+
+def test_sparsity_leaves_one_network_to_the_search() -> None:
+    sparse, plain = (cost(training={"optimizer": "adam", "lamb": lamb}) for lamb in (0.1, 0))
+    assert sparse.parameters < plain.parameters
 
 
 @pytest.mark.parametrize(

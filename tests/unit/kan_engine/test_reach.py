@@ -1,0 +1,159 @@
+"""What is said of a climb before there is a network holds for every network that it may come to."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kan_engine.cost import Workload
+from kan_engine.reach import MOST_NODES, Climb, batch_rows, is_lean
+from kan_engine.selection import Trial
+from kan_engine.training_config import TrainingConfig
+from kan_engine.tuning import Task, changes, estimated_seconds, final_trial, first_trial, fixed_trials
+
+MILLION = {"inputs": 20, "rows": 640_000, "seconds": 45.0}
+SMALL = {"inputs": 8, "rows": 600, "seconds": 45.0}
+TASKS: dict[str, dict[str, Any]] = {
+    "small": SMALL,
+    "tiny": {"inputs": 1, "rows": 8, "seconds": 45.0},
+    "large": MILLION,
+    "wide": {"inputs": 2000, "rows": 6_400, "seconds": 45.0},
+    "patient": SMALL | {"seconds": 3_600.0},
+    "hasty": MILLION | {"seconds": 0.01},
+    "single": SMALL | {"restarts": 1},
+    "many": SMALL | {"restarts": 12},
+    "on a grid": SMALL | {"grid": 20},
+    "sparse": SMALL | {"training": TrainingConfig(lamb=0.1)},
+}
+
+
+def task(**body: Any) -> Task:
+    return Task(**{"outputs": 1, "training": TrainingConfig()} | body)
+
+
+def workload(trial: Trial, rows: int) -> Workload:
+    config, training = trial.config, trial.training
+    return Workload(
+        width=config.width,
+        terms=config.grid_size + config.order + 1,
+        rows=rows,
+        is_sparse=training.lamb > 0,
+        groups=config.groups,
+        batch_rows=training.batch_size,
+    )
+
+
+def reached(on: Task) -> Iterator[Trial]:
+    """Every trial to which changes that the time allows lead, and what would be the last after each.
+
+    How strict a trial is and how inputs are scaled does not change what it costs.
+    """
+    waiting, seen = [first_trial(on)], set()
+    while waiting:
+        trial = waiting.pop()
+        yield trial
+        yield final_trial(trial, on)
+        for change in changes(on):
+            changed = change(trial)
+            if changed is not None and estimated_seconds(changed, on.rows) <= on.seconds:
+                plain = replace(changed.training, weight_decay=trial.training.weight_decay)
+                plain = replace(plain, penalty=trial.training.penalty)
+                changed = replace(changed, training=plain, quantile=True)
+                if changed not in seen:
+                    seen.add(changed)
+                    waiting.append(changed)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_no_network_of_a_climb_takes_more_memory_than_the_largest(name: str) -> None:
+    on = task(**TASKS[name])
+    most = max(work.memory_bytes("adam") for work in (on.climb.first, *on.climb.largest()))
+    assert max(workload(trial, on.rows).memory_bytes("adam") for trial in reached(on)) <= most
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_largest_network_of_a_climb_is_not_far_beyond_what_it_may_come_to(name: str) -> None:
+    on = task(**TASKS[name])
+    most = max(work.features for work in (on.climb.first, *on.climb.largest()))
+    assert max(workload(trial, on.rows).features for trial in reached(on)) >= most / 2
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_climb_begins_with_the_network_that_was_said(name: str) -> None:
+    on = task(**TASKS[name])
+    assert workload(first_trial(on), on.rows) == on.climb.first
+
+
+@pytest.mark.parametrize("name", set(TASKS) - {"hasty"})
+def test_the_first_network_takes_half_of_the_time_at_most(name: str) -> None:
+    on = task(**TASKS[name])
+    assert estimated_seconds(first_trial(on), on.rows) <= on.seconds / 2
+
+
+def test_without_time_the_first_network_sees_every_row_once() -> None:
+    assert first_trial(task(**MILLION | {"seconds": 1e-6})).training.steps == 1
+
+
+def test_epochs_that_were_asked_for_are_taken() -> None:
+    assert first_trial(task(**MILLION, steps=77)).training.steps == 77
+
+
+def test_second_order_is_tried_on_both_scales_where_it_is_cheap() -> None:
+    assert [trial.quantile for trial in fixed_trials(task(inputs=2, rows=100))] == [False, True]
+
+
+@pytest.mark.parametrize("body", [MILLION, SMALL | {"training": TrainingConfig(optimizer="adam")}])
+def test_second_order_is_not_tried_where_it_is_costly_or_another_method_was_asked_for(
+    body: dict[str, Any],
+) -> None:
+    assert list(fixed_trials(task(**body))) == []
+
+
+def test_the_second_order_that_was_asked_for_is_tried_whatever_it_costs() -> None:
+    asked = TrainingConfig(optimizer="levenberg_marquardt")
+    trials = list(fixed_trials(task(**MILLION | {"training": asked})))
+    assert {trial.training.optimizer for trial in trials} == {"levenberg_marquardt"}
+
+
+def test_as_many_networks_stand_side_by_side_as_were_asked_for() -> None:
+    on = task(**SMALL, restarts=3)
+    assert final_trial(first_trial(on), on).config.groups == 3
+
+
+def test_a_last_training_that_would_take_too_long_is_not_offered() -> None:
+    on = task(**SMALL)
+    first = first_trial(on)
+    brief = replace(on, seconds=estimated_seconds(first, on.rows))
+    assert final_trial(first, brief) == first
+
+
+def test_a_climb_widens_no_network_beyond_what_is_lean() -> None:
+    on = task(**SMALL | {"seconds": 1e9})
+    assert all(is_lean(trial.config.width, trial.config.grid_size + 4) for trial in reached(on))
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        ((2000, MOST_NODES, 1), True),
+        ((2, MOST_NODES + 1, 1), False),
+        ((2, 256, 128, 1), True),
+        ((2, 256, 256, 1), False),
+        ((2, 1), True),
+    ],
+)
+def test_it_is_lean_to_have_few_hidden_nodes_and_few_weights_between_them(
+    width: tuple[int, ...], expected: bool
+) -> None:
+    assert is_lean(width, 12) is expected
+
+
+def test_batches_grow_with_the_rows_in_powers_of_two() -> None:
+    assert [batch_rows(rows) for rows in (8, 1_000, 4_000, 50_000, 200_000)] == [32, 32, 128, 256, 1024]
+
+
+def test_more_time_reaches_larger_networks() -> None:
+    brief, long = (Climb(inputs=20, outputs=1, rows=640_000, seconds=time) for time in (20.0, 200.0))
+    largest = [max(sum(work.width) for work in climb.largest()) for climb in (brief, long)]
+    assert largest[0] < largest[1]
