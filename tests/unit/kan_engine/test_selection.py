@@ -9,7 +9,6 @@ import torch
 from kan_engine.network import KAN, KANConfig
 from kan_engine.selection import (
     FEW_ROWS,
-    SETTLED,
     THRESHOLDS,
     UNMISSED,
     Inputs,
@@ -25,7 +24,7 @@ from kan_engine.training import Step, TrainingConfig
 from tests.networks import uniform_rows
 
 BRIEF = TrainingConfig(steps=8, patience=8)
-BY_ADAM = TrainingConfig(optimizer="adam", steps=30, batch_size=16, patience=30)
+BY_ADAM = TrainingConfig(optimizer="adam", steps=30, batch_size=16, patience=30, keep_last=True)
 
 
 def inputs(rows: int = 80, *, seed: int = 0) -> Inputs:
@@ -199,13 +198,12 @@ def test_a_training_on_all_rows_that_is_stopped_leaves_the_network_as_it_was(by_
     assert on_all(by_adam, inputs(), should_stop=lambda: True) is by_adam.network
 
 
-def test_a_training_that_had_gone_on_too_long_is_not_repeated_on_all_rows(
+def test_a_training_that_was_judged_at_its_best_moment_is_not_repeated_on_all_rows(
     monkeypatch: pytest.MonkeyPatch, by_adam: Trained
 ) -> None:
     monkeypatch.setattr("kan_engine.selection.train", None)
-    last = replace(by_adam.history[-1], validation_loss=1.01 * SETTLED * by_adam.loss)
-    risen = replace(by_adam, history=(*by_adam.history, last))
-    assert on_all(risen, inputs()) is by_adam.network
+    trial = replace(by_adam.trial, training=replace(BY_ADAM, keep_last=False))
+    assert on_all(replace(by_adam, trial=trial), inputs()) is by_adam.network
 
 
 def test_a_network_of_second_order_is_not_trained_on_all_rows(
