@@ -29,10 +29,18 @@ def sample(loss: Loss) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def trained(rows: Rows, loss: Loss, optimizer: Optimizer, steps: int = 6) -> KAN:
-    network = KAN(KANConfig(width=(2, 2, 3 if loss == "softmax" else 1), grid_size=3))
+    hidden = () if optimizer == "adam" else (2,)  # it scales hidden nodes by rows, whatever their weights
+    network = KAN(KANConfig(width=(2, *hidden, 3 if loss == "softmax" else 1), grid_size=3))
     initialise_(network, torch.Generator().manual_seed(0))
     fixed = Penalty(adaptive=False)  # evidence counts effective rows, fewer than the sum of unequal weights
-    config = TrainingConfig(loss=loss, optimizer=optimizer, steps=steps, batch_size=1_000, penalty=fixed)
+    config = TrainingConfig(
+        loss=loss,
+        optimizer=optimizer,
+        steps=steps,
+        batch_size=1_000,
+        penalty=fixed,
+        precision="float64",  # steps of Adam by weights that differ are alike at first
+    )
     for _ in train(network, rows, config):
         pass
     return network
