@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from kan_engine.tuning import final_trial as final_trial
     from kan_engine.tuning import first_trial as first_trial
     from kan_engine.tuning import fixed_trials as fixed_trials
+    from kan_engine.tuning import is_within_reach as is_within_reach
 
 _HOME = {
     "load": "artifact",
@@ -148,6 +149,7 @@ _HOME = {
     "changes": "tuning",
     "final_trial": "tuning",
     "fixed_trials": "tuning",
+    "is_within_reach": "tuning",
     "estimated_seconds": "tuning",
     "first_trial": "tuning",
 }

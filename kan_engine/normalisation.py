@@ -13,7 +13,7 @@ from torch import Tensor
 from kan_engine.checkpoint import State
 from kan_engine.network import KAN
 
-MEMORY = 0.95  # share of the running statistics that a batch leaves
+MEMORY = 0.95  # share of the running statistics that a batch leaves, once there have been enough of them
 TINY = 1e-5  # added to every variance, so that a constant node can be divided by it
 
 
@@ -23,14 +23,18 @@ class NodeScales:
     def __init__(self, network: KAN) -> None:
         hidden = [layer.weight.new_zeros(layer.out_dim) for layer in network.stack[:-1]]
         self._means, self._variances = hidden, [torch.ones_like(mean) for mean in hidden]
+        self._batches = 0
 
     def normalised(self, number: int, h: Float[Tensor, "batch nodes"]) -> Float[Tensor, "batch nodes"]:
         """The outputs of layer ``number`` of this batch on their own scale, which the running one learns.
 
-        A single row has no scale: it is taken on the running one.
+        The first batches count alike, so that a short training is not left with the scales of its start. A
+        single row has no scale: it is taken on the running one.
         """
+        self._batches += number == 0 and len(h) > 1
+        share = max(1 - MEMORY, 1 / max(1, self._batches))
         return torch.nn.functional.batch_norm(
-            h, self._means[number], self._variances[number], None, None, len(h) > 1, 1 - MEMORY, TINY
+            h, self._means[number], self._variances[number], None, None, len(h) > 1, share, TINY
         )
 
     @torch.no_grad()
@@ -45,12 +49,11 @@ class NodeScales:
     def state(self) -> State:
         """All running numbers."""
         named = {"mean": self._means, "variance": self._variances}
-        return {
-            f"{name}.{number}": value for name, part in named.items() for number, value in enumerate(part)
-        }
+        tensors = {f"{name}.{number}": t for name, part in named.items() for number, t in enumerate(part)}
+        return {"batches": self._batches} | tensors
 
     def restore_(self, state: State) -> None:
         """Take over what ``state`` gave."""
-        count = range(len(self._means))
+        self._batches, count = state["batches"], range(len(self._means))
         self._means = [state[f"mean.{number}"] for number in count]
         self._variances = [state[f"variance.{number}"] for number in count]

@@ -114,9 +114,16 @@ def final_trial(best: Trial, task: Task) -> Trial:
     """The winner's settings, for as many networks side by side as the time allows."""
     for groups in range(task.most_groups, best.config.groups, -1):
         more = side_by_side(best, groups)
-        if _is_lean(more) and estimated_seconds(more, task.rows) <= task.seconds:
+        if is_within_reach(more, task):
             return more
     return best
+
+
+def is_within_reach(trial: Trial, task: Task) -> bool:
+    """Whether a network is not too large to be trained as long as the first one; it may be for less long."""
+    epochs = max(task.climb.epochs, trial.training.steps)
+    longest = replace(trial, training=replace(trial.training, steps=epochs))
+    return _is_lean(trial) and estimated_seconds(longest, task.rows) <= task.seconds
 
 
 def fixed_trials(task: Task) -> Iterator[Trial]:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from kan_engine import AUTO_STARTS, FEW_ROWS, Inputs, Step, Task, Trained, Trial, estimated_seconds, run_trial
+from kan_engine import (
+    AUTO_STARTS,
+    FEW_ROWS,
+    Inputs,
+    Step,
+    Task,
+    Trained,
+    Trial,
+    estimated_seconds,
+    is_within_reach,
+    run_trial,
+)
 from worker.laws import Run
 
 HOPELESS, PATIENT_STEPS = 1.1, 15  # a trial this far behind the best after these steps is given up
@@ -26,8 +37,9 @@ class Trials:
 
     def is_worth_it(self, trial: Trial, task: Task) -> bool:
         """Whether this is something new, and the estimated time of the climb allows it."""
-        estimated = estimated_seconds(trial, task.rows)
-        return trial not in self._tried and self._spent + estimated <= task.seconds and not self.is_over
+        spent = self._spent + estimated_seconds(trial, task.rows)
+        is_new = trial not in self._tried and is_within_reach(trial, task)
+        return is_new and spent <= task.seconds and not self.is_over
 
     def best_of(self, trials: Iterable[Trial]) -> Trained | None:
         """The best of these; at least the first of them is tried, if there is one."""

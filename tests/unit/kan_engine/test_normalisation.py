@@ -41,12 +41,20 @@ def test_a_batch_has_mean_0_and_deviation_1() -> None:
     )  # TINY is in the variance
 
 
-def test_a_batch_moves_the_running_numbers_by_its_share() -> None:
+def test_the_first_batch_is_the_running_scale() -> None:
     scales, h = NodeScales(random_network((2, 3, 1))), 5 + 2 * uniform_rows(50, 3)
     scales.normalised(0, h)
-    state = scales.state()
-    torch.testing.assert_close(state["mean.0"], (1 - MEMORY) * h.mean(0))
-    torch.testing.assert_close(state["variance.0"], MEMORY + (1 - MEMORY) * h.var(0))
+    torch.testing.assert_close(scales.state()["mean.0"], h.mean(0))
+    torch.testing.assert_close(scales.state()["variance.0"], h.var(0))
+
+
+def test_a_later_batch_moves_the_running_scale_by_its_share() -> None:
+    scales, h = NodeScales(random_network((2, 3, 1))), uniform_rows(50, 3)
+    for _ in range(round(1 / (1 - MEMORY))):
+        scales.normalised(0, h)
+    scales.normalised(0, 5 + 2 * h)
+    moved = MEMORY * h.mean(0) + (1 - MEMORY) * (5 + 2 * h).mean(0)
+    torch.testing.assert_close(scales.state()["mean.0"], moved)
 
 
 def test_a_single_row_is_taken_on_the_running_scale() -> None:

@@ -10,7 +10,15 @@ from kan_engine.cost import Workload
 from kan_engine.reach import MOST_NODES, Climb, batch_rows, is_lean
 from kan_engine.selection import Trial
 from kan_engine.training_config import TrainingConfig
-from kan_engine.tuning import Task, changes, estimated_seconds, final_trial, first_trial, fixed_trials
+from kan_engine.tuning import (
+    Task,
+    changes,
+    estimated_seconds,
+    final_trial,
+    first_trial,
+    fixed_trials,
+    is_within_reach,
+)
 
 MILLION = {"inputs": 20, "rows": 640_000, "seconds": 45.0}
 SMALL = {"inputs": 8, "rows": 600, "seconds": 45.0}
@@ -56,7 +64,7 @@ def reached(on: Task) -> Iterator[Trial]:
         yield final_trial(trial, on)
         for change in changes(on):
             changed = change(trial)
-            if changed is not None and estimated_seconds(changed, on.rows) <= on.seconds:
+            if changed is not None and is_within_reach(changed, on):
                 plain = replace(changed.training, weight_decay=trial.training.weight_decay)
                 plain = replace(plain, penalty=trial.training.penalty)
                 changed = replace(changed, training=plain, quantile=True)
