@@ -13,7 +13,7 @@ from math import log2
 from kan_engine.cost import Workload
 
 CLIMBING = (
-    0.15  # share of a job's time for the climb; the last training and that on all rows may take as much
+    0.12  # share of a job's time for the climb; the last training, and that on all rows, may take as much
 )
 HIDDEN = (32, 16)
 GRID, COARSEST = 8, 4
