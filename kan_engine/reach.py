@@ -80,7 +80,10 @@ class Climb:
         return max(1, min(wanted, affordable))
 
     def largest(self) -> Iterator[Workload]:
-        """Of every depth and grid, the widest networks and the most side by side that there is time for."""
+        """Of every depth and grid, the widest networks and the most side by side that there is time for.
+
+        However few epochs are taken: there may be reason to take less than the first network does.
+        """
         grids = [GRID, COARSEST] if self.grid is None else [self.grid]
         for hidden in (HIDDEN, HIDDEN[:1]):
             for grid in grids:
@@ -93,7 +96,8 @@ class Climb:
                     yield found
 
     def _is_allowed(self, work: Workload) -> bool:
-        return is_lean(work.width, work.terms) and work.seconds("adam") * self.epochs <= self.seconds
+        epochs = 1 if self.steps is None else self.steps
+        return is_lean(work.width, work.terms) and work.seconds("adam") * epochs <= self.seconds
 
     def _workload(self, hidden: tuple[int, ...], groups: int, grid: int | None = None) -> Workload:
         return Workload(

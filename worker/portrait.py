@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from kan_engine import KAN, Encoding, Standardizer, Suggestion, edge_scores, suggest
+from service.schemas.models import PICTURED_EDGES
 
 POINTS = 61  # of a curve
 SUGGESTIONS = 8  # per edge
@@ -26,7 +27,7 @@ def portray(
     outputs: Sequence[str],
     should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
-    """Nodes and live edges; curves of the first layer over the client's units.
+    """Nodes and live edges, of very many the strongest; curves of the first layer over the client's units.
 
     Args:
         network: The network to show.
@@ -41,12 +42,13 @@ def portray(
     entering, scores = network.preacts(x), edge_scores(network, x)
     names = [column.name for column in encoding.names]
     depth = len(network.stack)
+    shown = _shown([layer.mask for layer in network.all_layers], scores)
     edges = []
     for number, (layer, h, score) in enumerate(zip(network.all_layers, entering, scores, strict=True)):
         source, target = (number, number + 1) if number < depth else (0, depth)
         seen = torch.from_numpy(rows) if source == 0 else h
         at, curves = _curves(layer, h, seen)
-        for i, j in torch.nonzero(layer.mask).tolist():
+        for i, j in torch.nonzero(shown[number]).tolist():
             edges.append(
                 {"layer": source, "in": i, "to_layer": target, "out": j, "score": float(score[i, j])}
                 | {"x": at[:, i].tolist(), "y": curves[:, i, j].tolist(), "function": None, "suggestions": []}
@@ -59,6 +61,15 @@ def portray(
         "nodes": _nodes(names, network.config.width, outputs),
         "edges": edges,
     }
+
+
+def _shown(masks: list[torch.Tensor], scores: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Live edges, as masks; if there are too many, those with the highest scores."""
+    live = torch.cat([score[mask] for score, mask in zip(scores, masks, strict=True)])
+    if len(live) <= PICTURED_EDGES:
+        return masks
+    least = live.topk(PICTURED_EDGES).values[-1]
+    return [mask & (score >= least) for score, mask in zip(scores, masks, strict=True)]
 
 
 def _curves(layer: Any, h: torch.Tensor, seen: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:

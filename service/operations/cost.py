@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from kan_engine import CLIMBING, MOST_GROUPS, Climb, Workload, affordable_grids
 from service.errors import Invalid
+from service.schemas.models import PICTURED_EDGES
 from service.schemas.plan import LABELS, Plan
 from service.settings import Settings
 
@@ -190,7 +191,8 @@ def _later_bytes(plan: Plan, networks: list[_Network]) -> int:
     is_compared = bool(plan.request.baselines)
     baselines = is_compared * BASELINE_COPIES * DOUBLE * plan.training_rows * networks[0].first.width[0]
     answers = ANSWER_COPIES * DOUBLE * plan.rows * (plan.outputs + 1)
-    return max(baselines + answers, EDGE_BYTES * max(network.first.edges for network in networks))
+    pictured = min(PICTURED_EDGES, max(network.first.edges for network in networks))
+    return max(baselines + answers, EDGE_BYTES * pictured)
 
 
 def _remedy(over: list[str]) -> str:

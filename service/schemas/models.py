@@ -22,6 +22,8 @@ Alias = Annotated[
 FormulaFormat = Literal["json", "text", "latex", "python", "numpy", "c", "sql", "javascript", "excel"]
 Metrics = dict[str, float | None]
 
+PICTURED_EDGES = 10_000  # a picture of more shows less, and its text would be as long as that of many tables
+
 
 class FeatureOut(BaseModel):
     """A column that the model was trained with, as training saw it."""
@@ -207,7 +209,10 @@ class SymbolicOut(BaseModel):
 
 
 class EdgesOut(BaseModel):
-    """Every live edge with its activation as a curve, its score, and functions that fit it, best first."""
+    """Every live edge with its activation as a curve, its score, and functions that fit it, best first.
+
+    Of very many edges, these are the 10,000 with the highest scores.
+    """
 
     model_config = ConfigDict(extra="allow")
 

@@ -162,6 +162,6 @@ def test_batches_grow_with_the_rows_in_powers_of_two() -> None:
 
 
 def test_more_time_reaches_larger_networks() -> None:
-    brief, long = (Climb(inputs=20, outputs=1, rows=640_000, seconds=time) for time in (20.0, 200.0))
+    brief, long = (Climb(inputs=20, outputs=1, rows=640_000, seconds=time) for time in (10.0, 200.0))
     largest = [max(sum(work.width) for work in climb.largest()) for climb in (brief, long)]
     assert largest[0] < largest[1]

@@ -63,6 +63,13 @@ def test_every_live_edge_is_shown_and_no_pruned_one() -> None:
     assert places == [(0, 0, 1, 0), (0, 0, 1, 1), (0, 1, 1, 1), (1, 0, 2, 0), (1, 1, 2, 0)]
 
 
+def test_of_too_many_edges_the_strongest_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = random_network((2, 2, 1))
+    every = sorted(edge["score"] for edge in portrait(network)["edges"])
+    monkeypatch.setattr("worker.portrait.PICTURED_EDGES", 4)
+    assert sorted(edge["score"] for edge in portrait(network)["edges"]) == every[-4:]
+
+
 def test_direct_edges_lead_from_the_inputs_to_the_last_layer() -> None:
     places = [(e["layer"], e["to_layer"]) for e in portrait(random_network((2, 1, 1), direct=True))["edges"]]
     assert places == [(0, 1), (0, 1), (1, 2), (0, 2), (0, 2)]

@@ -1,0 +1,147 @@
+"""Free searches: what serves has learnt from all training rows, what tells its worth has not."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from kan_engine import Predictor, load
+from service.tables import Table
+from tests.tables import request_for, table_of
+from worker.decision import choose_decision
+from worker.fitting import Found, find_network
+from worker.pipeline import run_pipeline
+from worker.preparation import Prepared, prepare
+
+QUICK: dict[str, Any] = {
+    "network": {"grid": 8},  # with a grid that was asked for, no law is looked for
+    "symbolic": False,
+    "baselines": False,
+    "prune": False,
+    "max_seconds": 1.5,
+    "training": {"restarts": 2},
+}
+NOISE, ROWS = 0.5, 700
+
+
+@pytest.fixture(autouse=True)
+def _no_suggestions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.portrait.SUGGESTED_EDGES", 0)
+
+
+def inputs(rows: int, seed: int) -> dict[str, np.ndarray]:
+    return dict(zip("abc", np.random.default_rng(seed).uniform(-1, 1, (3, rows)), strict=True))
+
+
+def noisy(rows: int, seed: int) -> dict[str, np.ndarray]:
+    """Three inputs, and a target with much noise."""
+    x = inputs(rows, seed)
+    noise = np.random.default_rng(seed + 1000).normal(0, NOISE, rows)
+    return x | {"y": np.sin(3 * x["a"]) + x["b"] * x["c"] + noise}
+
+
+def rare(rows: int, seed: int) -> Table:
+    """Three inputs and two classes, one of them rare, none of them sure."""
+    x = inputs(rows, seed)
+    p = 1 / (1 + np.exp(3 - 2 * x["a"] - x["b"]))
+    is_rare = np.random.default_rng(seed + 1000).random(rows) < p
+    return table_of(**x, y=np.where(is_rare, "rare", "usual").tolist())
+
+
+def served(table: Table, **body: Any) -> Predictor:
+    return load(run_pipeline(table, request_for(**QUICK | body)).artifact)
+
+
+def searched(table: Table, **body: Any) -> tuple[Found, Prepared]:
+    request = request_for(**QUICK | body)
+    data = prepare(table, request)
+    return find_network(data, request, lambda *_: None, lambda: False), data
+
+
+def test_intervals_hold_on_fresh_rows_as_often_as_they_say() -> None:
+    predictor, fresh = served(table_of(**noisy(ROWS, 0))), noisy(5_000, 1)
+    y = fresh.pop("y")
+    low, high = predictor.intervals(fresh, 0.9).T
+    assert 0.86 < np.mean((low <= y) & (y <= high)) < 0.96
+
+
+@pytest.fixture(scope="module")
+def rare_search() -> tuple[Found, Prepared]:
+    return searched(rare(ROWS, 0))
+
+
+def test_residuals_are_those_of_the_network_that_has_not_seen_the_validation_rows() -> None:
+    table = table_of(**noisy(300, 0))
+    found, data = searched(table)
+    assert found.contest is not None
+    validation = data.validation
+    scaled = torch.from_numpy(found.inputs.forward(validation.encoded))
+    with torch.no_grad():
+        outputs = [network(scaled).numpy() for network in (found.judged, found.network)]
+    assert found.scaler is not None
+    errors, seen = (np.abs(found.scaler.inverse(out)[:, 0] - validation.y) for out in outputs)
+    np.testing.assert_allclose(served(table).residuals, found.contest.without_luck(errors))
+    assert seen.mean() < errors.mean()
+
+
+def test_the_threshold_is_that_of_the_network_that_has_not_seen_the_validation_rows(
+    rare_search: tuple[Found, Prepared],
+) -> None:
+    found, data = rare_search
+    predictor = served(rare(ROWS, 0))
+    networks = found.judged, found.network
+    decisions = [choose_decision(replace(predictor, network=network), data) for network in networks]
+    assert decisions[0].rule == "f1"
+    assert predictor.decision_weights == decisions[0].weights != decisions[1].weights
+
+
+def test_a_resumed_classifier_decides_as_before_the_crash() -> None:
+    kept: list[bytes] = []
+    request = request_for(**QUICK)
+    before = run_pipeline(rare(ROWS, 0), request, checkpoint=kept.append)
+    after = run_pipeline(rare(ROWS, 0), request, resume=kept[0])
+    assert before.record["decision"]["rule"] == "f1"
+    assert after.record["decision"] == before.record["decision"]
+    assert after.artifact == before.artifact
+
+
+@pytest.mark.parametrize(("rows", "classes"), [(10, 0), (30, 0), (10, 2), (20, 3)])
+def test_a_very_small_table_gives_a_model_with_all_defaults(
+    rows: int, classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Laws apart, which tests of their own look for."""
+    monkeypatch.setattr("worker.fitting.find_law", lambda _: None)
+    monkeypatch.setattr("worker.fitting.log_odds_formulas", lambda *_: [])
+    x = inputs(rows, 0)
+    rank = np.arange(rows) % max(classes, 1)
+    y = [f"class {place}" for place in rank] if classes else x["a"] + x["b"] * x["c"]
+    outcome = run_pipeline(table_of(**x, y=y), request_for(max_seconds=2))
+    predicted = load(outcome.artifact).predict(x)
+    assert set(predicted) <= set(y) if classes else np.isfinite(predicted.astype(float)).all()
+
+
+def test_a_single_restart_serves_a_single_network() -> None:
+    predictor = served(table_of(**noisy(100, 0)), training={"steps": 3, "restarts": 1})
+    assert predictor.network.config.groups == 1
+
+
+def test_as_many_networks_serve_side_by_side_as_restarts_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.fitting.LUCK", 1e9)
+    predictor = served(table_of(**noisy(100, 0)), training={"steps": 3, "restarts": 3, "optimizer": "adam"})
+    assert predictor.network.config.groups == 3
+
+
+def test_networks_side_by_side_are_trained_on_without_what_was_pruned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kan_engine.selection.UNMISSED", 1e9)
+    x = inputs(ROWS, 0)
+    table = table_of(**x, y=np.sin(3 * x["a"]) + x["b"])
+    training = {"restarts": 2, "optimizer": "adam"}
+    found, _ = searched(table, prune=True, training=training)
+    assert found.network.config.groups == 2
+    edges = found.network.edge_count
+    assert found.judged is not found.network
+    assert edges == found.judged.edge_count < searched(table, training=training)[0].network.edge_count

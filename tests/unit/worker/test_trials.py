@@ -1,0 +1,140 @@
+"""Trials: what is tried, what is not tried again, and what is given up."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from kan_engine import KAN, Inputs, KANConfig, Standardizer, Step, Task, Trained, TrainingConfig, Trial
+from kan_engine.contest import Contest
+from kan_engine.tuning import estimated_seconds
+from tests.tables import request_for, table_of
+from worker.laws import Run
+from worker.preparation import prepare
+from worker.trials import HOPELESS, PATIENT_STEPS, Trials, _Behind
+
+X = np.random.default_rng(0).uniform(-1, 1, (40, 1))
+ROWS = Inputs(
+    scaled=lambda quantile: torch.from_numpy(X),
+    targets=torch.from_numpy(X**2),
+    weights=torch.ones(40).double(),
+)
+TASK = Task(inputs=1, outputs=1, rows=40, training=TrainingConfig())
+LINE = Trial(
+    config=KANConfig(width=(1, 1), grid_size=3),
+    training=TrainingConfig(optimizer="adam", steps=2),
+    quantile=False,
+)
+
+
+def trials(reports: list[str] | None = None, *, is_over: bool = False) -> Trials:
+    data = prepare(table_of(x=X[:, 0], y=X[:, 0] ** 2), request_for())
+    run = Run(
+        data=data,
+        request=request_for(),
+        names=data.names,
+        inputs=Standardizer.fit(X),
+        generator=torch.Generator().manual_seed(0),
+        report=lambda stage, share, message: None if reports is None else reports.append(message),
+        should_stop=lambda: is_over,
+        contest=Contest(data.validation.weights),
+    )
+    return Trials(run, ROWS, ROWS)
+
+
+def steps(count: int) -> Trial:
+    return replace(LINE, training=replace(LINE.training, steps=count))
+
+
+def trained(loss: float, optimizer: str = "levenberg_marquardt") -> Trained:
+    return Trained(trial=LINE, network=KAN(LINE.config), loss=loss, history=(), optimizer=optimizer)
+
+
+def behind(optimizer: Any, loss: float, best: Trained | None, step: int = PATIENT_STEPS) -> bool:
+    """Whether a trial by this optimizer is given up with this loss."""
+    told = _Behind(replace(LINE, training=replace(LINE.training, optimizer=optimizer)), best)
+    told.on_step(Step(step, 3, loss, loss))
+    return told.is_hopeless
+
+
+def test_what_was_tried_is_not_worth_another_try() -> None:
+    tried = trials()
+    assert tried.is_worth_it(LINE, TASK)
+    tried.run(LINE)
+    assert not tried.is_worth_it(LINE, TASK)
+
+
+def test_a_trial_that_would_go_beyond_the_estimated_time_is_not_worth_it() -> None:
+    time = estimated_seconds(steps(3), TASK.rows)
+    assert trials().is_worth_it(steps(3), replace(TASK, seconds=time))
+    assert not trials().is_worth_it(steps(3), replace(TASK, seconds=0.99 * time))
+
+
+def test_estimated_time_that_was_spent_is_gone() -> None:
+    tried = trials()
+    tried.run(steps(2))
+    task = replace(TASK, seconds=estimated_seconds(steps(4), TASK.rows))
+    assert not tried.is_worth_it(steps(3), task)
+
+
+def test_nothing_is_worth_it_once_the_time_is_over() -> None:
+    assert not trials(is_over=True).is_worth_it(LINE, TASK)
+
+
+def test_the_best_of_several_has_the_lowest_loss() -> None:
+    tried = trials()
+    losses = [tried.run(steps(count)).loss for count in (1, 40)]
+    assert losses[1] < losses[0]
+    assert trials().best_of([steps(1), steps(40)]).loss == losses[1]  # type: ignore[union-attr]
+
+
+def test_of_no_trials_there_is_no_best() -> None:
+    assert trials().best_of([]) is None
+
+
+def test_the_first_trial_is_made_even_if_the_time_is_over() -> None:
+    reports: list[str] = []
+    best = trials(reports, is_over=True).best_of([steps(5), steps(6)])
+    assert best is not None
+    assert best.trial == steps(5)
+    assert len(reports) == 1
+
+
+def test_every_step_of_a_trial_is_told_with_its_shape_and_loss() -> None:
+    reports: list[str] = []
+    trials(reports).run(steps(2))
+    assert [message.partition(": loss")[0] for message in reports] == [
+        "KAN [1, 1], step 1",
+        "KAN [1, 1], step 2",
+    ]
+
+
+def test_a_trial_far_behind_the_best_is_given_up() -> None:
+    assert behind("levenberg_marquardt", 1.01 * HOPELESS, trained(1.0))
+
+
+@pytest.mark.parametrize(
+    ("loss", "best", "step"),
+    [
+        (0.99 * HOPELESS, trained(1.0), PATIENT_STEPS),
+        (100.0, trained(1.0), PATIENT_STEPS - 1),
+        (100.0, None, PATIENT_STEPS),
+    ],
+    ids=["not far behind", "few steps", "the first"],
+)
+def test_a_trial_that_may_still_win_goes_on(loss: float, best: Trained | None, step: int) -> None:
+    assert not behind("levenberg_marquardt", loss, best, step)
+
+
+@pytest.mark.parametrize("optimizers", [("adam", "levenberg_marquardt"), ("levenberg_marquardt", "adam")])
+def test_a_trial_is_never_given_up_where_it_or_the_best_is_by_adam(optimizers: tuple[str, str]) -> None:
+    assert not behind(optimizers[0], 100.0, trained(1.0, optimizers[1]))
+
+
+def test_a_trial_was_once_close_enough_if_it_is_no_longer() -> None:
+    told = _Behind(replace(LINE, training=TrainingConfig()), trained(1.0))
+    for number, loss in ((0, 1.0), (PATIENT_STEPS, 100.0)):
+        told.on_step(Step(number, 3, loss, loss))
+    assert not told.is_hopeless
