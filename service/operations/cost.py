@@ -21,6 +21,7 @@ LABEL_BYTES = 200  # of a text, which all rows that have it share
 BASELINE_COPIES = 4  # of the training rows: scaled, centred, and two in the solver
 ANSWER_COPIES = 8  # of the probabilities, while they are measured
 EDGE_BYTES = 8_000  # of an activation in the picture: its curve as numbers, and as text
+SEARCH_BYTES = 32 * 2**20  # measured: networks of one shape after the other leave gaps between each other
 VALUE_SECONDS = 1e-7  # to read a value and to encode it
 
 
@@ -50,8 +51,9 @@ def estimate(plan: Plan) -> Cost:
     """
     inputs = encoded_inputs(plan.features, plan.types)
     networks = list(_networks(plan, inputs))
+    gaps = SEARCH_BYTES * (len(networks) > 1)
     smallest = networks[0].finest
-    training = max(network.memory_bytes for network in networks)
+    training = gaps + max(network.memory_bytes for network in networks)
     reading = VALUE_SECONDS * plan.rows * (inputs + 1)
     return Cost(
         layers=len(smallest.width) - 1,
