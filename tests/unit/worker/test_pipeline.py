@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kan_engine import Fit, Predictor, evaluate, from_json, load, search
+from kan_engine import AUTO_STARTS, Fit, Predictor, evaluate, from_json, load, run_trial, search
 from service.tables import Table
 from tests.tables import request_for, table_of
 from worker.laws import SURE
@@ -104,7 +104,7 @@ def binary() -> Job:
 
 @pytest.fixture(scope="module")
 def three() -> Job:
-    return run(table_of(a=A, b=B, y=labels(3)), **BRIEF, features=["a"])
+    return run(table_of(a=A, b=B, y=labels(3)), **BRIEF | {"training": {"steps": 20}}, features=["a"])
 
 
 # --- A law ---------------------------------------------------------------------------------------------
@@ -153,9 +153,13 @@ def test_intervals_come_from_the_validation_rows(law: Job) -> None:
     np.testing.assert_allclose(law.predictor.residuals, np.sort(errors))
 
 
-def test_intervals_allow_for_the_luck_of_the_network_that_won_on_the_validation_rows() -> None:
+def test_intervals_allow_for_the_luck_of_the_network_that_won_on_the_validation_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worker.fitting.train_on_all", lambda trained, *_, **__: trained.network)
     noisy = A + np.random.default_rng(3).normal(0, 0.3, ROWS)
-    job = run(table_of(a=A, b=B, y=noisy), **BARE | {"training": {"steps": 20, "restarts": 3}})
+    body = BARE | {"network": {}, "training": {"optimizer": "adam", "steps": 8, "restarts": 1}}
+    job = run(table_of(a=A, b=B, y=noisy), **body, prune=False)
     validation = job.data.validation
     errors = np.sort(np.abs(job.predictor.predict(validation.encoded) - validation.y))
     assert job.predictor.residuals.mean() > 1.005 * errors.mean()
@@ -242,10 +246,19 @@ def test_a_free_grid_is_refined_while_the_rows_outnumber_the_weights() -> None:
     assert job.record["network"]["parameters"] < job.record["split"]["training_rows"]
 
 
-@pytest.mark.parametrize(("restarts", "networks"), [("auto", 2), (3, 6)])
-def test_every_shape_is_trained_as_often_as_restarts_say(restarts: Any, networks: int) -> None:
-    job = run(additive_table(), **BARE | {"training": {"steps": 1, "restarts": restarts}})
-    assert sum(" step 1:" in report.message for report in job.reports) == networks
+@pytest.mark.parametrize(("restarts", "starts"), [("auto", AUTO_STARTS), (3, 3)])
+def test_a_shape_that_was_asked_for_begins_at_the_best_of_so_many_starts(
+    monkeypatch: pytest.MonkeyPatch, restarts: Any, starts: int
+) -> None:
+    given: list[int] = []
+
+    def spied(*args: Any, **options: Any) -> Any:
+        given.append(options["starts"])
+        return run_trial(*args, **options)
+
+    monkeypatch.setattr("worker.trials.run_trial", spied)
+    run(additive_table(), **BARE | {"training": {"steps": 1, "restarts": restarts}})
+    assert set(given) == {starts}
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
