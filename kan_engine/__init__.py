@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from kan_engine.printers import to_text as to_text
     from kan_engine.pruning import edge_scores as edge_scores
     from kan_engine.reach import CLIMBING as CLIMBING
-    from kan_engine.reach import MOST_GROUPS as MOST_GROUPS
     from kan_engine.reach import Climb as Climb
     from kan_engine.rows import Rows as Rows
     from kan_engine.scaling import Standardizer as Standardizer
@@ -117,7 +116,6 @@ _HOME = {
     "Predictor": "predictor",
     "edge_scores": "pruning",
     "CLIMBING": "reach",
-    "MOST_GROUPS": "reach",
     "Climb": "reach",
     "Rows": "rows",
     "Standardizer": "scaling",

@@ -11,11 +11,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from kan_engine.cost import JACOBIAN_BYTES
 from kan_engine.loss import Loss, gradient_and_root
 from kan_engine.network import KAN
 from kan_engine.rows import Rows, row_blocks
-
-BLOCK_BYTES = 32 * 2**20  # of the Jacobian at a time, whatever the number of rows
 
 STRIDE = 0.1  # of a step, over which second derivatives along it are measured
 
@@ -39,7 +38,7 @@ def gauss_newton(
     total = sum(sizes)
     matrix, gradient = rows.x.new_zeros(total, total), rows.x.new_zeros(total)
     roots = 1 if loss == "logistic" else network.config.width[-1]
-    block = max(1, BLOCK_BYTES // (8 * max(total, 1) * roots))
+    block = max(1, JACOBIAN_BYTES // (8 * max(total, 1) * roots))
     share = rows.weights / rows.weights.sum()
     jacobian = rows.x.new_empty(min(block, len(rows)), roots, total)
     for start in range(0, len(rows), block):

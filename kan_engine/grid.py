@@ -10,9 +10,7 @@ from kan_engine.rows import row_blocks
 from kan_engine.spline import extend_knots, fit_coef, grid_range, quantile_grid, uniform_grid
 
 FILLED = 0.8  # least share of a grid that its inputs should span
-NEAREST = (
-    0.25  # share of the margin that must be left: fresh rows would lie off a grid that ends with the data
-)
+NEAREST = 0.25  # share of the margin that must be left, for fresh rows beyond those seen
 MARGIN = 0.02  # reach of a grid beyond the data: a fresh draw of a thousand rows lies inside
 
 

@@ -12,9 +12,7 @@ from math import log2
 
 from kan_engine.cost import Workload
 
-CLIMBING = (
-    0.12  # share of a job's time for the climb; the last training, and that on all rows, may take as much
-)
+CLIMBING = 0.12  # of a job's time, for the climb; the last training, and that on all rows, may take as much
 HIDDEN = (32, 16)
 GRID, COARSEST = 8, 4
 UPDATES = 3000  # steps of a training
@@ -39,9 +37,9 @@ class Climb:
         order: Of the splines.
         grid: The grid that was asked for.
         steps: The epochs that were asked for.
-        groups: Most networks side by side.
+        restarts: How many networks stand side by side, if that was asked for.
         is_sparse: Whether sparsity has a price.
-        seconds: Estimated seconds that it may take.
+        seconds: Estimated seconds that it may take; the last training may take as many again.
     """
 
     inputs: int
@@ -50,9 +48,16 @@ class Climb:
     order: int = 3
     grid: int | None = None
     steps: int | None = None
-    groups: int = MOST_GROUPS
+    restarts: int | None = None
     is_sparse: bool = False
     seconds: float = 60.0
+
+    @property
+    def groups(self) -> int:
+        """Most networks side by side."""
+        if self.is_sparse:
+            return 1  # it is the edges of one network that are to be few
+        return MOST_GROUPS if self.restarts is None else self.restarts
 
     @property
     def fixed(self) -> Workload:
@@ -80,10 +85,7 @@ class Climb:
         return max(1, min(wanted, affordable))
 
     def largest(self) -> Iterator[Workload]:
-        """Of every depth and grid, the widest networks and the most side by side that there is time for.
-
-        However few epochs are taken: there may be reason to take less than the first network does.
-        """
+        """Of every depth and grid, the widest networks and the most side by side that there is time for."""
         grids = [GRID, COARSEST] if self.grid is None else [self.grid]
         for hidden in (HIDDEN, HIDDEN[:1]):
             for grid in grids:
@@ -96,8 +98,7 @@ class Climb:
                     yield found
 
     def _is_allowed(self, work: Workload) -> bool:
-        epochs = 1 if self.steps is None else self.steps
-        return is_lean(work.width, work.terms) and work.seconds("adam") * epochs <= self.seconds
+        return is_lean(work.width, work.terms) and work.seconds("adam") * self.epochs <= self.seconds
 
     def _workload(self, hidden: tuple[int, ...], groups: int, grid: int | None = None) -> Workload:
         return Workload(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from kan_engine.cost import Workload
 from kan_engine.network import KANConfig
 from kan_engine.penalty import Penalty
-from kan_engine.reach import COARSEST, FIXED_STEPS, MOST_EPOCHS, MOST_GROUPS, Climb, is_lean
+from kan_engine.reach import COARSEST, FIXED_STEPS, Climb, is_lean
 from kan_engine.selection import Trial
 from kan_engine.training_config import TrainingConfig
 
@@ -26,53 +26,14 @@ MIDDLING = 1  # of these
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class Task(Climb):
     """What is to be learnt, and what the client has decided about it.
 
     Args:
         training: The loss, and what was asked for of the training.
-        grid: The grid that was asked for.
-        steps: The epochs or steps that were asked for.
-        restarts: How many networks stand side by side, if that was asked for.
-        seconds: Estimated seconds that the climb may take; the last training may take as many again.
     """
 
-    inputs: int
-    outputs: int
-    rows: int
     training: TrainingConfig
-    order: int = 3
-    grid: int | None = None
-    steps: int | None = None
-    restarts: int | None = None
-    seconds: float = 60.0
-
-    @property
-    def is_sparse(self) -> bool:
-        """Whether sparsity has a price."""
-        return self.training.lamb > 0
-
-    @property
-    def most_groups(self) -> int:
-        """Networks side by side in the end."""
-        if self.is_sparse:
-            return 1  # it is the edges of one network that are to be few
-        return MOST_GROUPS if self.restarts is None else self.restarts
-
-    @property
-    def climb(self) -> Climb:
-        """What bounds the climb."""
-        return Climb(
-            inputs=self.inputs,
-            outputs=self.outputs,
-            rows=self.rows,
-            order=self.order,
-            grid=self.grid,
-            steps=self.steps,
-            groups=self.most_groups,
-            is_sparse=self.is_sparse,
-            seconds=self.seconds,
-        )
 
 
 def first_trial(task: Task) -> Trial:
@@ -80,12 +41,12 @@ def first_trial(task: Task) -> Trial:
     training = replace(
         task.training,
         optimizer="adam",
-        batch_size=task.climb.first.batch_rows,
-        steps=task.climb.epochs,
-        patience=MOST_EPOCHS,
+        batch_size=task.first.batch_rows,
+        steps=task.epochs,
+        patience=task.epochs,
         keep_last=True,
     )
-    return _strict(Trial(config=_config(task.climb.first, task), training=training, quantile=True), MIDDLING)
+    return _strict(Trial(config=_config(task.first, task), training=training, quantile=True), MIDDLING)
 
 
 def changes(task: Task) -> tuple[Change, ...]:
@@ -112,7 +73,7 @@ def estimated_seconds(trial: Trial, rows: int) -> float:
 
 def final_trial(best: Trial, task: Task) -> Trial:
     """The winner's settings, for as many networks side by side as the time allows."""
-    for groups in range(task.most_groups, best.config.groups, -1):
+    for groups in range(task.groups, best.config.groups, -1):
         more = side_by_side(best, groups)
         if is_within_reach(more, task):
             return more
@@ -121,7 +82,7 @@ def final_trial(best: Trial, task: Task) -> Trial:
 
 def is_within_reach(trial: Trial, task: Task) -> bool:
     """Whether a network is not too large to be trained as long as the first one; it may be for less long."""
-    epochs = max(task.climb.epochs, trial.training.steps)
+    epochs = max(task.epochs, trial.training.steps)
     longest = replace(trial, training=replace(trial.training, steps=epochs))
     return _is_lean(trial) and estimated_seconds(longest, task.rows) <= task.seconds
 
@@ -132,7 +93,7 @@ def fixed_trials(task: Task) -> Iterator[Trial]:
     On data without noise the errors of second order are smaller by orders of magnitude.
     """
     is_asked = task.training.optimizer not in ("auto", "adam")
-    if not is_asked and (task.training.optimizer == "adam" or not task.climb.is_fixed_tried):
+    if not is_asked and (task.training.optimizer == "adam" or not task.is_fixed_tried):
         return
     training = replace(
         task.training,
@@ -140,7 +101,7 @@ def fixed_trials(task: Task) -> Iterator[Trial]:
         steps=task.steps or FIXED_STEPS,
     )
     for quantile in (False, True):
-        yield Trial(config=_config(task.climb.fixed, task), training=training, quantile=quantile)
+        yield Trial(config=_config(task.fixed, task), training=training, quantile=quantile)
 
 
 def side_by_side(trial: Trial, groups: int) -> Trial:

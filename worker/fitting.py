@@ -282,6 +282,7 @@ def _task(run: Run) -> Task:
         grid=schedule[0] if schedule else None if grid == "auto" else grid,
         steps=None if asked.steps == "auto" else asked.steps,
         restarts=None if asked.restarts == "auto" else asked.restarts,
+        is_sparse=training.lamb > 0,
         seconds=CLIMBING * request.max_seconds,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from kan_engine import CLIMBING, MOST_GROUPS, Climb, Workload, affordable_grids
+from kan_engine import CLIMBING, Climb, Workload, affordable_grids
 from service.errors import Invalid
 from service.schemas.models import PICTURED_EDGES
 from service.schemas.plan import LABELS, Plan
@@ -21,7 +21,7 @@ LABEL_BYTES = 200  # of a text, which all rows that have it share
 BASELINE_COPIES = 4  # of the training rows: scaled, centred, and two in the solver
 ANSWER_COPIES = 8  # of the probabilities, while they are measured
 EDGE_BYTES = 8_000  # of an activation in the picture: its curve as numbers, and as text
-SEARCH_BYTES = 32 * 2**20  # measured: networks of one shape after the other leave gaps between each other
+SEARCH_BYTES = 32 * 2**20  # that searches took beyond the estimate of their largest network, when measured
 VALUE_SECONDS = 1e-7  # to read a value and to encode it
 
 
@@ -51,9 +51,9 @@ def estimate(plan: Plan) -> Cost:
     """
     inputs = encoded_inputs(plan.features, plan.types)
     networks = list(_networks(plan, inputs))
-    gaps = SEARCH_BYTES * (len(networks) > 1)
+    beyond = SEARCH_BYTES * (len(networks) > 1)
     smallest = networks[0].finest
-    training = gaps + max(network.memory_bytes for network in networks)
+    training = beyond + max(network.memory_bytes for network in networks)
     reading = VALUE_SECONDS * plan.rows * (inputs + 1)
     return Cost(
         layers=len(smallest.width) - 1,
@@ -146,7 +146,7 @@ def _searched(plan: Plan, inputs: int) -> Iterator[_Network]:
         order=request.network.order,
         grid=grids[0] if grids else None,
         steps=None if training.steps == "auto" else training.steps,
-        groups=1 if _is_sparse(plan) else MOST_GROUPS if training.restarts == "auto" else training.restarts,
+        restarts=None if training.restarts == "auto" else training.restarts,
         is_sparse=_is_sparse(plan),
         seconds=CLIMBING * request.max_seconds,
     )

@@ -64,7 +64,7 @@ def test_blocks_of_rows_add_up_to_the_whole(loss: Loss, monkeypatch: pytest.Monk
     network, rows = mixed_network(loss, direct=True), rows_of(loss)
     edges = trainable_edges(network)
     whole = gauss_newton(network, rows, loss, edges)
-    monkeypatch.setattr("kan_engine.gauss_newton.BLOCK_BYTES", 8 * len(whole[1]) * OUTPUTS[loss] * 7)
+    monkeypatch.setattr("kan_engine.gauss_newton.JACOBIAN_BYTES", 8 * len(whole[1]) * OUTPUTS[loss] * 7)
     torch.testing.assert_close(gauss_newton(network, rows, loss, edges), whole)  # six blocks, the last of 5
 
 

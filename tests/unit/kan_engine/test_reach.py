@@ -37,7 +37,8 @@ TASKS: dict[str, dict[str, Any]] = {
 
 
 def task(**body: Any) -> Task:
-    return Task(**{"outputs": 1, "training": TrainingConfig()} | body)
+    training = body.get("training", TrainingConfig())
+    return Task(**{"outputs": 1} | body | {"training": training, "is_sparse": training.lamb > 0})
 
 
 def workload(trial: Trial, rows: int) -> Workload:
@@ -76,21 +77,21 @@ def reached(on: Task) -> Iterator[Trial]:
 @pytest.mark.parametrize("name", TASKS)
 def test_no_network_of_a_climb_takes_more_memory_than_the_largest(name: str) -> None:
     on = task(**TASKS[name])
-    most = max(work.memory_bytes("adam") for work in (on.climb.first, *on.climb.largest()))
+    most = max(work.memory_bytes("adam") for work in (on.first, *on.largest()))
     assert max(workload(trial, on.rows).memory_bytes("adam") for trial in reached(on)) <= most
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_the_largest_network_of_a_climb_is_not_far_beyond_what_it_may_come_to(name: str) -> None:
     on = task(**TASKS[name])
-    most = max(work.features for work in (on.climb.first, *on.climb.largest()))
+    most = max(work.features for work in (on.first, *on.largest()))
     assert max(workload(trial, on.rows).features for trial in reached(on)) >= most / 2
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_climb_begins_with_the_network_that_was_said(name: str) -> None:
     on = task(**TASKS[name])
-    assert workload(first_trial(on), on.rows) == on.climb.first
+    assert workload(first_trial(on), on.rows) == on.first
 
 
 @pytest.mark.parametrize("name", [name for name in TASKS if name != "hasty"])

@@ -40,7 +40,8 @@ SPARSE = TrainingConfig(lamb=1e-3)
 
 def task(**known: Any) -> Task:
     usual = {"inputs": 5, "outputs": 1, "rows": 2_000, "training": TrainingConfig(), "seconds": ENDLESS}
-    return Task(**{**usual, **known})
+    given = {**usual, **known}
+    return Task(**given, is_sparse=given["training"].lamb > 0)
 
 
 def climbed(start: Trial, change: str, asked: Task) -> list[Trial]:
