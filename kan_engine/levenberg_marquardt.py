@@ -22,8 +22,6 @@ from kan_engine.network import KAN
 from kan_engine.penalty import Penalty
 from kan_engine.rows import Rows
 
-__all__ = ["Damping", "Penalty", "Problem", "Taken", "step_"]
-
 MAX_DAMPING = 1e12
 JITTER = 1e-13  # of the diagonal, so that directions without any effect can be inverted
 STRAIGHT = 0.8  # share of the expected fall below which the steps are bent from then on

@@ -14,8 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.grid import update_grid_
-from kan_engine.levenberg_marquardt import Penalty
 from kan_engine.network import KAN, KANConfig, copied, initialise_
+from kan_engine.penalty import Penalty
 from kan_engine.pruning import drop_dead_edges_, edge_scores
 from kan_engine.scaling import TRANSFORMS, TargetScaler, is_defined
 from kan_engine.spline import fit_coef

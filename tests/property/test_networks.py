@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kan_engine.grid import refine, update_grid_
-from kan_engine.levenberg_marquardt import Damping, Penalty, Problem, step_
+from kan_engine.levenberg_marquardt import Damping, Problem, step_
 from kan_engine.network import KAN, KANConfig, copied, initialise_
+from kan_engine.penalty import Penalty
 from kan_engine.pruning import prune
 from kan_engine.rows import Rows
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from kan_engine.errors import ArtifactError
 from kan_engine.layer import SymbolicEdge
-from kan_engine.levenberg_marquardt import Penalty
 from kan_engine.network import KAN, KANConfig, initialise_
+from kan_engine.penalty import Penalty
 from kan_engine.rows import Rows
 from kan_engine.training import Step, Training
 from kan_engine.training_config import TrainingConfig
