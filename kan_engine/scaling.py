@@ -18,6 +18,7 @@ Array = TypeVar("Array", np.ndarray, Tensor)
 
 QUANTILES = 257
 QUANTILE_ROWS = 100_000  # of more rows a sample tells the quantiles: to 0.2 % of all rows
+END = 1 / 16  # of the levels at either end, whose mean slope goes on beyond it
 LARGEST = 1e150  # of a transformed target: its square must still be a number
 
 
@@ -26,8 +27,9 @@ class Standardizer:
     """Maps every input to [-1, 1], the range of the training rows, and back.
 
     Affine, ``(x - center) / scale``: the form that a formula can undo. With ``quantiles`` the map is
-    piecewise linear through them instead, so that skewed inputs spread over the grid; beyond the
-    first and the last it goes on with the slope ``1 / scale`` of the affine map.
+    piecewise linear through them instead, so that skewed inputs spread over the grid. Beyond the first and
+    the last it goes on with its mean slope there, or with that of the affine map if that is lower: where the
+    few largest values lie far apart, a value beyond them is not much further from them on the unit scale.
 
     Args:
         center: Middle of the range seen, [d].
@@ -70,7 +72,7 @@ class Standardizer:
             z: np.ndarray = x - self.center
             z /= self.scale
             return z
-        return _column_by_column(x, self._curves, self.scale)
+        return _column_by_column(x, self._curves)
 
     def inverse(self, z: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows d"]:
         """From the unit scale to raw units."""
@@ -78,17 +80,12 @@ class Standardizer:
             x: np.ndarray = z * self.scale
             x += self.center
             return x
-        return _column_by_column(z, [(levels, values) for values, levels in self._curves], 1 / self.scale)
+        return _column_by_column(z, [curve.inverse() for curve in self._curves])
 
     @cached_property
-    def _curves(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Per input, increasing values and the increasing levels in [-1, 1] they map to.
-
-        A value that many rows share holds many quantiles; it maps to the middle of their levels,
-        except that the first value always maps to -1 and the last to 1.
-        """
+    def _curves(self) -> list[_Curve]:
         assert self.quantiles is not None  # noqa: S101 - only called where there are quantiles
-        return [_curve(column) for column in self.quantiles]
+        return [_Curve.through(*column) for column in zip(self.quantiles, 1 / self.scale, strict=True)]
 
 
 def _quantiles(
@@ -102,25 +99,47 @@ def _quantiles(
     return np.maximum.accumulate(table, axis=1)
 
 
-def _curve(quantiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    values, places = np.unique(quantiles, return_inverse=True)
-    if len(values) == 1:
-        return values, np.zeros(1)
-    levels = np.linspace(-1, 1, len(quantiles))
-    means = np.bincount(places, weights=levels) / np.bincount(places)
-    means[0], means[-1] = -1.0, 1.0
-    return values, means
+@dataclass(frozen=True, eq=False)
+class _Curve:
+    """A piecewise linear map: increasing points, their increasing images, and the slopes beyond the ends."""
+
+    start: np.ndarray
+    end: np.ndarray
+    slopes: tuple[float, float]
+
+    @staticmethod
+    def through(quantiles: np.ndarray, steepest: float) -> _Curve:
+        """The map of one input to its levels in [-1, 1].
+
+        A value that many rows share holds many quantiles; it maps to the middle of their levels,
+        except that the first value always maps to -1 and the last to 1.
+        """
+        values, places = np.unique(quantiles, return_inverse=True)
+        if len(values) == 1:
+            return _Curve(values, np.zeros(1), (steepest, steepest))
+        levels = np.linspace(-1, 1, len(quantiles))
+        means = np.bincount(places, weights=levels) / np.bincount(places)
+        means[0], means[-1] = -1.0, 1.0
+        low, high = np.interp([2 * END - 1, 1 - 2 * END], means, values)
+        slopes = (min(steepest, 2 * END / width) for width in (low - values[0], values[-1] - high))
+        first, last = slopes
+        return _Curve(values, means, (first, last))
+
+    def inverse(self) -> _Curve:
+        first, last = self.slopes
+        return _Curve(self.end, self.start, (1 / first, 1 / last))
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        beyond = x - np.clip(x, self.start[0], self.start[-1])
+        mapped: np.ndarray = np.interp(x, self.start, self.end)
+        mapped += beyond * np.where(beyond < 0, *self.slopes)
+        return mapped
 
 
-def _column_by_column(
-    x: np.ndarray, curves: list[tuple[np.ndarray, np.ndarray]], units: np.ndarray
-) -> np.ndarray:
-    """Interpolate every column on its curve; beyond the ends go on with the slope 1 / unit."""
+def _column_by_column(x: np.ndarray, curves: list[_Curve]) -> np.ndarray:
     out = np.empty_like(x)
-    for place, ((start, end), unit) in enumerate(zip(curves, units, strict=True)):
-        column = x[:, place]
-        beyond = column - np.clip(column, start[0], start[-1])
-        out[:, place] = np.interp(column, start, end) + beyond / unit
+    for place, curve in enumerate(curves):
+        out[:, place] = curve(x[:, place])
     return out
 
 

@@ -26,9 +26,16 @@ def test_quantiles_spread_a_skewed_input_evenly() -> None:
     )
 
 
-def test_beyond_the_quantiles_the_map_goes_on_with_the_slope_of_the_range() -> None:
+def test_beyond_the_quantiles_the_map_goes_on_with_its_slope_there_but_no_steeper_than_the_range() -> None:
     standardizer = Standardizer.fit(np.array([[0.0], [1.0], [10.0]]), quantile=True)
-    assert standardizer.forward(np.array([[-5.0], [15.0]])) == pytest.approx(np.array([[-2.0], [2.0]]))
+    z = np.array([[-2.0], [1 + 5 / 9]])
+    assert standardizer.forward(np.array([[-5.0], [15.0]])) == pytest.approx(z)
+    assert standardizer.inverse(z) == pytest.approx(np.array([[-5.0], [15.0]]))
+
+
+def test_a_value_twice_as_large_as_the_largest_of_a_skewed_input_stays_near_it() -> None:
+    standardizer = Standardizer.fit(skewed(), quantile=True)
+    assert (standardizer.forward(2 * skewed().max(0, keepdims=True)) < 1.25).all()
 
 
 def test_a_value_that_many_rows_share_maps_to_the_middle_of_their_levels() -> None:
