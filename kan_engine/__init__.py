@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from kan_engine.printers import to_text as to_text
     from kan_engine.pruning import edge_scores as edge_scores
     from kan_engine.reach import CLIMBING as CLIMBING
+    from kan_engine.reach import CROSSED_ROWS as CROSSED_ROWS
+    from kan_engine.reach import FOLDS as FOLDS
     from kan_engine.reach import Climb as Climb
     from kan_engine.rows import Rows as Rows
     from kan_engine.scaling import Standardizer as Standardizer
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from kan_engine.selection import Inputs as Inputs
     from kan_engine.selection import Trained as Trained
     from kan_engine.selection import Trial as Trial
+    from kan_engine.selection import cross_validate as cross_validate
     from kan_engine.selection import given_trials as given_trials
     from kan_engine.selection import prune_trained as prune_trained
     from kan_engine.selection import run_trial as run_trial
@@ -60,6 +63,7 @@ if TYPE_CHECKING:
     from kan_engine.structure import Fit as Fit
     from kan_engine.structure import Sample as Sample
     from kan_engine.structure import additive as additive
+    from kan_engine.structure import cross_error as cross_error
     from kan_engine.structure import eliminate as eliminate
     from kan_engine.structure import search as search
     from kan_engine.structure import sharpen as sharpen
@@ -73,7 +77,7 @@ if TYPE_CHECKING:
     from kan_engine.training_config import TrainingConfig as TrainingConfig
     from kan_engine.tuning import Task as Task
     from kan_engine.tuning import changes as changes
-    from kan_engine.tuning import estimated_seconds as estimated_seconds
+    from kan_engine.tuning import climbing_seconds as climbing_seconds
     from kan_engine.tuning import final_trial as final_trial
     from kan_engine.tuning import first_trial as first_trial
     from kan_engine.tuning import fixed_trials as fixed_trials
@@ -121,6 +125,7 @@ _HOME = {
     "Standardizer": "scaling",
     "TargetScaler": "scaling",
     "FEW_ROWS": "selection",
+    "cross_validate": "selection",
     "Inputs": "selection",
     "Trained": "selection",
     "Trial": "selection",
@@ -128,10 +133,13 @@ _HOME = {
     "prune_trained": "selection",
     "run_trial": "selection",
     "train_on_all": "selection",
+    "CROSSED_ROWS": "reach",
+    "FOLDS": "reach",
     "AUTO_STARTS": "start",
     "Fit": "structure",
     "Sample": "structure",
     "additive": "structure",
+    "cross_error": "structure",
     "eliminate": "structure",
     "search": "structure",
     "sharpen": "structure",
@@ -148,7 +156,7 @@ _HOME = {
     "final_trial": "tuning",
     "fixed_trials": "tuning",
     "is_within_reach": "tuning",
-    "estimated_seconds": "tuning",
+    "climbing_seconds": "tuning",
     "first_trial": "tuning",
 }
 

@@ -46,6 +46,7 @@ class Adam:
             self._twin.stack[-1].weight.mul_(self._groups)  # the outputs of one, of which ours are the mean
         self._scales = None if is_plain else NodeScales(self._twin)
         self._rows = rows.to(dtype)
+        self._folds = 1 if rows.folds is None else int(rows.folds.max()) + 1
         self._mean_weight = self._rows.weights.mean()
         self._sizes = config.grid_schedule or (network.stack[0].grid_size,)
         self._epochs = max(1, config.steps // len(self._sizes))
@@ -152,7 +153,7 @@ class Adam:
         outputs = self._outputs(part.x)
         targets = part.targets.expand(self._groups, *part.targets.shape).flatten(0, 1)
         per_row = loss_per_row(config.loss, outputs.flatten(0, 1), targets).view(self._groups, -1)
-        objective = (per_row @ part.weights).mean() / (len(part) * self._mean_weight)
+        objective = (per_row * self._weights(part)).sum(1).mean() / (len(part) * self._mean_weight)
         if config.lamb:
             objective = objective + config.lamb * regularization(
                 self._twin, part.x, lamb_l1=config.lamb_l1, lamb_entropy=config.lamb_entropy
@@ -163,6 +164,13 @@ class Adam:
         self._adamw.step_(config.learning_rate * one_cycle(self._share()))
         self._batch += 1
         return objective.detach()
+
+    def _weights(self, part: Rows) -> Float[Tensor, "groups batch"]:
+        """What each network side by side makes of the rows' weights; on the whole they weigh the same."""
+        if part.folds is None:
+            return part.weights.unsqueeze(0)
+        own = torch.arange(self._groups, device=part.folds.device) % self._folds
+        return part.weights * (part.folds != own.unsqueeze(1)) * (self._folds / (self._folds - 1))
 
     def _outputs(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "groups batch out_dim"]:
         """Outputs of the networks side by side, each alone."""

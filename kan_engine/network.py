@@ -1,6 +1,6 @@
 """KANConfig and KAN: layers in a row (eq. 2.4), with optional direct edges from inputs to outputs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -139,6 +139,24 @@ def copied(network: KAN) -> KAN:
     twin = KAN.from_header(network.to_header()).to(network.stack[0].weight)
     twin.load_state_dict(network.state_dict())
     return twin
+
+
+@torch.no_grad()
+def member(network: KAN, group: int) -> KAN:
+    """One of the networks side by side alone; the outputs of all of them together are the mean of theirs."""
+    config = network.config
+    inner = tuple(nodes // config.groups for nodes in config.width[1:-1])
+    alone = KAN(replace(config, width=(config.width[0], *inner, config.width[-1]), groups=1))
+    alone.to(network.stack[0].weight)
+    for number, (layer, whole) in enumerate(zip(alone.all_layers, network.all_layers, strict=True)):
+        resize_(layer, whole.grid_size)
+        is_inner_in, is_inner_out = layer.in_dim < whole.in_dim, layer.out_dim < whole.out_dim
+        rows = slice(group * layer.in_dim, (group + 1) * layer.in_dim) if is_inner_in else slice(None)
+        columns = slice(group * layer.out_dim, (group + 1) * layer.out_dim) if is_inner_out else slice(None)
+        layer.knots, layer.mask = whole.knots[rows].clone(), whole.mask[rows, columns].clone()
+        share = config.groups if number == len(inner) else 1
+        layer.weight = nn.Parameter(whole.weight[rows, :, columns] * share)
+    return alone
 
 
 def resize_(layer: KANLayer, grid_size: int) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from kan_engine.cost import FEATURE_BYTES
@@ -17,12 +17,15 @@ class Rows:
     """Inputs, targets and weights of a set of rows.
 
     Attributes:
+        folds: Fold of every row, from 0 on; of networks side by side number g does not learn from fold
+            g modulo the number of folds. Minibatches alone heed it.
         on_losses: Hears the loss of every row each time that a network is judged on them.
     """
 
     x: Float[Tensor, "batch in_dim"]
     targets: Float[Tensor, "batch _"]
     weights: Float[Tensor, " batch"]
+    folds: Int[Tensor, " batch"] | None = None
     on_losses: Callable[[Tensor], None] | None = None
 
     @staticmethod
@@ -34,12 +37,17 @@ class Rows:
         return len(self.x)
 
     def __getitem__(self, places: "Tensor | slice") -> "Rows":
-        return Rows(x=self.x[places], targets=self.targets[places], weights=self.weights[places])
+        return Rows(
+            x=self.x[places],
+            targets=self.targets[places],
+            weights=self.weights[places],
+            folds=None if self.folds is None else self.folds[places],
+        )
 
     def to(self, dtype: torch.dtype) -> "Rows":
         """The same rows as other numbers; these rows themselves if they are such numbers."""
         numbers = {name: getattr(self, name).to(dtype) for name in ("x", "targets", "weights")}
-        return Rows(**numbers, on_losses=self.on_losses)
+        return Rows(**numbers, folds=self.folds, on_losses=self.on_losses)
 
     @torch.no_grad()
     def loss(self, network: KAN, kind: Loss) -> float:

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from kan_engine.network import KAN, KANConfig, copied
+from kan_engine.loss import Loss, loss_per_row
+from kan_engine.network import KAN, KANConfig, member
 from kan_engine.pruning import prune
 from kan_engine.start import best_start, fresh_network
 from kan_engine.training import Rows, Step, TrainingConfig, chosen_optimizer, train
@@ -39,7 +40,8 @@ class Trained:
     """A trained network.
 
     Attributes:
-        loss: Its loss on the validation rows.
+        loss: Its loss on the validation rows, which it has not seen.
+        folds_loss: That of as many networks of its kind as will serve, on all rows, if that is known.
         history: Every step of its training.
     """
 
@@ -48,6 +50,12 @@ class Trained:
     loss: float
     history: tuple[Step, ...]
     optimizer: str
+    folds_loss: float | None = None
+
+    @property
+    def expected_loss(self) -> float:
+        """The best guess of its loss on fresh rows."""
+        return self.loss if self.folds_loss is None else self.folds_loss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +119,81 @@ def run_trial(
     return Trained(trial=trial, network=network, loss=loss, history=tuple(history), optimizer=optimizer)
 
 
+def cross_validate(
+    trial: Trial,
+    rows: Inputs,
+    folds: Int[Tensor, " batch"],
+    *,
+    members: int,
+    generator: torch.Generator,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_step: Callable[[Step], None] = lambda _: None,
+) -> Trained:
+    """Judge a trial by all rows, each by networks that have not seen it.
+
+    Networks side by side are trained at once, each without one fold of the rows and as many without every
+    fold; a trial that stands alone is trained once per fold.
+
+    Args:
+        trial: What to train by minibatches; its networks side by side are a multiple of the folds.
+        rows: All rows.
+        folds: Fold of every row, from 0 on.
+        members: How many networks side by side the loss is wanted of.
+        generator: Source of starts and batches.
+        should_stop: Asked after every step.
+        on_step: Hears every step.
+
+    Returns:
+        A network without the first fold, with the loss on all rows.
+    """
+    everything, count = rows.rows(trial), int(folds.max()) + 1
+    training = trial.training
+
+    def trained(learnt: Rows, training: TrainingConfig) -> tuple[KAN, list[Step]]:
+        network = fresh_network(trial.config, len(learnt), training, generator)
+        history = []
+        for step in train(network, learnt, training, generator=generator, should_stop=should_stop):
+            history.append(step)
+            on_step(step)
+        return network, history
+
+    if trial.config.groups > 1:
+        # A batch then holds as many rows to learn from as one of a training without folds.
+        batched = replace(training, batch_size=round(training.batch_size * count / (count - 1)))
+        network, history = trained(replace(everything, folds=folds), batched)
+        alone = [member(network, group) for group in range(trial.config.groups)]
+    else:
+        runs = [trained(everything[folds != fold], training) for fold in range(count)]
+        alone, history = [network for network, _ in runs], runs[0][1]
+    losses = torch.empty_like(everything.weights)
+    for fold in range(count):
+        held = folds == fold
+        losses[held] = _expected_losses(alone[fold::count], everything[held], training.loss, members)
+    return Trained(
+        trial=trial,
+        network=alone[0],
+        loss=everything[folds == 0].loss(alone[0], training.loss),
+        history=tuple(history),
+        optimizer="adam",
+        folds_loss=float(losses @ everything.weights / everything.weights.sum()),
+    )
+
+
+@torch.no_grad()
+def _expected_losses(networks: list[KAN], rows: Rows, kind: Loss, members: int) -> Float[Tensor, " batch"]:
+    """Loss of every row that the mean of so many such networks would have.
+
+    What the mean of m networks saves grows as 1 - 1/m for the squared error (Krogh and Vedelsby, "Neural
+    network ensembles, cross validation, and active learning", NIPS 1994), and nearly so for the others.
+    """
+    outputs = torch.stack([network(rows.x) for network in networks])
+    single = torch.stack([loss_per_row(kind, output, rows.targets) for output in outputs]).mean(0)
+    if len(networks) == 1:
+        return single
+    saved = single - loss_per_row(kind, outputs.mean(0), rows.targets)
+    return single - saved * (1 - 1 / members) / (1 - 1 / len(networks))
+
+
 def given_trials(
     width: tuple[int, ...], grid: int, order: int, training: TrainingConfig, rows: int
 ) -> Iterator[Trial]:
@@ -167,19 +250,23 @@ def train_on_all(
     should_stop: Callable[[], bool] = lambda: False,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> KAN:
-    """The network trained once more in the same way, from where it is, on validation rows and all.
+    """A fresh network trained in the same way on validation rows and all, without what was pruned.
 
     Nothing is left to be chosen by then, and the rows that chose are as good as the others to learn from.
-    The network as it was is returned if the training is stopped, and if it is not one that was judged as
+    It does not go on from the network as it was, which would be trained for twice as long as was found to
+    be best. That network is returned if the training is stopped, and if it is not one that was judged as
     its schedule had left it: nobody knows where that would end on other rows.
     """
     if not trained.trial.training.keep_last:
         return trained.network
-    network = copied(trained.network)
+    learnt, training = rows.rows(trained.trial), trained.trial.training
+    network = fresh_network(trained.network.config, len(learnt), training, generator)
+    for layer, judged in zip(network.all_layers, trained.network.all_layers, strict=True):
+        layer.mask = judged.mask.clone()
     steps = train(
         network,
-        rows.rows(trained.trial),
-        trained.trial.training,
+        learnt,
+        training,
         generator=generator,
         should_stop=should_stop,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from kan_engine.grid import update_grid_
@@ -28,6 +28,7 @@ SCREENED = 6  # shapes that survive the coarse grid and are fitted in full
 GOOD_ENOUGH = 2e-4  # error at which a shape is adequate without a look at its slope
 STALLED = 0.9  # what an error falls to per doubling of the grid, at least, to be refined further
 TRANSFORM_ROWS = 20  # fewer rows cannot tell a transform of the target from chance
+CROSS_STEPS = 20  # of a refit without a fold, which starts near its end
 NEGLIGIBLE = 2e-5  # error that elimination may leave, whatever it was before
 HOPEFUL, SLOPE = 1.5e-3, 5.0  # or: below this, and falling by this factor over the last doubling
 
@@ -87,9 +88,8 @@ class Sample:
     y: Float[Tensor, "batch 1"]
     weights: Float[Tensor, " batch"]
 
-    def head(self, rows: int) -> "Sample":
-        """The first rows."""
-        return Sample(x=self.x[:rows], raw=self.raw[:rows], y=self.y[:rows], weights=self.weights[:rows])
+    def __getitem__(self, places: Tensor | slice) -> "Sample":
+        return Sample(x=self.x[places], raw=self.raw[places], y=self.y[places], weights=self.weights[places])
 
 
 def search(
@@ -146,7 +146,7 @@ def _one_node(
     should_stop: Callable[[], bool],
 ) -> Iterator[Fit]:
     """T(y) = g(Σ f(x)), with and without direct edges: screened on a coarse grid, the best refined."""
-    screened, few = [], training.head(SCREENING_ROWS)
+    screened, few = [], training[:SCREENING_ROWS]
     for transform in [t for t in transforms if t in ("identity", "log", "log_neg", "square", "reciprocal")]:
         for direct in (False, True):
             for start in ("x", "log", "x", "square"):
@@ -231,6 +231,40 @@ def _fit(
         if is_stalled or should_stop():
             break
     return Fit(shape=shape, network=best, scaler=scaler, errors=tuple(errors), history=tuple(history))
+
+
+def cross_error(
+    fit: Fit,
+    rows: Sample,
+    folds: Int[Tensor, " batch"],
+    should_stop: Callable[[], bool] = lambda: False,
+) -> float:
+    """RMSE over the spread of the target on rows that the shape has not seen, in turn every fold.
+
+    The shape is fitted again without each fold, on its last grid, from where it is.
+
+    Args:
+        fit: A fitted shape.
+        rows: All rows.
+        folds: Fold of every row, from 0 on.
+        should_stop: Asked after every step; what is fitted by then is judged.
+    """
+    spread, squares = _spread(rows), 0.0
+    for fold in range(int(folds.max()) + 1):
+        held = rows[folds == fold]
+        grids = (fit.network.stack[0].grid_size,)
+        again = _fit(
+            fit.shape,
+            rows[folds != fold],
+            held,
+            fit.network,
+            grids,
+            CROSS_STEPS,
+            scaler=fit.scaler,
+            should_stop=should_stop,
+        )
+        squares += float(held.weights.sum()) * (again.error * _spread(held)) ** 2
+    return float(np.sqrt(squares / float(rows.weights.sum())) / spread)
 
 
 def _spread(sample: Sample) -> float:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from kan_engine.cost import Workload
 from kan_engine.network import KANConfig
 from kan_engine.penalty import Penalty
-from kan_engine.reach import COARSEST, FIXED_STEPS, Climb, is_lean
+from kan_engine.reach import COARSEST, FIXED_STEPS, FOLDS, Climb, is_lean
 from kan_engine.selection import Trial
 from kan_engine.training_config import TrainingConfig
 
@@ -54,7 +54,13 @@ def changes(task: Task) -> tuple[Change, ...]:
     is_free = task.grid is None and not task.training.grid_schedule
     shorter: tuple[Change, ...] = () if task.steps else (_shorter,)
     coarser: tuple[Change, ...] = (_coarser,) if is_free else ()
-    return (_smoother, _rougher, *shorter, _shallower, *coarser, _affine, _wider)
+    return (_shallower, _additive, _smoother, _rougher, *shorter, *coarser, _affine, _wider)
+
+
+def climbing_seconds(trial: Trial, task: Task) -> float:
+    """Estimated time of a step of the climb; what stands alone is trained once per fold."""
+    times = FOLDS if task.is_crossed and trial.config.groups == 1 else 1
+    return times * estimated_seconds(trial, task.rows)
 
 
 def estimated_seconds(trial: Trial, rows: int) -> float:
@@ -62,7 +68,7 @@ def estimated_seconds(trial: Trial, rows: int) -> float:
     config = trial.config
     work = Workload(
         width=config.width,
-        terms=config.grid_size + config.order + 1,
+        terms=_terms(trial),
         rows=rows,
         is_sparse=trial.training.lamb > 0,
         groups=config.groups,
@@ -73,18 +79,25 @@ def estimated_seconds(trial: Trial, rows: int) -> float:
 
 def final_trial(best: Trial, task: Task) -> Trial:
     """The winner's settings, for as many networks side by side as the time allows."""
-    for groups in range(task.groups, best.config.groups, -1):
+    for groups in range(task.groups, 0, -1):
         more = side_by_side(best, groups)
         if is_within_reach(more, task):
             return more
     return best
 
 
-def is_within_reach(trial: Trial, task: Task) -> bool:
-    """Whether a network is not too large to be trained as long as the first one; it may be for less long."""
+def is_within_reach(trial: Trial, task: Task, *, is_passing: bool = False) -> bool:
+    """Whether a network is not too large to be trained as long as the first one; it may be for less long.
+
+    Args:
+        trial: The network.
+        task: What bounds it.
+        is_passing: Whether it does not outlive the climb.
+    """
     epochs = max(task.epochs, trial.training.steps)
     longest = replace(trial, training=replace(trial.training, steps=epochs))
-    return _is_lean(trial) and estimated_seconds(longest, task.rows) <= task.seconds
+    is_lean_enough = is_lean(trial.config.width, _terms(trial), is_passing=is_passing)
+    return is_lean_enough and estimated_seconds(longest, task.rows) <= task.seconds
 
 
 def fixed_trials(task: Task) -> Iterator[Trial]:
@@ -119,8 +132,8 @@ def _config(work: Workload, task: Task) -> KANConfig:
     return KANConfig(width=work.width, grid_size=grid, order=task.order, groups=work.groups)
 
 
-def _is_lean(trial: Trial) -> bool:
-    return is_lean(trial.config.width, trial.config.grid_size + trial.config.order + 1)
+def _terms(trial: Trial) -> int:
+    return trial.config.grid_size + trial.config.order + 1
 
 
 def _shorter(trial: Trial) -> Trial | None:
@@ -159,13 +172,18 @@ def _shallower(trial: Trial) -> Trial | None:
     return replace(trial, config=replace(config, width=width, groups=groups))
 
 
+def _additive(trial: Trial) -> Trial | None:
+    """No hidden layer at all, which may suit where one less does not."""
+    fewer = _shallower(trial)
+    return fewer and (_additive(fewer) or fewer)
+
+
 def _wider(trial: Trial) -> Trial | None:
     config = trial.config
     if len(config.width) == 2:
         return None
     width = (config.width[0], *(2 * nodes for nodes in config.width[1:-1]), config.width[-1])
-    wider = replace(trial, config=replace(config, width=width))
-    return wider if _is_lean(wider) else None
+    return replace(trial, config=replace(config, width=width))
 
 
 def _affine(trial: Trial) -> Trial | None:

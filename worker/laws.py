@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
 
 from kan_engine import (
+    CROSSED_ROWS,
+    FOLDS,
     KAN,
     Contest,
     Fit,
@@ -17,6 +20,7 @@ from kan_engine import (
     Sample,
     Standardizer,
     additive,
+    cross_error,
     eliminate,
     read_formulas,
     search,
@@ -25,6 +29,7 @@ from kan_engine import (
 )
 from service.schemas.jobs import TrainRequest
 from worker.preparation import Part, Prepared
+from worker.splitting import fold_numbers
 
 SEARCH_ROWS, SEARCH_VALIDATION = 1500, 750  # more rows do not change which small law is right
 READ_AT_MOST = 4  # structures whose formulas are read before the search gives up on an exact one
@@ -57,6 +62,18 @@ class Run:
     report: Report
     should_stop: Callable[[], bool]
     contest: Contest
+
+    @cached_property
+    def folds(self) -> torch.Tensor:
+        """Fold of every training row; the validation rows are the first one.
+
+        So the network without the first fold is one that can be judged by them.
+        """
+        data, request = self.data, self.request
+        others = fold_numbers(
+            data.fit.targets, data.plan.task, request.seed, FOLDS - 1, kind=request.split.kind
+        )
+        return torch.from_numpy(np.concatenate([1 + others, np.zeros(len(data.validation), int)]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +128,16 @@ def find_law(run: Run) -> Law | None:
         run.report("symbolic", 0.4, "reading a formula off the best small law")
         return _read(rough, fit, validation, run)
     return None
+
+
+def expected_error(law: Law, run: Run) -> float:
+    """RMSE in the units of the target that the law would have on rows not seen."""
+    data = run.data
+    if len(data.fit) > CROSSED_ROWS:
+        return law.fit.error * (float(np.std(data.validation.y)) or 1.0)
+    rows = _sample(data.training, run.inputs)
+    spread = float(np.std(data.training.y)) or 1.0
+    return spread * cross_error(law.fit, rows, run.folds, run.should_stop)
 
 
 def _enter(fit: Fit, run: Run) -> None:

@@ -97,6 +97,33 @@ def validation_rows(
     return _sides(train_rows, held)
 
 
+def fold_numbers(y: np.ndarray, task: str, seed: int, count: int, *, kind: str = "random") -> np.ndarray:
+    """Number of the fold, from 0 to ``count`` - 1, that each row belongs to.
+
+    Every class is spread over all folds as evenly as it can be. After a ``tail`` split the folds are
+    stretches of neighbouring rows, as the hold-out rows are one.
+
+    Args:
+        y: The target of the rows to divide, in their order.
+        task: ``classification`` or ``regression``.
+        seed: Decides the sample.
+        count: How many folds.
+        kind: Kind of the split that the rows come from.
+    """
+    is_tail = kind == "tail"
+    order = np.arange(len(y)) if is_tail else np.random.default_rng(seed).permutation(len(y))
+    codes = coded(y)[1] if task == "classification" else np.zeros(len(y), int)
+    order = order[np.argsort(codes[order], kind="stable")]
+    numbers = np.empty(len(y), int)
+    if is_tail:
+        sizes = np.bincount(codes)
+        rank = np.arange(len(y)) - np.repeat(sizes.cumsum() - sizes, sizes)
+        numbers[order] = rank * count // np.repeat(sizes, sizes)
+    else:
+        numbers[order] = np.arange(len(y)) % count
+    return numbers
+
+
 def coded(y: np.ndarray) -> tuple[list[Any], np.ndarray]:
     """The different labels in order, and the place among them of every row's."""
     if y.dtype != object:

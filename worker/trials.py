@@ -12,7 +12,9 @@ from kan_engine import (
     Task,
     Trained,
     Trial,
-    estimated_seconds,
+    climbing_seconds,
+    cross_validate,
+    final_trial,
     is_within_reach,
     run_trial,
 )
@@ -22,10 +24,17 @@ HOPELESS, PATIENT_STEPS = 1.1, 15  # a trial this far behind the best after thes
 
 
 class Trials:
-    """Networks tried one after the other, as long as there is time."""
+    """Networks tried one after the other, as long as there is time.
 
-    def __init__(self, run: Run, fit: Inputs, validation: Inputs) -> None:
-        self._run, self._fit, self._validation = run, fit, validation
+    Args:
+        run: The search they are part of.
+        fit: Rows to learn from.
+        validation: Rows to judge by.
+        everything: Both.
+    """
+
+    def __init__(self, run: Run, fit: Inputs, validation: Inputs, everything: Inputs) -> None:
+        self._run, self._fit, self._validation, self._everything = run, fit, validation, everything
         self._best: Trained | None = None
         self._tried: set[Trial] = set()
         self._spent = 0.0
@@ -37,9 +46,10 @@ class Trials:
 
     def is_worth_it(self, trial: Trial, task: Task) -> bool:
         """Whether this is something new, and the estimated time of the climb allows it."""
-        spent = self._spent + estimated_seconds(trial, task.rows)
-        is_new = trial not in self._tried and is_within_reach(trial, task)
-        return is_new and spent <= task.seconds and not self.is_over
+        spent = self._spent + climbing_seconds(trial, task)
+        is_new = trial not in self._tried
+        is_small = is_within_reach(trial, task, is_passing=task.is_crossed)
+        return is_new and is_small and spent <= task.climb_seconds and not self.is_over
 
     def best_of(self, trials: Iterable[Trial]) -> Trained | None:
         """The best of these; at least the first of them is tried, if there is one."""
@@ -51,13 +61,27 @@ class Trials:
             best = trained if best is None else min(best, trained, key=lambda found: found.loss)
         return best
 
-    def run(self, trial: Trial) -> Trained:
-        """Train a network and judge it."""
+    def climb(self, trial: Trial, task: Task) -> Trained:
+        """Train and judge a network as a step of the climb."""
+        self._spent += climbing_seconds(trial, task)
+        if not task.is_crossed:
+            return self.run(trial)
         self._tried.add(trial)
-        self._spent += estimated_seconds(trial, len(self._fit.weights))
+        return cross_validate(
+            trial,
+            self._everything,
+            self._run.folds,
+            members=final_trial(trial, task).config.groups,
+            generator=self._run.generator,
+            should_stop=lambda: self.is_over,
+            on_step=self._teller(trial),
+        )
+
+    def run(self, trial: Trial) -> Trained:
+        """Train a network and judge it by the validation rows."""
+        self._tried.add(trial)
         behind = _Behind(trial, self._best)
-        share = 0.4 + 0.3 * (1 - 0.8 ** len(self._tried))  # how many there will be is not known
-        tell = self.watch(f"KAN {list(trial.config.width)}", (share - 0.06, share))
+        tell = self._teller(trial)
 
         def on_step(step: Step) -> None:
             behind.on_step(step)
@@ -75,6 +99,10 @@ class Trials:
         if self._best is None or trained.loss < self._best.loss:
             self._best = trained
         return trained
+
+    def _teller(self, trial: Trial) -> Callable[[Step], None]:
+        share = 0.4 + 0.3 * (1 - 0.8 ** len(self._tried))  # how many there will be is not known
+        return self.watch(f"KAN {list(trial.config.width)}", (share - 0.06, share))
 
     @property
     def _starts(self) -> int:

@@ -7,12 +7,12 @@ import torch
 
 from kan_engine.first_order import SETTLING, one_cycle
 from kan_engine.layer import SymbolicEdge
-from kan_engine.network import KAN, KANConfig, initialise_
+from kan_engine.network import KAN, KANConfig, initialise_, member
 from kan_engine.penalty import Penalty
 from kan_engine.rows import Rows
 from kan_engine.training import Training, train
 from kan_engine.training_config import TrainingConfig
-from tests.networks import alone, random_network, uniform_rows
+from tests.networks import random_network, uniform_rows
 
 GROUPS = 2
 X = uniform_rows(90, 2)  # the last batch is smaller
@@ -48,7 +48,7 @@ def losses(network: KAN, config: TrainingConfig = CONFIG, rows: Rows = ROWS) -> 
 @pytest.mark.parametrize("width", [(2, 6, 1), (2, 6, 4, 1), (2, 2, 4, 2, 1)])
 def test_networks_side_by_side_end_as_the_mean_of_those_trained_alone(width: tuple[int, ...]) -> None:
     network = fresh(width)
-    ones = [alone(network, group) for group in range(GROUPS)]
+    ones = [member(network, group) for group in range(GROUPS)]
     losses(network)
     for one in ones:
         losses(one)
@@ -59,7 +59,7 @@ def test_networks_side_by_side_end_as_the_mean_of_those_trained_alone(width: tup
 
 def test_the_loss_of_networks_side_by_side_is_the_mean_of_their_losses_with_their_prices() -> None:
     network = fresh()
-    ones = [losses(alone(network, group)) for group in range(GROUPS)]
+    ones = [losses(member(network, group)) for group in range(GROUPS)]
     wanted = [sum(pair) / GROUPS for pair in zip(*ones, strict=True)]
     assert losses(network) == pytest.approx(wanted, abs=CLOSE)
 
@@ -73,8 +73,8 @@ def test_what_a_network_learns_does_not_depend_on_the_one_beside_it() -> None:
         losses(network)
     x = uniform_rows(20, 2, seed=5)
     with torch.no_grad():
-        torch.testing.assert_close(alone(second, 0)(x), alone(first, 0)(x))
-        assert (alone(second, 1)(x) - alone(first, 1)(x)).abs().max() > 0.1
+        torch.testing.assert_close(member(second, 0)(x), member(first, 0)(x))
+        assert (member(second, 1)(x) - member(first, 1)(x)).abs().max() > 0.1
 
 
 def test_nothing_grows_between_networks_side_by_side() -> None:
@@ -92,7 +92,7 @@ def test_what_training_hands_over_is_a_network_with_the_loss_that_it_tells(group
     network = fresh(groups=groups, direct=direct)
     config = replace(CONFIG, steps=120, batch_size=1_000, learning_rate=1e-12, penalty=Penalty())
     told = losses(network, config)[-1]
-    outputs = torch.stack([alone(network, group)(X) for group in range(groups)]).detach()
+    outputs = torch.stack([member(network, group)(X) for group in range(groups)]).detach()
     found = (outputs - ROWS.targets).square().mean() / 2
     assert told == pytest.approx(float(found), rel=0.02)  # variances: of 90 rows, or of 89
 

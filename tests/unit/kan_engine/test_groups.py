@@ -5,9 +5,9 @@ import torch
 
 from kan_engine.grid import refine
 from kan_engine.layer import KANLayer
-from kan_engine.network import KAN, KANConfig, copied, initialise_
+from kan_engine.network import KAN, KANConfig, copied, initialise_, member
 from kan_engine.pruning import prune, without_dead_nodes
-from tests.networks import alone, random_network, uniform_rows
+from tests.networks import random_network, uniform_rows
 
 GROUPS = 2
 WIDTHS = [(2, 4, 1), (3, 4, 6, 2), (2, 4, 2, 4, 1)]
@@ -21,13 +21,15 @@ def of(width: tuple[int, ...]) -> torch.Tensor:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_outputs_are_the_mean_of_the_networks_alone(width: tuple[int, ...]) -> None:
     network, x = random_network(width, groups=GROUPS), of(width)
-    outputs = torch.stack([alone(network, group)(x) for group in range(GROUPS)])
+    outputs = torch.stack([member(network, group)(x) for group in range(GROUPS)])
     torch.testing.assert_close(network(x), outputs.mean(0))
 
 
 def test_direct_edges_are_added_once() -> None:
     network, x = random_network((2, 4, 2, 1), groups=GROUPS, direct=True), of((2,))
-    outputs = torch.stack([alone(network, group)(x) for group in range(GROUPS)])  # each with its direct edges
+    outputs = torch.stack(
+        [member(network, group)(x) for group in range(GROUPS)]
+    )  # each with its direct edges
     torch.testing.assert_close(network(x), outputs.mean(0))
 
 
@@ -119,7 +121,7 @@ def test_each_network_side_by_side_starts_as_wide_as_it_would_alone() -> None:
     one = KAN(KANConfig(width=(3, 20, 20, 2)))
     initialise_(together, torch.Generator().manual_seed(0))
     initialise_(one, torch.Generator().manual_seed(1))
-    found, wanted = deviations(alone(together, 4)), deviations(one)
+    found, wanted = deviations(member(together, 4)), deviations(one)
     assert found == pytest.approx(wanted, rel=0.3)  # three inputs and two outputs: some dozens of lines
 
 

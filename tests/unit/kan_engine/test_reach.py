@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from kan_engine.cost import Workload
-from kan_engine.reach import MOST_NODES, Climb, batch_rows, is_lean
+from kan_engine.reach import FOLDS, MOST_NODES, TRIED_GROUPS, Climb, batch_rows, is_lean
 from kan_engine.selection import Trial
 from kan_engine.training_config import TrainingConfig
 from kan_engine.tuning import (
@@ -58,6 +59,7 @@ def reached(on: Task) -> Iterator[Trial]:
 
     How strict a trial is and how inputs are scaled does not change what it costs.
     """
+    reaches = partial(is_within_reach, task=on, is_passing=on.is_crossed)
     waiting, seen = [first_trial(on)], set()
     while waiting:
         trial = waiting.pop()
@@ -65,7 +67,7 @@ def reached(on: Task) -> Iterator[Trial]:
         yield final_trial(trial, on)
         for change in changes(on):
             changed = change(trial)
-            if changed is not None and is_within_reach(changed, on):
+            if changed is not None and reaches(changed):
                 plain = replace(changed.training, weight_decay=trial.training.weight_decay)
                 plain = replace(plain, penalty=trial.training.penalty)
                 changed = replace(changed, training=plain, quantile=True)
@@ -137,9 +139,34 @@ def test_a_last_training_that_would_take_too_long_is_not_offered() -> None:
     assert final_trial(first, brief) == first
 
 
-def test_a_climb_widens_no_network_beyond_what_is_lean() -> None:
+@pytest.mark.parametrize("name", ["patient", "large"])
+def test_a_climb_widens_no_network_beyond_what_is_lean(name: str) -> None:
+    on = task(**TASKS[name] | {"seconds": 1e9})
+    widest = [(trial.config.width, trial.config.grid_size + 4) for trial in reached(on)]
+    assert all(is_lean(*size, is_passing=on.is_crossed) for size in widest)
+
+
+def test_what_serves_is_lean_even_if_the_climb_went_wider() -> None:
     on = task(**SMALL | {"seconds": 1e9})
-    assert all(is_lean(trial.config.width, trial.config.grid_size + 4) for trial in reached(on))
+    last = [final_trial(trial, on) for trial in reached(on)]
+    assert all(is_lean(trial.config.width, trial.config.grid_size + 4) for trial in last)
+
+
+@pytest.mark.parametrize(
+    ("rows", "lamb", "expected"), [(2_000, 0.0, True), (2_001, 0.0, False), (9, 0.1, False)]
+)
+def test_few_rows_are_judged_by_folds_unless_one_network_is_to_be_sparse(
+    rows: int, lamb: float, expected: bool
+) -> None:
+    on = task(**SMALL | {"rows": rows, "training": TrainingConfig(lamb=lamb)})
+    assert on.is_crossed is expected
+    assert (on.climb_seconds > on.seconds) is expected
+
+
+def test_folds_are_tried_with_as_many_networks_whatever_serves_in_the_end() -> None:
+    assert {first_trial(task(**SMALL, restarts=count)).config.groups for count in (1, 3, 12)} == {
+        FOLDS * TRIED_GROUPS
+    }
 
 
 @pytest.mark.parametrize(

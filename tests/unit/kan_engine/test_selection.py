@@ -14,6 +14,7 @@ from kan_engine.selection import (
     Inputs,
     Trained,
     Trial,
+    cross_validate,
     given_trials,
     prune_trained,
     run_trial,
@@ -106,6 +107,60 @@ def test_a_trial_ends_after_the_step_in_which_it_is_told_to() -> None:
     assert len(result.history) == 1
 
 
+FOLDS = torch.arange(80) % 4
+
+
+def crossed(width: tuple[int, ...], groups: int = 1, *, members: int = 1, **changes: Any) -> Trained:
+    config = KANConfig(width=width, grid_size=4, groups=groups)
+    return cross_validate(
+        Trial(config=config, training=BY_ADAM, quantile=False),
+        replace(inputs(), **changes),
+        FOLDS,
+        members=members,
+        generator=torch.Generator().manual_seed(0),
+    )
+
+
+@pytest.mark.parametrize(("width", "groups"), [((2, 1), 1), ((2, 8, 1), 4), ((2, 16, 8, 1), 8)])
+def test_targets_of_a_fold_do_not_reach_the_network_that_it_judges(
+    width: tuple[int, ...], groups: int
+) -> None:
+    plain = crossed(width, groups)
+    targets = inputs().targets.clone()
+    targets[FOLDS == 0] += 100
+    changed = crossed(width, groups, targets=targets)
+    assert all(
+        torch.equal(one.weight, other.weight)
+        for one, other in zip(plain.network.stack, changed.network.stack, strict=True)
+    )
+    assert changed.loss > 1_000 > plain.loss
+    assert changed.expected_loss > 1_000 > plain.expected_loss
+
+
+def test_targets_of_other_folds_reach_a_network() -> None:
+    targets = inputs().targets.clone()
+    targets[FOLDS == 1] += 100
+    first, second = (
+        found.network.stack[0].weight
+        for found in (crossed((2, 8, 1), 4), crossed((2, 8, 1), 4, targets=targets))
+    )
+    assert not torch.equal(first, second)
+
+
+def test_a_weight_of_a_row_counts_in_the_loss_of_all_folds() -> None:
+    targets, weights = inputs().targets.clone(), inputs().weights.clone()
+    targets[0] += 100
+    weights[0] = 0
+    assert crossed((2, 1), targets=targets).expected_loss > 10
+    assert crossed((2, 1), targets=targets, weights=weights).expected_loss < 1
+
+
+def test_more_members_are_expected_to_be_better_as_far_as_two_agree_less_than_one_with_itself() -> None:
+    losses = [crossed((2, 16, 1), 8, members=members).expected_loss for members in (1, 2, 8)]
+    assert losses[0] > losses[1] > losses[2] > 0
+    assert losses[0] - losses[2] == pytest.approx((losses[0] - losses[1]) * (1 - 1 / 8) * 2)
+
+
 @pytest.mark.parametrize(("rows", "scales"), [(FEW_ROWS, [True, False]), (FEW_ROWS + 1, [True])])
 def test_a_shape_that_was_asked_for_is_tried_on_both_scales_of_few_rows(
     rows: int, scales: list[bool]
@@ -169,9 +224,22 @@ def test_after_pruning_a_network_of_first_order_is_not_trained_again(
     assert pruned.loss == inputs(40, seed=1).rows(by_adam.trial).loss(pruned.network, "squared")
 
 
-def test_training_on_all_rows_lowers_the_loss_on_those_that_were_held_out(by_adam: Trained) -> None:
-    network = on_all(by_adam, inputs(40, seed=1))
-    assert inputs(40, seed=1).rows(by_adam.trial).loss(network, "squared") < by_adam.loss
+def test_training_on_all_rows_learns_from_those_that_were_held_out(by_adam: Trained) -> None:
+    others = inputs(40, seed=1)
+    shifted = replace(others, targets=others.targets + 1)
+    losses = [
+        shifted.rows(by_adam.trial).loss(network, "squared")
+        for network in (on_all(by_adam, shifted), by_adam.network)
+    ]
+    assert losses[0] < 0.05 < 0.3 < losses[1]
+
+
+def test_training_on_all_rows_begins_afresh(by_adam: Trained) -> None:
+    networks = [
+        on_all(trained, inputs())
+        for trained in (by_adam, replace(by_adam, network=KAN(by_adam.network.config)))
+    ]
+    assert torch.equal(networks[0].stack[0].weight, networks[1].stack[0].weight)
 
 
 def test_training_on_all_rows_leaves_the_network_given_as_it_is(by_adam: Trained) -> None:

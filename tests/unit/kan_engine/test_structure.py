@@ -8,7 +8,17 @@ import torch
 
 from kan_engine.network import KAN, KANConfig
 from kan_engine.scaling import TargetScaler
-from kan_engine.structure import Fit, Sample, Shape, additive, eliminate, search, sharpen, validation_error
+from kan_engine.structure import (
+    Fit,
+    Sample,
+    Shape,
+    additive,
+    cross_error,
+    eliminate,
+    search,
+    sharpen,
+    validation_error,
+)
 from kan_engine.training import train
 from tests.laws import sampled
 
@@ -110,7 +120,22 @@ def test_few_rows_are_not_fitted_on_a_fine_grid() -> None:
 
 def test_a_single_validation_row_still_gives_an_error_to_judge_by() -> None:
     sample = sampled(lambda a: a**2, 1, 30)
-    assert additive(sample, sample.head(1), generator()).error < 1e-3
+    assert additive(sample, sample[:1], generator()).error < 1e-3
+
+
+def test_the_error_over_folds_of_a_law_is_as_small_as_on_other_rows(
+    shape: Fit, rows: tuple[Sample, Sample]
+) -> None:
+    training, _ = rows
+    folds = torch.arange(len(training.x)) % 4
+    assert cross_error(shape, training, folds) < 1e-2
+
+
+def test_the_error_over_folds_of_what_is_noise_is_as_large_as_the_noise() -> None:
+    sample = sampled(lambda a, b: np.random.default_rng(0).normal(size=len(a)), 2, 60)
+    fit = additive(sample, sample, generator())
+    assert fit.error < 0.95
+    assert cross_error(fit, sample, torch.arange(60) % 4) > 1.0
 
 
 def test_predictions_that_are_no_numbers_are_infinitely_wrong() -> None:

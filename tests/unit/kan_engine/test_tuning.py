@@ -12,6 +12,7 @@ from kan_engine.reach import (
     COARSEST,
     DENSE_WEIGHTS,
     FIXED_STEPS,
+    FOLDS,
     LARGE_BATCH,
     LARGEST_BATCH,
     LEAST_EPOCHS,
@@ -27,6 +28,7 @@ from kan_engine.tuning import (
     STRICTNESS,
     Task,
     changes,
+    climbing_seconds,
     estimated_seconds,
     final_trial,
     first_trial,
@@ -39,7 +41,7 @@ SPARSE = TrainingConfig(lamb=1e-3)
 
 
 def task(**known: Any) -> Task:
-    usual = {"inputs": 5, "outputs": 1, "rows": 2_000, "training": TrainingConfig(), "seconds": ENDLESS}
+    usual = {"inputs": 5, "outputs": 1, "rows": 3_000, "training": TrainingConfig(), "seconds": ENDLESS}
     given = {**usual, **known}
     return Task(**given, is_sparse=given["training"].lamb > 0)
 
@@ -152,7 +154,7 @@ def test_a_network_without_hidden_nodes_stays_alone() -> None:
 
 def test_the_last_training_grows_as_far_as_the_time_allows() -> None:
     start = first_trial(task())
-    enough = estimated_seconds(side_by_side(start, 5), 2_000)
+    enough = estimated_seconds(side_by_side(start, 5), 3_000)
     assert final_trial(start, task(seconds=enough)).config.groups == 5
 
 
@@ -219,7 +221,22 @@ def test_a_network_without_hidden_nodes_grows_no_wider_and_no_shallower() -> Non
     assert climbed(additive, "_wider", task()) == climbed(additive, "_shallower", task()) == []
 
 
-@pytest.mark.parametrize("place", range(7))
+def test_all_hidden_layers_are_left_out_at_once() -> None:
+    trials = climbed(first_trial(task()), "_additive", task())
+    assert [(trial.config.width, trial.config.groups) for trial in trials] == [((5, 1), 1)]
+
+
+def test_a_step_of_the_climb_without_networks_side_by_side_takes_as_many_trainings_as_there_are_folds() -> (
+    None
+):
+    crossed, whole = task(rows=1_000), task()
+    additive = replace(first_trial(crossed), config=KANConfig(width=(5, 1)))
+    for known, times in ((crossed, FOLDS), (whole, 1)):
+        expected = times * estimated_seconds(additive, known.rows)
+        assert climbing_seconds(additive, known) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("place", [0, *range(2, 8)])
 def test_one_setting_is_changed_at_a_time(place: int) -> None:
     start = first_trial(task())
     changed = changes(task())[place](start)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from kan_engine.errors import InvalidData
-from worker.splitting import Split, split_rows, validation_rows
+from worker.splitting import Split, fold_numbers, split_rows, validation_rows
 
 
 def classes(*counts: int) -> np.ndarray:
@@ -147,3 +147,26 @@ def test_the_same_seed_validates_on_the_same_rows() -> None:
 def test_one_row_cannot_be_validated() -> None:
     with pytest.raises(InvalidData, match="at least 2 rows"):
         validation_rows(np.arange(1), np.zeros(1), "regression", seed=0)
+
+
+@pytest.mark.parametrize("kind", ["random", "tail"])
+@pytest.mark.parametrize("counts", [(40,), (20, 13, 7), (3, 2)])
+def test_every_fold_has_its_share_of_the_rows_of_every_class(kind: str, counts: tuple[int, ...]) -> None:
+    y = classes(*counts)
+    folds = fold_numbers(y, "classification", 0, 3, kind=kind)
+    for name in set(y.tolist()):
+        shares = np.bincount(folds[y == name], minlength=3)
+        assert shares.max() - shares.min() <= 1
+
+
+def test_folds_of_a_number_are_of_equal_size_and_decided_by_the_seed() -> None:
+    first, second, other = (fold_numbers(np.arange(30.0), "regression", seed, 4) for seed in (1, 1, 2))
+    assert np.bincount(first).tolist() == [8, 8, 7, 7]
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, other)
+
+
+def test_folds_after_a_tail_split_are_stretches_of_neighbours() -> None:
+    assert fold_numbers(np.arange(7.0), "regression", 0, 3, kind="tail").tolist() == [0, 0, 0, 1, 1, 2, 2]
+    y = np.array(["a", "b"] * 4, dtype=object)
+    assert fold_numbers(y, "classification", 0, 2, kind="tail").tolist() == [0, 0, 0, 0, 1, 1, 1, 1]

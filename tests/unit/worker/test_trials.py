@@ -21,7 +21,8 @@ ROWS = Inputs(
     targets=torch.from_numpy(X**2),
     weights=torch.ones(40).double(),
 )
-TASK = Task(inputs=1, outputs=1, rows=40, training=TrainingConfig())
+TASK = Task(inputs=1, outputs=1, rows=4_000, training=TrainingConfig())
+FEW = replace(TASK, rows=40)
 LINE = Trial(
     config=KANConfig(width=(1, 1), grid_size=3),
     training=TrainingConfig(optimizer="adam", steps=2),
@@ -30,10 +31,11 @@ LINE = Trial(
 
 
 def trials(reports: list[str] | None = None, *, is_over: bool = False) -> Trials:
-    data = prepare(table_of(x=X[:, 0], y=X[:, 0] ** 2), request_for())
+    request = request_for(split={"kind": "none"})
+    data = prepare(table_of(x=X[:, 0], y=X[:, 0] ** 2), request)
     run = Run(
         data=data,
-        request=request_for(),
+        request=request,
         names=data.names,
         inputs=Standardizer.fit(X),
         generator=torch.Generator().manual_seed(0),
@@ -41,7 +43,7 @@ def trials(reports: list[str] | None = None, *, is_over: bool = False) -> Trials
         should_stop=lambda: is_over,
         contest=Contest(data.validation.weights),
     )
-    return Trials(run, ROWS, ROWS)
+    return Trials(run, ROWS, ROWS, ROWS)
 
 
 def steps(count: int) -> Trial:
@@ -74,7 +76,7 @@ def test_a_trial_that_would_go_beyond_the_estimated_time_is_not_worth_it() -> No
 
 def test_estimated_time_that_was_spent_is_gone() -> None:
     tried = trials()
-    tried.run(steps(2))
+    tried.climb(steps(2), TASK)
     task = replace(TASK, seconds=estimated_seconds(steps(4), TASK.rows))
     assert not tried.is_worth_it(steps(3), task)
 
@@ -88,6 +90,18 @@ def test_the_best_of_several_has_the_lowest_loss() -> None:
     losses = [tried.run(steps(count)).loss for count in (1, 40)]
     assert losses[1] < losses[0]
     assert trials().best_of([steps(1), steps(40)]).loss == losses[1]  # type: ignore[union-attr]
+
+
+def test_few_rows_all_judge_a_step_of_the_climb_by_networks_that_have_not_seen_them() -> None:
+    found = trials().climb(steps(40), FEW)
+    assert found.folds_loss is not None
+    assert found.expected_loss == found.folds_loss != found.loss
+
+
+def test_of_many_rows_the_validation_rows_judge_a_step_of_the_climb() -> None:
+    found = trials().climb(steps(40), TASK)
+    assert found.folds_loss is None
+    assert found.expected_loss == found.loss
 
 
 def test_of_no_trials_there_is_no_best() -> None:
