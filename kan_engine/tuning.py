@@ -1,10 +1,10 @@
 """The way to a network for a table without a known law, which the validation rows decide.
 
 A climb: from a middling start one setting is changed at a time, and a change that lowers the validation
-loss is made again. What wins is then trained several times side by side, as one network whose outputs are
-their mean (Lakshminarayanan et al., "Simple and scalable predictive uncertainty estimation using deep
-ensembles", NIPS 2017, section 2.4). Budgets are estimated seconds and not measured ones: the same job takes
-the same way on every machine.
+loss is made again; it begins with brief trainings. What wins is then trained several times side by side, as
+one network whose outputs are their mean (Lakshminarayanan et al., "Simple and scalable predictive uncertainty
+estimation using deep ensembles", NIPS 2017, section 2.4). Budgets are estimated seconds and not
+measured ones: the same job takes the same way on every machine.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ Change = Callable[[Trial], Trial | None]  # None where there is nothing left to 
 
 STRICTNESS = ((0.01, 1e-4), (0.1, 1e-3), (0.3, 1e-2), (1.0, 1e-1), (3.0, 1.0))  # weight decay, smoothness
 MIDDLING = 1  # of these
+LENGTHENED = 3  # times as many epochs, or as few
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ def first_trial(task: Task) -> Trial:
         task.training,
         optimizer="adam",
         batch_size=task.first.batch_rows,
-        steps=task.epochs,
+        steps=task.steps or -(-task.epochs // LENGTHENED),
         patience=task.epochs,
         keep_last=True,
     )
@@ -51,10 +52,19 @@ def first_trial(task: Task) -> Trial:
 
 def changes(task: Task) -> tuple[Change, ...]:
     """What to try, one after the other; each again as long as it pays."""
+
+    def longer(trial: Trial) -> Trial | None:
+        """More epochs once all else is settled: what is best of brief trainings mostly stays the best."""
+        steps = min(LENGTHENED * trial.training.steps, task.epochs)
+        is_longer = steps > trial.training.steps
+        return replace(trial, training=replace(trial.training, steps=steps)) if is_longer else None
+
     is_free = task.grid is None and not task.training.grid_schedule
-    shorter: tuple[Change, ...] = () if task.steps else (_shorter,)
     coarser: tuple[Change, ...] = (_coarser,) if is_free else ()
-    return (_shallower, _additive, _smoother, _rougher, *shorter, *coarser, _affine, _wider)
+    shapes = (_shallower, _additive, *coarser, _affine, _wider)
+    if task.steps:
+        return (_smoother, _rougher, *shapes)
+    return (_smoother, _rougher, _shorter, *shapes, longer)
 
 
 def climbing_seconds(trial: Trial, task: Task) -> float:
@@ -138,7 +148,7 @@ def _terms(trial: Trial) -> int:
 
 def _shorter(trial: Trial) -> Trial | None:
     """A third of the epochs: noise and rows of another kind are learnt last."""
-    steps = trial.training.steps // 3
+    steps = trial.training.steps // LENGTHENED
     return replace(trial, training=replace(trial.training, steps=steps)) if steps else None
 
 

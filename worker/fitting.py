@@ -43,7 +43,6 @@ from worker.trials import Trials
 BLOCK_ROWS = 2_000  # judged at a time
 FAR = 1.5  # factor of losses by which one network of second order has to win: see ``_tuned``
 LOST = 1.25  # factor of losses by which a change of the climb is never worth another try
-PLAIN = 1.02  # factor of errors by which a small law may be worse than a network and still serve
 LUCK = 1.1  # by which the loss of few networks may be below that of more: it is more who do well elsewhere
 
 
@@ -134,7 +133,7 @@ def _free_regression(run: Run) -> Found:
     if law is None:
         return found
     assert found.expected_error is not None  # noqa: S101 - regressions have one
-    if expected_error(law, run) <= PLAIN * found.expected_error:
+    if expected_error(law, run) <= found.expected_error:
         return _serve_law(law, run.inputs)
     return replace(found, formulas=[law.formulas], formula_of="law")
 
