@@ -119,6 +119,7 @@ class KAN(nn.Module):
         try:
             config = KANConfig(
                 width=tuple(header["width"]),
+                grid_size=header["grid_sizes"][0],
                 order=header["order"],
                 direct=header["direct"],
                 groups=header.get("groups", 1),  # artifacts from before there were groups have none

@@ -59,6 +59,7 @@ def test_a_header_brings_back_shapes_grids_and_fixed_functions() -> None:
     header = network.to_header()
     twin = KAN.from_header(header)
     assert twin.to_header() == header
+    assert twin.config == network.config
     assert [layer.weight.shape for layer in twin.all_layers] == [
         layer.weight.shape for layer in network.all_layers
     ]
@@ -70,6 +71,7 @@ def test_a_header_brings_back_shapes_grids_and_fixed_functions() -> None:
         {"width": [2]},
         {"width": None},
         {"grid_sizes": [4]},
+        {"grid_sizes": []},
         {"groups": 2},
         {"groups": None},
         {"symbolic": [{"layer": 0, "in": 0}]},
