@@ -17,6 +17,7 @@ from worker.evaluation import (
 )
 from worker.preparation import Part, Prepared
 
+TOLD_ROWS = 100_000  # of the training rows, for their metrics: more would delay the result and say the same
 OF_LABELS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # metrics that a decision changes
 
 
@@ -32,12 +33,13 @@ def measure(predictor: Predictor, data: Prepared, decision: Decision | None) -> 
 
 
 def _regression(predictor: Predictor, data: Prepared) -> dict[str, Any]:
-    predicted, learnt = (_values(predictor, part) for part in (data.test, data.training))
+    training = _some(data.training)
+    predicted, learnt = (_values(predictor, part) for part in (data.test, training))
     lost = int((~np.isfinite(predicted)).sum())
     return {
         "metrics": regression_metrics(data.test.y.astype(float), predicted),
         "per_class": {},
-        "training_metrics": regression_metrics(data.training.y.astype(float), learnt),
+        "training_metrics": regression_metrics(training.y.astype(float), learnt),
         "threshold": None,
         "decision": None,
         "warnings": [f"the network has no answer for {lost} of {len(predicted)} hold-out rows"]
@@ -46,13 +48,21 @@ def _regression(predictor: Predictor, data: Prepared) -> dict[str, Any]:
     }
 
 
+def _some(part: Part) -> Part:
+    """A sample of many rows."""
+    if len(part) <= TOLD_ROWS:
+        return part
+    return part[np.sort(np.random.default_rng(0).choice(len(part), TOLD_ROWS, replace=False))]
+
+
 def _values(predictor: Predictor, part: Part) -> np.ndarray:
     return predictor.predict(part.encoded).astype(float) if len(part) else np.zeros(0)
 
 
 def _classifier(predictor: Predictor, data: Prepared, decision: Decision) -> dict[str, Any]:
     classes, weights = data.classes or (), predictor.decision_weights
-    p, learnt = (_probabilities(predictor, part) for part in (data.test, data.training))
+    training = _some(data.training)
+    p, learnt = (_probabilities(predictor, part) for part in (data.test, training))
     found = classification_metrics(data.test.y, p, classes, weights)
     likeliest = classification_metrics(data.test.y, p, classes)
     names = [class_name(label) for label in classes]
@@ -67,7 +77,7 @@ def _classifier(predictor: Predictor, data: Prepared, decision: Decision) -> dic
     return {
         "metrics": found,
         "per_class": per_class(data.test.y, p, classes, weights),
-        "training_metrics": classification_metrics(data.training.y, learnt, classes, weights),
+        "training_metrics": classification_metrics(training.y, learnt, classes, weights),
         "threshold": predictor.threshold,
         "decision": told,
         "warnings": _no_better_than_a_guess(found["accuracy"], told),

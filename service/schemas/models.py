@@ -107,7 +107,7 @@ class ModelOut(BaseModel):
     )
     decision: DecisionOut | None = Field(default=None, description="Of a classifier.")
     per_class: dict[str, Any] = {}
-    training_metrics: Metrics = {}
+    training_metrics: Metrics = Field({}, description="Of at most 100,000 of the training rows.")
     baselines: dict[str, Any] = {}
     split: dict[str, Any] = {}
     history: list[dict[str, Any]] = Field(

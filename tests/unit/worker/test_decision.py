@@ -146,3 +146,22 @@ def test_rows_count_in_calibration_as_often_as_they_weigh() -> None:
     network = line(0.0, 0.0)
     calibrate_on_validation_(network, network, Standardizer(np.zeros(1), np.ones(1)), data)
     assert predictor_of(data, network).probabilities(np.zeros((1, 1)))[0, 1] == pytest.approx(0.75, abs=0.03)
+
+
+@pytest.mark.parametrize("told", [500, ROWS])
+def test_training_metrics_are_of_a_sample_of_many_rows(told: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.measurement.TOLD_ROWS", told)
+    asked: list[int] = []
+    wanted = Predictor.probabilities
+
+    def counted(self: Predictor, columns: Any) -> np.ndarray:
+        asked.append(len(columns))
+        return wanted(self, columns)
+
+    data = prepared()
+    predictor = predictor_of(data, line(2.5, 0.0))
+    decision = choose_decision(predictor, data)
+    monkeypatch.setattr(Predictor, "probabilities", counted)
+    worth = measure(predictor, data, decision)
+    assert sorted(asked) == sorted([len(data.test), min(told, len(data.training))])
+    assert worth["training_metrics"]["log_loss"] == pytest.approx(worth["metrics"]["log_loss"], rel=0.15)
