@@ -66,11 +66,17 @@ class TrainingOptions(RequestModel):
     grid_schedule: Literal["auto"] | Annotated[list[Size], Field(min_length=1, max_length=20)] = Field(
         default="auto", description="Grid sizes from coarse to fine; the first must equal `network.grid`."
     )
-    steps: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)] = "auto"
+    steps: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default="auto", description="Steps of an optimizer of second order at each grid, or epochs of Adam."
+    )
     lamb: Literal["auto"] | Annotated[float, Field(ge=0)] = Field(
         default="auto", description="Strength λ of the sparsity penalty."
     )
-    restarts: Literal["auto"] | Annotated[int, Field(ge=1, le=1000)] = "auto"
+    restarts: Literal["auto"] | Annotated[int, Field(ge=1, le=1000)] = Field(
+        default="auto",
+        description="Starts of a network: the best of them goes on by second order; by Adam all are trained, "
+        "side by side in one network, as far as they are not too many weights.",
+    )
     class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = Field(
         default=None,
         description="What a mistake on each class costs, by its name, 1 if it is not named; `balanced` takes "
