@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     from kan_engine.predictor import Predictor as Predictor
     from kan_engine.printers import to_text as to_text
     from kan_engine.pruning import edge_scores as edge_scores
-    from kan_engine.reach import CLIMBING as CLIMBING
     from kan_engine.reach import CROSSED_ROWS as CROSSED_ROWS
     from kan_engine.reach import FOLDS as FOLDS
     from kan_engine.reach import Climb as Climb
+    from kan_engine.reach import climbing_time as climbing_time
     from kan_engine.rows import Rows as Rows
     from kan_engine.scaling import Standardizer as Standardizer
     from kan_engine.scaling import TargetScaler as TargetScaler
@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from kan_engine.tuning import final_trial as final_trial
     from kan_engine.tuning import first_trial as first_trial
     from kan_engine.tuning import fixed_trials as fixed_trials
+    from kan_engine.tuning import is_freer as is_freer
     from kan_engine.tuning import is_within_reach as is_within_reach
 
 _HOME = {
@@ -119,8 +120,8 @@ _HOME = {
     "KANConfig": "network",
     "Predictor": "predictor",
     "edge_scores": "pruning",
-    "CLIMBING": "reach",
     "Climb": "reach",
+    "climbing_time": "reach",
     "Rows": "rows",
     "Standardizer": "scaling",
     "TargetScaler": "scaling",
@@ -155,6 +156,7 @@ _HOME = {
     "changes": "tuning",
     "final_trial": "tuning",
     "fixed_trials": "tuning",
+    "is_freer": "tuning",
     "is_within_reach": "tuning",
     "climbing_seconds": "tuning",
     "first_trial": "tuning",

@@ -31,6 +31,8 @@ ADAM_VECTORS, LBFGS_VECTORS = 12, 46  # of P numbers: weights, gradients, moment
 
 # Seconds on one core of an AMD EPYC of 2023, as the section ``cost`` of the benchmarks measures them.
 BATCH_SECONDS = 6e-4  # of a batch and a layer, however small both are
+EPOCH_SECONDS = 1e-3  # of an epoch of batches beside them
+EPOCH_WEIGHT_SECONDS = 1e-8  # of a weight in memory in it: it is copied, weighed and priced
 BATCH_FEATURE_SECONDS = 2e-9  # of a basis value in a batch, with its gradient
 FEATURE_SECONDS = 4.5e-9  # of a basis value in a block
 GRADIENT_SECONDS = 9e-9  # of the same with its gradient
@@ -135,7 +137,8 @@ class Workload:
             return judged + weights + self.rows * GRADIENT_SECONDS * self.features
         batches = ceil(self.rows / self.batch_rows) * (len(self.width) - 1)
         features = self.rows * BATCH_FEATURE_SECONDS * self.features
-        return judged + weights + features + BATCH_SECONDS * batches
+        epoch = EPOCH_SECONDS + EPOCH_WEIGHT_SECONDS * self.held
+        return judged + weights + features + epoch + BATCH_SECONDS * batches
 
 
 def automatic(rows: int, outputs: int, parameters: int, *, is_sparse: bool) -> Method:

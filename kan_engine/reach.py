@@ -13,6 +13,7 @@ from math import log2
 from kan_engine.cost import Workload
 
 CLIMBING = 0.12  # of a job's time, for the climb; the last training, and that on all rows, may take as much
+FINISHING = 1e-6  # seconds per value of the table, to measure and to show what was found
 HIDDEN = (32, 16)
 GRID, COARSEST = 8, 4
 UPDATES = 3000  # steps of a training
@@ -21,7 +22,7 @@ BATCHES = 24  # of an epoch, if batches may be so small
 SMALLEST_BATCH, LARGEST_BATCH = 32, 256
 MANY_ROWS, LARGE_BATCH = 100_000, 1024  # beyond so many rows a batch may be so large
 TRIED_GROUPS, MOST_GROUPS = 2, 8
-FOLDS, CROSSED_ROWS = 4, 2000  # of fewer rows each judges networks that have not seen it: one part is chance
+FOLDS, CROSSED_ROWS = 8, 2000  # of fewer rows each judges networks that have not seen it: one part is chance
 CROSSED_TIME = 1.7  # times the seconds of a climb, for one by folds: what comes after it takes less
 MOST_NODES = 512  # of all hidden layers
 DENSE_WEIGHTS = 400_000  # of a layer, most of them between groups: more would cost more than they bring
@@ -124,6 +125,16 @@ class Climb:
             groups=groups,
             batch_rows=batch_rows(self.rows),
         )
+
+
+def climbing_time(max_seconds: float, values: int) -> float:
+    """Estimated seconds for a climb.
+
+    Args:
+        max_seconds: That the whole job may take.
+        values: Rows of the table times their inputs.
+    """
+    return CLIMBING * max(max_seconds - FINISHING * values, max_seconds / 2)
 
 
 def is_lean(width: tuple[int, ...], terms: int, *, is_passing: bool = False) -> bool:

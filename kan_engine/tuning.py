@@ -23,6 +23,7 @@ Change = Callable[[Trial], Trial | None]  # None where there is nothing left to 
 
 STRICTNESS = ((0.01, 1e-4), (0.1, 1e-3), (0.3, 1e-2), (1.0, 1e-1), (3.0, 1.0))  # weight decay, smoothness
 MIDDLING = 1  # of these
+BEGINNING = 0.1  # seconds until a network stands on its grids
 LENGTHENED = 3  # times as many epochs, or as few
 
 
@@ -67,6 +68,12 @@ def changes(task: Task) -> tuple[Change, ...]:
     return (_smoother, _rougher, _shorter, *shapes, longer)
 
 
+def is_freer(trial: Trial, other: Trial) -> bool:
+    """Whether a trial learns more of every row: it is less strict, or trained for longer."""
+    one, two = (each.training for each in (trial, other))
+    return one.weight_decay < two.weight_decay or one.steps > two.steps
+
+
 def climbing_seconds(trial: Trial, task: Task) -> float:
     """Estimated time of a step of the climb; what stands alone is trained once per fold."""
     times = FOLDS if task.is_crossed and trial.config.groups == 1 else 1
@@ -84,16 +91,16 @@ def estimated_seconds(trial: Trial, rows: int) -> float:
         groups=config.groups,
         batch_rows=trial.training.batch_size,
     )
-    return work.seconds("adam") * trial.training.steps
+    return BEGINNING + work.seconds("adam") * trial.training.steps
 
 
 def final_trial(best: Trial, task: Task) -> Trial:
-    """The winner's settings, for as many networks side by side as the time allows."""
+    """The winner's settings, for as many networks side by side as the time allows, or as were asked for."""
     for groups in range(task.groups, 0, -1):
         more = side_by_side(best, groups)
         if is_within_reach(more, task):
             return more
-    return best
+    return side_by_side(best, task.restarts or 1) if task.is_crossed else best
 
 
 def is_within_reach(trial: Trial, task: Task, *, is_passing: bool = False) -> bool:

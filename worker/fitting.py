@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from kan_engine import (
-    CLIMBING,
     KAN,
     Contest,
     Formula,
@@ -25,11 +24,13 @@ from kan_engine import (
     TrainingConfig,
     affordable_grids,
     changes,
+    climbing_time,
     final_trial,
     first_trial,
     fixed_trials,
     from_json,
     given_trials,
+    is_freer,
     prune_trained,
     to_json,
     train_on_all,
@@ -42,6 +43,7 @@ from worker.trials import Trials
 
 BLOCK_ROWS = 2_000  # judged at a time
 FAR = 1.5  # factor of losses by which one network of second order has to win: see ``_tuned``
+TIE = 1.02  # factor between losses of networks that count as equally good
 LOST = 1.25  # factor of losses by which a change of the climb is never worth another try
 LUCK = 1.1  # by which the loss of few networks may be below that of more: it is more who do well elsewhere
 
@@ -229,19 +231,24 @@ def _tuned(trials: Trials, task: Task) -> Trained:
 
 
 def _climbed(trials: Trials, task: Task) -> Trained:
-    """Change after change as long as any of them pays."""
+    """Change after change as long as any of them pays.
+
+    In a tie the freer network is taken: what serves will have more rows to learn from.
+    """
     top, before = trials.climb(first_trial(task), task), None
+    lowest = top.expected_loss
     open_changes = list(changes(task))
     while top is not before:
         before = top
         for change in tuple(open_changes):
             while (trial := change(top.trial)) is not None and trials.is_worth_it(trial, task):
                 trained = trials.climb(trial, task)
-                if trained.expected_loss > LOST * top.expected_loss:
+                if trained.expected_loss > LOST * lowest:
                     open_changes.remove(change)
-                if trained.expected_loss >= top.expected_loss:
+                allowed = TIE if is_freer(trial, top.trial) else 1 / TIE
+                if trained.expected_loss > allowed * lowest:
                     break
-                top = trained
+                top, lowest = trained, min(lowest, trained.expected_loss)
     return top
 
 
@@ -295,7 +302,7 @@ def _task(run: Run) -> Task:
         steps=None if asked.steps == "auto" else asked.steps,
         restarts=None if asked.restarts == "auto" else asked.restarts,
         is_sparse=training.lamb > 0,
-        seconds=CLIMBING * request.max_seconds,
+        seconds=climbing_time(request.max_seconds, data.rows.encoded.size),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from kan_engine import CLIMBING, Climb, Workload, affordable_grids
+from kan_engine import Climb, Workload, affordable_grids, climbing_time
 from service.errors import Invalid
 from service.schemas.models import PICTURED_EDGES
 from service.schemas.plan import LABELS, Plan
@@ -148,7 +148,7 @@ def _searched(plan: Plan, inputs: int) -> Iterator[_Network]:
         steps=None if training.steps == "auto" else training.steps,
         restarts=None if training.restarts == "auto" else training.restarts,
         is_sparse=_is_sparse(plan),
-        seconds=CLIMBING * request.max_seconds,
+        seconds=climbing_time(request.max_seconds, plan.rows * inputs),
     )
 
     def network(work: Workload, method: Method) -> _Network:

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from kan_engine.cost import Workload
-from kan_engine.reach import FOLDS, MOST_NODES, TRIED_GROUPS, Climb, batch_rows, is_lean
+from kan_engine.reach import (
+    CLIMBING,
+    FOLDS,
+    MOST_NODES,
+    TRIED_GROUPS,
+    Climb,
+    batch_rows,
+    climbing_time,
+    is_lean,
+)
 from kan_engine.selection import Trial
 from kan_engine.training_config import TrainingConfig
 from kan_engine.tuning import (
@@ -132,11 +141,17 @@ def test_as_many_networks_stand_side_by_side_as_were_asked_for() -> None:
     assert final_trial(first_trial(on), on).config.groups == 3
 
 
-def test_a_last_training_that_would_take_too_long_is_not_offered() -> None:
-    on = task(**SMALL)
-    first = first_trial(on)
-    brief = replace(on, seconds=estimated_seconds(first, on.rows))
-    assert final_trial(first, brief) == first
+@pytest.mark.parametrize(("restarts", "groups"), [(None, 1), (3, 3)])
+def test_where_there_is_no_time_one_network_serves_or_as_many_as_were_asked_for(
+    restarts: int | None, groups: int
+) -> None:
+    on = task(**SMALL | {"seconds": 0.01}, restarts=restarts)
+    assert final_trial(first_trial(on), on).config.groups == groups
+
+
+def test_where_there_is_no_time_for_more_the_network_of_the_climb_serves() -> None:
+    on = task(**SMALL | {"rows": 3_000, "seconds": 0.01})
+    assert final_trial(first_trial(on), on) == first_trial(on)
 
 
 @pytest.mark.parametrize("name", ["patient", "large"])
@@ -161,6 +176,12 @@ def test_few_rows_are_judged_by_folds_unless_one_network_is_to_be_sparse(
     on = task(**SMALL | {"rows": rows, "training": TrainingConfig(lamb=lamb)})
     assert on.is_crossed is expected
     assert (on.climb_seconds > on.seconds) is expected
+
+
+def test_a_climb_leaves_time_to_measure_many_values_but_never_takes_none() -> None:
+    few, many, most = (climbing_time(300.0, values) for values in (1_000, 20_000_000, 10**12))
+    assert few == pytest.approx(CLIMBING * 300, rel=1e-3)
+    assert few > many > most == CLIMBING * 150
 
 
 def test_folds_are_tried_with_as_many_networks_whatever_serves_in_the_end() -> None:

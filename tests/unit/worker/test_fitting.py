@@ -1,17 +1,19 @@
 """Free searches: what serves has learnt from all training rows, what tells its worth has not."""
 
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from kan_engine import Predictor, load
+from kan_engine import Predictor, load, search
 from service.tables import Table
 from tests.tables import request_for, table_of
 from worker.decision import choose_decision
-from worker.fitting import Found, find_network
+from worker.fitting import Found, _train, find_network
+from worker.laws import Run
 from worker.pipeline import run_pipeline
 from worker.preparation import Prepared, prepare
 
@@ -20,7 +22,7 @@ QUICK: dict[str, Any] = {
     "symbolic": False,
     "baselines": False,
     "prune": False,
-    "max_seconds": 1.5,
+    "max_seconds": 0.8,
     "training": {"restarts": 2},
 }
 NOISE, ROWS = 0.5, 700
@@ -117,9 +119,41 @@ def test_a_very_small_table_gives_a_model_with_all_defaults(
     x = inputs(rows, 0)
     rank = np.arange(rows) % max(classes, 1)
     y = [f"class {place}" for place in rank] if classes else x["a"] + x["b"] * x["c"]
-    outcome = run_pipeline(table_of(**x, y=y), request_for(max_seconds=2))
+    outcome = run_pipeline(table_of(**x, y=y), request_for(max_seconds=0.5))
     predicted = load(outcome.artifact).predict(x)
     assert set(predicted) <= set(y) if classes else np.isfinite(predicted.astype(float)).all()
+
+
+@pytest.mark.parametrize(("factor", "serves"), [(0.99, "law"), (1.01, "network")])
+def test_a_law_serves_where_its_error_on_rows_not_seen_is_no_larger(
+    factor: float, serves: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.laws.search", lambda *args, **options: islice(search(*args, **options), 1))
+    expected: list[float] = []
+
+    def trained(run: Run) -> Found:
+        found = _train(run)
+        assert found.expected_error is not None
+        expected.append(found.expected_error)
+        return found
+
+    monkeypatch.setattr("worker.fitting._train", trained)
+    monkeypatch.setattr("worker.fitting.expected_error", lambda law, run: factor * expected[0])
+    found, _ = searched(table_of(**noisy(120, 0)), network={}, training={})
+    assert (len(found.network.config.width) == 2 and found.network.config.groups == 1) is (serves == "law")
+    assert (found.judged is found.network) is (serves == "law")
+
+
+@pytest.mark.parametrize("rows", [200, 4_000])
+def test_the_expected_error_of_a_network_is_about_its_error_on_fresh_rows(rows: int) -> None:
+    found, data = searched(table_of(**noisy(rows, 0)))
+    fresh = noisy(5_000, 1)
+    x = np.column_stack([fresh[name] for name in data.names])
+    with torch.no_grad():
+        outputs = found.network(torch.from_numpy(found.inputs.forward(x))).numpy()
+    assert found.scaler is not None
+    error = np.sqrt(np.mean((found.scaler.inverse(outputs)[:, 0] - fresh["y"]) ** 2))
+    assert found.expected_error == pytest.approx(error, rel=0.15)
 
 
 def test_a_single_restart_serves_a_single_network() -> None:
