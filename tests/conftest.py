@@ -19,7 +19,7 @@ import hypothesis
 import psycopg
 import pytest
 import redis
-from jaxtyping import install_import_hook
+from jaxtyping import config, install_import_hook
 
 import tests.typecheck  # noqa: F401  # named by the import hook below
 from tests.servers import PostgresServer, ValkeyServer, libpq_url
@@ -36,6 +36,14 @@ install_import_hook("kan_engine", "tests.typecheck.typechecked")
 # Two noisy cores: time limits per example would say more about the neighbours than about the code.
 hypothesis.settings.register_profile("kan", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("kan")
+
+
+@pytest.fixture(scope="module")
+def shapes_unchecked() -> Iterator[None]:
+    """For tests of whole trainings: the checks would make them twice as long, and belong to their parts."""
+    config.update("jaxtyping_disable", True)
+    yield
+    config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,8 @@ from kan_engine.start import COARSE
 from kan_engine.training import Step, TrainingConfig
 from tests.networks import uniform_rows
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 BRIEF = TrainingConfig(steps=8, patience=8)
 BY_ADAM = TrainingConfig(optimizer="adam", steps=30, batch_size=16, patience=30, keep_last=True)
 

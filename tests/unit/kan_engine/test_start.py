@@ -13,6 +13,8 @@ from kan_engine.start import best_start, fresh_network
 from kan_engine.training import TrainingConfig, train
 from tests.networks import uniform_rows
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 CONFIG = KANConfig(width=(2, 1, 1), grid_size=10)
 SECOND_ORDER = TrainingConfig(grid_schedule=(10,), patience=1000)
 

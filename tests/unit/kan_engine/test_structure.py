@@ -22,6 +22,8 @@ from kan_engine.structure import (
 from kan_engine.training import train
 from tests.laws import sampled
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 LINE = Shape(hidden=0, direct=False, transform="identity")
 UNIT = TargetScaler("identity", np.zeros(1), np.ones(1))
 

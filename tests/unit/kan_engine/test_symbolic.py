@@ -23,6 +23,8 @@ from kan_engine.symbolic import MAX_EDGES, Formula, Reading, read_formulas, undo
 from kan_engine.tree import Number
 from tests.laws import Law, sampled
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 
 @dataclass(frozen=True)
 class Known:

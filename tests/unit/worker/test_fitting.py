@@ -17,6 +17,8 @@ from worker.laws import Run
 from worker.pipeline import run_pipeline
 from worker.preparation import Prepared, prepare
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 QUICK: dict[str, Any] = {
     "network": {"grid": 8},  # with a grid that was asked for, no law is looked for
     "symbolic": False,
@@ -161,11 +163,21 @@ def test_a_single_restart_serves_a_single_network() -> None:
     assert predictor.network.config.groups == 1
 
 
-def test_as_many_networks_serve_side_by_side_as_restarts_say(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("rows", [100, 4_000])
+def test_as_many_networks_serve_side_by_side_as_restarts_say(
+    rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("worker.fitting.LUCK", 1e9)
     monkeypatch.setattr("worker.fitting.changes", lambda _: ())  # nor does an additive network win
-    predictor = served(table_of(**noisy(100, 0)), training={"steps": 3, "restarts": 3, "optimizer": "adam"})
+    training = {"steps": 3, "restarts": 3, "optimizer": "adam"}
+    predictor = served(table_of(**noisy(rows, 0)), training=training, max_seconds=20)
     assert predictor.network.config.groups == 3
+
+
+def test_a_network_without_a_shape_is_trained_as_was_asked_for() -> None:
+    training = {"steps": 3, "restarts": 1, "optimizer": "levenberg_marquardt"}
+    found, _ = searched(table_of(**noisy(100, 0)), training=training)
+    assert (found.optimizer, found.network.config.groups) == ("levenberg_marquardt", 1)
 
 
 def test_networks_side_by_side_are_trained_on_without_what_was_pruned(

@@ -17,6 +17,8 @@ from worker.outcome import Outcome, Progress
 from worker.pipeline import run_pipeline
 from worker.preparation import Prepared, prepare
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 ROWS = 120
 RNG = np.random.default_rng(0)
 A, B, C = RNG.uniform(0.5, 2.0, (3, ROWS))
