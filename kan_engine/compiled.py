@@ -17,6 +17,7 @@ from kan_engine.layer import KANLayer, SymbolicEdge
 from kan_engine.library import LIBRARY
 from kan_engine.network import KAN
 
+NOTHING = -1  # enters a product that is 0
 BLOCK_NUMBERS = 2**17  # that a layer handles at a time: a megabyte stays in the cache
 
 
@@ -68,8 +69,11 @@ class CompiledNetwork:
 class CompiledLayer:
     """Splines and fixed functions into the nodes that matter.
 
+    Every factor of a product has a column of its own until all are multiplied.
+
     Args:
-        out_dim: Nodes that it gives.
+        out_dim: Columns that are added up.
+        factors: Of every node that multiplies its columns, the last ones.
         inputs: Which of the incoming nodes have splines; None for all.
         splines: The sum of the splines; None if there are none.
         fixed: Incoming node, outgoing node and function of every symbolic edge.
@@ -79,16 +83,21 @@ class CompiledLayer:
     inputs: Int[np.ndarray, " live"] | None
     splines: PieceLayer | BasisLayer | None
     fixed: tuple[tuple[int, int, SymbolicEdge], ...]
+    factors: tuple[int, ...] = ()
 
     def __call__(self, h: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "rows outputs"]:
-        """Sums of the incoming activations of every node."""
+        """Sums, or products, of the incoming activations of every node."""
         if self.splines is None:
             y = np.zeros((len(h), self.out_dim))
         else:
             y = self.splines(h if self.inputs is None else h.take(self.inputs, axis=1))
         for i, j, edge in self.fixed:
             y[:, j] += edge.c * LIBRARY[edge.function].value(edge.a * h[:, i] + edge.b) + edge.d
-        return y
+        if not self.factors:
+            return y
+        starts = self.out_dim - np.cumsum(self.factors[::-1])[::-1]
+        products = [y[:, start : start + n].prod(1) for start, n in zip(starts, self.factors, strict=True)]
+        return np.column_stack([y[:, : starts[0]], *products])
 
 
 def compile_network(network: KAN) -> CompiledNetwork:
@@ -118,21 +127,43 @@ def _compile_layer(
     layer: KANLayer, incoming: Int[Tensor, " incoming"], outgoing: Int[Tensor, " outgoing"]
 ) -> CompiledLayer:
     knots, weight = (tensor.detach().double().cpu() for tensor in (layer.knots, layer.weight))
-    splined = layer.trainable_mask().cpu()[incoming][:, outgoing]
+    columns, factors = _columns(layer, incoming.tolist(), outgoing.tolist())
+    nodes = torch.tensor([node for node, _ in columns], dtype=torch.long)
+    splined = layer.trainable_mask().cpu()[incoming][:, nodes]
+    for place, (_, source) in enumerate(columns):
+        if source is not None:
+            splined[:, place] &= incoming == source
     inputs = torch.nonzero(splined.any(1))[:, 0]
-    weight = (weight[incoming][:, :, outgoing] * splined.unsqueeze(1))[inputs]
+    weight = (weight[incoming][:, :, nodes] * splined.unsqueeze(1))[inputs]
     places = {int(node): place for place, node in enumerate(incoming)}
-    ends = {int(node): place for place, node in enumerate(outgoing)}
+    ends = {column: place for place, column in enumerate(columns)}
+    fixed = (
+        (i, ends.get((j, None), ends.get((j, i))), edge)
+        for (i, j), edge in sorted(layer.symbolic.items())
+        if layer.mask[i, j]
+    )
     return CompiledLayer(
-        out_dim=len(outgoing),
+        out_dim=len(columns),
         inputs=None if len(inputs) == len(incoming) else frozen(inputs),
         splines=_compile_splines(knots[incoming[inputs]], weight, layer.order) if len(inputs) else None,
-        fixed=tuple(
-            (places[i], ends[j], edge)
-            for (i, j), edge in sorted(layer.symbolic.items())
-            if layer.mask[i, j] and j in ends
-        ),
+        fixed=tuple((places[i], end, edge) for i, end, edge in fixed if end is not None),
+        factors=factors,
     )
+
+
+def _columns(
+    layer: KANLayer, incoming: list[int], outgoing: list[int]
+) -> tuple[list[tuple[int, int | None]], tuple[int, ...]]:
+    """The node of every column, and the one that enters it where it is a factor; factors per product."""
+    sums = layer.out_dim - layer.products
+    columns: list[tuple[int, int | None]] = [(node, None) for node in outgoing if node < sums]
+    factors = []
+    for node in outgoing:
+        if node >= sums:
+            entering: list[int] = [i for i in incoming if layer.mask[i, node]] or [NOTHING]
+            columns += [(node, i) for i in entering]
+            factors.append(len(entering))
+    return columns, tuple(factors)
 
 
 def _compile_splines(

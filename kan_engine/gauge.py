@@ -27,25 +27,27 @@ def gauge_rows(network: KAN, rows: Rows, loss: Loss, edges: Edges) -> Float[Tens
     """
     some = rows[:: -(-len(rows) // SOME_ROWS)]
     share = some.weights / some.weights.sum()
-    features, slopes, outputs = forward(network, some.x)
+    passages, outputs = forward(network, some.x)
     _, root = gradient_and_root(loss, outputs, some.targets)
-    deltas = backward(network, slopes, root)
+    deltas = backward(network, passages, root)
     found = [rows.x.new_zeros(0, len(flat(network, edges)))]
     for number, (layer, after) in enumerate(zip(network.stack, network.stack[1:], strict=False)):
-        h = torch.einsum("nit,ito->no", features[number], layer.effective_weight().detach())
+        features = passages[number].features
+        h = torch.einsum("nit,ito->no", features, layer.effective_weight().detach())
         h = h - share @ h
         spread = (share @ h.square()).sqrt().clamp_min(1e-300)
         slope = (share @ deltas[number].square().sum(1)).sqrt()
         for moved in torch.ones_like(h), h / spread:
-            effect = torch.einsum("nit,no->ito", features[number], share[:, None] * moved * slope)
+            effect = torch.einsum("nit,no->ito", features, share[:, None] * moved * slope)
             nodes = _free_nodes(layer, after).nonzero()[:, 0].tolist()
             found += [_row(network, number, effect, node, edges) for node in nodes]
     return torch.cat(found)
 
 
 def _free_nodes(layer: KANLayer, after: KANLayer) -> Bool[Tensor, " out_dim"]:
-    """Nodes between splines only: a fixed function on either side knows where they lie."""
+    """Sums between splines only: a fixed function on either side knows where they lie."""
     is_open = (layer.mask == layer.trainable_mask()).all(0) & layer.mask.any(0)
+    is_open[layer.out_dim - layer.products :] = False
     return is_open & (after.mask == after.trainable_mask()).all(1)
 
 

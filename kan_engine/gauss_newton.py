@@ -2,7 +2,8 @@
 
 The outputs are f(x; W) = Σ F_{L-1}(… F_0(x)·W_0 …)·W_{L-1}. With δ_l the derivative of an output in
 the nodes of layer l, the Jacobian of a layer is an outer product, J_l = F_l ⊗ δ_{l+1}, and
-δ_l = δ_{l+1} · φ'_l: one backward pass by hand for each row of the loss's Gauss-Newton root.
+δ_l = δ_{l+1} · φ'_l: one backward pass by hand for each row of the loss's Gauss-Newton root. In a node
+that multiplies, both are scaled by the product of the other activations.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kan_engine.cost import JACOBIAN_BYTES
+from kan_engine.layer import Passage
 from kan_engine.loss import Loss, gradient_and_root
 from kan_engine.network import KAN
 from kan_engine.rows import Rows, row_blocks
@@ -66,15 +68,15 @@ def _fill_(
     edges: Edges,
 ) -> Float[Tensor, " P"]:
     """Write the rows √share · R·J of a block; its gradient Σ share · Jᵀ∂ℓ/∂f."""
-    features, slopes, outputs = forward(network, rows.x)
+    passages, outputs = forward(network, rows.x)
     first, root = gradient_and_root(loss, outputs, rows.targets)
     # The gradient rides along as one more root, so that both need a single backward pass.
     delta = torch.cat([root * share.sqrt()[:, None, None], (first * share[:, None]).unsqueeze(1)], 1)
     gradient, start = [], 0
-    for f, d, alive in zip(features, backward(network, slopes, delta), edges, strict=True):
-        stop = start + int(alive.sum()) * f.shape[2]
-        _outer_(jacobian[:, :, start:stop], f, d[:, :-1], alive)
-        gradient.append(_summed(f, d[:, -1], alive))
+    for passage, d, alive in zip(passages, backward(network, passages, delta), edges, strict=True):
+        stop = start + int(alive.sum()) * passage.features.shape[2]
+        _outer_(jacobian[:, :, start:stop], passage, d[:, :-1], alive)
+        gradient.append(_summed(passage, d[:, -1], alive))
         start = stop
     return torch.cat(gradient)
 
@@ -92,7 +94,7 @@ def curvature(
     total = torch.zeros_like(start)
     for block in row_blocks(network, len(rows)):
         part = rows[block]
-        features, slopes, outputs = forward(network, part.x)
+        passages, outputs = forward(network, part.x)
         set_flat_(network, edges, start + STRIDE * shift)
         ahead = network(part.x)
         set_flat_(network, edges, start - STRIDE * shift)
@@ -100,60 +102,59 @@ def curvature(
         set_flat_(network, edges, start)
         _, root = gradient_and_root(loss, outputs, part.targets)
         bent = torch.einsum("nro,nrq,nq->no", root, root, second) * share[block, None]
-        deltas = backward(network, slopes, bent.unsqueeze(1))
-        parts = [_summed(f, d[:, 0], e) for f, d, e in zip(features, deltas, edges, strict=True)]
+        deltas = backward(network, passages, bent.unsqueeze(1))
+        parts = [_summed(p, d[:, 0], e) for p, d, e in zip(passages, deltas, edges, strict=True)]
         total += torch.cat(parts)
     return total
 
 
-def forward(network: KAN, x: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
-    """Features of ``all_layers``, slopes of the layers in a row, and the outputs."""
-    h, features, slopes = x, [], []
+def forward(network: KAN, x: Tensor) -> tuple[list[Passage], Tensor]:
+    """The passage through each of ``all_layers``, and the outputs."""
+    h, passages = x, []
     for layer in network.stack:
-        f, s = layer.features_and_slopes(h)
+        passages.append(layer.passage(h))
         h = layer(h)
-        features.append(f)
-        slopes.append(s)
     if network.direct is not None:
-        features.append(network.direct.features_and_slopes(x)[0])
+        passages.append(network.direct.passage(x))
         h = h + network.direct(x)
-    return features, slopes, h
+    return passages, h
 
 
 def backward(
-    network: KAN, slopes: Sequence[Tensor], delta: Float[Tensor, "block roots out_dim"]
+    network: KAN, passages: Sequence[Passage], delta: Float[Tensor, "block roots out_dim"]
 ) -> list[Float[Tensor, "block roots _"]]:
     """δ at the outputs of ``all_layers``, from that at the network's outputs."""
     deltas = [delta]
-    for s in reversed(slopes[1:]):
-        deltas.insert(0, torch.einsum("nro,nio->nri", deltas[0], s))
+    for passage in reversed(passages[1 : len(network.layers)]):
+        deltas.insert(0, torch.einsum("nro,nio->nri", deltas[0], passage.slopes))
     return deltas if network.direct is None else [*deltas, delta]
 
 
 def _summed(
-    features: Float[Tensor, "block in_dim terms"],
-    delta: Float[Tensor, "block out_dim"],
-    alive: Bool[Tensor, "in_dim out_dim"],
+    passage: Passage, delta: Float[Tensor, "block out_dim"], alive: Bool[Tensor, "in_dim out_dim"]
 ) -> Float[Tensor, " _"]:
     """Σ_n F ⊗ δ for the live edges, in the order edge, term."""
-    return torch.einsum("no,nit->iot", delta, features)[alive].flatten()
+    if passage.others is None:
+        return torch.einsum("no,nit->iot", delta, passage.features)[alive].flatten()
+    return torch.einsum("no,nio,nit->iot", delta, passage.others, passage.features)[alive].flatten()
 
 
 def _outer_(
     jacobian: Float[Tensor, "block roots _"],
-    features: Float[Tensor, "block in_dim terms"],
+    passage: Passage,
     delta: Float[Tensor, "block roots out_dim"],
     alive: Bool[Tensor, "in_dim out_dim"],
 ) -> None:
     """Write F ⊗ δ for the live edges, in the order edge, term."""
-    terms = features.shape[2]
-    if bool(alive.all()):
+    features, terms = passage.features, passage.features.shape[2]
+    if bool(alive.all()) and passage.others is None:
         place = jacobian.view(*jacobian.shape[:2], *alive.shape, terms)
         torch.mul(features[:, None, :, None], delta[:, :, None, :, None], out=place)
-    else:
-        i, o = alive.nonzero(as_tuple=True)
-        place = jacobian.view(*jacobian.shape[:2], len(i), terms)
-        torch.mul(features[:, None, i], delta[:, :, o, None], out=place)
+        return
+    i, o = alive.nonzero(as_tuple=True)
+    place = jacobian.view(*jacobian.shape[:2], len(i), terms)
+    into = delta[:, :, o] if passage.others is None else delta[:, :, o] * passage.others[:, None, i, o]
+    torch.mul(features[:, None, i], into[..., None], out=place)
 
 
 def flat(network: KAN, edges: Edges) -> Float[Tensor, " P"]:

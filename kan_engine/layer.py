@@ -1,4 +1,7 @@
-"""KANLayer: an activation on every edge, a sum on every node (eq. 2.3 and 2.10 of the KAN paper)."""
+"""KANLayer: an activation on every edge, a sum or a product on every node.
+
+Equations 2.3 and 2.10 of the KAN paper; products are those of KAN 2.0 (arXiv:2408.10205, section 2).
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,13 +30,29 @@ class SymbolicEdge:
     d: float
 
 
+@dataclass(frozen=True)
+class Passage:
+    """What rows leave behind on their way through a layer.
+
+    Attributes:
+        features: F.
+        slopes: ∂node/∂x along every edge.
+        others: ∂node/∂φ of every activation φ; None where all nodes are sums, in which it is 1.
+    """
+
+    features: Float[Tensor, "batch in_dim terms"]
+    slopes: Float[Tensor, "batch in_dim out_dim"]
+    others: Float[Tensor, "batch in_dim out_dim"] | None = None
+
+
 class KANLayer(nn.Module):
     """Activations on the edges from ``in_dim`` to ``out_dim`` nodes, and their sums.
 
     An activation is φ(x) = scale_base · silu(x) + Σ_m c_m B_m(x) (eq. 2.10, with the scale of the
     spline inside its coefficients). All activations of an input share its features, so a layer is
     one matrix product of the feature tensor F [batch, in, G+k+1] and the weights W [in, G+k+1, out].
-    Outside its grid an activation goes on along its tangent.
+    Outside its grid an activation goes on along its tangent. The last nodes may multiply what enters them
+    instead; a node that nothing enters is 0.
 
     Attributes:
         knots: Extended knots per input, [in, G+1+2k].
@@ -42,14 +61,18 @@ class KANLayer(nn.Module):
         symbolic: Edges that a fixed function has replaced.
         groups: Equal groups of inputs and outputs without edges between different ones; these are not
             computed with.
+        products: How many of the nodes, the last ones, multiply what enters them.
     """
 
     knots: Tensor
     mask: Tensor
 
-    def __init__(self, in_dim: int, out_dim: int, *, grid_size: int, order: int, groups: int = 1) -> None:
+    def __init__(
+        self, in_dim: int, out_dim: int, *, grid_size: int, order: int, groups: int = 1, products: int = 0
+    ) -> None:
         super().__init__()
         self.in_dim, self.out_dim, self.order, self.groups = in_dim, out_dim, order, groups
+        self.products = products
         low = torch.full((in_dim,), -1.0, dtype=torch.float64)
         self.register_buffer("knots", extend_knots(uniform_grid(low, -low, grid_size), order))
         within = torch.ones(in_dim // groups, out_dim // groups, dtype=torch.bool)
@@ -91,7 +114,9 @@ class KANLayer(nn.Module):
         return self.weight if bool(trainable.all()) else self.weight * trainable.unsqueeze(1)
 
     def forward(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch out_dim"]:
-        """Sum of the incoming activations of every output node."""
+        """Sum, or product, of the incoming activations of every output node."""
+        if self.products:
+            return self.joined(self.postacts(x))
         if self.groups == 1:
             out = self.features(x).flatten(1) @ self.effective_weight().flatten(0, 1)
         else:
@@ -150,16 +175,38 @@ class KANLayer(nn.Module):
             values[:, i, j] = symbolic_value(edge, x[:, i])
         return values
 
+    def joined(self, postacts: Float[Tensor, "batch in_dim out_dim"]) -> Float[Tensor, "batch out_dim"]:
+        """The nodes that these activations add, or multiply, up to."""
+        sums = self.out_dim - self.products
+        total = postacts[:, :, :sums].sum(1)
+        if not self.products:
+            return total
+        alive = self.mask[:, sums:]
+        product = postacts[:, :, sums:].masked_fill(~alive, 1.0).prod(1) * alive.any(0)
+        return torch.cat([total, product], 1)
+
+    def others(
+        self, postacts: Float[Tensor, "batch in_dim out_dim"]
+    ) -> Float[Tensor, "batch in_dim out_dim"]:
+        """What each activation is multiplied by in its node: 1 in a sum, in a product all others together."""
+        sums = self.out_dim - self.products
+        factors = postacts[:, :, sums:].masked_fill(~self.mask[:, sums:], 1.0)
+        one = torch.ones_like(factors[:, :1])
+        before = torch.cat([one, factors[:, :-1].cumprod(1)], 1)
+        after = torch.cat([factors[:, 1:].flip(1).cumprod(1).flip(1), one], 1)
+        return torch.cat([torch.ones_like(postacts[:, :, :sums]), before * after], 2)
+
     @torch.no_grad()
-    def features_and_slopes(
-        self, x: Float[Tensor, "batch in_dim"]
-    ) -> tuple[Float[Tensor, "batch in_dim terms"], Float[Tensor, "batch in_dim out_dim"]]:
-        """Feature tensor F, and ∂φ/∂x of every activation: all that a backward pass needs."""
+    def passage(self, x: Float[Tensor, "batch in_dim"]) -> Passage:
+        """All that a backward pass needs."""
         features, derivative = evaluate(x, self.knots, self.order, self.spacing())
         slopes = torch.einsum("nit,ito->nio", derivative, self.effective_weight())
         for (i, j), edge in self._live_symbolic():
             slopes[:, i, j] = symbolic_slope(edge, x[:, i])
-        return features, slopes
+        if not self.products:
+            return Passage(features, slopes)
+        others = self.others(self.postacts(x))
+        return Passage(features, slopes * others, others)
 
     def _live_symbolic(self) -> Iterator[tuple[tuple[int, int], SymbolicEdge]]:
         return ((place, edge) for place, edge in self.symbolic.items() if self.mask[place])

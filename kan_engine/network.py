@@ -23,6 +23,7 @@ class KANConfig:
         direct: Whether every input also has an edge straight to every output.
         groups: Networks side by side: the nodes of every hidden layer fall into so many equal groups, and
             edges between different groups are pruned from the start. The outputs are sums over all groups.
+        products: How many nodes of the hidden layer, the last ones, multiply what enters them.
     """
 
     width: tuple[int, ...]
@@ -30,6 +31,7 @@ class KANConfig:
     order: int = 3
     direct: bool = False
     groups: int = 1
+    products: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what is no network."""
@@ -43,6 +45,8 @@ class KANConfig:
             raise InvalidConfig(f"hidden layers of {self.width} do not fall into {self.groups} equal groups")
         if self.groups > 1 and len(self.width) == 2:
             raise InvalidConfig(f"networks side by side need hidden layers, got width {self.width}")
+        if not 0 <= self.products <= (self.width[1] if len(self.width) == 3 and self.groups == 1 else 0):
+            raise InvalidConfig(f"{self.products} nodes that multiply need one hidden layer, of one network")
 
 
 class KAN(nn.Module):
@@ -58,7 +62,13 @@ class KAN(nn.Module):
         shape: dict[str, int] = {"grid_size": config.grid_size, "order": config.order}
         last = len(config.width) - 2
         self.layers = nn.ModuleList(
-            KANLayer(n_in, n_out, groups=config.groups if 0 < number < last else 1, **shape)
+            KANLayer(
+                n_in,
+                n_out,
+                groups=config.groups if 0 < number < last else 1,
+                products=config.products if number < last else 0,
+                **shape,
+            )
             for number, (n_in, n_out) in enumerate(pairwise(config.width))
         )
         self.direct = KANLayer(config.width[0], config.width[-1], **shape) if config.direct else None
@@ -105,6 +115,7 @@ class KAN(nn.Module):
             "order": self.config.order,
             "direct": self.direct is not None,
             "groups": self.config.groups,
+            "products": self.config.products,
             "grid_sizes": [layer.grid_size for layer in self.all_layers],
             "symbolic": [
                 {"layer": number, "in": i, "out": j, **vars(edge)}
@@ -122,7 +133,8 @@ class KAN(nn.Module):
                 grid_size=header["grid_sizes"][0],
                 order=header["order"],
                 direct=header["direct"],
-                groups=header.get("groups", 1),  # artifacts from before there were groups have none
+                groups=header.get("groups", 1),  # artifacts from before there were these have none
+                products=header.get("products", 0),
             )
             network = KAN(config)
             for layer, grid_size in zip(network.all_layers, header["grid_sizes"], strict=True):

@@ -35,13 +35,19 @@ def edge_scores(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Te
 
 
 def _spread(layer: KANLayer, h: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "in_dim out_dim"]:
-    """Standard deviation of every activation; those of a wide layer are not all held at once."""
+    """Standard deviation that every activation gives its node; those of a wide layer are not held at once."""
     size = max(1, FEATURE_BYTES // (8 * layer.in_dim * max(layer.out_dim, layer.weight.shape[1])))
     blocks = [h[start : start + size] for start in range(0, len(h), size)]
     total = layer.weight.new_zeros(layer.in_dim, layer.out_dim)
     mean = sum((layer.postacts(block).sum(0) for block in blocks), total) / len(h)
-    squares = sum(((layer.postacts(block) - mean).square().sum(0) for block in blocks), total)
+    squares = sum((_change(layer, layer.postacts(block), mean).square().sum(0) for block in blocks), total)
     return (squares / len(h)).sqrt()
+
+
+def _change(layer: KANLayer, postacts: Tensor, mean: Tensor) -> Tensor:
+    """What the nodes would lose if each activation alone were its mean."""
+    change = postacts - mean
+    return change * layer.others(postacts) if layer.products else change
 
 
 def outgoing_score(scores: Float[Tensor, "in_dim out_dim"]) -> Float[Tensor, " in_dim"]:
@@ -116,6 +122,8 @@ def without_dead_nodes(network: KAN) -> KAN:
         kept.append(alive if len(alive) else torch.zeros(1, dtype=torch.long))
     kept.append(torch.arange(network.config.width[-1]))
     header["width"] = [len(nodes) for nodes in kept]
+    if network.config.products:
+        header["products"] = int((kept[1] >= network.config.width[1] - network.config.products).sum())
     if header["width"] != list(network.config.width):
         header["groups"] = 1  # groups need not be equal any more; the masks still part them
     places = [{int(old): new for new, old in enumerate(nodes)} for nodes in kept]

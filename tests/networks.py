@@ -12,10 +12,12 @@ def random_network(
     order: int = 3,
     direct: bool = False,
     groups: int = 1,
+    products: int = 0,
     seed: int = 0,
 ) -> KAN:
     """A network far from any special case."""
-    network = KAN(KANConfig(width=width, grid_size=grid_size, order=order, direct=direct, groups=groups))
+    shape = {"grid_size": grid_size, "order": order, "groups": groups, "products": products}
+    network = KAN(KANConfig(width=width, direct=direct, **shape))
     initialise_(network, torch.Generator().manual_seed(seed), noise=1.0)
     return network
 

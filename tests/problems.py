@@ -23,9 +23,10 @@ def rows_of(loss: Loss, count: int = 40) -> Rows:
     return Rows.of(x, targets, weights)
 
 
-def mixed_network(loss: Loss, *, direct: bool = False) -> KAN:
-    """A network with a pruned and a symbolic edge, and perhaps direct ones."""
-    network = KAN(KANConfig(width=(2, 3, OUTPUTS[loss]), grid_size=3, direct=direct))
+def mixed_network(loss: Loss, *, direct: bool = False, products: int = 0) -> KAN:
+    """A network with a pruned and a symbolic edge, and perhaps direct ones and nodes that multiply."""
+    config = KANConfig(width=(2, 3, OUTPUTS[loss]), grid_size=3, direct=direct, products=products)
+    network = KAN(config)
     initialise_(network, torch.Generator().manual_seed(0), noise=0.5)
     network.layers[0].mask[0, 1] = False
     network.layers[0].symbolic[1, 2] = SymbolicEdge("sin", 1.5, 0.2, 0.7, 0.1)

@@ -17,7 +17,7 @@ EVERYWHERE = ["x", "sin", "tanh", "gaussian", "x^2", "silu", "abs"]
 
 @dataclass(frozen=True)
 class Case:
-    shape: tuple[tuple[int, ...], int]  # width, and networks side by side
+    shape: tuple[tuple[int, ...], int, int]  # width, networks side by side, nodes that multiply
     grid_size: int
     order: int
     direct: bool
@@ -33,13 +33,15 @@ CASES = st.builds(
     Case,
     shape=st.sampled_from(
         [
-            ((1, 1), 1),
-            ((3, 1), 1),
-            ((2, 3, 1), 1),
-            ((3, 2, 2, 2), 1),
-            ((3, 4, 2, 2), 2),
-            ((4, 12, 9, 2), 1),
-            ((4, 12, 9, 2), 3),
+            ((1, 1), 1, 0),
+            ((3, 1), 1, 0),
+            ((2, 3, 1), 1, 0),
+            ((3, 3, 2), 1, 2),
+            ((4, 2, 1), 1, 2),
+            ((3, 2, 2, 2), 1, 0),
+            ((3, 4, 2, 2), 2, 0),
+            ((4, 12, 9, 2), 1, 0),
+            ((4, 12, 9, 2), 3, 0),
         ]
     ),
     grid_size=st.integers(1, 7),
@@ -57,10 +59,9 @@ CASES = st.builds(
 def network_of(case: Case) -> KAN:
     """A network far from any special case but those that ``case`` asks for."""
     rng = np.random.default_rng(case.seed)
-    width, groups = case.shape
-    config = KANConfig(
-        width=width, groups=groups, grid_size=case.grid_size, order=case.order, direct=case.direct
-    )
+    width, groups, products = case.shape
+    shape = {"grid_size": case.grid_size, "order": case.order, "groups": groups, "products": products}
+    config = KANConfig(width=width, direct=case.direct, **shape)
     network = KAN(config)
     initialise_(network, torch.Generator().manual_seed(case.seed), noise=1.0)
     for layer in network.all_layers:

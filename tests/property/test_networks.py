@@ -17,7 +17,8 @@ SEEDS = st.integers(0, 2**31)
 
 
 def random_network(width: tuple[int, ...], seed: int, *, direct: bool = False, grid_size: int = 4) -> KAN:
-    network = KAN(KANConfig(width=width, grid_size=grid_size, direct=direct))
+    products = seed % 3 if len(width) == 3 else 0  # of its two or three hidden nodes
+    network = KAN(KANConfig(width=width, grid_size=grid_size, direct=direct, products=products))
     initialise_(network, torch.Generator().manual_seed(seed), noise=1.0)
     return network
 

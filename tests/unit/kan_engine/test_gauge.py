@@ -32,7 +32,7 @@ def test_a_row_tells_how_far_a_step_moves_and_stretches_a_node() -> None:
     gauge = gauge_rows(network, rows, "squared", trainable_edges(network))
     step = 1e-6 * torch.randn(gauge.shape[1], dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     mean, spread = moved_by(network, step, rows)
-    slopes = network.layers[1].features_and_slopes(network.preacts(rows.x)[1])[1][:, :, 0]
+    slopes = network.layers[1].passage(network.preacts(rows.x)[1]).slopes[:, :, 0]
     worth = slopes.square().mean(0).sqrt()
     torch.testing.assert_close(gauge @ step, torch.cat([mean * worth, spread * worth]), rtol=1e-4, atol=1e-12)
 

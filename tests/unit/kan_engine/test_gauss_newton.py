@@ -18,7 +18,7 @@ from kan_engine.rows import Rows
 from tests.problems import OUTPUTS, mixed_network, rows_of
 
 each_loss = pytest.mark.parametrize("loss", OUTPUTS)
-with_and_without_direct_edges = pytest.mark.parametrize("direct", [False, True])
+each_network = pytest.mark.parametrize(("direct", "products"), [(False, 0), (True, 0), (True, 2)])
 
 
 def gradient_of(network: KAN, value: torch.Tensor) -> torch.Tensor:
@@ -35,21 +35,21 @@ def hessian_of_row(loss: Loss, outputs: torch.Tensor, targets: torch.Tensor) -> 
     )
 
 
-@with_and_without_direct_edges
+@each_network
 @each_loss
-def test_the_gradient_is_that_of_the_weighted_mean_loss(loss: Loss, direct: bool) -> None:
-    network, rows = mixed_network(loss, direct=direct), rows_of(loss)
+def test_the_gradient_is_that_of_the_weighted_mean_loss(loss: Loss, direct: bool, products: int) -> None:
+    network, rows = mixed_network(loss, direct=direct, products=products), rows_of(loss)
     _, gradient = gauss_newton(network, rows, loss, trainable_edges(network))
     losses = loss_per_row(loss, network(rows.x), rows.targets)
     torch.testing.assert_close(gradient, gradient_of(network, losses @ rows.weights / rows.weights.sum()))
 
 
-@with_and_without_direct_edges
+@each_network
 @each_loss
 def test_the_matrix_is_the_weighted_mean_of_jacobians_around_the_hessian_of_the_loss(
-    loss: Loss, direct: bool
+    loss: Loss, direct: bool, products: int
 ) -> None:
-    network, rows = mixed_network(loss, direct=direct), rows_of(loss)
+    network, rows = mixed_network(loss, direct=direct, products=products), rows_of(loss)
     matrix, _ = gauss_newton(network, rows, loss, trainable_edges(network))
     outputs, expected = network(rows.x), torch.zeros_like(matrix)
     for row, share in enumerate(rows.weights / rows.weights.sum()):
@@ -68,13 +68,13 @@ def test_blocks_of_rows_add_up_to_the_whole(loss: Loss, monkeypatch: pytest.Monk
     torch.testing.assert_close(gauss_newton(network, rows, loss, edges), whole)  # six blocks, the last of 5
 
 
-@with_and_without_direct_edges
+@each_network
 @each_loss
 def test_curvature_is_what_the_second_derivative_along_a_step_adds_to_the_gradient(
-    loss: Loss, direct: bool
+    loss: Loss, direct: bool, products: int
 ) -> None:
     """Beside it stands the Jacobian at each row, by autograd, and f″ by a much shorter difference."""
-    network, rows = mixed_network(loss, direct=direct), rows_of(loss, 12)
+    network, rows = mixed_network(loss, direct=direct, products=products), rows_of(loss, 12)
     edges, start = trainable_edges(network), flat(network, trainable_edges(network))
     shift = 0.02 * torch.randn(len(start), dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     expected, step = torch.zeros_like(start), 1e-3

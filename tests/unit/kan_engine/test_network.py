@@ -23,6 +23,11 @@ from tests.networks import random_network, uniform_rows
         {"width": (1, 2, 1), "groups": 0},
         {"width": (1, 4, 3, 1), "groups": 2},
         {"width": (2, 1), "groups": 2},
+        {"width": (2, 1), "products": 1},
+        {"width": (2, 2, 1), "products": 3},
+        {"width": (2, 2, 1), "products": -1},
+        {"width": (2, 2, 2, 1), "products": 1},
+        {"width": (2, 2, 1), "groups": 2, "products": 1},
     ],
 )
 def test_what_is_no_network_is_refused(wrong: dict[str, Any]) -> None:
@@ -54,7 +59,7 @@ def test_edges_are_counted_while_they_live_and_parameters_while_they_are_trained
 
 
 def test_a_header_brings_back_shapes_grids_and_fixed_functions() -> None:
-    network = random_network((2, 3, 1), grid_size=6, order=2, direct=True)
+    network = random_network((2, 3, 1), grid_size=6, order=2, direct=True, products=1)
     network.layers[0].symbolic[1, 2] = SymbolicEdge("exp", 0.5, 0.1, -1.0, 2.0)
     header = network.to_header()
     twin = KAN.from_header(header)
@@ -73,6 +78,8 @@ def test_a_header_brings_back_shapes_grids_and_fixed_functions() -> None:
         {"grid_sizes": [4]},
         {"grid_sizes": []},
         {"groups": 2},
+        {"products": 4},
+        {"products": -1},
         {"groups": None},
         {"symbolic": [{"layer": 0, "in": 0}]},
         {"symbolic": [{"layer": 9, "in": 0, "out": 0, "function": "sin", "a": 1, "b": 0, "c": 1, "d": 0}]},

@@ -143,6 +143,23 @@ def test_an_output_that_keeps_no_edge_loses_its_constant() -> None:
     assert not network(X).any()
 
 
+def test_a_factor_matters_by_what_its_node_would_lose_if_it_did_not_vary() -> None:
+    network = random_network((2, 1, 1), products=1)
+    set_flat_(network, 0, (0, 0), 2.0)
+    scale_(network, 0, (1, 0), 100.0)
+    torch.testing.assert_close(edge_scores(network, X)[0][:, 0], torch.tensor([0.0, 1.0]).double())
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_dropping_dead_nodes_leaves_sums_and_products_apart(place: int) -> None:
+    network = random_network((2, 3, 1), products=2)
+    network.layers[0].mask[:, place] = False
+    network.layers[1].mask[place] = False
+    smaller = without_dead_nodes(network)
+    assert smaller.config.products == (2 if place == 0 else 1)
+    torch.testing.assert_close(smaller(X), network(X))
+
+
 @pytest.mark.parametrize("direct", [False, True])
 def test_dropping_dead_nodes_leaves_the_function_unchanged(direct: bool) -> None:
     network = random_network((2, 4, 3, 1), direct=direct)
