@@ -1,4 +1,4 @@
-# What the README names: install demo serve test check bench. Each installs first what it needs.
+# What the README names: install demo serve test check bench bench-formulas. Each installs first what it needs.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -14,7 +14,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PIP  := $(VENV)/bin/pip --disable-pip-version-check
 LOCK := --constraint service/constraints.txt
 
-.PHONY: install demo serve test check bench
+.PHONY: install demo serve test check bench bench-formulas
 
 install: $(VENV)/installed
 
@@ -38,6 +38,12 @@ test: $(VENV)/installed-test
 bench: $(VENV)/installed-bench
 	$(VENV)/bin/python -m tests.benchmarks --data '$(DATA)' --out '$(OUT)' $(if $(SECTION),--section $(SECTION)) \
 		$(if $(WHO),--who '$(WHO)') $(if $(FRESH),--fresh) $(if $(QUICK),--quick)
+
+bench-formulas: $(VENV)/installed-test
+	$(VENV)/bin/python -m tests.benchmarks.formulas --file '$(or $(FILE),$(DATA)/formulas.jsonl)' --out '$(OUT)' \
+		--jobs $(JOBS) $(if $(NOISE),--noise $(NOISE)) $(if $(SECONDS),--seconds $(SECONDS)) \
+		$(if $(SEEDS),--seeds $(SEEDS)) $(if $(SUBSET),--subset $(SUBSET)) $(if $(SOURCE),--source $(SOURCE)) \
+		$(if $(ROWS),--rows $(ROWS)) $(if $(IRRELEVANT),--irrelevant $(IRRELEVANT))
 
 $(VENV)/installed: pyproject.toml service/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -11,7 +11,6 @@ from tests.benchmarks.sections import (
     grid,
     inference,
     kernels,
-    laws,
     many_rows,
     orders,
     small_tables,
@@ -33,5 +32,4 @@ SECTIONS: tuple[Section, ...] = (
     inference.SECTION,
     many_rows.SECTION,
     cost.SECTION,
-    laws.SECTION,
 )

@@ -39,7 +39,7 @@ def goals(sections: Sequence[Section], options: Options, journal: Journal) -> st
         for goal in section.goals:
             value, verdict = goal.verdict(measured)
             lines.append([section.name, goal.what, goal.bound, value, verdict])
-    return _table(["section", "what", "goal", "measured", "verdict"], lines)
+    return table(["section", "what", "goal", "measured", "verdict"], lines)
 
 
 def excerpt(sections: Sequence[Section], options: Options, journal: Journal) -> str:
@@ -100,7 +100,7 @@ def _figures(measured: Measured) -> str:
         f"- {row.work}, {row.who}, seed {row.seed}: {row.failure}" for row in measured.rows if row.failure
     ]
     return "\n\n".join(
-        [_table(head, lines), *(["Without figures:\n\n" + "\n".join(failures)] * bool(failures))]
+        [table(head, lines), *(["Without figures:\n\n" + "\n".join(failures)] * bool(failures))]
     )
 
 
@@ -130,7 +130,8 @@ def _circumstances(rows: Sequence[Row]) -> list[str]:
     return [count, number(round(median(row.load for row in rows), 1))]
 
 
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
     texts = (
         " | ".join(cell.replace("|", "\\|") for cell in line) for line in (head, ["---"] * len(head), *lines)
     )

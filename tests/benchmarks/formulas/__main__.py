@@ -1,0 +1,102 @@
+"""``python -m tests.benchmarks.formulas``: recover the formulas of a file, and report what came of it.
+
+Every line is sampled, given to the code that runs a job with nothing but its target, and judged on fresh
+rows. Its row goes to ``formulas.jsonl`` as it is done, and ``formulas.md`` is written anew after it; a run
+that was stopped goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from itertools import product
+from pathlib import Path
+from threading import Lock
+
+from tests.benchmarks.formulas.lines import Conditions, Line, read, small
+from tests.benchmarks.formulas.report import render
+from tests.benchmarks.formulas.work import solve
+from tests.benchmarks.machine import commit, fingerprint
+from tests.benchmarks.plan import Options, Section, Task
+from tests.benchmarks.rows import Journal, Row
+from tests.benchmarks.runner import run
+
+GRACE_S = 120  # beyond its time, for a job to finish and to be judged
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run what the command line asks for."""
+    asked = _parser().parse_args(words)
+    lines = [line for line in read(asked.file) if not asked.source or line.source in asked.source]
+    lines = small(lines) if asked.subset == "small" else lines
+    lines = [line for line in lines if not asked.line or line.id in asked.line]
+    journal, lock = Journal(asked.out / "formulas.jsonl"), Lock()
+    tasks = list(_tasks(lines, asked))
+    code = fingerprint(_section(), Options())
+    done = {row.key for row in journal.rows}
+    left = [task for task in tasks if ("formulas", task.work, task.who, task.seed, code) not in done]
+
+    def measured(task: Task) -> Row:
+        row = replace(run(task), section="formulas", code=code, commit=commit())
+        with lock:
+            journal.add(row)
+            _tell(row, asked.out, journal, code, lines)
+        return row
+
+    asked.out.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        list(pool.map(measured, left))
+    (asked.out / "formulas.md").write_text(render(journal, code, lines), encoding="utf-8")
+    sys.stderr.write(f"{asked.out / 'formulas.md'}\n")
+
+
+def _tasks(lines: Sequence[Line], asked: argparse.Namespace) -> Iterator[Task]:
+    """Every line under every condition; ``who`` is the condition."""
+    for noise, seed, line in product(asked.noise, range(asked.seeds), lines):
+        conditions = Conditions(seed=seed, noise=noise, irrelevant=asked.irrelevant, rows=asked.rows)
+        yield Task(
+            work=line.id,
+            who=str(conditions),
+            seed=seed,
+            run=partial(solve, line, conditions, asked.seconds),
+            limit_s=asked.seconds + GRACE_S,
+        )
+
+
+def _section() -> Section:
+    """What decides the figures, for the fingerprint."""
+    return Section(
+        name="formulas", title="", about="", tasks=solve, measures=("kan_engine", "service", "worker")
+    )
+
+
+def _tell(row: Row, out: Path, journal: Journal, code: str, lines: Sequence[Line]) -> None:
+    verdict = "recovered" if row.values.get("recovered") else row.failure or row.values.get("formula", "none")
+    sys.stderr.write(f"{row.work}, {row.who}, seed {row.seed}: {row.seconds:.1f} s, {verdict}\n")
+    (out / "formulas.md").write_text(render(journal, code, lines), encoding="utf-8")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.formulas", description=__doc__)
+    parser.add_argument("--file", type=Path, required=True, help="formulas, a JSON object per line")
+    parser.add_argument("--out", type=Path, default=Path("bench-results"), help="folder of the results")
+    parser.add_argument("--noise", type=float, nargs="+", default=[0.0], help="share of the spread")
+    parser.add_argument("--seconds", type=float, default=120, help="max_seconds of a job")
+    parser.add_argument("--seeds", type=int, default=1, help="how many seeds")
+    parser.add_argument("--subset", choices=["all", "small"], default="all")
+    parser.add_argument("--source", nargs="+", help="only lines of these sources")
+    parser.add_argument("--line", nargs="+", help="only lines with these ids")
+    parser.add_argument("--irrelevant", type=int, default=0, help="how many inputs to add that do nothing")
+    parser.add_argument("--rows", type=int, help="training rows, instead of what the line says")
+    parser.add_argument("--jobs", type=int, default=2, help="how many at a time; each has one thread")
+    return parser
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+    main()

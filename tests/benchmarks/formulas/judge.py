@@ -1,0 +1,99 @@
+"""What a job found, held against the formula behind the rows."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import sympy
+
+from kan_engine.expression import complexity, evaluate, from_json, walk
+from kan_engine.sympy_bridge import from_sympy, to_sympy
+from kan_engine.tree import Expression, Number
+from tests.benchmarks.formulas.lines import Drawn, Line
+from tests.benchmarks.rows import Values
+
+RECOVERED = 1e-7  # RMSE on fresh rows over the spread of the target, without noise
+ROUNDED = 3  # digits after the point of a constant, as SRBench compares
+SIMPLIFYING_S = 20
+SHOWN = 300  # characters of a formula in the report
+
+
+def judge(line: Line, drawn: Drawn, symbolic: Mapping[str, Any] | None) -> Values:
+    """The figures of one job; ``symbolic`` is the resource as a client gets it."""
+    wanted = _complexity(line)
+    if symbolic is None:
+        return {"recovered": 0.0, "exact": 0.0, "equivalent": 0.0, "true complexity": wanted}
+    found = symbolic["outputs"][0]
+    tree = from_json(found["tree"])
+    spread = float(drawn.truth.std()) or 1.0
+    error = evaluate(tree, drawn.fresh) - drawn.truth
+    rmse = float(np.sqrt(np.mean(error**2))) / spread
+    if not np.isfinite(rmse):
+        rmse = float("inf")
+    used = {name for name in drawn.fresh if name in found["domain"]}
+    return {
+        "recovered": float(rmse < RECOVERED),
+        "exact": float(symbolic["exact"]),
+        "equivalent": float(is_equivalent(line.tree, tree)),
+        "R2": 1 - rmse**2 if np.isfinite(rmse) else None,
+        "error": rmse if np.isfinite(rmse) else None,
+        "snapped": float(not any(_is_measured(node) for node in walk(tree))),
+        "complexity": float(complexity(tree)),
+        "true complexity": wanted,
+        "irrelevant inputs": float(len(used - set(line.names))),
+        "formula": found["expression"][:SHOWN],
+    }
+
+
+def is_equivalent(truth: sympy.Expr, tree: Expression) -> bool:
+    """SRBench's rule: the difference, or the ratio, simplifies to a constant.
+
+    Constants are rounded first, as there. La Cava et al., "Contemporary symbolic regression methods and their
+    relative performance", NeurIPS Datasets and Benchmarks 2021, section 4.1 and its code.
+    """
+    model = _rounded(to_sympy(tree))
+    truth = _rounded(truth)
+    with suppress(TimeoutError, ValueError, TypeError, ZeroDivisionError, RecursionError), _limited():
+        difference = sympy.simplify(truth - model)
+        if difference.is_constant():
+            return True
+        ratio = sympy.simplify(truth / model)
+        return bool(ratio.is_constant()) and bool(model.free_symbols)
+    return False
+
+
+def _rounded(expression: sympy.Expr) -> sympy.Expr:
+    numbers = expression.atoms(sympy.Float)
+    return expression.xreplace({n: sympy.Float(round(float(n), ROUNDED)) for n in numbers})
+
+
+def _is_measured(node: Expression) -> bool:
+    return isinstance(node, Number) and not isinstance(node.value, Fraction)
+
+
+def _complexity(line: Line) -> float | None:
+    with suppress(TypeError, ValueError, KeyError):
+        return float(complexity(from_sympy(line.tree)))
+    return None
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    """SymPy can take forever."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(SIMPLIFYING_S)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,28 @@
+"""One line, through the same code as a job of the service, with nothing but its target."""
+
+from __future__ import annotations
+
+import time
+
+from tests.benchmarks.formulas.judge import judge
+from tests.benchmarks.formulas.lines import TARGET, Conditions, Line, draw
+from tests.benchmarks.rows import Values
+from tests.tables import request_for, table_of
+from worker.pipeline import run_pipeline
+
+
+def solve(line: Line, conditions: Conditions, max_seconds: float) -> Values:
+    """Sample the line, find its formula, and compare."""
+    drawn = draw(line, conditions)
+    table = table_of(**drawn.table.to_dict(as_series=False))
+    request = request_for(target=TARGET, max_seconds=max_seconds, seed=conditions.seed)
+    started = time.perf_counter()
+    outcome = run_pipeline(table, request, should_stop=lambda: time.perf_counter() > started + max_seconds)
+    seconds = time.perf_counter() - started
+    return {
+        **judge(line, drawn, outcome.symbolic),
+        "seconds": seconds,
+        "cut by": outcome.cut_by,
+        "formula of": outcome.record.get("formula_of"),
+        "network": str(outcome.record["network"]["width"]),
+    }
