@@ -13,17 +13,20 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from kan_engine.bundle import Terms, curve_through, fitted, network_of, outputs, started
 from kan_engine.grid import update_grid_
 from kan_engine.network import KAN, KANConfig, copied, initialise_
 from kan_engine.penalty import Penalty
 from kan_engine.pruning import drop_dead_edges_, edge_scores
 from kan_engine.scaling import TRANSFORMS, TargetScaler, is_defined
-from kan_engine.spline import fit_coef
+from kan_engine.spline import extend_knots, uniform_grid
 from kan_engine.training import Rows, Step, TrainingConfig, train
 
 GRIDS = (4, 8, 16)
 FINE_GRIDS = (32, 64)  # for the network that is served
 SCREENING_ROWS = 400  # enough for a coarse grid
+SCREENING_STEPS = 12  # of each round
+SCREENING_MARGIN = 0.01  # of the range of an input, by which its grid reaches beyond it
 SCREENED = 6  # shapes that survive the coarse grid and are fitted in full
 GOOD_ENOUGH = 2e-4  # error at which a shape is adequate without a look at its slope
 STALLED = 0.9  # what an error falls to per doubling of the grid, at least, to be refined further
@@ -133,7 +136,10 @@ def additive(
     shape: Shape = ADDITIVE,
 ) -> Fit:
     """A structure without hidden nodes; of the target itself if no other shape is given."""
-    network = _start(shape, training, generator, "x")
+    config = KANConfig(width=shape.width(training.x.shape[1]), grid_size=GRIDS[0], order=shape.order)
+    network = KAN(config)
+    initialise_(network, generator, noise=0.1)
+    update_grid_(network, training.x)
     return _fit(shape, training, validation, network, GRIDS, 8, should_stop=should_stop)
 
 
@@ -146,18 +152,13 @@ def _one_node(
     should_stop: Callable[[], bool],
 ) -> Iterator[Fit]:
     """T(y) = g(Σ f(x)), with and without direct edges: screened on a coarse grid, the best refined."""
-    screened, few = [], training[:SCREENING_ROWS]
-    for transform in [t for t in transforms if t in ("identity", "log", "log_neg", "square", "reciprocal")]:
-        for direct in (False, True):
-            for start in ("x", "log", "x", "square"):
-                if should_stop():
-                    return
-                if start == "log" and float(training.raw.min()) <= 0:
-                    continue
-                shape = Shape(hidden=1, direct=direct, transform=transform, order=order)
-                network = _start(shape, few, generator, start)
-                fit = _fit(shape, few, validation, network, GRIDS[:1], 25, should_stop=should_stop)
-                screened.append(fit)
+    screened: list[Fit] = []
+    names = tuple(t for t in transforms if t in ("identity", "log", "log_neg", "square", "reciprocal"))
+    for direct in (False, True):
+        if should_stop():
+            return
+        shapes = [Shape(hidden=1, direct=direct, transform=name, order=order) for name in names]
+        screened += _screened(shapes, training[:SCREENING_ROWS], validation, generator, should_stop)
     screened.sort(key=lambda fit: fit.error)
     for fit in screened[:SCREENED]:
         if should_stop():
@@ -165,33 +166,43 @@ def _one_node(
         yield _fit(fit.shape, training, validation, fit.network, GRIDS, 40, should_stop=should_stop)
 
 
-def _start(shape: Shape, sample: Sample, generator: torch.Generator, start: str) -> KAN:
-    """A network whose inner edges are random multiples of x, log x or x², standardised."""
-    width = shape.width(sample.x.shape[1])
-    config = KANConfig(width=width, grid_size=GRIDS[0], order=shape.order, direct=shape.direct)
-    network = KAN(config)
-    initialise_(network, generator, noise=0.1)
-    if shape.hidden:
-        raw = sample.raw
-        values = {"x": sample.x, "square": sample.x.square()}.get(start)
-        values = raw.log() if values is None else values
-        values = (values - values.mean(0)) / values.std(0).clamp_min(1e-12)
-        update_grid_(network, sample.x)
-        _set_inner_(network, sample.x, values, generator)
-    update_grid_(network, sample.x)
-    return network
+def _screened(
+    shapes: list[Shape],
+    training: Sample,
+    validation: Sample,
+    generator: torch.Generator,
+    should_stop: Callable[[], bool],
+) -> Iterator[Fit]:
+    """Rough fits on a coarse grid of shapes that differ only in their transforms, several starts of each."""
+    low, high = training.x.amin(0), training.x.amax(0)
+    reach = SCREENING_MARGIN * (high - low)
+    knots = extend_knots(uniform_grid(low - reach, high + reach, GRIDS[0]), shapes[0].order)
+    terms, judged = (Terms.of(sample.x, knots, shapes[0].order) for sample in (training, validation))
+    curves = [curve_through(terms, values) for values in _starting_values(training)]
+    scalers = [TargetScaler.fit(training.y.numpy(), shape.transform) for shape in shapes]
+    targets = [torch.from_numpy(scaler.forward(training.y.numpy()))[:, 0] for scaler in scalers]
+    bundle = fitted(
+        started(terms, torch.stack(curves * len(shapes)), generator, direct=shapes[0].direct),
+        terms,
+        torch.stack(targets).repeat_interleave(len(curves), 0),
+        training.weights,
+        steps=SCREENING_STEPS,
+        rounds=2,
+        should_stop=should_stop,
+    )
+    spread, found = _spread(validation), outputs(bundle, judged)
+    for place, output in enumerate(found):
+        shape, scaler = shapes[place // len(curves)], scalers[place // len(curves)]
+        reached = error_of(scaler.inverse(output[:, None].numpy()), validation, spread)
+        yield Fit(shape=shape, network=network_of(bundle, place, terms), scaler=scaler, errors=(reached,))
 
 
-@torch.no_grad()
-def _set_inner_(network: KAN, x: Tensor, values: Tensor, generator: torch.Generator) -> None:
-    layer = network.all_layers[0]
-    features = layer.features(x)
-    slopes = torch.empty(layer.in_dim, layer.out_dim, dtype=x.dtype).uniform_(-1, 1, generator=generator)
-    slopes = slopes.sign() * (0.3 + 0.7 * slopes.abs())
-    for i in range(layer.in_dim):
-        shape = fit_coef(features[:, i, :-1], values[:, i : i + 1], ridge=1e-9)  # (terms, 1)
-        layer.weight[i] = 0.0
-        layer.weight[i, :-1] = shape * slopes[i]
+def _starting_values(sample: Sample) -> list[Float[Tensor, "batch in_dim"]]:
+    """What nodes first add up multiples of, standardised: the inputs, their logarithms and their squares."""
+    values = [sample.x, sample.x, sample.x.square()]
+    if float(sample.raw.min()) > 0:
+        values.append(sample.raw.log())
+    return [(v - v.mean(0)) / v.std(0).clamp_min(1e-12) for v in values]
 
 
 def _fit(
@@ -275,7 +286,11 @@ def _spread(sample: Sample) -> float:
 @torch.no_grad()
 def validation_error(network: KAN, scaler: TargetScaler, sample: Sample, spread: float) -> float:
     """Weighted RMSE in the target's own units over its spread; infinite where T⁻¹ leaves the numbers."""
-    predicted = scaler.inverse(network(sample.x).numpy())
+    return error_of(scaler.inverse(network(sample.x).numpy()), sample, spread)
+
+
+def error_of(predicted: np.ndarray, sample: Sample, spread: float) -> float:
+    """The same of given predictions."""
     with np.errstate(all="ignore"):
         squares = np.square(predicted - sample.y.numpy())[:, 0]
         error = float(np.sqrt(np.average(squares, weights=sample.weights.numpy())))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from kan_engine.bundle import Bundle, Terms, started
 from kan_engine.network import KAN, KANConfig
 from kan_engine.scaling import TargetScaler
 from kan_engine.structure import (
@@ -95,21 +96,22 @@ def test_additive_shapes_are_found_best_transform_first() -> None:
     assert not any(fit.shape.hidden for fit in found)
 
 
-@pytest.mark.usefixtures("_untrained")
-def test_a_logarithmic_start_is_left_out_where_an_input_is_not_positive(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("low", "starts"), [(-1.0, 3), (0.5, 4)])
+def test_a_node_starts_with_logarithms_too_where_all_inputs_are_positive(
+    low: float, starts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    starts = []
+    counts = []
 
-    def record(shape: Shape, sample: Sample, generator: torch.Generator, start: str) -> KAN:
-        starts.append(start)
-        return KAN(KANConfig(width=shape.width(2), direct=shape.direct))
+    def record(terms: Terms, curves: torch.Tensor, source: torch.Generator, *, direct: bool) -> Bundle:
+        counts.append(len(curves))
+        return started(terms, curves, source, direct=direct)
 
-    monkeypatch.setattr("kan_engine.structure._start", record)
+    monkeypatch.setattr("kan_engine.structure.started", record)
+    monkeypatch.setattr("kan_engine.structure.is_defined", lambda transform, y: transform == "identity")
     monkeypatch.setattr("kan_engine.structure.SCREENED", 0)
-    sample = sampled(lambda a, b: a - b, 2, 40, low=-1.0, high=1.0)
+    sample = sampled(lambda a, b: a - b, 2, 40, low=low, high=1.0)
     list(search(sample, sample, generator=generator()))
-    assert set(starts) == {"x", "square"}
+    assert counts == [starts, starts]  # without and with direct edges
 
 
 def test_few_rows_are_not_fitted_on_a_fine_grid() -> None:
