@@ -19,6 +19,7 @@ Array = TypeVar("Array", np.ndarray, Tensor)
 QUANTILES = 257
 QUANTILE_ROWS = 100_000  # of more rows a sample tells the quantiles: to 0.2 % of all rows
 END = 1 / 16  # of the levels at either end, whose mean slope goes on beyond it
+SMALLEST = 1e-150  # half of a range that is one: what is divided by less may be no number any more
 LARGEST = 1e150  # of a transformed target: its square must still be a number
 
 
@@ -33,7 +34,7 @@ class Standardizer:
 
     Args:
         center: Middle of the range seen, [d].
-        scale: Half the range seen, [d]; 1 for an input that does not vary.
+        scale: Half the range seen, [d]; 1 for an input that hardly varies at all.
         quantiles: Equally likely values per input, non-decreasing, [d, q]; None for the affine map.
     """
 
@@ -62,7 +63,7 @@ class Standardizer:
         scale = high / 2 - low / 2  # halves first: the range itself may overflow
         return Standardizer(
             center=low + scale,
-            scale=np.where(scale > 0, scale, 1.0),
+            scale=np.where(scale > SMALLEST, scale, 1.0),
             quantiles=_quantiles(x, low, high) if quantile else None,
         )
 
@@ -121,8 +122,8 @@ class _Curve:
         means = np.bincount(places, weights=levels) / np.bincount(places)
         means[0], means[-1] = -1.0, 1.0
         low, high = np.interp([2 * END - 1, 1 - 2 * END], means, values)
-        slopes = (min(steepest, 2 * END / width) for width in (low - values[0], values[-1] - high))
-        first, last = slopes
+        shortest = 2 * END / steepest  # so that no slope is steeper
+        first, last = (2 * END / max(width, shortest) for width in (low - values[0], values[-1] - high))
         return _Curve(values, means, (first, last))
 
     def inverse(self) -> _Curve:

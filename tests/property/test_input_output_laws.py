@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -29,6 +29,9 @@ def test_inverse_undoes_forward(x: np.ndarray, quantile: bool) -> None:
 
 
 @given(arrays(np.float64, (20, 1), elements=numbers), st.booleans())
+@example(np.array([[0.0], *[[1e-309]] * 18, [1.0]]), False)
+@example(np.array([[0.0], *[[1e-309]] * 18, [1.0]]), True)
+@example(np.array([*[[1.0]] * 9, [0.0], *[[1e-309]] * 9, [1.0]]), True)
 def test_scaling_keeps_the_order(x: np.ndarray, quantile: bool) -> None:
     z = Standardizer.fit(x[:10], quantile=quantile).forward(x)
     order = np.argsort(x[:, 0], kind="stable")
