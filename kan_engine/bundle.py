@@ -171,12 +171,15 @@ def _passed(bundle: Bundle, terms: Terms) -> tuple[Tensor, Tensor, Tensor]:
 
 def _jacobian(bundle: Bundle, terms: Terms, basis: Tensor, slopes: Tensor) -> Float[Tensor, "start batch P"]:
     """Derivatives of the outputs, in the order of ``flat``."""
-    count, _, rows = slopes.shape
     inner = torch.einsum("skb,bc->sbkc", slopes, terms.flat).flatten(2)
+    return torch.cat([inner, _linear(bundle, terms, basis)], 2)
+
+
+def _linear(bundle: Bundle, terms: Terms, basis: Tensor) -> Float[Tensor, "start batch _"]:
+    """Those in what enters the output, which do not depend on it."""
     outer = basis.transpose(1, 2).flatten(2)
     shared = terms.flat if bundle.direct.shape[1] else terms.flat[:, :0]
-    direct = shared.expand(count, *shared.shape)
-    return torch.cat([inner, outer, direct, torch.ones(count, rows, 1, dtype=inner.dtype)], 2)
+    return torch.cat([outer, shared.expand(len(outer), *shared.shape), torch.ones_like(outer[..., :1])], 2)
 
 
 def _descended(
@@ -244,9 +247,8 @@ def _settled(bundle: Bundle, terms: Terms) -> Bundle:
 
 def _solved(bundle: Bundle, terms: Terms, targets: Tensor, root: Tensor) -> Bundle:
     """The coefficients of all edges into the output at their best for what the nodes are."""
-    _, basis, slopes = _passed(bundle, terms)
-    first = bundle.inner[0].numel()
-    linear = (_jacobian(bundle, terms, basis, slopes) * root[:, None])[..., first:]
+    _, basis, _ = _passed(bundle, terms)
+    linear = _linear(bundle, terms, basis) * root[:, None]
     matrix = linear.mT @ linear
     ridge = 10 * RIDGE * matrix.diagonal(dim1=1, dim2=2).mean(1, keepdim=True) + 1e-300
     wanted = linear.mT @ (targets * root)[..., None]

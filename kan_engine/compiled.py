@@ -73,10 +73,10 @@ class CompiledLayer:
 
     Args:
         out_dim: Columns that are added up.
-        factors: Of every node that multiplies its columns, the last ones.
         inputs: Which of the incoming nodes have splines; None for all.
         splines: The sum of the splines; None if there are none.
-        fixed: Incoming node, outgoing node and function of every symbolic edge.
+        fixed: Incoming node, column and function of every symbolic edge.
+        factors: How many columns each node multiplies that does; they come last.
     """
 
     out_dim: int

@@ -41,7 +41,6 @@ from worker.laws import EXACT, Law, Report, Run, expected_error, find_law, log_o
 from worker.preparation import Part, Prepared
 from worker.trials import Trials
 
-BLOCK_ROWS = 2_000  # judged at a time
 FAR = 1.5  # factor of losses by which one network of second order has to win: see ``_tuned``
 TIE = 1.02  # factor between losses of networks that count as equally good
 LOST = 1.25  # factor of losses by which a change of the climb is never worth another try

@@ -153,14 +153,7 @@ def _enter(fit: Fit, run: Run) -> None:
 def _searched(run: Run) -> tuple[Part, Part]:
     """Rows to fit small laws on, and to judge them by."""
     seed = run.request.seed
-    return _rows(run.data.fit, SEARCH_ROWS, seed), _rows(run.data.validation, SEARCH_VALIDATION, seed)
-
-
-def _rows(part: Part, most: int, seed: int) -> Part:
-    """At most so many rows, drawn at random: every n-th could always meet the same phase of a pattern."""
-    if len(part) <= most:
-        return part
-    return part[np.sort(np.random.default_rng(seed).choice(len(part), most, replace=False))]
+    return run.data.fit.sample(SEARCH_ROWS, seed), run.data.validation.sample(SEARCH_VALIDATION, seed)
 
 
 def _sample(part: Part, inputs: Standardizer) -> Sample:

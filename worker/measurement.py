@@ -33,7 +33,7 @@ def measure(predictor: Predictor, data: Prepared, decision: Decision | None) -> 
 
 
 def _regression(predictor: Predictor, data: Prepared) -> dict[str, Any]:
-    training = _some(data.training)
+    training = data.training.sample(TOLD_ROWS, 0)
     predicted, learnt = (_values(predictor, part) for part in (data.test, training))
     lost = int((~np.isfinite(predicted)).sum())
     return {
@@ -48,20 +48,13 @@ def _regression(predictor: Predictor, data: Prepared) -> dict[str, Any]:
     }
 
 
-def _some(part: Part) -> Part:
-    """A sample of many rows."""
-    if len(part) <= TOLD_ROWS:
-        return part
-    return part[np.sort(np.random.default_rng(0).choice(len(part), TOLD_ROWS, replace=False))]
-
-
 def _values(predictor: Predictor, part: Part) -> np.ndarray:
     return predictor.predict(part.encoded).astype(float) if len(part) else np.zeros(0)
 
 
 def _classifier(predictor: Predictor, data: Prepared, decision: Decision) -> dict[str, Any]:
     classes, weights = data.classes or (), predictor.decision_weights
-    training = _some(data.training)
+    training = data.training.sample(TOLD_ROWS, 0)
     p, learnt = (_probabilities(predictor, part) for part in (data.test, training))
     found = classification_metrics(data.test.y, p, classes, weights)
     likeliest = classification_metrics(data.test.y, p, classes)

@@ -38,6 +38,12 @@ class Part:
         """Some of the rows: a view of consecutive ones, a copy of others."""
         return Part(self.encoded[rows], self.y[rows], self.targets[rows], self.weights[rows])
 
+    def sample(self, most: int, seed: int) -> Part:
+        """At most so many rows, drawn at random: every n-th could always meet the same phase of a pattern."""
+        if len(self) <= most:
+            return self
+        return self[np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))]
+
 
 @dataclass(frozen=True)
 class Prepared:

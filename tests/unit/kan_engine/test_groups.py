@@ -27,9 +27,7 @@ def test_outputs_are_the_mean_of_the_networks_alone(width: tuple[int, ...]) -> N
 
 def test_direct_edges_are_added_once() -> None:
     network, x = random_network((2, 4, 2, 1), groups=GROUPS, direct=True), of((2,))
-    outputs = torch.stack(
-        [member(network, group)(x) for group in range(GROUPS)]
-    )  # each with its direct edges
+    outputs = torch.stack([member(network, group)(x) for group in range(GROUPS)])  # with direct edges, too
     torch.testing.assert_close(network(x), outputs.mean(0))
 
 
