@@ -16,6 +16,7 @@ from kan_engine.names import C_WORDS, JAVASCRIPT_WORDS, PYTHON_WORDS, safe_names
 from kan_engine.tree import (
     CONSTANTS,
     HALF,
+    MINUS_ONE,
     ONE,
     Add,
     Call,
@@ -51,7 +52,7 @@ class Dialect:
         pi: How π is written.
         whole: How an integer is written: ``{}.0`` where 1/2 would be 0.
         minus_power: How the sign in front of a power is written: in a spreadsheet -2^2 is 4.
-        guards_division: Whether dividing two columns may be a division of integers.
+        guards_integers: Whether columns may be integers, whose quotients are cut and whose products overflow.
     """
 
     names: Callable[[Iterable[str]], Names]
@@ -62,7 +63,7 @@ class Dialect:
     pi: str = repr(CONSTANTS["pi"])
     whole: str = "{}"
     minus_power: str = "-"
-    guards_division: bool = False
+    guards_integers: bool = False
 
 
 def to_text(tree: Expression, names: Names | None = None) -> str:
@@ -98,7 +99,11 @@ def to_javascript(tree: Expression, names: Names | None = None) -> str:
 
 
 def to_sql(tree: Expression, names: Names | None = None) -> str:
-    """The formula as an SQL expression over quoted columns, as PostgreSQL, SQLite and DuckDB read it."""
+    """The formula as an SQL expression over quoted columns, as PostgreSQL and SQLite read it.
+
+    DuckDB reads it too, for columns that are DOUBLE: its products of integers and decimal numbers overflow.
+    PostgreSQL raises an error where EXP leaves the range of doubles, 1e-308 to 1e308.
+    """
     return _Writer(_SQL, tree, names).write(tree)
 
 
@@ -157,10 +162,7 @@ class _Writer:
         """A positive number, a power or a product."""
         above, below = split_quotient(tree)
         if below:
-            if self.dialect.guards_division and not any(
-                isinstance(factor, Number) for factor in above + below
-            ):
-                above = (ONE, *above)
+            above = self.guarded(above) if len(above) == len(below) == 1 and not is_real(below[0]) else above
             return f"{self.factors(above)}/{self.divisor(below)}", PRODUCT
         if len(above) > 1:
             return self.factors(above), PRODUCT
@@ -174,7 +176,13 @@ class _Writer:
         return self.piece(above[0])
 
     def factors(self, factors: tuple[Expression, ...]) -> str:
+        factors = self.guarded(factors) if len(factors) > 1 else factors
         return "*".join(self.within(factor, PRODUCT) for factor in factors)
+
+    def guarded(self, factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
+        """The factors with a 1.0 in front where the first two may be integers."""
+        needed = self.dialect.guards_integers and not any(map(is_real, factors[:2]))
+        return (ONE, *factors) if needed else factors
 
     def divisor(self, factors: tuple[Expression, ...]) -> str:
         """What stands below the line: in parentheses if it holds a product."""
@@ -218,6 +226,21 @@ def split_quotient(tree: Expression) -> tuple[tuple[Expression, ...], tuple[Expr
             case _:
                 above.append(factor)
     return tuple(above) or (ONE,), tuple(below)
+
+
+def is_real(tree: Expression) -> bool:
+    """Whether the value is no integer to a language that has both kinds, whatever the columns are."""
+    match tree:
+        case Variable():
+            return False
+        case Add(terms):
+            return any(map(is_real, terms))
+        case Mul(factors):
+            unsigned = [factor for factor in factors if factor not in (ONE, MINUS_ONE)]
+            return len(unsigned) != 1 or is_real(unsigned[0])  # products of integers get a 1.0
+        case Call(function, argument):
+            return function not in ("abs", "sign") or is_real(argument)
+    return True
 
 
 def is_whole(tree: Expression) -> bool:
@@ -281,8 +304,9 @@ _SQL = Dialect(
     functions=_UPPER | {"sqrt": "SQRT", "log": "LN"},
     power="POWER({base}, {exponent})",
     real_power="POWER({base}, {exponent})",
+    pi="PI()",
     whole="{}.0",
-    guards_division=True,
+    guards_integers=True,
 )
 _EXCEL = Dialect(
     names=partial(_each, table_column),

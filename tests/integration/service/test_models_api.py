@@ -263,7 +263,7 @@ def test_every_output_has_its_own_formula(client: TestClient, sessions: Sessions
     url = f"/models/{model.id}/symbolic"
     assert len(client.get(url).json()["outputs"]) == 2
     assert client.get(url, params={"format": "text"}).text == "x1 + x2\nx1*x2\n"
-    assert client.get(url, params={"format": "sql"}).text == '"x1" + "x2" AS "a",\n"x1"*"x2" AS "b"\n'
+    assert client.get(url, params={"format": "sql"}).text == '"x1" + "x2" AS "a",\n1.0*"x1"*"x2" AS "b"\n'
     namespace: dict[str, Any] = {}
     exec(client.get(url, params={"format": "python"}).text, namespace)
     assert (namespace["a"](2, 3), namespace["b"](2, 3)) == (5, 6)

@@ -328,6 +328,21 @@ def test_sql_quotes_columns():
     assert to_sql(odd) == '"we ""ird] #na\'me"'
 
 
+@pytest.mark.parametrize(
+    ("tree", "expected"),
+    [
+        (x / y, '1.0*"x"/"y"'),
+        (x * y, '1.0*"x"*"y"'),
+        (x / (2 * y), '"x"/(2.0*"y")'),
+        (PI * x * y, 'PI()*"x"*"y"'),
+        (call("sin", x) * y, 'SIN("x")*"y"'),
+        (call("sign", x) * y, '1.0*SIGN("x")*"y"'),
+    ],
+)
+def test_sql_leaves_integers_where_they_could_be_cut_or_overflow(tree, expected):
+    assert to_sql(tree) == expected
+
+
 def test_spreadsheet_references_escape_what_has_a_meaning_in_them():
     assert to_excel(odd + x) == "=[@[we \"ird'] '#na''me]] + [@x]"
 
