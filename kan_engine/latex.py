@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from itertools import chain, count
+from itertools import chain, count, pairwise
 
 from kan_engine.printers import ATOM, POWER, PRODUCT, SUM, is_whole, split_quotient, split_sign
 from kan_engine.tree import HALF, Add, Call, Constant, Expression, Number, Parameter, Pow, Variable, variables
 
 _FUNCTIONS = {
+    "log": r"\ln",  # \log is the decimal one to many readers
     "asin": r"\arcsin",
     "acos": r"\arccos",
     "atan": r"\arctan",
@@ -16,17 +17,23 @@ _FUNCTIONS = {
     "acosh": r"\operatorname{arcosh}",
     "atanh": r"\operatorname{artanh}",
 }
-_GREEK = re.compile(
-    "alpha|beta|[gG]amma|[dD]elta|epsilon|zeta|eta|[tT]heta|iota|kappa|[lL]ambda|mu|nu|[xX]i|[pP]i|rho|[sS]igma|"
-    "tau|[uU]psilon|[pP]hi|chi|[pP]si|[oO]mega"
+_LETTERS = (
+    "α alpha β beta γ gamma δ delta ε epsilon ζ zeta η eta θ theta ι iota κ kappa λ lambda μ mu ν nu ξ xi "
+    "π pi ρ rho σ sigma τ tau υ upsilon φ phi χ chi ψ psi ω omega "
+    "Γ Gamma Δ Delta Θ Theta Λ Lambda Ξ Xi Π Pi Σ Sigma Υ Upsilon Φ Phi Ψ Psi Ω Omega"
 )  # LaTeX has no command for capitals that look Latin
+_GREEK = {letter: f"\\{name}" for letter, name in re.findall(r"(\w) (\w+)", _LETTERS)}
 _ESCAPED = {
-    "\\": r"\backslash ",
-    "^": r"\wedge ",
-    "~": r"\sim ",
+    "\\": r"\textbackslash ",
+    "^": r"\textasciicircum ",
+    "~": r"\textasciitilde ",
+    "<": r"\textless ",
+    ">": r"\textgreater ",
     " ": r"\ ",
     **{character: f"\\{character}" for character in "{}$&#_%"},
+    **{letter: f"${command}$" for letter, command in _GREEK.items()},
 }
+_WORD = (r"\mathrm", r"\textrm")
 
 
 def to_latex(tree: Expression, names: Mapping[str, str] | None = None) -> str:
@@ -113,14 +120,20 @@ def _product(tree: Expression, symbols: Mapping[str, str]) -> tuple[str, int]:
 
 
 def _factors(factors: tuple[Expression, ...], symbols: Mapping[str, str]) -> str:
-    """Side by side; a dot where a number would run into the factor before it."""
+    """Side by side; a dot where neighbours would run together."""
     if len(factors) == 1:
         return _piece(factors[0], symbols)[0]
-    text = ""
-    for factor in factors:
-        piece = _within(factor, PRODUCT, symbols)
-        text += (r" \cdot " if text and piece[0].isdigit() else " ") + piece
-    return text.lstrip()
+    pieces = [_within(factor, PRODUCT, symbols) for factor in factors]
+    text = pieces[0]
+    for left, right in pairwise(pieces):
+        text += (r" \cdot " if _run_together(left, right) else " ") + right
+    return text
+
+
+def _run_together(left: str, right: str) -> bool:
+    """A number after all, a word beside all but numbers, a fraction after a number (2 1/3 is not 2/3)."""
+    is_fraction, is_word = right.startswith((r"\frac", r"\left(\frac")), right.startswith(_WORD)
+    return right[0].isdigit() or left.startswith(_WORD) or (is_fraction if left[-1].isdigit() else is_word)
 
 
 def _number(text: str) -> tuple[str, int]:
@@ -155,7 +168,7 @@ def _function(name: str) -> str:
 
 def symbol(name: str) -> str:
     """A column's name as a mathematical symbol: x1 → x_{1}, theta → \\theta, MedInc → \\mathrm{MedInc}."""
-    match = re.fullmatch(r"([A-Za-z]+)_?([0-9]*|(?<=_)[A-Za-z0-9]+)_?", name)
+    match = re.fullmatch(rf"([A-Za-z]+|[{''.join(_GREEK)}])_?([0-9]*|(?<=_)[A-Za-z0-9]+)_?", name)
     if match is None:
         return _spelled(name)
     stem, index = match.groups()
@@ -163,12 +176,17 @@ def symbol(name: str) -> str:
 
 
 def _letters(text: str) -> str:
-    if _GREEK.fullmatch(text):
-        return f"\\{text}"
+    if text in _GREEK or f"\\{text}" in _GREEK.values():
+        return _GREEK.get(text, f"\\{text}")
     return text if len(text) == 1 or text.isdigit() else rf"\mathrm{{{text}}}"
 
 
 def _spelled(name: str) -> str:
-    """The name letter by letter; what cannot be printed, such as a line break, as a space."""
-    plain = (character if character.isprintable() else " " for character in name)
-    return rf"\mathrm{{{''.join(_ESCAPED.get(character, character) for character in plain)}}}"
+    """The name letter by letter; what cannot be printed, such as a line break, as a space.
+
+    Only words go into mathematical mode, which takes ``-`` for a minus and refuses ``ö``.
+    """
+    without_accents = re.sub(rf"([{''.join(_GREEK)}])[\u0300-\u036f]+", r"\1", name)  # of commands
+    plain = (character if character.isprintable() else " " for character in without_accents)
+    style = "mathrm" if re.fullmatch(r"\w*", name, re.ASCII) else "textrm"
+    return rf"\{style}{{{''.join(_ESCAPED.get(character, character) for character in plain)}}}"

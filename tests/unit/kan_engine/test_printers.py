@@ -9,7 +9,19 @@ import numpy as np
 import pytest
 import sympy
 
-from kan_engine.expression import HALF, PI, Number, Parameter, Variable, call, evaluate, number, variables
+from kan_engine.expression import (
+    HALF,
+    PI,
+    Mul,
+    Number,
+    Parameter,
+    Pow,
+    Variable,
+    call,
+    evaluate,
+    number,
+    variables,
+)
 from kan_engine.latex import symbol, to_latex
 from kan_engine.library import LIBRARY
 from kan_engine.names import safe_names
@@ -257,10 +269,15 @@ def test_floats_are_written_so_that_they_read_back_the_same():
         (call("abs", x - y), r"\left|x - y\right|"),
         (call("asin", x), r"\arcsin\left(x\right)"),
         (-x, "- x"),
+        (call("log", x), r"\ln\left(x\right)"),
         (1.5e-7 * x, r"1.5 \cdot 10^{-7} x"),
+        (1e-5 * x, r"10^{-5} x"),
         (1e9 * x**2 * 1e9, r"10^{18} x^{2}"),
         (x * number(2) ** y, r"x \cdot 2^{y}"),
         (x * (x - y), r"x \left(x - y\right)"),
+        (2 * Variable("MedInc") * x, r"2 \mathrm{MedInc} \cdot x"),
+        (x * Variable("MedInc") * (x + y), r"x \cdot \mathrm{MedInc} \cdot \left(x + y\right)"),
+        (Mul((Number(2), Pow(Number(third), Number(3)))), r"2 \cdot \left(\frac{1}{3}\right)^{3}"),
         (Parameter(1) + x, "c_{1} + x"),
         (number(Fraction(1, 3)), r"\frac{1}{3}"),
     ],
@@ -280,8 +297,12 @@ def test_latex_reads_as_in_a_paper(tree, expected):
         ("MedInc", r"\mathrm{MedInc}"),
         ("E_den", r"E_{\mathrm{den}}"),
         ("a_b_c", r"\mathrm{a\_b\_c}"),
-        (r"50% {x}\input", r"\mathrm{50\%\ \{x\}\backslash input}"),
-        ("größe", r"\mathrm{größe}"),
+        ("θ", r"\theta"),
+        ("ρ_2", r"\rho_{2}"),
+        ("Δt", r"\textrm{$\Delta$t}"),
+        ("x-1", r"\textrm{x-1}"),
+        (r"50% {x}\input", r"\textrm{50\%\ \{x\}\textbackslash input}"),
+        ("größe", r"\textrm{größe}"),
     ],
 )
 def test_column_names_are_typeset_as_symbols(name, expected):
@@ -295,7 +316,7 @@ def test_column_names_are_typeset_as_symbols(name, expected):
         ["x1", "x_1", "x_1_", "x 1"],
         ["alpha", "alpha_", "Alpha"],
         ["a\nb", "a b", "a\tb"],
-        ["a\\ b", "a\\", "a ^", "a\\wedge "],
+        ["a\\ b", "a\\", "a ^", "a\\textasciicircum "],
     ],
 )
 @pytest.mark.parametrize("names", [None, safe_names], ids=["own names", "safe names"])
@@ -315,13 +336,13 @@ def test_a_column_keeps_its_symbol_in_a_formula_without_the_other():
     assert to_latex(Variable("x-1"), names) == r"\mathrm{x\_1\_}"
 
 
-@pytest.mark.parametrize("name", ["pi", "pi_", "e"])
+@pytest.mark.parametrize("name", ["pi", "pi_", "π", "e"])
 def test_a_column_does_not_look_like_a_constant(name):
-    assert to_latex(Variable(name)).startswith(r"\mathrm")
+    assert to_latex(Variable(name)).startswith((r"\mathrm", r"\textrm"))
 
 
 def test_symbols_stay_on_one_line():
-    assert to_latex(Variable("a\n\n\u2028% b")) == r"\mathrm{a\ \ \ \%\ b}"
+    assert to_latex(Variable("a\n\n\u2028% b")) == r"\textrm{a\ \ \ \%\ b}"
 
 
 def test_sql_quotes_columns():
