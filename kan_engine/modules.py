@@ -26,11 +26,16 @@ class Function:
 
 
 def python_module(functions: Sequence[Function], *, arrays: bool = False) -> str:
-    """Python functions of the columns, for one row (``math``) or for arrays (NumPy)."""
+    """Python functions of the columns, for one row (``math``) or for arrays (NumPy).
+
+    Arrays become floats first: to NumPy true + true is true, and large integers wrap around.
+    """
     head, write = ("import numpy as np", to_numpy) if arrays else ("import math", to_python)
 
     def text(name: str, function: Function, arguments: Names) -> str:
-        return f"def {name}({', '.join(arguments.values())}):\n    return {write(function.tree, arguments)}\n"
+        floats = [f"    {argument} = np.float64({argument})\n" for argument in arguments.values() if arrays]
+        signature = f"def {name}({', '.join(arguments.values())}):\n"
+        return f"{signature}{''.join(floats)}    return {write(function.tree, arguments)}\n"
 
     words = PYTHON_WORDS
     return f"{head}\n\n\n" + "\n\n".join(_written(functions, text, "#", words, ascii_only=False))

@@ -35,6 +35,14 @@ def test_the_numpy_function_takes_arrays():
     np.testing.assert_allclose(namespace["y_hat"](np.ones(2), np.zeros(2)), [1.0, 1.0])
 
 
+def test_the_numpy_function_computes_with_floats_whatever_it_is_given():
+    namespace = {}
+    exec(python_module(named(total=x + y, ratio=x**3 / y), arrays=True), namespace)
+    assert namespace["total"](np.array([True]), np.array([True])) == [2.0]
+    assert namespace["ratio"](np.array([3_000_000]), np.array([2])) == [1.35e19]
+    assert namespace["ratio"]([2], 4) == [2.0]
+
+
 def test_outputs_with_similar_names_are_different_functions():
     outputs = [
         Function(name="a b", tree=x),
