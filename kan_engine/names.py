@@ -32,17 +32,28 @@ def _words(text: str) -> frozenset[str]:
 C_WORDS = _words("""
     alignas alignof asm auto bool break case char const constexpr continue default do double else enum extern
     false float for goto if inline int long main nullptr register restrict return short signed sizeof static
-    static_assert struct switch thread_local true typedef typeof union unsigned void volatile while
+    static_assert struct switch thread_local true typedef typeof typeof_unqual union unsigned void volatile
+    while _Alignas _Alignof _Atomic _BitInt _Bool _Complex _Generic _Imaginary _Noreturn _Static_assert
+    _Thread_local
     acos acosh asin asinh atan atanh cos cosh exp fabs log pow sin sinh sqrt tan tanh
+    linux unix NAN INFINITY HUGE_VAL HUGE_VALF HUGE_VALL MATH_ERRNO MATH_ERREXCEPT math_errhandling
+    FP_INFINITE FP_NAN FP_NORMAL FP_SUBNORMAL FP_ZERO FP_ILOGB0 FP_ILOGBNAN
+    M_E M_LOG2E M_LOG10E M_LN2 M_LN10 M_PI M_PI_2 M_PI_4 M_1_PI M_2_PI M_2_SQRTPI M_SQRT2 M_SQRT1_2
 """)
-"""Words of C, and the functions that formulas call."""
+"""Words of C, the functions that formulas call, and the macros of compilers and of <math.h>."""
 
-C_FUNCTIONS = _words("""
-    abs atan2 cbrt ceil copysign div drem erf erfc exp10 exp2 expm1 fdim floor fma fmax fmin fmod frexp gamma
-    hypot ilogb j0 j1 jn labs ldexp lgamma log10 log1p log2 logb lrint lround modf nan nearbyint nextafter
-    pow10 remainder rint round scalbn significand tgamma trunc y0 y1 yn
+_MATHEMATICAL = _words("""
+    abs acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh div drem erf erfc exp exp10 exp2
+    expm1 fabs fdim floor fma fmax fmin fmod frexp gamma hypot ilogb j0 j1 jn labs ldexp lgamma llrint llround
+    log log10 log1p log2 logb lrint lround modf nan nearbyint nextafter nexttoward pow pow10 remainder remquo
+    rint round scalb scalbln scalbn significand sin sinh sqrt tan tanh tgamma trunc y0 y1 yn
 """)
-"""Other names that <math.h> gives to functions, so that no other function may have them."""
+
+C_FUNCTIONS = frozenset(name + kind for name in _MATHEMATICAL for kind in ("", "f", "l")) | _words("""
+    finite finitef finitel fpclassify isfinite isgreater isgreaterequal isinf isinff isinfl isless islessequal
+    islessgreater isnan isnanf isnanl isnormal isunordered lgamma_r lgammaf_r lgammal_r signbit signgam
+""")
+"""Names that <math.h> gives to functions of each kind of number, so that no other function may have them."""
 
 JAVASCRIPT_WORDS = _words("""
     arguments async await break case catch class const continue debugger default delete do else enum eval

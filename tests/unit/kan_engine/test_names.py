@@ -2,7 +2,7 @@ import keyword
 
 import pytest
 
-from kan_engine.names import C_WORDS, JAVASCRIPT_WORDS, safe_names
+from kan_engine.names import C_FUNCTIONS, C_WORDS, JAVASCRIPT_WORDS, safe_names
 
 
 def test_identifiers_keep_their_names():
@@ -46,6 +46,16 @@ def test_the_order_of_the_columns_is_kept():
 @pytest.mark.parametrize("reserved", [C_WORDS, JAVASCRIPT_WORDS, frozenset(keyword.kwlist)])
 def test_words_of_a_language_are_not_used_in_it(reserved):
     assert not reserved & set(safe_names(sorted(reserved), reserved=reserved).values())
+
+
+@pytest.mark.parametrize("name", ["NAN", "M_PI", "unix", "_Bool", "pow"])
+def test_words_and_macros_of_c_are_not_used_for_arguments(name):
+    assert name not in safe_names([name], reserved=C_WORDS, ascii_only=True).values()
+
+
+@pytest.mark.parametrize("name", ["sinf", "logl", "y1", "isnan", "lgamma_r", "signgam"])
+def test_functions_of_c_are_not_written_anew(name):
+    assert name in C_FUNCTIONS
 
 
 def test_where_only_ascii_is_allowed_letters_are_replaced():
