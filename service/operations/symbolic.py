@@ -70,7 +70,7 @@ def without_trees(formulas: Formulas) -> Formulas:
 
 
 def write_formulas(formulas: Formulas, language: FormulaFormat) -> str:
-    """Every formula in a language, ready to be pasted: printed from its tree, never from text."""
+    """Every formula in a language, ready to be pasted: as in the document, or printed from its tree."""
     return WRITERS[language](formulas["outputs"]) + "\n"
 
 
@@ -121,7 +121,7 @@ def _derivation(output: Formulas) -> Derivation:
 
 PREFIXES = {"value": "", "log-odds": "log_odds_of_", "logit": "logit_of_"}
 WRITERS: Mapping[str, Callable[[list[Formulas]], str]] = {
-    "text": _each(lambda output: printers.to_text(_tree(output))),
+    "text": _each(lambda output: str(output["expression"])),
     "latex": _each(lambda output: str(output["latex"])),
     "python": _module(modules.python_module),
     "numpy": _module(lambda functions: modules.python_module(functions, arrays=True)),

@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 import kan_engine
 from kan_engine.expression import Expression, Variable, call, complexity, to_json
 from kan_engine.latex import to_latex
+from kan_engine.names import safe_names
 from kan_engine.printers import to_text
 from service.db.session import Sessions
 from tests.factories import make_model, make_predictor
@@ -280,11 +281,17 @@ def test_outputs_of_similar_names_are_different_functions_of_one_module(
     assert (namespace["a_b"](1), namespace["a_b_"](1)) == (2, 1)
 
 
-def test_latex_is_the_same_as_text_and_in_the_document(client: TestClient, sessions: Sessions) -> None:
-    document = symbolic(y=Variable("x-1") * Variable("x_1"))
+@pytest.mark.parametrize(("language", "key"), [("latex", "latex"), ("text", "expression")])
+def test_a_formula_for_mathematicians_has_the_names_of_the_document(
+    client: TestClient, sessions: Sessions, language: str, key: str
+) -> None:
+    names = safe_names(["x-1", "x_1"])  # the second is no part of the formula
+    document = symbolic(y=Variable("x-1") ** 2)
+    tree = Variable("x-1") ** 2
+    document["outputs"][0] |= {"expression": to_text(tree, names), "latex": to_latex(tree, names)}
     url = f"/models/{make_model(sessions, symbolic=document).id}/symbolic"
     (formula,) = client.get(url).json()["outputs"]
-    assert client.get(url, params={"format": "latex"}).text == formula["latex"] + "\n"
+    assert client.get(url, params={"format": language}).text == formula[key] + "\n"
 
 
 def test_a_formula_is_given_over_the_columns_that_the_client_has(
