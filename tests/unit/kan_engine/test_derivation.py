@@ -1,12 +1,14 @@
-"""Formulas over the client's own columns, run by a database."""
+"""Formulas over the client's own columns, run by a database and a spreadsheet."""
 
 import sqlite3
 
+import numpy as np
 import pytest
 
 from kan_engine.derivation import Derivation, meanings, sql_names, table_names
 from kan_engine.expression import Variable
 from kan_engine.printers import quoted_column, to_excel, to_sql
+from tests import languages
 
 BROWN = "o'br\"own"
 DERIVATION = Derivation(
@@ -59,6 +61,15 @@ def test_a_database_finds_the_value_of_each_variable(name):
 )
 def test_sql_reads_as_a_person_would_write_it(name, text):
     assert sql(name) == text
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_spreadsheet_finds_the_value_of_each_variable(name):
+    heads = ["color", "mass", "a", "b"]
+    flags = [(*row[:2], bool(row[2]), None if row[3] is None else bool(row[3])) for row in ROWS]
+    columns = dict(zip(heads, np.array(flags, dtype=object).T, strict=True))
+    found = languages.in_spreadsheet(2 * Variable(name), columns, table_names([name], DERIVATION))
+    assert found == [2.0 * value for value in VALUES[name]]
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,12 @@ import math
 
 import numpy as np
 import pytest
+import quickjs
 
 from kan_engine.expression import Variable, call, number
 from kan_engine.modules import Function, c_module, javascript_module, one_line, python_module
+from kan_engine.names import C_FUNCTIONS, C_WORDS, JAVASCRIPT_WORDS, PYTHON_WORDS
+from tests import languages
 
 x, y, odd = Variable("x"), Variable("y"), Variable("we \"ird] #na'me")
 MODULES = [python_module, c_module, javascript_module]
@@ -84,6 +87,22 @@ def test_comments_say_what_arguments_mean_by_the_names_that_they_have():
     function = Function(name="y", tree=tree, remarks=["A law."], meanings={"color is red": "1 where so"})
     assert "\n# A law.\n# color_is_red: 1 where so\ndef y(" in python_module([function])
     assert "\n// A law.\n// color_is_red: 1 where so\ndouble y(" in c_module([function])
+
+
+@pytest.mark.parametrize(
+    ("write", "run", "words"),
+    [
+        (python_module, lambda source: exec(source, {}), PYTHON_WORDS),
+        (c_module, languages.compiled, C_WORDS | C_FUNCTIONS),
+        (
+            javascript_module,
+            lambda source: quickjs.Context().eval(f'"use strict";{source}'),
+            JAVASCRIPT_WORDS,
+        ),
+    ],
+)
+def test_words_of_a_language_are_no_names_in_it(write, run, words):
+    run(write([Function(name=word, tree=Variable(word) + 1) for word in sorted(words)]))
 
 
 @pytest.mark.parametrize("text", ["a\nimport os", "a\r\u2028\x85b", "ends in \\", "\u202eback"])
