@@ -11,6 +11,7 @@ from typing import Any
 from kan_engine.printers import Names, quoted_column, table_column
 
 TOLD = 60  # characters of a name or a category in a comment
+LONGEST_TEXT = 255  # characters of a text inside a spreadsheet's formula
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,10 @@ def _cell_condition(cell: str, definition: Mapping[str, Any]) -> str:
 
 
 def _cell_text(value: Any) -> str:
-    return '"' + str(value).replace('"', '""') + '"'
+    """A text in quotes; in pieces if it is longer than a spreadsheet admits."""
+    text = str(value)
+    pieces = [text[start : start + LONGEST_TEXT] for start in range(0, len(text), LONGEST_TEXT)] or [""]
+    return "&".join('"' + piece.replace('"', '""') + '"' for piece in pieces)
 
 
 def meanings(columns: Iterable[str], derivation: Derivation) -> Names:

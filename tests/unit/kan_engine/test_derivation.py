@@ -1,5 +1,6 @@
 """Formulas over the client's own columns, run by a database and a spreadsheet."""
 
+import re
 import sqlite3
 
 import numpy as np
@@ -97,6 +98,16 @@ def test_a_category_cannot_leave_its_quotes(evil):
     connection.executemany("INSERT INTO t VALUES (?)", [(evil,), ("other",)])
     assert connection.execute(f"SELECT {sql('v', derivation)} FROM t").fetchall() == [(1.0,), (0.0,)]
     assert excel("v", derivation).endswith(',"' + evil.replace('"', '""') + '"),1,0)')
+
+
+@pytest.mark.parametrize("length", [0, 255, 256, 600])
+def test_a_category_may_be_longer_than_a_text_of_a_spreadsheet_s_formula(length):
+    category = '"' * length
+    derivation = Derivation(derived={"v": {"column": "color", "equals": category}})
+    longest = max(map(len, re.findall('"((?:""|[^"])*)"', excel("v", derivation))))
+    assert longest <= 2 * 255
+    columns = {"color": np.array([category, "other"], dtype=object)}
+    assert languages.in_spreadsheet(Variable("v"), columns, table_names(["v"], derivation)) == [1.0, 0.0]
 
 
 def test_what_to_pass_is_told_for_variables_that_are_no_columns():
