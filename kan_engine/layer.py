@@ -169,7 +169,7 @@ class KANLayer(nn.Module):
         return torch.bmm(features, blocks).transpose(0, 1)
 
     def postacts(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch in_dim out_dim"]:
-        """Value of every activation, before the sum."""
+        """Value of every activation, before nodes add or multiply them."""
         values = torch.einsum("nit,ito->nio", self.features(x), self.effective_weight())
         for (i, j), edge in self._live_symbolic():
             values[:, i, j] = symbolic_value(edge, x[:, i])

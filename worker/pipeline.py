@@ -151,6 +151,7 @@ def _record(found: Found, worth: dict[str, Any], data: Prepared, request: TrainR
             "width": list(network.config.width),
             "grid": network.stack[0].grid_size,
             "order": network.config.order,
+            "products": network.config.products,
             "parameters": network.parameter_count,
             "edges": network.edge_count,
             "direct": network.config.direct,

@@ -58,7 +58,7 @@ def portray(
         "inputs": names,
         "outputs": list(outputs),
         "width": list(network.config.width),
-        "nodes": _nodes(names, network.config.width, outputs),
+        "nodes": _nodes(network, names, outputs),
         "edges": edges,
     }
 
@@ -105,8 +105,15 @@ def _row(fit: Suggestion) -> dict[str, Any]:
     } | constants
 
 
-def _nodes(names: Sequence[str], width: Sequence[int], outputs: Sequence[str]) -> list[list[dict[str, str]]]:
-    hidden = [
-        [{"name": f"h{layer},{node + 1}"} for node in range(n)] for layer, n in enumerate(width) if layer
-    ][:-1]
-    return [[{"name": name} for name in names], *hidden, [{"name": name} for name in outputs]]
+def _nodes(network: KAN, inputs: Sequence[str], outputs: Sequence[str]) -> list[list[dict[str, str]]]:
+    """Names, and what every node but the inputs does with the activations that enter it."""
+    nodes = [[{"name": name} for name in inputs]]
+    for depth, layer in enumerate(network.stack, start=1):
+        hidden = [f"h{depth},{node + 1}" for node in range(layer.out_dim)]
+        names = outputs if depth == len(network.stack) else hidden
+        sums = layer.out_dim - layer.products
+        operations = ["sum"] * sums + ["product"] * layer.products
+        nodes.append(
+            [{"name": name, "operation": does} for name, does in zip(names, operations, strict=True)]
+        )
+    return nodes

@@ -45,6 +45,11 @@ class NetworkOut(BaseModel):
     width: list[int] = Field(description="Nodes per layer, inputs first.")
     grid: int = Field(description="Grid intervals G of every activation.")
     order: int = Field(description="Order k of the splines.")
+    products: int = Field(
+        default=0,
+        description="How many nodes of the hidden layer, the last ones, multiply what enters them; "
+        "all others add.",
+    )
     parameters: int
     edges: int
 
@@ -208,6 +213,19 @@ class SymbolicOut(BaseModel):
     outputs: list[FormulaOut]
 
 
+class NodeOut(BaseModel):
+    """A node of the network."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    operation: Literal["sum", "product"] | None = Field(
+        default=None,
+        description="What the node does with the activations that enter it. Absent from inputs, and from "
+        "models of before there were products, whose nodes are all sums.",
+    )
+
+
 class EdgesOut(BaseModel):
     """Every live edge with its activation as a curve, its score, and functions that fit it, best first.
 
@@ -220,7 +238,7 @@ class EdgesOut(BaseModel):
     inputs: list[str]
     outputs: list[str]
     width: list[int]
-    nodes: list[list[dict[str, Any]]]
+    nodes: list[list[NodeOut]] = Field(description="Layer by layer, inputs first.")
     edges: list[dict[str, Any]]
 
 

@@ -2,15 +2,27 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import pytest
 
-from kan_engine import AUTO_STARTS, Fit, Predictor, evaluate, from_json, load, run_trial, search
+from kan_engine import (
+    AUTO_STARTS,
+    Fit,
+    Predictor,
+    evaluate,
+    from_json,
+    load,
+    read_metadata,
+    run_trial,
+    save,
+    search,
+)
 from service.tables import Table
+from tests.networks import random_network
 from tests.tables import request_for, table_of
 from worker.laws import SURE
 from worker.outcome import Outcome, Progress
@@ -227,6 +239,16 @@ def test_a_network_that_was_asked_for_keeps_its_shape_and_grid() -> None:
     network = run(additive_table(), **body).record["network"]
     assert (network["width"], network["grid"], network["order"]) == ([3, 2, 1], 4, 2)
     assert network["parameters"] == (3 * 2 + 2) * (4 + 2 + 1)
+    assert network["products"] == 0
+
+
+def test_nodes_that_multiply_are_counted_and_told_apart_from_those_that_add() -> None:
+    (checkpoint,) = run(additive_table(), **BARE).checkpoints
+    network = random_network((3, 3, 1), products=2)
+    changed = save(replace(load(checkpoint), network=network), read_metadata(checkpoint))
+    job = run(additive_table(), resume=changed, **BARE)
+    assert job.record["network"]["products"] == 2
+    assert [n["operation"] for n in job.outcome.edges["nodes"][1]] == ["sum", "product", "product"]
 
 
 def test_a_network_that_was_asked_for_has_the_formula_of_the_law_beside_it() -> None:

@@ -56,6 +56,15 @@ def test_nodes_have_the_names_of_columns_and_outputs_and_hidden_ones_a_number() 
     )
 
 
+def test_all_nodes_but_the_inputs_say_whether_they_add_or_multiply() -> None:
+    nodes = portrait(random_network((2, 3, 1), products=2))["nodes"]
+    assert [[node.get("operation") for node in layer] for layer in nodes] == [
+        [None, None],
+        ["sum", "product", "product"],
+        ["sum"],
+    ]
+
+
 def test_every_live_edge_is_shown_and_no_pruned_one() -> None:
     network = random_network((2, 2, 1))
     network.layers[0].mask[1, 0] = False
