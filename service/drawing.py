@@ -5,23 +5,32 @@ name from a client appears only as escaped text.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 from xml.sax.saxutils import escape
 
-from service.drawing_layout import LABEL, Edge, Layout, PlacedEdge, Point, function_of, lay_out
+from service.drawing_blocks import Point
+from service.drawing_layout import LABEL, Edge, Layout, PlacedEdge, function_of, lay_out
+from service.drawing_words import (
+    CAPTION_SIZE,
+    FONT_SIZE,
+    caption_of,
+    describe,
+    label_of,
+    name_of,
+    tell,
+    width_of,
+)
 
 # Okabe and Ito's colours can be told apart whatever colours a reader sees.
 SPLINE, SYMBOLIC = "#0072b2", "#b34700"
 INK, QUIET, LINE, PAPER = "#1a1a1a", "#5c6670", "#4d5863", "#ffffff"
 FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
-FONT_SIZE = 13.0
-CHARACTER = 0.6 * FONT_SIZE  # mean width; the reader's font is not known
-LONGEST_NAME = 40
 ROOM_FOR_NAMES = 1_600.0  # beside each other; names that need more are slanted
 SLANT = -40
 SLANT_DOWN, SLANT_LEFT = math.sin(math.radians(40)), math.cos(math.radians(40))
+CAPTION_LINE = 16.0
 FAINTEST = 0.14
 SMALL = 36.0  # boxes below this width get thinner and coarser curves
 
@@ -41,83 +50,48 @@ def draw_network(
         before: What stands before the name of every output, for example ``log(``.
         after: What stands behind it.
     """
-    inputs = [_label(name, units) for name in picture["inputs"]]
-    outputs = [f"{before}{_label(name, units)}{after}" for name in picture["outputs"]]
-    longest = max(len(label) for label in inputs) * CHARACTER
+    inputs = [label_of(name, units) for name in picture["inputs"]]
+    outputs = [f"{before}{label_of(name, units)}{after}" for name in picture["outputs"]]
+    longest = max(map(width_of, inputs))
     is_slanted = len(inputs) * (longest + 14) > ROOM_FOR_NAMES
-    room = 30.0 if is_slanted else longest + 14
     layout = lay_out(
         picture,
-        node_room=max(room, max(len(label) for label in outputs) * CHARACTER + 14),
+        input_room=30.0 if is_slanted else longest + 14,
+        output_room=max(map(width_of, outputs)) + 14,
         label_room=12 + SLANT_DOWN * longest if is_slanted else 18.0,
-        left_room=SLANT_LEFT * len(inputs[0]) * CHARACTER if is_slanted else 0.0,
+        left_room=SLANT_LEFT * width_of(inputs[0]) if is_slanted else 0.0,
     )
+    caption = caption_of(picture, layout)
     return "\n".join(
         [
-            *_head(picture, layout),
-            *(_lines(placed, layout.box) for placed in layout.edges),
+            *_head(picture, layout, describe(picture), layout.height + 24 + CAPTION_LINE * len(caption)),
+            *map(_lines, layout.edges),
             *(_activation(placed, picture, layout.box) for placed in layout.edges),
             *_nodes(picture, layout, inputs, outputs, is_slanted),
-            *_caption(picture, layout),
+            *_caption_lines(caption, layout),
             "</svg>\n",
         ]
     )
 
 
-def _label(name: str, units: Mapping[str, str]) -> str:
-    unit = units.get(name)
-    return _shortened(name) + (f" [{_shortened(unit)}]" if unit else "")
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
-
-
-def _head(picture: Mapping[str, Any], layout: Layout) -> Iterator[str]:
-    width, height = _number(layout.width), _number(layout.height)
+def _head(picture: Mapping[str, Any], layout: Layout, description: str, height: float) -> Iterator[str]:
+    size = f'width="{_number(layout.width)}" height="{_number(height)}"'
     yield (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" role="img" aria-labelledby="title description" font-family="{FONT}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_number(layout.width)} {_number(height)}" '
+        f'{size} role="img" aria-labelledby="title description" font-family="{FONT}">'
     )
     shape = ", ".join(str(nodes) for nodes in picture["width"])
     outputs = _text(", ".join(picture["outputs"]))
     yield f'<title id="title">Kolmogorov-Arnold network [{shape}] for {outputs}</title>'
-    yield f'<desc id="description">{_text(_description(picture))}</desc>'
-    yield f'<rect width="{width}" height="{height}" fill="{PAPER}"/>'
+    yield f'<desc id="description">{_text(description)}</desc>'
+    yield f'<rect {size} fill="{PAPER}"/>'
 
 
-def _description(picture: Mapping[str, Any]) -> str:
-    """What the picture shows, for those who cannot see it."""
-    edges = picture["edges"]
-    strongest = sorted(edges, key=lambda edge: -(edge["score"] or 0.0))[:5]
-    told = "; ".join(_tell(edge, picture) for edge in strongest)
-    inputs, outputs = ", ".join(picture["inputs"][:30]), ", ".join(picture["outputs"][:30])
-    return (
-        f"Inputs at the bottom: {inputs}. Outputs on top: {outputs}. "
-        f"{len(edges)} edges, each with its activation as a curve; the strongest: {told or 'none'}."
-    )
-
-
-def _tell(edge: Edge, picture: Mapping[str, Any]) -> str:
-    source = _name(picture, edge["layer"], edge["in"])
-    target = _name(picture, edge["to_layer"], edge["out"])
-    function = function_of(edge)
-    return f"{source} → {target}{', ' + function if function else ''}, score {edge['score'] or 0.0:.2g}"
-
-
-def _name(picture: Mapping[str, Any], layer: int, node: int) -> str:
-    if layer == 0:
-        return str(picture["inputs"][node])
-    if layer == len(picture["width"]) - 1:
-        return str(picture["outputs"][node])
-    return str(picture["nodes"][layer][node]["name"])
-
-
-def _lines(placed: PlacedEdge, box: tuple[float, float]) -> str:
+def _lines(placed: PlacedEdge) -> str:
     """The edge itself, below everything else; dashed if it skips layers."""
-    x, y = placed.box
-    path = _polyline([placed.start, (x, y + box[1] / 2)])
-    path += _polyline([(x, y - box[1] / 2), *placed.way], smooth=placed.skips)
+    *passing, node = placed.way
+    path = f"{_polyline(placed.enters)}{_polyline(placed.leaves)}{_bends(placed.leaves[-1], passing)}"
+    path += f"L{_point(node)}"
     dashes = ' stroke-dasharray="5 3"' if placed.skips else ""
     return (
         f'<path d="{path}" fill="none" stroke="{LINE}" stroke-width="{_number(0.8 + 1.2 * placed.strength)}" '
@@ -134,7 +108,7 @@ def _activation(placed: PlacedEdge, picture: Mapping[str, Any], box: tuple[float
     curve = _curve(placed.edge, left, top + height - width, width)
     ink = f'stroke-opacity="{_opacity(placed)}"'
     return (
-        f"<g><title>{_text(_tell(placed.edge, picture))}</title>"
+        f"<g><title>{_text(tell(placed.edge, picture))}</title>"
         f'<rect x="{_number(left)}" y="{_number(top)}" width="{_number(width)}" height="{_number(height)}" '
         f'rx="3" fill="{PAPER}" stroke="{frame}" stroke-width="1" {ink}/>'
         f"{_function_name(function, placed.box[0], top, width)}"
@@ -190,7 +164,7 @@ def _nodes(
         fill = INK if (layer, node) in busy else "#b5bcc2"
         yield (
             f'<circle cx="{_number(x)}" cy="{_number(y)}" r="5" fill="{fill}">'
-            f"<title>{_text(_name(picture, layer, node))}</title></circle>"
+            f"<title>{_text(name_of(picture, layer, node))}</title></circle>"
         )
         if layer == 0:
             yield _input_name(inputs[node], x, y, is_slanted, (layer, node) in busy)
@@ -217,24 +191,13 @@ def _words(label: str, x: float, y: float, *, anchor: str, fill: str, more: str 
     )
 
 
-def _caption(picture: Mapping[str, Any], layout: Layout) -> Iterator[str]:
-    """How to read the picture, and what it leaves out."""
-    told = ["The stronger the ink, the more an edge matters within its layer."]
-    if any(placed.skips for placed in layout.edges):
-        told.append("Dashed edges skip layers.")
-    if layout.hidden_edges:
-        told.append(f"{layout.hidden_edges} weaker edges are not drawn.")
-    if layout.hidden_inputs:
-        told.append(
-            f"{layout.hidden_inputs} of {picture['width'][0]} inputs without an edge drawn are left out."
+def _caption_lines(caption: list[str], layout: Layout) -> Iterator[str]:
+    for number, line in enumerate(caption):
+        y = layout.height + 12 + CAPTION_LINE * number
+        yield (
+            f'<text x="{_number(layout.width / 2)}" y="{_number(y)}" font-size="{_number(CAPTION_SIZE)}" '
+            f'text-anchor="middle" fill="{QUIET}">{_text(line)}</text>'
         )
-    for number, line in enumerate([" ".join(told[:2]), " ".join(told[2:])]):
-        if line:
-            y = layout.height - 28 + 16 * number
-            yield (
-                f'<text x="{_number(layout.width / 2)}" y="{_number(y)}" font-size="11" text-anchor="middle" '
-                f'fill="{QUIET}">{_text(line)}</text>'
-            )
 
 
 def _opacity(placed: PlacedEdge) -> str:
@@ -242,16 +205,22 @@ def _opacity(placed: PlacedEdge) -> str:
     return f"{FAINTEST + (1 - FAINTEST) * math.sqrt(min(max(placed.strength, 0.0), 1.0)):.2f}"
 
 
-def _polyline(points: Sequence[Point], *, smooth: bool = False) -> str:
-    """A path through points; the smooth one is upright in each of them."""
-    (x, y), *rest = points
-    path = f"M{_number(x)},{_number(y)}"
-    for to_x, to_y in rest:
-        middle = _number((y + to_y) / 2)
-        bend = f"C{_number(x)},{middle} {_number(to_x)},{middle} " if smooth else "L"
-        path += f"{bend}{_number(to_x)},{_number(to_y)}"
+def _polyline(points: Iterable[Point]) -> str:
+    return "M" + "L".join(map(_point, points))
+
+
+def _bends(start: Point, points: Iterable[Point]) -> str:
+    """A path that goes on through points and is upright in each of them."""
+    path, (x, y) = "", start
+    for to_x, to_y in points:
+        middle = (y + to_y) / 2
+        path += f"C{_point((x, middle))} {_point((to_x, middle))} {_point((to_x, to_y))}"
         x, y = to_x, to_y
     return path
+
+
+def _point(point: Point) -> str:
+    return f"{_number(point[0])},{_number(point[1])}"
 
 
 def _number(value: float) -> str:

@@ -1,48 +1,38 @@
 """Where every node and every activation of a network goes in its picture.
 
 As in figure 1 of the KAN paper: inputs at the bottom, outputs on top, and between two layers one
-small box per edge. The boxes of the edges that leave a node form a block straight above it. An edge
-that skips layers has its box above its input and then a free place in every layer it passes, so
-that it crosses no node.
+small box per edge. An edge that skips layers has its box above its input and then a free place in
+every layer it passes, so that it crosses no node.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from service.drawing_blocks import GAP, Block, Item, Place, Point, places
+
 MAX_EDGES = 400  # more cannot be told apart, and the file would grow without end
 MAX_IDLE_INPUTS = 24  # inputs without an edge are shown unless there are more inputs than this
 BOXES_PER_ROW = 36
 ROOM = 1_400.0  # the width that boxes share before they get their smallest size
 SMALLEST_BOX, LARGEST_BOX = 24.0, 58.0
-GAP = 9.0  # between boxes
 WITHOUT_DOUBT = 1 - 1e-8  # R² of a function that a curve is named after: no noisy curve gets there
 LABEL = 13.0  # height that the name of a function takes in its box
 MARGIN = 26.0
 TOP = 54.0
-CAPTION = 40.0
 NARROWEST = 420.0
 
 Edge = Mapping[str, Any]
-Point = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Item:
-    """What takes a place in a layer: a node, or the edge ``number`` that passes through."""
-
-    layer: int
-    number: int
-    passes: bool = False
 
 
 @dataclass(frozen=True)
 class PlacedEdge:
-    """An edge: a line from ``start`` into the bottom of its box, and from its top along ``way``."""
+    """An edge: a line from its node into its box, out of the boxes of its layer, and along ``way``."""
 
     edge: Edge
-    start: Point
     box: Point
+    enters: tuple[Point, ...]
+    leaves: tuple[Point, ...]
     way: tuple[Point, ...]
     strength: float
 
@@ -54,7 +44,10 @@ class PlacedEdge:
 
 @dataclass(frozen=True)
 class Layout:
-    """Places in pixels, counted from the upper left corner; ``box`` is width and height of a box."""
+    """Places in pixels, counted from the upper left corner; ``box`` is width and height of a box.
+
+    The names of the inputs are within ``height``.
+    """
 
     width: float
     height: float
@@ -63,31 +56,6 @@ class Layout:
     edges: tuple[PlacedEdge, ...]
     hidden_edges: int
     hidden_inputs: int
-
-
-@dataclass(frozen=True)
-class _Block:
-    """An item and the boxes of the edges that leave it, at most ``most_rows`` on top of each other.
-
-    ``name_room`` is the width that its name needs.
-    """
-
-    item: Item
-    edges: tuple[int, ...]
-    most_rows: int
-    name_room: float = 0.0
-
-    @property
-    def columns(self) -> int:
-        return max(1, -(-len(self.edges) // self.most_rows))
-
-    @property
-    def rows(self) -> int:
-        return max(1, -(-len(self.edges) // self.columns))
-
-    def width(self, side: float) -> float:
-        """With boxes of this width."""
-        return max(self.columns * (side + GAP) + GAP, self.name_room)
 
 
 def function_of(edge: Edge) -> str:
@@ -104,13 +72,19 @@ def is_skip(edge: Edge) -> bool:
 
 
 def lay_out(
-    picture: Mapping[str, Any], *, node_room: float, label_room: float, left_room: float = 0.0
+    picture: Mapping[str, Any],
+    *,
+    input_room: float,
+    output_room: float,
+    label_room: float,
+    left_room: float = 0.0,
 ) -> Layout:
     """Place a network.
 
     Args:
         picture: The edges document of a model.
-        node_room: Width that the name of an input or output takes.
+        input_room: Width that the name of an input takes.
+        output_room: Width that the name of an output takes.
         label_room: Height that the names of the inputs take below the network.
         left_room: Width that the name of the first input takes left of the network.
     """
@@ -118,40 +92,38 @@ def lay_out(
     strengths = _strengths(every)
     strongest = sorted(range(len(every)), key=lambda n: (-strengths[n], n))[:MAX_EDGES]
     edges = {n: every[n] for n in sorted(strongest)}
-    layers = [_blocks(layer, sizes, edges, 0 if layer else node_room) for layer in range(len(sizes) - 1)]
+    layers = [_blocks(layer, sizes, edges, 0 if layer else input_room) for layer in range(len(sizes) - 1)]
 
-    columns = max(sum(block.columns for block in blocks) for blocks in layers)
-    side = round(min(LARGEST_BOX, max(SMALLEST_BOX, ROOM / max(columns, 1) - GAP)))
+    side = min(_side(blocks) for blocks in layers)
     box = (side, side + (LABEL if any(map(function_of, edges.values())) else 0))
     natural = [sum(block.width(side) for block in blocks) for blocks in layers]
-    width = max(NARROWEST, sizes[-1] * node_room, *natural)
+    width = max(NARROWEST, sizes[-1] * output_room, *natural)
     heights = _heights(layers, width, box)
     base, left = TOP + heights[-1], MARGIN + left_room
 
+    tops = [base - height + _lead(width) for height in heights]  # of the boxes below a layer of nodes
     nodes: dict[Item, Point] = {}
-    boxes: dict[int, Point] = {}
+    placed: dict[int, Place] = {}
     for layer, blocks in enumerate(layers):
-        row = box[1] + GAP
-        first = base - heights[layer] - _lead(width) - box[1] / 2
+        boxes = {n: place.box for n, place in placed.items()}
         for block, x, step in _across(_ordered(blocks, edges, nodes, boxes), side, left, width):
-            nodes[block.item] = (x, base - heights[layer])
-            for place, n in enumerate(block.edges):
-                column, level = divmod(place, block.rows)
-                boxes[n] = (x + (column - (block.columns - 1) / 2) * step, first - level * row)
-    for node in range(sizes[-1]):
-        nodes[Item(len(layers), node)] = (left + (node + 0.5) / sizes[-1] * width, TOP)
+            node = nodes[block.item] = (x, base - heights[layer])
+            placed |= places(block, node, node[1] - _lead(width), tops[layer + 1], box, step)
+    for output in range(sizes[-1]):
+        nodes[Item(len(layers), output)] = (left + (output + 0.5) / sizes[-1] * width, TOP)
 
     return Layout(
         width=left + width + MARGIN,
-        height=base + 24 + label_room + CAPTION,
+        height=base + 24 + label_room,
         box=box,
         nodes={(item.layer, item.number): at for item, at in nodes.items() if not item.passes},
         edges=tuple(
             PlacedEdge(
                 edge=edge,
-                start=nodes[Item(edge["layer"], edge["in"])],
-                box=boxes[n],
-                way=_way(n, edge, nodes, [base - height + _lead(width) for height in heights]),
+                box=placed[n].box,
+                enters=placed[n].enters,
+                leaves=placed[n].leaves,
+                way=_way(n, edge, nodes, tops),
                 strength=strengths[n],
             )
             for n, edge in edges.items()
@@ -170,7 +142,7 @@ def _strengths(edges: list[Edge]) -> list[float]:
     return [(edge["score"] or 0.0) / (strongest[edge["layer"], edge["to_layer"]] or 1.0) for edge in edges]
 
 
-def _blocks(layer: int, sizes: list[int], edges: dict[int, Edge], name_room: float) -> list[_Block]:
+def _blocks(layer: int, sizes: list[int], edges: dict[int, Edge], name_room: float) -> list[Block]:
     """What takes a place in a layer. Nodes that nothing enters or leaves take none; idle inputs may."""
     leaving = {n: edge for n, edge in edges.items() if edge["layer"] == layer}
     rows = max(1, -(-len(leaving) // BOXES_PER_ROW))
@@ -182,9 +154,9 @@ def _blocks(layer: int, sizes: list[int], edges: dict[int, Edge], name_room: flo
         of_node.setdefault(edge["in"], []).append(n)
     passing = [n for n, edge in edges.items() if edge["layer"] < layer < edge["to_layer"]]
     return [
-        _Block(Item(layer, node), _outer_first(numbers, edges, node < sizes[layer] / 2), rows, name_room)
+        Block(Item(layer, node), _outer_first(numbers, edges, node < sizes[layer] / 2), rows, name_room)
         for node, numbers in sorted(of_node.items())
-    ] + [_Block(Item(layer, n, passes=True), (), rows) for n in passing]
+    ] + [Block(Item(layer, n, passes=True), (), rows) for n in passing]
 
 
 def _outer_first(numbers: list[int], edges: dict[int, Edge], is_left: bool) -> tuple[int, ...]:
@@ -196,12 +168,19 @@ def _outer_first(numbers: list[int], edges: dict[int, Edge], is_left: bool) -> t
     return tuple(sorted(numbers, key=key))
 
 
+def _side(blocks: list[Block]) -> int:
+    """Width of the boxes of a layer: all have room beside each other, but none is too small to see."""
+    columns = max(sum(block.columns for block in blocks), 1)
+    gap = max((block.gap for block in blocks), default=GAP)
+    return round(min(LARGEST_BOX, max(SMALLEST_BOX, ROOM / columns - gap)))
+
+
 def _lead(width: float) -> float:
     """Height of the lines between nodes and boxes: wide networks need more, or the lines lie flat."""
-    return max(40.0, min(120.0, width * 0.075))
+    return max(40.0, min(160.0, width * 0.075))
 
 
-def _heights(layers: list[list[_Block]], width: float, box: tuple[float, float]) -> list[float]:
+def _heights(layers: list[list[Block]], width: float, box: tuple[float, float]) -> list[float]:
     """Height of every layer of nodes above the inputs."""
     heights = [0.0]
     for blocks in layers:
@@ -211,13 +190,13 @@ def _heights(layers: list[list[_Block]], width: float, box: tuple[float, float])
 
 
 def _ordered(
-    blocks: list[_Block], edges: dict[int, Edge], nodes: dict[Item, Point], boxes: dict[int, Point]
-) -> list[_Block]:
+    blocks: list[Block], edges: dict[int, Edge], nodes: dict[Item, Point], boxes: dict[int, Point]
+) -> list[Block]:
     """Blocks of a hidden layer from left to right as what enters them, so that few lines cross."""
     if not blocks or blocks[0].item.layer == 0:
         return blocks
 
-    def centre(block: _Block) -> float:
+    def centre(block: Block) -> float:
         layer, number = block.item.layer, block.item.number
         if block.item.passes:
             return nodes.get(Item(layer - 1, number, passes=True), boxes[number])[0]
@@ -229,22 +208,19 @@ def _ordered(
     return sorted(blocks, key=lambda block: (round(centre(block), 3), block.item.number))
 
 
-def _across(
-    blocks: list[_Block], side: float, left: float, width: float
-) -> list[tuple[_Block, float, float]]:
+def _across(blocks: list[Block], side: float, left: float, width: float) -> list[tuple[Block, float, float]]:
     """Centre of each block and the step between its columns; the blocks share the whole width."""
     stretch = width / max(sum(block.width(side) for block in blocks), 1.0)
-    step = min(stretch, 1.6) * (side + GAP)
     placed, x = [], left
     for block in blocks:
         room = stretch * block.width(side)
-        placed.append((block, x + room / 2, step))
+        placed.append((block, x + room / 2, min(stretch, 1.6) * (side + block.gap)))
         x += room
     return placed
 
 
 def _way(n: int, edge: Edge, nodes: dict[Item, Point], tops: list[float]) -> tuple[Point, ...]:
-    """From the box to the node, straight up beside the boxes of each layer that is passed by."""
+    """From the boxes to the node, straight up beside the boxes of each layer that is passed by."""
     way: list[Point] = []
     for layer in range(edge["layer"] + 1, edge["to_layer"]):
         x, y = nodes[Item(layer, n, passes=True)]

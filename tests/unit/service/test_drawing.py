@@ -2,16 +2,19 @@
 
 import math
 import re
+from collections import Counter
 from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from service.drawing import CHARACTER, draw_network
-from service.drawing_layout import MAX_EDGES, MAX_IDLE_INPUTS, function_of, lay_out
+from service.drawing import draw_network
+from service.drawing_layout import MAX_EDGES, MAX_IDLE_INPUTS, PlacedEdge, function_of, lay_out
+from service.drawing_words import CAPTION_SIZE, CHARACTER, width_of
 
 SVG = "{http://www.w3.org/2000/svg}"
+ROOMS = {"input_room": 40.0, "output_room": 40.0, "label_room": 20.0}
 GRID = [-1 + 0.02 * step for step in range(101)]
 
 
@@ -46,8 +49,16 @@ def make_picture(*width: int, **change: Any) -> dict[str, Any]:
     } | change
 
 
-def parsed(picture: dict[str, Any]) -> ElementTree.Element:
-    return ElementTree.fromstring(draw_network(picture))
+def with_hidden(*width: int, direct: bool = False) -> dict[str, Any]:
+    """A network with a hidden layer, and perhaps direct edges."""
+    picture = make_picture(*width)
+    if direct:
+        picture["edges"] += [make_edge(0, i, 2, j) for i in range(width[0]) for j in range(width[2])]
+    return picture
+
+
+def parsed(picture: dict[str, Any], **options: Any) -> ElementTree.Element:
+    return ElementTree.fromstring(draw_network(picture, **options))
 
 
 def texts(root: ElementTree.Element) -> list[str]:
@@ -63,7 +74,7 @@ def test_every_edge_has_a_box_and_every_node_a_dot(width: tuple[int, ...]) -> No
 
 
 def test_inputs_are_at_the_bottom_and_outputs_on_top() -> None:
-    nodes = lay_out(make_picture(2, 3, 1), node_room=40, label_room=20).nodes
+    nodes = lay_out(make_picture(2, 3, 1), **ROOMS).nodes
     heights = [{nodes[layer, node][1] for node in range(size)} for layer, size in enumerate((2, 3, 1))]
     assert all(len(height) == 1 for height in heights)
     assert max(heights[2]) < max(heights[1]) < max(heights[0])
@@ -71,7 +82,7 @@ def test_inputs_are_at_the_bottom_and_outputs_on_top() -> None:
 
 @pytest.mark.parametrize("width", [(2, 1, 1), (8, 10, 1), (20, 10, 3), (40, 20, 12)])
 def test_boxes_do_not_overlap_and_stay_inside(width: tuple[int, ...]) -> None:
-    layout = lay_out(make_picture(*width), node_room=40, label_room=20)
+    layout = lay_out(make_picture(*width), **ROOMS)
     centres = [placed.box for placed in layout.edges]
     for number, (x, y) in enumerate(centres):
         assert layout.box[0] / 2 < x < layout.width - layout.box[0] / 2
@@ -83,13 +94,66 @@ def test_boxes_do_not_overlap_and_stay_inside(width: tuple[int, ...]) -> None:
 def test_a_skipping_edge_is_dashed_and_keeps_away_from_hidden_nodes() -> None:
     picture = make_picture(2, 1, 1)
     picture["edges"] += [make_edge(0, 0, 2, 0), make_edge(0, 1, 2, 0)]
-    layout = lay_out(picture, node_room=40, label_room=20)
+    layout = lay_out(picture, **ROOMS)
     hidden = layout.nodes[1, 0]
     for placed in layout.edges:
         if placed.skips:
             assert placed.way[0][1] == hidden[1]
             assert abs(placed.way[0][0] - hidden[0]) > layout.box[0]
     assert draw_network(picture).count("stroke-dasharray") == 2
+
+
+def along(placed: PlacedEdge) -> list[tuple[float, float]]:
+    """Points close to each other on all lines of an edge, without the ends on its box."""
+    lines = [*pairwise(placed.enters), *pairwise((*placed.leaves, *placed.way))]
+    shares = [step / 50 for step in range(1, 50)]
+    return [(a + t * (c - a), b + t * (d - b)) for (a, b), (c, d) in lines for t in shares]
+
+
+@pytest.mark.parametrize(
+    ("width", "direct"),
+    [((3, 2, 1), True), ((8, 10, 1), False), ((20, 10, 3), False), ((12, 9, 2), True), ((2, 60, 1), True)],
+)
+def test_no_line_runs_behind_a_box(width: tuple[int, ...], direct: bool) -> None:
+    layout = lay_out(with_hidden(*width, direct=direct), **ROOMS)
+    across, up = layout.box[0] / 2 + 0.4, layout.box[1] / 2 - 0.1
+    boxes = [placed.box for placed in layout.edges]
+    for placed in layout.edges:
+        for x, y in along(placed):
+            assert not any(abs(x - box_x) < across and abs(y - box_y) < up for box_x, box_y in boxes)
+
+
+@pytest.mark.parametrize("width", [(3, 2, 1), (3, 4, 1), (20, 10, 3)])
+def test_direct_edges_keep_away_from_hidden_nodes(width: tuple[int, ...]) -> None:
+    layout = lay_out(with_hidden(*width, direct=True), **ROOMS)
+    hidden = [place for (layer, _), place in layout.nodes.items() if layer == 1]
+    skipping = [placed for placed in layout.edges if placed.skips]
+    assert len(skipping) == width[0] * width[2]
+    for placed in skipping:
+        assert min(math.dist(point, node) for point in along(placed) for node in hidden) > 20
+
+
+def test_columns_of_boxes_are_about_equally_high() -> None:
+    layout = lay_out(make_picture(8, 10, 1), **ROOMS)
+    columns = Counter(placed.box[0] for placed in layout.edges if placed.edge["layer"] == 0)
+    assert set(columns.values()) == {2, 3}
+
+
+def test_the_caption_fits_even_the_narrowest_picture() -> None:
+    picture = with_hidden(1, 1, 1, direct=True)
+    root = parsed(picture)
+    caption = [text for text in root.iter(f"{SVG}text") if text.attrib["font-size"] == f"{CAPTION_SIZE:g}"]
+    assert " ".join(text.text or "" for text in caption).endswith("Dashed edges skip layers.")
+    room, height = float(root.attrib["width"]), float(root.attrib["height"])
+    assert all(len(text.text or "") * CHARACTER * CAPTION_SIZE < room for text in caption)
+    assert max(float(text.attrib["y"]) for text in caption) < height
+
+
+def test_a_long_name_of_the_output_does_not_push_the_inputs_apart() -> None:
+    short, long = (
+        make_picture(12, 1, outputs=[name]) for name in ("y", "a name of thirty-five characters, y")
+    )
+    assert parsed(long).attrib["width"] == parsed(short).attrib["width"]
 
 
 def test_ink_grows_with_the_score() -> None:
@@ -194,13 +258,14 @@ def test_a_network_without_edges_is_still_a_picture() -> None:
     assert parsed(many).tag == f"{SVG}svg"
 
 
-def test_names_beside_each_other_do_not_overlap() -> None:
-    names = ["a name of twenty char"] * 5
+@pytest.mark.parametrize("name", ["a name of twenty char", "温度の測定値の平均"])
+def test_names_beside_each_other_do_not_overlap(name: str) -> None:
+    names = [name] * 5
     picture = make_picture(5, 4, 1, inputs=names)
     picture["edges"] = [edge for edge in picture["edges"] if edge["layer"] == 1 or edge["in"] != 2]
     words = [element for element in parsed(picture).iter(f"{SVG}text") if element.text == names[0]]
     centres = sorted(float(element.attrib["x"]) for element in words)
-    assert min(b - a for a, b in pairwise(centres)) > len(names[0]) * CHARACTER
+    assert min(b - a for a, b in pairwise(centres)) > width_of(name)
 
 
 def test_long_names_are_slanted_and_shortened() -> None:
