@@ -18,6 +18,7 @@ from service.drawing_words import (
     caption_of,
     describe,
     label_of,
+    multiplies,
     name_of,
     tell,
     width_of,
@@ -30,6 +31,7 @@ FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 ROOM_FOR_NAMES = 1_600.0  # beside each other; names that need more are slanted
 SLANT = -40
 SLANT_DOWN, SLANT_LEFT = math.sin(math.radians(40)), math.cos(math.radians(40))
+NODE, PRODUCT_NODE, TIMES = 5.0, 8.0, 3.4  # radii, and half the side of the sign
 CAPTION_LINE = 16.0
 FAINTEST = 0.14
 SMALL = 36.0  # boxes below this width get thinner and coarser curves
@@ -157,19 +159,34 @@ def _share(value: float, low: float, high: float) -> float:
 def _nodes(
     picture: Mapping[str, Any], layout: Layout, inputs: list[str], outputs: list[str], is_slanted: bool
 ) -> Iterator[str]:
-    """A dot per node; inputs and outputs with their names."""
+    """A dot per node, with a sign in those that multiply; inputs and outputs with their names."""
     last = len(picture["width"]) - 1
     busy = {node for placed in layout.edges for node in _ends(placed.edge)}
     for (layer, node), (x, y) in sorted(layout.nodes.items()):
         fill = INK if (layer, node) in busy else "#b5bcc2"
+        is_product = multiplies(picture["nodes"][layer][node])
+        title = name_of(picture, layer, node) + (", the product of what enters it" if is_product else "")
+        radius = _number(PRODUCT_NODE if is_product else NODE)
         yield (
-            f'<circle cx="{_number(x)}" cy="{_number(y)}" r="5" fill="{fill}">'
-            f"<title>{_text(name_of(picture, layer, node))}</title></circle>"
+            f'<circle cx="{_number(x)}" cy="{_number(y)}" r="{radius}" fill="{fill}">'
+            f"<title>{_text(title)}</title></circle>"
         )
+        if is_product:
+            yield _times(x, y)
         if layer == 0:
             yield _input_name(inputs[node], x, y, is_slanted, (layer, node) in busy)
         elif layer == last:
             yield _words(outputs[node], x, y - 14, anchor="middle", fill=INK)
+
+
+def _times(x: float, y: float) -> str:
+    """The sign ×, as lines: fonts differ in where it stands. Pointing at it is pointing at its node."""
+    falling = _polyline([(x - TIMES, y - TIMES), (x + TIMES, y + TIMES)])
+    rising = _polyline([(x - TIMES, y + TIMES), (x + TIMES, y - TIMES)])
+    return (
+        f'<path d="{falling}{rising}" stroke="{PAPER}" stroke-width="1.8" stroke-linecap="round" '
+        f'pointer-events="none"/>'
+    )
 
 
 def _ends(edge: Edge) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -33,9 +33,19 @@ def describe(picture: Mapping[str, Any]) -> str:
     told = "; ".join(tell(edge, picture) for edge in strongest)
     inputs, outputs = ", ".join(picture["inputs"][:30]), ", ".join(picture["outputs"][:30])
     return (
-        f"Inputs at the bottom: {inputs}. Outputs on top: {outputs}. "
+        f"Inputs at the bottom: {inputs}. Outputs on top: {outputs}. {_products(picture)}"
         f"{len(edges)} edges, each with its activation as a curve; the strongest: {told or 'none'}."
     )
+
+
+def _products(picture: Mapping[str, Any]) -> str:
+    names = [node["name"] for layer in picture["nodes"] for node in layer if multiplies(node)]
+    return f"Nodes that multiply what enters them: {', '.join(names[:30])}; all others add. " if names else ""
+
+
+def multiplies(node: Mapping[str, Any]) -> bool:
+    """Networks that were drawn before there were products do not say what their nodes do: they add."""
+    return bool(node.get("operation", "sum") == "product")
 
 
 def tell(edge: Edge, picture: Mapping[str, Any]) -> str:
@@ -58,6 +68,8 @@ def name_of(picture: Mapping[str, Any], layer: int, node: int) -> str:
 def caption_of(picture: Mapping[str, Any], layout: Layout) -> list[str]:
     """How to read the picture, and what it leaves out, in lines that fit."""
     told = ["The stronger the ink, the more an edge matters within its layer."]
+    if any(multiplies(picture["nodes"][layer][node]) for layer, node in layout.nodes):
+        told.append("Nodes with × multiply what enters them, all others add.")
     if any(placed.skips for placed in layout.edges):
         told.append("Dashed edges skip layers.")
     if layout.hidden_edges:

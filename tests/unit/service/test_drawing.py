@@ -49,9 +49,13 @@ def make_picture(*width: int, **change: Any) -> dict[str, Any]:
     } | change
 
 
-def with_hidden(*width: int, direct: bool = False) -> dict[str, Any]:
-    """A network with a hidden layer, and perhaps direct edges."""
+def with_products(*width: int, direct: bool = False) -> dict[str, Any]:
+    """A network with a hidden layer whose last node multiplies, and perhaps direct edges."""
     picture = make_picture(*width)
+    for layer in picture["nodes"][1:]:
+        for node in layer:
+            node["operation"] = "sum"
+    picture["nodes"][1][-1]["operation"] = "product"
     if direct:
         picture["edges"] += [make_edge(0, i, 2, j) for i in range(width[0]) for j in range(width[2])]
     return picture
@@ -115,7 +119,7 @@ def along(placed: PlacedEdge) -> list[tuple[float, float]]:
     [((3, 2, 1), True), ((8, 10, 1), False), ((20, 10, 3), False), ((12, 9, 2), True), ((2, 60, 1), True)],
 )
 def test_no_line_runs_behind_a_box(width: tuple[int, ...], direct: bool) -> None:
-    layout = lay_out(with_hidden(*width, direct=direct), **ROOMS)
+    layout = lay_out(with_products(*width, direct=direct), **ROOMS)
     across, up = layout.box[0] / 2 + 0.4, layout.box[1] / 2 - 0.1
     boxes = [placed.box for placed in layout.edges]
     for placed in layout.edges:
@@ -125,7 +129,7 @@ def test_no_line_runs_behind_a_box(width: tuple[int, ...], direct: bool) -> None
 
 @pytest.mark.parametrize("width", [(3, 2, 1), (3, 4, 1), (20, 10, 3)])
 def test_direct_edges_keep_away_from_hidden_nodes(width: tuple[int, ...]) -> None:
-    layout = lay_out(with_hidden(*width, direct=True), **ROOMS)
+    layout = lay_out(with_products(*width, direct=True), **ROOMS)
     hidden = [place for (layer, _), place in layout.nodes.items() if layer == 1]
     skipping = [placed for placed in layout.edges if placed.skips]
     assert len(skipping) == width[0] * width[2]
@@ -139,8 +143,40 @@ def test_columns_of_boxes_are_about_equally_high() -> None:
     assert set(columns.values()) == {2, 3}
 
 
+def test_a_node_that_multiplies_bears_a_sign_and_says_so() -> None:
+    root = parsed(with_products(3, 2, 1, direct=True))
+    circles = {circle.findtext(f"{SVG}title"): circle for circle in root.findall(f"{SVG}circle")}
+    product, total = circles["node 1.1, the product of what enters it"], circles["node 1.0"]
+    assert float(product.attrib["r"]) > float(total.attrib["r"])
+    (sign,) = (path for path in root.findall(f"{SVG}path") if path.get("stroke-linecap"))
+    assert centre_of(sign) == pytest.approx([float(product.attrib[c]) for c in ("cx", "cy")], abs=0.1)
+    assert "Nodes that multiply what enters them: node 1.1; all others add." in root.findtext(
+        f"{SVG}desc", ""
+    )
+    assert any("Nodes with × multiply what enters them" in text for text in texts(root))
+
+
+def centre_of(path: ElementTree.Element) -> tuple[float, float]:
+    points = [point.split(",") for point in re.findall(r"[-\d.]+,[-\d.]+", path.attrib["d"])]
+    xs, ys = zip(*points, strict=True)
+    return sum(map(float, xs)) / len(xs), sum(map(float, ys)) / len(ys)
+
+
+def test_nodes_that_do_not_say_what_they_do_are_drawn_as_sums() -> None:
+    told, untold = with_products(3, 2, 1), make_picture(3, 2, 1)
+    told["nodes"][1][-1]["operation"] = "sum"
+    assert draw_network(untold) == draw_network(told)
+    assert "multiply" not in draw_network(untold)
+
+
+def test_the_sign_is_not_explained_where_none_is_drawn() -> None:
+    picture = with_products(3, 2, 1)
+    picture["edges"] = [edge for edge in picture["edges"] if (edge["to_layer"], edge["out"]) == (1, 0)]
+    assert "Nodes with ×" not in draw_network(picture)
+
+
 def test_the_caption_fits_even_the_narrowest_picture() -> None:
-    picture = with_hidden(1, 1, 1, direct=True)
+    picture = with_products(1, 1, 1, direct=True)
     root = parsed(picture)
     caption = [text for text in root.iter(f"{SVG}text") if text.attrib["font-size"] == f"{CAPTION_SIZE:g}"]
     assert " ".join(text.text or "" for text in caption).endswith("Dashed edges skip layers.")
