@@ -64,12 +64,13 @@ def draw_network(
         left_room=SLANT_LEFT * width_of(inputs[0]) if is_slanted else 0.0,
     )
     caption = caption_of(picture, layout)
+    told = {**picture, "outputs": [f"{before}{name}{after}" for name in picture["outputs"]]}
     return "\n".join(
         [
-            *_head(picture, layout, describe(picture), layout.height + 24 + CAPTION_LINE * len(caption)),
+            *_head(picture, layout, describe(told), layout.height + 24 + CAPTION_LINE * len(caption)),
             *map(_lines, layout.edges),
-            *(_activation(placed, picture, layout.box) for placed in layout.edges),
-            *_nodes(picture, layout, inputs, outputs, is_slanted),
+            *(_activation(placed, told, layout.box) for placed in layout.edges),
+            *_nodes(told, layout, inputs, outputs, is_slanted),
             *_caption_lines(caption, layout),
             "</svg>\n",
         ]

@@ -101,15 +101,16 @@ def _around_outputs(record: dict[str, Any]) -> tuple[str, str]:
         return "log-odds of ", f" = {classes[1]}"
     if classes:
         return "logit of ", ""
-    return TRANSFORMED.get(record["network"].get("target_transform", "identity"), ("", ""))
+    transform = record["network"].get("target_transform", "identity")
+    is_one_word = all(name.isidentifier() and not record["units"].get(name) for name in record["outputs"])
+    return (OF_A_WORD if is_one_word else OF_WORDS).get(transform) or OF_ANY.get(transform, ("", ""))
 
 
-TRANSFORMED = {
-    "log": ("log(", ")"),
-    "log_neg": ("log(-", ")"),
+OF_ANY = {"log": ("log(", ")"), "log_neg": ("log(-", ")"), "exp": ("exp(", ")")}
+OF_A_WORD = {
     "reciprocal": ("1 / ", ""),
     "square": ("", "²"),
     "sqrt": ("√", ""),
-    "exp": ("exp(", ")"),
     "reciprocal_square": ("1 / ", "²"),
 }
+OF_WORDS = {name: (f"{before}(", f"){after}") for name, (before, after) in OF_A_WORD.items()}

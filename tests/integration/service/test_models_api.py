@@ -15,6 +15,7 @@ from kan_engine.expression import Expression, Variable, call, complexity, to_jso
 from kan_engine.latex import to_latex
 from kan_engine.names import safe_names
 from kan_engine.printers import to_text
+from kan_engine.scaling import TRANSFORMS
 from service.db.session import Sessions
 from tests.factories import make_model, make_predictor
 
@@ -86,6 +87,7 @@ def test_a_model_is_shown_with_all_of_its_record(client: TestClient, sessions: S
     assert (body["task"], body["target"], body["outputs"]) == ("regression", "y", ["y"])
     assert [feature["name"] for feature in body["features"]] == ["x1", "x2"]
     assert body["network"]["width"] == [2, 2, 1]
+    assert body["network"]["products"] == 0  # a record of before there were products does not say
     assert body["metrics"] == {}
 
 
@@ -94,6 +96,12 @@ def test_further_members_of_the_record_reach_the_client(client: TestClient, sess
     body = client.get(f"/models/{make_model(sessions, record=record).id}").json()
     assert body["history"] == [{"step": 1, "loss": 0.5}]
     assert body["classes"] is None
+
+
+def test_a_model_says_how_many_of_its_nodes_multiply(client: TestClient, sessions: Sessions) -> None:
+    record = make_model(sessions).record
+    record |= {"network": record["network"] | {"products": 1}}
+    assert client.get(f"/models/{make_model(sessions, record=record).id}").json()["network"]["products"] == 1
 
 
 @pytest.mark.parametrize("member", ["history", "classes", "warnings", "formula_of"])
@@ -392,6 +400,8 @@ def test_the_picture_is_svg_that_may_run_nothing(client: TestClient, sessions: S
     [
         ({}, "y [kJ]"),
         ({"network": {"target_transform": "log"}}, "log(y [kJ])"),
+        ({"network": {"target_transform": "square"}}, "(y [kJ])²"),
+        ({"network": {"target_transform": "reciprocal"}}, "1 / (y [kJ])"),
         ({"classes": [0, 1]}, "log-odds of y [kJ] = 1"),
         ({"classes": ["a", "b", "c"]}, "logit of y [kJ]"),
     ],
@@ -403,6 +413,25 @@ def test_the_picture_says_what_the_outputs_are(
     svg = client.get(f"/models/{make_model(sessions, record=record, edges=EDGES).id}/plot.svg").text
     assert f">{label}</text>" in svg
     assert ">x1 [m]</text>" in svg
+
+
+@pytest.mark.parametrize("transform", sorted({*TRANSFORMS} - {"identity"}))
+def test_the_picture_says_what_of_the_target_the_network_gives(
+    client: TestClient, sessions: Sessions, transform: str
+) -> None:
+    record = make_model(sessions).record
+    record |= {"network": record["network"] | {"target_transform": transform}}
+    svg = client.get(f"/models/{make_model(sessions, record=record, edges=EDGES).id}/plot.svg").text
+    label = {
+        "log": "log(y)",
+        "log_neg": "log(-y)",
+        "exp": "exp(y)",
+        "sqrt": "√y",
+        "square": "y²",
+        "reciprocal": "1 / y",
+        "reciprocal_square": "1 / y²",
+    }[transform]
+    assert f">{label}</text>" in svg
 
 
 def test_an_exported_model_predicts_the_same(client: TestClient, sessions: Sessions) -> None:

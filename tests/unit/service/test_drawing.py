@@ -211,6 +211,13 @@ def test_functions_units_and_names_are_shown() -> None:
     assert "x1 → node 1.0, sin, score 0.5" in [title.text for title in root.iter(f"{SVG}title")]
 
 
+def test_words_say_what_of_the_target_the_network_gives() -> None:
+    root = parsed(make_picture(2, 1), before="log(", after=")")
+    assert "Outputs on top: log(y1)." in root.findtext(f"{SVG}desc", "")
+    assert "x1 → log(y1), score 0.5" in [title.text for title in root.iter(f"{SVG}title")]
+    assert root.findtext(f"{SVG}title") == "Kolmogorov-Arnold network [2, 1] for y1"
+
+
 @pytest.mark.parametrize(
     ("r2", "name"), [(1 - 1e-12, "sin"), (1 - 1e-6, ""), (None, "")], ids=["certain", "near", "undefined"]
 )
