@@ -20,8 +20,13 @@ if TYPE_CHECKING:
     from kan_engine.cost import affordable_grids as affordable_grids
     from kan_engine.decision import decide as decide
     from kan_engine.decision import f1_threshold as f1_threshold
+    from kan_engine.edge_readings import Reading as Reading
+    from kan_engine.edges import Axis as Axis
     from kan_engine.edges import Suggestion as Suggestion
     from kan_engine.edges import suggest as suggest
+    from kan_engine.elimination import cross_error as cross_error
+    from kan_engine.elimination import eliminate as eliminate
+    from kan_engine.elimination import sharpen as sharpen
     from kan_engine.encoding import Encoding as Encoding
     from kan_engine.encoding import Feature as Feature
     from kan_engine.errors import ArtifactError as ArtifactError
@@ -63,14 +68,9 @@ if TYPE_CHECKING:
     from kan_engine.structure import Fit as Fit
     from kan_engine.structure import Sample as Sample
     from kan_engine.structure import additive as additive
-    from kan_engine.structure import cross_error as cross_error
-    from kan_engine.structure import eliminate as eliminate
     from kan_engine.structure import search as search
-    from kan_engine.structure import sharpen as sharpen
     from kan_engine.symbolic import Formula as Formula
-    from kan_engine.symbolic import Reading as Reading
     from kan_engine.symbolic import read_formulas as read_formulas
-    from kan_engine.symbolic import undo_transform as undo_transform
     from kan_engine.training import Step as Step
     from kan_engine.training import Training as Training
     from kan_engine.training import train as train
@@ -97,6 +97,7 @@ _HOME = {
     "affordable_grids": "cost",
     "decide": "decision",
     "f1_threshold": "decision",
+    "Axis": "edges",
     "Suggestion": "edges",
     "suggest": "edges",
     "Encoding": "encoding",
@@ -140,14 +141,13 @@ _HOME = {
     "Fit": "structure",
     "Sample": "structure",
     "additive": "structure",
-    "cross_error": "structure",
-    "eliminate": "structure",
+    "cross_error": "elimination",
+    "eliminate": "elimination",
     "search": "structure",
-    "sharpen": "structure",
+    "sharpen": "elimination",
     "Formula": "symbolic",
-    "Reading": "symbolic",
+    "Reading": "edge_readings",
     "read_formulas": "symbolic",
-    "undo_transform": "symbolic",
     "Step": "training",
     "Training": "training",
     "train": "training",

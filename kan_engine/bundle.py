@@ -1,14 +1,15 @@
-"""Many small networks of one shape fitted at once: every step of Levenberg-Marquardt is one batch.
+"""Many small networks of one shape, as the batch that ``bundle_fit.py`` fits at once.
 
 All of them see the same rows on the same grids of the inputs, so these basis values are computed once;
-targets may differ, as transforms of one target do. A network is Σ g(Σ f(x)) over its hidden nodes, plus
+targets may differ, as transforms of one target do. A network adds up what leaves its hidden nodes, and
 Σ f(x) over the direct edges if there are any. What differs between networks has a leading axis ``start``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -16,30 +17,52 @@ from torch import Tensor
 
 from kan_engine.basis import uniform_spacing
 from kan_engine.features import evaluate
+from kan_engine.layer import SymbolicEdge
 from kan_engine.network import KAN, KANConfig
 from kan_engine.spline import extend_knots, fit_coef, uniform_grid
 
-RIDGE = 1e-11  # of the mean square of a term, so that what no row decides stays small
-DAMPING, EASED, STIFFENED = 1e-2, 0.2, 5.0  # at first, and its factor after a step that was taken, or not
-LEAST_DAMPING, MOST_DAMPING = 1e-14, 1e10
-MARGIN = 0.02  # of its range, by which the grid of a node reaches beyond its values
-GAIN, PATIENCE = 1e-3, 5  # share by which a step has to lower the loss, and how often it may fail to
-FLOOR = 1e-8  # of the largest mean square of a coefficient's slope, below which damping does not fall
+Inner = Literal["free", "line", "log", "square"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """What a hidden node does with the inputs.
+
+    Attributes:
+        is_product: It multiplies what enters it, else it adds.
+        inner: What enters it: a ``free`` spline of every input, or a number times a given curve of each, to
+            which a node that multiplies adds a number.
+        is_curved: A spline leaves it, else a number times its value.
+    """
+
+    is_product: bool = False
+    inner: Inner = "free"
+    is_curved: bool = True
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What the networks share: the basis values of the inputs, and the knots that they belong to."""
+    """What the networks share: the basis values of the inputs, and the knots that they belong to.
+
+    Attributes:
+        curves: The given curves of the inputs, by their names in ``Inner``.
+    """
 
     values: Float[Tensor, "batch in_dim terms"]
     knots: Float[Tensor, "in_dim knots"]
     order: int
+    curves: Mapping[str, Float[Tensor, "batch in_dim"]]
 
     @staticmethod
-    def of(x: Float[Tensor, "batch in_dim"], knots: Float[Tensor, "in_dim knots"], order: int) -> Terms:
+    def of(
+        x: Float[Tensor, "batch in_dim"],
+        knots: Float[Tensor, "in_dim knots"],
+        order: int,
+        curves: Mapping[str, Float[Tensor, "batch in_dim"]] | None = None,
+    ) -> Terms:
         """The basis functions on these knots, without the base function."""
         found, _ = evaluate(x, knots, order, uniform_spacing(knots, order))
-        return Terms(found[..., :-1].contiguous(), knots, order)
+        return Terms(found[..., :-1].contiguous(), knots, order, curves or {})
 
     @property
     def flat(self) -> Float[Tensor, "batch _"]:
@@ -51,210 +74,197 @@ class Terms:
         """Number of grid intervals G."""
         return self.values.shape[2] - self.order
 
+    def of_node(self, node: Node) -> Float[Tensor, "batch in_dim _"]:
+        """What the inner coefficients of a node multiply."""
+        if node.inner == "free":
+            return self.values
+        curve = self.curves[node.inner][..., None]
+        return torch.cat([torch.ones_like(curve), curve], 2) if node.is_product else curve
+
 
 @dataclass(frozen=True)
 class Bundle:
     """Coefficients of all networks.
 
     Attributes:
-        inner: Of the edges into the hidden nodes, input by input.
-        outer: Of the edges that leave them.
-        ends: Range of their grids.
+        nodes: The hidden nodes, those that multiply last.
+        inner: Per node, of what enters it, input by input.
+        outer: Per node, of what leaves it.
+        ends: Range of the grids on what leaves the nodes.
         direct: Of the direct edges; no columns where there are none.
         constant: Added to the output.
+        held: Coefficients that keep their values, in the order of ``flat``.
     """
 
-    inner: Float[Tensor, "start nodes coefficients"]
-    outer: Float[Tensor, "start nodes terms"]
+    nodes: tuple[Node, ...]
+    inner: tuple[Float[Tensor, "start _"], ...]
+    outer: tuple[Float[Tensor, "start _"], ...]
     ends: Float[Tensor, "start nodes 2"]
     direct: Float[Tensor, "start _"]
     constant: Float[Tensor, "start 1"]
+    held: Bool[Tensor, " P"]
 
     @property
     def parts(self) -> tuple[Tensor, ...]:
-        """All coefficients, the linear ones last."""
-        return self.inner.flatten(1), self.outer.flatten(1), self.direct, self.constant
+        """All coefficients; from the outer ones on the output is linear in them."""
+        return *self.inner, *self.outer, self.direct, self.constant
 
     @property
     def flat(self) -> Float[Tensor, "start P"]:
         """All coefficients of each network in a row."""
         return torch.cat(self.parts, 1)
 
+    @property
+    def inner_size(self) -> int:
+        """How many of them stand before the linear ones."""
+        return sum(part.shape[1] for part in self.inner)
+
     def with_flat(self, values: Float[Tensor, "start P"]) -> Bundle:
         """The networks with these coefficients."""
-        inner, outer, direct, constant = torch.split(values, [part.shape[1] for part in self.parts], 1)
+        *nodes, direct, constant = torch.split(values, [part.shape[1] for part in self.parts], 1)
+        count = len(self.nodes)
+        return replace(
+            self, inner=tuple(nodes[:count]), outer=tuple(nodes[count:]), direct=direct, constant=constant
+        )
+
+    def __getitem__(self, places: list[int]) -> Bundle:
+        """Some of the networks."""
         return replace(
             self,
-            inner=inner.reshape(self.inner.shape),
-            outer=outer.reshape(self.outer.shape),
-            direct=direct,
-            constant=constant,
+            inner=tuple(part[places] for part in self.inner),
+            outer=tuple(part[places] for part in self.outer),
+            ends=self.ends[places],
+            direct=self.direct[places],
+            constant=self.constant[places],
         )
 
 
 def started(
-    terms: Terms, curves: Float[Tensor, "start in_dim terms"], generator: torch.Generator, *, direct: bool
+    nodes: tuple[Node, ...],
+    terms: Terms,
+    count: int,
+    generator: torch.Generator,
+    *,
+    direct: bool,
 ) -> Bundle:
-    """Networks of one hidden node that adds up random multiples of given curves.
+    """Networks whose nodes take random multiples of the given curves of their inputs.
+
+    Nodes of free splines take the curves in turn, so that different starts begin at different ones. A factor
+    begins near 1, so that no start loses an input.
 
     Args:
-        terms: Those of the rows.
-        curves: Coefficients of a curve per input, for every network.
+        nodes: The hidden nodes.
+        terms: Those of the rows; the curves are needed.
+        count: How many networks.
         generator: Source of the multiples.
         direct: Whether there are direct edges.
     """
-    count, inputs, size = curves.shape
-    slopes = torch.empty(count, inputs, dtype=torch.float64).uniform_(-1, 1, generator=generator)
-    slopes = slopes.sign() * (0.3 + 0.7 * slopes.abs())
+    inputs, size = terms.values.shape[1:]
     none = terms.values.new_zeros
-    return Bundle(
-        inner=(slopes[..., None] * curves).flatten(1).unsqueeze(1),
-        outer=none(count, 1, size),
-        ends=torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(count, 1, 1),
+    offered = [curve_through(terms, values) for values in terms.curves.values()]
+    inner = []
+    for node in nodes:
+        slopes = torch.empty(count, inputs, dtype=torch.float64).uniform_(-1, 1, generator=generator)
+        slopes = slopes.sign() * (0.3 + 0.7 * slopes.abs())
+        if node.inner == "free":
+            curves = torch.stack([offered[place % len(offered)] for place in range(count)])
+            spread = slopes[..., None] * curves
+            inner.append((1 + 0.3 * spread if node.is_product else spread).flatten(1))
+        elif node.is_product:
+            inner.append(torch.stack([torch.ones_like(slopes), slopes], 2).flatten(1))
+        else:
+            inner.append(slopes)
+    outer = [none(count, size if node.is_curved else 1) for node in nodes]
+    bundle = Bundle(
+        nodes=nodes,
+        inner=tuple(inner),
+        outer=tuple(outer),
+        ends=torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(count, len(nodes), 1),
         direct=none(count, inputs * size if direct else 0),
         constant=none(count, 1),
+        held=torch.zeros(0, dtype=torch.bool),
     )
+    return replace(bundle, held=torch.zeros(bundle.flat.shape[1], dtype=torch.bool))
 
 
-@torch.no_grad()
-def fitted(
-    bundle: Bundle,
-    terms: Terms,
-    targets: Float[Tensor, "start batch"],
-    weights: Float[Tensor, " batch"],
-    *,
-    steps: int,
-    rounds: int,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> Bundle:
-    """Fit every network to its targets.
+@dataclass(frozen=True)
+class Passed:
+    """What rows give on their way through the networks.
 
-    Each round begins with the grids of the nodes laid around their values and with all linear coefficients
-    solved for.
-
-    Args:
-        bundle: Where they start.
-        terms: Those of the rows.
-        targets: One row of targets per network, on the unit scale.
-        weights: Of the rows.
-        steps: Most steps of a round.
-        rounds: How many of these.
-        should_stop: Asked after every step.
+    Attributes:
+        total: The outputs.
+        bases: Per node, what its outer coefficients multiply.
+        slopes: Per node, ∂output/∂node.
+        others: Per node that multiplies, the product of all factors but one; None for the others.
     """
-    root = (weights / weights.sum()).sqrt()
-    for _ in range(rounds):
-        bundle = _solved(_settled(bundle, terms), terms, targets, root)
-        bundle = _descended(bundle, terms, targets, root, steps, should_stop)
-        if should_stop():
-            break
-    return bundle
+
+    total: Float[Tensor, "start batch"]
+    bases: tuple[Float[Tensor, "start batch _"], ...]
+    slopes: tuple[Float[Tensor, "start batch"], ...]
+    others: tuple[Float[Tensor, "start batch in_dim"] | None, ...]
+
+
+def passed(bundle: Bundle, terms: Terms) -> Passed:
+    """All values and slopes at the rows."""
+    total = bundle.constant.expand(-1, len(terms.values))
+    if bundle.direct.shape[1]:
+        total = total + bundle.direct @ terms.flat.T
+    bases, slopes, others = [], [], []
+    for place, (node, outer) in enumerate(zip(bundle.nodes, bundle.outer, strict=True)):
+        value, rest = node_values(bundle, place, terms)
+        basis, derivative = _leaving(node, value, bundle.ends[:, place], terms)
+        total = total + (basis @ outer[..., None])[..., 0]
+        bases.append(basis)
+        slopes.append((derivative @ outer[..., None])[..., 0])
+        others.append(rest)
+    return Passed(total, tuple(bases), tuple(slopes), tuple(others))
 
 
 def outputs(bundle: Bundle, terms: Terms) -> Float[Tensor, "start batch"]:
     """What the networks give."""
-    return _passed(bundle, terms)[0]
+    return passed(bundle, terms).total
 
 
-def _passed(bundle: Bundle, terms: Terms) -> tuple[Tensor, Tensor, Tensor]:
-    """Outputs, terms of the hidden nodes, and the slopes of the outputs in the nodes."""
-    nodes = bundle.inner @ terms.flat.T  # (start, nodes, batch)
-    low, high = bundle.ends.flatten(0, 1).unbind(1)
-    knots = extend_knots(uniform_grid(low, high, terms.grid_size), terms.order)
-    x = nodes.flatten(0, 1).T.contiguous()
-    found = evaluate(x, knots, terms.order, uniform_spacing(knots, terms.order))
-    basis, derivative = (part[..., :-1].transpose(0, 1).view(*nodes.shape, -1) for part in found)
-    total = torch.einsum("skbt,skt->sb", basis, bundle.outer) + bundle.constant
-    if bundle.direct.shape[1]:
-        total = total + bundle.direct @ terms.flat.T
-    return total, basis, torch.einsum("skbt,skt->skb", derivative, bundle.outer)
+def node_values(bundle: Bundle, place: int, terms: Terms) -> tuple[Tensor, Tensor | None]:
+    """Values of a node [start, batch], and of one that multiplies the product of all factors but each."""
+    node, inner = bundle.nodes[place], bundle.inner[place]
+    features = terms.of_node(node)
+    if not node.is_product:
+        return inner @ features.flatten(1).T, None
+    factors = torch.einsum("nit,sit->sni", features, inner.view(-1, *features.shape[1:]))
+    ones = torch.ones_like(factors[..., :1])
+    before = torch.cat([ones, factors[..., :-1]], 2).cumprod(2)
+    after = torch.cat([ones, factors[..., 1:].flip(2)], 2).cumprod(2).flip(2)
+    return factors.prod(2), before * after
 
 
-def _jacobian(bundle: Bundle, terms: Terms, basis: Tensor, slopes: Tensor) -> Float[Tensor, "start batch P"]:
+def _leaving(node: Node, value: Tensor, ends: Tensor, terms: Terms) -> tuple[Tensor, Tensor]:
+    """What the outer coefficients of a node multiply, and its derivative in the node [start, batch, _]."""
+    if not node.is_curved:
+        return value[..., None], torch.ones_like(value)[..., None]
+    knots = extend_knots(uniform_grid(ends[:, 0], ends[:, 1], terms.grid_size), terms.order)
+    found = evaluate(value.T.contiguous(), knots, terms.order, uniform_spacing(knots, terms.order))
+    basis, derivative = (part[..., :-1].transpose(0, 1) for part in found)
+    return basis, derivative
+
+
+def jacobian(bundle: Bundle, terms: Terms, at: Passed) -> Float[Tensor, "start batch P"]:
     """Derivatives of the outputs, in the order of ``flat``."""
-    inner = torch.einsum("skb,bc->sbkc", slopes, terms.flat).flatten(2)
-    return torch.cat([inner, _linear(bundle, terms, basis)], 2)
+    inner = []
+    for node, slope, rest in zip(bundle.nodes, at.slopes, at.others, strict=True):
+        if rest is None:
+            inner.append(slope[..., None] * terms.of_node(node).flatten(1))
+        else:
+            inner.append(((slope[..., None] * rest)[..., None] * terms.of_node(node)).flatten(2))
+    return torch.cat([*inner, linear(bundle, terms, at)], 2)
 
 
-def _linear(bundle: Bundle, terms: Terms, basis: Tensor) -> Float[Tensor, "start batch _"]:
-    """Those in what enters the output, which do not depend on it."""
-    outer = basis.transpose(1, 2).flatten(2)
+def linear(bundle: Bundle, terms: Terms, at: Passed) -> Float[Tensor, "start batch _"]:
+    """Those in the linear coefficients, which do not depend on them."""
+    count, rows = at.total.shape
     shared = terms.flat if bundle.direct.shape[1] else terms.flat[:, :0]
-    return torch.cat([outer, shared.expand(len(outer), *shared.shape), torch.ones_like(outer[..., :1])], 2)
-
-
-def _descended(
-    bundle: Bundle,
-    terms: Terms,
-    targets: Tensor,
-    root: Tensor,
-    steps: int,
-    should_stop: Callable[[], bool],
-) -> Bundle:
-    """Levenberg-Marquardt: each network has its own damping, and takes a step only if its loss falls."""
-    damping = torch.full_like(bundle.constant, DAMPING)
-    slow = torch.zeros(len(targets), dtype=torch.long)
-    found, basis, slopes = _passed(bundle, terms)
-    loss = ((found - targets) * root).square().sum(1)
-    for _ in range(steps):
-        jacobian = _jacobian(bundle, terms, basis, slopes) * root[:, None]
-        residual = ((found - targets) * root)[..., None]
-        shift = _step(jacobian, residual, damping, bundle.flat)
-        trial = bundle.with_flat(bundle.flat + shift)
-        passed = _passed(trial, terms)
-        reached = ((passed[0] - targets) * root).square().sum(1)
-        better = reached < loss  # false for what is not a number
-        slow = torch.where(reached < (1 - GAIN) * loss, 0, slow + 1)
-        loss = torch.where(better, reached, loss)
-        bundle = bundle.with_flat(_picked(better, trial.flat, bundle.flat))
-        found, basis, slopes = (
-            _picked(better, new, old) for new, old in zip(passed, (found, basis, slopes), strict=True)
-        )
-        damping = (damping * torch.where(better, EASED, STIFFENED)[:, None]).clamp(
-            LEAST_DAMPING, MOST_DAMPING
-        )
-        if bool((slow >= PATIENCE).all()) or should_stop():
-            break
-    return bundle
-
-
-def _picked(which: Bool[Tensor, " start"], new: Tensor, old: Tensor) -> Tensor:
-    return torch.where(which.view(-1, *[1] * (new.ndim - 1)), new, old)
-
-
-def _step(jacobian: Tensor, residual: Tensor, damping: Tensor, values: Tensor) -> Float[Tensor, "start P"]:
-    """(JᵀJ + ridge + μ·diag) s = -gradient; no step where the matrix cannot be factored."""
-    matrix = jacobian.mT @ jacobian
-    diagonal = matrix.diagonal(dim1=1, dim2=2)
-    ridge = RIDGE * diagonal.mean(1, keepdim=True)
-    scale = torch.maximum(diagonal, FLOOR * diagonal.amax(1, keepdim=True) + 1e-300)
-    gradient = (jacobian.mT @ residual)[..., 0] + ridge * values
-    factor, failed = torch.linalg.cholesky_ex(matrix + torch.diag_embed(damping * scale + ridge))
-    shift = -torch.cholesky_solve(gradient[..., None], factor)[..., 0]
-    return torch.where((failed == 0)[:, None] & shift.isfinite().all(1, keepdim=True), shift, 0.0)
-
-
-def _settled(bundle: Bundle, terms: Terms) -> Bundle:
-    """Hidden nodes standardised, and their grids laid around them; what leaves them is to be solved for."""
-    nodes = bundle.inner @ terms.flat.T
-    deviation = nodes.std(2, correction=0, keepdim=True).clamp_min(1e-12)
-    mean = nodes.mean(2, keepdim=True)
-    inner = (bundle.inner - mean / terms.values.shape[1]) / deviation  # the terms of an input sum to 1
-    nodes = (nodes - mean) / deviation
-    low, high = nodes.amin(2), nodes.amax(2)
-    reach = MARGIN * (high - low)
-    return replace(bundle, inner=inner, ends=torch.stack([low - reach, high + reach], 2))
-
-
-def _solved(bundle: Bundle, terms: Terms, targets: Tensor, root: Tensor) -> Bundle:
-    """The coefficients of all edges into the output at their best for what the nodes are."""
-    _, basis, _ = _passed(bundle, terms)
-    linear = _linear(bundle, terms, basis) * root[:, None]
-    matrix = linear.mT @ linear
-    ridge = 10 * RIDGE * matrix.diagonal(dim1=1, dim2=2).mean(1, keepdim=True) + 1e-300
-    wanted = linear.mT @ (targets * root)[..., None]
-    held = matrix + torch.diag_embed(ridge.expand(-1, matrix.shape[1]))
-    found = torch.linalg.solve(held, wanted)[..., 0]
-    return bundle.with_flat(torch.cat([bundle.inner.flatten(1), found], 1))
+    ones = terms.values.new_ones(count, rows, 1)
+    return torch.cat([*at.bases, shared.expand(count, *shared.shape), ones], 2)
 
 
 def curve_through(terms: Terms, values: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "in_dim terms"]:
@@ -265,19 +275,79 @@ def curve_through(terms: Terms, values: Float[Tensor, "batch in_dim"]) -> Float[
 
 @torch.no_grad()
 def network_of(bundle: Bundle, place: int, terms: Terms) -> KAN:
-    """One of the networks as a KAN."""
-    nodes = bundle.inner.shape[1]
+    """One of the networks as a KAN; given curves become splines, as close as the grid allows."""
+    nodes = bundle.nodes
     inputs, size = terms.values.shape[1:]
-    direct = bool(bundle.direct.shape[1])
-    config = KANConfig(width=(inputs, nodes, 1), grid_size=terms.grid_size, order=terms.order, direct=direct)
+    products = sum(node.is_product for node in nodes)
+    config = KANConfig(
+        width=(inputs, len(nodes), 1) if nodes else (inputs, 1),
+        grid_size=terms.grid_size,
+        order=terms.order,
+        direct=bool(nodes) and bool(bundle.direct.shape[1]),
+        products=products,
+    )
     network = KAN(config)
+    held = _held_edges(bundle, inputs)
+    if not nodes:
+        only = network.stack[0]
+        only.knots = terms.knots.clone()
+        only.weight[:, :-1, 0] = bundle.direct[place].view(inputs, size) + bundle.constant[place] / inputs
+        only.mask[:, 0] = ~held[-1]
+        return network
     first, last = network.stack
     first.knots = terms.knots.clone()
-    first.weight[:, :-1] = bundle.inner[place].view(nodes, inputs, size).permute(1, 2, 0)
-    low, high = bundle.ends[place].unbind(1)
+    grids = [
+        [-1.0, 1.0] if not node.is_curved else ends.tolist()
+        for node, ends in zip(nodes, bundle.ends[place], strict=True)
+    ]
+    low, high = torch.tensor(grids, dtype=torch.float64).unbind(1)
     last.knots = extend_knots(uniform_grid(low, high, terms.grid_size), terms.order)
-    last.weight[:, :-1, 0] = bundle.outer[place] + bundle.constant[place] / nodes
+    for k, node in enumerate(nodes):
+        first.weight[:, :-1, k] = _inner_splines(bundle.inner[k][place], node, terms)
+        first.mask[:, k] = ~held[k]
+        if node.is_curved:
+            last.weight[k, :-1, 0] = bundle.outer[k][place] + bundle.constant[place] / len(nodes)
+        else:
+            share = float(bundle.constant[place]) / len(nodes)
+            last.symbolic[k, 0] = SymbolicEdge("x", 1.0, 0.0, float(bundle.outer[k][place, 0]), share)
     if network.direct is not None:
         network.direct.knots = terms.knots.clone()
         network.direct.weight[:, :-1, 0] = bundle.direct[place].view(inputs, size)
+        network.direct.mask[:, 0] = ~held[-1]
     return network
+
+
+def _inner_splines(coefficients: Tensor, node: Node, terms: Terms) -> Float[Tensor, "in_dim terms"]:
+    inputs = terms.values.shape[1]
+    if node.inner == "free":
+        return coefficients.view(inputs, -1)
+    curves = curve_through(terms, terms.curves[node.inner])
+    if node.is_product:
+        constants, slopes = coefficients.view(inputs, 2).unbind(1)
+        return constants[:, None] + slopes[:, None] * curves  # the terms of an input sum to 1
+    return coefficients[:, None] * curves
+
+
+def _held_edges(bundle: Bundle, inputs: int) -> list[Bool[Tensor, " in_dim"]]:
+    """Which edges into every node, and which direct ones, are held: they are pruned."""
+    sizes = [part.shape[1] for part in bundle.parts]
+    pieces = torch.split(bundle.held, sizes)
+    edges = [pieces[k].view(inputs, -1).all(1) for k in range(len(bundle.nodes))]
+    none = torch.zeros(inputs, dtype=torch.bool)
+    return [*edges, pieces[-2].view(inputs, -1).all(1) if sizes[-2] else none]
+
+
+def without_node(bundle: Bundle, place: int) -> Bundle:
+    """The networks less one of their hidden nodes."""
+    sizes = [part.shape[1] for part in bundle.parts]
+    gone = place, place + len(bundle.nodes)
+    kept = [piece for at, piece in enumerate(torch.split(bundle.held, sizes)) if at not in gone]
+    others = [at for at in range(len(bundle.nodes)) if at != place]
+    return replace(
+        bundle,
+        nodes=tuple(bundle.nodes[at] for at in others),
+        inner=tuple(bundle.inner[at] for at in others),
+        outer=tuple(bundle.outer[at] for at in others),
+        ends=bundle.ends[:, others],
+        held=torch.cat(kept),
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kan_engine.expression import Expression, evaluate, value_and_jacobian
+from kan_engine.expression import Expression, Parameter, evaluate, substitute, value_and_jacobian
 
 Array = NDArray[np.float64]
 Data = tuple[Mapping[str, Array], Array]
@@ -22,6 +22,15 @@ class Form:
 
     tree: Expression
     values: Array
+
+
+def fixed(form: Form, index: int, constant: Expression) -> Form:
+    """The form with one parameter replaced by a number, the later ones moved up."""
+    moved: dict[Expression, Expression] = {
+        Parameter(old): Parameter(old - (old > index)) for old in range(len(form.values)) if old != index
+    }
+    tree = substitute(form.tree, moved | {Parameter(index): constant})
+    return Form(tree, np.delete(form.values, index))
 
 
 def few(data: Data) -> Data:

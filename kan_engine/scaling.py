@@ -165,6 +165,8 @@ TRANSFORMS: dict[str, Transform] = {
     "sqrt": Transform(lambda y: _of(y).sqrt(y), lambda t: t * t, lambda y: y >= 0),
     "exp": Transform(lambda y: _of(y).exp(y), lambda t: _of(t).log(t), np.isfinite),
     "reciprocal_square": Transform(lambda y: 1 / (y * y), lambda t: 1 / _of(t).sqrt(t), lambda y: y > 0),
+    "sin": Transform(lambda y: _of(y).sin(y), lambda t: _arc(t, "sin"), lambda y: abs(y) < np.pi / 2),
+    "cos": Transform(lambda y: _of(y).cos(y), lambda t: _arc(t, "cos"), lambda y: (y > 0) & (y < np.pi)),
 }
 
 
@@ -217,6 +219,15 @@ def is_defined(transform: str, y: Float[np.ndarray, "rows m"]) -> bool:
         moved = TRANSFORMS[transform].forward(y)
     sane = np.abs(moved) < LARGEST  # false for NaN, too
     return bool(len(y) and TRANSFORMS[transform].holds(y).all() and sane.all())
+
+
+def _arc(values: Any, name: str) -> Any:
+    """Inverse of a trigonometric function by either library."""
+    return (
+        getattr(torch, f"a{name}")(values)
+        if isinstance(values, Tensor)
+        else getattr(np, f"arc{name}")(values)
+    )
 
 
 def _of(values: Any) -> Any:

@@ -4,12 +4,10 @@ import numpy as np
 
 from kan_engine.expression import (
     Expression,
-    Parameter,
     bind,
     free_constants,
-    substitute,
 )
-from kan_engine.refit import Data, Form, error, few, refit, standard_errors
+from kan_engine.refit import Data, Form, error, few, fixed, refit, standard_errors
 from kan_engine.simplify import nice_constants, simplify, snap_floats
 
 PROVED = 1e-9  # validation error, over the target's spread, of a form that is taken for the law itself
@@ -79,7 +77,7 @@ def _snap_one(form: Form, index: int, fit: Data, validation: Data, allowed: floa
     value = float(form.values[index])
     uncertainty = 4 * float(standard_errors(form, few(fit))[index])
     for constant in nice_constants(value, max(uncertainty, 1e-7 * abs(value), 1e-9))[:TRIED]:
-        tried = _fixed(form, index, constant)
+        tried = fixed(form, index, constant)
         rough = refit(tried, few(fit), iterations=3)
         if error(rough, validation) > HOPELESS * allowed:
             continue
@@ -87,12 +85,3 @@ def _snap_one(form: Form, index: int, fit: Data, validation: Data, allowed: floa
         if error(tried, validation) <= allowed:
             return tried
     return None
-
-
-def _fixed(form: Form, index: int, constant: Expression) -> Form:
-    """The form with one parameter replaced by a number, the later ones moved up."""
-    moved: dict[Expression, Expression] = {
-        Parameter(old): Parameter(old - (old > index)) for old in range(len(form.values)) if old != index
-    }
-    tree = substitute(form.tree, moved | {Parameter(index): constant})
-    return Form(tree, np.delete(form.values, index))

@@ -1,56 +1,149 @@
-"""Which small shape is adequate: additive laws first, then one hidden node, judged by refinement.
+"""Which small network is adequate: additive laws first, then one hidden node, then two, judged by refinement.
 
-A shape is adequate if its validation error keeps falling when the grid is refined; an inadequate
-one stalls at a constant. Every shape is tried on transforms of the target, since a logarithm turns
-a product of activations into their sum.
+A shape is adequate if its validation error keeps falling when the grid is refined; an inadequate one stalls
+at a constant. Every shape is tried on transforms of the target, since a logarithm turns a product of
+activations into their sum. All starts of a shape, on all transforms, are one batch.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from kan_engine.bundle import Terms, curve_through, fitted, network_of, outputs, started
-from kan_engine.grid import update_grid_
-from kan_engine.network import KAN, KANConfig, copied, initialise_
-from kan_engine.penalty import Penalty
-from kan_engine.pruning import drop_dead_edges_, edge_scores
+from kan_engine.bundle import Bundle, Node, Terms, network_of, outputs, started
+from kan_engine.bundle_fit import fitted, refined
+from kan_engine.network import KAN
 from kan_engine.scaling import TRANSFORMS, TargetScaler, is_defined
 from kan_engine.spline import extend_knots, uniform_grid
-from kan_engine.training import Rows, Step, TrainingConfig, train
+from kan_engine.training import Step
 
 GRIDS = (4, 8, 16)
-FINE_GRIDS = (32, 64)  # for the network that is served
+FINE_GRIDS = (4, 8, 16, 32, 64)  # where each is a linear problem
+STEPS = (25, 15, 12)  # of each of two rounds, by grid
+ROUNDS = 2
 SCREENING_ROWS = 400  # enough for a coarse grid
 SCREENING_STEPS = 12  # of each round
-SCREENING_MARGIN = 0.01  # of the range of an input, by which its grid reaches beyond it
-SCREENED = 6  # shapes that survive the coarse grid and are fitted in full
+STARTS = 4, 8, 8  # of every shape and transform on the coarse grid, by its nodes
+MARGIN = 0.01  # of the range of an input, by which its grid reaches beyond it
+SCREENED = 10, 8  # of shapes with one node, and with two, how many survive the coarse grid
+SIMPLER = 0.5  # what the error of a shape with given curves counts in the ranking: it cannot imitate as much
 GOOD_ENOUGH = 2e-4  # error at which a shape is adequate without a look at its slope
-STALLED = 0.9  # what an error falls to per doubling of the grid, at least, to be refined further
-TRANSFORM_ROWS = 20  # fewer rows cannot tell a transform of the target from chance
-CROSS_STEPS = 20  # of a refit without a fold, which starts near its end
-NEGLIGIBLE = 2e-5  # error that elimination may leave, whatever it was before
 HOPEFUL, SLOPE = 1.5e-3, 5.0  # or: below this, and falling by this factor over the last doubling
+STALLED = 0.7  # what an error falls to per doubling of the grid, at least, to be refined further
+SHARP = 3e-6  # error that needs no finer grid for a formula to be read
+TRANSFORM_ROWS = 20  # fewer rows cannot tell a transform of the target from chance
+
+FREE, LINE, SQUARE, LOG = (Node(inner=inner) for inner in ("free", "line", "square", "log"))
+PRODUCT, CURVED_PRODUCT = Node(is_product=True, is_curved=False), Node(is_product=True)
+LOG_PRODUCT, LINE_PRODUCT = (Node(is_product=True, is_curved=False, inner=inner) for inner in ("log", "line"))
+CURVED_LINE_PRODUCT = Node(is_product=True, inner="line")
+SIMPLE_TRANSFORMS = ("identity", "log", "log_neg", "square", "reciprocal")
+ANGLES = ("sin", "cos")
+
+Family = tuple[tuple[Node, ...], bool, tuple[str, ...]]
+"""Hidden nodes, whether there are direct edges, and the transforms to try."""
+
+ONE_NODE: tuple[Family, ...] = (
+    ((LINE,), True, SIMPLE_TRANSFORMS),
+    ((SQUARE,), True, SIMPLE_TRANSFORMS),
+    ((LOG,), True, SIMPLE_TRANSFORMS),
+    ((FREE,), True, SIMPLE_TRANSFORMS),
+    ((PRODUCT,), True, (*SIMPLE_TRANSFORMS, *ANGLES)),
+    ((LINE,), False, ("identity",)),
+    ((SQUARE,), False, ("identity",)),
+    ((LOG,), False, ("identity",)),
+    ((FREE,), False, ("identity",)),
+    ((CURVED_PRODUCT,), False, ("identity", *ANGLES)),
+    ((CURVED_LINE_PRODUCT,), True, SIMPLE_TRANSFORMS),
+)
+TWO_NODES: tuple[Family, ...] = (
+    ((PRODUCT, PRODUCT), True, SIMPLE_TRANSFORMS),
+    ((LINE, LINE), True, SIMPLE_TRANSFORMS),
+    ((FREE, FREE), True, SIMPLE_TRANSFORMS),
+    ((LINE, PRODUCT), True, SIMPLE_TRANSFORMS),
+    ((FREE, PRODUCT), True, SIMPLE_TRANSFORMS),
+    ((LOG, LINE), True, SIMPLE_TRANSFORMS),
+    ((LOG, LOG), True, SIMPLE_TRANSFORMS),
+    ((LOG, PRODUCT), True, SIMPLE_TRANSFORMS),
+    ((CURVED_LINE_PRODUCT, LINE_PRODUCT), False, ("identity",)),
+    ((PRODUCT, PRODUCT, PRODUCT), False, ("identity",)),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
     """A small network: its hidden nodes, whether inputs also reach the output directly, T of T(y)."""
 
-    hidden: int
-    direct: bool
-    transform: str
+    nodes: tuple[Node, ...] = ()
+    direct: bool = True
+    transform: str = "identity"
     order: int = 3
 
-    def width(self, inputs: int) -> tuple[int, ...]:
-        """Nodes per layer."""
-        return (inputs, self.hidden, 1) if self.hidden else (inputs, 1)
+    @property
+    def is_simple(self) -> bool:
+        """Whether a node takes given curves."""
+        return any(node.inner != "free" for node in self.nodes)
 
 
-ADDITIVE = Shape(hidden=0, direct=False, transform="identity")
+ADDITIVE = Shape()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """Rows of the search: scaled inputs, the raw inputs behind them, and the raw target."""
+
+    x: Float[Tensor, "batch in_dim"]
+    raw: Float[Tensor, "batch in_dim"]
+    y: Float[Tensor, "batch 1"]
+    weights: Float[Tensor, " batch"]
+
+    def __getitem__(self, places: Tensor | slice) -> Sample:
+        return Sample(x=self.x[places], raw=self.raw[places], y=self.y[places], weights=self.weights[places])
+
+    @cached_property
+    def spread(self) -> float:
+        """Standard deviation of the target; 1 where it does not vary."""
+        return float(self.y.std(correction=0)) or 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Where the grids of the inputs lie, and the scales of the given curves: both by the training rows."""
+
+    training: Sample
+    order: int
+
+    def terms(self, sample: Sample, grid: int) -> Terms:
+        """Basis values and given curves at some rows."""
+        knots = extend_knots(uniform_grid(*self._ends, grid), self.order)
+        curves = {
+            name: (kind(sample.raw) - mean) / deviation
+            for name, (kind, mean, deviation) in self._kinds.items()
+        }
+        return Terms.of(sample.x, knots, self.order, curves)
+
+    @cached_property
+    def _ends(self) -> tuple[Tensor, Tensor]:
+        low, high = self.training.x.amin(0), self.training.x.amax(0)
+        return low - MARGIN * (high - low), high + MARGIN * (high - low)
+
+    @cached_property
+    def _kinds(self) -> dict[str, tuple[Callable[[Tensor], Tensor], Tensor, Tensor]]:
+        raw = self.training.raw
+        kinds: dict[str, Callable[[Tensor], Tensor]] = {"line": lambda u: u, "square": torch.square}
+        if float(raw.min()) > 0:
+            kinds["log"] = torch.log
+        values = {name: kind(raw) for name, kind in kinds.items()}
+        return {
+            name: (kinds[name], v.mean(0), v.std(0, correction=0).clamp_min(1e-300))
+            for name, v in values.items()
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,15 +151,24 @@ class Fit:
     """A fitted shape.
 
     Attributes:
+        bundle: Its coefficients, alone in a bundle.
+        terms: Basis values of the training rows on the grid of these.
         errors: Validation RMSE over the spread of the target, after every grid of the schedule.
-        history: Steps of the training, in the scale of T(y).
+        history: What each grid reached, in the scale of T(y).
     """
 
     shape: Shape
-    network: KAN
+    frame: Frame
+    bundle: Bundle
+    terms: Terms
     scaler: TargetScaler
     errors: tuple[float, ...]
     history: tuple[Step, ...] = ()
+
+    @cached_property
+    def network(self) -> KAN:
+        """The fit as a KAN."""
+        return network_of(self.bundle, 0, self.terms)
 
     @property
     def error(self) -> float:
@@ -81,18 +183,31 @@ class Fit:
         falling = len(self.errors) > 1 and self.errors[-1] * SLOPE < self.errors[-2]
         return self.error < HOPEFUL and falling
 
+    def error_on(self, sample: Sample, bundle: Bundle | None = None) -> float:
+        """RMSE over the spread of the target on other rows, of these or other coefficients on this grid."""
+        output = outputs(bundle or self.bundle, self.frame.terms(sample, self.terms.grid_size))
+        return error_of(self.scaler.inverse(output.T.numpy()), sample)
 
-@dataclass(frozen=True, kw_only=True)
-class Sample:
-    """Rows of the search: scaled inputs, the raw inputs behind them, and the raw target."""
-
-    x: Float[Tensor, "batch in_dim"]
-    raw: Float[Tensor, "batch in_dim"]
-    y: Float[Tensor, "batch 1"]
-    weights: Float[Tensor, " batch"]
-
-    def __getitem__(self, places: Tensor | slice) -> "Sample":
-        return Sample(x=self.x[places], raw=self.raw[places], y=self.y[places], weights=self.weights[places])
+    def trained(
+        self,
+        rows: Sample,
+        *,
+        steps: int,
+        rounds: int = 1,
+        bundle: Bundle | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> Bundle:
+        """The coefficients, or other ones on this grid, trained further on these rows."""
+        terms = self.terms if rows is self.frame.training else self.frame.terms(rows, self.terms.grid_size)
+        return fitted(
+            bundle or self.bundle,
+            terms,
+            targets_of(self.scaler, rows)[None],
+            rows.weights,
+            steps=steps,
+            rounds=rounds,
+            should_stop=should_stop,
+        )
 
 
 def search(
@@ -114,17 +229,17 @@ def search(
         order: Order of the splines.
         should_stop: Asked after every step; true ends the search.
     """
-    seen = torch.cat([training.y, validation.y]).numpy()
-    offered = TRANSFORMS if len(training.x) >= TRANSFORM_ROWS else ("identity",)
-    transforms = tuple(transform for transform in offered if is_defined(transform, seen))
-    found = []
-    for transform in transforms:
-        if should_stop():
-            break
-        shape = Shape(hidden=0, direct=False, transform=transform, order=order)
-        found.append(additive(training, validation, generator, should_stop, shape=shape))
-    yield from sorted(found, key=lambda fit: fit.error)
-    yield from _one_node(training, validation, transforms, generator, order, should_stop)
+    stage = _Search(training, validation, generator, order, should_stop)
+    yield from sorted(stage.additive(), key=lambda fit: fit.error)
+    if training.x.shape[1] == 1:
+        return
+    for families, kept in zip((ONE_NODE, TWO_NODES), SCREENED, strict=True):
+        screened = [rough for family in families for rough in stage.screened(family)]
+        screened.sort(key=lambda rough: rough.rank)
+        for rough in screened[:kept]:
+            if should_stop():
+                return
+            yield stage.refined(rough.shape, rough.bundle)
 
 
 def additive(
@@ -133,229 +248,121 @@ def additive(
     generator: torch.Generator,
     should_stop: Callable[[], bool] = lambda: False,
     *,
-    shape: Shape = ADDITIVE,
+    transform: str = "identity",
 ) -> Fit:
-    """A structure without hidden nodes; of the target itself if no other shape is given."""
-    config = KANConfig(width=shape.width(training.x.shape[1]), grid_size=GRIDS[0], order=shape.order)
-    network = KAN(config)
-    initialise_(network, generator, noise=0.1)
-    update_grid_(network, training.x)
-    return _fit(shape, training, validation, network, GRIDS, 8, should_stop=should_stop)
+    """A structure without hidden nodes; of the target itself if no transform is given."""
+    stage = _Search(training, validation, generator, ADDITIVE.order, should_stop)
+    return stage.fit_additive(transform)
 
 
-def _one_node(
-    training: Sample,
-    validation: Sample,
-    transforms: tuple[str, ...],
-    generator: torch.Generator,
-    order: int,
-    should_stop: Callable[[], bool],
-) -> Iterator[Fit]:
-    """T(y) = g(Σ f(x)), with and without direct edges: screened on a coarse grid, the best refined."""
-    screened: list[Fit] = []
-    names = tuple(t for t in transforms if t in ("identity", "log", "log_neg", "square", "reciprocal"))
-    for direct in (False, True):
-        if should_stop():
+@dataclass(frozen=True)
+class _Rough:
+    """A start on the coarse grid: its network alone in a bundle, and its place in the ranking."""
+
+    shape: Shape
+    bundle: Bundle
+    rank: float
+
+
+class _Search:
+    """What all trials share: rows, transforms, and the basis values on every grid."""
+
+    def __init__(
+        self,
+        training: Sample,
+        validation: Sample,
+        generator: torch.Generator,
+        order: int,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self.training, self.validation, self.generator = training, validation, generator
+        self.frame, self.should_stop = Frame(training, order), should_stop
+        seen = torch.cat([training.y, validation.y]).numpy()
+        offered = TRANSFORMS if len(training.x) >= TRANSFORM_ROWS else ("identity",)
+        self.scalers = {
+            name: TargetScaler.fit(training.y.numpy(), name) for name in offered if is_defined(name, seen)
+        }
+        self._terms: dict[int, Terms] = {}
+
+    def additive(self) -> Iterator[Fit]:
+        """Without hidden nodes, for every transform."""
+        for transform in self.scalers:
+            if self.should_stop():
+                return
+            yield self.fit_additive(transform)
+
+    def fit_additive(self, transform: str) -> Fit:
+        """On one grid after the other; each is a linear problem."""
+        shape = replace(ADDITIVE, transform=transform, order=self.frame.order)
+        return self.refined(shape, started((), self.terms(GRIDS[0]), 1, self.generator, direct=True))
+
+    def screened(self, family: Family) -> Iterator[_Rough]:
+        """Rough fits on the coarse grid, several starts for every transform, all in one batch."""
+        nodes, direct, transforms = family
+        rows = self.training[:SCREENING_ROWS]
+        terms, judged = (self.frame.terms(sample, GRIDS[0]) for sample in (rows, self.validation))
+        names = [name for name in transforms if name in self.scalers for _ in range(STARTS[len(nodes) - 1])]
+        unknown = any(node.inner not in ("free", *terms.curves) for node in nodes)
+        if self.should_stop() or unknown or not names:
             return
-        shapes = [Shape(hidden=1, direct=direct, transform=name, order=order) for name in names]
-        screened += _screened(shapes, training[:SCREENING_ROWS], validation, generator, should_stop)
-    screened.sort(key=lambda fit: fit.error)
-    for fit in screened[:SCREENED]:
-        if should_stop():
-            return
-        yield _fit(fit.shape, training, validation, fit.network, GRIDS, 40, should_stop=should_stop)
-
-
-def _screened(
-    shapes: list[Shape],
-    training: Sample,
-    validation: Sample,
-    generator: torch.Generator,
-    should_stop: Callable[[], bool],
-) -> Iterator[Fit]:
-    """Rough fits on a coarse grid of shapes that differ only in their transforms, several starts of each."""
-    low, high = training.x.amin(0), training.x.amax(0)
-    reach = SCREENING_MARGIN * (high - low)
-    knots = extend_knots(uniform_grid(low - reach, high + reach, GRIDS[0]), shapes[0].order)
-    terms, judged = (Terms.of(sample.x, knots, shapes[0].order) for sample in (training, validation))
-    curves = [curve_through(terms, values) for values in _starting_values(training)]
-    scalers = [TargetScaler.fit(training.y.numpy(), shape.transform) for shape in shapes]
-    targets = [torch.from_numpy(scaler.forward(training.y.numpy()))[:, 0] for scaler in scalers]
-    bundle = fitted(
-        started(terms, torch.stack(curves * len(shapes)), generator, direct=shapes[0].direct),
-        terms,
-        torch.stack(targets).repeat_interleave(len(curves), 0),
-        training.weights,
-        steps=SCREENING_STEPS,
-        rounds=2,
-        should_stop=should_stop,
-    )
-    spread, found = _spread(validation), outputs(bundle, judged)
-    for place, output in enumerate(found):
-        shape, scaler = shapes[place // len(curves)], scalers[place // len(curves)]
-        reached = error_of(scaler.inverse(output[:, None].numpy()), validation, spread)
-        yield Fit(shape=shape, network=network_of(bundle, place, terms), scaler=scaler, errors=(reached,))
-
-
-def _starting_values(sample: Sample) -> list[Float[Tensor, "batch in_dim"]]:
-    """What nodes first add up multiples of, standardised: the inputs, their logarithms and their squares."""
-    values = [sample.x, sample.x, sample.x.square()]
-    if float(sample.raw.min()) > 0:
-        values.append(sample.raw.log())
-    return [(v - v.mean(0)) / v.std(0).clamp_min(1e-12) for v in values]
-
-
-def _fit(
-    shape: Shape,
-    training: Sample,
-    validation: Sample,
-    network: KAN,
-    grids: tuple[int, ...],
-    steps: int,
-    *,
-    scaler: TargetScaler | None = None,
-    should_stop: Callable[[], bool],
-) -> Fit:
-    """Train on each grid in turn and keep the network of the grid with the lowest validation error."""
-    scaler = scaler or TargetScaler.fit(training.y.numpy(), shape.transform)
-    targets = torch.from_numpy(scaler.forward(training.y.numpy()))
-    rows = Rows.of(training.x, targets, training.weights)
-    spread = _spread(validation)
-    best, errors, history = network, list[float](), list[Step]()
-    for grid in grids:
-        if len(training.x) < 2 * len(training.x[0]) * (grid + 3) and errors:
-            break  # a finer grid would have more coefficients than the rows can carry
-        config = TrainingConfig(
-            optimizer="levenberg_marquardt",
-            grid_schedule=(grid,),
-            steps=steps,
-            patience=steps,
-            penalty=Penalty(ridge=1e-13),
+        bundle = fitted(
+            started(nodes, terms, len(names), self.generator, direct=direct),
+            terms,
+            torch.stack([targets_of(self.scalers[name], rows) for name in names]),
+            rows.weights,
+            steps=SCREENING_STEPS,
+            rounds=ROUNDS,
+            should_stop=self.should_stop,
         )
-        network = copied(network)
-        for step in train(network, rows, config, should_stop=should_stop):
-            history.append(replace(step, number=len(history)))
-        errors.append(validation_error(network, scaler, validation, spread))
-        if errors[-1] == min(errors):
-            best = network
-        is_stalled = shape.hidden and len(errors) > 1 and errors[-1] > STALLED * errors[-2]
-        if is_stalled or should_stop():
-            break
-    return Fit(shape=shape, network=best, scaler=scaler, errors=tuple(errors), history=tuple(history))
+        found = outputs(bundle, judged)
+        for place, name in enumerate(names):
+            shape = Shape(nodes=nodes, direct=direct, transform=name, order=self.frame.order)
+            error = error_of(self.scalers[name].inverse(found[place][:, None].numpy()), self.validation)
+            yield _Rough(shape, bundle[[place]], error * (SIMPLER if shape.is_simple else 1))
+
+    def refined(self, shape: Shape, bundle: Bundle) -> Fit:
+        """Fit one network on all rows, grid after grid; what had the lowest validation error is kept."""
+        rows, scaler = self.training, self.scalers[shape.transform]
+        best: Fit | None = None
+        errors, history = list[float](), list[Step]()
+        schedule = zip(GRIDS, STEPS, strict=True) if shape.nodes else ((grid, 0) for grid in FINE_GRIDS)
+        for grid, steps in schedule:
+            if len(rows.x) < 2 * rows.x.shape[1] * (grid + shape.order) and errors:
+                break  # a finer grid would have more coefficients than the rows can carry
+            if errors:
+                bundle = refined(bundle, self.terms(grid // 2))
+            fit = Fit(
+                shape=shape, frame=self.frame, bundle=bundle, terms=self.terms(grid), scaler=scaler, errors=()
+            )
+            bundle = fit.trained(rows, steps=steps, rounds=ROUNDS, should_stop=self.should_stop)
+            fit = replace(fit, bundle=bundle)
+            errors.append(fit.error_on(self.validation))
+            loss = float((outputs(bundle, fit.terms) - targets_of(scaler, rows)).square().mean()) / 2
+            history.append(Step(len(history), grid, loss, errors[-1] ** 2 / 2))
+            if best is None or errors[-1] == min(errors):
+                best = fit
+            is_stalled = len(errors) > 1 and errors[-1] > STALLED * errors[-2]
+            is_linear = not shape.nodes and grid < GRIDS[-1]
+            if (is_stalled and not is_linear) or errors[-1] < SHARP or self.should_stop():
+                break
+        assert best is not None  # noqa: S101 - there is a first grid
+        return replace(best, errors=tuple(errors), history=tuple(history))
+
+    def terms(self, grid: int) -> Terms:
+        """Basis values of the training rows."""
+        if grid not in self._terms:
+            self._terms[grid] = self.frame.terms(self.training, grid)
+        return self._terms[grid]
 
 
-def cross_error(
-    fit: Fit,
-    rows: Sample,
-    folds: Int[Tensor, " batch"],
-    should_stop: Callable[[], bool] = lambda: False,
-) -> float:
-    """RMSE over the spread of the target on rows that the shape has not seen, in turn every fold.
-
-    The shape is fitted again without each fold, on its last grid, from where it is.
-
-    Args:
-        fit: A fitted shape.
-        rows: All rows.
-        folds: Fold of every row, from 0 on.
-        should_stop: Asked after every step; what is fitted by then is judged.
-    """
-    spread, squares = _spread(rows), 0.0
-    for fold in range(int(folds.max()) + 1):
-        held = rows[folds == fold]
-        grids = (fit.network.stack[0].grid_size,)
-        again = _fit(
-            fit.shape,
-            rows[folds != fold],
-            held,
-            fit.network,
-            grids,
-            CROSS_STEPS,
-            scaler=fit.scaler,
-            should_stop=should_stop,
-        )
-        squares += float(held.weights.sum()) * (again.error * _spread(held)) ** 2
-    return float(np.sqrt(squares / float(rows.weights.sum())) / spread)
+def targets_of(scaler: TargetScaler, rows: Sample) -> Float[Tensor, " batch"]:
+    """What the network is to give, on the unit scale."""
+    return torch.from_numpy(scaler.forward(rows.y.numpy()))[:, 0]
 
 
-def _spread(sample: Sample) -> float:
-    """Standard deviation of the target; 1 where it does not vary."""
-    return float(sample.y.std(correction=0)) or 1.0
-
-
-@torch.no_grad()
-def validation_error(network: KAN, scaler: TargetScaler, sample: Sample, spread: float) -> float:
+def error_of(predicted: Float[np.ndarray, "batch 1"], sample: Sample) -> float:
     """Weighted RMSE in the target's own units over its spread; infinite where T⁻¹ leaves the numbers."""
-    return error_of(scaler.inverse(network(sample.x).numpy()), sample, spread)
-
-
-def error_of(predicted: np.ndarray, sample: Sample, spread: float) -> float:
-    """The same of given predictions."""
     with np.errstate(all="ignore"):
         squares = np.square(predicted - sample.y.numpy())[:, 0]
         error = float(np.sqrt(np.average(squares, weights=sample.weights.numpy())))
-    return error / spread if np.isfinite(error) else float("inf")
-
-
-def eliminate(
-    fit: Fit, training: Sample, validation: Sample, should_stop: Callable[[], bool] = lambda: False
-) -> Fit:
-    """Backward elimination: drop edges from the least important on while the validation error does not rise.
-
-    Every removal is followed by a short refit on the present grid. Once ``should_stop`` is true, the
-    edges that are left stay.
-    """
-    spread = _spread(validation)
-    targets = torch.from_numpy(fit.scaler.forward(training.y.numpy()))
-    rows = Rows.of(training.x, targets, training.weights)
-    config = TrainingConfig(
-        optimizer="levenberg_marquardt", steps=10, patience=10, penalty=Penalty(ridge=1e-13)
-    )
-    for layer, i, j in _edges_by_score(fit.network, training.x):
-        if should_stop():
-            break
-        network = copied(fit.network)
-        network.all_layers[layer].mask[i, j] = False
-        drop_dead_edges_(network)
-        if not all(bool(later.mask.any()) for later in network.stack):
-            continue
-        for _ in train(network, rows, config, should_stop=should_stop):
-            pass
-        error = validation_error(network, fit.scaler, validation, spread)
-        if error <= max(1.01 * fit.error, NEGLIGIBLE):
-            fit = replace(fit, network=network, errors=(error,))
-    return fit
-
-
-def sharpen(
-    fit: Fit, training: Sample, validation: Sample, should_stop: Callable[[], bool] = lambda: False
-) -> Fit:
-    """The same shape on finer grids, as long as the validation error falls and the rows carry them."""
-    for grid in FINE_GRIDS:
-        if should_stop():
-            break
-        finer = _fit(
-            fit.shape,
-            training,
-            validation,
-            fit.network,
-            (grid,),
-            15,
-            scaler=fit.scaler,
-            should_stop=should_stop,
-        )
-        if len(training.x) < 3 * finer.network.parameter_count or finer.error > STALLED * fit.error:
-            break
-        later = (replace(step, number=len(fit.history) + step.number) for step in finer.history)
-        fit = replace(finer, errors=(*fit.errors, finer.error), history=(*fit.history, *later))
-    return fit
-
-
-def _edges_by_score(network: KAN, x: Tensor) -> list[tuple[int, int, int]]:
-    scores = edge_scores(network, x)
-    places = [
-        (float(scores[number][i, j]), (number, i, j))
-        for number, layer in enumerate(network.all_layers)
-        for i, j in torch.nonzero(layer.mask).tolist()
-    ]
-    return [place for _, place in sorted(places)]
+    return error / sample.spread if np.isfinite(error) else float("inf")

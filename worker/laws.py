@@ -25,14 +25,14 @@ from kan_engine import (
     read_formulas,
     search,
     sharpen,
-    undo_transform,
 )
 from service.schemas.jobs import TrainRequest
 from worker.preparation import Part, Prepared
 from worker.splitting import fold_numbers
 
 SEARCH_ROWS, SEARCH_VALIDATION = 1500, 750  # more rows do not change which small law is right
-READ_AT_MOST = 4  # structures whose formulas are read before the search gives up on an exact one
+READ_AT_MOST = 8  # structures whose formulas are read before the search gives up on an exact one
+AGAIN = 0.7  # share of an error below which another fit of the same shape is read, too
 EXACT = 1e-9  # validation error, over the spread, of a formula that ends the search
 MAX_STRUCTURE_INPUTS = 40
 SURE = 10.0  # log-odds beyond it are probabilities of 0 and 1 for every purpose; formulas need not follow
@@ -96,7 +96,7 @@ def find_law(run: Run) -> Law | None:
     fit, validation = (_sample(part, run.inputs) for part in _searched(run))
     best: Law | None = None
     rough: Fit | None = None
-    read = 0
+    read = list[Fit]()
     run.report("structure", 0.05, "looking for a small law")
     structures = search(
         fit,
@@ -108,26 +108,37 @@ def find_law(run: Run) -> Law | None:
     for number, structure in enumerate(structures, 1):
         _enter(structure, run)
         found = f"error {structure.error:.1e}" if np.isfinite(structure.error) else "does not fit"
-        run.report("structure", min(0.35, 0.05 + 0.02 * number), f"shape {number}: {found}")
+        run.report("structure", min(0.35, 0.05 + 0.01 * number), f"shape {number}: {found}")
         if rough is None or structure.error < rough.error:
             rough = structure
-        if not structure.is_adequate:
+        if not _is_worth_reading(structure, read):
             continue
-        read += 1
+        read.append(structure)
         law = _read(structure, fit, validation, run)
         if best is None or law.error < best.error:
             best = law
-        is_enough = best.error < EXACT or read == READ_AT_MOST or not run.request.symbolic
+        is_enough = best.error < EXACT or len(read) == READ_AT_MOST or not run.request.symbolic
         if is_enough or run.should_stop():
             break
-    if best is not None:
+    if best is not None and best.fit.is_adequate:
         best = replace(best, fit=sharpen(best.fit, fit, validation, run.should_stop))
         _enter(best.fit, run)
         return best
-    if rough is not None:
+    if rough is not None and (best is None or best.error > EXACT):
         run.report("symbolic", 0.4, "reading a formula off the best small law")
         return _read(rough, fit, validation, run)
-    return None
+    return best
+
+
+def _is_worth_reading(structure: Fit, read: list[Fit]) -> bool:
+    """Whether a shape can represent the data, and none like it has been read.
+
+    Of a single input a formula is read off the values themselves, so that the shape hardly matters.
+    """
+    if structure.terms.values.shape[1] == 1:
+        return True
+    alike = [other for other in read if other.shape == structure.shape]
+    return structure.is_adequate and all(structure.error < AGAIN * other.error for other in alike)
 
 
 def expected_error(law: Law, run: Run) -> float:
@@ -179,7 +190,7 @@ def _read(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:
         output=0,
         center=float(structure.scaler.mean[0]),
         scale=float(structure.scaler.std[0]),
-        undo=undo_transform(structure.scaler.transform),
+        transform=structure.scaler.transform,
         floor=min(max(2 * structure.error, 1e-6), ROUGH),
     )
     formulas = read_formulas(structure.network, reading, run.should_stop)

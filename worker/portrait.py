@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from kan_engine import KAN, Encoding, Standardizer, Suggestion, edge_scores, suggest
+from kan_engine import KAN, Axis, Encoding, Standardizer, Suggestion, edge_scores, suggest
 from service.schemas.models import PICTURED_EDGES
 
 POINTS = 61  # of a curve
@@ -87,7 +87,7 @@ def _suggest(edges: list[dict[str, Any]], should_stop: Callable[[], bool]) -> No
     for edge in sorted(edges, key=lambda edge: -edge["score"])[:SUGGESTED_EDGES]:
         if should_stop():
             return
-        found = [_row(fit) for fit in suggest(np.array(edge["x"]), np.array(edge["y"]))]
+        found = [_row(fit) for fit in suggest(Axis(np.array(edge["x"])), np.array(edge["y"]))]
         best = {row["function"]: row for row in sorted(found, key=lambda row: -row["total"])}
         edge["suggestions"] = sorted(best.values(), key=lambda row: row["total"])[:SUGGESTIONS]
 

@@ -1,0 +1,217 @@
+"""Closed forms of a curve: single functions, polynomials, quotients of them, sums of a few terms.
+
+Cheap forms come first, and the search ends as soon as one of them is as close as the curve is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from kan_engine.dictionary import NEAR, PLACEHOLDER, PRICE, sums_of_terms
+from kan_engine.edges import SCALE_FREE, Array, Axis, Suggestion, plain_fits, suggest
+from kan_engine.expression import Expression, Parameter, add, apply_function, evaluate, mul, number
+from kan_engine.refit import Form, refit
+
+SIMPLE, ENOUGH = 4, 10  # complexity of a form that, where it is close, needs no rivals: cheap ones, any
+SURE = 1e-3  # floor above which a near miss says little, so that all forms are looked at
+DEGREES = range(2, 9)
+QUOTIENTS = ((1, 1), (0, 2), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2), (2, 3), (4, 1), (4, 2))
+REWEIGHTINGS = 4  # of the linearised fit of a quotient (Sanathanan and Koerner, 1963)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A closed form for an edge: a tree in the placeholder ``u`` with parameters, without its constant term.
+
+    Attributes:
+        parameters: Starting values.
+        linear: Which parameters multiply a whole term, so that scaling them all scales the edge.
+        constant: What is to be added to the tree.
+        error: RMSE over the spread of the curve.
+    """
+
+    tree: Expression
+    parameters: tuple[float, ...]
+    linear: tuple[int, ...]
+    constant: float
+    error: float
+    complexity: int
+
+    def score(self, floor: float) -> float:
+        """Small is good: digits of error, none below the floor, plus a price per unit of complexity."""
+        return float(np.log10(self.error + floor)) + PRICE * self.complexity
+
+
+class Effort(IntEnum):
+    """How far the search for closed forms goes."""
+
+    PLAIN = 0
+    SINGLE = 1
+    SUMS = 2
+
+
+def closed_forms(axis: Axis, v: Array, *, floor: float, effort: Effort, raw: bool = False) -> list[Candidate]:
+    """Closed forms for an edge that cost so much to find; a constant for one that does not vary.
+
+    Plain are functions without constants inside, polynomials and quotients; single is one function with
+    constants inside; sums are those of a few terms.
+
+    Args:
+        axis: What enters the edge.
+        v: What leaves it, row by row.
+        floor: Relative error of the curve itself, below which fits are equal.
+        effort: Which forms.
+        raw: Whether u is a column of the client, so that constants inside are likely to be nice ones.
+    """
+    at = axis.thinned(v)
+    if not varies(at):
+        return [Candidate(number(0), (), (), float(at.mean()), error=0.0, complexity=0)]
+    if effort == Effort.PLAIN:
+        found = [as_candidate(fit) for fit in plain_fits(axis, v)]
+        if not is_settled(found, floor, SIMPLE):
+            found += [*_polynomials(axis.u, at), *_quotients(axis.u, at)]
+        return found
+    if effort == Effort.SINGLE:
+        return [as_candidate(fit) for fit in suggest(axis, v)]
+    return [_refitted(form, axis.u, at) for form in _sums(axis, at, floor, raw)]
+
+
+def best_forms(found: Iterable[Candidate], floor: float, keep: int) -> list[Candidate]:
+    """The best of several forms, best score first, each once."""
+    ordered = sorted(found, key=lambda candidate: candidate.score(floor))
+    return list({candidate.tree: candidate for candidate in reversed(ordered)}.values())[::-1][:keep]
+
+
+def is_settled(found: Iterable[Candidate], floor: float, complexity: int = ENOUGH) -> bool:
+    """Whether a form of at most this complexity is as close as can be told."""
+    near = (c for c in found if c.complexity <= complexity)
+    return floor < SURE and any(c.error <= NEAR * floor for c in near)
+
+
+def varies(values: Array) -> bool:
+    """Whether values are numbers, and not one number but for rounding."""
+    return bool(np.isfinite(values).all() and np.std(values) > 1e-9 * np.abs(values).max())
+
+
+def as_candidate(fit: Suggestion) -> Candidate:
+    """The tree of a suggestion; constants that it fixes are no parameters."""
+    argument: Expression = PLACEHOLDER
+    parameters = [fit.c]
+    if fit.function not in SCALE_FREE:
+        argument = mul(Parameter(1), argument)
+        parameters.append(fit.a)
+    elif fit.a == -1:
+        argument = -argument
+    if fit.b != 0:
+        argument = add(argument, Parameter(len(parameters)))
+        parameters.append(fit.b)
+    tree = mul(Parameter(0), apply_function(fit.function, argument))
+    return Candidate(tree, tuple(parameters), (0,), fit.d, fit.error, fit.complexity)
+
+
+def _polynomials(u: Array, v: Array) -> list[Candidate]:
+    """Polynomials in the raw input, by least squares on a centred scale."""
+    found = []
+    scale = max(abs(float(u[0])), abs(float(u[-1])), 1e-300)
+    for degree in DEGREES:
+        powers = (u[:, None] / scale) ** np.arange(degree + 1)
+        coefficients, *_ = np.linalg.lstsq(powers, v, rcond=None)
+        kept = [n for n in range(1, degree + 1) if abs(coefficients[n]) > 1e-9 * np.abs(coefficients).max()]
+        if len(kept) < 2:
+            continue
+        terms = [mul(Parameter(place), PLACEHOLDER**n) for place, n in enumerate(kept)]
+        with np.errstate(all="ignore"):
+            values = coefficients[kept] / np.float64(scale) ** np.array(kept)
+        if not np.isfinite(values).all() or not values.all():
+            continue  # a power of the input leaves the numbers
+        constant = float(np.mean(v - powers[:, kept] @ coefficients[kept]))
+        error = _relative(powers @ coefficients - v, v)
+        linear = tuple(range(len(kept)))
+        price = 2 * len(kept) + 1
+        found.append(Candidate(add(*terms), tuple(values.tolist()), linear, constant, error, price))
+    return found
+
+
+def _quotients(u: Array, v: Array) -> list[Candidate]:
+    """P(u)/Q(u) with Q = 1 + …, by least squares on v·Q = P, reweighted by the last Q."""
+    found = []
+    scale = max(abs(float(u[0])), abs(float(u[-1])), 1e-300)
+    x, middle = u / scale, float(v.mean())
+    for above, below in QUOTIENTS:
+        weight = np.ones_like(v)
+        for _ in range(REWEIGHTINGS):
+            columns = [
+                *(x**n for n in range(above + 1)),
+                *(-(v - middle) * x**n for n in range(1, below + 1)),
+            ]
+            with np.errstate(all="ignore"):
+                matrix = np.stack(columns, 1) * weight[:, None]
+                if not np.isfinite(matrix).all():
+                    break
+                solution = np.asarray(
+                    np.linalg.lstsq(matrix, (v - middle) * weight, rcond=None)[0], dtype=float
+                )
+                bottom = 1 + sum(c * x ** (n + 1) for n, c in enumerate(solution[above + 1 :]))
+                weight = 1 / np.abs(bottom)
+        else:
+            if bottom.min() * bottom.max() > 0 and np.isfinite(weight).all():
+                found += _quotient(solution[: above + 1], solution[above + 1 :], scale, u, v)
+    return found
+
+
+def _quotient(above: Array, below: Array, scale: float, u: Array, v: Array) -> list[Candidate]:
+    """P/Q in u itself, from the coefficients over u on the unit scale."""
+    with np.errstate(all="ignore"):
+        top: Array = above / scale ** np.arange(len(above))
+        bottom: Array = below / scale ** np.arange(1, len(below) + 1)
+    if not (np.isfinite(top).all() and np.isfinite(bottom).all()):
+        return []
+    values = [*top.tolist(), *bottom.tolist()]
+    linear = tuple(range(len(top)))
+    powers = [PLACEHOLDER**n for n in range(max(len(top), len(bottom) + 1))]
+    numerator = add(*(mul(Parameter(n), powers[n]) for n in linear))
+    denominator = add(1, *(mul(Parameter(len(top) + n), powers[n + 1]) for n in range(len(bottom))))
+    tree = numerator / denominator
+    reached = evaluate(tree, {PLACEHOLDER.name: u}, values)
+    if not np.isfinite(reached).all():
+        return []
+    constant = float(np.mean(v - reached))
+    price = 2 * len(values)
+    return [Candidate(tree, tuple(values), linear, constant, _relative(reached + constant - v, v), price)]
+
+
+def _sums(axis: Axis, v: Array, floor: float, raw: bool) -> list[Candidate]:
+    """Sums of a few terms from the dictionary."""
+    return [
+        Candidate(s.tree, s.parameters, s.linear, s.constant, s.error, s.price)
+        for s in sums_of_terms(axis, v, floor=floor, raw=raw)
+    ]
+
+
+def _refitted(candidate: Candidate, u: Array, v: Array) -> Candidate:
+    """All constants at their best, where some of them are inside of functions."""
+    if len(candidate.parameters) == len(candidate.linear):
+        return candidate
+    place = Parameter(len(candidate.parameters))
+    form = Form(add(candidate.tree, place), np.array([*candidate.parameters, candidate.constant]))
+    better = refit(form, ({PLACEHOLDER.name: u}, v), iterations=30)
+    reached = evaluate(better.tree, {PLACEHOLDER.name: u}, better.values)
+    if not np.isfinite(reached).all():
+        return candidate
+    *parameters, constant = map(float, better.values)
+    return Candidate(
+        candidate.tree,
+        tuple(parameters),
+        candidate.linear,
+        constant,
+        _relative(reached - v, v),
+        candidate.complexity,
+    )
+
+
+def _relative(residual: Array, v: Array) -> float:
+    return float(np.sqrt(np.mean(residual**2) / max(float(np.var(v)), 1e-300)))

@@ -1,0 +1,342 @@
+"""Sums of terms out of a dictionary: all pairs from one Gram matrix, triples from the best pairs.
+
+The terms of a raw column have nice constants inside (sin(2πu), exp(-u²/2)), alone, multiplied with each other
+or by powers of u. Of any curve the inner constants may also come from a grid over the interval, and are to be
+refined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property, lru_cache
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kan_engine.edges import SCALE_FREE, Array, Axis
+from kan_engine.expression import evaluate
+from kan_engine.library import LIBRARY
+from kan_engine.tree import (
+    PI,
+    Expression,
+    Parameter,
+    Variable,
+    add,
+    apply_function,
+    mul,
+    number,
+    substitute,
+)
+
+PLACEHOLDER = Variable("u")
+
+MOST_TERMS = 1000  # that take part in pairs
+FACTORS = 200  # of the simplest terms that are multiplied with each other
+SINGLES, PAIRS, TRIPLED, TRIPLES = 4, 8, 24, 4  # kept; kept; taken on to triples; kept of those
+CONSIDERED = 2000  # of the best pairs, before neighbours are left out
+TAILS = (1, 2, 4)  # powers 1, u, u², … that any sum may have besides its terms
+DEGENERATE = 1e-8  # share of a term that the tail leaves, below which it is one of the tail
+RESOLVED = 1e-7  # the same of a term beside others, squared
+NEAR = 3.0  # times the floor, within which a sum is as good as any
+PRICE = 0.3  # digits of error that a unit of complexity has to win
+
+
+@dataclass(frozen=True)
+class Term:
+    """A term, with its parameters and what it costs."""
+
+    tree: Expression
+    parameters: tuple[float, ...]
+    price: int
+
+
+@dataclass(frozen=True)
+class TermSum:
+    """Σ c·term + Σ c·u^n + constant, with its error over the spread of the curve."""
+
+    tree: Expression
+    parameters: tuple[float, ...]
+    linear: tuple[int, ...]
+    constant: float
+    error: float
+    price: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Dictionary:
+    """Terms with their values; terms of one kind differ in their parameters."""
+
+    terms: list[Term]
+    values: Array
+
+    @cached_property
+    def sizes(self) -> Array:
+        """Lengths of the terms about their means."""
+        return np.asarray(np.linalg.norm(self.values - self.values.mean(1, keepdims=True), axis=1))
+
+    @cached_property
+    def prices(self) -> Array:
+        """What each term and its coefficient cost."""
+        return np.array([term.price + 1.0 for term in self.terms])
+
+    @cached_property
+    def kinds(self) -> list[int]:
+        """The same number for terms that differ in their parameters alone."""
+        numbers: dict[Expression, int] = {}
+        return [numbers.setdefault(term.tree, len(numbers)) for term in self.terms]
+
+
+def sums_of_terms(axis: Axis, v: Array, *, floor: float, raw: bool) -> Iterator[TermSum]:
+    """The best sums of one, two and three terms, with and without low powers of u.
+
+    Args:
+        axis: Where the curve is known.
+        v: Its values there.
+        floor: Relative error below which sums are equal.
+        raw: Whether constants inside are likely to be nice.
+    """
+    for dictionary in _dictionaries(axis, raw):
+        for tail in TAILS:
+            chosen = _chosen(dictionary, axis.u, v, tail, floor)
+            yield from (_sum(places, dictionary, axis.u, v, tail) for places in chosen)
+
+
+_known: WeakKeyDictionary[Axis, dict[bool, _Dictionary]] = WeakKeyDictionary()
+
+
+def _dictionaries(axis: Axis, raw: bool) -> Iterator[_Dictionary]:
+    known = _known.setdefault(axis, {})
+    for nice in (True, False) if raw else (False,):
+        if nice not in known:
+            terms = _nice_terms() if nice else _coarse_terms(axis)
+            known[nice] = _evaluated(terms, axis.u)
+        yield known[nice]
+
+
+def _evaluated(terms: list[Term], u: Array) -> _Dictionary:
+    """Terms that are numbers at all points, and what they give."""
+    kept, values = [], []
+    seen = set()
+    for term in terms:
+        found = evaluate(term.tree, {PLACEHOLDER.name: u}, term.parameters)
+        if not np.isfinite(found).all():
+            continue
+        centered = found - found.mean()
+        size = float(np.linalg.norm(centered))
+        if size <= 1e-9 * np.abs(found).max() or size > 1e150:
+            continue
+        key = tuple(
+            np.round(centered[::7] / size * np.sign(centered[np.argmax(np.abs(centered))]), 10).tolist()
+        )
+        if key not in seen:
+            seen.add(key)
+            kept.append(term)
+            values.append(found)
+    return _Dictionary(kept, np.array(values).reshape(len(kept), len(u)))
+
+
+def _chosen(dictionary: _Dictionary, u: Array, v: Array, tail: int, floor: float) -> list[tuple[int, ...]]:
+    """Places of the terms of the sums with the best scores."""
+    if not dictionary.terms:
+        return []
+    match = _Match.of(dictionary, _powers(u, tail), v, floor)
+    singles = match.score(match.onto**2, match.prices)
+    chosen: list[tuple[int, ...]] = [(int(i),) for i in np.argsort(singles, kind="stable")[:SINGLES]]
+    if tail == TAILS[-1]:
+        return chosen
+    match = match.first(MOST_TERMS)
+    gram = match.unit @ match.unit.T
+    pairs = _scores_of_pairs(match, gram)
+    best = _diverse(np.argsort(pairs, axis=None, kind="stable")[:CONSIDERED], pairs, dictionary)
+    chosen += best[:PAIRS]
+    if best and 10 ** float(pairs[best[0]]) > NEAR * floor:
+        chosen += _triples(best[:TRIPLED], match, gram)
+    return chosen
+
+
+@dataclass(frozen=True, eq=False)
+class _Match:
+    """A curve against a dictionary, both without their parts along the tail.
+
+    Attributes:
+        unit: Terms, of length 1; 0 where nothing is left of one.
+        onto: Their products with the curve.
+        left: What the tail leaves of the curve, squared; ``whole`` is its square about its mean.
+    """
+
+    unit: Array
+    onto: Array
+    prices: Array
+    target: Array
+    left: float
+    whole: float
+    floor: float
+
+    @staticmethod
+    def of(dictionary: _Dictionary, powers: Array, v: Array, floor: float) -> _Match:
+        low = np.linalg.qr(powers)[0]
+        rest = dictionary.values - (dictionary.values @ low) @ low.T
+        norms = np.linalg.norm(rest, axis=1)
+        unit = rest / np.where(norms > DEGENERATE * dictionary.sizes, norms, np.inf)[:, None]
+        target = v - low @ (low.T @ v)
+        return _Match(
+            unit=unit,
+            onto=unit @ target,
+            prices=dictionary.prices,
+            target=target,
+            left=float(target @ target),
+            whole=float(np.sum((v - v.mean()) ** 2)),
+            floor=floor,
+        )
+
+    def first(self, count: int) -> _Match:
+        """Against the first terms only."""
+        return replace(self, unit=self.unit[:count], onto=self.onto[:count], prices=self.prices[:count])
+
+    def score(self, explained: Array, price: Array) -> Array:
+        """Digits of the error, none below the floor, and the price."""
+        share = np.maximum((self.left - explained) / self.whole, 0.0)
+        return 0.5 * np.log10(share + self.floor**2) + PRICE * price
+
+
+def _scores_of_pairs(match: _Match, gram: Array) -> Array:
+    onto, rest = match.onto, 1 - gram**2
+    usable = np.triu(rest > RESOLVED, 1)
+    with np.errstate(all="ignore"):
+        both = (onto[:, None] ** 2 + onto**2 - 2 * gram * onto[:, None] * onto) / rest
+    return np.where(
+        usable, match.score(np.where(usable, both, 0.0), match.prices[:, None] + match.prices), np.inf
+    )
+
+
+def _diverse(places: NDArray[np.int64], pairs: Array, dictionary: _Dictionary) -> list[tuple[int, int]]:
+    """Pairs in order, one for every two kinds of terms: neighbours on a grid lead to one form."""
+    found: dict[tuple[int, int], tuple[int, int]] = {}
+    for i, j in zip(*np.unravel_index(places, pairs.shape), strict=True):
+        found.setdefault((dictionary.kinds[i], dictionary.kinds[j]), (int(i), int(j)))
+    return list(found.values())
+
+
+def _triples(pairs: list[tuple[int, int]], match: _Match, gram: Array) -> list[tuple[int, ...]]:
+    """The best third term for each of the best pairs."""
+    found = []
+    for i, j in pairs:
+        second = match.unit[j] - gram[i, j] * match.unit[i]
+        second = second / np.linalg.norm(second)
+        a, b, along = gram[i], match.unit @ second, float(second @ match.target)
+        rest = 1 - a**2 - b**2
+        good = rest > RESOLVED
+        more = (match.onto - a * match.onto[i] - b * along) ** 2 / np.where(good, rest, np.inf)
+        scores = match.score(
+            match.onto[i] ** 2 + along**2 + more, match.prices[i] + match.prices[j] + match.prices
+        )
+        k = int(np.argmin(np.where(good, scores, np.inf)))
+        found.append((float(scores[k]), (i, j, k)))
+    return [triple for _, triple in sorted(found)[:TRIPLES]]
+
+
+def _powers(u: Array, tail: int) -> Array:
+    scale = max(abs(float(u[0])), abs(float(u[-1])), 1e-300)
+    return (u[:, None] / scale) ** np.arange(tail)
+
+
+def _sum(places: tuple[int, ...], dictionary: _Dictionary, u: Array, v: Array, tail: int) -> TermSum:
+    terms = [dictionary.terms[place] for place in places]
+    low = _powers(u, tail)
+    columns = np.concatenate([dictionary.values[list(places)].T, low], 1)
+    scales = np.linalg.norm(columns, axis=0)
+    coefficients, *_ = np.linalg.lstsq(columns / scales, v, rcond=None)
+    coefficients = coefficients / scales
+    error = float(np.sqrt(np.mean((columns @ coefficients - v) ** 2) / max(float(np.var(v)), 1e-300)))
+    parts: list[Expression] = []
+    values: list[float] = []
+    linear = []
+    for term, coefficient in zip(terms, coefficients, strict=False):
+        linear.append(len(values))
+        inner: dict[Expression, Expression] = {
+            Parameter(n): Parameter(len(values) + 1 + n) for n in range(len(term.parameters))
+        }
+        parts.append(mul(Parameter(len(values)), substitute(term.tree, inner)))
+        values += [float(coefficient), *term.parameters]
+    scale = max(abs(float(u[0])), abs(float(u[-1])), 1e-300)
+    for power in range(1, tail):
+        linear.append(len(values))
+        parts.append(mul(Parameter(len(values)), PLACEHOLDER**power))
+        values.append(float(coefficients[len(terms) + power] / scale**power))
+    price = sum(term.price + 1 for term in terms) + 2 * (tail - 1)
+    constant = float(coefficients[len(terms)])
+    return TermSum(add(*parts), tuple(values), tuple(linear), constant, error, price)
+
+
+@lru_cache(maxsize=1)
+def _nice_terms() -> list[Term]:
+    """Functions of nice arguments, by themselves, times powers of u, and times each other; simplest first."""
+    u = PLACEHOLDER
+    arguments: list[tuple[Expression, int]] = [(u, 0)]
+    arguments += [(mul(number(k), u), 1) for k in (2.0, 3.0, 0.5, 4.0)]
+    arguments += [(mul(PI, u), 1), (mul(2, PI, u), 1), (mul(PI, u, number(0.5)), 2)]
+    arguments += [(u**2, 1), (u**3, 2), (u**4, 3), (1 / u, 1), (u ** Fraction(1, 2), 1)]
+    arguments += [
+        (u + 1, 1),
+        (u - 1, 1),
+        (u + 2, 1),
+        (u**2 + 1, 2),
+        (u**2 + u, 2),
+        (u**2 - 1, 2),
+        (u**3 + u, 3),
+    ]
+    singles: list[tuple[Expression, int]] = []
+    for argument, price in arguments:
+        singles.append((argument, price + 1))
+        singles += [
+            (apply_function(name, argument), price + LIBRARY[name].complexity) for name in NICE_FUNCTIONS
+        ]
+        singles += [
+            (apply_function("exp", -argument), price + 2),
+            (apply_function("exp", argument / -2), price + 3),
+        ]
+    singles.sort(key=lambda pair: pair[1])
+    simple = singles[:FACTORS]
+    products = [
+        (mul(first, second), p + q + 1)
+        for place, (first, p) in enumerate(simple)
+        for second, q in simple[place:]
+    ]
+    everything = sorted([*singles, *products], key=lambda pair: pair[1])
+    return [Term(tree, (), price) for tree, price in everything]
+
+
+NICE_FUNCTIONS = (
+    "exp", "log", "sin", "cos", "tanh", "atan", "sqrt", "1/x", "1/x^2", "1/sqrt", "sinh", "cosh", "abs",
+)  # fmt: skip
+
+
+COARSE_FUNCTIONS = (
+    "x", "x^2", "x^3", "1/x", "1/x^2", "sqrt", "1/sqrt", "log", "abs",
+    "exp", "sin", "cos", "tanh", "atan", "gaussian", "lorentzian",
+)  # fmt: skip
+
+
+def _coarse_terms(axis: Axis) -> list[Term]:
+    """Functions with one constant inside from the grid of starts, alone and times u."""
+    library, stride = list(LIBRARY), 2
+    terms = []
+    for starts in (axis.plain, axis.scaled):
+        for place in range(len(starts.a)):
+            name = library[int(starts.function[place])]
+            if name not in COARSE_FUNCTIONS or (
+                name in SCALE_FREE and starts is axis.scaled and place % stride
+            ):
+                continue
+            a, b = float(starts.a[place]), float(starts.b[place])
+            if name not in SCALE_FREE:
+                term = Term(apply_function(name, mul(Parameter(0), PLACEHOLDER)), (a,), 1)
+            elif b:
+                term = Term(apply_function(name, add(mul(number(a), PLACEHOLDER), Parameter(0))), (b,), 1)
+            else:
+                term = Term(apply_function(name, mul(number(a), PLACEHOLDER)), (), 0)
+            terms.append(replace(term, price=term.price + LIBRARY[name].complexity))
+    return [*terms, *(Term(mul(PLACEHOLDER, t.tree), t.parameters, t.price + 1) for t in terms)]

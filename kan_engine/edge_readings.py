@@ -1,0 +1,171 @@
+"""Ways to write an edge, ranked.
+
+An edge is fitted as it is, and where the network gives a logarithm also as log F with F simple: 1/√(1 - v²)
+is one function of v².
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from kan_engine.closed_forms import ENOUGH, SIMPLE, Candidate, Effort, best_forms, closed_forms, is_settled
+from kan_engine.dictionary import PLACEHOLDER
+from kan_engine.edges import Array, Axis
+from kan_engine.expression import Expression, Variable, add, apply_function, evaluate, mul, number, substitute
+from kan_engine.refit import Data, Form, fixed
+from kan_engine.scaling import TRANSFORMS
+
+PER_EDGE = 5  # candidates kept on an edge
+FEW = 3  # closed forms of exp(s·v) that are looked at
+POWERS = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 0.25, -0.25)  # s, where exp(s·v) is looked at in place of v
+OFFSET = 1e-4  # of a factor, over its largest value, below which it has none
+ROUNDING = 1e-9  # error of values that are no spline's, over their spread
+MOST_UNSURE = 1e3  # factor by which a small edge is known less well than the whole, at most
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What a formula is read from.
+
+    Attributes:
+        names: Variable per network input.
+        fit: Raw columns by variable, and the target, for refits.
+        validation: The same for the choice between formulas.
+        scaled: Network inputs of the rows of ``fit``.
+        output: Which output of the network.
+        center: T(y) where the network's output is 0.
+        scale: Change of T(y) per unit of the output.
+        transform: Name of T.
+        floor: Relative error of the network itself.
+    """
+
+    names: tuple[str, ...]
+    fit: Data
+    validation: Data
+    scaled: torch.Tensor
+    output: int
+    center: float
+    scale: float
+    transform: str
+    floor: float
+
+    @cached_property
+    def transformed(self) -> Array:
+        """T(y) of the rows of ``fit``, about the center."""
+        return np.asarray(TRANSFORMS[self.transform].forward(self.fit[1]) - self.center)
+
+    @property
+    def is_log(self) -> bool:
+        """Whether T(y) is the logarithm of ±y."""
+        return self.transform in ("log", "log_neg")
+
+    @cached_property
+    def axes(self) -> list[Axis]:
+        """The raw columns, as what curves are compared over."""
+        return [Axis(self.fit[0][name]) for name in self.names]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One way to write a direct edge, or a hidden node with all that enters it."""
+
+    score: float
+    tree: Expression
+    values: tuple[float, ...]
+    constant: float
+
+
+def edge_choices(curves: dict[int, Array], reading: Reading) -> list[list[Choice]]:
+    """Choices of edges from the inputs straight to the output."""
+    parts = []
+    whole = float(np.std(sum(curves.values()))) or 1.0
+    for i, v in curves.items():
+        floor = floor_of(v, whole, reading)
+        found: list[Candidate] = []
+        if v is reading.transformed:  # values, not a spline through them
+            found = forms_of_column(v, i, reading, ROUNDING, as_logarithm=reading.is_log)
+        if not is_settled(found, ROUNDING):
+            found = forms_of_column(v, i, reading, floor, as_logarithm=reading.is_log)
+        parts.append([Choice(e.score(floor), e.tree, e.parameters, e.constant) for e in found])
+    return parts
+
+
+def floor_of(v: Array, whole: float, reading: Reading) -> float:
+    """Error of an edge's curve over its spread: a small edge is known less well."""
+    return reading.floor * max(1.0, min(whole / (float(np.std(v)) + 1e-300), MOST_UNSURE))
+
+
+def forms_of_column(
+    v: Array, i: int, reading: Reading, floor: float, *, as_logarithm: bool = False
+) -> list[Candidate]:
+    """Candidates of the edge that leaves input i, in that input's own variable."""
+    variable = Variable(reading.names[i])
+    found = forms(reading.axes[i], v, floor, as_logarithm=as_logarithm, raw=True, most=Effort.SUMS)
+    return [replace(edge, tree=substitute(edge.tree, {PLACEHOLDER: variable})) for edge in found]
+
+
+def forms(
+    axis: Axis, v: Array, floor: float, *, as_logarithm: bool, most: Effort, raw: bool = False
+) -> list[Candidate]:
+    """Closed forms, and logarithms of closed forms, until one is as close as the curve is known."""
+    found: list[Candidate] = []
+    for effort in Effort:
+        found += closed_forms(axis, v, floor=floor, effort=effort, raw=raw)
+        if as_logarithm and effort < Effort.SUMS and not is_settled(found, floor, SIMPLE):
+            found += logarithms(axis, v, floor, effort)
+        if effort == most or is_settled(found, floor, SIMPLE if effort == Effort.PLAIN else ENOUGH):
+            break
+    return best_forms(found, floor, PER_EDGE)
+
+
+def logarithms(
+    axis: Axis, v: Array, floor: float, effort: Effort, powers: tuple[float, ...] = POWERS
+) -> Iterator[Candidate]:
+    """v = log(F)/s with a simple F, for every power s."""
+    middle = float(v.mean())
+    for s in powers:
+        with np.errstate(all="ignore"):
+            f = np.exp(s * (v - middle))
+        if not np.isfinite(f).all() or float(np.std(f)) == 0:
+            continue
+        near = max(floor * abs(s) * float(np.std(v)) * float(f.mean()) / float(np.std(f)), ROUNDING)
+        for edge in best_forms(closed_forms(axis, f, floor=near, effort=effort), near, FEW):
+            found = _logarithm(edge, s, axis.u, axis.thinned(v))
+            if found is not None:
+                yield found
+
+
+def _logarithm(edge: Candidate, s: float, u: Array, v: Array) -> Candidate | None:
+    """log(F)/s, with the factor of F, which only shifts it, taken out.
+
+    A power alone is a multiple of a logarithm, and found as that.
+    """
+    if not edge.linear:
+        return None
+    largest = float(np.abs(evaluate(edge.tree, {PLACEHOLDER.name: u}, edge.parameters)).max())
+    has_offset = abs(edge.constant) > OFFSET * largest
+    first = edge.linear[0]
+    lead = edge.constant if has_offset else edge.parameters[first]
+    if lead == 0 or not (has_offset or len(edge.linear) > 1):
+        return None
+    values = [p / abs(lead) if place in edge.linear else p for place, p in enumerate(edge.parameters)]
+    form, sign = Form(edge.tree, np.array(values)), number(Fraction(1 if lead > 0 else -1))
+    form = Form(add(sign, form.tree), form.values) if has_offset else fixed(form, first, sign)
+    tree = mul(number(Fraction(1 / s).limit_denominator(4)), apply_function("log", form.tree))
+    reached = evaluate(tree, {PLACEHOLDER.name: u}, form.values)
+    if not np.isfinite(reached).all():
+        return None
+    return Candidate(
+        tree=tree,
+        parameters=tuple(form.values.tolist()),
+        linear=(),
+        constant=float(np.mean(v - reached)),
+        error=float(np.std(v - reached)) / (float(np.std(v)) or 1.0),
+        complexity=edge.complexity + 2 + int(abs(s) != 1),
+    )

@@ -1,0 +1,160 @@
+"""What a fitted shape can do without, and how well it does on other rows and on finer grids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Int
+from torch import Tensor
+
+from kan_engine.bundle import Bundle, passed, without_node
+from kan_engine.bundle_fit import refined
+from kan_engine.structure import GOOD_ENOUGH, Fit, Sample
+
+FINE_GRIDS = (32, 64)  # for the network that is served
+SHARPENING_STEPS = 12
+REFIT_STEPS = 8  # after a removal
+CROSS_STEPS = 12  # of a refit without a fold, which starts near its end
+NEGLIGIBLE = 2e-5  # error that elimination may leave, whatever it was before
+TOLERATED = 2.5  # factor by which elimination may raise an error that is tiny
+HOPELESS = 1e3  # times what is allowed, beyond which a first refit ends a trial
+STALLED = 0.9  # what an error falls to on a finer grid, at least, for that grid to be taken
+
+
+def eliminate(
+    fit: Fit, training: Sample, validation: Sample, should_stop: Callable[[], bool] = lambda: False
+) -> Fit:
+    """Backward elimination: drop edges from the least important on while the validation error does not rise.
+
+    Every removal is followed by a short refit on the present grid. Once ``should_stop`` is true, the
+    edges that are left stay.
+    """
+    allowed = max(min(TOLERATED * fit.error, GOOD_ENOUGH), NEGLIGIBLE)
+    inputs = len(training.x[0])
+    for _, place, i in sorted(_ranked(fit, inputs)):
+        if should_stop() or len(_edges(fit.bundle, inputs)) == 1:
+            break
+        if (place, i) not in _edges(fit.bundle, inputs):
+            continue  # gone with its node
+        limit = max(1.01 * fit.error, allowed)
+        smaller = without_edge(fit.bundle, place, i, inputs)
+        for steps in (2, REFIT_STEPS):
+            smaller = fit.trained(training, steps=steps, bundle=smaller, should_stop=should_stop)
+            error = fit.error_on(validation, smaller)
+            if error <= limit or not error < HOPELESS * limit:
+                break
+        if error <= limit:
+            fit = replace(fit, bundle=smaller, errors=(error,))
+    return _without_idle_nodes(fit, training, validation, allowed)
+
+
+def _ranked(fit: Fit, inputs: int) -> list[tuple[float, int, int]]:
+    return [(_share(fit, place, i), place, i) for place, i in _edges(fit.bundle, inputs)]
+
+
+OUTPUT = -1
+"""Place of the output, where direct edges end, beside those of the hidden nodes."""
+
+
+def _edges(bundle: Bundle, inputs: int) -> list[tuple[int, int]]:
+    """Live edges: the node that each enters, and its input."""
+    ends = [*range(len(bundle.nodes)), *([OUTPUT] if bundle.direct.shape[1] else [])]
+    return [
+        (place, i)
+        for place in ends
+        for i in range(inputs)
+        if not bool(bundle.held[_places(bundle, place, i, inputs)].all())
+    ]
+
+
+def _places(bundle: Bundle, place: int, i: int, inputs: int) -> slice:
+    """Where the coefficients of an edge stand among all."""
+    sizes = [part.shape[1] for part in bundle.parts]
+    start, size = (sum(sizes[:-2]), sizes[-2]) if place == OUTPUT else (sum(sizes[:place]), sizes[place])
+    return slice(start + i * size // inputs, start + (i + 1) * size // inputs)
+
+
+def without_edge(bundle: Bundle, place: int, i: int, inputs: int) -> Bundle:
+    """An edge held at 0, or at 1 in a product; a node that loses its last edge goes."""
+    own, flat, held = _places(bundle, place, i, inputs), bundle.flat.clone(), bundle.held.clone()
+    flat[:, own] = 0.0
+    if place != OUTPUT and bundle.nodes[place].is_product:
+        flat[:, own if bundle.nodes[place].inner == "free" else own.start] = 1.0
+    held[own] = True
+    smaller = replace(bundle.with_flat(flat), held=held)
+    is_idle = place != OUTPUT and not any(at == place for at, _ in _edges(smaller, inputs))
+    return without_node(smaller, place) if is_idle else smaller
+
+
+def _without_idle_nodes(fit: Fit, training: Sample, validation: Sample, allowed: float) -> Fit:
+    """Nodes with a single edge replaced by a direct edge of its input, where there are such edges."""
+    inputs = len(training.x[0])
+    for place in reversed(range(len(fit.bundle.nodes))):
+        entering = [i for at, i in _edges(fit.bundle, inputs) if at == place]
+        if len(entering) > 1 or not fit.bundle.direct.shape[1]:
+            continue
+        held = fit.bundle.held.clone()
+        held[_places(fit.bundle, OUTPUT, entering[0], inputs)] = False
+        smaller = without_node(replace(fit.bundle, held=held), place)
+        smaller = fit.trained(training, steps=REFIT_STEPS, bundle=smaller)
+        error = fit.error_on(validation, smaller)
+        if error <= max(1.01 * fit.error, allowed):
+            fit = replace(fit, bundle=smaller, errors=(error,))
+    return fit
+
+
+def _share(fit: Fit, place: int, i: int) -> float:
+    """Standard deviation of what changes at the output where an edge gives its mean instead of its values."""
+    bundle, terms = fit.bundle, fit.terms
+    inputs = terms.values.shape[1]
+    if place == OUTPUT:
+        return float((terms.values[:, i] @ bundle.direct[0].view(inputs, -1)[i]).std())
+    at = passed(bundle, terms)
+    values = terms.of_node(bundle.nodes[place])[:, i] @ bundle.inner[place][0].view(inputs, -1)[i]
+    slope, rest = at.slopes[place][0], at.others[place]
+    factor = slope if rest is None else slope * rest[0, :, i]
+    return float(((values - values.mean()) * factor).std())
+
+
+def sharpen(
+    fit: Fit, training: Sample, validation: Sample, should_stop: Callable[[], bool] = lambda: False
+) -> Fit:
+    """The same shape on finer grids, as long as the validation error falls and the rows carry them."""
+    while (grid := 2 * fit.terms.grid_size) <= FINE_GRIDS[-1] and not should_stop():
+        finer = replace(fit, bundle=refined(fit.bundle, fit.terms), terms=fit.frame.terms(training, grid))
+        if len(training.x) < 3 * int((~finer.bundle.held).sum()):
+            break
+        finer = replace(
+            finer, bundle=finer.trained(training, steps=SHARPENING_STEPS, should_stop=should_stop)
+        )
+        error = finer.error_on(validation)
+        if error > STALLED * fit.error:
+            break
+        fit = replace(finer, errors=(*fit.errors, error))
+    return fit
+
+
+def cross_error(
+    fit: Fit,
+    rows: Sample,
+    folds: Int[Tensor, " batch"],
+    should_stop: Callable[[], bool] = lambda: False,
+) -> float:
+    """RMSE over the spread of the target on rows that the shape has not seen, in turn every fold.
+
+    The shape is fitted again without each fold, on its last grid, from where it is.
+
+    Args:
+        fit: A fitted shape.
+        rows: All rows.
+        folds: Fold of every row, from 0 on.
+        should_stop: Asked after every step; what is fitted by then is judged.
+    """
+    squares = 0.0
+    for fold in range(int(folds.max()) + 1):
+        held = rows[folds == fold]
+        again = fit.trained(rows[folds != fold], steps=CROSS_STEPS, should_stop=should_stop)
+        squares += float(held.weights.sum()) * (fit.error_on(held, again) * held.spread) ** 2
+    return float(np.sqrt(squares / float(rows.weights.sum())) / rows.spread)

@@ -1,0 +1,234 @@
+"""Ways to write a hidden node with all that enters it, ranked.
+
+A node that adds up logarithms is read as a product of powers w, and what leaves it as a function of w.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TypeVar
+
+import numpy as np
+
+from kan_engine.closed_forms import SIMPLE, Candidate, Effort, best_forms, closed_forms, is_settled, varies
+from kan_engine.dictionary import PLACEHOLDER, PRICE
+from kan_engine.edge_readings import OFFSET, POWERS, Choice, Reading, floor_of, forms_of_column, logarithms
+from kan_engine.edges import Array, Axis, Suggestion, suggest
+from kan_engine.expression import (
+    Expression,
+    Parameter,
+    Variable,
+    add,
+    apply_function,
+    evaluate,
+    mul,
+    number,
+    power,
+    substitute,
+    walk,
+)
+from kan_engine.refit import Form, fixed
+
+T = TypeVar("T")
+
+PER_NODE = 24  # choices kept of a node
+INNER, FUNCTIONS = 4, 5  # candidates of an edge into a node, and of what leaves it, that are combined
+LOG_LIKE = 3e-3  # error over the spread of the node at which an edge counts as a logarithm
+LARGEST_POWER = 6
+SHIFTS = (0, 1, -1, 2, -2)  # powers of w that move between a node and direct edges
+SNAPPED = 0.02  # distance from a half or third at which an exponent is one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A hidden node: what enters it over its live edges, its value, and what leaves it in units of T(y)."""
+
+    curves: Array
+    inputs: tuple[int, ...]
+    value: Array
+    leaving: Array
+    is_product: bool
+
+
+def node_choices(node: Node, reading: Reading) -> list[Choice]:
+    """The best ways to write a hidden node and what leaves it."""
+    floor = floor_of(node.leaving, float(np.std(node.leaving)), reading)
+    if node.is_product:
+        found = _of_product(node, reading, floor)
+    else:
+        found = [*_of_powers(node, reading, floor), *sum_choices(node, reading, floor)]
+    return sorted(found, key=lambda choice: choice.score)[:PER_NODE]
+
+
+def sum_choices(
+    node: Node, reading: Reading, floor: float, outer: list[Suggestion] | None = None
+) -> list[Choice]:
+    """``c · f(a · Σ edges + b)``: the factor a goes into the linear parameters of the edges."""
+    whole = float(np.std(node.value)) or 1.0
+    inner, floors = [], []
+    for i in node.inputs:
+        floors.append(floor_of(node.curves[:, i], whole, reading))
+        inner.append(forms_of_column(node.curves[:, i], i, reading, floors[-1])[:INNER])
+    if outer is None:
+        outer = sorted(suggest(Axis(node.value), node.leaving), key=lambda fit: as_score(fit, floor))
+    ranked = [[(edge.score(near), edge) for edge in part] for part, near in zip(inner, floors, strict=True)]
+    found = []
+    for picks in best_combinations(ranked, 2 * PER_NODE, lambda pair: pair[0]):
+        for fit in outer[:FUNCTIONS]:
+            score = as_score(fit, floor) + sum(own for own, _ in picks)
+            found.append(_functionsum_choices([edge for _, edge in picks], fit, score))
+    return found
+
+
+def as_score(fit: Suggestion, floor: float) -> float:
+    """As ``Candidate.score``, for what leaves a node."""
+    return float(np.log10(fit.error + floor)) + PRICE * fit.complexity
+
+
+def _functionsum_choices(picks: list[Candidate], fit: Suggestion, score: float) -> Choice:
+    terms: list[Expression] = []
+    values: list[float] = [fit.c]
+    for edge in picks:
+        terms.append(renumbered(edge.tree, len(values)))
+        values += [v * fit.a if place in edge.linear else v for place, v in enumerate(edge.parameters)]
+    shift = fit.b + fit.a * sum(edge.constant for edge in picks)
+    if fit.function == "exp":  # a shift of its argument is a factor
+        values[0] *= float(np.exp(shift))
+    else:
+        terms.append(Parameter(len(values)))
+        values.append(shift)
+    return Choice(score, mul(Parameter(0), apply_function(fit.function, add(*terms))), tuple(values), fit.d)
+
+
+def _of_product(node: Node, reading: Reading, floor: float) -> list[Choice]:
+    """``c · f(a · Π (edge + offset) + b)``; an offset that is hardly one is left out."""
+    inner = []
+    for i in node.inputs:
+        v = node.curves[:, i]
+        near = reading.floor
+        found = [e for e in forms_of_column(v, i, reading, near) if e.linear]
+        inner.append([(edge.score(near), edge, float(np.abs(v).max())) for edge in found])
+    if not all(inner):
+        return []
+    outer = sorted(suggest(Axis(node.value), node.leaving), key=lambda fit: as_score(fit, floor))
+    choices = []
+    for picks in best_combinations(inner, 2 * PER_NODE, lambda triple: triple[0]):
+        for fit in outer[: 1 if outer[0].function == "x" else FUNCTIONS]:
+            score = as_score(fit, floor) + sum(own for own, _, _ in picks)
+            choices.append(_function_of_product([(edge, top) for _, edge, top in picks], fit, score))
+    return choices
+
+
+def _function_of_product(picks: list[tuple[Candidate, float]], fit: Suggestion, score: float) -> Choice:
+    """Every factor is scaled to have 1 as its first linear parameter; their product is the parameter a."""
+    factors: list[Expression] = []
+    values: list[float] = []
+    scale = fit.a
+    for edge, top in picks:
+        first = edge.linear[0]
+        unit = edge.parameters[first]
+        scale *= unit
+        scaled = [p / unit if place in edge.linear else p for place, p in enumerate(edge.parameters)]
+        form = fixed(Form(edge.tree, np.array(scaled)), first, number(1))
+        tree = renumbered(form.tree, len(values))
+        values += form.values.tolist()
+        if abs(edge.constant) > OFFSET * top:
+            tree = add(tree, Parameter(len(values)))
+            values.append(edge.constant / unit)
+        factors.append(tree)
+    if fit.function == "x":
+        tree = mul(Parameter(len(values)), *factors)
+        return Choice(score, tree, (*values, fit.c * scale), fit.d + fit.c * fit.b)
+    inside: Expression = mul(Parameter(len(values)), *factors)
+    values.append(scale)
+    if fit.b:
+        inside = add(inside, Parameter(len(values)))
+        values.append(fit.b)
+    tree = mul(Parameter(len(values)), apply_function(fit.function, inside))
+    return Choice(score, tree, (*values, fit.c), fit.d)
+
+
+def _of_powers(node: Node, reading: Reading, floor: float) -> Iterator[Choice]:
+    """A node whose edges are all logarithms: a function of w = Π x^q."""
+    slopes = [_slope(node, i, reading) for i in node.inputs]
+    if not all(error < LOG_LIKE and slope for slope, error in slopes):
+        return
+    whole = float(np.std(node.value)) or 1.0
+    inner = sum(
+        float(np.log10(error + floor_of(node.curves[:, i], whole, reading))) + PRICE
+        for i, (_, error) in zip(node.inputs, slopes, strict=True)
+    )
+    smallest = min(abs(slope) for slope, _ in slopes)
+    found: list[Candidate] = []
+    for effort in (Effort.PLAIN, Effort.SINGLE):
+        for unit in (smallest, -smallest, smallest / 2, -smallest / 2):
+            w = _power_product([slope / unit for slope, _ in slopes], [reading.names[i] for i in node.inputs])
+            if w is not None:
+                found += _in_powers(w, node.leaving, floor, reading, effort)
+        if is_settled(found, floor, SIMPLE):
+            break
+    for edge in best_forms(found, floor, PER_NODE):
+        yield Choice(edge.score(floor) + inner, edge.tree, edge.parameters, edge.constant)
+
+
+def _power_product(exponents: list[float], names: list[str]) -> Expression | None:
+    """Π x^q with q snapped to halves and thirds; None if they are not near such."""
+    powers = [_as_power(exponent) for exponent in exponents]
+    if any(p is None or abs(p) > LARGEST_POWER for p in powers):
+        return None
+    return mul(*(power(Variable(n), number(p)) for n, p in zip(names, powers, strict=True) if p))
+
+
+def _in_powers(
+    w: Expression, v: Array, floor: float, reading: Reading, effort: Effort
+) -> Iterator[Candidate]:
+    """v as a function of w, or where it is part of a logarithm as log(F(w)·w^t) - t·log w."""
+    values = evaluate(w, reading.fit[0])
+    if not varies(values):
+        return
+    axis = Axis(values)
+    for edge in closed_forms(axis, v, floor=floor, effort=effort):
+        yield replace(edge, tree=substitute(edge.tree, {PLACEHOLDER: w}))
+    if not reading.is_log:
+        return
+    for t in SHIFTS:
+        shifted = v + t * np.log(values)
+        back = mul(number(-t), apply_function("log", w)) if t else number(0)
+        for edge in logarithms(axis, shifted, floor, effort, POWERS[:2] if effort else POWERS):
+            tree = add(substitute(edge.tree, {PLACEHOLDER: w}), back)
+            price = edge.complexity + int(t != 0)
+            yield replace(edge, tree=tree, complexity=price, constant=edge.constant)
+
+
+def _slope(node: Node, i: int, reading: Reading) -> tuple[float, float]:
+    """Slope of an edge in the logarithm of its input, and its error over the spread of the node."""
+    column, v = reading.fit[0][reading.names[i]], node.curves[:, i]
+    if float(column.min()) <= 0:
+        return 0.0, float("inf")
+    log = np.log(column)
+    log = log - log.mean()
+    slope = float(log @ v / (log @ log))
+    return slope, float(np.std(v - slope * log) / (np.std(node.value) or 1.0))
+
+
+def _as_power(ratio: float) -> Fraction | None:
+    """The nearest half or third, if it is near."""
+    near = (Fraction(round(ratio * q), q) for q in (1, 2, 3))
+    return next((f for f in near if f and abs(float(f) - ratio) <= SNAPPED), None)
+
+
+def best_combinations(parts: list[list[T]], count: int, score: Callable[[T], float]) -> list[tuple[T, ...]]:
+    """The ``count`` combinations of one choice per part with the lowest summed score."""
+    beam: list[tuple[float, tuple[T, ...]]] = [(0.0, ())]
+    for offered in parts:
+        longer = [(total + score(choice), (*picks, choice)) for total, picks in beam for choice in offered]
+        beam = sorted(longer, key=lambda pair: pair[0])[: 4 * count]
+    return [picks for _, picks in beam[:count]]
+
+
+def renumbered(tree: Expression, by: int) -> Expression:
+    """The tree with its parameters counted from ``by``."""
+    count = len({node for node in walk(tree) if isinstance(node, Parameter)})
+    return substitute(tree, {Parameter(index): Parameter(index + by) for index in range(count)})
