@@ -41,10 +41,12 @@ if TYPE_CHECKING:
     from kan_engine.expression import from_json as from_json
     from kan_engine.expression import to_json as to_json
     from kan_engine.expression import variables as variables
+    from kan_engine.implicit import implicit_law as implicit_law
     from kan_engine.latex import to_latex as to_latex
     from kan_engine.names import safe_names as safe_names
     from kan_engine.network import KAN as KAN
     from kan_engine.network import KANConfig as KANConfig
+    from kan_engine.power_index import index_law as index_law
     from kan_engine.predictor import Predictor as Predictor
     from kan_engine.printers import to_text as to_text
     from kan_engine.pruning import edge_scores as edge_scores
@@ -114,6 +116,8 @@ _HOME = {
     "from_json": "expression",
     "to_json": "expression",
     "variables": "expression",
+    "implicit_law": "implicit",
+    "index_law": "power_index",
     "to_latex": "latex",
     "safe_names": "names",
     "to_text": "printers",

@@ -15,7 +15,7 @@ from kan_engine.expression import Expression, Parameter, add, apply_function, co
 from kan_engine.network import KAN
 from kan_engine.node_readings import best_combinations, renumbered
 from kan_engine.readings import variants
-from kan_engine.refit import Form, error, few, refit
+from kan_engine.refit import Data, Form, error, few, refit
 from kan_engine.snapping import polished
 
 MAX_EDGES = 24
@@ -34,6 +34,12 @@ class Formula:
 
     tree: Expression
     error: float
+
+    @staticmethod
+    def of(tree: Expression, validation: Data) -> "Formula":
+        """A tree with its error on these rows."""
+        spread = float(np.std(validation[1])) or 1.0
+        return Formula(tree, error(Form(tree, np.array([])), validation) / spread)
 
     @property
     def complexity(self) -> int:
@@ -68,7 +74,7 @@ def read_formulas(
     kept = found[:1] if found and found[0][0] < SOLVED else found[:KEPT]
     best = [refit(form, reading.fit, iterations=60) for _, form in kept]
     trees = [polished(form, reading.fit, reading.validation) for form in best]
-    formulas = [Formula(tree, error(Form(tree, np.array([])), reading.validation) / spread) for tree in trees]
+    formulas = [Formula.of(tree, reading.validation) for tree in trees]
     formulas = [formula for formula in formulas if np.isfinite(formula.error)]
     return sorted(formulas, key=lambda formula: (formula.error > 10 * SOLVED, formula.error))
 

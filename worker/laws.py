@@ -22,6 +22,8 @@ from kan_engine import (
     additive,
     cross_error,
     eliminate,
+    implicit_law,
+    index_law,
     read_formulas,
     search,
     sharpen,
@@ -94,8 +96,28 @@ def find_law(run: Run) -> Law | None:
     if run.data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS:
         return None
     fit, validation = (_sample(part, run.inputs) for part in _searched(run))
+    law, closest = _law_of_a_structure(fit, validation, run)
+    if closest is None:
+        return None
+    proved = None
+    if (law is None or law.error > EXACT) and run.request.symbolic and not run.should_stop():
+        proved = _proved(fit, validation, run)
+    if proved is not None:
+        known = [] if law is None else law.formulas
+        law = Law(fit=closest if law is None else law.fit, formulas=[proved, *known])
+    elif law is None:
+        run.report("symbolic", 0.4, "reading a formula off the best small law")
+        law = _read(closest, fit, validation, run)
+    if law.fit.is_adequate:
+        law = replace(law, fit=sharpen(law.fit, fit, validation, run.should_stop))
+        _enter(law.fit, run)
+    return law
+
+
+def _law_of_a_structure(fit: Sample, validation: Sample, run: Run) -> tuple[Law | None, Fit | None]:
+    """The best law read off an adequate structure, and the structure closest to the data."""
     best: Law | None = None
-    rough: Fit | None = None
+    closest: Fit | None = None
     read = list[Fit]()
     run.report("structure", 0.05, "looking for a small law")
     structures = search(
@@ -109,8 +131,8 @@ def find_law(run: Run) -> Law | None:
         _enter(structure, run)
         found = f"error {structure.error:.1e}" if np.isfinite(structure.error) else "does not fit"
         run.report("structure", min(0.35, 0.05 + 0.01 * number), f"shape {number}: {found}")
-        if rough is None or structure.error < rough.error:
-            rough = structure
+        if closest is None or structure.error < closest.error:
+            closest = structure
         if not _is_worth_reading(structure, read):
             continue
         read.append(structure)
@@ -120,14 +142,20 @@ def find_law(run: Run) -> Law | None:
         is_enough = best.error < EXACT or len(read) == READ_AT_MOST or not run.request.symbolic
         if is_enough or run.should_stop():
             break
-    if best is not None and best.fit.is_adequate:
-        best = replace(best, fit=sharpen(best.fit, fit, validation, run.should_stop))
-        _enter(best.fit, run)
-        return best
-    if rough is not None and (best is None or best.error > EXACT):
-        run.report("symbolic", 0.4, "reading a formula off the best small law")
-        return _read(rough, fit, validation, run)
-    return best
+    return best, closest
+
+
+def _proved(fit: Sample, validation: Sample, run: Run) -> Formula | None:
+    """A law that no small network has, and that holds to rounding error or not at all."""
+    rows, others = _data(run.names, fit), _data(run.names, validation)
+    for told, find in (("one product of powers", index_law), ("quotients of polynomials", implicit_law)):
+        if run.should_stop():
+            return None
+        run.report("symbolic", 0.38, f"looking for a law among {told}")
+        tree = find(rows, others, run.should_stop)
+        if tree is not None:
+            return Formula.of(tree, others)
+    return None
 
 
 def _is_worth_reading(structure: Fit, read: list[Fit]) -> bool:
@@ -184,8 +212,8 @@ def _read(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:
         return Law(fit=structure, formulas=[])
     reading = Reading(
         names=run.names,
-        fit=(_columns(run.names, fit), fit.y[:, 0].numpy()),
-        validation=(_columns(run.names, validation), validation.y[:, 0].numpy()),
+        fit=_data(run.names, fit),
+        validation=_data(run.names, validation),
         scaled=fit.x,
         output=0,
         center=float(structure.scaler.mean[0]),
@@ -198,8 +226,9 @@ def _read(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:
     return Law(fit=structure, formulas=[f for f in formulas if limit is None or f.complexity <= limit])
 
 
-def _columns(names: tuple[str, ...], sample: Sample) -> dict[str, np.ndarray]:
-    return {name: sample.raw[:, place].numpy() for place, name in enumerate(names)}
+def _data(names: tuple[str, ...], sample: Sample) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    columns = {name: sample.raw[:, place].numpy() for place, name in enumerate(names)}
+    return columns, sample.y[:, 0].numpy()
 
 
 def log_odds_formulas(network: KAN, inputs: Standardizer, run: Run) -> list[list[Formula]]:

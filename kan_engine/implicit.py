@@ -1,0 +1,221 @@
+"""Quotients of polynomials: P(x) = T(y) · Q(x) as the null space of a matrix of monomials.
+
+Without noise the coefficients are a vector that the matrix maps to rounding error. Angles take part by their
+cosines and sines. What is found proves itself on other rows or is no result: with noise there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import combinations, combinations_with_replacement
+from math import comb
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kan_engine.constants import nice_constants
+from kan_engine.edges import Array
+from kan_engine.expression import Expression, Parameter, Variable, add, apply_function, evaluate, mul, number
+from kan_engine.refit import Data, Form, error
+from kan_engine.snapping import polished
+
+DEGREES = [(p, q) for p in range(1, 7) for q in range(5)]
+LARGEST_SHARE = 0.7  # of the rows, that there may be columns
+MOST_COLUMNS = 560
+NULL = 3e-13  # singular value, over the largest, of a null vector
+NEGLIGIBLE = 1e-7  # coefficient, over the largest on the unit scale, of a term that is none
+MOST_TERMS = 14  # more are an approximation, however close
+PROVED = 1e-9  # validation error over the spread
+SMALL = 250  # columns where angles take part
+
+
+@dataclass(frozen=True)
+class _Side:
+    """T(y), and what undoes it."""
+
+    forward: Callable[[Array], Array]
+    inverse: Callable[[Expression], Expression]
+    holds: Callable[[Array], NDArray[np.bool_]]
+
+
+SIDES = (
+    _Side(lambda y: y, lambda z: z, np.isfinite),
+    _Side(np.square, lambda z: apply_function("sqrt", z), lambda y: y >= 0),
+    _Side(np.cos, lambda z: apply_function("acos", z), lambda y: (y > 0) & (y < np.pi)),
+    _Side(np.sin, lambda z: apply_function("asin", z), lambda y: np.abs(y) < np.pi / 2),
+)
+
+
+def implicit_law(
+    fit: Data, validation: Data, should_stop: Callable[[], bool] = lambda: False
+) -> Expression | None:
+    """T⁻¹(P/Q) with the fewest terms, or None if no such law holds to rounding error.
+
+    Args:
+        fit: Columns and target that the coefficients are found on.
+        validation: The same of other rows, for the proof.
+        should_stop: Asked before every decomposition.
+    """
+    columns, target = fit
+    for place, variables in enumerate(_bases(list(columns))):
+        most = SMALL if place else MOST_COLUMNS
+        values = [evaluate(variable, columns) for variable in variables]
+        for side in SIDES:
+            if not side.holds(np.concatenate([target, validation[1]])).all():
+                continue
+            terms = _null_vector(values, side.forward(target), most, should_stop)
+            tree = None if terms is None else _law(terms, variables, side, fit, validation)
+            if tree is not None:
+                return tree
+            if should_stop():
+                return None
+    return None
+
+
+def _bases(names: list[str]) -> Iterator[list[Expression]]:
+    """The columns; then one of them, or two, by cosine and sine."""
+    variables = [Variable(name) for name in names]
+    yield list(variables)
+    for angle in variables:
+        rest = [v for v in variables if v != angle]
+        yield [*rest, apply_function("cos", angle)]
+        yield [*rest, apply_function("sin", angle)]
+    for first, second in combinations(variables, 2):
+        rest = [v for v in variables if v not in (first, second)]
+        yield [*rest, apply_function("cos", add(first, mul(-1, second)))]
+        yield [*rest, *(apply_function(f, v) for v in (first, second) for f in ("cos", "sin"))]
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """Monomials, by the places of their factors, with coefficients: those of P, and those of Q."""
+
+    above: dict[tuple[int, ...], float]
+    below: dict[tuple[int, ...], float]
+
+
+def _null_vector(values: list[Array], y: Array, most: int, should_stop: Callable[[], bool]) -> _Terms | None:
+    """That of the smallest degrees that have any; it has none of the monomials that others can do without.
+
+    Degrees are nested: where the largest that the rows carry have no null vector, smaller ones need no look.
+    """
+    system = _System(values, y)
+    limit = min(most, int(LARGEST_SHARE * len(y)))
+    sized = sorted((system.count(p, q), p, q) for p, q in DEGREES)
+    sized = [entry for entry in sized if entry[0] <= limit]
+    largest = [
+        (p, q) for _, p, q in sized if not any(p <= r and q <= s and (p, q) != (r, s) for _, r, s in sized)
+    ]
+    if not any(len(system.null(p, q)) for p, q in largest if not should_stop()):
+        return None
+    for _, p, q in sized:
+        if should_stop():
+            return None
+        null = system.null(p, q)
+        if len(null):
+            return system.terms(null, p, q)
+    return None
+
+
+class _System:
+    """The matrix of the monomials of P and of those of Q times y, on the unit scale."""
+
+    def __init__(self, values: list[Array], y: Array) -> None:
+        self._scales = [float(np.abs(v).max()) or 1.0 for v in values]
+        self._size = float(np.abs(y).max()) or 1.0
+        self._unit = [v / s for v, s in zip(values, self._scales, strict=True)]
+        self._y = y / self._size
+        self._known: dict[tuple[int, int], Array] = {}
+
+    def count(self, p: int, q: int) -> int:
+        """Columns for degrees p of P and q of Q."""
+        d = len(self._unit)
+        return comb(d + p, p) + comb(d + q, q)
+
+    def null(self, p: int, q: int) -> Array:
+        """Orthonormal vectors that the matrix, its columns of length 1, maps to rounding error."""
+        if (p, q) not in self._known:
+            matrix, _ = self._matrix(p, q)
+            triangle = np.linalg.qr(matrix, mode="r")
+            _, singular, right = np.linalg.svd(triangle)
+            self._known[p, q] = np.asarray(right[singular < NULL * singular[0]])
+        return self._known[p, q]
+
+    def terms(self, null: Array, p: int, q: int) -> _Terms:
+        """The sparsest of these null vectors, in the units of the columns."""
+        above, below = _monomials(len(self._unit), p), _monomials(len(self._unit), q)
+        _, norms = self._matrix(p, q)
+        everything = [*above, *below]
+        vector = _lowest(null, np.array([len(m) for m in everything]))
+        units = norms * [np.prod([self._scales[i] for i in m]) for m in everything]
+        vector = np.where(np.abs(vector) > NEGLIGIBLE * np.abs(vector).max(), vector / units, 0.0)
+        top, bottom = vector[: len(above)], vector[len(above) :] / self._size
+        return _Terms(
+            {m: float(c) for m, c in zip(above, top, strict=True) if c},
+            {m: float(c) for m, c in zip(below, bottom, strict=True) if c},
+        )
+
+    def _matrix(self, p: int, q: int) -> tuple[Array, Array]:
+        d = len(self._unit)
+        columns = [_product(self._unit, m) for m in _monomials(d, p)]
+        columns += [-self._y * _product(self._unit, m) for m in _monomials(d, q)]
+        matrix = np.stack(columns, 1)
+        norms = np.maximum(np.linalg.norm(matrix, axis=0), 1e-300)
+        return matrix / norms, norms
+
+
+def _monomials(d: int, degree: int) -> list[tuple[int, ...]]:
+    return [m for n in range(degree + 1) for m in combinations_with_replacement(range(d), n)]
+
+
+def _product(values: list[Array], monomial: tuple[int, ...]) -> Array:
+    return np.prod([values[i] for i in monomial], axis=0) if monomial else np.ones_like(values[0])
+
+
+def _lowest(null: Array, degrees: Array) -> Array:
+    """The null vector without the monomials of highest degree that others can do without."""
+    rows = null[:, np.argsort(-degrees, kind="stable")].copy()
+    column = 0
+    while len(rows) > 1:
+        pivot = int(np.argmax(np.abs(rows[:, column])))
+        if abs(rows[pivot, column]) > 1e-9:
+            lead = rows[pivot]
+            rows = np.delete(rows, pivot, 0)
+            rows = rows - np.outer(rows[:, column] / lead[column], lead)
+        column += 1
+    vector = np.empty(len(degrees))
+    vector[np.argsort(-degrees, kind="stable")] = rows[0]
+    return np.asarray(vector / np.abs(vector).max())
+
+
+def _law(
+    terms: _Terms, variables: list[Expression], side: _Side, fit: Data, validation: Data
+) -> Expression | None:
+    """The law with snapped constants, if it holds on the validation rows."""
+    if not terms.above or not terms.below or len(terms.above) + len(terms.below) > MOST_TERMS:
+        return None
+    values = np.array([*terms.above.values(), *terms.below.values()])
+    values = values / _nicest_unit(values)
+    free = [place for place, value in enumerate(values) if value != 1]
+    slots: dict[int, Expression] = {place: Parameter(n) for n, place in enumerate(free)}
+    factors = [slots.get(place, number(1)) for place in range(len(values))]
+    monomials = [mul(*(variables[i] for i in m)) for m in (*terms.above, *terms.below)]
+    parts = [mul(c, m) for c, m in zip(factors, monomials, strict=True)]
+    count = len(terms.above)
+    tree = side.inverse(add(*parts[:count]) / add(*parts[count:]))
+    form = Form(tree, values[free])
+    spread = float(np.std(validation[1])) or 1.0
+    if not error(form, validation) < PROVED * spread:
+        return None
+    return polished(form, fit, validation)
+
+
+def _nicest_unit(values: Array) -> float:
+    """The coefficient that, divided by, leaves most others as nice numbers."""
+
+    def niceness(unit: float) -> tuple[int, float]:
+        others = values / unit
+        return sum(bool(nice_constants(float(v), 1e-8 * abs(float(v)))) for v in others), -abs(unit)
+
+    return max((float(v) for v in values), key=niceness)
