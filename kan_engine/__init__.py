@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from kan_engine.expression import Expression as Expression
     from kan_engine.expression import complexity as complexity
     from kan_engine.expression import evaluate as evaluate
+    from kan_engine.expression import free_constants as free_constants
     from kan_engine.expression import from_json as from_json
     from kan_engine.expression import to_json as to_json
     from kan_engine.expression import variables as variables
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
     from kan_engine.reach import FOLDS as FOLDS
     from kan_engine.reach import Climb as Climb
     from kan_engine.reach import climbing_time as climbing_time
+    from kan_engine.refit import Form as Form
+    from kan_engine.refit import standard_errors as standard_errors
     from kan_engine.rows import Rows as Rows
     from kan_engine.scaling import Standardizer as Standardizer
     from kan_engine.scaling import TargetScaler as TargetScaler
@@ -113,6 +116,7 @@ _HOME = {
     "Expression": "expression",
     "complexity": "expression",
     "evaluate": "expression",
+    "free_constants": "expression",
     "from_json": "expression",
     "to_json": "expression",
     "variables": "expression",
@@ -129,6 +133,8 @@ _HOME = {
     "FOLDS": "reach",
     "Climb": "reach",
     "climbing_time": "reach",
+    "Form": "refit",
+    "standard_errors": "refit",
     "Rows": "rows",
     "Standardizer": "scaling",
     "TargetScaler": "scaling",

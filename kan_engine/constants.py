@@ -39,18 +39,18 @@ def nice_constants(value: float, tolerance: float) -> list[Expression]:
         Among others 0, integers, p/q with q ≤ 12, decimals of at most six digits, p/q times π, 1/π, π², √π, e
         and √(p/q). Fractions that are decimals of one digit (0.3) come as decimals.
     """
-    return [tree for _, tree in _priced(value, tolerance)]
+    return [tree for _, tree in priced(value, tolerance)]
 
 
 @lru_cache(maxsize=4096)
 def recognised(value: float) -> Expression:
     """The nice constant that a float is to within rounding, or else the float itself as a number."""
-    bits, tree = next(iter(_priced(value, 0.0)), (inf, ZERO))
+    bits, tree = next(iter(priced(value, 0.0)), (inf, ZERO))
     return tree if bits <= _SURE_BITS else number(value)
 
 
-def _priced(value: float, tolerance: float) -> list[tuple[float, Expression]]:
-    """(bits, constant), cheapest first, one per value."""
+def priced(value: float, tolerance: float) -> list[tuple[float, Expression]]:
+    """As ``nice_constants``, each with the bits that tell it."""
     if not isfinite(value):
         return []
     zero = [(0.0, ZERO)] if abs(value) <= tolerance or value == 0 else []

@@ -14,7 +14,16 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from kan_engine.closed_forms import ENOUGH, SIMPLE, Candidate, Effort, best_forms, closed_forms, is_settled
+from kan_engine.closed_forms import (
+    ENOUGH,
+    SIMPLE,
+    SURE,
+    Candidate,
+    Effort,
+    best_forms,
+    closed_forms,
+    is_settled,
+)
 from kan_engine.dictionary import PLACEHOLDER
 from kan_engine.edges import Array, Axis
 from kan_engine.expression import Expression, Variable, add, apply_function, evaluate, mul, number, substitute
@@ -54,6 +63,11 @@ class Reading:
     scale: float
     transform: str
     floor: float
+
+    @property
+    def effort(self) -> Effort:
+        """How far to look for closed forms of an edge; sums of terms are not told apart under noise."""
+        return Effort.SUMS if self.floor < SURE or len(self.names) == 1 else Effort.SINGLE
 
     @cached_property
     def transformed(self) -> Array:
@@ -106,7 +120,7 @@ def forms_of_column(
 ) -> list[Candidate]:
     """Candidates of the edge that leaves input i, in that input's own variable."""
     variable = Variable(reading.names[i])
-    found = forms(reading.axes[i], v, floor, as_logarithm=as_logarithm, raw=True, most=Effort.SUMS)
+    found = forms(reading.axes[i], v, floor, as_logarithm=as_logarithm, raw=True, most=reading.effort)
     return [replace(edge, tree=substitute(edge.tree, {PLACEHOLDER: variable})) for edge in found]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import combinations, combinations_with_replacement
+from itertools import combinations, combinations_with_replacement, islice
 from math import comb
 
 import numpy as np
@@ -48,7 +48,7 @@ SIDES = (
 
 
 def implicit_law(
-    fit: Data, validation: Data, should_stop: Callable[[], bool] = lambda: False
+    fit: Data, validation: Data, should_stop: Callable[[], bool] = lambda: False, *, angles: bool = True
 ) -> Expression | None:
     """T⁻¹(P/Q) with the fewest terms, or None if no such law holds to rounding error.
 
@@ -56,9 +56,11 @@ def implicit_law(
         fit: Columns and target that the coefficients are found on.
         validation: The same of other rows, for the proof.
         should_stop: Asked before every decomposition.
+        angles: Whether columns may also take part by their cosines and sines.
     """
     columns, target = fit
-    for place, variables in enumerate(_bases(list(columns))):
+    bases = _bases(list(columns))
+    for place, variables in enumerate(bases if angles else islice(bases, 1)):
         most = SMALL if place else MOST_COLUMNS
         values = [evaluate(variable, columns) for variable in variables]
         for side in SIDES:

@@ -33,6 +33,12 @@ def fixed(form: Form, index: int, constant: Expression) -> Form:
     return Form(tree, np.delete(form.values, index))
 
 
+def together(first: Data, second: Data) -> Data:
+    """The rows of both."""
+    columns = {name: np.concatenate([values, second[0][name]]) for name, values in first[0].items()}
+    return columns, np.concatenate([first[1], second[1]])
+
+
 def few(data: Data) -> Data:
     """The first rows: enough for a coarse fit."""
     columns, target = data

@@ -2,16 +2,22 @@
 
 import numpy as np
 
+from kan_engine.constants import nice_constants, priced
+from kan_engine.description import description_length
 from kan_engine.expression import (
     Expression,
     bind,
     free_constants,
 )
-from kan_engine.refit import Data, Form, error, few, fixed, refit, standard_errors
-from kan_engine.simplify import nice_constants, simplify, snap_floats
+from kan_engine.refit import Data, Form, error, few, fixed, refit, standard_errors, together
+from kan_engine.simplify import simplify, snap_floats
 
 PROVED = 1e-9  # validation error, over the target's spread, of a form that is taken for the law itself
 TRIED = 4  # nice numbers per constant, cheapest first
+FEW_TRIED = 2  # the same where noise hides which is right
+WITHIN = 3.0  # standard errors, within which noise may have moved a constant from a simple number
+SIMPLE_BITS = 9.0  # of a number that may have been meant
+REFITS = 5  # steps after a constant was put on a number, or rows were added
 HOPELESS = 1e7  # factor over the allowed error after a rough refit at which a number is given up
 
 
@@ -22,6 +28,8 @@ def polished(form: Form, fit: Data, validation: Data) -> Expression:
         tree = simplify(_bound(_snapped(form, fit, validation, spread)), columns)
         limit = max(10 * _error_of(tree, validation), 1e-13 * spread)
         return simplify(snap_floats(tree, lambda t: _error_of(t, validation) <= limit), columns)
+    everything = together(fit, validation)
+    form = _shortened(refit(form, everything, iterations=REFITS), everything)
     tree = simplify(_bound(_rounded(form, validation)), columns)
     return _bound(_rounded(_with_parameters(tree), validation))  # simplification has combined constants
 
@@ -58,7 +66,7 @@ def _snapped(form: Form, fit: Data, validation: Data, spread: float) -> Form:
     allowed = max(10 * error(form, validation) / spread, 1e-13)
     for _ in range(len(form.values)):
         pending = len(form.values)
-        for index in _least_certain_first(form, fit):
+        for index in _least_certain_first(form, few(fit)):
             better = _snap_one(form, index, fit, validation, allowed * spread)
             if better is not None:
                 form = better
@@ -68,9 +76,31 @@ def _snapped(form: Form, fit: Data, validation: Data, spread: float) -> Form:
     return form
 
 
-def _least_certain_first(form: Form, fit: Data) -> list[int]:
-    errors = standard_errors(form, few(fit))
+def _least_certain_first(form: Form, data: Data) -> list[int]:
+    errors = standard_errors(form, data)
     return [int(i) for i in np.argsort(-errors / (np.abs(form.values) + 1e-300))]
+
+
+def _shortened(form: Form, data: Data) -> Form:
+    """Constants put on simple numbers as long as that shortens the description of the data.
+
+    Noise leaves a constant so much room that many numbers lie in it: only the simplest are taken.
+    """
+    shortest = description_length(form, data)
+    tried = set[float]()
+    while (
+        index := next((i for i in _least_certain_first(form, data) if form.values[i] not in tried), None)
+    ) is not None:
+        tried.add(float(form.values[index]))
+        reach = WITHIN * float(standard_errors(form, data)[index])
+        offered = [pair for pair in priced(float(form.values[index]), reach) if pair[0] <= SIMPLE_BITS]
+        for bits, constant in offered[:FEW_TRIED]:
+            shorter = refit(fixed(form, index, constant), data, iterations=REFITS)
+            length = description_length(shorter, data)
+            if length + bits < shortest:
+                form, shortest, tried = shorter, length, set()
+                break
+    return form
 
 
 def _snap_one(form: Form, index: int, fit: Data, validation: Data, allowed: float) -> Form | None:

@@ -10,18 +10,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kan_engine.description import description_length
 from kan_engine.edge_readings import Choice, Reading
-from kan_engine.expression import Expression, Parameter, add, apply_function, complexity
+from kan_engine.expression import Expression, Parameter, add, apply_function, complexity, free_constants
 from kan_engine.network import KAN
 from kan_engine.node_readings import best_combinations, renumbered
 from kan_engine.readings import variants
-from kan_engine.refit import Data, Form, error, few, refit
+from kan_engine.refit import Data, Form, error, few, refit, together
 from kan_engine.snapping import polished
 
 MAX_EDGES = 24
 COMBINATIONS = 24  # refitted jointly
 SOLVED = 1e-11  # validation error, over the target's spread, at which a formula has proved itself
-KEPT = 4  # forms that are polished
+KEPT = 2  # forms that are polished
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,20 @@ class Formula:
 
     Attributes:
         error: Validation RMSE over the spread of the target.
+        bits: Its description length of the data; only differences between formulas of the same rows count.
     """
 
     tree: Expression
     error: float
+    bits: float = 0.0
 
     @staticmethod
-    def of(tree: Expression, validation: Data) -> "Formula":
-        """A tree with its error on these rows."""
+    def of(tree: Expression, fit: Data, validation: Data) -> "Formula":
+        """A tree with its error on rows that it was not fitted to, and its bits on all."""
         spread = float(np.std(validation[1])) or 1.0
-        return Formula(tree, error(Form(tree, np.array([])), validation) / spread)
+        free, values = free_constants(tree)
+        bits = description_length(Form(free, np.array(values)), together(fit, validation))
+        return Formula(tree, error(Form(tree, np.array([])), validation) / spread, bits)
 
     @property
     def complexity(self) -> int:
@@ -50,7 +55,7 @@ class Formula:
 def read_formulas(
     network: KAN, reading: Reading, should_stop: Callable[[], bool] = lambda: False
 ) -> list[Formula]:
-    """Formulas of one output of a network, lowest validation error first; empty where there is none.
+    """Formulas of one output of a network, shortest description first; empty where there is none.
 
     Args:
         network: With at most one hidden layer.
@@ -61,22 +66,22 @@ def read_formulas(
         return []
     spread = float(np.std(reading.fit[1])) or 1.0
     found: list[tuple[float, Form]] = []
+    is_solved = False
     for form in _combinations(network, reading):
         if should_stop() and found:
             break
         fitted = refit(form, few(reading.fit), iterations=40)
-        reached = error(fitted, reading.validation) / spread
-        if np.isfinite(reached):
-            found.append((reached, fitted))
-        if reached < SOLVED:
+        length = description_length(fitted, reading.validation)
+        if np.isfinite(length):
+            found.append((length, fitted))
+        is_solved = error(fitted, reading.validation) / spread < SOLVED
+        if is_solved:
             break
-    found.sort(key=lambda pair: pair[0])
-    kept = found[:1] if found and found[0][0] < SOLVED else found[:KEPT]
-    best = [refit(form, reading.fit, iterations=60) for _, form in kept]
+    kept = [form for _, form in sorted(found, key=lambda pair: pair[0])[:KEPT]]
+    best = [refit(form, reading.fit, iterations=60) for form in ([fitted] if is_solved else kept)]
     trees = [polished(form, reading.fit, reading.validation) for form in best]
-    formulas = [Formula.of(tree, reading.validation) for tree in trees]
-    formulas = [formula for formula in formulas if np.isfinite(formula.error)]
-    return sorted(formulas, key=lambda formula: (formula.error > 10 * SOLVED, formula.error))
+    formulas = [Formula.of(tree, reading.fit, reading.validation) for tree in dict.fromkeys(trees)]
+    return sorted((f for f in formulas if np.isfinite(f.error)), key=lambda formula: formula.bits)
 
 
 _UNDO: dict[str, Callable[[Expression], Expression]] = {

@@ -56,6 +56,7 @@ class Found:
             on rows it has not seen; the same one if it never has.
         history: Steps of its training.
         formulas: Formulas in the client's columns, best first.
+        is_consistent: Whether nothing was found in what the best formula leaves of the data.
         formula_of: ``network`` if the formulas were read off the served network, ``law`` if off a
             smaller one.
         expected_error: RMSE that the network would have on rows not seen, in the target's units; a
@@ -70,6 +71,7 @@ class Found:
     history: tuple[Step, ...] = ()
     optimizer: str = "levenberg_marquardt"
     formulas: list[list[Formula]] = field(default_factory=list)
+    is_consistent: bool = False
     formula_of: str = "network"
     expected_error: float | None = None
     contest: Contest | None = None
@@ -81,6 +83,7 @@ def to_metadata(found: Found) -> dict[str, Any]:
         "history": [asdict(step) for step in found.history],
         "optimizer": found.optimizer,
         "formulas": [[{"tree": to_json(f.tree), "error": f.error} for f in part] for part in found.formulas],
+        "is_consistent": found.is_consistent,
         "formula_of": found.formula_of,
     }
 
@@ -95,6 +98,7 @@ def from_metadata(data: dict[str, Any], predictor: Predictor) -> Found:
         history=tuple(Step(**step) for step in data["history"]),
         optimizer=data["optimizer"],
         formulas=[[Formula(from_json(f["tree"]), f["error"]) for f in part] for part in data["formulas"]],
+        is_consistent=data["is_consistent"],
         formula_of=data["formula_of"],
     )
 
@@ -128,7 +132,7 @@ def find_network(
 def _free_regression(run: Run) -> Found:
     """The small law if it explains the data or no larger network does better, else the best of those."""
     law = find_law(run)
-    if law is not None and (law.error < EXACT or law.fit.is_adequate):
+    if law is not None and (law.error < EXACT or law.is_consistent or law.fit.is_adequate):
         return _serve_law(law, run.inputs)
     found = _train(run)
     if law is None:
@@ -168,6 +172,7 @@ def _serve_law(law: Law, inputs: Standardizer) -> Found:
         scaler=law.fit.scaler,
         history=law.fit.history,
         formulas=[law.formulas],
+        is_consistent=law.is_consistent,
     )
 
 

@@ -9,10 +9,13 @@ import numpy as np
 
 from kan_engine import (
     Encoding,
+    Form,
     Formula,
     complexity,
     evaluate,
+    free_constants,
     safe_names,
+    standard_errors,
     to_json,
     to_latex,
     to_text,
@@ -29,6 +32,8 @@ def symbolic_document(
     *,
     quantity: str = "value",
     seen: Mapping[str, np.ndarray] | None = None,
+    learnt: Mapping[str, np.ndarray] | None = None,
+    is_consistent: bool = False,
     encoding: Encoding | None = None,
 ) -> dict[str, Any] | None:
     """The ``symbolic`` resource without its model id; None if an output has no formula worth the name.
@@ -39,6 +44,8 @@ def symbolic_document(
         truth: Hold-out values of every output.
         quantity: ``value``, or what of a classifier the formulas give: ``log-odds``, ``logit``.
         seen: Training rows of every variable, for the domain; the hold-out rows if not given.
+        learnt: Training values of every output, for the uncertainty of constants.
+        is_consistent: Whether nothing was found in what the formulas leave of the data.
         encoding: Where variables come from that are no columns of the client.
     """
     outputs = []
@@ -47,12 +54,17 @@ def symbolic_document(
         rated = [entry for entry in rated if entry["rmse"] is not None]
         if not rated or (rated[0]["r2"] is not None and rated[0]["r2"] < 0):
             return None  # worse than the mean: no formula
-        outputs.append(_output(name, rated, seen or columns, encoding) | {"quantity": quantity})
+        output = _output(name, rated, seen or columns, encoding) | {"quantity": quantity}
+        if seen is not None and learnt is not None:
+            output["constants"] = _constants(rated[0], seen, learnt[name])
+        outputs.append(output)
     if not outputs:
         return None
     spreads = [float(np.std(truth[output["name"]])) for output in outputs]
     close = all(o["rmse"] < EXACT * spread for o, spread in zip(outputs, spreads, strict=True))
-    return {"exact": close and quantity == "value", "outputs": outputs}
+    is_exact = close and quantity == "value"
+    verdict = "exact" if is_exact else "consistent" if is_consistent else "approximation"
+    return {"exact": is_exact, "verdict": verdict, "outputs": outputs}
 
 
 def _output(
@@ -87,6 +99,18 @@ def _output(
         "pareto": front,
         "tree": to_json(best["tree"]),
     }
+
+
+def _constants(
+    best: dict[str, Any], seen: Mapping[str, np.ndarray], learnt: np.ndarray
+) -> list[dict[str, float]]:
+    """Measured constants in the order in which the formula has them, with their standard errors."""
+    tree, values = free_constants(best["tree"])
+    used = {name: seen[name] for name in variables(best["tree"])}
+    if not used or not values:
+        return []
+    errors = standard_errors(Form(tree, np.array(values)), (used, learnt)).tolist()
+    return [{"value": v, "standard_error": error} for v, error in zip(values, errors, strict=True)]
 
 
 def _fills(used: tuple[str, ...], encoding: Encoding | None) -> dict[str, float]:

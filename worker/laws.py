@@ -30,10 +30,14 @@ from kan_engine import (
 )
 from service.schemas.jobs import TrainRequest
 from worker.preparation import Part, Prepared
+from worker.residuals import signal_left
 from worker.splitting import fold_numbers
 
 SEARCH_ROWS, SEARCH_VALIDATION = 1500, 750  # more rows do not change which small law is right
 READ_AT_MOST = 8  # structures whose formulas are read before the search gives up on an exact one
+NOTHING = 0.03  # share of what a formula leaves of the data, below which no signal is left in it
+NEAR = 1.35  # times the lowest error, within which structures count as equally close
+CONTENDERS = 5  # of these that are read
 AGAIN = 0.7  # share of an error below which another fit of the same shape is read, too
 EXACT = 1e-9  # validation error, over the spread, of a formula that ends the search
 MAX_STRUCTURE_INPUTS = 40
@@ -80,10 +84,15 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Law:
-    """A small structure, and its formulas."""
+    """A small structure, and its formulas.
+
+    Attributes:
+        is_consistent: Whether nothing was found in what the best formula leaves of the data.
+    """
 
     fit: Fit
     formulas: list[Formula]
+    is_consistent: bool = False
 
     @property
     def error(self) -> float:
@@ -96,28 +105,26 @@ def find_law(run: Run) -> Law | None:
     if run.data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS:
         return None
     fit, validation = (_sample(part, run.inputs) for part in _searched(run))
-    law, closest = _law_of_a_structure(fit, validation, run)
-    if closest is None:
+    structures, law = _law_of_a_structure(fit, validation, run)
+    if not structures:
         return None
-    proved = None
-    if (law is None or law.error > EXACT) and run.request.symbolic and not run.should_stop():
-        proved = _proved(fit, validation, run)
-    if proved is not None:
-        known = [] if law is None else law.formulas
-        law = Law(fit=closest if law is None else law.fit, formulas=[proved, *known])
-    elif law is None:
-        run.report("symbolic", 0.4, "reading a formula off the best small law")
-        law = _read(closest, fit, validation, run)
+    if law is None or law.error > EXACT:
+        law = _proved(structures, law, fit, validation, run) or law
+    if law is None:
+        law = _best_of_contenders(structures, fit, validation, run)
+        if law.formulas and not run.should_stop():
+            left = signal_left(law.formulas[0].tree, _data(run.names, fit), _data(run.names, validation))
+            law = replace(law, is_consistent=left < NOTHING)
     if law.fit.is_adequate:
         law = replace(law, fit=sharpen(law.fit, fit, validation, run.should_stop))
         _enter(law.fit, run)
     return law
 
 
-def _law_of_a_structure(fit: Sample, validation: Sample, run: Run) -> tuple[Law | None, Fit | None]:
-    """The best law read off an adequate structure, and the structure closest to the data."""
+def _law_of_a_structure(fit: Sample, validation: Sample, run: Run) -> tuple[list[Fit], Law | None]:
+    """All structures that were looked at, and the best law read off an adequate one."""
     best: Law | None = None
-    closest: Fit | None = None
+    seen = list[Fit]()
     read = list[Fit]()
     run.report("structure", 0.05, "looking for a small law")
     structures = search(
@@ -131,8 +138,11 @@ def _law_of_a_structure(fit: Sample, validation: Sample, run: Run) -> tuple[Law 
         _enter(structure, run)
         found = f"error {structure.error:.1e}" if np.isfinite(structure.error) else "does not fit"
         run.report("structure", min(0.35, 0.05 + 0.01 * number), f"shape {number}: {found}")
-        if closest is None or structure.error < closest.error:
-            closest = structure
+        if len(structure.shape.nodes) > 1 and len(seen[-1].shape.nodes) == 1:  # beyond it trials take seconds
+            proved = _proved(seen, best, fit, validation, run, angles=False)
+            if proved is not None:
+                return seen, proved
+        seen.append(structure)
         if not _is_worth_reading(structure, read):
             continue
         read.append(structure)
@@ -142,20 +152,53 @@ def _law_of_a_structure(fit: Sample, validation: Sample, run: Run) -> tuple[Law 
         is_enough = best.error < EXACT or len(read) == READ_AT_MOST or not run.request.symbolic
         if is_enough or run.should_stop():
             break
-    return best, closest
+    return seen, best
 
 
-def _proved(fit: Sample, validation: Sample, run: Run) -> Formula | None:
+def _proved(
+    structures: list[Fit],
+    known: Law | None,
+    fit: Sample,
+    validation: Sample,
+    run: Run,
+    *,
+    angles: bool = True,
+) -> Law | None:
     """A law that no small network has, and that holds to rounding error or not at all."""
+    if not run.request.symbolic or run.should_stop():
+        return None
+    run.report("symbolic", 0.38, "looking for a law that proves itself")
     rows, others = _data(run.names, fit), _data(run.names, validation)
-    for told, find in (("one product of powers", index_law), ("quotients of polynomials", implicit_law)):
-        if run.should_stop():
-            return None
-        run.report("symbolic", 0.38, f"looking for a law among {told}")
-        tree = find(rows, others, run.should_stop)
-        if tree is not None:
-            return Formula.of(tree, others)
-    return None
+    tree = index_law(rows, others, run.should_stop) or implicit_law(
+        rows, others, run.should_stop, angles=angles
+    )
+    if tree is None:
+        return None
+    closest = min(structures, key=lambda structure: structure.error)
+    formulas = [Formula.of(tree, rows, others), *([] if known is None else known.formulas)]
+    return Law(fit=closest if known is None else known.fit, formulas=formulas)
+
+
+def _best_of_contenders(structures: list[Fit], fit: Sample, validation: Sample, run: Run) -> Law:
+    """Where no structure is adequate: the shortest description read off those that are as close as any.
+
+    Under noise all that can represent the data are equally close, so that the simpler ones come first.
+    """
+    closest = min(structure.error for structure in structures)
+    near = [structure for structure in structures if structure.error <= NEAR * closest]
+    distinct = {structure.shape: structure for structure in sorted(near, key=lambda s: -s.error)}
+    laws = list[Law]()
+    for structure in sorted(distinct.values(), key=_richness)[:CONTENDERS]:
+        if laws and run.should_stop():
+            break
+        run.report("symbolic", 0.36, "reading a formula off a small law")
+        laws.append(_read(structure, fit, validation, run))
+    return min(laws, key=lambda law: law.formulas[0].bits if law.formulas else float("inf"))
+
+
+def _richness(structure: Fit) -> tuple[int, bool, float]:
+    shape = structure.shape
+    return len(shape.nodes), not shape.is_simple, structure.error
 
 
 def _is_worth_reading(structure: Fit, read: list[Fit]) -> bool:
@@ -219,11 +262,18 @@ def _read(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:
         center=float(structure.scaler.mean[0]),
         scale=float(structure.scaler.std[0]),
         transform=structure.scaler.transform,
-        floor=min(max(2 * structure.error, 1e-6), ROUGH),
+        floor=min(max(2 * _uncertainty(structure, len(fit.x)), 1e-6), ROUGH),
     )
     formulas = read_formulas(structure.network, reading, run.should_stop)
     limit = run.request.symbolic.max_complexity
     return Law(fit=structure, formulas=[f for f in formulas if limit is None or f.complexity <= limit])
+
+
+def _uncertainty(structure: Fit, rows: int) -> float:
+    """Error of the network's curves: that of the network itself, or what noise of its size leaves of it."""
+    if structure.is_adequate:
+        return structure.error
+    return float(structure.error * min(1.0, structure.network.parameter_count / rows) ** 0.5)
 
 
 def _data(names: tuple[str, ...], sample: Sample) -> tuple[dict[str, np.ndarray], np.ndarray]:

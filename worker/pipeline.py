@@ -210,6 +210,8 @@ def _symbolic(found: Found, predictor: Predictor, data: Prepared) -> dict[str, A
         columns,
         truth,
         quantity="value" if data.classes is None else "log-odds" if len(outputs) == 1 else "logit",
+        is_consistent=found.is_consistent,
+        learnt={outputs[0]: data.training.y.astype(float)} if data.classes is None else None,
         seen={name: data.training.encoded[:, place] for place, name in enumerate(data.names)},
         encoding=data.encoding,
     )

@@ -165,6 +165,13 @@ class ParetoOut(BaseModel):
     r2: float | None
 
 
+class ConstantOut(BaseModel):
+    """A measured number of a formula, and how far noise may have moved it."""
+
+    value: float
+    standard_error: float
+
+
 class FormulaOut(BaseModel):
     """A formula for one output, with its errors on the hold-out rows."""
 
@@ -200,6 +207,11 @@ class FormulaOut(BaseModel):
     domain: dict[str, Any] = Field(
         description="Smallest and largest value that training saw of each variable."
     )
+    constants: list[ConstantOut] = Field(
+        default=[],
+        description="The measured numbers of the formula, in the order in which its tree has them; those "
+        "that were recognised, such as 2 or pi, are not among them.",
+    )
     pareto: list[ParetoOut] = []
 
 
@@ -210,6 +222,12 @@ class SymbolicOut(BaseModel):
 
     model_id: str
     exact: bool = Field(description="Every formula is right to 1e-7 of the spread of its output.")
+    verdict: Literal["exact", "consistent", "approximation"] = Field(
+        default="approximation",
+        description="`exact` as above; `consistent` with the data: what the formula leaves of them is noise, "
+        "as far as another model can tell; `approximation`: no compact formula was found that explains the "
+        "data, this is the best trade-off between error and length.",
+    )
     outputs: list[FormulaOut]
 
 

@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 import sympy
 
-from kan_engine.expression import complexity, evaluate, from_json, walk
+from kan_engine.expression import complexity, evaluate, free_constants, from_json, walk
+from kan_engine.refit import Form, refit
+from kan_engine.refit import error as rmse_of
 from kan_engine.sympy_bridge import from_sympy, to_sympy
 from kan_engine.tree import Expression, Number
 from tests.benchmarks.formulas.lines import Drawn, Line
 from tests.benchmarks.rows import Values
 
 RECOVERED = 1e-7  # RMSE on fresh rows over the spread of the target, without noise
+RIGHT_FORM = 1e-6  # the same, once the measured constants are fitted to the truth
 ROUNDED = 3  # digits after the point of a constant, as SRBench compares
 SIMPLIFYING_S = 20
 SHOWN = 300  # characters of a formula in the report
@@ -43,6 +46,8 @@ def judge(line: Line, drawn: Drawn, symbolic: Mapping[str, Any] | None) -> Value
         "equivalent": float(is_equivalent(line.tree, tree)),
         "R2": 1 - rmse**2 if np.isfinite(rmse) else None,
         "error": rmse if np.isfinite(rmse) else None,
+        "form": float(_is_right_form(tree, drawn)),
+        "covered": _share_covered(tree, found.get("constants", []), drawn),
         "snapped": float(not any(_is_measured(node) for node in walk(tree))),
         "complexity": float(complexity(tree)),
         "true complexity": wanted,
@@ -71,6 +76,28 @@ def is_equivalent(truth: sympy.Expr, tree: Expression) -> bool:
 def _rounded(expression: sympy.Expr) -> sympy.Expr:
     numbers = expression.atoms(sympy.Float)
     return expression.xreplace({n: sympy.Float(round(float(n), ROUNDED)) for n in numbers})
+
+
+def _is_right_form(tree: Expression, drawn: Drawn) -> bool:
+    """Whether the true formula is this one with other measured constants: these then fit it exactly."""
+    return _on_truth(tree, drawn)[1] < RIGHT_FORM
+
+
+def _on_truth(tree: Expression, drawn: Drawn) -> tuple[np.ndarray, float]:
+    """Measured constants refitted to the truth, and the error over its spread that is left."""
+    free, values = free_constants(tree)
+    truth = drawn.fresh, drawn.truth
+    form = refit(Form(free, np.array(values)), truth, iterations=100)
+    return form.values, rmse_of(form, truth) / (float(drawn.truth.std()) or 1.0)
+
+
+def _share_covered(tree: Expression, told: list[Mapping[str, float]], drawn: Drawn) -> float | None:
+    """Of the measured constants of a right form, those within three of their own standard errors."""
+    values, error = _on_truth(tree, drawn)
+    if not error < RIGHT_FORM or len(told) != len(values) or not len(values):
+        return None
+    near = [abs(c["value"] - v) <= 3 * c["standard_error"] for c, v in zip(told, values, strict=True)]
+    return float(np.mean(near))
 
 
 def _is_measured(node: Expression) -> bool:

@@ -28,6 +28,8 @@ ABOUT = (
     "`recovered`: the formula's RMSE on 1,000 fresh rows without noise is below 1e-7 of the target's spread. "
     "`exact`: what the service says. `equivalent`: the difference to the true formula, or the ratio, "
     "simplifies to a constant (SRBench). `snapped`: of those recovered, no constant is left as measured. "
+    "`right form`: with its measured constants fitted to the truth the formula is exact. `covered`: of the "
+    "measured constants of right forms, those within three of the standard errors that the service tells. "
     "Complexities are medians."
 )
 
@@ -35,7 +37,7 @@ ABOUT = (
 def _summary(rows: Sequence[Row], known: dict[str, Line]) -> str:
     columns = [
         "source", "jobs", "recovered", "exact", "false exact", "equivalent", f"R² > {GOOD}", "snapped",
-        "median s", "longest s", "complexity", "true",
+        "right form", "covered", "median s", "longest s", "complexity", "true",
     ]  # fmt: skip
     by_source: dict[str, list[Row]] = {}
     for row in rows:
@@ -55,6 +57,8 @@ def _line(source: str, rows: list[Row]) -> list[str]:
         _share(rows, "equivalent"),
         f"{sum(_number(row, 'R2') > GOOD for row in rows) / len(rows):.0%}",
         _share(recovered, "snapped"),
+        _share(rows, "form"),
+        _mean(rows, "covered"),
         _median(rows, "seconds"),
         number(max((_number(row, "seconds") for row in rows), default=float("nan"))),
         _median(rows, "complexity"),
@@ -82,6 +86,11 @@ def _number(row: Row, name: str) -> float:
 
 def _share(rows: Sequence[Row], name: str) -> str:
     return f"{sum(bool(row.values.get(name)) for row in rows) / len(rows):.0%}" if rows else ""
+
+
+def _mean(rows: Sequence[Row], name: str) -> str:
+    found = [value for row in rows if (value := _number(row, name)) == value]
+    return f"{sum(found) / len(found):.0%}" if found else ""
 
 
 def _median(rows: Sequence[Row], name: str) -> str:

@@ -1,0 +1,39 @@
+"""Description length: the bits that tell a target by a formula, its constants, and what they leave.
+
+Rissanen, "Modeling by shortest data description", Automatica 14, 1978. The residuals cost n/2 · log₂ of their
+mean square; a free constant costs the digits that the data give it, log₂(1 + |c|/δ) + 1, where δ is its
+standard error with all others held: the marginal one would make terms that cancel nearly free.
+"""
+
+import numpy as np
+
+from kan_engine.edges import Array
+from kan_engine.expression import bind, complexity, value_and_jacobian
+from kan_engine.refit import Data, Form
+
+NODE_BITS = 3.0
+ROUNDING = 1e-13  # residual over the spread, below which digits tell nothing
+
+
+def description_length(form: Form, data: Data) -> float:
+    """Bits of the data by the form; infinite where it is not a number. Only differences mean something."""
+    residuals, constants = _residual_bits(form, data)
+    tree = bind(form.tree, list(form.values))
+    return residuals + float(constants.sum()) + NODE_BITS * complexity(tree)
+
+
+def constant_bits(form: Form, data: Data) -> Array:
+    """What each free constant costs."""
+    return _residual_bits(form, data)[1]
+
+
+def _residual_bits(form: Form, data: Data) -> tuple[float, Array]:
+    columns, target = data
+    values, jacobian = value_and_jacobian(form.tree, columns, form.values)
+    spread = float(np.std(target)) or 1.0
+    with np.errstate(all="ignore"):
+        mean_square = float(np.mean(((values - target) / spread) ** 2)) + ROUNDING**2
+        steep = np.linalg.norm(jacobian / spread, axis=0)
+        constants = np.log2(1 + np.abs(form.values) * steep / np.sqrt(mean_square)) + 1
+        bits = len(target) / 2 * float(np.log2(mean_square))
+    return (bits if np.isfinite(bits) else float("inf")), np.where(np.isfinite(constants), constants, 1e3)
