@@ -17,7 +17,7 @@ from kan_engine.expression import Expression, Parameter, add, apply_function, ev
 from kan_engine.refit import Form, refit
 
 SIMPLE, ENOUGH = 4, 10  # complexity of a form that, where it is close, needs no rivals: cheap ones, any
-SURE = 1e-3  # floor above which a near miss says little, so that all forms are looked at
+SURE = 1e-3  # floor above which a near miss says little
 DEGREES = range(2, 9)
 QUOTIENTS = ((1, 1), (0, 2), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2), (2, 3), (4, 1), (4, 2))
 REWEIGHTINGS = 4  # of the linearised fit of a quotient (Sanathanan and Koerner, 1963)
@@ -88,8 +88,8 @@ def best_forms(found: Iterable[Candidate], floor: float, keep: int) -> list[Cand
 
 def is_settled(found: Iterable[Candidate], floor: float, complexity: int = ENOUGH) -> bool:
     """Whether a form of at most this complexity is as close as can be told."""
-    near = (c for c in found if c.complexity <= complexity)
-    return floor < SURE and any(c.error <= NEAR * floor for c in near)
+    near = NEAR * floor if floor < SURE else floor
+    return any(c.error <= near for c in found if c.complexity <= complexity)
 
 
 def varies(values: Array) -> bool:

@@ -48,7 +48,7 @@ SIDES = (
 
 
 def implicit_law(
-    fit: Data, validation: Data, should_stop: Callable[[], bool] = lambda: False, *, angles: bool = True
+    fit: Data, validation: Data, should_stop: Callable[[], bool] = lambda: False, *, angles: bool = False
 ) -> Expression | None:
     """T⁻¹(P/Q) with the fewest terms, or None if no such law holds to rounding error.
 
@@ -56,12 +56,13 @@ def implicit_law(
         fit: Columns and target that the coefficients are found on.
         validation: The same of other rows, for the proof.
         should_stop: Asked before every decomposition.
-        angles: Whether columns may also take part by their cosines and sines.
+        angles: Whether columns take part by their cosines and sines instead.
     """
     columns, target = fit
-    bases = _bases(list(columns))
-    for place, variables in enumerate(bases if angles else islice(bases, 1)):
-        most = SMALL if place else MOST_COLUMNS
+    everything = _bases(list(columns))
+    bases = islice(everything, 1, None) if angles else islice(everything, 1)
+    most = SMALL if angles else MOST_COLUMNS
+    for variables in bases:
         values = [evaluate(variable, columns) for variable in variables]
         for side in SIDES:
             if not side.holds(np.concatenate([target, validation[1]])).all():

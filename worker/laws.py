@@ -35,6 +35,7 @@ from worker.splitting import fold_numbers
 
 SEARCH_ROWS, SEARCH_VALIDATION = 1500, 750  # more rows do not change which small law is right
 READ_AT_MOST = 8  # structures whose formulas are read before the search gives up on an exact one
+HOPEFUL = 3e-3  # error of the closest structure above which noise hides laws that would prove themselves
 NOTHING = 0.03  # share of what a formula leaves of the data, below which no signal is left in it
 NEAR = 1.35  # times the lowest error, within which structures count as equally close
 CONTENDERS = 5  # of these that are read
@@ -99,6 +100,11 @@ class Law:
         """Of the best formula."""
         return self.formulas[0].error if self.formulas else float("inf")
 
+    @property
+    def bits(self) -> float:
+        """Of the best formula."""
+        return self.formulas[0].bits if self.formulas else float("inf")
+
 
 def find_law(run: Run) -> Law | None:
     """The best small structure; its formulas too unless the request does without."""
@@ -108,13 +114,11 @@ def find_law(run: Run) -> Law | None:
     structures, law = _law_of_a_structure(fit, validation, run)
     if not structures:
         return None
-    if law is None or law.error > EXACT:
-        law = _proved(structures, law, fit, validation, run) or law
+    closest = min(structure.error for structure in structures)
+    if (law is None or law.error > EXACT) and closest < HOPEFUL:
+        law = _proved(structures, law, fit, validation, run, angles=True) or law
     if law is None:
         law = _best_of_contenders(structures, fit, validation, run)
-        if law.formulas and not run.should_stop():
-            left = signal_left(law.formulas[0].tree, _data(run.names, fit), _data(run.names, validation))
-            law = replace(law, is_consistent=left < NOTHING)
     if law.fit.is_adequate:
         law = replace(law, fit=sharpen(law.fit, fit, validation, run.should_stop))
         _enter(law.fit, run)
@@ -162,16 +166,18 @@ def _proved(
     validation: Sample,
     run: Run,
     *,
-    angles: bool = True,
+    angles: bool,
 ) -> Law | None:
-    """A law that no small network has, and that holds to rounding error or not at all."""
+    """A law that no small network has, and that holds to rounding error or not at all.
+
+    Cosines and sines of the columns take seconds and come last.
+    """
     if not run.request.symbolic or run.should_stop():
         return None
     run.report("symbolic", 0.38, "looking for a law that proves itself")
     rows, others = _data(run.names, fit), _data(run.names, validation)
-    tree = index_law(rows, others, run.should_stop) or implicit_law(
-        rows, others, run.should_stop, angles=angles
-    )
+    tree = None if angles else index_law(rows, others, run.should_stop)
+    tree = tree or implicit_law(rows, others, run.should_stop, angles=angles)
     if tree is None:
         return None
     closest = min(structures, key=lambda structure: structure.error)
@@ -187,13 +193,19 @@ def _best_of_contenders(structures: list[Fit], fit: Sample, validation: Sample, 
     closest = min(structure.error for structure in structures)
     near = [structure for structure in structures if structure.error <= NEAR * closest]
     distinct = {structure.shape: structure for structure in sorted(near, key=lambda s: -s.error)}
-    laws = list[Law]()
+    best: Law | None = None
+    rows, others = _data(run.names, fit), _data(run.names, validation)
     for structure in sorted(distinct.values(), key=_richness)[:CONTENDERS]:
-        if laws and run.should_stop():
-            break
         run.report("symbolic", 0.36, "reading a formula off a small law")
-        laws.append(_read(structure, fit, validation, run))
-    return min(laws, key=lambda law: law.formulas[0].bits if law.formulas else float("inf"))
+        law = _read(structure, fit, validation, run)
+        if best is None or law.bits < best.bits:
+            best = law
+            if law.formulas and signal_left(law.formulas[0].tree, rows, others) < NOTHING:
+                return replace(law, is_consistent=True)
+        if run.should_stop():
+            break
+    assert best is not None  # noqa: S101 - the closest is a contender
+    return best
 
 
 def _richness(structure: Fit) -> tuple[int, bool, float]:
