@@ -291,8 +291,9 @@ def network_of(bundle: Bundle, place: int, terms: Terms) -> KAN:
     if not nodes:
         only = network.stack[0]
         only.knots = terms.knots.clone()
-        only.weight[:, :-1, 0] = bundle.direct[place].view(inputs, size) + bundle.constant[place] / inputs
         only.mask[:, 0] = ~held[-1]
+        shared = bundle.constant[place] / only.mask.sum()  # by the edges that are left
+        only.weight[:, :-1, 0] = bundle.direct[place].view(inputs, size) + shared
         return network
     first, last = network.stack
     first.knots = terms.knots.clone()
