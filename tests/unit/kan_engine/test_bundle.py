@@ -1,99 +1,143 @@
-"""Networks of one shape that are fitted at once: each as if it were alone."""
+"""Networks of one shape side by side: how they start, what they give, and each of them as a KAN."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
+from typing import get_args
 
-import numpy as np
 import pytest
 import torch
 
-from kan_engine.bundle import Bundle, Terms, curve_through, fitted, network_of, outputs, started
-from kan_engine.spline import extend_knots, uniform_grid
+from kan_engine.bundle import (
+    Inner,
+    Node,
+    Terms,
+    curve_through,
+    network_of,
+    node_values,
+    outputs,
+    started,
+    without_node,
+)
+from kan_engine.bundle_fit import settled
+from kan_engine.layer import SymbolicEdge
+from tests.bundles import INPUTS, KINDS, X, random_bundle, terms_of
 from tests.networks import uniform_rows
 
-ROWS, INPUTS, STARTS = 120, 2, 4
-X = uniform_rows(ROWS, INPUTS)
-WEIGHTS = torch.linspace(0.5, 2.0, ROWS, dtype=torch.float64)
-SINE = torch.sin(2 * X[:, 0] + X[:, 1] ** 2)
+TERMS = terms_of(X)
+FRESH = uniform_rows(30, INPUTS, seed=1)
 
 
-def terms_of(x: torch.Tensor, order: int = 3) -> Terms:
-    low = torch.full((INPUTS,), -1.01, dtype=torch.float64)
-    return Terms.of(x, extend_knots(uniform_grid(low, -low, 6), order), order)
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
 
 
-def start(*, direct: bool, order: int = 3) -> tuple[Bundle, Terms]:
-    terms = terms_of(X, order)
-    curves = curve_through(terms, X).repeat(STARTS, 1, 1)
-    return started(terms, curves, torch.Generator().manual_seed(0), direct=direct), terms
+@pytest.mark.parametrize("node", KINDS)
+def test_networks_start_at_different_places_and_give_nothing_yet(node: Node) -> None:
+    bundle = started((node,), TERMS, 4, generator(), direct=True)
+    assert len({tuple(row.tolist()) for row in bundle.inner[0]}) == 4
+    assert float(outputs(bundle, TERMS).abs().max()) == 0
+    assert not bool(bundle.held.any())
 
 
-def fit(bundle: Bundle, terms: Terms, *, targets: torch.Tensor = SINE, steps: int = 10) -> Bundle:
-    repeated = targets.expand(len(bundle.constant), ROWS)
-    return fitted(bundle, terms, repeated, WEIGHTS, steps=steps, rounds=2)
+def test_free_sums_start_from_one_given_curve_after_the_other() -> None:
+    bundle = started((Node(),), TERMS, 4, generator(), direct=False)
+    splines = bundle.inner[0].view(4, INPUTS, -1)
+    for place, name in enumerate(["line", "square", "log", "line"]):
+        curve = curve_through(TERMS, TERMS.curves[name])
+        slopes = splines[place] / curve
+        torch.testing.assert_close(slopes, slopes[:, :1].expand_as(slopes))
 
 
-def loss_of(bundle: Bundle, terms: Terms) -> torch.Tensor:
-    return ((outputs(bundle, terms) - SINE).square() * WEIGHTS).sum(1) / WEIGHTS.sum()
+@pytest.mark.parametrize("inner", get_args(Inner))
+def test_no_factor_starts_far_from_1(inner: Inner) -> None:
+    bundle = started((Node(is_product=True, inner=inner),), TERMS, 8, generator(), direct=False)
+    coefficients = bundle.inner[0].view(8, INPUTS, -1)
+    factors = torch.einsum("nit,sit->sni", TERMS.of_node(bundle.nodes[0]), coefficients)
+    assert float((factors - 1).abs().max()) <= (1.1 if inner != "free" else 0.4)
 
 
-def alone(bundle: Bundle, place: int) -> Bundle:
-    parts = {field.name: getattr(bundle, field.name)[place : place + 1] for field in fields(bundle)}
-    return Bundle(**parts)
+def test_networks_without_direct_edges_have_no_coefficients_for_them() -> None:
+    with_them, without = (started((Node(),), TERMS, 1, generator(), direct=d) for d in (True, False))
+    assert with_them.flat.shape[1] - without.flat.shape[1] == TERMS.flat.shape[1]
 
 
-@pytest.mark.parametrize("direct", [False, True])
-@pytest.mark.parametrize("order", [2, 3])
-def test_a_network_of_a_bundle_is_a_kan(direct: bool, order: int) -> None:
-    bundle, terms = start(direct=direct, order=order)
-    bundle = fit(bundle, terms, steps=3)
-    fresh = uniform_rows(30, INPUTS, seed=1)
-    expected = outputs(bundle, terms_of(fresh, order))
-    for place in range(STARTS):
-        torch.testing.assert_close(network_of(bundle, place, terms)(fresh)[:, 0], expected[place])
+def test_a_node_multiplies_or_adds_up_what_enters_it() -> None:
+    line = Terms(TERMS.values, TERMS.knots, TERMS.order, {"line": X})
+    factors, terms = torch.tensor([[2.0, 3.0, -1.0, 0.5]]), torch.tensor([[3.0, 0.5]])
+    bundle = random_bundle((Node(inner="line"), Node(is_product=True, inner="line")), line, count=1)
+    bundle = replace(bundle, inner=(terms.double(), factors.double()))
+    torch.testing.assert_close(node_values(bundle, 0, line)[0][0], 3 * X[:, 0] + 0.5 * X[:, 1])
+    torch.testing.assert_close(node_values(bundle, 1, line)[0][0], (2 + 3 * X[:, 0]) * (0.5 * X[:, 1] - 1))
 
 
-def test_every_network_is_fitted_as_if_it_were_alone() -> None:
-    bundle, terms = start(direct=True)
-    together = fit(bundle, terms)
-    for place in range(STARTS):
-        by_itself = fit(alone(bundle, place), terms)
-        expected = outputs(by_itself, terms)[0]  # coefficients may differ where they hardly matter
-        torch.testing.assert_close(outputs(together, terms)[place], expected, atol=1e-6, rtol=1e-6)
+def test_some_of_the_networks_are_what_they_were() -> None:
+    bundle = random_bundle((KINDS[0], KINDS[-1]), TERMS, count=4)
+    torch.testing.assert_close(outputs(bundle[[2, 0]], TERMS), outputs(bundle, TERMS)[[2, 0]])
 
 
-def test_more_steps_never_raise_the_loss() -> None:
-    bundle, terms = start(direct=False)
-    losses = [loss_of(fit(bundle, terms, steps=steps), terms) for steps in (1, 3, 9)]
-    assert bool((losses[0] >= losses[1]).all())
-    assert bool((losses[1] >= losses[2]).all())
+def test_coefficients_in_a_row_make_the_same_networks_again() -> None:
+    bundle = random_bundle((KINDS[0], KINDS[-1]), TERMS)
+    again = bundle.with_flat(bundle.flat)
+    assert all(torch.equal(old, new) for old, new in zip(bundle.parts, again.parts, strict=True))
+    assert bundle.inner_size == sum(part.shape[1] for part in bundle.inner)
 
 
-def test_a_function_of_a_sum_is_learnt_from_one_start_or_another() -> None:
-    bundle, terms = start(direct=False)
-    assert float(loss_of(fit(bundle, terms, steps=40), terms).min()) < 1e-6
+@pytest.mark.parametrize("nodes", [(), (Node(),), (Node(is_product=True, is_curved=False),)])
+def test_a_network_keeps_its_order_grid_and_kinds_of_edges_as_a_kan(nodes: tuple[Node, ...]) -> None:
+    terms = terms_of(X, order=2, grid=5)
+    network = network_of(random_bundle(nodes, terms), 1, terms)
+    assert (network.config.order, network.layers[0].grid_size) == (2, 5)
+    assert network.config.products == sum(node.is_product for node in nodes)
+    assert (network.direct is not None) is bool(
+        nodes
+    )  # without hidden nodes the direct edges are the network
 
 
-def test_each_network_has_targets_of_its_own() -> None:
-    bundle, terms = start(direct=True)
-    both = torch.stack([X[:, 0], X[:, 1].exp()] * 2)
-    torch.testing.assert_close(outputs(fit(bundle, terms, targets=both), terms), both, atol=1e-4, rtol=1e-4)
+def test_what_leaves_a_node_without_a_curve_is_a_line() -> None:
+    bundle = random_bundle((Node(is_product=True, is_curved=False),), TERMS)
+    edge = network_of(bundle, 0, TERMS).stack[1].symbolic[0, 0]
+    assert edge == SymbolicEdge("x", 1.0, 0.0, float(bundle.outer[0][0]), float(bundle.constant[0]))
 
 
-def test_a_network_that_is_not_a_number_harms_no_other() -> None:
-    bundle, terms = start(direct=False)
-    whole = outputs(fit(bundle, terms), terms)
-    broken = replace(bundle, inner=bundle.inner.clone())
-    broken.inner[0] = torch.nan
-    np.testing.assert_allclose(outputs(fit(broken, terms), terms)[1:], whole[1:], atol=1e-9)
+@pytest.mark.parametrize("is_product", [False, True])
+@pytest.mark.parametrize("is_curved", [False, True])
+def test_a_given_curve_becomes_a_spline_as_close_as_the_grid_allows(
+    is_product: bool, is_curved: bool
+) -> None:
+    node = Node(is_product=is_product, inner="log", is_curved=is_curved)
+    errors = []
+    for grid in (3, 12):
+        terms = terms_of(X, grid=grid)
+        bundle = started((node,), terms, 1, generator(), direct=False)
+        bundle = settled(replace(bundle, outer=(torch.ones_like(bundle.outer[0]).cumsum(1),)), terms)
+        expected = outputs(bundle, terms_of(FRESH, grid=grid))[0]
+        found = network_of(bundle, 0, terms)(FRESH)[:, 0].detach()
+        errors.append(float((found - expected).abs().max()))
+    assert errors[1] < errors[0] / 20
 
 
-def test_once_it_is_to_stop_a_fit_takes_no_further_step() -> None:
-    bundle, terms = start(direct=False)
-    targets, asked = SINE.expand(STARTS, ROWS), []
+def test_the_constant_of_an_additive_network_survives_a_pruned_edge() -> None:
+    bundle = random_bundle((), TERMS)
+    size = bundle.direct.shape[1] // INPUTS
+    held = torch.zeros_like(bundle.held)
+    held[:size] = True
+    direct = bundle.direct.clone()
+    direct[:, :size] = 0.0
+    bundle = replace(bundle, direct=direct, held=held)
+    network = network_of(bundle, 0, TERMS)
+    assert network.layers[0].mask[:, 0].tolist() == [False, True]
+    torch.testing.assert_close(network(FRESH)[:, 0], outputs(bundle, terms_of(FRESH))[0])
 
-    def stop() -> bool:
-        asked.append(True)
-        return True
 
-    fitted(bundle, terms, targets, WEIGHTS, steps=10, rounds=5, should_stop=stop)
-    assert len(asked) == 2  # after its first step, and after that round
+def test_direct_edges_that_are_held_are_pruned_beside_hidden_nodes() -> None:
+    bundle = random_bundle((Node(),), TERMS)
+    held = torch.zeros_like(bundle.held)
+    held[-1 - bundle.direct.shape[1] // INPUTS : -1] = True
+    network = network_of(replace(bundle, held=held), 0, TERMS)
+    assert network.direct is not None
+    assert network.direct.mask[:, 0].tolist() == [True, False]
+
+
+def test_without_their_last_node_networks_are_additive() -> None:
+    bundle = without_node(random_bundle((Node(),), TERMS), 0)
+    assert (bundle.nodes, tuple(bundle.ends.shape)) == ((), (2, 0, 2))
+    assert network_of(bundle, 0, TERMS).config.width == (INPUTS, 1)
