@@ -33,11 +33,11 @@ def eliminate(
     """
     allowed = max(min(TOLERATED * fit.error, GOOD_ENOUGH), NEGLIGIBLE)
     inputs = len(training.x[0])
-    for _, place, i in sorted(_ranked(fit, inputs)):
+    there = list(range(len(fit.bundle.nodes)))  # nodes by their places at first; one that goes moves others
+    for _, node, i in sorted(_ranked(fit, inputs)):
         if should_stop() or len(_edges(fit.bundle, inputs)) == 1:
             break
-        if (place, i) not in _edges(fit.bundle, inputs):
-            continue  # gone with its node
+        place = node if node == OUTPUT else there.index(node)
         limit = max(1.01 * fit.error, allowed)
         smaller = without_edge(fit.bundle, place, i, inputs)
         for steps in (2, REFIT_STEPS):
@@ -46,6 +46,8 @@ def eliminate(
             if error <= limit or not error < HOPELESS * limit:
                 break
         if error <= limit:
+            if len(smaller.nodes) < len(there):
+                del there[place]
             fit = replace(fit, bundle=smaller, errors=(error,))
     return _without_idle_nodes(fit, training, validation, allowed)
 

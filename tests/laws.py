@@ -1,11 +1,15 @@
 """Samples of laws whose formula is known, for the search and for what reads formulas."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
 
-from kan_engine.structure import Sample
+from kan_engine.bundle import Node, outputs, started
+from kan_engine.bundle_fit import fitted
+from kan_engine.scaling import TargetScaler
+from kan_engine.structure import Fit, Frame, Sample, Shape, targets_of
 
 Law = Callable[..., np.ndarray]
 
@@ -22,3 +26,26 @@ def sampled(
         y=torch.from_numpy(law(*raw.T))[:, None],
         weights=torch.ones(rows, dtype=torch.float64),
     )
+
+
+def fit_of(
+    nodes: tuple[Node, ...],
+    training: Sample,
+    validation: Sample,
+    *,
+    direct: bool = True,
+    transform: str = "identity",
+    grid: int = 8,
+) -> Fit:
+    """The best of eight starts of a shape on one grid."""
+    frame = Frame(training, 3)
+    scaler = TargetScaler.fit(training.y.numpy(), transform)
+    terms = frame.terms(training, grid)
+    bundle = started(nodes, terms, 8, torch.Generator().manual_seed(0), direct=direct)
+    targets = targets_of(scaler, training).expand(8, -1)
+    bundle = fitted(bundle, terms, targets, training.weights, steps=25, rounds=2)
+    shape = Shape(nodes=nodes, direct=direct, transform=transform)
+    fit = Fit(shape=shape, frame=frame, bundle=bundle, terms=terms, scaler=scaler, errors=())
+    losses = (outputs(bundle, terms) - targets).square().mean(1)
+    best = bundle[[int(losses.argmin())]]
+    return replace(fit, bundle=best, errors=(fit.error_on(validation, best),))
