@@ -1,62 +1,59 @@
-"""The search for small shapes: what it calls adequate, what it drops, and how it stops."""
+"""The search for small shapes: what it calls adequate, in which order it looks, and how it stops."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 import pytest
 import torch
 
-from kan_engine.bundle import Bundle, Terms, started
-from kan_engine.network import KAN, KANConfig
+from kan_engine.bundle import Bundle, Node, Terms
+from kan_engine.bundle_fit import fitted
 from kan_engine.scaling import TargetScaler
 from kan_engine.structure import (
+    ADDITIVE,
+    FREE,
+    GRIDS,
+    LINE,
+    LOG,
+    PRODUCT,
+    SQUARE,
+    TRANSFORM_ROWS,
     Fit,
-    Sample,
+    Frame,
     Shape,
     additive,
-    cross_error,
-    eliminate,
+    error_of,
     search,
-    sharpen,
-    validation_error,
 )
-from kan_engine.training import train
-from tests.laws import sampled
+from tests.laws import Law, sampled
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
-
-LINE = Shape(hidden=0, direct=False, transform="identity")
-UNIT = TargetScaler("identity", np.zeros(1), np.ones(1))
 
 
 def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-def fit_with(*errors: float) -> Fit:
-    return Fit(shape=LINE, network=KAN(KANConfig(width=(2, 1))), scaler=UNIT, errors=errors)
+def product_law(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.asarray(a / b**2)
+
+
+@pytest.fixture(scope="module")
+def fit() -> Fit:
+    """a + b."""
+    sample = sampled(lambda a, b: a + b, 2, 30)
+    return additive(sample, sample, generator())
 
 
 @pytest.fixture
-def _untrained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One transform and no training: enough where a test is about the order of things."""
+def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hardly any training: enough where a test is about the order of things."""
+    monkeypatch.setattr("kan_engine.structure.STARTS", (1, 1, 1))
+    monkeypatch.setattr("kan_engine.structure.STEPS", (1, 1, 1))
+    monkeypatch.setattr("kan_engine.structure.SCREENING_STEPS", 1)
+    monkeypatch.setattr("kan_engine.structure.SCREENED", (100, 100))
     monkeypatch.setattr("kan_engine.structure.is_defined", lambda transform, y: transform == "identity")
-    monkeypatch.setattr("kan_engine.structure.train", lambda *_, **__: iter(()))
-
-
-@pytest.fixture(scope="module")
-def rows() -> tuple[Sample, Sample]:
-    """exp(a) + c², with an idle b."""
-
-    def law(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-        return np.asarray(np.exp(a) + c**2)
-
-    return sampled(law, 3, 150), sampled(law, 3, 60, seed=1)
-
-
-@pytest.fixture(scope="module")
-def shape(rows: tuple[Sample, Sample]) -> Fit:
-    return additive(*rows, generator())
 
 
 @pytest.mark.parametrize(
@@ -70,48 +67,133 @@ def shape(rows: tuple[Sample, Sample]) -> Fit:
     ],
 )
 def test_a_shape_is_adequate_if_its_error_is_tiny_or_small_and_falling(
-    errors: tuple[float, ...], is_adequate: bool
+    fit: Fit, errors: tuple[float, ...], is_adequate: bool
 ) -> None:
-    assert fit_with(*errors).is_adequate is is_adequate
+    assert replace(fit, errors=errors).is_adequate is is_adequate
 
 
-def test_the_error_of_a_fit_is_that_of_its_best_grid() -> None:
-    assert fit_with(0.3, 0.1, 0.2).error == 0.1
+def test_the_error_of_a_fit_is_that_of_its_best_grid(fit: Fit) -> None:
+    assert replace(fit, errors=(0.3, 0.1, 0.2)).error == 0.1
 
 
-@pytest.mark.parametrize(("hidden", "width"), [(0, (4, 1)), (2, (4, 2, 1))])
-def test_a_shape_without_hidden_nodes_is_additive(hidden: int, width: tuple[int, ...]) -> None:
-    assert Shape(hidden=hidden, direct=False, transform="identity").width(4) == width
+def test_a_shape_without_hidden_nodes_is_additive(fit: Fit) -> None:
+    assert (fit.shape, fit.network.config.width) == (ADDITIVE, (2, 1))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "is_simple"), [((), False), ((FREE, PRODUCT), False), ((LINE,), True), ((LOG, PRODUCT), True)]
+)
+def test_a_shape_with_given_curves_is_simple(nodes: tuple[Node, ...], is_simple: bool) -> None:
+    assert Shape(nodes=nodes).is_simple is is_simple
+
+
+def test_rows_of_a_sample_keep_what_belongs_together() -> None:
+    sample = sampled(lambda a, b: a + b, 2, 20)
+    some = sample[torch.arange(20) % 2 == 0]
+    torch.testing.assert_close(some.raw.sum(1, keepdim=True), some.y)
+    assert (len(sample[:5].x), len(sample[:5].weights)) == (5, 5)
+
+
+def test_a_target_that_does_not_vary_has_spread_1() -> None:
+    assert sampled(np.ones_like, 1, 10).spread == 1.0
+
+
+@pytest.mark.parametrize(("low", "curves"), [(-1.0, {"line", "square"}), (0.5, {"line", "square", "log"})])
+def test_nodes_are_given_logarithms_too_where_all_inputs_are_positive(low: float, curves: set[str]) -> None:
+    sample = sampled(lambda a, b: a - b, 2, 40, low=low, high=1.0)
+    given = Frame(sample, 3).terms(sample, 4).curves
+    assert set(given) == curves
+    for curve in given.values():
+        torch.testing.assert_close(curve.mean(0), torch.zeros(2, dtype=torch.float64))
+        torch.testing.assert_close(curve.std(0, correction=0), torch.ones(2, dtype=torch.float64))
+
+
+def test_other_rows_are_seen_on_the_scales_of_the_training_rows() -> None:
+    frame = Frame(sampled(lambda a, b: a - b, 2, 40), 3)
+    other = sampled(lambda a, b: a - b, 2, 20, seed=1)
+    both = replace(
+        other, x=torch.cat([frame.training.x, other.x]), raw=torch.cat([frame.training.raw, other.raw])
+    )
+    of_both, alone = frame.terms(both, 4), frame.terms(other, 4)
+    torch.testing.assert_close(of_both.values[40:], alone.values)
+    torch.testing.assert_close(of_both.curves["log"][40:], alone.curves["log"])
 
 
 def test_additive_shapes_are_found_best_transform_first() -> None:
-    def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.asarray(a / b**2)
-
-    found = list(
-        islice(search(sampled(product, 2, 100), sampled(product, 2, 50, seed=1), generator=generator()), 6)
-    )
+    training, validation = sampled(product_law, 2, 100), sampled(product_law, 2, 50, seed=1)
+    found = list(islice(search(training, validation, generator=generator()), 6))
     assert found[0].shape.transform == "log"
     assert [fit.error for fit in found] == sorted(fit.error for fit in found)
-    assert not any(fit.shape.hidden for fit in found)
+    assert not any(fit.shape.nodes for fit in found)
 
 
-@pytest.mark.parametrize(("low", "starts"), [(-1.0, 3), (0.5, 4)])
-def test_a_node_starts_with_logarithms_too_where_all_inputs_are_positive(
-    low: float, starts: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("rows", "transforms"), [(TRANSFORM_ROWS - 1, {"identity"}), (40, None)])
+def test_few_rows_cannot_tell_a_transform_from_chance(rows: int, transforms: set[str] | None) -> None:
+    sample = sampled(lambda a: a, 1, rows)
+    found = {fit.shape.transform for fit in search(sample, sample, generator=generator())}
+    assert found == transforms if transforms else len(found) > 5
+
+
+def test_of_one_input_there_are_only_additive_shapes() -> None:
+    sample = sampled(lambda a: np.sin(9 * a), 1, 60)
+    assert not any(fit.shape.nodes for fit in search(sample, sample, generator=generator()))
+
+
+LAWS: dict[str, tuple[Law, int]] = {
+    "a * b + c": (lambda a, b, c: a * b + c, 3),
+    "sin(3 * (a + b))": (lambda a, b: np.sin(3 * (a + b)), 2),
+    "exp(-a**2 * b) + a": (lambda a, b: np.exp(-(a**2) * b) + a, 2),
+    "asin(a * b / 4.1)": (lambda a, b: np.arcsin(a * b / 4.1), 2),
+    "sqrt(a**2 + b**2)": (np.hypot, 2),
+}
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_an_adequate_shape_of_a_small_law_is_found(law: str) -> None:
+    training, validation = (sampled(*LAWS[law], rows, seed=rows) for rows in (240, 80))
+    found = next(fit for fit in search(training, validation, generator=generator()) if fit.is_adequate)
+    assert found.error == pytest.approx(found.error_on(validation))
+    assert len(found.shape.nodes) == (0 if law.startswith("sqrt") else 1)
+
+
+def test_a_law_of_an_angle_is_found_by_its_sine() -> None:
+    law, inputs = LAWS["asin(a * b / 4.1)"]
+    training, validation = (sampled(law, inputs, rows, seed=rows) for rows in (240, 80))
+    found = next(fit for fit in search(training, validation, generator=generator()) if fit.is_adequate)
+    assert found.shape.transform == "sin"
+    assert found.error < 1e-6
+
+
+@pytest.mark.usefixtures("_brief")
+@pytest.mark.parametrize("low", [-1.0, 0.5])
+def test_shapes_come_from_few_nodes_to_many_and_without_logarithms_of_what_is_not_positive(
+    low: float,
 ) -> None:
-    counts = []
-
-    def record(terms: Terms, curves: torch.Tensor, source: torch.Generator, *, direct: bool) -> Bundle:
-        counts.append(len(curves))
-        return started(terms, curves, source, direct=direct)
-
-    monkeypatch.setattr("kan_engine.structure.started", record)
-    monkeypatch.setattr("kan_engine.structure.is_defined", lambda transform, y: transform == "identity")
-    monkeypatch.setattr("kan_engine.structure.SCREENED", 0)
     sample = sampled(lambda a, b: a - b, 2, 40, low=low, high=1.0)
-    list(search(sample, sample, generator=generator()))
-    assert counts == [starts, starts]  # without and with direct edges
+    shapes = [fit.shape for fit in search(sample, sample, generator=generator())]
+    assert [min(len(shape.nodes), 2) for shape in shapes] == sorted(min(len(s.nodes), 2) for s in shapes)
+    assert any("log" in [node.inner for node in shape.nodes] for shape in shapes) is (low > 0)
+    assert {SQUARE, LINE, FREE, PRODUCT} <= {node for shape in shapes for node in shape.nodes}
+
+
+@pytest.mark.usefixtures("_brief")
+def test_only_so_many_shapes_survive_the_coarse_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kan_engine.structure.SCREENED", (3, 2))
+    sample = sampled(lambda a, b: a - b, 2, 40)
+    counts = [len(fit.shape.nodes) for fit in search(sample, sample, generator=generator())]
+    assert [sum(c == 1 for c in counts), sum(c > 1 for c in counts)] == [3, 2]
+
+
+@pytest.mark.usefixtures("_brief")
+@pytest.mark.parametrize("advantage", [0.0, 1e9])
+def test_shapes_that_cannot_imitate_as_much_have_an_advantage(
+    advantage: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kan_engine.structure.SIMPLER", advantage)
+    sample = sampled(lambda a, b: np.sin(3 * a * b), 2, 40)
+    nodes = [fit.shape for fit in search(sample, sample, generator=generator()) if len(fit.shape.nodes) == 1]
+    simple = [shape.is_simple for shape in nodes]
+    assert simple == sorted(simple, reverse=not advantage)
 
 
 def test_few_rows_are_not_fitted_on_a_fine_grid() -> None:
@@ -119,7 +201,34 @@ def test_few_rows_are_not_fitted_on_a_fine_grid() -> None:
         return np.asarray(np.sin(3 * a) + b)
 
     fit = additive(sampled(law, 2, 60), sampled(law, 2, 40, seed=1), generator())
-    assert len(fit.errors) == 2  # grids 4 and 8; 16 would need 76 rows
+    assert [step.grid_size for step in fit.history] == [4, 8]  # 16 would need 76 rows
+
+
+def test_an_additive_shape_is_fitted_on_finer_grids_while_that_helps() -> None:
+    training, validation = (
+        sampled(lambda a: np.exp(np.sin(3 * a)), 1, rows, seed=rows) for rows in (300, 90)
+    )
+    fit = additive(training, validation, generator())
+    assert fit.terms.grid_size > GRIDS[-1]
+    assert fit.error == min(fit.errors) == pytest.approx(fit.error_on(validation))
+    assert [step.number for step in fit.history] == list(range(len(fit.errors)))
+
+
+def test_of_grids_that_do_not_help_the_best_is_kept() -> None:
+    training, validation = (
+        sampled(lambda a: np.random.default_rng(len(a)).normal(size=len(a)), 1, rows, seed=rows)
+        for rows in (200, 100)
+    )
+    fit = additive(training, validation, generator())
+    assert fit.terms.grid_size == 4
+    assert fit.error_on(validation) == pytest.approx(fit.errors[0]) == pytest.approx(fit.error)
+
+
+def test_an_additive_shape_may_be_of_a_transform_of_the_target() -> None:
+    sample = sampled(product_law, 2, 100)
+    fit = additive(sample, sample, generator(), transform="log")
+    assert fit.shape.transform == fit.scaler.transform == "log"
+    assert fit.error < 1e-4
 
 
 def test_a_single_validation_row_still_gives_an_error_to_judge_by() -> None:
@@ -127,65 +236,22 @@ def test_a_single_validation_row_still_gives_an_error_to_judge_by() -> None:
     assert additive(sample, sample[:1], generator()).error < 1e-3
 
 
-def test_the_error_over_folds_of_a_law_is_as_small_as_on_other_rows(
-    shape: Fit, rows: tuple[Sample, Sample]
-) -> None:
-    training, _ = rows
-    folds = torch.arange(len(training.x)) % 4
-    assert cross_error(shape, training, folds) < 1e-2
-
-
-def test_the_error_over_folds_of_what_is_noise_is_as_large_as_the_noise() -> None:
-    sample = sampled(lambda a, b: np.random.default_rng(0).normal(size=len(a)), 2, 60)
-    fit = additive(sample, sample, generator())
-    assert fit.error < 0.95
-    assert cross_error(fit, sample, torch.arange(60) % 4) > 1.0
+def test_rows_without_weight_do_not_count_in_an_error() -> None:
+    sample = sampled(lambda a: a, 1, 4)
+    weighted = replace(sample, weights=torch.tensor([1.0, 1.0, 0.0, 0.0], dtype=torch.float64))
+    wrong = sample.y.numpy() + np.array([[0.0], [0.0], [5.0], [5.0]])
+    assert (error_of(wrong, weighted), error_of(wrong, sample) > 1) == (0.0, True)
 
 
 def test_predictions_that_are_no_numbers_are_infinitely_wrong() -> None:
     sample = sampled(lambda a: a, 1, 20)
     root = TargetScaler("square", -np.ones(1), np.ones(1))  # the inverse takes the root of -1
-    assert validation_error(KAN(KANConfig(width=(1, 1))), root, sample, 1.0) == float("inf")
+    assert error_of(root.inverse(np.zeros((20, 1))), sample) == float("inf")
 
 
-def test_an_input_that_does_not_matter_is_eliminated(shape: Fit, rows: tuple[Sample, Sample]) -> None:
-    smaller = eliminate(shape, *rows)
-    assert smaller.network.layers[0].mask[:, 0].tolist() == [True, False, True]
-    assert smaller.error < 2e-4
-
-
-def test_elimination_never_takes_the_last_edge() -> None:
-    sample = sampled(np.ones_like, 1, 30)
-    assert eliminate(additive(sample, sample, generator()), sample, sample).network.edge_count == 1
-
-
-def test_elimination_stops_when_it_is_told_to(shape: Fit, rows: tuple[Sample, Sample]) -> None:
-    assert eliminate(shape, *rows, lambda: True) is shape
-
-
-def test_sharpening_goes_on_while_finer_grids_help(shape: Fit, rows: tuple[Sample, Sample]) -> None:
-    sample = sampled(lambda a: np.exp(np.sin(3 * a)), 1, 300)
-    coarse = additive(sample, sample, generator())
-    sharp = sharpen(coarse, sample, sample)
-    assert sharp.network.layers[0].grid_size > 16
-    assert sharp.error < coarse.error / 5
-
-
-def test_sharpening_ends_where_a_finer_grid_does_not_help() -> None:
-    noise = np.random.default_rng(0).normal(0, 0.1, 300)
-    training, validation = (sampled(lambda a: a + noise[: len(a)], 1, rows, seed=rows) for rows in (300, 150))
-    coarse = additive(training, validation, generator())
-    assert sharpen(coarse, training, validation) is coarse
-
-
-def test_sharpening_ends_where_the_rows_do_not_carry_a_finer_grid() -> None:
-    sample = sampled(lambda a: np.exp(np.sin(3 * a)), 1, 60)
-    coarse = additive(sample, sample, generator())
-    assert sharpen(coarse, sample, sample) is coarse
-
-
-def test_sharpening_stops_when_it_is_told_to(shape: Fit, rows: tuple[Sample, Sample]) -> None:
-    assert sharpen(shape, *rows, lambda: True) is shape
+def test_a_fit_can_be_trained_further_on_other_rows(fit: Fit) -> None:
+    other = sampled(lambda a, b: a - b, 2, 60, seed=1)
+    assert fit.error_on(other) > 1e-3 > fit.error_on(other, fit.trained(other, steps=5))
 
 
 def test_the_search_ends_when_it_is_told_to() -> None:
@@ -193,19 +259,23 @@ def test_the_search_ends_when_it_is_told_to() -> None:
     assert list(search(fit, fit, generator=generator(), should_stop=lambda: True)) == []
 
 
-@pytest.mark.usefixtures("_untrained")
-def test_a_stop_between_two_refinements_ends_the_search() -> None:
-    sample, found = sampled(lambda a: -a, 1, 20, low=-1.0, high=1.0), list[Fit]()
-    for fit in search(sample, sample, generator=generator(), should_stop=lambda: len(found) > 1):
+@pytest.mark.usefixtures("_brief")
+@pytest.mark.parametrize("enough", [1, 2, 12])
+def test_a_stop_between_two_fits_ends_the_search(enough: int) -> None:
+    sample, found = sampled(np.hypot, 2, 30, low=-1.0), list[Fit]()
+    for fit in search(sample, sample, generator=generator(), should_stop=lambda: len(found) >= enough):
         found.append(fit)
-    assert [fit.shape.hidden for fit in found] == [0, 1]
+    assert len(found) == enough
 
 
 def test_a_fit_is_cut_after_the_step_in_which_it_is_told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = []
-    monkeypatch.setattr(
-        "kan_engine.structure.train", lambda *a, **k: (steps.append(step) or step for step in train(*a, **k))
-    )
-    sample = sampled(lambda a, b: a * b, 2, 40)
+    calls = []
+
+    def counted(bundle: Bundle, terms: Terms, *args: object, **options: object) -> Bundle:
+        calls.append(terms.grid_size)
+        return fitted(bundle, terms, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("kan_engine.structure.fitted", counted)
+    sample = sampled(lambda a, b: a * b, 2, 400)
     additive(sample, sample, generator(), lambda: True)
-    assert len(steps) == 1
+    assert calls == [4]
