@@ -20,7 +20,8 @@ Array = NDArray[np.float64]
 POINTS = 120  # of an edge's curve that take part in a fit
 LARGEST = 1e100  # value of a function; beyond it squares overflow
 STARTS = 3  # per function and form, after the grid
-REFINEMENTS = 20
+REFINEMENTS = 40
+RIDGE = 1e-12  # on the normal matrix of Jacobian columns of length 1
 SETTLED = 1e-3  # share of its error that the last steps have to take off a start for it to go on
 FULL_SCALES, SCALES, CENTERS, PHASES = 14, 28, 7, 8
 
@@ -170,7 +171,7 @@ class _Starts:
 def _grid(name: str, u: Array, constants: str) -> Array:
     """Pairs (a, b) that scale with the interval of u; none where a function has no such form."""
     low, high = float(u[0]), float(u[-1])
-    half = max((high - low) / 2, 1e-12)
+    half = max((high - low) / 2, 1e-300)
     if name in SCALE_FREE:
         return _grid_of_shifts(name, low, high, half, constants)
     if constants == "plain":
@@ -250,7 +251,8 @@ def _refined(names: list[str], parameters: Array, u: Array, v: Array, free: tupl
     error = _squared_error(names, parameters, u, v)
     for number in range(REFINEMENTS):
         before = error
-        trial = parameters + _step(names, parameters, u, v, damping, may_move)
+        with np.errstate(over="ignore"):
+            trial = parameters + _step(names, parameters, u, v, damping, may_move)
         reached = _squared_error(names, trial, u, v)
         better = reached < error
         parameters = np.where(better[:, None], trial, parameters)
@@ -295,12 +297,15 @@ def _step(names: list[str], parameters: Array, u: Array, v: Array, damping: Arra
         residual[~np.isfinite(residual)] = 0.0
         matrix = jacobian @ jacobian.transpose(0, 2, 1)
         gradient = jacobian @ residual[:, :, None]
-        diagonal = np.einsum("kpp->kp", matrix)
-        floor = 1e-12 * diagonal.max(1, keepdims=True) + 1e-300
-        matrix = matrix + (damping[:, None] * diagonal + floor)[:, :, None] * np.eye(5)
+        size = np.sqrt(np.einsum("kpp->kp", matrix))[:, :, None]
+        size = np.where(
+            size > 0, size, 1.0
+        )  # of columns of the Jacobian, in units that may be very different
+        matrix = matrix / (size * size.transpose(0, 2, 1)) + (damping[:, None, None] + RIDGE) * np.eye(5)
+        gradient = gradient / size
     good = np.isfinite(matrix).all((1, 2)) & np.isfinite(gradient).all((1, 2))
     matrix[~good], gradient[~good] = np.eye(5), 0.0
-    return np.asarray(-np.linalg.solve(matrix, gradient)[:, :, 0])
+    return np.asarray(-np.linalg.solve(matrix, gradient) / size)[:, :, 0]
 
 
 def _is_degenerate(name: str, a: float, b: float, c: float, d: float, u: Array, v: Array) -> bool:

@@ -5,12 +5,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from kan_engine.edges import PLACEHOLDER, SCALE_FREE, Candidate, Suggestion, candidates, suggest
-from kan_engine.expression import evaluate
+from kan_engine.edges import POINTS, SCALE_FREE, Axis, Suggestion, plain_fits, suggest
 from kan_engine.library import LIBRARY
-from kan_engine.printers import to_text
 
 U = np.linspace(0.4, 2.1, 300)
+AXIS = Axis(U)
 
 LAWS = {
     "x": (1.0, 0.0),
@@ -25,6 +24,7 @@ LAWS = {
     "atan": (2.0, -2.5),
     "asin": (0.4, 0.05),
     "gaussian": (1.5, -1.8),
+    "planck": (1.2, 0.1),
     "abs": (1.0, -1.1),
 }
 
@@ -34,7 +34,7 @@ def suggestions(name: str) -> dict[str, Suggestion]:
     """The best fit of every function to the law of this name."""
     a, b = LAWS[name]
     v = -1.3 * LIBRARY[name].value(a * U + b) + 0.2
-    return {fit.function: fit for fit in reversed(suggest(U, v))}
+    return {fit.function: fit for fit in reversed(suggest(AXIS, v))}
 
 
 @pytest.mark.parametrize("name", LAWS)
@@ -54,29 +54,24 @@ def test_a_wrong_function_is_orders_of_magnitude_behind(name: str) -> None:
 
 def test_what_is_suggested_is_defined_on_the_whole_curve() -> None:
     u = np.linspace(-1, 1, 101)
-    fits = suggest(u, u**3)
+    fits = suggest(Axis(u), u**3)
     assert "1/x" in {fit.function for fit in fits}  # with its pole beyond the curve
     assert all(np.isfinite(LIBRARY[fit.function].value(fit.a * u + fit.b)).all() for fit in fits)
 
 
 def test_a_function_that_would_be_bent_straight_is_not_suggested() -> None:
-    fits = suggest(U, 3 * U - 1)
+    fits = suggest(AXIS, 3 * U - 1)
     reaches = [abs(fit.a) * (U[-1] - U[0]) for fit in fits if fit.function not in SCALE_FREE]
     assert fits[0].function == "x"
     assert min(reaches) >= 0.1
 
 
-def test_a_curve_that_does_not_vary_is_a_constant() -> None:
-    flat = np.full(len(U), 2.5)
-    assert suggest(U, flat) == []
-    (constant,) = candidates(U, flat, floor=1e-6, pairs=True, keep=5)
-    assert (to_text(constant.tree), constant.parameters, constant.constant) == ("0", (), 2.5)
+def test_a_curve_that_does_not_vary_needs_no_function() -> None:
+    assert all(fit.c == 0 for fit in suggest(AXIS, np.full(len(U), 2.5)))
 
 
-@pytest.mark.parametrize("unit", [1e-60, 1e60])
-def test_powers_that_leave_the_numbers_are_no_candidates(unit: float) -> None:
-    found = candidates(unit * U, np.sin(U) * U**3, floor=1e-6, pairs=False, keep=50)
-    assert all(np.isfinite(form.parameters).all() and all(form.parameters) for form in found)
+def test_nothing_is_suggested_over_an_input_that_does_not_vary() -> None:
+    assert suggest(Axis(np.full(50, 1.5)), np.linspace(0, 1, 50)) == []
 
 
 def test_complexity_counts_the_constants_that_are_no_ones_or_zeros() -> None:
@@ -84,39 +79,67 @@ def test_complexity_counts_the_constants_that_are_no_ones_or_zeros() -> None:
     assert full.complexity == plain.complexity + 2
 
 
-def test_an_error_below_the_floor_earns_nothing() -> None:
-    def form(error: float) -> Candidate:
-        return Candidate(PLACEHOLDER, (), (), 0.0, error, complexity=1)
-
-    assert form(1e-12).score(1e-3) == pytest.approx(form(1e-9).score(1e-3), abs=1e-5)
-    assert form(1e-12).score(1e-3) < form(1e-1).score(1e-3)
-
-
-def test_candidates_are_sorted_by_score_and_cut() -> None:
-    found = candidates(U, np.exp(U), floor=1e-6, pairs=False, keep=4)
-    scores = [form.score(1e-6) for form in found]
-    assert scores == sorted(scores)
-    assert len(found) == 4
+def test_rows_are_compared_in_the_order_of_what_enters() -> None:
+    u = np.random.default_rng(0).permutation(U)
+    axis = Axis(u)
+    assert len(axis.u) == POINTS
+    assert (np.diff(axis.u) > 0).all()
+    np.testing.assert_array_equal(axis.thinned(u**2), axis.u**2)
 
 
-def test_a_polynomial_is_found_with_its_coefficients() -> None:
-    v = U + 2 * U**2 - 0.5 * U**4
-    best = candidates(U, v, floor=1e-9, pairs=False, keep=5)[0]
-    values = evaluate(best.tree, {PLACEHOLDER.name: U}, best.parameters) + best.constant
-    np.testing.assert_allclose(values, v, atol=1e-8)
-    assert len(best.parameters) <= 4
+def test_few_rows_are_all_compared() -> None:
+    np.testing.assert_array_equal(Axis(np.array([3.0, 1.0, 2.0])).u, [1.0, 2.0, 3.0])
+
+
+def test_the_order_of_the_rows_does_not_matter() -> None:
+    u = np.random.default_rng(0).permutation(U)
+    assert suggest(Axis(u), np.tanh(2 * u - 1)) == suggest(AXIS, np.tanh(2 * U - 1))
+
+
+def test_plain_fits_are_functions_without_constants_inside() -> None:
+    fits = plain_fits(AXIS, 2 * np.sqrt(U) + 3)
+    assert {(abs(fit.a), fit.b, fit.e) for fit in fits} == {(1.0, 0.0, 0.0)}
+    best = min(fits, key=lambda fit: fit.error)
+    assert best.function == "sqrt"
+    assert (best.c, best.d) == pytest.approx((2, 3))
+
+
+def test_a_root_of_what_is_negative_is_that_of_its_opposite() -> None:
+    fit = min(plain_fits(Axis(-U), np.sqrt(U)), key=lambda fit: fit.error)
+    assert (fit.function, fit.a, fit.c) == ("sqrt", -1.0, pytest.approx(1))
+
+
+AROUND = np.linspace(-1.0, 2.0, 200)
 
 
 @pytest.mark.parametrize(
-    "law",
+    ("name", "a", "b", "c", "e"),
     [
-        lambda u: u * np.exp(-u) + 3 * u**2,
-        lambda u: np.sin(u) + 0.5 * np.log(u),
-        lambda u: 2 * u - np.cos(3 * u),
+        ("exp", 1.3, 0.0, 1.0, -2.0),
+        ("sin", 2.0, 0.3, 3.0, 0.5),
+        ("log", 1.0, 2.0, 1.0, 1.0),
+        ("x^3", 1.0, 0.0, -1.0, 4.0),
+        ("tanh", 1.8, -0.7, 1.0, -0.3),
     ],
 )
-def test_a_sum_of_two_terms_is_found_in_closed_form(law: object) -> None:
-    v = law(U)  # type: ignore[operator]
-    best = candidates(U, v, floor=1e-9, pairs=True, keep=5)[0]
-    values = evaluate(best.tree, {PLACEHOLDER.name: U}, best.parameters) + best.constant
-    np.testing.assert_allclose(values, v, atol=1e-7)
+def test_a_function_is_found_beside_a_line(name: str, a: float, b: float, c: float, e: float) -> None:
+    v = c * LIBRARY[name].value(a * AROUND + b) + 0.7 + e * AROUND
+    best = next(f for f in suggest(Axis(AROUND), v, beside_a_line=True) if f.function == name)
+    fitted = best.c * LIBRARY[name].value(best.a * AROUND + best.b) + best.d + best.e * AROUND
+    assert best.error < 1e-7
+    assert best.e == pytest.approx(e, abs=1e-5)
+    np.testing.assert_allclose(fitted, v, atol=1e-6)
+
+
+def test_a_line_is_added_only_where_it_may_be() -> None:
+    v = np.exp(1.3 * AROUND) - 2 * AROUND
+    alone, beside = (suggest(Axis(AROUND), v, beside_a_line=may) for may in (False, True))
+    assert {fit.e for fit in alone} == {0.0}
+    assert beside[0].error < 1e-7 < alone[0].error
+
+
+@pytest.mark.parametrize("unit", [1e-40, 1e-19, 1e-6, 1e6, 1e19, 1e40])
+def test_the_unit_of_the_input_does_not_matter(unit: float) -> None:
+    best = suggest(Axis(unit * U), np.sin(3 * U))[0]
+    assert best.function in {"sin", "cos"}
+    assert best.error < 1e-7
