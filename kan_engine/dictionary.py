@@ -152,7 +152,10 @@ def _chosen(dictionary: _Dictionary, u: Array, v: Array, tail: int, floor: float
     pairs = _scores_of_pairs(match, gram)
     best = _diverse(np.argsort(pairs, axis=None, kind="stable")[:CONSIDERED], pairs, dictionary)
     chosen += best[:PAIRS]
-    if best and 10 ** float(pairs[best[0]]) > NEAR * floor:
+    if (
+        best
+        and 10 ** (float(pairs[best[0]]) - PRICE * float(match.prices[list(best[0])].sum())) > NEAR * floor
+    ):
         chosen += _triples(best[:TRIPLED], match, gram)
     return chosen
 
