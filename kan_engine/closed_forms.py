@@ -121,7 +121,7 @@ def _polynomials(u: Array, v: Array) -> list[Candidate]:
         powers = (u[:, None] / scale) ** np.arange(degree + 1)
         coefficients, *_ = np.linalg.lstsq(powers, v, rcond=None)
         kept = [n for n in range(1, degree + 1) if abs(coefficients[n]) > 1e-9 * np.abs(coefficients).max()]
-        if len(kept) < 2:
+        if not kept:
             continue
         terms = [mul(Parameter(place), PLACEHOLDER**n) for place, n in enumerate(kept)]
         with np.errstate(all="ignore"):
@@ -200,8 +200,6 @@ def _refitted(candidate: Candidate, u: Array, v: Array) -> Candidate:
     form = Form(add(candidate.tree, place), np.array([*candidate.parameters, candidate.constant]))
     better = refit(form, ({PLACEHOLDER.name: u}, v), iterations=30)
     reached = evaluate(better.tree, {PLACEHOLDER.name: u}, better.values)
-    if not np.isfinite(reached).all():
-        return candidate
     *parameters, constant = map(float, better.values)
     return Candidate(
         candidate.tree,

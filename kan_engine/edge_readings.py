@@ -129,11 +129,11 @@ def forms(
 ) -> list[Candidate]:
     """Closed forms, and logarithms of closed forms, until one is as close as the curve is known."""
     found: list[Candidate] = []
-    for effort in Effort:
+    for effort in list(Effort)[: most + 1]:
         found += closed_forms(axis, v, floor=floor, effort=effort, raw=raw)
         if as_logarithm and effort < Effort.SUMS and not is_settled(found, floor, SIMPLE):
             found += logarithms(axis, v, floor, effort)
-        if effort == most or is_settled(found, floor, SIMPLE if effort == Effort.PLAIN else ENOUGH):
+        if is_settled(found, floor, SIMPLE if effort == Effort.PLAIN else ENOUGH):
             break
     return best_forms(found, floor, PER_EDGE)
 

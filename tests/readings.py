@@ -1,0 +1,27 @@
+"""What formulas are read from, for networks whose output is the target itself."""
+
+import numpy as np
+
+from kan_engine.edge_readings import Reading
+from kan_engine.structure import Sample
+
+
+def reading_of(fit: Sample, validation: Sample | None = None) -> Reading:
+    """Of inputs x1, x2, …; the same rows validate unless others are given."""
+    names = tuple(f"x{i + 1}" for i in range(fit.raw.shape[1]))
+
+    def data(sample: Sample) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        columns = {name: sample.raw[:, i].numpy() for i, name in enumerate(names)}
+        return columns, sample.y[:, 0].numpy()
+
+    return Reading(
+        names=names,
+        fit=data(fit),
+        validation=data(validation or fit),
+        scaled=fit.x,
+        output=0,
+        center=0.0,
+        scale=1.0,
+        transform="identity",
+        floor=1e-9,
+    )

@@ -1,0 +1,201 @@
+"""Closed forms of a curve: the cheap ones first, and no more than are needed."""
+
+import numpy as np
+import pytest
+
+from kan_engine.closed_forms import (
+    ENOUGH,
+    Candidate,
+    Effort,
+    as_candidate,
+    best_forms,
+    closed_forms,
+    is_settled,
+    varies,
+)
+from kan_engine.dictionary import PLACEHOLDER
+from kan_engine.edges import Array, Axis, suggest
+from kan_engine.expression import evaluate
+from kan_engine.printers import to_text
+
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
+U = np.linspace(0.4, 2.1, 300)
+AXIS = Axis(U)
+
+
+def values_of(form: Candidate, u: Array = U) -> Array:
+    return evaluate(form.tree, {PLACEHOLDER.name: u}, form.parameters) + form.constant
+
+
+def best(v: Array, effort: Effort, *, floor: float = 1e-9, axis: Axis = AXIS) -> Candidate:
+    return best_forms(closed_forms(axis, v, floor=floor, effort=effort), floor, 1)[0]
+
+
+def form(error: float, complexity: int = 1) -> Candidate:
+    return Candidate(PLACEHOLDER, (), (), 0.0, error, complexity)
+
+
+@pytest.mark.parametrize("effort", Effort)
+def test_a_curve_that_does_not_vary_is_a_constant(effort: Effort) -> None:
+    (constant,) = closed_forms(AXIS, np.full(len(U), 2.5), floor=1e-6, effort=effort)
+    assert (to_text(constant.tree), constant.parameters, constant.constant) == ("0", (), 2.5)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([1.0, 2.0], True), ([1.0, 1.0 + 1e-12], False), ([0.0, 0.0], False), ([1.0, np.nan], False)],
+)
+def test_values_vary_if_they_are_different_numbers(values: list[float], expected: bool) -> None:
+    assert varies(np.array(values)) is expected
+
+
+@pytest.mark.parametrize("unit", [1e-100, 1e-60, 1e60, 1e100])
+def test_powers_that_leave_the_numbers_are_no_candidates(unit: float) -> None:
+    found = closed_forms(Axis(unit * U), np.sin(U) * U**3, floor=1e-6, effort=Effort.PLAIN)
+    assert found
+    assert all(np.isfinite(candidate.parameters).all() and all(candidate.parameters) for candidate in found)
+
+
+def test_an_error_below_the_floor_earns_nothing() -> None:
+    assert form(1e-12).score(1e-3) == pytest.approx(form(1e-9).score(1e-3), abs=1e-5)
+    assert form(1e-12).score(1e-3) < form(1e-1).score(1e-3)
+
+
+def test_a_more_complex_form_has_to_earn_its_price() -> None:
+    assert form(1e-2, 3).score(1e-9) < form(1e-3, 9).score(1e-9)
+    assert form(1e-2, 3).score(1e-9) > form(1e-6, 9).score(1e-9)
+
+
+def test_the_best_forms_are_sorted_by_score_cut_and_different() -> None:
+    found = closed_forms(AXIS, np.exp(U), floor=1e-6, effort=Effort.SINGLE)
+    kept = best_forms([*found, *found], 1e-6, 4)
+    scores = [candidate.score(1e-6) for candidate in kept]
+    assert scores == sorted(scores)
+    assert scores[0] == min(candidate.score(1e-6) for candidate in found)
+    assert len({candidate.tree for candidate in kept}) == len(kept) == 4
+
+
+@pytest.mark.parametrize(
+    ("error", "complexity", "floor", "settled"),
+    [
+        (1e-9, ENOUGH, 1e-9, True),
+        (1e-9, ENOUGH + 1, 1e-9, False),  # too complex to need no rivals
+        (1e-7, 1, 1e-9, False),
+        (0.0, 1, 1e-2, False),  # too rough to tell
+    ],
+)
+def test_the_search_is_settled_by_a_simple_form_that_is_as_close_as_can_be_told(
+    error: float, complexity: int, floor: float, settled: bool
+) -> None:
+    assert is_settled([form(0.1), form(error, complexity)], floor) is settled
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        lambda u: u + 2 * u**2 - 0.5 * u**4,
+        lambda u: (u - 1) * (u - 2) * (u + 3),
+        lambda u: u**8 - u,
+    ],
+)
+def test_a_polynomial_is_found_with_its_coefficients(law: object) -> None:
+    v = law(U)  # type: ignore[operator]
+    found = best(v, Effort.PLAIN)
+    np.testing.assert_allclose(values_of(found), v, atol=1e-8)
+    assert len(found.parameters) <= 3
+    assert found.linear == tuple(range(len(found.parameters)))
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        lambda u: (1 + u) / (3 + u**2),
+        lambda u: 1 / (1 + u + u**2),
+        lambda u: u / (1 + u**2),
+        lambda u: (2 - u**2) / (5 + u),
+        lambda u: u**4 / (1 + u**2),
+    ],
+)
+def test_a_quotient_is_found_with_its_coefficients(law: object) -> None:
+    v = law(U)  # type: ignore[operator]
+    found = best(v, Effort.PLAIN)
+    assert found.error < 1e-9
+    beyond = np.linspace(0.1, 4.0, 50)
+    np.testing.assert_allclose(values_of(found, beyond), law(beyond), rtol=1e-7)  # type: ignore[operator]
+
+
+def test_a_quotient_with_a_pole_among_the_rows_is_no_form() -> None:
+    u = np.linspace(-1.0, 1.0, 200)  # no row at the pole itself
+    found = closed_forms(Axis(u), 1 / (u - 0.3), floor=1e-9, effort=Effort.PLAIN)
+    assert all(np.isfinite(values_of(candidate, u)).all() for candidate in found)
+
+
+def test_a_quotient_that_a_single_row_makes_infinite_is_no_form() -> None:
+    axis = Axis(np.array([-2.0, -1.0, 0.0, 1.0, 2.0]))
+    found = closed_forms(axis, np.array([1.0, 1.0, 1.0, 1.0, 5.0]), floor=1e-9, effort=Effort.PLAIN)
+    assert all(np.isfinite(values_of(candidate, axis.u)).all() for candidate in found)
+
+
+def test_a_power_beyond_the_library_is_found_as_a_polynomial() -> None:
+    assert to_text(best(3 * U**7 + 1, Effort.PLAIN).tree) == "c0*u**7"
+
+
+def test_a_curve_of_which_no_polynomial_explains_anything_has_none() -> None:
+    v = 1e8 + 0.2 * np.sin(2 * np.pi * 30 * (U - U[0]) / (U[-1] - U[0]))
+    found = closed_forms(AXIS, v, floor=1e-3, effort=Effort.PLAIN)
+    assert all(candidate.linear for candidate in found)
+
+
+@pytest.mark.parametrize("name", ["exp", "sin", "log", "sqrt", "tanh"])
+@pytest.mark.parametrize("constants", [(1.0, 0.0), (1.7, 0.3)])
+def test_a_suggestion_is_a_tree_whose_first_parameter_scales_it(
+    name: str, constants: tuple[float, float]
+) -> None:
+    a, b = constants
+    fits = suggest(AXIS, 2 * np.sin(a * U + b) + 1)
+    fit = next(fit for fit in fits if fit.function == name)
+    found = as_candidate(fit)
+    np.testing.assert_allclose(values_of(found) - found.constant, fit.c * _function(name, fit.a * U + fit.b))
+    assert (found.linear, found.constant, found.error) == ((0,), fit.d, fit.error)
+    assert found.parameters[0] == fit.c
+
+
+def _function(name: str, u: Array) -> Array:
+    return np.asarray(getattr(np, name)(u))
+
+
+def test_a_function_of_the_opposite_has_no_parameter_for_its_sign() -> None:
+    axis = Axis(-U)
+    found = best(np.sqrt(U), Effort.PLAIN, axis=axis)
+    assert (to_text(found.tree), found.parameters) == ("c0*sqrt(-u)", pytest.approx((1.0,)))
+
+
+@pytest.mark.parametrize(
+    ("law", "effort", "expected"),
+    [
+        (lambda u: 3 * np.sqrt(u), Effort.PLAIN, "c0*sqrt(u)"),
+        (lambda u: np.exp(-1.3 * u), Effort.SINGLE, "c0*exp(c1*u)"),
+        (lambda u: np.sin(1.3 * u) + u, Effort.SUMS, "c0*u + c1*sin(c2*u)"),
+    ],
+)
+def test_more_effort_finds_more(law: object, effort: Effort, expected: str) -> None:
+    v = law(U)  # type: ignore[operator]
+    found = {level: best_forms(closed_forms(AXIS, v, floor=1e-9, effort=level), 1e-9, 50) for level in Effort}
+    with_it = [level for level, forms in found.items() if expected in [to_text(form.tree) for form in forms]]
+    assert with_it[0] == effort
+    assert to_text(found[effort][0].tree) == expected
+    assert found[effort][0].error < 1e-9
+
+
+def test_a_plain_function_that_is_close_has_no_polynomials_as_rivals() -> None:
+    close, far = (closed_forms(AXIS, v, floor=1e-9, effort=Effort.PLAIN) for v in (np.log(U), np.sin(U)))
+    assert max(len(candidate.parameters) for candidate in close) == 1
+    assert max(len(candidate.parameters) for candidate in far) > 1
+
+
+def test_constants_inside_of_a_sum_are_refined() -> None:
+    v = 2 * np.sin(2.7 * U) - U
+    found = best(v, Effort.SUMS)
+    assert found.error < 1e-12
+    assert any(value == pytest.approx(2.7) for value in map(abs, found.parameters))
