@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from kan_engine.edges import SCALE_FREE, Array, Axis
+from kan_engine.edges import LARGEST, SCALE_FREE, Array, Axis
 from kan_engine.expression import evaluate
 from kan_engine.library import LIBRARY
 from kan_engine.tree import (
@@ -122,11 +122,11 @@ def _evaluated(terms: list[Term], u: Array) -> _Dictionary:
     seen = set()
     for term in terms:
         found = evaluate(term.tree, {PLACEHOLDER.name: u}, term.parameters)
-        if not np.isfinite(found).all():
+        if not np.abs(found).max() < LARGEST:
             continue
         centered = found - found.mean()
         size = float(np.linalg.norm(centered))
-        if size <= 1e-9 * np.abs(found).max() or size > 1e150:
+        if size <= 1e-9 * np.abs(found).max():
             continue
         key = tuple(
             np.round(centered[::7] / size * np.sign(centered[np.argmax(np.abs(centered))]), 10).tolist()

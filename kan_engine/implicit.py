@@ -176,7 +176,7 @@ def _product(values: list[Array], monomial: tuple[int, ...]) -> Array:
     return np.prod([values[i] for i in monomial], axis=0) if monomial else np.ones_like(values[0])
 
 
-def _lowest(null: Array, degrees: Array) -> Array:
+def _lowest(null: Array, degrees: NDArray[np.int64]) -> Array:
     """The null vector without the monomials of highest degree that others can do without."""
     rows = null[:, np.argsort(-degrees, kind="stable")].copy()
     column = 0

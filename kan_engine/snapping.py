@@ -11,6 +11,7 @@ from kan_engine.expression import (
 )
 from kan_engine.refit import Data, Form, error, few, fixed, refit, standard_errors, together
 from kan_engine.simplify import simplify, snap_floats
+from kan_engine.tree import Number
 
 PROVED = 1e-9  # validation error, over the target's spread, of a form that is taken for the law itself
 TRIED = 4  # nice numbers per constant, cheapest first
@@ -84,7 +85,8 @@ def _least_certain_first(form: Form, data: Data) -> list[int]:
 def _shortened(form: Form, data: Data) -> Form:
     """Constants put on simple numbers as long as that shortens the description of the data.
 
-    Noise leaves a constant so much room that many numbers lie in it: only the simplest are taken.
+    Noise leaves a constant so much room that many numbers lie in it: only the simplest are taken, without π
+    and roots.
     """
     shortest = description_length(form, data)
     tried = set[float]()
@@ -93,7 +95,11 @@ def _shortened(form: Form, data: Data) -> Form:
     ) is not None:
         tried.add(float(form.values[index]))
         reach = WITHIN * float(standard_errors(form, data)[index])
-        offered = [pair for pair in priced(float(form.values[index]), reach) if pair[0] <= SIMPLE_BITS]
+        offered = [
+            (bits, constant)
+            for bits, constant in priced(float(form.values[index]), reach)
+            if bits <= SIMPLE_BITS and isinstance(constant, Number)
+        ]
         for bits, constant in offered[:FEW_TRIED]:
             shorter = refit(fixed(form, index, constant), data, iterations=REFITS)
             length = description_length(shorter, data)

@@ -12,7 +12,7 @@ import numpy as np
 
 from kan_engine.description import description_length
 from kan_engine.edge_readings import Choice, Reading
-from kan_engine.expression import Expression, Parameter, add, apply_function, complexity, free_constants
+from kan_engine.expression import Expression, Parameter, add, apply_function, bind, complexity, free_constants
 from kan_engine.network import KAN
 from kan_engine.node_readings import best_combinations, renumbered
 from kan_engine.readings import variants
@@ -22,6 +22,7 @@ from kan_engine.snapping import polished
 MAX_EDGES = 24
 COMBINATIONS = 24  # refitted jointly
 SOLVED = 1e-11  # validation error, over the target's spread, at which a formula has proved itself
+FRONT = 3  # simpler ones beside these
 KEPT = 2  # forms that are polished
 
 
@@ -77,11 +78,23 @@ def read_formulas(
         is_solved = error(fitted, reading.validation) / spread < SOLVED
         if is_solved:
             break
-    kept = [form for _, form in sorted(found, key=lambda pair: pair[0])[:KEPT]]
-    best = [refit(form, reading.fit, iterations=60) for form in ([fitted] if is_solved else kept)]
+    chosen = [fitted] if is_solved else [form for _, form in sorted(found, key=lambda pair: pair[0])[:KEPT]]
+    chosen += _simpler(chosen[:1], [form for _, form in found], reading.validation)
+    best = [refit(form, reading.fit, iterations=60) for form in chosen]
     trees = [polished(form, reading.fit, reading.validation) for form in best]
     formulas = [Formula.of(tree, reading.fit, reading.validation) for tree in dict.fromkeys(trees)]
     return sorted((f for f in formulas if np.isfinite(f.error)), key=lambda formula: formula.bits)
+
+
+def _simpler(best: list[Form], found: list[Form], validation: Data) -> list[Form]:
+    """Forms shorter than the best one that no other beats in both length and error, to choose from."""
+    told = [(complexity(bind(form.tree, list(form.values))), error(form, validation), form) for form in found]
+    longest = min((complexity(bind(form.tree, list(form.values))) for form in best), default=0)
+    front: list[tuple[float, Form]] = []
+    for length, reached, form in sorted(told, key=lambda entry: entry[:2]):
+        if length < longest and (not front or reached < front[-1][0]):
+            front.append((reached, form))
+    return [form for _, form in front[-FRONT:]]
 
 
 _UNDO: dict[str, Callable[[Expression], Expression]] = {

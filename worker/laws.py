@@ -181,7 +181,9 @@ def _proved(
     if tree is None:
         return None
     closest = min(structures, key=lambda structure: structure.error)
-    formulas = [Formula.of(tree, rows, others), *([] if known is None else known.formulas)]
+    formulas = _short_enough([Formula.of(tree, rows, others)], run) + (
+        [] if known is None else known.formulas
+    )
     return Law(fit=closest if known is None else known.fit, formulas=formulas)
 
 
@@ -277,8 +279,14 @@ def _read(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:
         floor=min(max(2 * _uncertainty(structure, len(fit.x)), 1e-6), ROUGH),
     )
     formulas = read_formulas(structure.network, reading, run.should_stop)
-    limit = run.request.symbolic.max_complexity
-    return Law(fit=structure, formulas=[f for f in formulas if limit is None or f.complexity <= limit])
+    return Law(fit=structure, formulas=_short_enough(formulas, run))
+
+
+def _short_enough(formulas: list[Formula], run: Run) -> list[Formula]:
+    """Those within the complexity that was asked for."""
+    options = run.request.symbolic
+    limit = None if options is None else options.max_complexity
+    return [formula for formula in formulas if limit is None or formula.complexity <= limit]
 
 
 def _uncertainty(structure: Fit, rows: int) -> float:

@@ -1,0 +1,36 @@
+"""Bits: fewer for less error, for shorter trees, and for constants that need fewer digits."""
+
+import numpy as np
+
+from kan_engine.description import constant_bits, description_length
+from kan_engine.expression import Parameter, Variable
+from kan_engine.refit import Form
+
+X = Variable("x")
+RNG = np.random.default_rng(0)
+DATA = ({"x": RNG.uniform(1, 2, 200)}, np.zeros(200))
+DATA = (DATA[0], 3 * DATA[0]["x"] + RNG.normal(0, 0.1, 200))
+
+
+def line(*values: float) -> Form:
+    return Form(Parameter(0) * X, np.array(values))
+
+
+def test_a_closer_form_is_described_in_fewer_bits() -> None:
+    assert description_length(line(3.0), DATA) < description_length(line(3.2), DATA)
+
+
+def test_a_needless_term_costs_bits() -> None:
+    longer = Form(Parameter(0) * X + Parameter(1), np.array([3.0, 1e-4]))
+    assert description_length(line(3.0), DATA) < description_length(longer, DATA)
+
+
+def test_a_constant_costs_the_digits_that_the_data_give_it() -> None:
+    few = ({"x": DATA[0]["x"][:20]}, DATA[1][:20])
+    assert constant_bits(line(3.0), few)[0] < constant_bits(line(3.0), DATA)[0]
+    assert constant_bits(line(3.0), DATA)[0] < constant_bits(line(300.0), (DATA[0], 100 * DATA[1]))[0] + 0.1
+
+
+def test_what_is_no_number_takes_infinitely_many_bits() -> None:
+    root = Form((Parameter(0) * X) ** 0.5, np.array([-1.0]))
+    assert description_length(root, DATA) == float("inf")
