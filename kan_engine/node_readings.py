@@ -53,7 +53,9 @@ class Node:
 
 
 def node_choices(node: Node, reading: Reading) -> list[Choice]:
-    """The best ways to write a hidden node and what leaves it."""
+    """The best ways to write a hidden node and what leaves it; none where nothing enters it."""
+    if not node.inputs:
+        return []
     floor = floor_of(node.leaving, float(np.std(node.leaving)), reading)
     if node.is_product:
         found = _of_product(node, reading, floor)

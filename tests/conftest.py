@@ -46,6 +46,17 @@ def shapes_unchecked() -> Iterator[None]:
     config.update("jaxtyping_disable", False)
 
 
+@pytest.fixture
+def small_dictionary(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Few products of terms, for tests of more than which sums are found: most of the time is theirs."""
+    from kan_engine import dictionary
+
+    monkeypatch.setattr(dictionary, "FACTORS", 8)
+    dictionary._nice_terms.cache_clear()
+    yield
+    dictionary._nice_terms.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings of the developer's shell must not reach a test."""

@@ -12,12 +12,12 @@ from kan_engine.scaling import TargetScaler
 from kan_engine.structure import Fit, Frame, Sample, Shape, targets_of
 
 Law = Callable[..., np.ndarray]
+Ends = float | tuple[float, ...]
 
 
-def sampled(
-    law: Law, inputs: int, rows: int, *, seed: int = 0, low: float = 0.5, high: float = 2.0
-) -> Sample:
-    """Rows of ``law``, every input uniform between ``low`` and ``high``."""
+def sampled(law: Law, inputs: int, rows: int, *, seed: int = 0, low: Ends = 0.5, high: Ends = 2.0) -> Sample:
+    """Rows of ``law``, every input uniform between its ends, or those of all."""
+    low, high = np.broadcast_to(low, inputs), np.broadcast_to(high, inputs)
     raw = np.random.default_rng(seed).uniform(low, high, (rows, inputs))
     middle, half = (low + high) / 2, (high - low) / 2
     return Sample(
