@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from kan_engine.expression import Parameter, Variable, apply_function, mul
-from kan_engine.refit import FEW_ROWS, Form, error, few, refit, standard_errors
+from kan_engine.expression import Parameter, Variable, apply_function, mul, number
+from kan_engine.printers import to_text
+from kan_engine.refit import FEW_ROWS, Form, error, few, fixed, refit, standard_errors
 
 X1 = Variable("x1")
 EXPONENTIAL = mul(Parameter(0), apply_function("exp", mul(Parameter(1), X1)))
@@ -63,3 +64,9 @@ def test_a_constant_is_as_uncertain_as_regression_says() -> None:
 def test_constants_that_can_stand_for_each_other_are_very_uncertain() -> None:
     twice = Form(mul(Parameter(0), Parameter(1), X1), np.array([2.0, 3.0]))
     assert standard_errors(twice, (U, noisy(6 * U["x1"]))).min() > 1e3
+
+
+def test_a_parameter_that_becomes_a_number_is_none_any_more() -> None:
+    form = fixed(Form(EXPONENTIAL + Parameter(2), np.array([2.0, -0.5, 7.0])), 1, number(3))
+    assert to_text(form.tree) == "c0*exp(3*x1) + c1"
+    np.testing.assert_array_equal(form.values, [2.0, 7.0])

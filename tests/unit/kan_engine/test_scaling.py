@@ -79,7 +79,7 @@ def test_a_scale_that_cannot_be_undone_is_refused(
 
 
 def targets(transform: str) -> np.ndarray:
-    y = np.linspace(0.5, 3.0, 20)[:, None]
+    y = np.linspace(0.5, 1.5 if transform == "sin" else 3.0, 20)[:, None]  # the sine rises up to π/2
     return -y if transform == "log_neg" else y
 
 
@@ -108,6 +108,10 @@ def test_torch_and_numpy_agree_on_a_scale(transform: str) -> None:
         ("sqrt", [1.0, -1.0]),
         ("exp", [1.0, 1000.0]),
         ("reciprocal_square", [1.0, -1.0]),
+        ("sin", [1.0, 1.6]),
+        ("sin", [1.0, -1.6]),
+        ("cos", [1.0, 3.2]),
+        ("cos", [1.0, -0.1]),
         ("identity", [1.0, np.inf]),
         ("identity", []),
     ],
@@ -123,9 +127,11 @@ def test_a_target_that_does_not_vary_maps_to_0() -> None:
     assert TargetScaler.fit(np.full((3, 1), 2.0)).forward(np.array([[2.0]])).tolist() == [[0.0]]
 
 
-def test_a_value_that_the_transform_never_reaches_is_not_finite() -> None:
-    scaler = TargetScaler("square", np.zeros(1), np.ones(1))
-    assert np.isnan(scaler.inverse(np.array([[-1.0]]))).all()
+@pytest.mark.parametrize(("transform", "z"), [("square", -1.0), ("sin", 1.1), ("cos", -1.1)])
+def test_a_value_that_the_transform_never_reaches_is_not_finite(transform: str, z: float) -> None:
+    scaler = TargetScaler(transform, np.zeros(1), np.ones(1))
+    assert np.isnan(scaler.inverse(np.array([[z]]))).all()
+    assert bool(scaler.inverse(torch.tensor([[z]], dtype=torch.float64)).isnan().all())
 
 
 @pytest.mark.parametrize(
