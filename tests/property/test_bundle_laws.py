@@ -25,7 +25,7 @@ from tests.networks import uniform_rows
 # Under test, beartype draws the items that it checks with `random`, also while strategies build bundles.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 
-few = settings(max_examples=40, deadline=None, derandomize=True)
+few = settings(max_examples=25, deadline=None, derandomize=True)
 FRESH = uniform_rows(40, 2, seed=7)
 TARGET = torch.sin(2 * X[:, 0] + X[:, 1] ** 2)
 

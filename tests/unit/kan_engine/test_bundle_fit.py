@@ -11,6 +11,8 @@ from kan_engine.bundle import Bundle, Node, Terms, linear, outputs, passed, star
 from kan_engine.bundle_fit import fitted, refined, solved
 from tests.bundles import INPUTS, KINDS, WEIGHTS, X, held_at_random, random_bundle, terms_of, with_held_edge
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 ROWS, STARTS = len(X), 8
 SINE = torch.sin(2 * X[:, 0] + X[:, 1] ** 2)
 TERMS = terms_of(X)

@@ -1,5 +1,6 @@
 """A network taken apart: its live nodes and direct edges, and the ways to share a line between them."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -19,9 +20,8 @@ from tests.readings import reading_of
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
 
-def ways(network: KAN, sample: Sample, **changes: object) -> list[list[list[Choice]]]:
-    reading = replace(reading_of(sample), floor=5e-4, **changes)  # type: ignore[arg-type]
-    return list(variants(network, reading))
+def ways(network: KAN, sample: Sample, **changes: object) -> Iterator[list[list[Choice]]]:
+    return variants(network, replace(reading_of(sample), floor=5e-4, **changes))  # type: ignore[arg-type]
 
 
 def fitted(law: Law, *nodes: object, direct: bool = True) -> tuple[Fit, Sample]:
@@ -56,7 +56,7 @@ def test_a_single_edge_is_as_exact_as_the_values() -> None:
 
 def test_choices_are_in_the_units_of_the_target() -> None:
     fit, sample = fitted(lambda a, b: 1e4 * (a**2 + b), LINE_PRODUCT)
-    parts = ways(fit.network, sample, **scaled(fit))[0]
+    parts = next(ways(fit.network, sample, **scaled(fit)))
     picks = best_combinations(parts, 1, lambda choice: choice.score)[0]
     columns = {f"x{i + 1}": sample.raw[:, i].numpy() for i in range(2)}
     total = sum(evaluate(pick.tree, columns, pick.values) + pick.constant for pick in picks)
@@ -67,7 +67,7 @@ def test_choices_are_in_the_units_of_the_target() -> None:
 @pytest.mark.parametrize("direct", [False, True])
 def test_hidden_nodes_come_before_direct_edges(direct: bool) -> None:
     fit, sample = fitted(lambda a, b: np.exp(a + b) + a * b, LINE, PRODUCT, direct=direct)
-    parts = ways(fit.network, sample, **scaled(fit))[0]
+    parts = next(ways(fit.network, sample, **scaled(fit)))
     assert len(parts) == (4 if direct else 2)
     assert all(len(variables(part[0].tree)) == 1 for part in parts[2:])
 
@@ -81,7 +81,7 @@ def test_a_node_that_leads_nowhere_is_passed_over() -> None:
 
 def test_a_line_that_a_node_shares_with_direct_edges_is_shared_in_several_ways() -> None:
     fit, sample = fitted(lambda a, b: np.exp(0.6 * (a - b)) + 2 * a, LINE)
-    found = ways(fit.network, sample, **scaled(fit))
+    found = list(ways(fit.network, sample, **scaled(fit)))
     assert len(found) == 1 + SHARED
     firsts = [to_text(parts[0][0].tree) for parts in found[1:]]
     assert "c0*exp(c1*x1 + c2*x2)" in firsts
@@ -96,11 +96,11 @@ def test_nothing_else_is_shared(nodes: tuple[object, ...], direct: bool, pruned:
     fit, sample = fitted(lambda a, b: np.exp(0.6 * (a - b)), *nodes, direct=direct)
     if pruned is not None:
         fit.network.all_layers[-1].mask[pruned, 0] = False
-    assert len(ways(fit.network, sample, **scaled(fit))) == 1
+    assert len(list(ways(fit.network, sample, **scaled(fit)))) == 1
 
 
 def test_reading_leaves_no_gradients() -> None:
     fit, sample = fitted(lambda a, b: a * b, PRODUCT)
-    ways(fit.network, sample, **scaled(fit))
+    list(ways(fit.network, sample, **scaled(fit)))
     assert all(parameter.grad is None for parameter in fit.network.parameters())
     assert torch.is_grad_enabled()

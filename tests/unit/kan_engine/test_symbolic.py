@@ -68,26 +68,13 @@ def test_a_sampled_law_comes_back_as_it_was_written(law: Law, text: str) -> None
         ),
         (lambda n, t: np.arcsin(n * np.sin(t)), (0.0, 1.0), (1.0, 5.0), "asin(x1*sin(x2))"),
         (
-            lambda q, e, b, v, t: q * (e + b * v * np.sin(t)),
-            (1.0,) * 5,
-            (5.0,) * 5,
-            "x1*(x2 + x3*x4*sin(x5))",
-        ),
-        (
             lambda n, m, g, x, k, t: n * np.exp(-m * g * x / (k * t)),
             (1.0,) * 6,
             (5.0,) * 6,
             "x1*exp(-x2*x3*x4/(x5*x6))",
         ),
-        (
-            lambda a, b, c, d: np.sqrt((a - b) ** 2 + (c - d) ** 2),
-            (1.0,) * 4,
-            (5.0,) * 4,
-            "sqrt((x1 - x2)**2 + (x3 - x4)**2)",
-        ),
-        (lambda a, b, n: 1 / (1 / a + n / b), (1.0,) * 3, (5.0,) * 3, "x1*x2/(x1*x3 + x2)"),
     ],
-    ids=["relativistic mass", "refraction", "Lorentz force", "barometer", "distance", "lens"],
+    ids=["relativistic mass", "refraction", "barometer"],
 )
 def test_a_law_of_physics_comes_back_as_it_is_known(
     law: Law, low: tuple[float, ...], high: tuple[float, ...], text: str
@@ -263,8 +250,8 @@ def test_reading_that_is_told_to_stop_still_gives_a_formula(monkeypatch: pytest.
     assert len(read_formulas(ADDITIVE, reading_of(fit, validation), lambda: True)) == 1
 
 
-@pytest.fixture(scope="module")
-def of_noisy_rows() -> list[Formula]:
+@pytest.fixture
+def of_noisy_rows(small_dictionary: None) -> list[Formula]:
     rng = np.random.default_rng(0)
     return read(ADDITIVE, lambda a, b: additive_law(a, b) + rng.normal(0, 0.05, len(a)), floor=0.01)
 
