@@ -5,6 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+import torch
 
 from kan_engine.edge_readings import Choice, Reading
 from kan_engine.edges import Array, Axis, suggest
@@ -159,6 +160,13 @@ def test_over_inputs_that_are_not_positive_there_are_no_products_of_powers() -> 
     a, b = sample.raw.numpy().T
     choices = node_choices(node_of(a, b, leaving=np.exp), reading_of(sample))
     assert to_text(choices[0].tree) == "c0*exp(c1*x1 + c2*x2)"
+
+
+def test_a_product_that_is_one_number_on_all_rows_is_none_to_read() -> None:
+    raw = torch.stack([SAMPLE.raw[:, 0], 1 / SAMPLE.raw[:, 0]], 1)
+    reading = reading_of(replace(SAMPLE, raw=raw))
+    node = replace(node_of(LOG_A, -LOG_A, leaving=lambda z: z), leaving=A)
+    assert not any("x1*x2" in to_text(choice.tree) for choice in node_choices(node, reading))
 
 
 def test_choices_come_best_first_and_not_too_many() -> None:

@@ -19,6 +19,22 @@ def test_the_training_rows_fill_the_range_from_minus_1_to_1(quantile: bool) -> N
     assert z.max(0) == pytest.approx([1, 1], abs=1e-12)
 
 
+@pytest.mark.parametrize("quantile", [False, True])
+def test_a_scale_can_be_undone(quantile: bool) -> None:
+    standardizer = Standardizer.fit(skewed(), quantile=quantile)
+    np.testing.assert_allclose(
+        standardizer.inverse(standardizer.forward(skewed())), skewed(), rtol=1e-9, atol=1e-9
+    )
+
+
+def test_quantiles_of_very_many_rows_are_those_of_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = Standardizer.fit(skewed(), quantile=True).forward(skewed())
+    monkeypatch.setattr("kan_engine.scaling.QUANTILE_ROWS", 500)
+    some = Standardizer.fit(skewed(), quantile=True).forward(skewed())
+    assert np.abs(some - every).max() < 0.1
+    assert (some.min(), some.max()) == pytest.approx((-1, 1))  # the ends are those of all rows
+
+
 def test_quantiles_spread_a_skewed_input_evenly() -> None:
     z = Standardizer.fit(skewed(), quantile=True).forward(skewed())
     assert np.quantile(z, [0.25, 0.5, 0.75], axis=0) == pytest.approx(
