@@ -82,7 +82,9 @@ def test_the_best_forms_are_sorted_by_score_cut_and_different() -> None:
         (1e-9, ENOUGH, 1e-9, True),
         (1e-9, ENOUGH + 1, 1e-9, False),  # too complex to need no rivals
         (1e-7, 1, 1e-9, False),
-        (0.0, 1, 1e-2, False),  # too rough to tell
+        (2e-9, 1, 1e-9, True),
+        (2e-2, 1, 1e-2, False),  # too rough for a near miss to tell
+        (1e-2, 1, 1e-2, True),
     ],
 )
 def test_the_search_is_settled_by_a_simple_form_that_is_as_close_as_can_be_told(
