@@ -46,11 +46,16 @@ PRICE = 0.3  # digits of error that a unit of complexity has to win
 
 @dataclass(frozen=True)
 class Term:
-    """A term, with its parameters and what it costs."""
+    """A term, with its parameters and what it costs.
+
+    Attributes:
+        factors: Places in its dictionary of the two terms that it is the product of.
+    """
 
     tree: Expression
     parameters: tuple[float, ...]
     price: int
+    factors: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -117,25 +122,26 @@ def _dictionaries(axis: Axis, raw: bool) -> Iterator[_Dictionary]:
 
 
 def _evaluated(terms: list[Term], u: Array) -> _Dictionary:
-    """Terms that are numbers at all points, and what they give."""
-    kept, values = [], []
-    seen = set()
-    for term in terms:
-        found = evaluate(term.tree, {PLACEHOLDER.name: u}, term.parameters)
-        if not np.abs(found).max() < LARGEST:
-            continue
-        centered = found - found.mean()
-        size = float(np.linalg.norm(centered))
-        if size <= 1e-9 * np.abs(found).max():
-            continue
-        key = tuple(
-            np.round(centered[::7] / size * np.sign(centered[np.argmax(np.abs(centered))]), 10).tolist()
-        )
-        if key not in seen:
-            seen.add(key)
-            kept.append(term)
-            values.append(found)
-    return _Dictionary(kept, np.array(values).reshape(len(kept), len(u)))
+    """Terms that are numbers at all points and not one number, each curve once, cheapest first."""
+    values = np.empty((len(terms), len(u)))
+    with np.errstate(all="ignore"):
+        for place, term in enumerate(terms):
+            if term.factors is None:
+                values[place] = evaluate(term.tree, {PLACEHOLDER.name: u}, term.parameters)
+            else:
+                values[place] = values[term.factors[0]] * values[term.factors[1]]
+    size = np.abs(values).max(1)
+    usable = size < LARGEST  # false for what is not a number
+    centered = values[usable] - values[usable].mean(1, keepdims=True)
+    length = np.linalg.norm(centered, axis=1)
+    varied = length > 1e-9 * size[usable]
+    places = np.flatnonzero(usable)[varied]
+    unit = centered[varied] / length[varied, None]
+    largest = np.take_along_axis(unit, np.abs(unit).argmax(1)[:, None], 1)
+    keys = np.round(unit[:, ::7] * np.sign(largest), 10) + 0.0
+    first = np.sort(np.unique(keys, axis=0, return_index=True)[1])
+    kept = sorted((int(places[place]) for place in first), key=lambda place: terms[place].price)
+    return _Dictionary([terms[place] for place in kept], values[kept])
 
 
 def _chosen(dictionary: _Dictionary, u: Array, v: Array, tail: int, floor: float) -> list[tuple[int, ...]]:
@@ -302,14 +308,13 @@ def _nice_terms() -> list[Term]:
             (apply_function("exp", argument / -2), price + 3),
         ]
     singles.sort(key=lambda pair: pair[1])
-    simple = singles[:FACTORS]
+    simple = list(enumerate(singles[:FACTORS]))
     products = [
-        (mul(first, second), p + q + 1)
-        for place, (first, p) in enumerate(simple)
-        for second, q in simple[place:]
+        Term(mul(first, second), (), p + q + 1, (i, j))
+        for i, (first, p) in simple
+        for j, (second, q) in simple[i:]
     ]
-    everything = sorted([*singles, *products], key=lambda pair: pair[1])
-    return [Term(tree, (), price) for tree, price in everything]
+    return [*(Term(tree, (), price) for tree, price in singles), *products]
 
 
 NICE_FUNCTIONS = (

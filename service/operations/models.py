@@ -106,7 +106,13 @@ def _around_outputs(record: dict[str, Any]) -> tuple[str, str]:
     return (OF_A_WORD if is_one_word else OF_WORDS).get(transform) or OF_ANY.get(transform, ("", ""))
 
 
-OF_ANY = {"log": ("log(", ")"), "log_neg": ("log(-", ")"), "exp": ("exp(", ")")}
+OF_ANY = {
+    "log": ("log(", ")"),
+    "log_neg": ("log(-", ")"),
+    "exp": ("exp(", ")"),
+    "sin": ("sin(", ")"),
+    "cos": ("cos(", ")"),
+}
 OF_A_WORD = {
     "reciprocal": ("1 / ", ""),
     "square": ("", "²"),

@@ -426,6 +426,8 @@ def test_the_picture_says_what_of_the_target_the_network_gives(
         "log": "log(y)",
         "log_neg": "log(-y)",
         "exp": "exp(y)",
+        "sin": "sin(y)",
+        "cos": "cos(y)",
         "sqrt": "√y",
         "square": "y²",
         "reciprocal": "1 / y",
