@@ -6,12 +6,12 @@ Cheap forms come first, and the search ends as soon as one of them is as close a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from enum import IntEnum
 
 import numpy as np
 
-from kan_engine.dictionary import NEAR, PLACEHOLDER, PRICE, sums_of_terms
+from kan_engine.dictionary import NEAR, PLACEHOLDER, Candidate, sums_of_terms
 from kan_engine.edges import SCALE_FREE, Array, Axis, Suggestion, plain_fits, suggest
 from kan_engine.expression import Expression, Parameter, add, apply_function, evaluate, mul, number
 from kan_engine.refit import Form, refit
@@ -21,29 +21,6 @@ SURE = 1e-3  # floor above which a near miss says little
 DEGREES = range(2, 9)
 QUOTIENTS = ((1, 1), (0, 2), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2), (2, 3), (4, 1), (4, 2))
 REWEIGHTINGS = 4  # of the linearised fit of a quotient (Sanathanan and Koerner, 1963)
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A closed form for an edge: a tree in the placeholder ``u`` with parameters, without its constant term.
-
-    Attributes:
-        parameters: Starting values.
-        linear: Which parameters multiply a whole term, so that scaling them all scales the edge.
-        constant: What is to be added to the tree.
-        error: RMSE over the spread of the curve.
-    """
-
-    tree: Expression
-    parameters: tuple[float, ...]
-    linear: tuple[int, ...]
-    constant: float
-    error: float
-    complexity: int
-
-    def score(self, floor: float) -> float:
-        """Small is good: digits of error, none below the floor, plus a price per unit of complexity."""
-        return float(np.log10(self.error + floor)) + PRICE * self.complexity
 
 
 class Effort(IntEnum):
@@ -77,7 +54,7 @@ def closed_forms(axis: Axis, v: Array, *, floor: float, effort: Effort, raw: boo
         return found
     if effort == Effort.SINGLE:
         return [as_candidate(fit) for fit in suggest(axis, v)]
-    return [_refitted(form, axis.u, at) for form in _sums(axis, at, floor, raw)]
+    return [_refitted(form, axis.u, at) for form in sums_of_terms(axis, at, floor=floor, raw=raw)]
 
 
 def best_forms(found: Iterable[Candidate], floor: float, keep: int) -> list[Candidate]:
@@ -184,14 +161,6 @@ def _quotient(above: Array, below: Array, scale: float, u: Array, v: Array) -> l
     return [Candidate(tree, tuple(values), linear, constant, _relative(reached + constant - v, v), price)]
 
 
-def _sums(axis: Axis, v: Array, floor: float, raw: bool) -> list[Candidate]:
-    """Sums of a few terms from the dictionary."""
-    return [
-        Candidate(s.tree, s.parameters, s.linear, s.constant, s.error, s.price)
-        for s in sums_of_terms(axis, v, floor=floor, raw=raw)
-    ]
-
-
 def _refitted(candidate: Candidate, u: Array, v: Array) -> Candidate:
     """All constants at their best, where some of them are inside of functions."""
     if len(candidate.parameters) == len(candidate.linear):
@@ -201,14 +170,8 @@ def _refitted(candidate: Candidate, u: Array, v: Array) -> Candidate:
     better = refit(form, ({PLACEHOLDER.name: u}, v), iterations=30)
     reached = evaluate(better.tree, {PLACEHOLDER.name: u}, better.values)
     *parameters, constant = map(float, better.values)
-    return Candidate(
-        candidate.tree,
-        tuple(parameters),
-        candidate.linear,
-        constant,
-        _relative(reached - v, v),
-        candidate.complexity,
-    )
+    error = _relative(reached - v, v)
+    return replace(candidate, parameters=tuple(parameters), constant=constant, error=error)
 
 
 def _relative(residual: Array, v: Array) -> float:

@@ -17,17 +17,13 @@ ROUNDING = 1e-13  # residual over the spread, below which digits tell nothing
 
 def description_length(form: Form, data: Data) -> float:
     """Bits of the data by the form; infinite where it is not a number. Only differences mean something."""
-    residuals, constants = _residual_bits(form, data)
+    residuals, constants = bits_by_part(form, data)
     tree = bind(form.tree, list(form.values))
     return residuals + float(constants.sum()) + NODE_BITS * complexity(tree)
 
 
-def constant_bits(form: Form, data: Data) -> Array:
-    """What each free constant costs."""
-    return _residual_bits(form, data)[1]
-
-
-def _residual_bits(form: Form, data: Data) -> tuple[float, Array]:
+def bits_by_part(form: Form, data: Data) -> tuple[float, Array]:
+    """Bits of the residuals, and of each free constant."""
     columns, target = data
     values, jacobian = value_and_jacobian(form.tree, columns, form.values)
     spread = float(np.std(target)) or 1.0

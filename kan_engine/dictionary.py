@@ -59,15 +59,26 @@ class Term:
 
 
 @dataclass(frozen=True)
-class TermSum:
-    """Σ c·term + Σ c·u^n + constant, with its error over the spread of the curve."""
+class Candidate:
+    """A closed form for an edge: a tree in the placeholder ``u`` with parameters, without its constant term.
+
+    Attributes:
+        parameters: Starting values.
+        linear: Which parameters multiply a whole term, so that scaling them all scales the edge.
+        constant: What is to be added to the tree.
+        error: RMSE over the spread of the curve.
+    """
 
     tree: Expression
     parameters: tuple[float, ...]
     linear: tuple[int, ...]
     constant: float
     error: float
-    price: int
+    complexity: int
+
+    def score(self, floor: float) -> float:
+        """Small is good: digits of error, none below the floor, plus a price per unit of complexity."""
+        return float(np.log10(self.error + floor)) + PRICE * self.complexity
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +105,7 @@ class _Dictionary:
         return [numbers.setdefault(term.tree, len(numbers)) for term in self.terms]
 
 
-def sums_of_terms(axis: Axis, v: Array, *, floor: float, raw: bool) -> Iterator[TermSum]:
+def sums_of_terms(axis: Axis, v: Array, *, floor: float, raw: bool) -> Iterator[Candidate]:
     """The best sums of one, two and three terms, with and without low powers of u.
 
     Args:
@@ -252,7 +263,7 @@ def _powers(u: Array, tail: int) -> Array:
     return (u[:, None] / scale) ** np.arange(tail)
 
 
-def _sum(places: tuple[int, ...], dictionary: _Dictionary, u: Array, v: Array, tail: int) -> TermSum:
+def _sum(places: tuple[int, ...], dictionary: _Dictionary, u: Array, v: Array, tail: int) -> Candidate:
     terms = [dictionary.terms[place] for place in places]
     low = _powers(u, tail)
     columns = np.concatenate([dictionary.values[list(places)].T, low], 1)
@@ -277,7 +288,7 @@ def _sum(places: tuple[int, ...], dictionary: _Dictionary, u: Array, v: Array, t
         values.append(float(coefficients[len(terms) + power] / scale**power))
     price = sum(term.price + 1 for term in terms) + 2 * (tail - 1)
     constant = float(coefficients[len(terms)])
-    return TermSum(add(*parts), tuple(values), tuple(linear), constant, error, price)
+    return Candidate(add(*parts), tuple(values), tuple(linear), constant, error, price)
 
 
 @lru_cache(maxsize=1)

@@ -18,13 +18,12 @@ from kan_engine.closed_forms import (
     ENOUGH,
     SIMPLE,
     SURE,
-    Candidate,
     Effort,
     best_forms,
     closed_forms,
     is_settled,
 )
-from kan_engine.dictionary import PLACEHOLDER
+from kan_engine.dictionary import PLACEHOLDER, Candidate
 from kan_engine.edges import Array, Axis
 from kan_engine.expression import Expression, Variable, add, apply_function, evaluate, mul, number, substitute
 from kan_engine.refit import Data, Form, fixed

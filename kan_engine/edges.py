@@ -298,9 +298,7 @@ def _step(names: list[str], parameters: Array, u: Array, v: Array, damping: Arra
         matrix = jacobian @ jacobian.transpose(0, 2, 1)
         gradient = jacobian @ residual[:, :, None]
         size = np.sqrt(np.einsum("kpp->kp", matrix))[:, :, None]
-        size = np.where(
-            size > 0, size, 1.0
-        )  # of columns of the Jacobian, in units that may be very different
+        size[size == 0] = 1.0  # of columns of the Jacobian, in units that may be very different
         matrix = matrix / (size * size.transpose(0, 2, 1)) + (damping[:, None, None] + RIDGE) * np.eye(5)
         gradient = gradient / size
     good = np.isfinite(matrix).all((1, 2)) & np.isfinite(gradient).all((1, 2))

@@ -18,7 +18,9 @@ from kan_engine.constants import nice_constants
 from kan_engine.edges import Array
 from kan_engine.expression import Expression, Parameter, Variable, add, apply_function, evaluate, mul, number
 from kan_engine.refit import Data, Form, error
-from kan_engine.snapping import polished
+from kan_engine.scaling import TRANSFORMS, is_defined
+from kan_engine.snapping import PROVED, polished
+from kan_engine.symbolic import UNDO
 
 DEGREES = [(p, q) for p in range(1, 7) for q in range(5)]
 LARGEST_SHARE = 0.7  # of the rows, that there may be columns
@@ -26,25 +28,8 @@ MOST_COLUMNS = 560
 NULL = 3e-13  # singular value, over the largest, of a null vector
 NEGLIGIBLE = 1e-7  # coefficient, over the largest on the unit scale, of a term that is none
 MOST_TERMS = 14  # more are an approximation, however close
-PROVED = 1e-9  # validation error over the spread
+SIDES = ("identity", "square", "cos", "sin")  # transforms T
 SMALL = 250  # columns where angles take part
-
-
-@dataclass(frozen=True)
-class _Side:
-    """T(y), and what undoes it."""
-
-    forward: Callable[[Array], Array]
-    inverse: Callable[[Expression], Expression]
-    holds: Callable[[Array], NDArray[np.bool_]]
-
-
-SIDES = (
-    _Side(lambda y: y, lambda z: z, np.isfinite),
-    _Side(np.square, lambda z: apply_function("sqrt", z), lambda y: y >= 0),
-    _Side(np.cos, lambda z: apply_function("acos", z), lambda y: (y > 0) & (y < np.pi)),
-    _Side(np.sin, lambda z: apply_function("asin", z), lambda y: np.abs(y) < np.pi / 2),
-)
 
 
 def implicit_law(
@@ -64,11 +49,11 @@ def implicit_law(
     most = SMALL if angles else MOST_COLUMNS
     for variables in bases:
         values = [evaluate(variable, columns) for variable in variables]
-        for side in SIDES:
-            if not side.holds(np.concatenate([target, validation[1]])).all():
+        for transform in SIDES:
+            if not is_defined(transform, np.concatenate([target, validation[1]])[:, None]):
                 continue
-            terms = _null_vector(values, side.forward(target), most, should_stop)
-            tree = None if terms is None else _law(terms, variables, side, fit, validation)
+            terms = _null_vector(values, TRANSFORMS[transform].forward(target), most, should_stop)
+            tree = None if terms is None else _law(terms, variables, transform, fit, validation)
             if tree is not None:
                 return tree
             if should_stop():
@@ -193,7 +178,7 @@ def _lowest(null: Array, degrees: NDArray[np.int64]) -> Array:
 
 
 def _law(
-    terms: _Terms, variables: list[Expression], side: _Side, fit: Data, validation: Data
+    terms: _Terms, variables: list[Expression], transform: str, fit: Data, validation: Data
 ) -> Expression | None:
     """The law with snapped constants, if it holds on the validation rows."""
     if not terms.above or not terms.below or len(terms.above) + len(terms.below) > MOST_TERMS:
@@ -206,7 +191,7 @@ def _law(
     monomials = [mul(*(variables[i] for i in m)) for m in (*terms.above, *terms.below)]
     parts = [mul(c, m) for c, m in zip(factors, monomials, strict=True)]
     count = len(terms.above)
-    tree = side.inverse(add(*parts[:count]) / add(*parts[count:]))
+    tree = UNDO[transform](add(*parts[:count]) / add(*parts[count:]))
     form = Form(tree, values[free])
     spread = float(np.std(validation[1])) or 1.0
     if not error(form, validation) < PROVED * spread:

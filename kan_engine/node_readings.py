@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from kan_engine.closed_forms import SIMPLE, Candidate, Effort, best_forms, closed_forms, is_settled, varies
-from kan_engine.dictionary import PLACEHOLDER, PRICE
+from kan_engine.closed_forms import SIMPLE, Effort, best_forms, closed_forms, is_settled, varies
+from kan_engine.dictionary import PLACEHOLDER, PRICE, Candidate
 from kan_engine.edge_readings import OFFSET, POWERS, Choice, Reading, floor_of, forms_of_column, logarithms
 from kan_engine.edges import Array, Axis, Suggestion, suggest
 from kan_engine.expression import (
@@ -80,7 +80,7 @@ def sum_choices(
     for picks in best_combinations(ranked, 2 * PER_NODE, lambda pair: pair[0]):
         for fit in outer[:FUNCTIONS]:
             score = as_score(fit, floor) + sum(own for own, _ in picks)
-            found.append(_functionsum_choices([edge for _, edge in picks], fit, score))
+            found.append(_function_of_sum([edge for _, edge in picks], fit, score))
     return found
 
 
@@ -89,7 +89,7 @@ def as_score(fit: Suggestion, floor: float) -> float:
     return float(np.log10(fit.error + floor)) + PRICE * fit.complexity
 
 
-def _functionsum_choices(picks: list[Candidate], fit: Suggestion, score: float) -> Choice:
+def _function_of_sum(picks: list[Candidate], fit: Suggestion, score: float) -> Choice:
     terms: list[Expression] = []
     values: list[float] = [fit.c]
     for edge in picks:

@@ -24,7 +24,8 @@ def variants(network: KAN, reading: Reading) -> Iterator[list[list[Choice]]]:
     make what leaves the node a single function.
     """
     nodes, direct = _taken_apart(network, reading)
-    yield [*(node_choices(node, reading) for node in nodes), *edge_choices(direct, reading)]
+    choices = [node_choices(node, reading) for node in nodes]
+    yield [*choices, *edge_choices(direct, reading)]
     for place, node in enumerate(nodes):
         if node.is_product or not set(node.inputs) <= set(direct):
             continue
@@ -34,8 +35,7 @@ def variants(network: KAN, reading: Reading) -> Iterator[list[list[Choice]]]:
         for fit in fits[:SHARED]:
             moved = {i: v + fit.e * node.curves[:, i] if i in node.inputs else v for i, v in direct.items()}
             own = sum_choices(node, reading, floor, [replace(fit, e=0.0)])
-            others = (node_choices(other, reading) for at, other in enumerate(nodes) if at != place)
-            yield [own, *others, *edge_choices(moved, reading)]
+            yield [own, *choices[:place], *choices[place + 1 :], *edge_choices(moved, reading)]
 
 
 def _taken_apart(network: KAN, reading: Reading) -> tuple[list[Node], dict[int, Array]]:

@@ -90,9 +90,8 @@ def _shortened(form: Form, data: Data) -> Form:
     """
     shortest = description_length(form, data)
     tried = set[float]()
-    while (
-        index := next((i for i in _least_certain_first(form, data) if form.values[i] not in tried), None)
-    ) is not None:
+    while left := [i for i in _least_certain_first(form, data) if form.values[i] not in tried]:
+        index = left[0]
         tried.add(float(form.values[index]))
         reach = WITHIN * float(standard_errors(form, data)[index])
         offered = [

@@ -41,7 +41,7 @@ TRANSFORM_ROWS = 20  # fewer rows cannot tell a transform of the target from cha
 
 FREE, LINE, SQUARE, LOG = (Node(inner=inner) for inner in ("free", "line", "square", "log"))
 PRODUCT, CURVED_PRODUCT = Node(is_product=True, is_curved=False), Node(is_product=True)
-LOG_PRODUCT, LINE_PRODUCT = (Node(is_product=True, is_curved=False, inner=inner) for inner in ("log", "line"))
+LINE_PRODUCT = Node(is_product=True, inner="line", is_curved=False)
 CURVED_LINE_PRODUCT = Node(is_product=True, inner="line")
 SIMPLE_TRANSFORMS = ("identity", "log", "log_neg", "square", "reciprocal")
 ANGLES = ("sin", "cos")

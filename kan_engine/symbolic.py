@@ -97,7 +97,7 @@ def _simpler(best: list[Form], found: list[Form], validation: Data) -> list[Form
     return [form for _, form in front[-FRONT:]]
 
 
-_UNDO: dict[str, Callable[[Expression], Expression]] = {
+UNDO: dict[str, Callable[[Expression], Expression]] = {
     "identity": lambda z: z,
     "log": lambda z: apply_function("exp", z),
     "log_neg": lambda z: -apply_function("exp", z),
@@ -109,6 +109,7 @@ _UNDO: dict[str, Callable[[Expression], Expression]] = {
     "sin": lambda z: apply_function("asin", z),
     "cos": lambda z: apply_function("acos", z),
 }
+"""T⁻¹ as a tree, by the name of T in ``scaling.TRANSFORMS``."""
 
 
 def _combinations(network: KAN, reading: Reading) -> Iterator[Form]:
@@ -125,4 +126,4 @@ def _joined(picks: tuple[Choice, ...], reading: Reading) -> Form:
     for choice in picks:
         terms.append(renumbered(choice.tree, len(values)))
         values += choice.values
-    return Form(_UNDO[reading.transform](add(*terms)), np.array(values))
+    return Form(UNDO[reading.transform](add(*terms)), np.array(values))

@@ -40,14 +40,15 @@ def judge(line: Line, drawn: Drawn, symbolic: Mapping[str, Any] | None) -> Value
     if not np.isfinite(rmse):
         rmse = float("inf")
     used = {name for name in drawn.fresh if name in found["domain"]}
+    values, left = _on_truth(tree, drawn)
     return {
         "recovered": float(rmse < RECOVERED),
         "exact": float(symbolic["exact"]),
         "equivalent": float(is_equivalent(line.tree, tree)),
         "R2": 1 - rmse**2 if np.isfinite(rmse) else None,
         "error": rmse if np.isfinite(rmse) else None,
-        "form": float(_is_right_form(tree, drawn)),
-        "covered": _share_covered(tree, found.get("constants", []), drawn),
+        "form": float(left < RIGHT_FORM),
+        "covered": _share_covered(values, found.get("constants", [])) if left < RIGHT_FORM else None,
         "snapped": float(not any(_is_measured(node) for node in walk(tree))),
         "complexity": float(complexity(tree)),
         "true complexity": wanted,
@@ -78,11 +79,6 @@ def _rounded(expression: sympy.Expr) -> sympy.Expr:
     return expression.xreplace({n: sympy.Float(round(float(n), ROUNDED)) for n in numbers})
 
 
-def _is_right_form(tree: Expression, drawn: Drawn) -> bool:
-    """Whether the true formula is this one with other measured constants: these then fit it exactly."""
-    return _on_truth(tree, drawn)[1] < RIGHT_FORM
-
-
 def _on_truth(tree: Expression, drawn: Drawn) -> tuple[np.ndarray, float]:
     """Measured constants refitted to the truth, and the error over its spread that is left."""
     free, values = free_constants(tree)
@@ -91,10 +87,9 @@ def _on_truth(tree: Expression, drawn: Drawn) -> tuple[np.ndarray, float]:
     return form.values, rmse_of(form, truth) / (float(drawn.truth.std()) or 1.0)
 
 
-def _share_covered(tree: Expression, told: list[Mapping[str, float]], drawn: Drawn) -> float | None:
-    """Of the measured constants of a right form, those within three of their own standard errors."""
-    values, error = _on_truth(tree, drawn)
-    if not error < RIGHT_FORM or len(told) != len(values) or not len(values):
+def _share_covered(values: np.ndarray, told: list[Mapping[str, float]]) -> float | None:
+    """Of the measured constants, those within three of their own standard errors of the true values."""
+    if len(told) != len(values) or not len(values):
         return None
     near = [abs(c["value"] - v) <= 3 * c["standard_error"] for c, v in zip(told, values, strict=True)]
     return float(np.mean(near))

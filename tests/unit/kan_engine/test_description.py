@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kan_engine.description import constant_bits, description_length
+from kan_engine.description import bits_by_part, description_length
 from kan_engine.expression import Parameter, Variable
 from kan_engine.refit import Form
 
@@ -27,8 +27,12 @@ def test_a_needless_term_costs_bits() -> None:
 
 def test_a_constant_costs_the_digits_that_the_data_give_it() -> None:
     few = ({"x": DATA[0]["x"][:20]}, DATA[1][:20])
-    assert constant_bits(line(3.0), few)[0] < constant_bits(line(3.0), DATA)[0]
-    assert constant_bits(line(3.0), DATA)[0] < constant_bits(line(300.0), (DATA[0], 100 * DATA[1]))[0] + 0.1
+    assert bits_by_part(line(3.0), few)[1] < bits_by_part(line(3.0), DATA)[1]
+
+
+def test_the_unit_of_the_target_changes_nothing_for_its_constants() -> None:
+    larger = bits_by_part(line(300.0), (DATA[0], 100 * DATA[1]))[1]
+    np.testing.assert_allclose(larger, bits_by_part(line(3.0), DATA)[1])
 
 
 def test_what_is_no_number_takes_infinitely_many_bits() -> None:

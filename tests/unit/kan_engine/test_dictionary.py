@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kan_engine.dictionary import PAIRS, PLACEHOLDER, SINGLES, TRIPLES, TermSum, sums_of_terms
+from kan_engine.dictionary import PAIRS, PLACEHOLDER, SINGLES, TRIPLES, Candidate, sums_of_terms
 from kan_engine.edges import Array, Axis
 from kan_engine.expression import evaluate
 from kan_engine.printers import to_text
@@ -14,12 +14,12 @@ U = np.linspace(0.4, 2.1, 120)
 AXIS = Axis(U)  # of all tests: its dictionaries are made once
 
 
-def best(v: Array, *, raw: bool = True, axis: Axis = AXIS) -> TermSum:
+def best(v: Array, *, raw: bool = True, axis: Axis = AXIS) -> Candidate:
     found = sums_of_terms(axis, v, floor=1e-9, raw=raw)
-    return min(found, key=lambda s: np.log10(s.error + 1e-9) + 0.3 * s.price)
+    return min(found, key=lambda s: np.log10(s.error + 1e-9) + 0.3 * s.complexity)
 
 
-def values_of(found: TermSum, u: Array = U) -> Array:
+def values_of(found: Candidate, u: Array = U) -> Array:
     return evaluate(found.tree, {PLACEHOLDER.name: u}, found.parameters) + found.constant
 
 
