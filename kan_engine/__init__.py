@@ -42,11 +42,17 @@ if TYPE_CHECKING:
     from kan_engine.expression import from_json as from_json
     from kan_engine.expression import to_json as to_json
     from kan_engine.expression import variables as variables
+    from kan_engine.fixing import fix_ as fix_
+    from kan_engine.fixing import on_scale as on_scale
+    from kan_engine.fixing import trained_on as trained_on
+    from kan_engine.fixing import without_inputs as without_inputs
     from kan_engine.implicit import implicit_law as implicit_law
     from kan_engine.latex import to_latex as to_latex
+    from kan_engine.limits import Limits as Limits
     from kan_engine.names import safe_names as safe_names
     from kan_engine.network import KAN as KAN
     from kan_engine.network import KANConfig as KANConfig
+    from kan_engine.network import copied as copied
     from kan_engine.power_index import index_law as index_law
     from kan_engine.predictor import Predictor as Predictor
     from kan_engine.printers import to_text as to_text
@@ -102,9 +108,13 @@ _HOME = {
     "affordable_grids": "cost",
     "decide": "decision",
     "f1_threshold": "decision",
+    "Reading": "edge_readings",
     "Axis": "edges",
     "Suggestion": "edges",
     "suggest": "edges",
+    "cross_error": "elimination",
+    "eliminate": "elimination",
+    "sharpen": "elimination",
     "Encoding": "encoding",
     "Feature": "encoding",
     "ArtifactError": "errors",
@@ -120,18 +130,24 @@ _HOME = {
     "from_json": "expression",
     "to_json": "expression",
     "variables": "expression",
+    "fix_": "fixing",
+    "on_scale": "fixing",
+    "trained_on": "fixing",
+    "without_inputs": "fixing",
     "implicit_law": "implicit",
-    "index_law": "power_index",
     "to_latex": "latex",
+    "Limits": "limits",
     "safe_names": "names",
-    "to_text": "printers",
     "KAN": "network",
     "KANConfig": "network",
+    "copied": "network",
+    "index_law": "power_index",
     "Predictor": "predictor",
+    "to_text": "printers",
     "edge_scores": "pruning",
     "CROSSED_ROWS": "reach",
-    "FOLDS": "reach",
     "Climb": "reach",
+    "FOLDS": "reach",
     "climbing_time": "reach",
     "Form": "refit",
     "standard_errors": "refit",
@@ -151,12 +167,8 @@ _HOME = {
     "Fit": "structure",
     "Sample": "structure",
     "additive": "structure",
-    "cross_error": "elimination",
-    "eliminate": "elimination",
     "search": "structure",
-    "sharpen": "elimination",
     "Formula": "symbolic",
-    "Reading": "edge_readings",
     "read_formulas": "symbolic",
     "Step": "training",
     "Training": "training",
@@ -164,12 +176,12 @@ _HOME = {
     "TrainingConfig": "training_config",
     "Task": "tuning",
     "changes": "tuning",
+    "climbing_seconds": "tuning",
     "final_trial": "tuning",
+    "first_trial": "tuning",
     "fixed_trials": "tuning",
     "is_freer": "tuning",
     "is_within_reach": "tuning",
-    "climbing_seconds": "tuning",
-    "first_trial": "tuning",
 }
 
 

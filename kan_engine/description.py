@@ -8,7 +8,7 @@ standard error with all others held: the marginal one would make terms that canc
 import numpy as np
 
 from kan_engine.edges import Array
-from kan_engine.expression import bind, complexity, value_and_jacobian
+from kan_engine.expression import complexity, value_and_jacobian
 from kan_engine.refit import Data, Form
 
 NODE_BITS = 3.0
@@ -18,8 +18,7 @@ ROUNDING = 1e-13  # residual over the spread, below which digits tell nothing
 def description_length(form: Form, data: Data) -> float:
     """Bits of the data by the form; infinite where it is not a number. Only differences mean something."""
     residuals, constants = bits_by_part(form, data)
-    tree = bind(form.tree, list(form.values))
-    return residuals + float(constants.sum()) + NODE_BITS * complexity(tree)
+    return residuals + float(constants.sum()) + NODE_BITS * complexity(form.bound)
 
 
 def bits_by_part(form: Form, data: Data) -> tuple[float, Array]:

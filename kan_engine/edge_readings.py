@@ -6,8 +6,8 @@ is one function of v².
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -19,13 +19,15 @@ from kan_engine.closed_forms import (
     SIMPLE,
     SURE,
     Effort,
+    as_candidate,
     best_forms,
     closed_forms,
     is_settled,
 )
 from kan_engine.dictionary import PLACEHOLDER, Candidate
-from kan_engine.edges import Array, Axis
+from kan_engine.edges import Array, Axis, suggest
 from kan_engine.expression import Expression, Variable, add, apply_function, evaluate, mul, number, substitute
+from kan_engine.limits import NO_LIMITS, Limits
 from kan_engine.refit import Data, Form, fixed
 from kan_engine.scaling import TRANSFORMS
 
@@ -51,6 +53,8 @@ class Reading:
         scale: Change of T(y) per unit of the output.
         transform: Name of T.
         floor: Relative error of the network itself.
+        limits: What the formula may contain.
+        fixed: Function of the library that an edge has to be, by layer of ``all_layers``, input and output.
     """
 
     names: tuple[str, ...]
@@ -62,6 +66,8 @@ class Reading:
     scale: float
     transform: str
     floor: float
+    limits: Limits = NO_LIMITS
+    fixed: Mapping[tuple[int, int, int], str] = field(default_factory=dict)
 
     @property
     def effort(self) -> Effort:
@@ -77,6 +83,10 @@ class Reading:
     def is_log(self) -> bool:
         """Whether T(y) is the logarithm of ±y."""
         return self.transform in ("log", "log_neg")
+
+    def allows(self, tree: Expression) -> bool:
+        """Whether a part of the formula may be written so."""
+        return self.limits.allow_part(tree, is_exponent=self.is_log)
 
     @cached_property
     def axes(self) -> list[Axis]:
@@ -94,19 +104,26 @@ class Choice:
     constant: float
 
 
-def edge_choices(curves: dict[int, Array], reading: Reading) -> list[list[Choice]]:
-    """Choices of edges from the inputs straight to the output."""
+def edge_choices(
+    curves: dict[int, Array], reading: Reading, functions: Mapping[int, str]
+) -> list[list[Choice]]:
+    """Choices of edges from the inputs straight to the output; ``functions`` holds what some have to be."""
     parts = []
     whole = float(np.std(sum(curves.values()))) or 1.0
     for i, v in curves.items():
         floor = floor_of(v, whole, reading)
-        found: list[Candidate] = []
-        if v is reading.transformed:  # values, not a spline through them
-            found = forms_of_column(v, i, reading, ROUNDING, as_logarithm=reading.is_log)
-        if not is_settled(found, ROUNDING):
-            found = forms_of_column(v, i, reading, floor, as_logarithm=reading.is_log)
+        found = form_by(functions[i], v, i, reading) if i in functions else _direct(v, i, reading, floor)
         parts.append([Choice(e.score(floor), e.tree, e.parameters, e.constant) for e in found])
     return parts
+
+
+def _direct(v: Array, i: int, reading: Reading, floor: float) -> list[Candidate]:
+    """Candidates of a direct edge; where it is all there is, the values themselves are read first."""
+    if v is reading.transformed:
+        found = forms_of_column(v, i, reading, ROUNDING, as_logarithm=reading.is_log)
+        if is_settled(found, ROUNDING):
+            return found
+    return forms_of_column(v, i, reading, floor, as_logarithm=reading.is_log)
 
 
 def floor_of(v: Array, whole: float, reading: Reading) -> float:
@@ -118,20 +135,38 @@ def forms_of_column(
     v: Array, i: int, reading: Reading, floor: float, *, as_logarithm: bool = False
 ) -> list[Candidate]:
     """Candidates of the edge that leaves input i, in that input's own variable."""
+    allows = reading.allows
+    found = forms(reading.axes[i], v, floor, as_logarithm=as_logarithm, most=reading.effort, allows=allows)
+    return _of_variable(found, i, reading)
+
+
+def form_by(function: str, v: Array, i: int, reading: Reading) -> list[Candidate]:
+    """The best fit of the edge that leaves input i by one function of the library."""
+    fits = [fit for fit in suggest(reading.axes[i], v) if fit.function == function]
+    return _of_variable([as_candidate(fit) for fit in fits[:1]], i, reading)
+
+
+def _of_variable(found: list[Candidate], i: int, reading: Reading) -> list[Candidate]:
     variable = Variable(reading.names[i])
-    found = forms(reading.axes[i], v, floor, as_logarithm=as_logarithm, raw=True, most=reading.effort)
     return [replace(edge, tree=substitute(edge.tree, {PLACEHOLDER: variable})) for edge in found]
 
 
 def forms(
-    axis: Axis, v: Array, floor: float, *, as_logarithm: bool, most: Effort, raw: bool = False
+    axis: Axis,
+    v: Array,
+    floor: float,
+    *,
+    as_logarithm: bool,
+    most: Effort,
+    allows: Callable[[Expression], bool] = lambda _: True,
 ) -> list[Candidate]:
     """Closed forms, and logarithms of closed forms, until one is as close as the curve is known."""
     found: list[Candidate] = []
     for effort in list(Effort)[: most + 1]:
-        found += closed_forms(axis, v, floor=floor, effort=effort, raw=raw)
-        if as_logarithm and effort < Effort.SUMS and not is_settled(found, floor, SIMPLE):
-            found += logarithms(axis, v, floor, effort)
+        more = closed_forms(axis, v, floor=floor, effort=effort, raw=True)
+        if as_logarithm and effort < Effort.SUMS and not is_settled([*found, *more], floor, SIMPLE):
+            more += logarithms(axis, v, floor, effort)
+        found += [edge for edge in more if allows(edge.tree)]
         if is_settled(found, floor, SIMPLE if effort == Effort.PLAIN else ENOUGH):
             break
     return best_forms(found, floor, PER_EDGE)

@@ -5,8 +5,8 @@ A node that adds up logarithms is read as a product of powers w, and what leaves
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TypeVar
 
@@ -14,7 +14,16 @@ import numpy as np
 
 from kan_engine.closed_forms import SIMPLE, Effort, best_forms, closed_forms, is_settled, varies
 from kan_engine.dictionary import PLACEHOLDER, PRICE, Candidate
-from kan_engine.edge_readings import OFFSET, POWERS, Choice, Reading, floor_of, forms_of_column, logarithms
+from kan_engine.edge_readings import (
+    OFFSET,
+    POWERS,
+    Choice,
+    Reading,
+    floor_of,
+    form_by,
+    forms_of_column,
+    logarithms,
+)
 from kan_engine.edges import Array, Axis, Suggestion, suggest
 from kan_engine.expression import (
     Expression,
@@ -43,13 +52,41 @@ SNAPPED = 0.02  # distance from a half or third at which an exponent is one
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """A hidden node: what enters it over its live edges, its value, and what leaves it in units of T(y)."""
+    """A hidden node: what enters it over its live edges, its value, and what leaves it in units of T(y).
+
+    Attributes:
+        functions: What edges that enter it have to be, by their input.
+        outer: What the edge that leaves it has to be.
+    """
 
     curves: Array
     inputs: tuple[int, ...]
     value: Array
     leaving: Array
     is_product: bool
+    functions: Mapping[int, str] = field(default_factory=dict)
+    outer: str | None = None
+
+    def candidates(self, i: int, reading: Reading, floor: float) -> list[Candidate]:
+        """Ways to write the edge that enters it from input i."""
+        v = self.curves[:, i]
+        if i in self.functions:
+            return form_by(self.functions[i], v, i, reading)
+        return forms_of_column(v, i, reading, floor)
+
+    def outer_fits(self, reading: Reading, floor: float) -> list[Suggestion]:
+        """Ways to write the edge that leaves it, best first."""
+        fits = suggest(Axis(self.value), self.leaving)
+        if self.outer is None:
+            fits = [f for f in fits if reading.allows(apply_function(f.function, PLACEHOLDER))]
+        else:
+            fits = [f for f in fits if f.function == self.outer]
+        return sorted(fits, key=lambda fit: as_score(fit, floor))
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing is said of its edges."""
+        return not self.functions and self.outer is None
 
 
 def node_choices(node: Node, reading: Reading) -> list[Choice]:
@@ -60,7 +97,10 @@ def node_choices(node: Node, reading: Reading) -> list[Choice]:
     if node.is_product:
         found = _of_product(node, reading, floor)
     else:
-        found = [*_of_powers(node, reading, floor), *sum_choices(node, reading, floor)]
+        found = sum_choices(node, reading, floor)
+        if node.is_free:
+            found += _of_powers(node, reading, floor)
+    found = [choice for choice in found if reading.allows(choice.tree)]
     return sorted(found, key=lambda choice: choice.score)[:PER_NODE]
 
 
@@ -72,9 +112,9 @@ def sum_choices(
     inner, floors = [], []
     for i in node.inputs:
         floors.append(floor_of(node.curves[:, i], whole, reading))
-        inner.append(forms_of_column(node.curves[:, i], i, reading, floors[-1])[:INNER])
+        inner.append(node.candidates(i, reading, floors[-1])[:INNER])
     if outer is None:
-        outer = sorted(suggest(Axis(node.value), node.leaving), key=lambda fit: as_score(fit, floor))
+        outer = node.outer_fits(reading, floor)
     ranked = [[(edge.score(near), edge) for edge in part] for part, near in zip(inner, floors, strict=True)]
     found = []
     for picks in best_combinations(ranked, 2 * PER_NODE, lambda pair: pair[0]):
@@ -110,11 +150,11 @@ def _of_product(node: Node, reading: Reading, floor: float) -> list[Choice]:
     for i in node.inputs:
         v = node.curves[:, i]
         near = reading.floor
-        found = [e for e in forms_of_column(v, i, reading, near) if e.linear]
+        found = [e for e in node.candidates(i, reading, near) if e.linear]
         inner.append([(edge.score(near), edge, float(np.abs(v).max())) for edge in found])
-    if not all(inner):
+    outer = node.outer_fits(reading, floor)
+    if not all(inner) or not outer:
         return []
-    outer = sorted(suggest(Axis(node.value), node.leaving), key=lambda fit: as_score(fit, floor))
     choices = []
     for picks in best_combinations(inner, 2 * PER_NODE, lambda triple: triple[0]):
         for fit in outer[: 1 if outer[0].function == "x" else FUNCTIONS]:

@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from kan_engine.dictionary import PLACEHOLDER
 from kan_engine.edge_readings import Choice, Reading, edge_choices, floor_of
 from kan_engine.edges import Array, Axis, suggest
+from kan_engine.expression import apply_function
 from kan_engine.network import KAN
 from kan_engine.node_readings import Node, as_score, node_choices, sum_choices
 
@@ -24,18 +26,29 @@ def variants(network: KAN, reading: Reading) -> Iterator[list[list[Choice]]]:
     make what leaves the node a single function.
     """
     nodes, direct = _taken_apart(network, reading)
+    fixed = _fixed_into(len(network.all_layers) - 1, reading.output, reading)
     choices = [node_choices(node, reading) for node in nodes]
-    yield [*choices, *edge_choices(direct, reading)]
+    yield [*choices, *edge_choices(direct, reading, fixed)]
+    if reading.fixed:
+        return
     for place, node in enumerate(nodes):
         if node.is_product or not set(node.inputs) <= set(direct):
             continue
         fits = suggest(Axis(node.value), node.leaving, beside_a_line=True)
         floor = floor_of(node.leaving, float(np.std(node.leaving)), reading)
-        fits = sorted((fit for fit in fits if fit.function != "x"), key=lambda fit: as_score(fit, floor))
+        fits = [
+            f for f in fits if f.function != "x" and reading.allows(apply_function(f.function, PLACEHOLDER))
+        ]
+        fits.sort(key=lambda fit: as_score(fit, floor))
         for fit in fits[:SHARED]:
             moved = {i: v + fit.e * node.curves[:, i] if i in node.inputs else v for i, v in direct.items()}
             own = sum_choices(node, reading, floor, [replace(fit, e=0.0)])
-            yield [own, *choices[:place], *choices[place + 1 :], *edge_choices(moved, reading)]
+            yield [own, *choices[:place], *choices[place + 1 :], *edge_choices(moved, reading, {})]
+
+
+def _fixed_into(layer: int, node: int, reading: Reading) -> dict[int, str]:
+    """What edges into a node have to be, by their inputs."""
+    return {i: function for (number, i, j), function in reading.fixed.items() if (number, j) == (layer, node)}
 
 
 def _taken_apart(network: KAN, reading: Reading) -> tuple[list[Node], dict[int, Array]]:
@@ -58,6 +71,8 @@ def _taken_apart(network: KAN, reading: Reading) -> tuple[list[Node], dict[int, 
             value=hidden[:, place].numpy(),
             leaving=outer[:, place, reading.output] * reading.scale,
             is_product=place >= first.out_dim - first.products,
+            functions=_fixed_into(0, place, reading),
+            outer=reading.fixed.get((1, place, reading.output)),
         )
         for place in range(first.out_dim)
         if network.stack[1].mask[place, reading.output]

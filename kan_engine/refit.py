@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kan_engine.expression import Expression, Parameter, evaluate, substitute, value_and_jacobian
+from kan_engine.expression import Expression, Parameter, bind, evaluate, substitute, value_and_jacobian
 
 Array = NDArray[np.float64]
 Data = tuple[Mapping[str, Array], Array]
@@ -22,6 +22,11 @@ class Form:
 
     tree: Expression
     values: Array
+
+    @property
+    def bound(self) -> Expression:
+        """The tree with its values for the parameters."""
+        return bind(self.tree, list(self.values))
 
 
 def fixed(form: Form, index: int, constant: Expression) -> Form:
@@ -101,5 +106,6 @@ def standard_errors(form: Form, data: Data) -> Array:
     _, singular, right = np.linalg.svd(jacobian / scale, full_matrices=False)
     variance = np.sum((right / np.maximum(singular, 1e-9)[:, None]) ** 2, axis=0)
     noise = max(np.sqrt(_mean_square(v - target)), 1e-13 * float(np.std(target)))
-    errors: Array = np.sqrt(variance) / scale * noise
+    with np.errstate(over="ignore"):  # of a constant that does nothing
+        errors: Array = np.sqrt(variance) / scale * noise
     return errors

@@ -4,11 +4,7 @@ import numpy as np
 
 from kan_engine.constants import nice_constants, priced
 from kan_engine.description import description_length
-from kan_engine.expression import (
-    Expression,
-    bind,
-    free_constants,
-)
+from kan_engine.expression import Expression, free_constants
 from kan_engine.refit import Data, Form, error, few, fixed, refit, standard_errors, together
 from kan_engine.simplify import simplify, snap_floats
 from kan_engine.tree import Number
@@ -26,17 +22,13 @@ def polished(form: Form, fit: Data, validation: Data) -> Expression:
     """The form as a formula: constants snapped where it has proved itself, else rounded; simplified."""
     columns, spread = validation[0], float(np.std(validation[1])) or 1.0
     if error(form, validation) / spread < PROVED:
-        tree = simplify(_bound(_snapped(form, fit, validation, spread)), columns)
+        tree = simplify(_snapped(form, fit, validation, spread).bound, columns)
         limit = max(10 * _error_of(tree, validation), 1e-13 * spread)
         return simplify(snap_floats(tree, lambda t: _error_of(t, validation) <= limit), columns)
     everything = together(fit, validation)
     form = _shortened(refit(form, everything, iterations=REFITS), everything)
-    tree = simplify(_bound(_rounded(form, validation)), columns)
-    return _bound(_rounded(_with_parameters(tree), validation))  # simplification has combined constants
-
-
-def _bound(form: Form) -> Expression:
-    return bind(form.tree, list(form.values))
+    tree = simplify(_rounded(form, validation).bound, columns)
+    return _rounded(_with_parameters(tree), validation).bound  # simplification has combined constants
 
 
 def _with_parameters(tree: Expression) -> Form:

@@ -12,14 +12,14 @@ import numpy as np
 
 from kan_engine.description import description_length
 from kan_engine.edge_readings import Choice, Reading
-from kan_engine.expression import Expression, Parameter, add, apply_function, bind, complexity, free_constants
+from kan_engine.expression import Expression, Parameter, add, apply_function, complexity, free_constants
+from kan_engine.limits import MAX_EDGES, MAX_HIDDEN_LAYERS
 from kan_engine.network import KAN
 from kan_engine.node_readings import best_combinations, renumbered
 from kan_engine.readings import variants
 from kan_engine.refit import Data, Form, error, few, refit, together
 from kan_engine.snapping import polished
 
-MAX_EDGES = 24
 COMBINATIONS = 24  # refitted jointly
 SOLVED = 1e-11  # validation error, over the target's spread, at which a formula has proved itself
 FRONT = 3  # simpler ones beside these
@@ -63,11 +63,12 @@ def read_formulas(
         reading: Data and units.
         should_stop: Asked between refits; true returns what there is.
     """
-    if len(network.stack) > 2 or network.edge_count > MAX_EDGES:
+    if len(network.stack) > MAX_HIDDEN_LAYERS + 1 or network.edge_count > MAX_EDGES:
         return []
     spread = float(np.std(reading.fit[1])) or 1.0
     found: list[tuple[float, Form]] = []
-    is_solved = False
+    limits = reading.limits
+    solved: Form | None = None
     for form in _combinations(network, reading):
         if should_stop() and found:
             break
@@ -75,21 +76,30 @@ def read_formulas(
         length = description_length(fitted, reading.validation)
         if np.isfinite(length):
             found.append((length, fitted))
-        is_solved = error(fitted, reading.validation) / spread < SOLVED
-        if is_solved:
-            break
-    chosen = [fitted] if is_solved else [form for _, form in sorted(found, key=lambda pair: pair[0])[:KEPT]]
+        if error(fitted, reading.validation) / spread < SOLVED:
+            solved = solved or fitted
+            if limits.allow(fitted.bound):
+                break
+    chosen = _shortest(found) if solved is None else [solved]
+    if limits.max_complexity is not None:
+        chosen += _shortest([(bits, form) for bits, form in found if limits.allow(form.bound)])
     chosen += _simpler(chosen[:1], [form for _, form in found], reading.validation)
     best = [refit(form, reading.fit, iterations=60) for form in chosen]
     trees = [polished(form, reading.fit, reading.validation) for form in best]
     formulas = [Formula.of(tree, reading.fit, reading.validation) for tree in dict.fromkeys(trees)]
-    return sorted((f for f in formulas if np.isfinite(f.error)), key=lambda formula: formula.bits)
+    allowed = [f for f in formulas if np.isfinite(f.error) and limits.allow(f.tree)]
+    return sorted(allowed, key=lambda formula: formula.bits)
+
+
+def _shortest(found: list[tuple[float, Form]]) -> list[Form]:
+    """Those with the shortest description."""
+    return [form for _, form in sorted(found, key=lambda pair: pair[0])[:KEPT]]
 
 
 def _simpler(best: list[Form], found: list[Form], validation: Data) -> list[Form]:
     """Forms shorter than the best one that no other beats in both length and error, to choose from."""
-    told = [(complexity(bind(form.tree, list(form.values))), error(form, validation), form) for form in found]
-    longest = min((complexity(bind(form.tree, list(form.values))) for form in best), default=0)
+    told = [(complexity(form.bound), error(form, validation), form) for form in found]
+    longest = min((complexity(form.bound) for form in best), default=0)
     front: list[tuple[float, Form]] = []
     for length, reached, form in sorted(told, key=lambda entry: entry[:2]):
         if length < longest and (not front or reached < front[-1][0]):

@@ -15,6 +15,7 @@ from kan_engine import (
     Contest,
     Formula,
     Inputs,
+    Limits,
     Predictor,
     Standardizer,
     Step,
@@ -104,23 +105,18 @@ def from_metadata(data: dict[str, Any], predictor: Predictor) -> Found:
 
 
 def find_network(
-    data: Prepared, request: TrainRequest, report: Report, should_stop: Callable[[], bool]
+    data: Prepared,
+    request: TrainRequest,
+    limits: Limits,
+    report: Report,
+    should_stop: Callable[[], bool],
 ) -> Found:
     """Search, train and read.
 
     A small law that explains the data is served itself. Else the best of larger networks is, and the
     formula is the best small law's: a trade-off, whose error is stated with it.
     """
-    run = Run(
-        data=data,
-        request=request,
-        names=data.names,
-        inputs=Standardizer.fit(data.training.encoded),
-        generator=torch.Generator().manual_seed(request.seed),
-        report=report,
-        should_stop=should_stop,
-        contest=Contest(data.validation.weights),
-    )
+    run = Run.of(data, request, limits, report, should_stop)
     if data.classes is not None:
         found = _train(run)
         calibrate_on_validation_(found.network, found.judged, found.inputs, data)
@@ -140,14 +136,19 @@ def _free_regression(run: Run) -> Found:
     assert found.expected_error is not None  # noqa: S101 - regressions have one
     if expected_error(law, run) <= found.expected_error:
         return _serve_law(law, run.inputs)
-    return replace(found, formulas=[law.formulas], formula_of="law")
+    return _with_formulas(found, law)
+
+
+def _with_formulas(found: Found, law: Law) -> Found:
+    """A larger network beside which a small law was found."""
+    return replace(found, formulas=[law.formulas], is_consistent=law.is_consistent, formula_of="law")
 
 
 def _asked_regression(run: Run) -> Found:
     """What was asked for comes first; a small law is looked for in the time that is left."""
     found = _train(run)
     law = find_law(run) if run.request.symbolic and not run.should_stop() else None
-    return found if law is None else replace(found, formulas=[law.formulas], formula_of="law")
+    return found if law is None else _with_formulas(found, law)
 
 
 def _is_free(request: TrainRequest) -> bool:

@@ -52,8 +52,9 @@ def symbolic_document(
     for name, found in formulas.items():
         rated = [_rate(formula, columns, truth[name]) for formula in found]
         rated = [entry for entry in rated if entry["rmse"] is not None]
-        if not rated or (rated[0]["r2"] is not None and rated[0]["r2"] < 0):
-            return None  # worse than the mean: no formula
+        if not rated or _is_worthless(rated[0]):
+            return None
+        rated = [entry for entry in rated if not _is_worthless(entry)]
         output = _output(name, rated, seen or columns, encoding) | {"quantity": quantity}
         if seen is not None and learnt is not None:
             output["constants"] = _constants(rated[0], seen, learnt[name])
@@ -65,6 +66,11 @@ def symbolic_document(
     is_exact = close and quantity == "value"
     verdict = "exact" if is_exact else "consistent" if is_consistent else "approximation"
     return {"exact": is_exact, "verdict": verdict, "outputs": outputs}
+
+
+def _is_worthless(entry: dict[str, Any]) -> bool:
+    """Whether the mean would do better."""
+    return entry["r2"] is not None and entry["r2"] < 0
 
 
 def _output(
@@ -83,7 +89,7 @@ def _output(
     symbols |= {names[column]: found.meaning for column, found in derived.items()}
     own = {key: best[key] for key in ("complexity", "r2", "rmse", "max_error")}
     front = [
-        {"expression": to_text(entry["tree"], names)}
+        {"expression": to_text(entry["tree"], names), "tree": to_json(entry["tree"])}
         | {key: entry[key] for key in ("complexity", "rmse", "r2")}
         for entry in _front(rated)
     ]

@@ -16,6 +16,7 @@ from kan_engine import (
     Contest,
     Fit,
     Formula,
+    Limits,
     Reading,
     Sample,
     Standardizer,
@@ -59,6 +60,7 @@ class Run:
         report: Takes stage, fraction and message.
         should_stop: Once true, the best so far is returned.
         contest: Takes the errors on the validation rows of all that is compared there.
+        limits: What formulas may contain.
     """
 
     data: Prepared
@@ -69,6 +71,28 @@ class Run:
     report: Report
     should_stop: Callable[[], bool]
     contest: Contest
+    limits: Limits
+
+    @staticmethod
+    def of(
+        data: Prepared,
+        request: TrainRequest,
+        limits: Limits,
+        report: Report,
+        should_stop: Callable[[], bool],
+    ) -> Run:
+        """A run at its start."""
+        return Run(
+            data=data,
+            request=request,
+            names=data.names,
+            inputs=Standardizer.fit(data.training.encoded),
+            generator=torch.Generator().manual_seed(request.seed),
+            report=report,
+            should_stop=should_stop,
+            contest=Contest(data.validation.weights),
+            limits=limits,
+        )
 
     @cached_property
     def folds(self) -> torch.Tensor:
@@ -110,7 +134,7 @@ def find_law(run: Run) -> Law | None:
     """The best small structure; its formulas too unless the request does without."""
     if run.data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS:
         return None
-    fit, validation = (_sample(part, run.inputs) for part in _searched(run))
+    fit, validation = (sample_of(part, run.inputs) for part in searched(run))
     structures, law = _law_of_a_structure(fit, validation, run)
     if not structures:
         return None
@@ -122,7 +146,19 @@ def find_law(run: Run) -> Law | None:
     if law.fit.is_adequate:
         law = replace(law, fit=sharpen(law.fit, fit, validation, run.should_stop))
         _enter(law.fit, run)
-    return law
+    return (
+        law
+        if law.is_consistent
+        else replace(law, is_consistent=leaves_noise(law.formulas, fit, validation, run))
+    )
+
+
+def leaves_noise(formulas: list[Formula], fit: Sample, validation: Sample, run: Run) -> bool:
+    """Whether nothing is found in what the best formula leaves of the data, which is not rounding alone."""
+    if not formulas or formulas[0].error < EXACT:
+        return False
+    rows, others = columns_of(run.names, fit), columns_of(run.names, validation)
+    return signal_left(formulas[0].tree, rows, others) < NOTHING
 
 
 def _law_of_a_structure(fit: Sample, validation: Sample, run: Run) -> tuple[list[Fit], Law | None]:
@@ -175,15 +211,15 @@ def _proved(
     if not run.request.symbolic or run.should_stop():
         return None
     run.report("symbolic", 0.38, "looking for a law that proves itself")
-    rows, others = _data(run.names, fit), _data(run.names, validation)
+    rows, others = columns_of(run.names, fit), columns_of(run.names, validation)
     tree = None if angles else index_law(rows, others, run.should_stop)
     tree = tree or implicit_law(rows, others, run.should_stop, angles=angles)
     if tree is None:
         return None
     closest = min(structures, key=lambda structure: structure.error)
-    formulas = _short_enough([Formula.of(tree, rows, others)], run) + (
-        [] if known is None else known.formulas
-    )
+    if not run.limits.allow(tree):
+        return None
+    formulas = [Formula.of(tree, rows, others), *([] if known is None else known.formulas)]
     return Law(fit=closest if known is None else known.fit, formulas=formulas)
 
 
@@ -196,13 +232,12 @@ def _best_of_contenders(structures: list[Fit], fit: Sample, validation: Sample, 
     near = [structure for structure in structures if structure.error <= NEAR * closest]
     distinct = {structure.shape: structure for structure in sorted(near, key=lambda s: -s.error)}
     best: Law | None = None
-    rows, others = _data(run.names, fit), _data(run.names, validation)
     for structure in sorted(distinct.values(), key=_richness)[:CONTENDERS]:
         run.report("symbolic", 0.36, "reading a formula off a small law")
         law = _read(structure, fit, validation, run)
         if best is None or law.bits < best.bits:
             best = law
-            if law.formulas and signal_left(law.formulas[0].tree, rows, others) < NOTHING:
+            if leaves_noise(law.formulas, fit, validation, run):
                 return replace(law, is_consistent=True)
         if run.should_stop():
             break
@@ -231,7 +266,7 @@ def expected_error(law: Law, run: Run) -> float:
     data = run.data
     if len(data.fit) > CROSSED_ROWS:
         return law.fit.error * (float(np.std(data.validation.y)) or 1.0)
-    rows = _sample(data.training, run.inputs)
+    rows = sample_of(data.training, run.inputs)
     spread = float(np.std(data.training.y)) or 1.0
     return spread * cross_error(law.fit, rows, run.folds, run.should_stop)
 
@@ -246,13 +281,14 @@ def _enter(fit: Fit, run: Run) -> None:
             run.contest.enter(np.abs(fit.scaler.inverse(outputs)[:, 0] - part.y))
 
 
-def _searched(run: Run) -> tuple[Part, Part]:
+def searched(run: Run) -> tuple[Part, Part]:
     """Rows to fit small laws on, and to judge them by."""
     seed = run.request.seed
     return run.data.fit.sample(SEARCH_ROWS, seed), run.data.validation.sample(SEARCH_VALIDATION, seed)
 
 
-def _sample(part: Part, inputs: Standardizer) -> Sample:
+def sample_of(part: Part, inputs: Standardizer) -> Sample:
+    """Rows as the search for a structure wants them."""
     return Sample(
         x=torch.from_numpy(inputs.forward(part.encoded)),
         raw=torch.from_numpy(part.encoded),
@@ -269,24 +305,22 @@ def _read(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:
         return Law(fit=structure, formulas=[])
     reading = Reading(
         names=run.names,
-        fit=_data(run.names, fit),
-        validation=_data(run.names, validation),
+        fit=columns_of(run.names, fit),
+        validation=columns_of(run.names, validation),
         scaled=fit.x,
         output=0,
         center=float(structure.scaler.mean[0]),
         scale=float(structure.scaler.std[0]),
         transform=structure.scaler.transform,
-        floor=min(max(2 * _uncertainty(structure, len(fit.x)), 1e-6), ROUGH),
+        floor=floor_for(_uncertainty(structure, len(fit.x))),
+        limits=run.limits,
     )
-    formulas = read_formulas(structure.network, reading, run.should_stop)
-    return Law(fit=structure, formulas=_short_enough(formulas, run))
+    return Law(fit=structure, formulas=read_formulas(structure.network, reading, run.should_stop))
 
 
-def _short_enough(formulas: list[Formula], run: Run) -> list[Formula]:
-    """Those within the complexity that was asked for."""
-    options = run.request.symbolic
-    limit = None if options is None else options.max_complexity
-    return [formula for formula in formulas if limit is None or formula.complexity <= limit]
+def floor_for(uncertainty: float) -> float:
+    """Relative error below which fits of a network's curves count as equal, from the error of the curves."""
+    return min(max(2 * uncertainty, 1e-6), ROUGH)
 
 
 def _uncertainty(structure: Fit, rows: int) -> float:
@@ -296,7 +330,8 @@ def _uncertainty(structure: Fit, rows: int) -> float:
     return float(structure.error * min(1.0, structure.network.parameter_count / rows) ** 0.5)
 
 
-def _data(names: tuple[str, ...], sample: Sample) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def columns_of(names: tuple[str, ...], sample: Sample) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Columns by variable, and the target, as formulas want them."""
     columns = {name: sample.raw[:, place].numpy() for place, name in enumerate(names)}
     return columns, sample.y[:, 0].numpy()
 
@@ -306,7 +341,7 @@ def log_odds_formulas(network: KAN, inputs: Standardizer, run: Run) -> list[list
     data = run.data
     if data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS or not run.request.symbolic or run.should_stop():
         return []
-    parts = _searched(run)
+    parts = searched(run)
     with torch.no_grad():
         scaled = [torch.from_numpy(inputs.forward(part.encoded)) for part in parts]
         logits = [network(x).clamp(-SURE, SURE).numpy() for x in scaled]
@@ -316,7 +351,7 @@ def log_odds_formulas(network: KAN, inputs: Standardizer, run: Run) -> list[list
             return []
         run.report("symbolic", 0.88, "reading a formula of the log-odds")
         fit, validation = (
-            _sample(replace(part, y=values[:, output]), run.inputs)
+            sample_of(replace(part, y=values[:, output]), run.inputs)
             for part, values in zip(parts, logits, strict=True)
         )
         structure = additive(fit, validation, run.generator, run.should_stop)

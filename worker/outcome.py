@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from service.db.repositories.revisions import Revision
+
 
 class Stopped(Exception):
     """The job must not go on, and there is nothing to keep."""
@@ -21,6 +23,14 @@ class Progress:
     stage: str
     fraction: float
     message: str = ""
+
+
+@dataclass(frozen=True)
+class Revised:
+    """A model that is to be changed, and the bytes of its network."""
+
+    model: Revision
+    artifact: bytes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,8 @@ def portray(
         for i, j in torch.nonzero(shown[number]).tolist():
             edges.append(
                 {"layer": source, "in": i, "to_layer": target, "out": j, "score": float(score[i, j])}
-                | {"x": at[:, i].tolist(), "y": curves[:, i, j].tolist(), "function": None, "suggestions": []}
+                | {"x": at[:, i].tolist(), "y": curves[:, i, j].tolist(), "suggestions": []}
+                | {"function": layer.symbolic[i, j].function if (i, j) in layer.symbolic else None}
             )
     _suggest(edges, should_stop)
     return {

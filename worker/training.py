@@ -1,4 +1,4 @@
-"""run_training(): take a job, train, save, verdict."""
+"""run_training(): take a job, do it, save, verdict."""
 
 import logging
 import re
@@ -8,22 +8,23 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from kan_engine.errors import KANEngineError
 from service.db.repositories import Datasets, TrainedModels, TrainingJobs
+from service.db.repositories.revisions import read_revision
 from service.db.session import Sessions
 from service.db.tables import Dataset, Job
 from service.errors import ServiceError
-from service.schemas.jobs import TrainRequest
+from service.schemas.jobs import SymbolicRequest, TrainRequest, read_request
 from service.settings import Settings
 from service.storage import put_bytes, read_bytes, release
 from service.tables import Table, stored_table
 from worker.heartbeat import Heartbeat, Termination
-from worker.outcome import Outcome, Progress, Stopped
+from worker.outcome import Outcome, Progress, Revised, Stopped
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Pipeline(Protocol):
         should_stop: Callable[[], bool],
         resume: bytes | None,
         checkpoint: Callable[[bytes], None],
+        revises: Revised | None,
     ) -> Outcome:
         """Train; may raise what the engine raises, and ``Stopped``."""
         ...
@@ -52,13 +54,19 @@ class Pipeline(Protocol):
 
 @dataclass(frozen=True)
 class Work:
-    """A job that this process holds."""
+    """A job that this process holds.
+
+    Attributes:
+        request: The training; of a symbolic job the one that its change of a model amounts to.
+        revises: The model that a symbolic job changes.
+    """
 
     job_id: str
     token: str
     request: TrainRequest
     seconds_left: float
     resume: bytes | None
+    revises: Revised | None = None
 
 
 def run_training(
@@ -96,15 +104,24 @@ def run_training(
 
 
 def _take(job_id: str, token: str | None, session: Session, settings: Settings) -> Work | None:
-    """Claim the job, or adopt the claim of the dispatcher; None if neither is possible any more."""
+    """Claim the job, or adopt the claim of the dispatcher; None if neither is possible, or of any use."""
     jobs, lease_s = TrainingJobs(session), settings.lease_s
     job = jobs.claim(job_id, lease_s=lease_s) if token is None else jobs.adopt(job_id, token, lease_s=lease_s)
     if job is None or job.token is None:
         return None
+    request, revises = read_request(job.request), None
+    if isinstance(request, SymbolicRequest):
+        try:
+            revision = read_revision(request, session)
+        except ServiceError as error:  # the model has been deleted since
+            jobs.fail(job_id, job.token, code=error.code, detail=error.detail)
+            return None
+        request, revises = revision.request, Revised(revision, read_bytes(session, revision.artifact_sha256))
     return Work(
         job_id=job_id,
         token=job.token,
-        request=TrainRequest.model_validate(job.request),
+        request=request,
+        revises=revises,
         seconds_left=_seconds_left(job, jobs),
         resume=read_bytes(session, job.checkpoint_sha256) if job.checkpoint_sha256 else None,
     )
@@ -138,6 +155,7 @@ def _train(
                 should_stop=beat.should_stop,
                 resume=work.resume,
                 checkpoint=lambda data: _save_checkpoint(data, work, sessions),
+                revises=work.revises,
             )
     except Stopped:
         if beat.is_interrupted:
@@ -231,14 +249,27 @@ def _add_model(outcome: Outcome, work: Work, session: Session) -> str:
     return model.id
 
 
-def _lineage(work: Work, session: Session) -> dict[str, str | None]:
-    """What the model was made of: the bytes it learnt from, the job, and the code."""
+def _lineage(work: Work, session: Session) -> dict[str, Any]:
+    """What the model was made of: the bytes it learnt from, the job and what it asked for, and the code."""
     dataset = session.get(Dataset, work.request.dataset_id)
     return {
         "dataset_sha256": dataset.blob_sha256 if dataset else None,
         "job_id": work.job_id,
         "code_version": _code_version(),
+        "request": work.request.model_dump(mode="json"),
+        "revises": _revises(work),
     }
+
+
+def _revises(work: Work) -> dict[str, Any] | None:
+    """The model that was changed, and how."""
+    if work.revises is None:
+        return None
+    model = work.revises.model
+    asked = model.changes.model_dump(
+        mode="json", by_alias=True, exclude_defaults=True, exclude={"kind", "max_seconds", "name", "tags"}
+    )
+    return {**asked, "model_id": model.model_id, "version": model.version}
 
 
 def _code_version() -> str | None:

@@ -1,4 +1,4 @@
-"""Routes of training jobs."""
+"""Routes of jobs."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from service.db.repositories.jobs import TrainingJobs
 from service.db.tables import Job, JobStatus
 from service.operations import training
 from service.schemas.common import Page
-from service.schemas.jobs import EventOut, EventPage, JobOut, TrainRequest
+from service.schemas.jobs import EventOut, EventPage, JobOut, JobRequest
 
 POLL_AFTER_S = 1
 MAX_EVENT = 2**31 - 1
@@ -25,10 +25,10 @@ IdempotencyKey = Annotated[
 ]
 
 
-@router.post("", status_code=202, summary="Train a network")
+@router.post("", status_code=202, summary="Train a network, or change a formula")
 def submit_job(
     *,
-    request: TrainRequest,
+    request: JobRequest,
     response: Response,
     sessions: Sessions,
     queue: Queue,
@@ -36,7 +36,7 @@ def submit_job(
     here: Here,
     idempotency_key: IdempotencyKey = None,
 ) -> JobOut:
-    """Queue a training job; `GET` its Location until it has finished."""
+    """Queue a job; `GET` its Location until it has finished. `kind` says which; the default is a training."""
     submitted = training.submit(request, sessions, queue, settings, idempotency_key=idempotency_key)
     _point_to(submitted.job, response, here)
     if submitted.is_replay:

@@ -65,8 +65,15 @@ def _remarks(quantity: str, name: str, classes: list[Any]) -> list[str]:
 
 def without_trees(formulas: Formulas) -> Formulas:
     """The document as clients see it."""
-    outputs = [{k: v for k, v in output.items() if k not in HIDDEN} for output in formulas["outputs"]]
+    outputs = [
+        _shown(output) | {"pareto": [_shown(entry) for entry in output["pareto"]]}
+        for output in formulas["outputs"]
+    ]
     return {**formulas, "outputs": outputs}
+
+
+def _shown(entry: Formulas) -> Formulas:
+    return {key: value for key, value in entry.items() if key not in HIDDEN}
 
 
 def write_formulas(formulas: Formulas, language: FormulaFormat) -> str:

@@ -1,4 +1,4 @@
-"""Submit, cancel and retry training jobs."""
+"""Submit, cancel and retry jobs."""
 
 import hashlib
 import json
@@ -7,17 +7,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from service.db.repositories.datasets import Datasets
 from service.db.repositories.jobs import TrainingJobs
+from service.db.repositories.revisions import read_revision
 from service.db.session import Sessions, clock
 from service.db.tables import Dataset, Job, JobStatus
 from service.errors import Conflict, Invalid
 from service.operations.cost import estimate, refuse_too_costly
+from service.operations.revision_checks import check_revision
 from service.operations.training_checks import check
 from service.queue import TaskQueue
-from service.schemas.jobs import TrainRequest
+from service.schemas.jobs import SymbolicRequest, TrainRequest, read_request
 from service.settings import Settings
+
+Request = TrainRequest | SymbolicRequest
 
 KEY_LIFETIME = timedelta(hours=24)
 KEY = re.compile(r'"?([ -!#-\[\]-~]{1,255})"?')  # a structured-field string, or the same without quotes
@@ -32,22 +37,23 @@ class Submitted:
 
 
 def submit(
-    request: TrainRequest,
+    request: Request,
     sessions: Sessions,
     queue: TaskQueue,
     settings: Settings,
     *,
     idempotency_key: str | None = None,
 ) -> Submitted:
-    """Check a job against its dataset, record it, and ring for it.
+    """Check a job against its dataset or model, record it, and ring for it.
 
     The job is committed before the queue hears of it: a worker quicker than the commit would look
     for a row that is not there yet. A second submission under the same key gets the first one's job.
 
     Raises:
-        NotFound: There is no such dataset.
-        Invalid: The dataset does not allow what is asked, it would cost too much, or the key belongs
-            to another request.
+        NotFound: There is no such dataset or model.
+        Conflict: The model's dataset is gone.
+        Invalid: The dataset or the model does not allow what is asked, it would cost too much, or the key
+            belongs to another request.
     """
     key = _read_key(idempotency_key)
     try:
@@ -83,24 +89,21 @@ def retry(job_id: str, sessions: Sessions, queue: TaskQueue, settings: Settings)
         if not JobStatus(earlier.status).is_final:
             detail = f"job {job_id} is {earlier.status}; cancel it first, or wait for its end"
             raise Conflict("job_not_finished", detail)
-        request = TrainRequest.model_validate(earlier.request)
-        job = _add(request, jobs, Datasets(session), settings, retry_of=job_id)
+        job = _add(read_request(earlier.request), session, settings, retry_of=job_id)
     _ring(job.id, sessions, queue)
     return job
 
 
-def _record(request: TrainRequest, sessions: Sessions, settings: Settings, key: str | None) -> Submitted:
+def _record(request: Request, sessions: Sessions, settings: Settings, key: str | None) -> Submitted:
     with sessions.begin() as session:
         jobs = TrainingJobs(session)
         earlier = key and jobs.under_key(key, since=clock(session) - KEY_LIFETIME)
         if earlier:
             return _replay(earlier, request)
-        return Submitted(
-            _add(request, jobs, Datasets(session), settings, idempotency_key=key), is_replay=False
-        )
+        return Submitted(_add(request, session, settings, idempotency_key=key), is_replay=False)
 
 
-def _replay(earlier: Job, request: TrainRequest) -> Submitted:
+def _replay(earlier: Job, request: Request) -> Submitted:
     if earlier.request_sha256 != _fingerprint(request):
         detail = "this Idempotency-Key was used for another request; send a new key with a new request"
         raise Invalid("idempotency_key_reused", detail)
@@ -108,27 +111,32 @@ def _replay(earlier: Job, request: TrainRequest) -> Submitted:
 
 
 def _add(
-    request: TrainRequest,
-    jobs: TrainingJobs,
-    datasets: Datasets,
+    request: Request,
+    session: Session,
     settings: Settings,
     *,
     idempotency_key: str | None = None,
     retry_of: str | None = None,
 ) -> Job:
     bounded = _within_job_time(request, settings)
-    _refuse_hopeless(bounded, datasets.hold(request.dataset_id), settings)
-    return jobs.add(
+    training = bounded
+    if isinstance(bounded, SymbolicRequest):
+        revision = read_revision(bounded, session)
+        check_revision(revision)
+        training, bounded = revision.request, bounded.model_copy(update={"model_id": revision.model_id})
+    assert isinstance(training, TrainRequest)  # noqa: S101 - one or the other
+    _refuse_hopeless(training, Datasets(session).hold(training.dataset_id), settings)
+    return TrainingJobs(session).add(
         kind=request.kind,
-        request=bounded.model_dump(mode="json"),
+        request=bounded.model_dump(mode="json", by_alias=True),
         request_sha256=_fingerprint(request),
-        dataset_id=request.dataset_id,
+        dataset_id=training.dataset_id,
         idempotency_key=idempotency_key,
         retry_of=retry_of,
     )
 
 
-def _within_job_time(request: TrainRequest, settings: Settings) -> TrainRequest:
+def _within_job_time(request: Request, settings: Settings) -> Request:
     """A job longer than the service allows is refused; a default that is too long gives way."""
     limit = settings.max_job_seconds
     if request.max_seconds <= limit:
@@ -163,6 +171,6 @@ def _read_key(header: str | None) -> str | None:
     return found[1]
 
 
-def _fingerprint(request: TrainRequest) -> str:
+def _fingerprint(request: Request) -> str:
     canonical = json.dumps(request.model_dump(mode="json"), sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,20 +1,15 @@
 """What a dataset must have for a training job, known from its column report alone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from math import ceil
 
-from service.errors import Invalid
+from service.operations.mistakes import Mistakes, Path, listed, refuse
 from service.schemas.jobs import TrainRequest
 from service.schemas.plan import NUMBERS, Plan, Report, class_name
-from service.strict_json import pointer
-
-Path = list[str | int]
-Mistakes = Iterator[tuple[str, Path, str]]  # code, path in the request, what is wrong and what to do
 
 MIN_ROWS = 5
 MIN_TRAINING_ROWS = 2  # one to fit on and one to choose by
-NAMED = 20  # column names that a message lists at most
 READABLE_AS = {
     "number": ("number", "integer", "category"),
     "integer": ("integer", "number", "category"),
@@ -32,7 +27,7 @@ def check(request: TrainRequest, columns: list[Report], rows: int) -> Plan:
         Invalid: With every mistake that was found; the code is the first one's.
     """
     plan = Plan(request, {column["name"]: column for column in columns}, rows)
-    _refuse(_unknown_columns(plan))
+    refuse(_unknown_columns(plan))
     checks: list[Callable[[Plan], Mistakes]] = [
         _of_types,
         _of_target,
@@ -43,15 +38,8 @@ def check(request: TrainRequest, columns: list[Report], rows: int) -> Plan:
         _of_split,
         _of_classes,
     ]
-    _refuse(mistake for find in checks for mistake in find(plan))
+    refuse(mistake for find in checks for mistake in find(plan))
     return plan
-
-
-def _refuse(mistakes: Mistakes) -> None:
-    found = [{"pointer": pointer(path), "code": code, "detail": detail} for code, path, detail in mistakes]
-    if found:
-        more = f" (and {len(found) - 1} more, see errors)" if len(found) > 1 else ""
-        raise Invalid(found[0]["code"], found[0]["detail"] + more, errors=found)
 
 
 def _unknown_columns(plan: Plan) -> Mistakes:
@@ -62,13 +50,8 @@ def _unknown_columns(plan: Plan) -> Mistakes:
     named += [(["split", "column"], request.split.column)]
     for path, name in named:
         if name is not None and name not in plan.reports:
-            known = _listed(list(plan.reports))
+            known = listed(list(plan.reports))
             yield "unknown_column", path, f"there is no column {name!r}; the columns are {known}"
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{', '.join(map(repr, names[:NAMED]))}{more}"
 
 
 def _of_types(plan: Plan) -> Mistakes:
@@ -235,5 +218,5 @@ def _of_classes(plan: Plan) -> Mistakes:
     classes = [class_name(entry["value"]) for entry in top]
     for name in weights:
         if name not in classes and not any(known.endswith("…") for known in classes):
-            detail = f"there is no class {name!r} in the target; the classes are {_listed(sorted(classes))}"
+            detail = f"there is no class {name!r} in the target; the classes are {listed(sorted(classes))}"
             yield "unknown_class", ["training", "class_weight", name], detail

@@ -14,7 +14,7 @@ from celery import shared_task
 from service.queue import TRAIN_TASK
 from service.schemas.jobs import TrainRequest
 from service.tables import Table
-from worker.outcome import Outcome, Progress
+from worker.outcome import Outcome, Progress, Revised
 from worker.process import sessions, settings, until_terminated
 from worker.training import run_training
 
@@ -35,6 +35,7 @@ def slow_pipeline(
     should_stop: Callable[[], bool],
     resume: bytes | None,
     checkpoint: Callable[[bytes], None],
+    revises: Revised | None,
 ) -> Outcome:
     first = int(resume or b"0")
     steps, step_s = int(request.tags.get("steps", STEPS)), float(request.tags.get("step_s", STEP_S))

@@ -24,7 +24,7 @@ from service.storage import read_bytes
 from tests.factories import make_dataset, make_job
 from worker import training
 from worker.heartbeat import Termination
-from worker.outcome import Outcome, Progress, Stopped
+from worker.outcome import Outcome, Progress, Revised, Stopped
 from worker.training import Pipeline, run_training
 
 LEASE_S = 0.3  # beats every 0.1 s
@@ -52,6 +52,7 @@ class ToyPipeline:
     lasts_s: float = 0.0
     has_best: bool = True
     resumed: list[bytes | None] = field(default_factory=list)
+    revised: list[Revised | None] = field(default_factory=list)
     tables: list[Any] = field(default_factory=list)
 
     def __call__(
@@ -63,8 +64,10 @@ class ToyPipeline:
         should_stop: Callable[[], bool],
         resume: bytes | None,
         checkpoint: Callable[[bytes], None],
+        revises: Revised | None,
     ) -> Outcome:
         self.resumed.append(resume)
+        self.revised.append(revises)
         self.tables.append(table)
         report(Progress("fit", 0.5, "half"))
         self.during(checkpoint)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine import Predictor, load, search
+from kan_engine import Limits, Predictor, load, search
 from service.tables import Table
 from tests.tables import request_for, table_of
 from worker.decision import choose_decision
@@ -61,7 +61,7 @@ def served(table: Table, **body: Any) -> Predictor:
 def searched(table: Table, **body: Any) -> tuple[Found, Prepared]:
     request = request_for(**QUICK | body)
     data = prepare(table, request)
-    return find_network(data, request, lambda *_: None, lambda: False), data
+    return find_network(data, request, Limits(), lambda *_: None, lambda: False), data
 
 
 def test_intervals_hold_on_fresh_rows_as_often_as_they_say() -> None:

@@ -327,7 +327,7 @@ def test_more_inputs_than_a_structure_search_bears_leave_no_formula(monkeypatch:
 
 
 def test_a_long_history_is_thinned_to_what_a_plot_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.pipeline.HISTORY_POINTS", 2)
+    monkeypatch.setattr("worker.record.HISTORY_POINTS", 2)
     body = BARE | {"training": {"steps": 6, "optimizer": "adam"}}  # which takes all of its steps
     history = run(additive_table(), **body).record["history"]
     assert [step["step"] for step in history] == [0, 3]

@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine import KAN, Inputs, KANConfig, Standardizer, Step, Task, Trained, TrainingConfig, Trial
+from kan_engine import (
+    KAN,
+    Inputs,
+    KANConfig,
+    Limits,
+    Standardizer,
+    Step,
+    Task,
+    Trained,
+    TrainingConfig,
+    Trial,
+)
 from kan_engine.contest import Contest
 from kan_engine.tuning import estimated_seconds
 from tests.tables import request_for, table_of
@@ -42,6 +53,7 @@ def trials(reports: list[str] | None = None, *, is_over: bool = False) -> Trials
         report=lambda stage, share, message: None if reports is None else reports.append(message),
         should_stop=lambda: is_over,
         contest=Contest(data.validation.weights),
+        limits=Limits(),
     )
     return Trials(run, ROWS, ROWS, ROWS)
 

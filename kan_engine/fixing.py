@@ -1,0 +1,101 @@
+"""Edges that a person fixes to functions (section 2.5.1 of the KAN paper), and the training that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+
+from kan_engine.edges import Axis, Suggestion, suggest
+from kan_engine.errors import InvalidData
+from kan_engine.layer import KANLayer, SymbolicEdge
+from kan_engine.network import KAN, copied
+from kan_engine.pruning import drop_dead_edges_
+from kan_engine.rows import Rows
+from kan_engine.scaling import Standardizer
+from kan_engine.spline import extend_knots, fit_coef, uniform_grid
+from kan_engine.training import train
+from kan_engine.training_config import TrainingConfig
+
+Place = tuple[int, int, int]  # layer of ``all_layers``, input, output
+
+RIDGE = 1e-9
+
+
+def without_inputs(network: KAN, inputs: list[int]) -> KAN:
+    """The network without what leaves these inputs."""
+    less = copied(network)
+    for layer in (less.stack[0], less.direct):
+        if layer is not None:
+            layer.mask[inputs] = False
+    drop_dead_edges_(less)
+    return less
+
+
+@torch.no_grad()
+def on_scale(network: KAN, before: Standardizer, after: Standardizer, encoded: np.ndarray) -> KAN:
+    """A network for other unit scales of its inputs: its first activations by least squares on these rows."""
+    moved = copied(network)
+    old, new = (torch.from_numpy(scale.forward(encoded)) for scale in (before, after))
+    for layer in (moved.stack[0], moved.direct):
+        if layer is not None:
+            _lay_over_(layer, old, new)
+    return moved
+
+
+def _lay_over_(layer: KANLayer, old: torch.Tensor, new: torch.Tensor) -> None:
+    values = layer.postacts(old)
+    ends = torch.ones(layer.in_dim, dtype=values.dtype)
+    layer.knots = extend_knots(uniform_grid(-ends, ends, layer.grid_size), layer.order)
+    basis = layer.features(new)[:, :, :-1]
+    layer.weight.zero_()
+    for i in range(layer.in_dim):
+        layer.weight[i, :-1] = fit_coef(basis[:, i], values[:, i], ridge=RIDGE)
+
+
+@torch.no_grad()
+def fix_(network: KAN, functions: Mapping[Place, str], x: torch.Tensor) -> dict[Place, float]:
+    """Put functions c · f(a·h + b) + d in place of edges, each as close to the edge's curve as it gets.
+
+    Args:
+        network: Changed in place.
+        functions: Of the library, by edge.
+        x: Rows in the scale of the network.
+
+    Returns:
+        R² of each function on the curve that it replaces.
+
+    Raises:
+        InvalidData: A function is not defined, or a straight line, over all that enters its edge.
+    """
+    entering = network.preacts(x)
+    found: dict[Place, Suggestion] = {}
+    for (number, i, j), function in functions.items():
+        h = entering[number][:, i]
+        curve = network.all_layers[number].postacts(entering[number])[:, i, j]
+        fits = [fit for fit in suggest(Axis(h.numpy()), curve.numpy()) if fit.function == function]
+        if not fits:
+            raise InvalidData(
+                f"{function} has no place on the edge from {i} to {j} of layer {number}: it is not defined, "
+                "or as good as a straight line, over what enters the edge; take one of its suggestions"
+            )
+        found[number, i, j] = fits[0]
+    for (number, i, j), fit in found.items():
+        edge = SymbolicEdge(fit.function, fit.a, fit.b, fit.c, fit.d)
+        network.all_layers[number].symbolic[i, j] = edge
+    return {place: fit.r2 for place, fit in found.items()}
+
+
+def trained_on(
+    network: KAN,
+    training: Rows,
+    validation: Rows,
+    config: TrainingConfig,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> KAN:
+    """A copy of the network in which all but the fixed edges have learnt to make up for these."""
+    changed = copied(network)
+    for _ in train(changed, training, config, validation=validation, should_stop=should_stop):
+        pass
+    return changed

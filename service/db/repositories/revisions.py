@@ -1,0 +1,92 @@
+"""Revisions: models, and what symbolic jobs change of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from service.db.repositories.jobs import TrainingJobs
+from service.db.repositories.models import TrainedModels
+from service.db.tables import Dataset, Model
+from service.errors import Conflict
+from service.schemas.jobs import SymbolicOptions, SymbolicRequest, TrainRequest, read_request
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """A model, and what is to be changed of it.
+
+    Attributes:
+        artifact_sha256: Names the bytes of its network.
+        record: What ``GET /models/{id}`` shows.
+        symbolic: Its formulas with their trees; None without one.
+        edges: Its curves and suggestions.
+        request: The training that makes the changed model, where one is needed.
+    """
+
+    changes: SymbolicRequest
+    request: TrainRequest
+    model_id: str
+    version: int
+    task: str
+    artifact_sha256: str
+    record: dict[str, Any]
+    symbolic: dict[str, Any] | None
+    edges: dict[str, Any]
+
+    @property
+    def searches_anew(self) -> bool:
+        """Whether there will be another network altogether."""
+        return bool(self.changes.drop) and not self.changes.fix
+
+
+def read_revision(changes: SymbolicRequest, session: Session) -> Revision:
+    """The model that a symbolic job changes, and the training request that the change amounts to.
+
+    Raises:
+        NotFound: There is no such model.
+        Conflict: Its data are gone.
+    """
+    model = TrainedModels(session).get(changes.model_id)
+    if model.dataset_id is None or session.get(Dataset, model.dataset_id) is None:
+        detail = f"the dataset of model {model.id} was deleted; upload it, and train a model on it"
+        raise Conflict("dataset_deleted", detail)
+    return Revision(
+        changes=changes,
+        request=_changed(_trained_by(model, session), changes, model),
+        model_id=model.id,
+        version=model.version,
+        task=model.task,
+        artifact_sha256=model.artifact_sha256,
+        record=model.record,
+        symbolic=model.symbolic,
+        edges=model.edges,
+    )
+
+
+def _trained_by(model: Model, session: Session) -> TrainRequest:
+    """The request of the training that made a model; models of before it was kept have it in their job."""
+    kept = model.record["lineage"].get("request") or TrainingJobs(session).get(model.job_id).request
+    request = read_request(kept)
+    assert isinstance(request, TrainRequest)  # noqa: S101 - a symbolic job keeps the training that it amounts to
+    return request
+
+
+def _changed(request: TrainRequest, changes: SymbolicRequest, model: Model) -> TrainRequest:
+    symbolic = request.symbolic or SymbolicOptions()
+    features = [feature["name"] for feature in model.record["features"]]
+    if not changes.fix:
+        features = [name for name in features if name not in changes.drop]
+    return request.model_copy(
+        update={
+            "features": features if changes.drop else request.features,
+            "symbolic": symbolic.model_copy(
+                update={"max_complexity": changes.max_complexity or symbolic.max_complexity}
+            ),
+            "max_seconds": changes.max_seconds,
+            "name": changes.name or model.name,
+            "tags": model.tags if changes.tags is None else changes.tags,
+        }
+    )

@@ -1,0 +1,97 @@
+"""What a model must have for a symbolic job to change it."""
+
+from collections.abc import Callable, Iterable
+
+from kan_engine.library import LIBRARY
+from kan_engine.limits import MAX_EDGES, MAX_HIDDEN_LAYERS, VISIBLE
+from service.db.repositories.revisions import Revision
+from service.operations.mistakes import Mistakes, Path, listed, refuse
+
+Check = Callable[[Revision], Mistakes]
+
+
+def check_revision(revision: Revision) -> None:
+    """Nothing, if the model has all that is to be changed.
+
+    Raises:
+        Invalid: With every mistake that was found; the code is the first one's.
+    """
+    checks: tuple[Check, ...] = (_of_fix, _of_forbid, _of_drop, _of_choice)
+    refuse(mistake for find in checks for mistake in find(revision))
+
+
+def _of_fix(revision: Revision) -> Mistakes:
+    changes, width, edges = revision.changes, revision.edges["width"], revision.edges["edges"]
+    if not changes.fix:
+        return
+    if len(width) > MAX_HIDDEN_LAYERS + 2 or len(edges) > MAX_EDGES:
+        detail = (
+            f"formulas are read off networks with one hidden layer and at most {MAX_EDGES} edges, and this "
+            f"one has the width {width} and {len(edges)} edges; train a smaller one, by network.hidden"
+        )
+        yield "network_too_large", ["fix"], detail
+    known = {(e["layer"], e["in"], e["to_layer"], e["out"]) for e in edges}
+    seen: set[tuple[int, int, int, int]] = set()
+    for place, edge in enumerate(changes.fix):
+        path: Path = ["fix", place]
+        key = edge.layer, edge.in_, edge.to_layer or edge.layer + 1, edge.out
+        if key not in known:
+            detail = (
+                f"there is no edge from node {edge.in_} of layer {edge.layer} to node {edge.out} of layer "
+                f"{key[2]}; the edges are at /models/{revision.model_id}/edges"
+            )
+            yield "unknown_edge", path, detail
+        elif key in seen:
+            yield "edge_fixed_twice", path, "an edge can be one function; name it once"
+        seen.add(key)
+        if edge.function not in LIBRARY:
+            yield "unknown_function", [*path, "function"], _unknown(edge.function, LIBRARY)
+
+
+def _of_forbid(revision: Revision) -> Mistakes:
+    for place, name in enumerate(revision.changes.forbid):
+        path: Path = ["forbid", place]
+        if name not in LIBRARY:
+            yield "unknown_function", path, _unknown(name, VISIBLE)
+        elif name not in VISIBLE:
+            detail = f"{name!r} is spelled out in formulas; forbid what it is made of: {', '.join(VISIBLE)}"
+            yield "function_not_visible", path, detail
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    return f"there is no function {name!r}; there are {', '.join(known)}"
+
+
+def _of_drop(revision: Revision) -> Mistakes:
+    changes, names = revision.changes, [feature["name"] for feature in revision.record["features"]]
+    for place, name in enumerate(changes.drop):
+        if name not in names:
+            detail = f"the model does not learn from a column {name!r}; it learns from {listed(names)}"
+            yield "unknown_column", ["drop", place], detail
+    if set(names) <= set(changes.drop):
+        yield "no_features", ["drop"], "no column would be left to learn from; drop fewer"
+
+
+def _of_choice(revision: Revision) -> Mistakes:
+    changes = revision.changes
+    if changes.choose is None:
+        return
+    path: Path = ["choose"]
+    if revision.symbolic is None:
+        yield "no_formula", path, "the model has no formulas to choose from; see forbid, fix and drop"
+        return
+    fronts = {output["name"]: output["pareto"] for output in revision.symbolic["outputs"]}
+    for name, place in changes.places(list(fronts)).items():
+        if name not in fronts:
+            detail = f"the model has no output {name!r}; it has {listed(fronts)}"
+            yield "unknown_output", path, detail
+        elif place >= len(fronts[name]):
+            detail = (
+                f"{name!r} has {len(fronts[name])} formulas in pareto, counted from 0; there is no {place}"
+            )
+            yield "unknown_formula", path, detail
+        elif "tree" not in fronts[name][place]:
+            detail = "this model was made before formulas to choose from were kept whole; train it again"
+            yield "formula_not_kept", path, detail
+    if isinstance(changes.choose, int) and len(fronts) > 1:
+        yield "output_not_named", path, f'choose for each output, as in {{"{next(iter(fronts))}": 0}}'

@@ -1,0 +1,277 @@
+"""Symbolic jobs from the request to the next version of a model: what a person knows changes the formula."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from kan_engine import dictionary
+from service.db.migrate import upgrade
+from service.db.session import Sessions
+from service.main import create_app
+from service.settings import Settings
+from worker.pipeline import run_pipeline
+from worker.training import run_training
+
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
+ROWS = 150
+A, B = np.random.default_rng(0).uniform(-2, 2, (2, ROWS))
+NOISE = np.random.default_rng(1).normal(0, 0.05, ROWS)
+EDGE = {"layer": 0, "in": 0, "out": 0}
+Document = dict[str, Any]
+
+
+class Service:
+    """The API over a database, and a worker that is called where a test wants one."""
+
+    def __init__(self, client: TestClient, settings: Settings) -> None:
+        self.client, self._settings = client, settings
+
+    @property
+    def sessions(self) -> Sessions:
+        return self.client.app.state.sessions  # type: ignore[attr-defined,no-any-return]  # the app is a FastAPI
+
+    def upload(self, **columns: Any) -> str:
+        body = {"name": "d", "columns": {name: np.asarray(v).tolist() for name, v in columns.items()}}
+        return str(self.client.post("/datasets", json=body).json()["id"])
+
+    def work(self, job_id: str) -> Document:
+        run_training(job_id, None, self.sessions, self._settings, pipeline=run_pipeline)
+        return self.get(f"/jobs/{job_id}")
+
+    def model(self, **body: Any) -> Document:
+        """The model of a job, once it is done."""
+        response = self.client.post("/jobs", json=body)
+        assert response.status_code == 202, response.text
+        job = self.work(response.json()["id"])
+        assert job["status"] == "succeeded", job["error"]
+        return self.get(f"/models/{job['model_id']}")
+
+    def get(self, path: str) -> Document:
+        response = self.client.get(path)
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+    def formula(self, model: Document) -> Document:
+        return dict(self.get(f"/models/{model['id']}/symbolic")["outputs"][0])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_products_of_terms() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dictionary, "FACTORS", 8)
+        dictionary._nice_terms.cache_clear()
+        yield
+    dictionary._nice_terms.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder: Path = tmp_path_factory.mktemp("symbolic")
+    settings = Settings(data_dir=folder, database_url=f"sqlite:///{folder / 'kan.db'}")
+    upgrade(settings)
+    with TestClient(create_app(settings)) as client:
+        yield Service(client, settings)
+
+
+@pytest.fixture(scope="module")
+def model(service: Service) -> Document:
+    """y = sin(a) + b² with noise, by one activation per input."""
+    dataset_id = service.upload(a=A, b=B, y=np.sin(A) + B**2 + NOISE)
+    return service.model(
+        dataset_id=dataset_id,
+        target="y",
+        network={"hidden": []},
+        baselines=False,
+        name="law",
+        tags={"by": "me"},
+    )
+
+
+@pytest.fixture
+def change(service: Service, model: Document) -> Callable[..., Document]:
+    return lambda **changes: service.model(kind="symbolic", model_id=model["id"], **changes)
+
+
+def test_a_fixed_edge_is_the_function_in_network_and_formula(
+    service: Service, model: Document, change: Callable[..., Document]
+) -> None:
+    changed = change(fix=[{**EDGE, "function": "cos"}, {**EDGE, "in": 1, "function": "x^2"}])
+    assert (changed["name"], changed["version"], changed["tags"]) == (
+        "law",
+        model["version"] + 1,
+        {"by": "me"},
+    )
+    edges = {edge["in"]: edge["function"] for edge in service.get(f"/models/{changed['id']}/edges")["edges"]}
+    assert edges == {0: "cos", 1: "x^2"}
+    formula = service.formula(changed)
+    assert "cos(" in formula["expression"]
+    assert "b**2" in formula["expression"]
+    assert formula["r2"] > 0.99
+    assert changed["metrics"]["r2"] > 0.99
+    assert changed["warnings"] == model["warnings"]
+
+
+def test_the_lineage_tells_what_was_changed(model: Document, change: Callable[..., Document]) -> None:
+    lineage = change(forbid=["sin", "cos"], name="other")["lineage"]
+    assert lineage["revises"] == {
+        "model_id": model["id"],
+        "version": model["version"],
+        "forbid": ["sin", "cos"],
+    }
+    assert lineage["request"]["target"] == "y"
+    assert lineage["dataset_sha256"] == model["lineage"]["dataset_sha256"]
+
+
+def test_a_function_that_does_not_follow_its_curve_is_warned_of(change: Callable[..., Document]) -> None:
+    changed = change(fix=[{**EDGE, "in": 1, "function": "exp"}])
+    assert any("exp replaced a curve on the edge from 1" in warning for warning in changed["warnings"])
+
+
+def test_forbidden_functions_are_in_no_formula_and_the_network_stays(
+    service: Service, model: Document, change: Callable[..., Document]
+) -> None:
+    changed = change(forbid=["sin", "cos"])
+    formula = service.formula(changed)
+    for entry in (formula, *formula["pareto"]):
+        assert "sin" not in entry["expression"]
+        assert "cos" not in entry["expression"]
+    assert changed["metrics"] == model["metrics"]
+    assert changed["network"] == model["network"]
+
+
+def test_no_formula_is_longer_than_allowed(service: Service, change: Callable[..., Document]) -> None:
+    formula = service.formula(change(max_complexity=9))
+    assert all(entry["complexity"] <= 9 for entry in (formula, *formula["pareto"]))
+
+
+def test_a_formula_that_cannot_be_is_a_failure_in_words(service: Service, model: Document) -> None:
+    body = {"kind": "symbolic", "model_id": model["id"], "forbid": ["x^2"], "max_complexity": 1}
+    job = service.work(service.client.post("/jobs", json=body).json()["id"])
+    assert (job["status"], job["error"]["code"]) == ("failed", "no_formula")
+
+
+def test_a_model_without_a_column_needs_it_no_more_and_still_accepts_it(
+    service: Service, change: Callable[..., Document]
+) -> None:
+    changed = change(drop=["a"])
+    assert [feature["name"] for feature in changed["features"]] == ["b"]
+    for row in ({"b": 1.0}, {"a": 0.5, "b": 1.0}):
+        answer = service.client.post(f"/models/{changed['id']}/predict", json={"rows": [row]})
+        assert answer.status_code == 200, answer.text
+
+
+def test_what_is_fixed_and_dropped_at_once_is_done_in_one_network(
+    service: Service, model: Document, change: Callable[..., Document]
+) -> None:
+    changed = change(fix=[{**EDGE, "in": 1, "function": "x^2"}], drop=["a"])
+    assert changed["network"]["edges"] == model["network"]["edges"] - 1
+    assert "a" not in service.formula(changed)["domain"]
+
+
+def test_another_formula_of_the_front_can_be_chosen(
+    service: Service, model: Document, change: Callable[..., Document]
+) -> None:
+    front = service.formula(model)["pareto"]
+    assert len(front) > 1
+    chosen = service.formula(change(choose=0))
+    assert chosen["expression"] == front[0]["expression"]
+    assert chosen["rmse"] == pytest.approx(front[0]["rmse"])
+    assert [entry["expression"] for entry in chosen["pareto"]] == [entry["expression"] for entry in front]
+
+
+def test_a_formula_with_its_tree_is_not_shown(service: Service, model: Document) -> None:
+    formula = service.formula(model)
+    assert all("tree" not in entry for entry in (formula, *formula["pareto"]))
+
+
+def test_a_changed_model_can_be_changed_again(service: Service, change: Callable[..., Document]) -> None:
+    once = change(drop=["a"])
+    twice = service.model(kind="symbolic", model_id=once["id"], choose=0)
+    assert [feature["name"] for feature in twice["features"]] == ["b"]
+    assert twice["lineage"]["request"]["features"] == ["b"]
+
+
+def test_a_classifier_can_be_fixed_too(service: Service) -> None:
+    is_in = 3 * np.sin(2 * A) + B > np.random.default_rng(2).logistic(size=ROWS)
+    dataset_id = service.upload(a=A, b=B, ok=is_in)
+    network = {"hidden": [], "grid": 3}
+    made = service.model(dataset_id=dataset_id, target="ok", network=network, baselines=False)
+    changed = service.model(
+        kind="symbolic",
+        model_id=made["id"],
+        fix=[{**EDGE, "function": "sin"}, {**EDGE, "in": 1, "function": "x"}],
+    )
+    formula = service.formula(changed)
+    assert formula["quantity"] == "log-odds"
+    assert "sin(" in formula["expression"]
+    assert formula["r2"] > 0.999  # the formula is that of the network's own log-odds
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "pointer"),
+    [
+        ({"fix": [{**EDGE, "in": 7, "function": "sin"}]}, "unknown_edge", "#/fix/0"),
+        ({"fix": [{**EDGE, "function": "sine"}]}, "unknown_function", "#/fix/0/function"),
+        ({"fix": [{**EDGE, "function": "sin"}] * 2}, "edge_fixed_twice", "#/fix/1"),
+        ({"forbid": ["gaussian"]}, "function_not_visible", "#/forbid/0"),
+        ({"forbid": ["sin", "sine"]}, "unknown_function", "#/forbid/1"),
+        ({"drop": ["c"]}, "unknown_column", "#/drop/0"),
+        ({"drop": ["a", "b"]}, "no_features", "#/drop"),
+        ({"choose": 50}, "unknown_formula", "#/choose"),
+        ({"choose": {"z": 0}}, "unknown_output", "#/choose"),
+        ({"choose": 0, "drop": ["a"]}, "validation_failed", "#"),
+        ({}, "validation_failed", "#"),
+    ],
+)
+def test_what_a_model_does_not_have_cannot_be_changed(
+    service: Service, model: Document, changes: Document, code: str, pointer: str
+) -> None:
+    response = service.client.post("/jobs", json={"kind": "symbolic", "model_id": model["id"], **changes})
+    assert response.status_code == 422
+    problem = response.json()
+    assert (problem["code"], problem["errors"][0]["pointer"]) == (code, pointer)
+
+
+def test_a_kind_of_job_that_there_is_not_is_refused_in_words(service: Service) -> None:
+    problem = service.client.post("/jobs", json={"kind": "magic"}).json()
+    assert (problem["status"], problem["errors"][0]["code"]) == (422, "unknown_kind")
+
+
+def test_an_unknown_model_is_not_found(service: Service) -> None:
+    response = service.client.post("/jobs", json={"kind": "symbolic", "model_id": "none", "choose": 0})
+    assert (response.status_code, response.json()["code"]) == (404, "model_not_found")
+
+
+def test_a_job_whose_model_is_gone_fails_and_says_so(
+    service: Service, change: Callable[..., Document]
+) -> None:
+    doomed = change(choose=0)
+    job = service.client.post(
+        "/jobs", json={"kind": "symbolic", "model_id": doomed["id"], "choose": 0}
+    ).json()
+    assert service.client.delete(f"/models/{doomed['id']}").status_code == 204
+    done = service.work(job["id"])
+    assert (done["status"], done["error"]["code"]) == ("failed", "model_not_found")
+
+
+def test_a_model_without_its_dataset_cannot_be_changed(service: Service) -> None:
+    dataset_id = service.upload(x=A, y=A)
+    made = service.model(
+        dataset_id=dataset_id, target="y", network={"hidden": [], "grid": 3}, baselines=False
+    )
+    assert service.client.delete(f"/datasets/{dataset_id}").status_code == 204
+    response = service.client.post("/jobs", json={"kind": "symbolic", "model_id": made["id"], "choose": 0})
+    assert (response.status_code, response.json()["code"]) == (409, "dataset_deleted")
+
+
+def test_a_symbolic_job_can_be_done_again(service: Service, model: Document) -> None:
+    fix = [{**EDGE, "function": "sin"}]
+    job = service.client.post("/jobs", json={"kind": "symbolic", "model_id": model["id"], "fix": fix}).json()
+    service.work(job["id"])
+    again = service.client.post(f"/jobs/{job['id']}/retry").json()
+    assert (again["kind"], service.work(again["id"])["status"]) == ("symbolic", "succeeded")

@@ -1,0 +1,130 @@
+"""What is kept of a network that was found: its predictor, its record, its formulas."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from kan_engine import Predictor
+from service.schemas.jobs import TrainRequest
+from worker.decision import Decision, choose_decision
+from worker.evaluation import class_name
+from worker.fitting import Found
+from worker.formula import symbolic_document
+from worker.laws import SURE
+from worker.preparation import Part, Prepared
+
+HISTORY_POINTS = 500
+
+
+def assembled(found: Found, data: Prepared, request: TrainRequest) -> tuple[Predictor, Decision | None]:
+    """The network with all that turns columns into it and it into answers, and how it decides for a label."""
+    predictor = Predictor(
+        encoding=data.encoding,
+        inputs=found.inputs,
+        network=found.network,
+        outputs=found.scaler,
+        classes=data.classes,
+        target=request.target,
+        residuals=np.zeros(0),
+    )
+    judged = replace(predictor, network=found.judged)
+    if data.classes is not None:
+        decision = choose_decision(judged, data)
+        return replace(predictor, decision_weights=decision.weights), decision
+    residuals = np.abs(judged.predict(data.validation.encoded) - data.validation.y.astype(float))
+    residuals = np.sort(residuals) if found.contest is None else found.contest.without_luck(residuals)
+    return replace(predictor, residuals=residuals), None
+
+
+def record_of(found: Found, worth: dict[str, Any], data: Prepared, request: TrainRequest) -> dict[str, Any]:
+    """What ``GET /models/{id}`` shows of the network, with what it is worth."""
+    network = found.network
+    return {
+        "features": [
+            {
+                "name": f.name,
+                "type": f.type,
+                "min": f.min,
+                "max": f.max,
+                "categories": list(f.categories) or None,
+            }
+            for f in data.encoding.features
+        ],
+        "outputs": output_names(data, request),
+        "classes": None if data.classes is None else list(data.classes),
+        "network": {
+            "width": list(network.config.width),
+            "grid": network.stack[0].grid_size,
+            "order": network.config.order,
+            "products": network.config.products,
+            "parameters": network.parameter_count,
+            "edges": network.edge_count,
+            "direct": network.config.direct,
+            "target_transform": found.scaler.transform if found.scaler else "identity",
+            "input_scaling": "range" if found.inputs.quantiles is None else "quantiles",
+            "optimizer": found.optimizer,
+        },
+        "formula_of": found.formula_of,
+        **worth,
+        "split": {
+            "kind": request.split.kind,
+            "seed": request.split.seed,
+            "training_rows": len(data.fit),
+            "validation_rows": len(data.validation),
+            "test_rows": len(data.test),
+        },
+        "history": _history(found),
+        "warnings": [*data.warnings, *worth["warnings"]],
+    }
+
+
+def output_names(data: Prepared, request: TrainRequest) -> list[str]:
+    """Names of the network's outputs: the target, or the classes where there are more than two."""
+    if data.classes is None or len(data.classes) == 2:
+        return [request.target]
+    return [class_name(label) for label in data.classes]
+
+
+def _history(found: Found) -> list[dict[str, float]]:
+    """Losses per step, thinned to what a plot can show."""
+    stride = -(-len(found.history) // HISTORY_POINTS) or 1
+    return [
+        {"step": s.number, "grid": s.grid_size, "loss": s.loss, "validation_loss": s.validation_loss}
+        for s in found.history[::stride]
+    ]
+
+
+def formulas_of(found: Found, predictor: Predictor, data: Prepared) -> dict[str, Any] | None:
+    """Formulas rated on the hold-out rows, or on the training rows where nothing is held out.
+
+    A classifier's formulas are those of its log-odds, rated against the network's within the range
+    that tells probabilities apart.
+    """
+    part = data.test if len(data.test) else data.training
+    columns = {name: part.encoded[:, place] for place, name in enumerate(data.names)}
+    outputs = output_names(data, data.plan.request)
+    truth = dict(zip(outputs, told_by_formulas(predictor, part).T, strict=True))
+    if len(found.formulas) != len(outputs):
+        return None
+    document = symbolic_document(
+        dict(zip(outputs, found.formulas, strict=True)),
+        columns,
+        truth,
+        quantity="value" if data.classes is None else "log-odds" if len(outputs) == 1 else "logit",
+        is_consistent=found.is_consistent,
+        learnt={outputs[0]: data.training.y.astype(float)} if data.classes is None else None,
+        seen={name: data.training.encoded[:, place] for place, name in enumerate(data.names)},
+        encoding=data.encoding,
+    )
+    return document and document | {"measured_on": "hold-out" if len(data.test) else "training"}
+
+
+def told_by_formulas(predictor: Predictor, part: Part) -> np.ndarray:
+    """What formulas are to give of these rows [n, outputs]: the target, or the network's bounded log-odds."""
+    if predictor.classes is None:
+        return part.y.astype(float)[:, None]
+    bounded: np.ndarray = np.clip(predictor.raw(part.encoded), -SURE, SURE)
+    return bounded

@@ -1,0 +1,233 @@
+"""A model changed by what a person knows: edges fixed, functions forbidden, another formula chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from kan_engine import (
+    KAN,
+    Formula,
+    Limits,
+    Predictor,
+    Reading,
+    Rows,
+    TrainingConfig,
+    copied,
+    fix_,
+    from_json,
+    load,
+    on_scale,
+    read_formulas,
+    save,
+    trained_on,
+    without_inputs,
+)
+from service.errors import Conflict
+from worker.decision import calibrate_on_validation_
+from worker.fitting import Found
+from worker.laws import (
+    Report,
+    Run,
+    find_law,
+    floor_for,
+    leaves_noise,
+    log_odds_formulas,
+    sample_of,
+    searched,
+)
+from worker.measurement import measure
+from worker.outcome import Outcome, Revised
+from worker.portrait import portray
+from worker.preparation import Part, Prepared
+from worker.record import assembled, formulas_of, output_names, record_of, told_by_formulas
+
+STEPS = 60  # of Levenberg-Marquardt after edges were fixed
+POOR = 0.9  # R² on an edge's curve below which a function that a person wanted there deserves a second look
+
+
+def revised(
+    revises: Revised, data: Prepared, limits: Limits, report: Report, should_stop: Callable[[], bool]
+) -> Outcome:
+    """The next version of a model whose network stays, but for edges that become functions.
+
+    Raises:
+        Conflict: No formula keeps to what was asked for.
+        InvalidData: A function cannot stand where it was put.
+    """
+    run = Run.of(data, data.plan.request, limits, report, should_stop)
+    changes, predictor = revises.model.changes, load(revises.artifact)
+    if changes.fix:
+        return _with_functions(revises, predictor, run)
+    found = _kept(predictor)
+    if changes.choose is not None:
+        found = replace(found, formulas=_chosen(revises, predictor, run))
+    else:
+        found = replace(found, formulas=_other_formulas(predictor, run), formula_of="law")
+    record = revises.model.record
+    return Outcome(
+        artifact=revises.artifact,
+        record=record if changes.choose is not None else record | {"formula_of": found.formula_of},
+        symbolic=_symbolic(found, predictor, run),
+        edges=revises.model.edges,
+        task=data.plan.task,
+    )
+
+
+def _kept(predictor: Predictor) -> Found:
+    network = predictor.network
+    return Found(network=network, judged=network, inputs=predictor.inputs, scaler=predictor.outputs)
+
+
+def _symbolic(found: Found, predictor: Predictor, run: Run) -> dict[str, Any]:
+    document = None
+    if found.formulas and all(found.formulas):
+        fit, validation = (sample_of(part, run.inputs) for part in searched(run))
+        is_consistent = predictor.classes is None and leaves_noise(found.formulas[0], fit, validation, run)
+        document = formulas_of(replace(found, is_consistent=is_consistent), predictor, run.data)
+    if document is None:
+        detail = (
+            "no formula was found that keeps to what was asked for; allow more functions, or longer formulas"
+        )
+        raise Conflict("no_formula", detail)
+    return document
+
+
+def _other_formulas(predictor: Predictor, run: Run) -> list[list[Formula]]:
+    """What a search within the limits finds."""
+    if predictor.classes is not None:
+        return log_odds_formulas(predictor.network, predictor.inputs, run)
+    law = find_law(run)
+    return [] if law is None else [law.formulas]
+
+
+def _chosen(revises: Revised, predictor: Predictor, run: Run) -> list[list[Formula]]:
+    """The formulas that the model has, those that were chosen first."""
+    assert revises.model.symbolic is not None  # noqa: S101 - a job that chooses was checked to have some
+    outputs = revises.model.symbolic["outputs"]
+    places = revises.model.changes.places([output["name"] for output in outputs])
+    fit, validation = searched(run)
+    found = []
+    for number, output in enumerate(outputs):
+        trees = [from_json(entry["tree"]) for entry in output["pareto"]]
+        first = trees[places[output["name"]]] if output["name"] in places else from_json(output["tree"])
+        rows, others = (_of_output(part, number, predictor, run) for part in (fit, validation))
+        trees = [first, *(tree for tree in reversed(trees) if tree != first)]
+        found.append([Formula.of(tree, rows, others) for tree in trees])
+    return found
+
+
+def _of_output(
+    part: Part, output: int, predictor: Predictor, run: Run
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    columns = {name: part.encoded[:, place] for place, name in enumerate(run.names)}
+    return columns, told_by_formulas(predictor, part)[:, output]
+
+
+def _with_functions(revises: Revised, predictor: Predictor, run: Run) -> Outcome:
+    """The network trained on with functions in place of edges, and the formulas read off it."""
+    data, changes = run.data, revises.model.changes
+    width = revises.model.edges["width"]
+    functions = {edge.place(width): edge.function for edge in changes.fix}
+    run.report("train", 0.2, "training the network around the fixed edges")
+    network = copied(predictor.network).double()
+    if predictor.inputs.quantiles is not None:  # a function is one of the column, not of its rank
+        network = on_scale(network, predictor.inputs, run.inputs, data.training.encoded)
+    inputs = predictor.inputs if predictor.inputs.quantiles is None else run.inputs
+    network = without_inputs(network, _places_of(changes.drop, data))
+    r2 = fix_(network, functions, torch.from_numpy(inputs.forward(data.training.encoded)))
+    fit, validation = (
+        _rows(part, replace(predictor, inputs=inputs), data) for part in (data.fit, data.validation)
+    )
+    config = TrainingConfig(loss=data.loss, optimizer="levenberg_marquardt", steps=STEPS)  # type: ignore[arg-type]
+    network = trained_on(network, fit, validation, config, run.should_stop)
+    if data.classes is not None:
+        calibrate_on_validation_(network, network, inputs, data)
+    found = Found(network=network, judged=network, inputs=inputs, scaler=predictor.outputs)
+    changed, decision = assembled(found, data, data.plan.request)
+    run.report("symbolic", 0.7, "reading a formula off the network")
+    found = replace(found, formulas=_read_off(network, changed, functions, run))
+    record = record_of(found, measure(changed, data, decision), data, data.plan.request)
+    return Outcome(
+        artifact=save(changed),
+        record=record
+        | {
+            "warnings": [*record["warnings"], *_poor(r2, functions)],
+            "baselines": revises.model.record["baselines"],
+        },
+        symbolic=_symbolic(found, changed, run),
+        edges=portray(
+            network,
+            inputs,
+            data.encoding,
+            data.training.encoded,
+            output_names(data, data.plan.request),
+            run.should_stop,
+        ),
+        task=data.plan.task,
+    )
+
+
+def _places_of(columns: list[str], data: Prepared) -> list[int]:
+    """Inputs of the network that come from these columns."""
+    return [place for place, column in enumerate(data.encoding.names) if column.feature in columns]
+
+
+def _rows(part: Part, predictor: Predictor, data: Prepared) -> Rows:
+    targets = data.codes(part)
+    return Rows(
+        x=torch.from_numpy(predictor.inputs.forward(part.encoded)),
+        targets=torch.from_numpy(
+            targets if predictor.outputs is None else predictor.outputs.forward(targets)
+        ),
+        weights=torch.from_numpy(part.weights),
+    )
+
+
+def _read_off(
+    network: KAN, predictor: Predictor, functions: dict[tuple[int, int, int], str], run: Run
+) -> list[list[Formula]]:
+    """Formulas of every output; those of a classifier give its log-odds, which the network itself tells."""
+    fit, validation = searched(run)
+    scaler = predictor.outputs
+    formulas = []
+    for output in range(run.data.outputs):
+        rows, others = (_of_output(part, output, predictor, run) for part in (fit, validation))
+        reading = Reading(
+            names=run.names,
+            fit=rows,
+            validation=others,
+            scaled=torch.from_numpy(predictor.inputs.forward(fit.encoded)),
+            output=output,
+            center=float(scaler.mean[output]) if scaler else 0.0,
+            scale=float(scaler.std[output]) if scaler else 1.0,
+            transform=scaler.transform if scaler else "identity",
+            floor=floor_for(_uncertainty(network, predictor, validation, run)),
+            limits=run.limits,
+            fixed=functions,
+        )
+        formulas.append(read_formulas(network, reading, run.should_stop))
+    return formulas
+
+
+def _uncertainty(network: KAN, predictor: Predictor, validation: Part, run: Run) -> float:
+    """Error of the network's curves: what noise as large as its error on the validation rows leaves of it."""
+    if predictor.classes is not None:
+        return 0.0
+    error = predictor.predict(validation.encoded) - validation.y.astype(float)
+    share = float(np.sqrt(np.mean(error**2))) / (float(np.std(validation.y.astype(float))) or 1.0)
+    return float(share * min(1.0, network.parameter_count / len(run.data.fit)) ** 0.5)
+
+
+def _poor(r2: dict[tuple[int, int, int], float], functions: dict[tuple[int, int, int], str]) -> list[str]:
+    """A warning for each function that was far from the curve it replaced."""
+    return [
+        f"{functions[place]} replaced a curve on the edge from {place[1]} to {place[2]} of layer {place[0]} "
+        f"that it follows with an R² of {found:.3f} only"
+        for place, found in r2.items()
+        if found < POOR
+    ]
