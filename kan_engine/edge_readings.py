@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -36,6 +37,7 @@ FEW = 3  # closed forms of exp(s·v) that are looked at
 POWERS = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 0.25, -0.25)  # s, where exp(s·v) is looked at in place of v
 OFFSET = 1e-4  # of a factor, over its largest value, below which it has none
 ROUNDING = 1e-9  # error of values that are no spline's, over their spread
+NOTHING_FIXED: Mapping[int, str] = MappingProxyType({})
 MOST_UNSURE = 1e3  # factor by which a small edge is known less well than the whole, at most
 
 
@@ -105,7 +107,7 @@ class Choice:
 
 
 def edge_choices(
-    curves: dict[int, Array], reading: Reading, functions: Mapping[int, str]
+    curves: dict[int, Array], reading: Reading, functions: Mapping[int, str] = NOTHING_FIXED
 ) -> list[list[Choice]]:
     """Choices of edges from the inputs straight to the output; ``functions`` holds what some have to be."""
     parts = []

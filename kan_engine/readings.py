@@ -43,7 +43,7 @@ def variants(network: KAN, reading: Reading) -> Iterator[list[list[Choice]]]:
         for fit in fits[:SHARED]:
             moved = {i: v + fit.e * node.curves[:, i] if i in node.inputs else v for i, v in direct.items()}
             own = sum_choices(node, reading, floor, [replace(fit, e=0.0)])
-            yield [own, *choices[:place], *choices[place + 1 :], *edge_choices(moved, reading, {})]
+            yield [own, *choices[:place], *choices[place + 1 :], *edge_choices(moved, reading)]
 
 
 def _fixed_into(layer: int, node: int, reading: Reading) -> dict[int, str]:

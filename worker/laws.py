@@ -187,9 +187,10 @@ def _law_of_a_structure(fit: Sample, validation: Sample, run: Run) -> tuple[list
             continue
         read.append(structure)
         law = _read(structure, fit, validation, run)
-        if best is None or law.error < best.error:
+        if best is None or law.bits < best.bits:
             best = law
         is_enough = best.error < EXACT or len(read) == READ_AT_MOST or not run.request.symbolic
+        is_enough |= not structure.is_adequate and leaves_noise(best.formulas, fit, validation, run)
         if is_enough or run.should_stop():
             break
     return seen, best

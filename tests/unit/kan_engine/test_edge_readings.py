@@ -135,7 +135,7 @@ def test_forms_of_a_column_are_in_its_own_variable() -> None:
 def test_every_direct_edge_has_choices_of_its_own_best_first() -> None:
     sample = sampled(lambda a, b: np.exp(a) + b**2, 2, 60)
     a, b = sample.raw.numpy().T
-    first, second = edge_choices({0: np.exp(a), 1: b**2}, reading_of(sample), {})
+    first, second = edge_choices({0: np.exp(a), 1: b**2}, reading_of(sample))
     assert (to_text(first[0].tree), to_text(second[0].tree)) == ("c0*exp(c1*x1)", "c0*x2**2")
     for part in (first, second):
         assert [choice.score for choice in part] == sorted(choice.score for choice in part)
