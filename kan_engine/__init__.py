@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from kan_engine.network import KANConfig as KANConfig
     from kan_engine.network import copied as copied
     from kan_engine.power_index import index_law as index_law
+    from kan_engine.precision import Precision as Precision
     from kan_engine.predictor import Predictor as Predictor
     from kan_engine.printers import to_text as to_text
     from kan_engine.pruning import edge_scores as edge_scores
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
     from kan_engine.structure import search as search
     from kan_engine.symbolic import Formula as Formula
     from kan_engine.symbolic import read_formulas as read_formulas
+    from kan_engine.symbolic import shorter_formulas as shorter_formulas
     from kan_engine.training import Step as Step
     from kan_engine.training import Training as Training
     from kan_engine.training import train as train
@@ -142,6 +144,7 @@ _HOME = {
     "KANConfig": "network",
     "copied": "network",
     "index_law": "power_index",
+    "Precision": "precision",
     "Predictor": "predictor",
     "to_text": "printers",
     "edge_scores": "pruning",
@@ -170,6 +173,7 @@ _HOME = {
     "search": "structure",
     "Formula": "symbolic",
     "read_formulas": "symbolic",
+    "shorter_formulas": "symbolic",
     "Step": "training",
     "Training": "training",
     "train": "training",

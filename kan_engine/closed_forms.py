@@ -14,6 +14,7 @@ import numpy as np
 from kan_engine.dictionary import NEAR, PLACEHOLDER, Candidate, sums_of_terms
 from kan_engine.edges import SCALE_FREE, Array, Axis, Suggestion, plain_fits, suggest
 from kan_engine.expression import Expression, Parameter, add, apply_function, evaluate, mul, number
+from kan_engine.precision import Precision
 from kan_engine.refit import Form, refit
 
 SIMPLE, ENOUGH = 4, 10  # complexity of a form that, where it is close, needs no rivals: cheap ones, any
@@ -31,7 +32,9 @@ class Effort(IntEnum):
     SUMS = 2
 
 
-def closed_forms(axis: Axis, v: Array, *, floor: float, effort: Effort, raw: bool = False) -> list[Candidate]:
+def closed_forms(
+    axis: Axis, v: Array, *, known: Precision, effort: Effort, raw: bool = False
+) -> list[Candidate]:
     """Closed forms for an edge that cost so much to find; a constant for one that does not vary.
 
     Plain are functions without constants inside, polynomials and quotients; single is one function with
@@ -40,7 +43,7 @@ def closed_forms(axis: Axis, v: Array, *, floor: float, effort: Effort, raw: boo
     Args:
         axis: What enters the edge.
         v: What leaves it, row by row.
-        floor: Relative error of the curve itself, below which fits are equal.
+        known: How well the curve is known.
         effort: Which forms.
         raw: Whether u is a column of the client, so that constants inside are likely to be nice ones.
     """
@@ -49,23 +52,23 @@ def closed_forms(axis: Axis, v: Array, *, floor: float, effort: Effort, raw: boo
         return [Candidate(number(0), (), (), float(at.mean()), error=0.0, complexity=0)]
     if effort == Effort.PLAIN:
         found = [as_candidate(fit) for fit in plain_fits(axis, v)]
-        if not is_settled(found, floor, SIMPLE):
+        if not is_settled(found, known, SIMPLE):
             found += [*_polynomials(axis.u, at), *_quotients(axis.u, at)]
         return found
     if effort == Effort.SINGLE:
         return [as_candidate(fit) for fit in suggest(axis, v)]
-    return [_refitted(form, axis.u, at) for form in sums_of_terms(axis, at, floor=floor, raw=raw)]
+    return [refitted(form, axis.u, at) for form in sums_of_terms(axis, at, known=known, raw=raw)]
 
 
-def best_forms(found: Iterable[Candidate], floor: float, keep: int) -> list[Candidate]:
+def best_forms(found: Iterable[Candidate], known: Precision, keep: int) -> list[Candidate]:
     """The best of several forms, best score first, each once."""
-    ordered = sorted(found, key=lambda candidate: candidate.score(floor))
+    ordered = sorted(found, key=lambda candidate: candidate.score(known))
     return list({candidate.tree: candidate for candidate in reversed(ordered)}.values())[::-1][:keep]
 
 
-def is_settled(found: Iterable[Candidate], floor: float, complexity: int = ENOUGH) -> bool:
+def is_settled(found: Iterable[Candidate], known: Precision, complexity: int = ENOUGH) -> bool:
     """Whether a form of at most this complexity is as close as can be told."""
-    near = NEAR * floor if floor < SURE else floor
+    near = NEAR * known.floor if known.floor < SURE else known.floor
     return any(c.error <= near for c in found if c.complexity <= complexity)
 
 
@@ -161,7 +164,7 @@ def _quotient(above: Array, below: Array, scale: float, u: Array, v: Array) -> l
     return [Candidate(tree, tuple(values), linear, constant, _relative(reached + constant - v, v), price)]
 
 
-def _refitted(candidate: Candidate, u: Array, v: Array) -> Candidate:
+def refitted(candidate: Candidate, u: Array, v: Array) -> Candidate:
     """All constants at their best, where some of them are inside of functions."""
     if len(candidate.parameters) == len(candidate.linear):
         return candidate

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from kan_engine.edges import LARGEST, SCALE_FREE, Array, Axis
 from kan_engine.expression import evaluate
 from kan_engine.library import LIBRARY
+from kan_engine.precision import Precision
 from kan_engine.tree import (
     PI,
     Expression,
@@ -41,7 +42,6 @@ TAILS = (1, 2, 4)  # powers 1, u, u², … that any sum may have besides its ter
 DEGENERATE = 1e-8  # share of a term that the tail leaves, below which it is one of the tail
 RESOLVED = 1e-7  # the same of a term beside others, squared
 NEAR = 3.0  # times the floor, within which a sum is as good as any
-PRICE = 0.3  # digits of error that a unit of complexity has to win
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ class Candidate:
     error: float
     complexity: int
 
-    def score(self, floor: float) -> float:
-        """Small is good: digits of error, none below the floor, plus a price per unit of complexity."""
-        return float(np.log10(self.error + floor)) + PRICE * self.complexity
+    def score(self, known: Precision) -> float:
+        """Small is good."""
+        return known.score(self.error, self.complexity)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,18 +105,18 @@ class _Dictionary:
         return [numbers.setdefault(term.tree, len(numbers)) for term in self.terms]
 
 
-def sums_of_terms(axis: Axis, v: Array, *, floor: float, raw: bool) -> Iterator[Candidate]:
+def sums_of_terms(axis: Axis, v: Array, *, known: Precision, raw: bool) -> Iterator[Candidate]:
     """The best sums of one, two and three terms, with and without low powers of u.
 
     Args:
         axis: Where the curve is known.
         v: Its values there.
-        floor: Relative error below which sums are equal.
+        known: How well.
         raw: Whether constants inside are likely to be nice.
     """
     for dictionary in _dictionaries(axis, raw):
         for tail in TAILS:
-            chosen = _chosen(dictionary, axis.u, v, tail, floor)
+            chosen = _chosen(dictionary, axis.u, v, tail, known)
             yield from (_sum(places, dictionary, axis.u, v, tail) for places in chosen)
 
 
@@ -155,11 +155,13 @@ def _evaluated(terms: list[Term], u: Array) -> _Dictionary:
     return _Dictionary([terms[place] for place in kept], values[kept])
 
 
-def _chosen(dictionary: _Dictionary, u: Array, v: Array, tail: int, floor: float) -> list[tuple[int, ...]]:
+def _chosen(
+    dictionary: _Dictionary, u: Array, v: Array, tail: int, known: Precision
+) -> list[tuple[int, ...]]:
     """Places of the terms of the sums with the best scores."""
     if not dictionary.terms:
         return []
-    match = _Match.of(dictionary, _powers(u, tail), v, floor)
+    match = _Match.of(dictionary, _powers(u, tail), v, known)
     singles = match.score(match.onto**2, match.prices)
     chosen: list[tuple[int, ...]] = [(int(i),) for i in np.argsort(singles, kind="stable")[:SINGLES]]
     if tail == TAILS[-1]:
@@ -169,9 +171,8 @@ def _chosen(dictionary: _Dictionary, u: Array, v: Array, tail: int, floor: float
     pairs = _scores_of_pairs(match, gram)
     best = _diverse(np.argsort(pairs, axis=None, kind="stable")[:CONSIDERED], pairs, dictionary)
     chosen += best[:PAIRS]
-    if (
-        best
-        and 10 ** (float(pairs[best[0]]) - PRICE * float(match.prices[list(best[0])].sum())) > NEAR * floor
+    if best and 10 ** (float(pairs[best[0]]) - known.price * float(match.prices[list(best[0])].sum())) > (
+        NEAR * known.noise
     ):
         chosen += _triples(best[:TRIPLED], match, gram)
     return chosen
@@ -193,10 +194,10 @@ class _Match:
     target: Array
     left: float
     whole: float
-    floor: float
+    known: Precision
 
     @staticmethod
-    def of(dictionary: _Dictionary, powers: Array, v: Array, floor: float) -> _Match:
+    def of(dictionary: _Dictionary, powers: Array, v: Array, known: Precision) -> _Match:
         low = np.linalg.qr(powers)[0]
         rest = dictionary.values - (dictionary.values @ low) @ low.T
         norms = np.linalg.norm(rest, axis=1)
@@ -209,7 +210,7 @@ class _Match:
             target=target,
             left=float(target @ target),
             whole=float(np.sum((v - v.mean()) ** 2)),
-            floor=floor,
+            known=known,
         )
 
     def first(self, count: int) -> _Match:
@@ -217,9 +218,9 @@ class _Match:
         return replace(self, unit=self.unit[:count], onto=self.onto[:count], prices=self.prices[:count])
 
     def score(self, explained: Array, price: Array) -> Array:
-        """Digits of the error, none below the floor, and the price."""
+        """As ``Precision.score``."""
         share = np.maximum((self.left - explained) / self.whole, 0.0)
-        return 0.5 * np.log10(share + self.floor**2) + PRICE * price
+        return 0.5 * np.log10(share + self.known.noise**2) + self.known.price * price
 
 
 def _scores_of_pairs(match: _Match, gram: Array) -> Array:

@@ -24,21 +24,23 @@ from kan_engine.closed_forms import (
     best_forms,
     closed_forms,
     is_settled,
+    refitted,
 )
 from kan_engine.dictionary import PLACEHOLDER, Candidate
 from kan_engine.edges import Array, Axis, suggest
 from kan_engine.expression import Expression, Variable, add, apply_function, evaluate, mul, number, substitute
 from kan_engine.limits import NO_LIMITS, Limits
+from kan_engine.precision import Precision
 from kan_engine.refit import Data, Form, fixed
 from kan_engine.scaling import TRANSFORMS
 
-PER_EDGE = 5  # candidates kept on an edge
+PER_EDGE, PER_NOISY_EDGE = 5, 24  # candidates kept on an edge: noise makes more of them equal
 FEW = 3  # closed forms of exp(s·v) that are looked at
 POWERS = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 0.25, -0.25)  # s, where exp(s·v) is looked at in place of v
+MOST_TOLD = 9  # complexity of an edge beside others that noise leaves a trace of
 OFFSET = 1e-4  # of a factor, over its largest value, below which it has none
 ROUNDING = 1e-9  # error of values that are no spline's, over their spread
 NOTHING_FIXED: Mapping[int, str] = MappingProxyType({})
-MOST_UNSURE = 1e3  # factor by which a small edge is known less well than the whole, at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,7 @@ class Reading:
         center: T(y) where the network's output is 0.
         scale: Change of T(y) per unit of the output.
         transform: Name of T.
-        floor: Relative error of the network itself.
+        known: How well the network's curves are known.
         limits: What the formula may contain.
         fixed: Function of the library that an edge has to be, by layer of ``all_layers``, input and output.
     """
@@ -67,14 +69,14 @@ class Reading:
     center: float
     scale: float
     transform: str
-    floor: float
+    known: Precision
     limits: Limits = NO_LIMITS
     fixed: Mapping[tuple[int, int, int], str] = field(default_factory=dict)
 
     @property
     def effort(self) -> Effort:
         """How far to look for closed forms of an edge; sums of terms are not told apart under noise."""
-        return Effort.SUMS if self.floor < SURE or len(self.names) == 1 else Effort.SINGLE
+        return Effort.SUMS if self.known.floor < SURE or len(self.names) == 1 else Effort.SINGLE
 
     @cached_property
     def transformed(self) -> Array:
@@ -85,6 +87,11 @@ class Reading:
     def is_log(self) -> bool:
         """Whether T(y) is the logarithm of ±y."""
         return self.transform in ("log", "log_neg")
+
+    def offers(self, edge: Candidate) -> bool:
+        """Whether a form may be part of the formula; noise hides all but simple ones beside other parts."""
+        is_hidden = self.known.is_noisy and len(self.names) > 1 and edge.complexity > MOST_TOLD
+        return not is_hidden and self.allows(edge.tree)
 
     def allows(self, tree: Expression) -> bool:
         """Whether a part of the formula may be written so."""
@@ -113,32 +120,30 @@ def edge_choices(
     parts = []
     whole = float(np.std(sum(curves.values()))) or 1.0
     for i, v in curves.items():
-        floor = floor_of(v, whole, reading)
-        found = form_by(functions[i], v, i, reading) if i in functions else _direct(v, i, reading, floor)
-        parts.append([Choice(e.score(floor), e.tree, e.parameters, e.constant) for e in found])
+        known = reading.known.of_part(float(np.std(v)), whole)
+        found = form_by(functions[i], v, i, reading) if i in functions else _direct(v, i, reading, known)
+        parts.append([Choice(e.score(known), e.tree, e.parameters, e.constant) for e in found])
     return parts
 
 
-def _direct(v: Array, i: int, reading: Reading, floor: float) -> list[Candidate]:
-    """Candidates of a direct edge; where it is all there is, the values themselves are read first."""
+def _direct(v: Array, i: int, reading: Reading, known: Precision) -> list[Candidate]:
+    """Candidates of a direct edge; where it is all there is, the values themselves are read."""
     if v is reading.transformed:
-        found = forms_of_column(v, i, reading, ROUNDING, as_logarithm=reading.is_log)
-        if is_settled(found, ROUNDING):
+        rounded = Precision.exact(ROUNDING)
+        found = forms_of_column(v, i, reading, rounded, as_logarithm=reading.is_log)
+        if is_settled(found, rounded):
             return found
-    return forms_of_column(v, i, reading, floor, as_logarithm=reading.is_log)
-
-
-def floor_of(v: Array, whole: float, reading: Reading) -> float:
-    """Error of an edge's curve over its spread: a small edge is known less well."""
-    return reading.floor * max(1.0, min(whole / (float(np.std(v)) + 1e-300), MOST_UNSURE))
+        known = replace(known, floor=max(known.floor, known.noise))
+    return forms_of_column(v, i, reading, known, as_logarithm=reading.is_log)
 
 
 def forms_of_column(
-    v: Array, i: int, reading: Reading, floor: float, *, as_logarithm: bool = False
+    v: Array, i: int, reading: Reading, known: Precision, *, as_logarithm: bool = False
 ) -> list[Candidate]:
     """Candidates of the edge that leaves input i, in that input's own variable."""
-    allows = reading.allows
-    found = forms(reading.axes[i], v, floor, as_logarithm=as_logarithm, most=reading.effort, allows=allows)
+    found = forms(
+        reading.axes[i], v, known, as_logarithm=as_logarithm, most=reading.effort, allows=reading.offers
+    )
     return _of_variable(found, i, reading)
 
 
@@ -156,26 +161,26 @@ def _of_variable(found: list[Candidate], i: int, reading: Reading) -> list[Candi
 def forms(
     axis: Axis,
     v: Array,
-    floor: float,
+    known: Precision,
     *,
     as_logarithm: bool,
     most: Effort,
-    allows: Callable[[Expression], bool] = lambda _: True,
+    allows: Callable[[Candidate], bool] = lambda _: True,
 ) -> list[Candidate]:
     """Closed forms, and logarithms of closed forms, until one is as close as the curve is known."""
     found: list[Candidate] = []
     for effort in list(Effort)[: most + 1]:
-        more = closed_forms(axis, v, floor=floor, effort=effort, raw=True)
-        if as_logarithm and effort < Effort.SUMS and not is_settled([*found, *more], floor, SIMPLE):
-            more += logarithms(axis, v, floor, effort)
-        found += [edge for edge in more if allows(edge.tree)]
-        if is_settled(found, floor, SIMPLE if effort == Effort.PLAIN else ENOUGH):
+        more = closed_forms(axis, v, known=known, effort=effort, raw=True)
+        if as_logarithm and effort < Effort.SUMS and not is_settled([*found, *more], known, SIMPLE):
+            more += logarithms(axis, v, known, effort)
+        found += [edge for edge in more if allows(edge)]
+        if is_settled(found, known, SIMPLE if effort == Effort.PLAIN else ENOUGH):
             break
-    return best_forms(found, floor, PER_EDGE)
+    return best_forms(found, known, PER_NOISY_EDGE if known.is_noisy else PER_EDGE)
 
 
 def logarithms(
-    axis: Axis, v: Array, floor: float, effort: Effort, powers: tuple[float, ...] = POWERS
+    axis: Axis, v: Array, known: Precision, effort: Effort, powers: tuple[float, ...] = POWERS
 ) -> Iterator[Candidate]:
     """v = log(F)/s with a simple F, for every power s."""
     middle = float(v.mean())
@@ -184,11 +189,14 @@ def logarithms(
             f = np.exp(s * (v - middle))
         if not np.isfinite(f).all() or float(np.std(f)) == 0:
             continue
-        near = max(floor * abs(s) * float(np.std(v)) * float(f.mean()) / float(np.std(f)), ROUNDING)
-        for edge in best_forms(closed_forms(axis, f, floor=near, effort=effort), near, FEW):
+        factor = abs(s) * float(np.std(v)) * float(f.mean()) / float(np.std(f))
+        near = replace(
+            known, floor=max(known.floor * factor, ROUNDING), noise=max(known.noise * factor, ROUNDING)
+        )
+        for edge in best_forms(closed_forms(axis, f, known=near, effort=effort), near, FEW):
             found = _logarithm(edge, s, axis.u, axis.thinned(v))
-            if found is not None:
-                yield found
+            if found is not None:  # F is fitted where it is large, its logarithm has to be right everywhere
+                yield refitted(found, axis.u, axis.thinned(v)) if known.is_noisy else found
 
 
 def _logarithm(edge: Candidate, s: float, u: Array, v: Array) -> Candidate | None:

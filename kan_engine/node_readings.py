@@ -13,13 +13,12 @@ from typing import TypeVar
 import numpy as np
 
 from kan_engine.closed_forms import SIMPLE, Effort, best_forms, closed_forms, is_settled, varies
-from kan_engine.dictionary import PLACEHOLDER, PRICE, Candidate
+from kan_engine.dictionary import PLACEHOLDER, Candidate
 from kan_engine.edge_readings import (
     OFFSET,
     POWERS,
     Choice,
     Reading,
-    floor_of,
     form_by,
     forms_of_column,
     logarithms,
@@ -38,6 +37,7 @@ from kan_engine.expression import (
     substitute,
     walk,
 )
+from kan_engine.precision import Precision
 from kan_engine.refit import Form, fixed
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ INNER, FUNCTIONS = 4, 5  # candidates of an edge into a node, and of what leaves
 LOG_LIKE = 3e-3  # error over the spread of the node at which an edge counts as a logarithm
 LARGEST_POWER = 6
 SHIFTS = (0, 1, -1, 2, -2)  # powers of w that move between a node and direct edges
-SNAPPED = 0.02  # distance from a half or third at which an exponent is one
+SNAPPED, SNAPPED_BY_NOISE = 0.02, 0.12  # distance from a half or third at which an exponent is one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,21 +67,21 @@ class Node:
     functions: Mapping[int, str] = field(default_factory=dict)
     outer: str | None = None
 
-    def candidates(self, i: int, reading: Reading, floor: float) -> list[Candidate]:
+    def candidates(self, i: int, reading: Reading, known: Precision) -> list[Candidate]:
         """Ways to write the edge that enters it from input i."""
         v = self.curves[:, i]
         if i in self.functions:
             return form_by(self.functions[i], v, i, reading)
-        return forms_of_column(v, i, reading, floor)
+        return forms_of_column(v, i, reading, known)
 
-    def outer_fits(self, reading: Reading, floor: float) -> list[Suggestion]:
+    def outer_fits(self, reading: Reading, known: Precision) -> list[Suggestion]:
         """Ways to write the edge that leaves it, best first."""
         fits = suggest(Axis(self.value), self.leaving)
         if self.outer is None:
             fits = [f for f in fits if reading.allows(apply_function(f.function, PLACEHOLDER))]
         else:
             fits = [f for f in fits if f.function == self.outer]
-        return sorted(fits, key=lambda fit: as_score(fit, floor))
+        return sorted(fits, key=lambda fit: known.score(fit.error, fit.complexity))
 
     @property
     def is_free(self) -> bool:
@@ -93,40 +93,37 @@ def node_choices(node: Node, reading: Reading) -> list[Choice]:
     """The best ways to write a hidden node and what leaves it; none where nothing enters it."""
     if not node.inputs:
         return []
-    floor = floor_of(node.leaving, float(np.std(node.leaving)), reading)
+    known = reading.known
     if node.is_product:
-        found = _of_product(node, reading, floor)
+        found = _of_product(node, reading, known)
     else:
-        found = sum_choices(node, reading, floor)
+        found = sum_choices(node, reading, known)
         if node.is_free:
-            found += _of_powers(node, reading, floor)
+            found += _of_powers(node, reading, known)
     found = [choice for choice in found if reading.allows(choice.tree)]
     return sorted(found, key=lambda choice: choice.score)[:PER_NODE]
 
 
 def sum_choices(
-    node: Node, reading: Reading, floor: float, outer: list[Suggestion] | None = None
+    node: Node, reading: Reading, known: Precision, outer: list[Suggestion] | None = None
 ) -> list[Choice]:
     """``c · f(a · Σ edges + b)``: the factor a goes into the linear parameters of the edges."""
     whole = float(np.std(node.value)) or 1.0
-    inner, floors = [], []
+    inner, precisions = [], []
     for i in node.inputs:
-        floors.append(floor_of(node.curves[:, i], whole, reading))
-        inner.append(node.candidates(i, reading, floors[-1])[:INNER])
+        precisions.append(known.of_part(float(np.std(node.curves[:, i])), whole))
+        inner.append(node.candidates(i, reading, precisions[-1])[:INNER])
     if outer is None:
-        outer = node.outer_fits(reading, floor)
-    ranked = [[(edge.score(near), edge) for edge in part] for part, near in zip(inner, floors, strict=True)]
+        outer = node.outer_fits(reading, known)
+    ranked = [
+        [(edge.score(near), edge) for edge in part] for part, near in zip(inner, precisions, strict=True)
+    ]
     found = []
     for picks in best_combinations(ranked, 2 * PER_NODE, lambda pair: pair[0]):
         for fit in outer[:FUNCTIONS]:
-            score = as_score(fit, floor) + sum(own for own, _ in picks)
+            score = known.score(fit.error, fit.complexity) + sum(own for own, _ in picks)
             found.append(_function_of_sum([edge for _, edge in picks], fit, score))
     return found
-
-
-def as_score(fit: Suggestion, floor: float) -> float:
-    """As ``Candidate.score``, for what leaves a node."""
-    return float(np.log10(fit.error + floor)) + PRICE * fit.complexity
 
 
 def _function_of_sum(picks: list[Candidate], fit: Suggestion, score: float) -> Choice:
@@ -144,21 +141,20 @@ def _function_of_sum(picks: list[Candidate], fit: Suggestion, score: float) -> C
     return Choice(score, mul(Parameter(0), apply_function(fit.function, add(*terms))), tuple(values), fit.d)
 
 
-def _of_product(node: Node, reading: Reading, floor: float) -> list[Choice]:
+def _of_product(node: Node, reading: Reading, known: Precision) -> list[Choice]:
     """``c · f(a · Π (edge + offset) + b)``; an offset that is hardly one is left out."""
     inner = []
     for i in node.inputs:
         v = node.curves[:, i]
-        near = reading.floor
-        found = [e for e in node.candidates(i, reading, near) if e.linear]
-        inner.append([(edge.score(near), edge, float(np.abs(v).max())) for edge in found])
-    outer = node.outer_fits(reading, floor)
+        found = [e for e in node.candidates(i, reading, known) if e.linear]
+        inner.append([(edge.score(known), edge, float(np.abs(v).max())) for edge in found])
+    outer = node.outer_fits(reading, known)
     if not all(inner) or not outer:
         return []
     choices = []
     for picks in best_combinations(inner, 2 * PER_NODE, lambda triple: triple[0]):
         for fit in outer[: 1 if outer[0].function == "x" else FUNCTIONS]:
-            score = as_score(fit, floor) + sum(own for own, _, _ in picks)
+            score = known.score(fit.error, fit.complexity) + sum(own for own, _, _ in picks)
             choices.append(_function_of_product([(edge, top) for _, edge, top in picks], fit, score))
     return choices
 
@@ -192,53 +188,55 @@ def _function_of_product(picks: list[tuple[Candidate, float]], fit: Suggestion, 
     return Choice(score, tree, (*values, fit.c), fit.d)
 
 
-def _of_powers(node: Node, reading: Reading, floor: float) -> Iterator[Choice]:
+def _of_powers(node: Node, reading: Reading, known: Precision) -> Iterator[Choice]:
     """A node whose edges are all logarithms: a function of w = Π x^q."""
     slopes = [_slope(node, i, reading) for i in node.inputs]
-    if not all(error < LOG_LIKE and slope for slope, error in slopes):
+    if not all(error < max(LOG_LIKE, known.floor) and slope for slope, error in slopes):
         return
     whole = float(np.std(node.value)) or 1.0
     inner = sum(
-        float(np.log10(error + floor_of(node.curves[:, i], whole, reading))) + PRICE
+        known.of_part(float(np.std(node.curves[:, i])), whole).score(error, 1)
         for i, (_, error) in zip(node.inputs, slopes, strict=True)
     )
+    near = SNAPPED_BY_NOISE if known.is_noisy else SNAPPED
     smallest = min(abs(slope) for slope, _ in slopes)
     found: list[Candidate] = []
     for effort in (Effort.PLAIN, Effort.SINGLE):
         for unit in (smallest, -smallest, smallest / 2, -smallest / 2):
-            w = _power_product([slope / unit for slope, _ in slopes], [reading.names[i] for i in node.inputs])
+            ratios = [slope / unit for slope, _ in slopes]
+            w = _power_product(ratios, [reading.names[i] for i in node.inputs], near)
             if w is not None:
-                found += _in_powers(w, node.leaving, floor, reading, effort)
-        if is_settled(found, floor, SIMPLE):
+                found += _in_powers(w, node.leaving, known, reading, effort)
+        if is_settled(found, known, SIMPLE):
             break
-    for edge in best_forms(found, floor, PER_NODE):
-        yield Choice(edge.score(floor) + inner, edge.tree, edge.parameters, edge.constant)
+    for edge in best_forms(filter(reading.offers, found), known, PER_NODE):
+        yield Choice(edge.score(known) + inner, edge.tree, edge.parameters, edge.constant)
 
 
-def _power_product(exponents: list[float], names: list[str]) -> Expression | None:
+def _power_product(exponents: list[float], names: list[str], near: float) -> Expression | None:
     """Π x^q with q snapped to halves and thirds; None if they are not near such."""
-    powers = [_as_power(exponent) for exponent in exponents]
+    powers = [_as_power(exponent, near) for exponent in exponents]
     if any(p is None or abs(p) > LARGEST_POWER for p in powers):
         return None
     return mul(*(power(Variable(n), number(p)) for n, p in zip(names, powers, strict=True) if p))
 
 
 def _in_powers(
-    w: Expression, v: Array, floor: float, reading: Reading, effort: Effort
+    w: Expression, v: Array, known: Precision, reading: Reading, effort: Effort
 ) -> Iterator[Candidate]:
     """v as a function of w, or where it is part of a logarithm as log(F(w)·w^t) - t·log w."""
     values = evaluate(w, reading.fit[0])
     if not varies(values):
         return
     axis = Axis(values)
-    for edge in closed_forms(axis, v, floor=floor, effort=effort):
+    for edge in closed_forms(axis, v, known=known, effort=effort):
         yield replace(edge, tree=substitute(edge.tree, {PLACEHOLDER: w}))
     if not reading.is_log:
         return
     for t in SHIFTS:
         shifted = v + t * np.log(values)
         back = mul(number(-t), apply_function("log", w)) if t else number(0)
-        for edge in logarithms(axis, shifted, floor, effort, POWERS[:2] if effort else POWERS):
+        for edge in logarithms(axis, shifted, known, effort, POWERS[:2] if effort else POWERS):
             tree = add(substitute(edge.tree, {PLACEHOLDER: w}), back)
             price = edge.complexity + int(t != 0)
             yield replace(edge, tree=tree, complexity=price, constant=edge.constant)
@@ -255,10 +253,10 @@ def _slope(node: Node, i: int, reading: Reading) -> tuple[float, float]:
     return slope, float(np.std(v - slope * log) / (np.std(node.value) or 1.0))
 
 
-def _as_power(ratio: float) -> Fraction | None:
+def _as_power(ratio: float, near: float) -> Fraction | None:
     """The nearest half or third, if it is near."""
-    near = (Fraction(round(ratio * q), q) for q in (1, 2, 3))
-    return next((f for f in near if f and abs(float(f) - ratio) <= SNAPPED), None)
+    nearest = (Fraction(round(ratio * q), q) for q in (1, 2, 3))
+    return next((f for f in nearest if f and abs(float(f) - ratio) <= near), None)
 
 
 def best_combinations(parts: list[list[T]], count: int, score: Callable[[T], float]) -> list[tuple[T, ...]]:

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from kan_engine.dictionary import PLACEHOLDER
-from kan_engine.edge_readings import Choice, Reading, edge_choices, floor_of
+from kan_engine.edge_readings import NOTHING_FIXED, Choice, Reading, edge_choices
 from kan_engine.edges import Array, Axis, suggest
-from kan_engine.expression import apply_function
+from kan_engine.expression import apply_function, complexity, evaluate, number
 from kan_engine.network import KAN
-from kan_engine.node_readings import Node, as_score, node_choices, sum_choices
+from kan_engine.node_readings import Node, node_choices, sum_choices
 
 SHARED = 3  # functions tried beside a line that a node shares with direct edges
+SHORTER = 8  # combinations from the shortest to the closest one
+MUCH_LESS = 0.8  # share of the squared error that the next longer one may have
+SLACK = 4  # complexity that simplification may save
 
 
-def variants(network: KAN, reading: Reading) -> Iterator[list[list[Choice]]]:
-    """Choices of every live hidden node and of every direct edge, for every way to share a line.
+@dataclass(frozen=True)
+class Part:
+    """A hidden node or a direct edge: what it brings to T(y), row by row, and ways to write that."""
+
+    curve: Array
+    choices: list[Choice]
+
+
+def variants(network: KAN, reading: Reading) -> Iterator[list[Part]]:
+    """Every live hidden node and every direct edge, for every way to share a line.
 
     A node that adds, all of whose inputs have direct edges too, does not tell which multiple of its sum
     leaves it and which the direct edges bring: after the choices for what training left, those follow that
@@ -27,23 +38,66 @@ def variants(network: KAN, reading: Reading) -> Iterator[list[list[Choice]]]:
     """
     nodes, direct = _taken_apart(network, reading)
     fixed = _fixed_into(len(network.all_layers) - 1, reading.output, reading)
-    choices = [node_choices(node, reading) for node in nodes]
-    yield [*choices, *edge_choices(direct, reading, fixed)]
+    parts = [Part(node.leaving, node_choices(node, reading)) for node in nodes]
+    yield [*parts, *_direct_parts(direct, reading, fixed)]
     if reading.fixed:
         return
     for place, node in enumerate(nodes):
         if node.is_product or not set(node.inputs) <= set(direct):
             continue
         fits = suggest(Axis(node.value), node.leaving, beside_a_line=True)
-        floor = floor_of(node.leaving, float(np.std(node.leaving)), reading)
         fits = [
             f for f in fits if f.function != "x" and reading.allows(apply_function(f.function, PLACEHOLDER))
         ]
-        fits.sort(key=lambda fit: as_score(fit, floor))
+        fits.sort(key=lambda fit: reading.known.score(fit.error, fit.complexity))
         for fit in fits[:SHARED]:
             moved = {i: v + fit.e * node.curves[:, i] if i in node.inputs else v for i, v in direct.items()}
-            own = sum_choices(node, reading, floor, [replace(fit, e=0.0)])
-            yield [own, *choices[:place], *choices[place + 1 :], *edge_choices(moved, reading)]
+            own = sum_choices(node, reading, reading.known, [replace(fit, e=0.0)])
+            part = Part(node.leaving - fit.e * node.value, own)
+            yield [part, *parts[:place], *parts[place + 1 :], *_direct_parts(moved, reading)]
+
+
+def _direct_parts(
+    curves: dict[int, Array], reading: Reading, functions: Mapping[int, str] = NOTHING_FIXED
+) -> list[Part]:
+    choices = edge_choices(curves, reading, functions)
+    return [Part(curve, offered) for curve, offered in zip(curves.values(), choices, strict=True)]
+
+
+def short_combinations(parts: list[Part], reading: Reading, longest: int) -> list[tuple[Choice, ...]]:
+    """Choices for all parts, simplest combination first, each with much less error than the one before.
+
+    Any part may be left out. The errors of the parts count as independent.
+    """
+    levels: dict[int, tuple[float, tuple[Choice, ...]]] = {0: (0.0, ())}
+    for part in parts:
+        longer: dict[int, tuple[float, tuple[Choice, ...]]] = {}
+        for loss, length, choice in _rated(part, reading):
+            for before, (total, picks) in levels.items():
+                level = before + length
+                if level <= longest + SLACK and loss + total < longer.get(level, (np.inf, ()))[0]:
+                    longer[level] = loss + total, (*picks, choice)
+        levels = longer
+    noise = (reading.known.noise * float(np.std(sum(part.curve for part in parts)))) ** 2
+    front: list[tuple[Choice, ...]] = []
+    lowest = np.inf
+    for _, (loss, picks) in sorted(levels.items()):
+        if any(choice.values for choice in picks) and loss + noise < MUCH_LESS * lowest:
+            lowest = loss + noise
+            front.append(picks)
+    steps = np.linspace(0, len(front) - 1, min(SHORTER, len(front)))
+    return [front[place] for place in np.unique(steps.round().astype(int))]
+
+
+def _rated(part: Part, reading: Reading) -> Iterator[tuple[float, int, Choice]]:
+    """Every choice of a part with its mean squared error and its complexity; a constant is one, too."""
+    middle = float(part.curve.mean())
+    yield float(part.curve.var()), 0, Choice(0.0, number(0), (), middle)
+    for choice in part.choices:
+        values = evaluate(choice.tree, reading.fit[0], choice.values) + choice.constant
+        loss = float(np.mean((values - part.curve) ** 2))
+        if np.isfinite(loss):
+            yield loss, complexity(choice.tree) + 1, choice
 
 
 def _fixed_into(layer: int, node: int, reading: Reading) -> dict[int, str]:

@@ -103,7 +103,7 @@ def standard_errors(form: Form, data: Data) -> Array:
     v, jacobian = value_and_jacobian(form.tree, columns, form.values)
     jacobian = np.nan_to_num(np.clip(jacobian, -LARGEST_SLOPE, LARGEST_SLOPE))
     scale = np.linalg.norm(jacobian, axis=0) + 1e-300
-    _, singular, right = np.linalg.svd(jacobian / scale, full_matrices=False)
+    _, singular, right = np.linalg.svd(np.linalg.qr(jacobian / scale, mode="r"))
     variance = np.sum((right / np.maximum(singular, 1e-9)[:, None]) ** 2, axis=0)
     noise = max(np.sqrt(_mean_square(v - target)), 1e-13 * float(np.std(target)))
     with np.errstate(over="ignore"):  # of a constant that does nothing

@@ -5,7 +5,7 @@ import numpy as np
 from kan_engine.constants import nice_constants, priced
 from kan_engine.description import description_length
 from kan_engine.expression import Expression, free_constants
-from kan_engine.refit import Data, Form, error, few, fixed, refit, standard_errors, together
+from kan_engine.refit import Array, Data, Form, error, few, fixed, refit, standard_errors, together
 from kan_engine.simplify import simplify, snap_floats
 from kan_engine.tree import Number
 
@@ -14,6 +14,7 @@ TRIED = 4  # nice numbers per constant, cheapest first
 FEW_TRIED = 2  # the same where noise hides which is right
 WITHIN = 3.0  # standard errors, within which noise may have moved a constant from a simple number
 SIMPLE_BITS = 9.0  # of a number that may have been meant
+MOST_SHORTENED = 16  # constants of a form that may be a law
 REFITS = 5  # steps after a constant was put on a number, or rows were added
 HOPELESS = 1e7  # factor over the allowed error after a rough refit at which a number is given up
 
@@ -26,7 +27,9 @@ def polished(form: Form, fit: Data, validation: Data) -> Expression:
         limit = max(10 * _error_of(tree, validation), 1e-13 * spread)
         return simplify(snap_floats(tree, lambda t: _error_of(t, validation) <= limit), columns)
     everything = together(fit, validation)
-    form = _shortened(refit(form, everything, iterations=REFITS), everything)
+    form = refit(form, everything, iterations=REFITS)
+    if len(form.values) <= MOST_SHORTENED:
+        form = _shortened(form, everything)
     tree = simplify(_rounded(form, validation).bound, columns)
     return _rounded(_with_parameters(tree), validation).bound  # simplification has combined constants
 
@@ -59,7 +62,7 @@ def _snapped(form: Form, fit: Data, validation: Data, spread: float) -> Form:
     allowed = max(10 * error(form, validation) / spread, 1e-13)
     for _ in range(len(form.values)):
         pending = len(form.values)
-        for index in _least_certain_first(form, few(fit)):
+        for index in _least_certain_first(form, standard_errors(form, few(fit))):
             better = _snap_one(form, index, fit, validation, allowed * spread)
             if better is not None:
                 form = better
@@ -69,8 +72,7 @@ def _snapped(form: Form, fit: Data, validation: Data, spread: float) -> Form:
     return form
 
 
-def _least_certain_first(form: Form, data: Data) -> list[int]:
-    errors = standard_errors(form, data)
+def _least_certain_first(form: Form, errors: Array) -> list[int]:
     return [int(i) for i in np.argsort(-errors / (np.abs(form.values) + 1e-300))]
 
 
@@ -80,12 +82,12 @@ def _shortened(form: Form, data: Data) -> Form:
     Noise leaves a constant so much room that many numbers lie in it: only the simplest are taken, without π
     and roots.
     """
-    shortest = description_length(form, data)
-    tried = set[float]()
-    while left := [i for i in _least_certain_first(form, data) if form.values[i] not in tried]:
+    shortest, tried = description_length(form, data), set[float]()
+    errors = standard_errors(form, data)
+    while left := [i for i in _least_certain_first(form, errors) if form.values[i] not in tried]:
         index = left[0]
         tried.add(float(form.values[index]))
-        reach = WITHIN * float(standard_errors(form, data)[index])
+        reach = WITHIN * float(errors[index])
         offered = [
             (bits, constant)
             for bits, constant in priced(float(form.values[index]), reach)
@@ -96,6 +98,7 @@ def _shortened(form: Form, data: Data) -> Form:
             length = description_length(shorter, data)
             if length + bits < shortest:
                 form, shortest, tried = shorter, length, set()
+                errors = standard_errors(form, data)
                 break
     return form
 

@@ -43,6 +43,7 @@ FREE, LINE, SQUARE, LOG = (Node(inner=inner) for inner in ("free", "line", "squa
 PRODUCT, CURVED_PRODUCT = Node(is_product=True, is_curved=False), Node(is_product=True)
 LINE_PRODUCT = Node(is_product=True, inner="line", is_curved=False)
 CURVED_LINE_PRODUCT = Node(is_product=True, inner="line")
+ALIKE = 1.35  # factor of errors within which noise may have decided which is lower
 SIMPLE_TRANSFORMS = ("identity", "log", "log_neg", "square", "reciprocal")
 ANGLES = ("sin", "cos")
 
@@ -230,7 +231,7 @@ def search(
         should_stop: Asked after every step; true ends the search.
     """
     stage = _Search(training, validation, generator, order, should_stop)
-    yield from sorted(stage.additive(), key=lambda fit: fit.error)
+    yield from _simplest_first(list(stage.additive()))
     if training.x.shape[1] == 1:
         return
     for families, kept in zip((ONE_NODE, TWO_NODES), SCREENED, strict=True):
@@ -240,6 +241,16 @@ def search(
             if should_stop():
                 return
             yield stage.refined(rough.shape, rough.bundle)
+
+
+def _simplest_first(fits: list[Fit]) -> list[Fit]:
+    """In order of their errors, but those that are about as close as the closest by their transforms."""
+    near = ALIKE * min((fit.error for fit in fits), default=0.0)
+    names = list(TRANSFORMS)
+    return sorted(
+        fits,
+        key=lambda fit: (0, names.index(fit.shape.transform)) if fit.error <= near else (1, fit.error),
+    )
 
 
 def additive(

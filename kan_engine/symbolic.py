@@ -5,7 +5,7 @@ Edges keep their ranked candidates (``edge_readings.py``, ``node_readings.py``);
 of these is refitted jointly on the data, so that a right formula drops to rounding error and proves itself.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,14 +16,18 @@ from kan_engine.expression import Expression, Parameter, add, apply_function, co
 from kan_engine.limits import MAX_EDGES, MAX_HIDDEN_LAYERS
 from kan_engine.network import KAN
 from kan_engine.node_readings import best_combinations, renumbered
-from kan_engine.readings import variants
+from kan_engine.readings import Part, short_combinations, variants
 from kan_engine.refit import Data, Form, error, few, refit, together
 from kan_engine.snapping import polished
 
 COMBINATIONS = 24  # refitted jointly
+STEPS, FEW_STEPS = 40, 25  # of a refit: to rounding error, and to what noise lets tell
 SOLVED = 1e-11  # validation error, over the target's spread, at which a formula has proved itself
-FRONT = 3  # simpler ones beside these
-KEPT = 2  # forms that are polished
+KEPT, KEPT_OF_NOISE = 2, 4  # forms that are polished
+FEW_PARTS = 6  # of a network that may be a law; of more any formula is a compromise
+CLOSE = 12  # forms whose order noise may have decided, to be refitted on all rows
+SWEEPS, AROUND = 2, 8  # over all parts, each time trying other choices of one; so many of them
+LONGEST = 60  # complexity of the formulas that shorter ones are looked for among
 
 
 @dataclass(frozen=True)
@@ -63,48 +67,121 @@ def read_formulas(
         reading: Data and units.
         should_stop: Asked between refits; true returns what there is.
     """
-    if len(network.stack) > MAX_HIDDEN_LAYERS + 1 or network.edge_count > MAX_EDGES:
+    if not _is_readable(network):
         return []
-    spread = float(np.std(reading.fit[1])) or 1.0
-    found: list[tuple[float, Form]] = []
-    limits = reading.limits
-    solved: Form | None = None
-    for form in _combinations(network, reading):
-        if should_stop() and found:
+    trials = _Trials(reading, should_stop)
+    for parts in variants(network, reading):
+        trials.try_all(parts)
+        if trials.is_over:
             break
-        fitted = refit(form, few(reading.fit), iterations=40)
-        length = description_length(fitted, reading.validation)
-        if np.isfinite(length):
-            found.append((length, fitted))
-        if error(fitted, reading.validation) / spread < SOLVED:
-            solved = solved or fitted
-            if limits.allow(fitted.bound):
-                break
-    chosen = _shortest(found) if solved is None else [solved]
-    if limits.max_complexity is not None:
-        chosen += _shortest([(bits, form) for bits, form in found if limits.allow(form.bound)])
-    chosen += _simpler(chosen[:1], [form for _, form in found], reading.validation)
-    best = [refit(form, reading.fit, iterations=60) for form in chosen]
-    trees = [polished(form, reading.fit, reading.validation) for form in best]
-    formulas = [Formula.of(tree, reading.fit, reading.validation) for tree in dict.fromkeys(trees)]
-    allowed = [f for f in formulas if np.isfinite(f.error) and limits.allow(f.tree)]
+    return _polished(trials.best(), reading, should_stop)
+
+
+def shorter_formulas(
+    network: KAN, reading: Reading, should_stop: Callable[[], bool] = lambda: False
+) -> list[Formula]:
+    """Formulas that leave parts of a network out or write them shorter, from the shortest on.
+
+    Of every complexity the choices for all parts whose errors add up to the least, by dynamic programming;
+    where each shortens the data's description much more than the one before.
+    """
+    if not _is_readable(network):
+        return []
+    parts = next(iter(variants(network, reading)))
+    longest = reading.limits.max_complexity or LONGEST
+    forms = [_joined(picks, reading) for picks in short_combinations(parts, reading, longest)]
+    fitted = []
+    for form in forms:
+        if should_stop():
+            break
+        fitted.append(refit(refit(form, few(reading.fit), iterations=40), reading.fit, iterations=20))
+    return _polished(fitted, reading, should_stop)
+
+
+def _is_readable(network: KAN) -> bool:
+    return len(network.stack) <= MAX_HIDDEN_LAYERS + 1 and network.edge_count <= MAX_EDGES
+
+
+def _polished(forms: list[Form], reading: Reading, should_stop: Callable[[], bool]) -> list[Formula]:
+    trees: dict[Expression, None] = {}
+    for form in forms:
+        if trees and should_stop():
+            break
+        trees[polished(form, reading.fit, reading.validation)] = None
+    formulas = [Formula.of(tree, reading.fit, reading.validation) for tree in trees]
+    allowed = [f for f in formulas if np.isfinite(f.error) and reading.limits.allow(f.tree)]
     return sorted(allowed, key=lambda formula: formula.bits)
 
 
-def _shortest(found: list[tuple[float, Form]]) -> list[Form]:
+class _Trials:
+    """Whole forms, refitted to the data one after the other until one of them proves itself."""
+
+    def __init__(self, reading: Reading, should_stop: Callable[[], bool]) -> None:
+        self._reading, self._should_stop = reading, should_stop
+        self._everything = together(reading.fit, reading.validation)
+        self._spread = float(np.std(reading.fit[1])) or 1.0
+        self._found: list[tuple[float, Form]] = []
+        self._solved: Form | None = None
+        self.is_over = False
+
+    def try_all(self, parts: list[Part]) -> None:
+        """Combinations of the choices for all parts; under noise those around the best of them, too."""
+        if not all(part.choices for part in parts):
+            return
+        tried: dict[tuple[Choice, ...], float] = {}
+        offered = [part.choices for part in parts]
+        self._try(best_combinations(offered, COMBINATIONS, lambda choice: choice.score), tried)
+        sweeps = SWEEPS if self._reading.known.is_noisy and len(parts) <= FEW_PARTS else 0
+        for _ in range(sweeps):
+            if self.is_over or not tried:
+                return
+            best = min(tried, key=lambda picks: tried[picks])
+            self._try(_around(best, [choices[:AROUND] for choices in offered]), tried)
+
+    def _try(
+        self, combinations: Iterable[tuple[Choice, ...]], tried: dict[tuple[Choice, ...], float]
+    ) -> None:
+        for picks in combinations:
+            if self.is_over or (self._found and self._should_stop()):
+                self.is_over = True
+                return
+            if picks not in tried:
+                tried[picks] = self._fit(_joined(picks, self._reading))
+
+    def _fit(self, form: Form) -> float:
+        """The description length of a form, refitted."""
+        steps = FEW_STEPS if self._reading.known.is_noisy else STEPS
+        fitted = refit(form, few(self._reading.fit), iterations=steps)
+        length = description_length(fitted, self._everything)
+        if np.isfinite(length):
+            self._found.append((length, fitted))
+        if error(fitted, self._reading.validation) / self._spread < SOLVED:
+            self._solved = self._solved or fitted
+            self.is_over = self._reading.limits.allow(fitted.bound)
+        return length
+
+    def best(self) -> list[Form]:
+        """Those worth polishing, refitted on all rows."""
+        fit = self._reading.fit
+        if self._solved is not None:
+            return [refit(self._solved, fit, iterations=60)]
+        if not self._reading.known.is_noisy:
+            return [refit(form, fit, iterations=60) for form in _shortest(self._found, KEPT)]
+        close = [refit(form, fit, iterations=10) for form in _shortest(self._found, CLOSE)]
+        again = [(description_length(form, self._everything), form) for form in close]
+        return [refit(form, fit, iterations=60) for form in _shortest(again, KEPT_OF_NOISE)]
+
+
+def _around(picks: tuple[Choice, ...], offered: list[list[Choice]]) -> Iterator[tuple[Choice, ...]]:
+    """Combinations that differ in one part."""
+    for place, choices in enumerate(offered):
+        for choice in choices:
+            yield (*picks[:place], choice, *picks[place + 1 :])
+
+
+def _shortest(found: list[tuple[float, Form]], count: int) -> list[Form]:
     """Those with the shortest description."""
-    return [form for _, form in sorted(found, key=lambda pair: pair[0])[:KEPT]]
-
-
-def _simpler(best: list[Form], found: list[Form], validation: Data) -> list[Form]:
-    """Forms shorter than the best one that no other beats in both length and error, to choose from."""
-    told = [(complexity(form.bound), error(form, validation), form) for form in found]
-    longest = min((complexity(form.bound) for form in best), default=0)
-    front: list[tuple[float, Form]] = []
-    for length, reached, form in sorted(told, key=lambda entry: entry[:2]):
-        if length < longest and (not front or reached < front[-1][0]):
-            front.append((reached, form))
-    return [form for _, form in front[-FRONT:]]
+    return [form for _, form in sorted(found, key=lambda pair: pair[0])[:count]]
 
 
 UNDO: dict[str, Callable[[Expression], Expression]] = {
@@ -120,14 +197,6 @@ UNDO: dict[str, Callable[[Expression], Expression]] = {
     "cos": lambda z: apply_function("acos", z),
 }
 """T⁻¹ as a tree, by the name of T in ``scaling.TRANSFORMS``."""
-
-
-def _combinations(network: KAN, reading: Reading) -> Iterator[Form]:
-    """Whole forms in order of their summed scores, for every way to share a line."""
-    for parts in variants(network, reading):
-        if all(parts):
-            for picks in best_combinations(parts, COMBINATIONS, lambda choice: choice.score):
-                yield _joined(picks, reading)
 
 
 def _joined(picks: tuple[Choice, ...], reading: Reading) -> Form:

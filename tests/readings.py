@@ -3,6 +3,7 @@
 import numpy as np
 
 from kan_engine.edge_readings import Reading
+from kan_engine.precision import Precision
 from kan_engine.structure import Sample
 
 
@@ -23,5 +24,5 @@ def reading_of(fit: Sample, validation: Sample | None = None) -> Reading:
         center=0.0,
         scale=1.0,
         transform="identity",
-        floor=1e-9,
+        known=Precision.exact(1e-9),
     )

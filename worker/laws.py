@@ -17,6 +17,7 @@ from kan_engine import (
     Fit,
     Formula,
     Limits,
+    Precision,
     Reading,
     Sample,
     Standardizer,
@@ -28,6 +29,7 @@ from kan_engine import (
     read_formulas,
     search,
     sharpen,
+    shorter_formulas,
 )
 from service.schemas.jobs import TrainRequest
 from worker.preparation import Part, Prepared
@@ -36,10 +38,14 @@ from worker.splitting import fold_numbers
 
 SEARCH_ROWS, SEARCH_VALIDATION = 1500, 750  # more rows do not change which small law is right
 READ_AT_MOST = 8  # structures whose formulas are read before the search gives up on an exact one
-HOPEFUL = 3e-3  # error of the closest structure above which noise hides laws that would prove themselves
+HOPEFUL, HOPELESS = (
+    3e-3,
+    0.05,
+)  # error of the closest structure that noise explains: other laws would be hidden
 NOTHING = 0.03  # share of what a formula leaves of the data, below which no signal is left in it
 NEAR = 1.35  # times the lowest error, within which structures count as equally close
-CONTENDERS = 5  # of these that are read
+CONTENDERS = 6  # of these that are read
+SHORT = 14  # complexity of a formula that, where it leaves nothing but noise, needs no rivals
 AGAIN = 0.7  # share of an error below which another fit of the same shape is read, too
 EXACT = 1e-9  # validation error, over the spread, of a formula that ends the search
 MAX_STRUCTURE_INPUTS = 40
@@ -139,10 +145,12 @@ def find_law(run: Run) -> Law | None:
     if not structures:
         return None
     closest = min(structure.error for structure in structures)
-    if (law is None or law.error > EXACT) and closest < HOPEFUL:
+    is_noise = HOPEFUL < closest < HOPELESS
+    if (law is None or law.error > EXACT) and not is_noise:
         law = _proved(structures, law, fit, validation, run, angles=True) or law
     if law is None:
         law = _best_of_contenders(structures, fit, validation, run)
+    law = _with_shorter(law, fit, validation, run)
     if law.fit.is_adequate:
         law = replace(law, fit=sharpen(law.fit, fit, validation, run.should_stop))
         _enter(law.fit, run)
@@ -238,7 +246,8 @@ def _best_of_contenders(structures: list[Fit], fit: Sample, validation: Sample, 
         law = _read(structure, fit, validation, run)
         if best is None or law.bits < best.bits:
             best = law
-            if leaves_noise(law.formulas, fit, validation, run):
+            is_short = bool(law.formulas) and law.formulas[0].complexity <= SHORT
+            if is_short and leaves_noise(law.formulas, fit, validation, run):
                 return replace(law, is_consistent=True)
         if run.should_stop():
             break
@@ -304,7 +313,28 @@ def _read(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:
         structure = eliminate(structure, fit, validation, run.should_stop)
     if not run.request.symbolic:
         return Law(fit=structure, formulas=[])
-    reading = Reading(
+    reading = _reading(structure, fit, validation, run)
+    formulas = read_formulas(structure.network, reading, run.should_stop)
+    if run.limits.max_complexity is not None:
+        formulas += shorter_formulas(structure.network, reading, run.should_stop)
+    return Law(fit=structure, formulas=_in_order(formulas))
+
+
+def _with_shorter(law: Law, fit: Sample, validation: Sample, run: Run) -> Law:
+    """The law with shorter formulas beside its best, which are further off."""
+    if not law.formulas or law.error < EXACT:
+        return law
+    shorter = shorter_formulas(law.fit.network, _reading(law.fit, fit, validation, run), run.should_stop)
+    return replace(law, formulas=_in_order([*law.formulas, *shorter]))
+
+
+def _in_order(formulas: list[Formula]) -> list[Formula]:
+    """Each once, the shortest description first."""
+    return sorted({formula.tree: formula for formula in formulas}.values(), key=lambda formula: formula.bits)
+
+
+def _reading(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Reading:
+    return Reading(
         names=run.names,
         fit=columns_of(run.names, fit),
         validation=columns_of(run.names, validation),
@@ -313,22 +343,23 @@ def _read(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:
         center=float(structure.scaler.mean[0]),
         scale=float(structure.scaler.std[0]),
         transform=structure.scaler.transform,
-        floor=floor_for(_uncertainty(structure, len(fit.x))),
+        known=precision_of(
+            structure.error, structure.network, len(fit.x), is_noisy=not structure.is_adequate
+        ),
         limits=run.limits,
     )
-    return Law(fit=structure, formulas=read_formulas(structure.network, reading, run.should_stop))
 
 
-def floor_for(uncertainty: float) -> float:
-    """Relative error below which fits of a network's curves count as equal, from the error of the curves."""
-    return min(max(2 * uncertainty, 1e-6), ROUGH)
+def precision_of(error: float, network: KAN, rows: int, *, is_noisy: bool) -> Precision:
+    """How well the curves of a network with this error are known: as well as itself, unless that is noise."""
+    if not is_noisy:
+        return Precision.exact(_bounded(error))
+    spared = min(1.0, network.parameter_count / rows) ** 0.5  # what noise of its size leaves of it
+    return Precision.noisy(_bounded(error * spared), error, rows)
 
 
-def _uncertainty(structure: Fit, rows: int) -> float:
-    """Error of the network's curves: that of the network itself, or what noise of its size leaves of it."""
-    if structure.is_adequate:
-        return structure.error
-    return float(structure.error * min(1.0, structure.network.parameter_count / rows) ** 0.5)
+def _bounded(error: float) -> float:
+    return min(max(2 * error, 1e-6), ROUGH)
 
 
 def columns_of(names: tuple[str, ...], sample: Sample) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -356,5 +387,6 @@ def log_odds_formulas(network: KAN, inputs: Standardizer, run: Run) -> list[list
             for part, values in zip(parts, logits, strict=True)
         )
         structure = additive(fit, validation, run.generator, run.should_stop)
-        formulas.append(_read(structure, fit, validation, run).formulas)
+        law = _with_shorter(_read(structure, fit, validation, run), fit, validation, run)
+        formulas.append(law.formulas)
     return formulas

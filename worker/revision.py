@@ -13,6 +13,7 @@ from kan_engine import (
     KAN,
     Formula,
     Limits,
+    Precision,
     Predictor,
     Reading,
     Rows,
@@ -24,6 +25,7 @@ from kan_engine import (
     on_scale,
     read_formulas,
     save,
+    shorter_formulas,
     trained_on,
     without_inputs,
 )
@@ -34,9 +36,9 @@ from worker.laws import (
     Report,
     Run,
     find_law,
-    floor_for,
     leaves_noise,
     log_odds_formulas,
+    precision_of,
     sample_of,
     searched,
 )
@@ -206,21 +208,23 @@ def _read_off(
             center=float(scaler.mean[output]) if scaler else 0.0,
             scale=float(scaler.std[output]) if scaler else 1.0,
             transform=scaler.transform if scaler else "identity",
-            floor=floor_for(_uncertainty(network, predictor, validation, run)),
+            known=_precision(network, predictor, validation, run),
             limits=run.limits,
             fixed=functions,
         )
-        formulas.append(read_formulas(network, reading, run.should_stop))
+        found = read_formulas(network, reading, run.should_stop)
+        formulas.append([*found, *shorter_formulas(network, reading, run.should_stop)])
     return formulas
 
 
-def _uncertainty(network: KAN, predictor: Predictor, validation: Part, run: Run) -> float:
-    """Error of the network's curves: what noise as large as its error on the validation rows leaves of it."""
+def _precision(network: KAN, predictor: Predictor, validation: Part, run: Run) -> Precision:
+    """How well the curves are known; those of a classifier are what its log-odds are."""
+    rows = len(run.data.fit)
     if predictor.classes is not None:
-        return 0.0
+        return precision_of(0.0, network, rows, is_noisy=False)
     error = predictor.predict(validation.encoded) - validation.y.astype(float)
     share = float(np.sqrt(np.mean(error**2))) / (float(np.std(validation.y.astype(float))) or 1.0)
-    return float(share * min(1.0, network.parameter_count / len(run.data.fit)) ** 0.5)
+    return precision_of(share, network, rows, is_noisy=True)
 
 
 def _poor(r2: dict[tuple[int, int, int], float], functions: dict[tuple[int, int, int], str]) -> list[str]:

@@ -16,6 +16,7 @@ from kan_engine.closed_forms import (
 from kan_engine.dictionary import PLACEHOLDER
 from kan_engine.edges import Array, Axis, suggest
 from kan_engine.expression import evaluate
+from kan_engine.precision import Precision
 from kan_engine.printers import to_text
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -28,8 +29,12 @@ def values_of(form: Candidate, u: Array = U) -> Array:
     return evaluate(form.tree, {PLACEHOLDER.name: u}, form.parameters) + form.constant
 
 
+FINE, KNOWN, ROUGH = (Precision.exact(floor) for floor in (1e-9, 1e-6, 1e-3))
+
+
 def best(v: Array, effort: Effort, *, floor: float = 1e-9, axis: Axis = AXIS) -> Candidate:
-    return best_forms(closed_forms(axis, v, floor=floor, effort=effort), floor, 1)[0]
+    known = Precision.exact(floor)
+    return best_forms(closed_forms(axis, v, known=known, effort=effort), known, 1)[0]
 
 
 def form(error: float, complexity: int = 1) -> Candidate:
@@ -38,7 +43,7 @@ def form(error: float, complexity: int = 1) -> Candidate:
 
 @pytest.mark.parametrize("effort", Effort)
 def test_a_curve_that_does_not_vary_is_a_constant(effort: Effort) -> None:
-    (constant,) = closed_forms(AXIS, np.full(len(U), 2.5), floor=1e-6, effort=effort)
+    (constant,) = closed_forms(AXIS, np.full(len(U), 2.5), known=KNOWN, effort=effort)
     assert (to_text(constant.tree), constant.parameters, constant.constant) == ("0", (), 2.5)
 
 
@@ -52,27 +57,27 @@ def test_values_vary_if_they_are_different_numbers(values: list[float], expected
 
 @pytest.mark.parametrize("unit", [1e-100, 1e-60, 1e60, 1e100])
 def test_powers_that_leave_the_numbers_are_no_candidates(unit: float) -> None:
-    found = closed_forms(Axis(unit * U), np.sin(U) * U**3, floor=1e-6, effort=Effort.PLAIN)
+    found = closed_forms(Axis(unit * U), np.sin(U) * U**3, known=KNOWN, effort=Effort.PLAIN)
     assert found
     assert all(np.isfinite(candidate.parameters).all() and all(candidate.parameters) for candidate in found)
 
 
 def test_an_error_below_the_floor_earns_nothing() -> None:
-    assert form(1e-12).score(1e-3) == pytest.approx(form(1e-9).score(1e-3), abs=1e-5)
-    assert form(1e-12).score(1e-3) < form(1e-1).score(1e-3)
+    assert form(1e-12).score(ROUGH) == pytest.approx(form(1e-9).score(ROUGH), abs=1e-5)
+    assert form(1e-12).score(ROUGH) < form(1e-1).score(ROUGH)
 
 
 def test_a_more_complex_form_has_to_earn_its_price() -> None:
-    assert form(1e-2, 3).score(1e-9) < form(1e-3, 9).score(1e-9)
-    assert form(1e-2, 3).score(1e-9) > form(1e-6, 9).score(1e-9)
+    assert form(1e-2, 3).score(FINE) < form(1e-3, 9).score(FINE)
+    assert form(1e-2, 3).score(FINE) > form(1e-6, 9).score(FINE)
 
 
 def test_the_best_forms_are_sorted_by_score_cut_and_different() -> None:
-    found = closed_forms(AXIS, np.exp(U), floor=1e-6, effort=Effort.SINGLE)
-    kept = best_forms([*found, *found], 1e-6, 4)
-    scores = [candidate.score(1e-6) for candidate in kept]
+    found = closed_forms(AXIS, np.exp(U), known=KNOWN, effort=Effort.SINGLE)
+    kept = best_forms([*found, *found], KNOWN, 4)
+    scores = [candidate.score(KNOWN) for candidate in kept]
     assert scores == sorted(scores)
-    assert scores[0] == min(candidate.score(1e-6) for candidate in found)
+    assert scores[0] == min(candidate.score(KNOWN) for candidate in found)
     assert len({candidate.tree for candidate in kept}) == len(kept) == 4
 
 
@@ -90,7 +95,7 @@ def test_the_best_forms_are_sorted_by_score_cut_and_different() -> None:
 def test_the_search_is_settled_by_a_simple_form_that_is_as_close_as_can_be_told(
     error: float, complexity: int, floor: float, settled: bool
 ) -> None:
-    assert is_settled([form(0.1), form(error, complexity)], floor) is settled
+    assert is_settled([form(0.1), form(error, complexity)], Precision.exact(floor)) is settled
 
 
 @pytest.mark.parametrize(
@@ -129,13 +134,13 @@ def test_a_quotient_is_found_with_its_coefficients(law: object) -> None:
 
 def test_a_quotient_with_a_pole_among_the_rows_is_no_form() -> None:
     u = np.linspace(-1.0, 1.0, 200)  # no row at the pole itself
-    found = closed_forms(Axis(u), 1 / (u - 0.3), floor=1e-9, effort=Effort.PLAIN)
+    found = closed_forms(Axis(u), 1 / (u - 0.3), known=FINE, effort=Effort.PLAIN)
     assert all(np.isfinite(values_of(candidate, u)).all() for candidate in found)
 
 
 def test_a_quotient_that_a_single_row_makes_infinite_is_no_form() -> None:
     axis = Axis(np.array([-2.0, -1.0, 0.0, 1.0, 2.0]))
-    found = closed_forms(axis, np.array([1.0, 1.0, 1.0, 1.0, 5.0]), floor=1e-9, effort=Effort.PLAIN)
+    found = closed_forms(axis, np.array([1.0, 1.0, 1.0, 1.0, 5.0]), known=FINE, effort=Effort.PLAIN)
     assert all(np.isfinite(values_of(candidate, axis.u)).all() for candidate in found)
 
 
@@ -145,7 +150,7 @@ def test_a_power_beyond_the_library_is_found_as_a_polynomial() -> None:
 
 def test_a_curve_of_which_no_polynomial_explains_anything_has_none() -> None:
     v = 1e8 + 0.2 * np.sin(2 * np.pi * 30 * (U - U[0]) / (U[-1] - U[0]))
-    found = closed_forms(AXIS, v, floor=1e-3, effort=Effort.PLAIN)
+    found = closed_forms(AXIS, v, known=ROUGH, effort=Effort.PLAIN)
     assert all(candidate.linear for candidate in found)
 
 
@@ -183,7 +188,7 @@ def test_a_function_of_the_opposite_has_no_parameter_for_its_sign() -> None:
 )
 def test_more_effort_finds_more(law: object, effort: Effort, expected: str) -> None:
     v = law(U)  # type: ignore[operator]
-    found = {level: best_forms(closed_forms(AXIS, v, floor=1e-9, effort=level), 1e-9, 50) for level in Effort}
+    found = {level: best_forms(closed_forms(AXIS, v, known=FINE, effort=level), FINE, 50) for level in Effort}
     with_it = [level for level, forms in found.items() if expected in [to_text(form.tree) for form in forms]]
     assert with_it[0] == effort
     assert to_text(found[effort][0].tree) == expected
@@ -191,7 +196,7 @@ def test_more_effort_finds_more(law: object, effort: Effort, expected: str) -> N
 
 
 def test_a_plain_function_that_is_close_has_no_polynomials_as_rivals() -> None:
-    close, far = (closed_forms(AXIS, v, floor=1e-9, effort=Effort.PLAIN) for v in (np.log(U), np.sin(U)))
+    close, far = (closed_forms(AXIS, v, known=FINE, effort=Effort.PLAIN) for v in (np.log(U), np.sin(U)))
     assert max(len(candidate.parameters) for candidate in close) == 1
     assert max(len(candidate.parameters) for candidate in far) > 1
 

@@ -6,6 +6,7 @@ import pytest
 from kan_engine.dictionary import PAIRS, PLACEHOLDER, SINGLES, TRIPLES, Candidate, sums_of_terms
 from kan_engine.edges import Array, Axis
 from kan_engine.expression import evaluate
+from kan_engine.precision import Precision
 from kan_engine.printers import to_text
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -15,7 +16,7 @@ AXIS = Axis(U)  # of all tests: its dictionaries are made once
 
 
 def best(v: Array, *, raw: bool = True, axis: Axis = AXIS) -> Candidate:
-    found = sums_of_terms(axis, v, floor=1e-9, raw=raw)
+    found = sums_of_terms(axis, v, known=Precision.exact(1e-9), raw=raw)
     return min(found, key=lambda s: np.log10(s.error + 1e-9) + 0.3 * s.complexity)
 
 
@@ -87,14 +88,15 @@ def test_linear_parameters_scale_the_sum() -> None:
 
 def test_the_error_is_that_of_the_sum_over_the_spread_of_the_curve() -> None:
     v = np.sin(9 * U) ** 3 + U
-    for found in list(sums_of_terms(AXIS, v, floor=1e-3, raw=False))[:10]:
+    for found in list(sums_of_terms(AXIS, v, known=Precision.exact(1e-3), raw=False))[:10]:
         error = np.sqrt(np.mean((values_of(found) - v) ** 2)) / np.std(v)
         assert found.error == pytest.approx(error, rel=1e-6)
 
 
 def test_triples_are_looked_for_only_where_no_pair_is_close() -> None:
     close, far = (
-        list(sums_of_terms(AXIS, v, floor=1e-7, raw=False)) for v in (np.log(U) + 1 / U, np.sin(9 * U) ** 3)
+        list(sums_of_terms(AXIS, v, known=Precision.exact(1e-7), raw=False))
+        for v in (np.log(U) + 1 / U, np.sin(9 * U) ** 3)
     )
     assert len(close) == 3 * SINGLES + 2 * PAIRS
     assert len(far) == len(close) + 2 * TRIPLES
@@ -109,4 +111,11 @@ def test_terms_that_are_no_numbers_take_no_part() -> None:
 
 
 def test_over_a_single_point_there_are_no_sums() -> None:
-    assert list(sums_of_terms(Axis(np.full(20, 2.0)), np.linspace(0, 1, 1), floor=1e-9, raw=False)) == []
+    assert (
+        list(
+            sums_of_terms(
+                Axis(np.full(20, 2.0)), np.linspace(0, 1, 1), known=Precision.exact(1e-9), raw=False
+            )
+        )
+        == []
+    )

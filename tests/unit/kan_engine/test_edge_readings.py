@@ -8,17 +8,16 @@ import pytest
 from kan_engine.closed_forms import Candidate, Effort, closed_forms
 from kan_engine.dictionary import PLACEHOLDER
 from kan_engine.edge_readings import (
-    MOST_UNSURE,
     PER_EDGE,
     Choice,
     edge_choices,
-    floor_of,
     forms,
     forms_of_column,
     logarithms,
 )
 from kan_engine.edges import Array, Axis
 from kan_engine.expression import evaluate, variables
+from kan_engine.precision import Precision
 from kan_engine.printers import to_text
 from tests.laws import sampled
 from tests.readings import reading_of
@@ -27,6 +26,7 @@ pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
 U = np.linspace(0.1, 0.8, 200)
 AXIS = Axis(U)
+FINE = Precision.exact(1e-9)
 
 
 def values_of(form: Candidate | Choice, columns: dict[str, Array]) -> Array:
@@ -47,7 +47,7 @@ def values_of(form: Candidate | Choice, columns: dict[str, Array]) -> Array:
 )
 def test_the_logarithm_of_a_simple_function_is_read(f: object, expected: str) -> None:
     v = np.log(3 * f(U))  # type: ignore[operator]
-    best = forms(AXIS, v, 1e-9, as_logarithm=True, most=Effort.PLAIN)[0]
+    best = forms(AXIS, v, FINE, as_logarithm=True, most=Effort.PLAIN)[0]
     assert to_text(best.tree) == expected
     np.testing.assert_allclose(values_of(best, {PLACEHOLDER.name: U}), v, atol=1e-9)
 
@@ -64,33 +64,33 @@ def test_with_more_effort_its_function_may_have_constants(f: object, power: floa
     u = U + 1
     v = np.log(f(u if power == 2 else U))  # type: ignore[operator]
     axis = Axis(u) if power == 2 else AXIS
-    best = min(logarithms(axis, v, 1e-9, Effort.SINGLE, (power,)), key=lambda form: form.score(1e-9))
+    best = min(logarithms(axis, v, FINE, Effort.SINGLE, (power,)), key=lambda form: form.score(FINE))
     assert to_text(best.tree) == expected
     assert best.error < 1e-9
 
 
 def test_a_logarithm_is_read_only_where_the_network_gives_one() -> None:
     v = -np.log(1 - U**2) / 2
-    found = forms(AXIS, v, 1e-9, as_logarithm=False, most=Effort.PLAIN)
+    found = forms(AXIS, v, FINE, as_logarithm=False, most=Effort.PLAIN)
     assert not any(to_text(form.tree) == "-log(1 + c0*u**2)/2" for form in found)
 
 
 @pytest.mark.parametrize("power", [0.5, -2.0])
 def test_only_the_powers_that_were_asked_for_are_looked_at(power: float) -> None:
     v = np.log(1 + U**2) / power
-    found = list(logarithms(AXIS, v, 1e-9, Effort.PLAIN, (power,)))
+    found = list(logarithms(AXIS, v, FINE, Effort.PLAIN, (power,)))
     assert min(form.error for form in found) < 1e-9
-    assert min(form.error for form in logarithms(AXIS, v, 1e-9, Effort.PLAIN, (0.25,))) > 1e-9
+    assert min(form.error for form in logarithms(AXIS, v, FINE, Effort.PLAIN, (0.25,))) > 1e-9
 
 
 @pytest.mark.parametrize("v", [1e4 * U, 1e-12 * U, np.full(len(U), 3.0)], ids=["huge", "tiny", "flat"])
 def test_a_curve_too_large_or_flat_to_be_a_logarithm_is_none(v: Array) -> None:
-    assert list(logarithms(AXIS, v, 1e-9, Effort.PLAIN, (1.0,))) == []
+    assert list(logarithms(AXIS, v, FINE, Effort.PLAIN, (1.0,))) == []
 
 
 def test_a_logarithm_of_what_is_negative_somewhere_is_left_out() -> None:
     noise = np.random.default_rng(0).normal(0, 3, len(U))  # F fits badly, and crosses 0
-    found = list(logarithms(AXIS, noise, 0.01, Effort.PLAIN))
+    found = list(logarithms(AXIS, noise, Precision.exact(0.01), Effort.PLAIN))
     assert all(np.isfinite(values_of(form, {PLACEHOLDER.name: AXIS.u})).all() for form in found)
 
 
@@ -107,27 +107,19 @@ def test_no_more_effort_is_made_once_a_form_is_close(
 ) -> None:
     made = []
 
-    def counted(axis: Axis, v: Array, *, floor: float, effort: Effort, raw: bool) -> list[Candidate]:
+    def counted(axis: Axis, v: Array, *, known: Precision, effort: Effort, raw: bool) -> list[Candidate]:
         made.append(effort)
-        return closed_forms(axis, v, floor=floor, effort=effort, raw=raw)
+        return closed_forms(axis, v, known=known, effort=effort, raw=raw)
 
     monkeypatch.setattr("kan_engine.edge_readings.closed_forms", counted)
-    found = forms(AXIS, v, 1e-9, as_logarithm=False, most=Effort.SUMS)
+    found = forms(AXIS, v, FINE, as_logarithm=False, most=Effort.SUMS)
     assert made == efforts
     assert len(found) <= PER_EDGE
 
 
-def test_a_small_edge_is_known_less_well_than_a_large_one() -> None:
-    reading = replace(reading_of(sampled(lambda a: a, 1, 50)), floor=1e-6)
-    large, small = np.linspace(0, 1, 50), np.linspace(0, 1e-2, 50)
-    assert floor_of(large, float(np.std(large)), reading) == 1e-6
-    assert floor_of(small, float(np.std(large)), reading) == pytest.approx(1e-4)
-    assert floor_of(0 * small, 1.0, reading) == pytest.approx(1e-6 * MOST_UNSURE)
-
-
 def test_forms_of_a_column_are_in_its_own_variable() -> None:
     sample = sampled(lambda a, b: a + b, 2, 60)
-    found = forms_of_column(sample.raw[:, 1].numpy() ** 2, 1, reading_of(sample), 1e-9)
+    found = forms_of_column(sample.raw[:, 1].numpy() ** 2, 1, reading_of(sample), FINE)
     assert {name for form in found for name in variables(form.tree)} == {"x2"}
     assert to_text(found[0].tree) == "c0*x2**2"
 
@@ -145,7 +137,9 @@ def test_a_single_edge_is_read_off_the_values_themselves() -> None:
     def law(a: Array) -> Array:
         return np.asarray(np.sin(a**2) + a)
 
-    reading = replace(reading_of(sampled(law, 1, 120)), floor=1e-4)  # what a spline would know
+    reading = replace(
+        reading_of(sampled(law, 1, 120)), known=Precision.exact(1e-4)
+    )  # what a spline would know
     (found,) = edge_choices({0: reading.transformed}, reading)
     assert to_text(found[0].tree) == "c0*x1 + c1*sin(x1**2)"
 
@@ -163,4 +157,7 @@ def test_of_a_single_edge_into_a_logarithm_the_logarithm_is_read(transform: str)
 
 def test_a_noisy_curve_is_read_to_its_noise() -> None:
     v = 2 * U + np.random.default_rng(0).normal(0, 0.02, len(U))
-    assert to_text(forms(AXIS, v, 0.03, as_logarithm=False, most=Effort.SINGLE)[0].tree) == "c0*u"
+    assert (
+        to_text(forms(AXIS, v, Precision.exact(0.03), as_logarithm=False, most=Effort.SINGLE)[0].tree)
+        == "c0*u"
+    )

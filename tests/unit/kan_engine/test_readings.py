@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine.edge_readings import Choice
 from kan_engine.expression import evaluate, variables
 from kan_engine.network import KAN
 from kan_engine.node_readings import best_combinations
+from kan_engine.precision import Precision
 from kan_engine.printers import to_text
-from kan_engine.readings import SHARED, variants
+from kan_engine.readings import SHARED, Part, variants
 from kan_engine.structure import FREE, LINE, LINE_PRODUCT, PRODUCT, Fit, Sample
 from tests.laws import Law, fit_of, sampled
 from tests.readings import reading_of
@@ -20,8 +20,8 @@ from tests.readings import reading_of
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
 
-def ways(network: KAN, sample: Sample, **changes: object) -> Iterator[list[list[Choice]]]:
-    return variants(network, replace(reading_of(sample), floor=5e-4, **changes))  # type: ignore[arg-type]
+def ways(network: KAN, sample: Sample, **changes: object) -> Iterator[list[Part]]:
+    return variants(network, replace(reading_of(sample), known=Precision.exact(5e-4), **changes))  # type: ignore[arg-type]
 
 
 def fitted(law: Law, *nodes: object, direct: bool = True) -> tuple[Fit, Sample]:
@@ -36,7 +36,7 @@ def scaled(fit: Fit) -> dict[str, object]:
 def test_every_live_edge_of_an_additive_network_has_choices() -> None:
     fit, sample = fitted(lambda a, b: a**2 + 3 * b)
     (parts,) = ways(fit.network, sample, **scaled(fit))
-    assert [to_text(part[0].tree) for part in parts] == ["c0*x1**2", "c0*x2"]
+    assert [to_text(part.choices[0].tree) for part in parts] == ["c0*x1**2", "c0*x2"]
 
 
 def test_a_pruned_edge_has_none() -> None:
@@ -49,7 +49,8 @@ def test_a_pruned_edge_has_none() -> None:
 def test_a_single_edge_is_as_exact_as_the_values() -> None:
     fit, sample = fitted(lambda a, b: np.exp(1.3 * a))
     fit.network.layers[0].mask[1, 0] = False
-    (((first, *_),),) = ways(fit.network, sample, **scaled(fit))
+    ((part,),) = ways(fit.network, sample, **scaled(fit))
+    first = part.choices[0]
     values = evaluate(first.tree, {"x1": sample.raw[:, 0].numpy()}, first.values) + first.constant
     np.testing.assert_allclose(values + fit.scaler.mean[0], sample.y[:, 0].numpy(), rtol=1e-9)
 
@@ -57,7 +58,7 @@ def test_a_single_edge_is_as_exact_as_the_values() -> None:
 def test_choices_are_in_the_units_of_the_target() -> None:
     fit, sample = fitted(lambda a, b: 1e4 * (a**2 + b), LINE_PRODUCT)
     parts = next(ways(fit.network, sample, **scaled(fit)))
-    picks = best_combinations(parts, 1, lambda choice: choice.score)[0]
+    picks = best_combinations([part.choices for part in parts], 1, lambda choice: choice.score)[0]
     columns = {f"x{i + 1}": sample.raw[:, i].numpy() for i in range(2)}
     total = sum(evaluate(pick.tree, columns, pick.values) + pick.constant for pick in picks)
     y = sample.y[:, 0].numpy()
@@ -69,7 +70,7 @@ def test_hidden_nodes_come_before_direct_edges(direct: bool) -> None:
     fit, sample = fitted(lambda a, b: np.exp(a + b) + a * b, LINE, PRODUCT, direct=direct)
     parts = next(ways(fit.network, sample, **scaled(fit)))
     assert len(parts) == (4 if direct else 2)
-    assert all(len(variables(part[0].tree)) == 1 for part in parts[2:])
+    assert all(len(variables(part.choices[0].tree)) == 1 for part in parts[2:])
 
 
 def test_a_node_that_leads_nowhere_is_passed_over() -> None:
@@ -83,7 +84,7 @@ def test_a_line_that_a_node_shares_with_direct_edges_is_shared_in_several_ways()
     fit, sample = fitted(lambda a, b: np.exp(0.6 * (a - b)) + 2 * a, LINE)
     found = list(ways(fit.network, sample, **scaled(fit)))
     assert len(found) == 1 + SHARED
-    firsts = [to_text(parts[0][0].tree) for parts in found[1:]]
+    firsts = [to_text(parts[0].choices[0].tree) for parts in found[1:]]
     assert "c0*exp(c1*x1 + c2*x2)" in firsts
 
 

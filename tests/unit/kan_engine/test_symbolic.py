@@ -1,20 +1,25 @@
 """From samples of a law to the law: structure, edges, constants."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from kan_engine.edge_readings import Reading
+from kan_engine.edges import Array
 from kan_engine.elimination import eliminate
 from kan_engine.expression import Variable, apply_function, complexity, evaluate, variables, walk
 from kan_engine.layer import SymbolicEdge
+from kan_engine.limits import Limits, functions_of
 from kan_engine.network import KAN, KANConfig
+from kan_engine.precision import Precision
 from kan_engine.printers import to_text
 from kan_engine.scaling import TRANSFORMS
 from kan_engine.spline import extend_knots, fit_coef, uniform_grid
 from kan_engine.structure import Fit, Sample, search
-from kan_engine.symbolic import MAX_EDGES, Formula, read_formulas
+from kan_engine.symbolic import MAX_EDGES, Formula, read_formulas, shorter_formulas
 from kan_engine.tree import Number
 from tests.laws import Ends, Law, sampled
 from tests.readings import reading_of
@@ -30,7 +35,7 @@ def formulas_of(structure: Fit, fit: Sample, validation: Sample) -> list[Formula
         center=float(structure.scaler.mean[0]),
         scale=float(structure.scaler.std[0]),
         transform=structure.scaler.transform,
-        floor=max(2 * structure.error, 1e-6),
+        known=Precision.exact(max(2 * structure.error, 1e-6)),
     )
     return read_formulas(structure.network, reading)
 
@@ -208,7 +213,9 @@ def test_a_line_between_a_node_and_direct_edges_may_lie_in_either(share: float) 
         last.weight = torch.nn.Parameter(torch.zeros(1, 44, 1, dtype=torch.float64))
         target = torch.exp(node) + share * node
         last.weight[:, :-1, 0] = fit_coef(last.features(node[:, None])[:, 0, :-1], target[:, None]).T
-    formulas = read_formulas(network, replace(reading_of(fit, on_raw(law, 2, 50, seed=1)), floor=1e-5))
+    formulas = read_formulas(
+        network, replace(reading_of(fit, on_raw(law, 2, 50, seed=1)), known=Precision.exact(1e-5))
+    )
     assert to_text(formulas[0].tree) == "2*x1 + exp(x1 - x2)"
 
 
@@ -253,7 +260,68 @@ def test_reading_that_is_told_to_stop_still_gives_a_formula(monkeypatch: pytest.
 @pytest.fixture
 def of_noisy_rows(small_dictionary: None) -> list[Formula]:
     rng = np.random.default_rng(0)
-    return read(ADDITIVE, lambda a, b: additive_law(a, b) + rng.normal(0, 0.05, len(a)), floor=0.01)
+    return read(
+        ADDITIVE,
+        lambda a, b: additive_law(a, b) + rng.normal(0, 0.05, len(a)),
+        known=Precision.noisy(0.01, 0.05, 200),
+    )
+
+
+def test_of_noisy_rows_the_law_itself_is_found(of_noisy_rows: list[Formula]) -> None:
+    tree = of_noisy_rows[0].tree
+    columns = {"x1": np.linspace(0.5, 2, 60), "x2": np.linspace(2, 0.5, 60)}
+    truth = additive_law(columns["x1"], columns["x2"])
+    assert float(np.std(evaluate(tree, columns) - truth)) < 0.02
+
+
+def noisy_reading(**changes: Any) -> Reading:
+    rng = np.random.default_rng(0)
+
+    def law(a: Array, b: Array) -> Array:
+        return np.asarray(additive_law(a, b) + rng.normal(0, 0.05, len(a)))
+
+    fit, validation = on_raw(law, 2, 200), on_raw(law, 2, 80, seed=1)
+    known = Precision.noisy(0.01, 0.05, 200)
+    return replace(reading_of(fit, validation), known=known, **changes)
+
+
+def test_shorter_formulas_leave_parts_out_and_are_further_off() -> None:
+    reading = noisy_reading()
+    front = sorted(shorter_formulas(ADDITIVE, reading), key=lambda formula: formula.complexity)
+    assert len(front) > 2
+    assert len(variables(front[0].tree)) == 1
+    assert len(variables(front[-1].tree)) == 2
+    assert front[0].complexity < front[-1].complexity
+    assert front[0].error > 2 * front[-1].error
+
+
+@pytest.mark.parametrize("most", [5, 9])
+def test_no_formula_is_longer_than_the_limit(most: int) -> None:
+    reading = noisy_reading(limits=Limits(max_complexity=most))
+    formulas = [*read_formulas(ADDITIVE, reading), *shorter_formulas(ADDITIVE, reading)]
+    assert formulas
+    assert all(formula.complexity <= most for formula in formulas)
+
+
+@pytest.mark.parametrize("forbidden", [("exp",), ("x^2", "sqrt"), ("sin", "cos", "exp")])
+def test_no_formula_has_a_forbidden_function(forbidden: tuple[str, ...]) -> None:
+    reading = noisy_reading(limits=Limits(forbidden=frozenset(forbidden)))
+    formulas = read_formulas(ADDITIVE, reading)
+    assert formulas
+    assert all(not functions_of(formula.tree) & set(forbidden) for formula in formulas)
+
+
+def test_a_fixed_edge_is_read_as_its_function_alone() -> None:
+    reading = noisy_reading(fixed={(0, 0, 0): "tanh"})
+    assert all("tanh" in functions_of(formula.tree) for formula in read_formulas(ADDITIVE, reading))
+
+
+def test_the_edge_that_leaves_a_node_can_be_fixed_too() -> None:
+    network = network_of((2, 1, 1), {(0, 0, 0): edge("x"), (0, 1, 0): edge("x"), (1, 0, 0): edge("exp")})
+    fixed = {(1, 0, 0): "cosh", (0, 0, 0): "x", (0, 1, 0): "x"}
+    formulas = read(network, lambda a, b: np.exp(a + b), fixed=fixed)
+    assert formulas
+    assert all("cosh" in functions_of(formula.tree) for formula in formulas)
 
 
 def test_formulas_come_best_first(of_noisy_rows: list[Formula]) -> None:
