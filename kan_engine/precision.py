@@ -44,6 +44,10 @@ class Precision:
         """Whether bits are counted, and many fits are equal."""
         return self.price < PRICE
 
+    def views(self) -> list[Precision]:
+        """Ways to weigh fits, one after the other: under noise simple ones may win at first by being simple."""
+        return [Precision.exact(self.floor), self] if self.is_noisy else [self]
+
     def score(self, error: float, complexity: float) -> float:
         """Digits of error, none below the noise, plus the price of the complexity: small is good."""
         return float(np.log10(np.hypot(error, self.noise))) + self.price * complexity

@@ -6,7 +6,7 @@ of these is refitted jointly on the data, so that a right formula drops to round
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -70,9 +70,13 @@ def read_formulas(
     if not _is_readable(network):
         return []
     trials = _Trials(reading, should_stop)
-    for parts in variants(network, reading):
-        trials.try_all(parts)
-        if trials.is_over:
+    for known in reading.known.views():
+        view = replace(reading, known=known)
+        for parts in variants(network, view):
+            trials.try_all(parts, view)
+            if trials.is_over:
+                break
+        if trials.is_over or trials.is_close():
             break
     return _polished(trials.best(), reading, should_stop)
 
@@ -124,14 +128,19 @@ class _Trials:
         self._solved: Form | None = None
         self.is_over = False
 
-    def try_all(self, parts: list[Part]) -> None:
+    def is_close(self) -> bool:
+        """Whether a form is as close to the data as the network itself."""
+        limit = self._reading.known.noise * self._spread
+        return any(error(form, self._reading.validation) <= limit for form in _shortest(self._found, 1))
+
+    def try_all(self, parts: list[Part], view: Reading) -> None:
         """Combinations of the choices for all parts; under noise those around the best of them, too."""
         if not all(part.choices for part in parts):
             return
         tried: dict[tuple[Choice, ...], float] = {}
         offered = [part.choices for part in parts]
         self._try(best_combinations(offered, COMBINATIONS, lambda choice: choice.score), tried)
-        sweeps = SWEEPS if self._reading.known.is_noisy and len(parts) <= FEW_PARTS else 0
+        sweeps = SWEEPS if view.known.is_noisy and len(parts) <= FEW_PARTS else 0
         for _ in range(sweeps):
             if self.is_over or not tried:
                 return
