@@ -45,7 +45,7 @@ class Precision:
         return self.price < PRICE
 
     def views(self) -> list[Precision]:
-        """Ways to weigh fits, one after the other: under noise simple ones may win at first by being simple."""
+        """Ways to weigh fits, one after the other: under noise simple ones may win by that at first."""
         return [Precision.exact(self.floor), self] if self.is_noisy else [self]
 
     def score(self, error: float, complexity: float) -> float:

@@ -46,14 +46,15 @@ def shapes_unchecked() -> Iterator[None]:
     config.update("jaxtyping_disable", False)
 
 
-@pytest.fixture
-def small_dictionary(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(scope="module")
+def small_dictionary() -> Iterator[None]:
     """Few products of terms, for tests of more than which sums are found: most of the time is theirs."""
     from kan_engine import dictionary
 
-    monkeypatch.setattr(dictionary, "FACTORS", 8)
-    dictionary._nice_terms.cache_clear()
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dictionary, "FACTORS", 8)
+        dictionary._nice_terms.cache_clear()
+        yield
     dictionary._nice_terms.cache_clear()
 
 

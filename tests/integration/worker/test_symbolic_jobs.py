@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from kan_engine import dictionary
 from service.db.migrate import upgrade
 from service.db.session import Sessions
 from service.main import create_app
@@ -16,7 +15,7 @@ from service.settings import Settings
 from worker.pipeline import run_pipeline
 from worker.training import run_training
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
 ROWS = 150
 A, B = np.random.default_rng(0).uniform(-2, 2, (2, ROWS))
@@ -60,17 +59,10 @@ class Service:
         return dict(self.get(f"/models/{model['id']}/symbolic")["outputs"][0])
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _few_products_of_terms() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dictionary, "FACTORS", 8)
-        dictionary._nice_terms.cache_clear()
-        yield
-    dictionary._nice_terms.cache_clear()
-
-
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(
+    tmp_path_factory: pytest.TempPathFactory, shapes_unchecked: None, small_dictionary: None
+) -> Iterator[Service]:
     folder: Path = tmp_path_factory.mktemp("symbolic")
     settings = Settings(data_dir=folder, database_url=f"sqlite:///{folder / 'kan.db'}")
     upgrade(settings)
@@ -150,7 +142,8 @@ def test_no_formula_is_longer_than_allowed(service: Service, change: Callable[..
 
 
 def test_a_formula_that_cannot_be_is_a_failure_in_words(service: Service, model: Document) -> None:
-    body = {"kind": "symbolic", "model_id": model["id"], "forbid": ["x^2"], "max_complexity": 1}
+    fix = [{**EDGE, "function": "sin"}]
+    body = {"kind": "symbolic", "model_id": model["id"], "fix": fix, "max_complexity": 1}
     job = service.work(service.client.post("/jobs", json=body).json()["id"])
     assert (job["status"], job["error"]["code"]) == ("failed", "no_formula")
 

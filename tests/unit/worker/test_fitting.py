@@ -17,7 +17,7 @@ from worker.laws import Run
 from worker.pipeline import run_pipeline
 from worker.preparation import Prepared, prepare
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
 QUICK: dict[str, Any] = {
     "network": {"grid": 8},  # with a grid that was asked for, no law is looked for
