@@ -48,7 +48,10 @@ def eliminate(
         if error <= limit:
             if len(smaller.nodes) < len(there):
                 del there[place]
-            fit = replace(fit, bundle=smaller, errors=(error,))
+            dropped = {**fit.dropped}
+            if all(other != i for _, other in _edges(smaller, inputs)):
+                dropped[i] = fit.error, error
+            fit = replace(fit, bundle=smaller, errors=(error,), dropped=dropped)
     return _without_idle_nodes(fit, training, validation, allowed)
 
 

@@ -7,8 +7,8 @@ activations into their sum. All starts of a shape, on all transforms, are one ba
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -156,6 +156,7 @@ class Fit:
         terms: Basis values of the training rows on the grid of these.
         errors: Validation RMSE over the spread of the target, after every grid of the schedule.
         history: What each grid reached, in the scale of T(y).
+        dropped: Error before and after, of every input that the last of its edges was taken from.
     """
 
     shape: Shape
@@ -165,6 +166,7 @@ class Fit:
     scaler: TargetScaler
     errors: tuple[float, ...]
     history: tuple[Step, ...] = ()
+    dropped: Mapping[int, tuple[float, float]] = field(default_factory=dict)
 
     @cached_property
     def network(self) -> KAN:

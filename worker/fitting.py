@@ -63,6 +63,7 @@ class Found:
         expected_error: RMSE that the network would have on rows not seen, in the target's units; a
             regression's alone.
         contest: The errors of all that were compared with it, for a regression.
+        dropped: Error over the spread before and after, of every input that the network does without.
     """
 
     network: KAN
@@ -76,6 +77,7 @@ class Found:
     formula_of: str = "network"
     expected_error: float | None = None
     contest: Contest | None = None
+    dropped: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def to_metadata(found: Found) -> dict[str, Any]:
@@ -86,6 +88,7 @@ def to_metadata(found: Found) -> dict[str, Any]:
         "formulas": [[{"tree": to_json(f.tree), "error": f.error} for f in part] for part in found.formulas],
         "is_consistent": found.is_consistent,
         "formula_of": found.formula_of,
+        "dropped": found.dropped,
     }
 
 
@@ -101,6 +104,7 @@ def from_metadata(data: dict[str, Any], predictor: Predictor) -> Found:
         formulas=[[Formula(from_json(f["tree"]), f["error"]) for f in part] for part in data["formulas"]],
         is_consistent=data["is_consistent"],
         formula_of=data["formula_of"],
+        dropped={name: (with_it, without) for name, (with_it, without) in data.get("dropped", {}).items()},
     )
 
 
@@ -129,13 +133,13 @@ def _free_regression(run: Run) -> Found:
     """The small law if it explains the data or no larger network does better, else the best of those."""
     law = find_law(run)
     if law is not None and (law.error < EXACT or law.is_consistent or law.fit.is_adequate):
-        return _serve_law(law, run.inputs)
+        return _serve_law(law, run)
     found = _train(run)
     if law is None:
         return found
     assert found.expected_error is not None  # noqa: S101 - regressions have one
     if expected_error(law, run) <= found.expected_error:
-        return _serve_law(law, run.inputs)
+        return _serve_law(law, run)
     return _with_formulas(found, law)
 
 
@@ -165,15 +169,16 @@ def _is_free(request: TrainRequest) -> bool:
     return all(option == "auto" for option in asked)
 
 
-def _serve_law(law: Law, inputs: Standardizer) -> Found:
+def _serve_law(law: Law, run: Run) -> Found:
     return Found(
         network=law.fit.network,
         judged=law.fit.network,
-        inputs=inputs,
+        inputs=run.inputs,
         scaler=law.fit.scaler,
         history=law.fit.history,
         formulas=[law.formulas],
         is_consistent=law.is_consistent,
+        dropped={run.names[i]: errors for i, errors in law.fit.dropped.items()},
     )
 
 

@@ -68,6 +68,10 @@ def record_of(found: Found, worth: dict[str, Any], data: Prepared, request: Trai
             "optimizer": found.optimizer,
         },
         "formula_of": found.formula_of,
+        "dropped": [
+            {"input": name, "error_with": with_it, "error_without": without}
+            for name, (with_it, without) in found.dropped.items()
+        ],
         **worth,
         "split": {
             "kind": request.split.kind,

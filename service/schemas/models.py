@@ -81,6 +81,14 @@ class DecisionOut(BaseModel):
     )
 
 
+class DroppedOut(BaseModel):
+    """An input that was dropped, and why: RMSE on the validation rows over the spread of the target."""
+
+    input: str
+    error_with: float
+    error_without: float
+
+
 class ModelOut(BaseModel):
     """A trained model. Metrics are those on the hold-out rows, in the target's units."""
 
@@ -125,6 +133,9 @@ class ModelOut(BaseModel):
         default=None,
         description="`network`: the formulas were read off the network that predicts; `law`: off a smaller "
         "search beside it.",
+    )
+    dropped: list[DroppedOut] = Field(
+        default=[], description="Inputs that the network does without, where it is a small law."
     )
     timings: dict[str, Any] = {}
     lineage: dict[str, Any] = {}

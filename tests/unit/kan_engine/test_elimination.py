@@ -8,6 +8,7 @@ import torch
 
 from kan_engine.bundle import Node, outputs
 from kan_engine.elimination import OUTPUT, cross_error, eliminate, sharpen, without_edge
+from kan_engine.layer import KANLayer
 from kan_engine.structure import FREE, LINE, LINE_PRODUCT, LOG, PRODUCT, Fit, Sample, additive
 from tests.laws import Law, fit_of, sampled
 
@@ -43,6 +44,21 @@ def test_an_input_that_does_not_matter_is_eliminated(shape: Fit, rows: tuple[Sam
     assert live(smaller) == [[[True], [False], [True]]]
     assert smaller.error == pytest.approx(smaller.error_on(rows[1]))
     assert smaller.error < 2e-4
+
+
+def test_an_input_that_went_is_told_with_the_errors_before_and_after(
+    shape: Fit, rows: tuple[Sample, Sample]
+) -> None:
+    fit = eliminate(shape, *rows)
+    unused = {i for i in range(len(rows[0].x[0])) if not any(layer.mask[i].any() for layer in _entered(fit))}
+    assert set(fit.dropped) == unused != set()
+    assert all(after <= max(1.01 * before, 1e-3) for before, after in fit.dropped.values())
+
+
+def _entered(fit: Fit) -> list[KANLayer]:
+    """The layers that inputs lead into."""
+    network = fit.network
+    return [network.stack[0], *([] if network.direct is None else [network.direct])]
 
 
 def test_what_is_eliminated_changes_nothing_that_is_predicted(

@@ -143,6 +143,13 @@ def test_an_eliminated_input_is_not_needed_to_predict(law: Job) -> None:
     np.testing.assert_array_equal(law.predictor.predict(columns), law.predictor.predict(law.test_columns))
 
 
+def test_the_evidence_against_an_eliminated_input_is_kept(law: Job) -> None:
+    (dropped,) = law.record["dropped"]
+    assert dropped["input"] == "c"
+    assert dropped["error_without"] < 1e-3
+    assert dropped["error_without"] < 3 * dropped["error_with"] + 1e-4
+
+
 def test_an_eliminated_input_has_no_edge_in_the_picture(law: Job) -> None:
     assert [edge["in"] for edge in law.outcome.edges["edges"]] == [0, 1]
     assert law.outcome.edges["inputs"] == ["a", "b", "c"]
