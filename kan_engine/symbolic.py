@@ -71,12 +71,13 @@ def read_formulas(
         return []
     trials = _Trials(reading, should_stop)
     for known in reading.known.views():
-        view = replace(reading, known=known)
+        view, count = replace(reading, known=known), 0
         for parts in variants(network, view):
             trials.try_all(parts, view)
+            count = len(parts)
             if trials.is_over:
                 break
-        if trials.is_over or trials.is_close():
+        if trials.is_over or trials.is_close() or count > FEW_PARTS:
             break
     return _polished(trials.best(), reading, should_stop)
 
@@ -140,8 +141,7 @@ class _Trials:
         tried: dict[tuple[Choice, ...], float] = {}
         offered = [part.choices for part in parts]
         self._try(best_combinations(offered, COMBINATIONS, lambda choice: choice.score), tried)
-        sweeps = SWEEPS if view.known.is_noisy and len(parts) <= FEW_PARTS else 0
-        for _ in range(sweeps):
+        for _ in range(SWEEPS if view.known.is_noisy else 0):
             if self.is_over or not tried:
                 return
             best = min(tried, key=lambda picks: tried[picks])
