@@ -38,7 +38,7 @@ from worker.splitting import fold_numbers
 
 SEARCH_ROWS, SEARCH_VALIDATION = 1500, 750  # more rows do not change which small law is right
 READ_AT_MOST = 8  # structures whose formulas are read before the search gives up on an exact one
-HOPEFUL, HOPELESS = 3e-3, 0.05  # error of the closest structure between which noise is what explains it
+HOPEFUL, HOPELESS = 8e-3, 0.05  # error of the closest structure between which noise is what explains it
 NOTHING = 0.03  # share of what a formula leaves of the data, below which no signal is left in it
 NEAR = 1.35  # times the lowest error, within which structures count as equally close
 CONTENDERS = 6  # of these that are read

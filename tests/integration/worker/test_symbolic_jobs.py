@@ -59,6 +59,13 @@ class Service:
         return dict(self.get(f"/models/{model['id']}/symbolic")["outputs"][0])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _few_structures_are_read() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("worker.laws.CONTENDERS", 1)
+        yield
+
+
 @pytest.fixture(scope="module")
 def service(
     tmp_path_factory: pytest.TempPathFactory, shapes_unchecked: None, small_dictionary: None
