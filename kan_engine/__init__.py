@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from kan_engine.expression import variables as variables
     from kan_engine.fixing import fix_ as fix_
     from kan_engine.fixing import on_scale as on_scale
-    from kan_engine.fixing import trained_on as trained_on
     from kan_engine.fixing import without_inputs as without_inputs
     from kan_engine.implicit import implicit_law as implicit_law
     from kan_engine.latex import to_latex as to_latex
@@ -52,7 +51,6 @@ if TYPE_CHECKING:
     from kan_engine.names import safe_names as safe_names
     from kan_engine.network import KAN as KAN
     from kan_engine.network import KANConfig as KANConfig
-    from kan_engine.network import copied as copied
     from kan_engine.power_index import index_law as index_law
     from kan_engine.precision import Precision as Precision
     from kan_engine.predictor import Predictor as Predictor
@@ -134,7 +132,6 @@ _HOME = {
     "variables": "expression",
     "fix_": "fixing",
     "on_scale": "fixing",
-    "trained_on": "fixing",
     "without_inputs": "fixing",
     "implicit_law": "implicit",
     "to_latex": "latex",
@@ -142,7 +139,6 @@ _HOME = {
     "safe_names": "names",
     "KAN": "network",
     "KANConfig": "network",
-    "copied": "network",
     "index_law": "power_index",
     "Precision": "precision",
     "Predictor": "predictor",

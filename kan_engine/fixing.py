@@ -1,8 +1,8 @@
-"""Edges that a person fixes to functions (section 2.5.1 of the KAN paper), and the training that follows."""
+"""Edges that a person fixes to functions (KAN paper, section 2.5.1), inputs left out, other scales."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -12,11 +12,8 @@ from kan_engine.errors import InvalidData
 from kan_engine.layer import KANLayer, SymbolicEdge
 from kan_engine.network import KAN, copied
 from kan_engine.pruning import drop_dead_edges_
-from kan_engine.rows import Rows
 from kan_engine.scaling import Standardizer
 from kan_engine.spline import extend_knots, fit_coef, uniform_grid
-from kan_engine.training import train
-from kan_engine.training_config import TrainingConfig
 
 Place = tuple[int, int, int]  # layer of ``all_layers``, input, output
 
@@ -85,17 +82,3 @@ def fix_(network: KAN, functions: Mapping[Place, str], x: torch.Tensor) -> dict[
         edge = SymbolicEdge(fit.function, fit.a, fit.b, fit.c, fit.d)
         network.all_layers[number].symbolic[i, j] = edge
     return {place: fit.r2 for place, fit in found.items()}
-
-
-def trained_on(
-    network: KAN,
-    training: Rows,
-    validation: Rows,
-    config: TrainingConfig,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> KAN:
-    """A copy of the network in which all but the fixed edges have learnt to make up for these."""
-    changed = copied(network)
-    for _ in train(changed, training, config, validation=validation, should_stop=should_stop):
-        pass
-    return changed

@@ -74,14 +74,14 @@ class Node:
             return form_by(self.functions[i], v, i, reading)
         return forms_of_column(v, i, reading, known)
 
-    def outer_fits(self, reading: Reading, known: Precision) -> list[Suggestion]:
+    def outer_fits(self, reading: Reading) -> list[Suggestion]:
         """Ways to write the edge that leaves it, best first."""
         fits = suggest(Axis(self.value), self.leaving)
         if self.outer is None:
             fits = [f for f in fits if reading.allows(apply_function(f.function, PLACEHOLDER))]
         else:
             fits = [f for f in fits if f.function == self.outer]
-        return sorted(fits, key=lambda fit: known.score(fit.error, fit.complexity))
+        return sorted(fits, key=lambda fit: reading.known.score(fit.error, fit.complexity))
 
     @property
     def is_free(self) -> bool:
@@ -93,28 +93,25 @@ def node_choices(node: Node, reading: Reading) -> list[Choice]:
     """The best ways to write a hidden node and what leaves it; none where nothing enters it."""
     if not node.inputs:
         return []
-    known = reading.known
     if node.is_product:
-        found = _of_product(node, reading, known)
+        found = _of_product(node, reading)
     else:
-        found = sum_choices(node, reading, known)
+        found = sum_choices(node, reading)
         if node.is_free:
-            found += _of_powers(node, reading, known)
+            found += _of_powers(node, reading)
     found = [choice for choice in found if reading.allows(choice.tree)]
     return sorted(found, key=lambda choice: choice.score)[:PER_NODE]
 
 
-def sum_choices(
-    node: Node, reading: Reading, known: Precision, outer: list[Suggestion] | None = None
-) -> list[Choice]:
+def sum_choices(node: Node, reading: Reading, outer: list[Suggestion] | None = None) -> list[Choice]:
     """``c · f(a · Σ edges + b)``: the factor a goes into the linear parameters of the edges."""
-    whole = float(np.std(node.value)) or 1.0
+    known, whole = reading.known, float(np.std(node.value)) or 1.0
     inner, precisions = [], []
     for i in node.inputs:
         precisions.append(known.of_part(float(np.std(node.curves[:, i])), whole))
         inner.append(node.candidates(i, reading, precisions[-1])[:INNER])
     if outer is None:
-        outer = node.outer_fits(reading, known)
+        outer = node.outer_fits(reading)
     ranked = [
         [(edge.score(near), edge) for edge in part] for part, near in zip(inner, precisions, strict=True)
     ]
@@ -141,14 +138,15 @@ def _function_of_sum(picks: list[Candidate], fit: Suggestion, score: float) -> C
     return Choice(score, mul(Parameter(0), apply_function(fit.function, add(*terms))), tuple(values), fit.d)
 
 
-def _of_product(node: Node, reading: Reading, known: Precision) -> list[Choice]:
+def _of_product(node: Node, reading: Reading) -> list[Choice]:
     """``c · f(a · Π (edge + offset) + b)``; an offset that is hardly one is left out."""
+    known = reading.known
     inner = []
     for i in node.inputs:
         v = node.curves[:, i]
         found = [e for e in node.candidates(i, reading, known) if e.linear]
         inner.append([(edge.score(known), edge, float(np.abs(v).max())) for edge in found])
-    outer = node.outer_fits(reading, known)
+    outer = node.outer_fits(reading)
     if not all(inner) or not outer:
         return []
     choices = []
@@ -188,8 +186,9 @@ def _function_of_product(picks: list[tuple[Candidate, float]], fit: Suggestion, 
     return Choice(score, tree, (*values, fit.c), fit.d)
 
 
-def _of_powers(node: Node, reading: Reading, known: Precision) -> Iterator[Choice]:
+def _of_powers(node: Node, reading: Reading) -> Iterator[Choice]:
     """A node whose edges are all logarithms: a function of w = Π x^q."""
+    known = reading.known
     slopes = [_slope(node, i, reading) for i in node.inputs]
     if not all(error < max(LOG_LIKE, known.floor) and slope for slope, error in slopes):
         return
@@ -206,7 +205,7 @@ def _of_powers(node: Node, reading: Reading, known: Precision) -> Iterator[Choic
             ratios = [slope / unit for slope, _ in slopes]
             w = _power_product(ratios, [reading.names[i] for i in node.inputs], near)
             if w is not None:
-                found += _in_powers(w, node.leaving, known, reading, effort)
+                found += _in_powers(w, node.leaving, reading, effort)
         if is_settled(found, known, SIMPLE):
             break
     for edge in best_forms(filter(reading.offers, found), known, PER_NODE):
@@ -221,22 +220,20 @@ def _power_product(exponents: list[float], names: list[str], near: float) -> Exp
     return mul(*(power(Variable(n), number(p)) for n, p in zip(names, powers, strict=True) if p))
 
 
-def _in_powers(
-    w: Expression, v: Array, known: Precision, reading: Reading, effort: Effort
-) -> Iterator[Candidate]:
+def _in_powers(w: Expression, v: Array, reading: Reading, effort: Effort) -> Iterator[Candidate]:
     """v as a function of w, or where it is part of a logarithm as log(F(w)·w^t) - t·log w."""
     values = evaluate(w, reading.fit[0])
     if not varies(values):
         return
     axis = Axis(values)
-    for edge in closed_forms(axis, v, known=known, effort=effort):
+    for edge in closed_forms(axis, v, known=reading.known, effort=effort):
         yield replace(edge, tree=substitute(edge.tree, {PLACEHOLDER: w}))
     if not reading.is_log:
         return
     for t in SHIFTS:
         shifted = v + t * np.log(values)
         back = mul(number(-t), apply_function("log", w)) if t else number(0)
-        for edge in logarithms(axis, shifted, known, effort, POWERS[:2] if effort else POWERS):
+        for edge in logarithms(axis, shifted, reading.known, effort, POWERS[:2] if effort else POWERS):
             tree = add(substitute(edge.tree, {PLACEHOLDER: w}), back)
             price = edge.complexity + int(t != 0)
             yield replace(edge, tree=tree, complexity=price, constant=edge.constant)

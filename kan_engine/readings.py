@@ -52,7 +52,7 @@ def variants(network: KAN, reading: Reading) -> Iterator[list[Part]]:
         fits.sort(key=lambda fit: reading.known.score(fit.error, fit.complexity))
         for fit in fits[:SHARED]:
             moved = {i: v + fit.e * node.curves[:, i] if i in node.inputs else v for i, v in direct.items()}
-            own = sum_choices(node, reading, reading.known, [replace(fit, e=0.0)])
+            own = sum_choices(node, reading, [replace(fit, e=0.0)])
             part = Part(node.leaving - fit.e * node.value, own)
             yield [part, *parts[:place], *parts[place + 1 :], *_direct_parts(moved, reading)]
 

@@ -18,7 +18,6 @@ from kan_engine import (
     Reading,
     Rows,
     TrainingConfig,
-    copied,
     fix_,
     from_json,
     load,
@@ -26,7 +25,7 @@ from kan_engine import (
     read_formulas,
     save,
     shorter_formulas,
-    trained_on,
+    train,
     without_inputs,
 )
 from service.errors import Conflict
@@ -136,17 +135,17 @@ def _with_functions(revises: Revised, predictor: Predictor, run: Run) -> Outcome
     width = revises.model.edges["width"]
     functions = {edge.place(width): edge.function for edge in changes.fix}
     run.report("train", 0.2, "training the network around the fixed edges")
-    network = copied(predictor.network).double()
+    network = without_inputs(predictor.network, _places_of(changes.drop, data)).double()
     if predictor.inputs.quantiles is not None:  # a function is one of the column, not of its rank
         network = on_scale(network, predictor.inputs, run.inputs, data.training.encoded)
     inputs = predictor.inputs if predictor.inputs.quantiles is None else run.inputs
-    network = without_inputs(network, _places_of(changes.drop, data))
     r2 = fix_(network, functions, torch.from_numpy(inputs.forward(data.training.encoded)))
     fit, validation = (
         _rows(part, replace(predictor, inputs=inputs), data) for part in (data.fit, data.validation)
     )
     config = TrainingConfig(loss=data.loss, optimizer="levenberg_marquardt", steps=STEPS)  # type: ignore[arg-type]
-    network = trained_on(network, fit, validation, config, run.should_stop)
+    for _ in train(network, fit, config, validation=validation, should_stop=run.should_stop):
+        pass
     if data.classes is not None:
         calibrate_on_validation_(network, network, inputs, data)
     found = Found(network=network, judged=network, inputs=inputs, scaler=predictor.outputs)

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 T = TypeVar("T")
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 
+Tags = Annotated[dict[Label, Annotated[str, Field(max_length=1000)]], Field(max_length=64)]
+
 
 class RequestModel(BaseModel):
     """A body from a client: nothing unknown, nothing converted, no NaN."""

@@ -18,12 +18,13 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from service.schemas.common import Label, RequestModel
+from service.schemas.common import Label, RequestModel, Tags
 
 # Sizes are bounded far beyond any use: what is too much is refused at submission, with its estimated cost.
 Size = Annotated[int, Field(ge=1, le=10**15)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Column = Annotated[str, Field(min_length=1, max_length=1000)]
+Complexity = Annotated[int, Field(ge=1, le=10_000)]
 Value = bool | int | float | str
 ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "text"]
 Baseline = Literal["linear", "mlp", "boosting"]
@@ -120,7 +121,7 @@ class SymbolicOptions(RequestModel):
     """How the network is read off as a formula."""
 
     library: Literal["default"] = "default"
-    max_complexity: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    max_complexity: Complexity | None = None
 
 
 class TrainRequest(RequestModel):
@@ -155,9 +156,7 @@ class TrainRequest(RequestModel):
     seed: Seed = 0
     max_seconds: Annotated[float, Field(gt=0)] = 300
     name: ModelName | None = Field(default=None, description="Name of the model; a new version if it exists.")
-    tags: Annotated[dict[Label, Annotated[str, Field(max_length=1000)]], Field(max_length=64)] = Field(
-        default={}
-    )
+    tags: Tags = Field(default={})
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -200,7 +199,7 @@ class SymbolicRequest(RequestModel):
     forbid: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=100)] = Field(
         default=[], description="Functions that the formula may not contain."
     )
-    max_complexity: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+    max_complexity: Complexity | None = Field(
         default=None, description="Most numbers, columns and operations of the formula."
     )
     drop: Annotated[list[Column], Field(max_length=2000)] = Field(
@@ -212,9 +211,7 @@ class SymbolicRequest(RequestModel):
     )
     max_seconds: Annotated[float, Field(gt=0)] = 300
     name: ModelName | None = Field(default=None, description="Null for a new version of the model.")
-    tags: Annotated[dict[Label, Annotated[str, Field(max_length=1000)]], Field(max_length=64)] | None = Field(
-        default=None, description="Null for those of the model."
-    )
+    tags: Tags | None = Field(default=None, description="Null for those of the model.")
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Self:
@@ -245,10 +242,12 @@ JobRequest = Annotated[
 ]
 
 
+_READER: TypeAdapter[TrainRequest | SymbolicRequest] = TypeAdapter(JobRequest)
+
+
 def read_request(stored: dict[str, Any]) -> TrainRequest | SymbolicRequest:
     """The request of a job, from its row."""
-    adapter: TypeAdapter[TrainRequest | SymbolicRequest] = TypeAdapter(JobRequest)
-    return adapter.validate_python(stored)
+    return _READER.validate_python(stored)
 
 
 class ProgressOut(BaseModel):

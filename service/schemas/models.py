@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.schemas.common import Label, RequestModel
+from service.schemas.common import RequestModel, Tags
 from service.schemas.jobs import ModelName, matches
 
 Alias = Annotated[
@@ -157,9 +157,7 @@ class ModelPatch(RequestModel):
     name: ModelName | None = Field(
         default=None, description="The model becomes the next version of this name."
     )
-    tags: Annotated[dict[Label, Annotated[str, Field(max_length=1000)]], Field(max_length=64)] | None = Field(
-        default=None, description="Replaces all tags."
-    )
+    tags: Tags | None = Field(default=None, description="Replaces all tags.")
     alias: Alias | None = Field(
         default=None, description="`name@alias` is this model from now on; null takes all aliases from it."
     )
