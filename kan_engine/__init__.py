@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from kan_engine.errors import SymbolicFitFailed as SymbolicFitFailed
     from kan_engine.errors import TrainingDiverged as TrainingDiverged
     from kan_engine.expression import Expression as Expression
+    from kan_engine.expression import Variable as Variable
     from kan_engine.expression import complexity as complexity
     from kan_engine.expression import evaluate as evaluate
     from kan_engine.expression import free_constants as free_constants
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from kan_engine.names import safe_names as safe_names
     from kan_engine.network import KAN as KAN
     from kan_engine.network import KANConfig as KANConfig
+    from kan_engine.one_variable import law_of_one as law_of_one
     from kan_engine.power_index import index_law as index_law
     from kan_engine.precision import Precision as Precision
     from kan_engine.predictor import Predictor as Predictor
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from kan_engine.reach import FOLDS as FOLDS
     from kan_engine.reach import Climb as Climb
     from kan_engine.reach import climbing_time as climbing_time
+    from kan_engine.refit import Data as Data
     from kan_engine.refit import Form as Form
     from kan_engine.refit import standard_errors as standard_errors
     from kan_engine.rows import Rows as Rows
@@ -79,9 +82,12 @@ if TYPE_CHECKING:
     from kan_engine.structure import Sample as Sample
     from kan_engine.structure import additive as additive
     from kan_engine.structure import search as search
+    from kan_engine.surrogate import Surrogate as Surrogate
     from kan_engine.symbolic import Formula as Formula
     from kan_engine.symbolic import read_formulas as read_formulas
     from kan_engine.symbolic import shorter_formulas as shorter_formulas
+    from kan_engine.symmetry import Reduction as Reduction
+    from kan_engine.symmetry import reduction as reduction
     from kan_engine.training import Step as Step
     from kan_engine.training import Training as Training
     from kan_engine.training import train as train
@@ -124,6 +130,7 @@ _HOME = {
     "SymbolicFitFailed": "errors",
     "TrainingDiverged": "errors",
     "Expression": "expression",
+    "Variable": "expression",
     "complexity": "expression",
     "evaluate": "expression",
     "free_constants": "expression",
@@ -139,6 +146,7 @@ _HOME = {
     "safe_names": "names",
     "KAN": "network",
     "KANConfig": "network",
+    "law_of_one": "one_variable",
     "index_law": "power_index",
     "Precision": "precision",
     "Predictor": "predictor",
@@ -148,6 +156,7 @@ _HOME = {
     "Climb": "reach",
     "FOLDS": "reach",
     "climbing_time": "reach",
+    "Data": "refit",
     "Form": "refit",
     "standard_errors": "refit",
     "Rows": "rows",
@@ -167,9 +176,12 @@ _HOME = {
     "Sample": "structure",
     "additive": "structure",
     "search": "structure",
+    "Surrogate": "surrogate",
     "Formula": "symbolic",
     "read_formulas": "symbolic",
     "shorter_formulas": "symbolic",
+    "Reduction": "symmetry",
+    "reduction": "symmetry",
     "Step": "training",
     "Training": "training",
     "train": "training",

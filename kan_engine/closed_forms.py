@@ -12,7 +12,7 @@ from enum import IntEnum
 import numpy as np
 
 from kan_engine.dictionary import NEAR, PLACEHOLDER, Candidate, sums_of_terms
-from kan_engine.edges import SCALE_FREE, Array, Axis, Suggestion, plain_fits, suggest
+from kan_engine.edges import LARGEST, SCALE_FREE, Array, Axis, Suggestion, plain_fits, suggest
 from kan_engine.expression import Expression, Parameter, add, apply_function, evaluate, mul, number
 from kan_engine.precision import Precision
 from kan_engine.refit import Form, refit
@@ -21,6 +21,8 @@ SIMPLE, ENOUGH = 4, 10  # complexity of a form that, where it is close, needs no
 SURE = 1e-3  # floor above which a near miss says little
 DEGREES = range(2, 9)
 QUOTIENTS = ((1, 1), (0, 2), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2), (2, 3), (4, 1), (4, 2))
+EXPONENTS, POWERS = [p / 4 for p in range(-32, 33) if p], 2  # of a power of u; how many of them are refitted
+POWER_PRICE = 4
 REWEIGHTINGS = 4  # of the linearised fit of a quotient (Sanathanan and Koerner, 1963)
 
 
@@ -56,7 +58,7 @@ def closed_forms(
             found += [*_polynomials(axis.u, at), *_quotients(axis.u, at)]
         return found
     if effort == Effort.SINGLE:
-        return [as_candidate(fit) for fit in suggest(axis, v)]
+        return [*(as_candidate(fit) for fit in suggest(axis, v)), *_powers(axis.u, at)]
     return [refitted(form, axis.u, at) for form in sums_of_terms(axis, at, known=known, raw=raw)]
 
 
@@ -91,6 +93,23 @@ def as_candidate(fit: Suggestion) -> Candidate:
         parameters.append(fit.b)
     tree = mul(Parameter(0), apply_function(fit.function, argument))
     return Candidate(tree, tuple(parameters), (0,), fit.d, fit.error, fit.complexity)
+
+
+def _powers(u: Array, v: Array) -> list[Candidate]:
+    """c·u^p + d with any exponent, from the best of a grid of these."""
+    if u[0] <= 0:
+        return []
+    fits = []
+    for p in EXPONENTS:
+        with np.errstate(all="ignore"):
+            power_ = (u / u[-1]) ** p
+        if power_[0] < LARGEST:
+            matrix = np.stack([power_, np.ones_like(u)], 1)
+            (c, d), *_ = np.linalg.lstsq(matrix, v, rcond=None)
+            fits.append((_relative(matrix @ (c, d) - v, v), p, float(c * u[-1] ** -p), float(d)))
+    tree = mul(Parameter(0), PLACEHOLDER ** Parameter(1))
+    best = [Candidate(tree, (c, p), (0,), d, error, POWER_PRICE) for error, p, c, d in sorted(fits)[:POWERS]]
+    return [refitted(candidate, u, v) for candidate in best]
 
 
 def _polynomials(u: Array, v: Array) -> list[Candidate]:

@@ -9,6 +9,7 @@ from math import gcd, inf, isfinite, log2, pi, sqrt
 from kan_engine.tree import HALF, PI, ZERO, Expression, call, mul, number, power
 
 _LARGEST_DENOMINATOR = 12
+_LARGEST_OF_ALL = 500
 _LARGEST_MULTIPLE = 100  # of π and its like
 _LARGEST_INTEGER = 1e15
 _DIGITS = 6  # of a short decimal
@@ -36,8 +37,9 @@ def nice_constants(value: float, tolerance: float) -> list[Expression]:
         tolerance: Largest distance; a rounding error is always allowed.
 
     Returns:
-        Among others 0, integers, p/q with q ≤ 12, decimals of at most six digits, p/q times π, 1/π, π², √π, e
-        and √(p/q). Fractions that are decimals of one digit (0.3) come as decimals.
+        Among others 0, integers, p/q with q ≤ 12 and the nearest with q ≤ 500, decimals of at most six
+        digits, p/q times π, 1/π, π², √π, e and √(p/q). Fractions that are decimals of one digit (0.3) come
+        as decimals.
     """
     return [tree for _, tree in priced(value, tolerance)]
 
@@ -84,19 +86,27 @@ def _root(sign: int, p: int, q: int) -> Expression:
 
 
 def _fractions(value: float) -> Iterator[tuple[float, int, int]]:
-    """(bits, p, q) of the nearest fraction for every denominator up to 12."""
+    """(bits, p, q) of the nearest fraction for every denominator up to 12, and of the best one beyond."""
     if abs(value) > _LARGEST_INTEGER:
         return
     for q in range(1, _LARGEST_DENOMINATOR + 1):
         p = round(value * q)
         if gcd(p, q) == 1:
             yield _integer_bits(p) + (_integer_bits(q) if q > 1 else 0.0), p, q
+    best = Fraction(value).limit_denominator(_LARGEST_OF_ALL)
+    if best.denominator > _LARGEST_DENOMINATOR:
+        yield (
+            _integer_bits(best.numerator) + _integer_bits(best.denominator),
+            best.numerator,
+            best.denominator,
+        )
 
 
 def _as_number(p: int, q: int) -> Expression:
     """1/4 rather than 0.25, but 0.3 rather than 3/10 and 2.5 rather than 5/2."""
     longer = len(repr(p / q)) - len(f"{p}/{q}")
-    as_decimal = q in (5, 10) or q > _LARGEST_DENOMINATOR or longer < 0 or (longer == 0 and abs(p) > 3)
+    is_decimal = q > _LARGEST_DENOMINATOR and 10**_DIGITS % q == 0
+    as_decimal = q in (5, 10) or is_decimal or longer < 0 or (longer == 0 and abs(p) > 3)
     return number(p / q) if as_decimal else number(Fraction(p, q))
 
 

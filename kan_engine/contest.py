@@ -25,6 +25,13 @@ class Contest:
         self._errors: list[Float[np.ndarray, " rows"]] = []
         self.is_open = len(weights) <= MAX_ROWS
 
+    @staticmethod
+    def closed() -> Contest:
+        """One that takes no part in a choice: of networks that will not serve."""
+        contest = Contest(np.empty(0))
+        contest.is_open = False
+        return contest
+
     def enter(self, errors: Float[np.ndarray, " rows"]) -> None:
         """Take part with these absolute errors; not finite ones cannot win."""
         if self.is_open and np.isfinite(errors).all():

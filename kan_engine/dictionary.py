@@ -339,6 +339,28 @@ COARSE_FUNCTIONS = (
     "exp", "sin", "cos", "tanh", "atan", "gaussian", "lorentzian",
 )  # fmt: skip
 
+COARSE_EXPONENTS = (
+    -12.0,
+    -9.0,
+    -6.0,
+    -4.5,
+    -3.5,
+    -2.5,
+    -1.5,
+    -0.7,
+    -0.3,
+    0.2,
+    0.35,
+    0.7,
+    1.4,
+    2.5,
+    3.5,
+    4.5,
+    6.0,
+    8.0,
+)
+POWER_PRICE = 3
+
 
 def _coarse_terms(axis: Axis) -> list[Term]:
     """Functions with one constant inside from the grid of starts, alone and times u."""
@@ -359,4 +381,6 @@ def _coarse_terms(axis: Axis) -> list[Term]:
             else:
                 term = Term(apply_function(name, mul(number(a), PLACEHOLDER)), (), 0)
             terms.append(replace(term, price=term.price + LIBRARY[name].complexity))
+    if float(axis.u[0]) > 0:
+        terms += [Term(PLACEHOLDER ** Parameter(0), (p,), POWER_PRICE) for p in COARSE_EXPONENTS]
     return [*terms, *(Term(mul(PLACEHOLDER, t.tree), t.parameters, t.price + 1) for t in terms)]

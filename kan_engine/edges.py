@@ -23,6 +23,7 @@ STARTS = 3  # per function and form, after the grid
 REFINEMENTS = 40
 RIDGE = 1e-12  # on the normal matrix of Jacobian columns of length 1
 SETTLED = 1e-3  # share of its error that the last steps have to take off a start for it to go on
+FAR_SHIFTS = (6.0, 9.0, 14.0, 22.0, 34.0)  # over half the range
 FULL_SCALES, SCALES, CENTERS, PHASES = 14, 28, 7, 8
 
 # A factor inside these only multiplies them (or, for log, adds a constant), so a = ±1 is enough.
@@ -196,7 +197,8 @@ def _grid_of_shifts(name: str, low: float, high: float, half: float, constants: 
         return np.array([(1.0, 0.0), (-1.0, 0.0)] if name in SIGNED else [(1.0, 0.0)])
     if name == "x" or constants == "both":
         return np.zeros((0, 2))
-    shifts = np.linspace(low - 4 * half, high + 4 * half, 41)
+    far = half * np.array(FAR_SHIFTS)  # a curve that bends little, as log(1 + x) of small x
+    shifts = np.concatenate([low - far[::-1], np.linspace(low - 4 * half, high + 4 * half, 41), high + far])
     return np.array(
         [(sign, -sign * s) for sign in ((1.0, -1.0) if name in SIGNED else (1.0,)) for s in shifts]
     )

@@ -8,18 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import product
 from typing import TypeVar
 
 import numpy as np
 
 from kan_engine.closed_forms import SIMPLE, Effort, best_forms, closed_forms, is_settled, varies
-from kan_engine.dictionary import PLACEHOLDER, Candidate
+from kan_engine.dictionary import NEAR, PLACEHOLDER, Candidate
 from kan_engine.edge_readings import (
     OFFSET,
     POWERS,
     Choice,
     Reading,
     form_by,
+    forms,
     forms_of_column,
     logarithms,
 )
@@ -44,6 +46,8 @@ T = TypeVar("T")
 
 PER_NODE = 24  # choices kept of a node
 INNER, FUNCTIONS = 4, 5  # candidates of an edge into a node, and of what leaves it, that are combined
+SHORT_LOGARITHM = SIMPLE + 2  # complexity of log F with a simple F
+LONGER = 3  # of the latter that are no single function
 LOG_LIKE = 3e-3  # error over the spread of the node at which an edge counts as a logarithm
 LARGEST_POWER = 6
 SHIFTS = (0, 1, -1, 2, -2)  # powers of w that move between a node and direct edges
@@ -83,6 +87,21 @@ class Node:
             fits = [f for f in fits if f.function == self.outer]
         return sorted(fits, key=lambda fit: reading.known.score(fit.error, fit.complexity))
 
+    def outer_forms(self, fits: list[Suggestion], reading: Reading) -> list[Candidate]:
+        """Longer ways to write the edge that leaves it, where no single function is close enough."""
+        near = NEAR * reading.known.floor
+        if not self.is_free or reading.known.is_noisy or any(fit.error <= near for fit in fits):
+            return []
+        found = forms(
+            Axis(self.value),
+            self.leaving,
+            reading.known,
+            as_logarithm=reading.is_log,
+            most=reading.effort,
+            allows=reading.offers,
+        )
+        return found[:LONGER]
+
     @property
     def is_free(self) -> bool:
         """Whether nothing is said of its edges."""
@@ -110,8 +129,10 @@ def sum_choices(node: Node, reading: Reading, outer: list[Suggestion] | None = N
     for i in node.inputs:
         precisions.append(known.of_part(float(np.std(node.curves[:, i])), whole))
         inner.append(node.candidates(i, reading, precisions[-1])[:INNER])
+    longer: list[Candidate] = []
     if outer is None:
         outer = node.outer_fits(reading)
+        longer = node.outer_forms(outer, reading)
     ranked = [
         [(edge.score(near), edge) for edge in part] for part, near in zip(inner, precisions, strict=True)
     ]
@@ -120,6 +141,9 @@ def sum_choices(node: Node, reading: Reading, outer: list[Suggestion] | None = N
         for fit in outer[:FUNCTIONS]:
             score = known.score(fit.error, fit.complexity) + sum(own for own, _ in picks)
             found.append(_function_of_sum([edge for _, edge in picks], fit, score))
+        for form in longer:
+            score = form.score(known) + sum(own for own, _ in picks)
+            found.append(_form_of_sum([edge for _, edge in picks], form, score))
     return found
 
 
@@ -138,6 +162,18 @@ def _function_of_sum(picks: list[Candidate], fit: Suggestion, score: float) -> C
     return Choice(score, mul(Parameter(0), apply_function(fit.function, add(*terms))), tuple(values), fit.d)
 
 
+def _form_of_sum(picks: list[Candidate], form: Candidate, score: float) -> Choice:
+    """The sum of the edges for u in a form of u."""
+    values = list(form.parameters)
+    terms: list[Expression] = []
+    for edge in picks:
+        terms.append(renumbered(edge.tree, len(values)))
+        values += edge.parameters
+    terms.append(Parameter(len(values)))
+    values.append(sum(edge.constant for edge in picks))
+    return Choice(score, substitute(form.tree, {PLACEHOLDER: add(*terms)}), tuple(values), form.constant)
+
+
 def _of_product(node: Node, reading: Reading) -> list[Choice]:
     """``c · f(a · Π (edge + offset) + b)``; an offset that is hardly one is left out."""
     known = reading.known
@@ -149,31 +185,21 @@ def _of_product(node: Node, reading: Reading) -> list[Choice]:
     outer = node.outer_fits(reading)
     if not all(inner) or not outer:
         return []
+    longer = node.outer_forms(outer, reading)
     choices = []
     for picks in best_combinations(inner, 2 * PER_NODE, lambda triple: triple[0]):
         for fit in outer[: 1 if outer[0].function == "x" else FUNCTIONS]:
             score = known.score(fit.error, fit.complexity) + sum(own for own, _, _ in picks)
             choices.append(_function_of_product([(edge, top) for _, edge, top in picks], fit, score))
+        for form in longer:
+            score = form.score(known) + sum(own for own, _, _ in picks)
+            choices.append(_form_of_product([(edge, top) for _, edge, top in picks], form, score))
     return choices
 
 
 def _function_of_product(picks: list[tuple[Candidate, float]], fit: Suggestion, score: float) -> Choice:
-    """Every factor is scaled to have 1 as its first linear parameter; their product is the parameter a."""
-    factors: list[Expression] = []
-    values: list[float] = []
-    scale = fit.a
-    for edge, top in picks:
-        first = edge.linear[0]
-        unit = edge.parameters[first]
-        scale *= unit
-        scaled = [p / unit if place in edge.linear else p for place, p in enumerate(edge.parameters)]
-        form = fixed(Form(edge.tree, np.array(scaled)), first, number(1))
-        tree = renumbered(form.tree, len(values))
-        values += form.values.tolist()
-        if abs(edge.constant) > OFFSET * top:
-            tree = add(tree, Parameter(len(values)))
-            values.append(edge.constant / unit)
-        factors.append(tree)
+    factors, values, scale = _factors(picks, 0)
+    scale *= fit.a
     if fit.function == "x":
         tree = mul(Parameter(len(values)), *factors)
         return Choice(score, tree, (*values, fit.c * scale), fit.d + fit.c * fit.b)
@@ -184,6 +210,37 @@ def _function_of_product(picks: list[tuple[Candidate, float]], fit: Suggestion, 
         values.append(fit.b)
     tree = mul(Parameter(len(values)), apply_function(fit.function, inside))
     return Choice(score, tree, (*values, fit.c), fit.d)
+
+
+def _form_of_product(picks: list[tuple[Candidate, float]], form: Candidate, score: float) -> Choice:
+    """The product of the edges for u in a form of u."""
+    factors, values, scale = _factors(picks, len(form.parameters) + 1)
+    inside = mul(Parameter(len(form.parameters)), *factors)
+    tree = substitute(form.tree, {PLACEHOLDER: inside})
+    return Choice(score, tree, (*form.parameters, scale, *values), form.constant)
+
+
+def _factors(picks: list[tuple[Candidate, float]], start: int) -> tuple[list[Expression], list[float], float]:
+    """Factors with 1 as their first linear parameter, the parameters that are left, and what was divided by.
+
+    Parameters are counted from ``start``.
+    """
+    factors: list[Expression] = []
+    values: list[float] = []
+    scale = 1.0
+    for edge, top in picks:
+        first = edge.linear[0]
+        unit = edge.parameters[first]
+        scale *= unit
+        scaled = [p / unit if place in edge.linear else p for place, p in enumerate(edge.parameters)]
+        form = fixed(Form(edge.tree, np.array(scaled)), first, number(1))
+        tree = renumbered(form.tree, start + len(values))
+        values += form.values.tolist()
+        if abs(edge.constant) > OFFSET * top:
+            tree = add(tree, Parameter(start + len(values)))
+            values.append(edge.constant / unit)
+        factors.append(tree)
+    return factors, values, scale
 
 
 def _of_powers(node: Node, reading: Reading) -> Iterator[Choice]:
@@ -200,13 +257,15 @@ def _of_powers(node: Node, reading: Reading) -> Iterator[Choice]:
     near = SNAPPED_BY_NOISE if known.is_noisy else SNAPPED
     smallest = min(abs(slope) for slope, _ in slopes)
     found: list[Candidate] = []
-    for effort in (Effort.PLAIN, Effort.SINGLE):
-        for unit in (smallest, -smallest, smallest / 2, -smallest / 2):
-            ratios = [slope / unit for slope, _ in slopes]
-            w = _power_product(ratios, [reading.names[i] for i in node.inputs], near)
-            if w is not None:
-                found += _in_powers(w, node.leaving, reading, effort)
-        if is_settled(found, known, SIMPLE):
+    units = smallest, -smallest, smallest / 2, -smallest / 2
+    at_ends = replace(known, floor=2 * known.floor)  # where w is rare; there splines are worse than elsewhere
+    for effort, unit in product((Effort.PLAIN, Effort.SINGLE), units):
+        w = _power_product(
+            [slope / unit for slope, _ in slopes], [reading.names[i] for i in node.inputs], near
+        )
+        if w is not None:
+            found += _in_powers(w, node.leaving, reading, effort)
+        if is_settled(found, at_ends, SHORT_LOGARITHM):
             break
     for edge in best_forms(filter(reading.offers, found), known, PER_NODE):
         yield Choice(edge.score(known) + inner, edge.tree, edge.parameters, edge.constant)

@@ -284,11 +284,11 @@ def _distributed(argument: Expression, sample: Sample) -> list[Expression]:
 
 
 def _as_multiple_of_log(term: Expression) -> tuple[Expression, Expression] | None:
-    """(a, u) if the term is a·log(u) with a constant a."""
+    """(a, u) if the term is a·log(u)."""
     factors = term.factors if isinstance(term, Mul) else (term,)
     logs = [factor for factor in factors if isinstance(factor, Call) and factor.function == "log"]
     others = mul(*(factor for factor in factors if factor not in logs))
-    return (others, logs[0].argument) if len(logs) == 1 and is_constant(others) else None
+    return (others, logs[0].argument) if len(logs) == 1 else None
 
 
 def _logarithm(argument: Expression, sample: Sample) -> Expression:
@@ -325,12 +325,16 @@ def _signum(argument: Expression, sample: Sample) -> Expression:
 def _sine(argument: Expression, sample: Sample) -> Expression:
     quarters, rest = _without_quarter_turns(argument, sample, 4)
     function, sign = (("sin", 1), ("cos", 1), ("sin", -1), ("cos", -1))[quarters]
+    if function in sample.forbidden:
+        return call("sin", argument)
     return _turned(function, sign, quarters, rest, sample)
 
 
 def _cosine(argument: Expression, sample: Sample) -> Expression:
     quarters, rest = _without_quarter_turns(argument, sample, 4)
     function, sign = (("cos", 1), ("sin", -1), ("cos", -1), ("sin", 1))[quarters]
+    if function in sample.forbidden:
+        return call("cos", argument)
     return _turned(function, sign, quarters, rest, sample)
 
 

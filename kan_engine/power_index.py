@@ -13,21 +13,14 @@ from math import gcd
 
 import numpy as np
 
-from kan_engine.closed_forms import Effort, best_forms, closed_forms, is_settled
-from kan_engine.dictionary import PLACEHOLDER
-from kan_engine.edges import Axis
-from kan_engine.expression import Expression, Parameter, Variable, add, evaluate, mul, power, substitute
-from kan_engine.precision import Precision
-from kan_engine.refit import Data, Form, error, refit
-from kan_engine.snapping import polished
+from kan_engine.expression import Expression, Variable, mul, power
+from kan_engine.one_variable import law_of_one
+from kan_engine.refit import Data
 
 MOST_INPUTS = 4
 EXPONENTS = range(-2, 3)
 SMOOTH = 0.1  # mean square of the steps over twice the variance: 1 for what does not depend on the index
 CLEAR = 0.5  # what the best ratio may be of the second
-FLOOR = 1e-9  # error over the spread that counts as none
-PRECISE = Precision.exact(FLOOR)
-TRIED = 3  # forms of the function of the index
 
 
 def index_law(
@@ -43,18 +36,7 @@ def index_law(
     index = _index(fit)
     if index is None:
         return None
-    axis, spread = Axis(evaluate(index, fit[0])), float(np.std(validation[1])) or 1.0
-    found = []
-    for effort in Effort:
-        found += closed_forms(axis, fit[1], known=PRECISE, effort=effort, raw=True)
-        if is_settled(found, PRECISE) or should_stop():
-            break
-    for edge in best_forms(found, PRECISE, TRIED):
-        tree = substitute(add(edge.tree, Parameter(len(edge.parameters))), {PLACEHOLDER: index})
-        form = refit(Form(tree, np.array([*edge.parameters, edge.constant])), fit, iterations=30)
-        if error(form, validation) < FLOOR * spread:
-            return polished(form, fit, validation)
-    return None
+    return law_of_one(index, fit, validation, should_stop)
 
 
 def _index(fit: Data) -> Expression | None:

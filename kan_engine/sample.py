@@ -19,9 +19,11 @@ class Sample:
     Attributes:
         tidied: Tidy forms that are known on these rows.
         expansions: Known terms of multiplied-out trees; None for too many.
+        forbidden: Functions that rewriting may not bring in.
     """
 
-    def __init__(self, columns: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(self, columns: Mapping[str, NDArray[Any]], forbidden: frozenset[str] = frozenset()) -> None:
+        self.forbidden = forbidden
         self._columns = columns
         self._values: dict[Expression, Any] = {}
         self.tidied: dict[Expression, Expression] = {}

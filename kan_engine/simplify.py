@@ -18,6 +18,7 @@ from kan_engine.alternatives import alternatives
 from kan_engine.constants import nice_constants
 from kan_engine.expression import complexity
 from kan_engine.finish import finished
+from kan_engine.limits import functions_of
 from kan_engine.normal_form import tidy
 from kan_engine.sample import Sample
 from kan_engine.sympy_bridge import from_sympy, to_sympy
@@ -49,7 +50,11 @@ _LONGEST_DETOUR = 3  # nodes by which a form may be longer before its parts are 
 
 
 def simplify(
-    tree: Expression, columns: Mapping[str, NDArray[Any]], should_stop: Callable[[], bool] = lambda: False
+    tree: Expression,
+    columns: Mapping[str, NDArray[Any]],
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    forbidden: frozenset[str] = frozenset(),
 ) -> Expression:
     """The shortest tidy form found that has the tree's values on every row of ``columns``.
 
@@ -60,17 +65,20 @@ def simplify(
         tree: A formula without parameters.
         columns: The rows for which the result must be equal.
         should_stop: Asked now and then; true returns the best so far.
+        forbidden: Functions that the result may not contain unless the tree does.
     """
     if any(isinstance(node, Parameter) for node in walk(tree)) or not variables(tree):
         return tree
     used = {name: np.asarray(columns[name], dtype=np.float64) for name in variables(tree)}
-    every_row = Sample(used)
+    unwanted = forbidden - functions_of(tree)
+    every_row = Sample(used, unwanted)
     if not every_row.same(tree, tree):  # nowhere a number
         return tree
-    for sample in (Sample(_some_rows(used)), every_row):
+    for sample in (Sample(_some_rows(used), unwanted), every_row):
         for form in _attempts(tree, sample, should_stop):
             for result in (finished(form), form):
-                if every_row.same(tree, result) and complexity(result) <= complexity(tree) + _TIDINESS:
+                is_short = complexity(result) <= complexity(tree) + _TIDINESS
+                if is_short and every_row.same(tree, result) and not unwanted & functions_of(result):
                     return result
     return tree
 
@@ -168,6 +176,8 @@ class _Search:
                 break
             self._trials -= 1
             candidate = self._tidied(form, node)
+            if self._sample.forbidden & functions_of(candidate):
+                continue
             if candidate != node and complexity(candidate) <= complexity(node) + _LONGEST_DETOUR:
                 candidate = self._with_short_parts(candidate)
                 best = min(best, candidate, key=cost)

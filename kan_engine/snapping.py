@@ -19,18 +19,22 @@ REFITS = 5  # steps after a constant was put on a number, or rows were added
 HOPELESS = 1e7  # factor over the allowed error after a rough refit at which a number is given up
 
 
-def polished(form: Form, fit: Data, validation: Data) -> Expression:
-    """The form as a formula: constants snapped where it has proved itself, else rounded; simplified."""
+def polished(form: Form, fit: Data, validation: Data, forbidden: frozenset[str] = frozenset()) -> Expression:
+    """The form as a formula: constants snapped where it has proved itself, else rounded; simplified.
+
+    Simplification brings in no functions that are ``forbidden``.
+    """
     columns, spread = validation[0], float(np.std(validation[1])) or 1.0
     if error(form, validation) / spread < PROVED:
-        tree = simplify(_snapped(form, fit, validation, spread).bound, columns)
+        tree = simplify(_snapped(form, fit, validation, spread).bound, columns, forbidden=forbidden)
         limit = max(10 * _error_of(tree, validation), 1e-13 * spread)
-        return simplify(snap_floats(tree, lambda t: _error_of(t, validation) <= limit), columns)
+        tree = snap_floats(tree, lambda t: _error_of(t, validation) <= limit)
+        return simplify(tree, columns, forbidden=forbidden)
     everything = together(fit, validation)
     form = refit(form, everything, iterations=REFITS)
     if len(form.values) <= MOST_SHORTENED:
         form = _shortened(form, everything)
-    tree = simplify(_rounded(form, validation).bound, columns)
+    tree = simplify(_rounded(form, validation).bound, columns, forbidden=forbidden)
     return _rounded(_with_parameters(tree), validation).bound  # simplification has combined constants
 
 

@@ -24,6 +24,7 @@ from kan_engine.spline import extend_knots, uniform_grid
 from kan_engine.training import Step
 
 GRIDS = (4, 8, 16)
+GRIDS_OF_FEW, FEW = (8, 16, 32), 2  # where the inputs are so few that finer grids cost little
 FINE_GRIDS = (4, 8, 16, 32, 64)  # where each is a linear problem
 STEPS = (25, 15, 12)  # of each of two rounds, by grid
 ROUNDS = 2
@@ -32,6 +33,7 @@ SCREENING_STEPS = 12  # of each round
 STARTS = 4, 8, 8  # of every shape and transform on the coarse grid, by its nodes
 MARGIN = 0.01  # of the range of an input, by which its grid reaches beyond it
 SCREENED = 10, 8  # of shapes with one node, and with two, how many survive the coarse grid
+SAME = 1.02  # factor between errors of starts that led to one network
 SIMPLER = 0.5  # what the error of a shape with given curves counts in the ranking: it cannot imitate as much
 GOOD_ENOUGH = 2e-4  # error at which a shape is adequate without a look at its slope
 HOPEFUL, SLOPE = 1.5e-3, 5.0  # or: below this, and falling by this factor over the last doubling
@@ -238,11 +240,20 @@ def search(
         return
     for families, kept in zip((ONE_NODE, TWO_NODES), SCREENED, strict=True):
         screened = [rough for family in families for rough in stage.screened(family)]
-        screened.sort(key=lambda rough: rough.rank)
-        for rough in screened[:kept]:
+        for rough in _different(sorted(screened, key=lambda rough: rough.rank), kept):
             if should_stop():
                 return
             yield stage.refined(rough.shape, rough.bundle)
+
+
+def _different(screened: list[_Rough], count: int) -> list[_Rough]:
+    """The first of these, without starts of a shape that led to the same network as an earlier one."""
+    found = list[_Rough]()
+    for rough in screened:
+        alike = (other for other in found if other.shape == rough.shape)
+        if all(rough.rank > SAME * other.rank for other in alike):
+            found.append(rough)
+    return found[:count]
 
 
 def _simplest_first(fits: list[Fit]) -> list[Fit]:
@@ -290,6 +301,7 @@ class _Search:
     ) -> None:
         self.training, self.validation, self.generator = training, validation, generator
         self.frame, self.should_stop = Frame(training, order), should_stop
+        self.grids = GRIDS if training.x.shape[1] > FEW else GRIDS_OF_FEW
         seen = torch.cat([training.y, validation.y]).numpy()
         offered = TRANSFORMS if len(training.x) >= TRANSFORM_ROWS else ("identity",)
         self.scalers = {
@@ -307,13 +319,13 @@ class _Search:
     def fit_additive(self, transform: str) -> Fit:
         """On one grid after the other; each is a linear problem."""
         shape = replace(ADDITIVE, transform=transform, order=self.frame.order)
-        return self.refined(shape, started((), self.terms(GRIDS[0]), 1, self.generator, direct=True))
+        return self.refined(shape, started((), self.terms(FINE_GRIDS[0]), 1, self.generator, direct=True))
 
     def screened(self, family: Family) -> Iterator[_Rough]:
         """Rough fits on the coarse grid, several starts for every transform, all in one batch."""
         nodes, direct, transforms = family
         rows = self.training[:SCREENING_ROWS]
-        terms, judged = (self.frame.terms(sample, GRIDS[0]) for sample in (rows, self.validation))
+        terms, judged = (self.frame.terms(sample, self.grids[0]) for sample in (rows, self.validation))
         names = [name for name in transforms if name in self.scalers for _ in range(STARTS[len(nodes) - 1])]
         unknown = any(node.inner not in ("free", *terms.curves) for node in nodes)
         if self.should_stop() or unknown or not names:
@@ -338,7 +350,7 @@ class _Search:
         rows, scaler = self.training, self.scalers[shape.transform]
         best: Fit | None = None
         errors, history = list[float](), list[Step]()
-        schedule = zip(GRIDS, STEPS, strict=True) if shape.nodes else ((grid, 0) for grid in FINE_GRIDS)
+        schedule = zip(self.grids, STEPS, strict=True) if shape.nodes else ((grid, 0) for grid in FINE_GRIDS)
         for grid, steps in schedule:
             if len(rows.x) < 2 * rows.x.shape[1] * (grid + shape.order) and errors:
                 break  # a finer grid would have more coefficients than the rows can carry

@@ -51,6 +51,15 @@ class Formula:
         bits = description_length(Form(free, np.array(values)), together(fit, validation))
         return Formula(tree, error(Form(tree, np.array([])), validation) / spread, bits)
 
+    @staticmethod
+    def refitted(
+        tree: Expression, fit: Data, validation: Data, forbidden: frozenset[str] = frozenset()
+    ) -> "Formula":
+        """A tree with its measured constants fitted again, snapped and simplified."""
+        free, values = free_constants(tree)
+        form = refit(Form(free, np.array(values)), fit, iterations=STEPS)
+        return Formula.of(polished(form, fit, validation, forbidden), fit, validation)
+
     @property
     def complexity(self) -> int:
         """Nodes of the tree."""
@@ -112,7 +121,7 @@ def _polished(forms: list[Form], reading: Reading, should_stop: Callable[[], boo
     for form in forms:
         if trees and should_stop():
             break
-        trees[polished(form, reading.fit, reading.validation)] = None
+        trees[polished(form, reading.fit, reading.validation, reading.limits.forbidden)] = None
     formulas = [Formula.of(tree, reading.fit, reading.validation) for tree in trees]
     allowed = [f for f in formulas if np.isfinite(f.error) and reading.limits.allow(f.tree)]
     return sorted(allowed, key=lambda formula: formula.bits)

@@ -38,8 +38,9 @@ from kan_engine import (
 )
 from service.schemas.jobs import TrainRequest
 from worker.decision import calibrate_on_validation_
-from worker.laws import EXACT, Law, Report, Run, expected_error, find_law, log_odds_formulas
+from worker.laws import expected_error, find_law, log_odds_formulas
 from worker.preparation import Part, Prepared
+from worker.readings import EXACT, Law, Report, Run
 from worker.trials import Trials
 
 FAR = 1.5  # factor of losses by which one network of second order has to win: see ``_tuned``
@@ -58,8 +59,8 @@ class Found:
         history: Steps of its training.
         formulas: Formulas in the client's columns, best first.
         is_consistent: Whether nothing was found in what the best formula leaves of the data.
-        formula_of: ``network`` if the formulas were read off the served network, ``law`` if off a
-            smaller one.
+        formula_of: ``network`` if the formulas were read off the served network, ``law`` if they were found
+            beside it.
         expected_error: RMSE that the network would have on rows not seen, in the target's units; a
             regression's alone.
         contest: The errors of all that were compared with it, for a regression.
@@ -178,6 +179,7 @@ def _serve_law(law: Law, run: Run) -> Found:
         history=law.fit.history,
         formulas=[law.formulas],
         is_consistent=law.is_consistent,
+        formula_of="network" if law.is_read else "law",
         dropped={run.names[i]: errors for i, errors in law.fit.dropped.items()},
     )
 

@@ -2,135 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from kan_engine import (
     CROSSED_ROWS,
-    FOLDS,
     KAN,
     Contest,
+    Expression,
     Fit,
     Formula,
-    Limits,
-    Precision,
-    Reading,
+    Reduction,
     Sample,
     Standardizer,
+    Surrogate,
+    Variable,
     additive,
     cross_error,
-    eliminate,
     implicit_law,
     index_law,
-    read_formulas,
+    law_of_one,
+    reduction,
     search,
     sharpen,
-    shorter_formulas,
 )
-from service.schemas.jobs import TrainRequest
-from worker.preparation import Part, Prepared
-from worker.residuals import signal_left
-from worker.splitting import fold_numbers
+from worker.readings import (
+    EXACT,
+    Law,
+    Run,
+    columns_of,
+    enter,
+    in_order,
+    leaves_noise,
+    read_law,
+    sample_of,
+    samples_of,
+    searched,
+    with_shorter,
+)
 
-SEARCH_ROWS, SEARCH_VALIDATION = 1500, 750  # more rows do not change which small law is right
+LOOKED_AT = 24  # structures, for an adequate one to serve beside a law that is known
 READ_AT_MOST = 8  # structures whose formulas are read before the search gives up on an exact one
 HOPEFUL, HOPELESS = 8e-3, 0.05  # error of the closest structure between which noise is what explains it
-NOTHING = 0.03  # share of what a formula leaves of the data, below which no signal is left in it
+AS_CLOSE = 0.8  # share of an error that a surrogate has at least where noise is what explains it
 NEAR = 1.35  # times the lowest error, within which structures count as equally close
 CONTENDERS = 6  # of these that are read
 SHORT = 14  # complexity of a formula that, where it leaves nothing but noise, needs no rivals
+OF_GROUPS = 3  # formulas in fewer variables whose constants are fitted again
 AGAIN = 0.7  # share of an error below which another fit of the same shape is read, too
-EXACT = 1e-9  # validation error, over the spread, of a formula that ends the search
 MAX_STRUCTURE_INPUTS = 40
 SURE = 10.0  # log-odds beyond it are probabilities of 0 and 1 for every purpose; formulas need not follow
-ROUGH = 0.03  # error of an edge's curve below which fits count as equal, however noisy the data are
-
-Report = Callable[[str, float, str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """What every step of a search needs.
-
-    Attributes:
-        names: Variable per encoded column.
-        inputs: Scale of the encoded columns, by their ranges.
-        generator: Source of all randomness.
-        report: Takes stage, fraction and message.
-        should_stop: Once true, the best so far is returned.
-        contest: Takes the errors on the validation rows of all that is compared there.
-        limits: What formulas may contain.
-    """
-
-    data: Prepared
-    request: TrainRequest
-    names: tuple[str, ...]
-    inputs: Standardizer
-    generator: torch.Generator
-    report: Report
-    should_stop: Callable[[], bool]
-    contest: Contest
-    limits: Limits
-
-    @staticmethod
-    def of(
-        data: Prepared,
-        request: TrainRequest,
-        limits: Limits,
-        report: Report,
-        should_stop: Callable[[], bool],
-    ) -> Run:
-        """A run at its start."""
-        return Run(
-            data=data,
-            request=request,
-            names=data.names,
-            inputs=Standardizer.fit(data.training.encoded),
-            generator=torch.Generator().manual_seed(request.seed),
-            report=report,
-            should_stop=should_stop,
-            contest=Contest(data.validation.weights),
-            limits=limits,
-        )
-
-    @cached_property
-    def folds(self) -> torch.Tensor:
-        """Fold of every training row; the validation rows are the first one.
-
-        So the network without the first fold is one that can be judged by them.
-        """
-        data, request = self.data, self.request
-        others = fold_numbers(
-            data.fit.targets, data.plan.task, request.seed, FOLDS - 1, kind=request.split.kind
-        )
-        return torch.from_numpy(np.concatenate([1 + others, np.zeros(len(data.validation), int)]))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Law:
-    """A small structure, and its formulas.
-
-    Attributes:
-        is_consistent: Whether nothing was found in what the best formula leaves of the data.
-    """
-
-    fit: Fit
-    formulas: list[Formula]
-    is_consistent: bool = False
-
-    @property
-    def error(self) -> float:
-        """Of the best formula."""
-        return self.formulas[0].error if self.formulas else float("inf")
-
-    @property
-    def bits(self) -> float:
-        """Of the best formula."""
-        return self.formulas[0].bits if self.formulas else float("inf")
 
 
 def find_law(run: Run) -> Law | None:
@@ -138,118 +61,210 @@ def find_law(run: Run) -> Law | None:
     if run.data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS:
         return None
     fit, validation = (sample_of(part, run.inputs) for part in searched(run))
-    structures, law = _law_of_a_structure(fit, validation, run)
-    if not structures:
+    hunt = _Hunt(fit, validation, run, is_whole=True)
+    hunt.look_at_structures()
+    if not hunt.seen:
         return None
-    closest = min(structure.error for structure in structures)
-    is_noise = HOPEFUL < closest < HOPELESS
-    if (law is None or law.error > EXACT) and not is_noise:
-        law = _proved(structures, law, fit, validation, run, angles=True) or law
-    if law is None:
-        law = _best_of_contenders(structures, fit, validation, run)
-    law = _with_shorter(law, fit, validation, run)
+    if hunt.exact is None and not HOPEFUL < hunt.closest.error < HOPELESS:
+        hunt.prove(angles=True)
+    law = hunt.law or hunt.best_of_contenders()
+    law = with_shorter(law, fit, validation, run)
     if law.fit.is_adequate:
         law = replace(law, fit=sharpen(law.fit, fit, validation, run.should_stop))
-        _enter(law.fit, run)
-    return (
-        law
-        if law.is_consistent
-        else replace(law, is_consistent=leaves_noise(law.formulas, fit, validation, run))
-    )
+        enter(law.fit, run)
+    if law.is_consistent:
+        return law
+    return replace(law, is_consistent=leaves_noise(law.formulas, fit, validation, run))
 
 
-def leaves_noise(formulas: list[Formula], fit: Sample, validation: Sample, run: Run) -> bool:
-    """Whether nothing is found in what the best formula leaves of the data, which is not rounding alone."""
-    if not formulas or formulas[0].error < EXACT:
-        return False
-    rows, others = columns_of(run.names, fit), columns_of(run.names, validation)
-    return signal_left(formulas[0].tree, rows, others) < NOTHING
+class _Hunt:
+    """The hunt for the law behind some rows, and within it that for a law in fewer variables.
 
-
-def _law_of_a_structure(fit: Sample, validation: Sample, run: Run) -> tuple[list[Fit], Law | None]:
-    """All structures that were looked at, and the best law read off an adequate one."""
-    best: Law | None = None
-    seen = list[Fit]()
-    read = list[Fit]()
-    run.report("structure", 0.05, "looking for a small law")
-    structures = search(
-        fit,
-        validation,
-        generator=run.generator,
-        order=run.request.network.order,
-        should_stop=run.should_stop,
-    )
-    for number, structure in enumerate(structures, 1):
-        _enter(structure, run)
-        found = f"error {structure.error:.1e}" if np.isfinite(structure.error) else "does not fit"
-        run.report("structure", min(0.35, 0.05 + 0.01 * number), f"shape {number}: {found}")
-        if len(structure.shape.nodes) > 1 and len(seen[-1].shape.nodes) == 1:  # beyond it trials take seconds
-            proved = _proved(seen, best, fit, validation, run, angles=False)
-            if proved is not None:
-                return seen, proved
-        seen.append(structure)
-        if not _is_worth_reading(structure, read):
-            continue
-        read.append(structure)
-        law = _read(structure, fit, validation, run)
-        if best is None or law.bits < best.bits:
-            best = law
-        is_enough = best.error < EXACT or len(read) == READ_AT_MOST or not run.request.symbolic
-        is_enough |= not structure.is_adequate and leaves_noise(best.formulas, fit, validation, run)
-        if is_enough or run.should_stop():
-            break
-    return seen, best
-
-
-def _proved(
-    structures: list[Fit],
-    known: Law | None,
-    fit: Sample,
-    validation: Sample,
-    run: Run,
-    *,
-    angles: bool,
-) -> Law | None:
-    """A law that no small network has, and that holds to rounding error or not at all.
-
-    Cosines and sines of the columns take seconds and come last.
+    Attributes:
+        seen: All structures that were looked at.
+        read: The best law read off an adequate one.
+        proved: A law that was found without a network, and holds to rounding error.
+        inner: The hunt in fewer variables, and how they come out of these.
     """
-    if not run.request.symbolic or run.should_stop():
-        return None
-    run.report("symbolic", 0.38, "looking for a law that proves itself")
-    rows, others = columns_of(run.names, fit), columns_of(run.names, validation)
-    tree = None if angles else index_law(rows, others, run.should_stop)
-    tree = tree or implicit_law(rows, others, run.should_stop, angles=angles)
-    if tree is None:
-        return None
-    closest = min(structures, key=lambda structure: structure.error)
-    if not run.limits.allow(tree):
-        return None
-    formulas = [Formula.of(tree, rows, others), *([] if known is None else known.formulas)]
-    return Law(fit=closest if known is None else known.fit, formulas=formulas)
 
+    def __init__(self, fit: Sample, validation: Sample, run: Run, *, is_whole: bool) -> None:
+        self._fit, self._validation, self._run, self._is_whole = fit, validation, run, is_whole
+        self._rows, self._others = columns_of(run.names, fit), columns_of(run.names, validation)
+        self.seen = list[Fit]()
+        self.read: Law | None = None
+        self.proved: Formula | None = None
+        self.inner: tuple[Reduction, _Hunt] | None = None
 
-def _best_of_contenders(structures: list[Fit], fit: Sample, validation: Sample, run: Run) -> Law:
-    """Where no structure is adequate: the shortest description read off those that are as close as any.
+    @property
+    def exact(self) -> Formula | None:
+        """The law that holds to rounding error, if it has been found."""
+        if self.proved is not None or self.read is None or self.read.error > EXACT:
+            return self.proved
+        return self.read.formulas[0]
 
-    Under noise all that can represent the data are equally close, so that the simpler ones come first.
-    """
-    closest = min(structure.error for structure in structures)
-    near = [structure for structure in structures if structure.error <= NEAR * closest]
-    distinct = {structure.shape: structure for structure in sorted(near, key=lambda s: -s.error)}
-    best: Law | None = None
-    for structure in sorted(distinct.values(), key=_richness)[:CONTENDERS]:
-        run.report("symbolic", 0.36, "reading a formula off a small law")
-        law = _read(structure, fit, validation, run)
-        if best is None or law.bits < best.bits:
-            best = law
-            is_short = bool(law.formulas) and law.formulas[0].complexity <= SHORT
-            if is_short and leaves_noise(law.formulas, fit, validation, run):
-                return replace(law, is_consistent=True)
-        if run.should_stop():
-            break
-    assert best is not None  # noqa: S101 - the closest is a contender
-    return best
+    @property
+    def closest(self) -> Fit:
+        """The structure with the lowest error."""
+        return min(self.seen, key=lambda structure: structure.error)
+
+    @property
+    def law(self) -> Law | None:
+        """What was found; a law without a network comes with the closest."""
+        if self.proved is None:
+            return self.read
+        if self.read is None:
+            return Law(fit=self.closest, formulas=[self.proved], is_read=False)
+        return Law(fit=self.read.fit, formulas=[self.proved, *self.read.formulas], is_read=False)
+
+    def look_at_structures(self) -> None:
+        """One after the other, until one of them gives an exact formula or enough were read.
+
+        Before hidden nodes are read, a law in fewer variables is looked for unless these are such themselves.
+        If it is found, a network for all variables is needed still, and the first adequate one will do.
+        """
+        run, read = self._run, list[Fit]()
+        run.report("structure", 0.05, "looking for a small law")
+        structures = search(
+            self._fit,
+            self._validation,
+            generator=run.generator,
+            order=run.request.network.order,
+            should_stop=run.should_stop,
+        )
+        for number, structure in enumerate(structures, 1):
+            enter(structure, run)
+            found = f"error {structure.error:.1e}" if np.isfinite(structure.error) else "does not fit"
+            run.report("structure", min(0.35, 0.05 + 0.01 * number), f"shape {number}: {found}")
+            self._before(structure)
+            self.seen.append(structure)
+            if number == 1 and self._is_simple_law_under_noise(structure):
+                break
+            if self.proved is not None:
+                if structure.is_adequate or len(self.seen) >= LOOKED_AT or run.should_stop():
+                    break
+            elif _is_worth_reading(structure, read):
+                read.append(structure)
+                if self._read(structure) or len(read) == READ_AT_MOST or run.should_stop():
+                    break
+
+    def _is_simple_law_under_noise(self, structure: Fit) -> bool:
+        """Whether the closest additive law is as close as anything smooth, and leaves nothing but noise.
+
+        Its formula is kept then.
+        """
+        run = self._run
+        if structure.is_adequate or structure.error > HOPELESS or not run.request.symbolic:
+            return False
+        smooth = Surrogate.fit(self._rows, self._others)
+        if smooth is None or smooth.error < AS_CLOSE * structure.error * self._validation.spread:
+            return False
+        law = read_law(structure, self._fit, self._validation, run)
+        if self._is_enough(law):
+            self.read = replace(law, is_consistent=True)
+        return self.read is not None
+
+    def _before(self, structure: Fit) -> None:
+        """What is tried before the first structure with a hidden node, and the first with two."""
+        nodes, before = len(structure.shape.nodes), len(self.seen[-1].shape.nodes) if self.seen else 0
+        if nodes and not before and self._is_whole:
+            self._look_at_fewer_variables()
+        if nodes > 1 and before == 1:  # beyond it trials take seconds
+            self.prove(angles=False)
+
+    def _read(self, structure: Fit) -> bool:
+        """Read the formulas of a structure; whether that is enough."""
+        run = self._run
+        law = read_law(structure, self._fit, self._validation, run)
+        if self.read is None or law.bits < self.read.bits:
+            self.read = law
+        if self.read.error < EXACT or not run.request.symbolic:
+            return True
+        return not structure.is_adequate and leaves_noise(
+            self.read.formulas, self._fit, self._validation, run
+        )
+
+    def prove(self, *, angles: bool) -> None:
+        """A law that no small network has, and that holds to rounding error or not at all.
+
+        Cosines and sines of the columns take seconds and come last.
+        """
+        run, rows, others = self._run, self._rows, self._others
+        if self.proved is not None or not run.request.symbolic or run.should_stop():
+            return
+        run.report("symbolic", 0.38, "looking for a law that proves itself")
+        tree = None if angles else index_law(rows, others, run.should_stop)
+        self._accept(tree or implicit_law(rows, others, run.should_stop, angles=angles))
+
+    def _accept(self, tree: Expression | None) -> None:
+        if tree is not None and self._run.limits.allow(tree):
+            formula = Formula.of(tree, self._rows, self._others)
+            self.proved = formula if formula.error < EXACT else None
+
+    def _look_at_fewer_variables(self) -> None:
+        """A law in groups of the columns that act as one."""
+        run, rows, others = self._run, self._rows, self._others
+        if not run.request.symbolic or run.should_stop():
+            return
+        run.report("structure", 0.1, "looking for groups of the inputs that act as one")
+        found = reduction(rows, others, run.should_stop)
+        if found is None:
+            return
+        reduced, judged = (found.data(data) for data in (rows, others))
+        weights = [
+            found.weights(data, sample.weights.numpy())
+            for data, sample in ((rows, self._fit), (others, self._validation))
+        ]
+        fit, validation = samples_of((reduced, weights[0]), (judged, weights[1]))
+        inside = replace(run, names=tuple(found.groups), contest=Contest.closed())
+        hunt = _Hunt(fit, validation, inside, is_whole=False)
+        self.inner = found, hunt
+        if len(found.groups) == 1:
+            hunt._accept(law_of_one(Variable(*found.groups), reduced, judged, run.should_stop))
+        if hunt.exact is None:
+            hunt.look_at_structures()
+        if hunt.exact is not None:
+            self._accept(found.whole(hunt.exact.tree, others[0]))
+
+    def best_of_contenders(self) -> Law:
+        """Where no structure is adequate: the shortest description read off those that are as close as any.
+
+        Under noise all that can represent the data are equally close, so that the simpler ones come first.
+        """
+        run = self._run
+        best = self._of_groups()
+        if best is not None and self._is_enough(best):
+            return replace(best, is_consistent=True)
+        near = [structure for structure in self.seen if structure.error <= NEAR * self.closest.error]
+        distinct = {structure.shape: structure for structure in sorted(near, key=lambda s: -s.error)}
+        for structure in sorted(distinct.values(), key=_richness)[:CONTENDERS]:
+            run.report("symbolic", 0.36, "reading a formula off a small law")
+            law = read_law(structure, self._fit, self._validation, run)
+            if best is None or law.bits < best.bits:
+                best = law
+                if self._is_enough(law):
+                    return replace(law, is_consistent=True)
+            if run.should_stop():
+                break
+        assert best is not None  # noqa: S101 - the closest is a contender
+        return best
+
+    def _is_enough(self, law: Law) -> bool:
+        is_short = bool(law.formulas) and law.formulas[0].complexity <= SHORT
+        return is_short and leaves_noise(law.formulas, self._fit, self._validation, self._run)
+
+    def _of_groups(self) -> Law | None:
+        """The best law in fewer variables, its constants fitted again to the rows as they are."""
+        if self.inner is None or not self.inner[1].seen or self._run.should_stop():
+            return None
+        found, hunt = self.inner
+        law = hunt.law or hunt.best_of_contenders()
+        formulas = []
+        for formula in law.formulas[:OF_GROUPS]:
+            tree = found.whole(formula.tree, self._others[0])
+            again = Formula.refitted(tree, self._rows, self._others, self._run.limits.forbidden)
+            if self._run.limits.allow(again.tree):
+                formulas.append(again)
+        return Law(fit=self.closest, formulas=in_order(formulas), is_read=False) if formulas else None
 
 
 def _richness(structure: Fit) -> tuple[int, bool, float]:
@@ -278,93 +293,6 @@ def expected_error(law: Law, run: Run) -> float:
     return spread * cross_error(law.fit, rows, run.folds, run.should_stop)
 
 
-def _enter(fit: Fit, run: Run) -> None:
-    """A structure's errors on the validation rows as an entry of the contest."""
-    part = run.data.validation
-    if run.contest.is_open:
-        with torch.no_grad():
-            outputs = fit.network(torch.from_numpy(run.inputs.forward(part.encoded))).numpy()
-        with np.errstate(all="ignore"):
-            run.contest.enter(np.abs(fit.scaler.inverse(outputs)[:, 0] - part.y))
-
-
-def searched(run: Run) -> tuple[Part, Part]:
-    """Rows to fit small laws on, and to judge them by."""
-    seed = run.request.seed
-    return run.data.fit.sample(SEARCH_ROWS, seed), run.data.validation.sample(SEARCH_VALIDATION, seed)
-
-
-def sample_of(part: Part, inputs: Standardizer) -> Sample:
-    """Rows as the search for a structure wants them."""
-    return Sample(
-        x=torch.from_numpy(inputs.forward(part.encoded)),
-        raw=torch.from_numpy(part.encoded),
-        y=torch.from_numpy(part.y.astype(float))[:, None],
-        weights=torch.from_numpy(part.weights),
-    )
-
-
-def _read(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:
-    """Prune a structure and read its formulas."""
-    if run.request.prune:
-        structure = eliminate(structure, fit, validation, run.should_stop)
-    if not run.request.symbolic:
-        return Law(fit=structure, formulas=[])
-    reading = _reading(structure, fit, validation, run)
-    formulas = read_formulas(structure.network, reading, run.should_stop)
-    if run.limits.max_complexity is not None:
-        formulas += shorter_formulas(structure.network, reading, run.should_stop)
-    return Law(fit=structure, formulas=_in_order(formulas))
-
-
-def _with_shorter(law: Law, fit: Sample, validation: Sample, run: Run) -> Law:
-    """The law with shorter formulas beside its best, which are further off."""
-    if not law.formulas or law.error < EXACT:
-        return law
-    shorter = shorter_formulas(law.fit.network, _reading(law.fit, fit, validation, run), run.should_stop)
-    return replace(law, formulas=_in_order([*law.formulas, *shorter]))
-
-
-def _in_order(formulas: list[Formula]) -> list[Formula]:
-    """Each once, the shortest description first."""
-    return sorted({formula.tree: formula for formula in formulas}.values(), key=lambda formula: formula.bits)
-
-
-def _reading(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Reading:
-    return Reading(
-        names=run.names,
-        fit=columns_of(run.names, fit),
-        validation=columns_of(run.names, validation),
-        scaled=fit.x,
-        output=0,
-        center=float(structure.scaler.mean[0]),
-        scale=float(structure.scaler.std[0]),
-        transform=structure.scaler.transform,
-        known=precision_of(
-            structure.error, structure.network, len(fit.x), is_noisy=not structure.is_adequate
-        ),
-        limits=run.limits,
-    )
-
-
-def precision_of(error: float, network: KAN, rows: int, *, is_noisy: bool) -> Precision:
-    """How well the curves of a network with this error are known: as well as itself, unless that is noise."""
-    if not is_noisy:
-        return Precision.exact(_bounded(error))
-    spared = min(1.0, network.parameter_count / rows) ** 0.5  # what noise of its size leaves of it
-    return Precision.noisy(_bounded(error * spared), error, rows)
-
-
-def _bounded(error: float) -> float:
-    return min(max(2 * error, 1e-6), ROUGH)
-
-
-def columns_of(names: tuple[str, ...], sample: Sample) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Columns by variable, and the target, as formulas want them."""
-    columns = {name: sample.raw[:, place].numpy() for place, name in enumerate(names)}
-    return columns, sample.y[:, 0].numpy()
-
-
 def log_odds_formulas(network: KAN, inputs: Standardizer, run: Run) -> list[list[Formula]]:
     """Additive formulas of a classifier's log-odds, from a small network fitted to them."""
     data = run.data
@@ -384,6 +312,6 @@ def log_odds_formulas(network: KAN, inputs: Standardizer, run: Run) -> list[list
             for part, values in zip(parts, logits, strict=True)
         )
         structure = additive(fit, validation, run.generator, run.should_stop)
-        law = _with_shorter(_read(structure, fit, validation, run), fit, validation, run)
+        law = with_shorter(read_law(structure, fit, validation, run), fit, validation, run)
         formulas.append(law.formulas)
     return formulas

@@ -31,20 +31,12 @@ from kan_engine import (
 from service.errors import Conflict
 from worker.decision import calibrate_on_validation_
 from worker.fitting import Found
-from worker.laws import (
-    Report,
-    Run,
-    find_law,
-    leaves_noise,
-    log_odds_formulas,
-    precision_of,
-    sample_of,
-    searched,
-)
+from worker.laws import find_law, log_odds_formulas
 from worker.measurement import measure
 from worker.outcome import Outcome, Revised
 from worker.portrait import portray
 from worker.preparation import Part, Prepared
+from worker.readings import Report, Run, leaves_noise, precision_of, sample_of, searched
 from worker.record import assembled, formulas_of, output_names, record_of, told_by_formulas
 
 STEPS = 60  # of Levenberg-Marquardt after edges were fixed

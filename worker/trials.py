@@ -18,7 +18,7 @@ from kan_engine import (
     is_within_reach,
     run_trial,
 )
-from worker.laws import Run
+from worker.readings import Run
 
 HOPELESS, PATIENT_STEPS = 1.1, 15  # a trial this far behind the best after these steps is given up
 

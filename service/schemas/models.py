@@ -131,8 +131,8 @@ class ModelOut(BaseModel):
     )
     formula_of: str | None = Field(
         default=None,
-        description="`network`: the formulas were read off the network that predicts; `law`: off a smaller "
-        "search beside it.",
+        description="`network`: the formulas were read off the network that predicts; `law`: they were "
+        "found beside it.",
     )
     dropped: list[DroppedOut] = Field(
         default=[], description="Inputs that the network does without, where it is a small law."

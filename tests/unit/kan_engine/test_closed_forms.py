@@ -206,3 +206,23 @@ def test_constants_inside_of_a_sum_are_refined() -> None:
     found = best(v, Effort.SUMS)
     assert found.error < 1e-12
     assert any(value == pytest.approx(2.7) for value in map(abs, found.parameters))
+
+
+@pytest.mark.parametrize("exponent", [2.8, -0.43, 0.16])
+def test_a_power_with_any_exponent_is_found(exponent: float) -> None:
+    found = best(3 * U**exponent - 2, Effort.SINGLE)
+    assert to_text(found.tree) == "c0*u**c1"
+    assert found.parameters == pytest.approx((3, exponent))
+    assert found.constant == pytest.approx(-2)
+
+
+def test_a_logarithm_that_hardly_bends_is_found() -> None:
+    u = np.linspace(0.01, 0.1, 200)
+    fits = closed_forms(Axis(u), np.log(1 + u), known=FINE, effort=Effort.SINGLE)
+    assert min(form.error for form in fits if to_text(form.tree) == "c0*log(u + c1)") < 1e-12
+
+
+def test_a_sum_of_two_powers_is_found() -> None:
+    found = best(4 * U**-12.0 - 4 * U**-6.0, Effort.SUMS)
+    assert found.error < 1e-12
+    assert to_text(found.tree) == "c0*u**c1 + c2*u**c3"

@@ -85,3 +85,10 @@ def test_quantiles_of_the_errors_of_the_best_of_many_cover_fresh_rows_as_promise
             covered[name].append(2 * norm.cdf(errors[27] / np.sqrt(2)) - 1)  # fresh errors: variance 2
     assert np.mean(covered["apparent"]) < 28 / 31 - 0.07
     assert np.mean(covered["fair"]) == pytest.approx(28 / 31, abs=0.02)
+
+
+def test_what_does_not_serve_takes_no_part() -> None:
+    contest = Contest.closed()
+    contest.enter(np.ones(3))
+    assert not contest.is_open
+    np.testing.assert_array_equal(contest.without_luck(np.array([2.0, 1.0])), [1.0, 2.0])

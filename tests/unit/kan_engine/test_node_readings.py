@@ -187,3 +187,25 @@ def test_combinations_come_in_the_order_of_their_sums(count: int) -> None:
 def test_renumbered_parameters_keep_their_order() -> None:
     tree: Expression = Parameter(0) * apply_function("sin", Parameter(1) * Variable("x1"))
     assert to_text(renumbered(tree, 3)) == "c3*sin(c4*x1)"
+
+
+def test_what_leaves_a_node_that_multiplies_may_be_a_sum() -> None:
+    node = node_of(A - 1, B - 1, leaving=lambda z: z + np.sin(z), is_product=True)
+    assert any(
+        "sin" in to_text(choice.tree) and is_exact(choice, node) for choice in node_choices(node, READING)
+    )
+
+
+def test_what_leaves_a_node_that_adds_may_be_a_logarithm_of_a_function() -> None:
+    node = node_of(A, -B, leaving=lambda z: 2 * np.log(np.cos(z / 2)))
+    choices = node_choices(node, OF_LOG)
+    assert any("cos(" in to_text(choice.tree) and is_exact(choice, node) for choice in choices)
+
+
+def is_exact(choice: Choice, node: Node) -> bool:
+    return bool(np.abs(values_of(choice) - node.leaving).max() < 1e-6)
+
+
+def test_longer_forms_are_not_looked_for_where_one_function_will_do() -> None:
+    node = node_of(A, B, leaving=np.exp)
+    assert node.outer_forms(node.outer_fits(READING), READING) == []

@@ -276,3 +276,27 @@ def test_sympy_sees_parameters_as_symbols():
 def test_what_the_library_does_not_have_does_not_come_back(text):
     with pytest.raises(ValueError, match="cannot contain"):
         from_sympy(sympy.sympify(text))
+
+
+@pytest.mark.parametrize(
+    ("tree", "expected"),
+    [
+        (exp(y * log(x)), "x**y"),
+        (exp((y + 1.5) * log(x)) / x**1.5, "x**y"),
+        (z * exp(y * log(x + 1)), "z*(x + 1)**y"),
+    ],
+)
+def test_the_exponential_of_a_multiple_of_a_logarithm_is_a_power(tree, expected):
+    assert simplified(tree, POSITIVE) == expected
+
+
+def test_functions_that_are_forbidden_are_not_brought_in():
+    turned = cos(x - PI / 2) + y
+    assert to_text(simplify(turned, SIGNED)) == "sin(x) + y"
+    kept = simplify(turned, SIGNED, forbidden=frozenset({"sin"}))
+    assert "sin" not in to_text(kept)
+    np.testing.assert_allclose(evaluate(kept, SIGNED), evaluate(turned, SIGNED), atol=1e-12)
+
+
+def test_a_forbidden_function_that_is_there_already_may_stay():
+    assert to_text(simplify(sin(x) + sin(x), SIGNED, forbidden=frozenset({"sin"}))) == "2*sin(x)"

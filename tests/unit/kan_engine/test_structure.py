@@ -14,9 +14,11 @@ from kan_engine.structure import (
     ADDITIVE,
     FREE,
     GRIDS,
+    GRIDS_OF_FEW,
     LINE,
     LOG,
     PRODUCT,
+    SCREENED,
     SQUARE,
     TRANSFORM_ROWS,
     Fit,
@@ -279,3 +281,19 @@ def test_a_fit_is_cut_after_the_step_in_which_it_is_told_to_stop(monkeypatch: py
     sample = sampled(lambda a, b: a * b, 2, 400)
     additive(sample, sample, generator(), lambda: True)
     assert calls == [4]
+
+
+def test_starts_that_led_to_one_network_are_refined_once() -> None:
+    sample = sampled(lambda a, b, c: a * b + c, 3, 100)
+    fits = [fit for fit in search(sample, sample, generator=generator()) if len(fit.shape.nodes) == 1]
+    assert len(fits) == SCREENED[0]
+    errors = [(fit.shape, round(float(np.log10(fit.error)), 1)) for fit in fits if fit.error > 1e-3]
+    assert len(set(errors)) == len(errors)
+
+
+@pytest.mark.usefixtures("_brief")
+@pytest.mark.parametrize(("inputs", "grids"), [(2, GRIDS_OF_FEW), (3, GRIDS)])
+def test_two_inputs_are_looked_at_on_finer_grids(inputs: int, grids: tuple[int, ...]) -> None:
+    sample = sampled(lambda *x: np.prod(x, axis=0), inputs, 300)
+    hidden = next(fit for fit in search(sample, sample, generator=generator()) if fit.shape.nodes)
+    assert hidden.history[0].grid_size == grids[0]

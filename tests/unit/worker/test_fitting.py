@@ -13,9 +13,9 @@ from service.tables import Table
 from tests.tables import request_for, table_of
 from worker.decision import choose_decision
 from worker.fitting import Found, _train, find_network
-from worker.laws import Run
 from worker.pipeline import run_pipeline
 from worker.preparation import Prepared, prepare
+from worker.readings import Run
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 

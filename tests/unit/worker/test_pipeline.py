@@ -227,6 +227,23 @@ def test_the_same_seed_gives_the_same_model_bit_for_bit(law: Job) -> None:
     assert again.outcome.symbolic == law.outcome.symbolic
 
 
+@pytest.fixture(scope="module")
+def in_groups() -> Job:
+    return run(table_of(a=A, b=B, c=C, y=A * np.tanh(B / C)), baselines=False)
+
+
+def test_a_law_in_fewer_variables_is_written_in_the_columns(in_groups: Job) -> None:
+    assert in_groups.formulas[0]["expression"] == "a*tanh(b/c)"
+    assert in_groups.outcome.symbolic is not None
+    assert in_groups.outcome.symbolic["exact"]
+
+
+def test_beside_a_law_in_fewer_variables_a_network_of_all_of_them_serves(in_groups: Job) -> None:
+    assert in_groups.record["formula_of"] == "law"
+    assert in_groups.record["network"]["width"][0] == 3
+    assert in_groups.record["metrics"]["r2"] > 0.999
+
+
 # --- Networks ------------------------------------------------------------------------------------------
 
 

@@ -22,8 +22,8 @@ from kan_engine import (
 from kan_engine.contest import Contest
 from kan_engine.tuning import estimated_seconds
 from tests.tables import request_for, table_of
-from worker.laws import Run
 from worker.preparation import prepare
+from worker.readings import Run
 from worker.trials import HOPELESS, PATIENT_STEPS, Trials, _Behind
 
 X = np.random.default_rng(0).uniform(-1, 1, (40, 1))

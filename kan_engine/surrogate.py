@@ -1,0 +1,163 @@
+"""A polynomial in several variables that stands in for a law, for the sake of its gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from math import comb
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from numpy.polynomial import chebyshev
+
+from kan_engine.refit import Array, Data
+from kan_engine.scaling import TRANSFORMS, is_defined
+
+LARGEST_SHARE = 0.5  # of the rows, that there may be terms
+MOST_TERMS, MOST_DEGREE = 400, 30
+DEGREES = {"identity": 1.0, "log": 0.0, "reciprocal": -1.0, "square": 2.0}  # of T(y) in y, by transform
+
+Columns = Mapping[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """Products of Chebyshev polynomials of the columns, or of their logarithms, up to a total degree.
+
+    Attributes:
+        ends: Lowest and highest value per column, of the logarithm where ``is_log``.
+        terms: Degree in every column, by rising total degree.
+    """
+
+    names: tuple[str, ...]
+    is_log: tuple[bool, ...]
+    ends: Float[Array, "columns 2"]
+    terms: Int[np.ndarray, "terms columns"]
+
+    @staticmethod
+    def of(columns: Columns, is_log: tuple[bool, ...]) -> Basis:
+        """As many terms as the rows carry."""
+        rows = len(next(iter(columns.values())))
+        moved = [np.log(v) if log else v for v, log in zip(columns.values(), is_log, strict=True)]
+        ends = np.array([(v.min(), v.max() if v.max() > v.min() else v.min() + 1) for v in moved])
+        count = len(ends)
+        most = min(LARGEST_SHARE * rows, MOST_TERMS)
+        degree = max((p for p in range(2, MOST_DEGREE + 1) if comb(count + p, p) <= most), default=1)
+        chosen = [
+            c for total in range(degree + 1) for c in combinations_with_replacement(range(count), total)
+        ]
+        terms = np.array([np.bincount(np.array(c, dtype=int), minlength=count) for c in chosen])
+        return Basis(tuple(columns), is_log, ends, terms)
+
+    def unit(self, columns: Columns) -> Float[Array, "columns rows"]:
+        """Columns on the unit scale."""
+        moved = [
+            np.log(columns[name]) if log else columns[name]
+            for name, log in zip(self.names, self.is_log, strict=True)
+        ]
+        low, high = self.ends.T[:, :, None]
+        return np.asarray(2 * (np.stack(moved) - low) / (high - low) - 1)
+
+    def values(self, columns: Columns) -> Float[Array, "rows terms"]:
+        """The terms at some rows."""
+        return self._products([chebyshev.chebvander(z, self._degree) for z in self.unit(columns)])
+
+    def slopes(self, columns: Columns) -> Iterator[Float[Array, "rows terms"]]:
+        """Their derivatives, column by column."""
+        tables = [chebyshev.chebvander(z, self._degree) for z in self.unit(columns)]
+        lowered = np.vstack([chebyshev.chebder(np.eye(self._degree + 1)), np.zeros(self._degree + 1)])
+        for place, name in enumerate(self.names):
+            low, high = self.ends[place]
+            inner = 2 / (high - low) / (columns[name] if self.is_log[place] else np.ones(len(tables[0])))
+            derivative = (tables[place] @ lowered) * inner[:, None]
+            yield self._products([*tables[:place], derivative, *tables[place + 1 :]])
+
+    @property
+    def _degree(self) -> int:
+        return int(self.terms.max())
+
+    def _products(self, tables: list[Array]) -> Array:
+        found = tables[0][:, self.terms[:, 0]]
+        for table, degrees in zip(tables[1:], self.terms.T[1:], strict=True):
+            found = found * table[:, degrees]
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Surrogate:
+    """A polynomial for T(y).
+
+    Attributes:
+        coefficients: Of the first terms of the basis.
+        error: RMSE of y on the validation rows, in the units of the target.
+    """
+
+    basis: Basis
+    transform: str
+    coefficients: Float[Array, " terms"]
+    error: float
+
+    @staticmethod
+    def fit(fit: Data, validation: Data, weights: Array | None = None) -> Surrogate | None:
+        """The closest on the validation rows, of all degrees, transforms and scales; None if none is finite.
+
+        Args:
+            fit: Columns and target that the coefficients are found on.
+            validation: The same of other rows.
+            weights: Of the errors on these rows: what the target was divided by, say.
+        """
+        columns, target = fit
+        everything = np.concatenate([target, validation[1]])[:, None]
+        sides = [side for side in DEGREES if is_defined(side, everything)]
+        wanted = np.stack([TRANSFORMS[side].forward(target) for side in sides], 1)
+        best: Surrogate | None = None
+        for is_log in _scales(columns, validation[0]):
+            basis = Basis.of(columns, is_log)
+            other, totals = basis.values(validation[0]), basis.terms.sum(1)
+            directions, triangle = np.linalg.qr(basis.values(columns))
+            rotated = directions.T @ wanted
+            for degree in range(1, int(totals.max()) + 1):
+                count = int((totals <= degree).sum())  # lower degrees come first, so they are solved for, too
+                found = _solved(triangle[:count, :count], rotated[:count])
+                for side, coefficients in zip(sides, found.T, strict=True):
+                    error = _error(other[:, :count] @ coefficients, side, validation[1], weights)
+                    if np.isfinite(error) and (best is None or error < best.error):
+                        best = Surrogate(basis, side, coefficients, error)
+        return best
+
+    def values(self, columns: Columns) -> Array:
+        """T(y) at some rows."""
+        return np.asarray(self.basis.values(columns)[:, : len(self.coefficients)] @ self.coefficients)
+
+    def slopes(self, columns: Columns) -> Float[Array, "columns rows"]:
+        """Derivatives of T(y) in the columns themselves."""
+        count = len(self.coefficients)
+        return np.stack([terms[:, :count] @ self.coefficients for terms in self.basis.slopes(columns)])
+
+
+def _scales(columns: Columns, others: Columns) -> Iterator[tuple[bool, ...]]:
+    """The columns as they are; then the logarithms of those that have them."""
+    has_log = tuple(min(v.min(), others[name].min()) > 0 for name, v in columns.items())
+    yield tuple(False for _ in has_log)
+    if any(has_log):
+        yield has_log
+
+
+def _solved(triangle: Array, wanted: Array) -> Array:
+    with np.errstate(all="ignore"):
+        try:
+            return np.asarray(np.linalg.solve(triangle, wanted))
+        except np.linalg.LinAlgError:
+            return np.full_like(wanted, np.nan)
+
+
+def _error(values: Array, transform: str, target: Array, weights: Array | None) -> float:
+    with np.errstate(all="ignore"):
+        residual = TRANSFORMS[transform].inverse(values) - target
+        return float(np.sqrt(np.mean((residual if weights is None else residual * weights) ** 2)))
+
+
+def inside(basis: Basis, columns: Columns, share: float) -> Bool[np.ndarray, " rows"]:
+    """Rows that keep away from the ends of all columns, where slopes are poor."""
+    return np.asarray(np.all(np.abs(basis.unit(columns)) < share, axis=0))

@@ -1,0 +1,227 @@
+"""Fewer variables for the same law: scalings, shifts and turns of the columns that leave it as it is.
+
+A law of physics does not change with the units, so that f(λ^a₁ x₁, λ^a₂ x₂, …) = λ^b f(x₁, x₂, …) for some
+exponents; by Euler's theorem just then Σ aᵢ xᵢ ∂f/∂xᵢ = b f, and all depends on groups xᵢ·xₖ^(−aᵢ/aₖ) alone
+(E. Buckingham, "On physically similar systems", Physical Review 4, 1914). In the same way ∂f/∂xᵢ = ∓∂f/∂xₖ
+tells of f(xᵢ ± xₖ), and of xᵢ² ± xₖ² where the slopes are as xₖ and xᵢ. The gradients come from a surrogate;
+a step is taken only if another one, in the fewer variables, is at least as close on rows not fitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations, product
+from math import gcd
+
+import numpy as np
+from jaxtyping import Float
+
+from kan_engine.expression import ONE, Expression, Variable, add, evaluate, mul, power, substitute
+from kan_engine.refit import Array, Data
+from kan_engine.simplify import simplify
+from kan_engine.surrogate import DEGREES, Columns, Surrogate, inside
+
+INNER, FEWEST_ROWS = 0.9, 50  # rows for the gradients: share of the unit scale, unless these are too few
+MOST_INPUTS = 8
+WIDEST = 5  # columns up to which exponents go to 2; of more they are -1, 0 and 1
+SUITED = 0.2  # what is left of a condition, over its parts, at most
+TRIED = 8  # conditions, the best kept first, whose surrogates are fitted
+SLACK = 1.02  # factor by which the error may grow, as it does by chance under noise
+ALIKE = 10.0  # factor of errors within which the condition of the fewest columns is taken
+POOR = 0.5  # error over the spread of a surrogate whose gradients tell nothing
+ROUNDING = 1e-8  # error over the spread below which one surrogate is as close as another
+DENOMINATORS = 1, 2, 3  # of a degree b
+
+Changed = tuple[dict[str, Expression], Expression]
+"""Groups and factor of a step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reduction:
+    """y = factor · g(groups).
+
+    Attributes:
+        groups: By name, what the variables of g are; a column that is left alone keeps its name.
+        factor: Of the target.
+    """
+
+    groups: Mapping[str, Expression]
+    factor: Expression = ONE
+
+    def data(self, data: Data) -> Data:
+        """The groups' values, and those of g."""
+        columns, target = data
+        groups = {name: evaluate(tree, columns) for name, tree in self.groups.items()}
+        return groups, target / evaluate(self.factor, columns)
+
+    def weights(self, data: Data, weights: Float[Array, " rows"]) -> Float[Array, " rows"]:
+        """Weights of the rows for g, so that an error in y counts alike everywhere."""
+        squares = np.square(np.broadcast_to(evaluate(self.factor, data[0]), weights.shape)) * weights
+        return np.asarray(squares / (squares.mean() or 1.0))
+
+    def whole(self, tree: Expression, columns: Columns) -> Expression:
+        """The law in the columns, simplified for their values, of one in the groups."""
+        known: dict[Expression, Expression] = {Variable(n): t for n, t in self.groups.items()}
+        return simplify(mul(self.factor, substitute(tree, known)), columns)
+
+    def then(self, groups: Mapping[str, Expression], factor: Expression) -> Reduction:
+        """With these groups of the groups."""
+        known: dict[Expression, Expression] = {Variable(n): t for n, t in self.groups.items()}
+        return Reduction(
+            groups={name: substitute(tree, known) for name, tree in groups.items()},
+            factor=mul(self.factor, substitute(factor, known)),
+        )
+
+
+def reduction(
+    fit: Data, validation: Data, should_stop: Callable[[], bool] = lambda: False
+) -> Reduction | None:
+    """Fewer variables that the target depends on, or None if none are found.
+
+    Args:
+        fit: Columns and target.
+        validation: The same of other rows, which decide.
+        should_stop: Asked before every step.
+    """
+    names = list(fit[0])
+    if not 1 < len(names) <= MOST_INPUTS:
+        return None
+    surrogate = Surrogate.fit(fit, validation)
+    found = Reduction(groups={name: Variable(name) for name in names})
+    spread = float(np.std(validation[1])) or 1.0
+    while surrogate is not None and surrogate.error < POOR * spread and len(found.groups) > 1:
+        if should_stop():
+            break
+        step = _step(found, surrogate, fit, validation, ROUNDING * spread)
+        if step is None:
+            break
+        found, surrogate = step
+    return found if len(found.groups) < len(names) else None
+
+
+def _step(
+    found: Reduction, surrogate: Surrogate, fit: Data, validation: Data, rounding: float
+) -> tuple[Reduction, Surrogate] | None:
+    """One variable less, if that leaves the surrogate as close."""
+    reduced = found.data(fit)
+    conditions = [c for c in _conditions(surrogate, reduced[0]) if c.misfit < SUITED]
+    conditions.sort(key=lambda c: c.misfit)
+    passed = []
+    for condition in conditions[:TRIED]:
+        further = found.then(condition.groups, condition.factor)
+        there = further.data(validation)
+        other = Surrogate.fit(further.data(fit), there, validation[1] / there[1])
+        if other is not None and other.error <= max(SLACK * surrogate.error, rounding):
+            passed.append((condition.size, other.error, further, other))
+    if not passed:
+        return None
+    near = ALIKE * min(error for _, error, _, _ in passed)
+    *_, further, other = min((p for p in passed if p[1] <= max(near, rounding)), key=lambda p: p[:2])
+    return further, other
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Condition:
+    """A symmetry.
+
+    Attributes:
+        misfit: What is left of the condition on the gradients, over the size of its parts.
+        size: How many columns it concerns.
+        groups: The variables it leaves.
+        factor: What the target is a multiple of.
+    """
+
+    misfit: float
+    size: int
+    groups: Mapping[str, Expression]
+    factor: Expression = ONE
+
+
+def _conditions(surrogate: Surrogate, columns: Columns) -> Iterator[_Condition]:
+    """All that are looked for."""
+    rows = inside(surrogate.basis, columns, INNER)
+    rows = rows if int(rows.sum()) >= FEWEST_ROWS else np.ones_like(rows)
+    here = {name: values[rows] for name, values in columns.items()}
+    slopes, values = surrogate.slopes(here), surrogate.values(here)
+    positive = [float(v.min()) > 0 for v in columns.values()]
+    yield from _idle(slopes, values, here)
+    yield from _scalings(
+        slopes * np.stack(list(here.values())), values, surrogate.transform, list(here), positive
+    )
+    yield from _pairs(slopes, here)
+
+
+def _idle(slopes: Array, values: Array, columns: Columns) -> Iterator[_Condition]:
+    """Columns that the target does not depend on."""
+    spread = float(values.std()) or 1.0
+    for name, slope in zip(columns, slopes, strict=True):
+        left = float(np.ptp(columns[name]) * np.sqrt(np.mean(slope**2))) / spread
+        yield _Condition(misfit=left, size=1, groups=_without(columns, name))
+
+
+def _scalings(
+    terms: Array, values: Array, transform: str, names: list[str], positive: list[bool]
+) -> Iterator[_Condition]:
+    """Σ aᵢ xᵢ ∂f/∂xᵢ = b f, where one of the columns is positive."""
+    count, degree = len(names), DEGREES[transform]
+    target = degree * values if degree else np.ones_like(values)
+    gram = np.vstack([terms, target])
+    gram = gram @ gram.T / gram.shape[1]
+    reach = range(-2, 3) if count <= WIDEST else range(-1, 2)
+    for exponents in product(reach, repeat=count):
+        used = [k for k in range(count) if exponents[k]]
+        if not _is_primitive(exponents) or not any(positive[k] for k in used):
+            continue
+        b = _rational(float(np.array(exponents) @ gram[:count, count] / gram[count, count]))
+        vector = np.array([*exponents, -float(b)])
+        size = float(vector**2 @ np.diag(gram)) or 1.0
+        misfit = float(np.sqrt(max(vector @ gram @ vector, 0.0) / size))
+        unit = min((k for k in used if positive[k]), key=lambda k: abs(exponents[k]))
+        groups, factor = _scaled(names, exponents, b, unit)
+        yield _Condition(misfit=misfit, size=len(used), groups=groups, factor=factor)
+
+
+def _scaled(names: list[str], exponents: tuple[int, ...], b: Fraction, unit: int) -> Changed:
+    """Groups and factor, one column as the unit of the others."""
+    measure = Variable(names[unit])
+    groups = {
+        name: mul(Variable(name), power(measure, Fraction(-a, exponents[unit])))
+        for name, a in zip(names, exponents, strict=True)
+        if name != names[unit]
+    }
+    return groups, power(measure, b / exponents[unit])
+
+
+def _pairs(slopes: Array, columns: Columns) -> Iterator[_Condition]:
+    """Sums and differences, of two columns or of their squares."""
+    values = list(columns.values())
+    for (i, first), (k, second) in combinations(enumerate(columns), 2):
+        for power_, left, right in (
+            (1, slopes[i], slopes[k]),
+            (2, values[k] * slopes[i], values[i] * slopes[k]),
+        ):
+            size = float(np.sqrt(np.mean(left**2 + right**2))) or 1.0
+            for sign in (1, -1):
+                misfit = float(np.sqrt(np.mean((left - sign * right) ** 2))) / size
+                merged = add(power(Variable(first), power_), mul(sign, power(Variable(second), power_)))
+                groups = _without(columns, second) | {first: merged}
+                yield _Condition(misfit=misfit, size=2, groups=groups)
+
+
+def _without(columns: Columns, name: str) -> dict[str, Expression]:
+    return {other: Variable(other) for other in columns if other != name}
+
+
+def _rational(value: float) -> Fraction:
+    """The nearest whole number, half or third."""
+    return min(
+        (Fraction(round(value * q), q) for q in DENOMINATORS), key=lambda fraction: abs(fraction - value)
+    )
+
+
+def _is_primitive(exponents: tuple[int, ...]) -> bool:
+    """One of each vector and its multiples: the first exponent positive, no common divisor."""
+    first = next((a for a in exponents if a), 0)
+    return first > 0 and gcd(*exponents) == 1

@@ -1,0 +1,61 @@
+"""The closed form of a target that is a function of one variable."""
+
+import numpy as np
+import pytest
+
+from kan_engine.one_variable import law_of_one
+from kan_engine.printers import to_text
+from kan_engine.refit import Data
+from kan_engine.tree import Expression, Variable
+from tests.laws import Law
+
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
+
+def rows(law: Law, count: int, seed: int, low: float, high: float) -> Data:
+    a = np.random.default_rng(seed).uniform(low, high, count)
+    return {"a": a}, np.asarray(law(a))
+
+
+def found(law: Law, low: float = 0.5, high: float = 3.0) -> Expression | None:
+    return law_of_one(Variable("a"), rows(law, 300, 0, low, high), rows(law, 100, 1, low, high))
+
+
+@pytest.mark.parametrize(
+    ("law", "text"),
+    [
+        (lambda a: 1 / (np.exp(1 / (2 * a)) - 1), "1/(exp(1/(2*a)) - 1)"),
+        (lambda a: np.sqrt(1 + a**4), "sqrt(a**4 + 1)"),
+        (lambda a: 4 * a**-12 - 4 * a**-6, "4/a**12 - 4/a**6"),
+        (lambda a: 1 / (1 + (2 / a) ** 2.8), None),
+        (lambda a: 3 * a**0.16 - 2, "3*a**0.16 - 2"),
+    ],
+)
+def test_a_law_is_found_over_the_variable_or_its_inverse_under_any_transform(
+    law: Law, text: str | None
+) -> None:
+    tree = found(law)
+    assert tree is not None
+    if text is not None:
+        assert to_text(tree) == text
+
+
+def test_a_function_that_polynomials_imitate_is_found_all_the_same() -> None:
+    tree = found(lambda a: np.exp(-a / 7), 0.0, 0.5)
+    assert tree is not None
+    assert to_text(tree) == "exp(-a/7)"
+
+
+def test_a_polynomial_is_believed_where_there_is_nothing_else() -> None:
+    tree = found(lambda a: a**5 - a**4 + 2 * a**2 - a + 1, -1.0, 1.0)
+    assert tree is not None
+    assert to_text(tree) == "a**5 - a**4 + 2*a**2 - a + 1"
+
+
+def test_what_has_no_closed_form_is_no_law() -> None:
+    assert found(lambda a: np.sin(a) ** 3 * np.log(1.3 + a) ** 1.7 / (a**0.3 + 2.1)) is None
+
+
+def test_it_can_be_stopped() -> None:
+    data = rows(np.sin, 50, 0, 0.0, 1.0)
+    assert law_of_one(Variable("a"), data, data, should_stop=lambda: True) is None

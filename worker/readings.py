@@ -1,0 +1,231 @@
+"""What the search for a law has at every step, and how it reads formulas off a structure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from kan_engine import (
+    FOLDS,
+    KAN,
+    Contest,
+    Data,
+    Fit,
+    Formula,
+    Limits,
+    Precision,
+    Reading,
+    Sample,
+    Standardizer,
+    eliminate,
+    read_formulas,
+    shorter_formulas,
+)
+from service.schemas.jobs import TrainRequest
+from worker.preparation import Part, Prepared
+from worker.residuals import signal_left
+from worker.splitting import fold_numbers
+
+SEARCH_ROWS, SEARCH_VALIDATION = 1500, 750  # more rows do not change which small law is right
+EXACT = 1e-9  # validation error, over the spread, of a formula that ends the search
+NOTHING = 0.03  # share of what a formula leaves of the data, below which no signal is left in it
+ROUGH = 0.03  # error of an edge's curve below which fits count as equal, however noisy the data are
+
+Report = Callable[[str, float, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What every step of a search needs.
+
+    Attributes:
+        names: Variable per encoded column.
+        inputs: Scale of the encoded columns, by their ranges.
+        generator: Source of all randomness.
+        report: Takes stage, fraction and message.
+        should_stop: Once true, the best so far is returned.
+        contest: Takes the errors on the validation rows of all that is compared there.
+        limits: What formulas may contain.
+    """
+
+    data: Prepared
+    request: TrainRequest
+    names: tuple[str, ...]
+    inputs: Standardizer
+    generator: torch.Generator
+    report: Report
+    should_stop: Callable[[], bool]
+    contest: Contest
+    limits: Limits
+
+    @staticmethod
+    def of(
+        data: Prepared,
+        request: TrainRequest,
+        limits: Limits,
+        report: Report,
+        should_stop: Callable[[], bool],
+    ) -> Run:
+        """A run at its start."""
+        return Run(
+            data=data,
+            request=request,
+            names=data.names,
+            inputs=Standardizer.fit(data.training.encoded),
+            generator=torch.Generator().manual_seed(request.seed),
+            report=report,
+            should_stop=should_stop,
+            contest=Contest(data.validation.weights),
+            limits=limits,
+        )
+
+    @cached_property
+    def folds(self) -> torch.Tensor:
+        """Fold of every training row; the validation rows are the first one.
+
+        So the network without the first fold is one that can be judged by them.
+        """
+        data, request = self.data, self.request
+        others = fold_numbers(
+            data.fit.targets, data.plan.task, request.seed, FOLDS - 1, kind=request.split.kind
+        )
+        return torch.from_numpy(np.concatenate([1 + others, np.zeros(len(data.validation), int)]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """A small structure, and its formulas.
+
+    Attributes:
+        is_consistent: Whether nothing was found in what the best formula leaves of the data.
+        is_read: Whether the best formula was read off the structure; else it was found beside it.
+    """
+
+    fit: Fit
+    formulas: list[Formula]
+    is_consistent: bool = False
+    is_read: bool = True
+
+    @property
+    def error(self) -> float:
+        """Of the best formula."""
+        return self.formulas[0].error if self.formulas else float("inf")
+
+    @property
+    def bits(self) -> float:
+        """Of the best formula."""
+        return self.formulas[0].bits if self.formulas else float("inf")
+
+
+def searched(run: Run) -> tuple[Part, Part]:
+    """Rows to fit small laws on, and to judge them by."""
+    seed = run.request.seed
+    return run.data.fit.sample(SEARCH_ROWS, seed), run.data.validation.sample(SEARCH_VALIDATION, seed)
+
+
+def sample_of(part: Part, inputs: Standardizer) -> Sample:
+    """Rows as the search for a structure wants them."""
+    return Sample(
+        x=torch.from_numpy(inputs.forward(part.encoded)),
+        raw=torch.from_numpy(part.encoded),
+        y=torch.from_numpy(part.y.astype(float))[:, None],
+        weights=torch.from_numpy(part.weights),
+    )
+
+
+def samples_of(*parts: tuple[Data, np.ndarray]) -> list[Sample]:
+    """Rows as the search wants them, by columns and weights; inputs are scaled by the ranges of the first."""
+    raw = [np.stack(list(columns.values()), 1) for (columns, _), _ in parts]
+    scale = Standardizer.fit(raw[0])
+    return [
+        Sample(
+            x=torch.from_numpy(scale.forward(values)),
+            raw=torch.from_numpy(values),
+            y=torch.from_numpy(target)[:, None],
+            weights=torch.from_numpy(weights),
+        )
+        for values, ((_, target), weights) in zip(raw, parts, strict=True)
+    ]
+
+
+def enter(fit: Fit, run: Run) -> None:
+    """A structure's errors on the validation rows as an entry of the contest."""
+    part = run.data.validation
+    if run.contest.is_open:
+        with torch.no_grad():
+            outputs = fit.network(torch.from_numpy(run.inputs.forward(part.encoded))).numpy()
+        with np.errstate(all="ignore"):
+            run.contest.enter(np.abs(fit.scaler.inverse(outputs)[:, 0] - part.y))
+
+
+def read_law(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:
+    """Prune a structure and read its formulas."""
+    if run.request.prune:
+        structure = eliminate(structure, fit, validation, run.should_stop)
+    if not run.request.symbolic:
+        return Law(fit=structure, formulas=[])
+    reading = _reading(structure, fit, validation, run)
+    formulas = read_formulas(structure.network, reading, run.should_stop)
+    if run.limits.max_complexity is not None:
+        formulas += shorter_formulas(structure.network, reading, run.should_stop)
+    return Law(fit=structure, formulas=in_order(formulas))
+
+
+def with_shorter(law: Law, fit: Sample, validation: Sample, run: Run) -> Law:
+    """The law with shorter formulas beside its best, which are further off."""
+    if not law.formulas or law.error < EXACT:
+        return law
+    shorter = shorter_formulas(law.fit.network, _reading(law.fit, fit, validation, run), run.should_stop)
+    return replace(law, formulas=in_order([*law.formulas, *shorter]))
+
+
+def in_order(formulas: list[Formula]) -> list[Formula]:
+    """Each once, the shortest description first."""
+    return sorted({formula.tree: formula for formula in formulas}.values(), key=lambda formula: formula.bits)
+
+
+def _reading(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Reading:
+    return Reading(
+        names=run.names,
+        fit=columns_of(run.names, fit),
+        validation=columns_of(run.names, validation),
+        scaled=fit.x,
+        output=0,
+        center=float(structure.scaler.mean[0]),
+        scale=float(structure.scaler.std[0]),
+        transform=structure.scaler.transform,
+        known=precision_of(
+            structure.error, structure.network, len(fit.x), is_noisy=not structure.is_adequate
+        ),
+        limits=run.limits,
+    )
+
+
+def precision_of(error: float, network: KAN, rows: int, *, is_noisy: bool) -> Precision:
+    """How well the curves of a network with this error are known: as well as itself, unless that is noise."""
+    if not is_noisy:
+        return Precision.exact(_bounded(error))
+    spared = min(1.0, network.parameter_count / rows) ** 0.5  # what noise of its size leaves of it
+    return Precision.noisy(_bounded(error * spared), error, rows)
+
+
+def _bounded(error: float) -> float:
+    return min(max(2 * error, 1e-6), ROUGH)
+
+
+def columns_of(names: tuple[str, ...], sample: Sample) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Columns by variable, and the target, as formulas want them."""
+    columns = {name: sample.raw[:, place].numpy() for place, name in enumerate(names)}
+    return columns, sample.y[:, 0].numpy()
+
+
+def leaves_noise(formulas: list[Formula], fit: Sample, validation: Sample, run: Run) -> bool:
+    """Whether nothing is found in what the best formula leaves of the data, which is not rounding alone."""
+    if not formulas or formulas[0].error < EXACT:
+        return False
+    rows, others = columns_of(run.names, fit), columns_of(run.names, validation)
+    return signal_left(formulas[0].tree, rows, others) < NOTHING
