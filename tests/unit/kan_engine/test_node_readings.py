@@ -118,7 +118,7 @@ def test_a_node_that_adds_logarithms_is_a_function_of_a_product_of_powers(
         (
             (LOG_A, -LOG_B),
             lambda z: -np.log(1 - (np.exp(z) / 4.5) ** 2) / 2,
-            "-log(1 + c0*x1**2/x2**2)/2",
+            "-log(1 + c0*(x1/x2)**2)/2",
         ),
         # Planck's law: 1 / (exp(f/T) - 1), beside a direct edge of 3 log f
         ((LOG_A, -LOG_B), lambda z: -np.log(np.expm1(np.exp(z))), "-log(c0*exp(c1*x1/x2) - 1)"),
