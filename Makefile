@@ -43,7 +43,7 @@ bench-formulas: $(VENV)/installed-test
 	$(VENV)/bin/python -m tests.benchmarks.formulas --file '$(or $(FILE),$(DATA)/formulas.jsonl)' --out '$(OUT)' \
 		--jobs $(JOBS) $(if $(NOISE),--noise $(NOISE)) $(if $(SECONDS),--seconds $(SECONDS)) \
 		$(if $(SEEDS),--seeds $(SEEDS)) $(if $(SUBSET),--subset $(SUBSET)) $(if $(SOURCE),--source $(SOURCE)) \
-		$(if $(ROWS),--rows $(ROWS)) $(if $(IRRELEVANT),--irrelevant $(IRRELEVANT))
+		$(if $(ROWS),--rows $(ROWS)) $(if $(IRRELEVANT),--irrelevant $(IRRELEVANT)) $(if $(NETWORKS),--networks)
 
 $(VENV)/installed: pyproject.toml service/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -138,7 +138,7 @@ class Surrogate:
 
 def _scales(columns: Columns, others: Columns) -> Iterator[tuple[bool, ...]]:
     """The columns as they are; then the logarithms of those that have them."""
-    has_log = tuple(min(v.min(), others[name].min()) > 0 for name, v in columns.items())
+    has_log = tuple(bool(min(v.min(), others[name].min()) > 0) for name, v in columns.items())
     yield tuple(False for _ in has_log)
     if any(has_log):
         yield has_log

@@ -21,6 +21,7 @@ from kan_engine import (
     Variable,
     additive,
     cross_error,
+    eliminate,
     implicit_law,
     index_law,
     law_of_one,
@@ -68,6 +69,8 @@ def find_law(run: Run) -> Law | None:
     if hunt.exact is None and not HOPEFUL < hunt.closest.error < HOPELESS:
         hunt.prove(angles=True)
     law = hunt.law or hunt.best_of_contenders()
+    if not law.is_read and run.request.prune:
+        law = replace(law, fit=eliminate(law.fit, fit, validation, run.should_stop))
     law = with_shorter(law, fit, validation, run)
     if law.fit.is_adequate:
         law = replace(law, fit=sharpen(law.fit, fit, validation, run.should_stop))

@@ -96,6 +96,7 @@ class _Watch:
         self._report, self._should_stop, self._now = report, should_stop, "prepare"
         self.seconds: dict[str, float] = {}
         self.cut_by: str | None = None
+        self._furthest = 0.0
 
     @contextmanager
     def stage(self, name: str, fraction: float, message: str) -> Iterator[None]:
@@ -106,7 +107,8 @@ class _Watch:
 
     def tell(self, stage: str, fraction: float, message: str) -> None:
         self._now = stage
-        self._report(Progress(stage, fraction, message))
+        self._furthest = max(self._furthest, fraction)  # some searches are run within others
+        self._report(Progress(stage, self._furthest, message))
 
     def should_stop(self) -> bool:
         if self.cut_by is None and self._should_stop():

@@ -58,7 +58,9 @@ def main(words: Sequence[str] | None = None) -> None:
 def _tasks(lines: Sequence[Line], asked: argparse.Namespace) -> Iterator[Task]:
     """Every line under every condition; ``who`` is the condition."""
     for noise, seed, line in product(asked.noise, range(asked.seeds), lines):
-        conditions = Conditions(seed=seed, noise=noise, irrelevant=asked.irrelevant, rows=asked.rows)
+        conditions = Conditions(
+            seed=seed, noise=noise, irrelevant=asked.irrelevant, rows=asked.rows, networks=asked.networks
+        )
         yield Task(
             work=line.id,
             who=str(conditions),
@@ -93,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--line", nargs="+", help="only lines with these ids")
     parser.add_argument("--irrelevant", type=int, default=0, help="how many inputs to add that do nothing")
     parser.add_argument("--rows", type=int, help="training rows, instead of what the line says")
+    parser.add_argument("--networks", action="store_true", help="only laws that are read off networks")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time; each has one thread")
     return parser
 

@@ -53,17 +53,20 @@ class Conditions:
         noise: Standard deviation of the noise, over that of the target.
         irrelevant: How many inputs the target does not depend on.
         rows: Training rows; as many as the line says if None.
+        networks: Whether laws are only read off networks.
     """
 
     seed: int = 0
     noise: float = 0.0
     irrelevant: int = 0
     rows: int | None = None
+    networks: bool = False
 
     def __str__(self) -> str:
         parts = [f"noise {self.noise:.0%}" if self.noise else "no noise"]
         parts += [f"{self.irrelevant} irrelevant inputs"] if self.irrelevant else []
         parts += [f"{self.rows} rows"] if self.rows else []
+        parts += ["networks alone"] if self.networks else []
         return ", ".join(parts)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from unittest.mock import patch
 
 from tests.benchmarks.formulas.judge import judge
 from tests.benchmarks.formulas.lines import TARGET, Conditions, Line, draw
@@ -17,7 +20,10 @@ def solve(line: Line, conditions: Conditions, max_seconds: float) -> Values:
     table = table_of(**drawn.table.to_dict(as_series=False))
     request = request_for(target=TARGET, max_seconds=max_seconds, seed=conditions.seed)
     started = time.perf_counter()
-    outcome = run_pipeline(table, request, should_stop=lambda: time.perf_counter() > started + max_seconds)
+    with _networks_alone() if conditions.networks else nullcontext():
+        outcome = run_pipeline(
+            table, request, should_stop=lambda: time.perf_counter() > started + max_seconds
+        )
     seconds = time.perf_counter() - started
     return {
         **judge(line, drawn, outcome.symbolic),
@@ -26,3 +32,11 @@ def solve(line: Line, conditions: Conditions, max_seconds: float) -> Values:
         "formula of": outcome.record.get("formula_of"),
         "network": str(outcome.record["network"]["width"]),
     }
+
+
+@contextmanager
+def _networks_alone() -> Iterator[None]:
+    """Without the stages that find laws beside the networks."""
+    beside = ("reduction", "index_law", "implicit_law")
+    with patch.multiple("worker.laws", **{name: lambda *_, **__: None for name in beside}):
+        yield

@@ -98,6 +98,16 @@ def test_a_line_is_solved_by_a_job() -> None:
     assert values["complexity"] == values["true complexity"] == 7
 
 
+def test_networks_alone_find_no_law_beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("worker.laws.reduction", lambda *_: asked.append("reduction"))
+    curved = replace(PLANE, expression="x*y + x")
+    conditions = Conditions(networks=True)
+    assert solve(curved, conditions, 10)["formula of"] == "network"
+    assert str(conditions) == "no noise, networks alone"
+    assert not asked
+
+
 def symbolic(tree: Expression, *, exact: bool) -> dict[str, object]:
     domain = {name: [0, 1] for name in variables(tree)}
     output = {"tree": to_json(tree), "expression": to_text(tree), "domain": domain}
