@@ -18,6 +18,8 @@ _UNITS: tuple[tuple[Expression, float, float], ...] = (  # tree, value, bits
     (1 / PI, 1 / pi, 4.0),
     (PI**2, pi**2, 5.0),
     (1 / PI**2, pi**-2, 6.0),
+    (PI**3, pi**3, 7.0),
+    (1 / PI**3, pi**-3, 8.0),
     (PI**HALF, sqrt(pi), 5.0),
     (1 / PI**HALF, 1 / sqrt(pi), 6.0),
     (number(2) ** HALF / PI**HALF, sqrt(2 / pi), 8.0),

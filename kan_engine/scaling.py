@@ -149,24 +149,31 @@ class Transform:
     """A one-to-one function of the target, its inverse, and where it is defined.
 
     Both speak NumPy and torch; where they are undefined they give NaN or an infinity.
+
+    Attributes:
+        ends: Of the range of T, where its inverse is a number.
     """
 
     forward: Callable[[Any], Any]
     inverse: Callable[[Any], Any]
     holds: Callable[[np.ndarray], np.ndarray]
+    ends: tuple[float, float] = (-np.inf, np.inf)
 
+
+ARC = -1.0, 1.0
+OVERSHOOT = 0.02  # standard deviations of T(y), by which a value beyond the range of T counts as its end
 
 TRANSFORMS: dict[str, Transform] = {
     "identity": Transform(lambda y: y, lambda t: t, np.isfinite),
     "log": Transform(lambda y: _of(y).log(y), lambda t: _of(t).exp(t), lambda y: y > 0),
     "log_neg": Transform(lambda y: _of(y).log(-y), lambda t: -_of(t).exp(t), lambda y: y < 0),
     "reciprocal": Transform(lambda y: 1 / y, lambda t: 1 / t, lambda y: y != 0),
-    "square": Transform(lambda y: y * y, lambda t: _of(t).sqrt(t), lambda y: y >= 0),
+    "square": Transform(lambda y: y * y, lambda t: _of(t).sqrt(t), lambda y: y >= 0, (0.0, np.inf)),
     "sqrt": Transform(lambda y: _of(y).sqrt(y), lambda t: t * t, lambda y: y >= 0),
     "exp": Transform(lambda y: _of(y).exp(y), lambda t: _of(t).log(t), np.isfinite),
     "reciprocal_square": Transform(lambda y: 1 / (y * y), lambda t: 1 / _of(t).sqrt(t), lambda y: y > 0),
-    "sin": Transform(lambda y: _of(y).sin(y), lambda t: _arc(t, "sin"), lambda y: abs(y) < np.pi / 2),
-    "cos": Transform(lambda y: _of(y).cos(y), lambda t: _arc(t, "cos"), lambda y: (y > 0) & (y < np.pi)),
+    "sin": Transform(lambda y: _of(y).sin(y), lambda t: _arc(t, "sin"), lambda y: abs(y) < np.pi / 2, ARC),
+    "cos": Transform(lambda y: _of(y).cos(y), lambda t: _arc(t, "cos"), lambda y: (y > 0) & (y < np.pi), ARC),
 }
 
 
@@ -208,9 +215,18 @@ class TargetScaler:
             return (TRANSFORMS[self.transform].forward(y) - _like(self.mean, y)) / _like(self.std, y)  # type: ignore[no-any-return]
 
     def inverse(self, z: Array) -> Array:
-        """From the unit scale to the client's units, [rows, m]; not finite where T reaches no such value."""
+        """From the unit scale to the client's units, [rows, m]; not finite where T reaches no such value.
+
+        A hair beyond the range of T, where a network misses its end, is the end.
+        """
+        transform, std = TRANSFORMS[self.transform], _like(self.std, z)
         with np.errstate(all="ignore"):
-            return TRANSFORMS[self.transform].inverse(z * _like(self.std, z) + _like(self.mean, z))  # type: ignore[no-any-return]
+            moved, reach = z * std + _like(self.mean, z), OVERSHOOT * std
+            for end, outwards in zip(transform.ends, (-1, 1), strict=True):
+                if np.isfinite(end):
+                    beyond = outwards * (moved - end)
+                    moved = _of(moved).where((beyond > 0) & (beyond < reach), moved * 0 + end, moved)
+            return transform.inverse(moved)  # type: ignore[no-any-return]
 
 
 def is_defined(transform: str, y: Float[np.ndarray, "rows m"]) -> bool:

@@ -12,12 +12,22 @@ import numpy as np
 
 from kan_engine.description import description_length
 from kan_engine.edge_readings import Choice, Reading
-from kan_engine.expression import Expression, Parameter, add, apply_function, complexity, free_constants
+from kan_engine.expression import (
+    Call,
+    Expression,
+    Parameter,
+    Pow,
+    add,
+    apply_function,
+    complexity,
+    free_constants,
+)
 from kan_engine.limits import MAX_EDGES, MAX_HIDDEN_LAYERS
 from kan_engine.network import KAN
 from kan_engine.node_readings import best_combinations, renumbered
 from kan_engine.readings import Part, short_combinations, variants
 from kan_engine.refit import Data, Form, error, few, refit, together
+from kan_engine.scaling import TRANSFORMS
 from kan_engine.snapping import polished
 
 COMBINATIONS = 24  # refitted jointly
@@ -169,7 +179,10 @@ class _Trials:
     def _fit(self, form: Form) -> float:
         """The description length of a form, refitted."""
         steps = FEW_STEPS if self._reading.known.is_noisy else STEPS
-        fitted = refit(form, few(self._reading.fit), iterations=steps)
+        rows = few(self._reading.fit)
+        if not np.isfinite(error(form, rows)):
+            form = _inside_fitted(form, rows, self._reading.transform)
+        fitted = refit(form, rows, iterations=steps)
         length = description_length(fitted, self._everything)
         if np.isfinite(length):
             self._found.append((length, fitted))
@@ -215,6 +228,16 @@ UNDO: dict[str, Callable[[Expression], Expression]] = {
     "cos": lambda z: apply_function("acos", z),
 }
 """T⁻¹ as a tree, by the name of T in ``scaling.TRANSFORMS``."""
+
+
+def _inside_fitted(form: Form, rows: Data, transform: str) -> Form:
+    """The form after its inside was fitted to T(y): out of the root of a negative value no step leads."""
+    if not isinstance(form.tree, Pow | Call):
+        return form
+    inside = form.tree.base if isinstance(form.tree, Pow) else form.tree.argument
+    columns, target = rows
+    moved = np.asarray(TRANSFORMS[transform].forward(target))
+    return Form(form.tree, refit(Form(inside, form.values), (columns, moved), iterations=FEW_STEPS).values)
 
 
 def _joined(picks: tuple[Choice, ...], reading: Reading) -> Form:

@@ -159,3 +159,17 @@ def test_a_target_scale_that_cannot_be_undone_is_refused(
 ) -> None:
     with pytest.raises(InvalidConfig):
         TargetScaler(transform, np.array(mean), np.array(std))
+
+
+@pytest.mark.parametrize(
+    ("transform", "end", "expected"), [("square", 0.0, 0.0), ("sin", 1.0, np.pi / 2), ("cos", -1.0, np.pi)]
+)
+def test_a_hair_beyond_the_range_of_a_transform_is_its_end(
+    transform: str, end: float, expected: float
+) -> None:
+    scaler = TargetScaler(transform, np.array([end]), np.ones(1))
+    outwards = 1 if end == 1 else -1
+    near, far = (scaler.inverse(np.array([[outwards * by]])) for by in (0.01, 0.1))
+    assert near == pytest.approx(expected)
+    assert np.isnan(far).all()
+    torch.testing.assert_close(scaler.inverse(torch.tensor([[0.01 * outwards]])).numpy(), near)
