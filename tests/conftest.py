@@ -48,11 +48,13 @@ def shapes_unchecked() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def small_dictionary() -> Iterator[None]:
-    """Few products of terms, for tests of more than which sums are found: most of the time is theirs."""
-    from kan_engine import dictionary
+    """Few products of terms and coarse grids, for tests of more than what is found: most time is theirs."""
+    from kan_engine import dictionary, structure, surrogate
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dictionary, "FACTORS", 8)
+        patch.setattr(structure, "GRIDS_OF_FEW", structure.GRIDS)
+        patch.setattr(surrogate, "MOST_TERMS", 100)
         dictionary._nice_terms.cache_clear()
         yield
     dictionary._nice_terms.cache_clear()

@@ -9,7 +9,7 @@ from kan_engine.refit import Data
 from kan_engine.tree import Expression, Variable
 from tests.laws import Law
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
 
 def rows(law: Law, count: int, seed: int, low: float, high: float) -> Data:

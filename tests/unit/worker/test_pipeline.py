@@ -250,7 +250,7 @@ def test_progress_never_falls_though_one_search_runs_within_another(in_groups: J
 
 
 def test_inputs_that_a_law_in_fewer_variables_does_without_leave_the_network() -> None:
-    a, b, c, idle = np.random.default_rng(3).uniform(0.5, 2.0, (4, 4 * ROWS))
+    a, b, c, idle = np.random.default_rng(3).uniform(0.5, 2.0, (4, 2 * ROWS))
     job = run(table_of(a=a, b=b, c=c, d=idle, y=a * np.tanh(b / c)), baselines=False)
     assert job.formulas[0]["expression"] == "a*tanh(b/c)"
     assert job.predictor.unused == {"d"}
