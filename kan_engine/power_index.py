@@ -46,7 +46,7 @@ def _index(fit: Data) -> Expression | None:
     if not 1 < len(names) <= MOST_INPUTS or min(float(v.min()) for v in columns.values()) <= 0:
         return None
     logs = np.stack([np.log(columns[name]) for name in names])
-    candidates = [q for q in product(EXPONENTS, repeat=len(names)) if _is_primitive(q)]
+    candidates = [q for q in product(EXPONENTS, repeat=len(names)) if is_primitive(q)]
     order = np.argsort(np.array(candidates) @ logs, axis=1)
     steps = np.diff(target[order], axis=1)
     ratios = np.mean(steps**2, axis=1) / (2 * float(np.var(target)) or 1.0)
@@ -56,7 +56,7 @@ def _index(fit: Data) -> Expression | None:
     return mul(*(power(Variable(n), q) for n, q in zip(names, candidates[best], strict=True) if q))
 
 
-def _is_primitive(exponents: tuple[int, ...]) -> bool:
+def is_primitive(exponents: tuple[int, ...]) -> bool:
     """One of each index, its inverse and its powers: the first exponent positive, no common divisor."""
     first = next((q for q in exponents if q), 0)
     return first > 0 and gcd(*exponents) == 1

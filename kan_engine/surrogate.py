@@ -105,7 +105,7 @@ class Surrogate:
         Args:
             fit: Columns and target that the coefficients are found on.
             validation: The same of other rows.
-            weights: Of the errors on these rows: what the target was divided by, say.
+            weights: What the target was divided by, so that errors are told in units of the whole.
         """
         columns, target = fit
         everything = np.concatenate([target, validation[1]])[:, None]

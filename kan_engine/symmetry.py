@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, product
-from math import gcd
 
 import numpy as np
 from jaxtyping import Float
 
 from kan_engine.expression import ONE, Expression, Variable, add, evaluate, mul, power, substitute
+from kan_engine.power_index import is_primitive
 from kan_engine.refit import Array, Data
 from kan_engine.simplify import simplify
 from kan_engine.surrogate import DEGREES, Columns, Surrogate, inside
@@ -112,7 +112,7 @@ def _step(
     for condition in conditions[:TRIED]:
         further = found.then(condition.groups, condition.factor)
         there = further.data(validation)
-        other = Surrogate.fit(further.data(fit), there, validation[1] / there[1])
+        other = Surrogate.fit(further.data(fit), there, evaluate(further.factor, validation[0]))
         if other is not None and other.error <= max(SLACK * surrogate.error, rounding):
             passed.append((condition.size, other.error, further, other))
     if not passed:
@@ -172,7 +172,7 @@ def _scalings(
     reach = range(-2, 3) if count <= WIDEST else range(-1, 2)
     for exponents in product(reach, repeat=count):
         used = [k for k in range(count) if exponents[k]]
-        if not _is_primitive(exponents) or not any(positive[k] for k in used):
+        if not is_primitive(exponents) or not any(positive[k] for k in used):
             continue
         b = _rational(float(np.array(exponents) @ gram[:count, count] / gram[count, count]))
         vector = np.array([*exponents, -float(b)])
@@ -219,9 +219,3 @@ def _rational(value: float) -> Fraction:
     return min(
         (Fraction(round(value * q), q) for q in DENOMINATORS), key=lambda fraction: abs(fraction - value)
     )
-
-
-def _is_primitive(exponents: tuple[int, ...]) -> bool:
-    """One of each vector and its multiples: the first exponent positive, no common divisor."""
-    first = next((a for a in exponents if a), 0)
-    return first > 0 and gcd(*exponents) == 1

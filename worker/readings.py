@@ -129,27 +129,26 @@ def searched(run: Run) -> tuple[Part, Part]:
 
 def sample_of(part: Part, inputs: Standardizer) -> Sample:
     """Rows as the search for a structure wants them."""
-    return Sample(
-        x=torch.from_numpy(inputs.forward(part.encoded)),
-        raw=torch.from_numpy(part.encoded),
-        y=torch.from_numpy(part.y.astype(float))[:, None],
-        weights=torch.from_numpy(part.weights),
-    )
+    return _sample(part.encoded, part.y.astype(float), part.weights, inputs)
 
 
 def samples_of(*parts: tuple[Data, np.ndarray]) -> list[Sample]:
-    """Rows as the search wants them, by columns and weights; inputs are scaled by the ranges of the first."""
+    """The same by columns and weights; inputs are scaled by the ranges of the first rows."""
     raw = [np.stack(list(columns.values()), 1) for (columns, _), _ in parts]
-    scale = Standardizer.fit(raw[0])
+    inputs = Standardizer.fit(raw[0])
     return [
-        Sample(
-            x=torch.from_numpy(scale.forward(values)),
-            raw=torch.from_numpy(values),
-            y=torch.from_numpy(target)[:, None],
-            weights=torch.from_numpy(weights),
-        )
+        _sample(values, target, weights, inputs)
         for values, ((_, target), weights) in zip(raw, parts, strict=True)
     ]
+
+
+def _sample(raw: np.ndarray, target: np.ndarray, weights: np.ndarray, inputs: Standardizer) -> Sample:
+    return Sample(
+        x=torch.from_numpy(inputs.forward(raw)),
+        raw=torch.from_numpy(raw),
+        y=torch.from_numpy(target)[:, None],
+        weights=torch.from_numpy(weights),
+    )
 
 
 def enter(fit: Fit, run: Run) -> None:

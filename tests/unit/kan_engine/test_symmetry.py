@@ -98,3 +98,10 @@ def test_noise_does_not_invent_groups_that_fit_worse() -> None:
         (columns, target + generator.normal(0, 0.02, len(target))) for columns, target in (fit, validation)
     ]
     assert reduction(noisy[0], noisy[1]) is None
+
+
+def test_rows_where_the_target_is_zero_do_no_harm() -> None:
+    data = [rows(lambda a, b: a * np.sin(b), "ab", count, count) for count in (300, 150)]
+    for columns, target in data:
+        columns["b"][:3] = target[:3] = 0.0  # type: ignore[index]
+    assert told(reduction(data[0], data[1])) == ("a", ["b"])
