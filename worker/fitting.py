@@ -46,6 +46,7 @@ from worker.trials import Trials
 FAR = 1.5  # factor of losses by which one network of second order has to win: see ``_tuned``
 TIE = 1.02  # factor between losses of networks that count as equally good
 LOST = 1.25  # factor of losses by which a change of the climb is never worth another try
+LAW_SHARE = 0.6  # of a job's time that a law is looked for where none shows
 LUCK = 1.1  # by which the loss of few networks may be below that of more: it is more who do well elsewhere
 
 
@@ -59,6 +60,7 @@ class Found:
         history: Steps of its training.
         formulas: Formulas in the client's columns, best first.
         is_consistent: Whether nothing was found in what the best formula leaves of the data.
+        is_cut: Whether the search for a law was ended to leave time for larger networks.
         formula_of: ``network`` if the formulas were read off the served network, ``law`` if they were found
             beside it.
         expected_error: RMSE that the network would have on rows not seen, in the target's units; a
@@ -75,6 +77,7 @@ class Found:
     optimizer: str = "levenberg_marquardt"
     formulas: list[list[Formula]] = field(default_factory=list)
     is_consistent: bool = False
+    is_cut: bool = False
     formula_of: str = "network"
     expected_error: float | None = None
     contest: Contest | None = None
@@ -88,6 +91,7 @@ def to_metadata(found: Found) -> dict[str, Any]:
         "optimizer": found.optimizer,
         "formulas": [[{"tree": to_json(f.tree), "error": f.error} for f in part] for part in found.formulas],
         "is_consistent": found.is_consistent,
+        "is_cut": found.is_cut,
         "formula_of": found.formula_of,
         "dropped": found.dropped,
     }
@@ -104,6 +108,7 @@ def from_metadata(data: dict[str, Any], predictor: Predictor) -> Found:
         optimizer=data["optimizer"],
         formulas=[[Formula(from_json(f["tree"]), f["error"]) for f in part] for part in data["formulas"]],
         is_consistent=data["is_consistent"],
+        is_cut=data.get("is_cut", False),
         formula_of=data["formula_of"],
         dropped={name: (with_it, without) for name, (with_it, without) in data.get("dropped", {}).items()},
     )
@@ -132,7 +137,7 @@ def find_network(
 
 def _free_regression(run: Run) -> Found:
     """The small law if it explains the data or no larger network does better, else the best of those."""
-    law = find_law(run)
+    law = find_law(run, LAW_SHARE * run.request.max_seconds)
     if law is not None and (law.error < EXACT or law.is_consistent or law.fit.is_adequate):
         return _serve_law(law, run)
     found = _train(run)
@@ -146,7 +151,13 @@ def _free_regression(run: Run) -> Found:
 
 def _with_formulas(found: Found, law: Law) -> Found:
     """A larger network beside which a small law was found."""
-    return replace(found, formulas=[law.formulas], is_consistent=law.is_consistent, formula_of="law")
+    return replace(
+        found,
+        formulas=[law.formulas],
+        is_consistent=law.is_consistent,
+        is_cut=law.is_cut,
+        formula_of="law",
+    )
 
 
 def _asked_regression(run: Run) -> Found:
@@ -179,6 +190,7 @@ def _serve_law(law: Law, run: Run) -> Found:
         history=law.fit.history,
         formulas=[law.formulas],
         is_consistent=law.is_consistent,
+        is_cut=law.is_cut,
         formula_of="network" if law.is_read else "law",
         dropped={run.names[i]: errors for i, errors in law.fit.dropped.items()},
     )

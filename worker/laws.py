@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -57,11 +58,26 @@ MAX_STRUCTURE_INPUTS = 40
 SURE = 10.0  # log-odds beyond it are probabilities of 0 and 1 for every purpose; formulas need not follow
 
 
-def find_law(run: Run) -> Law | None:
-    """The best small structure; its formulas too unless the request does without."""
+def find_law(run: Run, seconds: float = float("inf")) -> Law | None:
+    """The best small structure; its formulas too unless the request does without.
+
+    Args:
+        run: The job.
+        seconds: What the search may take as long as no structure represents the data: larger networks
+            want their share of the job's time then.
+    """
     if run.data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS:
         return None
     fit, validation = (sample_of(part, run.inputs) for part in searched(run))
+    asked, until = run.should_stop, time.monotonic() + seconds
+    is_cut = False
+
+    def should_stop() -> bool:
+        nonlocal is_cut
+        is_cut = is_cut or (time.monotonic() > until and not any(seen.is_adequate for seen in hunt.seen))
+        return is_cut or asked()
+
+    run = replace(run, should_stop=should_stop)
     hunt = _Hunt(fit, validation, run, is_whole=True)
     hunt.look_at_structures()
     if not hunt.seen:
@@ -75,9 +91,8 @@ def find_law(run: Run) -> Law | None:
     if law.fit.is_adequate:
         law = replace(law, fit=sharpen(law.fit, fit, validation, run.should_stop))
         enter(law.fit, run)
-    if law.is_consistent:
-        return law
-    return replace(law, is_consistent=leaves_noise(law.formulas, fit, validation, run))
+    is_consistent = law.is_consistent or leaves_noise(law.formulas, fit, validation, run)
+    return replace(law, is_consistent=is_consistent, is_cut=is_cut)
 
 
 class _Hunt:

@@ -103,12 +103,14 @@ class Law:
     Attributes:
         is_consistent: Whether nothing was found in what the best formula leaves of the data.
         is_read: Whether the best formula was read off the structure; else it was found beside it.
+        is_cut: Whether the search was ended to leave time for larger networks.
     """
 
     fit: Fit
     formulas: list[Formula]
     is_consistent: bool = False
     is_read: bool = True
+    is_cut: bool = False
 
     @property
     def error(self) -> float:

@@ -81,8 +81,16 @@ def record_of(found: Found, worth: dict[str, Any], data: Prepared, request: Trai
             "test_rows": len(data.test),
         },
         "history": _history(found),
-        "warnings": [*data.warnings, *worth["warnings"]],
+        "warnings": [*data.warnings, *worth["warnings"], *_cut(found)],
     }
+
+
+def _cut(found: Found) -> list[str]:
+    if not found.is_cut:
+        return []
+    return [
+        "the search for a law was ended to leave time for larger networks; a longer max_seconds gives it more"
+    ]
 
 
 def output_names(data: Prepared, request: TrainRequest) -> list[str]:

@@ -1,7 +1,8 @@
 """Free searches: what serves has learnt from all training rows, what tells its worth has not."""
 
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -116,7 +117,7 @@ def test_a_very_small_table_gives_a_model_with_all_defaults(
     rows: int, classes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Laws apart, which tests of their own look for."""
-    monkeypatch.setattr("worker.fitting.find_law", lambda _: None)
+    monkeypatch.setattr("worker.fitting.find_law", lambda *_: None)
     monkeypatch.setattr("worker.fitting.log_odds_formulas", lambda *_: [])
     x = inputs(rows, 0)
     rank = np.arange(rows) % max(classes, 1)
@@ -144,6 +145,19 @@ def test_a_law_serves_where_its_error_on_rows_not_seen_is_no_larger(
     found, _ = searched(table_of(**noisy(120, 0)), network={}, training={})
     assert (len(found.network.config.width) == 2 and found.network.config.groups == 1) is (serves == "law")
     assert (found.judged is found.network) is (serves == "law")
+
+
+@pytest.mark.parametrize(("noise", "is_cut"), [(NOISE, True), (0.0, False)])
+def test_larger_networks_get_their_share_of_the_time_unless_a_law_shows(
+    noise: float, is_cut: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(monotonic=count().__next__)  # every look at it is a second later
+    monkeypatch.setattr("worker.laws.time", clock)
+    monkeypatch.setattr("worker.fitting.LAW_SHARE", 10.0)
+    x = inputs(150, 0)
+    y = np.exp(x["a"]) + x["b"] + np.random.default_rng(1).normal(0, noise, 150)
+    record = run_pipeline(table_of(**x, y=y), request_for(baselines=False, max_seconds=2.0)).record
+    assert any("search for a law was ended" in warning for warning in record["warnings"]) is is_cut
 
 
 @pytest.mark.parametrize("rows", [200, 4_000])
