@@ -17,6 +17,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.problems import problem
+from service.callers import Caller
+from service.callers import Scope as Allowed
 from service.db.repositories.keys import ApiKeys
 from service.db.session import Sessions
 from service.errors import ServiceError, Unauthorized, Unavailable
@@ -62,21 +64,29 @@ class RequireKey:
         """Pass a request on, or answer it with 401."""
         if scope["type"] == "http" and not scope["path"].startswith(OPEN_PATHS):
             try:
-                await run_in_threadpool(self._check, Headers(scope=scope).getlist("authorization"))
+                caller = await run_in_threadpool(self._caller, Headers(scope=scope).getlist("authorization"))
             except ServiceError as error:
                 return await problem(error)(scope, receive, send)
+            scope.setdefault("state", {})["caller"] = caller
         return await self.app(scope, receive, send)
 
-    def _check(self, headers: list[str]) -> None:
+    def _caller(self, headers: list[str]) -> Caller:
         secret = _bearer(headers)
         try:
             with self.sessions.read() as session:
-                is_known = ApiKeys(session).find(secret) is not None
+                keys = ApiKeys(session)
+                key = keys.find(secret)
+                is_to_be_noted = key is not None and keys.is_use_to_be_noted(key)
+            if key is not None and is_to_be_noted:
+                with self.sessions.begin() as session:
+                    ApiKeys(session).note_use(key.id)
         except OperationalError as error:
             detail = "keys cannot be checked right now, since the database is away; try again"
             raise Unavailable("database_unavailable", detail) from error
-        if not is_known:
-            raise Unauthorized("invalid_key", "this key is unknown or revoked; ask for a new one")
+        if key is None:
+            raise Unauthorized("invalid_key", "this key is unknown, expired or revoked; ask for a new one")
+        scopes = frozenset(map(Allowed, key.scopes))
+        return Caller(tenant=key.tenant, scopes=scopes, key_id=key.id, name=key.name)
 
 
 def _bearer(headers: list[str]) -> str:

@@ -3,6 +3,7 @@
 ServiceError
 ├── Malformed         400
 ├── Unauthorized      401
+├── Forbidden         403
 ├── NotFound          404
 ├── Conflict          409
 ├── Stale             412
@@ -47,6 +48,12 @@ class Unauthorized(ServiceError):
     """The request carries no valid key."""
 
     status = 401
+
+
+class Forbidden(ServiceError):
+    """The key of the request does not allow it."""
+
+    status = 403
 
 
 class NotFound(ServiceError):

@@ -7,7 +7,7 @@ from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI
 
 from service.access import RequireKey, needs_key
-from service.api import datasets, docs, health, problems, trained_models, training_jobs
+from service.api import audit, datasets, docs, health, problems, trained_models, training_jobs
 from service.api.head import AnswerHead
 from service.api.limits import RequestLimits
 from service.db.session import make_engine, make_sessions
@@ -15,7 +15,7 @@ from service.operations.predictor_cache import PredictorCache
 from service.queue import make_queue
 from service.settings import Settings, load_settings
 
-RESOURCES: list[APIRouter] = [datasets.router, training_jobs.router, trained_models.router]
+RESOURCES: list[APIRouter] = [datasets.router, training_jobs.router, trained_models.router, audit.router]
 MAX_PARSING = 2  # uploads parsed at once: each may hold a whole table in memory
 
 

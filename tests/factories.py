@@ -9,10 +9,30 @@ import torch
 
 import kan_engine
 from kan_engine.network import initialise_
+from service.callers import LOCAL
 from service.db.repositories import Datasets, TrainedModels, TrainingJobs
 from service.db.session import Sessions, clock
 from service.db.tables import Dataset, Job, Model
 from service.storage import put_bytes
+
+EDGE = {
+    "layer": 0,
+    "in": 0,
+    "to_layer": 1,
+    "out": 0,
+    "score": 1.0,
+    "x": [0.0, 0.5, 1.0],
+    "y": [0.0, 0.25, 1.0],
+    "function": "x^2",
+    "suggestions": [],
+}
+EDGES = {
+    "inputs": ["x1"],
+    "outputs": ["y"],
+    "width": [1, 1],
+    "nodes": [[{"name": "x1"}], [{"name": "y"}]],
+    "edges": [EDGE],
+}
 
 
 def column(name: str, kind: str = "number", **report: Any) -> dict[str, Any]:
@@ -29,7 +49,7 @@ def make_dataset(
     units: dict[str, str] | None = None,
 ) -> str:
     """A dataset that jobs can refer to; its bytes are a table only if ``content`` is one."""
-    with sessions.begin() as session:
+    with sessions.of(LOCAL).begin() as session:
         dataset = Dataset(
             name="data",
             rows=rows,
@@ -46,7 +66,7 @@ def make_job(sessions: Sessions, **fields: Any) -> Job:
     """A queued job."""
     request = fields.pop("request", {"dataset_id": "d", "target": "y"})
     usual = {"kind": "train", "request": request, "request_sha256": "0" * 64, "dataset_id": "d"}
-    with sessions.begin() as session:
+    with sessions.of(LOCAL).begin() as session:
         return TrainingJobs(session).add(**{**usual, **fields})
 
 
@@ -104,7 +124,7 @@ def make_model(sessions: Sessions, predictor: kan_engine.Predictor | None = None
         "symbolic": None,
         "edges": {},
     }
-    with sessions.begin() as session:
+    with sessions.of(LOCAL).begin() as session:
         artifact = put_bytes(session, kan_engine.save(predictor))
         return TrainedModels(session).add(**{"artifact_sha256": artifact, **usual, **fields})
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from kan_engine.errors import KANEngineError
+from service.callers import Caller
 from service.db.repositories import Datasets, TrainedModels, TrainingJobs
 from service.db.repositories.revisions import read_revision
 from service.db.session import Sessions
@@ -57,12 +58,14 @@ class Work:
     """A job that this process holds.
 
     Attributes:
+        owner: Whose job it is, and whose its model will be.
         request: The training; of a symbolic job the one that its change of a model amounts to.
         revises: The model that a symbolic job changes.
     """
 
     job_id: str
     token: str
+    owner: Caller
     request: TrainRequest
     seconds_left: float
     resume: bytes | None
@@ -100,7 +103,7 @@ def run_training(
     )
     with beat:
         verdict = _train(work, beat, sessions, settings, pipeline)
-    _persist(lambda session: _store(verdict, work, beat, session), sessions)
+    _persist(lambda session: _store(verdict, work, beat, session), sessions.of(work.owner))
 
 
 def _take(job_id: str, token: str | None, session: Session, settings: Settings) -> Work | None:
@@ -120,6 +123,7 @@ def _take(job_id: str, token: str | None, session: Session, settings: Settings) 
     return Work(
         job_id=job_id,
         token=job.token,
+        owner=Caller(tenant=job.tenant, name="worker"),
         request=request,
         revises=revises,
         seconds_left=_seconds_left(job, jobs),

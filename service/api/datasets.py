@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ValidationError
 
 from service import strict_json
-from service.api.deps import Config, Here, Parsing, Sessions, StrictRoute, is_json, media_type
+from service.api.deps import READ, TRAIN, Config, Here, Parsing, Sessions, StrictRoute, is_json, media_type
 from service.api.pagination import MAX_LIMIT, Paging
 from service.api.uploads import Form, received
 from service.db.repositories import Datasets
@@ -50,7 +50,14 @@ T = TypeVar("T", bound=BaseModel)
 router = APIRouter(prefix="/datasets", tags=["datasets"], route_class=StrictRoute)
 
 
-@router.post("", status_code=201, response_model=DatasetOut, openapi_extra=BODIES, summary="Add a dataset")
+@router.post(
+    "",
+    dependencies=[TRAIN],
+    status_code=201,
+    response_model=DatasetOut,
+    openapi_extra=BODIES,
+    summary="Add a dataset",
+)
 async def add_dataset(
     *,
     request: Request,
@@ -81,7 +88,7 @@ async def add_dataset(
     return dataset
 
 
-@router.get("", summary="List datasets")
+@router.get("", dependencies=[READ], summary="List datasets")
 def list_datasets(sessions: Sessions, paging: Paging) -> Page[DatasetOut]:
     """All datasets, newest first."""
     with sessions.read() as session:
@@ -89,14 +96,16 @@ def list_datasets(sessions: Sessions, paging: Paging) -> Page[DatasetOut]:
     return Page(items=[DatasetOut.model_validate(row) for row in rows], next_cursor=next_cursor)
 
 
-@router.get("/{dataset_id}", response_model=DatasetOut, summary="Show a dataset")
+@router.get("/{dataset_id}", dependencies=[READ], response_model=DatasetOut, summary="Show a dataset")
 def show_dataset(dataset_id: str, sessions: Sessions) -> Dataset:
     """Its columns with their types and statistics, and what to beware of."""
     with sessions.read() as session:
         return Datasets(session).get(dataset_id)
 
 
-@router.get("/{dataset_id}/preview", response_model=PreviewOut, summary="Show the first rows")
+@router.get(
+    "/{dataset_id}/preview", dependencies=[READ], response_model=PreviewOut, summary="Show the first rows"
+)
 def preview_dataset(
     dataset_id: str,
     sessions: Sessions,
@@ -107,7 +116,12 @@ def preview_dataset(
     return datasets.preview(dataset_id, limit, sessions, settings)
 
 
-@router.get("/{dataset_id}/content", response_class=StreamingResponse, summary="Download as Parquet")
+@router.get(
+    "/{dataset_id}/content",
+    dependencies=[READ],
+    response_class=StreamingResponse,
+    summary="Download as Parquet",
+)
 def download_dataset(dataset_id: str, sessions: Sessions) -> StreamingResponse:
     """The whole table with its types, as the jobs see it."""
     dataset, size, chunks = datasets.content(dataset_id, sessions)
@@ -119,7 +133,7 @@ def download_dataset(dataset_id: str, sessions: Sessions) -> StreamingResponse:
     return StreamingResponse(chunks, media_type="application/vnd.apache.parquet", headers=headers)
 
 
-@router.delete("/{dataset_id}", status_code=204, summary="Delete a dataset")
+@router.delete("/{dataset_id}", dependencies=[TRAIN], status_code=204, summary="Delete a dataset")
 def delete_dataset(dataset_id: str, sessions: Sessions) -> None:
     """Delete it with its bytes. 409 while a queued or running job uses it; trained models stay."""
     datasets.delete(dataset_id, sessions)

@@ -17,24 +17,46 @@ from email.message import Message
 from typing import Annotated, Any, cast
 
 from anyio import CapacityLimiter
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Request, Response, Security
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer, SecurityScopes
 from starlette.concurrency import run_in_threadpool
 
 from service import strict_json
+from service.callers import LOCAL, Caller, Scope
 from service.db import session
-from service.errors import Invalid, UnsupportedMedia
+from service.errors import Forbidden, Invalid, UnsupportedMedia
 from service.operations.predictor_cache import PredictorCache
 from service.queue import TaskQueue
 from service.settings import Settings
 
 MAX_ENTRIES = 100
+BEARER = HTTPBearer(
+    scheme_name="key",
+    description="A key from `kan-service keys create`. None is needed where the service listens on loopback.",
+    auto_error=False,
+)
 LARGE_BODY = 64 * 1024  # from here on parsing takes long enough to leave the event loop for it
 
 
-def _sessions(request: Request) -> session.Sessions:
-    return cast("session.Sessions", request.app.state.sessions)
+def _caller(request: Request) -> Caller:
+    """Whose key came with the request; without keys, everyone is the same."""
+    return getattr(request.state, "caller", LOCAL)
+
+
+def _authorize(
+    needed: SecurityScopes, caller: Annotated[Caller, Depends(_caller)], _: Annotated[Any, Depends(BEARER)]
+) -> None:
+    if not any(caller.may(Scope(scope)) for scope in needed.scopes):
+        wanted = " or ".join(f"`{scope}`" for scope in needed.scopes)
+        detail = f"this needs a key with the scope {wanted}; yours has {', '.join(sorted(caller.scopes))}"
+        raise Forbidden("scope_missing", detail)
+
+
+def _sessions(request: Request, caller: Annotated[Caller, Depends(_caller)]) -> session.Sessions:
+    everything = cast("session.Sessions", request.app.state.sessions)
+    return everything.of(caller)
 
 
 def _settings(request: Request) -> Settings:
@@ -60,6 +82,8 @@ def _predictors(request: Request) -> PredictorCache:
     return cast("PredictorCache", request.app.state.predictors)
 
 
+READ, TRAIN, PREDICT, ADMIN = (Security(_authorize, scopes=[scope]) for scope in Scope)
+LOOK_AT_MODELS = Security(_authorize, scopes=[Scope.READ, Scope.PREDICT])
 Sessions = Annotated[session.Sessions, Depends(_sessions)]
 Config = Annotated[Settings, Depends(_settings)]
 Queue = Annotated[TaskQueue, Depends(_queue)]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from fastapi import APIRouter, Header, Path, Query, Response
 
-from service.api.deps import Config, Predictors, Sessions, StrictRoute
+from service.api.deps import LOOK_AT_MODELS, PREDICT, READ, TRAIN, Config, Predictors, Sessions, StrictRoute
 from service.api.pagination import Paging
 from service.db.repositories.models import TrainedModels
 from service.operations import models, prediction, symbolic
@@ -35,7 +35,7 @@ PICTURE_HEADERS = {
 }
 
 
-@router.get("/models", summary="List models")
+@router.get("/models", dependencies=[LOOK_AT_MODELS], summary="List models")
 def list_models(
     sessions: Sessions,
     window: Paging,
@@ -49,7 +49,7 @@ def list_models(
     return Page(items=[ModelOut.of(model, aliases[model.id]) for model in page], next_cursor=cursor)
 
 
-@router.get("/models/{model_id}", summary="One model")
+@router.get("/models/{model_id}", dependencies=[LOOK_AT_MODELS], summary="One model")
 def get_model(model_id: Reference, response: Response, sessions: Sessions) -> ModelOut:
     """Its shape, its metrics on the hold-out rows, and where it comes from."""
     with sessions.read() as session:
@@ -60,7 +60,7 @@ def get_model(model_id: Reference, response: Response, sessions: Sessions) -> Mo
     return out
 
 
-@router.patch("/models/{model_id}", summary="Rename, tag or alias a model")
+@router.patch("/models/{model_id}", dependencies=[TRAIN], summary="Rename, tag or alias a model")
 def change_model(
     model_id: str, patch: ModelPatch, response: Response, sessions: Sessions, if_match: IfMatch = None
 ) -> ModelOut:
@@ -70,7 +70,7 @@ def change_model(
     return out
 
 
-@router.delete("/models/{model_id}", status_code=204, summary="Delete a model")
+@router.delete("/models/{model_id}", dependencies=[TRAIN], status_code=204, summary="Delete a model")
 def delete_model(model_id: str, sessions: Sessions, if_match: IfMatch = None) -> None:
     """Cannot be undone. Wants the id, as a change does."""
     models.delete_model(model_id, sessions, if_match=if_match)
@@ -78,6 +78,7 @@ def delete_model(model_id: str, sessions: Sessions, if_match: IfMatch = None) ->
 
 @router.get(
     "/models/{model_id}/symbolic",
+    dependencies=[READ],
     summary="The model as formulas",
     response_model=SymbolicOut,
     responses={200: {"content": {"text/plain": {}}}},
@@ -90,7 +91,12 @@ def get_formulas(model_id: Reference, sessions: Sessions, format: FormulaFormat 
     return Response(symbolic.write_formulas(formulas, format), media_type="text/plain")
 
 
-@router.get("/models/{model_id}/edges", summary="The activations of a model", response_model=EdgesOut)
+@router.get(
+    "/models/{model_id}/edges",
+    dependencies=[READ],
+    summary="The activations of a model",
+    response_model=EdgesOut,
+)
 def get_edges(model_id: Reference, sessions: Sessions) -> Response:
     """Curve, score and fitting functions of every edge."""
     with sessions.read() as session:
@@ -100,6 +106,7 @@ def get_edges(model_id: Reference, sessions: Sessions) -> Response:
 
 @router.get(
     "/models/{model_id}/plot.svg",
+    dependencies=[READ],
     summary="The model as a picture",
     response_class=Response,
     responses={200: {"content": {"image/svg+xml": {}}}},
@@ -112,6 +119,7 @@ def get_plot(model_id: Reference, sessions: Sessions) -> Response:
 
 @router.get(
     "/models/{model_id}/export",
+    dependencies=[READ],
     summary="The model as a file",
     response_class=Response,
     responses={200: {"content": {"application/octet-stream": {}}}},
@@ -128,7 +136,13 @@ def export_model(
     return Response(data, media_type="application/octet-stream", headers=headers)
 
 
-@router.post("/predict", summary="Predict with a model", response_model=PredictionOut, tags=["predictions"])
+@router.post(
+    "/predict",
+    dependencies=[PREDICT],
+    summary="Predict with a model",
+    response_model=PredictionOut,
+    tags=["predictions"],
+)
 def predict(
     request: PredictRequest, sessions: Sessions, predictors: Predictors, settings: Config
 ) -> Response:
@@ -138,6 +152,7 @@ def predict(
 
 @router.post(
     "/models/{model_id}/predict",
+    dependencies=[PREDICT],
     summary="Predict with this model",
     response_model=PredictionOut,
     tags=["predictions"],

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Response
 
-from service.api.deps import Config, Here, Queue, Sessions, StrictRoute
+from service.api.deps import READ, TRAIN, Config, Here, Queue, Sessions, StrictRoute
 from service.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, Paging
 from service.db.repositories.jobs import TrainingJobs
 from service.db.tables import Job, JobStatus
@@ -25,7 +25,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-@router.post("", status_code=202, summary="Train a network, or change a formula")
+@router.post("", dependencies=[TRAIN], status_code=202, summary="Train a network, or change a formula")
 def submit_job(
     *,
     request: JobRequest,
@@ -44,7 +44,7 @@ def submit_job(
     return JobOut.as_submitted(submitted.job)
 
 
-@router.get("", summary="List jobs")
+@router.get("", dependencies=[READ], summary="List jobs")
 def list_jobs(sessions: Sessions, window: Paging, status: JobStatus | None = None) -> Page[JobOut]:
     """Newest first."""
     with sessions.read() as session:
@@ -54,14 +54,14 @@ def list_jobs(sessions: Sessions, window: Paging, status: JobStatus | None = Non
     return Page(items=[JobOut.of(job) for job in jobs], next_cursor=cursor)
 
 
-@router.get("/{job_id}", summary="One job")
+@router.get("/{job_id}", dependencies=[READ], summary="One job")
 def get_job(job_id: str, sessions: Sessions) -> JobOut:
     """Its status and progress now."""
     with sessions.read() as session:
         return JobOut.of(TrainingJobs(session).get(job_id))
 
 
-@router.get("/{job_id}/events", summary="What happened to a job")
+@router.get("/{job_id}/events", dependencies=[READ], summary="What happened to a job")
 def list_events(
     job_id: str,
     sessions: Sessions,
@@ -79,7 +79,7 @@ def list_events(
     return EventPage(items=items, next_cursor=str(items[-1].number) if len(events) > limit else None)
 
 
-@router.post("/{job_id}/cancel", status_code=202, summary="Stop a job")
+@router.post("/{job_id}/cancel", dependencies=[TRAIN], status_code=202, summary="Stop a job")
 def cancel_job(
     job_id: str,
     response: Response,
@@ -95,7 +95,7 @@ def cancel_job(
     return JobOut.of(job)
 
 
-@router.post("/{job_id}/retry", status_code=202, summary="Do a finished job again")
+@router.post("/{job_id}/retry", dependencies=[TRAIN], status_code=202, summary="Do a finished job again")
 def retry_job(
     *, job_id: str, response: Response, sessions: Sessions, queue: Queue, settings: Config, here: Here
 ) -> JobOut:

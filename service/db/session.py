@@ -5,18 +5,22 @@ One that begins by reading and writes later fails at once when another writer wa
 ``busy_timeout`` says. So there are two kinds of transactions, and the caller says which it wants.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from service.callers import Caller
+from service.db.tables import Owned
 from service.settings import Settings
 
 SessionFactory = sessionmaker[Session]
@@ -29,6 +33,7 @@ SQLITE_PRAGMAS = (
     "trusted_schema=OFF",
     "cell_size_check=ON",
 )
+CALLER = "caller"  # key of a session's info
 POSTGRES_OPTIONS = (
     "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
 )
@@ -36,29 +41,66 @@ POSTGRES_OPTIONS = (
 
 @dataclass(frozen=True)
 class Sessions:
-    """Where transactions come from; one ``with`` is one transaction."""
+    """Where transactions come from; one ``with`` is one transaction.
+
+    Attributes:
+        caller: On whose behalf: nothing of other tenants can be read, changed or deleted, and what is added
+            belongs to the caller's. None for processes of the service, which work for all.
+    """
 
     writing: SessionFactory
     reading: SessionFactory
+    caller: Caller | None = None
 
-    def begin(self) -> AbstractContextManager[Session]:
+    def of(self, caller: Caller) -> Sessions:
+        """The same on behalf of someone."""
+        return replace(self, caller=caller)
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
         """A transaction that may write: committed at the end of the block, rolled back on an error."""
-        return self.writing.begin()
+        with self.writing(info={CALLER: self.caller}) as session, session.begin():
+            yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that only reads, from one consistent snapshot on SQLite."""
-        with self.reading() as session:
+        with self.reading(info={CALLER: self.caller}) as session:
             yield session
+
+
+def caller_of(session: Session) -> Caller | None:
+    """On whose behalf a transaction is."""
+    caller: Caller | None = session.info.get(CALLER)
+    return caller
 
 
 def make_sessions(engine: Engine) -> Sessions:
     """Both kinds of sessions on one pool. Objects stay readable after their transaction ended."""
     reader = engine.execution_options(read_only=True, postgresql_readonly=True)
-    return Sessions(
-        writing=sessionmaker(engine, expire_on_commit=False),
-        reading=sessionmaker(reader, expire_on_commit=False),
-    )
+    makers = [sessionmaker(of, expire_on_commit=False) for of in (engine, reader)]
+    for maker in makers:
+        event.listen(maker, "do_orm_execute", _see_own_rows_only)
+        event.listen(maker, "before_flush", _sign_new_rows)
+    writing, reading = makers
+    return Sessions(writing, reading)
+
+
+def _see_own_rows_only(state: ORMExecuteState) -> None:
+    """Here and not in every query, so that no query can forget it."""
+    caller = caller_of(state.session)
+    if caller is None or state.is_column_load or not (state.is_select or state.is_update or state.is_delete):
+        return
+    tenant = caller.tenant
+    own = with_loader_criteria(Owned, lambda table: table.tenant == tenant, include_aliases=True)
+    state.statement = state.statement.options(own)
+
+
+def _sign_new_rows(session: Session, *_: Any) -> None:
+    caller = caller_of(session)
+    for row in session.new:
+        if isinstance(row, Owned) and row.tenant is None and caller is not None:
+            row.tenant = caller.tenant
 
 
 def make_engine(settings: Settings) -> Engine:

@@ -71,6 +71,12 @@ class Table(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
 
 
+class Owned:
+    """Columns of rows that belong to a tenant; see ``service.db.session``."""
+
+    tenant: Mapped[str] = mapped_column(String(64))
+
+
 class JobStatus(StrEnum):
     """States of a job; ``queued → running → final``, and back to ``queued`` when a worker is lost."""
 
@@ -106,10 +112,11 @@ class BlobChunk(Table):
     data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class Dataset(Table):
+class Dataset(Owned, Table):
     """A typed table of a client; its content is a Parquet blob."""
 
     __tablename__ = "dataset"
+    __table_args__ = (Index("ix_dataset_tenant_id", "tenant", "id"),)
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(Text)
@@ -121,7 +128,7 @@ class Dataset(Table):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class Job(Table):
+class Job(Owned, Table):
     """A job; this row, not a message, is the job.
 
     ``token`` is the fencing token of the worker that claimed it: every write of a running job
@@ -132,8 +139,9 @@ class Job(Table):
     __tablename__ = "job"
     __table_args__ = (
         CheckConstraint("status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="status"),
-        UniqueConstraint("idempotency_key"),
+        UniqueConstraint("tenant", "idempotency_key"),
         Index("ix_job_status_created_at", "status", "created_at"),
+        Index("ix_job_tenant_id", "tenant", "id"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -176,7 +184,7 @@ class JobEvent(Table):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class Model(Table):
+class Model(Owned, Table):
     """A trained network that the service keeps; one per job.
 
     ``record`` holds what ``GET /models/{id}`` shows beyond the columns here, ``symbolic`` the
@@ -184,7 +192,11 @@ class Model(Table):
     """
 
     __tablename__ = "model"
-    __table_args__ = (UniqueConstraint("name", "version"), UniqueConstraint("job_id"))
+    __table_args__ = (
+        UniqueConstraint("tenant", "name", "version"),
+        UniqueConstraint("job_id"),
+        Index("ix_model_tenant_id", "tenant", "id"),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(200))
@@ -201,11 +213,12 @@ class Model(Table):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class ModelAlias(Table):
+class ModelAlias(Owned, Table):
     """A name for one version of a model: ``name@alias``."""
 
     __tablename__ = "model_alias"
 
+    tenant: Mapped[str] = mapped_column(String(64), primary_key=True)
     name: Mapped[str] = mapped_column(String(200), primary_key=True)
     alias: Mapped[str] = mapped_column(String(64), primary_key=True)
     model_id: Mapped[str] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), index=True)
@@ -223,8 +236,11 @@ class Worker(Table):
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class ApiKey(Table):
-    """A key of a client; only its hash is kept."""
+class ApiKey(Owned, Table):
+    """A key of a client; only its hash is kept.
+
+    ``last_used_at`` is right to the minute.
+    """
 
     __tablename__ = "api_key"
     __table_args__ = (UniqueConstraint("sha256"),)
@@ -233,5 +249,23 @@ class ApiKey(Table):
     name: Mapped[str] = mapped_column(Text)
     prefix: Mapped[str] = mapped_column(String(12))
     sha256: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[list[str]] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class AuditEntry(Owned, Table):
+    """Something that a client changed, and with which key; never changed itself."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = (Index("ix_audit_entry_tenant_id", "tenant", "id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    key_id: Mapped[str | None] = mapped_column(String(36))
+    key_name: Mapped[str] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(String(32))
+    object_id: Mapped[str] = mapped_column(String(36))
+    detail: Mapped[dict[str, Any]] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -6,7 +6,7 @@ from pathlib import PurePath
 from typing import Any, BinaryIO, cast
 
 from service import ingest, storage, strict_json
-from service.db.repositories import Datasets
+from service.db.repositories import Audit, Datasets
 from service.db.session import Sessions, clock
 from service.db.tables import Blob, Dataset
 from service.errors import Conflict, Invalid
@@ -57,6 +57,7 @@ def delete(dataset_id: str, sessions: Sessions) -> None:
                 f"a queued or running job uses dataset {dataset_id}; cancel it, or wait for its end",
             )
         storage.release(session, dataset.blob_sha256)
+        Audit(session).add("dataset.delete", dataset_id, name=dataset.name)
 
 
 def preview(dataset_id: str, rows: int, sessions: Sessions, settings: Settings) -> dict[str, Any]:
@@ -102,7 +103,9 @@ def _store(
                 blob_sha256=storage.put_file(session, cast("BinaryIO", parquet)),
                 created_at=clock(session),
             )
-            return Datasets(session).add(dataset)
+            Datasets(session).add(dataset)
+            Audit(session).add("dataset.add", dataset.id, name=name, sha256=dataset.blob_sha256)
+            return dataset
 
 
 def _check_units(units: dict[str, str], columns: list[str]) -> None:

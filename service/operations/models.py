@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 from service import storage
+from service.db.repositories.audit import Audit
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
@@ -32,6 +33,7 @@ def change_model(
             models.set_alias(model, patch.alias)
         elif "alias" in patch.model_fields_set:
             models.clear_aliases(model)
+        Audit(session).add("model.change", model_id, **patch.model_dump(exclude_unset=True))
         return _show(model, models)
 
 
@@ -47,6 +49,7 @@ def delete_model(model_id: str, sessions: Sessions, *, if_match: str | None = No
         model = _hold(model_id, models, if_match)
         models.delete(model)
         storage.release(session, model.artifact_sha256)
+        Audit(session).add("model.delete", model_id, name=model.name, version=model.version)
 
 
 def entity_tag(model: ModelOut) -> str:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from service.db.repositories.audit import Audit
 from service.db.repositories.datasets import Datasets
 from service.db.repositories.jobs import TrainingJobs
 from service.db.repositories.revisions import read_revision
@@ -73,7 +74,9 @@ def cancel(job_id: str, sessions: Sessions, *, keep_best: bool) -> Job:
         Conflict: It has finished.
     """
     with sessions.begin() as session:
-        return TrainingJobs(session).cancel(job_id, keep_best=keep_best)
+        job = TrainingJobs(session).cancel(job_id, keep_best=keep_best)
+        Audit(session).add("job.cancel", job_id, keep_best=keep_best)
+        return job
 
 
 def retry(job_id: str, sessions: Sessions, queue: TaskQueue, settings: Settings) -> Job:
@@ -126,7 +129,7 @@ def _add(
         training, bounded = revision.request, bounded.model_copy(update={"model_id": revision.model_id})
     assert isinstance(training, TrainRequest)  # noqa: S101 - one or the other
     _refuse_hopeless(training, Datasets(session).hold(training.dataset_id), settings)
-    return TrainingJobs(session).add(
+    job = TrainingJobs(session).add(
         kind=request.kind,
         request=bounded.model_dump(mode="json", by_alias=True),
         request_sha256=_fingerprint(request),
@@ -134,6 +137,8 @@ def _add(
         idempotency_key=idempotency_key,
         retry_of=retry_of,
     )
+    Audit(session).add("job.submit", job.id, kind=request.kind, retry_of=retry_of)
+    return job
 
 
 def _within_job_time(request: Request, settings: Settings) -> Request:

@@ -2,16 +2,19 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import timedelta
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
+from service.callers import OWN, USUAL, Scope
 from service.db.session import clock
 from service.db.tables import ApiKey
 
 SCHEME = "kan_"
 SHOWN = 12  # characters of a key that lists show, the scheme among them
+NOTED_EVERY = timedelta(minutes=1)  # a key in use: not every request should write
 
 
 class ApiKeys:
@@ -24,11 +27,24 @@ class ApiKeys:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def add(self, name: str) -> tuple[ApiKey, str]:
+    def add(
+        self,
+        name: str,
+        *,
+        tenant: str = OWN,
+        scopes: Collection[Scope] = USUAL,
+        lifetime: timedelta | None = None,
+    ) -> tuple[ApiKey, str]:
         """Make a key; the second value is the only copy of it."""
-        secret = SCHEME + secrets.token_urlsafe(32)
+        secret, now = SCHEME + secrets.token_urlsafe(32), clock(self._session)
         key = ApiKey(
-            name=name, prefix=secret[:SHOWN], sha256=_digest(secret), created_at=clock(self._session)
+            tenant=tenant,
+            name=name,
+            prefix=secret[:SHOWN],
+            sha256=_digest(secret),
+            scopes=sorted(scopes),
+            created_at=now,
+            expires_at=lifetime and now + lifetime,
         )
         self._session.add(key)
         self._session.flush()
@@ -39,13 +55,20 @@ class ApiKeys:
         return self._session.scalars(select(ApiKey).order_by(ApiKey.id)).all()
 
     def find(self, secret: str) -> ApiKey | None:
-        """The key that is ``secret``, if it is one and is not revoked."""
-        wanted = select(ApiKey).where(ApiKey.sha256 == _digest(secret), ApiKey.revoked_at.is_(None))
-        return self._session.scalars(wanted).one_or_none()
+        """The key that is ``secret``, if it is one that still opens."""
+        return self._session.scalar(select(ApiKey).where(ApiKey.sha256 == _digest(secret), self._is_valid()))
+
+    def is_use_to_be_noted(self, key: ApiKey) -> bool:
+        """Whether the last use that is known of was a while ago."""
+        return key.last_used_at is None or key.last_used_at < clock(self._session) - NOTED_EVERY
+
+    def note_use(self, key_id: str) -> None:
+        """Remember that a key is in use."""
+        self._session.get_one(ApiKey, key_id).last_used_at = clock(self._session)
 
     def any_valid(self) -> bool:
         """Whether anyone can come in at all."""
-        return bool(self._session.scalar(select(exists().where(ApiKey.revoked_at.is_(None)))))
+        return bool(self._session.scalar(select(exists().where(self._is_valid()))))
 
     def revoke(self, id_or_prefix: str) -> ApiKey | None:
         """End a key for good; ``None`` if there is no such key. Revoking twice keeps the first time."""
@@ -54,6 +77,10 @@ class ApiKeys:
         if key is not None and key.revoked_at is None:
             key.revoked_at = clock(self._session)
         return key
+
+    def _is_valid(self) -> ColumnElement[bool]:
+        is_in_time = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > clock(self._session))
+        return and_(ApiKey.revoked_at.is_(None), is_in_time)
 
 
 def _digest(secret: str) -> str:

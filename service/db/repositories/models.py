@@ -112,7 +112,7 @@ class TrainedModels:
     def set_alias(self, model: Model, alias: str) -> None:
         """Let ``name@alias`` stand for this model, whatever it stood for before."""
         self._lock_name(model.name)
-        self._session.merge(ModelAlias(name=model.name, alias=alias, model_id=model.id))
+        self._session.merge(ModelAlias(tenant=model.tenant, name=model.name, alias=alias, model_id=model.id))
         self._session.flush()
 
     def clear_aliases(self, model: Model) -> None:

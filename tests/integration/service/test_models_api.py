@@ -17,28 +17,10 @@ from kan_engine.names import safe_names
 from kan_engine.printers import to_text
 from kan_engine.scaling import TRANSFORMS
 from service.db.session import Sessions
-from tests.factories import make_model, make_predictor
+from tests.factories import EDGES, make_model, make_predictor
 
 X1, X2 = Variable("x1"), Variable("x2")
 LAW = call("exp", call("sin", X1) - X2**2)
-EDGE = {
-    "layer": 0,
-    "in": 0,
-    "to_layer": 1,
-    "out": 0,
-    "score": 1.0,
-    "x": [0.0, 0.5, 1.0],
-    "y": [0.0, 0.25, 1.0],
-    "function": "x^2",
-    "suggestions": [],
-}
-EDGES = {
-    "inputs": ["x1"],
-    "outputs": ["y"],
-    "width": [1, 1],
-    "nodes": [[{"name": "x1"}], [{"name": "y"}]],
-    "edges": [EDGE],
-}
 
 
 @pytest.fixture

@@ -8,10 +8,17 @@ import pytest
 from sqlalchemy import func, select, update
 
 from service import storage
+from service.callers import LOCAL
 from service.db.session import Sessions
 from service.db.tables import Blob, BlobChunk, Dataset
 
 DATA = bytes(range(256)) * 10_000  # 2.4 MiB: three chunks
+
+
+@pytest.fixture
+def sessions(sessions: Sessions) -> Sessions:
+    """On behalf of a tenant: what is added here needs an owner."""
+    return sessions.of(LOCAL)
 
 
 def dataset_of(sha256: str) -> Dataset:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from service import storage
+from service.callers import LOCAL
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Blob, Model
@@ -15,6 +16,12 @@ from service.errors import NotFound
 from service.operations.models import change_model, delete_model
 from service.schemas.models import ModelPatch
 from tests.factories import column, make_dataset
+
+
+@pytest.fixture
+def sessions(sessions: Sessions) -> Sessions:
+    """On behalf of a tenant: what is added here needs an owner."""
+    return sessions.of(LOCAL)
 
 
 def add_model(

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from io import BytesIO
-from typing import Any
+from typing import Any, Self
 
 import polars as pl
 import pytest
@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from kan_engine.errors import InvalidData, TrainingDiverged
+from service.callers import Caller
 from service.db.repositories import Datasets, TrainedModels, TrainingJobs
 from service.db.session import Sessions, clock
 from service.db.tables import Blob, Job, JobEvent, Model
@@ -370,6 +371,10 @@ class Flaky:
 
     def fail(self, times: int) -> None:
         self._failures = times
+
+    def of(self, caller: Caller) -> Self:
+        self._sessions = self._sessions.of(caller)
+        return self
 
     @contextmanager
     def begin(self) -> Iterator[Session]:

@@ -14,6 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
+from service.callers import LOCAL
 from service.db.repositories import Datasets, TrainingJobs
 from service.db.session import Sessions
 from service.db.tables import Blob, JobStatus
@@ -225,7 +226,7 @@ def test_a_dataset_cannot_be_deleted_while_a_job_is_being_submitted(
     dataset_id = upload(client).json()["id"]
     statuses: list[int] = []
     deleting = Thread(target=lambda: statuses.append(client.delete(f"/datasets/{dataset_id}").status_code))
-    with sessions.begin() as session:
+    with sessions.of(LOCAL).begin() as session:
         Datasets(session).hold(dataset_id)
         deleting.start()
         deleting.join(0.3)  # it waits for this transaction

@@ -1,0 +1,38 @@
+"""The audit log: what clients changed, when, and with which key."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.callers import LOCAL
+from service.db.session import caller_of, clock
+from service.db.tables import AuditEntry
+
+
+class Audit:
+    """Written in the transaction of the change itself, so that neither is there without the other."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, action: str, object_id: str, *, tenant: str | None = None, **detail: Any) -> None:
+        """Note that the caller did something to an object."""
+        caller = caller_of(self._session) or LOCAL
+        self._session.add(
+            AuditEntry(
+                tenant=tenant or caller.tenant,
+                key_id=caller.key_id,
+                key_name=caller.name,
+                action=action,
+                object_id=object_id,
+                detail=detail,
+                created_at=clock(self._session),
+            )
+        )
+
+    def page(self, *, limit: int, after: str | None = None) -> Sequence[AuditEntry]:
+        """Up to ``limit + 1`` entries, newest first, older than the entry ``after``."""
+        entries = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit + 1)
+        return self._session.scalars(entries if after is None else entries.where(AuditEntry.id < after)).all()

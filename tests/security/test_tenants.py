@@ -1,0 +1,220 @@
+"""A key sees and does what its scopes allow, among what its tenant owns, and nothing else exists for it.
+
+The matrices come from the OpenAPI document: an operation that is added tomorrow is in them.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from service.callers import LOCAL, OWN, Scope
+from service.db.migrate import upgrade
+from service.db.repositories.keys import ApiKeys
+from service.db.session import Sessions
+from service.main import create_app
+from service.operations.models import change_model
+from service.schemas.models import ModelPatch
+from service.settings import Settings
+from tests.factories import EDGES, make_job, make_model, make_predictor
+
+METHODS = ("get", "post", "put", "patch", "delete")
+OPEN = ("/health/live", "/health/ready")
+BODIES: dict[tuple[str, str], dict[str, Any]] = {
+    ("post", "/datasets"): {"columns": {"x": [1.0, 2.0]}},
+    ("post", "/jobs"): {"dataset_id": "none", "target": "y"},
+    ("patch", "/models/{model_id}"): {"tags": {}},
+    ("post", "/predict"): {"model": "none", "rows": [{"x1": 0.0, "x2": 0.0}]},
+    ("post", "/models/{model_id}/predict"): {"rows": [{"x1": 0.0, "x2": 0.0}]},
+}
+Operation = tuple[str, str]
+DOCUMENT: dict[str, Any] = create_app(Settings()).openapi()
+OPERATIONS: dict[Operation, dict[str, Any]] = {
+    (method, path): operation
+    for path, item in DOCUMENT["paths"].items()
+    for method, operation in item.items()
+    if method in METHODS and path not in OPEN
+}
+
+
+class House:
+    """A service with two tenants; everything in it belongs to the first."""
+
+    def __init__(self, client: TestClient, sessions: Sessions) -> None:
+        self.client, self._sessions = client, sessions
+        table = {name: [0.0, 1.0, 2.0] for name in ("x1", "x2", "y")}
+        dataset_id = self.call(self.key(OWN), ("post", "/datasets"), {}, columns=table).json()["id"]
+        job = make_job(sessions, dataset_id=dataset_id, idempotency_key="mine")
+        model = make_model(sessions, make_predictor(), dataset_id=dataset_id, name="law", edges=EDGES)
+        change_model(model.id, ModelPatch(alias="live"), sessions.of(LOCAL))
+        self.ids = {"dataset_id": dataset_id, "job_id": job.id, "model_id": model.id}
+
+    def call(self, key: str, operation: Operation, ids: dict[str, str], **change: Any) -> httpx.Response:
+        method, path = operation
+        body = BODIES.get(operation)
+        headers = {"Authorization": f"Bearer {key}"}
+        return self.client.request(method, path.format(**ids), json=body and body | change, headers=headers)
+
+    def key(self, tenant: str, *scopes: Scope) -> str:
+        with self._sessions.begin() as session:
+            return ApiKeys(session).add("a client", tenant=tenant, scopes=scopes or tuple(Scope))[1]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder: Path = tmp_path_factory.mktemp("house")
+    settings = Settings(data_dir=folder, database_url=f"sqlite:///{folder / 'kan.db'}", host="0.0.0.0")
+    upgrade(settings)
+    app = create_app(settings)
+    with TestClient(app) as client:
+        yield House(client, app.state.sessions)
+
+
+@pytest.fixture(scope="module")
+def stranger(house: House) -> str:
+    """A key that may do everything, of another tenant."""
+    return house.key("elsewhere")
+
+
+def scopes_of(operation: Operation) -> set[str]:
+    (requirement,) = OPERATIONS[operation]["security"]
+    return set(requirement["key"])
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=" ".join)
+def test_every_operation_names_the_scopes_that_open_it(operation: Operation) -> None:
+    assert scopes_of(operation) <= set(Scope)
+    assert scopes_of(operation)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=" ".join)
+@pytest.mark.parametrize("scope", Scope)
+def test_a_key_opens_what_its_scope_allows_and_nothing_else(
+    house: House, operation: Operation, scope: Scope
+) -> None:
+    ids = dict.fromkeys(house.ids, "none")
+    answer = house.call(house.key(OWN, scope), operation, ids)
+    assert (answer.status_code != 403) is (scope in scopes_of(operation) or scope is Scope.ADMIN)
+    if answer.status_code == 403:
+        assert answer.json()["code"] == "scope_missing"
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("operation", [o for o in OPERATIONS if "{" in o[1]], ids=" ".join)
+def test_what_another_tenant_owns_is_answered_like_what_there_is_not(
+    house: House, stranger: str, operation: Operation
+) -> None:
+    answer = house.call(stranger, operation, house.ids)
+    nothing = house.call(stranger, operation, {name: f"{id_[:-1]}x" for name, id_ in house.ids.items()})
+    assert (answer.status_code, answer.json()["code"]) == (404, nothing.json()["code"])
+    assert set(answer.headers) == set(nothing.headers)
+
+
+@pytest.mark.parametrize("operation", [o for o in OPERATIONS if "{" in o[1] and o[0] == "get"], ids=" ".join)
+def test_its_owner_sees_it(house: House, operation: Operation) -> None:
+    assert house.call(house.key(OWN), operation, house.ids).status_code != 404
+
+
+@pytest.mark.parametrize("path", [path for method, path in OPERATIONS if method == "get" and "{" not in path])
+def test_lists_of_another_tenant_are_empty(house: House, path: str) -> None:
+    key = house.key("nobody")
+    assert house.call(key, ("get", path), {}).json()["items"] == []
+
+
+@pytest.mark.parametrize("reference", ["law", "law@live", "law@default"])
+def test_names_and_aliases_of_another_tenant_stand_for_nothing(
+    house: House, stranger: str, reference: str
+) -> None:
+    headers = {"Authorization": f"Bearer {stranger}"}
+    rows = [{"x1": 0.0, "x2": 0.0}]
+    for answer in (
+        house.client.post("/predict", json={"model": reference, "rows": rows}, headers=headers),
+        house.client.post("/predict", json={"model": house.ids["model_id"], "rows": rows}, headers=headers),
+        house.client.get(f"/models/{reference}", headers=headers),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (404, "model_not_found")
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"dataset_id": "dataset_id", "target": "y"}, "dataset_not_found"),
+        ({"kind": "symbolic", "model_id": "model_id", "choose": 0}, "model_not_found"),
+    ],
+)
+def test_a_job_cannot_be_about_what_another_tenant_owns(
+    house: House, stranger: str, body: dict[str, Any], code: str
+) -> None:
+    body = {name: house.ids.get(str(value), value) for name, value in body.items()}
+    answer = house.client.post("/jobs", json=body, headers={"Authorization": f"Bearer {stranger}"})
+    assert (answer.status_code, answer.json()["code"]) == (404, code)
+
+
+def test_the_same_table_of_two_tenants_is_two_datasets_that_know_nothing_of_each_other(
+    house: House,
+) -> None:
+    body = {"name": "mine", "columns": {"x": [1.0, 2.0, 4.0]}}
+    made = []
+    for tenant in ("one", "two"):
+        headers = {"Authorization": f"Bearer {house.key(tenant)}"}
+        made.append(house.client.post("/datasets", json=body, headers=headers).json())
+        assert len(house.client.get("/datasets", headers=headers).json()["items"]) == 1
+    first, second = made
+    assert first["id"] != second["id"]
+    headers = {"Authorization": f"Bearer {house.key('one')}"}
+    assert house.client.delete(f"/datasets/{first['id']}", headers=headers).status_code == 204
+    headers = {"Authorization": f"Bearer {house.key('two')}"}
+    assert house.client.get(f"/datasets/{second['id']}/content", headers=headers).status_code == 200
+
+
+def test_two_tenants_may_use_the_same_idempotency_key_and_the_same_name(house: House) -> None:
+    jobs = []
+    for tenant in ("three", "four"):
+        headers = {"Authorization": f"Bearer {house.key(tenant)}", "Idempotency-Key": "mine"}
+        x = [float(i) for i in range(30)]
+        columns = {"x": x, "y": [v * v for v in x]}
+        dataset_id = house.client.post("/datasets", json={"columns": columns}, headers=headers).json()["id"]
+        body = {"dataset_id": dataset_id, "target": "y"}
+        answer = house.client.post("/jobs", json=body, headers=headers)
+        assert answer.status_code == 202
+        assert "idempotency-replayed" not in answer.headers
+        jobs.append(answer.json()["id"])
+    assert jobs[0] != jobs[1]
+
+
+def test_a_cursor_of_another_tenant_leads_only_through_one_s_own(house: House) -> None:
+    owner, other = house.key("paged"), house.key("paged too")
+    for key in (owner, owner, other):
+        house.call(key, ("post", "/datasets"), {})
+    listed = [
+        house.client.get("/datasets?limit=1", headers={"Authorization": f"Bearer {key}"}).json()
+        for key in (owner, other)
+    ]
+    cursor = listed[0]["next_cursor"]
+    page = house.client.get(f"/datasets?cursor={cursor}", headers={"Authorization": f"Bearer {other}"}).json()
+    assert {item["id"] for item in page["items"]} <= {item["id"] for item in listed[1]["items"]}
+
+
+@pytest.mark.parametrize("field", ["tenant", "status", "attempt", "token"])
+def test_nobody_can_name_an_owner_or_a_state_in_a_body(house: House, stranger: str, field: str) -> None:
+    headers = {"Authorization": f"Bearer {stranger}"}
+    for path in ("/datasets", "/jobs"):
+        body = BODIES["post", path] | {field: "default"}
+        answer = house.client.post(path, json=body, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
+
+
+def test_the_audit_log_tells_what_was_done_with_which_key(house: House) -> None:
+    key = house.key("audited")
+    dataset_id = house.call(key, ("post", "/datasets"), {}).json()["id"]
+    house.call(key, ("delete", "/datasets/{dataset_id}"), {"dataset_id": dataset_id})
+    entries = house.call(key, ("get", "/audit"), {}).json()["items"]
+    assert [(entry["action"], entry["object_id"]) for entry in entries] == [
+        ("dataset.delete", dataset_id),
+        ("dataset.add", dataset_id),
+    ]
+    assert {entry["key_name"] for entry in entries} == {"a client"}
+    assert key not in str(entries)
