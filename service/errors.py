@@ -10,6 +10,7 @@ ServiceError
 ├── TooLarge          413
 ├── UnsupportedMedia  415
 ├── Invalid           422
+├── TooMany           429
 └── Unavailable       503
 """
 
@@ -90,6 +91,12 @@ class Invalid(ServiceError):
     """The request can be read but not be done."""
 
     status = 422
+
+
+class TooMany(ServiceError):
+    """More than the caller may have at a time, or ask for within a time."""
+
+    status = 429
 
 
 class Unavailable(ServiceError):

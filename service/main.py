@@ -10,6 +10,8 @@ from service.access import RequireKey, needs_key
 from service.api import audit, datasets, docs, health, problems, trained_models, training_jobs
 from service.api.head import AnswerHead
 from service.api.limits import RequestLimits
+from service.api.shutdown import told_of_shutdown
+from service.api.watch import JobWatch
 from service.db.session import make_engine, make_sessions
 from service.operations.predictor_cache import PredictorCache
 from service.queue import make_queue
@@ -27,7 +29,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         settings.data_dir.mkdir(parents=True, exist_ok=True)  # uploads pass through it
-        yield
+        with told_of_shutdown(app.state.watch.close):
+            yield
         engine.dispose()
 
     app = FastAPI(
@@ -43,6 +46,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.sessions = make_sessions(engine)
     app.state.parsing = CapacityLimiter(MAX_PARSING)
     app.state.queue = make_queue(settings)
+    app.state.watch = JobWatch(app.state.sessions)
     app.state.predictors = PredictorCache(settings.predict_cache_bytes)
     app.add_middleware(RequestLimits, settings=settings)
     if needs_key(settings.host):

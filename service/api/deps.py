@@ -24,6 +24,7 @@ from fastapi.security import HTTPBearer, SecurityScopes
 from starlette.concurrency import run_in_threadpool
 
 from service import strict_json
+from service.api.watch import JobWatch
 from service.callers import LOCAL, Caller, Scope
 from service.db import session
 from service.errors import Forbidden, Invalid, UnsupportedMedia
@@ -78,6 +79,10 @@ def _parsing(request: Request) -> CapacityLimiter:
     return cast("CapacityLimiter", request.app.state.parsing)
 
 
+def _watch(request: Request) -> JobWatch:
+    return cast("JobWatch", request.app.state.watch)
+
+
 def _predictors(request: Request) -> PredictorCache:
     return cast("PredictorCache", request.app.state.predictors)
 
@@ -89,6 +94,7 @@ Config = Annotated[Settings, Depends(_settings)]
 Queue = Annotated[TaskQueue, Depends(_queue)]
 Parsing = Annotated[CapacityLimiter, Depends(_parsing)]
 Predictors = Annotated[PredictorCache, Depends(_predictors)]
+Watch = Annotated[JobWatch, Depends(_watch)]
 Here = Annotated[Callable[[str], str], Depends(_here)]
 
 

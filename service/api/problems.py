@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 
 from kan_engine.errors import InvalidData, KANEngineError
-from service.errors import Invalid, Malformed, ServiceError, Unauthorized, Unavailable
+from service.errors import Invalid, Malformed, ServiceError, TooMany, Unauthorized, Unavailable
 from service.schemas.common import Problem
 from service.strict_json import pointer
 
@@ -107,8 +107,8 @@ def _new_instance() -> str:
 def _headers(error: ServiceError) -> dict[str, str]:
     if isinstance(error, Unauthorized):
         return {"WWW-Authenticate": "Bearer"}
-    if isinstance(error, Unavailable):
-        return {"Retry-After": str(RETRY_AFTER_S)}
+    if isinstance(error, Unavailable | TooMany):
+        return {"Retry-After": str(error.extra.get("retry_after", RETRY_AFTER_S))}
     return {}
 
 

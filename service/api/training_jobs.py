@@ -1,18 +1,23 @@
 """Routes of jobs."""
 
+import time
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
-from service.api.deps import READ, TRAIN, Config, Here, Queue, Sessions, StrictRoute
+from service.api import event_stream
+from service.api.deps import READ, TRAIN, Config, Here, Queue, Sessions, StrictRoute, Watch
 from service.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, Paging
 from service.db.repositories.jobs import TrainingJobs
+from service.db.session import Sessions as AnySessions
 from service.db.tables import Job, JobStatus
 from service.operations import training
 from service.schemas.common import Page
 from service.schemas.jobs import EventOut, EventPage, JobOut, JobRequest
 
 POLL_AFTER_S = 1
+MAX_WAIT_S = 60
 MAX_EVENT = 2**31 - 1
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=StrictRoute)
@@ -55,22 +60,63 @@ def list_jobs(sessions: Sessions, window: Paging, status: JobStatus | None = Non
 
 
 @router.get("/{job_id}", dependencies=[READ], summary="One job")
-def get_job(job_id: str, sessions: Sessions) -> JobOut:
-    """Its status and progress now."""
-    with sessions.read() as session:
-        return JobOut.of(TrainingJobs(session).get(job_id))
-
-
-@router.get("/{job_id}/events", dependencies=[READ], summary="What happened to a job")
-def list_events(
+async def get_job(
     job_id: str,
     sessions: Sessions,
+    watch: Watch,
+    wait: Annotated[
+        float,
+        Query(ge=0, le=MAX_WAIT_S, description="Seconds to wait for the end of a job that has not ended."),
+    ] = 0,
+) -> JobOut:
+    """Its status and progress now, or with `wait` as soon as it has ended, or when that time is up."""
+    ends_at = time.monotonic() + wait
+    while True:
+        job, number = await run_in_threadpool(_now, job_id, sessions)
+        left_s = ends_at - time.monotonic()
+        if JobStatus(job.status).is_final or not await watch.has_news(job_id, number, within_s=left_s):
+            return job
+
+
+def _now(job_id: str, sessions: AnySessions) -> tuple[JobOut, int]:
+    """The job, and the number of its newest event."""
+    with sessions.read() as session:
+        jobs = TrainingJobs(session)
+        number = jobs.newest_events([job_id]).get(job_id, 0)
+        return JobOut.of(jobs.get(job_id)), number
+
+
+@router.get(
+    "/{job_id}/events",
+    dependencies=[READ],
+    summary="What happened to a job",
+    response_model=EventPage,
+    responses={
+        200: {"content": {event_stream.MEDIA_TYPE: {}}},
+        204: {"description": "A stream of a job that has ended has nothing more to tell"},
+    },
+)
+def list_events(
+    job_id: str,
+    request: Request,
+    sessions: Sessions,
+    watch: Watch,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
     cursor: Annotated[
         int, Query(ge=0, le=MAX_EVENT, description="Number of the last event that you have seen.")
     ] = 0,
-) -> EventPage:
-    """Oldest first. To follow a job, ask again with the number of the last event as `cursor`."""
+    last_event_id: Annotated[
+        int | None, Header(ge=0, le=MAX_EVENT, description="The same, as browsers send it.")
+    ] = None,
+) -> Response | EventPage:
+    """Oldest first: those so far as a page, or with `Accept: text/event-stream` as a stream.
+
+    The stream goes on while the job does and ends with an event `done`; cut off, it can be taken up again.
+    """
+    if event_stream.MEDIA_TYPE in request.headers.get("accept", ""):
+        return event_stream.stream(
+            job_id, cursor if last_event_id is None else last_event_id, sessions, watch
+        )
     with sessions.read() as session:
         jobs = TrainingJobs(session)
         jobs.get(job_id)

@@ -225,6 +225,12 @@ class TrainingJobs:
         events = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.number > after)
         return self._session.scalars(events.order_by(JobEvent.number).limit(limit + 1)).all()
 
+    def newest_events(self, job_ids: Sequence[str]) -> dict[str, int]:
+        """Number of the newest event of each of these jobs."""
+        newest = select(JobEvent.job_id, func.max(JobEvent.number)).where(JobEvent.job_id.in_(job_ids))
+        rows = self._session.execute(newest.group_by(JobEvent.job_id))
+        return {job_id: number or 0 for job_id, number in rows}
+
     def seconds_worked(self, job_id: str) -> tuple[float, float]:
         """How long a job has been running by its events: in earlier attempts, and in the present one."""
         happened = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.kind == "status")

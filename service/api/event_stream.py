@@ -1,0 +1,76 @@
+"""The events of a job as a stream of server-sent events, which browsers and curl can follow.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html: a client that was cut off comes back with
+the id of the last event that it got and misses nothing; 204 tells it not to come again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from fastapi import Response
+from fastapi.responses import StreamingResponse
+from fastapi.sse import format_sse_event
+from starlette.concurrency import run_in_threadpool
+
+from service.api.watch import JobWatch
+from service.callers import LOCAL
+from service.db.repositories import TrainingJobs
+from service.db.session import Sessions
+from service.db.tables import JobStatus
+from service.schemas.jobs import EventOut
+
+MEDIA_TYPE = "text/event-stream"
+PAGE = 200
+PING_S = 15.0  # proxies close connections on which nothing moves
+COME_BACK_MS = 2000
+HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+
+
+def stream(job_id: str, after: int, sessions: Sessions, watch: JobWatch) -> Response:
+    """All events after this number, those to come too; 204 where a finished job has none.
+
+    Raises:
+        NotFound: There is no such job.
+        TooMany: The caller has too many streams open.
+    """
+    events, ended = _read(job_id, after, sessions)
+    if ended is not None and not events:
+        return Response(status_code=204)
+    watch.refuse_too_many(_tenant(sessions))
+    return StreamingResponse(_follow(job_id, after, sessions, watch), media_type=MEDIA_TYPE, headers=HEADERS)
+
+
+async def _follow(job_id: str, number: int, sessions: Sessions, watch: JobWatch) -> AsyncIterator[bytes]:
+    """What has happened, then what happens, until the job has ended or the service has."""
+    with watch.streaming(_tenant(sessions)):
+        yield format_sse_event(data_str=None, retry=COME_BACK_MS)
+        while not watch.is_closed:
+            events, ended = await run_in_threadpool(_read, job_id, number, sessions)
+            for event in events:
+                number = event.number
+                yield format_sse_event(data_str=event.model_dump_json(), event=event.kind, id=str(number))
+            if len(events) == PAGE:
+                continue
+            if ended is not None:
+                yield format_sse_event(data_str=f'{{"status":"{ended}"}}', event="done")
+                return
+            if not await watch.has_news(job_id, number, within_s=PING_S):
+                yield format_sse_event(data_str=None, comment="ping")
+
+
+def _tenant(sessions: Sessions) -> str:
+    return (sessions.caller or LOCAL).tenant
+
+
+def _read(job_id: str, after: int, sessions: Sessions) -> tuple[list[EventOut], str | None]:
+    """Events after this number, and how the job has ended if it has.
+
+    The job is read first: what it ended with is an event that is there by then.
+    """
+    with sessions.read() as session:
+        jobs = TrainingJobs(session)
+        status = JobStatus(jobs.get(job_id).status)
+        events = jobs.events(job_id, after=after, limit=PAGE)[:PAGE]
+        found = [EventOut.model_validate(event, from_attributes=True) for event in events]
+    return found, status if status.is_final else None

@@ -1,0 +1,112 @@
+"""Waiting for jobs: one query for all who wait, several times a second, instead of one for each.
+
+Whoever follows a job, by a stream of events or by a request that is answered when there is news, waits
+here. The database is the only place where processes meet, so it is asked; an idle service asks nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+
+from service.db.repositories import TrainingJobs
+from service.db.session import Sessions
+from service.errors import TooMany
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.2
+MAX_STREAMS = 200  # of a tenant in one process: each holds a connection
+
+
+class JobWatch:
+    """Tells of new events of jobs. All of it runs on the one event loop of the process."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._watched = Counter[str]()
+        self._newest: dict[str, int] = {}
+        self._next_look = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
+        self._streams = Counter[str]()
+        self.is_closed = False
+
+    @contextmanager
+    def streaming(self, tenant: str) -> Iterator[None]:
+        """While a stream of a tenant is open."""
+        self._streams[tenant] += 1
+        try:
+            yield
+        finally:
+            self._streams[tenant] -= 1
+
+    def refuse_too_many(self, tenant: str) -> None:
+        """Refuse a stream where the tenant has enough of them.
+
+        Raises:
+            TooMany: It has as many as it may have.
+        """
+        if self._streams[tenant] >= MAX_STREAMS:
+            detail = (
+                f"{MAX_STREAMS} streams of events are open already; close some, or ask for pages of events"
+            )
+            raise TooMany("too_many_streams", detail, limit=MAX_STREAMS)
+
+    async def has_news(self, job_id: str, number: int, *, within_s: float) -> bool:
+        """Wait until a job has events after this number; false if time is up, or the service shuts down."""
+        ends_at = time.monotonic() + within_s
+        with self._watching(job_id):
+            while self._newest.get(job_id, 0) <= number:
+                left_s = ends_at - time.monotonic()
+                if left_s <= 0 or self.is_closed:
+                    return False
+                try:
+                    await asyncio.wait_for(self._next_look.wait(), left_s)
+                except TimeoutError:
+                    return False
+        return True
+
+    def close(self) -> None:
+        """Let everyone go who waits: the process is about to end."""
+        self.is_closed = True
+        self._next_look.set()
+
+    @contextmanager
+    def _watching(self, job_id: str) -> Iterator[None]:
+        self._watched[job_id] += 1
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._look_while_watched())
+        try:
+            yield
+        finally:
+            self._watched[job_id] -= 1
+            if not self._watched[job_id]:
+                del self._watched[job_id]
+                self._newest.pop(job_id, None)
+
+    async def _look_while_watched(self) -> None:
+        try:
+            while self._watched and not self.is_closed:
+                await self._look()
+                await asyncio.sleep(LOOK_S)
+        finally:
+            self._looking = None
+
+    async def _look(self) -> None:
+        try:
+            self._newest |= await run_in_threadpool(self._read, list(self._watched))
+        except SQLAlchemyError as error:
+            log.warning("events cannot be read", extra={"reason": type(error).__name__})
+        looked, self._next_look = self._next_look, asyncio.Event()
+        looked.set()
+
+    def _read(self, job_ids: list[str]) -> dict[str, int]:
+        with self._sessions.read() as session:
+            return TrainingJobs(session).newest_events(job_ids)

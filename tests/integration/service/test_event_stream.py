@@ -1,0 +1,250 @@
+"""Following a job: streams of its events, and answers that wait for its end, from a server on a socket."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+
+from service.api import event_stream, watch
+from service.callers import LOCAL
+from service.db.repositories import TrainingJobs
+from service.db.session import Sessions
+from service.main import create_app
+from service.settings import Settings
+from tests.factories import make_job
+from tests.servers import free_port, wait_until
+
+STREAM = {"Accept": "text/event-stream"}
+Event = dict[str, str]
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[str]:
+    """The API on a free port; the test client cannot read an answer that has not ended."""
+    config = uvicorn.Config(
+        create_app(settings), port=0, log_config=None, lifespan="on", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+@contextmanager
+def followed(url: str, job_id: str, **headers: str) -> Iterator[Iterator[Event]]:
+    with httpx.stream("GET", f"{url}/jobs/{job_id}/events", headers=STREAM | headers, timeout=10) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["cache-control"] == "no-cache"
+        yield _events(answer)
+
+
+def _events(answer: httpx.Response) -> Iterator[Event]:
+    event: Event = {}
+    for line in answer.iter_lines():
+        name, _, value = line.partition(": ")
+        if line:
+            event[name] = value
+        elif "data" in event or "" in event:
+            yield event
+            event = {}
+        else:
+            event = {}
+
+
+def start(sessions: Sessions, job_id: str) -> str:
+    with sessions.begin() as session:
+        job = TrainingJobs(session).claim(job_id, lease_s=60)
+    assert job is not None
+    assert job.token is not None
+    return job.token
+
+
+def progress(sessions: Sessions, job_id: str, token: str, **data: object) -> None:
+    with sessions.begin() as session:
+        jobs = TrainingJobs(session)
+        job = jobs.hold(job_id, token)
+        assert job is not None
+        jobs.record_progress(job, **data)
+
+
+def finish(sessions: Sessions, job_id: str, token: str) -> None:
+    with sessions.begin() as session:
+        TrainingJobs(session).succeed(job_id, token, model_id="m")
+
+
+def test_a_stream_tells_what_happened_and_what_happens_until_the_end(server: str, sessions: Sessions) -> None:
+    job_id = make_job(sessions).id
+    with followed(server, job_id) as events:
+        assert next(events)["event"] == "status"
+        token = start(sessions, job_id)
+        assert json.loads(next(events)["data"])["data"]["status"] == "running"
+        progress(sessions, job_id, token, stage="train", fraction=0.5)
+        event = next(events)
+        assert (event["event"], event["id"]) == ("progress", "3")
+        assert json.loads(event["data"])["data"]["stage"] == "train"
+        finish(sessions, job_id, token)
+        assert json.loads(next(events)["data"])["data"]["status"] == "succeeded"
+        assert next(events) == {"event": "done", "data": '{"status":"succeeded"}'}
+        assert list(events) == []
+
+
+def test_an_event_is_on_the_stream_at_once(server: str, sessions: Sessions) -> None:
+    job_id = make_job(sessions).id
+    with followed(server, job_id) as events:
+        next(events)
+        since = time.monotonic()
+        start(sessions, job_id)
+        next(events)
+    assert time.monotonic() - since < 2  # generous: two noisy cores
+
+
+def test_a_client_that_was_cut_off_misses_nothing_and_gets_nothing_twice(
+    server: str, sessions: Sessions
+) -> None:
+    job_id = make_job(sessions).id
+    token = start(sessions, job_id)
+    for fraction in (0.1, 0.2, 0.3):
+        progress(sessions, job_id, token, stage="train", fraction=fraction)
+    with followed(server, job_id) as events:
+        seen = [next(events)["id"] for _ in range(3)]
+    finish(sessions, job_id, token)
+    with followed(server, job_id, **{"Last-Event-ID": seen[-1]}) as events:
+        seen += [event["id"] for event in events if "id" in event]
+    assert seen == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_more_events_than_a_page_all_come(
+    server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "PAGE", 2)
+    job_id = make_job(sessions).id
+    token = start(sessions, job_id)
+    for fraction in (0.1, 0.2, 0.3):
+        progress(sessions, job_id, token, stage="train", fraction=fraction)
+    finish(sessions, job_id, token)
+    with followed(server, job_id) as events:
+        assert [event.get("id") for event in events] == ["1", "2", "3", "4", "5", "6", None]
+
+
+def test_a_stream_of_a_job_that_has_nothing_more_to_tell_is_not_to_be_opened_again(
+    server: str, sessions: Sessions
+) -> None:
+    job_id = make_job(sessions).id
+    finish(sessions, job_id, start(sessions, job_id))
+    url = f"{server}/jobs/{job_id}/events"
+    assert httpx.get(url, headers=STREAM | {"Last-Event-ID": "3"}).status_code == 204
+    assert httpx.get(url, headers=STREAM | {"Last-Event-ID": "-1"}).status_code == 422
+    assert httpx.get(f"{server}/jobs/none/events", headers=STREAM).status_code == 404
+
+
+def test_a_quiet_stream_pings(server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_stream, "PING_S", 0.2)
+    with followed(server, make_job(sessions).id) as events:
+        next(events)
+        assert next(events) == {"": "ping"}
+
+
+def test_streams_are_counted_and_those_beyond_the_limit_refused(
+    server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "MAX_STREAMS", 1)
+    job_id = make_job(sessions).id
+    url = f"{server}/jobs/{job_id}/events"
+    with followed(server, job_id) as events:
+        next(events)
+        refused = httpx.get(url, headers=STREAM)
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_streams")
+        assert int(refused.headers["retry-after"]) > 0
+    with sessions.of(LOCAL).begin() as session:
+        TrainingJobs(session).cancel(job_id)
+    until = time.monotonic() + 10
+    while httpx.get(url, headers=STREAM).status_code == 429 and time.monotonic() < until:
+        time.sleep(0.1)  # until the server has noticed that the first is gone
+    assert httpx.get(url, headers=STREAM).status_code == 200
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_an_answer_waits_for_the_end_of_a_job_but_no_longer_than_asked(
+    server: str, sessions: Sessions, ends: bool
+) -> None:
+    job_id = make_job(sessions).id
+    token = start(sessions, job_id)
+    later = threading.Timer(0.3, finish, (sessions, job_id, token))
+    if ends:
+        later.start()
+    since = time.monotonic()
+    job = httpx.get(f"{server}/jobs/{job_id}", params={"wait": 20 if ends else 0.5}, timeout=30).json()
+    waited = time.monotonic() - since
+    assert job["status"] == ("succeeded" if ends else "running")
+    assert (0.2 if ends else 0.5) < waited < 10
+
+
+def test_all_who_wait_share_one_query(
+    server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    read = watch.JobWatch._read
+
+    def counted(self: watch.JobWatch, job_ids: list[str]) -> dict[str, int]:
+        looks.append(len(job_ids))
+        return read(self, job_ids)
+
+    monkeypatch.setattr(watch.JobWatch, "_read", counted)
+    jobs = [make_job(sessions).id for _ in range(20)]
+
+    def wait(job_id: str) -> None:
+        httpx.get(f"{server}/jobs/{job_id}", params={"wait": 1}, timeout=30)
+
+    threads = [threading.Thread(target=wait, args=(job_id,)) for job_id in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(looks) < 40
+    assert max(looks) > 10
+
+
+def test_a_server_that_is_told_to_end_ends_its_streams_and_does_not_wait_for_their_jobs(
+    settings: Settings, sessions: Sessions
+) -> None:
+    job_id, port = make_job(sessions).id, free_port()
+    environment = os.environ | {
+        "KAN_DATABASE_URL": settings.database_url,
+        "KAN_DATA_DIR": str(settings.data_dir),
+        "KAN_DRAIN_S": "60",
+        "PYTHONPATH": str(Path.cwd()),
+    }
+    command = [sys.executable, "-m", "service.cli", "api", "--port", str(port)]
+    with subprocess.Popen(command, env=environment) as process:
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: is_up(url), timeout_s=60)
+        with followed(url, job_id) as events:
+            next(events)
+            process.terminate()
+            since = time.monotonic()
+            assert all("data" not in event for event in events)  # httpx raises where an answer is cut
+        process.wait()
+        assert time.monotonic() - since < 20
+        assert process.returncode in (0, -signal.SIGTERM)  # not killed
+
+
+def is_up(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/live").status_code == 200
+    except httpx.TransportError:
+        return False
