@@ -6,35 +6,29 @@ but those to ``/health/…``, with or without ``/v1``, needs ``Authorization: Be
 ``create_app`` says so in two lines::
 
     if needs_key(settings.host):
-        app.add_middleware(RequireKey, sessions=app.state.sessions)
+        app.add_middleware(RequireKey, sessions=app.state.sessions, rates=rates)
 """
-
-import ipaddress
 
 from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problems import problem
 from service.callers import Caller
 from service.callers import Scope as Allowed
 from service.db.repositories.keys import ApiKeys
 from service.db.session import Sessions
-from service.errors import ServiceError, Unauthorized, Unavailable
-from service.settings import InvalidSettings
+from service.errors import ServiceError, TooMany, Unauthorized, Unavailable
+from service.rates import Allowance, Rates
+from service.settings import InvalidSettings, is_loopback
 
 OPEN_PATHS = ("/health/", "/v1/health/")
 
 
 def needs_key(host: str) -> bool:
     """Whether other machines can reach what binds to ``host``."""
-    if host == "localhost":
-        return False
-    try:
-        return not ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return True  # a name may resolve to anything
+    return not is_loopback(host)
 
 
 def require_a_key(host: str, sessions: Sessions) -> None:
@@ -56,29 +50,45 @@ def require_a_key(host: str, sessions: Sessions) -> None:
 class RequireKey:
     """ASGI middleware that lets nobody past without a key, not even to learn which paths exist."""
 
-    def __init__(self, app: ASGIApp, sessions: Sessions) -> None:
+    def __init__(self, app: ASGIApp, sessions: Sessions, rates: Rates | None) -> None:
         self.app = app
-        self.sessions = sessions
+        self._sessions, self._rates = sessions, rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer it with 401."""
-        if scope["type"] == "http" and not scope["path"].startswith(OPEN_PATHS):
-            try:
-                caller = await run_in_threadpool(self._caller, Headers(scope=scope).getlist("authorization"))
-            except ServiceError as error:
-                return await problem(error)(scope, receive, send)
-            scope.setdefault("state", {})["caller"] = caller
-        return await self.app(scope, receive, send)
+        """Pass a request on, or answer it with 401 or 429."""
+        if scope["type"] != "http" or scope["path"].startswith(OPEN_PATHS):
+            return await self.app(scope, receive, send)
+        try:
+            authorization = Headers(scope=scope).getlist("authorization")
+            caller, allowance = await run_in_threadpool(self._admit, authorization)
+        except ServiceError as error:
+            return await problem(error)(scope, receive, send)
+        scope.setdefault("state", {})["caller"] = caller
+        if allowance is None:
+            return await self.app(scope, receive, send)
+        if not allowance.is_allowed:
+            return await problem(_too_often(allowance), headers=allowance.headers)(scope, receive, send)
+
+        async def send_with_allowance(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(raw=message["headers"]).update(allowance.headers)
+            await send(message)
+
+        return await self.app(scope, receive, send_with_allowance)
+
+    def _admit(self, headers: list[str]) -> tuple[Caller, Allowance | None]:
+        caller = self._caller(headers)
+        return caller, self._rates.take(str(caller.key_id)) if self._rates else None
 
     def _caller(self, headers: list[str]) -> Caller:
         secret = _bearer(headers)
         try:
-            with self.sessions.read() as session:
+            with self._sessions.read() as session:
                 keys = ApiKeys(session)
                 key = keys.find(secret)
                 is_to_be_noted = key is not None and keys.is_use_to_be_noted(key)
             if key is not None and is_to_be_noted:
-                with self.sessions.begin() as session:
+                with self._sessions.begin() as session:
                     ApiKeys(session).note_use(key.id)
         except OperationalError as error:
             detail = "keys cannot be checked right now, since the database is away; try again"
@@ -87,6 +97,12 @@ class RequireKey:
             raise Unauthorized("invalid_key", "this key is unknown, expired or revoked; ask for a new one")
         scopes = frozenset(map(Allowed, key.scopes))
         return Caller(tenant=key.tenant, scopes=scopes, key_id=key.id, name=key.name)
+
+
+def _too_often(allowance: Allowance) -> TooMany:
+    wait_s = allowance.retry_after_s
+    detail = f"this key may send {allowance.limit} requests a minute; come again in {wait_s} s"
+    return TooMany("rate_limited", detail, limit=allowance.limit, retry_after=wait_s)
 
 
 def _bearer(headers: list[str]) -> str:

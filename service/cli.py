@@ -73,7 +73,7 @@ def api(host: Host = None, port: Port = None) -> None:
         settings = _settings(host, port)
         _check_keys(settings)
     os.environ |= _environment(settings)
-    logs.configure()
+    logs.configure(as_json=settings.log_format == "json")
     uvicorn.run(
         "service.main:create_app",
         factory=True,

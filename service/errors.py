@@ -11,7 +11,8 @@ ServiceError
 ├── UnsupportedMedia  415
 ├── Invalid           422
 ├── TooMany           429
-└── Unavailable       503
+├── Unavailable       503
+└── OutOfSpace        507
 """
 
 from typing import Any
@@ -103,3 +104,9 @@ class Unavailable(ServiceError):
     """Something the service depends on is missing right now."""
 
     status = 503
+
+
+class OutOfSpace(ServiceError):
+    """More bytes than the tenant may store."""
+
+    status = 507

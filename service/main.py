@@ -7,7 +7,8 @@ from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI
 
 from service.access import RequireKey, needs_key
-from service.api import audit, datasets, docs, health, problems, trained_models, training_jobs
+from service.api import datasets, docs, health, problems, tenant, trained_models, training_jobs
+from service.api.frame import Frame
 from service.api.head import AnswerHead
 from service.api.limits import RequestLimits
 from service.api.shutdown import told_of_shutdown
@@ -15,9 +16,10 @@ from service.api.watch import JobWatch
 from service.db.session import make_engine, make_sessions
 from service.operations.predictor_cache import PredictorCache
 from service.queue import make_queue
+from service.rates import make_rates
 from service.settings import Settings, load_settings
 
-RESOURCES: list[APIRouter] = [datasets.router, training_jobs.router, trained_models.router, audit.router]
+RESOURCES: list[APIRouter] = [datasets.router, training_jobs.router, trained_models.router, tenant.router]
 MAX_PARSING = 2  # uploads parsed at once: each may hold a whole table in memory
 
 
@@ -50,8 +52,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.predictors = PredictorCache(settings.predict_cache_bytes)
     app.add_middleware(RequestLimits, settings=settings)
     if needs_key(settings.host):
-        app.add_middleware(RequireKey, sessions=app.state.sessions)
+        rates = make_rates(settings.rate_limit, settings.broker_url)
+        app.add_middleware(RequireKey, sessions=app.state.sessions, rates=rates)
     app.add_middleware(AnswerHead)
+    app.add_middleware(Frame, hosts=settings.hosts)
     problems.register(app)
     for router in [docs.router, health.router, *RESOURCES]:
         app.include_router(router)

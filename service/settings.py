@@ -5,10 +5,11 @@ a file that holds the database URL. An unknown ``KAN_*`` variable is refused, be
 limit that is quietly ignored is no limit.
 """
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -19,6 +20,19 @@ SECRETS = ("database_url", "broker_url")
 
 MiB = 2**20
 GiB = 2**30
+
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what binds to ``host``."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name may resolve to anything
 
 
 class InvalidSettings(ValueError):
@@ -43,6 +57,12 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
 
+    allowed_hosts: str = Field(default="", description="names that requests may call the service by")
+    rate_limit: int = Field(default=6_000, ge=0, description="requests a minute and key; 0 for any")
+    quota_jobs: int = Field(default=1_000, ge=0, description="unfinished jobs of a tenant; 0 for any")
+    quota_bytes: int = Field(default=0, ge=0, description="stored for a tenant; 0 for any")
+    log_format: Literal["plain", "json"] = "plain"
+
     lease_s: float = Field(default=30.0, gt=0)
     poll_s: float = Field(default=0.1, gt=0)
     max_attempts: int = Field(default=3, ge=1)
@@ -59,6 +79,15 @@ class Settings(BaseSettings):
     max_memory_bytes: int = Field(default=4 * GiB, ge=1)
     max_job_seconds: float = Field(default=3600.0, gt=0)
     predict_cache_bytes: int = Field(default=512 * MiB, ge=0)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Names that requests may call the service by; any if there are none.
+
+        A page from elsewhere in a browser on this machine reaches loopback, too; it cannot choose this name.
+        """
+        given = tuple(name.strip() for name in self.allowed_hosts.split(",") if name.strip())
+        return given + LOOPBACK_NAMES if given or is_loopback(self.host) else ()
 
     @property
     def heartbeat_s(self) -> float:

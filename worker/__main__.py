@@ -24,7 +24,7 @@ def main(settings: Settings, tasks: Sequence[str] = TASKS) -> int:
     Args:
         tasks: Modules with the tasks.
     """
-    logs.configure()
+    logs.configure(as_json=settings.log_format == "json")
     _share_cores(settings)
     engine = make_engine(settings)
     sessions, app = make_sessions(engine), make_app(settings, tasks)

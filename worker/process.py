@@ -46,4 +46,4 @@ def until_terminated() -> Iterator[Termination]:
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
 def _log(**_: Any) -> None:
     """Celery then leaves logging alone, in the parent and in its children."""
-    logs.configure()
+    logs.configure(as_json=settings().log_format == "json")

@@ -36,20 +36,25 @@ and reads them off as expressions.</p>
 </html>
 """
 
+PAGE = {
+    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+}
+
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
 def start(request: Request) -> HTMLResponse:
     """Say what this is and where to go on."""
-    return HTMLResponse(START_PAGE.format(root=_root(request)))
+    return HTMLResponse(START_PAGE.format(root=_root(request)), headers=PAGE)
 
 
 @router.get("/docs")
 def docs(request: Request) -> HTMLResponse:
     """Swagger UI over this service's own OpenAPI document."""
     root = _root(request)
-    return get_swagger_ui_html(
+    page = get_swagger_ui_html(
         openapi_url=f"{root}/openapi.json",
         title="KAN service: the API",
         swagger_js_url=f"{root}/docs/assets/swagger-ui-bundle.js",
@@ -57,6 +62,8 @@ def docs(request: Request) -> HTMLResponse:
         swagger_favicon_url=f"{root}/docs/assets/favicon-32x32.png",
         swagger_ui_parameters={"validatorUrl": None, "tryItOutEnabled": True},
     )
+    page.headers.update(PAGE)
+    return page
 
 
 @router.get("/docs/assets/{name}")

@@ -11,6 +11,7 @@ from service.db.session import Sessions, clock
 from service.db.tables import Blob, Dataset
 from service.errors import Conflict, Invalid
 from service.ingest import Ingested
+from service.operations.usage import refuse_more_bytes
 from service.schemas.datasets import MAX_UNIT, DatasetIn
 from service.settings import Settings
 from service.tables import first_rows, plain_rows
@@ -104,6 +105,7 @@ def _store(
                 created_at=clock(session),
             )
             Datasets(session).add(dataset)
+            refuse_more_bytes(session, settings)
             Audit(session).add("dataset.add", dataset.id, name=name, sha256=dataset.blob_sha256)
             return dataset
 

@@ -19,6 +19,7 @@ from service.errors import Conflict, Invalid
 from service.operations.cost import estimate, refuse_too_costly
 from service.operations.revision_checks import check_revision
 from service.operations.training_checks import check
+from service.operations.usage import refuse_more_jobs
 from service.queue import TaskQueue
 from service.schemas.jobs import SymbolicRequest, TrainRequest, read_request
 from service.settings import Settings
@@ -121,6 +122,7 @@ def _add(
     idempotency_key: str | None = None,
     retry_of: str | None = None,
 ) -> Job:
+    refuse_more_jobs(session, settings)
     bounded = _within_job_time(request, settings)
     training = bounded
     if isinstance(bounded, SymbolicRequest):

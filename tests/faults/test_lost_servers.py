@@ -13,7 +13,7 @@ from service.main import create_app
 from service.settings import Settings
 from tests.faults.conftest import LEASE_S
 from tests.faults.workers import Workers
-from tests.servers import PostgresServer, ValkeyServer
+from tests.servers import LOOPBACK, PostgresServer, ValkeyServer
 
 RUNNING = ("running", None)
 
@@ -35,7 +35,7 @@ def test_a_job_submitted_while_the_broker_is_down_is_accepted_and_done_later(
     with_broker.wait_for_end(with_broker.submit(steps="1"))
     valkey.kill()
     body = {"dataset_id": with_broker.add_dataset(), "target": "y", "tags": {"steps": "1"}}
-    with TestClient(create_app(with_broker.settings)) as client:
+    with TestClient(create_app(with_broker.settings), base_url=LOOPBACK) as client:
         began = time.monotonic()
         response = client.post("/jobs", json=body)
         assert response.status_code == 202

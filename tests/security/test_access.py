@@ -11,6 +11,7 @@ from service.db.repositories.keys import ApiKeys
 from service.db.session import Sessions
 from service.main import create_app
 from service.settings import InvalidSettings, Settings
+from tests.servers import LOOPBACK
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def database_url(sqlite_url: str) -> str:
 @pytest.fixture
 def open_client(settings: Settings) -> Iterator[TestClient]:
     """The API as other machines see it."""
-    with TestClient(create_app(settings.model_copy(update={"host": "0.0.0.0"}))) as client:
+    with TestClient(create_app(settings.model_copy(update={"host": "0.0.0.0"})), base_url=LOOPBACK) as client:
         yield client
 
 
@@ -87,7 +88,7 @@ def test_probes_need_no_key(open_client: TestClient, prefix: str) -> None:
 
 def test_nobody_gets_in_while_keys_cannot_be_checked(empty_sqlite_url: str, tmp_path: Path) -> None:
     settings = Settings(database_url=empty_sqlite_url, data_dir=tmp_path, host="0.0.0.0")
-    with TestClient(create_app(settings)) as client:
+    with TestClient(create_app(settings), base_url=LOOPBACK) as client:
         response = client.get("/openapi.json", headers={"Authorization": "Bearer kan_x"})
 
     assert response.status_code == 503

@@ -18,6 +18,7 @@ from service.operations.prediction import MAX_WARNINGS
 from service.settings import Settings
 from service.storage import put_bytes
 from tests.factories import make_model, make_predictor
+from tests.servers import LOOPBACK
 
 ROWS = [{"x1": 0.1, "x2": 1.0}, {"x1": 0.9, "x2": -1.5}]
 MIXED = {
@@ -260,7 +261,9 @@ def test_a_deleted_model_predicts_no_more_though_it_was_loaded(
 
 def test_too_many_rows_are_refused_with_the_limit(settings: Settings, sessions: Sessions) -> None:
     model = make_model(sessions)
-    with TestClient(create_app(settings.model_copy(update={"max_predict_rows": 1}))) as client:
+    with TestClient(
+        create_app(settings.model_copy(update={"max_predict_rows": 1})), base_url=LOOPBACK
+    ) as client:
         response = predict(client, model.id)
     assert response.status_code == 413
     assert response.json()["limit"] == 1
@@ -277,7 +280,7 @@ def test_a_damaged_artifact_is_the_service_s_fault(settings: Settings, sessions:
     model = make_model(sessions)
     with sessions.begin() as session:
         session.execute(update(BlobChunk).values(data=b"damaged"))
-    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+    with TestClient(create_app(settings), base_url=LOOPBACK, raise_server_exceptions=False) as client:
         assert predict(client, model.id).status_code == 500
 
 
@@ -285,5 +288,5 @@ def test_an_artifact_of_another_kind_is_the_service_s_fault(settings: Settings, 
     with sessions.begin() as session:
         sha256 = put_bytes(session, b"no artifact")
     model = make_model(sessions, artifact_sha256=sha256)
-    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+    with TestClient(create_app(settings), base_url=LOOPBACK, raise_server_exceptions=False) as client:
         assert predict(client, model.id).json()["code"] == "internal_error"

@@ -12,6 +12,7 @@ from service.db.session import Sessions
 from service.main import create_app
 from service.settings import Settings
 from tests.factories import column, make_dataset
+from tests.servers import LOOPBACK
 
 COLUMNS = [column("x"), column("y"), column("kind", "category", distinct=3)]
 
@@ -123,7 +124,9 @@ def test_a_name_that_no_model_can_have_is_refused_in_words(client: TestClient, d
 
 
 def test_a_default_longer_than_the_service_allows_is_shortened(database_url: str) -> None:
-    with TestClient(create_app(Settings(database_url=database_url, max_job_seconds=60))) as client:
+    with TestClient(
+        create_app(Settings(database_url=database_url, max_job_seconds=60)), base_url=LOOPBACK
+    ) as client:
         dataset_id = make_dataset(sessions_of(client), *COLUMNS)
         job_id = submit(client, dataset_id).json()["id"]
         with sessions_of(client).read() as session:

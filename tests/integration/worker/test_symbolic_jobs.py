@@ -12,6 +12,7 @@ from service.db.migrate import upgrade
 from service.db.session import Sessions
 from service.main import create_app
 from service.settings import Settings
+from tests.servers import LOOPBACK
 from worker.pipeline import run_pipeline
 from worker.training import run_training
 
@@ -73,7 +74,7 @@ def service(
     folder: Path = tmp_path_factory.mktemp("symbolic")
     settings = Settings(data_dir=folder, database_url=f"sqlite:///{folder / 'kan.db'}")
     upgrade(settings)
-    with TestClient(create_app(settings)) as client:
+    with TestClient(create_app(settings), base_url=LOOPBACK) as client:
         yield Service(client, settings)
 
 

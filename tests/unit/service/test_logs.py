@@ -1,3 +1,4 @@
+import json
 import logging
 import sys
 
@@ -32,3 +33,38 @@ def test_logs_go_to_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [type(h.formatter) for h in root.handlers] == [logs.FactsFormatter]
     assert root.handlers[0].stream is sys.stderr  # type: ignore[attr-defined]
     assert root.level == logging.WARNING
+
+
+def test_lines_for_programs_are_json_with_all_facts() -> None:
+    record = logging.getLogger("test").makeRecord(
+        "test", logging.WARNING, __file__, 1, "job %s", ("lost",), None, extra={"job_id": "j", "at": {1: 2}}
+    )
+    with logs.facts(request_id="r"):
+        document = json.loads(logs.JsonFormatter().format(record))
+    assert document.pop("time").endswith("+00:00")
+    assert document == {
+        "level": "warning",
+        "logger": "test",
+        "message": "job lost",
+        "request_id": "r",
+        "job_id": "j",
+        "at": {"1": 2},
+    }
+
+
+def test_a_traceback_stays_on_its_line() -> None:
+    try:
+        int("a\nb")
+    except ValueError:
+        record = logging.getLogger("test").makeRecord(
+            "test", logging.ERROR, __file__, 1, "failed", (), sys.exc_info()
+        )
+    text = logs.JsonFormatter().format(record)
+    assert "\n" not in text
+    assert "ValueError: invalid literal" in json.loads(text)["traceback"]
+
+
+def test_facts_are_told_within_their_block_and_in_blocks_within_it() -> None:
+    with logs.facts(job_id="j"), logs.facts(request_id="r"):
+        assert line("read") == "INFO test: read job_id=j request_id=r"
+    assert line("read") == "INFO test: read"

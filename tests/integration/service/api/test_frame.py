@@ -20,7 +20,7 @@ from service.db.session import Sessions
 from service.db.tables import Worker
 from service.main import RESOURCES, create_app
 from service.settings import Settings
-from tests.servers import ValkeyServer
+from tests.servers import LOOPBACK, ValkeyServer
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def app(settings: Settings) -> FastAPI:
 
 @pytest.fixture
 def client(app: FastAPI) -> Iterator[TestClient]:
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(app, base_url=LOOPBACK, raise_server_exceptions=False) as client:
         yield client
 
 
@@ -253,7 +253,7 @@ def test_pages_need_nothing_from_elsewhere(page: str, client: TestClient) -> Non
 
 
 def test_pages_know_the_prefix_of_a_proxy(settings: Settings) -> None:
-    with TestClient(create_app(settings), root_path="/kan") as client:
+    with TestClient(create_app(settings), base_url=LOOPBACK, root_path="/kan") as client:
         assert "/kan/docs/assets/swagger-ui.css" in client.get("/kan/docs").text
 
 
@@ -310,21 +310,27 @@ def test_not_ready_when_the_worker_went_quiet(client: TestClient, app: FastAPI) 
 
 
 def test_not_ready_on_a_database_that_is_not_migrated(empty_sqlite_url: str, tmp_path: Path) -> None:
-    with TestClient(create_app(Settings(database_url=empty_sqlite_url, data_dir=tmp_path))) as client:
+    with TestClient(
+        create_app(Settings(database_url=empty_sqlite_url, data_dir=tmp_path)), base_url=LOOPBACK
+    ) as client:
         check = problem_of(client.get("/health/ready"), 503)["checks"]["migrations"]
     assert f"none, this version needs {head_revision()}" in check["detail"]
 
 
 def test_not_ready_without_its_database(tmp_path: Path) -> None:
     nowhere = "postgresql+psycopg://kan:hush@127.0.0.1:1/kan"
-    with TestClient(create_app(Settings(database_url=nowhere, data_dir=tmp_path))) as client:
+    with TestClient(
+        create_app(Settings(database_url=nowhere, data_dir=tmp_path)), base_url=LOOPBACK
+    ) as client:
         problem = problem_of(client.get("/health/ready"), 503)
     assert not problem["checks"]["database"]["ok"]
     assert "hush" not in str(problem)
 
 
 def test_ready_only_while_the_broker_answers(valkey: ValkeyServer, settings: Settings) -> None:
-    with TestClient(create_app(settings.model_copy(update={"broker_url": valkey.url}))) as client:
+    with TestClient(
+        create_app(settings.model_copy(update={"broker_url": valkey.url})), base_url=LOOPBACK
+    ) as client:
         assert problem_of(client.get("/health/ready"), 503)["checks"]["broker"]["ok"]
         valkey.close()
         assert not problem_of(client.get("/health/ready"), 503)["checks"]["broker"]["ok"]

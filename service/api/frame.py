@@ -1,0 +1,91 @@
+"""What every answer carries, whatever is asked: an id, headers for browsers, a line in the log."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Sequence
+
+import uuid_utils
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service import logs
+from service.api.problems import problem
+from service.errors import Malformed
+
+log = logging.getLogger(__name__)
+
+REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+QUIET = ("/health/live", "/health/ready", "/metrics")  # asked every few seconds, by machines
+# For answers that say nothing of their own; pages and pictures do.
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+
+
+class Frame:
+    """ASGI middleware around everything else.
+
+    Args:
+        hosts: Names under which the service may be called; any if there are none. A page that a browser
+            loaded from elsewhere can point its own name at this machine (DNS rebinding), but not hide it.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Sequence[str]) -> None:
+        self.app = app
+        self._hosts = frozenset(host.lower() for host in hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and see to its answer."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers, since, status = Headers(scope=scope), time.perf_counter(), 500
+        given = headers.get("x-request-id", "")
+        request_id = given if REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
+
+        async def send_framed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                answered = MutableHeaders(raw=message["headers"])
+                answered["X-Request-ID"] = request_id
+                for name, value in HEADERS.items():
+                    answered.setdefault(name, value)
+            await send(message)
+
+        with logs.facts(request_id=request_id):
+            try:
+                if self._hosts and _name_of(headers.get("host", "")) not in self._hosts:
+                    await problem(_wrong_host())(scope, receive, send_framed)
+                else:
+                    await self.app(scope, receive, send_framed)
+            finally:
+                self._tell(scope, status, time.perf_counter() - since)
+
+    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        path = scope["path"].removeprefix("/v1")
+        level = logging.DEBUG if path in QUIET else logging.INFO
+        caller = scope.get("state", {}).get("caller")
+        whose = {"tenant": caller.tenant, "key_id": caller.key_id} if caller else {}
+        facts = {"method": scope["method"], "path": scope["path"], "status": status}
+        facts["seconds"] = round(seconds, 4)
+        log.log(level, "answered", extra=facts | whose)
+
+
+def _name_of(host: str) -> str:
+    """A Host header without its port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.rpartition(":")[0].lower() if ":" in host else host.lower()
+
+
+def _wrong_host() -> Malformed:
+    detail = "this service does not go by that name; use its own address, or have KAN_ALLOWED_HOSTS set"
+    return Malformed("host_not_allowed", detail)

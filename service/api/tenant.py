@@ -1,0 +1,29 @@
+"""Routes of what belongs to a tenant as a whole: its audit log, what it uses."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from service.api.deps import ADMIN, READ, Config, Sessions, StrictRoute
+from service.api.pagination import Paging
+from service.db.repositories import Audit
+from service.operations import usage
+from service.schemas.audit import AuditOut
+from service.schemas.common import Page
+from service.schemas.usage import UsageOut
+
+router = APIRouter(tags=["operations"], route_class=StrictRoute)
+
+
+@router.get("/audit", dependencies=[ADMIN], summary="What was changed, and by whom")
+def list_audit(sessions: Sessions, window: Paging) -> Page[AuditOut]:
+    """Every change to datasets, jobs, models and keys of the tenant, newest first."""
+    with sessions.read() as session:
+        entries, cursor = window.cut(Audit(session).page(limit=window.limit, after=window.after))
+    return Page(items=[AuditOut.model_validate(entry) for entry in entries], next_cursor=cursor)
+
+
+@router.get("/usage", dependencies=[READ], summary="What is stored, and what may be", response_model=UsageOut)
+def get_usage(sessions: Sessions, settings: Config) -> dict[str, Any]:
+    """Datasets, models and jobs of the tenant, and its limits."""
+    return usage.read_usage(sessions, settings)

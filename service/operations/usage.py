@@ -1,0 +1,76 @@
+"""What a tenant has, and what it may have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.db.session import Sessions
+from service.db.tables import Blob, Dataset, Job, JobStatus, Model
+from service.errors import OutOfSpace, TooMany
+from service.settings import Settings
+
+UNFINISHED = (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+def read_usage(sessions: Sessions, settings: Settings) -> dict[str, Any]:
+    """Datasets, models and jobs of the caller's tenant, and its limits."""
+    with sessions.read() as session:
+        datasets, dataset_bytes = _stored(session, Dataset.blob_sha256)
+        models, model_bytes = _stored(session, Model.artifact_sha256)
+        counts = session.execute(select(Job.status, func.count()).group_by(Job.status)).all()
+        jobs = dict.fromkeys(JobStatus, 0) | {row[0]: row[1] for row in counts}
+    return {
+        "datasets": {"count": datasets, "bytes": dataset_bytes},
+        "models": {"count": models, "bytes": model_bytes},
+        "jobs": jobs,
+        "limits": {
+            "bytes": settings.quota_bytes or None,
+            "unfinished_jobs": settings.quota_jobs or None,
+            "requests_per_minute": settings.rate_limit or None,
+        },
+    }
+
+
+def refuse_more_bytes(session: Session, settings: Settings) -> None:
+    """Refuse what was just added to this transaction if the tenant now has more than it may.
+
+    Equal contents count each: who shares stored bytes with whom is nobody's business.
+
+    Raises:
+        OutOfSpace: It has.
+    """
+    if not settings.quota_bytes:
+        return
+    stored = sum(_stored(session, column)[1] for column in (Dataset.blob_sha256, Model.artifact_sha256))
+    if stored > settings.quota_bytes:
+        detail = (
+            f"with this, {stored} bytes would be stored, and {settings.quota_bytes} may be; "
+            "delete datasets or models that nobody needs"
+        )
+        raise OutOfSpace("quota_exceeded", detail, limit=settings.quota_bytes)
+
+
+def refuse_more_jobs(session: Session, settings: Settings) -> None:
+    """Refuse another job if the tenant has as many unfinished ones as it may.
+
+    Raises:
+        TooMany: It has.
+    """
+    if not settings.quota_jobs:
+        return
+    unfinished = select(func.count()).select_from(Job).where(Job.status.in_(UNFINISHED))
+    if (session.scalar(unfinished) or 0) >= settings.quota_jobs:
+        detail = f"{settings.quota_jobs} jobs are queued or running; wait for some to end, or cancel them"
+        raise TooMany("too_many_jobs", detail, limit=settings.quota_jobs)
+
+
+def _stored(session: Session, column: Any) -> tuple[int, int]:
+    rows = session.execute(
+        select(func.count(), func.coalesce(func.sum(Blob.size), 0)).join_from(
+            column.class_, Blob, Blob.sha256 == column
+        )
+    ).one()
+    return int(rows[0]), int(rows[1])

@@ -1,0 +1,133 @@
+"""How often a key may call: token buckets, in this process, or in Redis for all processes together.
+
+A bucket holds as many tokens as a minute allows and fills at that rate; a request takes one. Where Redis
+cannot be asked, requests pass: a dead broker fails none.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import redis
+
+log = logging.getLogger(__name__)
+
+WINDOW_S = 60
+TIMEOUT_S = 0.2
+PAUSE_S = 5.0  # after Redis could not be reached: not every request should wait for it
+FORGET_FULL_AT = 10_000  # buckets, beyond which those that are full are dropped
+
+TAKE = """
+local size, rate = tonumber(ARGV[1]), tonumber(ARGV[2])
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
+local kept = redis.call('HMGET', KEYS[1], 'tokens', 'at')
+local tokens = math.min(size, (tonumber(kept[1]) or size) + (now - (tonumber(kept[2]) or now)) * rate)
+local is_allowed = 0
+if tokens >= 1 then
+  is_allowed = 1
+  tokens = tokens - 1
+end
+redis.call('HSET', KEYS[1], 'tokens', tokens, 'at', now)
+redis.call('EXPIRE', KEYS[1], math.ceil(size / rate) + 1)
+return {is_allowed, tostring(tokens)}
+"""
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What is left to a key after a request.
+
+    Attributes:
+        limit: Requests per minute.
+        tokens: Left in the bucket.
+    """
+
+    is_allowed: bool
+    limit: int
+    tokens: float
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """As in draft-ietf-httpapi-ratelimit-headers-11: the policy, what is left, seconds until all is."""
+        full_s = math.ceil((self.limit - self.tokens) * WINDOW_S / self.limit)
+        return {
+            "RateLimit-Policy": f'"default";q={self.limit};w={WINDOW_S}',
+            "RateLimit": f'"default";r={int(self.tokens)};t={full_s}',
+        }
+
+    @property
+    def retry_after_s(self) -> int:
+        """Whole seconds until there is a token."""
+        return max(1, math.ceil((1 - self.tokens) * WINDOW_S / self.limit))
+
+
+class Rates(Protocol):
+    """Where tokens are taken."""
+
+    def take(self, who: str) -> Allowance | None:
+        """Take a token for a request; None if nobody counts right now."""
+        ...
+
+
+class LocalRates:
+    """Buckets of this process."""
+
+    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit, self._clock = limit, clock
+        self._buckets: dict[str, tuple[float, float]] = {}
+        self._lock = threading.Lock()
+
+    def take(self, who: str) -> Allowance:
+        """Take a token."""
+        with self._lock:
+            now = self._clock()
+            tokens = self._filled(*self._buckets.get(who, (float(self._limit), now)), now)
+            is_allowed = tokens >= 1
+            self._buckets[who] = tokens - is_allowed, now
+            if len(self._buckets) > FORGET_FULL_AT:
+                self._forget_full(now)
+        return Allowance(is_allowed, self._limit, tokens - is_allowed)
+
+    def _filled(self, tokens: float, at: float, now: float) -> float:
+        return min(self._limit, tokens + (now - at) * self._limit / WINDOW_S)
+
+    def _forget_full(self, now: float) -> None:
+        buckets = self._buckets.items()
+        self._buckets = {who: b for who, b in buckets if self._filled(*b, now) < self._limit}
+
+
+class RedisRates:
+    """Buckets that all processes share, by the clock of Redis."""
+
+    def __init__(self, limit: int, url: str) -> None:
+        self._limit, self._silent_until = limit, 0.0
+        client = redis.Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
+        self._take = client.register_script(TAKE)
+
+    def take(self, who: str) -> Allowance | None:
+        """Take a token, unless Redis is away."""
+        if time.monotonic() < self._silent_until:
+            return None
+        try:
+            answer = self._take(keys=[f"kan:rate:{who}"], args=[self._limit, self._limit / WINDOW_S])
+        except redis.RedisError as error:
+            self._silent_until = time.monotonic() + PAUSE_S
+            log.warning("requests are not counted", extra={"reason": type(error).__name__})
+            return None
+        is_allowed, tokens = cast("tuple[int, bytes]", answer)
+        return Allowance(bool(is_allowed), self._limit, float(tokens))
+
+
+def make_rates(limit: int, broker_url: str) -> Rates | None:
+    """Buckets for so many requests a minute; None if there is no limit."""
+    if not limit:
+        return None
+    is_shared = broker_url.startswith(("redis://", "rediss://"))
+    return RedisRates(limit, broker_url) if is_shared else LocalRates(limit)
