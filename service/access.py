@@ -23,7 +23,7 @@ from service.errors import ServiceError, TooMany, Unauthorized, Unavailable
 from service.rates import Allowance, Rates
 from service.settings import InvalidSettings, is_loopback
 
-OPEN_PATHS = ("/health/", "/v1/health/")
+OPEN_PATHS = ("/health/", "/v1/health/", "/v2/health/")
 
 
 def needs_key(host: str) -> bool:

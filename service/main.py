@@ -7,13 +7,14 @@ from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI
 
 from service.access import RequireKey, needs_key
-from service.api import datasets, docs, health, problems, tenant, trained_models, training_jobs
+from service.api import datasets, docs, health, inference, problems, tenant, trained_models, training_jobs
 from service.api.frame import Frame
 from service.api.head import AnswerHead
 from service.api.limits import RequestLimits
 from service.api.shutdown import told_of_shutdown
 from service.api.watch import JobWatch
 from service.db.session import make_engine, make_sessions
+from service.operations.inference import Statistics
 from service.operations.predictor_cache import PredictorCache
 from service.queue import make_queue
 from service.rates import make_rates
@@ -50,6 +51,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.queue = make_queue(settings)
     app.state.watch = JobWatch(app.state.sessions)
     app.state.predictors = PredictorCache(settings.predict_cache_bytes)
+    app.state.statistics = Statistics()
     app.add_middleware(RequestLimits, settings=settings)
     if needs_key(settings.host):
         rates = make_rates(settings.rate_limit, settings.broker_url)
@@ -57,6 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(AnswerHead)
     app.add_middleware(Frame, hosts=settings.hosts)
     problems.register(app)
+    app.include_router(inference.router)
     for router in [docs.router, health.router, *RESOURCES]:
         app.include_router(router)
         app.include_router(router, prefix="/v1", include_in_schema=False)

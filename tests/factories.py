@@ -118,6 +118,7 @@ def make_model(sessions: Sessions, predictor: kan_engine.Predictor | None = None
         "record": {
             "features": features,
             "outputs": outputs,
+            "classes": list(classes) or None,
             "network": {"width": width, "grid": 5, "order": 3, "parameters": 1, "edges": network.edge_count},
             "metrics": {},
         },

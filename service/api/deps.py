@@ -28,6 +28,7 @@ from service.api.watch import JobWatch
 from service.callers import LOCAL, Caller, Scope
 from service.db import session
 from service.errors import Forbidden, Invalid, UnsupportedMedia
+from service.operations.inference import Statistics
 from service.operations.predictor_cache import PredictorCache
 from service.queue import TaskQueue
 from service.settings import Settings
@@ -87,6 +88,10 @@ def _predictors(request: Request) -> PredictorCache:
     return cast("PredictorCache", request.app.state.predictors)
 
 
+def _statistics(request: Request) -> Statistics:
+    return cast("Statistics", request.app.state.statistics)
+
+
 READ, TRAIN, PREDICT, ADMIN = (Security(_authorize, scopes=[scope]) for scope in Scope)
 LOOK_AT_MODELS = Security(_authorize, scopes=[Scope.READ, Scope.PREDICT])
 Sessions = Annotated[session.Sessions, Depends(_sessions)]
@@ -95,6 +100,7 @@ Queue = Annotated[TaskQueue, Depends(_queue)]
 Parsing = Annotated[CapacityLimiter, Depends(_parsing)]
 Predictors = Annotated[PredictorCache, Depends(_predictors)]
 Watch = Annotated[JobWatch, Depends(_watch)]
+Stats = Annotated[Statistics, Depends(_statistics)]
 Here = Annotated[Callable[[str], str], Depends(_here)]
 
 

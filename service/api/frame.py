@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import logs
-from service.api.problems import problem
+from service.api.problems import is_v2, problem
 from service.errors import Malformed
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ class Frame:
                     answered.setdefault(name, value)
             await send(message)
 
+        is_v2.set(scope["path"].startswith("/v2"))
         with logs.facts(request_id=request_id):
             try:
                 if self._hosts and _name_of(headers.get("host", "")) not in self._hosts:

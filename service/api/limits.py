@@ -22,7 +22,7 @@ class RequestLimits:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        limit = self._limit(headers)
+        limit = self._limit(headers, scope["path"])
         try:
             _check(scope, headers, limit)
         except ServiceError as error:
@@ -30,8 +30,8 @@ class RequestLimits:
             return
         await self.app(scope, _counting(receive, limit), send)
 
-    def _limit(self, headers: Headers) -> int:
-        json = is_json(headers.get("content-type", ""))
+    def _limit(self, headers: Headers, path: str) -> int:
+        json = is_json(headers.get("content-type", "")) or path.startswith("/v2")
         return min(
             self.settings.max_json_bytes if json else self.settings.max_body_bytes,
             self.settings.max_body_bytes,

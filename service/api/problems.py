@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any
 
@@ -30,6 +31,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     }
 }
 MAX_ENTRIES = 100
+is_v2: ContextVar[bool] = ContextVar("is_v2", default=False)  # whose clients look for a member `error`
 RETRY_AFTER_S = 5
 CODES = {400: "malformed_request", 404: "path_not_found", 405: "method_not_allowed", 413: "body_too_large"}
 REMEDIES = {
@@ -96,6 +98,8 @@ def _render(
         "instance": instance or _new_instance(),
         **members,
     }
+    if is_v2.get():
+        document["error"] = document["detail"]
     content = json.dumps(document, ensure_ascii=False)  # orjson knows no integers as large as estimates get
     return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 

@@ -44,7 +44,7 @@ def predict(
     """
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
-    predictor = cache.get(model.id, lambda: _load(model, sessions))
+    predictor = predictor_of(model, sessions, cache)
     margin = None if request.interval is None else _margin(predictor, request.interval)
     columns = read_columns(
         request,
@@ -54,6 +54,11 @@ def predict(
         max_rows=settings.max_predict_rows,
     )
     return {"model_id": model.id, **_answer(predictor, columns, model.record["outputs"], margin)}
+
+
+def predictor_of(model: Model, sessions: Sessions, cache: PredictorCache) -> Predictor:
+    """The network of a model, loaded once."""
+    return cache.get(model.id, lambda: _load(model, sessions))
 
 
 def _load(model: Model, sessions: Sessions) -> tuple[Predictor, int]:

@@ -45,6 +45,12 @@ class PredictorCache:
                 mine = self._loading[model_id] = Future()
         return self._load(model_id, load, mine) if others is None else others.result()
 
+    def drop(self, model_id: str) -> None:
+        """Free the memory of a predictor; who is using it keeps it until then."""
+        with self._lock:
+            _, freed = self._kept.pop(model_id, (None, 0))
+            self._bytes -= freed
+
     def _load(self, model_id: str, load: Load, future: Future[Predictor]) -> Predictor:
         try:
             predictor, size = load()

@@ -23,13 +23,16 @@ from tests.factories import EDGES, make_job, make_model, make_predictor
 from tests.servers import LOOPBACK
 
 METHODS = ("get", "post", "put", "patch", "delete")
-OPEN = ("/health/live", "/health/ready")
+OPEN = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready")
+TENSORS = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [0.0, 0.0]}]}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/datasets"): {"columns": {"x": [1.0, 2.0]}},
     ("post", "/jobs"): {"dataset_id": "none", "target": "y"},
     ("patch", "/models/{model_id}"): {"tags": {}},
     ("post", "/predict"): {"model": "none", "rows": [{"x1": 0.0, "x2": 0.0}]},
     ("post", "/models/{model_id}/predict"): {"rows": [{"x1": 0.0, "x2": 0.0}]},
+    ("post", "/v2/models/{name}/infer"): TENSORS,
+    ("post", "/v2/models/{name}/versions/{version}/infer"): TENSORS,
 }
 Operation = tuple[str, str]
 DOCUMENT: dict[str, Any] = create_app(Settings()).openapi()
@@ -52,6 +55,7 @@ class House:
         model = make_model(sessions, make_predictor(), dataset_id=dataset_id, name="law", edges=EDGES)
         change_model(model.id, ModelPatch(alias="live"), sessions.of(LOCAL))
         self.ids = {"dataset_id": dataset_id, "job_id": job.id, "model_id": model.id}
+        self.ids |= {"name": model.id, "version": "1"}
 
     def call(self, key: str, operation: Operation, ids: dict[str, str], **change: Any) -> httpx.Response:
         method, path = operation
@@ -119,7 +123,10 @@ def test_its_owner_sees_it(house: House, operation: Operation) -> None:
     assert house.call(house.key(OWN), operation, house.ids).status_code != 404
 
 
-@pytest.mark.parametrize("path", [path for method, path in OPERATIONS if method == "get" and "{" not in path])
+@pytest.mark.parametrize(
+    "path",
+    [path for method, path in OPERATIONS if method == "get" and "{" not in path and path != "/v2"],
+)
 def test_lists_of_another_tenant_are_empty(house: House, path: str) -> None:
     answer = house.call(house.key("nobody"), ("get", path), {}).json()
     if path == "/usage":
@@ -127,6 +134,12 @@ def test_lists_of_another_tenant_are_empty(house: House, path: str) -> None:
         assert set(counts) == {0}
     else:
         assert answer["items"] == []
+
+
+def test_the_index_of_another_tenant_is_empty(house: House) -> None:
+    index = ("post", "/v2/repository/index")
+    assert house.call(house.key("nobody"), index, {}).json() == []
+    assert [entry["name"] for entry in house.call(house.key(OWN), index, {}).json()] == ["law"]
 
 
 @pytest.mark.parametrize("reference", ["law", "law@live", "law@default"])

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from service.db.session import clock
@@ -12,6 +12,7 @@ from service.db.tables import Dataset, Model, ModelAlias
 from service.errors import NotFound
 
 DEFAULT_ALIAS = "default"
+MAX_DIGITS = 10  # of a version: no model has more, and no column could hold them
 
 
 class TrainedModels:
@@ -69,6 +70,24 @@ class TrainedModels:
         if model is None:
             raise _not_found(reference)
         return model
+
+    def version(self, name: str, version: str) -> Model:
+        """This version of the models of this name.
+
+        Raises:
+            NotFound: There is none.
+        """
+        number = int(version) if version.isdecimal() and len(version) < MAX_DIGITS else 0
+        named = or_(Model.name == name, Model.id == name)
+        model = self._session.scalar(select(Model).where(named, Model.version == number))
+        if model is None:
+            raise NotFound("model_not_found", f"there is no version {version!r} of a model {name!r}")
+        return model
+
+    def versions(self) -> Sequence[tuple[str, int]]:
+        """Names and numbers of all models, in order."""
+        rows = self._session.execute(select(Model.name, Model.version).order_by(Model.name, Model.version))
+        return [(name, version) for name, version in rows]
 
     def hold(self, model_id: str) -> Model:
         """The model with this id, locked until the transaction ends.

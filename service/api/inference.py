@@ -1,0 +1,208 @@
+"""Routes of the Open Inference Protocol, version 2, which Triton's, KServe's and Seldon's clients speak.
+
+Bodies are read here and not by FastAPI: a request may go on in bytes behind its JSON, and Triton's client
+sends no Content-Type.
+"""
+
+from dataclasses import dataclass
+from importlib.metadata import version as version_of
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from pydantic import ValidationError
+
+from service import strict_json
+from service.api import health
+from service.api.deps import ADMIN, PREDICT, Config, Predictors, Sessions, Stats
+from service.api.problems import validation_failed
+from service.db.tables import Model
+from service.errors import Malformed
+from service.operations import inference
+from service.operations.prediction import predictor_of
+from service.schemas.inference import (
+    IndexEntry,
+    InferRequest,
+    InferResponse,
+    ModelMetadata,
+    ServerMetadata,
+)
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+EXTENSIONS = ["binary_tensor_data", "model_repository", "statistics"]
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": InferRequest.model_json_schema(ref_template="#/$defs/{model}")},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+router = APIRouter(prefix="/v2", tags=["open inference protocol"])
+
+Name = Annotated[str, Path(description="Name, id or `name@alias` of a model.")]
+Version = Annotated[str, Path(description="Number of a version.")]
+HeaderLength = Annotated[
+    int | None, Header(alias=HEADER_LENGTH, ge=0, description="Bytes of the JSON, if others follow it.")
+]
+
+
+async def _whole_body(request: Request) -> bytes:
+    return await request.body()
+
+
+@dataclass(frozen=True)
+class _Serving:
+    """What a prediction needs."""
+
+    sessions: Sessions
+    predictors: Predictors
+    statistics: Stats
+    settings: Config
+
+
+Body = Annotated[bytes, Depends(_whole_body)]
+Serving = Annotated[_Serving, Depends()]
+
+
+@router.get("/health/live", summary="Is the server alive?")
+def server_live() -> dict[str, bool]:
+    """As `/health/live`."""
+    return {"live": True}
+
+
+@router.get("/health/ready", summary="Is the server ready?")
+def server_ready(sessions: Sessions, settings: Config) -> dict[str, bool]:
+    """As `/health/ready`."""
+    health.ready(sessions, settings)
+    return {"ready": True, "live": True}
+
+
+@router.get("", dependencies=[PREDICT], summary="What this server is")
+def describe_server() -> ServerMetadata:
+    """Name, version, and the extensions of the protocol that it knows."""
+    return ServerMetadata(name="kan-service", version=version_of("kan-service"), extensions=EXTENSIONS)
+
+
+@router.post(
+    "/repository/index",
+    dependencies=[PREDICT],
+    summary="All versions of all models",
+    response_model=list[IndexEntry],
+)
+def index_models(sessions: Sessions) -> list[dict[str, Any]]:
+    """All of them are ready: a model is loaded when it is first asked."""
+    return inference.index(sessions)
+
+
+@router.post(
+    "/repository/models/{name}/load", dependencies=[ADMIN], summary="Load a model before it is asked"
+)
+def load(name: Name, sessions: Sessions, predictors: Predictors) -> Response:
+    """So that its first prediction does not wait."""
+    predictor_of(inference.find(name, None, sessions), sessions, predictors)
+    return Response()
+
+
+@router.post("/repository/models/{name}/unload", dependencies=[ADMIN], summary="Free a model's memory")
+def unload(name: Name, sessions: Sessions, predictors: Predictors) -> Response:
+    """It is loaded again when it is asked again."""
+    predictors.drop(inference.find(name, None, sessions).id)
+    return Response()
+
+
+@router.get("/models/{name}", dependencies=[PREDICT], summary="What a model takes and gives")
+def describe_model(name: Name, sessions: Sessions) -> ModelMetadata:
+    """Its inputs and outputs with their types."""
+    return _describe(name, None, sessions)
+
+
+@router.get("/models/{name}/versions/{version}", dependencies=[PREDICT], summary="The same of a version")
+def describe_version(name: Name, version: Version, sessions: Sessions) -> ModelMetadata:
+    """Its inputs and outputs with their types."""
+    return _describe(name, version, sessions)
+
+
+@router.get("/models/{name}/ready", dependencies=[PREDICT], summary="Is a model ready?")
+def model_ready(name: Name, sessions: Sessions) -> dict[str, Any]:
+    """A model that is there is."""
+    return {"name": inference.find(name, None, sessions).name, "ready": True}
+
+
+@router.get("/models/{name}/versions/{version}/ready", dependencies=[PREDICT], summary="Is a version ready?")
+def version_ready(name: Name, version: Version, sessions: Sessions) -> dict[str, Any]:
+    """A version that is there is."""
+    return {"name": inference.find(name, version, sessions).name, "ready": True}
+
+
+@router.get("/models/{name}/stats", dependencies=[PREDICT], summary="How often a model was asked")
+def model_stats(name: Name, sessions: Sessions, statistics: Stats) -> dict[str, Any]:
+    """By this protocol, and of this process."""
+    return inference.tell(inference.find(name, None, sessions), statistics)
+
+
+@router.get(
+    "/models/{name}/versions/{version}/stats", dependencies=[PREDICT], summary="The same of a version"
+)
+def version_stats(name: Name, version: Version, sessions: Sessions, statistics: Stats) -> dict[str, Any]:
+    """By this protocol, and of this process."""
+    return inference.tell(inference.find(name, version, sessions), statistics)
+
+
+@router.post(
+    "/models/{name}/infer",
+    dependencies=[PREDICT],
+    summary="Predict",
+    response_model=InferResponse,
+    openapi_extra=BODY,
+)
+def infer(name: Name, body: Body, serving: Serving, header_length: HeaderLength = None) -> Response:
+    """A tensor of shape [rows] for every column, or one of [rows, features] for all."""
+    return _infer(inference.find(name, None, serving.sessions), body, header_length, serving)
+
+
+@router.post(
+    "/models/{name}/versions/{version}/infer",
+    dependencies=[PREDICT],
+    summary="Predict with a version",
+    response_model=InferResponse,
+    openapi_extra=BODY,
+)
+def infer_version(
+    name: Name, version: Version, body: Body, serving: Serving, header_length: HeaderLength = None
+) -> Response:
+    """A tensor of shape [rows] for every column, or one of [rows, features] for all."""
+    return _infer(inference.find(name, version, serving.sessions), body, header_length, serving)
+
+
+def _describe(name: str, version: str | None, sessions: Sessions) -> ModelMetadata:
+    return ModelMetadata.model_validate(inference.describe(inference.find(name, version, sessions)))
+
+
+def _infer(model: Model, body: bytes, header_length: int | None, serving: _Serving) -> Response:
+    length = len(body) if header_length is None else header_length
+    if length > len(body):
+        detail = f"{HEADER_LENGTH} is {length}, but the body has {len(body)} bytes"
+        raise Malformed("malformed_request", detail)
+    header = strict_json.parse(body[:length])
+    try:
+        asked = InferRequest.model_validate(header)
+    except ValidationError as error:
+        found = [{**entry, "loc": ("body", *entry["loc"])} for entry in error.errors(include_url=False)]
+        raise validation_failed(found, header) from None
+    document, behind = inference.infer(
+        model,
+        asked,
+        memoryview(body)[length:],
+        serving.sessions,
+        serving.predictors,
+        serving.statistics,
+        serving.settings.max_predict_rows,
+    )
+    told = orjson.dumps(document)
+    if not behind:
+        return Response(told, media_type="application/json")
+    headers = {HEADER_LENGTH: str(len(told))}
+    return Response(b"".join([told, *behind]), media_type="application/octet-stream", headers=headers)

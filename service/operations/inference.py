@@ -1,0 +1,259 @@
+"""The Open Inference Protocol: models and rows as its clients name them."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from service.db.repositories.models import TrainedModels
+from service.db.session import Sessions
+from service.db.tables import Model
+from service.errors import Invalid, TooLarge
+from service.operations.prediction import predictor_of
+from service.operations.predictor_cache import PredictorCache
+from service.operations.tensors import NUMBERS, Tensor, read_tensors, to_bytes, to_json
+from service.schemas.inference import InferRequest
+from service.schemas.plan import class_name
+
+if TYPE_CHECKING:
+    from kan_engine import Feature, Predictor
+
+PLATFORM = "pytorch_kan"
+DATATYPES = {"number": "FP64", "boolean": "BOOL", "category": "BYTES"}
+TAKEN = {"number": "fiu", "boolean": "biu", "category": "Obiu"}  # kinds of NumPy types
+PROBABILITIES = "probabilities"
+Document = dict[str, Any]
+
+
+@dataclass
+class Counts:
+    """What a model was asked for, in this process."""
+
+    requests: int = 0
+    rows: int = 0
+    failures: int = 0
+    success_ns: int = 0
+    failure_ns: int = 0
+    last_ms: int = 0
+
+
+@dataclass
+class Statistics:
+    """Counts by model id."""
+
+    by_model: defaultdict[str, Counts] = field(default_factory=lambda: defaultdict(Counts))
+    lock: Lock = field(default_factory=Lock)
+
+    def add(self, model_id: str, rows: int | None, nanoseconds: int) -> None:
+        """Count a request; without rows it failed."""
+        with self.lock:
+            counts = self.by_model[model_id]
+            counts.last_ms = int(time.time() * 1000)
+            if rows is None:
+                counts.failures += 1
+                counts.failure_ns += nanoseconds
+            else:
+                counts.requests += 1
+                counts.rows += rows
+                counts.success_ns += nanoseconds
+
+
+def find(name: str, version: str | None, sessions: Sessions) -> Model:
+    """The model of this name, or this version of it.
+
+    Raises:
+        NotFound: There is none.
+    """
+    with sessions.read() as session:
+        models = TrainedModels(session)
+        return models.get(name) if version is None else models.version(name, version)
+
+
+def index(sessions: Sessions) -> list[Document]:
+    """All versions of all models."""
+    with sessions.read() as session:
+        versions = TrainedModels(session).versions()
+    return [
+        {"name": name, "version": str(version), "state": "READY", "reason": ""} for name, version in versions
+    ]
+
+
+def describe(model: Model) -> Document:
+    """What a model takes and gives."""
+    features, record = model.record["features"], model.record
+    inputs = [(feature["name"], DATATYPES[feature["type"]], [-1]) for feature in features]
+    classes: list[Any] = record.get("classes") or []
+    if classes:
+        outputs = [
+            (model.target, _datatype_of(classes), [-1]),
+            (_name_of_probabilities(model.target), "FP64", [-1, len(classes)]),
+        ]
+    else:
+        outputs = [(name, "FP64", [-1]) for name in record["outputs"]]
+    return {
+        "name": model.name,
+        "versions": [str(model.version)],
+        "platform": PLATFORM,
+        "inputs": [dict(zip(("name", "datatype", "shape"), entry, strict=True)) for entry in inputs],
+        "outputs": [dict(zip(("name", "datatype", "shape"), entry, strict=True)) for entry in outputs],
+        "parameters": {"classes": [class_name(label) for label in classes]} if classes else {},
+    }
+
+
+def infer(
+    model: Model,
+    request: InferRequest,
+    raw: memoryview,
+    sessions: Sessions,
+    cache: PredictorCache,
+    statistics: Statistics,
+    max_rows: int,
+) -> tuple[Document, list[bytes]]:
+    """The answer as JSON, and what stands behind it.
+
+    Raises:
+        Invalid: The tensors are not what the model takes.
+        TooLarge: They have too many rows.
+    """
+    started, rows = time.perf_counter_ns(), None
+    try:
+        predictor = predictor_of(model, sessions, cache)
+        tensors = read_tensors([given.model_dump() for given in request.inputs], raw)
+        columns = _columns(tensors, predictor, model, max_rows)
+        outputs = _outputs(predictor, columns, model)
+        answer = _answer(model, request, outputs)
+        rows = len(next(iter(outputs.values())))
+    finally:
+        statistics.add(model.id, rows, time.perf_counter_ns() - started)
+    return answer
+
+
+def tell(model: Model, statistics: Statistics) -> Document:
+    """The counts of a model as the protocol's statistics extension names them."""
+    counts = statistics.by_model[model.id]
+    success = {"count": counts.requests, "ns": counts.success_ns}
+    failure = {"count": counts.failures, "ns": counts.failure_ns}
+    entry = {
+        "name": model.name,
+        "version": str(model.version),
+        "last_inference": counts.last_ms,
+        "inference_count": counts.rows,
+        "execution_count": counts.requests,
+        "inference_stats": {"success": success, "fail": failure},
+    }
+    return {"model_stats": [entry]}
+
+
+def _columns(
+    tensors: Sequence[Tensor], predictor: Predictor, model: Model, max_rows: int
+) -> dict[str, np.ndarray]:
+    """Columns by feature, from one tensor each or from a matrix."""
+    features = predictor.encoding.features
+    named = {feature.name: feature for feature in features}
+    if len(tensors) == 1 and tensors[0].name not in named and tensors[0].values.ndim == 2:
+        tensors = _split(tensors[0], features)
+    given: dict[str, np.ndarray] = {}
+    ignored = {model.target, *model.record["ignored_columns"]}
+    for tensor in tensors:
+        if tensor.name in given:
+            raise Invalid("repeated_input", f"input {tensor.name!r} is given twice; keep one")
+        if tensor.name in named:
+            given[tensor.name] = _column(tensor, named[tensor.name])
+        elif tensor.name not in ignored:
+            detail = f"the model has no input {tensor.name!r}; it takes {_some(named)}, or one matrix of all"
+            raise Invalid("unknown_columns", detail)
+    missing = [name for name in named if name not in given and name not in predictor.unused]
+    if missing:
+        raise Invalid("missing_columns", f"the model needs the inputs {_some(missing)}")
+    lengths = {name: len(values) for name, values in given.items()}
+    if len(set(lengths.values())) != 1 or not next(iter(lengths.values())):
+        raise Invalid("unequal_columns", f"all inputs need the same number of rows, at least one: {lengths}")
+    rows = next(iter(lengths.values()))
+    if rows > max_rows:
+        detail = f"{rows} rows are over the limit of {max_rows}; send them in several requests"
+        raise TooLarge("too_many_rows", detail, limit=max_rows)
+    return given
+
+
+def _split(matrix: Tensor, features: Sequence[Feature]) -> list[Tensor]:
+    """A matrix by its columns, which stand for the features in their order."""
+    width = matrix.values.shape[1]
+    if width != len(features):
+        detail = f"input {matrix.name!r} has {width} columns, the model {len(features)} features"
+        raise Invalid("unequal_columns", f"{detail}: {_some([feature.name for feature in features])}")
+    return [Tensor(feature.name, matrix.values[:, place]) for place, feature in enumerate(features)]
+
+
+def _column(tensor: Tensor, feature: Feature) -> np.ndarray:
+    """Numbers as float64, everything else as the Python objects that it was trained on."""
+    values = tensor.values
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    kind = values.dtype.kind
+    if values.ndim != 1:
+        raise Invalid(
+            "invalid_tensor", f"input {tensor.name!r} needs the shape [rows], got {list(values.shape)}"
+        )
+    if kind not in TAKEN[feature.type]:
+        detail = f"input {tensor.name!r} needs {DATATYPES[feature.type]}, got {tensor.datatype}"
+        raise Invalid("invalid_tensor", detail)
+    if feature.type == "number":
+        return values.astype(np.float64)
+    objects = np.empty(len(values), dtype=object)
+    objects[:] = values.tolist()
+    return objects
+
+
+def _outputs(predictor: Predictor, columns: Mapping[str, np.ndarray], model: Model) -> dict[str, np.ndarray]:
+    if predictor.classes is None:
+        values = predictor.predict(dict(columns))
+        table = values[:, None] if values.ndim == 1 else values
+        return {name: table[:, place] for place, name in enumerate(model.record["outputs"])}
+    probabilities = predictor.probabilities(dict(columns))
+    labels = predictor.labels(probabilities)
+    datatype = _datatype_of(predictor.classes)
+    is_text = datatype == "BYTES" or any(label is None for label in labels)  # no number says "none of them"
+    typed = labels if is_text else labels.astype(NUMBERS[datatype])
+    return {model.target: typed, _name_of_probabilities(model.target): probabilities}
+
+
+def _answer(
+    model: Model, request: InferRequest, outputs: Mapping[str, np.ndarray]
+) -> tuple[Document, list[bytes]]:
+    all_binary = bool((request.parameters or {}).get("binary_data_output"))
+    wanted = {output.name: output.parameters or {} for output in request.outputs or ()}
+    told, behind = [], list[bytes]()
+    for name, parameters in (wanted or dict.fromkeys(outputs, Document())).items():
+        if name not in outputs:
+            raise Invalid(
+                "unknown_output", f"the model has no output {name!r}; it has {_some(list(outputs))}"
+            )
+        tensor = Tensor(name, outputs[name])
+        if parameters.get("binary_data", all_binary):
+            described, data = to_bytes(tensor)
+            behind.append(data)
+        else:
+            described = to_json(tensor)
+        told.append(described)
+    document = {"model_name": model.name, "model_version": str(model.version), "outputs": told}
+    return document if request.id is None else document | {"id": request.id}, behind
+
+
+def _datatype_of(classes: Sequence[Any]) -> str:
+    kinds = set(map(type, classes))
+    return "BOOL" if kinds == {bool} else "INT64" if kinds == {int} else "BYTES"
+
+
+def _name_of_probabilities(target: str) -> str:
+    return PROBABILITIES if target != PROBABILITIES else f"{PROBABILITIES} of classes"
+
+
+def _some(names: Sequence[str] | Mapping[str, Any]) -> str:
+    listed = list(names)
+    return ", ".join(map(repr, listed[:20])) + (f" and {len(listed) - 20} more" if len(listed) > 20 else "")

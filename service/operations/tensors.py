@@ -1,0 +1,174 @@
+"""Tensors of the Open Inference Protocol: JSON lists or raw little-endian bytes, and back.
+
+https://github.com/kserve/open-inference-protocol, and Triton's binary tensor data extension: behind a JSON
+header stand the tensors that say ``binary_data_size``, one after the other; a text is its length in four
+bytes, then UTF-8.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from service.errors import Invalid
+
+NUMBERS: dict[str, np.dtype[Any]] = {
+    "BOOL": np.dtype("?"),
+    **{f"UINT{8 * size}": np.dtype(f"<u{size}") for size in (1, 2, 4, 8)},
+    **{f"INT{8 * size}": np.dtype(f"<i{size}") for size in (1, 2, 4, 8)},
+    **{f"FP{8 * size}": np.dtype(f"<f{size}") for size in (2, 4, 8)},
+}
+TEXT = "BYTES"
+JSON_TYPES: dict[str, set[type]] = {"b": {bool}, "u": {int}, "i": {int}, "f": {int, float, type(None)}}
+MAX_DIMENSIONS = 8
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor with its name; texts are an array of objects, everything else is of its NumPy type."""
+
+    name: str
+    values: np.ndarray
+
+    @property
+    def datatype(self) -> str:
+        """Its type in the words of the protocol."""
+        return next((name for name, dtype in NUMBERS.items() if dtype == self.values.dtype), TEXT)
+
+
+def read_tensors(inputs: list[dict[str, Any]], raw: memoryview) -> list[Tensor]:
+    """The inputs of a request.
+
+    Args:
+        inputs: As in the JSON header, checked for the types of their members.
+        raw: What stands behind the header.
+
+    Raises:
+        Invalid: A tensor is not what it says.
+    """
+    tensors, start = [], 0
+    for place, given in enumerate(inputs):
+        size = (given.get("parameters") or {}).get("binary_data_size")
+        if size is None:
+            tensors.append(_from_json(given, place))
+            continue
+        if type(size) is not int or not 0 <= size <= len(raw) - start:
+            raise _wrong(given, place, f"binary_data_size is {size!r}, and {len(raw) - start} bytes are left")
+        tensors.append(_from_bytes(given, place, raw[start : start + size]))
+        start += size
+    if start < len(raw):
+        detail = f"{len(raw) - start} bytes behind the last tensor belong to none; correct binary_data_size"
+        raise Invalid("invalid_tensor", detail)
+    return tensors
+
+
+def to_json(tensor: Tensor) -> dict[str, Any]:
+    """An output with its values in a flat list; null for what is not finite."""
+    flat = tensor.values.reshape(-1)
+    if flat.dtype.kind == "f" and not np.isfinite(flat).all():
+        gaps, flat = ~np.isfinite(flat), flat.astype(object)
+        flat[gaps] = None
+    return _described(tensor) | {"data": flat.tolist()}
+
+
+def to_bytes(tensor: Tensor) -> tuple[dict[str, Any], bytes]:
+    """An output without its values, and these as bytes."""
+    if tensor.datatype == TEXT:
+        texts = (str(value).encode() for value in tensor.values.reshape(-1))
+        data = b"".join(struct.pack("<I", len(text)) + text for text in texts)
+    else:
+        data = tensor.values.tobytes()
+    return _described(tensor) | {"parameters": {"binary_data_size": len(data)}}, data
+
+
+def _described(tensor: Tensor) -> dict[str, Any]:
+    return {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.values.shape)}
+
+
+def _from_json(given: dict[str, Any], place: int) -> Tensor:
+    if "data" not in given:
+        raise _wrong(given, place, "it has neither data nor binary_data_size")
+    flat, dtype = _flat(given["data"]), _dtype(given, place)
+    if len(flat) != _count(given, place):
+        raise _wrong(given, place, f"data has {len(flat)} values, the shape {given['shape']} needs others")
+    taken = JSON_TYPES[dtype.kind] if dtype is not None else {str}
+    strange = set(map(type, flat)) - taken
+    if strange:
+        number = next(i for i, value in enumerate(flat) if type(value) in strange)
+        raise _wrong(given, place, f"value {number} is not of type {given['datatype']}")
+    if dtype is None:
+        return Tensor(given["name"], _objects(flat).reshape(given["shape"]))
+    try:
+        numbers = [math.nan if value is None else value for value in flat] if None in flat else flat
+        return Tensor(given["name"], np.array(numbers, dtype=dtype).reshape(given["shape"]))
+    except OverflowError:
+        raise _wrong(given, place, f"a value is out of range for {given['datatype']}") from None
+
+
+def _from_bytes(given: dict[str, Any], place: int, raw: memoryview) -> Tensor:
+    dtype, count = _dtype(given, place), _count(given, place)
+    if dtype is None:
+        texts = list(_texts(given, place, raw))
+        if len(texts) != count:
+            raise _wrong(
+                given, place, f"there are {len(texts)} texts, the shape {given['shape']} needs {count}"
+            )
+        return Tensor(given["name"], _objects(texts).reshape(given["shape"]))
+    if len(raw) != count * dtype.itemsize:
+        needed = count * dtype.itemsize
+        raise _wrong(given, place, f"its {len(raw)} bytes are not the {needed} of the shape {given['shape']}")
+    return Tensor(given["name"], np.frombuffer(raw, dtype).reshape(given["shape"]))
+
+
+def _texts(given: dict[str, Any], place: int, raw: memoryview) -> Iterator[str]:
+    start = 0
+    while start < len(raw):
+        end = start + 4
+        size = int.from_bytes(raw[start:end], "little")
+        if end + size > len(raw):
+            raise _wrong(given, place, "a text is longer than what is left of the tensor")
+        try:
+            yield str(raw[end : end + size], "utf-8")
+        except UnicodeDecodeError:
+            raise _wrong(given, place, "a text is not UTF-8") from None
+        start = end + size
+
+
+def _dtype(given: dict[str, Any], place: int) -> np.dtype[Any] | None:
+    """None for texts."""
+    datatype = given["datatype"]
+    if datatype != TEXT and datatype not in NUMBERS:
+        raise _wrong(given, place, f"datatype {datatype!r} is none of {', '.join([*NUMBERS, TEXT])}")
+    return NUMBERS.get(datatype)
+
+
+def _count(given: dict[str, Any], place: int) -> int:
+    shape = given["shape"]
+    if len(shape) > MAX_DIMENSIONS:
+        raise _wrong(given, place, f"its shape has {len(shape)} dimensions")
+    return math.prod(shape)
+
+
+def _flat(data: Any) -> list[Any]:
+    """Values row by row, from nested lists or a flat one."""
+    while isinstance(data, list) and data and all(isinstance(entry, list) for entry in data):
+        data = list(chain.from_iterable(data))
+    return data if isinstance(data, list) else [data]
+
+
+def _objects(values: list[Any]) -> np.ndarray:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _wrong(given: dict[str, Any], place: int, why: str) -> Invalid:
+    detail = f"input {given['name']!r}: {why}"
+    entry = {"pointer": f"#/inputs/{place}", "code": "invalid_tensor", "detail": detail}
+    return Invalid("invalid_tensor", detail, errors=[entry])

@@ -1,0 +1,98 @@
+"""What clients of the Open Inference Protocol send and get (its version 2, REST)."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(min_length=1, max_length=300)]
+Parameters = dict[str, Any]
+
+
+class Lenient(BaseModel):
+    """A body of the protocol: its extensions add members, which are none of our business."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
+
+
+class InputTensor(Lenient):
+    """A tensor: its values in `data`, or as bytes behind the JSON."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+    name: Name
+    shape: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    datatype: str
+    parameters: Parameters | None = None
+
+
+class OutputTensor(Lenient):
+    """An output that is wanted."""
+
+    name: Name
+    parameters: Parameters | None = None
+
+
+class InferRequest(Lenient):
+    """Rows to predict: a tensor per column, or one matrix with a column for every feature."""
+
+    id: Annotated[str, Field(max_length=300)] | None = None
+    parameters: Parameters | None = None
+    inputs: Annotated[list[InputTensor], Field(min_length=1)]
+    outputs: list[OutputTensor] | None = None
+
+
+class TensorOut(BaseModel):
+    """A tensor of an answer; without `data` if its values stand behind the JSON."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    parameters: Parameters | None = None
+    data: list[Any] | None = None
+
+
+class InferResponse(BaseModel):
+    """Predictions."""
+
+    model_name: str
+    model_version: str
+    id: str | None = None
+    outputs: list[TensorOut]
+
+
+class TensorMetadata(BaseModel):
+    """What a tensor has to be; -1 stands for any number of rows."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class ModelMetadata(BaseModel):
+    """What a model takes and gives."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+    parameters: Parameters = Field(
+        description="The classes of a classifier, in the order of `probabilities`."
+    )
+
+
+class ServerMetadata(BaseModel):
+    """What this server is."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class IndexEntry(BaseModel):
+    """A version of a model."""
+
+    name: str
+    version: str
+    state: str
+    reason: str
