@@ -14,7 +14,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PIP  := $(VENV)/bin/pip --disable-pip-version-check
 LOCK := --constraint service/constraints.txt
 
-.PHONY: install demo serve test check bench bench-formulas
+.PHONY: install demo serve test check bench bench-service bench-formulas
 
 install: $(VENV)/installed
 
@@ -38,6 +38,9 @@ test: $(VENV)/installed-test
 bench: $(VENV)/installed-bench
 	$(VENV)/bin/python -m tests.benchmarks --data '$(DATA)' --out '$(OUT)' $(if $(SECTION),--section $(SECTION)) \
 		$(if $(WHO),--who '$(WHO)') $(if $(FRESH),--fresh) $(if $(QUICK),--quick)
+
+bench-service: $(VENV)/installed-test
+	$(MAKE) bench SECTION=serving
 
 bench-formulas: $(VENV)/installed-test
 	$(VENV)/bin/python -m tests.benchmarks.formulas --file '$(or $(FILE),$(DATA)/formulas.jsonl)' --out '$(OUT)' \

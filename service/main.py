@@ -7,7 +7,17 @@ from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI
 
 from service.access import RequireKey, needs_key
-from service.api import datasets, docs, health, inference, problems, tenant, trained_models, training_jobs
+from service.api import (
+    datasets,
+    docs,
+    health,
+    inference,
+    predictions,
+    problems,
+    tenant,
+    trained_models,
+    training_jobs,
+)
 from service.api.frame import Frame
 from service.api.head import AnswerHead
 from service.api.limits import RequestLimits
@@ -15,12 +25,19 @@ from service.api.shutdown import told_of_shutdown
 from service.api.watch import JobWatch
 from service.db.session import make_engine, make_sessions
 from service.operations.inference import Statistics
+from service.operations.model_directory import ModelDirectory
 from service.operations.predictor_cache import PredictorCache
 from service.queue import make_queue
 from service.rates import make_rates
 from service.settings import Settings, load_settings
 
-RESOURCES: list[APIRouter] = [datasets.router, training_jobs.router, trained_models.router, tenant.router]
+RESOURCES: list[APIRouter] = [
+    predictions.router,
+    datasets.router,
+    training_jobs.router,
+    trained_models.router,
+    tenant.router,
+]
 MAX_PARSING = 2  # uploads parsed at once: each may hold a whole table in memory
 
 
@@ -51,6 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.queue = make_queue(settings)
     app.state.watch = JobWatch(app.state.sessions)
     app.state.predictors = PredictorCache(settings.predict_cache_bytes)
+    app.state.directory = ModelDirectory()
     app.state.statistics = Statistics()
     app.add_middleware(RequestLimits, settings=settings)
     if needs_key(settings.host):
@@ -59,8 +77,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(AnswerHead)
     app.add_middleware(Frame, hosts=settings.hosts)
     problems.register(app)
-    app.include_router(inference.router)
-    for router in [docs.router, health.router, *RESOURCES]:
+    for router in [*RESOURCES, inference.router, docs.router, health.router]:
         app.include_router(router)
+    for router in [*RESOURCES, docs.router, health.router]:
         app.include_router(router, prefix="/v1", include_in_schema=False)
     return app

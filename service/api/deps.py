@@ -10,6 +10,9 @@ Routes take what they need as annotated arguments; ``create_app`` put it into ``
 ``route_class=StrictRoute`` makes the JSON of every body of that router strict (``service.strict_json``)
 and refuses bodies in another form with 415. A query parameter that the route does not know is 422:
 what is misspelt would otherwise be left out unseen.
+
+Dependencies are coroutines though they wait for nothing: FastAPI calls plain functions in a thread each, and
+five changes of threads take longer than a prediction.
 """
 
 from collections.abc import Callable, Coroutine, Iterator
@@ -29,6 +32,7 @@ from service.callers import LOCAL, Caller, Scope
 from service.db import session
 from service.errors import Forbidden, Invalid, UnsupportedMedia
 from service.operations.inference import Statistics
+from service.operations.model_directory import ModelDirectory
 from service.operations.predictor_cache import PredictorCache
 from service.queue import TaskQueue
 from service.settings import Settings
@@ -42,12 +46,12 @@ BEARER = HTTPBearer(
 LARGE_BODY = 64 * 1024  # from here on parsing takes long enough to leave the event loop for it
 
 
-def _caller(request: Request) -> Caller:
+async def _caller(request: Request) -> Caller:
     """Whose key came with the request; without keys, everyone is the same."""
     return getattr(request.state, "caller", LOCAL)
 
 
-def _authorize(
+async def _authorize(
     needed: SecurityScopes, caller: Annotated[Caller, Depends(_caller)], _: Annotated[Any, Depends(BEARER)]
 ) -> None:
     if not any(caller.may(Scope(scope)) for scope in needed.scopes):
@@ -56,39 +60,43 @@ def _authorize(
         raise Forbidden("scope_missing", detail)
 
 
-def _sessions(request: Request, caller: Annotated[Caller, Depends(_caller)]) -> session.Sessions:
+async def _sessions(request: Request, caller: Annotated[Caller, Depends(_caller)]) -> session.Sessions:
     everything = cast("session.Sessions", request.app.state.sessions)
     return everything.of(caller)
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     return cast("Settings", request.app.state.settings)
 
 
-def _queue(request: Request) -> TaskQueue:
+async def _queue(request: Request) -> TaskQueue:
     return cast("TaskQueue", request.app.state.queue)
 
 
-def _here(request: Request) -> Callable[[str], str]:
+async def _here(request: Request) -> Callable[[str], str]:
     """Paths with the prefix that the caller used, so that a client of ``/v1`` stays there."""
     version = "/v1" if request.scope["path"].startswith("/v1/") else ""
     root = str(request.scope.get("root_path", "")).rstrip("/")
     return lambda path: root + version + path
 
 
-def _parsing(request: Request) -> CapacityLimiter:
+async def _parsing(request: Request) -> CapacityLimiter:
     return cast("CapacityLimiter", request.app.state.parsing)
 
 
-def _watch(request: Request) -> JobWatch:
+async def _watch(request: Request) -> JobWatch:
     return cast("JobWatch", request.app.state.watch)
 
 
-def _predictors(request: Request) -> PredictorCache:
+async def _predictors(request: Request) -> PredictorCache:
     return cast("PredictorCache", request.app.state.predictors)
 
 
-def _statistics(request: Request) -> Statistics:
+async def _directory(request: Request) -> ModelDirectory:
+    return cast("ModelDirectory", request.app.state.directory)
+
+
+async def _statistics(request: Request) -> Statistics:
     return cast("Statistics", request.app.state.statistics)
 
 
@@ -100,6 +108,7 @@ Queue = Annotated[TaskQueue, Depends(_queue)]
 Parsing = Annotated[CapacityLimiter, Depends(_parsing)]
 Predictors = Annotated[PredictorCache, Depends(_predictors)]
 Watch = Annotated[JobWatch, Depends(_watch)]
+Directory = Annotated[ModelDirectory, Depends(_directory)]
 Stats = Annotated[Statistics, Depends(_statistics)]
 Here = Annotated[Callable[[str], str], Depends(_here)]
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from service import strict_json
 from service.api import health
-from service.api.deps import ADMIN, PREDICT, Config, Predictors, Sessions, Stats
+from service.api.deps import ADMIN, PREDICT, Config, Directory, Predictors, Sessions, Stats
 from service.api.problems import validation_failed
 from service.db.tables import Model
 from service.errors import Malformed
@@ -59,6 +59,7 @@ class _Serving:
 
     sessions: Sessions
     predictors: Predictors
+    directory: Directory
     statistics: Stats
     settings: Config
 
@@ -100,47 +101,47 @@ def index_models(sessions: Sessions) -> list[dict[str, Any]]:
 @router.post(
     "/repository/models/{name}/load", dependencies=[ADMIN], summary="Load a model before it is asked"
 )
-def load(name: Name, sessions: Sessions, predictors: Predictors) -> Response:
+def load(name: Name, sessions: Sessions, directory: Directory, predictors: Predictors) -> Response:
     """So that its first prediction does not wait."""
-    predictor_of(inference.find(name, None, sessions), sessions, predictors)
+    predictor_of(directory.get(name, sessions), sessions, predictors)
     return Response()
 
 
 @router.post("/repository/models/{name}/unload", dependencies=[ADMIN], summary="Free a model's memory")
-def unload(name: Name, sessions: Sessions, predictors: Predictors) -> Response:
+def unload(name: Name, sessions: Sessions, directory: Directory, predictors: Predictors) -> Response:
     """It is loaded again when it is asked again."""
-    predictors.drop(inference.find(name, None, sessions).id)
+    predictors.drop(directory.get(name, sessions).id)
     return Response()
 
 
 @router.get("/models/{name}", dependencies=[PREDICT], summary="What a model takes and gives")
-def describe_model(name: Name, sessions: Sessions) -> ModelMetadata:
+def describe_model(name: Name, sessions: Sessions, directory: Directory) -> ModelMetadata:
     """Its inputs and outputs with their types."""
-    return _describe(name, None, sessions)
+    return _describe(directory.get(name, sessions))
 
 
 @router.get("/models/{name}/versions/{version}", dependencies=[PREDICT], summary="The same of a version")
 def describe_version(name: Name, version: Version, sessions: Sessions) -> ModelMetadata:
     """Its inputs and outputs with their types."""
-    return _describe(name, version, sessions)
+    return _describe(inference.find_version(name, version, sessions))
 
 
 @router.get("/models/{name}/ready", dependencies=[PREDICT], summary="Is a model ready?")
-def model_ready(name: Name, sessions: Sessions) -> dict[str, Any]:
+def model_ready(name: Name, sessions: Sessions, directory: Directory) -> dict[str, Any]:
     """A model that is there is."""
-    return {"name": inference.find(name, None, sessions).name, "ready": True}
+    return {"name": directory.get(name, sessions).name, "ready": True}
 
 
 @router.get("/models/{name}/versions/{version}/ready", dependencies=[PREDICT], summary="Is a version ready?")
 def version_ready(name: Name, version: Version, sessions: Sessions) -> dict[str, Any]:
     """A version that is there is."""
-    return {"name": inference.find(name, version, sessions).name, "ready": True}
+    return {"name": inference.find_version(name, version, sessions).name, "ready": True}
 
 
 @router.get("/models/{name}/stats", dependencies=[PREDICT], summary="How often a model was asked")
-def model_stats(name: Name, sessions: Sessions, statistics: Stats) -> dict[str, Any]:
+def model_stats(name: Name, sessions: Sessions, directory: Directory, statistics: Stats) -> dict[str, Any]:
     """By this protocol, and of this process."""
-    return inference.tell(inference.find(name, None, sessions), statistics)
+    return inference.tell(directory.get(name, sessions), statistics)
 
 
 @router.get(
@@ -148,7 +149,7 @@ def model_stats(name: Name, sessions: Sessions, statistics: Stats) -> dict[str, 
 )
 def version_stats(name: Name, version: Version, sessions: Sessions, statistics: Stats) -> dict[str, Any]:
     """By this protocol, and of this process."""
-    return inference.tell(inference.find(name, version, sessions), statistics)
+    return inference.tell(inference.find_version(name, version, sessions), statistics)
 
 
 @router.post(
@@ -160,7 +161,7 @@ def version_stats(name: Name, version: Version, sessions: Sessions, statistics: 
 )
 def infer(name: Name, body: Body, serving: Serving, header_length: HeaderLength = None) -> Response:
     """A tensor of shape [rows] for every column, or one of [rows, features] for all."""
-    return _infer(inference.find(name, None, serving.sessions), body, header_length, serving)
+    return _infer(serving.directory.get(name, serving.sessions), body, header_length, serving)
 
 
 @router.post(
@@ -174,11 +175,11 @@ def infer_version(
     name: Name, version: Version, body: Body, serving: Serving, header_length: HeaderLength = None
 ) -> Response:
     """A tensor of shape [rows] for every column, or one of [rows, features] for all."""
-    return _infer(inference.find(name, version, serving.sessions), body, header_length, serving)
+    return _infer(inference.find_version(name, version, serving.sessions), body, header_length, serving)
 
 
-def _describe(name: str, version: str | None, sessions: Sessions) -> ModelMetadata:
-    return ModelMetadata.model_validate(inference.describe(inference.find(name, version, sessions)))
+def _describe(model: Model) -> ModelMetadata:
+    return ModelMetadata.model_validate(inference.describe(model))
 
 
 def _infer(model: Model, body: bytes, header_length: int | None, serving: _Serving) -> Response:

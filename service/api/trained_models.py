@@ -1,23 +1,20 @@
-"""Routes of trained models, their formulas and pictures, and predictions."""
+"""Routes of trained models, their formulas and pictures."""
 
 from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Header, Path, Query, Response
 
-from service.api.deps import LOOK_AT_MODELS, PREDICT, READ, TRAIN, Config, Predictors, Sessions, StrictRoute
+from service.api.deps import LOOK_AT_MODELS, READ, TRAIN, Directory, Sessions, StrictRoute
 from service.api.pagination import Paging
 from service.db.repositories.models import TrainedModels
-from service.operations import models, prediction, symbolic
+from service.operations import models, symbolic
 from service.schemas.common import Page
 from service.schemas.models import (
     EdgesOut,
     FormulaFormat,
     ModelOut,
     ModelPatch,
-    PredictionOut,
-    PredictRequest,
-    Rows,
     SymbolicOut,
 )
 
@@ -62,18 +59,26 @@ def get_model(model_id: Reference, response: Response, sessions: Sessions) -> Mo
 
 @router.patch("/models/{model_id}", dependencies=[TRAIN], summary="Rename, tag or alias a model")
 def change_model(
-    model_id: str, patch: ModelPatch, response: Response, sessions: Sessions, if_match: IfMatch = None
+    *,
+    model_id: str,
+    patch: ModelPatch,
+    response: Response,
+    sessions: Sessions,
+    directory: Directory,
+    if_match: IfMatch = None,
 ) -> ModelOut:
     """Changes what is given. Wants the id: what a name stands for may change meanwhile."""
     out = models.change_model(model_id, patch, sessions, if_match=if_match)
+    directory.forget()
     response.headers["ETag"] = models.entity_tag(out)
     return out
 
 
 @router.delete("/models/{model_id}", dependencies=[TRAIN], status_code=204, summary="Delete a model")
-def delete_model(model_id: str, sessions: Sessions, if_match: IfMatch = None) -> None:
+def delete_model(model_id: str, sessions: Sessions, directory: Directory, if_match: IfMatch = None) -> None:
     """Cannot be undone. Wants the id, as a change does."""
     models.delete_model(model_id, sessions, if_match=if_match)
+    directory.forget()
 
 
 @router.get(
@@ -134,34 +139,6 @@ def export_model(
         "ETag": f'"sha256-{model.artifact_sha256}"',
     }
     return Response(data, media_type="application/octet-stream", headers=headers)
-
-
-@router.post(
-    "/predict",
-    dependencies=[PREDICT],
-    summary="Predict with a model",
-    response_model=PredictionOut,
-    tags=["predictions"],
-)
-def predict(
-    request: PredictRequest, sessions: Sessions, predictors: Predictors, settings: Config
-) -> Response:
-    """The model may be named by its id, its name, or `name@alias`."""
-    return _json(prediction.predict(request.model, request, sessions, predictors, settings))
-
-
-@router.post(
-    "/models/{model_id}/predict",
-    dependencies=[PREDICT],
-    summary="Predict with this model",
-    response_model=PredictionOut,
-    tags=["predictions"],
-)
-def predict_with(
-    model_id: Reference, request: Rows, sessions: Sessions, predictors: Predictors, settings: Config
-) -> Response:
-    """As `/predict`, with the model in the path."""
-    return _json(prediction.predict(model_id, request, sessions, predictors, settings))
 
 
 def _json(document: Any) -> Response:

@@ -64,15 +64,14 @@ class Statistics:
                 counts.success_ns += nanoseconds
 
 
-def find(name: str, version: str | None, sessions: Sessions) -> Model:
-    """The model of this name, or this version of it.
+def find_version(name: str, version: str, sessions: Sessions) -> Model:
+    """This version of the model of this name.
 
     Raises:
         NotFound: There is none.
     """
     with sessions.read() as session:
-        models = TrainedModels(session)
-        return models.get(name) if version is None else models.version(name, version)
+        return TrainedModels(session).version(name, version)
 
 
 def index(sessions: Sessions) -> list[Document]:

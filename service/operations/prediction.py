@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +12,14 @@ import numpy as np
 
 import kan_engine
 from service import storage
-from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.errors import Invalid
+from service.operations.model_directory import ModelDirectory
 from service.operations.prediction_input import read_columns
 from service.operations.predictor_cache import PredictorCache
 from service.schemas.models import Rows
 from service.schemas.plan import class_name
-from service.settings import Settings
 
 if TYPE_CHECKING:
     from kan_engine import Feature, Predictor
@@ -32,9 +32,22 @@ Document = dict[str, Any]
 Finding = tuple[int, str, str]  # row, column, code
 
 
-def predict(
-    reference: str, request: Rows, sessions: Sessions, cache: PredictorCache, settings: Settings
-) -> Document:
+@dataclass(frozen=True)
+class Serving:
+    """What predictions need."""
+
+    sessions: Sessions
+    predictors: PredictorCache
+    directory: ModelDirectory
+    max_rows: int
+
+    def has_at_hand(self, reference: str) -> bool:
+        """Whether a prediction will wait for nothing."""
+        model = self.directory.at_hand(reference, self.sessions)
+        return model is not None and self.predictors.has(model.id)
+
+
+def predict(reference: str, request: Rows, serving: Serving) -> Document:
     """What a model says about rows, as the JSON of ``PredictionOut``.
 
     Raises:
@@ -42,16 +55,15 @@ def predict(
         TooLarge: There are too many rows.
         Invalid: The rows do not have the columns and values that the model reads.
     """
-    with sessions.read() as session:
-        model = TrainedModels(session).get(reference)
-    predictor = predictor_of(model, sessions, cache)
+    model = serving.directory.get(reference, serving.sessions)
+    predictor = predictor_of(model, serving.sessions, serving.predictors)
     margin = None if request.interval is None else _margin(predictor, request.interval)
     columns = read_columns(
         request,
         predictor.encoding.features,
         optional=predictor.unused,
         ignored={model.target, *model.record["ignored_columns"]},
-        max_rows=settings.max_predict_rows,
+        max_rows=serving.max_rows,
     )
     return {"model_id": model.id, **_answer(predictor, columns, model.record["outputs"], margin)}
 

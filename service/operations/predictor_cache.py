@@ -45,6 +45,10 @@ class PredictorCache:
                 mine = self._loading[model_id] = Future()
         return self._load(model_id, load, mine) if others is None else others.result()
 
+    def has(self, model_id: str) -> bool:
+        """Whether a predictor is loaded."""
+        return model_id in self._kept
+
     def drop(self, model_id: str) -> None:
         """Free the memory of a predictor; who is using it keeps it until then."""
         with self._lock:

@@ -290,6 +290,11 @@ class Rows(RequestModel):
             raise ValueError("give either rows or columns")
         return self
 
+    @property
+    def row_count(self) -> int:
+        """Rows, at most: columns may still turn out to be of unequal length."""
+        return len(self.rows) if self.rows is not None else max(map(len, (self.columns or {}).values()))
+
 
 class PredictRequest(Rows):
     """Rows to predict, and the model to do it."""

@@ -13,6 +13,7 @@ from tests.benchmarks.sections import (
     kernels,
     many_rows,
     orders,
+    serving,
     small_tables,
     special,
     starts,
@@ -32,4 +33,5 @@ SECTIONS: tuple[Section, ...] = (
     inference.SECTION,
     many_rows.SECTION,
     cost.SECTION,
+    serving.SECTION,
 )

@@ -1,0 +1,55 @@
+"""Routes of predictions. They come first among all routes: nothing is asked as often."""
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Response
+from starlette.concurrency import run_in_threadpool
+
+from service.api.deps import PREDICT, Config, Directory, Predictors, Sessions, StrictRoute
+from service.api.trained_models import Reference
+from service.operations import prediction
+from service.operations.prediction import Serving
+from service.schemas.models import PredictionOut, PredictRequest, Rows
+
+FEW_ROWS = 32  # predicted in less time than a change of threads takes
+
+router = APIRouter(tags=["predictions"], route_class=StrictRoute)
+
+
+async def _serving(
+    sessions: Sessions, predictors: Predictors, directory: Directory, settings: Config
+) -> Serving:
+    return Serving(sessions, predictors, directory, settings.max_predict_rows)
+
+
+Ready = Annotated[Serving, Depends(_serving)]
+
+
+@router.post("/predict", dependencies=[PREDICT], summary="Predict with a model", response_model=PredictionOut)
+async def predict(request: PredictRequest, serving: Ready) -> Response:
+    """The model may be named by its id, its name, or `name@alias`."""
+    return await _answer(request.model, request, serving)
+
+
+@router.post(
+    "/models/{model_id}/predict",
+    dependencies=[PREDICT],
+    summary="Predict with this model",
+    response_model=PredictionOut,
+)
+async def predict_with(model_id: Reference, request: Rows, serving: Ready) -> Response:
+    """As `/predict`, with the model in the path."""
+    return await _answer(model_id, request, serving)
+
+
+async def _answer(reference: str, request: Rows, serving: Serving) -> Response:
+    """Few rows of a model that is at hand are predicted on the spot, everything else in a thread."""
+    is_quick = request.row_count <= FEW_ROWS and serving.has_at_hand(reference)
+    document: Any
+    if is_quick:
+        document = prediction.predict(reference, request, serving)
+    else:
+        document = await run_in_threadpool(prediction.predict, reference, request, serving)
+    # Without a second look by Pydantic, which would take longer than the prediction.
+    return Response(orjson.dumps(document), media_type="application/json")

@@ -1,0 +1,103 @@
+"""Predictions over HTTP beside the least that an answer can cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from http.client import HTTPConnection
+
+from tests.benchmarks.plan import Goal, Options, Section, Task
+from tests.benchmarks.rows import Measured, Values
+from tests.benchmarks.subjects import serving
+
+OURS, BARE = "service", "bare FastAPI"
+APPS = {BARE: "tests.benchmarks.subjects.bare_api:create_app", OURS: "service.main:create_app"}
+CLIENTS = {"one row, 1 client": 1, "one row, 8 clients": 8}
+ROWS, MANY = 10_000, "10,000 rows"
+ALONE, JSON_ROWS, JSON_COLUMNS, BINARY = "model.predict alone", "JSON rows", "JSON columns", "V2 binary"
+SECONDS, ROUNDS, CALLS = 5.0, 5, 15
+
+
+def tasks(options: Options) -> Iterator[Task]:
+    for turn in options.seeds(ROUNDS):
+        for work, clients in CLIENTS.items():
+            for who, app in APPS.items():
+                seconds = 0.3 if options.quick else SECONDS
+                yield Task(work=work, who=who, seed=turn, run=partial(asked, app, clients, seconds))
+        for who in (ALONE, JSON_ROWS, JSON_COLUMNS, BINARY):
+            yield Task(work=MANY, who=who, seed=turn, run=partial(many, who))
+
+
+def asked(app: str, clients: int, seconds: float) -> Values:
+    with serving.serving(app) as server:
+        return serving.latencies(server, clients, seconds)
+
+
+def many(who: str) -> Values:
+    with serving.serving(APPS[OURS]) as server:
+        if who == ALONE:
+            x = serving.matrix(ROWS)
+            columns = {f"x{place}": x[:, place] for place in range(x.shape[1])}
+            return serving.rows_per_second(lambda: server.predictor.predict(columns), ROWS, CALLS)
+        path, headers = "/predict", dict(server.headers)
+        if who == BINARY:
+            body, more = serving.tensor_of(ROWS)
+            path, headers = "/v2/models/law/infer", headers | dict(more)
+        else:
+            body = serving.rows_of(ROWS) if who == JSON_ROWS else serving.columns_of(ROWS)
+        connection = HTTPConnection("127.0.0.1", server.port)
+
+        def ask() -> None:
+            connection.request("POST", path, body, headers)
+            answer = connection.getresponse()
+            if answer.status != 200:
+                raise RuntimeError(answer.read().decode())
+            answer.read()
+
+        return serving.rows_per_second(ask, ROWS, CALLS)
+
+
+def ratio(value: str, work: str, one: str, other: str, measured: Measured) -> float:
+    return measured.ratio(value, one, other, work=work)
+
+
+SECTION = Section(
+    name="serving",
+    title="predictions over HTTP",
+    about=(
+        "KAN[8, 10, 1] behind uvicorn, one process, on SQLite, every request with a key; `bare FastAPI` "
+        "reads the same body with the same schema, checks the same key, and returns an answer of the same "
+        "form without predicting. Clients and server share the two cores. Rows take turns, each with a "
+        "server of its own."
+    ),
+    tasks=tasks,
+    goals=(
+        *(
+            Goal(
+                what=f"p50 over that of the bare endpoint, {work}",
+                limit=1.5,
+                measured=partial(ratio, "p50 ms", work, OURS, BARE),
+            )
+            for work in CLIENTS
+        ),
+        *(
+            Goal(
+                what=f"requests per second over those of the bare endpoint, {work}",
+                limit=0.7,
+                is_upper=False,
+                measured=partial(ratio, "requests/s", work, OURS, BARE),
+            )
+            for work in CLIENTS
+        ),
+        *(
+            Goal(
+                what=f"10,000 rows, {who}: rows per second over those of model.predict alone",
+                limit=limit,
+                is_upper=False,
+                measured=partial(ratio, "rows/s", MANY, who, ALONE),
+            )
+            for who, limit in ((BINARY, 0.7), (JSON_COLUMNS, 0.25), (JSON_ROWS, None))
+        ),
+    ),
+    measures=("kan_engine", "service"),
+)

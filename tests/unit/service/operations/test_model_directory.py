@@ -1,0 +1,46 @@
+"""What a name stands for is looked up once a second, and at once after a change here."""
+
+import pytest
+
+from service.callers import LOCAL, Caller
+from service.db.session import Sessions
+from service.errors import NotFound
+from service.operations import model_directory
+from service.operations.model_directory import ModelDirectory
+from tests.factories import make_model
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
+
+
+def test_a_newer_version_is_found_a_second_later_or_as_soon_as_all_is_forgotten(sessions: Sessions) -> None:
+    now = [0.0]
+    mine, directory = sessions.of(LOCAL), ModelDirectory(clock=lambda: now[0])
+    first = make_model(sessions)
+    assert directory.get("law", mine).id == first.id
+    second = make_model(sessions)
+    now[0] = 0.99
+    assert directory.get("law", mine).id == first.id
+    now[0] = 1.0
+    assert directory.get("law", mine).id == second.id
+    third = make_model(sessions)
+    directory.forget()
+    assert directory.get("law", mine).id == third.id
+
+
+def test_what_one_tenant_has_looked_up_is_nothing_to_another(sessions: Sessions) -> None:
+    directory, model = ModelDirectory(), make_model(sessions)
+    for reference in ("law", model.id):
+        directory.get(reference, sessions.of(LOCAL))
+        with pytest.raises(NotFound):
+            directory.get(reference, sessions.of(Caller(tenant="elsewhere")))
+
+
+def test_it_does_not_grow_without_end(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_directory, "MOST", 2)
+    directory = ModelDirectory()
+    for _ in range(5):
+        directory.get(make_model(sessions).id, sessions.of(LOCAL))
+    assert len(directory._known) <= 2
