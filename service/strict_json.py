@@ -15,6 +15,10 @@ from service.errors import Malformed
 
 MAX_DEPTH = 64
 ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+SPACE_BEFORE_COLON = re.compile(rb'"\s+:')
+LONG = 19  # digits of the smallest integers that do not fit into 64 bits
+AS_ZEROS = bytes(code if code == ord(".") else 48 if 48 <= code < 58 else 32 for code in range(256))
+NO_BRACKETS = bytes(code for code in range(256) if code not in b"[]{}")
 
 
 class _RepeatedKey(ValueError):
@@ -24,31 +28,80 @@ class _RepeatedKey(ValueError):
 def parse(raw: bytes) -> Any:
     """Read one JSON value.
 
-    orjson decides what is JSON. The standard library then reads it again, for the two things that
-    orjson hides: keys given twice, and the exact digits of large integers.
+    orjson decides what is JSON. It hides two things: keys given twice, and the exact digits of large
+    integers. Where the text could have either, the standard library reads it again; most texts plainly have
+    neither, and are read in a tenth of the time.
 
     Raises:
         Malformed: The text is not JSON, or not JSON that can be taken literally.
     """
     try:
-        orjson.loads(raw)
+        value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise _malformed(raw, error) from None
-    if ESCAPED_NUL.search(raw):
+    if b"\\u0000" in raw and ESCAPED_NUL.search(raw):
         raise Malformed("nul_character", "a text contains the character NUL (\\u0000); remove it")
-    try:
-        value = json.loads(raw, object_pairs_hook=_once_each)
-    except _RepeatedKey as error:
-        raise Malformed(
-            "duplicate_key", f"the key {str(error)!r} is given twice in one object; keep one"
-        ) from None
-    _refuse_depth(value)
+    if _may_have_long_integers(raw) or _may_repeat_keys(raw, value):
+        value = _read_again(raw)
+    if _may_be_too_deep(raw):
+        _refuse_depth(value)
     return value
 
 
 def pointer(path: list[str | int]) -> str:
     """The place of a value as a JSON pointer in a URI fragment (RFC 6901), as problem details show it."""
     return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def _may_have_long_integers(raw: bytes) -> bool:
+    """Whether so many digits stand in a row, and not behind a point."""
+    digits, long = raw.translate(AS_ZEROS), b"0" * LONG
+    start = digits.find(long)
+    while start >= 0:
+        if digits[start - 1 : start] != b".":
+            return True
+        start = digits.find(long, digits.find(b" ", start))
+    return False
+
+
+def _may_repeat_keys(raw: bytes, value: Any) -> bool:
+    """Whether there are more keys in the text than entries in what was read of it.
+
+    A key is a text before a colon. A text that begins with one, or has a quote before one, counts as well:
+    that costs time and no mistake.
+    """
+    keys = raw.count(b'":')
+    return bool(SPACE_BEFORE_COLON.search(raw)) or keys != _count_entries(value, raw.count(b"{"))
+
+
+def _count_entries(value: Any, objects: int) -> int:
+    """Entries of all objects, of which there are at most so many; once all are found, nothing is searched."""
+    entries, level = 0, [value]
+    while level and objects:
+        found = [node for node in level if isinstance(node, dict)]
+        objects -= len(found)
+        entries += sum(map(len, found))
+        level = [child for parent in level for child in _containers(parent)] if objects else []
+    return entries
+
+
+def _read_again(raw: bytes) -> Any:
+    try:
+        return json.loads(raw, object_pairs_hook=_once_each)
+    except _RepeatedKey as error:
+        raise Malformed(
+            "duplicate_key", f"the key {str(error)!r} is given twice in one object; keep one"
+        ) from None
+
+
+def _may_be_too_deep(raw: bytes) -> bool:
+    """Whether brackets are left when as many levels as are allowed have been taken off, from inside out."""
+    brackets = raw.translate(None, NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        if not brackets:
+            return False
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+    return bool(brackets)
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,8 +1,12 @@
 """JSON is taken literally or not at all."""
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service import strict_json
 from service.errors import Malformed
@@ -66,3 +70,44 @@ def test_a_syntax_error_is_located() -> None:
     with pytest.raises(Malformed) as refused:
         strict_json.parse(b'{"a": 1,\n "b" 2}')
     assert (refused.value.extra["line"], refused.value.extra["column"]) == (2, 6)
+
+
+KEYS = st.text(alphabet='ab":\\{ 1', max_size=4)
+NUMBERS = st.one_of(st.integers(-(2**70), 2**70), st.floats(allow_nan=False, allow_infinity=False))
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), NUMBERS, KEYS),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.lists(st.tuples(KEYS, inner), max_size=4)),
+    max_leaves=12,
+)
+
+
+def written(value: Any, colon: str) -> str:
+    """A value as JSON; lists of pairs become objects, whose keys may repeat."""
+    if isinstance(value, list) and value and all(isinstance(entry, tuple) for entry in value):
+        return "{" + ",".join(json.dumps(key) + colon + written(v, colon) for key, v in value) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(written(entry, colon) for entry in value) + "]"
+    return json.dumps(value)
+
+
+@given(VALUES, st.sampled_from([":", ": ", " :", "\n: "]))
+def test_the_quick_way_reads_what_the_careful_way_reads(value: Any, colon: str) -> None:
+    raw = written(value, colon).encode()
+    ways = strict_json._read_again, strict_json.parse
+    careful, quick = (outcome(way, raw) for way in ways)
+    assert quick == careful
+
+
+def outcome(read: Callable[[bytes], Any], raw: bytes) -> str:
+    """What was read, telling 1 from 1.0, or why nothing was."""
+    try:
+        return repr(read(raw))
+    except Malformed as refused:
+        return refused.code
+
+
+@pytest.mark.parametrize("length", [19, 20, 25])
+def test_a_long_integer_among_long_fractions_keeps_its_digits(length: int) -> None:
+    number = int("1" * length)
+    raw = f"[0.{'7' * 30}, {number}, 1.{'3' * 19}]".encode()
+    assert strict_json.parse(raw)[1] == number
