@@ -59,7 +59,7 @@ class Heartbeat:
         self._sessions, self._settings = sessions, settings
         self._began, self._deadline = time.monotonic(), deadline
         self._termination = termination
-        self._pending: list[Progress] = []
+        self._pending: list[dict[str, Any]] = []
         self._latest: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._has_ended = False
@@ -86,15 +86,15 @@ class Heartbeat:
     def pending(self) -> list[dict[str, Any]]:
         """Progress that no beat has stored yet."""
         with self._lock:
-            return [asdict(progress) for progress in self._pending]
+            return list(self._pending)
 
     def report(self, progress: Progress) -> None:
         """Note progress for the next beat; within a stage only the latest word counts."""
         with self._lock:
-            if self._pending and self._pending[-1].stage == progress.stage:
+            if self._pending and self._pending[-1]["stage"] == progress.stage:
                 self._pending.pop()
-            self._pending.append(progress)
             self._latest = {**asdict(progress), "eta_seconds": self._eta_seconds(progress.fraction)}
+            self._pending.append(self._latest)
 
     def should_stop(self) -> bool:
         """Whether to come to an end with the best network so far.
@@ -125,7 +125,7 @@ class Heartbeat:
             if self._termination.requested:
                 time.sleep(AGAIN_S)
 
-    def _write(self, batch: list[Progress], latest: dict[str, Any]) -> None:
+    def _write(self, batch: list[dict[str, Any]], latest: dict[str, Any]) -> None:
         with self._sessions.begin() as session:
             jobs = TrainingJobs(session)
             if self._termination.requested:
@@ -137,7 +137,7 @@ class Heartbeat:
                 self._is_lost = True
                 return
             for progress in batch:
-                jobs.record_progress(job, **asdict(progress))
+                jobs.record_progress(job, **progress)
             if job.cancel_requested_at is not None:
                 self._winds_down, self._is_cancelled = job.keep_best, not job.keep_best
 

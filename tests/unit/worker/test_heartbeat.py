@@ -34,6 +34,13 @@ def test_within_a_stage_only_the_latest_word_counts_and_no_stage_is_lost() -> No
     assert [(p["stage"], p["message"]) for p in beat.pending] == [("a", "2"), ("b", "3"), ("a", "4")]
 
 
+def test_every_word_tells_the_time_left_once_that_can_be_guessed() -> None:
+    beat = heartbeat(seconds=60)
+    for stage, fraction in [("a", 0.0), ("b", 0.5)]:
+        beat.report(Progress(stage, fraction))
+    assert [p["eta_seconds"] is None for p in beat.pending] == [True, False]
+
+
 def test_progress_waits_for_a_database_that_is_away(caplog: pytest.LogCaptureFixture) -> None:
     beat = heartbeat()
     beat.report(Progress("a", 0.5))
