@@ -22,7 +22,7 @@ import redis
 from jaxtyping import config, install_import_hook
 
 import tests.typecheck  # noqa: F401  # named by the import hook below
-from tests.servers import LOOPBACK, PostgresServer, ValkeyServer, libpq_url
+from tests.servers import LOOPBACK, PostgresServer, ValkeyServer, libpq_url, serving
 
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
@@ -197,6 +197,15 @@ def client(settings: Settings) -> Iterator[TestClient]:
 
     with TestClient(create_app(settings), base_url=LOOPBACK) as test_client:
         yield test_client
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[str]:
+    """URL of the API on that database, on a socket."""
+    from service.main import create_app
+
+    with serving(create_app(settings)) as url:
+        yield url
 
 
 def _migrate(url: str, data_dir: Path) -> None:

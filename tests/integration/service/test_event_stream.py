@@ -13,35 +13,17 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 
 from service.api import event_stream, watch
 from service.callers import LOCAL
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
-from service.main import create_app
 from service.settings import Settings
-from tests.factories import make_job
+from tests.factories import finish_job, make_job, report_progress, start_job
 from tests.servers import free_port, wait_until
 
 STREAM = {"Accept": "text/event-stream"}
 Event = dict[str, str]
-
-
-@pytest.fixture
-def server(settings: Settings) -> Iterator[str]:
-    """The API on a free port; the test client cannot read an answer that has not ended."""
-    config = uvicorn.Config(
-        create_app(settings), port=0, log_config=None, lifespan="on", timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
 
 
 @contextmanager
@@ -66,38 +48,17 @@ def _events(answer: httpx.Response) -> Iterator[Event]:
             event = {}
 
 
-def start(sessions: Sessions, job_id: str) -> str:
-    with sessions.begin() as session:
-        job = TrainingJobs(session).claim(job_id, lease_s=60)
-    assert job is not None
-    assert job.token is not None
-    return job.token
-
-
-def progress(sessions: Sessions, job_id: str, token: str, **data: object) -> None:
-    with sessions.begin() as session:
-        jobs = TrainingJobs(session)
-        job = jobs.hold(job_id, token)
-        assert job is not None
-        jobs.record_progress(job, **data)
-
-
-def finish(sessions: Sessions, job_id: str, token: str) -> None:
-    with sessions.begin() as session:
-        TrainingJobs(session).succeed(job_id, token, model_id="m")
-
-
 def test_a_stream_tells_what_happened_and_what_happens_until_the_end(server: str, sessions: Sessions) -> None:
     job_id = make_job(sessions).id
     with followed(server, job_id) as events:
         assert next(events)["event"] == "status"
-        token = start(sessions, job_id)
+        token = start_job(sessions, job_id)
         assert json.loads(next(events)["data"])["data"]["status"] == "running"
-        progress(sessions, job_id, token, stage="train", fraction=0.5)
+        report_progress(sessions, job_id, token, stage="train", fraction=0.5)
         event = next(events)
         assert (event["event"], event["id"]) == ("progress", "3")
         assert json.loads(event["data"])["data"]["stage"] == "train"
-        finish(sessions, job_id, token)
+        finish_job(sessions, job_id, token)
         assert json.loads(next(events)["data"])["data"]["status"] == "succeeded"
         assert next(events) == {"event": "done", "data": '{"status":"succeeded"}'}
         assert list(events) == []
@@ -108,7 +69,7 @@ def test_an_event_is_on_the_stream_at_once(server: str, sessions: Sessions) -> N
     with followed(server, job_id) as events:
         next(events)
         since = time.monotonic()
-        start(sessions, job_id)
+        start_job(sessions, job_id)
         next(events)
     assert time.monotonic() - since < 2  # generous: two noisy cores
 
@@ -117,12 +78,12 @@ def test_a_client_that_was_cut_off_misses_nothing_and_gets_nothing_twice(
     server: str, sessions: Sessions
 ) -> None:
     job_id = make_job(sessions).id
-    token = start(sessions, job_id)
+    token = start_job(sessions, job_id)
     for fraction in (0.1, 0.2, 0.3):
-        progress(sessions, job_id, token, stage="train", fraction=fraction)
+        report_progress(sessions, job_id, token, stage="train", fraction=fraction)
     with followed(server, job_id) as events:
         seen = [next(events)["id"] for _ in range(3)]
-    finish(sessions, job_id, token)
+    finish_job(sessions, job_id, token)
     with followed(server, job_id, **{"Last-Event-ID": seen[-1]}) as events:
         seen += [event["id"] for event in events if "id" in event]
     assert seen == ["1", "2", "3", "4", "5", "6"]
@@ -133,10 +94,10 @@ def test_more_events_than_a_page_all_come(
 ) -> None:
     monkeypatch.setattr(event_stream, "PAGE", 2)
     job_id = make_job(sessions).id
-    token = start(sessions, job_id)
+    token = start_job(sessions, job_id)
     for fraction in (0.1, 0.2, 0.3):
-        progress(sessions, job_id, token, stage="train", fraction=fraction)
-    finish(sessions, job_id, token)
+        report_progress(sessions, job_id, token, stage="train", fraction=fraction)
+    finish_job(sessions, job_id, token)
     with followed(server, job_id) as events:
         assert [event.get("id") for event in events] == ["1", "2", "3", "4", "5", "6", None]
 
@@ -145,7 +106,7 @@ def test_a_stream_of_a_job_that_has_nothing_more_to_tell_is_not_to_be_opened_aga
     server: str, sessions: Sessions
 ) -> None:
     job_id = make_job(sessions).id
-    finish(sessions, job_id, start(sessions, job_id))
+    finish_job(sessions, job_id, start_job(sessions, job_id))
     url = f"{server}/jobs/{job_id}/events"
     assert httpx.get(url, headers=STREAM | {"Last-Event-ID": "3"}).status_code == 204
     assert httpx.get(url, headers=STREAM | {"Last-Event-ID": "-1"}).status_code == 422
@@ -183,8 +144,8 @@ def test_an_answer_waits_for_the_end_of_a_job_but_no_longer_than_asked(
     server: str, sessions: Sessions, ends: bool
 ) -> None:
     job_id = make_job(sessions).id
-    token = start(sessions, job_id)
-    later = threading.Timer(0.3, finish, (sessions, job_id, token))
+    token = start_job(sessions, job_id)
+    later = threading.Timer(0.3, finish_job, (sessions, job_id, token))
     if ends:
         later.start()
     since = time.monotonic()
