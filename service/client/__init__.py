@@ -1,0 +1,22 @@
+"""The service from Python: ``Client``, and ``AsyncClient`` for programs that wait for many things.
+
+It speaks HTTP and knows nothing of what is behind it: neither the database nor torch is imported.
+"""
+
+from service.client.asynchronous import AsyncClient as AsyncClient
+from service.client.blocking import Client as Client
+from service.client.errors import ApiError as ApiError
+from service.client.errors import ClientError as ClientError
+from service.client.errors import JobCancelled as JobCancelled
+from service.client.errors import JobFailed as JobFailed
+from service.client.errors import NotFinished as NotFinished
+from service.client.errors import Unreachable as Unreachable
+from service.client.results import Dataset as Dataset
+from service.client.results import Edges as Edges
+from service.client.results import Job as Job
+from service.client.results import Model as Model
+from service.client.results import Predictions as Predictions
+from service.client.results import Preview as Preview
+from service.client.results import Progress as Progress
+from service.client.results import Symbolic as Symbolic
+from service.client.results import Usage as Usage

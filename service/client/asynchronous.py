@@ -1,0 +1,176 @@
+"""The client that lets others work while it waits: asyncio or trio, as httpx has it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import closing
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import anyio
+import httpx
+
+from service.client import calls
+from service.client.bar import Shown
+from service.client.calls import AnyDataset, AnyJob, AnyModel, Listing, ModelChanges, Status
+from service.client.results import Dataset, Edges, Job, Model, Predictions, Preview, Symbolic, Usage
+from service.client.sending import Outcome, Request, Steps, connection
+from service.client.tables import File, Table
+from service.schemas.models import FormulaFormat
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """The service, as Python has it; every method does what that of ``Client`` does, where it is explained.
+
+    async with AsyncClient() as kan:
+        model = await kan.train(await kan.upload("law.csv"), "y", name="law")
+        async for dataset in kan.datasets(): ...
+    """
+
+    def __init__(
+        self, url: str = "http://127.0.0.1:8000", key: str | None = None, *, timeout: float = 60.0
+    ) -> None:
+        self._timeout = timeout
+        self._http = httpx.AsyncClient(**connection(url, key))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def upload(
+        self, table: File | Table, name: str | None = None, units: Mapping[str, str] | None = None
+    ) -> Dataset:
+        """Add a dataset."""
+        return await self._do(calls.upload(table, name, units))
+
+    async def dataset(self, dataset_id: str) -> Dataset:
+        """One dataset."""
+        return await self._do(calls.dataset(dataset_id))
+
+    def datasets(self) -> AsyncIterator[Dataset]:
+        """All datasets, newest first."""
+        return self._each(Listing(Dataset, "datasets"))
+
+    async def preview(self, dataset: AnyDataset, limit: int = 20) -> Preview:
+        """The first rows of a dataset as they were understood."""
+        return await self._do(calls.preview(dataset, limit))
+
+    async def train(self, dataset: AnyDataset, target: str, *, progress: Shown = True, **body: Any) -> Model:
+        """Train a network and wait for it. If that is interrupted, the job goes on."""
+        return await self._do(calls.train(dataset, target, progress, body))
+
+    async def submit(
+        self,
+        dataset: AnyDataset | None = None,
+        target: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+        **body: Any,
+    ) -> Job:
+        """Queue a job: a training, or another one by its ``kind``."""
+        return await self._do(calls.submit(dataset, target, idempotency_key, body))
+
+    async def wait(self, job: AnyJob, timeout: float | None = None, *, progress: Shown = True) -> Job:
+        """Follow a job to its end; ``model_id`` is its model."""
+        return await self._do(calls.wait(job, timeout, progress))
+
+    async def job(self, job_id: str) -> Job:
+        """A job as it is now."""
+        return await self._do(calls.job(job_id))
+
+    def jobs(self, status: Status | None = None) -> AsyncIterator[Job]:
+        """All jobs, or those of a status, newest first."""
+        return self._each(Listing(Job, "jobs", status=status))
+
+    async def cancel(self, job: AnyJob, *, keep_best: bool = False) -> Job:
+        """Stop a job; with ``keep_best`` the best network so far becomes its model."""
+        return await self._do(calls.cancel(job, keep_best))
+
+    async def retry(self, job: AnyJob) -> Job:
+        """Do a finished job again, as a new one."""
+        return await self._do(calls.retry(job))
+
+    async def model(self, model: str) -> Model:
+        """A model by its id, its name, or ``name@alias``."""
+        return await self._do(calls.model(model))
+
+    def models(self, name: str | None = None) -> AsyncIterator[Model]:
+        """All models, or the versions of a name, newest first."""
+        return self._each(Listing(Model, "models", name=name))
+
+    async def predict(self, model: AnyModel, rows: Table, interval: float | None = None) -> Predictions:
+        """Predict for rows as a list of dicts, columns as a dict, or a DataFrame."""
+        return await self._do(calls.predict(model, rows, interval))
+
+    async def formula(self, model: AnyModel, format: FormulaFormat = "text") -> str:
+        """The formula of a model in one of several languages, a line for every output."""
+        return await self._do(calls.formula(model, format))
+
+    async def symbolic(self, model: AnyModel) -> Symbolic:
+        """The formulas of a model with their errors, domains and alternatives."""
+        return await self._do(calls.symbolic(model))
+
+    async def edges(self, model: AnyModel) -> Edges:
+        """Every activation of a model as a curve, and what fits it best."""
+        return await self._do(calls.edges(model))
+
+    async def plot(self, model: AnyModel, save: str | PathLike[str] | None = None) -> str:
+        """The network as SVG; ``save`` names a file for it."""
+        return await self._do(calls.plot(model, save))
+
+    async def export(self, model: AnyModel, format: str, path: str | PathLike[str]) -> Path:
+        """Write a model to a file, for example as ``safetensors``."""
+        return await self._do(calls.export(model, format, path))
+
+    async def change(self, model: AnyModel, **changes: Unpack[ModelChanges]) -> Model:
+        """Rename a model, replace its ``tags``, or give it an ``alias``; ``alias=None`` takes all from it."""
+        return await self._do(calls.change(model, changes))
+
+    async def delete(self, thing: Dataset | Model) -> None:
+        """Delete a dataset or a model for ever."""
+        await self._do(calls.delete(thing))
+
+    async def usage(self) -> Usage:
+        """What is stored, and what may be."""
+        return await self._do(calls.usage())
+
+    async def _each(self, listing: Listing[Any]) -> AsyncIterator[Any]:
+        while listing.has_more:
+            for item in await self._do(listing.next_page()):
+                yield item
+
+    async def _do(self, steps: Steps[T]) -> T:
+        with closing(steps):
+            try:
+                request = next(steps)
+                while True:
+                    request = steps.send(await self._outcome(request))
+            except StopIteration as end:
+                result: T = end.value
+                return result
+
+    async def _outcome(self, request: Request) -> Outcome:
+        await anyio.sleep(request.after_s)
+        try:
+            async with self._http.stream(**request.options(self._timeout)) as response:
+                if request.on_line is None or not response.is_success:
+                    await response.aread()
+                    return response
+                async for line in response.aiter_lines():
+                    if not request.on_line(line):
+                        break
+                return response
+        except httpx.TransportError as error:
+            return error

@@ -1,0 +1,78 @@
+"""How the progress of a job is shown: a bar in a terminal or a notebook, a line per stage elsewhere."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from service.client.following import Show
+from service.client.results import Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Shown = bool | Callable[[Progress], None]
+
+
+@contextmanager
+def shown(progress: Shown) -> Iterator[Show]:
+    """Where progress goes, while a job is waited for.
+
+    Args:
+        progress: Whether to show it on standard error, or what to call with it instead.
+    """
+    if callable(progress):
+        yield progress
+    elif progress:
+        from rich.console import Console  # noqa: PLC0415  # slow to import for what may not be shown
+
+        console = Console(stderr=True)
+        with _bar(console) if console.is_terminal or console.is_jupyter else _lines(console) as show:
+            yield show
+    else:
+        yield lambda _: None
+
+
+@contextmanager
+def _bar(console: "Console") -> Iterator[Show]:
+    from rich import progress as parts  # noqa: PLC0415
+
+    columns = (
+        parts.TextColumn("{task.description}", markup=False),
+        parts.BarColumn(),
+        parts.TaskProgressColumn(),
+        parts.TimeElapsedColumn(),
+        parts.TextColumn("{task.fields[left]}"),
+    )
+    with parts.Progress(*columns, console=console) as bar:
+        task = bar.add_task("queued", total=1.0, left="")
+
+        def show(progress: Progress) -> None:
+            left = progress.eta_seconds
+            bar.update(
+                task,
+                description=_said(progress),
+                completed=progress.fraction,
+                left="" if left is None else f"{left:.0f} s left",
+            )
+
+        yield show
+        bar.update(task, description="done", completed=1.0, left="")
+
+
+@contextmanager
+def _lines(console: "Console") -> Iterator[Show]:
+    """For logs, which are not to get a line for every step."""
+    stage: str | None = None
+
+    def show(progress: Progress) -> None:
+        nonlocal stage
+        if progress.stage not in (stage, None):
+            stage = progress.stage
+            line = f"{progress.fraction:4.0%}  {_said(progress)}"
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    yield show
+
+
+def _said(progress: Progress) -> str:
+    return ": ".join(word for word in (progress.stage or "queued", progress.message) if word)

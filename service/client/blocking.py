@@ -1,0 +1,221 @@
+"""The client that waits for every answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import httpx
+
+from service.client import calls
+from service.client.bar import Shown
+from service.client.calls import AnyDataset, AnyJob, AnyModel, Listing, ModelChanges, Status
+from service.client.results import Dataset, Edges, Job, Model, Predictions, Preview, Symbolic, Usage
+from service.client.sending import Outcome, Request, Steps, connection
+from service.client.tables import File, Table
+from service.schemas.models import FormulaFormat
+
+T = TypeVar("T")
+
+
+class Client:
+    """The service, as Python has it.
+
+        with Client() as kan:
+            model = kan.train(kan.upload("law.csv"), "y", name="law")
+            print(kan.formula(model), kan.predict(model, [{"x1": 0.3, "x2": -0.7}]).values)
+
+    Datasets, jobs and models can be given as they were got, or by id; models also by ``name`` or
+    ``name@alias``. Requests that change nothing, and submissions of jobs, are repeated a few times when
+    their answer is lost or the service is busy.
+
+    Every method raises ``ApiError`` where the service refuses, and ``Unreachable`` where none answers.
+
+    Args:
+        url: Where the service is; with the path that a proxy has put before it.
+        key: The key, where it wants one.
+        timeout: Seconds in which an answer has to move on.
+    """
+
+    def __init__(
+        self, url: str = "http://127.0.0.1:8000", key: str | None = None, *, timeout: float = 60.0
+    ) -> None:
+        self._timeout = timeout
+        self._http = httpx.Client(**connection(url, key))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def upload(
+        self, table: File | Table, name: str | None = None, units: Mapping[str, str] | None = None
+    ) -> Dataset:
+        """Add a dataset.
+
+        Args:
+            table: A file, by its path or open; columns as a dict; rows as a list of dicts; or a DataFrame
+                of polars or pandas. Files and frames may be the largest.
+            name: A label; without one, the file's name.
+            units: Units by column, shown in formulas and pictures.
+        """
+        return self._do(calls.upload(table, name, units))
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        """One dataset."""
+        return self._do(calls.dataset(dataset_id))
+
+    def datasets(self) -> Iterator[Dataset]:
+        """All datasets, newest first."""
+        return self._each(Listing(Dataset, "datasets"))
+
+    def preview(self, dataset: AnyDataset, limit: int = 20) -> Preview:
+        """The first rows of a dataset as they were understood."""
+        return self._do(calls.preview(dataset, limit))
+
+    def train(self, dataset: AnyDataset, target: str, *, progress: Shown = True, **body: Any) -> Model:
+        """Train a network and wait for it. If that is interrupted, the job goes on.
+
+        Args:
+            progress: Whether to show it on standard error, or a function to call with every ``Progress``.
+            body: What else the job is to be, as ``POST /jobs`` takes it: ``name``, ``max_seconds``, ….
+
+        Raises:
+            JobFailed: The job failed.
+            JobCancelled: Someone cancelled it.
+        """
+        return self._do(calls.train(dataset, target, progress, body))
+
+    def submit(
+        self,
+        dataset: AnyDataset | None = None,
+        target: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+        **body: Any,
+    ) -> Job:
+        """Queue a job: a training, or another one by its ``kind``.
+
+        Args:
+            idempotency_key: Any text: under one text there is one job within 24 hours, however often it is
+                submitted. Without it, every call makes one job, even if its answer was lost on the way.
+            body: As for ``train``.
+        """
+        return self._do(calls.submit(dataset, target, idempotency_key, body))
+
+    def wait(self, job: AnyJob, timeout: float | None = None, *, progress: Shown = True) -> Job:
+        """Follow a job to its end; ``model_id`` is its model.
+
+        Raises:
+            JobFailed: It failed.
+            JobCancelled: It was cancelled, and left no model.
+            NotFinished: It has not ended after ``timeout`` seconds, and goes on.
+        """
+        return self._do(calls.wait(job, timeout, progress))
+
+    def job(self, job_id: str) -> Job:
+        """A job as it is now."""
+        return self._do(calls.job(job_id))
+
+    def jobs(self, status: Status | None = None) -> Iterator[Job]:
+        """All jobs, or those of a status, newest first."""
+        return self._each(Listing(Job, "jobs", status=status))
+
+    def cancel(self, job: AnyJob, *, keep_best: bool = False) -> Job:
+        """Stop a job; with ``keep_best`` the best network so far becomes its model."""
+        return self._do(calls.cancel(job, keep_best))
+
+    def retry(self, job: AnyJob) -> Job:
+        """Do a finished job again, as a new one."""
+        return self._do(calls.retry(job))
+
+    def model(self, model: str) -> Model:
+        """A model by its id, its name, or ``name@alias``."""
+        return self._do(calls.model(model))
+
+    def models(self, name: str | None = None) -> Iterator[Model]:
+        """All models, or the versions of a name, newest first."""
+        return self._each(Listing(Model, "models", name=name))
+
+    def predict(self, model: AnyModel, rows: Table, interval: float | None = None) -> Predictions:
+        """Predict for rows as a list of dicts, columns as a dict, or a DataFrame.
+
+        Args:
+            interval: The share of true values that the intervals are to cover.
+        """
+        return self._do(calls.predict(model, rows, interval))
+
+    def formula(self, model: AnyModel, format: FormulaFormat = "text") -> str:
+        """The formula of a model in one of several languages, a line for every output."""
+        return self._do(calls.formula(model, format))
+
+    def symbolic(self, model: AnyModel) -> Symbolic:
+        """The formulas of a model with their errors, domains and alternatives."""
+        return self._do(calls.symbolic(model))
+
+    def edges(self, model: AnyModel) -> Edges:
+        """Every activation of a model as a curve, and what fits it best."""
+        return self._do(calls.edges(model))
+
+    def plot(self, model: AnyModel, save: str | PathLike[str] | None = None) -> str:
+        """The network as SVG; ``save`` names a file for it."""
+        return self._do(calls.plot(model, save))
+
+    def export(self, model: AnyModel, format: str, path: str | PathLike[str]) -> Path:
+        """Write a model to a file, for example as ``safetensors``."""
+        return self._do(calls.export(model, format, path))
+
+    def change(self, model: AnyModel, **changes: Unpack[ModelChanges]) -> Model:
+        """Rename a model, replace its ``tags``, or give it an ``alias``; ``alias=None`` takes all from it.
+
+        It wants the model or its id: what a name stands for may change meanwhile.
+        """
+        return self._do(calls.change(model, changes))
+
+    def delete(self, thing: Dataset | Model) -> None:
+        """Delete a dataset or a model for ever."""
+        self._do(calls.delete(thing))
+
+    def usage(self) -> Usage:
+        """What is stored, and what may be."""
+        return self._do(calls.usage())
+
+    def _each(self, listing: Listing[Any]) -> Iterator[Any]:
+        while listing.has_more:
+            yield from self._do(listing.next_page())
+
+    def _do(self, steps: Steps[T]) -> T:
+        with closing(steps):
+            try:
+                request = next(steps)
+                while True:
+                    request = steps.send(self._outcome(request))
+            except StopIteration as end:
+                result: T = end.value
+                return result
+
+    def _outcome(self, request: Request) -> Outcome:
+        time.sleep(request.after_s)
+        try:
+            with self._http.stream(**request.options(self._timeout)) as response:
+                if request.on_line is None or not response.is_success:
+                    response.read()
+                    return response
+                for line in response.iter_lines():
+                    if not request.on_line(line):
+                        break
+                return response
+        except httpx.TransportError as error:
+            return error

@@ -1,0 +1,192 @@
+"""What can be asked of the service, call by call: the request, and how its answer is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any, Generic, Literal, NotRequired, TypedDict, TypeVar
+from uuid import uuid4
+
+import httpx
+from pydantic import BaseModel
+
+from service.client.bar import Shown, shown
+from service.client.following import follow
+from service.client.results import (
+    Dataset,
+    Edges,
+    Job,
+    Model,
+    Predictions,
+    Preview,
+    Symbolic,
+    Usage,
+)
+from service.client.sending import Request, Steps, ask, get, path, send
+from service.client.tables import File, Table, document, is_file, is_frame, opened
+from service.schemas.common import Page
+from service.schemas.models import FormulaFormat
+
+MAX_PAGE = 200
+
+AnyDataset = Dataset | str
+AnyJob = Job | str
+AnyModel = Model | str
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+Out = TypeVar("Out", bound=BaseModel)
+
+
+class ModelChanges(TypedDict):
+    """What of a model can change; what is left out stays."""
+
+    name: NotRequired[str]
+    tags: NotRequired[dict[str, str]]
+    alias: NotRequired[str | None]
+
+
+class Listing(Generic[Out]):
+    """A list, got page by page as it is gone through."""
+
+    def __init__(self, kind: type[Out], resource: str, /, **filters: Any) -> None:
+        self._page = Page[kind]  # type: ignore[valid-type]  # a schema that is made as it is needed
+        self._resource, self._filters = resource, filters
+        self._cursor: str | None = None
+        self.has_more = True
+
+    def next_page(self) -> Steps[list[Out]]:
+        """The items that come next."""
+        request = get(self._resource, limit=MAX_PAGE, cursor=self._cursor, **self._filters)
+        page = yield from ask(request, _as(self._page))
+        self._cursor = page.next_cursor
+        self.has_more = self._cursor is not None
+        items: list[Out] = page.items
+        return items
+
+
+def upload(table: File | Table, name: str | None, units: Mapping[str, str] | None) -> Steps[Dataset]:
+    """Files and frames go as they are, columns and rows as JSON."""
+    if is_frame(table) or is_file(table):
+        fields = {"name": name, "units": json.dumps(units) if units else None}
+        form = {field: text for field, text in fields.items() if text is not None}
+        with opened(table) as file:
+            request = Request("POST", "/datasets", form=form, files={"file": file})
+            return (yield from ask(request, _as(Dataset)))
+    body = {"name": name, "units": dict(units or {}), **document(table)}
+    return (yield from ask(Request("POST", "/datasets", body=body), _as(Dataset)))
+
+
+def dataset(dataset_id: str) -> Steps[Dataset]:
+    """One dataset."""
+    return ask(get("datasets", dataset_id), _as(Dataset))
+
+
+def preview(dataset: AnyDataset, limit: int) -> Steps[Preview]:
+    """Its first rows."""
+    return ask(get("datasets", _id(dataset), "preview", limit=limit), _as(Preview))
+
+
+def submit(
+    dataset: AnyDataset | None, target: str | None, idempotency_key: str | None, body: Mapping[str, Any]
+) -> Steps[Job]:
+    """A job, under a key that makes it safe to send the request again if its answer was lost."""
+    named = {"dataset_id": None if dataset is None else _id(dataset), "target": target}
+    given = {**{name: value for name, value in named.items() if value is not None}, **body}
+    headers = {"Idempotency-Key": idempotency_key or str(uuid4())}
+    return ask(Request("POST", "/jobs", headers=headers, body=given, is_repeatable=True), _as(Job))
+
+
+def train(dataset: AnyDataset, target: str, progress: Shown, body: Mapping[str, Any]) -> Steps[Model]:
+    """Submit, wait, get the model."""
+    submitted = yield from submit(dataset, target, None, body)
+    job = yield from wait(submitted, None, progress)
+    return (yield from model(str(job.model_id)))
+
+
+def wait(job: AnyJob, timeout: float | None, progress: Shown) -> Steps[Job]:
+    """The job as it has ended."""
+    with shown(progress) as show:
+        return (yield from follow(_id(job), timeout, show))
+
+
+def job(job_id: str) -> Steps[Job]:
+    """One job as it is now."""
+    return ask(get("jobs", job_id), _as(Job))
+
+
+def cancel(job: AnyJob, keep_best: bool) -> Steps[Job]:
+    """Stop a job."""
+    keep = "best" if keep_best else None
+    return ask(Request("POST", path("jobs", _id(job), "cancel"), {"keep": keep}), _as(Job))
+
+
+def retry(job: AnyJob) -> Steps[Job]:
+    """The same request as a new job."""
+    return ask(Request("POST", path("jobs", _id(job), "retry")), _as(Job))
+
+
+def model(reference: str) -> Steps[Model]:
+    """One model."""
+    return ask(get("models", reference), _as(Model))
+
+
+def predict(model: AnyModel, rows: Table, interval: float | None) -> Steps[Predictions]:
+    """Predictions; asking twice changes nothing."""
+    body = {"model": _id(model), "interval": interval, **document(rows)}
+    return ask(Request("POST", "/predict", body=body, is_repeatable=True), _as(Predictions))
+
+
+def formula(model: AnyModel, format: FormulaFormat) -> Steps[str]:
+    """The formula as a text; one line per output."""
+    request = get("models", _id(model), "symbolic", format=format)
+    return ask(request, lambda response: response.text.rstrip("\n"))
+
+
+def symbolic(model: AnyModel) -> Steps[Symbolic]:
+    """All that is known of the formulas."""
+    return ask(get("models", _id(model), "symbolic"), _as(Symbolic))
+
+
+def edges(model: AnyModel) -> Steps[Edges]:
+    """The activations."""
+    return ask(get("models", _id(model), "edges"), _as(Edges))
+
+
+def plot(model: AnyModel, save: str | PathLike[str] | None) -> Steps[str]:
+    """The picture of the network as SVG, in a file too if there is a path for it."""
+    picture = yield from send(get("models", _id(model), "plot.svg"))
+    if save is not None:
+        Path(save).write_bytes(picture.content)
+    return picture.text
+
+
+def export(model: AnyModel, format: str, to: str | PathLike[str]) -> Steps[Path]:
+    """The model as a file."""
+    artifact = yield from send(get("models", _id(model), "export", format=format))
+    Path(to).write_bytes(artifact.content)
+    return Path(to)
+
+
+def change(model: AnyModel, changes: ModelChanges) -> Steps[Model]:
+    """The model after the changes."""
+    return ask(Request("PATCH", path("models", _id(model)), body=changes), _as(Model))
+
+
+def delete(thing: Dataset | Model) -> Steps[None]:
+    """For ever."""
+    kind = "datasets" if isinstance(thing, Dataset) else "models"
+    return ask(Request("DELETE", path(kind, thing.id)), lambda _: None)
+
+
+def usage() -> Steps[Usage]:
+    """What there is, and what there may be."""
+    return ask(get("usage"), _as(Usage))
+
+
+def _id(thing: BaseModel | str) -> str:
+    return thing if isinstance(thing, str) else str(thing.id)  # type: ignore[attr-defined]  # all have one
+
+
+def _as(kind: type[Out]) -> Callable[[httpx.Response], Out]:
+    return lambda response: kind.model_validate_json(response.content)

@@ -1,0 +1,94 @@
+"""What can go wrong for a client.
+
+ClientError
+├── ApiError      the service refused, with a stable code
+├── Unreachable   no answer came
+├── JobFailed     the job that was waited for failed
+├── JobCancelled  it was cancelled, and left no model
+└── NotFinished   it had not ended when the time was up
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from service.client.results import Job
+
+PROBLEM = "application/problem+json"
+MEMBERS = {"type", "title", "instance", "status", "code", "detail", "errors"}  # of every problem document
+
+
+class ClientError(Exception):
+    """Anything that this package raises; the text is for people."""
+
+
+class ApiError(ClientError):
+    """A refusal of the service.
+
+    Args:
+        status: The HTTP status.
+        code: Stable and meant for programs, for example ``unknown_column``.
+        detail: What happened, and what to try.
+        errors: One entry per mistake: ``pointer``, or ``line``, ``row`` and ``column``, ``detail``, ``code``.
+        extra: Further members of the answer, for example ``limit`` or ``estimate``.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        errors: Sequence[dict[str, Any]] = (),
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.errors = list(errors)
+        self.extra = dict(extra or {})
+
+
+class Unreachable(ClientError):
+    """No answer came, however often it was tried."""
+
+
+class JobFailed(ClientError):
+    """A job failed; ``code`` is stable, ``detail`` says what happened."""
+
+    def __init__(self, job: Job) -> None:
+        error = job.error
+        self.job = job
+        self.code = error.code if error else "unknown"
+        self.detail = error.detail if error else ""
+        super().__init__(f"the job failed: {self.detail}")
+
+
+class JobCancelled(ClientError):
+    """A job was cancelled, and no network of it was kept."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        super().__init__(f"the job {job.id} was cancelled")
+
+
+class NotFinished(ClientError, TimeoutError):
+    """A job had not ended when the time was up; it goes on."""
+
+    def __init__(self, job: Job, timeout_s: float) -> None:
+        self.job = job
+        super().__init__(f"the job {job.id} is {job.status} after {timeout_s:g} s; it goes on, wait longer")
+
+
+def refusal(response: httpx.Response) -> ApiError:
+    """What an answer that is no success says."""
+    usual = f"http_{response.status_code}"
+    if response.headers.get("content-type", "").startswith(PROBLEM):
+        told = response.json()
+        extra = {name: value for name, value in told.items() if name not in MEMBERS}
+        return ApiError(
+            response.status_code, told.get("code", usual), told["detail"], told.get("errors", ()), extra
+        )
+    detail = f"the service answered {response.status_code} {response.reason_phrase}".rstrip()
+    return ApiError(response.status_code, usual, detail)

@@ -1,0 +1,91 @@
+"""Following a job to its end: by its stream of events, and by asking where a stream does not come through."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from service.client.errors import JobCancelled, JobFailed, NotFinished
+from service.client.results import Job, Progress
+from service.client.sending import Request, Steps, get, path, send
+
+EVENT_STREAM = "text/event-stream"
+QUIET_S = 20.0  # the service pings every 15 s; nothing for longer means that the line is dead
+POLL_S = 2.0
+ANSWER_S = 30.0  # however impatient the client is: this answer waits for news before it comes
+TRIES = 9  # about a minute: a job outlives the restart of an API, so whoever follows it should, too
+
+Show = Callable[[Progress], None]
+
+
+def follow(job_id: str, timeout_s: float | None, show: Show) -> Steps[Job]:
+    """The job as it has ended; progress is shown as it comes.
+
+    A stream that was cut off is taken up again after its last event. One that brings nothing is not
+    asked for again: something on the way keeps it back, and answers that wait for the end do as well.
+
+    Raises:
+        JobFailed: It failed.
+        JobCancelled: It was cancelled, and left no model.
+        NotFinished: The time is up.
+    """
+    ends_at = None if timeout_s is None else time.monotonic() + timeout_s
+    stream = Stream(job_id, show, ends_at)
+    while True:
+        if stream.is_worth_it():
+            yield stream.request()
+        wait_s = POLL_S if ends_at is None else max(0.0, min(POLL_S, ends_at - time.monotonic()))
+        look = replace(get("jobs", job_id, wait=wait_s), read_s=ANSWER_S)
+        job = Job.model_validate_json((yield from send(look, TRIES)).content)
+        if job.has_ended:
+            return _as_wanted(job)
+        show(Progress.model_validate(job.progress.model_dump()))
+        if timeout_s is not None and wait_s == 0:
+            raise NotFinished(job, timeout_s)
+
+
+class Stream:
+    """The events of a job, from one connection after the other."""
+
+    def __init__(self, job_id: str, show: Show, ends_at: float | None) -> None:
+        self._job_id, self._show = job_id, show
+        self._ends_at = ends_at
+        self._last_id = "0"
+        self._has_come = True
+        self._event: dict[str, str] = {}
+
+    def is_worth_it(self) -> bool:
+        """Whether the next connection can be expected to bring something, in good time."""
+        return self._has_come and not self._is_late()
+
+    def request(self) -> Request:
+        """A connection that goes on after the last event."""
+        self._has_come = False
+        self._event = {}
+        headers = {"Accept": EVENT_STREAM, "Last-Event-ID": self._last_id}
+        where = path("jobs", self._job_id, "events")
+        return Request("GET", where, headers=headers, on_line=self.on_line, read_s=QUIET_S)
+
+    def on_line(self, line: str) -> bool:
+        """Take a line; false once the job has ended, or there is hardly time left for another one."""
+        self._has_come = True
+        if line:
+            name, _, value = line.partition(":")
+            self._event[name] = value.removeprefix(" ")
+            return True
+        event, self._event = self._event, {}
+        self._last_id = event.get("id", self._last_id)
+        if event.get("event") == "progress":
+            self._show(Progress.model_validate(json.loads(event["data"])["data"]))
+        return event.get("event") != "done" and not self._is_late()
+
+    def _is_late(self) -> bool:
+        return self._ends_at is not None and self._ends_at - time.monotonic() < QUIET_S
+
+
+def _as_wanted(job: Job) -> Job:
+    if job.status == "failed":
+        raise JobFailed(job)
+    if job.status == "cancelled" and job.model_id is None:
+        raise JobCancelled(job)
+    return job

@@ -1,0 +1,78 @@
+"""What the service answers, as a client sees it. What it adds one day is no error here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from service.schemas.datasets import DatasetOut, PreviewOut
+from service.schemas.jobs import JobOut, ProgressOut
+from service.schemas.models import EdgesOut, ModelOut, PredictionOut, SymbolicOut
+from service.schemas.usage import UsageOut
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Dataset(DatasetOut):
+    """A stored table: its columns with their types and statistics, and warnings."""
+
+    sha256: str
+
+
+class Preview(PreviewOut):
+    """The first rows of a dataset."""
+
+
+class Progress(ProgressOut):
+    """What a job is at: ``stage``, ``fraction``, ``message``, ``eta_seconds``."""
+
+    message: str | None = None
+    eta_seconds: float | None = None
+
+
+class Job(JobOut):
+    """A job. It does not change by itself: ask for it again, or wait for it."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it will never change again."""
+        return self.finished_at is not None
+
+
+class Model(ModelOut):
+    """A trained model: its shape, its metrics on the hold-out rows, where it comes from."""
+
+
+class Symbolic(SymbolicOut):
+    """A model read off as formulas, with errors, domains and alternatives."""
+
+
+class Edges(EdgesOut):
+    """The activations of a model, and what fits them."""
+
+
+class Usage(UsageOut):
+    """What there is of datasets, models and jobs, and what there may be."""
+
+
+class Predictions(PredictionOut):
+    """Predictions in the order of the rows, with ``probabilities``, ``intervals`` and ``warnings``."""
+
+    def __len__(self) -> int:
+        return len(self.predictions)
+
+    @property
+    def values(self) -> list[Any]:
+        """Numbers or labels; ``{output: value}`` each where there are several outputs."""
+        return self.predictions
+
+    @property
+    def array(self) -> np.ndarray:
+        """The same for NumPy, with NaN for what is not defined; of several outputs with a column for each."""
+        import numpy as np  # noqa: PLC0415  # for those who ask for it
+
+        several = self.values and isinstance(self.values[0], dict)
+        rows = [list(value.values()) for value in self.values] if several else self.values
+        values = [value for row in rows for value in row] if several else rows
+        has_gaps = None in values and not any(isinstance(value, str | bool) for value in values)
+        return np.array(rows, dtype=float) if has_gaps else np.array(rows)

@@ -1,0 +1,131 @@
+"""How a request is sent, and sent again: what the two clients share.
+
+What a method of a client does is written once, as a generator: it yields every ``Request`` that is to be
+sent, is sent what came of it, and returns the result. A client only drives it, with a connection that
+waits or with one that lets others work meanwhile.
+"""
+
+import json
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from service.client.errors import ClientError, Unreachable, refusal
+
+TRIES = 4
+FIRST_PAUSE_S = 0.5  # twice as long after every try
+MAX_PAUSE_S = 60.0  # a service that wants to be left alone for longer is told of, not waited for
+CONNECT_S = 10.0
+BUSY = (429, 503)
+# Failures on the way. The other errors of httpx are mistakes in an address or a header.
+LOST = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
+
+T = TypeVar("T")
+Outcome = httpx.Response | httpx.TransportError
+
+
+@dataclass(frozen=True)
+class Request:
+    """Something to ask the service.
+
+    Args:
+        is_repeatable: Whether it does nothing a second time that it has not done the first time.
+        on_line: Takes an answer line by line as it comes, until it returns false.
+        read_s: How long to wait for the next bytes, if not as long as the client does.
+        after_s: How long to wait before it is sent.
+    """
+
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    path: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    form: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, Any] = field(default_factory=dict)
+    is_repeatable: bool = False
+    on_line: Callable[[str], bool] | None = None
+    read_s: float | None = None
+    after_s: float = 0
+
+    def options(self, timeout: float) -> dict[str, Any]:
+        """The arguments of ``httpx.Client.stream``."""
+        content = None if self.body is None else json.dumps(self.body, ensure_ascii=False).encode()
+        kind = {} if content is None else {"Content-Type": "application/json"}
+        return {
+            "method": self.method,
+            "url": self.path,
+            "params": {name: value for name, value in self.params.items() if value is not None},
+            "headers": {**kind, **self.headers},
+            "content": content,
+            "data": self.form or None,
+            "files": self.files or None,
+            "timeout": httpx.Timeout(timeout, connect=min(timeout, CONNECT_S), read=self.read_s or timeout),
+        }
+
+
+Steps = Generator[Request, Outcome, T]
+
+
+def connection(url: str, key: str | None) -> dict[str, Any]:
+    """The arguments of ``httpx.Client`` and ``httpx.AsyncClient``."""
+    return {"base_url": url, "headers": {"Authorization": f"Bearer {key}"} if key else {}}
+
+
+def path(*parts: str) -> str:
+    """A path of names that may hold any characters, but cannot lead elsewhere.
+
+    Raises:
+        ValueError: A name is empty.
+    """
+    if not all(parts):
+        raise ValueError("an id or a name is empty; give that of a dataset, a job or a model")
+    return "".join("/" + (quote(part, safe="@") if part.strip(".") else "%2E" * len(part)) for part in parts)
+
+
+def get(*parts: str, **params: Any) -> Request:
+    """A request that changes nothing."""
+    return Request("GET", path(*parts), params, is_repeatable=True)
+
+
+def ask(request: Request, read: Callable[[httpx.Response], T]) -> Steps[T]:
+    """Send a request and read its answer."""
+    return read((yield from send(request)))
+
+
+def send(request: Request, tries: int = TRIES) -> Steps[httpx.Response]:
+    """Send a request until it is answered, if it may be sent more than once.
+
+    Raises:
+        ApiError: The service refuses.
+        Unreachable: No answer came.
+    """
+    number = 1
+    while True:
+        outcome = yield request
+        if isinstance(outcome, httpx.Response) and outcome.is_success:
+            return outcome
+        pause_s = _pause_s(outcome, number)
+        if pause_s is None or number >= tries or not request.is_repeatable:
+            raise failure(outcome) from None
+        request, number = replace(request, after_s=pause_s), number + 1
+
+
+def failure(outcome: Outcome) -> ClientError:
+    """What went wrong."""
+    if isinstance(outcome, httpx.Response):
+        return refusal(outcome)
+    reason = str(outcome) or type(outcome).__name__
+    return Unreachable(f"the service cannot be reached: {reason}")
+
+
+def _pause_s(outcome: Outcome, number: int) -> float | None:
+    """How long to wait before another try; none if it would be no use."""
+    usual: float = min(MAX_PAUSE_S, FIRST_PAUSE_S * 2 ** (number - 1))
+    if isinstance(outcome, httpx.Response):
+        wanted = outcome.headers.get("retry-after", "")
+        is_busy = outcome.status_code in BUSY and wanted.isdecimal() and int(wanted[:9]) <= MAX_PAUSE_S
+        return max(usual, int(wanted)) if is_busy else None
+    return usual if isinstance(outcome, LOST) else None

@@ -1,0 +1,122 @@
+"""Tables as a caller has them, as the service takes them.
+
+Frames of polars and pandas are known by what they can do, so that neither is imported for those who
+have none.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any, Protocol, TypeGuard
+
+
+class Frame(Protocol):
+    """A DataFrame of polars or pandas."""
+
+    @property
+    def columns(self) -> Any:
+        """Names of the columns."""
+
+    def __getitem__(self, name: Any, /) -> Any: ...
+
+
+File = str | PathLike[str] | IO[bytes]
+Rows = Sequence[Mapping[str, Any]]
+Columns = Mapping[str, Any]  # of anything that has one value per row: lists, arrays, series
+Table = Rows | Columns | Frame
+
+MISSING = ("NAType", "NaTType")  # of pandas: neither can be compared
+
+
+def is_file(table: Any) -> TypeGuard[File]:
+    """Whether it is a file, by its path or open."""
+    return isinstance(table, str | PathLike) or hasattr(type(table), "read")
+
+
+def is_frame(table: Any) -> TypeGuard[Frame]:
+    """Whether it is a DataFrame."""
+    return _is_polars(table) or hasattr(type(table), "to_parquet")
+
+
+@contextmanager
+def opened(table: Any) -> Iterator[tuple[str, IO[bytes]]]:
+    """The name and the bytes of a file, or of a frame written as one."""
+    if is_frame(table):
+        with TemporaryFile() as file:
+            frame = _polars_of(table)
+            frame.write_parquet(file)
+            file.seek(0)
+            yield "table.parquet", file
+    elif isinstance(table, str | PathLike):
+        with Path(table).open("rb") as file:
+            yield Path(table).name, file
+    else:
+        yield Path(str(getattr(table, "name", "table"))).name, table
+
+
+def document(table: Any) -> dict[str, Any]:
+    """``{"columns": …}`` or ``{"rows": …}``, of values that JSON has.
+
+    Raises:
+        TypeError: It is no table.
+    """
+    if is_frame(table):
+        return {"columns": {str(name): _values(table[name]) for name in table.columns}}
+    if isinstance(table, Mapping):
+        return {"columns": {str(name): _column(name, values) for name, values in table.items()}}
+    if isinstance(table, Sequence) and all(isinstance(row, Mapping) for row in table):
+        return {"rows": [{str(name): _plain(value) for name, value in row.items()} for row in table]}
+    kind = type(table).__name__
+    raise TypeError(f"{kind} is no table; give a list of rows, a dict of columns, or a DataFrame")
+
+
+def _column(name: Any, values: Any) -> list[Any]:
+    if isinstance(values, str | bytes | Mapping) or not hasattr(values, "__iter__"):
+        raise TypeError(f"column {name!r} is a single value; give a list of them, or rows as a list of dicts")
+    return _values(values)
+
+
+def _values(values: Any) -> list[Any]:
+    """One plain value per row."""
+    if hasattr(values, "to_list"):
+        values = values.to_list()
+    elif hasattr(values, "tolist"):
+        is_times = values.dtype.kind == "M"  # finer than microseconds, they would come as bare integers
+        values = (values.astype("datetime64[us]") if is_times else values).tolist()
+    return [_plain(value) for value in values]
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it; none for what is missing."""
+    if isinstance(value, float):
+        return None if math.isnan(value) else float(value)
+    if value is None or isinstance(value, str | int):
+        return value
+    if type(value).__name__ in MISSING:
+        return None
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if hasattr(value, "item"):  # a scalar of NumPy
+        return _plain(value.item())
+    return value
+
+
+def _is_polars(table: Any) -> bool:
+    return hasattr(type(table), "write_parquet")
+
+
+def _polars_of(frame: Any) -> Any:
+    """The frame in polars: the writer of pandas wants a further package, which may not be there."""
+    if _is_polars(frame):
+        return frame
+    import polars as pl  # noqa: PLC0415  # for those who have a frame
+
+    return pl.DataFrame([_series_of(str(name), frame[name], pl) for name in frame.columns])
+
+
+def _series_of(name: str, column: Any, pl: Any) -> Any:
+    values = zip(column.to_list(), column.isna(), strict=True)
+    return pl.Series(name, [None if is_missing else value for value, is_missing in values], strict=False)

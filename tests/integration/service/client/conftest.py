@@ -1,0 +1,151 @@
+"""A service on a socket, the way to it, and both clients: every test runs with one and with the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from service.client import AsyncClient, Client
+from tests.servers import serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from service.settings import Settings
+
+Message = dict[str, Any]
+Mishap = Callable[[Any, Message, Any, Any], Awaitable[None]]
+
+
+class Way:
+    """The way to the service, on which things can go wrong."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.mishaps: dict[str, list[Mishap]] = {}
+        self.requests: list[tuple[str, dict[str, str]]] = []
+
+    async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = f"{scope['method']} {scope['path']}"
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        self.requests.append((request, headers))
+        ahead = self.mishaps.get(request)
+        await (ahead.pop(0) if ahead else _pass)(self._app, scope, receive, send)
+
+    def asked(self, request: str) -> list[dict[str, str]]:
+        """The headers of every such request."""
+        return [headers for asked, headers in self.requests if asked == request]
+
+
+async def _pass(app: Any, scope: Message, receive: Any, send: Any) -> None:
+    await app(scope, receive, send)
+
+
+async def hang_up(app: Any, scope: Message, receive: Any, send: Any) -> None:
+    """The connection breaks."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9")]})
+
+
+async def lose_the_answer(app: Any, scope: Message, receive: Any, send: Any) -> None:
+    """What was asked is done, but nobody hears of it."""
+
+    async def swallow(_: Message) -> None: ...
+
+    await app(scope, receive, swallow)
+    await hang_up(app, scope, receive, send)
+
+
+def answer(status: int, **headers: str) -> Mishap:
+    """An answer of something on the way, that the service has no part in."""
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+
+    async def mishap(app: Any, scope: Message, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        await send({"type": "http.response.body", "body": b"<html>"})
+
+    return mishap
+
+
+def cut_after(text: str) -> Mishap:
+    """The connection breaks behind the first part of the answer that contains this."""
+
+    class Cut(Exception): ...
+
+    async def mishap(app: Any, scope: Message, receive: Any, send: Any) -> None:
+        async def until_then(message: Message) -> None:
+            await send(message)
+            if text in message.get("body", b"").decode():
+                raise Cut
+
+        with pytest.raises(Cut):
+            await app(scope, receive, until_then)
+
+    return mishap
+
+
+class InLoop:
+    """An asynchronous client, called as the other one is."""
+
+    def __init__(self, client: AsyncClient, runner: asyncio.Runner) -> None:
+        self._client, self._runner = client, runner
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            result = method(*arguments, **options)
+            return self._runner.run(_listed(result) if hasattr(result, "__aiter__") else result)
+
+        return call
+
+
+async def _listed(items: Any) -> list[Any]:
+    return [item async for item in items]
+
+
+@pytest.fixture(scope="module")
+def settings(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """One dialect is enough, and one service for all tests of a file: what it does has its own tests."""
+    import shutil
+
+    from service.settings import Settings
+
+    folder = tmp_path_factory.mktemp("client")
+    return Settings(
+        database_url=f"sqlite:///{shutil.copy(_sqlite_template, folder / 'kan.db')}", data_dir=folder
+    )
+
+
+@pytest.fixture(scope="module")
+def service(settings: Settings) -> Iterator[tuple[str, Way]]:
+    from service.main import create_app
+
+    way = Way(create_app(settings))
+    with serving(way) as url:
+        yield url, way
+
+
+@pytest.fixture
+def way(service: tuple[str, Way]) -> Iterator[Way]:
+    yield service[1]
+    service[1].mishaps.clear()
+    service[1].requests.clear()
+
+
+@pytest.fixture(params=["sync", "async"])
+def kan(request: pytest.FixtureRequest, service: tuple[str, Way], way: Way) -> Iterator[Any]:
+    url, _ = service
+    if request.param == "sync":
+        with Client(url, "a key") as client:
+            yield client
+        return
+    with asyncio.Runner() as runner:
+        client = AsyncClient(url, "a key")
+        yield InLoop(client, runner)
+        runner.run(client.close())

@@ -1,0 +1,311 @@
+"""What a client does besides waiting for jobs: tables, models, predictions, and refusals."""
+
+import inspect
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from service.client import ApiError, AsyncClient, Client, Dataset, Model, Unreachable, calls, sending
+from service.db.session import Sessions
+from service.db.tables import Model as Row
+from tests.factories import EDGES, make_model, make_predictor
+from tests.integration.service.client.conftest import Way, answer, lose_the_answer
+from tests.servers import free_port
+
+DAYS = [datetime(2026, 1, day) for day in (1, 2, 3)]
+COLUMNS = {
+    "x": [0.5, None, 2.5],
+    "n": [1, 2, None],
+    "is_new": [True, None, False],
+    "kind": ["a", "b", None],
+    "day": [*DAYS[:2], None],
+}
+TYPES = ["number", "integer", "boolean", "category", "datetime"]
+LAW = {
+    "name": "y",
+    "expression": "x1 + x2**2",
+    "latex": "x_{1} + x_{2}^{2}",
+    "symbols": {},
+    "complexity": 4,
+    "r2": 1.0,
+    "rmse": 0.0,
+    "max_error": 0.0,
+    "domain": {"x1": [0.0, 1.0]},
+    "pareto": [{"expression": "x1", "complexity": 1, "rmse": 0.5, "r2": 0.9}],
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "FIRST_PAUSE_S", 0.001)
+
+
+@pytest.fixture
+def law(sessions: Sessions) -> Row:
+    from kan_engine.expression import Variable, to_json
+
+    tree = to_json(Variable("x1") + Variable("x2") ** 2)
+    return make_model(sessions, edges=EDGES, symbolic={"exact": True, "outputs": [LAW | {"tree": tree}]})
+
+
+def as_file(path: Path) -> Path:
+    pl.DataFrame(COLUMNS).write_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda folder: as_file(folder / "table.parquet"),
+        lambda folder: str(as_file(folder / "table.parquet")),
+        lambda folder: as_file(folder / "table.parquet").open("rb"),
+        lambda _: COLUMNS,
+        lambda _: [dict(zip(COLUMNS, row, strict=True)) for row in zip(*COLUMNS.values(), strict=True)],
+        lambda _: pl.DataFrame(COLUMNS),
+        lambda _: pd.DataFrame(COLUMNS).astype({"n": "Int64", "is_new": "boolean"}),
+        lambda _: dict(pd.DataFrame(COLUMNS).astype({"n": "Int64", "is_new": "boolean"}).items()),
+    ],
+    ids=["path", "text", "open file", "columns", "rows", "polars", "pandas", "series"],
+)
+def test_a_table_is_taken_in_every_form(kan: Any, tmp_path: Path, form: Any) -> None:
+    table = form(tmp_path)
+    dataset = kan.upload(table, name="mine", units={"x": "m"})
+    if hasattr(table, "close"):
+        table.close()
+    assert isinstance(dataset, Dataset)
+    assert (dataset.name, dataset.rows, dataset.units) == ("mine", 3, {"x": "m"})
+    assert [(c.name, c.type, c.missing) for c in dataset.columns] == [
+        (name, kind, 1) for name, kind in zip(COLUMNS, TYPES, strict=True)
+    ]
+    assert kan.dataset(dataset.id) == dataset
+    assert kan.preview(dataset, limit=1).rows[0]["kind"] == "a"
+
+
+def test_arrays_are_columns_and_nan_is_missing(kan: Any) -> None:
+    days = np.array(DAYS, dtype="datetime64[ns]")
+    dataset = kan.upload({"x": np.array([1.5, np.nan, 2.5]), "n": np.arange(3), "day": days})
+    assert [(c.type, c.missing) for c in dataset.columns] == [("number", 1), ("integer", 0), ("datetime", 0)]
+
+
+@pytest.mark.parametrize("table", [3, {"x": 1.0}, {"x": "abc"}, [1, 2], np.eye(2)], ids=repr)
+def test_what_is_no_table_is_told_so(kan: Any, table: Any) -> None:
+    with pytest.raises(TypeError, match="list"):
+        kan.upload(table)
+
+
+def test_a_dataset_without_a_name_has_that_of_its_file(kan: Any, tmp_path: Path) -> None:
+    (tmp_path / "größe.csv").write_text("x,y\n1,2\n3,4\n")
+    assert kan.upload(tmp_path / "größe.csv").name == "größe"
+
+
+def test_lists_go_on_over_all_pages(kan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "MAX_PAGE", 2)
+    uploaded = [kan.upload({"x": [1.0, 2.0]}).id for _ in range(5)]
+    ids = [dataset.id for dataset in kan.datasets()]
+    assert ids[:5] == uploaded[::-1]
+    assert len(set(ids)) == len(ids)
+
+
+def test_what_is_deleted_is_gone(kan: Any, law: Row) -> None:
+    for thing, show in (
+        (kan.upload({"x": [1.0, 2.0]}), kan.dataset),
+        (kan.model(law.id), kan.model),
+    ):
+        kan.delete(thing)
+        with pytest.raises(ApiError) as refused:
+            show(thing.id)
+        assert refused.value.status == 404
+
+
+def test_a_model_is_found_by_id_name_and_alias_and_changed(kan: Any, sessions: Sessions) -> None:
+    name = f"two versions {uuid4()}"
+    first, second = (make_model(sessions, name=name) for _ in range(2))
+    model = kan.change(first.id, alias="best", tags={"by": "me"})
+    assert isinstance(model, Model)
+    assert (model.aliases, model.tags) == (["best"], {"by": "me"})
+    assert kan.model(f"{name}@best") == model
+    assert kan.model(name).id == second.id
+    assert [m.id for m in kan.models(name=name)] == [second.id, first.id]
+    assert kan.change(model, alias=None).aliases == []
+    odd = "%2F?#ß " + name
+    assert kan.change(kan.model(second.id), name=odd).name == odd
+    assert kan.model(odd).id == second.id
+
+
+def test_formulas_come_as_text_and_as_a_document(kan: Any, law: Row) -> None:
+    symbolic = kan.symbolic(law.id)
+    (output,) = symbolic.outputs
+    assert (symbolic.exact, output.expression, output.pareto[0].r2) == (True, "x1 + x2**2", 0.9)
+    assert kan.formula(law.id) == "x1 + x2**2"
+    assert kan.formula(kan.model(law.id), "excel") == "=[@x1] + [@x2]^2"
+
+
+def test_the_picture_comes_as_svg_and_as_a_file(kan: Any, law: Row, tmp_path: Path) -> None:
+    svg = kan.plot(law.id, save=tmp_path / "law.svg")
+    assert svg.startswith("<svg")
+    assert (tmp_path / "law.svg").read_text() == svg
+    assert kan.edges(law.id).edges[0]["function"] == "x^2"
+
+
+def test_an_export_is_the_model_itself(kan: Any, sessions: Sessions, tmp_path: Path) -> None:
+    import kan_engine
+
+    predictor = make_predictor()
+    path = kan.export(make_model(sessions, predictor).id, "safetensors", tmp_path / "law.safetensors")
+    columns = {"x1": np.array([0.1]), "x2": np.array([1.0])}
+    assert kan_engine.load(path.read_bytes()).predict(columns) == predictor.predict(columns)
+
+
+def test_rows_columns_and_frames_are_predicted_alike(kan: Any, sessions: Sessions) -> None:
+    model = kan.model(make_model(sessions).id)
+    columns = {"x1": [0.1, 0.9], "x2": [1.0, -1.5]}
+    rows = [{"x1": 0.1, "x2": 1.0}, {"x1": 0.9, "x2": -1.5}]
+    predictions = kan.predict(model, rows, interval=0.9)
+    for table in (
+        columns,
+        {n: np.array(v) for n, v in columns.items()},
+        pl.DataFrame(columns),
+        pd.DataFrame(columns),
+    ):
+        assert kan.predict(model.id, table, interval=0.9) == predictions
+    assert predictions.array.tolist() == predictions.values
+    assert (len(predictions), predictions.array.dtype, predictions.probabilities) == (2, np.float64, None)
+    assert [
+        low < value < high
+        for value, (low, high) in zip(predictions.values, predictions.intervals, strict=True)
+    ] == [True, True]
+
+
+def test_doubts_come_with_the_predictions(kan: Any, sessions: Sessions) -> None:
+    model = make_model(sessions)
+    (warning,) = kan.predict(model.id, {"x1": [0.5, 99.0], "x2": [0.0, 0.0]}).warnings
+    assert (warning.row, warning.column, warning.code) == (1, "x1", "outside_training_range")
+
+
+def test_classes_and_several_outputs_come_as_arrays_too(kan: Any, sessions: Sessions) -> None:
+    classifier = make_model(sessions, make_predictor(classes=["no", "yes"]))
+    columns = {"x1": [0.1, 0.9, 0.4], "x2": [1.0, -1.5, 0.0]}
+    predictions = kan.predict(classifier.id, columns)
+    assert set(predictions.array.tolist()) <= {"no", "yes"}
+    assert [sum(row.values()) for row in predictions.probabilities] == pytest.approx([1, 1, 1])
+    several = make_model(sessions, make_predictor(outputs=2))
+    predictions = kan.predict(several.id, columns)
+    assert predictions.array.tolist() == [[row["y"], row["z"]] for row in predictions.values]
+
+
+def test_what_there_is_is_told(kan: Any) -> None:
+    before = kan.usage().datasets.count
+    kan.upload({"x": [1.0, 2.0]})
+    assert kan.usage().datasets.count == before + 1
+
+
+def test_the_key_goes_with_every_request(kan: Any, way: Way) -> None:
+    kan.usage()
+    assert way.asked("GET /usage")[0]["authorization"] == "Bearer a key"
+
+
+def test_a_refusal_says_what_is_wrong_and_where(kan: Any) -> None:
+    dataset = kan.upload({"x": [1.0, 2.0, 3.0], "y": [1.0, 2.0, 4.0]})
+    with pytest.raises(ApiError, match="'nothing'") as refused:
+        kan.submit(dataset, "nothing")
+    assert (refused.value.status, refused.value.code) == (422, "unknown_column")
+    with pytest.raises(ApiError) as refused:
+        kan.submit(dataset, "y", name=3)
+    assert refused.value.errors[0]["pointer"] == "#/name"
+
+
+@pytest.mark.parametrize("name", ["nothing", "..", "a/../b", "?limit=1"])
+def test_a_name_leads_to_models_and_nowhere_else(kan: Any, name: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        kan.model(name)
+    assert refused.value.status == 404
+    with pytest.raises(ValueError, match="empty"):
+        kan.model("")
+
+
+def test_an_answer_that_is_not_the_services_is_told_by_its_status(kan: Any, way: Way) -> None:
+    way.mishaps["GET /usage"] = [answer(502)]
+    with pytest.raises(ApiError, match="answered 502") as refused:
+        kan.usage()
+    assert refused.value.code == "http_502"
+
+
+@pytest.mark.parametrize(
+    "mishaps", [[answer(503, retry_after="0"), answer(429, retry_after="0")], [lose_the_answer] * 3]
+)
+def test_what_changes_nothing_is_asked_again(kan: Any, way: Way, mishaps: list[Any]) -> None:
+    way.mishaps["GET /usage"] = list(mishaps)
+    assert kan.usage().models.count >= 0
+    assert len(way.asked("GET /usage")) == len(mishaps) + 1
+
+
+@pytest.mark.parametrize(
+    ("mishap", "error"), [(answer(503, retry_after="0"), ApiError), (lose_the_answer, Unreachable)]
+)
+def test_it_is_not_asked_for_ever(kan: Any, way: Way, mishap: Any, error: type[Exception]) -> None:
+    way.mishaps["GET /usage"] = [mishap] * 99
+    with pytest.raises(error):
+        kan.usage()
+    assert len(way.asked("GET /usage")) == sending.TRIES
+
+
+@pytest.mark.parametrize(
+    "mishap", [answer(503), answer(503, retry_after="9999"), answer(500, retry_after="0")]
+)
+def test_it_is_not_asked_again_where_that_is_no_use(kan: Any, way: Way, mishap: Any) -> None:
+    way.mishaps["GET /usage"] = [mishap]
+    with pytest.raises(ApiError):
+        kan.usage()
+    assert len(way.asked("GET /usage")) == 1
+
+
+def test_an_upload_whose_answer_was_lost_is_not_done_twice(kan: Any, way: Way) -> None:
+    before = kan.usage().datasets.count
+    way.mishaps["POST /datasets"] = [lose_the_answer]
+    with pytest.raises(Unreachable):
+        kan.upload({"x": [1.0, 2.0]})
+    assert kan.usage().datasets.count == before + 1
+
+
+def test_a_job_whose_answer_was_lost_is_submitted_once(kan: Any, way: Way) -> None:
+    dataset = kan.upload({"x": [float(x) for x in range(30)], "y": [2.0 * x for x in range(30)]})
+    way.mishaps["POST /jobs"] = [lose_the_answer, answer(503, retry_after="0")]
+    job = kan.submit(dataset, "y")
+    assert (job.status, job.dataset_id) == ("queued", dataset.id)
+    assert [j.id for j in kan.jobs() if j.dataset_id == dataset.id] == [job.id]
+    assert len({headers["idempotency-key"] for headers in way.asked("POST /jobs")}) == 1
+    assert kan.submit(dataset, "y").id != job.id
+    again = {kan.submit(dataset, "y", idempotency_key=f"mine for {dataset.id}").id for _ in range(2)}
+    assert len(again) == 1
+
+
+@pytest.mark.parametrize("url", [f"http://127.0.0.1:{free_port()}", "127.0.0.1:8000"])
+def test_a_service_that_is_not_there_is_said(url: str) -> None:
+    with Client(url) as client, pytest.raises(Unreachable, match="cannot be reached"):
+        client.usage()
+
+
+def test_both_clients_have_the_same_methods() -> None:
+    def methods(client: type) -> dict[str, list[str]]:
+        return {
+            name: [str(p) for p in inspect.signature(method).parameters.values()]
+            for name, method in vars(client).items()
+            if not name.startswith("_")
+        }
+
+    assert methods(Client) == methods(AsyncClient)
+
+
+def test_the_client_is_light_to_import() -> None:
+    heavy = ["torch", "numpy", "polars", "pandas", "sqlalchemy", "fastapi", "celery"]
+    code = f"import sys, service.client; print([name for name in {heavy} if name in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout == "[]\n"
