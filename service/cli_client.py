@@ -17,6 +17,11 @@ from typing import IO, Annotated, Any
 import httpx
 import typer
 
+from service.client import ApiError, Client, ClientError
+from service.client import Model as TrainedModel
+from service.client.tables import Table
+from service.schemas.models import FormulaFormat
+
 READY_WITHIN_S = 60.0
 POLL_S = 0.3
 STOP_WITHIN_S = 30.0
@@ -50,16 +55,17 @@ def train(
     key: Key = None,
 ) -> None:
     """Train a network on a file, and print its formula."""
+    wanted = {"name": name, "max_seconds": max_seconds}
+    given: dict[str, Any] = {option: value for option, value in wanted.items() if value is not None}
     with _client(server, key) as client:
-        with file.open("rb") as content:
-            dataset = _checked(client.post("/datasets", files={"file": (file.name, content)}))
-        wanted = {"dataset_id": dataset["id"], "target": target, "name": name, "max_seconds": max_seconds}
-        given = {key: value for key, value in wanted.items() if value is not None}
-        job = _follow(client, _checked(client.post("/jobs", json=given)))
-        if job["status"] != "succeeded":
-            reason = (job["error"] or {}).get("detail", "")
-            raise _failed(f"the job {job['status']}: {reason}")
-        _show_model(client, job["model_id"])
+        job = client.submit(client.upload(file), target, **given)
+        try:
+            model_id = client.wait(job).model_id
+        except KeyboardInterrupt:
+            with suppress(ClientError):  # it may have ended at this moment
+                client.cancel(job)
+            raise
+        _show_model(client, client.model(str(model_id)))
 
 
 def predict(
@@ -70,38 +76,33 @@ def predict(
 ) -> None:
     """Predict for the rows of a file; prints one JSON value per row."""
     with _client(server, key) as client:
-        answer = _checked(client.post("/predict", json={"model": model, "rows": _rows(file)}))
-    for prediction in answer["predictions"]:
+        predictions = client.predict(model, _rows(file))
+    for prediction in predictions.values:
         typer.echo(json.dumps(prediction))
 
 
 def formula(
     model: Model,
-    form: Annotated[
-        str, typer.Option("--format", help="text, latex, python, numpy, c, sql, javascript, excel or json.")
-    ] = "text",
+    form: Annotated[FormulaFormat, typer.Option("--format", help="Language to print it in.")] = "text",
     server: Server = None,
     key: Key = None,
 ) -> None:
     """Print the formula of a model."""
     with _client(server, key) as client:
-        response = client.get(f"/models/{model}/symbolic", params={"format": form})
-        _refuse_error(response)
-        typer.echo(response.text.rstrip("\n"))
+        typer.echo(client.formula(model, form))
 
 
 @contextmanager
-def _client(server: str | None, key: str | None) -> Iterator[httpx.Client]:
+def _client(server: str | None, key: str | None) -> Iterator[Client]:
     """A client of the named service, or of one that lives as long as the command."""
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         with (
             nullcontext(server) if server else embedded_service() as url,
-            httpx.Client(base_url=url or "", timeout=TIMEOUT_S, headers=headers) as client,
+            Client(url or "", key, timeout=TIMEOUT_S) as client,
         ):
             yield client
-    except httpx.TransportError as error:
-        raise _failed(f"the service cannot be reached: {error}") from None
+    except ClientError as error:
+        raise _failed(str(error)) from None
 
 
 @contextmanager
@@ -154,56 +155,22 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _follow(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
-    """Print progress until the job has finished; an interrupt cancels it."""
-    shown = None
-    try:
-        while job["finished_at"] is None:
-            progress = job["progress"]
-            if progress["message"] not in (shown, None):
-                shown = progress["message"]
-                typer.echo(f"{progress['fraction']:4.0%}  {progress['stage']}: {shown}", err=True)
-            time.sleep(POLL_S)
-            job = _checked(client.get(f"/jobs/{job['id']}"))
-    except KeyboardInterrupt:
-        client.post(f"/jobs/{job['id']}/cancel")
-        raise
-    return job
+def _show_model(client: Client, model: TrainedModel) -> None:
+    metrics = ", ".join(f"{name} {value:.6g}" for name, value in model.metrics.items() if value is not None)
+    typer.echo(f"model:    {model.name} ({model.id})\nhold-out: {metrics}")
+    with suppress(ApiError):  # there may be no formula
+        for output in client.symbolic(model).outputs:
+            typer.echo(f"formula:  {output.name} = {output.expression}")
 
 
-def _show_model(client: httpx.Client, model_id: str) -> None:
-    model = _checked(client.get(f"/models/{model_id}"))
-    metrics = ", ".join(
-        f"{name} {value:.6g}" for name, value in model["metrics"].items() if value is not None
-    )
-    typer.echo(f"model:    {model['name']} ({model_id})\nhold-out: {metrics}")
-    symbolic = client.get(f"/models/{model_id}/symbolic")
-    for output in symbolic.json()["outputs"] if symbolic.is_success else []:
-        typer.echo(f"formula:  {output['name']} = {output['expression']}")
-
-
-def _rows(file: Path) -> list[dict[str, Any]]:
+def _rows(file: Path) -> Table:
     """Rows as the file has them; the service checks their columns and types."""
     if file.suffix in (".csv", ".tsv"):
         import polars as pl  # noqa: PLC0415  # slow to import, and no other command needs it
 
         separator = "\t" if file.suffix == ".tsv" else ","
-        return pl.read_csv(file, separator=separator, infer_schema_length=None).to_dicts()
+        return pl.read_csv(file, separator=separator, infer_schema_length=None)
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-
-
-def _checked(response: httpx.Response) -> dict[str, Any]:
-    _refuse_error(response)
-    return dict(response.json())
-
-
-def _refuse_error(response: httpx.Response) -> None:
-    """End with what the service says is wrong."""
-    if response.is_error:
-        is_problem = response.headers.get("content-type", "").startswith("application/problem+json")
-        raise _failed(
-            response.json()["detail"] if is_problem else f"the service answered {response.status_code}"
-        )
 
 
 def _failed(reason: str) -> typer.Exit:

@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from service import cli
+from service.client import Client, sending
 from tests.servers import free_port, wait_until
 
 START_TIMEOUT_S = 90.0
@@ -93,6 +94,19 @@ def test_a_file_becomes_a_formula_and_predictions(kan: Any, table: Path, tmp_pat
     assert float(kan("predict", "law", str(rows)).output) == pytest.approx(0.75, abs=1e-5)
 
 
+def test_a_table_becomes_a_formula_in_python(serving: Serving, table: Path) -> None:
+    stages: list[str | None] = []
+    with Client(serving.url) as kan:
+        dataset = kan.upload(pl.read_csv(table), units={"x1": "m"})
+        model = kan.train(dataset, "y", name="in python", progress=lambda now: stages.append(now.stage))
+        assert kan.symbolic(model).exact
+        assert kan.formula("in python") == "x1 + x2**2"
+        assert kan.predict(model, {"x1": [0.5], "x2": [0.5]}).values == pytest.approx([0.75], abs=1e-5)
+        assert kan.plot(model).startswith("<svg")
+    assert model.lineage["dataset_sha256"] == dataset.sha256
+    assert stages
+
+
 def test_what_the_service_refuses_is_said_in_one_line(kan: Any, table: Path) -> None:
     refused = kan("train", str(table), "--target", "z")
     assert (refused.exit_code, "there is no column 'z'" in refused.output) == (1, True)
@@ -100,7 +114,8 @@ def test_what_the_service_refuses_is_said_in_one_line(kan: Any, table: Path) -> 
     assert (unknown.exit_code, "Traceback" in unknown.output) == (1, False)
 
 
-def test_a_service_that_is_not_there_is_said_in_one_line() -> None:
+def test_a_service_that_is_not_there_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "FIRST_PAUSE_S", 0.001)
     result = CliRunner().invoke(cli.app, ["formula", "law", "--server", f"http://127.0.0.1:{free_port()}"])
     assert (result.exit_code, "cannot be reached" in result.output) == (1, True)
 

@@ -1,69 +1,57 @@
-from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import typer
 
 from service import cli_client
+from service.client import ApiError, ClientError
 
 
-def job(**changes: Any) -> dict[str, Any]:
-    progress = {"stage": "train", "fraction": 0.5, "message": "step 3"}
-    return {"id": "j", "status": "running", "finished_at": None, "progress": progress, **changes}
+class Recording:
+    """A client of a service whose jobs all end in one way."""
+
+    def __init__(self, end: BaseException) -> None:
+        self._end = end
+        self.asked: list[tuple[Any, ...]] = []
+
+    def upload(self, file: Path) -> str:
+        self.asked.append(("upload", file))
+        return "a dataset"
+
+    def submit(self, dataset: str, target: str, **options: Any) -> str:
+        self.asked.append(("submit", dataset, target, options))
+        return "a job"
+
+    def wait(self, job: str) -> None:
+        raise self._end
+
+    def cancel(self, job: str) -> None:
+        self.asked.append(("cancel", job))
+        raise ApiError(409, "job_already_finished", "too late")
 
 
-@pytest.fixture
-def asked() -> list[str]:
-    return []
-
-
-def client(asked: list[str], answers: Iterator[dict[str, Any]]) -> httpx.Client:
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(f"{request.method} {request.url.path}")
-        return httpx.Response(200, json=next(answers))
-
-    return httpx.Client(base_url="http://service", transport=httpx.MockTransport(answer))
-
-
-def test_progress_is_shown_as_it_changes(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    answers = iter([job(), job(finished_at="now")])
-    assert cli_client._follow(client(asked, answers), job())["finished_at"] == "now"
-    assert capsys.readouterr().err == " 50%  train: step 3\n"
+def train(monkeypatch: pytest.MonkeyPatch, end: BaseException) -> list[tuple[Any, ...]]:
+    """What is asked of the service, until it ends."""
+    client = Recording(end)
+    monkeypatch.setattr(cli_client, "Client", lambda *_, **__: nullcontext(client))
+    expected = typer.Exit if isinstance(end, ClientError) else type(end)
+    with pytest.raises(expected):
+        cli_client.train(file=Path("table.csv"), target="y", max_seconds=3, server="http://there")
+    return client.asked
 
 
 def test_a_job_that_fails_ends_the_command_with_its_reason(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], asked: list[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table = tmp_path / "table.csv"
-    table.write_text("x,y")
-    failed = job(status="failed", finished_at="now", error={"code": "invalid_data", "detail": "row 3 is odd"})
-    answers = iter([{"id": "d"}, failed])
-    monkeypatch.setattr(cli_client, "_client", lambda server, key: nullcontext(client(asked, answers)))
-    with pytest.raises(typer.Exit):
-        cli_client.train(file=table, target="y")
-    assert "the job failed: row 3 is odd" in capsys.readouterr().err
-    assert asked == ["POST /datasets", "POST /jobs"]
+    asked = train(monkeypatch, ClientError("the job failed: row 3 is odd"))
+    assert asked == [("upload", Path("table.csv")), ("submit", "a dataset", "y", {"max_seconds": 3})]
+    assert capsys.readouterr().err == "kan-service: the job failed: row 3 is odd\n"
 
 
-def test_an_interrupt_cancels_the_job(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(_: float) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(cli_client.time, "sleep", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        cli_client._follow(client(asked, iter([job()])), job())
-    assert asked == ["POST /jobs/j/cancel"]
-
-
-def test_an_answer_that_is_no_problem_document_is_told_by_its_status(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    with pytest.raises(typer.Exit):
-        cli_client._refuse_error(httpx.Response(502, text="<html>"))
-    assert "answered 502" in capsys.readouterr().err
+def test_an_interrupt_cancels_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert train(monkeypatch, KeyboardInterrupt())[-1] == ("cancel", "a job")
 
 
 def test_a_service_that_cannot_start_is_said(
