@@ -5,19 +5,20 @@ import os
 import runpy
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import httpx
 import typer
 
-from service import cli_client, cli_keys, logs
+from service import cli_client, cli_keys, cli_operations, logs
 from service.access import require_a_key
+from service.cli_errors import explained
 from service.db.migrate import current_revision, head_revision, upgrade
 from service.db.session import make_engine, make_sessions
 from service.settings import InvalidSettings, Settings, load_settings
+from service.settings_report import log_settings
 from service.supervisor import Supervisor
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_keys.app, name="keys")
 cli_client.add_to(app)
+cli_operations.add_to(app)
 
 Host = Annotated[
     str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]", show_default=False)
@@ -46,7 +48,7 @@ To try next, in another terminal:
 @app.command()
 def serve(host: Host = None, port: Port = None) -> None:
     """Run the whole service on this machine: API and worker."""
-    with _explained():
+    with explained():
         settings = _settings(host, port)
         logs.configure(logging.WARNING)
         upgrade(settings)
@@ -69,11 +71,12 @@ def api(host: Host = None, port: Port = None) -> None:
     """Run the API alone."""
     import uvicorn  # noqa: PLC0415  # the other commands do without
 
-    with _explained():
+    with explained():
         settings = _settings(host, port)
         _check_keys(settings)
     os.environ |= _environment(settings)
     logs.configure(as_json=settings.log_format == "json")
+    log_settings(settings)
     uvicorn.run(
         "service.main:create_app",
         factory=True,
@@ -97,7 +100,7 @@ def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
 ) -> None:
     """Create or upgrade the database."""
-    with _explained():
+    with explained():
         settings = load_settings()
         before = _revision(settings)
         if dry_run or before == head_revision():
@@ -107,16 +110,6 @@ def migrate(
             return
         upgrade(settings)
     typer.echo(f"upgraded the database from revision {before or 'none'} to {head_revision()}")
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """What an operator can correct is said in one line."""
-    try:
-        yield
-    except InvalidSettings as error:
-        typer.echo(f"kan-service: {error}", err=True)
-        raise typer.Exit(2) from None
 
 
 def _settings(host: str | None, port: int | None) -> Settings:

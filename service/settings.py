@@ -50,35 +50,59 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
 
     data_dir: Annotated[Path, AfterValidator(Path.absolute)] = Field(
-        default=Path("kan-data"), validate_default=True
+        default=Path("kan-data"),
+        validate_default=True,
+        description="folder of the database, unless that is elsewhere, and of uploads on their way into it",
     )
-    database_url: str = Field(default_factory=_sqlite_in, repr=False)
-    broker_url: str = Field(default="memory://", repr=False)
-    host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=0, le=65535)
+    database_url: str = Field(
+        default_factory=_sqlite_in,
+        repr=False,
+        description="sqlite:///FILE (one in the data folder) or postgresql+psycopg://USER:PASSWORD@HOST/NAME",
+    )
+    broker_url: str = Field(
+        default="memory://",
+        repr=False,
+        description="redis://:PASSWORD@HOST:PORT/0 for workers on many machines; memory:// for one",
+    )
+    host: str = Field(
+        default="127.0.0.1",
+        description="address that the API listens on; any but loopback's asks for keys",
+    )
+    port: int = Field(default=8000, ge=0, le=65535, description="port of the API; 0 takes a free one")
 
-    allowed_hosts: str = Field(default="", description="names that requests may call the service by")
+    allowed_hosts: str = Field(
+        default="",
+        description="names that requests may call the service by, with commas between; empty for any",
+    )
     rate_limit: int = Field(default=6_000, ge=0, description="requests a minute and key; 0 for any")
     quota_jobs: int = Field(default=1_000, ge=0, description="unfinished jobs of a tenant; 0 for any")
     quota_bytes: int = Field(default=0, ge=0, description="stored for a tenant; 0 for any")
-    log_format: Literal["plain", "json"] = "plain"
+    log_format: Literal["plain", "json"] = Field(default="plain", description="plain or json")
 
-    lease_s: float = Field(default=30.0, gt=0)
-    poll_s: float = Field(default=0.1, gt=0)
-    max_attempts: int = Field(default=3, ge=1)
-    worker_slots: int = Field(default=1, ge=1)
+    lease_s: float = Field(
+        default=30.0, gt=0, description="after so long without a word from its worker a job goes to another"
+    )
+    poll_s: float = Field(default=0.1, gt=0, description="pause between a worker's looks into the queue")
+    max_attempts: int = Field(
+        default=3, ge=1, description="a job fails when its worker was lost so many times"
+    )
+    worker_slots: int = Field(default=1, ge=1, description="jobs that a worker does side by side")
     worker_threads: int = Field(default=1, ge=0, description="torch threads per job; 0 shares the cores out")
-    drain_s: float = Field(default=10.0, ge=0)
+    drain_s: float = Field(
+        default=10.0, ge=0, description="time for requests to end and jobs to be given back at a stop"
+    )
 
-    max_body_bytes: int = Field(default=2 * GiB, ge=1)
-    max_json_bytes: int = Field(default=64 * MiB, ge=1)
-    max_columns: int = Field(default=2_000, ge=1)
-    max_rows: int = Field(default=10_000_000, ge=1)
-    max_predict_rows: int = Field(default=100_000, ge=1)
-    max_parameters: int = Field(default=2_000_000, ge=1)
-    max_memory_bytes: int = Field(default=4 * GiB, ge=1)
-    max_job_seconds: float = Field(default=3600.0, gt=0)
-    predict_cache_bytes: int = Field(default=512 * MiB, ge=0)
+    max_body_bytes: int = Field(default=2 * GiB, ge=1, description="of a request, uploads too")
+    max_json_bytes: int = Field(default=64 * MiB, ge=1, description="of a request in JSON")
+    max_columns: int = Field(default=2_000, ge=1, description="of a dataset")
+    max_rows: int = Field(default=10_000_000, ge=1, description="of a dataset")
+    max_predict_rows: int = Field(default=100_000, ge=1, description="of one prediction")
+    max_parameters: int = Field(default=2_000_000, ge=1, description="of a network")
+    max_memory_bytes: int = Field(
+        default=4 * GiB, ge=1, description="that a job may need by estimate; one that needs more is refused"
+    )
+    max_job_seconds: float = Field(default=3600.0, gt=0, description="most that a job may ask for")
+    predict_cache_bytes: int = Field(default=512 * MiB, ge=0, description="of loaded models in a process")
 
     @property
     def hosts(self) -> tuple[str, ...]:

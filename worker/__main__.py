@@ -10,6 +10,7 @@ from service import logs
 from service.db.session import Sessions, make_engine, make_sessions
 from service.queue import EMBEDDED, TRAIN_QUEUE, TRAIN_TASK, make_queue
 from service.settings import InvalidSettings, Settings, load_settings
+from service.settings_report import log_settings
 from worker import upkeep
 from worker.app import TASKS, make_app, run_worker
 from worker.dispatcher import Dispatcher
@@ -25,6 +26,7 @@ def main(settings: Settings, tasks: Sequence[str] = TASKS) -> int:
         tasks: Modules with the tasks.
     """
     logs.configure(as_json=settings.log_format == "json")
+    log_settings(settings)
     _share_cores(settings)
     engine = make_engine(settings)
     sessions, app = make_sessions(engine), make_app(settings, tasks)

@@ -116,3 +116,12 @@ def test_the_greeting_waits_for_the_service(
     monkeypatch.setattr(httpx, "get", lambda url, timeout: httpx.Response(200))
     assert cli._greet("http://here", settings) is True
     assert "http://here/datasets" in capsys.readouterr().out
+
+
+def test_settings_are_shown_one_per_line_without_passwords(kan: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("KAN_DATABASE_URL", "postgresql+psycopg://kan:hush@db:5432/kan")
+    lines = kan("settings").output.splitlines()
+    (database,) = [line for line in lines if line.startswith("KAN_DATABASE_URL=")]
+    assert database.startswith("KAN_DATABASE_URL=postgresql+psycopg://kan:***@db:5432/kan  # ")
+    assert "default" not in database
+    assert any(line.startswith("KAN_PORT=8000  # default; ") for line in lines)

@@ -1,0 +1,58 @@
+"""The settings as they are: ``kan-service settings`` prints them, API and worker log them at their start."""
+
+import logging
+import re
+from dataclasses import dataclass
+
+from service.settings import PREFIX, SECRETS, Settings
+
+log = logging.getLogger(__name__)
+
+LOGIN = re.compile(
+    r"(://[^:@]*:).*@"
+)  # up to the last @: a password that should have been escaped stays hidden
+SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:pass|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
+MASK = r"\1***"
+
+
+@dataclass(frozen=True)
+class Told:
+    """A setting, fit to be shown to anyone.
+
+    Attributes:
+        variable: The environment variable that sets it.
+        is_default: Whether nobody has set it.
+    """
+
+    variable: str
+    value: str
+    is_default: bool
+    description: str
+
+    def __str__(self) -> str:
+        """A line of an environment file."""
+        return f"{self.variable}={self.value}  # {'default; ' if self.is_default else ''}{self.description}"
+
+
+def tell(settings: Settings) -> list[Told]:
+    """All settings in the order of their definition, passwords masked."""
+    return [
+        Told(
+            variable=f"{PREFIX}{name.upper()}",
+            value=_shown(name, getattr(settings, name)),
+            is_default=name not in settings.model_fields_set,
+            description=field.description or "",
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def log_settings(settings: Settings) -> None:
+    """Leave in the log what a process was started with."""
+    log.info("settings", extra={told.variable: told.value for told in tell(settings)})
+
+
+def _shown(name: str, value: object) -> str:
+    if name not in SECRETS:
+        return str(value)
+    return SECRET_PARAMETER.sub(MASK, LOGIN.sub(rf"{MASK}@", str(value)))

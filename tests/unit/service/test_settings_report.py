@@ -1,0 +1,54 @@
+"""Settings as they are shown and logged: all of them, explained, and no password."""
+
+import logging
+
+import pytest
+
+from service.settings import Settings, load_settings
+from service.settings_report import log_settings, tell
+
+
+def shown(variable: str, value: str) -> str:
+    (told,) = [told for told in tell(load_settings({variable: value})) if told.variable == variable]
+    return told.value
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_explained(name: str) -> None:
+    assert Settings.model_fields[name].description
+
+
+@pytest.mark.parametrize(
+    ("url", "as_shown"),
+    [
+        ("postgresql+psycopg://kan:hush@db/kan", "postgresql+psycopg://kan:***@db/kan"),
+        ("postgresql+psycopg://kan:hu/sh@db/kan", "postgresql+psycopg://kan:***@db/kan"),
+        ("postgresql+psycopg://kan:hu@sh@db/kan", "postgresql+psycopg://kan:***@db/kan"),
+        (
+            "postgresql+psycopg://db/kan?user=a&password=hush&x=1",
+            "postgresql+psycopg://db/kan?user=a&password=***&x=1",
+        ),
+        ("redis://:hush@r:6379/0", "redis://:***@r:6379/0"),
+        ("rediss://u:hush@r/0?ssl_keyfile_password=hush", "rediss://u:***@r/0?ssl_keyfile_password=***"),
+        ("memory://", "memory://"),
+        ("sqlite:////data/kan.db", "sqlite:////data/kan.db"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["KAN_DATABASE_URL", "KAN_BROKER_URL"])
+def test_passwords_are_masked_and_the_rest_is_not(variable: str, url: str, as_shown: str) -> None:
+    assert shown(variable, url) == as_shown
+
+
+def test_what_nobody_has_set_is_marked() -> None:
+    defaults = {told.variable: told.is_default for told in tell(load_settings({"KAN_PORT": "8000"}))}
+    assert [variable for variable, is_default in defaults.items() if not is_default] == ["KAN_PORT"]
+
+
+def test_the_log_has_every_setting_on_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        log_settings(Settings(broker_url="redis://:hush@r/0"))
+    (record,) = caplog.records
+    assert record.__dict__["KAN_BROKER_URL"] == "redis://:***@r/0"
+    assert {name for name in record.__dict__ if name.startswith("KAN_")} == {
+        told.variable for told in tell(Settings())
+    }
