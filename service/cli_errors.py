@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import typer
 
+from service.db.backup_error import BackupError
 from service.settings import InvalidSettings
 
 
@@ -13,6 +14,6 @@ def explained() -> Iterator[None]:
     """What an operator can correct is said in one line."""
     try:
         yield
-    except InvalidSettings as error:
+    except (InvalidSettings, BackupError) as error:
         typer.echo(f"kan-service: {error}", err=True)
         raise typer.Exit(2) from None

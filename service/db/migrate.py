@@ -45,6 +45,11 @@ def head_revision() -> str:
     return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
+def is_known(revision: str) -> bool:
+    """Whether this code can upgrade from a revision: not from one that a newer version made."""
+    return revision in {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def _config(connection: Connection | None = None) -> Config:
     """Alembic's configuration, independent of the working directory and of any file beside it."""
     config = Config()

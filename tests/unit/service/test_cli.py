@@ -118,6 +118,17 @@ def test_the_greeting_waits_for_the_service(
     assert "http://here/datasets" in capsys.readouterr().out
 
 
+def test_a_backup_is_written_and_restored_by_commands(kan: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    kan("migrate")
+    file = tmp_path / "kan.backup"
+    assert f"revision {head_revision()}" in kan("backup", str(file)).output
+    again = kan("backup", str(file))
+    assert (again.exit_code, "is there already" in again.output) == (2, True)
+    monkeypatch.setenv("KAN_DATA_DIR", str(tmp_path / "elsewhere"))
+    assert f"at revision {head_revision()}" in kan("restore", str(file)).output
+    assert (tmp_path / "elsewhere" / "kan.db").is_file()
+
+
 def test_settings_are_shown_one_per_line_without_passwords(kan: Any, monkeypatch: Any) -> None:
     monkeypatch.setenv("KAN_DATABASE_URL", "postgresql+psycopg://kan:hush@db:5432/kan")
     lines = kan("settings").output.splitlines()

@@ -1,0 +1,127 @@
+"""Backup and restore: the database is the only state, so a copy of it is a copy of everything.
+
+A backup is one consistent moment, taken while jobs run and clients write: on SQLite by ``VACUUM INTO``, on
+PostgreSQL by ``pg_dump``. What ran at that moment is found by workers as after a crash, and goes on.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from types import ModuleType
+
+from sqlalchemy import Engine, inspect, literal, make_url, select
+
+from service.db import postgres_backup, sqlite_backup
+from service.db.backup_error import BackupError
+from service.db.migrate import current_revision, head_revision, is_known, upgrade
+from service.db.repositories.workers import Workers
+from service.db.session import make_engine, make_sessions
+from service.db.tables import Table, Worker
+from service.settings import Settings
+
+TOOLS: dict[str, ModuleType] = {"sqlite": sqlite_backup, "postgresql": postgres_backup}
+
+
+def back_up(settings: Settings, file: Path) -> str:
+    """Write a backup, readable by its owner alone; the answer is the revision of the database.
+
+    Raises:
+        BackupError: It cannot be written; nothing is left of it.
+    """
+    if file.exists():
+        raise BackupError(f"{file} is there already; name another file")
+    revision = _revision(settings)
+    if revision is None:
+        raise BackupError("there is nothing to back up: the database has no tables yet")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.absolute().parent)
+    except OSError as error:
+        raise BackupError(f"cannot write to {file.absolute().parent}: {error.strerror}") from None
+    part = Path(name)
+    try:
+        _tool(settings).dump(settings.database_url, part)
+        os.fsync(handle)
+        part.rename(file)
+    finally:
+        os.close(handle)
+        part.unlink(missing_ok=True)
+    return revision
+
+
+def restore(settings: Settings, file: Path, *, force: bool = False) -> str:
+    """Make the database what it was at a backup, and upgrade it; the answer is its revision.
+
+    Args:
+        force: Replace what the database holds.
+
+    Raises:
+        BackupError: The file is no backup for this database, or the database is in use or not empty.
+    """
+    tool = _tool(settings)
+    with file.open("rb") as opened:
+        if not opened.read(len(tool.MAGIC)).startswith(tool.MAGIC):
+            raise BackupError(f"{file} is no backup of a {tool.NAME} database, which KAN_DATABASE_URL names")
+    revision = tool.revision_in(file)
+    if revision is None or not is_known(revision):
+        made = (
+            "was made by a newer version of the service" if revision else "holds no database of the service"
+        )
+        raise BackupError(f"{file} {made}; this one knows revisions up to {head_revision()}")
+    _refuse_to_overwrite(settings, force=force)
+    tool.load(settings.database_url, file)
+    upgrade(settings)
+    return head_revision()
+
+
+def _tool(settings: Settings) -> ModuleType:
+    return TOOLS[make_url(settings.database_url).get_backend_name()]
+
+
+def _revision(settings: Settings) -> str | None:
+    """Of the database; looking must not make one."""
+    if not _is_there(settings):
+        return None
+    engine = make_engine(settings)
+    try:
+        with engine.connect().execution_options(read_only=True) as connection:
+            return current_revision(connection)
+    finally:
+        engine.dispose()
+
+
+def _is_there(settings: Settings) -> bool:
+    url = make_url(settings.database_url)
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
+
+
+def _refuse_to_overwrite(settings: Settings, *, force: bool) -> None:
+    if not _is_there(settings):
+        return
+    engine = make_engine(settings)
+    try:
+        filled = _filled_tables(engine)
+        if Worker.__tablename__ in filled:
+            _refuse_while_in_use(engine)
+    finally:
+        engine.dispose()
+    filled.discard(Worker.__tablename__)
+    if filled and not force:
+        names = ", ".join(sorted(filled))
+        raise BackupError(f"the database is not empty: it has rows in {names}; --force replaces them all")
+
+
+def _filled_tables(engine: Engine) -> set[str]:
+    present = set(inspect(engine).get_table_names())
+    with engine.connect().execution_options(read_only=True) as connection:
+        return {
+            table.name
+            for table in Table.metadata.sorted_tables
+            if table.name in present
+            and connection.execute(select(literal(1)).select_from(table).limit(1)).first()
+        }
+
+
+def _refuse_while_in_use(engine: Engine) -> None:
+    with make_sessions(engine).read() as session:
+        if Workers(session).presence().count:
+            raise BackupError("a worker is at work on this database; stop the service first")

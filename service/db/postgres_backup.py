@@ -1,0 +1,58 @@
+"""Backups of PostgreSQL: by its own programs, which know every version of it."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from service.db.backup_error import BackupError
+
+NAME = "PostgreSQL"
+MAGIC = b"PGDMP"
+DUMP = ("pg_dump", "--format=custom", "--no-owner", "--no-privileges")
+RESTORE = ("pg_restore", "--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction")
+READ_REVISION = ("pg_restore", "--data-only", "--table=alembic_version", "--file=-")
+REVISION = re.compile(r"^COPY [^\n]*alembic_version[^\n]*\n(\w+)\n", re.MULTILINE)
+
+
+def dump(url: str, target: Path) -> None:
+    """Write one snapshot of the database into a file."""
+    _run([*DUMP, f"--file={target}"], url)
+
+
+def revision_in(file: Path) -> str | None:
+    """The revision of a backup; None for a database of something else.
+
+    Raises:
+        BackupError: It is damaged.
+    """
+    found = REVISION.search(_run([*READ_REVISION, str(file)]))
+    return found[1] if found else None
+
+
+def load(url: str, file: Path) -> None:
+    """Replace the tables, all or none."""
+    _run([*RESTORE, str(file)], url)
+
+
+def _run(command: list[str], url: str | None = None) -> str:
+    """Run a program of PostgreSQL; passwords go by the environment, since everyone can read arguments."""
+    environment = dict(os.environ)
+    if url is not None:
+        parsed = make_url(url)
+        environment |= {"PGPASSWORD": parsed.password} if parsed.password else {}
+        server = parsed._replace(drivername="postgresql", password=None)  # set() takes None for "as it is"
+        command = [*command, f"--dbname={server.render_as_string()}"]
+    if shutil.which(command[0]) is None:
+        raise BackupError(
+            f"{command[0]} is not installed here; install PostgreSQL's client programs, of the "
+            f"server's version or newer, or run this where they are: {shlex.join(command)}"
+        )
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise BackupError(f"{command[0]} failed: {' '.join(done.stderr.split()) or done.returncode}")
+    return done.stdout
