@@ -49,7 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         settings.data_dir.mkdir(parents=True, exist_ok=True)  # uploads pass through it
-        with told_of_shutdown(app.state.watch.close):
+        with told_of_shutdown(app.state.watch.close, settings.shutdown_delay_s):
             yield
         engine.dispose()
 

@@ -91,6 +91,12 @@ class Settings(BaseSettings):
     drain_s: float = Field(
         default=10.0, ge=0, description="time for requests to end and jobs to be given back at a stop"
     )
+    shutdown_delay_s: float = Field(
+        default=0.0,
+        ge=0,
+        description="how long the API serves on after it was told to stop, while /health/ready says no: "
+        "time for a load balancer to notice",
+    )
 
     max_body_bytes: int = Field(default=2 * GiB, ge=1, description="of a request, uploads too")
     max_json_bytes: int = Field(default=64 * MiB, ge=1, description="of a request in JSON")

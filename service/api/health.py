@@ -1,22 +1,21 @@
 """Probes: is the process alive, and can it do its work."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import redis
 from fastapi import APIRouter
-from sqlalchemy import func, select, text
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.api import deps
+from service.api.watch import JobWatch
 from service.db.migrate import current_revision, head_revision
-from service.db.session import Sessions, clock
-from service.db.tables import Worker
+from service.db.repositories.workers import SEEN_WITHIN, Workers
+from service.db.session import Sessions
 from service.errors import Unavailable
 from service.settings import Settings
 
-WORKER_SEEN_WITHIN = timedelta(seconds=15)
 BROKER_TIMEOUT_S = 1.0
 
 router = APIRouter(prefix="/health", tags=["health"])
@@ -29,9 +28,13 @@ def live() -> dict[str, str]:
 
 
 @router.get("/ready", summary="Can the service do its work?")
-def ready(sessions: deps.Sessions, settings: deps.Config) -> dict[str, Any]:
-    """Checks the database, its revision, the broker, and that a worker is there; 503 names what is not."""
+def ready(sessions: deps.Sessions, settings: deps.Config, watch: deps.Watch) -> dict[str, Any]:
+    """Checks the database, its revision, the broker, and that a worker is there; 503 names what is not.
+
+    From the moment on at which this process was told to stop, it is not ready either.
+    """
     checks = {
+        "process": _check(lambda: _process(watch)),
         "database": _check(lambda: _database(sessions)),
         "migrations": _check(lambda: _migrations(sessions)),
         "broker": _check(lambda: _broker(settings)),
@@ -55,6 +58,12 @@ def _check(probe: Callable[[], str]) -> dict[str, Any]:
         return {"ok": False, "detail": str(error)}
     except (SQLAlchemyError, redis.RedisError) as error:
         return {"ok": False, "detail": f"cannot be reached ({type(error).__name__})"}
+
+
+def _process(watch: JobWatch) -> str:
+    if watch.is_closed:
+        raise _NotReady("draining: it was told to stop")
+    return "serving"
 
 
 def _database(sessions: Sessions) -> str:
@@ -86,11 +95,11 @@ def _broker(settings: Settings) -> str:
 
 def _worker(sessions: Sessions) -> str:
     with sessions.read() as session:
-        since = clock(session) - WORKER_SEEN_WITHIN
-        seen = session.scalar(select(func.count()).select_from(Worker).where(Worker.seen_at >= since))
-    if not seen:
+        seen = Workers(session).presence()
+    newest = "none ever was" if seen.newest is None else f"the newest {seen.newest.total_seconds():.0f} s ago"
+    if not seen.count:
         raise _NotReady(
-            f"no worker was seen in the last {WORKER_SEEN_WITHIN.seconds} s; "
+            f"no worker was seen in the last {SEEN_WITHIN.seconds} s ({newest}); "
             "start one with `kan-service worker`"
         )
-    return f"{seen} seen in the last {WORKER_SEEN_WITHIN.seconds} s"
+    return f"{seen.count} seen in the last {SEEN_WITHIN.seconds} s, {newest}"

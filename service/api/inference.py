@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from service import strict_json
 from service.api import health
-from service.api.deps import ADMIN, PREDICT, Config, Directory, Predictors, Sessions, Stats
+from service.api.deps import ADMIN, PREDICT, Config, Directory, Predictors, Sessions, Stats, Watch
 from service.api.problems import validation_failed
 from service.db.tables import Model
 from service.errors import Malformed
@@ -75,9 +75,9 @@ def server_live() -> dict[str, bool]:
 
 
 @router.get("/health/ready", summary="Is the server ready?")
-def server_ready(sessions: Sessions, settings: Config) -> dict[str, bool]:
+def server_ready(sessions: Sessions, settings: Config, watch: Watch) -> dict[str, bool]:
     """As `/health/ready`."""
-    health.ready(sessions, settings)
+    health.ready(sessions, settings, watch)
     return {"ready": True, "live": True}
 
 

@@ -305,8 +305,27 @@ def test_not_ready_without_a_worker(client: TestClient) -> None:
 
 
 def test_not_ready_when_the_worker_went_quiet(client: TestClient, app: FastAPI) -> None:
-    see_worker(app.state.sessions, ago=timedelta(seconds=16))
-    assert not problem_of(client.get("/health/ready"), 503)["checks"]["worker"]["ok"]
+    see_worker(app.state.sessions, ago=timedelta(seconds=60))
+    check = problem_of(client.get("/health/ready"), 503)["checks"]["worker"]
+    assert not check["ok"]
+    assert re.search(r"the newest 6\d s ago", check["detail"])
+
+
+def test_readiness_tells_how_old_the_newest_word_of_a_worker_is(client: TestClient, app: FastAPI) -> None:
+    see_worker(app.state.sessions, ago=timedelta(seconds=5))
+    detail = client.get("/health/ready").json()["checks"]["worker"]["detail"]
+    assert re.fullmatch(r"1 seen in the last 15 s, the newest [5-9] s ago", detail)
+
+
+@pytest.mark.parametrize("path", ["/health/ready", "/v2/health/ready"])
+def test_not_ready_from_the_moment_on_at_which_the_process_is_told_to_stop(
+    client: TestClient, app: FastAPI, path: str
+) -> None:
+    see_worker(app.state.sessions)
+    assert client.get(path).status_code == 200
+    app.state.watch.close()
+    assert problem_of(client.get(path), 503)["detail"] == "not ready: process"
+    assert client.get("/health/live").status_code == 200
 
 
 def test_not_ready_on_a_database_that_is_not_migrated(empty_sqlite_url: str, tmp_path: Path) -> None:
