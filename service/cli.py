@@ -5,7 +5,9 @@ import os
 import runpy
 import socket
 import sys
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +34,8 @@ Host = Annotated[
     str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]", show_default=False)
 ]
 Port = Annotated[int | None, typer.Option(help="0 takes a free one. [default: 8000]", show_default=False)]
+
+COUNTS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus-client when it is imported
 
 BANNER = """
 KAN service: {url}
@@ -77,16 +81,17 @@ def api(host: Host = None, port: Port = None) -> None:
     os.environ |= _environment(settings)
     logs.configure(as_json=settings.log_format == "json")
     log_settings(settings)
-    uvicorn.run(
-        "service.main:create_app",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=int(settings.drain_s),
-    )
+    with _counting_together(settings):
+        uvicorn.run(
+            "service.main:create_app",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=int(settings.drain_s),
+        )
 
 
 @app.command()
@@ -110,6 +115,21 @@ def migrate(
             return
         upgrade(settings)
     typer.echo(f"upgraded the database from revision {before or 'none'} to {head_revision()}")
+
+
+@contextmanager
+def _counting_together(settings: Settings) -> Iterator[None]:
+    """Where uvicorn makes several processes of the API (``WEB_CONCURRENCY``), a folder in which they count.
+
+    Prometheus reaches one of them at a time; each then answers for all.
+    """
+    if os.environ.get("WEB_CONCURRENCY", "1") == "1" or COUNTS_FOLDER in os.environ:
+        yield
+        return
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="metrics-", dir=settings.data_dir) as folder:
+        os.environ[COUNTS_FOLDER] = folder
+        yield
 
 
 def _settings(host: str | None, port: int | None) -> Settings:

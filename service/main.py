@@ -12,6 +12,7 @@ from service.api import (
     docs,
     health,
     inference,
+    metrics,
     predictions,
     problems,
     tenant,
@@ -20,7 +21,9 @@ from service.api import (
 )
 from service.api.frame import Frame
 from service.api.head import AnswerHead
+from service.api.job_meters import JobMeters
 from service.api.limits import RequestLimits
+from service.api.meters import Meters
 from service.api.shutdown import told_of_shutdown
 from service.api.watch import JobWatch
 from service.db.session import make_engine, make_sessions
@@ -37,6 +40,7 @@ RESOURCES: list[APIRouter] = [
     training_jobs.router,
     trained_models.router,
     tenant.router,
+    metrics.router,
 ]
 MAX_PARSING = 2  # uploads parsed at once: each may hold a whole table in memory
 
@@ -70,12 +74,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.predictors = PredictorCache(settings.predict_cache_bytes)
     app.state.directory = ModelDirectory()
     app.state.statistics = Statistics()
+    app.state.meters = Meters(JobMeters(app.state.sessions))
     app.add_middleware(RequestLimits, settings=settings)
     if needs_key(settings.host):
         rates = make_rates(settings.rate_limit, settings.broker_url)
         app.add_middleware(RequireKey, sessions=app.state.sessions, rates=rates)
     app.add_middleware(AnswerHead)
-    app.add_middleware(Frame, hosts=settings.hosts)
+    app.add_middleware(Frame, hosts=settings.hosts, meters=app.state.meters)
     problems.register(app)
     for router in [*RESOURCES, inference.router, docs.router, health.router]:
         app.include_router(router)

@@ -27,6 +27,7 @@ from fastapi.security import HTTPBearer, SecurityScopes
 from starlette.concurrency import run_in_threadpool
 
 from service import strict_json
+from service.api.meters import Meters
 from service.api.watch import JobWatch
 from service.callers import LOCAL, Caller, Scope
 from service.db import session
@@ -96,6 +97,10 @@ async def _directory(request: Request) -> ModelDirectory:
     return cast("ModelDirectory", request.app.state.directory)
 
 
+async def _meters(request: Request) -> Meters:
+    return cast("Meters", request.app.state.meters)
+
+
 async def _statistics(request: Request) -> Statistics:
     return cast("Statistics", request.app.state.statistics)
 
@@ -109,6 +114,8 @@ Parsing = Annotated[CapacityLimiter, Depends(_parsing)]
 Predictors = Annotated[PredictorCache, Depends(_predictors)]
 Watch = Annotated[JobWatch, Depends(_watch)]
 Directory = Annotated[ModelDirectory, Depends(_directory)]
+Metered = Annotated[Meters, Depends(_meters)]
+Who = Annotated[Caller, Depends(_caller)]
 Stats = Annotated[Statistics, Depends(_statistics)]
 Here = Annotated[Callable[[str], str], Depends(_here)]
 

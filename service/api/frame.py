@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import logs
+from service.api.meters import Meters
 from service.api.problems import is_v2, problem
 from service.errors import Malformed
 
@@ -35,10 +36,12 @@ class Frame:
     Args:
         hosts: Names under which the service may be called; any if there are none. A page that a browser
             loaded from elsewhere can point its own name at this machine (DNS rebinding), but not hide it.
+        meters: Count every answer.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: Sequence[str], meters: Meters) -> None:
         self.app = app
+        self._meters = meters
         self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,6 +63,7 @@ class Frame:
                     answered.setdefault(name, value)
             await send(message)
 
+        scope.setdefault("state", {})  # before anyone copies the scope, so that all write into the same
         is_v2.set(scope["path"].startswith("/v2"))
         with logs.facts(request_id=request_id):
             try:
@@ -68,7 +72,9 @@ class Frame:
                 else:
                     await self.app(scope, receive, send_framed)
             finally:
-                self._tell(scope, status, time.perf_counter() - since)
+                seconds = time.perf_counter() - since
+                self._meters.answered(scope, status, seconds)
+                self._tell(scope, status, seconds)
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         path = scope["path"].removeprefix("/v1")

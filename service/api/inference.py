@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from service import strict_json
 from service.api import health
-from service.api.deps import ADMIN, PREDICT, Config, Directory, Predictors, Sessions, Stats, Watch
+from service.api.deps import ADMIN, PREDICT, Config, Directory, Metered, Predictors, Sessions, Stats, Watch
 from service.api.problems import validation_failed
 from service.db.tables import Model
 from service.errors import Malformed
@@ -62,6 +62,7 @@ class _Serving:
     directory: Directory
     statistics: Stats
     settings: Config
+    meters: Metered
 
 
 Body = Annotated[bytes, Depends(_whole_body)]
@@ -193,15 +194,17 @@ def _infer(model: Model, body: bytes, header_length: int | None, serving: _Servi
     except ValidationError as error:
         found = [{**entry, "loc": ("body", *entry["loc"])} for entry in error.errors(include_url=False)]
         raise validation_failed(found, header) from None
-    document, behind = inference.infer(
-        model,
-        asked,
-        memoryview(body)[length:],
-        serving.sessions,
-        serving.predictors,
-        serving.statistics,
-        serving.settings.max_predict_rows,
-    )
+    with serving.meters.predicting("infer") as count:
+        document, behind = inference.infer(
+            model,
+            asked,
+            memoryview(body)[length:],
+            serving.sessions,
+            serving.predictors,
+            serving.statistics,
+            serving.settings.max_predict_rows,
+        )
+        count(document["outputs"][0]["shape"][0])
     told = orjson.dumps(document)
     if not behind:
         return Response(told, media_type="application/json")

@@ -6,7 +6,8 @@ import orjson
 from fastapi import APIRouter, Depends, Response
 from starlette.concurrency import run_in_threadpool
 
-from service.api.deps import PREDICT, Config, Directory, Predictors, Sessions, StrictRoute
+from service.api.deps import PREDICT, Config, Directory, Metered, Predictors, Sessions, StrictRoute
+from service.api.meters import Meters
 from service.api.trained_models import Reference
 from service.operations import prediction
 from service.operations.prediction import Serving
@@ -27,9 +28,9 @@ Ready = Annotated[Serving, Depends(_serving)]
 
 
 @router.post("/predict", dependencies=[PREDICT], summary="Predict with a model", response_model=PredictionOut)
-async def predict(request: PredictRequest, serving: Ready) -> Response:
+async def predict(request: PredictRequest, serving: Ready, meters: Metered) -> Response:
     """The model may be named by its id, its name, or `name@alias`."""
-    return await _answer(request.model, request, serving)
+    return await _answer(request.model, request, serving, meters)
 
 
 @router.post(
@@ -38,18 +39,20 @@ async def predict(request: PredictRequest, serving: Ready) -> Response:
     summary="Predict with this model",
     response_model=PredictionOut,
 )
-async def predict_with(model_id: Reference, request: Rows, serving: Ready) -> Response:
+async def predict_with(model_id: Reference, request: Rows, serving: Ready, meters: Metered) -> Response:
     """As `/predict`, with the model in the path."""
-    return await _answer(model_id, request, serving)
+    return await _answer(model_id, request, serving, meters)
 
 
-async def _answer(reference: str, request: Rows, serving: Serving) -> Response:
+async def _answer(reference: str, request: Rows, serving: Serving, meters: Meters) -> Response:
     """Few rows of a model that is at hand are predicted on the spot, everything else in a thread."""
     is_quick = request.row_count <= FEW_ROWS and serving.has_at_hand(reference)
     document: Any
-    if is_quick:
-        document = prediction.predict(reference, request, serving)
-    else:
-        document = await run_in_threadpool(prediction.predict, reference, request, serving)
+    with meters.predicting("predict") as count:
+        if is_quick:
+            document = prediction.predict(reference, request, serving)
+        else:
+            document = await run_in_threadpool(prediction.predict, reference, request, serving)
+        count(request.row_count)
     # Without a second look by Pydantic, which would take longer than the prediction.
     return Response(orjson.dumps(document), media_type="application/json")

@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
+from starlette.types import Receive, Scope, Send
 
 from kan_engine.errors import InvalidData, KANEngineError
 from service.errors import Invalid, Malformed, ServiceError, TooMany, Unauthorized, Unavailable
@@ -101,7 +102,19 @@ def _render(
     if is_v2.get():
         document["error"] = document["detail"]
     content = json.dumps(document, ensure_ascii=False)  # orjson knows no integers as large as estimates get
-    return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+    answer = _Problem(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+    answer.code = members["code"]
+    return answer
+
+
+class _Problem(Response):
+    """Leaves its code in the request's state, where the frame finds and counts it."""
+
+    code: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})["error_code"] = self.code
+        await super().__call__(scope, receive, send)
 
 
 def _new_instance() -> str:

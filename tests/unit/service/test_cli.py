@@ -136,3 +136,21 @@ def test_settings_are_shown_one_per_line_without_passwords(kan: Any, monkeypatch
     assert database.startswith("KAN_DATABASE_URL=postgresql+psycopg://kan:***@db:5432/kan  # ")
     assert "default" not in database
     assert any(line.startswith("KAN_PORT=8000  # default; ") for line in lines)
+
+
+@pytest.mark.parametrize(("processes", "together"), [("1", False), ("2", True)])
+def test_several_processes_of_one_api_count_into_one_folder(
+    kan: Any, monkeypatch: Any, tmp_path: Path, processes: str, together: bool
+) -> None:
+    import os
+
+    import uvicorn
+
+    folders: list[str | None] = []
+    monkeypatch.setenv("WEB_CONCURRENCY", processes)
+    monkeypatch.setenv(cli.COUNTS_FOLDER, "")
+    monkeypatch.delenv(cli.COUNTS_FOLDER)
+    monkeypatch.setattr(uvicorn, "run", lambda *_, **__: folders.append(os.environ.get(cli.COUNTS_FOLDER)))
+    assert kan("api").exit_code == 0
+    assert [folder is not None for folder in folders] == [together]
+    assert list(tmp_path.glob("metrics-*")) == []

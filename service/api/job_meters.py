@@ -1,0 +1,70 @@
+"""Numbers of jobs and workers for Prometheus, from the database: all processes tell the same."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+
+from service.db.session import Sessions
+from service.operations.figures import RUN_BOUNDS, WAIT_BOUNDS, Figures, JobFigures, Spread
+
+log = logging.getLogger(__name__)
+
+
+class JobMeters(Collector):
+    """Asks the database; where it is away, that is what is told."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._figures = JobFigures(sessions)
+
+    def collect(self) -> Iterator[Metric]:
+        """What Prometheus gets."""
+        try:
+            figures = self._figures.read()
+        except SQLAlchemyError as error:
+            log.warning("jobs cannot be counted", extra={"reason": type(error).__name__})
+            yield GaugeMetricFamily("kan_database_up", "Whether the database answers.", value=0)
+            return
+        yield GaugeMetricFamily("kan_database_up", "Whether the database answers.", value=1)
+        yield GaugeMetricFamily("kan_workers", "Workers seen a moment ago.", value=figures.workers.count)
+        yield GaugeMetricFamily("kan_worker_slots", "Jobs that they can do.", value=figures.workers.slots)
+        yield from _queue(figures)
+        yield from _ended(figures)
+
+
+def _queue(figures: Figures) -> Iterator[Metric]:
+    jobs = GaugeMetricFamily("kan_jobs", "Jobs queued and running.", labels=["kind", "status"])
+    for (kind, status), count in figures.unfinished.items():
+        jobs.add_metric([kind, status], count)
+    yield jobs
+    oldest = GaugeMetricFamily(
+        "kan_queue_oldest_seconds", "Age of the oldest job that waits; 0 if none does.", labels=["kind"]
+    )
+    for kind, seconds in figures.oldest_s.items():
+        oldest.add_metric([kind], seconds)
+    yield oldest
+
+
+def _ended(figures: Figures) -> Iterator[Metric]:
+    ended = CounterMetricFamily("kan_jobs_finished", "Jobs that have ended.", labels=["kind", "status"])
+    for (kind, status), count in figures.finished.items():
+        ended.add_metric([kind, status], count)
+    yield ended
+    yield _histogram(
+        "kan_job_wait_seconds", "From submission to the first start.", figures.waits, WAIT_BOUNDS
+    )
+    yield _histogram("kan_job_run_seconds", "From the first start to the end.", figures.runs, RUN_BOUNDS)
+
+
+def _histogram(name: str, words: str, spreads: dict[str, Spread], bounds: Sequence[float]) -> Metric:
+    family = HistogramMetricFamily(name, f"{words} Of jobs that have ended.", labels=["kind"])
+    for kind, spread in spreads.items():
+        edges = [*(f"{float(bound)}" for bound in bounds), "+Inf"]
+        counts = [*spread.at_most, spread.count]
+        family.add_metric([kind], buckets=list(zip(edges, counts, strict=True)), sum_value=spread.total)
+    return family

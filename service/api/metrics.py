@@ -1,0 +1,27 @@
+"""The route that Prometheus asks."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Response
+
+from service.api.deps import ADMIN, Metered, StrictRoute, Who
+from service.callers import OWN
+from service.errors import Forbidden
+
+router = APIRouter(tags=["operations"], route_class=StrictRoute)
+
+
+@router.get(
+    "/metrics",
+    dependencies=[ADMIN],
+    summary="Numbers for Prometheus",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}},
+)
+def get_metrics(meters: Metered, who: Who, accept: Annotated[str, Header()] = "") -> Response:
+    """Of all tenants together, so it wants an `admin` key of the tenant `default`, the service's own."""
+    if who.tenant != OWN:
+        detail = f"these numbers are of all tenants together; they need an admin key of the tenant {OWN!r}"
+        raise Forbidden("not_the_operator", detail)
+    content, media_type = meters.tell(accept)
+    return Response(content, headers={"Content-Type": media_type})
