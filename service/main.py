@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI
 
+from service import tracing
 from service.access import RequireKey, needs_key
 from service.api import (
     datasets,
@@ -65,6 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         responses=problems.RESPONSES,
+        telemetry=tracing.of_requests(),
     )
     app.state.settings = settings
     app.state.sessions = make_sessions(engine)

@@ -7,6 +7,7 @@ from typing import Any
 from celery import shared_task, signals
 
 from service.queue import TRAIN_TASK
+from service.tracing import job_span
 from worker.process import sessions, settings, until_terminated
 from worker.training import run_training
 
@@ -16,7 +17,7 @@ def train(job_id: str, token: str | None = None) -> None:
     """Do a training job. ``token`` comes from a dispatcher that has claimed it; without one, claim it."""
     from worker.pipeline import run_pipeline  # noqa: PLC0415
 
-    with until_terminated() as termination:
+    with until_terminated() as termination, job_span(job_id):
         run_training(job_id, token, sessions(), settings(), pipeline=run_pipeline, termination=termination)
 
 

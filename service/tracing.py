@@ -1,0 +1,61 @@
+"""Traces for OpenTelemetry, where an operator wants them: of requests by FastAPI, of jobs by the worker.
+
+They need the extra ``otel`` and ``OTEL_EXPORTER_OTLP_ENDPOINT``. Without either nothing is recorded, and a
+span costs nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+from opentelemetry import trace
+
+if TYPE_CHECKING:
+    from fastapi.telemetry import TelemetryConfig
+
+log = logging.getLogger(__name__)
+
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+TIMEOUT_S = 2.0  # of a collector that does not answer: the end of a job waits for it
+
+
+def of_requests() -> TelemetryConfig:
+    """What FastAPI shall do: one span per request. Metrics are Prometheus's, and errors are in the log."""
+    return {"auto_configure": _is_wanted(), "metrics": False, "logs": False, "operation_spans": False}
+
+
+@contextmanager
+def job_span(job_id: str) -> Iterator[None]:
+    """While a process of the worker does a job."""
+    _export()
+    with trace.get_tracer("kan-service").start_as_current_span("job", attributes={"kan.job_id": job_id}):
+        yield
+
+
+def _is_wanted() -> bool:
+    is_wanted = any(os.environ.get(variable) for variable in ENDPOINTS)
+    if is_wanted:
+        os.environ.setdefault("OTEL_SERVICE_NAME", "kan-service")
+    return is_wanted
+
+
+@cache
+def _export() -> None:
+    """Send each span when it ends: processes of the worker are killed when they are no longer needed."""
+    if not _is_wanted():
+        return
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import SimpleSpanProcessor  # noqa: PLC0415
+    except ImportError as error:
+        log.warning("jobs leave no traces: install the extra 'otel'", extra={"reason": str(error)})
+        return
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(timeout=TIMEOUT_S)))
+    trace.set_tracer_provider(provider)
