@@ -1,20 +1,21 @@
 """The queue as the service sees it: a doorbell.
 
 The job row is the job. A message only says "look at this job now", so losing one loses time, not
-work: workers sweep for queued rows that nobody rang for. With ``memory://`` there is no bell at all;
+work: workers sweep for queued rows that nobody rang for. Each kind of job has its queue, so that there can
+be workers for short jobs that no training holds up. With ``memory://`` there is no bell at all;
 the worker's dispatcher looks into the database several times a second.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-TRAIN_TASK = "kan.train"
-TRAIN_QUEUE = "train"
+JOB_TASK = "kan.job"
+QUEUE_OF: Mapping[str, str] = {"train": "train", "symbolic": "short", "predict": "batch"}  # by kind of job
 EMBEDDED = "memory://"
 
 JSON_ONLY: Mapping[str, Any] = {
@@ -22,16 +23,21 @@ JSON_ONLY: Mapping[str, Any] = {
     "accept_content": ["json"],
     "result_accept_content": ["json"],
     "task_ignore_result": True,
-    "task_default_queue": TRAIN_QUEUE,
+    "task_default_queue": QUEUE_OF["train"],
 }
 REDIS_OPTIONS: Mapping[str, Any] = {"global_keyprefix": "kan:", "socket_keepalive": True}
 PUBLISH_OPTIONS: Mapping[str, Any] = {"socket_timeout": 2, "socket_connect_timeout": 1, "max_retries": 0}
 
 
+def kinds_in(queues: Collection[str]) -> tuple[str, ...]:
+    """The kinds of jobs that go to these queues."""
+    return tuple(kind for kind, queue in QUEUE_OF.items() if queue in queues)
+
+
 class TaskQueue(Protocol):
     """Where operations ring after they have committed a job."""
 
-    def ring(self, job_id: str) -> bool:
+    def ring(self, job_id: str, kind: str) -> bool:
         """Tell workers of a queued job; false if nobody could be told. Never raises, never waits long."""
         ...
 
@@ -39,13 +45,13 @@ class TaskQueue(Protocol):
 class NoBell:
     """The queue of one machine: workers look by themselves."""
 
-    def ring(self, job_id: str) -> bool:  # noqa: ARG002
+    def ring(self, job_id: str, kind: str) -> bool:  # noqa: ARG002
         """There is nobody to tell."""
         return False
 
 
 class RedisBell:
-    """Sends the id of a job to the workers' Celery queue."""
+    """Sends the id of a job to the Celery queue of its kind."""
 
     def __init__(self, broker_url: str) -> None:
         from celery import Celery  # noqa: PLC0415  # takes half a second that a single machine need not spend
@@ -53,12 +59,12 @@ class RedisBell:
         self._app = Celery("kan-service", broker=broker_url, set_as_current=False)
         self._app.conf.update(JSON_ONLY, broker_transport_options={**REDIS_OPTIONS, **PUBLISH_OPTIONS})
 
-    def ring(self, job_id: str) -> bool:
+    def ring(self, job_id: str, kind: str) -> bool:
         """Send the message, once: a sweeper rings again for what did not get through."""
         from kombu.exceptions import OperationalError  # noqa: PLC0415
 
         try:
-            self._app.send_task(TRAIN_TASK, (job_id,), retry=False)
+            self._app.send_task(JOB_TASK, (job_id,), queue=QUEUE_OF[kind], retry=False)
         except OperationalError as error:
             log.warning("broker cannot be reached", extra={"job_id": job_id, "reason": str(error)})
             return False

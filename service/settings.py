@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PREFIX = "KAN_"
 TEST_PREFIX = "KAN_TEST_"
 SECRETS = ("database_url", "broker_url")
+QUEUES = ("train", "short", "batch")  # of the workers; which kind of job goes where is in service.queue
 
 MiB = 2**20
 GiB = 2**30
@@ -37,6 +38,18 @@ def is_loopback(host: str) -> bool:
 
 class InvalidSettings(ValueError):
     """The environment asks for something that cannot be."""
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _check_queues(text: str) -> str:
+    names = _split(text)
+    unknown = [name for name in names if name not in QUEUES]
+    if unknown or not names:
+        raise ValueError(f"name one or more of the queues {', '.join(QUEUES)}, with commas between")
+    return text
 
 
 def _sqlite_in(settings: dict[str, Any]) -> str:
@@ -87,6 +100,9 @@ class Settings(BaseSettings):
         default=3, ge=1, description="a job fails when its worker was lost so many times"
     )
     worker_slots: int = Field(default=1, ge=1, description="jobs that a worker does side by side")
+    worker_queues: Annotated[str, AfterValidator(_check_queues)] = Field(
+        default=",".join(QUEUES), description="which jobs a worker takes"
+    )
     worker_threads: int = Field(default=1, ge=0, description="torch threads per job; 0 shares the cores out")
     drain_s: float = Field(
         default=10.0, ge=0, description="time for requests to end and jobs to be given back at a stop"
@@ -116,8 +132,13 @@ class Settings(BaseSettings):
 
         A page from elsewhere in a browser on this machine reaches loopback, too; it cannot choose this name.
         """
-        given = tuple(name.strip() for name in self.allowed_hosts.split(",") if name.strip())
+        given = _split(self.allowed_hosts)
         return given + LOOPBACK_NAMES if given or is_loopback(self.host) else ()
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """The queues that a worker takes jobs from."""
+        return _split(self.worker_queues)
 
     @property
     def heartbeat_s(self) -> float:

@@ -1,4 +1,4 @@
-"""``python -m worker``: a Celery worker that trains, and the upkeep beside it."""
+"""``python -m worker``: a Celery worker that does jobs, and the upkeep beside it."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from celery import Celery
 
 from service import logs
 from service.db.session import Sessions, make_engine, make_sessions
-from service.queue import EMBEDDED, TRAIN_QUEUE, TRAIN_TASK, make_queue
+from service.queue import EMBEDDED, JOB_TASK, QUEUE_OF, make_queue
 from service.settings import InvalidSettings, Settings, load_settings
 from service.settings_report import log_settings
 from worker import upkeep
@@ -45,12 +45,12 @@ def main(settings: Settings, tasks: Sequence[str] = TASKS) -> int:
         presence.withdraw()
 
     thread.start()
-    return run_worker(app, on_stop=stop, drain_s=settings.drain_s)
+    return run_worker(app, queues=settings.queues, on_stop=stop, drain_s=settings.drain_s)
 
 
 def _dispatcher(app: Celery, sessions: Sessions, settings: Settings) -> Dispatcher:
-    def send(job_id: str, token: str) -> None:
-        app.send_task(TRAIN_TASK, (job_id, token), queue=TRAIN_QUEUE)
+    def send(kind: str, job_id: str, token: str) -> None:
+        app.send_task(JOB_TASK, (job_id, token), queue=QUEUE_OF[kind])
 
     return Dispatcher(sessions, settings, send)
 

@@ -77,10 +77,11 @@ def make_app(settings: Settings, tasks: Sequence[str] = TASKS) -> Celery:
     return app
 
 
-def run_worker(app: Celery, *, on_stop: Callable[[], None], drain_s: float) -> int:
+def run_worker(app: Celery, *, queues: Sequence[str], on_stop: Callable[[], None], drain_s: float) -> int:
     """Work until a signal comes; the answer is the exit code.
 
     Args:
+        queues: Where jobs are taken from.
         on_stop: Called when the signal comes, in a thread of its own.
         drain_s: Time for running jobs to give themselves back; then the process ends, whatever they do.
     """
@@ -96,7 +97,12 @@ def run_worker(app: Celery, *, on_stop: Callable[[], None], drain_s: float) -> i
     signals.worker_shutting_down.connect(on_signal, weak=False)
     signals.worker_ready.connect(_stop_on_interrupt, weak=False)
     worker = app.Worker(
-        loglevel="INFO", quiet=True, without_gossip=True, without_mingle=True, without_heartbeat=True
+        queues=queues,
+        loglevel="INFO",
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
     )
     os.environ.pop(
         "_MP_FORK_LOGLEVEL_", None

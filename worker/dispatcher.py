@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from service.db.repositories import TrainingJobs
 from service.db.repositories.jobs import adopted
 from service.db.session import Sessions
+from service.queue import kinds_in
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -35,11 +36,12 @@ class Dispatcher:
     that the process took in exchange. Until that exchange the lease is renewed from here.
 
     Args:
-        send: Puts a job and its token into the queue of this worker.
+        send: Puts a job, by its kind, id and token, into a queue of this worker.
     """
 
-    def __init__(self, sessions: Sessions, settings: Settings, send: Callable[[str, str], None]) -> None:
+    def __init__(self, sessions: Sessions, settings: Settings, send: Callable[[str, str, str], None]) -> None:
         self._sessions, self._settings, self._send = sessions, settings, send
+        self._kinds = kinds_in(settings.queues)
         self._claims: dict[str, Claim] = {}
 
     def dispatch(self) -> None:
@@ -77,16 +79,16 @@ class Dispatcher:
         if not self._is_anything_queued():
             return False
         with self._sessions.begin() as session:
-            job = TrainingJobs(session).claim_next(lease_s=self._settings.lease_s)
+            job = TrainingJobs(session).claim_next(kinds=self._kinds, lease_s=self._settings.lease_s)
         if job is None or job.token is None:
             return False
         log.info("job claimed", extra={"job_id": job.id, "attempt": job.attempt})
         now = time.monotonic()
         self._claims[job.id] = Claim(job.token, claimed_at=now, renewed_at=now)
-        self._send(job.id, job.token)
+        self._send(job.kind, job.id, job.token)
         return True
 
     def _is_anything_queued(self) -> bool:
         """Asked by reading, so that an idle worker does not take SQLite's write lock ten times a second."""
         with self._sessions.read() as session:
-            return bool(TrainingJobs(session).page(limit=0, status="queued"))
+            return TrainingJobs(session).is_any_queued(self._kinds)

@@ -1,4 +1,4 @@
-"""What a training pipeline reports, and what it returns. Light: nothing here imports torch."""
+"""What the work on a job reports, and what it returns. Light: nothing here imports torch."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,15 @@ from service.db.repositories.revisions import Revision
 
 
 class Stopped(Exception):
-    """The job must not go on, and there is nothing to keep."""
+    """The job must not go on, and there is nothing to keep.
+
+    Args:
+        lacking: What the client is told that there is not, if it was the time that ended.
+    """
+
+    def __init__(self, lacking: str = "no network was found") -> None:
+        super().__init__(lacking)
+        self.lacking = lacking
 
 
 @dataclass(frozen=True)

@@ -6,22 +6,22 @@ from typing import Any
 
 from celery import shared_task, signals
 
-from service.queue import TRAIN_TASK
+from service.queue import JOB_TASK
 from service.tracing import job_span
+from worker.lifecycle import run_job
 from worker.process import sessions, settings, until_terminated
-from worker.training import run_training
 
 
-@shared_task(name=TRAIN_TASK)  # type: ignore[untyped-decorator]
-def train(job_id: str, token: str | None = None) -> None:
-    """Do a training job. ``token`` comes from a dispatcher that has claimed it; without one, claim it."""
-    from worker.pipeline import run_pipeline  # noqa: PLC0415
+@shared_task(name=JOB_TASK)  # type: ignore[untyped-decorator]
+def work(job_id: str, token: str | None = None) -> None:
+    """Do a job. ``token`` comes from a dispatcher that has claimed it; without one, claim it."""
+    from worker.works import WORKS  # noqa: PLC0415
 
     with until_terminated() as termination, job_span(job_id):
-        run_training(job_id, token, sessions(), settings(), pipeline=run_pipeline, termination=termination)
+        run_job(job_id, token, sessions(), settings(), works=WORKS, termination=termination)
 
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def _warm_up(**_: Any) -> None:
     """Import torch while there is nothing to do; the first job then starts at once."""
-    threading.Thread(target=import_module, args=("worker.pipeline",), name="warm-up", daemon=True).start()
+    threading.Thread(target=import_module, args=("worker.works",), name="warm-up", daemon=True).start()

@@ -98,9 +98,9 @@ def reap(sessions: Sessions, settings: Settings) -> None:
 def ring_again(sessions: Sessions, queue: TaskQueue) -> None:
     """Ring for queued jobs that no message is on its way for, as far as anyone can know."""
     with sessions.read() as session:
-        job_ids = TrainingJobs(session).to_ring(again_after_s=RING_AGAIN_S)
-    for job_id in job_ids:
-        if not queue.ring(job_id):
+        silent = TrainingJobs(session).to_ring(again_after_s=RING_AGAIN_S)
+    for job_id, kind in silent:
+        if not queue.ring(job_id, kind):
             return
         with sessions.begin() as session:
             TrainingJobs(session).set_published(job_id)

@@ -21,10 +21,8 @@ from service.operations.revision_checks import check_revision
 from service.operations.training_checks import check
 from service.operations.usage import refuse_more_jobs
 from service.queue import TaskQueue
-from service.schemas.jobs import SymbolicRequest, TrainRequest, read_request
+from service.schemas.jobs import AnyRequest, SymbolicRequest, TrainRequest, read_request
 from service.settings import Settings
-
-Request = TrainRequest | SymbolicRequest
 
 KEY_LIFETIME = timedelta(hours=24)
 KEY = re.compile(r'"?([ -!#-\[\]-~]{1,255})"?')  # a structured-field string, or the same without quotes
@@ -39,7 +37,7 @@ class Submitted:
 
 
 def submit(
-    request: Request,
+    request: AnyRequest,
     sessions: Sessions,
     queue: TaskQueue,
     settings: Settings,
@@ -63,7 +61,7 @@ def submit(
     except IntegrityError:  # another request recorded its job under the key at the same moment
         submitted = _record(request, sessions, settings, key)
     if not submitted.is_replay:
-        _ring(submitted.job.id, sessions, queue)
+        _ring(submitted.job, sessions, queue)
     return submitted
 
 
@@ -94,11 +92,11 @@ def retry(job_id: str, sessions: Sessions, queue: TaskQueue, settings: Settings)
             detail = f"job {job_id} is {earlier.status}; cancel it first, or wait for its end"
             raise Conflict("job_not_finished", detail)
         job = _add(read_request(earlier.request), session, settings, retry_of=job_id)
-    _ring(job.id, sessions, queue)
+    _ring(job, sessions, queue)
     return job
 
 
-def _record(request: Request, sessions: Sessions, settings: Settings, key: str | None) -> Submitted:
+def _record(request: AnyRequest, sessions: Sessions, settings: Settings, key: str | None) -> Submitted:
     with sessions.begin() as session:
         jobs = TrainingJobs(session)
         earlier = key and jobs.under_key(key, since=clock(session) - KEY_LIFETIME)
@@ -107,7 +105,7 @@ def _record(request: Request, sessions: Sessions, settings: Settings, key: str |
         return Submitted(_add(request, session, settings, idempotency_key=key), is_replay=False)
 
 
-def _replay(earlier: Job, request: Request) -> Submitted:
+def _replay(earlier: Job, request: AnyRequest) -> Submitted:
     if earlier.request_sha256 != _fingerprint(request):
         detail = "this Idempotency-Key was used for another request; send a new key with a new request"
         raise Invalid("idempotency_key_reused", detail)
@@ -115,7 +113,7 @@ def _replay(earlier: Job, request: Request) -> Submitted:
 
 
 def _add(
-    request: Request,
+    request: AnyRequest,
     session: Session,
     settings: Settings,
     *,
@@ -143,7 +141,7 @@ def _add(
     return job
 
 
-def _within_job_time(request: Request, settings: Settings) -> Request:
+def _within_job_time(request: AnyRequest, settings: Settings) -> AnyRequest:
     """A job longer than the service allows is refused; a default that is too long gives way."""
     limit = settings.max_job_seconds
     if request.max_seconds <= limit:
@@ -161,11 +159,11 @@ def _refuse_hopeless(request: TrainRequest, dataset: Dataset, settings: Settings
     refuse_too_costly(estimate(plan), settings, request.max_seconds)
 
 
-def _ring(job_id: str, sessions: Sessions, queue: TaskQueue) -> None:
+def _ring(job: Job, sessions: Sessions, queue: TaskQueue) -> None:
     """Ring, and note it, so that no sweeper rings for this job soon."""
-    if queue.ring(job_id):
+    if queue.ring(job.id, job.kind):
         with sessions.begin() as session:
-            TrainingJobs(session).set_published(job_id)
+            TrainingJobs(session).set_published(job.id)
 
 
 def _read_key(header: str | None) -> str | None:
@@ -178,6 +176,6 @@ def _read_key(header: str | None) -> str | None:
     return found[1]
 
 
-def _fingerprint(request: Request) -> str:
+def _fingerprint(request: AnyRequest) -> str:
     canonical = json.dumps(request.model_dump(mode="json"), sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -242,10 +242,11 @@ JobRequest = Annotated[
 ]
 
 
-_READER: TypeAdapter[TrainRequest | SymbolicRequest] = TypeAdapter(JobRequest)
+AnyRequest = TrainRequest | SymbolicRequest
+_READER: TypeAdapter[AnyRequest] = TypeAdapter(JobRequest)
 
 
-def read_request(stored: dict[str, Any]) -> TrainRequest | SymbolicRequest:
+def read_request(stored: dict[str, Any]) -> AnyRequest:
     """The request of a job, from its row."""
     return _READER.validate_python(stored)
 

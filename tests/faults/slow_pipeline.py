@@ -11,20 +11,21 @@ from pathlib import Path
 
 from celery import shared_task
 
-from service.queue import TRAIN_TASK
+from service.queue import JOB_TASK
 from service.schemas.jobs import TrainRequest
 from service.tables import Table
+from worker.lifecycle import run_job
 from worker.outcome import Outcome, Progress, Revised
 from worker.process import sessions, settings, until_terminated
-from worker.training import run_training
+from worker.training import training_works
 
 STEPS, STEP_S = 40, 0.1
 
 
-@shared_task(name=TRAIN_TASK)
-def train(job_id: str, token: str | None = None) -> None:
+@shared_task(name=JOB_TASK)
+def work(job_id: str, token: str | None = None) -> None:
     with until_terminated() as termination:
-        run_training(job_id, token, sessions(), settings(), pipeline=slow_pipeline, termination=termination)
+        run_job(job_id, token, sessions(), settings(), works=WORKS, termination=termination)
 
 
 def slow_pipeline(
@@ -60,3 +61,6 @@ def note(line: str) -> None:
     if path := os.environ.get("KAN_TEST_NOTES"):
         with Path(path).open("a") as notes:
             notes.write(line + "\n")
+
+
+WORKS = training_works(slow_pipeline)

@@ -54,7 +54,7 @@ class JobLifecycle(RuleBasedStateMachine):
     @rule(target=tokens)
     def claim_next(self) -> tuple[str, str]:
         with self.sessions.begin() as session:
-            job = TrainingJobs(session).claim_next(lease_s=LEASE)
+            job = TrainingJobs(session).claim_next(kinds=("train",), lease_s=LEASE)
         return (job.id, job.token or "none") if job else ("none", "none")
 
     @rule(target=tokens, claim=tokens)

@@ -6,12 +6,12 @@ returns ``None`` and changes nothing. The event of a change is written in the sa
 the lock that the UPDATE took, so that events are numbered without gaps and in the order of changes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.db.session import clock
@@ -99,16 +99,21 @@ class TrainingJobs:
         """Take this job if it is queued; its ``token`` is now the caller's."""
         return self._claim(Job.id == job_id, lease_s)
 
-    def claim_next(self, *, lease_s: float) -> Job | None:
-        """Take the job that has waited longest, passing over those that others are taking right now."""
+    def claim_next(self, *, kinds: Collection[str], lease_s: float) -> Job | None:
+        """Take the job of these kinds that has waited longest, passing over those that others are taking."""
         oldest = (
             select(Job.id)
-            .where(Job.status == JobStatus.QUEUED)
+            .where(Job.status == JobStatus.QUEUED, Job.kind.in_(kinds))
             .order_by(Job.created_at, Job.id)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
         return self._claim(Job.id == oldest.scalar_subquery(), lease_s)
+
+    def is_any_queued(self, kinds: Collection[str]) -> bool:
+        """Whether a job of these kinds waits."""
+        queued = select(exists().where(Job.status == JobStatus.QUEUED, Job.kind.in_(kinds)))
+        return bool(self._session.scalar(queued))
 
     def adopt(self, job_id: str, token: str, *, lease_s: float) -> Job | None:
         """Take over a job that a dispatcher claimed; only the first who tries gets it.
@@ -149,18 +154,21 @@ class TrainingJobs:
         job = self._change(*_held(job_id, token), **WAITING, attempt=Job.attempt - 1)
         return job and self._recorded(job, status=JobStatus.QUEUED, reason="worker_stopped")
 
-    def succeed(self, job_id: str, token: str, *, model_id: str, cut_by: str | None = None) -> Job | None:
-        """End a job that has its model; not one whose cancellation was accepted (see ``stop``)."""
-        conditions = (*_held(job_id, token), Job.cancel_requested_at.is_(None))
-        result = {"model_id": model_id, "cut_by": cut_by, "fraction": 1.0, "stage": "done", "message": None}
-        return self._finish(conditions, JobStatus.SUCCEEDED, **result)
+    def succeed(self, job_id: str, token: str, **result: Any) -> Job | None:
+        """End a job that has its result; not one whose cancellation was accepted (see ``stop``).
 
-    def stop(
-        self, job_id: str, token: str, *, model_id: str | None = None, cut_by: str | None = None
-    ) -> Job | None:
-        """End a job whose cancellation was requested, with the best model so far if that was asked for."""
+        Args:
+            result: ``model_id``; or ``result_sha256``, ``result_format`` and ``result_name`` of a file; and
+                ``cut_by``.
+        """
+        conditions = (*_held(job_id, token), Job.cancel_requested_at.is_(None))
+        done = {"fraction": 1.0, "stage": "done", "message": None}
+        return self._finish(conditions, JobStatus.SUCCEEDED, **result, **done)
+
+    def stop(self, job_id: str, token: str, **result: Any) -> Job | None:
+        """End a job whose cancellation was requested, with the best result so far if that was asked for."""
         conditions = (*_held(job_id, token), Job.cancel_requested_at.is_not(None))
-        return self._finish(conditions, JobStatus.CANCELLED, model_id=model_id, cut_by=cut_by)
+        return self._finish(conditions, JobStatus.CANCELLED, **result)
 
     def fail(self, job_id: str, token: str, *, code: str, detail: str) -> Job | None:
         """End a job that cannot succeed; a cancelled one ends cancelled."""
@@ -197,12 +205,13 @@ class TrainingJobs:
         reaped = (self._reap((Job.id == job_id, *lapsed), max_attempts) for job_id in job_ids)
         return [job for job in reaped if job is not None]
 
-    def to_ring(self, *, again_after_s: float, limit: int = 100) -> Sequence[str]:
-        """Queued jobs that the queue was not told of, or so long ago that the message may be lost."""
+    def to_ring(self, *, again_after_s: float, limit: int = 100) -> Sequence[tuple[str, str]]:
+        """Ids and kinds of queued jobs that the queue was not told of, or long ago: messages may be lost."""
         long_ago = clock(self._session) - timedelta(seconds=again_after_s)
         silent = or_(Job.published_at.is_(None), Job.published_at < long_ago)
-        oldest = select(Job.id).where(Job.status == JobStatus.QUEUED, silent).order_by(Job.created_at)
-        return self._session.scalars(oldest.limit(limit)).all()
+        waiting = select(Job.id, Job.kind).where(Job.status == JobStatus.QUEUED, silent)
+        oldest = self._session.execute(waiting.order_by(Job.created_at).limit(limit))
+        return [(job_id, kind) for job_id, kind in oldest]
 
     def set_published(self, job_id: str) -> None:
         """Note that the queue was told of a job."""

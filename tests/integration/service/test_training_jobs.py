@@ -86,7 +86,7 @@ def test_racing_for_the_next_job_gives_every_worker_another_one(sessions: Sessio
     def race() -> None:
         start.wait()
         with sessions.begin() as session:
-            job = TrainingJobs(session).claim_next(lease_s=LEASE)
+            job = TrainingJobs(session).claim_next(kinds=("train",), lease_s=LEASE)
             got.append(job and job.id)
 
     racers = [Thread(target=race) for _ in range(4)]
@@ -101,11 +101,19 @@ def test_the_job_that_waited_longest_comes_next(sessions: Sessions) -> None:
     first, second = make_job(sessions), make_job(sessions)
     with sessions.begin() as session:
         jobs = TrainingJobs(session)
-        assert [job and job.id for job in (jobs.claim_next(lease_s=1), jobs.claim_next(lease_s=1))] == [
-            first.id,
-            second.id,
-        ]
-        assert jobs.claim_next(lease_s=1) is None
+        got = [jobs.claim_next(kinds=("train",), lease_s=1) for _ in range(3)]
+    assert [job and job.id for job in got] == [first.id, second.id, None]
+
+
+def test_only_jobs_of_the_kinds_asked_for_come_next(sessions: Sessions) -> None:
+    make_job(sessions)
+    prediction = make_job(sessions, kind="predict")
+    with sessions.begin() as session:
+        jobs = TrainingJobs(session)
+        assert jobs.is_any_queued(("predict", "symbolic"))
+        got = [jobs.claim_next(kinds=("predict", "symbolic"), lease_s=1) for _ in range(2)]
+        assert not jobs.is_any_queued(("predict", "symbolic"))
+    assert [job and job.id for job in got] == [prediction.id, None]
 
 
 def test_a_claim_is_adopted_only_once(sessions: Sessions) -> None:
@@ -327,8 +335,8 @@ def test_queued_jobs_are_rung_for_until_the_queue_was_told(sessions: Sessions) -
     with sessions.begin() as session:
         jobs = TrainingJobs(session)
         jobs.set_published(told)
-        assert list(jobs.to_ring(again_after_s=60)) == [untold]
-        assert list(jobs.to_ring(again_after_s=-1)) == [told, untold]
+        assert list(jobs.to_ring(again_after_s=60)) == [(untold, "train")]
+        assert list(jobs.to_ring(again_after_s=-1)) == [(told, "train"), (untold, "train")]
 
 
 def test_an_idempotency_key_finds_its_job_until_it_is_forgotten(sessions: Sessions) -> None:

@@ -257,7 +257,7 @@ class RecordingQueue:
     def __init__(self) -> None:
         self.rung: list[str] = []
 
-    def ring(self, job_id: str) -> bool:
+    def ring(self, job_id: str, kind: str) -> bool:
         self.rung.append(job_id)
         return True
 

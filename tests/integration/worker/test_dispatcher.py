@@ -10,9 +10,14 @@ from worker.dispatcher import Dispatcher
 
 
 class Sent(list[tuple[str, str]]):
-    """What a dispatcher sent."""
+    """Ids and tokens of what a dispatcher sent, and their kinds."""
 
-    def __call__(self, job_id: str, token: str) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.kinds: list[str] = []
+
+    def __call__(self, kind: str, job_id: str, token: str) -> None:
+        self.kinds.append(kind)
         self.append((job_id, token))
 
 
@@ -114,6 +119,17 @@ def test_closing_gives_back_what_no_process_has_taken(
     dispatcher.close()
     assert read(sessions, taken).status == "running"
     assert (read(sessions, waiting).status, read(sessions, waiting).attempt) == ("queued", 0)
+
+
+def test_a_worker_for_some_queues_leaves_the_jobs_of_others_alone(
+    sessions: Sessions, settings: Settings, sent: Sent
+) -> None:
+    training = make_job(sessions).id
+    prediction = make_job(sessions, kind="predict").id
+    for_predictions = settings.model_copy(update={"worker_queues": "batch,short"})
+    Dispatcher(sessions, for_predictions, sent).dispatch()
+    assert ([job_id for job_id, _ in sent], sent.kinds) == ([prediction], ["predict"])
+    assert read(sessions, training).status == "queued"
 
 
 def test_nothing_happens_when_nothing_is_queued(sessions: Sessions, settings: Settings, sent: Sent) -> None:

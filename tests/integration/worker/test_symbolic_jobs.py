@@ -13,8 +13,8 @@ from service.db.session import Sessions
 from service.main import create_app
 from service.settings import Settings
 from tests.servers import LOOPBACK
-from worker.pipeline import run_pipeline
-from worker.training import run_training
+from worker.lifecycle import run_job
+from worker.works import WORKS
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
@@ -40,7 +40,7 @@ class Service:
         return str(self.client.post("/datasets", json=body).json()["id"])
 
     def work(self, job_id: str) -> Document:
-        run_training(job_id, None, self.sessions, self._settings, pipeline=run_pipeline)
+        run_job(job_id, None, self.sessions, self._settings, works=WORKS)
         return self.get(f"/jobs/{job_id}")
 
     def model(self, **body: Any) -> Document:

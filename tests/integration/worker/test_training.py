@@ -1,4 +1,4 @@
-"""run_training() around small pipelines: whatever happens, the job row tells the truth."""
+"""run_job() around small pipelines: whatever happens, the job row tells the truth."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -23,10 +23,11 @@ from service.db.tables import Blob, Job, JobEvent, Model
 from service.settings import Settings
 from service.storage import read_bytes
 from tests.factories import make_dataset, make_job
-from worker import training
+from worker import lifecycle
 from worker.heartbeat import Termination
+from worker.lifecycle import run_job
 from worker.outcome import Outcome, Progress, Revised, Stopped
-from worker.training import Pipeline, run_training
+from worker.training import Pipeline, training_works
 
 LEASE_S = 0.3  # beats every 0.1 s
 
@@ -106,7 +107,7 @@ def submit(sessions: Sessions, dataset_id: str) -> Callable[..., str]:
 @pytest.fixture
 def run(sessions: Sessions, settings: Settings) -> Callable[..., Job]:
     def run(job_id: str, pipeline: Pipeline, token: str | None = None, **options: Any) -> Job:
-        run_training(job_id, token, sessions, settings, pipeline=pipeline, **options)
+        run_job(job_id, token, sessions, settings, works=training_works(pipeline), **options)
         return read(sessions, job_id)
 
     return run
@@ -396,7 +397,7 @@ class Flaky:
 
 @pytest.fixture
 def quick_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "PAUSES_S", (0.01,) * 8)
+    monkeypatch.setattr(lifecycle, "PAUSES_S", (0.01,) * 8)
 
 
 @pytest.mark.usefixtures("quick_tries")
@@ -405,7 +406,7 @@ def test_a_database_that_restarts_costs_no_result(
 ) -> None:
     flaky, job_id = Flaky(sessions), submit()
     pipeline = ToyPipeline(during=lambda _: flaky.fail(3))
-    run_training(job_id, None, flaky, settings, pipeline=pipeline)  # type: ignore[arg-type]
+    run_job(job_id, None, flaky, settings, works=training_works(pipeline))  # type: ignore[arg-type]
     assert read(sessions, job_id).status == "succeeded"
 
 
@@ -420,7 +421,7 @@ def test_a_checkpoint_that_cannot_be_stored_stops_nothing(
         checkpoint(b"halfway")
 
     pipeline = ToyPipeline(during=save_without_database)
-    run_training(job_id, None, flaky, settings, pipeline=pipeline)  # type: ignore[arg-type]
+    run_job(job_id, None, flaky, settings, works=training_works(pipeline))  # type: ignore[arg-type]
     assert read(sessions, job_id).status == "succeeded"
 
 
@@ -430,7 +431,7 @@ def test_a_database_that_fails_within_the_pipeline_sends_the_job_back(
 ) -> None:
     job_id = submit()
     pipeline = raising(OperationalError("SELECT 1", {}, ConnectionError("gone")))
-    run_training(job_id, None, sessions, settings, pipeline=pipeline)
+    run_job(job_id, None, sessions, settings, works=training_works(pipeline))
     job = read(sessions, job_id)
     assert (job.status, job.attempt) == ("queued", 0)
 
@@ -441,7 +442,7 @@ def test_jobs_that_end_together_give_one_name_its_versions(
     job_ids = [submit(name="law") for _ in range(4)]
 
     def run_one(job_id: str) -> None:
-        run_training(job_id, None, sessions, settings, pipeline=ToyPipeline())
+        run_job(job_id, None, sessions, settings, works=training_works(ToyPipeline()))
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(run_one, job_ids))

@@ -21,7 +21,7 @@ class RecordingQueue:
         self.rung: list[str] = []
         self._works = works
 
-    def ring(self, job_id: str) -> bool:
+    def ring(self, job_id: str, kind: str) -> bool:
         self.rung.append(job_id)
         return self._works
 

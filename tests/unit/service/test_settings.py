@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import InvalidSettings, Settings, load_settings
+from service.settings import QUEUES, InvalidSettings, Settings, load_settings
 
 
 def test_the_database_is_in_the_data_folder_by_default(tmp_path: Path) -> None:
@@ -38,6 +38,17 @@ def test_variables_of_the_tests_and_of_others_are_left_alone() -> None:
 def test_a_wrong_value_is_refused_by_the_name_of_its_variable(value: str) -> None:
     with pytest.raises(InvalidSettings, match="KAN_PORT"):
         load_settings({"KAN_PORT": value})
+
+
+def test_a_worker_takes_from_all_queues_or_from_those_named() -> None:
+    assert load_settings({}).queues == QUEUES
+    assert load_settings({"KAN_WORKER_QUEUES": " batch, short"}).queues == ("batch", "short")
+
+
+@pytest.mark.parametrize("value", ["bath", "batch,bath", ",", "Batch"])
+def test_a_queue_that_there_is_not_is_refused(value: str) -> None:
+    with pytest.raises(InvalidSettings, match="KAN_WORKER_QUEUES.*train, short, batch"):
+        load_settings({"KAN_WORKER_QUEUES": value})
 
 
 def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:

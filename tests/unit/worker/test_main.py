@@ -35,7 +35,7 @@ def test_a_worker_is_present_while_it_runs_and_withdraws_when_told_to_stop(
         with sessions.read() as session:
             return session.query(Worker).count()
 
-    def run(app: Any, *, on_stop: Any, drain_s: float) -> int:
+    def run(app: Any, *, queues: Any, on_stop: Any, drain_s: float) -> int:
         while not present():
             pass
         seen.append(present())
@@ -58,7 +58,7 @@ def test_every_process_gets_its_share_of_the_cores(
     assert {environment[name] for name in THREAD_VARIABLES} == {"4"}
 
 
-def test_jobs_are_sent_to_the_queue_of_this_worker(
+def test_jobs_are_sent_to_the_queue_of_their_kind(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[Any] = []
@@ -68,5 +68,5 @@ def test_jobs_are_sent_to_the_queue_of_this_worker(
             sent.append((message, options))
 
     sessions = make_sessions(make_engine(settings))
-    worker_main._dispatcher(App(), sessions, settings)._send("job", "token")  # type: ignore[arg-type]
-    assert sent == [(("kan.train", ("job", "token")), {"queue": "train"})]
+    worker_main._dispatcher(App(), sessions, settings)._send("predict", "job", "token")  # type: ignore[arg-type]
+    assert sent == [(("kan.job", ("job", "token")), {"queue": "batch"})]

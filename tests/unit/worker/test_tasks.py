@@ -2,20 +2,26 @@ from typing import Any
 
 import pytest
 
+from service.queue import QUEUE_OF
 from worker import process, tasks
+from worker.works import WORKS
 
 
 def test_the_task_unpacks_and_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Any, ...]] = []
 
-    def record(*arguments: Any, pipeline: Any, termination: Any) -> None:
-        calls.append((*arguments, pipeline.__name__, termination.requested))
+    def record(*arguments: Any, works: Any, termination: Any) -> None:
+        calls.append((*arguments, works, termination.requested))
 
-    monkeypatch.setattr(tasks, "run_training", record)
+    monkeypatch.setattr(tasks, "run_job", record)
     monkeypatch.setattr(tasks, "sessions", lambda: "sessions")
     monkeypatch.setattr(tasks, "settings", lambda: "settings")
-    tasks.train("job", "token")
-    assert calls == [("job", "token", "sessions", "settings", "run_pipeline", False)]
+    tasks.work("job", "token")
+    assert calls == [("job", "token", "sessions", "settings", WORKS, False)]
+
+
+def test_there_is_work_for_every_kind_of_job_that_has_a_queue() -> None:
+    assert WORKS.keys() == QUEUE_OF.keys()
 
 
 def test_a_process_reads_its_settings_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:

@@ -1,0 +1,70 @@
+"""What the work on a job gets, and what it gives: the same for every kind of job."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy.orm import Session
+
+from service.db.repositories import Datasets
+from service.db.session import Sessions
+from service.schemas.jobs import AnyRequest
+from service.tables import Table, stored_table
+from worker.outcome import Progress
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A job that this process does, and what it has to do it with.
+
+    Attributes:
+        job_id: Which job.
+        request: What was asked for.
+        resume: What an earlier attempt gave to ``checkpoint``.
+        sessions: Transactions on behalf of the job's owner.
+        folder: For temporary files.
+        files: Keeps them open until the result is stored.
+        report: Called often; the receiver decides what to keep.
+        should_stop: Once true, time is up. Raises ``Stopped`` if nothing of this attempt will be kept.
+        checkpoint: Takes what a later attempt can resume from.
+    """
+
+    job_id: str
+    request: AnyRequest
+    resume: bytes | None
+    sessions: Sessions
+    folder: Path
+    files: ExitStack
+    report: Callable[[Progress], None]
+    should_stop: Callable[[], bool]
+    checkpoint: Callable[[bytes], None]
+
+    @contextmanager
+    def table(self, dataset_id: str) -> Iterator[Table]:
+        """A dataset; no transaction stays open while it is worked on."""
+        with ExitStack() as stack:
+            with self.sessions.read() as session:
+                dataset = Datasets(session).get(dataset_id)
+                table = stack.enter_context(stored_table(session, dataset, self.folder))
+            yield table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What the row of a job tells of its result; see ``TrainingJobs.succeed``."""
+
+    model_id: str | None = None
+    cut_by: str | None = None
+
+
+class Result(Protocol):
+    """What a job has made."""
+
+    def keep(self, session: Session) -> Kept:
+        """Store it in the transaction that ends the job; tried again if that fails."""
+        ...
+
+
+Work = Callable[[Attempt], Result]

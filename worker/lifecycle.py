@@ -1,0 +1,219 @@
+"""run_job(): take a job, do it, save, verdict; the same for every kind of job.
+
+What is to be done is a function by kind, from an ``Attempt`` to a ``Result``. Claim, heartbeat, checkpoints,
+failures and the transaction that stores the result are here, once.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from typing import TypeVar
+
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+
+from kan_engine.errors import KANEngineError
+from service.callers import Caller
+from service.db.repositories import TrainingJobs
+from service.db.session import Sessions
+from service.db.tables import Job
+from service.errors import ServiceError
+from service.schemas.jobs import AnyRequest, read_request
+from service.settings import Settings
+from service.storage import put_bytes, read_bytes, release
+from worker.attempt import Attempt, Result, Work
+from worker.heartbeat import Heartbeat, Termination
+from worker.outcome import Stopped
+
+log = logging.getLogger(__name__)
+
+WORKING_SHARE = 0.95  # of max_seconds; the rest is for measuring and storing what was found
+PAUSES_S = (0.1, 0.5, 1, 2, 4, 8, 15, 15)  # between tries to write: databases restart
+
+T = TypeVar("T")
+
+
+def run_job(
+    job_id: str,
+    token: str | None,
+    sessions: Sessions,
+    settings: Settings,
+    *,
+    works: Mapping[str, Work],
+    termination: Termination | None = None,
+) -> None:
+    """Do a job, unless someone else has it.
+
+    Args:
+        token: Of the dispatcher that claimed the job; None if nobody has claimed it yet.
+        works: What is to be done, by kind of job. It may raise what the service and the engine raise, and
+            ``Stopped``.
+        termination: Tells when this process has to end.
+    """
+    held = _persist(lambda session: _take(job_id, token, session, settings), sessions)
+    if held is None:
+        log.info("job not taken", extra={"job_id": job_id})
+        return
+    log.info("job taken", extra={"job_id": job_id, "resumes": held.resume is not None})
+    beat = Heartbeat(
+        job_id,
+        held.token,
+        sessions,
+        settings,
+        deadline=time.monotonic() + held.seconds_left,
+        termination=termination or Termination(),
+    )
+    own = sessions.of(held.owner)
+    with ExitStack() as files:
+        attempt = Attempt(
+            job_id=job_id,
+            request=held.request,
+            resume=held.resume,
+            sessions=own,
+            folder=settings.data_dir,
+            files=files,
+            report=beat.report,
+            should_stop=beat.should_stop,
+            checkpoint=lambda data: _save_checkpoint(data, held, sessions),
+        )
+        with beat:
+            verdict = _done(works[held.kind], attempt, beat)
+        _persist(lambda session: _store(verdict, held, beat, session), own)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A job that this process holds.
+
+    Attributes:
+        owner: Whose job it is, and whose its result will be.
+    """
+
+    job_id: str
+    token: str
+    kind: str
+    owner: Caller
+    request: AnyRequest
+    seconds_left: float
+    resume: bytes | None
+
+
+def _take(job_id: str, token: str | None, session: Session, settings: Settings) -> _Held | None:
+    """Claim the job, or adopt the claim of the dispatcher; None if neither is possible."""
+    jobs, lease_s = TrainingJobs(session), settings.lease_s
+    job = jobs.claim(job_id, lease_s=lease_s) if token is None else jobs.adopt(job_id, token, lease_s=lease_s)
+    if job is None or job.token is None:
+        return None
+    return _Held(
+        job_id=job_id,
+        token=job.token,
+        kind=job.kind,
+        owner=Caller(tenant=job.tenant, name="worker"),
+        request=read_request(job.request),
+        seconds_left=_seconds_left(job, jobs),
+        resume=read_bytes(session, job.checkpoint_sha256) if job.checkpoint_sha256 else None,
+    )
+
+
+def _seconds_left(job: Job, jobs: TrainingJobs) -> float:
+    """Time for this attempt: a start from nothing has all of it, a resumption what earlier attempts left."""
+    earlier, present = jobs.seconds_worked(job.id)
+    spent = present + (earlier if job.checkpoint_sha256 else 0.0)
+    return max(0.0, float(job.request["max_seconds"]) * WORKING_SHARE - spent)
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why a job has no result."""
+
+    code: str
+    detail: str
+
+
+def _done(work: Work, attempt: Attempt, beat: Heartbeat) -> Result | _Failure | None:
+    """The result, the failure, or None if the attempt was stopped and nothing of it is to be kept."""
+    try:
+        return work(attempt)
+    except Stopped as stopped:
+        if beat.is_interrupted:
+            return None
+        limit = attempt.request.max_seconds
+        detail = f"{stopped.lacking} within max_seconds = {limit:g}; allow more time"
+        return _Failure("time_limit", detail)
+    except OperationalError as error:
+        log.warning("database failed", extra={"job_id": attempt.job_id, "reason": str(error.orig)})
+        return None
+    except Exception as error:
+        return _failure(error, attempt.job_id)
+
+
+def _failure(error: Exception, job_id: str) -> _Failure:
+    """What the client is told; the reason in the log is for what nobody foresaw."""
+    if isinstance(error, ServiceError):
+        return _Failure(error.code, error.detail)
+    if isinstance(error, KANEngineError):
+        return _Failure(_snake_case(type(error).__name__), str(error))
+    if isinstance(error, MemoryError):
+        return _Failure("out_of_memory", "the worker has too little memory; ask for a smaller network")
+    log.error("job failed", exc_info=error, extra={"job_id": job_id})
+    return _Failure("internal_error", "the service failed; its log has the details under the id of this job")
+
+
+def _snake_case(name: str) -> str:
+    """``InvalidData`` → ``invalid_data``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def _save_checkpoint(data: bytes, held: _Held, sessions: Sessions) -> None:
+    """Keep what the job can resume from, instead of what was kept before."""
+    try:
+        with sessions.begin() as session:
+            jobs = TrainingJobs(session)
+            job = jobs.hold(held.job_id, held.token)
+            if job is None:
+                return
+            before = job.checkpoint_sha256
+            jobs.set_checkpoint(job, put_bytes(session, data))
+            if before is not None and before != job.checkpoint_sha256:
+                release(session, before)
+    except OperationalError as error:
+        log.warning("checkpoint not stored", extra={"job_id": held.job_id, "reason": str(error.orig)})
+
+
+def _store(verdict: Result | _Failure | None, held: _Held, beat: Heartbeat, session: Session) -> None:
+    """One transaction: the result and the verdict. Without the job's token, nothing."""
+    jobs = TrainingJobs(session)
+    job = jobs.hold(held.job_id, held.token)
+    if job is None:
+        log.info("job given up", extra={"job_id": held.job_id})
+        return
+    for progress in beat.pending:
+        jobs.record_progress(job, **progress)
+    if verdict is None or (job.cancel_requested_at and not job.keep_best):
+        ended = jobs.release(held.job_id, held.token)
+    elif isinstance(verdict, _Failure):
+        ended = jobs.fail(held.job_id, held.token, code=verdict.code, detail=verdict.detail)
+    else:
+        end = jobs.stop if job.cancel_requested_at else jobs.succeed
+        ended = end(held.job_id, held.token, **asdict(verdict.keep(session)))
+    log.info("job ended", extra={"job_id": held.job_id, "status": ended and ended.status})
+
+
+def _persist(work: Callable[[Session], T], sessions: Sessions) -> T:
+    """Do and commit, again and again for a while: minutes of work are worth waiting for a database.
+
+    ``IntegrityError`` is what the slower of two jobs gets that add a version of one model at the
+    same moment.
+    """
+    for pause in PAUSES_S:
+        try:
+            with sessions.begin() as session:
+                return work(session)
+        except (OperationalError, IntegrityError) as error:
+            log.warning("not stored yet", extra={"reason": str(error.orig)})
+            time.sleep(pause)
+    with sessions.begin() as session:
+        return work(session)

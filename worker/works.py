@@ -1,0 +1,9 @@
+"""What a worker does for each kind of job."""
+
+from collections.abc import Mapping
+
+from worker.attempt import Work
+from worker.pipeline import run_pipeline
+from worker.training import training_works
+
+WORKS: Mapping[str, Work] = training_works(run_pipeline)
