@@ -30,16 +30,20 @@ class Table:
     reports: list[dict[str, Any]]  # what the dataset tells of each column
 
     def column(self, name: str) -> Array:
-        """All values of a column.
+        """All values of a column."""
+        return values_of(self.frame.select(pl.col(name)).collect().to_series())
 
-        Numbers and integers are float64 with NaN for missing values; all other types are object arrays
-        with ``None``: text and categories of ``str``, booleans of ``bool``, times as ISO 8601 text. Equal
-        values are one object.
-        """
-        values = self.frame.select(pl.col(name)).collect().to_series()
-        if values.dtype.is_numeric():
-            return values.cast(pl.Float64).fill_null(float("nan")).to_numpy(writable=True)
-        return _objects(values)
+
+def values_of(column: pl.Series) -> Array:
+    """The values of a column, or of a part of it.
+
+    Numbers and integers are float64 with NaN for missing values; all other types are object arrays
+    with ``None``: text and categories of ``str``, booleans of ``bool``, times as ISO 8601 text. Equal
+    values are one object.
+    """
+    if column.dtype.is_numeric():
+        return column.cast(pl.Float64).fill_null(float("nan")).to_numpy(writable=True)
+    return _objects(column)
 
 
 @contextmanager

@@ -149,7 +149,7 @@ def make_model(sessions: Sessions, predictor: kan_engine.Predictor | None = None
         "symbolic": None,
         "edges": {},
     }
-    with sessions.of(LOCAL).begin() as session:
+    with (sessions if sessions.caller else sessions.of(LOCAL)).begin() as session:
         artifact = put_bytes(session, kan_engine.save(predictor))
         return TrainedModels(session).add(**{"artifact_sha256": artifact, **usual, **fields})
 

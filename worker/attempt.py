@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from tempfile import TemporaryFile
+from typing import BinaryIO, Protocol, cast
 
 from sqlalchemy.orm import Session
 
@@ -25,7 +26,7 @@ class Attempt:
         resume: What an earlier attempt gave to ``checkpoint``.
         sessions: Transactions on behalf of the job's owner.
         folder: For temporary files.
-        files: Keeps them open until the result is stored.
+        files: Keeps those open that have to be until the result is stored.
         report: Called often; the receiver decides what to keep.
         should_stop: Once true, time is up. Raises ``Stopped`` if nothing of this attempt will be kept.
         checkpoint: Takes what a later attempt can resume from.
@@ -40,6 +41,11 @@ class Attempt:
     report: Callable[[Progress], None]
     should_stop: Callable[[], bool]
     checkpoint: Callable[[bytes], None]
+
+    def temporary_file(self) -> BinaryIO:
+        """A file without a name, for a result that is too large for the memory."""
+        file = TemporaryFile(dir=self.folder)  # noqa: SIM115 - ``files`` closes it
+        return cast("BinaryIO", self.files.enter_context(file))
 
     @contextmanager
     def table(self, dataset_id: str) -> Iterator[Table]:
@@ -56,6 +62,9 @@ class Kept:
     """What the row of a job tells of its result; see ``TrainingJobs.succeed``."""
 
     model_id: str | None = None
+    result_sha256: str | None = None
+    result_format: str | None = None
+    result_name: str | None = None
     cut_by: str | None = None
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from worker.attempt import Work
+from worker.batch import predict_dataset
 from worker.pipeline import run_pipeline
 from worker.training import training_works
 
-WORKS: Mapping[str, Work] = training_works(run_pipeline)
+WORKS: Mapping[str, Work] = {**training_works(run_pipeline), "predict": predict_dataset}

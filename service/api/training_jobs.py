@@ -2,23 +2,26 @@
 
 import time
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from service.api import event_stream
-from service.api.deps import READ, TRAIN, Config, Here, Queue, Sessions, StrictRoute, Watch
+from service.api.deps import READ, TRAIN, Config, Here, Predictors, Queue, Sessions, StrictRoute, Watch
 from service.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, Paging
 from service.db.repositories.jobs import TrainingJobs
 from service.db.session import Sessions as AnySessions
 from service.db.tables import Job, JobStatus
-from service.operations import training
+from service.operations import downloads, training
 from service.schemas.common import Page
 from service.schemas.jobs import EventOut, EventPage, JobOut, JobRequest
 
 POLL_AFTER_S = 1
 MAX_WAIT_S = 60
 MAX_EVENT = 2**31 - 1
+MEDIA_TYPES = {"parquet": "application/vnd.apache.parquet", "csv": "text/csv; charset=utf-8"}
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=StrictRoute)
 
@@ -30,7 +33,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-@router.post("", dependencies=[TRAIN], status_code=202, summary="Train a network, or change a formula")
+@router.post("", dependencies=[TRAIN], status_code=202, summary="Train, change a formula, or predict")
 def submit_job(
     *,
     request: JobRequest,
@@ -38,11 +41,14 @@ def submit_job(
     sessions: Sessions,
     queue: Queue,
     settings: Config,
+    predictors: Predictors,
     here: Here,
     idempotency_key: IdempotencyKey = None,
 ) -> JobOut:
     """Queue a job; `GET` its Location until it has finished. `kind` says which; the default is a training."""
-    submitted = training.submit(request, sessions, queue, settings, idempotency_key=idempotency_key)
+    submitted = training.submit(
+        request, sessions, queue, settings, predictors, idempotency_key=idempotency_key
+    )
     _point_to(submitted.job, response, here)
     if submitted.is_replay:
         response.headers["Idempotency-Replayed"] = "true"
@@ -125,6 +131,24 @@ def list_events(
     return EventPage(items=items, next_cursor=str(items[-1].number) if len(events) > limit else None)
 
 
+@router.get(
+    "/{job_id}/result",
+    dependencies=[READ],
+    response_class=StreamingResponse,
+    summary="Download what a job made",
+    responses={200: {"content": {media_type: {} for media_type in MEDIA_TYPES.values()}}},
+)
+def download_result(job_id: str, sessions: Sessions) -> StreamingResponse:
+    """The file with the predictions for a dataset. 409 `no_result` while there is none."""
+    job, size, chunks = downloads.result_of(job_id, sessions)
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(job.result_name or job.id, safe='')}",
+        "Content-Length": str(size),
+        "ETag": f'"sha256-{job.result_sha256}"',
+    }
+    return StreamingResponse(chunks, media_type=MEDIA_TYPES[job.result_format or "parquet"], headers=headers)
+
+
 @router.post("/{job_id}/cancel", dependencies=[TRAIN], status_code=202, summary="Stop a job")
 def cancel_job(
     job_id: str,
@@ -143,10 +167,17 @@ def cancel_job(
 
 @router.post("/{job_id}/retry", dependencies=[TRAIN], status_code=202, summary="Do a finished job again")
 def retry_job(
-    *, job_id: str, response: Response, sessions: Sessions, queue: Queue, settings: Config, here: Here
+    *,
+    job_id: str,
+    response: Response,
+    sessions: Sessions,
+    queue: Queue,
+    settings: Config,
+    predictors: Predictors,
+    here: Here,
 ) -> JobOut:
     """Makes a new job from the same request."""
-    job = training.retry(job_id, sessions, queue, settings)
+    job = training.retry(job_id, sessions, queue, settings, predictors)
     _point_to(job, response, here)
     return JobOut.of(job)
 

@@ -133,7 +133,8 @@ class Job(Owned, Table):
 
     ``token`` is the fencing token of the worker that claimed it: every write of a running job
     names it. ``lease_until`` is when the claim ends unless a heartbeat renews it.
-    ``published_at`` is when the queue last rang for it.
+    ``published_at`` is when the queue last rang for it. ``result_sha256`` names the bytes of a result
+    that is a file, ``result_name`` what to call it.
     """
 
     __tablename__ = "job"
@@ -167,6 +168,9 @@ class Job(Owned, Table):
     cancel_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     keep_best: Mapped[bool] = mapped_column(default=False)
     checkpoint_sha256: Mapped[str | None] = mapped_column(ForeignKey("blob.sha256"), index=True)
+    result_sha256: Mapped[str | None] = mapped_column(ForeignKey("blob.sha256"), index=True)
+    result_format: Mapped[str | None] = mapped_column(String(16))
+    result_name: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -11,6 +11,7 @@ from service.db.session import Sessions, clock
 from service.db.tables import Blob, Dataset
 from service.errors import Conflict, Invalid
 from service.ingest import Ingested
+from service.operations.downloads import chunks_of
 from service.operations.usage import refuse_more_bytes
 from service.schemas.datasets import MAX_UNIT, DatasetIn
 from service.settings import Settings
@@ -73,19 +74,7 @@ def content(dataset_id: str, sessions: Sessions) -> tuple[Dataset, int, Iterator
     with sessions.read() as session:
         dataset = Datasets(session).get(dataset_id)
         blob = session.get_one(Blob, dataset.blob_sha256)
-    return dataset, blob.size, _chunks(dataset.blob_sha256, sessions)
-
-
-def _chunks(sha256: str, sessions: Sessions) -> Iterator[bytes]:
-    """Each chunk in its own transaction: a slow client must not keep one open."""
-    number, chunk = 0, b""
-    while True:
-        with sessions.read() as session:
-            found = storage.read_chunk(session, sha256, number)
-        if found is None:
-            return
-        chunk, number = found, number + 1
-        yield chunk
+    return dataset, blob.size, chunks_of(dataset.blob_sha256, sessions)
 
 
 def _store(

@@ -14,6 +14,7 @@ import kan_engine
 from service import storage
 from service.db.session import Sessions
 from service.db.tables import Model
+from service.doubts import NOT_FINITE, doubt_about
 from service.errors import Invalid
 from service.operations.model_directory import ModelDirectory
 from service.operations.prediction_input import read_columns
@@ -57,7 +58,7 @@ def predict(reference: str, request: Rows, serving: Serving) -> Document:
     """
     model = serving.directory.get(reference, serving.sessions)
     predictor = predictor_of(model, serving.sessions, serving.predictors)
-    margin = None if request.interval is None else _margin(predictor, request.interval)
+    margin = None if request.interval is None else margin_of(predictor, request.interval)
     columns = read_columns(
         request,
         predictor.encoding.features,
@@ -95,7 +96,12 @@ def _compute_in_one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _margin(predictor: Predictor, level: float) -> float:
+def margin_of(predictor: Predictor, level: float) -> float:
+    """Half the width of the intervals at a level.
+
+    Raises:
+        Invalid: The model has none.
+    """
     try:
         return predictor.margin(level)
     except kan_engine.InvalidData as error:
@@ -107,7 +113,7 @@ def _answer(predictor: Predictor, columns: Columns, outputs: Sequence[str], marg
     probabilities = None if predictor.classes is None else predictor.probabilities(columns)
     values = predictor.predict(columns) if probabilities is None else predictor.labels(probabilities)
     predictions = _listed(values)
-    gaps = [(row, predictor.target, "not_finite") for row, v in enumerate(predictions) if _has_gap(v)]
+    gaps = [(row, predictor.target, NOT_FINITE) for row, v in enumerate(predictions) if _has_gap(v)]
     strange, strange_count = _strange_values(predictor, columns)
     warnings = sorted(strange + gaps, key=lambda finding: finding[0])[:MAX_WARNINGS]
     return {
@@ -154,14 +160,13 @@ def _strange_values(predictor: Predictor, columns: Columns) -> tuple[list[Findin
     mask = predictor.outside_mask(columns)
     rows = np.flatnonzero(mask.any(1))[:MAX_WARNINGS].tolist()
     found = [
-        (row, features[place].name, _why(features[place], columns[features[place].name][row]))
+        (row, features[place].name, _doubt(features[place], columns[features[place].name][row]))
         for row in rows
         for place in np.flatnonzero(mask[row]).tolist()
     ]
     return found, int(mask.sum())
 
 
-def _why(feature: Feature, value: Any) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "unexpected_missing"
-    return "unseen_category" if feature.type == "category" else "outside_training_range"
+def _doubt(feature: Feature, value: Any) -> str:
+    is_missing = value is None or (isinstance(value, float) and math.isnan(value))
+    return doubt_about(feature, is_missing=is_missing)

@@ -16,11 +16,14 @@ from service.db.repositories.revisions import read_revision
 from service.db.session import Sessions, clock
 from service.db.tables import Dataset, Job, JobStatus
 from service.errors import Conflict, Invalid
+from service.operations.batch import check_batch, load_ahead
 from service.operations.cost import estimate, refuse_too_costly
+from service.operations.predictor_cache import PredictorCache
 from service.operations.revision_checks import check_revision
 from service.operations.training_checks import check
-from service.operations.usage import refuse_more_jobs
+from service.operations.usage import refuse_more_bytes, refuse_more_jobs
 from service.queue import TaskQueue
+from service.schemas.batch import BatchRequest
 from service.schemas.jobs import AnyRequest, SymbolicRequest, TrainRequest, read_request
 from service.settings import Settings
 
@@ -41,6 +44,7 @@ def submit(
     sessions: Sessions,
     queue: TaskQueue,
     settings: Settings,
+    predictors: PredictorCache,
     *,
     idempotency_key: str | None = None,
 ) -> Submitted:
@@ -54,12 +58,14 @@ def submit(
         Conflict: The model's dataset is gone.
         Invalid: The dataset or the model does not allow what is asked, it would cost too much, or the key
             belongs to another request.
+        OutOfSpace: The tenant has more stored than it may, and the result of the job would be a file.
     """
     key = _read_key(idempotency_key)
+    load_ahead(request, sessions, predictors)
     try:
-        submitted = _record(request, sessions, settings, key)
+        submitted = _record(request, sessions, settings, predictors, key)
     except IntegrityError:  # another request recorded its job under the key at the same moment
-        submitted = _record(request, sessions, settings, key)
+        submitted = _record(request, sessions, settings, predictors, key)
     if not submitted.is_replay:
         _ring(submitted.job, sessions, queue)
     return submitted
@@ -78,31 +84,38 @@ def cancel(job_id: str, sessions: Sessions, *, keep_best: bool) -> Job:
         return job
 
 
-def retry(job_id: str, sessions: Sessions, queue: TaskQueue, settings: Settings) -> Job:
+def retry(
+    job_id: str, sessions: Sessions, queue: TaskQueue, settings: Settings, predictors: PredictorCache
+) -> Job:
     """Submit the request of a finished job once more, as a new job.
 
     Raises:
-        NotFound: There is no such job, or its dataset is gone.
+        NotFound: There is no such job, or its dataset or model is gone.
         Conflict: The job has not finished.
     """
+    with sessions.read() as session:
+        earlier = TrainingJobs(session).get(job_id)
+    if not JobStatus(earlier.status).is_final:
+        detail = f"job {job_id} is {earlier.status}; cancel it first, or wait for its end"
+        raise Conflict("job_not_finished", detail)
+    request = read_request(earlier.request)
+    load_ahead(request, sessions, predictors)
     with sessions.begin() as session:
-        jobs = TrainingJobs(session)
-        earlier = jobs.get(job_id)
-        if not JobStatus(earlier.status).is_final:
-            detail = f"job {job_id} is {earlier.status}; cancel it first, or wait for its end"
-            raise Conflict("job_not_finished", detail)
-        job = _add(read_request(earlier.request), session, settings, retry_of=job_id)
+        job = _add(request, session, sessions, settings, predictors, retry_of=job_id)
     _ring(job, sessions, queue)
     return job
 
 
-def _record(request: AnyRequest, sessions: Sessions, settings: Settings, key: str | None) -> Submitted:
+def _record(
+    request: AnyRequest, sessions: Sessions, settings: Settings, predictors: PredictorCache, key: str | None
+) -> Submitted:
     with sessions.begin() as session:
         jobs = TrainingJobs(session)
         earlier = key and jobs.under_key(key, since=clock(session) - KEY_LIFETIME)
         if earlier:
             return _replay(earlier, request)
-        return Submitted(_add(request, session, settings, idempotency_key=key), is_replay=False)
+        job = _add(request, session, sessions, settings, predictors, idempotency_key=key)
+        return Submitted(job, is_replay=False)
 
 
 def _replay(earlier: Job, request: AnyRequest) -> Submitted:
@@ -115,30 +128,45 @@ def _replay(earlier: Job, request: AnyRequest) -> Submitted:
 def _add(
     request: AnyRequest,
     session: Session,
+    sessions: Sessions,
     settings: Settings,
+    predictors: PredictorCache,
     *,
     idempotency_key: str | None = None,
     retry_of: str | None = None,
 ) -> Job:
     refuse_more_jobs(session, settings)
     bounded = _within_job_time(request, settings)
-    training = bounded
-    if isinstance(bounded, SymbolicRequest):
-        revision = read_revision(bounded, session)
-        check_revision(revision)
-        training, bounded = revision.request, bounded.model_copy(update={"model_id": revision.model_id})
-    assert isinstance(training, TrainRequest)  # noqa: S101 - one or the other
-    _refuse_hopeless(training, Datasets(session).hold(training.dataset_id), settings)
+    if isinstance(bounded, BatchRequest):
+        refuse_more_bytes(session, settings)
+        checked: AnyRequest = check_batch(bounded, session, sessions, predictors)
+        dataset_id = bounded.dataset_id
+    else:
+        checked, dataset_id = _check_training(bounded, session, settings)
     job = TrainingJobs(session).add(
         kind=request.kind,
-        request=bounded.model_dump(mode="json", by_alias=True),
+        request=checked.model_dump(mode="json", by_alias=True),
         request_sha256=_fingerprint(request),
-        dataset_id=training.dataset_id,
+        dataset_id=dataset_id,
         idempotency_key=idempotency_key,
         retry_of=retry_of,
     )
     Audit(session).add("job.submit", job.id, kind=request.kind, retry_of=retry_of)
     return job
+
+
+def _check_training(
+    request: TrainRequest | SymbolicRequest, session: Session, settings: Settings
+) -> tuple[AnyRequest, str]:
+    """The request with the id of its model, and the dataset that it needs."""
+    training: AnyRequest = request
+    if isinstance(request, SymbolicRequest):
+        revision = read_revision(request, session)
+        check_revision(revision)
+        training, request = revision.request, request.model_copy(update={"model_id": revision.model_id})
+    assert isinstance(training, TrainRequest)  # noqa: S101 - one or the other
+    _refuse_hopeless(training, Datasets(session).hold(training.dataset_id), settings)
+    return request, training.dataset_id
 
 
 def _within_job_time(request: AnyRequest, settings: Settings) -> AnyRequest:

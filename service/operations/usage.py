@@ -12,6 +12,7 @@ from service.db.tables import Blob, Dataset, Job, JobStatus, Model
 from service.errors import OutOfSpace, TooMany
 from service.settings import Settings
 
+CONTENTS = (Dataset.blob_sha256, Model.artifact_sha256, Job.result_sha256)
 UNFINISHED = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
@@ -20,11 +21,13 @@ def read_usage(sessions: Sessions, settings: Settings) -> dict[str, Any]:
     with sessions.read() as session:
         datasets, dataset_bytes = _stored(session, Dataset.blob_sha256)
         models, model_bytes = _stored(session, Model.artifact_sha256)
+        results, result_bytes = _stored(session, Job.result_sha256)
         counts = session.execute(select(Job.status, func.count()).group_by(Job.status)).all()
         jobs = dict.fromkeys(JobStatus, 0) | {row[0]: row[1] for row in counts}
     return {
         "datasets": {"count": datasets, "bytes": dataset_bytes},
         "models": {"count": models, "bytes": model_bytes},
+        "results": {"count": results, "bytes": result_bytes},
         "jobs": jobs,
         "limits": {
             "bytes": settings.quota_bytes or None,
@@ -35,7 +38,7 @@ def read_usage(sessions: Sessions, settings: Settings) -> dict[str, Any]:
 
 
 def refuse_more_bytes(session: Session, settings: Settings) -> None:
-    """Refuse what was just added to this transaction if the tenant now has more than it may.
+    """Refuse what was just added to this transaction, or will follow, if the tenant has more than it may.
 
     Equal contents count each: who shares stored bytes with whom is nobody's business.
 
@@ -44,11 +47,11 @@ def refuse_more_bytes(session: Session, settings: Settings) -> None:
     """
     if not settings.quota_bytes:
         return
-    stored = sum(_stored(session, column)[1] for column in (Dataset.blob_sha256, Model.artifact_sha256))
+    stored = sum(_stored(session, column)[1] for column in CONTENTS)
     if stored > settings.quota_bytes:
         detail = (
             f"with this, {stored} bytes would be stored, and {settings.quota_bytes} may be; "
-            "delete datasets or models that nobody needs"
+            "delete datasets, models or results of jobs that nobody needs"
         )
         raise OutOfSpace("quota_exceeded", detail, limit=settings.quota_bytes)
 

@@ -1,4 +1,4 @@
-"""What clients send to get a network trained or its formula changed, and what they see of the job."""
+"""What clients send to get a job done, and what they see of the job."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from service.schemas.batch import BatchRequest
 from service.schemas.common import Label, RequestModel, Tags
 
 # Sizes are bounded far beyond any use: what is too much is refused at submission, with its estimated cost.
@@ -233,16 +234,18 @@ def _kind(body: Any) -> Any:
 
 
 JobRequest = Annotated[
-    Annotated[TrainRequest, Tag("train")] | Annotated[SymbolicRequest, Tag("symbolic")],
+    Annotated[TrainRequest, Tag("train")]
+    | Annotated[SymbolicRequest, Tag("symbolic")]
+    | Annotated[BatchRequest, Tag("predict")],
     Discriminator(
         _kind,
         custom_error_type="unknown_kind",
-        custom_error_message="kind is train or symbolic; without it, a job is a training",
+        custom_error_message="kind is train, symbolic or predict; without it, a job is a training",
     ),
 ]
 
 
-AnyRequest = TrainRequest | SymbolicRequest
+AnyRequest = TrainRequest | SymbolicRequest | BatchRequest
 _READER: TypeAdapter[AnyRequest] = TypeAdapter(JobRequest)
 
 

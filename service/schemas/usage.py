@@ -25,5 +25,6 @@ class UsageOut(BaseModel):
 
     datasets: Stored
     models: Stored
+    results: Stored = Field(description="Files that jobs made.")
     jobs: dict[Literal["queued", "running", "succeeded", "failed", "cancelled"], int]
     limits: UsageLimits

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from celery import shared_task
+from sqlalchemy.orm import Session
 
 from service.queue import JOB_TASK
 from service.schemas.jobs import TrainRequest
 from service.tables import Table
+from worker.attempt import Attempt, Kept
 from worker.lifecycle import run_job
 from worker.outcome import Outcome, Progress, Revised
 from worker.process import sessions, settings, until_terminated
@@ -63,4 +65,16 @@ def note(line: str) -> None:
             notes.write(line + "\n")
 
 
-WORKS = training_works(slow_pipeline)
+class Nothing:
+    """What a prediction makes here."""
+
+    def keep(self, _: Session) -> Kept:
+        return Kept()
+
+
+def predict(_: Attempt) -> Nothing:
+    note(f"predicted {os.getpid()}")
+    return Nothing()
+
+
+WORKS = {**training_works(slow_pipeline), "predict": predict}

@@ -30,13 +30,14 @@ class Workers:
         self._output = settings.data_dir / "output"
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start one, as a group of its own."""
+    def start(self, queues: str = "") -> subprocess.Popen[bytes]:
+        """Start one, as a group of its own; for all queues, or those named."""
         environment = os.environ | {
             "KAN_DATA_DIR": str(self.settings.data_dir),
             "KAN_DATABASE_URL": self.settings.database_url,
             "KAN_BROKER_URL": self.settings.broker_url,
             "KAN_LEASE_S": str(self.settings.lease_s),
+            "KAN_WORKER_QUEUES": queues,
             "KAN_TEST_NOTES": str(self._notes),
         }
         with self._output.open("ab") as output:
@@ -63,6 +64,11 @@ class Workers:
         dataset_id = self.add_dataset()
         request = {"dataset_id": dataset_id, "target": "y", "max_seconds": 300, "tags": tags}
         return make_job(self.sessions, dataset_id=dataset_id, request=request).id
+
+    def submit_prediction(self) -> str:
+        """Queue a job of another kind, which ends at once."""
+        request = {"kind": "predict", "model": "m", "dataset_id": self.add_dataset(), "max_seconds": 300}
+        return make_job(self.sessions, kind="predict", dataset_id=request["dataset_id"], request=request).id
 
     def add_dataset(self) -> str:
         """A table that says it has more rows than it has; the pipeline does not mind."""

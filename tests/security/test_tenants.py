@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from service.callers import LOCAL, OWN, Scope
+from service.callers import LOCAL, OWN, Caller, Scope
 from service.db.migrate import upgrade
 from service.db.repositories.keys import ApiKeys
 from service.db.session import Sessions
@@ -63,6 +63,9 @@ class House:
         body = BODIES.get(operation)
         headers = {"Authorization": f"Bearer {key}"}
         return self.client.request(method, path.format(**ids), json=body and body | change, headers=headers)
+
+    def of(self, tenant: str) -> Sessions:
+        return self._sessions.of(Caller(tenant=tenant, name="a test"))
 
     def key(self, tenant: str, *scopes: Scope) -> str:
         with self._sessions.begin() as session:
@@ -162,6 +165,7 @@ def test_names_and_aliases_of_another_tenant_stand_for_nothing(
     [
         ({"dataset_id": "dataset_id", "target": "y"}, "dataset_not_found"),
         ({"kind": "symbolic", "model_id": "model_id", "choose": 0}, "model_not_found"),
+        ({"kind": "predict", "model": "model_id", "dataset_id": "dataset_id"}, "model_not_found"),
     ],
 )
 def test_a_job_cannot_be_about_what_another_tenant_owns(
@@ -170,6 +174,13 @@ def test_a_job_cannot_be_about_what_another_tenant_owns(
     body = {name: house.ids.get(str(value), value) for name, value in body.items()}
     answer = house.client.post("/jobs", json=body, headers={"Authorization": f"Bearer {stranger}"})
     assert (answer.status_code, answer.json()["code"]) == (404, code)
+
+
+def test_a_model_of_one_s_own_predicts_no_dataset_of_another_tenant(house: House, stranger: str) -> None:
+    make_model(house.of("elsewhere"), name="own")
+    body = {"kind": "predict", "model": "own", "dataset_id": house.ids["dataset_id"]}
+    answer = house.client.post("/jobs", json=body, headers={"Authorization": f"Bearer {stranger}"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "dataset_not_found")
 
 
 def test_the_same_table_of_two_tenants_is_two_datasets_that_know_nothing_of_each_other(

@@ -224,6 +224,10 @@ class TrainingJobs:
             left.order_by(Job.id).limit(limit).with_for_update(skip_locked=True)
         ).all()
 
+    def blobs(self, job: Job) -> list[str]:
+        """Names of the bytes that only a job's row refers to: whoever deletes the row releases them."""
+        return [sha256 for sha256 in (job.checkpoint_sha256, job.result_sha256) if sha256 is not None]
+
     def claims(self, job_ids: Sequence[str]) -> dict[str, str]:
         """Tokens of those of these jobs that are running."""
         running = select(Job.id, Job.token).where(Job.id.in_(job_ids), Job.status == JobStatus.RUNNING)

@@ -71,6 +71,17 @@ class TrainedModels:
             raise _not_found(reference)
         return model
 
+    def with_id(self, model_id: str) -> Model:
+        """The model with this id, whatever is called like it.
+
+        Raises:
+            NotFound: There is none.
+        """
+        model = self._session.get(Model, model_id)
+        if model is None:
+            raise _not_found(model_id)
+        return model
+
     def version(self, name: str, version: str) -> Model:
         """This version of the models of this name.
 

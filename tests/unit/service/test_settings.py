@@ -47,7 +47,7 @@ def test_a_worker_takes_from_all_queues_or_from_those_named() -> None:
 
 @pytest.mark.parametrize("value", ["bath", "batch,bath", ",", "Batch"])
 def test_a_queue_that_there_is_not_is_refused(value: str) -> None:
-    with pytest.raises(InvalidSettings, match="KAN_WORKER_QUEUES.*train, short, batch"):
+    with pytest.raises(InvalidSettings, match=r"KAN_WORKER_QUEUES.*train, short, batch"):
         load_settings({"KAN_WORKER_QUEUES": value})
 
 

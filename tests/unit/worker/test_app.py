@@ -106,7 +106,10 @@ def test_a_worker_drains_once_however_many_signals_come(
     monkeypatch.setattr(worker_app, "LOOK_S", 0.001)
     app: Any = SimpleNamespace(Worker=FakeWorker)
     try:
-        assert worker_app.run_worker(app, queues=("batch",), on_stop=lambda: stopped.append(True), drain_s=30) == 0
+        assert (
+            worker_app.run_worker(app, queues=("batch",), on_stop=lambda: stopped.append(True), drain_s=30)
+            == 0
+        )
         assert signal.getsignal(signal.SIGINT) is signal.getsignal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGINT, handler)

@@ -1,0 +1,19 @@
+"""Why a prediction deserves less trust: the codes that go with it, alone or in a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kan_engine.encoding import Feature
+
+OUTSIDE, UNSEEN, MISSING = "outside_training_range", "unseen_category", "unexpected_missing"
+NOT_FINITE = "not_finite"
+DOUBTS = (OUTSIDE, UNSEEN, MISSING, NOT_FINITE)
+
+
+def doubt_about(feature: Feature, *, is_missing: bool) -> str:
+    """What to say of a value that training saw nothing like."""
+    if is_missing:
+        return MISSING
+    return UNSEEN if feature.type == "category" else OUTSIDE

@@ -1,0 +1,107 @@
+"""What a dataset must have for a model to predict it, known from its column report alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Session
+
+from service.db.repositories import Datasets, TrainedModels
+from service.db.session import Sessions
+from service.errors import Invalid, NotFound
+from service.operations.mistakes import listed
+from service.operations.prediction import margin_of, predictor_of
+from service.operations.prediction_input import TAKEN
+from service.operations.predictor_cache import PredictorCache
+from service.schemas.batch import BatchRequest
+from service.schemas.jobs import AnyRequest
+from service.schemas.plan import NUMBERS, Report
+
+if TYPE_CHECKING:
+    from kan_engine.encoding import Feature
+
+FITTING = {
+    "number": NUMBERS,
+    "boolean": ("boolean",),
+    "category": ("category", "text", "boolean", *NUMBERS),
+}
+
+
+def load_ahead(request: AnyRequest, sessions: Sessions, predictors: PredictorCache) -> None:
+    """Have the network at hand: a transaction that waited for it would hold up all others on SQLite."""
+    if isinstance(request, BatchRequest):
+        with suppress(NotFound):
+            with sessions.read() as session:
+                model = TrainedModels(session).get(request.model)
+            predictor_of(model, sessions, predictors)
+
+
+def check_batch(
+    request: BatchRequest, session: Session, sessions: Sessions, predictors: PredictorCache
+) -> BatchRequest:
+    """The request with the id of its model; the dataset stays until the transaction ends.
+
+    Raises:
+        NotFound: There is no such model or dataset.
+        Invalid: The dataset does not have what the model reads, or the model has no such intervals.
+    """
+    model = TrainedModels(session).get(request.model)
+    dataset = Datasets(session).hold(request.dataset_id)
+    predictor = predictor_of(model, sessions, predictors)
+    if request.interval is not None:
+        margin_of(predictor, request.interval)
+    check_columns(dataset.columns, predictor.encoding.features, optional=predictor.unused)
+    return request.model_copy(update={"model": model.id})
+
+
+def check_columns(
+    reports: Sequence[Report], features: Sequence[Feature], *, optional: Collection[str]
+) -> None:
+    """Nothing, if these columns are what ``/predict`` would take; further ones do not matter.
+
+    Args:
+        reports: What the dataset tells of its columns.
+        features: What the model was trained with.
+        optional: Features that the network does not look at; they may be absent.
+
+    Raises:
+        Invalid: Columns are missing or of the wrong type.
+    """
+    given = {report["name"]: report for report in reports}
+    missing = [f.name for f in features if f.name not in given.keys() | set(optional)]
+    if not any(feature.name in given for feature in features):
+        missing = [feature.name for feature in features]  # an answer without any question
+    if missing:
+        detail = f"the dataset lacks columns that the model needs: {listed(missing)}; it has {listed(given)}"
+        raise Invalid(
+            "missing_columns", detail, errors=_entries("missing_column", dict.fromkeys(missing, detail))
+        )
+    wrong = {
+        f.name: _wrong(f, given[f.name]) for f in features if f.name in given and not _fits(f, given[f.name])
+    }
+    if wrong:
+        raise Invalid("invalid_values", next(iter(wrong.values())), errors=_entries("invalid_value", wrong))
+
+
+def _fits(feature: Feature, report: Report) -> bool:
+    """Whether all values of a column are such that the feature can have them."""
+    if report["distinct"] == 0 or report["type"] in FITTING[feature.type]:
+        return True
+    is_binary = report["type"] in NUMBERS and {report["min"], report["max"]} <= {0, 1}
+    return feature.type == "boolean" and is_binary and report["distinct"] <= 2
+
+
+def _wrong(feature: Feature, report: Report) -> str:
+    return (
+        f"the column {feature.name!r} of the dataset is {report['type']}, and the model needs "
+        f"{TAKEN[feature.type][1]} in it; upload the table with such values"
+    )
+
+
+def _entries(code: str, details: dict[str, str]) -> list[dict[str, Any]]:
+    return [
+        {"pointer": "#/dataset_id", "column": name, "code": code, "detail": detail}
+        for name, detail in details.items()
+    ]

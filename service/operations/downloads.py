@@ -1,0 +1,46 @@
+"""Stored bytes on their way to a client."""
+
+from collections.abc import Iterator
+
+from service import storage
+from service.db.repositories import TrainingJobs
+from service.db.session import Sessions
+from service.db.tables import Blob, Job
+from service.errors import Conflict
+
+
+def chunks_of(sha256: str, sessions: Sessions) -> Iterator[bytes]:
+    """A blob, each chunk in its own transaction: a slow client must not keep one open."""
+    number = 0
+    while True:
+        with sessions.read() as session:
+            chunk = storage.read_chunk(session, sha256, number)
+        if chunk is None:
+            return
+        yield chunk
+        number += 1
+
+
+def result_of(job_id: str, sessions: Sessions) -> tuple[Job, int, Iterator[bytes]]:
+    """A job whose result is a file, the size of the file, and the file itself in chunks.
+
+    Raises:
+        NotFound: There is no such job.
+        Conflict: It has no such result, or not yet.
+    """
+    with sessions.read() as session:
+        job = TrainingJobs(session).get(job_id)
+        if job.result_sha256 is None:
+            raise Conflict("no_result", _why_not(job), job_status=job.status)
+        blob = session.get_one(Blob, job.result_sha256)
+    return job, blob.size, chunks_of(blob.sha256, sessions)
+
+
+def _why_not(job: Job) -> str:
+    if job.model_id is not None:
+        return f"the result of job {job.id} is a model and no file; it is at /models/{job.model_id}"
+    if job.finished_at is not None:
+        return (
+            f"job {job.id} has ended without a result, its status is {job.status}; POST /jobs/{job.id}/retry"
+        )
+    return f"job {job.id} has no result yet, its status is {job.status}; wait for its end"

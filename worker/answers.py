@@ -1,0 +1,121 @@
+"""What a model says about a block of a table, as further columns of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from kan_engine import Feature, Predictor
+from service.doubts import DOUBTS, NOT_FINITE, doubt_about
+from service.schemas.plan import class_name
+from service.tables import values_of
+
+INT64 = range(-(2**63), 2**63)
+LABELS = {bool: pl.Boolean, int: pl.Int64, float: pl.Float64, str: pl.String}
+
+
+class Answers:
+    """Predictions as columns, with the names that they have in a file.
+
+    Args:
+        predictor: The model.
+        outputs: Names of its outputs.
+        interval: Share of true values that intervals are to cover; None for no intervals.
+        taken: Names that are taken by other columns of the file.
+
+    Raises:
+        InvalidData: The model has no such intervals.
+    """
+
+    def __init__(
+        self, predictor: Predictor, outputs: Sequence[str], interval: float | None, taken: Iterable[str]
+    ) -> None:
+        self._predictor, self._outputs = predictor, outputs
+        self._margin = None if interval is None else predictor.margin(interval)
+        self.schema: dict[str, pl.DataType] = {}
+        for name, kind in self._columns():
+            self.schema[_free_name(name, {*taken, *self.schema})] = kind
+
+    def to(self, block: pl.DataFrame) -> pl.DataFrame:
+        """The columns of ``schema`` for the rows of a block, which has the columns that the model reads."""
+        predictor = self._predictor
+        columns = {f.name: _values(block[f.name], f) for f in predictor.encoding.features if f.name in block}
+        found: list[pl.Series]
+        if predictor.classes is None:
+            values = predictor.predict(columns).reshape(block.height, -1)
+            found = [_finite(values[:, place]) for place in range(values.shape[1])]
+            if self._margin is not None:
+                found += [_finite(values[:, 0] - self._margin), _finite(values[:, 0] + self._margin)]
+        else:
+            probabilities = predictor.probabilities(columns)
+            labels = predictor.labels(probabilities).tolist()
+            found = [self._labelled(labels), *map(_finite, probabilities.T)]
+        undefined = found[0].is_null().to_numpy()
+        for series in found[1:]:
+            undefined = undefined | series.is_null().to_numpy()
+        found.append(self._warnings(block, predictor.outside_mask(columns), undefined))
+        return pl.DataFrame([series.alias(name) for name, series in zip(self.schema, found, strict=True)])
+
+    def _columns(self) -> list[tuple[str, pl.DataType]]:
+        """Wanted names and types, in order."""
+        target, classes, number = self._predictor.target, self._predictor.classes, pl.Float64()
+        if classes is not None:
+            found = [(target, self._label_type), *((f"probability_{class_name(c)}", number) for c in classes)]
+        else:
+            names = self._outputs if len(self._outputs) > 1 else [target]
+            found = [(name, number) for name in names]
+        if self._margin is not None:
+            found += [(f"{target}_low", number), (f"{target}_high", number)]
+        return [*found, ("warning", pl.String())]
+
+    @cached_property
+    def _label_type(self) -> pl.DataType:
+        """That of the labels; text where they are of several types, or of none that a file could hold."""
+        labels = self._predictor.classes or ()
+        kinds = {type(label) for label in labels}
+        is_known = len(kinds) == 1 and (kinds != {int} or all(label in INT64 for label in labels))
+        return LABELS[kinds.pop()]() if is_known else pl.String()
+
+    def _labelled(self, labels: list[object]) -> pl.Series:
+        if self._label_type == pl.String:
+            labels = [None if label is None else class_name(label) for label in labels]
+        return pl.Series(labels, dtype=self._label_type)
+
+    def _warnings(self, block: pl.DataFrame, outside: np.ndarray, undefined: np.ndarray) -> pl.Series:
+        """The codes of each row, with spaces between; null without any."""
+        found = {code: np.zeros(block.height, dtype=bool) for code in DOUBTS}
+        for place, feature in enumerate(self._predictor.encoding.features):
+            if outside[:, place].any():
+                missing = block[feature.name].is_null().to_numpy()
+                for is_missing, rows in ((True, missing), (False, ~missing)):
+                    found[doubt_about(feature, is_missing=is_missing)] |= outside[:, place] & rows
+        found[NOT_FINITE] |= undefined
+        told = [pl.when(pl.col(code)).then(pl.lit(code)) for code in DOUBTS]
+        joined = pl.DataFrame(found).select(pl.concat_str(told, separator=" ", ignore_nulls=True))
+        return joined.to_series().replace("", None)
+
+
+def _values(column: pl.Series, feature: Feature) -> np.ndarray:
+    """A column as its feature is read; what has no values may be of any type."""
+    if feature.type == "category":
+        return values_of(column)
+    return values_of(column.cast(pl.Float64))
+
+
+def _finite(values: np.ndarray) -> pl.Series:
+    """Null for what is not finite."""
+    series = pl.Series(values)
+    return series.set(~series.is_finite(), None)
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    """The name, or the first like it that is not taken."""
+    number = 1
+    wanted = name
+    while name in taken:
+        name = f"{wanted}_predicted" if number == 1 else f"{wanted}_predicted_{number}"
+        number += 1
+    return name
