@@ -5,7 +5,8 @@ KANEngineError
 ├── InvalidData         data that cannot be learnt from; names the column and the row
 ├── TrainingDiverged    the loss left the finite numbers
 ├── SymbolicFitFailed   no function of the library fits an edge
-└── ArtifactError       bytes that are not a saved model
+├── ArtifactError       bytes that are not a saved model
+└── NotExportable       a model that a kind of file cannot hold
 """
 
 
@@ -50,3 +51,7 @@ class SymbolicFitFailed(KANEngineError):
 
 class ArtifactError(KANEngineError):
     """Bytes that are not a saved model of a known format."""
+
+
+class NotExportable(KANEngineError):
+    """A model that a kind of file cannot hold."""

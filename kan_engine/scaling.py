@@ -69,24 +69,26 @@ class Standardizer:
 
     def forward(self, x: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows d"]:
         """From raw units to the unit scale."""
-        if self.quantiles is None:
+        if self.curves is None:
             z: np.ndarray = x - self.center
             z /= self.scale
             return z
-        return _column_by_column(x, self._curves)
+        return _column_by_column(x, self.curves)
 
     def inverse(self, z: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows d"]:
         """From the unit scale to raw units."""
-        if self.quantiles is None:
+        if self.curves is None:
             x: np.ndarray = z * self.scale
             x += self.center
             return x
-        return _column_by_column(z, [curve.inverse() for curve in self._curves])
+        return _column_by_column(z, [curve.inverse() for curve in self.curves])
 
     @cached_property
-    def _curves(self) -> list[_Curve]:
-        assert self.quantiles is not None  # noqa: S101 - only called where there are quantiles
-        return [_Curve.through(*column) for column in zip(self.quantiles, 1 / self.scale, strict=True)]
+    def curves(self) -> list[Curve] | None:
+        """The map of every input, with ``quantiles``."""
+        if self.quantiles is None:
+            return None
+        return [Curve.through(*column) for column in zip(self.quantiles, 1 / self.scale, strict=True)]
 
 
 def _quantiles(
@@ -101,7 +103,7 @@ def _quantiles(
 
 
 @dataclass(frozen=True, eq=False)
-class _Curve:
+class Curve:
     """A piecewise linear map: increasing points, their increasing images, and the slopes beyond the ends."""
 
     start: np.ndarray
@@ -109,7 +111,7 @@ class _Curve:
     slopes: tuple[float, float]
 
     @staticmethod
-    def through(quantiles: np.ndarray, steepest: float) -> _Curve:
+    def through(quantiles: np.ndarray, steepest: float) -> Curve:
         """The map of one input to its levels in [-1, 1].
 
         A value that many rows share holds many quantiles; it maps to the middle of their levels,
@@ -117,27 +119,29 @@ class _Curve:
         """
         values, places = np.unique(quantiles, return_inverse=True)
         if len(values) == 1:
-            return _Curve(values, np.zeros(1), (steepest, steepest))
+            return Curve(values, np.zeros(1), (steepest, steepest))
         levels = np.linspace(-1, 1, len(quantiles))
         means = np.bincount(places, weights=levels) / np.bincount(places)
         means[0], means[-1] = -1.0, 1.0
         low, high = np.interp([2 * END - 1, 1 - 2 * END], means, values)
         shortest = 2 * END / steepest  # so that no slope is steeper
         first, last = (2 * END / max(width, shortest) for width in (low - values[0], values[-1] - high))
-        return _Curve(values, means, (first, last))
+        return Curve(values, means, (first, last))
 
-    def inverse(self) -> _Curve:
+    def inverse(self) -> Curve:
+        """The map back."""
         first, last = self.slopes
-        return _Curve(self.end, self.start, (1 / first, 1 / last))
+        return Curve(self.end, self.start, (1 / first, 1 / last))
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Images of these values."""
         beyond = x - np.clip(x, self.start[0], self.start[-1])
         mapped: np.ndarray = np.interp(x, self.start, self.end)
         mapped += beyond * np.where(beyond < 0, *self.slopes)
         return mapped
 
 
-def _column_by_column(x: np.ndarray, curves: list[_Curve]) -> np.ndarray:
+def _column_by_column(x: np.ndarray, curves: list[Curve]) -> np.ndarray:
     out = np.empty_like(x)
     for place, curve in enumerate(curves):
         out[:, place] = curve(x[:, place])

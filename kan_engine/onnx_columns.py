@@ -1,0 +1,109 @@
+"""From a client's columns to the scaled inputs of the network, as ONNX nodes."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import TensorProto
+
+from kan_engine.encoding import Encoding, Feature
+from kan_engine.onnx_graph import LABELS, Graph, tensor
+from kan_engine.scaling import Curve, Standardizer
+
+UNKNOWN = -1  # place of a category that training never saw
+
+
+def inputs_of(encoding: Encoding, units: dict[str, str]) -> list[onnx.ValueInfoProto]:
+    """One tensor [rows] per feature, and what it means."""
+    return [
+        tensor(feature.name, _kind(feature), ["rows"], meaning_of(feature, units.get(feature.name)))
+        for feature in encoding.features
+    ]
+
+
+def meaning_of(feature: Feature, unit: str | None) -> str:
+    """What a feature is, for people."""
+    if feature.type == "number":
+        missing = "; NaN where it is missing" if feature.has_missing else ""
+        return f"a number{f' in {unit}' if unit else ''}, {feature.min!r} to {feature.max!r} in training{missing}"
+    if feature.type == "boolean":
+        return "1, 0, or NaN where it is missing" if feature.has_missing else "true or false"
+    missing = f"; {missing_text(feature)!r} where it is missing" if feature.has_missing else ""
+    return f"a category; numbers as '3' and '0.5', truths as 'true' and 'false'{missing}"
+
+
+def missing_text(feature: Feature) -> str:
+    """The text that stands for a missing category: the empty one, unless that is a category itself."""
+    text = ""
+    while text in feature.categories + feature.rare:
+        text = f"{text}_" if text else "missing"
+    return text
+
+
+def _kind(feature: Feature) -> int:
+    """A tensor of truths cannot hold a missing one: such columns are numbers."""
+    if feature.type == "category":
+        return int(TensorProto.STRING)
+    is_truth = feature.type == "boolean" and not feature.has_missing
+    return int(TensorProto.BOOL if is_truth else TensorProto.DOUBLE)
+
+
+def write_encoding(g: Graph, encoding: Encoding) -> str:
+    """The encoded table [rows, columns]; see ``Encoding``."""
+    return g.beside(*(_write_feature(g, feature) for feature in encoding.features))
+
+
+def _write_feature(g: Graph, feature: Feature) -> str:
+    x = g.add("Unsqueeze", feature.name, g.integers(1))
+    if feature.type == "category":
+        return _write_category(g, feature)
+    if _kind(feature) == TensorProto.BOOL:
+        return g.as_numbers(x)
+    is_missing = g.add("IsNaN", x)
+    filled = g.add("Where", is_missing, g.constant(feature.fill), x)
+    return g.beside(filled, g.as_numbers(is_missing)) if feature.has_missing else filled
+
+
+def _write_category(g: Graph, feature: Feature) -> str:
+    """Places of the categories, compared with the columns that there are."""
+    slots = {missing_text(feature) if name is None else name: place for name, place in feature.slots.items()}
+    place = g.add(
+        "LabelEncoder",
+        feature.name,
+        domain=LABELS,
+        keys_strings=list(slots),
+        values_int64s=list(slots.values()),
+        default_int64=len(feature.categories) if feature.rare else UNKNOWN,
+    )
+    width = len(feature.columns)
+    first = 1 if width == 1 and max(slots.values()) == 1 else 0
+    columns = g.constant(np.arange(first, first + width), np.int64)
+    return g.as_numbers(g.add("Equal", g.add("Unsqueeze", place, g.integers(1)), columns))
+
+
+def write_scale(g: Graph, inputs: Standardizer, x: str) -> str:
+    """From raw units to the unit scale; see ``Standardizer``."""
+    if inputs.curves is None:
+        return g.add("Div", g.shifted(x, -inputs.center), g.constant(inputs.scale))
+    columns = [_write_curve(g, curve, g.columns(x, [place])) for place, curve in enumerate(inputs.curves)]
+    return g.beside(*columns)
+
+
+def _write_curve(g: Graph, curve: Curve, x: str) -> str:
+    """Straight lines between points, and beyond them with the slopes of the ends; x is [rows, 1]."""
+    start, end = curve.start, curve.end
+    inside = g.clipped(x, start[0], start[-1])
+    beyond = g.add("Sub", x, inside)
+    first, last = (g.constant(slope) for slope in curve.slopes)
+    slope = g.add("Where", g.add("Less", beyond, g.constant(0.0)), first, last)
+    off = g.add("Mul", beyond, slope)
+    if len(start) == 1:
+        return g.shifted(off, end[0])
+    passed = g.add("GreaterOrEqual", inside, g.constant(start[1:-1]))
+    piece = g.add("ReduceSum", g.add("Cast", passed, to=TensorProto.INT64), g.integers(1))
+    origin, width, value, rise = (
+        g.add("Gather", g.constant(table), piece, axis=0)
+        for table in (start[:-1], np.diff(start), end[:-1], np.diff(end))
+    )
+    share = g.add("Div", g.add("Sub", inside, origin), width)
+    return g.sum(value, g.add("Mul", share, rise), off)

@@ -1,0 +1,174 @@
+"""A predictor as an ONNX graph in float64: from the client's columns to values, or labels and probabilities."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+from onnx import TensorProto
+
+from kan_engine.agreement import Answers
+from kan_engine.compiled import compile_network
+from kan_engine.encoding import Feature
+from kan_engine.errors import NotExportable
+from kan_engine.onnx_columns import inputs_of, missing_text, write_encoding, write_scale
+from kan_engine.onnx_functions import arccos, arcsin, write_power
+from kan_engine.onnx_graph import Graph, tensor, to_bytes
+from kan_engine.onnx_layers import write_network
+from kan_engine.predictor import Label, Predictor
+from kan_engine.scaling import OVERSHOOT, TRANSFORMS, TargetScaler
+from kan_engine.used import used_part
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+VALUE, LABEL, PROBABILITIES = "value", "label", "probabilities"
+MOST_FIXED = 5_000  # symbolic edges: each is a dozen nodes
+MOST_EXACT = 2**53  # integers up to here are float64 numbers
+
+
+def to_onnx(predictor: Predictor, *, units: Mapping[str, str] | None = None) -> bytes:
+    """The predictor as a model for ONNX runtimes.
+
+    Its inputs are the features that the network looks at, by their own names, a tensor [rows] each. The
+    outputs are ``value`` of a regression, [rows] or [rows, outputs], and ``label`` [rows] and
+    ``probabilities`` [rows, classes] of a classifier. A name that is an input already gets a "_".
+
+    Args:
+        predictor: What to export.
+        units: Of columns, told to those who look at the inputs.
+
+    Raises:
+        NotExportable: ONNX cannot express it.
+    """
+    part = used_part(predictor)
+    _refuse_what_onnx_cannot(part)
+    names = [feature.name for feature in part.encoding.features]
+    wanted = (VALUE,) if part.classes is None else (LABEL, PROBABILITIES)
+    outputs = output_names(names, wanted)
+    g = Graph([*names, *outputs])
+    x = write_scale(g, part.inputs, write_encoding(g, part.encoding))
+    raw = write_network(g, compile_network(part.network), x)
+    if part.outputs is not None:
+        described = _write_values(g, part.outputs, raw, outputs[0], part.target)
+    else:
+        described = _write_classes(g, part, raw, outputs)
+    return to_bytes(
+        g,
+        inputs_of(part.encoding, dict(units or {})),
+        described,
+        meaning=f"A Kolmogorov-Arnold network that predicts {part.target!r}.",
+        metadata={"target": part.target, "features": json.dumps(names), "classes": json.dumps(part.classes)},
+    )
+
+
+def output_names(features: list[str], wanted: tuple[str, ...]) -> list[str]:
+    """Names of outputs that no input has."""
+    names = []
+    for name in wanted:
+        while name in features:
+            name += "_"
+        names.append(name)
+    return names
+
+
+def run_onnx(session: InferenceSession, predictor: Predictor, columns: Mapping[str, np.ndarray]) -> Answers:
+    """What an exported model says of rows; columns are as ``probe_columns`` gives them."""
+    features = {feature.name: feature for feature in predictor.encoding.features}
+    feed = {put.name: to_tensor(features[put.name], columns[put.name]) for put in session.get_inputs()}
+    answers = session.run(None, feed)
+    if predictor.classes is None:
+        return Answers(answers[0].reshape(len(answers[0]), -1))
+    return Answers(answers[1], answers[0])
+
+
+def to_tensor(feature: Feature, values: np.ndarray) -> np.ndarray:
+    """A column as the exported model takes it."""
+    if feature.type == "category":
+        missing = missing_text(feature)
+        return np.array([missing if value is None else value for value in values.tolist()], dtype=object)
+    if feature.type == "boolean" and not feature.has_missing:
+        return values.astype(bool)
+    return np.array([np.nan if value is None else value for value in values.tolist()], dtype=np.float64)
+
+
+def _refuse_what_onnx_cannot(predictor: Predictor) -> None:
+    if any(not feature.name for feature in predictor.encoding.features):
+        raise NotExportable("ONNX has no inputs without a name; rename the column")
+    fixed = sum(len(layer.symbolic) for layer in predictor.network.all_layers)
+    if fixed > MOST_FIXED:
+        raise NotExportable(f"{fixed} edges are functions; over {MOST_FIXED} make no ONNX graph of use")
+
+
+def _write_values(
+    g: Graph, scaler: TargetScaler, raw: str, name: str, target: str
+) -> list[onnx.ValueInfoProto]:
+    """Values in the target's units; see ``TargetScaler.inverse``."""
+    moved = g.shifted(g.scaled(raw, scaler.std), scaler.mean)
+    for end, outwards in zip(TRANSFORMS[scaler.transform].ends, (-1.0, 1.0), strict=True):
+        if np.isfinite(end):
+            beyond = g.scaled(g.shifted(moved, -end), outwards)
+            is_over = g.add("Greater", beyond, g.constant(0.0))
+            is_near = g.add("Less", beyond, g.constant(OVERSHOOT * scaler.std))
+            moved = g.add("Where", g.add("And", is_over, is_near), g.constant(end), moved)
+    value = _inverse(g, scaler.transform, moved)
+    if len(scaler.mean) == 1:
+        g.add("Squeeze", value, g.integers(1), name=name)
+        return [tensor(name, TensorProto.DOUBLE, ["rows"], target)]
+    g.add("Identity", value, name=name)
+    return [tensor(name, TensorProto.DOUBLE, ["rows", len(scaler.mean)], target)]
+
+
+def _inverse(g: Graph, transform: str, t: str) -> str:
+    """The inverse of a transform in ``TRANSFORMS``."""
+    inverses = {
+        "identity": lambda: t,
+        "log": lambda: g.add("Exp", t),
+        "log_neg": lambda: g.add("Neg", g.add("Exp", t)),
+        "reciprocal": lambda: g.add("Reciprocal", t),
+        "square": lambda: g.add("Sqrt", t),
+        "sqrt": lambda: g.add("Mul", t, t),
+        "exp": lambda: g.add("Log", t),
+        "reciprocal_square": lambda: write_power(g, t, -0.5),
+        "sin": lambda: arcsin(g, t),
+        "cos": lambda: arccos(g, t),
+    }
+    if transform not in inverses:
+        raise NotExportable(f"ONNX has no inverse of the transform {transform} in float64")
+    return inverses[transform]()
+
+
+def _write_classes(g: Graph, part: Predictor, raw: str, names: list[str]) -> list[onnx.ValueInfoProto]:
+    """Labels and probabilities; a label where there are no probabilities means nothing."""
+    classes = part.classes or ()
+    label, probabilities = names
+    if len(classes) == 2:
+        sides = g.add("Sigmoid", g.add("Neg", raw)), g.add("Sigmoid", raw)
+        g.add("Concat", *sides, axis=1, name=probabilities)
+    else:
+        g.add("Softmax", raw, axis=1, name=probabilities)
+    weighted = probabilities
+    if part.decision_weights is not None:
+        weighted = g.scaled(probabilities, part.decision_weights)
+    chosen = g.add("ArgMax", weighted, axis=1, keepdims=0)
+    kind, table = _labels(g, classes)
+    g.add("Gather", table, chosen, axis=0, name=label)
+    return [
+        tensor(label, kind, ["rows"], part.target),
+        tensor(probabilities, TensorProto.DOUBLE, ["rows", len(classes)], "of the classes, in their order"),
+    ]
+
+
+def _labels(g: Graph, classes: tuple[Label, ...]) -> tuple[int, str]:
+    """The labels as a tensor: of their own type if they share one that ONNX has, else as texts."""
+    kinds = {type(label) for label in classes}
+    if kinds == {bool}:
+        return int(TensorProto.BOOL), g.constant(classes, np.bool_)
+    if kinds <= {int, float} and all(abs(label) <= MOST_EXACT for label in classes if type(label) is int):
+        if kinds == {int}:
+            return int(TensorProto.INT64), g.constant(classes, np.int64)
+        return int(TensorProto.DOUBLE), g.constant(classes)
+    return int(TensorProto.STRING), g.texts(*map(str, classes))

@@ -1,0 +1,180 @@
+"""The functions of the library as ONNX nodes in float64.
+
+onnxruntime has few functions in float64: exp, log, sqrt, sin, cos, tanh and powers among them. The others are
+made of these so that no digits are lost where the textbook formula would lose them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from onnx import TensorProto
+
+from kan_engine.errors import NotExportable
+from kan_engine.library import LIBRARY
+from kan_engine.onnx_graph import Graph
+
+Writer = Callable[[Graph, str], str]
+
+FAR = 1e18  # from here on the arc tangent is a right angle to the last digit
+
+
+def write_function(graph: Graph, name: str, u: str) -> str:
+    """f(u).
+
+    Raises:
+        NotExportable: ONNX cannot express f in float64.
+    """
+    exponent = LIBRARY[name].exponent if name in LIBRARY else None
+    if exponent is not None:
+        return write_power(graph, u, float(exponent))
+    if name not in WRITERS:
+        raise NotExportable(f"ONNX has no {name} in float64; export the model as python or safetensors")
+    return WRITERS[name](graph, u)
+
+
+def write_power(g: Graph, u: str, exponent: float) -> str:
+    """u^exponent, as ``library.power_value`` computes it."""
+    if exponent == 2:
+        return g.add("Mul", u, u)
+    if exponent == 0.5:
+        return g.add("Sqrt", u)
+    if exponent == -1:
+        return g.add("Reciprocal", u)
+    if exponent == -0.5:
+        return g.add("Reciprocal", g.add("Sqrt", u))
+    return g.add("Pow", u, g.constant(exponent))
+
+
+def silu(g: Graph, x: str) -> str:
+    """x / (1 + exp(-x))."""
+    return g.add("Div", x, g.shifted(g.add("Exp", g.add("Neg", x)), 1.0))
+
+
+def arctan(g: Graph, u: str) -> str:
+    """The arc tangent in float32, and what is missing: atan u - y = atan((u cos y - sin y) / (cos y + u sin y)).
+
+    What is missing is below 1e-6, where the arc tangent is the number itself to the last digit.
+    """
+    near = g.clipped(u, -FAR, FAR)
+    rough = g.add("Atan", g.add("Cast", near, to=TensorProto.FLOAT))
+    y = g.as_numbers(rough)
+    sine, cosine = g.add("Sin", y), g.add("Cos", y)
+    above = g.add("Sub", g.add("Mul", near, cosine), sine)
+    below = g.add("Add", cosine, g.add("Mul", near, sine))
+    value = g.add("Add", y, g.add("Div", above, below))
+    return g.add("Where", g.add("IsNaN", u), u, value)
+
+
+def arccos(g: Graph, u: str) -> str:
+    """2 · atan √((1 - u) / (1 + u))."""
+    ratio = g.add("Div", _one_minus(g, u), g.shifted(u, 1.0))
+    return g.scaled(arctan(g, g.add("Sqrt", ratio)), 2.0)
+
+
+def arcsin(g: Graph, u: str) -> str:
+    """2 · atan(u / (1 + √((1 - u)(1 + u))))."""
+    root = g.add("Sqrt", g.add("Mul", _one_minus(g, u), g.shifted(u, 1.0)))
+    return g.scaled(arctan(g, g.add("Div", u, g.shifted(root, 1.0))), 2.0)
+
+
+def _one_minus(g: Graph, u: str) -> str:
+    return g.add("Sub", g.constant(1.0), u)
+
+
+def _log_of_more(g: Graph, z: str) -> str:
+    """log(1 + z) with all digits for small z: z · log w / (w - 1) with w = 1 + z as it was rounded (Kahan)."""
+    w = g.shifted(z, 1.0)
+    rest = g.shifted(w, -1.0)
+    is_lost = g.add("Equal", rest, g.constant(0.0))
+    safe = g.add("Where", is_lost, g.constant(1.0), rest)
+    scaled = g.add("Mul", g.add("Log", w), g.add("Div", z, safe))
+    return g.add("Where", is_lost, z, scaled)
+
+
+def _exp_less_one(g: Graph, u: str) -> str:
+    """exp(u) - 1 = tanh(u/2) · (exp(u) + 1), with all digits for small u."""
+    return g.add("Mul", g.add("Tanh", g.scaled(u, 0.5)), g.shifted(g.add("Exp", u), 1.0))
+
+
+def _sinh(g: Graph, u: str) -> str:
+    """(exp(u) - exp(-u)) / 2, and near 0, where that loses digits, 2t / (1 - t²) with t = tanh(u/2)."""
+    far = g.scaled(g.add("Sub", g.add("Exp", u), g.add("Exp", g.add("Neg", u))), 0.5)
+    t = g.add("Tanh", g.scaled(u, 0.5))
+    near = g.add("Div", g.scaled(t, 2.0), _one_minus(g, g.add("Mul", t, t)))
+    return g.add("Where", g.add("Less", g.add("Abs", u), g.constant(1.0)), near, far)
+
+
+def _cosh(g: Graph, u: str) -> str:
+    return g.scaled(g.add("Add", g.add("Exp", u), g.add("Exp", g.add("Neg", u))), 0.5)
+
+
+def _arsinh(g: Graph, u: str) -> str:
+    """± log(1 + a + a² / (1 + √(1 + a²))) with a = |u|."""
+    a = g.add("Abs", u)
+    square = g.add("Mul", a, a)
+    root = g.add("Sqrt", g.shifted(square, 1.0))
+    small = g.add("Add", a, g.add("Div", square, g.shifted(root, 1.0)))
+    # Where the square overflows, log 2a is the same to the last digit.
+    large = g.shifted(g.add("Log", a), float(np.log(2.0)))
+    value = g.add("Where", g.add("Less", a, g.constant(1e9)), _log_of_more(g, small), large)
+    return g.add("Mul", g.add("Sign", u), value)
+
+
+def _arcosh(g: Graph, u: str) -> str:
+    """log(1 + t + √t · √(u + 1)) with t = u - 1."""
+    t = g.shifted(u, -1.0)
+    root = g.add("Mul", g.add("Sqrt", t), g.add("Sqrt", g.shifted(u, 1.0)))
+    return _log_of_more(g, g.add("Add", t, root))
+
+
+def _artanh(g: Graph, u: str) -> str:
+    """log(1 + 2u / (1 - u)) / 2."""
+    return g.scaled(_log_of_more(g, g.add("Div", g.scaled(u, 2.0), _one_minus(g, u))), 0.5)
+
+
+def _softplus(g: Graph, u: str) -> str:
+    """max(u, 0) + log(1 + exp(-|u|))."""
+    falling = _log_of_more(g, g.add("Exp", g.add("Neg", g.add("Abs", u))))
+    return g.add("Add", g.add("Max", u, g.constant(0.0)), falling)
+
+
+def _sigmoid(g: Graph, u: str) -> str:
+    return g.shifted(g.scaled(g.add("Tanh", g.scaled(u, 0.5)), 0.5), 0.5)
+
+
+def _square_and_one(g: Graph, u: str) -> str:
+    return g.shifted(g.add("Mul", u, u), 1.0)
+
+
+def _named(operator: str) -> Writer:
+    return lambda g, u: g.add(operator, u)
+
+
+WRITERS: dict[str, Writer] = {
+    "x": lambda g, u: u,
+    "gaussian": lambda g, u: g.add("Exp", g.add("Neg", g.add("Mul", u, u))),
+    "lorentzian": lambda g, u: g.add("Reciprocal", _square_and_one(g, u)),
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+    "silu": lambda g, u: g.add("Mul", u, _sigmoid(g, u)),
+    "planck": lambda g, u: g.add("Reciprocal", _exp_less_one(g, u)),
+    "sqrt(1+x^2)": lambda g, u: g.add("Sqrt", _square_and_one(g, u)),
+    "exp": _named("Exp"),
+    "log": _named("Log"),
+    "abs": _named("Abs"),
+    "sign": _named("Sign"),
+    "sin": _named("Sin"),
+    "cos": _named("Cos"),
+    "tan": lambda g, u: g.add("Div", g.add("Sin", u), g.add("Cos", u)),
+    "sinh": _sinh,
+    "cosh": _cosh,
+    "tanh": _named("Tanh"),
+    "asin": arcsin,
+    "acos": arccos,
+    "atan": arctan,
+    "asinh": _arsinh,
+    "acosh": _arcosh,
+    "atanh": _artanh,
+}

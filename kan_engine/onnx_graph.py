@@ -1,0 +1,125 @@
+"""A graph of ONNX, node by node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 28  # the newest that onnxruntime 1.32 takes
+LABELS_OPSET = 5  # of the domain that has LabelEncoder
+LABELS = "ai.onnx.ml"
+
+Shape = list[int | str | None]
+
+
+class Graph:
+    """Nodes and constants as they are added; every method gives the name of what it made.
+
+    Args:
+        reserved: Names of inputs and outputs, which nothing else may have.
+    """
+
+    def __init__(self, reserved: Iterable[str]) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._prefix = "kan"
+        while any(name.startswith(self._prefix) for name in reserved):
+            self._prefix += "_"
+
+    def add(self, operator: str, *inputs: str, domain: str = "", name: str = "", **attributes: Any) -> str:
+        """A node with one output."""
+        name = name or self._new()
+        self.nodes.append(helper.make_node(operator, inputs, [name], domain=domain or None, **attributes))
+        return name
+
+    def constant(self, value: Any, dtype: Any = np.float64) -> str:
+        """A tensor of numbers or truths; equal ones are one."""
+        array = np.array(value, dtype=dtype, order="C")
+        key = array.dtype.str, array.shape, array.tobytes()
+        if key not in self._known:
+            self._known[key] = self._new()
+            self.constants.append(numpy_helper.from_array(array, self._known[key]))
+        return self._known[key]
+
+    def integers(self, *values: int) -> str:
+        """A list of integers, as axes and shapes are."""
+        return self.constant(values, np.int64)
+
+    def texts(self, *values: str) -> str:
+        """A list of texts."""
+        name = self._new()
+        encoded = [value.encode() for value in values]
+        self.constants.append(helper.make_tensor(name, TensorProto.STRING, [len(values)], encoded))
+        return name
+
+    def sum(self, first: str, *others: str) -> str:
+        """First + second + …, in this order."""
+        for other in others:
+            first = self.add("Add", first, other)
+        return first
+
+    def scaled(self, x: str, factor: Any) -> str:
+        """x · factor."""
+        return self.add("Mul", x, self.constant(factor))
+
+    def shifted(self, x: str, term: Any) -> str:
+        """x + term."""
+        return self.add("Add", x, self.constant(term))
+
+    def clipped(self, x: str, low: Any, high: Any) -> str:
+        """x within bounds, which may differ by column; what becomes of NaN is left open."""
+        return self.add("Min", self.add("Max", x, self.constant(low)), self.constant(high))
+
+    def index(self, x: str) -> str:
+        """Whole numbers as integers; of NaN some number that is one, since indices must be valid."""
+        number = self.add("Where", self.add("IsNaN", x), self.constant(0.0), x)
+        return self.add("Cast", number, to=TensorProto.INT64)
+
+    def as_numbers(self, truths: str) -> str:
+        """1 where true, else 0."""
+        return self.add("Cast", truths, to=TensorProto.DOUBLE)
+
+    def columns(self, x: str, places: Iterable[int]) -> str:
+        """These columns of a matrix."""
+        return self.add("Gather", x, self.integers(*places), axis=1)
+
+    def beside(self, *parts: str) -> str:
+        """Matrices side by side."""
+        return parts[0] if len(parts) == 1 else self.add("Concat", *parts, axis=1)
+
+    def filled_like(self, x: str, value: float, columns: int) -> str:
+        """A matrix of one value, with as many rows as x."""
+        rows = self.add("Shape", x, start=0, end=1)
+        shape = self.add("Concat", rows, self.integers(columns), axis=0)
+        return self.add("ConstantOfShape", shape, value=helper.make_tensor("", TensorProto.DOUBLE, [1], [value]))
+
+    def _new(self) -> str:
+        return f"{self._prefix}{len(self.nodes) + len(self.constants)}"
+
+
+def tensor(name: str, kind: int, shape: Shape, meaning: str) -> onnx.ValueInfoProto:
+    """An input or output."""
+    return helper.make_tensor_value_info(name, kind, shape, doc_string=meaning)
+
+
+def to_bytes(
+    graph: Graph,
+    inputs: list[onnx.ValueInfoProto],
+    outputs: list[onnx.ValueInfoProto],
+    *,
+    meaning: str,
+    metadata: dict[str, str],
+) -> bytes:
+    """The whole model, checked; the same graph gives the same bytes."""
+    body = helper.make_graph(graph.nodes, "kan", inputs, outputs, graph.constants, doc_string=meaning)
+    domains = [helper.make_opsetid("", OPSET), helper.make_opsetid(LABELS, LABELS_OPSET)]
+    model = helper.make_model(body, opset_imports=domains, producer_name="kan-service")
+    helper.set_model_props(model, metadata)
+    onnx.checker.check_model(model)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data

@@ -1,0 +1,166 @@
+"""Compiled layers as ONNX nodes: the same tables, the same operations in the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from onnx import TensorProto, helper
+
+from kan_engine.compiled import CompiledLayer, CompiledNetwork
+from kan_engine.compiled_basis import BasisLayer
+from kan_engine.compiled_pieces import IrregularPieces, PieceLayer, UniformPieces
+from kan_engine.layer import SymbolicEdge
+from kan_engine.onnx_functions import silu, write_function
+from kan_engine.onnx_graph import Graph
+
+
+def write_network(g: Graph, network: CompiledNetwork, x: str) -> str:
+    """Outputs [rows, out] of the network; NaN in rows with a value that is not finite."""
+    h = x
+    for layer in network.layers:
+        h = _write_layer(g, layer, h)
+    if network.direct is not None:
+        h = g.add("Add", h, _write_layer(g, network.direct, x))
+    nothing = g.add("ReduceSum", g.add("Sub", x, x), g.integers(1))  # 0, and NaN if a value is not finite
+    return g.add("Add", h, nothing)
+
+
+def _write_layer(g: Graph, layer: CompiledLayer, h: str) -> str:
+    if layer.splines is None:
+        y = g.filled_like(h, 0.0, layer.out_dim)
+    else:
+        read = h if layer.inputs is None else g.columns(h, layer.inputs.tolist())
+        y = _write_splines(g, layer.splines, read)
+    if layer.fixed:
+        y = _with_fixed(g, layer, h, y)
+    return _multiplied(g, layer, y) if layer.factors else y
+
+
+def _write_splines(g: Graph, splines: PieceLayer | BasisLayer, x: str) -> str:
+    return _write_pieces(g, splines, x) if isinstance(splines, PieceLayer) else _write_basis(g, splines, x)
+
+
+def _with_fixed(g: Graph, layer: CompiledLayer, h: str, y: str) -> str:
+    """y with c · f(a·h + b) + d of every symbolic edge added to its column."""
+    columns = [[g.columns(y, [place])] for place in range(layer.out_dim)]
+    for i, j, edge in layer.fixed:
+        columns[j].append(_write_edge(g, edge, g.columns(h, [i])))
+    return g.beside(*(g.sum(*column) for column in columns))
+
+
+def _write_edge(g: Graph, edge: SymbolicEdge, h: str) -> str:
+    inner = g.shifted(g.scaled(h, edge.a), edge.b)
+    return g.shifted(g.scaled(write_function(g, edge.function, inner), edge.c), edge.d)
+
+
+def _multiplied(g: Graph, layer: CompiledLayer, y: str) -> str:
+    """The sums, and behind them the products of the columns that come last."""
+    first = layer.out_dim - sum(layer.factors)
+    parts = [_between(g, y, 0, first)] if first else []
+    for count in layer.factors:
+        parts.append(_product(g, y, range(first, first + count)))
+        first += count
+    return g.beside(*parts)
+
+
+def _between(g: Graph, y: str, start: int, end: int) -> str:
+    return g.add("Slice", y, g.integers(start), g.integers(end), g.integers(1))
+
+
+def _product(g: Graph, y: str, places: Sequence[int]) -> str:
+    product = g.columns(y, [places[0]])
+    for place in places[1:]:
+        product = g.add("Mul", product, g.columns(y, [place]))
+    return product
+
+
+def _write_pieces(g: Graph, layer: PieceLayer, x: str) -> str:
+    """A short product of powers and coefficients for every row; see ``PieceLayer``."""
+    find = layer.find
+    rows, u = _uniform(g, find, x) if isinstance(find, UniformPieces) else _irregular(g, find, x)
+    inputs, powers = len(layer.low), layer.powers
+    outputs = layer.table.shape[1] // powers
+    found = g.add("Gather", g.constant(layer.table), rows, axis=0)
+    coefficients = g.add("Reshape", found, g.integers(0, inputs * powers, outputs))
+    sides = g.add("Reshape", _powers(g, u, powers), g.integers(0, 1, inputs * powers))
+    y = g.add("Squeeze", g.add("MatMul", sides, coefficients), g.integers(1))
+    if layer.base is None:
+        return y
+    inside = g.clipped(x, layer.low.T, layer.high.T)
+    return g.add("Add", y, g.add("MatMul", silu(g, inside), g.constant(layer.base)))
+
+
+def _uniform(g: Graph, find: UniformPieces, x: str) -> tuple[str, str]:
+    """Row of the table, and place in the piece, of every input."""
+    u = g.add("Mul", g.shifted(x, -find.low.T), g.constant(find.density.T))
+    piece = g.clipped(g.add("Floor", u), -1.0, find.size)
+    return g.index(g.shifted(piece, find.intervals.T)), g.add("Sub", u, piece)
+
+
+def _irregular(g: Graph, find: IrregularPieces, x: str) -> tuple[str, str]:
+    """The same by counting the points of the grid that are not above an input."""
+    grids = np.stack(find.grids)
+    passed = g.add("GreaterOrEqual", g.add("Unsqueeze", x, g.integers(2)), g.constant(grids))
+    count = g.add("ReduceSum", g.add("Cast", passed, to=TensorProto.INT64), g.integers(2), keepdims=0)
+    first = np.arange(len(grids)) * (grids.shape[1] + 1)
+    rows = g.add("Add", count, g.constant(first, np.int64))
+    origin, density = (
+        g.add("Gather", g.constant(table), rows, axis=0) for table in (find.origins, find.densities)
+    )
+    return rows, g.add("Mul", g.add("Sub", x, origin), density)
+
+
+def _powers(g: Graph, u: str, count: int) -> str:
+    """1, u, u², … [rows, inputs, count]; from the square on of u within [-1, 1]."""
+    deep = g.add("Unsqueeze", u, g.integers(2))
+    one = helper.make_tensor("", TensorProto.DOUBLE, [1], [1.0])
+    powers = [g.add("ConstantOfShape", g.add("Shape", deep), value=one), deep]
+    if count > 2:
+        near = g.clipped(deep, -1.0, 1.0)
+        powers.append(g.add("Mul", near, near))
+        while len(powers) < count:
+            powers.append(g.add("Mul", powers[-1], near))
+    return g.add("Concat", *powers, axis=2)
+
+
+def _write_basis(g: Graph, layer: BasisLayer, x: str) -> str:
+    """Basis functions of uniform grids, and one product for all edges; see ``BasisLayer``."""
+    inputs, (size, outputs) = len(layer.low), layer.weight.shape
+    terms, count = size // inputs, len(layer.polynomials)
+    inside = g.clipped(x, layer.low, layer.high)
+    beyond = g.add("Sub", x, inside)
+    u = g.add("Mul", g.shifted(inside, -layer.low), g.constant(layer.density))
+    last = terms - count - 1.0
+    interval = g.add("Min", g.add("Floor", u), g.constant(last))
+    u = g.add("Unsqueeze", g.add("Sub", u, interval), g.integers(2))
+    steps = g.add("Unsqueeze", g.add("Mul", beyond, g.constant(layer.density)), g.integers(2))
+    slopes = g.add("Mul", _horner(g, layer.slopes, u), steps)
+    local = g.add("Add", _horner(g, layer.polynomials, u), slopes)
+    base = g.add("Add", silu(g, inside), g.add("Mul", _silu_slope(g, inside), beyond))
+    first = g.index(g.clipped(interval, 0.0, last))
+    places = g.add(
+        "Add", g.add("Unsqueeze", first, g.integers(2)), g.constant(np.arange(count), np.int64)
+    )
+    shape = g.add("Concat", g.add("Shape", x), g.integers(terms - 1), axis=0)
+    zero = helper.make_tensor("", TensorProto.DOUBLE, [1], [0.0])
+    empty = g.add("ConstantOfShape", shape, value=zero)
+    basis = g.add("ScatterElements", empty, places, local, axis=2)
+    features = g.add("Concat", basis, g.add("Unsqueeze", base, g.integers(2)), axis=2)
+    return g.add("MatMul", g.add("Reshape", features, g.integers(0, size)), g.constant(layer.weight))
+
+
+def _horner(g: Graph, coefficients: tuple[np.ndarray, ...], u: str) -> str:
+    """All polynomials at once, [rows, inputs, local]."""
+    highest, *rest = (c.reshape(-1) for c in coefficients)
+    total = g.scaled(u, highest)
+    for c in rest[:-1]:
+        total = g.add("Mul", g.shifted(total, c), u)
+    return g.shifted(total, rest[-1])
+
+
+def _silu_slope(g: Graph, x: str) -> str:
+    """s · (1 + x · (1 - s)) with s = 1 / (1 + exp(-x))."""
+    s = g.add("Reciprocal", g.shifted(g.add("Exp", g.add("Neg", x)), 1.0))
+    rest = g.add("Mul", x, g.add("Sub", g.constant(1.0), s))
+    return g.add("Mul", s, g.shifted(rest, 1.0))

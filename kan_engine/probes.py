@@ -1,0 +1,45 @@
+"""Rows to try a predictor on, made of what its encoding knows: none of them was ever a client's."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kan_engine.encoding import Encoding, Feature
+
+SEED = 20_261_127
+ROWS = 256  # more than there can be known categories
+OUTSIDE = 0.1  # of the range, by which some numbers lie beyond it
+LARGEST = 1e308
+UNSEEN = "a category that training never saw"
+
+
+def probe_columns(encoding: Encoding, rows: int = ROWS) -> dict[str, np.ndarray]:
+    """Columns of every feature, the same each time.
+
+    Numbers are spread over the range that training saw, with its ends and some values beyond them; every
+    category occurs, and one that training never saw; missing values occur where training had some.
+    """
+    generator = np.random.default_rng(SEED)
+    return {feature.name: _column(feature, rows, generator) for feature in encoding.features}
+
+
+def _column(feature: Feature, rows: int, generator: np.random.Generator) -> np.ndarray:
+    column = np.empty(rows, dtype=object)
+    if feature.type == "number":
+        column[:] = _numbers(feature, rows, generator).tolist()
+    else:
+        known = (False, True) if feature.type == "boolean" else (*feature.categories, *feature.rare, UNSEEN)
+        column[:] = [known[place % len(known)] for place in range(rows)]
+    if feature.has_missing:
+        column[-max(1, rows // 16) :] = None
+    generator.shuffle(column)
+    return np.array(column, dtype=np.float64) if feature.type == "number" else column
+
+
+def _numbers(feature: Feature, rows: int, generator: np.random.Generator) -> np.ndarray:
+    low, high = float(feature.min or 0.0), float(feature.max or 0.0)
+    places = generator.uniform(size=rows)
+    places[:6] = 0.0, 1.0, -OUTSIDE, -OUTSIDE / 10, 1 + OUTSIDE / 10, 1 + OUTSIDE
+    with np.errstate(over="ignore"):
+        numbers: np.ndarray = low * (1 - places) + high * places
+    return numbers.clip(-LARGEST, LARGEST)

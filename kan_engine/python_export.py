@@ -1,0 +1,235 @@
+"""A predictor as one Python file that needs NumPy alone: the template's code, and data.
+
+Names of columns and categories are data in it and text in its description, never code; ``read_back`` proves
+that of every file.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from kan_engine import python_template
+from kan_engine.agreement import Answers
+from kan_engine.compiled import CompiledLayer, compile_network
+from kan_engine.compiled_pieces import IrregularPieces, PieceLayer, UniformPieces
+from kan_engine.encoding import Feature
+from kan_engine.errors import NotExportable
+from kan_engine.predictor import Predictor
+from kan_engine.scaling import Standardizer
+from kan_engine.used import used_part
+
+Model = dict[str, Any]
+
+SLOT = "MODEL: Model = {}"  # of the template, where the data go
+FEW = 12  # numbers that are written out
+WRAP = 88
+
+
+def to_python(predictor: Predictor, *, title: str = "", units: Mapping[str, str] | None = None) -> str:
+    """The text of a program with ``predict(columns)``, which also predicts the rows of a CSV file.
+
+    Args:
+        predictor: What to export.
+        title: What the model is called.
+        units: Of columns and of the target.
+
+    Raises:
+        NotExportable: The model would not come back from the text.
+    """
+    part = used_part(predictor)
+    model = _model_of(part)
+    description = "\n".join(_description(part, title, dict(units or {})))
+    before, after = _code_of_template().split(SLOT)
+    text = f'"""{_inside_quotes(description)}"""{before}MODEL: Model = {_literal(model)}{after}'
+    if read_back(text) != model:
+        raise NotExportable("the model would not be the same in a Python file; export it as safetensors")
+    return text
+
+
+def read_back(text: str) -> Model:
+    """The data of an exported file, whose code must be that of the template to the last word.
+
+    Raises:
+        NotExportable: It is not.
+    """
+    tree = ast.parse(text)
+    model = _take_model(tree)
+    expected = ast.parse(f'""{_code_of_template()}')
+    _take_model(expected)
+    if ast.dump(_without_description(tree)) != ast.dump(_without_description(expected)):
+        raise NotExportable("the Python file holds other code than it should")
+    data: Model = ast.literal_eval(model)
+    return data
+
+
+def run_python(model: Model, columns: Mapping[str, np.ndarray]) -> Answers:
+    """What an exported file says of rows, without executing it: ``model`` is what ``read_back`` gave of it."""
+    values, probabilities = python_template.answers(columns, python_template.decoded(model))  # type: ignore[arg-type]
+    if probabilities is None:
+        return Answers(values.reshape(len(values), -1))
+    return Answers(probabilities, values)
+
+
+def _code_of_template() -> str:
+    """All of the template behind its description."""
+    text = files("kan_engine").joinpath("python_template.py").read_text(encoding="utf-8")
+    return text.split('"""', 2)[2]
+
+
+def _take_model(tree: ast.Module) -> ast.expr:
+    """The data, taken out of a program."""
+    for statement in tree.body:
+        if isinstance(statement, ast.AnnAssign) and ast.unparse(statement.target) == "MODEL":
+            value, statement.value = statement.value, None
+            if value is not None:
+                return value
+    raise NotExportable("the Python file holds no data")
+
+
+def _without_description(tree: ast.Module) -> ast.Module:
+    return ast.Module(tree.body[1:], type_ignores=[])
+
+
+def _description(part: Predictor, title: str, units: dict[str, str]) -> Iterator[str]:
+    """What the file says of itself."""
+    unit = units.get(part.target)
+    what = f"{part.target!r}{f' in {unit}' if unit else ''}"
+    yield f"A Kolmogorov-Arnold network that predicts {what}.{f' Model: {title}.' if title else ''}"
+    yield ""
+    yield "It needs NumPy alone. As a program it prints predictions for the rows of a CSV file:"
+    yield ""
+    yield "    python model.py rows.csv"
+    yield ""
+    yield "As a module it has predict(columns), where columns are lists or arrays by name:"
+    yield ""
+    for feature in part.encoding.features:
+        yield f"    {feature.name!r}: {_meaning(feature, units.get(feature.name))}"
+    if part.classes is not None:
+        yield ""
+        yield f"predict gives labels, and probabilities(columns) those of {list(part.classes)!r}, in this order."
+    yield ""
+
+
+def _meaning(feature: Feature, unit: str | None) -> str:
+    if feature.type == "number":
+        return f"a number{f' in {unit}' if unit else ''}, {feature.min!r} to {feature.max!r} in training"
+    if feature.type == "boolean":
+        return "true or false"
+    return f"a category, such as {feature.categories[0]!r}"
+
+
+def _inside_quotes(text: str) -> str:
+    """The text for a place between triple quotes, whatever is in it."""
+    plain = text.replace("\\", "\\\\").replace('"', '\\"')
+    return "".join(c if c == "\n" or " " <= c <= "~" else ascii(c)[1:-1] for c in plain)
+
+
+def _model_of(part: Predictor) -> Model:
+    network = compile_network(part.network)
+    if part.outputs is not None:
+        scaler = part.outputs
+        answer = {"transform": scaler.transform, "mean": _array(scaler.mean), "std": _array(scaler.std)}
+    else:
+        weights = part.decision_weights
+        answer = {"classes": list(part.classes or ()), "weights": None if weights is None else list(weights)}
+    return {
+        "target": part.target,
+        "features": [_feature(feature) for feature in part.encoding.features],
+        "scale": _scale(part.inputs),
+        "layers": [_layer(layer) for layer in network.layers],
+        "direct": None if network.direct is None else _layer(network.direct),
+        "answer": answer,
+    }
+
+
+def _feature(feature: Feature) -> Model:
+    known: Model = {"name": feature.name, "type": feature.type, "has_missing": feature.has_missing}
+    if feature.type == "category":
+        return known | {"categories": list(feature.categories), "rare": list(feature.rare)}
+    return known | {"fill": feature.fill}
+
+
+def _scale(inputs: Standardizer) -> Model:
+    if inputs.curves is None:
+        return {"center": _array(inputs.center), "scale": _array(inputs.scale)}
+    return {
+        "curves": [
+            {"start": _array(curve.start), "end": _array(curve.end), "slopes": [float(s) for s in curve.slopes]}
+            for curve in inputs.curves
+        ]
+    }
+
+
+def _layer(layer: CompiledLayer) -> Model:
+    return {
+        "columns": layer.out_dim,
+        "inputs": None if layer.inputs is None else layer.inputs.tolist(),
+        "splines": _splines(layer),
+        "fixed": [[i, j, e.function, e.a, e.b, e.c, e.d] for i, j, e in layer.fixed],
+        "factors": list(layer.factors),
+    }
+
+
+def _splines(layer: CompiledLayer) -> Model | None:
+    splines = layer.splines
+    if splines is None:
+        return None
+    if isinstance(splines, PieceLayer):
+        shape = len(splines.table), splines.powers, splines.table.shape[1] // splines.powers
+        return {
+            "find": _find(splines.find),
+            "table": _array(splines.table.reshape(shape)),
+            "low": _array(splines.low[:, 0]),
+            "high": _array(splines.high[:, 0]),
+            "base": None if splines.base is None else _array(splines.base),
+        }
+    inputs, outputs = len(splines.low), splines.weight.shape[1]
+    named = {name: _array(getattr(splines, name)) for name in ("low", "high", "density")}
+    return named | {
+        "polynomials": _array(np.stack([c.reshape(-1) for c in splines.polynomials])),
+        "slopes": _array(np.stack([c.reshape(-1) for c in splines.slopes])),
+        "weight": _array(splines.weight.reshape(inputs, -1, outputs)),
+    }
+
+
+def _find(find: UniformPieces | IrregularPieces) -> Model:
+    if isinstance(find, UniformPieces):
+        named = {name: _array(getattr(find, name)[:, 0]) for name in ("low", "density", "intervals")}
+        return named | {"size": find.size}
+    return {
+        "grids": _array(np.stack(find.grids)),
+        "origins": _array(find.origins),
+        "densities": _array(find.densities),
+    }
+
+
+def _array(values: np.ndarray) -> Model:
+    """Numbers as they are if they are few, all of their bytes if they are many."""
+    array = np.ascontiguousarray(values, "<f8")
+    is_short = array.size <= FEW and bool(np.isfinite(array).all())
+    data = array.ravel().tolist() if is_short else base64.b64encode(array.tobytes()).decode()
+    return {"shape": list(array.shape), "float64": data}
+
+
+def _literal(value: Any, indent: str = "") -> str:
+    """A value as Python writes it, in ASCII, with a line for each key."""
+    inner = indent + "    "
+    if isinstance(value, dict) and "float64" not in value:
+        lines = [f"{inner}{key!a}: {_literal(part, inner)},\n" for key, part in value.items()]
+        return "{\n" + "".join(lines) + indent + "}"
+    if isinstance(value, list) and any(isinstance(part, dict) for part in value):
+        return "[\n" + "".join(f"{inner}{_literal(part, inner)},\n" for part in value) + indent + "]"
+    if isinstance(value, dict) and len(text := str(value["float64"])) > WRAP and isinstance(value["float64"], str):
+        wrapped = "".join(f"{inner}{line!a}\n" for line in _cut(text))
+        return f'{{"shape": {value["shape"]!a}, "float64": (\n{wrapped}{indent})}}'
+    return ascii(value)
+
+
+def _cut(text: str) -> Sequence[str]:
+    return [text[start : start + WRAP] for start in range(0, len(text), WRAP)]

@@ -1,0 +1,375 @@
+"""The program that every Python export is; the exporter puts a description here and data into MODEL."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, TextIO
+
+import numpy as np
+
+Array = np.ndarray
+Model = dict[str, Any]
+
+ROWS_AT_A_TIME = 1_000  # so that memory does not grow with the rows
+
+
+def predict(columns: Mapping[str, Sequence[Any]]) -> Array:
+    """The value, or the label, of every row.
+
+    Args:
+        columns: Values by column name, all of one length; None or NaN where one is missing. Columns that are
+            no features are ignored.
+    """
+    return answers(columns, _model())[0]
+
+
+def probabilities(columns: Mapping[str, Sequence[Any]]) -> Array:
+    """The probability of every class, [rows, classes], in the order of ``classes``; of a classifier."""
+    found = answers(columns, _model())[1]
+    if found is None:
+        raise ValueError("the target is a number: there are no probabilities")
+    return found
+
+
+def answers(columns: Mapping[str, Sequence[Any]], model: Model) -> tuple[Array, Array | None]:
+    """Values and None, or labels and probabilities."""
+    encoded = _encoded(columns, model["features"])
+    blocks = [
+        _network(_scaled(encoded[start : start + ROWS_AT_A_TIME], model["scale"]), model)
+        for start in range(0, max(1, len(encoded)), ROWS_AT_A_TIME)
+    ]
+    raw, end = np.concatenate(blocks), model["answer"]
+    if "transform" in end:
+        values = _inverse(end["transform"], raw, end["mean"], end["std"])
+        return (values[:, 0] if values.shape[1] == 1 else values), None
+    chances = _chances(raw)
+    return _labels(chances, end["classes"], end["weights"]), chances
+
+
+# From columns to numbers
+
+
+def _encoded(columns: Mapping[str, Sequence[Any]], features: list[Model]) -> Array:
+    missing = [feature["name"] for feature in features if feature["name"] not in columns]
+    if missing:
+        raise ValueError(f"the column {missing[0]!r} is absent")
+    lengths = {len(columns[feature["name"]]) for feature in features}
+    if len(lengths) > 1:
+        raise ValueError(f"the columns differ in length: {sorted(lengths)}")
+    blocks = [_ENCODERS[feature["type"]](columns[feature["name"]], feature) for feature in features]
+    return np.concatenate(blocks, axis=1)
+
+
+def _encode_numbers(values: Sequence[Any], feature: Model) -> Array:
+    numbers = np.array([_number(value, feature["name"]) for value in values], dtype=np.float64)
+    missing = np.isnan(numbers)
+    filled = np.where(missing, feature["fill"], numbers)
+    return np.stack([filled, missing] if feature["has_missing"] else [filled], axis=1)
+
+
+def _number(value: Any, name: str) -> float:
+    if value is None:
+        return np.nan
+    number = np.nan if isinstance(value, str) else float(value)
+    if isinstance(value, str) or np.isinf(number):
+        raise ValueError(f"the column {name!r} needs finite numbers, got {value!r}")
+    return number
+
+
+def _encode_categories(values: Sequence[Any], feature: Model) -> Array:
+    """A column of 0 and 1 per category; rare ones share one, and missing ones have one if training had any."""
+    own, rare = feature["categories"], feature["rare"]
+    places = {name: place for place, name in enumerate(own)} | dict.fromkeys(rare, len(own))
+    if feature["has_missing"]:
+        places[None] = len(own) + bool(rare)
+    other = len(own) if rare else -1
+    found = np.array([places.get(_category(value), other) for value in values], dtype=int)
+    count = max(places.values()) + 1
+    first = 1 if count == 2 else 0  # of two columns the second says it all
+    return (found[:, None] == np.arange(first, count)).astype(np.float64)
+
+
+def _category(value: Any) -> str | None:
+    """A category as text; numbers that are equal are the same, however they are written."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if np.isnan(value):
+        return None
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+_ENCODERS = {"number": _encode_numbers, "boolean": _encode_numbers, "category": _encode_categories}
+
+
+def _scaled(x: Array, scale: Model) -> Array:
+    """From the units of the columns to the scale of the network."""
+    if "center" in scale:
+        return np.asarray((x - scale["center"]) / scale["scale"])
+    columns = [_along(x[:, place], **curve) for place, curve in enumerate(scale["curves"])]
+    return np.stack(columns, axis=1)
+
+
+def _along(x: Array, start: Array, end: Array, slopes: list[float]) -> Array:
+    """Straight lines between points, and beyond them with the slopes of the ends."""
+    beyond = x - np.clip(x, start[0], start[-1])
+    return np.asarray(np.interp(x, start, end) + beyond * np.where(beyond < 0, *slopes))
+
+
+# The network: in every layer curves that are added, or multiplied, in nodes
+
+
+def _network(x: Array, model: Model) -> Array:
+    with np.errstate(all="ignore"):
+        h = x
+        for layer in model["layers"]:
+            h = _layer(h, layer)
+        if model["direct"] is not None:
+            h = h + _layer(x, model["direct"])
+    return np.where(np.isfinite(x).all(axis=1, keepdims=True), h, np.nan)
+
+
+def _layer(h: Array, layer: Model) -> Array:
+    y = np.zeros((len(h), layer["columns"]))
+    if layer["splines"] is not None:
+        splines = _pieces if "table" in layer["splines"] else _basis
+        y = splines(h if layer["inputs"] is None else h[:, layer["inputs"]], **layer["splines"])
+    for i, j, name, a, b, c, d in layer["fixed"]:
+        y[:, j] += c * _FUNCTIONS[name](a * h[:, i] + b) + d
+    first, nodes = layer["columns"] - sum(layer["factors"]), []
+    for count in layer["factors"]:
+        nodes.append(y[:, first : first + count].prod(axis=1))
+        first += count
+    return np.column_stack([y[:, : layer["columns"] - sum(layer["factors"])], *nodes])
+
+
+def _pieces(x: Array, find: Model, table: Array, low: Array, high: Array, base: Array | None) -> Array:
+    """Splines as polynomials by pieces; piece 0 and the last are the lines on either side of the grid.
+
+    ``table`` is [rows, powers, outputs]: the coefficients of all curves that leave an input, piece by piece.
+    """
+    rows, u = _uniform(x, **find) if "low" in find else _irregular(x, **find)
+    near = np.clip(u, -1.0, 1.0)
+    powers = [np.ones_like(u), u, near * near]
+    while len(powers) < table.shape[1]:
+        powers.append(powers[-1] * near)
+    sides = np.stack(powers[: table.shape[1]], axis=2).reshape(len(x), 1, -1)
+    coefficients = table[np.clip(rows, 0, len(table) - 1)].reshape(len(x), sides.shape[2], table.shape[2])
+    y = np.asarray((sides @ coefficients)[:, 0])
+    return y if base is None else y + _silu(np.clip(x, low, high)) @ base
+
+
+def _uniform(x: Array, low: Array, density: Array, size: float, intervals: Array) -> tuple[Array, Array]:
+    """Row of the table, and place u in its piece, of every input; in an interval u goes from 0 to 1."""
+    u = (x - low) * density
+    piece = np.clip(np.floor(u), -1.0, size)
+    return np.nan_to_num(piece + intervals).astype(int), u - piece
+
+
+def _irregular(x: Array, grids: Array, origins: Array, densities: Array) -> tuple[Array, Array]:
+    """The same for grids whose intervals differ."""
+    places = [np.searchsorted(grid, x[:, i], side="right") for i, grid in enumerate(grids)]
+    rows = np.stack(places, axis=1) + np.arange(len(grids)) * (grids.shape[1] + 1)
+    return rows, (x - origins[rows]) * densities[rows]
+
+
+def _basis(
+    x: Array, low: Array, high: Array, density: Array, polynomials: Array, slopes: Array, weight: Array
+) -> Array:
+    """Splines as basis functions of uniform grids; beyond the grid they go on along their tangents.
+
+    ``polynomials`` are the functions that do not vanish in an interval, highest power first, and ``slopes``
+    their derivatives; ``weight`` is [inputs, terms, outputs], where the last term is x / (1 + exp(-x)).
+    """
+    inputs, terms, outputs = weight.shape
+    inside = np.clip(x, low, high)
+    beyond, u = x - inside, (inside - low) * density
+    interval = np.minimum(np.floor(u), terms - polynomials.shape[1] - 1.0)
+    u = (u - interval)[..., None]
+    local = _horner(polynomials, u) + _horner(slopes, u) * (beyond * density)[..., None]
+    features = np.zeros((len(x), inputs, terms))
+    first = np.clip(np.nan_to_num(interval), 0, terms - polynomials.shape[1] - 1).astype(int)
+    np.put_along_axis(features, first[..., None] + np.arange(local.shape[2]), local, axis=2)
+    features[..., -1] = _silu(inside) + _silu_slope(inside) * beyond
+    return np.asarray(features.reshape(len(x), -1) @ weight.reshape(-1, outputs))
+
+
+def _horner(coefficients: Array, u: Array) -> Array:
+    total = coefficients[0] * u
+    for c in coefficients[1:-1]:
+        total = (total + c) * u
+    return np.asarray(total + coefficients[-1])
+
+
+def _silu(x: Array) -> Array:
+    return np.asarray(x / (1.0 + np.exp(-x)))
+
+
+def _silu_slope(x: Array) -> Array:
+    s = 1.0 / (1.0 + np.exp(-x))
+    return np.asarray(s * (1.0 + x * (1.0 - s)))
+
+
+def _sigmoid(u: Array) -> Array:
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * u))
+
+
+_FUNCTIONS = {
+    "x": lambda u: u,
+    "gaussian": lambda u: np.exp(-u * u),
+    "lorentzian": lambda u: 1 / (1 + u * u),
+    "sigmoid": _sigmoid,
+    "softplus": lambda u: np.logaddexp(0.0, u),
+    "silu": lambda u: u * _sigmoid(u),
+    "planck": lambda u: 1 / np.expm1(u),
+    "sqrt(1+x^2)": lambda u: np.sqrt(1 + u * u),
+    "x^2": lambda u: u * u,
+    "x^3": lambda u: np.power(u, 3.0),
+    "x^4": lambda u: np.power(u, 4.0),
+    "x^5": lambda u: np.power(u, 5.0),
+    "x^6": lambda u: np.power(u, 6.0),
+    "1/x": lambda u: 1 / u,
+    "1/x^2": lambda u: np.power(u, -2.0),
+    "1/x^3": lambda u: np.power(u, -3.0),
+    "1/x^4": lambda u: np.power(u, -4.0),
+    "sqrt": np.sqrt,
+    "1/sqrt": lambda u: 1 / np.sqrt(u),
+    "x^1.5": lambda u: np.power(u, 1.5),
+    "1/x^1.5": lambda u: np.power(u, -1.5),
+    "exp": np.exp,
+    "log": np.log,
+    "abs": np.abs,
+    "sign": np.sign,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "tanh": np.tanh,
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "asinh": np.arcsinh,
+    "acosh": np.arccosh,
+    "atanh": np.arctanh,
+}
+
+
+# From the outputs of the network to answers
+
+
+def _inverse(transform: str, raw: Array, mean: Array, std: Array) -> Array:
+    """Values of the target, of which the network learnt a function on a scale of its own.
+
+    A hair beyond the range of that function is its end.
+    """
+    back, ends = _INVERSES[transform]
+    with np.errstate(all="ignore"):
+        moved = raw * std + mean
+        for end, outwards in zip(ends, (-1, 1), strict=True):
+            beyond = outwards * (moved - end)
+            moved = np.where((beyond > 0) & (beyond < 0.02 * std), end, moved)
+        return np.asarray(back(moved))
+
+
+_INVERSES: dict[str, tuple[Any, tuple[float, float]]] = {
+    "identity": (lambda t: t, (-np.inf, np.inf)),
+    "log": (np.exp, (-np.inf, np.inf)),
+    "log_neg": (lambda t: -np.exp(t), (-np.inf, np.inf)),
+    "reciprocal": (lambda t: 1 / t, (-np.inf, np.inf)),
+    "square": (np.sqrt, (0.0, np.inf)),
+    "sqrt": (lambda t: t * t, (-np.inf, np.inf)),
+    "exp": (np.log, (-np.inf, np.inf)),
+    "reciprocal_square": (lambda t: 1 / np.sqrt(t), (-np.inf, np.inf)),
+    "sin": (np.arcsin, (-1.0, 1.0)),
+    "cos": (np.arccos, (-1.0, 1.0)),
+}
+
+
+def _chances(logits: Array) -> Array:
+    """Probabilities of two classes from one log-odds, of more from a logit each."""
+    with np.errstate(all="ignore"):
+        if logits.shape[1] == 1:
+            return 1 / (1 + np.exp(np.concatenate([logits, -logits], axis=1)))
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _labels(chances: Array, classes: list[Any], weights: list[float] | None) -> Array:
+    """The class whose weighted probability is the largest; None where there are none."""
+    labels = np.empty(len(classes) + 1, dtype=object)
+    labels[:-1] = classes
+    chosen = (chances if weights is None else chances * np.array(weights)).argmax(axis=1)
+    return np.asarray(labels[np.where(np.isfinite(chances).all(axis=1), chosen, -1)])
+
+
+# The data, and rows of a CSV file
+
+
+@cache
+def _model() -> Model:
+    model: Model = decoded(MODEL)
+    return model
+
+
+def decoded(value: Any) -> Any:
+    """The data with arrays as arrays: float64 numbers, in base64 where they are many."""
+    if isinstance(value, list):
+        return [decoded(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if "float64" in value:
+        data = value["float64"]
+        numbers = np.frombuffer(base64.b64decode(data), "<f8") if isinstance(data, str) else np.array(data, float)
+        return numbers.reshape(value["shape"])
+    return {key: decoded(part) for key, part in value.items()}
+
+
+def main(path: str, out: TextIO) -> None:
+    """Print a CSV file of predictions for a CSV file of rows."""
+    with open(path, newline="", encoding="utf-8-sig") as file:  # noqa: PTH123
+        rows = list(csv.DictReader(file))
+    model = _model()
+    columns = {
+        feature["name"]: [_cell(row.get(feature["name"]), feature, number) for number, row in enumerate(rows)]
+        for feature in model["features"]
+    }
+    values, chances = answers(columns, model)
+    head = [model["target"]] + [f"probability of {label}" for label in model["answer"].get("classes", [])]
+    if values.ndim > 1:
+        head = [f"{model['target']} {place + 1}" for place in range(values.shape[1])]
+    sides = [values.reshape(len(rows), -1)] if chances is None else [values[:, None], chances]
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(head)
+    for parts in zip(*sides, strict=True):
+        writer.writerow([cell for part in parts for cell in part.tolist()])
+
+
+def _cell(text: str | None, feature: Model, row: int) -> Any:
+    """A cell of the file as a value of a feature; an empty one is missing."""
+    if text is None:
+        raise SystemExit(f"row {row} has no column {feature['name']!r}")
+    text = text if feature["type"] == "category" else text.strip()
+    if not text or feature["type"] == "category":
+        return text or None
+    if feature["type"] == "boolean":
+        text = {"true": "1", "false": "0"}.get(text.lower(), text)
+    try:
+        return float(text)
+    except ValueError:
+        raise SystemExit(f"{feature['name']!r} is {text!r} in row {row}, which is no number") from None
+
+
+MODEL: Model = {}
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit(f"usage: python {sys.argv[0]} rows.csv")
+    main(sys.argv[1], sys.stdout)

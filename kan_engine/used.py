@@ -1,0 +1,50 @@
+"""A predictor without what its network does not look at: exports ask for nothing that they do not need."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from kan_engine.encoding import Encoding
+from kan_engine.network import KAN, resize_
+from kan_engine.predictor import Predictor
+from kan_engine.scaling import Standardizer
+
+
+def used_part(predictor: Predictor) -> Predictor:
+    """The same function of the features that change it; of the first one, if none does.
+
+    A feature says how many rows there are, even where every row has the same answer.
+    """
+    features = predictor.encoding.features
+    kept = [feature for feature in features if feature.name not in predictor.unused] or [features[0]]
+    if len(kept) == len(features):
+        return predictor
+    names = {feature.name for feature in kept}
+    places = [place for place, column in enumerate(predictor.encoding.names) if column.feature in names]
+    inputs = predictor.inputs
+    quantiles = None if inputs.quantiles is None else inputs.quantiles[places]
+    return replace(
+        predictor,
+        encoding=Encoding(tuple(kept)),
+        inputs=Standardizer(inputs.center[places], inputs.scale[places], quantiles),
+        network=_on_inputs(predictor.network, places),
+    )
+
+
+@torch.no_grad()
+def _on_inputs(network: KAN, places: list[int]) -> KAN:
+    """The network on these of its inputs alone."""
+    config = replace(network.config, width=(len(places), *network.config.width[1:]))
+    less = KAN(config)
+    for layer, whole in zip(less.all_layers, network.all_layers, strict=True):
+        reads_inputs = layer is less.stack[0] or layer is less.direct
+        rows = places if reads_inputs else list(range(whole.in_dim))
+        resize_(layer, whole.grid_size)
+        layer.knots, layer.mask = whole.knots[rows].clone(), whole.mask[rows].clone()
+        layer.weight = nn.Parameter(whole.weight[rows].clone())
+        moved = {old: new for new, old in enumerate(rows)}
+        layer.symbolic = {(moved[i], j): edge for (i, j), edge in whole.symbolic.items() if i in moved}
+    return less
