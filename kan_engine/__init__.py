@@ -8,7 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kan_engine.agreement import answers_of as answers_of
+    from kan_engine.agreement import largest_difference as largest_difference
     from kan_engine.artifact import load as load
+    from kan_engine.artifact import read_attached as read_attached
     from kan_engine.artifact import read_metadata as read_metadata
     from kan_engine.artifact import save as save
     from kan_engine.calibration import calibrate_ as calibrate_
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from kan_engine.errors import InvalidConfig as InvalidConfig
     from kan_engine.errors import InvalidData as InvalidData
     from kan_engine.errors import KANEngineError as KANEngineError
+    from kan_engine.errors import NotExportable as NotExportable
     from kan_engine.errors import SymbolicFitFailed as SymbolicFitFailed
     from kan_engine.errors import TrainingDiverged as TrainingDiverged
     from kan_engine.expression import Expression as Expression
@@ -53,11 +57,16 @@ if TYPE_CHECKING:
     from kan_engine.network import KAN as KAN
     from kan_engine.network import KANConfig as KANConfig
     from kan_engine.one_variable import law_of_one as law_of_one
+    from kan_engine.onnx_export import run_onnx as run_onnx
+    from kan_engine.onnx_export import to_onnx as to_onnx
     from kan_engine.power_index import index_law as index_law
     from kan_engine.precision import Precision as Precision
     from kan_engine.predictor import Predictor as Predictor
     from kan_engine.printers import to_text as to_text
+    from kan_engine.probes import probe_columns as probe_columns
     from kan_engine.pruning import edge_scores as edge_scores
+    from kan_engine.python_export import run_python as run_python
+    from kan_engine.python_export import to_python as to_python
     from kan_engine.reach import CROSSED_ROWS as CROSSED_ROWS
     from kan_engine.reach import FOLDS as FOLDS
     from kan_engine.reach import Climb as Climb
@@ -102,9 +111,12 @@ if TYPE_CHECKING:
     from kan_engine.tuning import is_within_reach as is_within_reach
 
 _HOME = {
+    "answers_of": "agreement",
+    "largest_difference": "agreement",
     "load": "artifact",
     "read_metadata": "artifact",
     "save": "artifact",
+    "read_attached": "artifact",
     "calibrate_": "calibration",
     "put_into_": "calibration",
     "read_labels": "columns",
@@ -129,6 +141,7 @@ _HOME = {
     "KANEngineError": "errors",
     "SymbolicFitFailed": "errors",
     "TrainingDiverged": "errors",
+    "NotExportable": "errors",
     "Expression": "expression",
     "Variable": "expression",
     "complexity": "expression",
@@ -147,11 +160,16 @@ _HOME = {
     "KAN": "network",
     "KANConfig": "network",
     "law_of_one": "one_variable",
+    "run_onnx": "onnx_export",
+    "to_onnx": "onnx_export",
     "index_law": "power_index",
     "Precision": "precision",
     "Predictor": "predictor",
     "to_text": "printers",
+    "probe_columns": "probes",
     "edge_scores": "pruning",
+    "run_python": "python_export",
+    "to_python": "python_export",
     "CROSSED_ROWS": "reach",
     "Climb": "reach",
     "FOLDS": "reach",

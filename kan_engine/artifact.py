@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from safetensors import SafetensorError, deserialize
 from safetensors.torch import save as save_tensors
 from torch import Tensor
@@ -29,6 +31,7 @@ HEADER_LIMIT = 8 * 2**20  # bytes; room for thousands of columns with their cate
 
 _KEY = "kan"  # of our header among safetensors' metadata
 _NETWORK = "network."  # prefix of the tensors of the network
+_ATTACHED = "attached."  # prefix of numbers that merely travel with the model
 _DTYPES = {torch.float64: "F64", torch.bool: "BOOL"}
 _BROKEN = (
     ArithmeticError,
@@ -45,12 +48,17 @@ _BROKEN = (
 Shapes = dict[str, tuple[str, tuple[int, ...]]]
 
 
-def save(predictor: Predictor, metadata: dict[str, Any] | None = None) -> bytes:
+def save(
+    predictor: Predictor,
+    metadata: dict[str, Any] | None = None,
+    attached: Mapping[str, Float[np.ndarray, " _"]] | None = None,
+) -> bytes:
     """The predictor as bytes; the same predictor gives the same bytes.
 
     Args:
         predictor: What to save.
         metadata: JSON that travels with it, for ``read_metadata``.
+        attached: Numbers that are too many for JSON, for ``read_attached``; they may be NaN.
     """
     header = {
         "version": VERSION,
@@ -63,7 +71,7 @@ def save(predictor: Predictor, metadata: dict[str, Any] | None = None) -> bytes:
         "metadata": metadata or {},
     }
     text = json.dumps(header, sort_keys=True, allow_nan=False, ensure_ascii=False)
-    data = save_tensors(_tensors(predictor), {_KEY: text})
+    data = save_tensors(_tensors(predictor) | _attachments(attached or {}), {_KEY: text})
     if int.from_bytes(data[:8], "little") > HEADER_LIMIT:
         raise ArtifactError(f"the description of the model is over {HEADER_LIMIT} bytes; use fewer columns")
     return data
@@ -96,6 +104,19 @@ def read_metadata(data: bytes) -> dict[str, Any]:
         raise _no_model(error) from error
 
 
+def read_attached(data: bytes) -> dict[str, Float[np.ndarray, " _"]]:
+    """The numbers that were saved along with a predictor; of bytes that ``load`` has taken."""
+    try:
+        tensors = _read_tensors(data)
+    except _BROKEN as error:
+        raise _no_model(error) from error
+    return {
+        name.removeprefix(_ATTACHED): tensor.numpy()
+        for name, tensor in tensors.items()
+        if name.startswith(_ATTACHED)
+    }
+
+
 def _no_model(error: Exception) -> ArtifactError:
     reason = f"its header lacks {error}" if isinstance(error, KeyError) else str(error)
     return ArtifactError(f"these bytes are no saved model: {reason}")
@@ -116,6 +137,13 @@ def _tensors(predictor: Predictor) -> dict[str, Tensor]:
     } | {
         _NETWORK + name: tensor.detach().contiguous()
         for name, tensor in predictor.network.state_dict().items()
+    }
+
+
+def _attachments(attached: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    return {
+        _ATTACHED + name: torch.from_numpy(np.array(numbers, np.float64))
+        for name, numbers in attached.items()
     }
 
 
@@ -190,6 +218,11 @@ def _compare(shapes: Shapes, header: dict[str, Any], network: KAN) -> None:
         expected["inputs.quantiles"] = ("F64", (wide, shapes["inputs.quantiles"][1][1]))
     if header["transform"] is not None:
         expected |= {"outputs.mean": ("F64", (out,)), "outputs.std": ("F64", (out,))}
+    expected |= {
+        name: ("F64", shape)
+        for name, (_, shape) in shapes.items()
+        if name.startswith(_ATTACHED) and len(shape) == 1
+    }
     for name in sorted(expected.keys() | shapes.keys()):
         if shapes.get(name) != expected.get(name):
             raise ValueError(f"the tensor {name!r} is {shapes.get(name)}, expected {expected.get(name)}")
@@ -205,7 +238,7 @@ def _read_tensors(data: bytes) -> dict[str, Tensor]:
             if array.max(initial=0) > 1:
                 raise ValueError(f"the tensor {name!r} holds values that are neither true nor false")
             array = array.view(np.bool_)
-        elif not np.isfinite(array).all():
+        elif not (name.startswith(_ATTACHED) or np.isfinite(array).all()):
             raise ValueError(f"the tensor {name!r} holds values that are not finite")
         tensors[name] = torch.from_numpy(array)
     return tensors

@@ -25,7 +25,8 @@ def meaning_of(feature: Feature, unit: str | None) -> str:
     """What a feature is, for people."""
     if feature.type == "number":
         missing = "; NaN where it is missing" if feature.has_missing else ""
-        return f"a number{f' in {unit}' if unit else ''}, {feature.min!r} to {feature.max!r} in training{missing}"
+        seen = f"{feature.min!r} to {feature.max!r} in training"
+        return f"a number{f' in {unit}' if unit else ''}, {seen}{missing}"
     if feature.type == "boolean":
         return "1, 0, or NaN where it is missing" if feature.has_missing else "true or false"
     missing = f"; {missing_text(feature)!r} where it is missing" if feature.has_missing else ""

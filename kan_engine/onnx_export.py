@@ -1,16 +1,16 @@
-"""A predictor as an ONNX graph in float64: from the client's columns to values, or labels and probabilities."""
+"""A predictor as an ONNX graph in float64: from a client's columns to values, or labels and probabilities."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 from onnx import TensorProto
+from onnx.reference import ReferenceEvaluator
 
-from kan_engine.agreement import Answers
+from kan_engine.agreement import Answers, label_text
 from kan_engine.compiled import compile_network
 from kan_engine.encoding import Feature
 from kan_engine.errors import NotExportable
@@ -21,9 +21,6 @@ from kan_engine.onnx_layers import write_network
 from kan_engine.predictor import Label, Predictor
 from kan_engine.scaling import OVERSHOOT, TRANSFORMS, TargetScaler
 from kan_engine.used import used_part
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
 
 VALUE, LABEL, PROBABILITIES = "value", "label", "probabilities"
 MOST_FIXED = 5_000  # symbolic edges: each is a dozen nodes
@@ -67,26 +64,37 @@ def to_onnx(predictor: Predictor, *, units: Mapping[str, str] | None = None) -> 
 
 def output_names(features: list[str], wanted: tuple[str, ...]) -> list[str]:
     """Names of outputs that no input has."""
-    names = []
-    for name in wanted:
-        while name in features:
-            name += "_"
-        names.append(name)
-    return names
+    taken = set(features)
+    return [_free(name, taken) for name in wanted]
 
 
-def run_onnx(session: InferenceSession, predictor: Predictor, columns: Mapping[str, np.ndarray]) -> Answers:
-    """What an exported model says of rows; columns are as ``probe_columns`` gives them."""
-    features = {feature.name: feature for feature in predictor.encoding.features}
-    feed = {put.name: to_tensor(features[put.name], columns[put.name]) for put in session.get_inputs()}
-    answers = session.run(None, feed)
-    if predictor.classes is None:
-        return Answers(answers[0].reshape(len(answers[0]), -1))
-    return Answers(answers[1], answers[0])
+def _free(name: str, taken: set[str]) -> str:
+    return _free(f"{name}_", taken) if name in taken else name
 
 
-def to_tensor(feature: Feature, values: np.ndarray) -> np.ndarray:
-    """A column as the exported model takes it."""
+def run_onnx(data: bytes, predictor: Predictor, columns: Mapping[str, np.ndarray]) -> Answers:
+    """What an exported model says of rows, by ONNX's own evaluation of its operators.
+
+    Args:
+        data: What ``to_onnx`` gave.
+        predictor: Of what.
+        columns: As ``probe_columns`` gives them.
+    """
+    evaluator = ReferenceEvaluator(onnx.load_from_string(data))
+    feed = tensors(predictor, columns)
+    with np.errstate(all="ignore"):
+        first, *others = evaluator.run(None, {name: feed[name] for name in evaluator.input_names})
+    numbers = np.asarray(others[0] if others else first)
+    labels = None if predictor.classes is None else np.asarray(first)
+    return Answers(numbers.reshape(len(numbers), -1), labels)
+
+
+def tensors(predictor: Predictor, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Columns as an exported model takes them."""
+    return {feature.name: _tensor(feature, columns[feature.name]) for feature in predictor.encoding.features}
+
+
+def _tensor(feature: Feature, values: np.ndarray) -> np.ndarray:
     if feature.type == "category":
         missing = missing_text(feature)
         return np.array([missing if value is None else value for value in values.tolist()], dtype=object)
@@ -171,4 +179,4 @@ def _labels(g: Graph, classes: tuple[Label, ...]) -> tuple[int, str]:
         if kinds == {int}:
             return int(TensorProto.INT64), g.constant(classes, np.int64)
         return int(TensorProto.DOUBLE), g.constant(classes)
-    return int(TensorProto.STRING), g.texts(*map(str, classes))
+    return int(TensorProto.STRING), g.texts(*map(label_text, classes))

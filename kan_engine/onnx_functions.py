@@ -53,9 +53,9 @@ def silu(g: Graph, x: str) -> str:
 
 
 def arctan(g: Graph, u: str) -> str:
-    """The arc tangent in float32, and what is missing: atan u - y = atan((u cos y - sin y) / (cos y + u sin y)).
+    """The arc tangent y in float32, and what it lacks: atan((u cos y - sin y) / (cos y + u sin y)).
 
-    What is missing is below 1e-6, where the arc tangent is the number itself to the last digit.
+    That is below 1e-6, where an arc tangent is the number itself to the last digit.
     """
     near = g.clipped(u, -FAR, FAR)
     rough = g.add("Atan", g.add("Cast", near, to=TensorProto.FLOAT))
@@ -84,7 +84,7 @@ def _one_minus(g: Graph, u: str) -> str:
 
 
 def _log_of_more(g: Graph, z: str) -> str:
-    """log(1 + z) with all digits for small z: z · log w / (w - 1) with w = 1 + z as it was rounded (Kahan)."""
+    """log(1 + z) with all digits for small z: z · log w / (w - 1), w = 1 + z as it was rounded (Kahan)."""
     w = g.shifted(z, 1.0)
     rest = g.shifted(w, -1.0)
     is_lost = g.add("Equal", rest, g.constant(0.0))
@@ -153,7 +153,7 @@ def _named(operator: str) -> Writer:
 
 
 WRITERS: dict[str, Writer] = {
-    "x": lambda g, u: u,
+    "x": _named("Identity"),
     "gaussian": lambda g, u: g.add("Exp", g.add("Neg", g.add("Mul", u, u))),
     "lorentzian": lambda g, u: g.add("Reciprocal", _square_and_one(g, u)),
     "sigmoid": _sigmoid,

@@ -53,8 +53,7 @@ class Graph:
     def texts(self, *values: str) -> str:
         """A list of texts."""
         name = self._new()
-        encoded = [value.encode() for value in values]
-        self.constants.append(helper.make_tensor(name, TensorProto.STRING, [len(values)], encoded))
+        self.constants.append(numpy_helper.from_array(np.array(values, dtype=object), name))
         return name
 
     def sum(self, first: str, *others: str) -> str:
@@ -96,7 +95,9 @@ class Graph:
         """A matrix of one value, with as many rows as x."""
         rows = self.add("Shape", x, start=0, end=1)
         shape = self.add("Concat", rows, self.integers(columns), axis=0)
-        return self.add("ConstantOfShape", shape, value=helper.make_tensor("", TensorProto.DOUBLE, [1], [value]))
+        return self.add(
+            "ConstantOfShape", shape, value=helper.make_tensor("", TensorProto.DOUBLE, [1], [value])
+        )
 
     def _new(self) -> str:
         return f"{self._prefix}{len(self.nodes) + len(self.constants)}"

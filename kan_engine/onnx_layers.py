@@ -126,7 +126,7 @@ def _powers(g: Graph, u: str, count: int) -> str:
 
 def _write_basis(g: Graph, layer: BasisLayer, x: str) -> str:
     """Basis functions of uniform grids, and one product for all edges; see ``BasisLayer``."""
-    inputs, (size, outputs) = len(layer.low), layer.weight.shape
+    inputs, size = len(layer.low), len(layer.weight)
     terms, count = size // inputs, len(layer.polynomials)
     inside = g.clipped(x, layer.low, layer.high)
     beyond = g.add("Sub", x, inside)
@@ -139,9 +139,7 @@ def _write_basis(g: Graph, layer: BasisLayer, x: str) -> str:
     local = g.add("Add", _horner(g, layer.polynomials, u), slopes)
     base = g.add("Add", silu(g, inside), g.add("Mul", _silu_slope(g, inside), beyond))
     first = g.index(g.clipped(interval, 0.0, last))
-    places = g.add(
-        "Add", g.add("Unsqueeze", first, g.integers(2)), g.constant(np.arange(count), np.int64)
-    )
+    places = g.add("Add", g.add("Unsqueeze", first, g.integers(2)), g.constant(np.arange(count), np.int64))
     shape = g.add("Concat", g.add("Shape", x), g.integers(terms - 1), axis=0)
     zero = helper.make_tensor("", TensorProto.DOUBLE, [1], [0.0])
     empty = g.add("ConstantOfShape", shape, value=zero)

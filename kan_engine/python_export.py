@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import base64
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -58,42 +59,38 @@ def read_back(text: str) -> Model:
     Raises:
         NotExportable: It is not.
     """
-    tree = ast.parse(text)
-    model = _take_model(tree)
-    expected = ast.parse(f'""{_code_of_template()}')
-    _take_model(expected)
-    if ast.dump(_without_description(tree)) != ast.dump(_without_description(expected)):
+    code, model = _taken_apart(text)
+    if code != _taken_apart(f'""{_code_of_template()}')[0]:
         raise NotExportable("the Python file holds other code than it should")
     data: Model = ast.literal_eval(model)
     return data
 
 
-def run_python(model: Model, columns: Mapping[str, np.ndarray]) -> Answers:
-    """What an exported file says of rows, without executing it: ``model`` is what ``read_back`` gave of it."""
-    values, probabilities = python_template.answers(columns, python_template.decoded(model))  # type: ignore[arg-type]
+def run_python(text: str, columns: Mapping[str, np.ndarray]) -> Answers:
+    """What an exported file says of rows, without executing it: its code is known, its data are read."""
+    model = python_template.decoded(read_back(text))
+    values, probabilities = python_template.answers(columns, model)
     if probabilities is None:
         return Answers(values.reshape(len(values), -1))
     return Answers(probabilities, values)
 
 
+@cache
 def _code_of_template() -> str:
     """All of the template behind its description."""
     text = files("kan_engine").joinpath("python_template.py").read_text(encoding="utf-8")
     return text.split('"""', 2)[2]
 
 
-def _take_model(tree: ast.Module) -> ast.expr:
-    """The data, taken out of a program."""
-    for statement in tree.body:
+def _taken_apart(text: str) -> tuple[str, ast.expr]:
+    """The code of a program without its description, told in full, and the data, which are no part of it."""
+    _, *code = ast.parse(text).body
+    for statement in code:
         if isinstance(statement, ast.AnnAssign) and ast.unparse(statement.target) == "MODEL":
             value, statement.value = statement.value, None
             if value is not None:
-                return value
+                return ast.dump(ast.Module(code, type_ignores=[])), value
     raise NotExportable("the Python file holds no data")
-
-
-def _without_description(tree: ast.Module) -> ast.Module:
-    return ast.Module(tree.body[1:], type_ignores=[])
 
 
 def _description(part: Predictor, title: str, units: dict[str, str]) -> Iterator[str]:
@@ -112,7 +109,7 @@ def _description(part: Predictor, title: str, units: dict[str, str]) -> Iterator
         yield f"    {feature.name!r}: {_meaning(feature, units.get(feature.name))}"
     if part.classes is not None:
         yield ""
-        yield f"predict gives labels, and probabilities(columns) those of {list(part.classes)!r}, in this order."
+        yield f"predict gives labels, probabilities(columns) those of {list(part.classes)!r}, in this order."
     yield ""
 
 
@@ -132,20 +129,22 @@ def _inside_quotes(text: str) -> str:
 
 def _model_of(part: Predictor) -> Model:
     network = compile_network(part.network)
-    if part.outputs is not None:
-        scaler = part.outputs
-        answer = {"transform": scaler.transform, "mean": _array(scaler.mean), "std": _array(scaler.std)}
-    else:
-        weights = part.decision_weights
-        answer = {"classes": list(part.classes or ()), "weights": None if weights is None else list(weights)}
     return {
         "target": part.target,
         "features": [_feature(feature) for feature in part.encoding.features],
         "scale": _scale(part.inputs),
         "layers": [_layer(layer) for layer in network.layers],
         "direct": None if network.direct is None else _layer(network.direct),
-        "answer": answer,
+        "answer": _answer(part),
     }
+
+
+def _answer(part: Predictor) -> Model:
+    if part.outputs is not None:
+        scaler = part.outputs
+        return {"transform": scaler.transform, "mean": _array(scaler.mean), "std": _array(scaler.std)}
+    weights = part.decision_weights
+    return {"classes": list(part.classes or ()), "weights": None if weights is None else list(weights)}
 
 
 def _feature(feature: Feature) -> Model:
@@ -160,7 +159,11 @@ def _scale(inputs: Standardizer) -> Model:
         return {"center": _array(inputs.center), "scale": _array(inputs.scale)}
     return {
         "curves": [
-            {"start": _array(curve.start), "end": _array(curve.end), "slopes": [float(s) for s in curve.slopes]}
+            {
+                "start": _array(curve.start),
+                "end": _array(curve.end),
+                "slopes": [float(s) for s in curve.slopes],
+            }
             for curve in inputs.curves
         ]
     }
@@ -225,7 +228,11 @@ def _literal(value: Any, indent: str = "") -> str:
         return "{\n" + "".join(lines) + indent + "}"
     if isinstance(value, list) and any(isinstance(part, dict) for part in value):
         return "[\n" + "".join(f"{inner}{_literal(part, inner)},\n" for part in value) + indent + "]"
-    if isinstance(value, dict) and len(text := str(value["float64"])) > WRAP and isinstance(value["float64"], str):
+    if (
+        isinstance(value, dict)
+        and len(text := str(value["float64"])) > WRAP
+        and isinstance(value["float64"], str)
+    ):
         wrapped = "".join(f"{inner}{line!a}\n" for line in _cut(text))
         return f'{{"shape": {value["shape"]!a}, "float64": (\n{wrapped}{indent})}}'
     return ascii(value)

@@ -7,17 +7,20 @@ import csv
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
 Array = np.ndarray
+Values = Sequence[Any] | Array
+Columns = Mapping[str, Values]
 Model = dict[str, Any]
 
 ROWS_AT_A_TIME = 1_000  # so that memory does not grow with the rows
 
 
-def predict(columns: Mapping[str, Sequence[Any]]) -> Array:
+def predict(columns: Columns) -> Array:
     """The value, or the label, of every row.
 
     Args:
@@ -27,7 +30,7 @@ def predict(columns: Mapping[str, Sequence[Any]]) -> Array:
     return answers(columns, _model())[0]
 
 
-def probabilities(columns: Mapping[str, Sequence[Any]]) -> Array:
+def probabilities(columns: Columns) -> Array:
     """The probability of every class, [rows, classes], in the order of ``classes``; of a classifier."""
     found = answers(columns, _model())[1]
     if found is None:
@@ -35,7 +38,7 @@ def probabilities(columns: Mapping[str, Sequence[Any]]) -> Array:
     return found
 
 
-def answers(columns: Mapping[str, Sequence[Any]], model: Model) -> tuple[Array, Array | None]:
+def answers(columns: Columns, model: Model) -> tuple[Array, Array | None]:
     """Values and None, or labels and probabilities."""
     encoded = _encoded(columns, model["features"])
     blocks = [
@@ -53,7 +56,7 @@ def answers(columns: Mapping[str, Sequence[Any]], model: Model) -> tuple[Array, 
 # From columns to numbers
 
 
-def _encoded(columns: Mapping[str, Sequence[Any]], features: list[Model]) -> Array:
+def _encoded(columns: Columns, features: list[Model]) -> Array:
     missing = [feature["name"] for feature in features if feature["name"] not in columns]
     if missing:
         raise ValueError(f"the column {missing[0]!r} is absent")
@@ -64,7 +67,7 @@ def _encoded(columns: Mapping[str, Sequence[Any]], features: list[Model]) -> Arr
     return np.concatenate(blocks, axis=1)
 
 
-def _encode_numbers(values: Sequence[Any], feature: Model) -> Array:
+def _encode_numbers(values: Values, feature: Model) -> Array:
     numbers = np.array([_number(value, feature["name"]) for value in values], dtype=np.float64)
     missing = np.isnan(numbers)
     filled = np.where(missing, feature["fill"], numbers)
@@ -80,8 +83,8 @@ def _number(value: Any, name: str) -> float:
     return number
 
 
-def _encode_categories(values: Sequence[Any], feature: Model) -> Array:
-    """A column of 0 and 1 per category; rare ones share one, and missing ones have one if training had any."""
+def _encode_categories(values: Values, feature: Model) -> Array:
+    """A column of 0 and 1 per category; rare ones share one, missing ones have one if training had any."""
     own, rare = feature["categories"], feature["rare"]
     places = {name: place for place, name in enumerate(own)} | dict.fromkeys(rare, len(own))
     if feature["has_missing"]:
@@ -90,7 +93,7 @@ def _encode_categories(values: Sequence[Any], feature: Model) -> Array:
     found = np.array([places.get(_category(value), other) for value in values], dtype=int)
     count = max(places.values()) + 1
     first = 1 if count == 2 else 0  # of two columns the second says it all
-    return (found[:, None] == np.arange(first, count)).astype(np.float64)
+    return np.array(found[:, None] == np.arange(first, count), dtype=np.float64)
 
 
 def _category(value: Any) -> str | None:
@@ -220,7 +223,7 @@ def _sigmoid(u: Array) -> Array:
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * u))
 
 
-_FUNCTIONS = {
+_FUNCTIONS: dict[str, Any] = {
     "x": lambda u: u,
     "gaussian": lambda u: np.exp(-u * u),
     "lorentzian": lambda u: 1 / (1 + u * u),
@@ -296,7 +299,7 @@ def _chances(logits: Array) -> Array:
     """Probabilities of two classes from one log-odds, of more from a logit each."""
     with np.errstate(all="ignore"):
         if logits.shape[1] == 1:
-            return 1 / (1 + np.exp(np.concatenate([logits, -logits], axis=1)))
+            return np.asarray(1 / (1 + np.exp(np.concatenate([logits, -logits], axis=1))))
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
@@ -326,14 +329,16 @@ def decoded(value: Any) -> Any:
         return value
     if "float64" in value:
         data = value["float64"]
-        numbers = np.frombuffer(base64.b64decode(data), "<f8") if isinstance(data, str) else np.array(data, float)
+        numbers = (
+            np.frombuffer(base64.b64decode(data), "<f8") if isinstance(data, str) else np.array(data, float)
+        )
         return numbers.reshape(value["shape"])
     return {key: decoded(part) for key, part in value.items()}
 
 
 def main(path: str, out: TextIO) -> None:
     """Print a CSV file of predictions for a CSV file of rows."""
-    with open(path, newline="", encoding="utf-8-sig") as file:  # noqa: PTH123
+    with Path(path).open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     model = _model()
     columns = {

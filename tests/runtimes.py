@@ -1,0 +1,26 @@
+"""Exports as others run them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from onnxruntime import InferenceSession, SessionOptions
+
+from kan_engine.agreement import Answers
+from kan_engine.onnx_export import tensors
+from kan_engine.predictor import Predictor
+
+
+def session_of(data: bytes) -> InferenceSession:
+    """An exported model in onnxruntime."""
+    options = SessionOptions()
+    options.intra_op_num_threads = 1
+    return InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
+def run_in_onnxruntime(data: bytes, predictor: Predictor, columns: Mapping[str, np.ndarray]) -> Answers:
+    """What it says of rows."""
+    session, feed = session_of(data), tensors(predictor, columns)
+    answers = session.run(None, {put.name: feed[put.name] for put in session.get_inputs()})
+    if predictor.classes is None:
+        return Answers(answers[0].reshape(len(answers[0]), -1))
+    return Answers(answers[1], answers[0])
