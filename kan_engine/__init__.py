@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kan_engine.agreement import largest_difference as largest_difference
     from kan_engine.artifact import load as load
     from kan_engine.artifact import read_attached as read_attached
+    from kan_engine.artifact import read_header as read_header
     from kan_engine.artifact import read_metadata as read_metadata
     from kan_engine.artifact import save as save
     from kan_engine.calibration import calibrate_ as calibrate_
@@ -114,6 +115,7 @@ _HOME = {
     "answers_of": "agreement",
     "largest_difference": "agreement",
     "load": "artifact",
+    "read_header": "artifact",
     "read_metadata": "artifact",
     "save": "artifact",
     "read_attached": "artifact",

@@ -84,9 +84,9 @@ def run_onnx(data: bytes, predictor: Predictor, columns: Mapping[str, np.ndarray
     feed = tensors(predictor, columns)
     with np.errstate(all="ignore"):
         first, *others = evaluator.run(None, {name: feed[name] for name in evaluator.input_names})
-    numbers = np.asarray(others[0] if others else first)
-    labels = None if predictor.classes is None else np.asarray(first)
-    return Answers(numbers.reshape(len(numbers), -1), labels)
+    if predictor.classes is None:
+        return Answers(np.asarray(first).reshape(-1, predictor.network.config.width[-1]))
+    return Answers(np.asarray(others[0]), np.asarray(first))
 
 
 def tensors(predictor: Predictor, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -7,19 +7,23 @@ import numpy as np
 from kan_engine.encoding import Encoding, Feature
 
 SEED = 20_261_127
-ROWS = 256  # more than there can be known categories
+ROWS = 256
+SPARE = 32  # rows that need not hold a known category
 OUTSIDE = 0.1  # of the range, by which some numbers lie beyond it
 LARGEST = 1e308
 UNSEEN = "a category that training never saw"
 
+Columns = dict[str, np.ndarray]
 
-def probe_columns(encoding: Encoding, rows: int = ROWS) -> dict[str, np.ndarray]:
+
+def probe_columns(encoding: Encoding) -> Columns:
     """Columns of every feature, the same each time.
 
     Numbers are spread over the range that training saw, with its ends and some values beyond them; every
     category occurs, and one that training never saw; missing values occur where training had some.
     """
     generator = np.random.default_rng(SEED)
+    rows = max(ROWS, *(len(feature.categories + feature.rare) + SPARE for feature in encoding.features))
     return {feature.name: _column(feature, rows, generator) for feature in encoding.features}
 
 
@@ -31,7 +35,7 @@ def _column(feature: Feature, rows: int, generator: np.random.Generator) -> np.n
         known = (False, True) if feature.type == "boolean" else (*feature.categories, *feature.rare, UNSEEN)
         column[:] = [known[place % len(known)] for place in range(rows)]
     if feature.has_missing:
-        column[-max(1, rows // 16) :] = None
+        column[-SPARE // 2 :] = None
     generator.shuffle(column)
     return np.array(column, dtype=np.float64) if feature.type == "number" else column
 

@@ -11,6 +11,7 @@ ServiceError
 ├── UnsupportedMedia  415
 ├── Invalid           422
 ├── TooMany           429
+├── Unfaithful        500
 ├── Unavailable       503
 └── OutOfSpace        507
 """
@@ -98,6 +99,12 @@ class TooMany(ServiceError):
     """More than the caller may have at a time, or ask for within a time."""
 
     status = 429
+
+
+class Unfaithful(ServiceError):
+    """What was made of a thing is not what the thing is."""
+
+    status = 500
 
 
 class Unavailable(ServiceError):

@@ -11,6 +11,7 @@ from service.access import RequireKey, needs_key
 from service.api import (
     datasets,
     docs,
+    exports,
     health,
     inference,
     metrics,
@@ -40,6 +41,7 @@ RESOURCES: list[APIRouter] = [
     datasets.router,
     training_jobs.router,
     trained_models.router,
+    exports.router,
     tenant.router,
     metrics.router,
 ]

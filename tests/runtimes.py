@@ -22,5 +22,5 @@ def run_in_onnxruntime(data: bytes, predictor: Predictor, columns: Mapping[str, 
     session, feed = session_of(data), tensors(predictor, columns)
     answers = session.run(None, {put.name: feed[put.name] for put in session.get_inputs()})
     if predictor.classes is None:
-        return Answers(answers[0].reshape(len(answers[0]), -1))
+        return Answers(answers[0].reshape(-1, predictor.network.config.width[-1]))
     return Answers(answers[1], answers[0])

@@ -17,10 +17,10 @@ from kan_engine import (
     safe_names,
     standard_errors,
     to_json,
-    to_latex,
     to_text,
     variables,
 )
+from service.shown import shown_formula
 
 EXACT = 1e-7  # RMSE over the target's standard deviation below which a formula is exact
 
@@ -82,11 +82,7 @@ def _output(
     best = rated[0]
     names = safe_names(list(columns))
     used = variables(best["tree"])
-    known = {column.name: column for column in encoding.names} if encoding else {}
-    derived = {column: known[column] for column in used if column in known and known[column].definition}
     domain = {names[column]: [float(columns[column].min()), float(columns[column].max())] for column in used}
-    symbols = {names[column]: column for column in used if names[column] != column}
-    symbols |= {names[column]: found.meaning for column, found in derived.items()}
     own = {key: best[key] for key in ("complexity", "r2", "rmse", "max_error")}
     front = [
         {"expression": to_text(entry["tree"], names), "tree": to_json(entry["tree"])}
@@ -95,13 +91,9 @@ def _output(
     ]
     return {
         "name": name,
-        "expression": to_text(best["tree"], names),
-        "latex": to_latex(best["tree"], names),
-        "symbols": symbols,
+        **shown_formula(best["tree"], names, encoding),
         **own,
         "domain": domain,
-        "derived": {column: found.definition for column, found in derived.items()},
-        "fills": _fills(used, encoding),
         "pareto": front,
         "tree": to_json(best["tree"]),
     }
@@ -117,12 +109,6 @@ def _constants(
         return []
     errors = standard_errors(Form(tree, np.array(values)), (used, learnt)).tolist()
     return [{"value": v, "standard_error": error} for v, error in zip(values, errors, strict=True)]
-
-
-def _fills(used: tuple[str, ...], encoding: Encoding | None) -> dict[str, float]:
-    """What stands for a missing value, for the columns that had some in training."""
-    features = encoding.features if encoding else ()
-    return {f.name: f.fill for f in features if f.has_missing and f.type != "category" and f.name in used}
 
 
 def _rate(formula: Formula, columns: Mapping[str, np.ndarray], truth: np.ndarray) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from kan_engine import Limits, load, read_metadata, save
+from service.portrait import portray
 from service.schemas.jobs import TrainRequest
 from service.tables import Table
 from worker.baselines import Rows, run_baselines
@@ -16,7 +17,6 @@ from worker.decision import Decision
 from worker.fitting import find_network, from_metadata, to_metadata
 from worker.measurement import measure
 from worker.outcome import Outcome, Progress, Revised
-from worker.portrait import portray
 from worker.preparation import Prepared, prepare
 from worker.record import assembled, formulas_of, output_names, record_of
 from worker.revision import revised

@@ -9,6 +9,7 @@ import numpy as np
 
 from kan_engine import Predictor
 from service.schemas.jobs import TrainRequest
+from service.shown import shown_features, shown_network
 from worker.decision import Decision, choose_decision
 from worker.evaluation import class_name
 from worker.fitting import Found
@@ -41,32 +42,11 @@ def assembled(found: Found, data: Prepared, request: TrainRequest) -> tuple[Pred
 
 def record_of(found: Found, worth: dict[str, Any], data: Prepared, request: TrainRequest) -> dict[str, Any]:
     """What ``GET /models/{id}`` shows of the network, with what it is worth."""
-    network = found.network
     return {
-        "features": [
-            {
-                "name": f.name,
-                "type": f.type,
-                "min": f.min,
-                "max": f.max,
-                "categories": list(f.categories) or None,
-            }
-            for f in data.encoding.features
-        ],
+        "features": shown_features(data.encoding),
         "outputs": output_names(data, request),
         "classes": None if data.classes is None else list(data.classes),
-        "network": {
-            "width": list(network.config.width),
-            "grid": network.stack[0].grid_size,
-            "order": network.config.order,
-            "products": network.config.products,
-            "parameters": network.parameter_count,
-            "edges": network.edge_count,
-            "direct": network.config.direct,
-            "target_transform": found.scaler.transform if found.scaler else "identity",
-            "input_scaling": "range" if found.inputs.quantiles is None else "quantiles",
-            "optimizer": found.optimizer,
-        },
+        "network": shown_network(found.network, found.inputs, found.scaler, found.optimizer),
         "formula_of": found.formula_of,
         "dropped": [
             {"input": name, "error_with": with_it, "error_without": without}

@@ -29,12 +29,12 @@ from kan_engine import (
     without_inputs,
 )
 from service.errors import Conflict
+from service.portrait import portray
 from worker.decision import calibrate_on_validation_
 from worker.fitting import Found
 from worker.laws import find_law, log_odds_formulas
 from worker.measurement import measure
 from worker.outcome import Outcome, Revised
-from worker.portrait import portray
 from worker.preparation import Part, Prepared
 from worker.readings import Report, Run, leaves_noise, precision_of, sample_of, searched
 from worker.record import assembled, formulas_of, output_names, record_of, told_by_formulas

@@ -1,19 +1,17 @@
 """Routes of datasets."""
 
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ValidationError
 
 from service import strict_json
 from service.api.deps import READ, TRAIN, Config, Here, Parsing, Sessions, StrictRoute, is_json, media_type
 from service.api.pagination import MAX_LIMIT, Paging
-from service.api.uploads import Form, received
+from service.api.uploads import TABLE, Form, received, validated
 from service.db.repositories import Datasets
 from service.db.tables import Dataset
 from service.errors import Invalid, Malformed, UnsupportedMedia
@@ -45,7 +43,6 @@ BODIES: dict[str, Any] = {
         },
     }
 }
-T = TypeVar("T", bound=BaseModel)
 
 router = APIRouter(prefix="/datasets", tags=["datasets"], route_class=StrictRoute)
 
@@ -73,7 +70,7 @@ async def add_dataset(
     """
     content_type = request.headers.get("content-type", "")
     if media_type(content_type) == "multipart/form-data":
-        async with received(request, settings.data_dir) as form:
+        async with received(request, settings.data_dir, TABLE) as form:
             add = partial(_add_form, form, sessions=sessions, settings=settings)
             dataset = await to_thread.run_sync(add, limiter=parsing)
     elif is_json(content_type):
@@ -140,7 +137,7 @@ def delete_dataset(dataset_id: str, sessions: Sessions) -> None:
 
 
 def _add_form(form: Form, *, sessions: Sessions, settings: Config) -> Dataset:
-    fields = _validated(FormFields, form.fields | _units_of(form), source="form")
+    fields = validated(FormFields, form.fields | _units_of(form), source="form")
     return datasets.add_upload(
         form.file, form.filename, name=fields.name, units=fields.units, sessions=sessions, settings=settings
     )
@@ -160,13 +157,4 @@ def _units_of(form: Form) -> dict[str, Any]:
 
 
 def _add_body(body: Any, *, sessions: Sessions, settings: Config) -> Dataset:
-    return datasets.add_body(_validated(DatasetIn, body), sessions=sessions, settings=settings)
-
-
-def _validated(schema: type[T], body: Any, *, source: str = "body") -> T:
-    """A body that FastAPI did not read itself, checked in the same way."""
-    try:
-        return schema.model_validate(body)
-    except ValidationError as error:
-        errors = [{**entry, "loc": (source, *entry["loc"])} for entry in error.errors(include_context=False)]
-        raise RequestValidationError(errors, body=body) from None
+    return datasets.add_body(validated(DatasetIn, body), sessions=sessions, settings=settings)

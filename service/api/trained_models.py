@@ -1,6 +1,6 @@
 """Routes of trained models, their formulas and pictures."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Header, Path, Query, Response
@@ -120,25 +120,6 @@ def get_plot(model_id: Reference, sessions: Sessions) -> Response:
     """The network, every edge with its activation, drawn the stronger the more it matters."""
     svg = models.draw_model(model_id, sessions)
     return Response(svg, media_type="image/svg+xml", headers=PICTURE_HEADERS)
-
-
-@router.get(
-    "/models/{model_id}/export",
-    dependencies=[READ],
-    summary="The model as a file",
-    response_class=Response,
-    responses={200: {"content": {"application/octet-stream": {}}}},
-)
-def export_model(
-    model_id: Reference, sessions: Sessions, format: Literal["safetensors"] = "safetensors"
-) -> Response:
-    """The artifact itself: tensors and a JSON header, without any code."""
-    model, data = models.read_artifact(model_id, sessions)
-    headers = {
-        "Content-Disposition": f'attachment; filename="{model.id}.{format}"',
-        "ETag": f'"sha256-{model.artifact_sha256}"',
-    }
-    return Response(data, media_type="application/octet-stream", headers=headers)
 
 
 def _json(document: Any) -> Response:

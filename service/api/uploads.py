@@ -1,13 +1,15 @@
 """A multipart form with one file, written to the data disk as it arrives."""
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 FILE = "file"
-FIELDS = ("name", "units")
+TABLE = ("name", "units")  # fields that may come with a table
+MODEL = ("name",)
 MAX_FIELD_BYTES = 2**20
+
+T = TypeVar("T", bound=BaseModel)
 
 
 @dataclass
@@ -32,8 +37,8 @@ class Form:
 
 
 @asynccontextmanager
-async def received(request: Request, folder: Path) -> AsyncIterator[Form]:
-    """Receive a form with the field ``file`` and perhaps ``name`` and ``units``.
+async def received(request: Request, folder: Path, fields: Sequence[str]) -> AsyncIterator[Form]:
+    """Receive a form with the field ``file`` and perhaps some of ``fields``.
 
     The file has no name on disk, so nothing of it is left behind, whatever happens.
 
@@ -42,7 +47,7 @@ async def received(request: Request, folder: Path) -> AsyncIterator[Form]:
         Invalid: The file is missing, or there are other fields.
     """
     with tempfile.TemporaryFile(dir=folder) as file:
-        receiver = _Receiver(cast("BinaryIO", file))
+        receiver = _Receiver(cast("BinaryIO", file), fields)
         try:
             parser = MultipartParser(_boundary(request), receiver.callbacks())
             async for chunk in request.stream():
@@ -62,8 +67,9 @@ def _boundary(request: Request) -> bytes:
 class _Receiver:
     """Takes what the parser finds, part by part."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, fields: Sequence[str]) -> None:
         self._file = file
+        self._fields = fields
         self._filename: str | None = None
         self._parts: dict[str, bytearray] = {}
         self._part = ""
@@ -90,7 +96,7 @@ class _Receiver:
                 "malformed_multipart", "the multipart form ends before its last boundary; send it again"
             )
         if FILE not in self._parts:
-            raise _refusal(FILE, "missing", "the form needs the field 'file' with the table in it")
+            raise _refusal(FILE, "missing", "the form needs the field 'file' with the file in it")
         self._file.seek(0)
         fields = {name: _text(name, value) for name, value in self._parts.items() if name != FILE}
         return Form(self._file, self._filename, fields)
@@ -114,8 +120,8 @@ class _Receiver:
         self._value.clear()
 
     def _end_headers(self) -> None:
-        if self._part not in (FILE, *FIELDS):
-            known = ", ".join((FILE, *FIELDS))
+        if self._part not in (FILE, *self._fields):
+            known = ", ".join((FILE, *self._fields))
             raise _refusal(
                 self._part, "extra_forbidden", f"unknown field {self._part[:100]!r}; known are {known}"
             )
@@ -153,3 +159,12 @@ def _refusal(name: str, code: str, detail: str) -> Invalid:
     return Invalid(
         "validation_failed", detail, errors=[{"field": name[:100], "code": code, "detail": detail}]
     )
+
+
+def validated(schema: type[T], body: Any, *, source: str = "body") -> T:
+    """A body that FastAPI did not read itself, checked in the same way."""
+    try:
+        return schema.model_validate(body)
+    except ValidationError as error:
+        errors = [{**entry, "loc": (source, *entry["loc"])} for entry in error.errors(include_context=False)]
+        raise RequestValidationError(errors, body=body) from None

@@ -73,17 +73,6 @@ def _show(model: Model, models: TrainedModels) -> ModelOut:
     return ModelOut.of(model, models.aliases([model])[model.id])
 
 
-def read_artifact(reference: str, sessions: Sessions) -> tuple[Model, bytes]:
-    """A model and its artifact.
-
-    Raises:
-        NotFound: There is no such model.
-    """
-    with sessions.read() as session:
-        model = TrainedModels(session).get(reference)
-        return model, storage.read_bytes(session, model.artifact_sha256)
-
-
 def draw_model(reference: str, sessions: Sessions) -> str:
     """The network of a model as SVG, its outputs labelled by what they are there: ``log(y)``, log-odds.
 

@@ -76,7 +76,7 @@ def predictor_of(model: Model, sessions: Sessions, cache: PredictorCache) -> Pre
 
 def _load(model: Model, sessions: Sessions) -> tuple[Predictor, int]:
     """The network from its artifact; the first one brings torch with it."""
-    _compute_in_one_thread()
+    compute_in_one_thread()
     with sessions.read() as session:
         data = storage.read_bytes(session, model.artifact_sha256)
     try:
@@ -86,7 +86,7 @@ def _load(model: Model, sessions: Sessions) -> tuple[Predictor, int]:
 
 
 @cache
-def _compute_in_one_thread() -> None:
+def compute_in_one_thread() -> None:
     """Requests run side by side already; were each to use all cores, they would wait for one another.
 
     100,000 rows on [8, 10, 1] took 11 s in a request's thread on two cores, and take 1.3 s so.

@@ -9,7 +9,6 @@ from kan_engine.expression import Expression, from_json, variables
 from kan_engine.modules import Function
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
-from service.db.tables import Model
 from service.errors import Conflict
 from service.schemas.models import FormulaFormat
 
@@ -26,20 +25,23 @@ def read_formulas(reference: str, sessions: Sessions) -> Formulas:
     """
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
-        symbolic = model.symbolic
+        symbolic, record = model.symbolic, model.record
     if symbolic is None:
         detail = (
             f"model {model.id} has no formula: none was asked for, or none could be read off; its curves are "
             f'at /models/{model.id}/edges, and a job with "symbolic": true looks for a formula'
         )
         raise Conflict("no_formula", detail)
-    outputs = [_completed(output, model) for output in symbolic["outputs"]]
-    return {"model_id": model.id, **symbolic, "outputs": outputs}
+    return {"model_id": model.id, **completed(symbolic, record)}
 
 
-def _completed(output: dict[str, Any], model: Model) -> dict[str, Any]:
-    """A formula with what the model knows of it: units, what it gives, which columns are true or false."""
-    record = model.record
+def completed(symbolic: Formulas, record: dict[str, Any]) -> Formulas:
+    """Formulas with what the record of their model knows of them."""
+    return {**symbolic, "outputs": [_completed(output, record) for output in symbolic["outputs"]]}
+
+
+def _completed(output: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+    """A formula with units, what it gives, and which columns are true or false."""
     classes: list[Any] = record.get("classes") or []
     quantity = output.get("quantity") or ("logit" if len(classes) > 2 else "log-odds" if classes else "value")
     named = [*variables(from_json(output["tree"])), *([output["name"]] if quantity == "value" else [])]

@@ -163,6 +163,12 @@ class ModelPatch(RequestModel):
     )
 
 
+class ImportFields(RequestModel):
+    """What may accompany a model that is imported."""
+
+    name: ModelName | None = None
+
+
 class ParetoOut(BaseModel):
     """A formula that is simpler, or closer, than the one chosen."""
 

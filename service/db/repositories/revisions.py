@@ -51,7 +51,9 @@ def read_revision(changes: SymbolicRequest, session: Session) -> Revision:
     """
     model = TrainedModels(session).get(changes.model_id)
     if model.dataset_id is None or session.get(Dataset, model.dataset_id) is None:
-        detail = f"the dataset of model {model.id} was deleted; upload it, and train a model on it"
+        detail = (
+            f"the dataset of model {model.id} was deleted, or never here; upload it, and train a model on it"
+        )
         raise Conflict("dataset_deleted", detail)
     return Revision(
         changes=changes,

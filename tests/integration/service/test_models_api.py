@@ -5,19 +5,17 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 import sympy
 from fastapi.testclient import TestClient
 
-import kan_engine
 from kan_engine.expression import Expression, Variable, call, complexity, to_json
 from kan_engine.latex import to_latex
 from kan_engine.names import safe_names
 from kan_engine.printers import to_text
 from kan_engine.scaling import TRANSFORMS
 from service.db.session import Sessions
-from tests.factories import EDGES, make_model, make_predictor
+from tests.factories import EDGES, make_model
 
 X1, X2 = Variable("x1"), Variable("x2")
 LAW = call("exp", call("sin", X1) - X2**2)
@@ -416,20 +414,3 @@ def test_the_picture_says_what_of_the_target_the_network_gives(
         "reciprocal_square": "1 / y²",
     }[transform]
     assert f">{label}</text>" in svg
-
-
-def test_an_exported_model_predicts_the_same(client: TestClient, sessions: Sessions) -> None:
-    predictor = make_predictor()
-    model = make_model(sessions, predictor)
-    response = client.get(f"/models/{model.id}/export", params={"format": "safetensors"})
-    assert response.headers["etag"] == f'"sha256-{model.artifact_sha256}"'
-    assert response.headers["content-disposition"] == f'attachment; filename="{model.id}.safetensors"'
-    columns = {"x1": np.array([0.1, 0.6]), "x2": np.array([1.0, -1.0])}
-    exported = kan_engine.load(response.content)
-    np.testing.assert_array_equal(exported.predict(columns), predictor.predict(columns))
-
-
-@pytest.mark.parametrize("format_", ["pickle", "onnx", "../../etc/passwd"])
-def test_other_kinds_of_files_are_refused(client: TestClient, sessions: Sessions, format_: str) -> None:
-    response = client.get(f"/models/{make_model(sessions).id}/export", params={"format": format_})
-    assert response.status_code == 422

@@ -1,6 +1,5 @@
 """A model survives its bytes; bytes from elsewhere are refused before they cost anything."""
 
-import json
 import pickle
 import resource
 import struct
@@ -14,11 +13,12 @@ import numpy as np
 import pytest
 
 from kan_engine import artifact
-from kan_engine.artifact import load, read_metadata, save
+from kan_engine.artifact import load, read_attached, read_metadata, save
 from kan_engine.errors import ArtifactError
 from kan_engine.layer import SymbolicEdge
 from kan_engine.network import resize_
 from kan_engine.predictor import Predictor
+from tests.artifacts import put_together, taken_apart
 from tests.predictors import make_predictor, some_columns
 
 
@@ -90,19 +90,6 @@ def test_metadata_that_are_no_json_are_refused_when_they_are_saved() -> None:
 
 
 # --- Bytes from elsewhere -------------------------------------------------------------------------
-
-
-def taken_apart(data: bytes) -> tuple[dict[str, Any], dict[str, Any], bytes]:
-    """safetensors' header, ours, and the bytes of the tensors."""
-    length = int.from_bytes(data[:8], "little")
-    outer = json.loads(data[8 : 8 + length])
-    return outer, json.loads(outer["__metadata__"]["kan"]), data[8 + length :]
-
-
-def put_together(outer: dict[str, Any], header: Any, body: bytes) -> bytes:
-    outer = outer | {"__metadata__": {"kan": header if isinstance(header, str) else json.dumps(header)}}
-    text = json.dumps(outer).encode()
-    return struct.pack("<Q", len(text)) + text + body
 
 
 def set_in(tree: Any, path: tuple[Any, ...], value: Any) -> None:
@@ -244,6 +231,22 @@ def test_a_crowd_of_empty_tensors_is_refused() -> None:
     outer, header, body = taken_apart(save(make_predictor()))
     empty = {"dtype": "F64", "shape": [0], "data_offsets": [0, 0]}
     assert_refused_cheaply(put_together(outer | {f"t{i}": empty for i in range(20_000)}, header, body))
+
+
+def test_so_is_a_crowd_of_attached_ones() -> None:
+    outer, header, body = taken_apart(save(make_predictor()))
+    empty = {"dtype": "F64", "shape": [0], "data_offsets": [0, 0]}
+    crowd = {f"attached.{i}": empty for i in range(100)}
+    assert_refused_cheaply(put_together(outer | crowd, header, body))
+
+
+def test_attached_numbers_travel_with_the_model() -> None:
+    numbers = {"curve": np.array([1.0, np.nan, -np.inf]), "none": np.zeros(0)}
+    data = save(make_predictor(), attached=numbers)
+    found = read_attached(data)
+    assert found.keys() == numbers.keys()
+    np.testing.assert_array_equal(found["curve"], numbers["curve"])
+    assert save(load(data)) == save(make_predictor())
 
 
 def test_a_network_that_the_file_does_not_hold_is_refused_without_memory_for_it() -> None:

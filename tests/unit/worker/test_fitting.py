@@ -33,7 +33,7 @@ NOISE, ROWS = 0.5, 700
 
 @pytest.fixture(autouse=True)
 def _no_suggestions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.portrait.SUGGESTED_EDGES", 0)
+    monkeypatch.setattr("service.portrait.SUGGESTED_EDGES", 0)
 
 
 def inputs(rows: int, seed: int) -> dict[str, np.ndarray]:

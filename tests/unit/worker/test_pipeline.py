@@ -103,7 +103,7 @@ def labels(count: int) -> list[str]:
 @pytest.fixture(autouse=True)
 def _no_suggestions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fitting the library to every edge of the picture takes longest; its own tests do it."""
-    monkeypatch.setattr("worker.portrait.SUGGESTED_EDGES", 0)
+    monkeypatch.setattr("service.portrait.SUGGESTED_EDGES", 0)
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,6 @@ def portray(
     rows = encoded[np.linspace(0, len(encoded) - 1, min(SAMPLE, len(encoded))).astype(int)]
     x = torch.from_numpy(inputs.forward(rows))
     entering, scores = network.preacts(x), edge_scores(network, x)
-    names = [column.name for column in encoding.names]
     depth = len(network.stack)
     shown = _shown([layer.mask for layer in network.all_layers], scores)
     edges = []
@@ -55,12 +54,17 @@ def portray(
                 | {"function": layer.symbolic[i, j].function if (i, j) in layer.symbolic else None}
             )
     _suggest(edges, should_stop)
+    return frame_of(network, encoding, outputs) | {"edges": edges}
+
+
+def frame_of(network: KAN, encoding: Encoding, outputs: Sequence[str]) -> dict[str, Any]:
+    """The picture without its edges."""
+    names = [column.name for column in encoding.names]
     return {
         "inputs": names,
         "outputs": list(outputs),
         "width": list(network.config.width),
         "nodes": _nodes(network, names, outputs),
-        "edges": edges,
     }
 
 

@@ -1,0 +1,157 @@
+"""Routes that give a model as a file, and that take one."""
+
+import tempfile
+from functools import partial
+from typing import Annotated, Any, BinaryIO, cast
+
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from service.api.deps import (
+    READ,
+    TRAIN,
+    Config,
+    Directory,
+    Here,
+    Parsing,
+    Predictors,
+    Sessions,
+    StrictRoute,
+    media_type,
+)
+from service.api.trained_models import Reference
+from service.api.uploads import MODEL, received, validated
+from service.db.tables import Model
+from service.errors import UnsupportedMedia
+from service.operations import exports, imports, models
+from service.operations.exports import ExportFormat
+from service.schemas.jobs import ModelName
+from service.schemas.models import ImportFields, ModelOut
+from service.settings import Settings
+
+DIFFERENCE = "X-Max-Difference"
+RAW = "application/octet-stream"
+BODIES: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "A model as it was exported with `format=safetensors`.",
+                        },
+                        "name": {"type": "string", "description": "The model's own name if absent."},
+                    },
+                }
+            },
+            RAW: {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+router = APIRouter(tags=["models"], route_class=StrictRoute)
+
+
+@router.get(
+    "/models/{model_id}/export",
+    dependencies=[READ],
+    summary="The model as a file",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {RAW: {}, "text/x-python": {}},
+            "headers": {
+                DIFFERENCE: {
+                    "schema": {"type": "number"},
+                    "description": "The largest difference between an answer of the file and of the model, "
+                    "relative to the answer, but never to less than 1 or the median of all answers.",
+                }
+            },
+        }
+    },
+)
+def export_model(
+    model_id: Reference,
+    sessions: Sessions,
+    predictors: Predictors,
+    format: Annotated[
+        ExportFormat,
+        Query(
+            description="`safetensors`: tensors and JSON, for `POST /models/import`. `onnx`: a graph in "
+            "float64, from columns to answers. `python`: one file that needs NumPy alone."
+        ),
+    ] = "safetensors",
+) -> Response:
+    """Before it is sent, a file is run on rows over the range of the inputs and compared with the model."""
+    export = exports.export_model(model_id, format, sessions, predictors)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{export.filename}"',
+        "ETag": export.entity_tag,
+        "X-Content-Type-Options": "nosniff",
+        DIFFERENCE: f"{export.difference:.3g}",
+    }
+    return Response(export.data, media_type=export.media_type, headers=headers)
+
+
+@router.post(
+    "/models/import",
+    dependencies=[TRAIN],
+    status_code=201,
+    response_model=ModelOut,
+    openapi_extra=BODIES,
+    summary="Add a model from a file",
+)
+async def import_model(
+    *,
+    request: Request,
+    response: Response,
+    sessions: Sessions,
+    settings: Config,
+    parsing: Parsing,
+    here: Here,
+    directory: Directory,
+    name: Annotated[
+        ModelName | None, Query(description="For a raw body; the model's own name if absent.")
+    ] = None,
+) -> ModelOut:
+    """Send an exported `safetensors` file: as multipart form, or as the body itself.
+
+    The model becomes the next version of its name. It predicts what it did where it comes from, bit for bit.
+    """
+    content_type = request.headers.get("content-type", "")
+    if media_type(content_type) == "multipart/form-data":
+        async with received(request, settings.data_dir, MODEL) as form:
+            given = validated(ImportFields, form.fields, source="form").name or name
+            keep = partial(_keep, form.file, form.filename, given, sessions=sessions, settings=settings)
+            out = await to_thread.run_sync(keep, limiter=parsing)
+    elif media_type(content_type) == RAW:
+        with tempfile.TemporaryFile(dir=settings.data_dir) as file:
+            async for chunk in request.stream():
+                await run_in_threadpool(file.write, chunk)
+            file.seek(0)
+            body = cast("BinaryIO", file)
+            keep = partial(_keep, body, None, name, sessions=sessions, settings=settings)
+            out = await to_thread.run_sync(keep, limiter=parsing)
+    else:
+        raise UnsupportedMedia(
+            "unsupported_media_type",
+            f"got {content_type or 'no Content-Type'!r}; send multipart/form-data or {RAW}",
+        )
+    directory.forget()
+    response.headers["Location"] = here(f"/models/{out.id}")
+    response.headers["ETag"] = models.entity_tag(out)
+    return out
+
+
+def _keep(
+    file: BinaryIO, filename: str | None, name: str | None, *, sessions: Sessions, settings: Settings
+) -> ModelOut:
+    model: Model = imports.import_model(file, filename, name=name, sessions=sessions, settings=settings)
+    return ModelOut.of(model, [])

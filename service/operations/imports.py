@@ -1,0 +1,172 @@
+"""Models from files that anyone may have made."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from pydantic import ValidationError
+
+import kan_engine
+from kan_engine.errors import KANEngineError
+from service import storage
+from service.db.repositories.audit import Audit
+from service.db.repositories.models import TrainedModels
+from service.db.session import Sessions
+from service.db.tables import Model, new_id
+from service.errors import Invalid, TooLarge
+from service.operations import portable, symbolic
+from service.operations.prediction import compute_in_one_thread
+from service.operations.usage import refuse_more_bytes
+from service.schemas.portable import PortableModel
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from kan_engine import Predictor
+
+CODE = "artifact_error"  # of all that is wrong with a file
+MAX_DEPTH = 100  # of the JSON in it
+MAX_INTEGER = 2**53  # beyond it JSON is not read alike everywhere
+MAX_NAME = 200
+UNPRINTABLE = (ArithmeticError, KANEngineError, LookupError, RecursionError, TypeError, ValueError)
+
+
+def import_model(
+    file: BinaryIO, filename: str | None, *, name: str | None, sessions: Sessions, settings: Settings
+) -> Model:
+    """Keep the model in a safetensors file as the next version of a name; without one it keeps its own.
+
+    Raises:
+        TooLarge: The file is over the limit.
+        ArtifactError: It holds no model.
+        Invalid: It describes its model as no model can be.
+        OutOfSpace: The tenant has no room for it.
+    """
+    data = _read(file, settings.max_artifact_bytes)
+    compute_in_one_thread()
+    predictor = kan_engine.load(data)
+    header = kan_engine.read_header(data)
+    _refuse_strange_json(header)
+    _refuse_strange_names(predictor)
+    told = _described(header["metadata"], predictor)
+    sha256, label = hashlib.sha256(data).hexdigest(), _label(filename)
+    model = _shown(predictor, told, kan_engine.read_attached(data))
+    model["record"]["lineage"] = {"imported": {"sha256": sha256, "filename": label}}
+    called = name or _usual_name(told.name if told else label or predictor.target)
+    with sessions.begin() as session:
+        artifact = storage.put_bytes(session, kan_engine.save(predictor))
+        ids: dict[str, Any] = {"job_id": new_id(), "dataset_id": None, "artifact_sha256": artifact}
+        added = TrainedModels(session).add(name=called, **ids, **model)
+        refuse_more_bytes(session, settings)
+        source = {"sha256": sha256, "filename": label}
+        Audit(session).add("model.import", added.id, name=added.name, version=added.version, **source)
+        return added
+
+
+def _read(file: BinaryIO, limit: int) -> bytes:
+    data = file.read(limit + 1)
+    if len(data) > limit:
+        raise TooLarge("body_too_large", f"the model is over the limit of {limit} bytes", limit=limit)
+    return data
+
+
+def _refuse_strange_json(header: Any) -> None:
+    """Refuse what databases cannot store, or readers of JSON cannot read."""
+    level = [header]
+    for _ in range(MAX_DEPTH):
+        for value in level:
+            _refuse_strange_value(value)
+        level = [child for value in level for child in _children(value)]
+        if not level:
+            return
+    raise _refusal(f"its description is nested deeper than {MAX_DEPTH} levels")
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return value if isinstance(value, list) else []
+
+
+def _refuse_strange_value(value: Any) -> None:
+    if isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
+        raise _refusal("a text in its description holds NUL, or half a character")
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise _refusal(f"an integer in its description is larger than {MAX_INTEGER}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _refusal("a number in its description is infinite")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _refuse_strange_names(predictor: Predictor) -> None:
+    names = [feature.name for feature in predictor.encoding.features]
+    if predictor.target in names or not all([predictor.target, *names]):
+        raise _refusal("its target and its features need names, each one of its own")
+
+
+def _described(metadata: dict[str, Any], predictor: Predictor) -> PortableModel | None:
+    """What is told of the model beside its network, if anything."""
+    if portable.KEY not in metadata:
+        return None
+    try:
+        told = PortableModel.model_validate(metadata[portable.KEY])
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise _refusal(f"its description is wrong at {place!r}: {first['msg']}") from None
+    outputs, count = told.record.outputs, predictor.network.config.width[-1]
+    if len(set(outputs)) != count or len(outputs) != count:
+        raise _refusal(f"its network has {count} outputs, and its description names {outputs[:10]}")
+    return told
+
+
+def _shown(predictor: Predictor, told: PortableModel | None, attached: portable.Attached) -> dict[str, Any]:
+    """What the service keeps of a model beside its network."""
+    record = portable.record_of(predictor, told)
+    formulas = portable.symbolic_of(predictor, told.symbolic if told else None, record["outputs"])
+    if formulas is not None:
+        _refuse_what_cannot_be_printed(formulas, record)
+    return {
+        "task": "regression" if predictor.classes is None else "classification",
+        "target": predictor.target,
+        "record": record,
+        "symbolic": formulas,
+        "edges": portable.edges_of(predictor, told.edges if told else None, attached, record["outputs"]),
+    }
+
+
+def _refuse_what_cannot_be_printed(formulas: dict[str, Any], record: dict[str, Any]) -> None:
+    """Try what clients will ask for: whoever wrote the file may have thought of what we have not."""
+    try:
+        complete = symbolic.completed(formulas, record)
+        for write in symbolic.WRITERS.values():
+            write(complete["outputs"])
+    except UNPRINTABLE as error:
+        raise _refusal(f"a formula cannot be printed: {error}") from error
+
+
+def _label(filename: str | None) -> str | None:
+    """The file's own name, a label and never a path."""
+    base = (filename or "").replace("\\", "/").rpartition("/")[2]
+    return "".join(filter(str.isprintable, base)).strip()[:MAX_NAME] or None
+
+
+def _usual_name(text: str) -> str:
+    """A text as the name of a model."""
+    stem = text.removesuffix(PurePath(text).suffix) if text.endswith(".safetensors") else text
+    return re.sub(r"[@/\x00-\x1f]+", "-", stem).strip()[:MAX_NAME].strip() or "model"
+
+
+def _refusal(reason: str) -> Invalid:
+    detail = f"these bytes are no model that could be kept: {reason}"
+    return Invalid(CODE, detail, errors=[{"code": CODE, "detail": detail}])

@@ -1,0 +1,174 @@
+"""From a stored model to what travels with its artifact, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kan_engine import complexity, from_json, safe_names, to_json, to_text, variables
+from kan_engine.errors import ArtifactError
+from kan_engine.expression import Number, Parameter, walk
+from service.db.tables import Model
+from service.schemas.portable import (
+    PortableEdge,
+    PortableFormula,
+    PortableModel,
+    PortableRecord,
+    PortableSymbolic,
+)
+from service.shown import shown_features, shown_formula, shown_network
+
+if TYPE_CHECKING:
+    from kan_engine import Encoding, Expression, Predictor
+
+Document = dict[str, Any]
+Attached = Mapping[str, np.ndarray]
+
+KEY = "model"  # of the description in the metadata of an artifact
+X, Y = "edges.x", "edges.y"  # the curves of all edges, one after the other
+MAX_NODES = 5_000  # of a formula
+
+
+def describe(model: Model) -> tuple[Document, Attached]:
+    """Metadata and attached numbers for the artifact of a model."""
+    edges = model.edges.get("edges")
+    curves = {X: [edge["x"] for edge in edges or ()], Y: [edge["y"] for edge in edges or ()]}
+    told = {
+        "name": model.name,
+        "record": {key: value for key, value in model.record.items() if key != "lineage"},
+        "symbolic": model.symbolic,
+        "edges": edges and [_without_curve(edge) for edge in edges],
+    }
+    return {KEY: told}, {name: _joined(parts) for name, parts in curves.items()} if edges else {}
+
+
+def _without_curve(edge: Document) -> Document:
+    return {key: value for key, value in edge.items() if key not in "xy"} | {"points": len(edge["x"])}
+
+
+def _joined(parts: list[list[float | None]]) -> np.ndarray:
+    """All numbers in a row, NaN for null."""
+    return np.array([math.nan if value is None else value for value in chain(*parts)], dtype=np.float64)
+
+
+def record_of(predictor: Predictor, told: PortableModel | None) -> Document:
+    """The record of a model: what its network tells, and what was told of it."""
+    record = told.record if told else PortableRecord(outputs=default_outputs(predictor))
+    carried = record.model_dump(exclude={"network", "decision"})
+    shape = shown_network(predictor.network, predictor.inputs, predictor.outputs, record.network.optimizer)
+    return carried | {
+        "decision": record.decision and record.decision.model_dump(exclude_unset=True),
+        "threshold": predictor.threshold,
+        "features": shown_features(predictor.encoding),
+        "classes": None if predictor.classes is None else list(predictor.classes),
+        "network": shape,
+    }
+
+
+def default_outputs(predictor: Predictor) -> list[str]:
+    """Names of the outputs: the target, or a name for each of several."""
+    classes, count = predictor.classes or (), predictor.network.config.width[-1]
+    if len(classes) > 2:
+        return [str(label).lower() if isinstance(label, bool) else str(label) for label in classes]
+    return [predictor.target] if count == 1 else [f"{predictor.target} {place + 1}" for place in range(count)]
+
+
+def symbolic_of(predictor: Predictor, told: PortableSymbolic | None, outputs: list[str]) -> Document | None:
+    """The formulas, printed anew from their trees.
+
+    Raises:
+        ArtifactError: A tree is no formula of the model's columns, or there is not one for every output.
+    """
+    if told is None:
+        return None
+    if [formula.name for formula in told.outputs] != outputs:
+        raise ArtifactError(f"its formulas are not one for each of the outputs {outputs}")
+    quantity = "value" if predictor.classes is None else "log-odds" if len(outputs) == 1 else "logit"
+    formulas = [_formula(formula, predictor.encoding) | {"quantity": quantity} for formula in told.outputs]
+    return told.model_dump(include={"exact", "verdict", "measured_on"}, exclude_none=True) | {
+        "outputs": formulas
+    }
+
+
+def _formula(told: PortableFormula, encoding: Encoding) -> Document:
+    names = safe_names([column.name for column in encoding.names])
+    tree = _tree(told.tree, names)
+    known = {feature.name: [feature.min or 0.0, feature.max or 0.0] for feature in encoding.features}
+    used = variables(tree)
+    return {
+        "name": told.name,
+        **shown_formula(tree, names, encoding),
+        "complexity": complexity(tree),
+        "r2": told.r2,
+        "rmse": told.rmse,
+        "max_error": told.max_error,
+        "domain": {names[v]: told.domain.get(names[v], known.get(v, [0.0, 1.0])) for v in used},
+        "pareto": [
+            {"expression": to_text(other, names), "tree": to_json(other), "complexity": complexity(other)}
+            | {"rmse": entry.rmse, "r2": entry.r2}
+            for entry in told.pareto
+            for other in [_tree(entry.tree, names)]
+        ],
+        "tree": to_json(tree),
+        **told.model_dump(include={"constants"}, exclude_none=True),
+    }
+
+
+def _tree(data: Document, names: Mapping[str, str]) -> Expression:
+    tree = from_json(data)
+    for count, node in enumerate(walk(tree)):
+        if count > MAX_NODES:
+            raise ArtifactError(f"a formula has over {MAX_NODES} parts")
+        is_number = not isinstance(node, Number) or math.isfinite(node.value)
+        if isinstance(node, Parameter) or not is_number:
+            raise ArtifactError("a formula holds what is no number")
+    unknown = [name for name in variables(tree) if name not in names]
+    if unknown:
+        raise ArtifactError(f"a formula is one of {unknown[0]!r}, which the model does not read")
+    return tree
+
+
+def edges_of(
+    predictor: Predictor, told: list[PortableEdge] | None, attached: Attached, outputs: list[str]
+) -> Document:
+    """Every edge with its curve: as it was told, or from the network at rows over the range of its inputs.
+
+    Raises:
+        ArtifactError: There is no such edge, or its curve is missing.
+    """
+    from kan_engine import probe_columns  # noqa: PLC0415  # as below
+    from service.portrait import frame_of, portray  # noqa: PLC0415  # brings torch along
+
+    network, encoding = predictor.network, predictor.encoding
+    if told is None:
+        rows = encoding.transform(probe_columns(encoding))
+        return portray(network, predictor.inputs, encoding, rows, outputs, lambda: True)
+    return frame_of(network, encoding, outputs) | {"edges": list(_edges(predictor, told, attached))}
+
+
+def _edges(predictor: Predictor, told: list[PortableEdge], attached: Attached) -> Iterator[Document]:
+    network, start = predictor.network, 0
+    depth = len(network.stack)
+    places = {
+        (number if number < depth else 0, i, number + 1 if number < depth else depth, j)
+        for number, layer in enumerate(network.all_layers)
+        for i, j in layer.mask.nonzero().tolist()
+    }
+    x, y = (attached.get(name, np.zeros(0)) for name in (X, Y))
+    if not len(x) == len(y) == sum(edge.points for edge in told):
+        raise ArtifactError("its edges and their curves do not fit together")
+    for edge in told:
+        if (edge.layer, edge.source, edge.to_layer, edge.out) not in places:
+            raise ArtifactError(f"it has no edge from {edge.source} to {edge.out} of layer {edge.layer}")
+        part = slice(start, start + edge.points)
+        start += edge.points
+        curve = {"x": _listed(x[part]), "y": _listed(y[part])}
+        yield edge.model_dump(by_alias=True, exclude={"points"}) | curve
+
+
+def _listed(values: np.ndarray) -> list[float | None]:
+    return [value if math.isfinite(value) else None for value in values.tolist()]

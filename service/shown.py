@@ -1,0 +1,70 @@
+"""What a model's record tells of its predictor, whether it was trained here or imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kan_engine import to_latex, to_text, variables
+
+if TYPE_CHECKING:
+    from kan_engine import KAN, Encoding, Expression, Standardizer, TargetScaler
+
+
+def shown_features(encoding: Encoding) -> list[dict[str, Any]]:
+    """The columns that the model was trained with, as training saw them."""
+    return [
+        {
+            "name": feature.name,
+            "type": feature.type,
+            "min": feature.min,
+            "max": feature.max,
+            "categories": list(feature.categories) or None,
+        }
+        for feature in encoding.features
+    ]
+
+
+def shown_network(
+    network: KAN, inputs: Standardizer, outputs: TargetScaler | None, optimizer: str | None
+) -> dict[str, Any]:
+    """The shape of the network, and what stands before and behind it."""
+    return {
+        "width": list(network.config.width),
+        "grid": network.stack[0].grid_size,
+        "order": network.config.order,
+        "products": network.config.products,
+        "parameters": network.parameter_count,
+        "edges": network.edge_count,
+        "direct": network.config.direct,
+        "target_transform": outputs.transform if outputs else "identity",
+        "input_scaling": "range" if inputs.quantiles is None else "quantiles",
+        "optimizer": optimizer,
+    }
+
+
+def shown_formula(tree: Expression, names: Mapping[str, str], encoding: Encoding | None) -> dict[str, Any]:
+    """A formula as clients read it, and what its variables are.
+
+    Args:
+        tree: The formula.
+        names: Names under which columns are printed, by column.
+        encoding: Where variables come from that are no columns of the client.
+    """
+    used = variables(tree)
+    known = {column.name: column for column in encoding.names} if encoding else {}
+    derived = {name: known[name] for name in used if name in known and known[name].definition}
+    symbols = {names[name]: name for name in used if names[name] != name}
+    return {
+        "expression": to_text(tree, names),
+        "latex": to_latex(tree, names),
+        "symbols": symbols | {names[name]: column.meaning for name, column in derived.items()},
+        "derived": {name: column.definition for name, column in derived.items()},
+        "fills": _fills(used, encoding),
+    }
+
+
+def _fills(used: tuple[str, ...], encoding: Encoding | None) -> dict[str, float]:
+    """What stands for a missing value, for the columns that had some in training."""
+    features = encoding.features if encoding else ()
+    return {f.name: f.fill for f in features if f.has_missing and f.type != "category" and f.name in used}
