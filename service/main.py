@@ -10,6 +10,7 @@ from service import tracing
 from service.access import RequireKey, needs_key
 from service.api import (
     datasets,
+    description,
     docs,
     exports,
     health,
@@ -67,7 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
-        responses=problems.RESPONSES,
+        responses=description.RESPONSES,
         telemetry=tracing.of_requests(),
     )
     app.state.settings = settings
@@ -86,6 +87,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(AnswerHead)
     app.add_middleware(Frame, hosts=settings.hosts, meters=app.state.meters)
     problems.register(app)
+    description.complete(app)
     for router in [*RESOURCES, inference.router, docs.router, health.router]:
         app.include_router(router)
     for router in [*RESOURCES, docs.router, health.router]:

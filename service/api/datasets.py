@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from service import strict_json
 from service.api.deps import READ, TRAIN, Config, Here, Parsing, Sessions, StrictRoute, is_json, media_type
+from service.api.description import NO_SPACE, file, reference
 from service.api.pagination import MAX_LIMIT, Paging
 from service.api.uploads import TABLE, Form, received, validated
 from service.db.repositories import Datasets
@@ -39,10 +40,11 @@ BODIES: dict[str, Any] = {
                     },
                 }
             },
-            "application/json": {"schema": DatasetIn.model_json_schema()},
+            "application/json": {"schema": reference(DatasetIn)},
         },
     }
 }
+PARQUET = "application/vnd.apache.parquet"
 
 router = APIRouter(prefix="/datasets", tags=["datasets"], route_class=StrictRoute)
 
@@ -52,6 +54,7 @@ router = APIRouter(prefix="/datasets", tags=["datasets"], route_class=StrictRout
     dependencies=[TRAIN],
     status_code=201,
     response_model=DatasetOut,
+    responses=NO_SPACE,
     openapi_extra=BODIES,
     summary="Add a dataset",
 )
@@ -117,6 +120,7 @@ def preview_dataset(
     "/{dataset_id}/content",
     dependencies=[READ],
     response_class=StreamingResponse,
+    responses={200: file(PARQUET)},
     summary="Download as Parquet",
 )
 def download_dataset(dataset_id: str, sessions: Sessions) -> StreamingResponse:
@@ -127,7 +131,7 @@ def download_dataset(dataset_id: str, sessions: Sessions) -> StreamingResponse:
         "Content-Length": str(size),
         "ETag": f'"sha256-{dataset.blob_sha256}"',
     }
-    return StreamingResponse(chunks, media_type="application/vnd.apache.parquet", headers=headers)
+    return StreamingResponse(chunks, media_type=PARQUET, headers=headers)
 
 
 @router.delete("/{dataset_id}", dependencies=[TRAIN], status_code=204, summary="Delete a dataset")

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from service import strict_json
 from service.api import health
 from service.api.deps import ADMIN, PREDICT, Config, Directory, Metered, Predictors, Sessions, Stats, Watch
+from service.api.description import file, reference
 from service.api.problems import validation_failed
 from service.db.tables import Model
 from service.errors import Malformed
@@ -30,12 +31,13 @@ from service.schemas.inference import (
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 EXTENSIONS = ["binary_tensor_data", "model_repository", "statistics"]
+BYTES = "application/octet-stream"
 BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": InferRequest.model_json_schema(ref_template="#/$defs/{model}")},
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "application/json": {"schema": reference(InferRequest)},
+            BYTES: {"schema": {"type": "string", "format": "binary"}},
         },
     }
 }
@@ -100,7 +102,10 @@ def index_models(sessions: Sessions) -> list[dict[str, Any]]:
 
 
 @router.post(
-    "/repository/models/{name}/load", dependencies=[ADMIN], summary="Load a model before it is asked"
+    "/repository/models/{name}/load",
+    dependencies=[ADMIN],
+    summary="Load a model before it is asked",
+    response_class=Response,
 )
 def load(name: Name, sessions: Sessions, directory: Directory, predictors: Predictors) -> Response:
     """So that its first prediction does not wait."""
@@ -108,7 +113,12 @@ def load(name: Name, sessions: Sessions, directory: Directory, predictors: Predi
     return Response()
 
 
-@router.post("/repository/models/{name}/unload", dependencies=[ADMIN], summary="Free a model's memory")
+@router.post(
+    "/repository/models/{name}/unload",
+    dependencies=[ADMIN],
+    summary="Free a model's memory",
+    response_class=Response,
+)
 def unload(name: Name, sessions: Sessions, directory: Directory, predictors: Predictors) -> Response:
     """It is loaded again when it is asked again."""
     predictors.drop(directory.get(name, sessions).id)
@@ -158,6 +168,7 @@ def version_stats(name: Name, version: Version, sessions: Sessions, statistics: 
     dependencies=[PREDICT],
     summary="Predict",
     response_model=InferResponse,
+    responses={200: file(BYTES)},
     openapi_extra=BODY,
 )
 def infer(name: Name, body: Body, serving: Serving, header_length: HeaderLength = None) -> Response:
@@ -170,6 +181,7 @@ def infer(name: Name, body: Body, serving: Serving, header_length: HeaderLength 
     dependencies=[PREDICT],
     summary="Predict with a version",
     response_model=InferResponse,
+    responses={200: file(BYTES)},
     openapi_extra=BODY,
 )
 def infer_version(
@@ -209,4 +221,4 @@ def _infer(model: Model, body: bytes, header_length: int | None, serving: _Servi
     if not behind:
         return Response(told, media_type="application/json")
     headers = {HEADER_LENGTH: str(len(told))}
-    return Response(b"".join([told, *behind]), media_type="application/octet-stream", headers=headers)
+    return Response(b"".join([told, *behind]), media_type=BYTES, headers=headers)

@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query
@@ -13,6 +13,7 @@ from service.errors import Invalid
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+CURSOR: dict[str, Any] = {"pattern": "^[A-Za-z0-9_-]{22}$"}  # told, and checked below
 
 
 class HasId(Protocol):
@@ -39,9 +40,11 @@ class Window:
 
 def _window(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
-    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
+    cursor: Annotated[
+        str | None, Query(description="`next_cursor` of the page before", json_schema_extra=CURSOR)
+    ] = None,
 ) -> Window:
-    return Window(limit, _decode(cursor) if cursor else None)
+    return Window(limit, None if cursor is None else _decode(cursor))
 
 
 Paging = Annotated[Window, Depends(_window)]

@@ -18,19 +18,12 @@ from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
 from kan_engine.errors import InvalidData, KANEngineError
+from service.api.description import PROBLEM
 from service.errors import Invalid, Malformed, ServiceError, TooMany, Unauthorized, Unavailable
-from service.schemas.common import Problem
 from service.strict_json import pointer
 
 log = logging.getLogger(__name__)
 
-MEDIA_TYPE = "application/problem+json"
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    "4XX": {
-        "description": "The request cannot be done; `code` says why",
-        "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
-    }
-}
 MAX_ENTRIES = 100
 is_v2: ContextVar[bool] = ContextVar("is_v2", default=False)  # whose clients look for a member `error`
 RETRY_AFTER_S = 5
@@ -102,7 +95,7 @@ def _render(
     if is_v2.get():
         document["error"] = document["detail"]
     content = json.dumps(document, ensure_ascii=False)  # orjson knows no integers as large as estimates get
-    answer = _Problem(content, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+    answer = _Problem(content, status_code=status, media_type=PROBLEM, headers=headers)
     answer.code = members["code"]
     return answer
 

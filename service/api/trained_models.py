@@ -6,6 +6,7 @@ import orjson
 from fastapi import APIRouter, Header, Path, Query, Response
 
 from service.api.deps import LOOK_AT_MODELS, READ, TRAIN, Directory, Sessions, StrictRoute
+from service.api.description import file
 from service.api.pagination import Paging
 from service.db.repositories.models import TrainedModels
 from service.operations import models, symbolic
@@ -86,7 +87,7 @@ def delete_model(model_id: str, sessions: Sessions, directory: Directory, if_mat
     dependencies=[READ],
     summary="The model as formulas",
     response_model=SymbolicOut,
-    responses={200: {"content": {"text/plain": {}}}},
+    responses={200: file("text/plain")},
 )
 def get_formulas(model_id: Reference, sessions: Sessions, format: FormulaFormat = "json") -> Response:
     """As JSON with errors and domains, or one formula per output as text in another language."""
@@ -114,7 +115,7 @@ def get_edges(model_id: Reference, sessions: Sessions) -> Response:
     dependencies=[READ],
     summary="The model as a picture",
     response_class=Response,
-    responses={200: {"content": {"image/svg+xml": {}}}},
+    responses={200: file("image/svg+xml")},
 )
 def get_plot(model_id: Reference, sessions: Sessions) -> Response:
     """The network, every edge with its activation, drawn the stronger the more it matters."""

@@ -16,6 +16,12 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
+def either(**types: str) -> dict[str, Any]:
+    """For the JSON schema of a body: exactly one of these members, of its type, is given."""
+    choices = [{"required": [name], "properties": {name: {"type": kind}}} for name, kind in types.items()]
+    return {"oneOf": choices}
+
+
 class Page(BaseModel, Generic[T]):
     """One page of a list, newest first."""
 

@@ -5,13 +5,15 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.schemas.common import Label, RequestModel
+from service.schemas.common import Label, RequestModel, either
 
 MAX_UNIT = 64
 
 
 class DatasetIn(RequestModel):
     """A table in the body itself, by columns or by rows; `null` is a missing value."""
+
+    model_config = ConfigDict(json_schema_extra=either(columns="object", rows="array"))
 
     name: Label | None = None
     units: dict[str, str] = Field(default={}, description="Units per column, shown in formulas and pictures.")

@@ -37,7 +37,9 @@ class InferRequest(Lenient):
 
     id: Annotated[str, Field(max_length=300)] | None = None
     parameters: Parameters | None = None
-    inputs: Annotated[list[InputTensor], Field(min_length=1)]
+    inputs: Annotated[list[InputTensor], Field(min_length=1)] = Field(
+        examples=[[{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [0.1, 0.2]}]]
+    )
     outputs: list[OutputTensor] | None = None
 
 

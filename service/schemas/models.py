@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.schemas.common import RequestModel, Tags
+from service.schemas.common import RequestModel, Tags, either
 from service.schemas.jobs import ModelName, matches
 
 Alias = Annotated[
@@ -277,6 +277,8 @@ class EdgesOut(BaseModel):
 
 class Rows(RequestModel):
     """Rows to predict, either way round. A missing value is null."""
+
+    model_config = ConfigDict(json_schema_extra=either(columns="object", rows="array"))
 
     rows: Annotated[list[dict[str, Any]], Field(min_length=1)] | None = Field(
         default=None, examples=[[{"x1": 0.1, "x2": 0.2}]]

@@ -135,7 +135,7 @@ def test_a_wrong_parameter_is_named(client: TestClient) -> None:
     assert (entry["parameter"], entry["in"]) == ("limit", "query")
 
 
-@pytest.mark.parametrize("cursor", ["x", "AAAA", "%20", "' OR 1=1", "é"])
+@pytest.mark.parametrize("cursor", ["", "x", "AAAA", "%20", "' OR 1=1", "é"])
 def test_an_edited_cursor_is_refused(cursor: str, client: TestClient) -> None:
     assert problem_of(client.get("/datasets", params={"cursor": cursor}), 422)["code"] == "invalid_cursor"
 

@@ -1,0 +1,81 @@
+"""The OpenAPI document: FastAPI's, and what FastAPI does not know.
+
+Bodies that a route reads itself, errors, and parameters as they can really be sent: a header or a query
+parameter is a text or is absent, and never null.
+"""
+
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+from service.schemas.common import Problem
+from service.schemas.datasets import DatasetIn
+from service.schemas.inference import InferRequest
+
+PROBLEM = "application/problem+json"
+SCHEMAS = "#/components/schemas/{model}"
+READ_BY_ROUTES: tuple[type[BaseModel], ...] = (DatasetIn, InferRequest, Problem)
+NULL = {"type": "null"}
+
+Schema = dict[str, Any]
+
+
+def reference(model: type[BaseModel]) -> Schema:
+    """A schema that stands in the components of the document."""
+    return {"$ref": SCHEMAS.format(model=model.__name__)}
+
+
+def problems(description: str, **more: Any) -> Schema:
+    """A response that is a problem."""
+    return {"description": description, "content": {PROBLEM: {"schema": reference(Problem)}}, **more}
+
+
+def file(media_type: str) -> Schema:
+    """A response of bytes or text, instead of JSON."""
+    return {"content": {media_type: {"schema": {"type": "string"}}}}
+
+
+RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+RESPONSES: dict[int | str, Schema] = {
+    "4XX": problems("The request cannot be done; `code` says why"),
+    503: problems("Something that the service needs is away right now; come again", headers=RETRY_AFTER),
+    "5XX": problems("The service failed; its log has more under `instance`"),
+}
+NO_SPACE: dict[int | str, Schema] = {507: problems("With this, more would be stored than may be")}
+
+
+def complete(app: FastAPI) -> None:
+    """Have the app describe itself as it is."""
+    describe = app.openapi
+
+    def described() -> Schema:
+        if app.openapi_schema is None:
+            document = describe()
+            _add_schemas(document)
+            for parameter in _parameters(document):
+                parameter["schema"] = _without_null(parameter["schema"])
+        return describe()
+
+    app.openapi = described  # type: ignore[method-assign]  # FastAPI's way to extend the document
+
+
+def _add_schemas(document: Schema) -> None:
+    schemas = document["components"].setdefault("schemas", {})
+    for model in READ_BY_ROUTES:
+        schema = model.model_json_schema(ref_template=SCHEMAS)
+        schemas |= schema.pop("$defs", {})
+        schemas[model.__name__] = schema
+
+
+def _parameters(document: Schema) -> list[Schema]:
+    operations = [operation for item in document["paths"].values() for operation in item.values()]
+    return [parameter for operation in operations for parameter in operation.get("parameters", [])]
+
+
+def _without_null(schema: Schema) -> Schema:
+    if NULL not in schema.get("anyOf", []):
+        return schema
+    kept = [choice for choice in schema["anyOf"] if choice != NULL]
+    rest = {name: value for name, value in schema.items() if name != "anyOf"}
+    return rest | (kept[0] if len(kept) == 1 else {"anyOf": kept})

@@ -1,0 +1,140 @@
+"""The service keeps to its OpenAPI document, whatever is sent to it.
+
+Schemathesis makes the requests from the document: its examples, the edges of every schema and what lies
+beyond them, and random ones. They go to a real server, mostly with ids of what is there.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import CHECKS
+from schemathesis.core.parameters import ParameterLocation
+
+from kan_engine.expression import Variable, to_json
+from service.callers import LOCAL, OWN, Scope
+from service.db.migrate import upgrade
+from service.db.repositories import TrainingJobs
+from service.db.repositories.keys import ApiKeys
+from service.db.session import Sessions
+from service.db.tables import Worker
+from service.main import create_app
+from service.settings import Settings
+from tests.factories import EDGES, make_job, make_model, make_predictor
+from tests.servers import serving
+
+DOCUMENT = create_app(Settings()).openapi()
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+WITHOUT_KEY = schemathesis.openapi.from_dict(DOCUMENT).exclude(path_regex=r"^/(v2/)?health/")
+WITHOUT_KEY.config.phases.coverage.enabled = (
+    False  # whoever has no key is not told what is wrong with the rest
+)
+EVENTS = "/jobs/{job_id}/events"
+TABLE = {name: [float(i * power) for i in range(40)] for power, name in enumerate(("x1", "x2", "y"), start=1)}
+FORMULA = {"name": "y", "expression": "x1", "latex": "x_1", "symbols": {}, "complexity": 1, "domain": {}}
+ERRORS = {"r2": 1.0, "rmse": 0.0, "max_error": 0.0, "pareto": []}
+SYMBOLIC = {"exact": True, "outputs": [FORMULA | ERRORS | {"tree": to_json(Variable("x1"))}]}
+ACCEPTANCE = SCHEMA.config.checks.positive_data_acceptance
+ACCEPTANCE.expected_statuses = [*ACCEPTANCE.expected_statuses, "412"]  # no made-up ETag is the right one
+
+few = settings(
+    max_examples=5, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
+)
+
+
+class House:
+    """A service with one thing of each kind, and new ones for whoever would change them."""
+
+    def __init__(self, url: str, sessions: Sessions) -> None:
+        self.url, self._sessions = url, sessions
+        with sessions.begin() as session:
+            far = datetime.now(UTC) + timedelta(days=1)
+            session.add(Worker(id="w", host="h", pid=1, slots=1, seen_at=far))
+            secret = ApiKeys(session).add("a client", tenant=OWN, scopes=tuple(Scope))[1]
+        self.headers = {"Authorization": f"Bearer {secret}"}
+        self.ids = {name: make() for name, make in self._makers().items()}
+        self._stop_job(self.ids["job_id"])  # or whoever waits for its end would wait
+
+    def id_for(self, operation: tuple[str, str], name: str) -> str:
+        """What there is of a kind; something new for an operation that is the last of it."""
+        is_last = operation[0] == "DELETE" or operation[1].endswith("/cancel")
+        return self._makers()[name]() if is_last else self.ids[name]
+
+    def _makers(self) -> dict[str, Callable[[], str]]:
+        return {"dataset_id": self._dataset, "job_id": self._job, "model_id": self._model}
+
+    def _dataset(self) -> str:
+        answer = httpx.post(f"{self.url}/datasets", json={"columns": TABLE}, headers=self.headers)
+        return str(answer.json()["id"])
+
+    def _job(self) -> str:
+        dataset_id = self.ids["dataset_id"] if hasattr(self, "ids") else self._dataset()
+        request = {"dataset_id": dataset_id, "target": "y"}
+        return make_job(self._sessions, request=request, dataset_id="none").id
+
+    def _model(self) -> str:
+        return make_model(self._sessions, make_predictor(), edges=EDGES, symbolic=SYMBOLIC).id
+
+    def _stop_job(self, job_id: str) -> None:
+        with self._sessions.of(LOCAL).begin() as session:
+            TrainingJobs(session).cancel(job_id)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("house")
+    settings = Settings(
+        data_dir=folder, database_url=f"sqlite:///{folder / 'kan.db'}", host="0.0.0.0", rate_limit=0
+    )
+    upgrade(settings)
+    app = create_app(settings)
+    with serving(app) as port:
+        yield House(f"http://127.0.0.1:{port}", app.state.sessions)
+
+
+def with_what_is_there(case: schemathesis.Case, house: House) -> schemathesis.Case:
+    """The case about things that are there, for two thirds of the names that are made up."""
+    operation = (case.method, case.path)
+    if not case.meta.is_negative_at(ParameterLocation.PATH):
+        for name, value in case.path_parameters.items():
+            kind = "model_id" if name == "name" else name
+            if kind == "version":
+                case.path_parameters[name] = "1"
+            elif zlib.crc32(str(value).encode()) % 3:
+                case.path_parameters[name] = house.id_for(operation, kind)
+    if isinstance(case.body, dict) and not case.meta.is_negative_at(ParameterLocation.BODY):
+        there = {"target": "y", "model": house.ids["model_id"]} | house.ids
+        case.body |= {name: there[name] for name in there.keys() & case.body.keys()}
+    return case
+
+
+def unexpected_refusals(case: schemathesis.Case) -> list[Any]:
+    """No JSON schema can say that columns are of one length, or that the model has them: 422 is right there."""
+    return CHECKS.get_by_names(["positive_data_acceptance"]) if case.operation.body else []
+
+
+@SCHEMA.parametrize()
+@few
+def test_an_operation_does_what_its_description_says(case: schemathesis.Case, house: House) -> None:
+    asked = with_what_is_there(case, house)
+    asked.call_and_validate(house.url, headers=house.headers, excluded_checks=unexpected_refusals(case))
+
+
+@SCHEMA.include(path=EVENTS).parametrize()
+@few
+def test_the_stream_of_events_does_what_its_description_says(case: schemathesis.Case, house: House) -> None:
+    headers = house.headers | {"Accept": "text/event-stream"}
+    with_what_is_there(case, house).call_and_validate(house.url, headers=headers)
+
+
+@WITHOUT_KEY.parametrize()
+@few
+def test_nothing_is_told_to_whoever_has_no_key(case: schemathesis.Case, house: House) -> None:
+    answer = with_what_is_there(case, house).call(house.url)
+    assert answer.status_code == 401
+    case.validate_response(answer, CHECKS.get_by_names(["response_schema_conformance"]))
