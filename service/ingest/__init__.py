@@ -5,6 +5,9 @@ warnings that name everything that had to be guessed. What cannot be taken liter
 with the line and the column, never repaired in silence.
 """
 
+from service.ingest.child import Described as Described
+from service.ingest.child import convert as convert
+from service.ingest.child import write as write
 from service.ingest.table import Ingested as Ingested
 from service.ingest.upload import read_columns as read_columns
 from service.ingest.upload import read_rows as read_rows

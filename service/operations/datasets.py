@@ -3,14 +3,14 @@
 import tempfile
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from service import ingest, storage, strict_json
 from service.db.repositories import Audit, Datasets
 from service.db.session import Sessions, clock
 from service.db.tables import Blob, Dataset
 from service.errors import Conflict, Invalid
-from service.ingest import Ingested
+from service.ingest import Described
 from service.operations.downloads import chunks_of
 from service.operations.usage import refuse_more_bytes
 from service.schemas.datasets import MAX_UNIT, DatasetIn
@@ -31,8 +31,9 @@ def add_upload(
     settings: Settings,
 ) -> Dataset:
     """Keep an uploaded file as a dataset; without a name it is called like the file."""
-    ingested = ingest.read_upload(file, filename, settings)
-    return _store(ingested, name or _name_of(filename), units, sessions, settings)
+    with tempfile.TemporaryFile(dir=settings.data_dir) as parquet:
+        described = ingest.convert(file, filename, parquet, settings)
+        return _store(described, parquet, name or _name_of(filename), units, sessions, settings)
 
 
 def add_body(body: DatasetIn, *, sessions: Sessions, settings: Settings) -> Dataset:
@@ -41,7 +42,9 @@ def add_body(body: DatasetIn, *, sessions: Sessions, settings: Settings) -> Data
         ingested = ingest.read_columns(body.columns, settings)
     else:
         ingested = ingest.read_rows(body.rows or [], settings)
-    return _store(ingested, body.name or DEFAULT_NAME, body.units, sessions, settings)
+    with tempfile.TemporaryFile(dir=settings.data_dir) as parquet:
+        described = ingest.write(ingested, parquet)
+        return _store(described, parquet, body.name or DEFAULT_NAME, body.units, sessions, settings)
 
 
 def delete(dataset_id: str, sessions: Sessions) -> None:
@@ -78,25 +81,28 @@ def content(dataset_id: str, sessions: Sessions) -> tuple[Dataset, int, Iterator
 
 
 def _store(
-    ingested: Ingested, name: str, units: dict[str, str], sessions: Sessions, settings: Settings
+    described: Described,
+    parquet: BinaryIO,
+    name: str,
+    units: dict[str, str],
+    sessions: Sessions,
+    settings: Settings,
 ) -> Dataset:
-    _check_units(units, [column["name"] for column in ingested.columns])
-    with tempfile.TemporaryFile(dir=settings.data_dir) as parquet:
-        ingested.frame.write_parquet(parquet)
-        with sessions.begin() as session:
-            dataset = Dataset(
-                name=name,
-                rows=ingested.frame.height,
-                columns=ingested.columns,
-                units=units,
-                warnings=ingested.warnings,
-                blob_sha256=storage.put_file(session, cast("BinaryIO", parquet)),
-                created_at=clock(session),
-            )
-            Datasets(session).add(dataset)
-            refuse_more_bytes(session, settings)
-            Audit(session).add("dataset.add", dataset.id, name=name, sha256=dataset.blob_sha256)
-            return dataset
+    _check_units(units, [column["name"] for column in described.columns])
+    with sessions.begin() as session:
+        dataset = Dataset(
+            name=name,
+            rows=described.rows,
+            columns=described.columns,
+            units=units,
+            warnings=described.warnings,
+            blob_sha256=storage.put_file(session, parquet),
+            created_at=clock(session),
+        )
+        Datasets(session).add(dataset)
+        refuse_more_bytes(session, settings)
+        Audit(session).add("dataset.add", dataset.id, name=name, sha256=dataset.blob_sha256)
+        return dataset
 
 
 def _check_units(units: dict[str, str], columns: list[str]) -> None:

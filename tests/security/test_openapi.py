@@ -114,7 +114,7 @@ def with_what_is_there(case: schemathesis.Case, house: House) -> schemathesis.Ca
 
 
 def unexpected_refusals(case: schemathesis.Case) -> list[Any]:
-    """No JSON schema can say that columns are of one length, or that the model has them: 422 is right there."""
+    """No JSON schema can say that columns are of one length, or that the model has them: 422 is right."""
     return CHECKS.get_by_names(["positive_data_acceptance"]) if case.operation.body else []
 
 

@@ -1,0 +1,139 @@
+"""Reading a file in a process of its own, with limits: what is in it decides what reading it takes.
+
+A small file can stand for a huge table, and a parser in another language can end its process. So whatever
+is large, packed or Parquet is read by a child, which gets the file open, and gives back a Parquet file and
+its description. The memory of the table is never that of the API.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import traceback
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from service import errors
+from service.errors import Invalid, ServiceError
+from service.ingest.files import GZIP, PARQUET
+from service.ingest.table import Ingested
+from service.ingest.upload import read_upload
+from service.settings import GiB, Settings
+
+COMMAND = (sys.executable, "-m", "service.ingest.child")
+SMALL_BYTES = 256 * 1024  # of plain text: read here in less time than a process takes to start
+CPU_SECONDS = 1800  # ten times what the largest table takes
+PR_SET_PDEATHSIG = 1
+SPARE = 2  # times the memory that tables may take by their estimates, before the system says no
+LIMITS = ("data_dir", "max_body_bytes", "max_columns", "max_memory_bytes", "max_rows")
+
+
+@dataclass(frozen=True)
+class Described:
+    """What is told of a table that was written as Parquet."""
+
+    rows: int
+    columns: list[dict[str, Any]]
+    warnings: list[dict[str, Any]]
+
+
+def convert(file: BinaryIO, filename: str | None, parquet: BinaryIO, settings: Settings) -> Described:
+    """Read an uploaded file, and write its table to ``parquet``.
+
+    Raises:
+        Invalid: The file holds no table that can be read, or one that takes too much to read.
+        TooLarge: Unpacked, it is over the limit.
+    """
+    if _is_harmless(file):
+        return write(read_upload(file, filename, settings), parquet)
+    limits = settings.model_dump(mode="json", include=set(LIMITS))
+    asked = {"file": file.fileno(), "parquet": parquet.fileno(), "filename": filename, "limits": limits}
+    finished = subprocess.run(  # noqa: S603  # our own command
+        COMMAND,
+        input=json.dumps(asked).encode(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # a parser that fails tells what it read
+        pass_fds=(file.fileno(), parquet.fileno()),
+        check=False,
+    )
+    if finished.returncode:
+        raise Invalid(
+            "unreadable_file",
+            "reading the file took more memory or time than a file may, or the file is damaged; "
+            "write it anew, or send fewer rows or columns",
+        )
+    return _understood(json.loads(finished.stdout))
+
+
+def write(ingested: Ingested, parquet: BinaryIO) -> Described:
+    """Keep a table as Parquet."""
+    ingested.frame.write_parquet(parquet)
+    return Described(ingested.frame.height, ingested.columns, ingested.warnings)
+
+
+def _is_harmless(file: BinaryIO) -> bool:
+    """Whether a file is no larger than it looks, and is read by what cannot crash."""
+    file.seek(0)
+    head = file.read(len(PARQUET))
+    is_small = file.seek(0, 2) <= SMALL_BYTES
+    file.seek(0)
+    return is_small and not head.startswith((GZIP, PARQUET))
+
+
+def _understood(answer: dict[str, Any]) -> Described:
+    if "bug" in answer:
+        raise RuntimeError(answer["bug"])
+    if "refusal" in answer:
+        raise getattr(errors, answer["kind"])(**answer["refusal"])
+    return Described(**answer)
+
+
+def main() -> None:
+    """Do what is asked on standard input, and answer on standard output."""
+    asked = json.load(sys.stdin)
+    settings = Settings(**asked["limits"])
+    _limit_process(settings)
+    with os.fdopen(asked["file"], "rb") as file, os.fdopen(asked["parquet"], "wb") as parquet:
+        answer = _answer(file, asked["filename"], parquet, settings)
+    json.dump(answer, sys.stdout)
+
+
+def _limit_process(settings: Settings) -> None:
+    """What goes beyond ends this process, and no other."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    with suppress(
+        OSError
+    ):  # a wish: of all processes, this one goes first when the machine runs out of memory
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    used = resource.getpagesize() * int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    memory = used + GiB + SPARE * settings.max_memory_bytes
+    for what, limit in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, most = resource.getrlimit(what)
+        resource.setrlimit(what, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
+
+
+def _answer(file: BinaryIO, filename: str | None, parquet: BinaryIO, settings: Settings) -> dict[str, Any]:
+    try:
+        return asdict(write(read_upload(file, filename, settings), parquet))
+    except ServiceError as error:
+        refusal = {"code": error.code, "detail": error.detail, "errors": error.errors}
+        return {"kind": type(error).__name__, "refusal": refusal | error.extra}
+    except MemoryError:
+        sys.exit("too little memory")
+    except Exception:
+        return {"bug": traceback.format_exc()}
+
+
+if __name__ == "__main__":
+    main()
