@@ -25,6 +25,7 @@ from service.strict_json import pointer
 log = logging.getLogger(__name__)
 
 MAX_ENTRIES = 100
+MAX_CHARACTERS = 2_000
 is_v2: ContextVar[bool] = ContextVar("is_v2", default=False)  # whose clients look for a member `error`
 RETRY_AFTER_S = 5
 CODES = {400: "malformed_request", 404: "path_not_found", 405: "method_not_allowed", 413: "body_too_large"}
@@ -49,12 +50,21 @@ def problem(
     error: ServiceError, *, headers: dict[str, str] | None = None, instance: str | None = None
 ) -> Response:
     """The response for an error."""
+    entries = [
+        {name: _shortened(value) for name, value in entry.items()} for entry in error.errors[:MAX_ENTRIES]
+    ]
     return _render(
         error.status,
-        {"code": error.code, "detail": error.detail, "errors": error.errors} | error.extra,
+        {"code": error.code, "detail": _shortened(error.detail), "errors": entries} | error.extra,
         headers=_headers(error) | (headers or {}),
         instance=instance,
     )
+
+
+def _shortened(value: Any) -> Any:
+    """A text as long as a person reads; a client's name for something may be a megabyte long."""
+    is_long = isinstance(value, str) and len(value) > MAX_CHARACTERS
+    return f"{value[:MAX_CHARACTERS]}…" if is_long else value
 
 
 def validation_failed(errors: list[Any], body: Any) -> Invalid:

@@ -94,8 +94,8 @@ def _of_features(plan: Plan) -> Mistakes:
             "upload a table with further columns, or give a column another type"
         )
         yield "no_features", ["features"], detail
-    named = plan.request.features or []
-    for place, name in enumerate(named):
+    seen: set[str] = set()
+    for place, name in enumerate(plan.request.features or []):
         path: Path = ["features", place]
         if name in plan.roles:
             yield (
@@ -103,7 +103,7 @@ def _of_features(plan: Plan) -> Mistakes:
                 path,
                 f"column {name!r} is the {plan.roles[name]}; leave it out here",
             )
-        elif name in named[:place]:
+        elif name in seen:
             yield "duplicate_feature", path, f"column {name!r} is listed twice; keep one"
         elif plan.reports[name]["missing"] == plan.rows:
             yield "feature_all_missing", path, f"column {name!r} has no values; leave it out"
@@ -111,6 +111,7 @@ def _of_features(plan: Plan) -> Mistakes:
             yield "feature_constant", path, f"column {name!r} has one value in all rows; leave it out"
         elif plan.types[name] == "datetime":
             yield "feature_not_usable", path, f"column {name!r} is a time; upload it as a number"
+        seen.add(name)
 
 
 def _of_weight(plan: Plan) -> Mistakes:

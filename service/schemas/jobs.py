@@ -29,6 +29,7 @@ Complexity = Annotated[int, Field(ge=1, le=10_000)]
 Value = bool | int | float | str
 ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "text"]
 Baseline = Literal["linear", "mlp", "boosting"]
+Baselines = Annotated[list[Baseline], Field(max_length=3)]
 
 
 def matches(pattern: str, words: str) -> AfterValidator:
@@ -151,8 +152,8 @@ class TrainRequest(RequestModel):
         BeforeValidator(_switch({}, None), json_schema_input_type=bool | SymbolicOptions | None),
     ] = SymbolicOptions()
     baselines: Annotated[
-        list[Baseline],
-        BeforeValidator(_switch(["linear"], []), json_schema_input_type=bool | list[Baseline]),
+        Baselines,
+        BeforeValidator(_switch(["linear"], []), json_schema_input_type=bool | Baselines),
     ] = Field(default=["linear"])
     seed: Seed = 0
     max_seconds: Annotated[float, Field(gt=0)] = 300
