@@ -75,6 +75,8 @@ def api(host: Host = None, port: Port = None) -> None:
     """Run the API alone."""
     import uvicorn  # noqa: PLC0415  # the other commands do without
 
+    from service.api.protocol import BoundedHttp  # noqa: PLC0415
+
     with explained():
         settings = _settings(host, port)
         _check_keys(settings)
@@ -90,6 +92,7 @@ def api(host: Host = None, port: Port = None) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            http=BoundedHttp,
             timeout_graceful_shutdown=int(settings.drain_s),
         )
 

@@ -167,8 +167,18 @@ class ValkeyServer(Server):
 
 @contextlib.contextmanager
 def serving(app: Any) -> Iterator[str]:
-    """URL of an application that answers on a free port; a test client cannot read what has not ended."""
-    config = uvicorn.Config(app, port=0, log_config=None, lifespan="on", timeout_graceful_shutdown=1)
+    """URL of an application that answers on a free port, as ``kan-service api`` has it answer."""
+    from service.api.protocol import BoundedHttp
+
+    config = uvicorn.Config(
+        app,
+        port=0,
+        http=BoundedHttp,
+        log_config=None,
+        lifespan="on",
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -67,14 +67,24 @@ class Frame:
         is_v2.set(scope["path"].startswith("/v2"))
         with logs.facts(request_id=request_id):
             try:
-                if self._hosts and _name_of(headers.get("host", "")) not in self._hosts:
-                    await problem(_wrong_host())(scope, receive, send_framed)
+                if refusal := self._refusal(headers):
+                    await problem(refusal, headers={"Connection": "close"})(scope, receive, send_framed)
                 else:
                     await self.app(scope, receive, send_framed)
             finally:
                 seconds = time.perf_counter() - since
                 self._meters.answered(scope, status, seconds)
                 self._tell(scope, status, seconds)
+
+    def _refusal(self, headers: Headers) -> Malformed | None:
+        if self._hosts and _name_of(headers.get("host", "")) not in self._hosts:
+            return _wrong_host()
+        if len(headers.getlist("host")) > 1:
+            return Malformed("malformed_request", "the request has more than one Host; send one")
+        coding = headers.get("transfer-encoding")
+        if coding is not None and (coding.lower() != "chunked" or "content-length" in headers):
+            return _unclear_end()
+        return None
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         path = scope["path"].removeprefix("/v1")
@@ -96,3 +106,9 @@ def _name_of(host: str) -> str:
 def _wrong_host() -> Malformed:
     detail = "this service does not go by that name; use its own address, or have KAN_ALLOWED_HOSTS set"
     return Malformed("host_not_allowed", detail)
+
+
+def _unclear_end() -> Malformed:
+    """Of two programs in a row, each could see another end, and take what follows for another request."""
+    detail = "send either a Content-Length, or 'Transfer-Encoding: chunked' alone"
+    return Malformed("malformed_request", detail)

@@ -93,8 +93,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     )
     upgrade(settings)
     app = create_app(settings)
-    with serving(app) as port:
-        yield House(f"http://127.0.0.1:{port}", app.state.sessions)
+    with serving(app) as url:
+        yield House(url, app.state.sessions)
 
 
 def with_what_is_there(case: schemathesis.Case, house: House) -> schemathesis.Case:

@@ -98,10 +98,13 @@ def test_the_worker_is_started_by_its_name(monkeypatch: Any, kan: Any) -> None:
 def test_the_api_listens_where_it_was_told_to(monkeypatch: Any, kan: Any) -> None:
     import uvicorn
 
+    from service.api.protocol import BoundedHttp
+
     calls: list[dict[str, Any]] = []
     monkeypatch.setattr(uvicorn, "run", lambda app, **options: calls.append(options))
     assert kan("api", "--port", "8123").exit_code == 0
     assert (calls[0]["host"], calls[0]["port"]) == ("127.0.0.1", 8123)
+    assert calls[0]["http"] is BoundedHttp  # as in the tests of hostile requests
 
 
 def test_the_greeting_waits_for_the_service(
