@@ -1,6 +1,7 @@
 """Logs of every process: one line per event, with its facts behind it, for people or as JSON for programs."""
 
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 import orjson
 
 PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # also other line ends, and turns
 
 _known: ContextVar[dict[str, Any]] = ContextVar("_known", default={})  # noqa: B039  # never changed in place
 
@@ -26,13 +28,13 @@ def facts(**known: Any) -> Iterator[None]:
 
 
 class FactsFormatter(logging.Formatter):
-    """Appends what ``extra`` brought: ``job claimed job_id=… attempt=1``. Line breaks are escaped."""
+    """Appends what ``extra`` brought: ``job claimed job_id=… attempt=1``. Control characters are escaped."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the name is logging's
-        """One line, whatever the facts contain."""
+        """One line, whatever the facts contain, and nothing that a terminal would obey."""
         told = [f"{name}={value}" for name, value in _facts_of(record).items()]
         line = " ".join([super().formatMessage(record), *told])
-        return line.replace("\n", "\\n").replace("\r", "\\r")
+        return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
 
 
 class JsonFormatter(logging.Formatter):

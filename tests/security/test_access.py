@@ -1,6 +1,7 @@
 """Who gets in: nobody from another machine without a key."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,15 @@ def test_two_authorization_headers_are_refused(open_client: TestClient, key: str
 
 def test_a_key_in_the_url_is_not_a_key(open_client: TestClient, key: str) -> None:
     assert open_client.get(f"/openapi.json?key={key}&authorization=Bearer%20{key}").status_code == 401
+
+
+def test_an_expired_key_is_refused(open_client: TestClient, sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        _, expired = ApiKeys(session).add("lab", lifetime=timedelta(seconds=-1))
+
+    response = open_client.get("/openapi.json", headers={"Authorization": f"Bearer {expired}"})
+
+    assert (response.status_code, response.json()["code"]) == (401, "invalid_key")
 
 
 def test_a_revoked_key_is_refused_from_the_next_request_on(

@@ -40,7 +40,7 @@ def _goes_on(port: int) -> Iterator[None]:
     assert httpx.get(f"http://127.0.0.1:{port}/health/live", timeout=5).status_code == 200
 
 
-def said(port: int, *parts: bytes, patience_s: float = 1.0) -> list[int]:
+def said(port: int, *parts: bytes, patience_s: float = 0.5) -> list[int]:
     """The statuses of the answers to these bytes, until the server hangs up or has nothing more to say."""
     with closing(socket.create_connection(("127.0.0.1", port))) as connection:
         connection.settimeout(patience_s)
