@@ -94,7 +94,7 @@ LINE = Case(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=10)
 @given(CASES, COLUMNS)
 @example(LINE, PLAIN)
 @example(replace(LINE, dead=1.0), PLAIN)
