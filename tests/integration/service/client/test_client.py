@@ -289,7 +289,10 @@ def test_a_job_whose_answer_was_lost_is_submitted_once(kan: Any, way: Way) -> No
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "127.0.0.1:8000"])
 def test_a_service_that_is_not_there_is_said(url: str) -> None:
-    with Client(url.format(port=free_port())) as client, pytest.raises(Unreachable, match="cannot be reached"):
+    with (
+        Client(url.format(port=free_port())) as client,
+        pytest.raises(Unreachable, match="cannot be reached"),
+    ):
         client.usage()
 
 
