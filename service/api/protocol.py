@@ -1,7 +1,7 @@
-"""HTTP on a connection, with an end to what a client can have the server keep of a request that is not complete.
+"""HTTP on a connection, with an end to what the server keeps of a request that is not complete.
 
-uvicorn's parser in C keeps the head of a request, and what stands between the parts of its body, for as long as
-they come: 54 MB of headers took 1 GB, and no route, key or limit had seen them by then.
+uvicorn's parser in C keeps the head of a request, and what stands between the parts of its body, for as
+long as they come: 54 MB of headers took 1 GB, and no route, key or limit had seen them by then.
 """
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
