@@ -5,9 +5,9 @@ the job; the log file is named by ``KAN_TEST_NOTES``.
 """
 
 import os
+import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from celery import shared_task
 from sqlalchemy.orm import Session
@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 from service.queue import JOB_TASK
 from service.schemas.jobs import TrainRequest
 from service.tables import Table
+from tests.faults import points, troubles
+from tests.faults.points import note
 from worker.attempt import Attempt, Kept
 from worker.lifecycle import run_job
 from worker.outcome import Outcome, Progress, Revised
@@ -22,6 +24,9 @@ from worker.process import sessions, settings, until_terminated
 from worker.training import training_works
 
 STEPS, STEP_S = 40, 0.1
+
+points.arm()  # in the processes that train; the worker itself has done so before it imports this
+troubles.arm()
 
 
 @shared_task(name=JOB_TASK)
@@ -48,6 +53,10 @@ def slow_pipeline(
         if should_stop():
             return outcome(cut_by="slow")
         time.sleep(step_s)
+        if "poison" in request.tags:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if step == 7:
+            points.reach(points.TRAINING)
         if step % 5 == 4:
             checkpoint(str(step + 1).encode())
             note(f"saved {step + 1}")
@@ -57,12 +66,6 @@ def slow_pipeline(
 
 def outcome(cut_by: str | None = None) -> Outcome:
     return Outcome(artifact=b"weights", record={}, symbolic=None, edges={}, task="regression", cut_by=cut_by)
-
-
-def note(line: str) -> None:
-    if path := os.environ.get("KAN_TEST_NOTES"):
-        with Path(path).open("a") as notes:
-            notes.write(line + "\n")
 
 
 class Nothing:

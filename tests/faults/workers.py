@@ -1,4 +1,4 @@
-"""Real worker processes that tests start, kill and watch, around the slow pipeline."""
+"""Real processes that tests start, kill and watch: workers around the slow pipeline, and the API."""
 
 import os
 import signal
@@ -13,10 +13,11 @@ from sqlalchemy import func, select
 
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
-from service.db.tables import Job, JobEvent, JobStatus, Model
+from service.db.tables import Blob, Dataset, Job, JobEvent, JobStatus, Model
 from service.settings import Settings
 from tests.factories import make_dataset, make_job
 from tests.servers import wait_until
+from worker.upkeep import drop_checkpoints
 
 START_TIMEOUT_S = 90.0  # processes start slowly when all cores are busy
 
@@ -29,21 +30,30 @@ class Workers:
         self._notes = settings.data_dir / "notes"
         self._output = settings.data_dir / "output"
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._workers: list[subprocess.Popen[bytes]] = []
 
-    def start(self, queues: str = "") -> subprocess.Popen[bytes]:
-        """Start one, as a group of its own; for all queues, or those named."""
+    def start(self, queues: str = "", **variables: str) -> subprocess.Popen[bytes]:
+        """Start one, as a group of its own; for all queues, or those named.
+
+        ``variables`` are added to its environment.
+        """
+        process = self.run("tests.faults.slow_worker", **{"KAN_WORKER_QUEUES": queues, **variables})
+        self._workers.append(process)
+        return process
+
+    def run(self, module: str, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
+        """Start another process of the service with the same settings."""
         environment = os.environ | {
             "KAN_DATA_DIR": str(self.settings.data_dir),
             "KAN_DATABASE_URL": self.settings.database_url,
             "KAN_BROKER_URL": self.settings.broker_url,
             "KAN_LEASE_S": str(self.settings.lease_s),
-            "KAN_WORKER_QUEUES": queues,
             "KAN_TEST_NOTES": str(self._notes),
         }
         with self._output.open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.slow_worker"],
-                env=environment,
+                [sys.executable, "-m", module, *arguments],
+                env=environment | variables,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
@@ -76,6 +86,10 @@ class Workers:
         pl.DataFrame({"x": [1.0, 2.0], "y": [1.0, 2.0]}).write_parquet(content)
         return make_dataset(self.sessions, content=content.getvalue())
 
+    def tell(self, name: str, text: str = "") -> None:
+        """Write a file that ``tests.faults.points`` and ``troubles`` look for."""
+        self._notes.with_name(f"{self._notes.name}.{name}").write_text(text)
+
     def notes(self, beginning: str = "") -> list[str]:
         """What pipelines noted, in order."""
         lines = self._notes.read_text().splitlines() if self._notes.exists() else []
@@ -105,25 +119,42 @@ class Workers:
         with self.sessions.read() as session:
             return list(TrainingJobs(session).events(job_id, limit=1000))
 
+    def statuses(self, job_id: str) -> list[tuple[str, str | None]]:
+        """What became of a job, and why."""
+        events = (event.data for event in self.events(job_id) if event.kind == "status")
+        return [(data["status"], data.get("reason")) for data in events]
+
     def assert_one_success(self, job_id: str, *statuses: Any) -> None:
         """One success, one model, and events without a gap that tell this story."""
+        self.assert_done_once(job_id)
+        events = self.events(job_id)
+        assert [event.created_at for event in events] == sorted(event.created_at for event in events)
+        assert self.statuses(job_id) == list(statuses)
+
+    def assert_done_once(self, job_id: str) -> None:
+        """One success, one model, and events without a gap, whatever happened on the way."""
         assert self.wait_for_end(job_id).status == JobStatus.SUCCEEDED, self.output()
         events = self.events(job_id)
         assert [event.number for event in events] == list(range(1, len(events) + 1))
-        assert [event.created_at for event in events] == sorted(event.created_at for event in events)
-        told = [
-            (event.data["status"], event.data.get("reason")) for event in events if event.kind == "status"
-        ]
-        assert told == list(statuses)
+        assert [status for status, _ in self.statuses(job_id)].count("succeeded") == 1
         with self.sessions.read() as session:
             assert session.scalar(select(func.count()).where(Model.job_id == job_id)) == 1
+
+    def assert_nothing_lies_about(self) -> None:
+        """After the upkeep, every stored byte belongs to a dataset or a model."""
+        drop_checkpoints(self.sessions)
+        with self.sessions.read() as session:
+            stored = set(session.scalars(select(Blob.sha256)))
+            assert stored == set(session.scalars(select(Dataset.blob_sha256))) | set(
+                session.scalars(select(Model.artifact_sha256))
+            )
 
     def output(self) -> str:
         """What the processes wrote."""
         return self._output.read_text()
 
     def _failure(self) -> str | None:
-        return None if any(p.poll() is None for p in self._processes) else f"no worker:\n{self.output()}"
+        return None if any(p.poll() is None for p in self._workers) else f"no worker:\n{self.output()}"
 
 
 def pid_in(note: str) -> int:
