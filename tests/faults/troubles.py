@@ -1,7 +1,6 @@
-"""What a test worker suffers beside sudden death: full disks, a read-only database, a wrong clock, echoes."""
+"""What a test worker suffers beside sudden death: a read-only database, a clock that jumps, echoes."""
 
 import os
-import resource
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -18,8 +17,6 @@ from tests.faults.points import beside_the_notes
 @cache
 def arm() -> None:
     """Read from ``KAN_TEST_*`` what this process is to suffer."""
-    if size := os.environ.get("KAN_TEST_MAX_FILE_BYTES"):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), int(size)))
     if times := os.environ.get("KAN_TEST_SEND_TIMES"):
         _echo(int(times))
     if "KAN_TEST_NOTES" in os.environ:

@@ -86,9 +86,11 @@ class Workers:
         pl.DataFrame({"x": [1.0, 2.0], "y": [1.0, 2.0]}).write_parquet(content)
         return make_dataset(self.sessions, content=content.getvalue())
 
-    def tell(self, name: str, text: str = "") -> None:
+    def tell(self, name: str, text: str = "") -> Path:
         """Write a file that ``tests.faults.points`` and ``troubles`` look for."""
-        self._notes.with_name(f"{self._notes.name}.{name}").write_text(text)
+        path = self._notes.with_name(f"{self._notes.name}.{name}")
+        path.write_text(text)
+        return path
 
     def notes(self, beginning: str = "") -> list[str]:
         """What pipelines noted, in order."""
