@@ -12,13 +12,13 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from kan_engine.errors import KANEngineError
 from service.callers import Caller
 from service.db.repositories import TrainingJobs
-from service.db.session import Sessions
+from service.db.session import UNUSABLE, Sessions
 from service.db.tables import Job
 from service.errors import ServiceError
 from service.schemas.jobs import AnyRequest, read_request
@@ -143,7 +143,7 @@ def _done(work: Work, attempt: Attempt, beat: Heartbeat) -> Result | _Failure | 
         limit = attempt.request.max_seconds
         detail = f"{stopped.lacking} within max_seconds = {limit:g}; allow more time"
         return _Failure("time_limit", detail)
-    except OperationalError as error:
+    except UNUSABLE as error:
         log.warning("database failed", extra={"job_id": attempt.job_id, "reason": str(error.orig)})
         return None
     except Exception as error:
@@ -179,7 +179,7 @@ def _save_checkpoint(data: bytes, held: _Held, sessions: Sessions) -> None:
             jobs.set_checkpoint(job, put_bytes(session, data))
             if before is not None and before != job.checkpoint_sha256:
                 release(session, before)
-    except OperationalError as error:
+    except UNUSABLE as error:
         log.warning("checkpoint not stored", extra={"job_id": held.job_id, "reason": str(error.orig)})
 
 
@@ -212,7 +212,7 @@ def _persist(work: Callable[[Session], T], sessions: Sessions) -> T:
         try:
             with sessions.begin() as session:
                 return work(session)
-        except (OperationalError, IntegrityError) as error:
+        except (*UNUSABLE, IntegrityError) as error:
             log.warning("not stored yet", extra={"reason": str(error.orig)})
             time.sleep(pause)
     with sessions.begin() as session:

@@ -11,7 +11,7 @@ import uuid_utils
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from kan_engine.errors import InvalidData, KANEngineError
 from service.api.description import PROBLEM
+from service.db.session import UNUSABLE
 from service.errors import Invalid, Malformed, ServiceError, TooMany, Unauthorized, Unavailable
 from service.strict_json import pointer
 
@@ -42,7 +43,8 @@ def register(app: FastAPI) -> None:
     app.exception_handler(RequestValidationError)(_on_validation_error)
     app.exception_handler(HTTPException)(_on_http_exception)
     app.exception_handler(ClientDisconnect)(_on_disconnect)
-    app.exception_handler(OperationalError)(_on_database_error)
+    for unusable in UNUSABLE:
+        app.exception_handler(unusable)(_on_database_error)
     app.exception_handler(Exception)(_on_unexpected_error)
 
 
@@ -185,7 +187,7 @@ def _on_disconnect(_: Request, __: ClientDisconnect) -> Response:
     return problem(Malformed("incomplete_body", "the request ended before its body did; send it again"))
 
 
-def _on_database_error(request: Request, error: OperationalError) -> Response:
+def _on_database_error(request: Request, error: DBAPIError) -> Response:
     """The database is down, restarting or not migrated: the client may come again."""
     instance = _new_instance()
     log.error("database failed", exc_info=error, extra={"instance": instance, "path": request.url.path})

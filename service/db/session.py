@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -33,6 +34,9 @@ SQLITE_PRAGMAS = (
     "trusted_schema=OFF",
     "cell_size_check=ON",
 )
+# What drivers raise while a database is away, full or locked, or a standby that takes no writes.
+UNUSABLE = (OperationalError, InternalError)
+
 CALLER = "caller"  # key of a session's info
 POSTGRES_OPTIONS = (
     "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
