@@ -199,9 +199,13 @@ class TrainingJobs:
         return self._recorded(job, status=job.status, reason="cancel_requested") if is_first else job
 
     def reap(self, *, max_attempts: int) -> Sequence[Job]:
-        """Take jobs away from workers that went quiet: queued again, or failed after the last attempt."""
+        """Take jobs away from workers that went quiet: queued again, or failed after the last attempt.
+
+        One whose row a worker holds in a transaction, perhaps asleep, must not keep the others waiting.
+        """
         lapsed = (Job.status == JobStatus.RUNNING, Job.lease_until < clock(self._session))
-        job_ids = self._session.scalars(select(Job.id).where(*lapsed).order_by(Job.id)).all()
+        free = select(Job.id).where(*lapsed).order_by(Job.id).with_for_update(skip_locked=True)
+        job_ids = self._session.scalars(free).all()
         reaped = (self._reap((Job.id == job_id, *lapsed), max_attempts) for job_id in job_ids)
         return [job for job in reaped if job is not None]
 

@@ -2,13 +2,14 @@ import logging
 import threading
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
 from service.db.repositories import TrainingJobs
-from service.db.session import Sessions, clock
+from service.db.session import Sessions, clock, make_engine, make_sessions
 from service.db.tables import Blob, Job, Worker
 from service.settings import Settings
 from service.storage import put_bytes
@@ -37,6 +38,25 @@ def test_a_job_whose_worker_went_quiet_is_queued_again(sessions: Sessions, setti
         TrainingJobs(session).claim(job.id, lease_s=-1)
     reap(sessions, settings)
     assert read(sessions, job.id).status == "queued"
+
+
+def test_a_lost_job_whose_row_is_held_keeps_no_other_waiting(postgres_url: str, tmp_path: Path) -> None:
+    settings = Settings(database_url=postgres_url, data_dir=tmp_path)
+    engine = make_engine(settings)
+    sessions = make_sessions(engine)
+    held, other = make_job(sessions), make_job(sessions)
+    with sessions.begin() as session:
+        claims = [TrainingJobs(session).claim(job.id, lease_s=-1) for job in (held, other)]
+    assert claims[0] is not None
+    with sessions.begin() as asleep:
+        TrainingJobs(asleep).hold(held.id, claims[0].token or "")
+        began = time.monotonic()
+        reap(sessions, settings)
+        assert time.monotonic() - began < 5  # the lock timeout is 10 s
+        assert [read(sessions, job.id).status for job in (held, other)] == ["running", "queued"]
+    reap(sessions, settings)
+    assert read(sessions, held.id).status == "queued"
+    engine.dispose()
 
 
 def test_forgotten_jobs_are_rung_for_once(sessions: Sessions) -> None:
