@@ -16,7 +16,10 @@ ServiceError
 └── OutOfSpace        507
 """
 
+import errno
 from typing import Any
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class ServiceError(Exception):
@@ -114,6 +117,12 @@ class Unavailable(ServiceError):
 
 
 class OutOfSpace(ServiceError):
-    """More bytes than the tenant may store."""
+    """No room for what the client sends: not for the tenant, or not on the disk."""
 
     status = 507
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether there was no room for a file. Polars tells it in words alone."""
+    words = (f"(os error {number})" for number in DISK_FULL)
+    return getattr(error, "errno", None) in DISK_FULL or any(word in str(error) for word in words)

@@ -20,7 +20,7 @@ from service.callers import Caller
 from service.db.repositories import TrainingJobs
 from service.db.session import UNUSABLE, Sessions
 from service.db.tables import Job
-from service.errors import ServiceError
+from service.errors import ServiceError, is_disk_full
 from service.schemas.jobs import AnyRequest, read_request
 from service.settings import Settings
 from service.storage import put_bytes, read_bytes, release
@@ -158,6 +158,8 @@ def _failure(error: Exception, job_id: str) -> _Failure:
         return _Failure(_snake_case(type(error).__name__), str(error))
     if isinstance(error, MemoryError):
         return _Failure("out_of_memory", "the worker has too little memory; ask for a smaller network")
+    if is_disk_full(error):
+        return _Failure("disk_full", "the worker has no room on its disk; retry the job when there is room")
     log.error("job failed", exc_info=error, extra={"job_id": job_id})
     return _Failure("internal_error", "the service failed; its log has the details under the id of this job")
 

@@ -20,7 +20,16 @@ from starlette.types import Receive, Scope, Send
 from kan_engine.errors import InvalidData, KANEngineError
 from service.api.description import PROBLEM
 from service.db.session import UNUSABLE
-from service.errors import Invalid, Malformed, ServiceError, TooMany, Unauthorized, Unavailable
+from service.errors import (
+    Invalid,
+    Malformed,
+    OutOfSpace,
+    ServiceError,
+    TooMany,
+    Unauthorized,
+    Unavailable,
+    is_disk_full,
+)
 from service.strict_json import pointer
 
 log = logging.getLogger(__name__)
@@ -199,6 +208,9 @@ def _on_unexpected_error(request: Request, error: Exception) -> Response:
     """A fault of ours: the traceback belongs in the log, not in the body."""
     instance = _new_instance()
     log.error("request failed", exc_info=error, extra={"instance": instance, "path": request.url.path})
+    if is_disk_full(error):
+        detail = "the service has no room left on its disk; nothing was kept, try again when there is room"
+        return problem(OutOfSpace("disk_full", detail), instance=instance)
     members = {
         "code": "internal_error",
         "detail": "the service failed; the log has the details under this instance",

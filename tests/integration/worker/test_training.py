@@ -1,5 +1,6 @@
 """run_job() around small pipelines: whatever happens, the job row tells the truth."""
 
+import errno
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -262,6 +263,7 @@ def raising(error: Exception) -> ToyPipeline:
         (InvalidData("column 'x' is odd", column="x"), "invalid_data"),
         (TrainingDiverged(7), "training_diverged"),
         (MemoryError(), "out_of_memory"),
+        (OSError(errno.ENOSPC, "no space left"), "disk_full"),
         (ZeroDivisionError("secret"), "internal_error"),
     ],
 )
