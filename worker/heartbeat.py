@@ -1,7 +1,8 @@
 """The link between a process that trains and its job row: a thread that beats while the training works.
 
 Each beat renews the lease, stores the progress, and learns whether the job was cancelled or taken
-away. When the worker has to stop, the beat gives the job back instead.
+away. A new stage of the job does not wait for the next beat. When the worker has to stop, the beat gives
+the job back instead.
 """
 
 import logging
@@ -21,6 +22,7 @@ from worker.outcome import Progress, Stopped
 log = logging.getLogger(__name__)
 
 BEAT_S = 1.0  # at most; a cancellation is noticed within this time
+LOOK_S = 0.1  # for news worth a beat of their own
 AGAIN_S = 0.1  # between tries to give the job back
 ETA_FROM = 0.1  # below this share of the work, the time left is a guess that helps nobody
 
@@ -62,7 +64,7 @@ class Heartbeat:
         self._pending: list[dict[str, Any]] = []
         self._latest: dict[str, Any] = {}
         self._lock = threading.Lock()
-        self._has_ended = False
+        self._has_ended = self._has_news = False
         self._is_lost = self._is_cancelled = self._winds_down = False
         self._thread = threading.Thread(target=self._run, name=f"heartbeat {job_id}", daemon=True)
 
@@ -91,6 +93,7 @@ class Heartbeat:
     def report(self, progress: Progress) -> None:
         """Note progress for the next beat; within a stage only the latest word counts."""
         with self._lock:
+            self._has_news |= progress.stage != self._latest.get("stage")
             if self._pending and self._pending[-1]["stage"] == progress.stage:
                 self._pending.pop()
             self._latest = {**asdict(progress), "eta_seconds": self._eta_seconds(progress.fraction)}
@@ -110,6 +113,7 @@ class Heartbeat:
         """One beat; says by ``should_stop`` what it learnt."""
         with self._lock:
             batch, self._pending, latest = self._pending, [], dict(self._latest)
+            self._has_news = False
         try:
             self._write(batch, latest)
         except SQLAlchemyError as error:
@@ -118,12 +122,18 @@ class Heartbeat:
                 self._pending = batch + self._pending
 
     def _run(self) -> None:
-        pause = min(BEAT_S, self._settings.heartbeat_s)
         while not (self._has_ended or self._is_lost):
             self.beat()
-            self._termination.wake.wait(pause)
+            self._pause()
             if self._termination.requested:
                 time.sleep(AGAIN_S)
+
+    def _pause(self) -> None:
+        """Until the next beat is due, or a new stage, a termination or the end of the job calls for it."""
+        due_at = time.monotonic() + min(BEAT_S, self._settings.heartbeat_s)
+        while not self._has_news and (left_s := due_at - time.monotonic()) > 0:
+            if self._termination.wake.wait(min(LOOK_S, left_s)):
+                return
 
     def _write(self, batch: list[dict[str, Any]], latest: dict[str, Any]) -> None:
         with self._sessions.begin() as session:

@@ -58,6 +58,21 @@ def test_the_thread_lives_on_without_a_database_and_ends_with_its_block() -> Non
     assert not beat._thread.is_alive()
 
 
+def test_a_new_stage_is_told_at_once_and_further_words_of_it_at_the_next_beat(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    beat = heartbeat()
+    monkeypatch.setattr(beat, "_settings", Settings(lease_s=60.0))
+    monkeypatch.setattr("worker.heartbeat.BEAT_S", 60.0)
+    told: list[str] = []
+    monkeypatch.setattr(beat, "_write", lambda batch, latest: told.extend(p.message for p in batch))
+    with beat:
+        for stage, message in [("prepare", "1"), ("train", "2"), ("train", "3")]:
+            beat.report(Progress(stage, 0.5, message))
+            time.sleep(0.5)
+        assert told == ["1", "2"]
+
+
 def test_the_deadline_asks_for_the_best_so_far() -> None:
     assert heartbeat(seconds=-1).should_stop() is True
     assert not heartbeat(seconds=-1).is_interrupted
