@@ -11,6 +11,7 @@ from tests.benchmarks.sections import (
     grid,
     inference,
     kernels,
+    lifecycle,
     many_rows,
     orders,
     serving,
@@ -34,4 +35,5 @@ SECTIONS: tuple[Section, ...] = (
     many_rows.SECTION,
     cost.SECTION,
     serving.SECTION,
+    lifecycle.SECTION,
 )
