@@ -1,24 +1,59 @@
-"""No sequence of verbs, timely or late, leaves a final state or gives a job two results."""
+"""No sequence of verbs, timely, late or cut off, loses a job, ends it twice, or changes its end.
 
-import tempfile
+The invariants are those of the promises: (1) an accepted job is there, and can be finished; (2) it has one
+model or none; (3) cancelled means stopped; (4) a final state never changes.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import timedelta
-from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
-from sqlalchemy import Engine, update
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import Engine, event, func, inspect, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
-from service.db.repositories import TrainingJobs
-from service.db.session import clock, make_engine, make_sessions
-from service.db.tables import Job, JobStatus, Table
-from service.errors import Conflict
+from service.callers import LOCAL
+from service.db.repositories import TrainedModels, TrainingJobs
+from service.db.session import CALLER, clock, make_engine, make_sessions
+from service.db.tables import Blob, Dataset, Job, JobStatus, Model, Table
+from service.errors import Conflict, Invalid, NotFound
+from service.operations import datasets, training
+from service.queue import NoBell
+from service.schemas.jobs import TrainRequest
 from service.settings import Settings
-from service.storage import put_bytes
-from tests.factories import make_job
+from service.storage import put_bytes, release
+from tests.factories import column, make_dataset
+from worker.upkeep import drop_checkpoints
 
 LEASE = 60.0
 MAX_ATTEMPTS = 3
+KEYS = ("one", "two")
+COLUMNS = [attribute.key for attribute in inspect(Job).column_attrs]
+Claim = tuple[str, str]  # a job and a token
+Verb = Callable[[Session, Claim], object]
+
+
+class Crash(Exception):
+    """The process died in the middle of a transaction."""
+
+
+class TooLate(Exception):
+    """The job did not end so: what was written for that is rolled back."""
 
 
 class JobLifecycle(RuleBasedStateMachine):
@@ -29,84 +64,169 @@ class JobLifecycle(RuleBasedStateMachine):
 
     jobs = Bundle("jobs")
     tokens = Bundle("tokens")
-    engine: Engine
+    tables = Bundle("tables")
 
-    @initialize()
-    def empty_database(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        self.engine = make_engine(Settings(data_dir=Path(self.folder.name)))
-        Table.metadata.create_all(self.engine)
-        self.sessions = make_sessions(self.engine)
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self.engine = engine
+        self.sessions = make_sessions(engine)
+        self.clients = self.sessions.of(LOCAL)
+        self.settings = Settings()
+        self.accepted: set[str] = set()
         self.final: dict[str, tuple[str, str | None]] = {}
-        self.successes: dict[str, int] = {}
         self.cancel_accepted: set[str] = set()
+        self.keys: dict[str, tuple[str, TrainRequest]] = {}
 
-    @rule(target=jobs)
-    def submit(self) -> str:
-        return make_job(self.sessions).id
-
-    @rule(target=tokens, job_id=jobs)
-    def claim(self, job_id: str) -> tuple[str, str]:
+    @initialize(target=tables)
+    def empty_database(self) -> str:
         with self.sessions.begin() as session:
-            job = TrainingJobs(session).claim(job_id, lease_s=LEASE)
-        return job_id, (job and job.token) or "none"
+            for table in reversed(Table.metadata.sorted_tables):
+                session.execute(table.delete())
+        return self.upload(b"first")
 
-    @rule(target=tokens)
-    def claim_next(self) -> tuple[str, str]:
-        with self.sessions.begin() as session:
-            job = TrainingJobs(session).claim_next(kinds=("train",), lease_s=LEASE)
-        return (job.id, job.token or "none") if job else ("none", "none")
+    # Clients
 
-    @rule(target=tokens, claim=tokens)
-    def adopt(self, claim: tuple[str, str]) -> tuple[str, str]:
-        with self.sessions.begin() as session:
-            job = TrainingJobs(session).adopt(*claim, lease_s=LEASE)
-        return claim[0], (job and job.token) or "none"
+    @rule(target=tables, content=st.binary(min_size=1, max_size=1))
+    def upload(self, content: bytes) -> str:
+        return make_dataset(self.sessions, column("x"), column("y"), content=content)
 
-    @rule(claim=tokens)
-    def beat(self, claim: tuple[str, str]) -> None:
-        with self.sessions.begin() as session:
-            TrainingJobs(session).heartbeat(*claim, lease_s=LEASE, stage="train", fraction=0.5)
+    @rule(dataset_id=tables)
+    def delete_dataset(self, dataset_id: str) -> None:
+        """Refused while a job needs it, so that no job is left without its data."""
+        in_use = self._count(Job.dataset_id == dataset_id, Job.status.in_(["queued", "running"]))
+        try:
+            datasets.delete(dataset_id, self.clients)
+        except Conflict:
+            assert in_use
+        except NotFound:
+            assert not in_use
+        else:
+            assert not in_use
 
-    @rule(claim=tokens, content=st.binary(min_size=1, max_size=2))
-    def save_checkpoint(self, claim: tuple[str, str], content: bytes) -> None:
-        with self.sessions.begin() as session:
-            job = TrainingJobs(session).hold(*claim)
-            if job is not None:
-                TrainingJobs(session).set_checkpoint(job, put_bytes(session, content))
+    @rule(target=jobs, dataset_id=tables, key=st.none() | st.sampled_from(KEYS), seed=st.integers(0, 1))
+    def submit(self, dataset_id: str, key: str | None, seed: int) -> Any:
+        request = TrainRequest(dataset_id=dataset_id, target="y", seed=seed)
+        try:
+            submitted = training.submit(request, self.clients, NoBell(), self.settings, idempotency_key=key)
+        except NotFound:  # of the dataset
+            return multiple()
+        except Invalid:
+            assert key is not None
+            assert self.keys[key][1] != request
+            return multiple()
+        if key is not None:
+            known = self.keys.setdefault(key, (submitted.job.id, request))
+            assert known == (submitted.job.id, request)
+            assert submitted.is_replay is (submitted.job.id in self.accepted)
+        self.accepted.add(submitted.job.id)
+        return submitted.job.id
 
-    @rule(claim=tokens)
-    def release(self, claim: tuple[str, str]) -> None:
-        with self.sessions.begin() as session:
-            TrainingJobs(session).release(*claim)
+    @rule(target=tokens, dataset_id=tables)
+    def submit_and_claim(self, dataset_id: str) -> Any:
+        """Both at once, so that most jobs get as far as that."""
+        job_id = self.submit(dataset_id, None, 0)
+        return self.claim(job_id) if isinstance(job_id, str) else multiple()
 
-    @rule(claim=tokens)
-    def succeed(self, claim: tuple[str, str]) -> None:
-        with self.sessions.begin() as session:
-            job = TrainingJobs(session).succeed(*claim, model_id=f"model of {claim[1]}")
-        if job is not None:
-            self.successes[job.id] = self.successes.get(job.id, 0) + 1
-            assert job.id not in self.cancel_accepted
+    @rule(claim=tokens, keep_best=st.booleans())
+    def cancel_what_was_claimed(self, claim: Claim, keep_best: bool) -> None:
+        self.cancel(claim[0], keep_best)
 
-    @rule(claim=tokens)
-    def fail(self, claim: tuple[str, str]) -> None:
-        with self.sessions.begin() as session:
-            TrainingJobs(session).fail(*claim, code="invalid_data", detail="odd")
+    @rule(target=jobs, claim=tokens)
+    def retry_what_was_claimed(self, claim: Claim) -> Any:
+        return self.retry(claim[0])
 
-    @rule(claim=tokens)
-    def stop(self, claim: tuple[str, str]) -> None:
-        with self.sessions.begin() as session:
-            TrainingJobs(session).stop(*claim)
+    @rule(target=jobs, job_id=jobs)
+    def retry(self, job_id: str) -> Any:
+        try:
+            again = training.retry(job_id, self.clients, NoBell(), self.settings)
+        except Conflict:
+            assert job_id not in self.final
+            return multiple()
+        except NotFound:  # of the dataset
+            return multiple()
+        assert job_id in self.final
+        assert again.id not in self.accepted
+        assert again.retry_of == job_id
+        self.accepted.add(again.id)
+        return again.id
 
     @rule(job_id=jobs, keep_best=st.booleans())
     def cancel(self, job_id: str, keep_best: bool) -> None:
         try:
-            with self.sessions.begin() as session:
-                TrainingJobs(session).cancel(job_id, keep_best=keep_best)
+            training.cancel(job_id, self.clients, keep_best=keep_best)
         except Conflict:
             assert job_id in self.final
         else:
             self.cancel_accepted.add(job_id)
+
+    # Dispatchers and workers
+
+    @rule(target=tokens, job_id=jobs)
+    def claim(self, job_id: str) -> Any:
+        with self.sessions.begin() as session:
+            return claim_of(TrainingJobs(session).claim(job_id, lease_s=LEASE))
+
+    @rule(target=tokens)
+    def claim_next(self) -> Any:
+        with self.sessions.begin() as session:
+            return claim_of(TrainingJobs(session).claim_next(kinds=("train",), lease_s=LEASE))
+
+    @rule(target=tokens, claim=tokens)
+    def adopt(self, claim: Claim) -> Any:
+        return claim_of(self._act(claim, lambda s, c: TrainingJobs(s).adopt(*c, lease_s=LEASE)))
+
+    @rule(claim=tokens)
+    def beat(self, claim: Claim) -> None:
+        self._act(claim, beat)
+
+    @rule(claim=tokens, content=st.binary(min_size=1, max_size=2))
+    def save_checkpoint(self, claim: Claim, content: bytes) -> None:
+        self._act(claim, lambda session, claim: save_checkpoint(session, claim, content))
+
+    @rule(claim=tokens)
+    def drain(self, claim: Claim) -> None:
+        before = self._read(claim[0])
+        job = self._act(claim, lambda session, claim: TrainingJobs(session).release(*claim))
+        if job is not None and job.status == JobStatus.QUEUED:
+            assert job.attempt == before.attempt - 1
+
+    @rule(claim=tokens)
+    def finish(self, claim: Claim) -> None:
+        self._act(claim, finish)
+
+    @rule(claim=tokens)
+    def finish_without_a_look_at_cancellations(self, claim: Claim) -> None:
+        self._act(claim, lambda session, claim: store(session, claim, TrainingJobs(session).succeed))
+
+    @rule(claim=tokens)
+    def fail(self, claim: Claim) -> None:
+        self._act(claim, lambda s, c: TrainingJobs(s).fail(*c, code="invalid_data", detail="odd"))
+
+    def _act(self, claim: Claim, verb: Verb) -> Any:
+        """Do it in a transaction; with a token that is not the job's any more it must change nothing."""
+        before, result = self._read(claim[0]), None
+        with suppress(TooLate, IntegrityError), self.sessions.begin() as session:
+            result = verb(session, claim)
+        if before.token != claim[1]:
+            assert result is None
+            assert values(self._read(claim[0])) == values(before)
+        return result
+
+    @rule(claim=tokens, number=st.integers(0, 15), which=st.integers(0, 6))
+    def crash_in_the_middle(self, claim: Claim, number: int, which: int) -> None:
+        """A process that dies between any two statements leaves nothing of its transaction."""
+        before = self._everything()
+        with (
+            suppress(Crash),
+            crashing(self.engine, number),
+            self.sessions.begin() as session,
+        ):
+            VERBS[which](session, claim)
+            session.flush()
+            raise Crash  # before the commit, if it came so far
+        assert self._everything() == before
+
+    # Upkeep
 
     @rule(job_id=jobs)
     def lose_worker(self, job_id: str) -> None:
@@ -120,24 +240,51 @@ class JobLifecycle(RuleBasedStateMachine):
         with self.sessions.begin() as session:
             TrainingJobs(session).reap(max_attempts=MAX_ATTEMPTS)
 
+    @rule()
+    def reap_twice_at_once(self) -> None:
+        barrier = threading.Barrier(2)
+
+        def run() -> list[str]:
+            barrier.wait()
+            with self.sessions.begin() as session:
+                return [job.id for job in TrainingJobs(session).reap(max_attempts=MAX_ATTEMPTS)]
+
+        with ThreadPoolExecutor(2) as pool:
+            first, second = pool.submit(run), pool.submit(run)
+            assert not set(first.result()) & set(second.result())
+
+    @rule()
+    def clean_up(self) -> None:
+        drop_checkpoints(self.sessions)
+
+    # What always holds
+
     @invariant()
     def jobs_are_sound(self) -> None:
-        if not hasattr(self, "sessions"):
-            return
         with self.sessions.read() as session:
-            for job in session.query(Job):
-                status = JobStatus(job.status)
-                if job.id in self.final:
-                    assert (job.status, job.model_id) == self.final[job.id]
-                elif status.is_final:
-                    self.final[job.id] = (job.status, job.model_id)
-                assert (
-                    (status is JobStatus.RUNNING) == (job.token is not None) == (job.lease_until is not None)
-                )
-                assert status.is_final == (job.finished_at is not None)
-                assert (status is JobStatus.SUCCEEDED) == (self.successes.get(job.id, 0) == 1)
-                assert 0 <= job.attempt <= MAX_ATTEMPTS
-                self._check_events(TrainingJobs(session), job)
+            there = {job.id: job for job in session.scalars(select(Job))}
+            models = dict(session.execute(select(Model.job_id, Model.id)).all())
+            assert session.scalar(select(func.count()).select_from(Model)) == len(models)
+            assert there.keys() == self.accepted
+            for job in there.values():
+                self._check(job, models.get(job.id), session)
+
+    def _check(self, job: Job, model_id: str | None, session: Session) -> None:
+        status = JobStatus(job.status)
+        if status.is_final:
+            assert self.final.setdefault(job.id, (status, job.model_id)) == (status, job.model_id)
+        assert (job.id in self.final) == status.is_final == (job.finished_at is not None)
+        is_running = status is JobStatus.RUNNING
+        assert is_running == (job.token is not None) == (job.lease_until is not None)
+        assert job.model_id == model_id
+        if status is not JobStatus.CANCELLED:
+            assert (status is JobStatus.SUCCEEDED) == (model_id is not None)
+        if job.id in self.cancel_accepted:
+            assert status in (JobStatus.RUNNING, JobStatus.CANCELLED)
+        if not status.is_final:
+            assert session.get(Dataset, job.dataset_id) is not None
+        assert 0 <= job.attempt <= MAX_ATTEMPTS
+        self._check_events(TrainingJobs(session), job)
 
     def _check_events(self, jobs: TrainingJobs, job: Job) -> None:
         events = jobs.events(job.id, limit=1000)
@@ -146,10 +293,129 @@ class JobLifecycle(RuleBasedStateMachine):
         assert not any(JobStatus(event.data["status"]).is_final for event in events[:-1])
 
     def teardown(self) -> None:
-        if hasattr(self, "folder"):
-            self.engine.dispose()
-            self.folder.cleanup()
+        """Every job that was accepted can still be finished, and then no byte is left that nobody needs."""
+        with self.sessions.begin() as session:
+            session.execute(update(Job).where(Job.status == "running").values(lease_until=clock(session)))
+        self.reap()
+        while isinstance(claim := self.claim_next(), tuple):
+            self.finish(claim)
+        drop_checkpoints(self.sessions)
+        self.jobs_are_sound()
+        assert self.final.keys() == self.accepted
+        with self.sessions.read() as session:
+            needed = {
+                *session.scalars(select(Dataset.blob_sha256)),
+                *session.scalars(select(Model.artifact_sha256)),
+            }
+            assert set(session.scalars(select(Blob.sha256))) == needed
+
+    def _read(self, job_id: str) -> Job:
+        with self.sessions.read() as session:
+            return session.get_one(Job, job_id)
+
+    def _count(self, *conditions: Any) -> int:
+        with self.sessions.read() as session:
+            return session.scalar(select(func.count()).select_from(Job).where(*conditions)) or 0
+
+    def _everything(self) -> list[Any]:
+        with self.sessions.read() as session:
+            tables = Table.metadata.sorted_tables
+            return [
+                session.execute(select(table).order_by(*table.primary_key.columns)).all() for table in tables
+            ]
 
 
-TestJobLifecycle = JobLifecycle.TestCase
-TestJobLifecycle.settings = hypothesis_settings(max_examples=25, stateful_step_count=30, deadline=None)
+def beat(session: Session, claim: Claim) -> None:
+    TrainingJobs(session).heartbeat(*claim, lease_s=LEASE, stage="train", fraction=0.5)
+
+
+def save_checkpoint(session: Session, claim: Claim, content: bytes = b"middle") -> None:
+    """As ``worker.training`` does it."""
+    jobs = TrainingJobs(session)
+    job = jobs.hold(*claim)
+    if job is not None:
+        before = job.checkpoint_sha256
+        jobs.set_checkpoint(job, put_bytes(session, content))
+        if before is not None and before != job.checkpoint_sha256:
+            release(session, before)
+
+
+def finish(session: Session, claim: Claim) -> Job | None:
+    """As ``worker.training`` does it: the artifact, the model, the verdict."""
+    jobs = TrainingJobs(session)
+    job = jobs.hold(*claim)
+    if job is None:
+        return None
+    if job.cancel_requested_at and not job.keep_best:
+        return jobs.release(*claim)
+    return store(session, claim, jobs.stop if job.cancel_requested_at else jobs.succeed)
+
+
+def store(session: Session, claim: Claim, end: Callable[..., Job | None]) -> Job:
+    session.info[CALLER] = LOCAL
+    model = TrainedModels(session).add(
+        name="law",
+        job_id=claim[0],
+        dataset_id=None,
+        task="regression",
+        target="y",
+        record={},
+        symbolic=None,
+        edges={},
+        artifact_sha256=put_bytes(session, b"weights"),
+    )
+    job = end(*claim, model_id=model.id)
+    if job is None:
+        raise TooLate
+    return job
+
+
+def claim_of(job: Job | None) -> Any:
+    """What a claim gave; nothing if it gave nothing."""
+    return (job.id, job.token) if job else multiple()
+
+
+def values(job: Job) -> dict[str, Any]:
+    return {name: getattr(job, name) for name in COLUMNS}
+
+
+VERBS: tuple[Verb, ...] = (
+    finish,
+    save_checkpoint,
+    beat,
+    lambda session, claim: TrainingJobs(session).release(*claim),
+    lambda session, claim: TrainingJobs(session).fail(*claim, code="c", detail="d"),
+    lambda session, claim: TrainingJobs(session).claim(claim[0], lease_s=LEASE),
+    lambda session, _: TrainingJobs(session).reap(max_attempts=MAX_ATTEMPTS),
+)
+
+
+@contextmanager
+def crashing(engine: Engine, number: int) -> Iterator[None]:
+    """The statement after so many is not sent any more."""
+    left = iter(range(number))
+
+    def count(*_: Any) -> None:
+        if next(left, None) is None:
+            raise Crash
+
+    event.listen(engine, "before_cursor_execute", count)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", count)
+
+
+@pytest.mark.parametrize(("dialect", "examples"), [("sqlite", 20), ("postgres", 6)])
+def test_no_sequence_of_verbs_breaks_a_promise(
+    dialect: str, examples: int, request: pytest.FixtureRequest
+) -> None:
+    url, folder = request.getfixturevalue(f"{dialect}_url"), request.getfixturevalue("tmp_path")
+    engine = make_engine(Settings(database_url=url, data_dir=folder))
+    try:
+        run_state_machine_as_test(
+            lambda: JobLifecycle(engine),
+            settings=hypothesis_settings(max_examples=examples, stateful_step_count=40, deadline=None),
+        )
+    finally:
+        engine.dispose()
