@@ -1,4 +1,4 @@
-# What the README names: install demo serve test check bench bench-formulas. Each installs first what it needs.
+# What the README names: install demo serve test test-faults chaos check bench bench-formulas. Each installs first what it needs.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -14,7 +14,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PIP  := $(VENV)/bin/pip --disable-pip-version-check
 LOCK := --constraint service/constraints.txt
 
-.PHONY: install demo serve test check bench bench-service bench-formulas
+.PHONY: install demo serve test test-faults chaos check bench bench-service bench-formulas
 
 install: $(VENV)/installed
 
@@ -34,6 +34,13 @@ test: $(VENV)/installed-test
 	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(JOBS) --dist worksteal --cov --cov-report=
 	$(VENV)/bin/coverage report --skip-covered --show-missing --include='kan_engine/*' --fail-under=95
 	$(VENV)/bin/coverage report --skip-covered --show-missing --include='service/*,worker/*' --fail-under=90
+
+test-faults: $(VENV)/installed-test
+	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(JOBS) --dist worksteal -m 'faults_full or not faults_full' tests/faults
+
+chaos: $(VENV)/installed-test
+	$(VENV)/bin/python -m tests.faults.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(filter command environment,$(firstword $(origin JOBS))),--jobs $(JOBS))
 
 bench: $(VENV)/installed-bench
 	$(VENV)/bin/python -m tests.benchmarks --data '$(DATA)' --out '$(OUT)' $(if $(SECTION),--section $(SECTION)) \

@@ -48,6 +48,8 @@ def slow_pipeline(
     first = int(resume or b"0")
     steps, step_s = int(request.tags.get("steps", STEPS)), float(request.tags.get("step_s", STEP_S))
     note(f"start {os.getpid()} at {first}")
+    if "number" in request.tags:
+        note(f"number {request.tags['number']} {os.getpid()}")
     for step in range(first, steps):
         report(Progress("slow", step / steps, f"step {step}"))
         if should_stop():

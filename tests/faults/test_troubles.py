@@ -1,4 +1,4 @@
-"""What is no sudden death: sleep, echoes, full disks, a database that refuses to write, jumping clocks, poison."""
+"""Other troubles than sudden death: sleep, echoes, poison, full disks, refused writes, jumping clocks."""
 
 import io
 import os
@@ -83,7 +83,8 @@ def test_a_full_disk_refuses_an_upload_and_takes_it_once_there_is_room(mode: str
         assert upload().status_code == 201
 
 
-def test_a_full_disk_of_a_worker_costs_no_job_that_began_before_it(workers: Workers) -> None:
+@pytest.mark.parametrize("settings", [ONE_MACHINE], indirect=True)
+def test_a_full_disk_beneath_the_database_costs_no_job(workers: Workers) -> None:
     worker = workers.start()
     job_id = workers.submit()
     child = pid_in(workers.wait_for_note("start"))

@@ -29,7 +29,8 @@ def _echo(times: int) -> None:
     send = Celery.send_task
 
     def send_often(*args: Any, **named: Any) -> Any:
-        return [send(*args, **named) for _ in range(times)][0]
+        results = [send(*args, **named) for _ in range(times)]
+        return results[0]
 
     Celery.send_task = send_often
 
