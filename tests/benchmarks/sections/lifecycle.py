@@ -31,8 +31,8 @@ SECTION = Section(
         f"Medians over {JOBS} jobs, one after the other, on a worker that is idle and has imported what it "
         "needs. `training` is from the submission until the event that the stage `train` has begun is in the "
         "database (its steps are told at the next beat, up to a second later), `cancel` from the request, at "
-        "moments spread over a beat, until the job has stopped and is `cancelled`. One machine is SQLite with "
-        "`memory://`, many machines are PostgreSQL with Valkey, here all on this one."
+        "moments spread over a beat, until the job has stopped and is `cancelled`. One machine is SQLite "
+        "with `memory://`, many machines are PostgreSQL with Valkey, here all on this one."
     ),
     tasks=tasks,
     measures=("service", "worker", "kan_engine"),
