@@ -1,4 +1,5 @@
-# What the README names: install demo serve test test-faults chaos check bench bench-formulas. Each installs first what it needs.
+# What the README names: install demo serve test test-faults chaos check bench bench-service bench-formulas.
+# Each installs first what it needs.
 
 PYTHON ?= python3
 VENV   ?= .venv
