@@ -68,6 +68,12 @@ def read_chunk(session: Session, sha256: str, number: int) -> bytes | None:
     )
 
 
+def hold(session: Session, *names: str) -> None:
+    """Let others who store or release these blobs wait for the end of the transaction."""
+    for sha256 in sorted(names):  # in one order, so that no two wait for each other
+        session.execute(select(Blob.sha256).where(Blob.sha256 == sha256).with_for_update())
+
+
 def release(session: Session, sha256: str) -> None:
     """Delete a blob unless a row still refers to it; the foreign keys know."""
     session.flush()

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from service import strict_json
+from service.api.conditional import NOT_MODIFIED, IfMatch, IfNoneMatch, tagged
 from service.api.deps import READ, TRAIN, Config, Here, Parsing, Sessions, StrictRoute, is_json, media_type
 from service.api.description import NO_SPACE, file, reference
 from service.api.pagination import MAX_LIMIT, Paging
@@ -96,11 +97,20 @@ def list_datasets(sessions: Sessions, paging: Paging) -> Page[DatasetOut]:
     return Page(items=[DatasetOut.model_validate(row) for row in rows], next_cursor=next_cursor)
 
 
-@router.get("/{dataset_id}", dependencies=[READ], response_model=DatasetOut, summary="Show a dataset")
-def show_dataset(dataset_id: str, sessions: Sessions) -> Dataset:
+@router.get(
+    "/{dataset_id}",
+    dependencies=[READ],
+    response_model=DatasetOut,
+    responses=NOT_MODIFIED,
+    summary="Show a dataset",
+)
+def show_dataset(
+    dataset_id: str, response: Response, sessions: Sessions, if_none_match: IfNoneMatch = None
+) -> DatasetOut | Response:
     """Its columns with their types and statistics, and what to beware of."""
     with sessions.read() as session:
-        return Datasets(session).get(dataset_id)
+        dataset = Datasets(session).get(dataset_id)
+    return tagged(DatasetOut.model_validate(dataset), response, if_none_match)
 
 
 @router.get(
@@ -135,9 +145,9 @@ def download_dataset(dataset_id: str, sessions: Sessions) -> StreamingResponse:
 
 
 @router.delete("/{dataset_id}", dependencies=[TRAIN], status_code=204, summary="Delete a dataset")
-def delete_dataset(dataset_id: str, sessions: Sessions) -> None:
+def delete_dataset(dataset_id: str, sessions: Sessions, if_match: IfMatch = None) -> None:
     """Delete it with its bytes. 409 while a queued or running job uses it; trained models stay."""
-    datasets.delete(dataset_id, sessions)
+    datasets.delete(dataset_id, sessions, if_match=if_match)
 
 
 def _add_form(form: Form, *, sessions: Sessions, settings: Config) -> Dataset:

@@ -18,6 +18,7 @@ from service.callers import LOCAL
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from service.db.tables import JobStatus
+from service.errors import NotFound
 from service.schemas.jobs import EventOut
 
 MEDIA_TYPE = "text/event-stream"
@@ -46,7 +47,10 @@ async def _follow(job_id: str, number: int, sessions: Sessions, watch: JobWatch)
     with watch.streaming(_tenant(sessions)):
         yield format_sse_event(data_str=None, retry=COME_BACK_MS)
         while not watch.is_closed:
-            events, ended = await run_in_threadpool(_read, job_id, number, sessions)
+            try:
+                events, ended = await run_in_threadpool(_read, job_id, number, sessions)
+            except NotFound:  # the job was deleted meanwhile; who comes back is told so
+                return
             for event in events:
                 number = event.number
                 yield format_sse_event(data_str=event.model_dump_json(), event=event.kind, id=str(number))

@@ -24,7 +24,8 @@ from service.api.trained_models import Reference
 from service.api.uploads import MODEL, received, validated
 from service.db.tables import Model
 from service.errors import UnsupportedMedia
-from service.operations import exports, imports, models
+from service.operations import exports, imports
+from service.operations.entity_tags import entity_tag
 from service.operations.exports import ExportFormat
 from service.schemas.jobs import ModelName
 from service.schemas.models import ImportFields, ModelOut
@@ -146,7 +147,7 @@ async def import_model(
         )
     directory.forget()
     response.headers["Location"] = here(f"/models/{out.id}")
-    response.headers["ETag"] = models.entity_tag(out)
+    response.headers["ETag"] = entity_tag(out)
     return out
 
 

@@ -3,13 +3,15 @@
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
+from service.api.conditional import NOT_MODIFIED, IfMatch, IfNoneMatch, tagged
 from service.api.deps import LOOK_AT_MODELS, READ, TRAIN, Directory, Sessions, StrictRoute
 from service.api.description import file
 from service.api.pagination import Paging
 from service.db.repositories.models import TrainedModels
 from service.operations import models, symbolic
+from service.operations.entity_tags import entity_tag
 from service.schemas.common import Page
 from service.schemas.models import (
     EdgesOut,
@@ -22,9 +24,6 @@ from service.schemas.models import (
 router = APIRouter(tags=["models"], route_class=StrictRoute)
 
 Reference = Annotated[str, Path(description="Id, name or `name@alias`.")]
-IfMatch = Annotated[
-    str | None, Header(description="ETag of the model as you know it; 412 if it has changed since.")
-]
 
 # A picture opened by itself may run nothing and fetch nothing.
 PICTURE_HEADERS = {
@@ -47,15 +46,22 @@ def list_models(
     return Page(items=[ModelOut.of(model, aliases[model.id]) for model in page], next_cursor=cursor)
 
 
-@router.get("/models/{model_id}", dependencies=[LOOK_AT_MODELS], summary="One model")
-def get_model(model_id: Reference, response: Response, sessions: Sessions) -> ModelOut:
+@router.get(
+    "/models/{model_id}",
+    dependencies=[LOOK_AT_MODELS],
+    response_model=ModelOut,
+    responses=NOT_MODIFIED,
+    summary="One model",
+)
+def get_model(
+    model_id: Reference, response: Response, sessions: Sessions, if_none_match: IfNoneMatch = None
+) -> ModelOut | Response:
     """Its shape, its metrics on the hold-out rows, and where it comes from."""
     with sessions.read() as session:
         repository = TrainedModels(session)
         model = repository.get(model_id)
         out = ModelOut.of(model, repository.aliases([model])[model.id])
-    response.headers["ETag"] = models.entity_tag(out)
-    return out
+    return tagged(out, response, if_none_match)
 
 
 @router.patch("/models/{model_id}", dependencies=[TRAIN], summary="Rename, tag or alias a model")
@@ -71,7 +77,7 @@ def change_model(
     """Changes what is given. Wants the id: what a name stands for may change meanwhile."""
     out = models.change_model(model_id, patch, sessions, if_match=if_match)
     directory.forget()
-    response.headers["ETag"] = models.entity_tag(out)
+    response.headers["ETag"] = entity_tag(out)
     return out
 
 

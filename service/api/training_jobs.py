@@ -9,12 +9,14 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from service.api import event_stream
+from service.api.conditional import IfMatch
 from service.api.deps import READ, TRAIN, Config, Here, Predictors, Queue, Sessions, StrictRoute, Watch
 from service.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, Paging
 from service.db.repositories.jobs import TrainingJobs
 from service.db.session import Sessions as AnySessions
 from service.db.tables import Job, JobStatus
 from service.operations import downloads, training
+from service.operations.entity_tags import entity_tag
 from service.schemas.common import Page
 from service.schemas.jobs import EventOut, EventPage, JobOut, JobRequest
 
@@ -68,6 +70,7 @@ def list_jobs(sessions: Sessions, window: Paging, status: JobStatus | None = Non
 @router.get("/{job_id}", dependencies=[READ], summary="One job")
 async def get_job(
     job_id: str,
+    response: Response,
     sessions: Sessions,
     watch: Watch,
     wait: Annotated[
@@ -81,6 +84,7 @@ async def get_job(
         job, number = await run_in_threadpool(_now, job_id, sessions)
         left_s = ends_at - time.monotonic()
         if JobStatus(job.status).is_final or not await watch.has_news(job_id, number, within_s=left_s):
+            response.headers["ETag"] = entity_tag(job)
             return job
 
 
@@ -90,6 +94,12 @@ def _now(job_id: str, sessions: AnySessions) -> tuple[JobOut, int]:
         jobs = TrainingJobs(session)
         number = jobs.newest_events([job_id]).get(job_id, 0)
         return JobOut.of(jobs.get(job_id)), number
+
+
+@router.delete("/{job_id}", dependencies=[TRAIN], status_code=204, summary="Delete a job")
+def delete_job(job_id: str, sessions: Sessions, if_match: IfMatch = None) -> None:
+    """Delete a finished job with its events and its result; 409 before its end. Its model stays."""
+    training.delete(job_id, sessions, if_match=if_match)
 
 
 @router.get(

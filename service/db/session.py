@@ -38,6 +38,9 @@ SQLITE_PRAGMAS = (
 UNUSABLE = (OperationalError, InternalError)
 
 CALLER = "caller"  # key of a session's info
+# How a row is locked that is to be changed or deleted. Before PostgreSQL deletes a blob it looks at the rows
+# that refer to it; under a stronger lock, two deletions of the last such rows would wait for each other.
+TO_CHANGE: Any = {"key_share": True}
 POSTGRES_OPTIONS = (
     "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
 )

@@ -12,8 +12,10 @@ from service.db.tables import Blob, Dataset
 from service.errors import Conflict, Invalid
 from service.ingest import Described
 from service.operations.downloads import chunks_of
+from service.operations.entity_tags import refuse_stale
 from service.operations.usage import refuse_more_bytes
-from service.schemas.datasets import MAX_UNIT, DatasetIn
+from service.removal import remove_dataset
+from service.schemas.datasets import MAX_UNIT, DatasetIn, DatasetOut
 from service.settings import Settings
 from service.tables import first_rows, plain_rows
 
@@ -47,22 +49,25 @@ def add_body(body: DatasetIn, *, sessions: Sessions, settings: Settings) -> Data
         return _store(described, parquet, body.name or DEFAULT_NAME, body.units, sessions, settings)
 
 
-def delete(dataset_id: str, sessions: Sessions) -> None:
+def delete(dataset_id: str, sessions: Sessions, *, if_match: str | None = None) -> None:
     """Remove a dataset and its bytes. Models trained on it stay.
 
     Raises:
+        NotFound: There is no such dataset.
         Conflict: A job that is not finished needs it.
+        Stale: It is not what ``if_match`` says.
     """
     with sessions.begin() as session:
         datasets = Datasets(session)
-        dataset = datasets.delete(dataset_id)
+        dataset = datasets.hold_alone(dataset_id)
+        document = DatasetOut.model_validate(dataset)
+        refuse_stale(document, if_match, what=f"dataset {dataset_id}", code="dataset_changed")
         if datasets.is_in_use(dataset_id):
             raise Conflict(
                 "dataset_in_use",
                 f"a queued or running job uses dataset {dataset_id}; cancel it, or wait for its end",
             )
-        storage.release(session, dataset.blob_sha256)
-        Audit(session).add("dataset.delete", dataset_id, name=dataset.name)
+        remove_dataset(session, dataset)
 
 
 def preview(dataset_id: str, rows: int, sessions: Sessions, settings: Settings) -> dict[str, Any]:

@@ -1,15 +1,14 @@
 """Rename, tag, alias, draw and delete trained models."""
 
-import hashlib
 from typing import Any
 
-from service import storage
 from service.db.repositories.audit import Audit
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.drawing import draw_network
-from service.errors import Stale
+from service.operations.entity_tags import refuse_stale
+from service.removal import remove_model
 from service.schemas.models import ModelOut, ModelPatch
 
 
@@ -46,26 +45,13 @@ def delete_model(model_id: str, sessions: Sessions, *, if_match: str | None = No
     """
     with sessions.begin() as session:
         models = TrainedModels(session)
-        model = _hold(model_id, models, if_match)
-        models.delete(model)
-        storage.release(session, model.artifact_sha256)
-        Audit(session).add("model.delete", model_id, name=model.name, version=model.version)
-
-
-def entity_tag(model: ModelOut) -> str:
-    """Names the state of a model: another tag after every change."""
-    return f'"{hashlib.sha256(model.model_dump_json().encode()).hexdigest()[:32]}"'
+        remove_model(session, _hold(model_id, models, if_match))
 
 
 def _hold(model_id: str, models: TrainedModels, if_match: str | None) -> Model:
     """The model, locked, if it still is what the client saw."""
     model = models.hold(model_id)
-    if if_match is None or if_match.strip() == "*":
-        return model
-    tag = entity_tag(_show(model, models))
-    if tag not in (given.strip() for given in if_match.split(",")):
-        detail = f"model {model_id} has changed since; GET it again and send its ETag, now {tag}, as If-Match"
-        raise Stale("model_changed", detail)
+    refuse_stale(_show(model, models), if_match, what=f"model {model_id}", code="model_changed")
     return model
 
 

@@ -14,17 +14,19 @@ from service.db.repositories.datasets import Datasets
 from service.db.repositories.jobs import TrainingJobs
 from service.db.repositories.revisions import read_revision
 from service.db.session import Sessions, clock
-from service.db.tables import Dataset, Job, JobStatus
-from service.errors import Conflict, Invalid
+from service.db.tables import Dataset, Job
+from service.errors import Invalid
 from service.operations.batch import check_batch, load_ahead
 from service.operations.cost import estimate, refuse_too_costly
+from service.operations.entity_tags import refuse_stale
 from service.operations.predictor_cache import PredictorCache
 from service.operations.revision_checks import check_revision
 from service.operations.training_checks import check
 from service.operations.usage import refuse_more_bytes, refuse_more_jobs
 from service.queue import TaskQueue
+from service.removal import remove_job
 from service.schemas.batch import BatchRequest
-from service.schemas.jobs import AnyRequest, SymbolicRequest, TrainRequest, read_request
+from service.schemas.jobs import AnyRequest, JobOut, SymbolicRequest, TrainRequest, read_request
 from service.settings import Settings
 
 KEY_LIFETIME = timedelta(hours=24)
@@ -94,16 +96,27 @@ def retry(
         Conflict: The job has not finished.
     """
     with sessions.read() as session:
-        earlier = TrainingJobs(session).get(job_id)
-    if not JobStatus(earlier.status).is_final:
-        detail = f"job {job_id} is {earlier.status}; cancel it first, or wait for its end"
-        raise Conflict("job_not_finished", detail)
+        earlier = TrainingJobs(session).finished(job_id)
     request = read_request(earlier.request)
     load_ahead(request, sessions, predictors)
     with sessions.begin() as session:
         job = _add(request, session, sessions, settings, predictors, retry_of=job_id)
     _ring(job, sessions, queue)
     return job
+
+
+def delete(job_id: str, sessions: Sessions, *, if_match: str | None = None) -> None:
+    """Remove a finished job with its events and its result. Its model stays.
+
+    Raises:
+        NotFound: There is no such job.
+        Conflict: It has not finished.
+        Stale: It is not what ``if_match`` says.
+    """
+    with sessions.begin() as session:
+        job = TrainingJobs(session).finished(job_id, hold=True)
+        refuse_stale(JobOut.of(job), if_match, what=f"job {job_id}", code="job_changed")
+        remove_job(session, job)
 
 
 def _record(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from service.db.session import TO_CHANGE
 from service.db.tables import Dataset, Job, JobStatus
 from service.errors import NotFound
 
@@ -37,6 +38,14 @@ class Datasets:
         """
         return _required(self._session.get(Dataset, dataset_id, with_for_update={"read": True}), dataset_id)
 
+    def hold_alone(self, dataset_id: str) -> Dataset:
+        """The dataset, which nobody can delete or refer to until this transaction ends: for its deletion.
+
+        Raises:
+            NotFound: There is none.
+        """
+        return _required(self._session.get(Dataset, dataset_id, with_for_update=TO_CHANGE), dataset_id)
+
     def page(self, limit: int, after: str | None) -> Sequence[Dataset]:
         """Up to ``limit + 1`` datasets, newest first, that come after this id in the list."""
         query = select(Dataset).order_by(Dataset.id.desc()).limit(limit + 1)
@@ -49,7 +58,7 @@ class Datasets:
 
     def delete(self, dataset_id: str) -> Dataset:
         """Remove the dataset's row and return what it was; its bytes are the caller's to release."""
-        dataset = _required(self._session.get(Dataset, dataset_id, with_for_update=True), dataset_id)
+        dataset = self.hold_alone(dataset_id)
         self._session.delete(dataset)
         self._session.flush()
         return dataset

@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.db.session import clock
+from service.db.session import TO_CHANGE, clock
 from service.db.tables import Job, JobEvent, JobStatus
 from service.errors import Conflict, NotFound
 
@@ -197,6 +197,26 @@ class TrainingJobs:
         job.keep_best = keep_best
         self._session.flush()
         return self._recorded(job, status=job.status, reason="cancel_requested") if is_first else job
+
+    def finished(self, job_id: str, *, hold: bool = False) -> Job:
+        """The job, which has ended; on hold, nobody else can delete it until this transaction ends.
+
+        Raises:
+            NotFound: There is no such job.
+            Conflict: It has not finished.
+        """
+        job = self._session.get(Job, job_id, with_for_update=TO_CHANGE if hold else None)
+        if job is None:
+            raise _not_found(job_id)
+        if not JobStatus(job.status).is_final:
+            detail = f"job {job_id} is {job.status}; cancel it first, or wait for its end"
+            raise Conflict("job_not_finished", detail)
+        return job
+
+    def delete(self, job: Job) -> None:
+        """Remove a finished job with its events; its ``blobs`` are the caller's to release."""
+        self._session.delete(job)
+        self._session.flush()
 
     def reap(self, *, max_attempts: int) -> Sequence[Job]:
         """Take jobs away from workers that went quiet: queued again, or failed after the last attempt.

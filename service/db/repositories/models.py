@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from service.db.session import clock
-from service.db.tables import Dataset, Model, ModelAlias
+from service.db.session import TO_CHANGE, clock
+from service.db.tables import Dataset, Job, Model, ModelAlias
 from service.errors import NotFound
 
 DEFAULT_ALIAS = "default"
@@ -101,12 +101,12 @@ class TrainedModels:
         return [(name, version) for name, version in rows]
 
     def hold(self, model_id: str) -> Model:
-        """The model with this id, locked until the transaction ends.
+        """The model with this id, which nobody else can change or delete until the transaction ends.
 
         Raises:
             NotFound: There is none.
         """
-        model = self._session.get(Model, model_id, with_for_update=True)
+        model = self._session.get(Model, model_id, with_for_update=TO_CHANGE)
         if model is None:
             named = self._named(model_id)
             raise _not_found(model_id) if named is None else _id_needed(model_id, named)
@@ -148,6 +148,13 @@ class TrainedModels:
     def clear_aliases(self, model: Model) -> None:
         """Take a model all its aliases."""
         self._session.execute(delete(ModelAlias).where(ModelAlias.model_id == model.id))
+
+    def keep_request(self, job: Job) -> None:
+        """Before a job goes: hand its request to its model, if that is of a time when only jobs kept it."""
+        model = self._session.scalar(select(Model).where(Model.job_id == job.id))
+        lineage = (model.record.get("lineage") or {}) if model is not None else {}
+        if model is not None and "request" not in lineage:
+            model.record = model.record | {"lineage": lineage | {"request": job.request}}
 
     def delete(self, model: Model) -> None:
         """Remove a model's row; its artifact is the caller's to release."""

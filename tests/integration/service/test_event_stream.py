@@ -64,6 +64,19 @@ def test_a_stream_tells_what_happened_and_what_happens_until_the_end(server: str
         assert list(events) == []
 
 
+def test_the_stream_of_a_job_that_is_deleted_ends(
+    server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.api.event_stream.PING_S", 0.2)
+    job_id = make_job(sessions).id
+    with followed(server, job_id) as events:
+        assert next(events)["event"] == "status"
+        with sessions.begin() as session:
+            jobs = TrainingJobs(session)
+            jobs.delete(jobs.cancel(job_id))  # at once, before the stream can tell that it has ended
+        assert [event for event in events if "data" in event] == []
+
+
 def test_an_event_is_on_the_stream_at_once(server: str, sessions: Sessions) -> None:
     job_id = make_job(sessions).id
     with followed(server, job_id) as events:

@@ -253,6 +253,19 @@ def test_a_job_whose_dataset_is_gone_cannot_be_done_again(client: TestClient, da
     assert (response.status_code, response.json()["code"]) == (404, "dataset_not_found")
 
 
+def test_a_finished_job_can_be_deleted_and_its_key_is_free_again(client: TestClient, dataset_id: str) -> None:
+    job_id = submit(client, dataset_id, key="k").json()["id"]
+    refusal = client.delete(f"/jobs/{job_id}")
+    assert (refusal.status_code, refusal.json()["code"]) == (409, "job_not_finished")
+    finish(client, job_id)
+    assert client.delete(f"/jobs/{job_id}", headers={"If-Match": '"other"'}).status_code == 412
+    known = client.get(f"/jobs/{job_id}").headers["etag"]
+    assert client.delete(f"/jobs/{job_id}", headers={"If-Match": known}).status_code == 204
+    for path in ("", "/events"):
+        assert client.get(f"/jobs/{job_id}{path}").json()["code"] == "job_not_found"
+    assert submit(client, dataset_id, key="k").json()["id"] != job_id
+
+
 class RecordingQueue:
     def __init__(self) -> None:
         self.rung: list[str] = []
