@@ -228,6 +228,26 @@ class ModelAlias(Owned, Table):
     model_id: Mapped[str] = mapped_column(ForeignKey("model.id", ondelete="CASCADE"), index=True)
 
 
+class AliasMove(Owned, Table):
+    """That an alias was set to a model, or taken away; never changed itself.
+
+    ``model_id`` and ``version`` are what the alias stood for from then on; null if for nothing. They are
+    no references: the history outlives the models.
+    """
+
+    __tablename__ = "alias_move"
+    __table_args__ = (Index("ix_alias_move_tenant_name", "tenant", "name", "id"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(200))
+    alias: Mapped[str] = mapped_column(String(64))
+    model_id: Mapped[str | None] = mapped_column(String(36))
+    version: Mapped[int | None]
+    key_id: Mapped[str | None] = mapped_column(String(36))
+    key_name: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Worker(Table):
     """A worker process that was alive at ``seen_at``."""
 

@@ -1,5 +1,6 @@
 """Reads and writes per resource; a repository never commits."""
 
+from service.db.repositories.aliases import Aliases as Aliases
 from service.db.repositories.audit import Audit as Audit
 from service.db.repositories.datasets import Datasets as Datasets
 from service.db.repositories.jobs import TrainingJobs as TrainingJobs

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
+from service.db.repositories.aliases import Aliases
 from service.db.session import TO_CHANGE, clock
 from service.db.tables import Dataset, Job, Model, ModelAlias
 from service.errors import NotFound
@@ -142,12 +143,21 @@ class TrainedModels:
     def set_alias(self, model: Model, alias: str) -> None:
         """Let ``name@alias`` stand for this model, whatever it stood for before."""
         self._lock_name(model.name)
-        self._session.merge(ModelAlias(tenant=model.tenant, name=model.name, alias=alias, model_id=model.id))
+        row = self._session.get(ModelAlias, (model.tenant, model.name, alias), with_for_update=True)
+        if row is not None and row.model_id == model.id:
+            return
+        if row is None:
+            row = ModelAlias(tenant=model.tenant, name=model.name, alias=alias)
+            self._session.add(row)
+        row.model_id = model.id
+        Aliases(self._session).note(model, alias, is_set=True)
         self._session.flush()
 
     def clear_aliases(self, model: Model) -> None:
         """Take a model all its aliases."""
-        self._session.execute(delete(ModelAlias).where(ModelAlias.model_id == model.id))
+        of_model = delete(ModelAlias).where(ModelAlias.model_id == model.id).returning(ModelAlias.alias)
+        for alias in sorted(self._session.scalars(of_model)):
+            Aliases(self._session).note(model, alias, is_set=False)
 
     def keep_request(self, job: Job) -> None:
         """Before a job goes: hand its request to its model, if that is of a time when only jobs kept it."""
