@@ -90,6 +90,17 @@ class Settings(BaseSettings):
     rate_limit: int = Field(default=6_000, ge=0, description="requests a minute and key; 0 for any")
     quota_jobs: int = Field(default=1_000, ge=0, description="unfinished jobs of a tenant; 0 for any")
     quota_bytes: int = Field(default=0, ge=0, description="stored for a tenant; 0 for any")
+    retention_days_jobs: int = Field(
+        default=0, ge=0, le=36_500, description="days after which a finished job is deleted; 0 for never"
+    )
+    retention_days_datasets: int = Field(
+        default=0, ge=0, le=36_500, description="the same for a dataset without models and without use"
+    )
+    keep_versions: int = Field(
+        default=0,
+        ge=0,
+        description="how many newest models of a name are kept, beside those with an alias; 0 for all",
+    )
     log_format: Literal["plain", "json"] = Field(default="plain", description="plain or json")
 
     lease_s: float = Field(

@@ -14,6 +14,7 @@ from service.settings_report import log_settings
 from worker import upkeep
 from worker.app import TASKS, make_app, run_worker
 from worker.dispatcher import Dispatcher
+from worker.retention import retain
 from worker.upkeep import Chore
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -35,6 +36,7 @@ def main(settings: Settings, tasks: Sequence[str] = TASKS) -> int:
         Chore(upkeep.REPORT_S, presence.report),
         Chore(min(1.0, settings.heartbeat_s), lambda: upkeep.reap(sessions, settings)),
         Chore(upkeep.CLEAN_UP_S, lambda: upkeep.drop_checkpoints(sessions)),
+        Chore(upkeep.CLEAN_UP_S, lambda: retain(sessions, settings)),
         _queue_chore(dispatcher, sessions, settings),
     ]
     thread = upkeep.Upkeep(chores, pause_s=settings.poll_s)

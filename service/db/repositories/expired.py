@@ -1,0 +1,65 @@
+"""What the retention settings no longer keep, oldest first. Nothing here changes a row.
+
+Each question can be asked of all rows or, by ``only``, of one: whoever removes a row locks it and asks
+again, because it may have come into use meanwhile.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Select, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from service.db.repositories.jobs import FINAL
+from service.db.session import clock
+from service.db.tables import Dataset, Job, JobStatus, Model, ModelAlias
+
+Found = Sequence[tuple[str, str]]
+MODEL_NAMED_BY = ("model_id", "model")  # in the requests of symbolic jobs, and of predictions of datasets
+UNFINISHED = (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+class Expired:
+    """Answers are tenants and ids of rows that may go."""
+
+    def __init__(self, session: Session, *, limit: int) -> None:
+        self._session, self._limit = session, limit
+
+    def jobs(self, days: int, *, only: str | None = None) -> Found:
+        """Jobs that finished longer ago than that."""
+        since = clock(self._session) - timedelta(days=days)
+        finished = Job.status.in_(FINAL), Job.created_at < since, Job.finished_at < since
+        return self._found(Job, select(Job.tenant, Job.id).where(*finished), only)
+
+    def datasets(self, days: int, *, only: str | None = None) -> Found:
+        """Datasets added longer ago than that, which no job has used since, and no model was trained on.
+
+        The dataset of a model stays, because changing the formula of the model takes its rows.
+        """
+        since = clock(self._session) - timedelta(days=days)
+        is_recent = or_(Job.status.in_(UNFINISHED), Job.created_at >= since, Job.finished_at >= since)
+        unused = (
+            Dataset.created_at < since,
+            ~exists().where(Job.dataset_id == Dataset.id, is_recent),
+            ~exists().where(Model.dataset_id == Dataset.id),
+        )
+        return self._found(Dataset, select(Dataset.tenant, Dataset.id).where(*unused), only)
+
+    def models(self, keep: int, *, only: str | None = None) -> Found:
+        """Models that are not among the newest of their name, without an alias, and that no job waits for."""
+        place = func.row_number().over(partition_by=(Model.tenant, Model.name), order_by=Model.version.desc())
+        ranked = select(Model.id, place.label("place")).subquery()
+        named = or_(*(Job.request[name].as_string() == Model.id for name in MODEL_NAMED_BY))
+        superseded = (
+            ranked.c.place > keep,
+            ~exists().where(ModelAlias.model_id == Model.id),
+            ~exists().where(Job.status.in_(UNFINISHED), named),
+        )
+        query = select(Model.tenant, Model.id).join(ranked, ranked.c.id == Model.id).where(*superseded)
+        return self._found(Model, query, only)
+
+    def _found(self, table: Any, query: Select[str, str], only: str | None) -> Found:
+        query = query.order_by(table.id).limit(self._limit)
+        rows = self._session.execute(query if only is None else query.where(table.id == only))
+        return [(tenant, row_id) for tenant, row_id in rows]
