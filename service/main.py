@@ -18,6 +18,7 @@ from service.api import (
     metrics,
     predictions,
     problems,
+    registry,
     tenant,
     trained_models,
     training_jobs,
@@ -41,6 +42,7 @@ RESOURCES: list[APIRouter] = [
     predictions.router,
     datasets.router,
     training_jobs.router,
+    registry.router,  # before the models, or /models/compare would be the model of that name
     trained_models.router,
     exports.router,
     tenant.router,

@@ -20,6 +20,8 @@ def shown_features(encoding: Encoding) -> list[dict[str, Any]]:
             "min": feature.min,
             "max": feature.max,
             "categories": list(feature.categories) or None,
+            "has_missing": feature.has_missing,
+            "fill": None if feature.type == "category" else feature.fill,
         }
         for feature in encoding.features
     ]

@@ -35,6 +35,20 @@ class FeatureOut(BaseModel):
     min: float | None = None
     max: float | None = None
     categories: list[Any] | None = None
+    has_missing: bool | None = Field(
+        default=None,
+        description="Whether training saw missing values; null for models of before it was kept.",
+    )
+    fill: float | None = Field(default=None, description="What stands for a missing number or boolean.")
+
+
+class SourceOut(BaseModel):
+    """The dataset as it was; a model survives it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    rows: int
 
 
 class NetworkOut(BaseModel):
@@ -102,6 +116,9 @@ class ModelOut(BaseModel):
     )
     job_id: str
     dataset_id: str | None
+    dataset: SourceOut | None = Field(
+        default=None, description="What it was trained on; null for models of before it was kept."
+    )
     task: str
     target: str
     features: list[FeatureOut]

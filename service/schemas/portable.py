@@ -28,10 +28,18 @@ class PortableNetwork(Portable):
     optimizer: str | None = None
 
 
+class PortableSource(Portable):
+    """The dataset as it was."""
+
+    name: str
+    rows: int
+
+
 class PortableRecord(Portable):
     """What ``GET /models/{id}`` shows beside what the network tells."""
 
     outputs: list[str]
+    dataset: PortableSource | None = None
     units: dict[str, Annotated[str, Field(max_length=MAX_UNIT)]] = {}
     ignored_columns: list[str] = []
     network: PortableNetwork = PortableNetwork()

@@ -25,6 +25,7 @@ from tests.servers import LOOPBACK
 METHODS = ("get", "post", "put", "patch", "delete")
 OPEN = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready")
 OF_NO_TENANT = ("/v2", "/metrics")
+NO_LISTS = (*OF_NO_TENANT, "/models/compare")
 TENSORS = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [0.0, 0.0]}]}
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/datasets"): {"columns": {"x": [1.0, 2.0]}},
@@ -34,6 +35,10 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/models/{model_id}/predict"): {"rows": [{"x1": 0.0, "x2": 0.0}]},
     ("post", "/v2/models/{name}/infer"): TENSORS,
     ("post", "/v2/models/{name}/versions/{version}/infer"): TENSORS,
+}
+QUERIES: dict[tuple[str, str], dict[str, str]] = {
+    ("get", "/aliases"): {"name": "law"},
+    ("get", "/models/compare"): {"ids": "law,law@live"},
 }
 Operation = tuple[str, str]
 DOCUMENT: dict[str, Any] = create_app(Settings()).openapi()
@@ -62,7 +67,8 @@ class House:
         method, path = operation
         body = BODIES.get(operation)
         headers = {"Authorization": f"Bearer {key}"}
-        return self.client.request(method, path.format(**ids), json=body and body | change, headers=headers)
+        url, query = path.format(**ids), QUERIES.get(operation)
+        return self.client.request(method, url, params=query, json=body and body | change, headers=headers)
 
     def of(self, tenant: str) -> Sessions:
         return self._sessions.of(Caller(tenant=tenant, name="a test"))
@@ -129,7 +135,7 @@ def test_its_owner_sees_it(house: House, operation: Operation) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [path for method, path in OPERATIONS if method == "get" and "{" not in path and path not in OF_NO_TENANT],
+    [path for method, path in OPERATIONS if method == "get" and "{" not in path and path not in NO_LISTS],
 )
 def test_lists_of_another_tenant_are_empty(house: House, path: str) -> None:
     answer = house.call(house.key("nobody"), ("get", path), {}).json()
@@ -138,6 +144,22 @@ def test_lists_of_another_tenant_are_empty(house: House, path: str) -> None:
         assert set(counts) == {0}
     else:
         assert answer["items"] == []
+
+
+def test_the_history_of_aliases_is_the_owner_s_alone(house: House, stranger: str) -> None:
+    aliases = ("get", "/aliases")
+    mine, theirs = (house.call(key, aliases, {}).json() for key in (house.key(OWN), stranger))
+    for listed in ("aliases", "items"):
+        assert [entry["alias"] for entry in mine[listed]] == ["live"]
+    assert (theirs["aliases"], theirs["items"]) == ([], [])
+
+
+def test_models_of_another_tenant_cannot_be_compared(house: House, stranger: str) -> None:
+    assert house.call(house.key(OWN), ("get", "/models/compare"), {}).status_code == 200
+    for ids in ("law,law@live", ",".join([house.ids["model_id"]] * 2)):
+        headers = {"Authorization": f"Bearer {stranger}"}
+        answer = house.client.get("/models/compare", params={"ids": ids}, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (404, "model_not_found")
 
 
 def test_the_index_of_another_tenant_is_empty(house: House) -> None:

@@ -200,12 +200,16 @@ class TrainedModels:
 
 
 def _of_dataset(dataset: Dataset | None, record: dict[str, Any], target: str) -> dict[str, Any]:
-    """Units, and the columns that are neither feature nor target: clients may send them along."""
+    """What it was, units, and columns that are neither feature nor target: clients may send them along."""
     if dataset is None:
-        return {"units": {}, "ignored_columns": []}
+        return {"dataset": None, "units": {}, "ignored_columns": []}
     read = {target, *(feature["name"] for feature in record.get("features", ()))}
     names = [column["name"] for column in dataset.columns]
-    return {"units": dict(dataset.units), "ignored_columns": [name for name in names if name not in read]}
+    return {
+        "dataset": {"name": dataset.name, "rows": dataset.rows},
+        "units": dict(dataset.units),
+        "ignored_columns": [name for name in names if name not in read],
+    }
 
 
 def _finite(value: Any) -> Any:

@@ -155,6 +155,7 @@ def test_a_model_keeps_what_it_needs_of_its_dataset(sessions: Sessions) -> None:
     columns = [column(name) for name in ("x1", "y", "date", "id")]
     dataset_id = make_dataset(sessions, *columns, units={"x1": "m", "y": "s"})
     model = add_model(sessions, dataset_id=dataset_id)
+    assert model.record["dataset"] == {"name": "data", "rows": 100}
     assert model.record["units"] == {"x1": "m", "y": "s"}
     assert model.record["ignored_columns"] == ["date", "id"]
 

@@ -460,7 +460,10 @@ def test_missing_values_and_categories_are_learnt_from() -> None:
         "c is red",
         "c is missing",
     ]
-    assert [feature["categories"] for feature in job.record["features"]] == [None, ["blue", "green", "red"]]
+    features = job.record["features"]
+    assert [feature["categories"] for feature in features] == [None, ["blue", "green", "red"]]
+    assert [feature["has_missing"] for feature in features] == [True, True]
+    assert [feature["fill"] for feature in features] == [job.predictor.encoding.features[0].fill, None]
 
 
 def test_rows_without_weight_are_not_learnt_from() -> None:

@@ -1,0 +1,82 @@
+"""Routes of the registry of models: the history of aliases, cards, models side by side."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from service.api.deps import READ, Sessions, StrictRoute
+from service.api.pagination import Paging
+from service.api.trained_models import Reference
+from service.db.repositories.aliases import Aliases
+from service.operations.model_card import read_card
+from service.operations.model_card_text import write_card
+from service.operations.registry import MOST, compare_models
+from service.schemas.model_card import CardOut
+from service.schemas.registry import AliasMoveOut, AliasOut, AliasPage, CompareOut
+
+MARKDOWN = "text/markdown"
+
+router = APIRouter(tags=["models"], route_class=StrictRoute)
+
+
+@router.get("/aliases", dependencies=[READ], summary="The aliases of a name, and their history")
+def list_aliases(
+    sessions: Sessions,
+    window: Paging,
+    name: Annotated[str, Query(min_length=1, max_length=200, description="A model's name.")],
+    alias: Annotated[str | None, Query(max_length=64, description="Only the moves of this alias.")] = None,
+) -> AliasPage:
+    """What every alias stands for now; and what was set and taken away, when, and with which key."""
+    with sessions.read() as session:
+        aliases = Aliases(session)
+        moves, cursor = window.cut(aliases.moves(name, alias=alias, limit=window.limit, after=window.after))
+        now = aliases.now(name)
+    return AliasPage(
+        name=name,
+        aliases=[AliasOut(alias=alias, model_id=id_, version=version) for alias, id_, version in now],
+        items=[AliasMoveOut.model_validate(move) for move in moves],
+        next_cursor=cursor,
+    )
+
+
+@router.get("/models/compare", dependencies=[READ], summary="Models side by side")
+def compare(
+    sessions: Sessions,
+    ids: Annotated[
+        str,
+        Query(
+            max_length=MOST * 301,
+            description="2 to 20 models, separated by commas: ids, names or `name@alias`. A name with a "
+            "comma in it has to be given by its id.",
+            examples=["law@live,law"],
+        ),
+    ],
+) -> CompareOut:
+    """Metrics, formulas and shapes of models of the same target and task, and what a difference is worth."""
+    return compare_models([reference.strip() for reference in ids.split(",")], sessions)
+
+
+@router.get(
+    "/models/{model_id}/card",
+    dependencies=[READ],
+    summary="The model in words",
+    response_model=CardOut,
+    responses={200: {"content": {MARKDOWN: {}}}},
+)
+def get_card(
+    model_id: Reference,
+    request: Request,
+    response: Response,
+    sessions: Sessions,
+    format: Annotated[
+        Literal["json", "markdown"] | None,
+        Query(description="Without it, Markdown for `Accept: text/markdown`, else JSON."),
+    ] = None,
+) -> CardOut | Response:
+    """What it predicts and from what, how well, by which formula, where it holds, and how it was made."""
+    card = read_card(model_id, sessions)
+    accepted = request.headers.get("accept", "")
+    if format == "markdown" or (format is None and MARKDOWN in accepted):
+        return Response(write_card(card), media_type=MARKDOWN, headers={"Vary": "Accept"})
+    response.headers["Vary"] = "Accept"
+    return card

@@ -1,0 +1,170 @@
+"""A model card as Markdown.
+
+Whatever a client may have written (names of columns, tags, units, categories) stands in code spans, where
+Markdown knows no HTML, no links, no pictures and no headings, and never in a table, whose cells end at a bar
+wherever it stands. All else is ours.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from service.schemas.model_card import CardData, CardFeature, CardFormula, CardMaking, CardOut, CardStep
+from service.schemas.models import Metrics
+
+SHOWN = 20  # categories; more make a list that nobody reads
+NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")  # also what turns the direction
+VERDICTS = {
+    "exact": "It is exact: as printed, it is right to 1e-7 of the spread of the target.",
+    "consistent": "It is consistent with the data: what it leaves of them is noise, as far as can be told.",
+    "approximation": "It is an approximation: no compact formula was found that explains the data.",
+}
+
+
+def write_card(card: CardOut) -> str:
+    """The card as Markdown."""
+    parts = (
+        ("", _summary(card)),
+        ("Data", _data(card.data)),
+        ("Columns that it reads", map(_feature, card.features)),
+        ("How good it is", _metrics(card)),
+        ("Formula", _formulas(card)),
+        ("Warnings", [f"- {code(_told(warning))}" for warning in card.warnings] or ["None."]),
+        ("Limits of use", [f"- {limit}" for limit in card.limits]),
+        ("How it was made", [*_making(card.made), f"- Date: {card.created_at:%Y-%m-%d %H:%M} UTC"]),
+        ("Made from", map(_step, card.lineage)),
+    )
+    blocks = []
+    for title, lines in parts:
+        text = "\n".join(lines)
+        if text:
+            blocks.append(f"## {title}\n\n{text}" if title else text)
+    return "\n\n".join(blocks) + "\n"
+
+
+def code(text: object) -> str:
+    """A text of a client's as a code span, on one line, whatever is in it."""
+    line = NO_TEXT.sub(" ", str(text))
+    if not line.strip():
+        return "(empty)"
+    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    pad = " " if line[0] in "` " or line[-1] in "` " else ""
+    return f"{fence}{pad}{line}{pad}{fence}"
+
+
+def number(value: float | None) -> str:
+    """A number as people write it."""
+    return "unknown" if value is None else f"{value:.6g}"
+
+
+def _summary(card: CardOut) -> Iterator[str]:
+    yield f"# Model {code(card.name)}, version {card.version}"
+    yield ""
+    unit = f", in {code(card.unit)}" if card.unit else ""
+    yield f"Predicts {code(card.target)}{unit}, from {len(card.features)} columns; a {_word(card.task)}."
+    yield ""
+    yield f"- Id: {code(card.model_id)}"
+    if card.classes:
+        yield f"- Classes: {_some(card.classes)}"
+    if card.aliases:
+        yield f"- Aliases: {_some(card.aliases)}"
+    for name, value in card.tags.items():
+        yield f"- Tag {code(name)}: {code(value)}"
+
+
+def _data(data: CardData) -> Iterator[str]:
+    yield f"- Dataset: {code(data.name) if data.name is not None else 'unknown'}" + (
+        "" if data.is_kept else ", which is not here, or not any more"
+    )
+    yield f"- SHA-256 of its content: {code(data.sha256) if data.sha256 else 'unknown'}"
+    yield f"- Rows: {'unknown' if data.rows is None else data.rows}"
+    for name, value in data.split.items():
+        yield f"- Split, {_word(name)}: {code(value)}"
+
+
+def _feature(feature: CardFeature) -> str:
+    of = [_word(feature.type)]
+    if feature.unit:
+        of.append(f"in {code(feature.unit)}")
+    if feature.min is not None and feature.max is not None:
+        of.append(f"from {number(feature.min)} to {number(feature.max)}")
+    if feature.categories:
+        of.append(f"one of {_some(feature.categories)}")
+    return f"- {code(feature.name)}: {', '.join(of)}. A missing value: {feature.missing}."
+
+
+def _metrics(card: CardOut) -> Iterator[str]:
+    if not any(value is not None for value in card.metrics.values()):
+        yield "Nothing was measured on rows that it had not seen."
+        return
+    yield "On the hold-out rows, which had no part in any choice, beside other models on the same rows."
+    yield ""
+    yield from _table([("this model", card.metrics), *((b.name, b.metrics) for b in card.baselines)])
+
+
+def _table(columns: Sequence[tuple[str, Metrics]]) -> Iterator[str]:
+    yield _row(["metric", *(_word(name) for name, _ in columns)])
+    yield _row(["---"] * (len(columns) + 1))
+    for metric in columns[0][1]:
+        yield _row([_word(metric), *(number(metrics.get(metric)) for _, metrics in columns)])
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _formulas(card: CardOut) -> Iterator[str]:
+    if card.formulas is None:
+        yield "None was asked for, or none was found."
+        return
+    yield VERDICTS.get(card.formulas.verdict, VERDICTS["approximation"])
+    if card.formulas.measured_on == "training":
+        yield "Its errors are those on the training rows: none were held out."
+    yield ""
+    for formula in card.formulas.outputs:
+        yield from _formula(formula)
+
+
+def _formula(formula: CardFormula) -> Iterator[str]:
+    of = "" if formula.quantity == "value" else f", the {_word(formula.quantity)}"
+    yield f"- {code(formula.name)}{of}: {code(formula.expression)}"
+    errors = f"R² {number(formula.r2)}, RMSE {number(formula.rmse)}, at most {number(formula.max_error)}"
+    yield f"  - Errors: {errors}; complexity {formula.complexity}"
+    for name, seen in formula.domain.items():
+        meaning = f", which is {code(formula.symbols[name])}" if name in formula.symbols else ""
+        yield f"  - Seen of {code(name)}{meaning}: {code(_told(seen))}"
+
+
+def _making(made: CardMaking) -> Iterator[str]:
+    if made.imported is not None:
+        yield f"- Imported: {code(_told(made.imported))}"
+    yield f"- Job: {code(made.job_id)}"
+    yield f"- Version of the code: {code(made.code_version) if made.code_version else 'unknown'}"
+    yield f"- Seed: {'unknown' if made.seed is None else made.seed}"
+    yield f"- Seconds: {number(made.seconds)}"
+    if made.request is not None:
+        yield f"- Request: {code(_told(made.request))}"
+
+
+def _step(step: CardStep) -> str:
+    name = "a model that was deleted" if step.name is None else code(step.name)
+    version = "" if step.version is None else f", version {step.version}"
+    return f"- {name}{version} ({code(step.model_id)}), by {code(_told(step.changes))}"
+
+
+def _some(values: Sequence[Any]) -> str:
+    more = f" and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
+    return ", ".join(code(_told(value)) for value in values[:SHOWN]) + more
+
+
+def _told(value: Any) -> str:
+    """A text as it is, a document by its `detail` if it has one, all else as JSON on one line."""
+    if isinstance(value, Mapping) and isinstance(value.get("detail"), str):
+        return str(value["detail"])
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _word(text: str) -> str:
+    """A name of ours; what a file from elsewhere put in its place is left without its signs."""
+    return re.sub(r"[^\w -]", "?", text).replace("_", " ")

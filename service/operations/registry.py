@@ -1,0 +1,144 @@
+"""The history of aliases, and models side by side."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from service.db.repositories.models import TrainedModels
+from service.db.session import Sessions
+from service.db.tables import Model
+from service.errors import Invalid
+from service.schemas.models import Metrics, ModelOut
+from service.schemas.registry import ComparedFormula, ComparedOut, CompareOut
+
+FEWEST, MOST = 2, 20
+OTHER_ROWS = (
+    "the models were measured on different hold-out rows: a difference of their metrics may come from the "
+    "rows and not from the models; train them on the same dataset with the same split to tell"
+)
+UNKNOWN_ROWS = "it is not known whether the models were measured on the same hold-out rows"
+NOTHING_HELD_OUT = "nothing was held out for {}, so it has no metrics on rows that it has not seen"
+OTHER_UNITS = "the target has different units, {}: errors are in these"
+OTHER_CLASSES = "the models tell different classes apart"
+
+
+def compare_models(references: Sequence[str], sessions: Sessions) -> CompareOut:
+    """Several models of the same target and task.
+
+    Raises:
+        NotFound: There is no such model.
+        Invalid: They are too few or too many, or predict different things.
+    """
+    if not FEWEST <= len(references) <= MOST:
+        detail = f"{FEWEST} to {MOST} models can be compared, got {len(references)}; separate them by commas"
+        raise _invalid("wrong_number_of_models", detail)
+    with sessions.read() as session:
+        repository = TrainedModels(session)
+        rows = [repository.get(reference) for reference in references]
+        aliases = repository.aliases(rows)
+        models = [ModelOut.of(row, aliases[row.id]) for row in rows]
+        compared = [
+            _compared(reference, model, row)
+            for reference, model, row in zip(references, models, rows, strict=True)
+        ]
+    _refuse_different(references, models)
+    same_data, same_rows = _all_equal(map(_data, models)), _all_equal(map(_hold_out, models))
+    return CompareOut(
+        task=models[0].task,
+        target=models[0].target,
+        models=compared,
+        metrics=_side_by_side([model.metrics for model in models]),
+        training_metrics=_side_by_side([model.training_metrics for model in models]),
+        same_data=same_data,
+        same_rows=same_rows,
+        warnings=_warnings(references, models, same_rows),
+    )
+
+
+def _refuse_different(references: Sequence[str], models: Sequence[ModelOut]) -> None:
+    first = models[0]
+    others = [
+        f"{reference!r} predicts {model.target!r} ({model.task})"
+        for reference, model in zip(references, models, strict=True)
+        if (model.target, model.task) != (first.target, first.task)
+    ]
+    if others:
+        detail = (
+            f"only models of the same target and task can be compared; {references[0]!r} predicts "
+            f"{first.target!r} ({first.task}), but {', '.join(others)}"
+        )
+        raise _invalid("not_comparable", detail)
+
+
+def _invalid(code: str, detail: str) -> Invalid:
+    return Invalid(code, detail, errors=[{"parameter": "ids", "in": "query", "code": code, "detail": detail}])
+
+
+def _compared(reference: str, model: ModelOut, row: Model) -> ComparedOut:
+    symbolic: dict[str, Any] = row.symbolic or {"outputs": []}
+    formulas = [ComparedFormula.model_validate(output) for output in symbolic["outputs"]]
+    seconds = [value for value in model.timings.values() if isinstance(value, int | float)]
+    return ComparedOut(
+        reference=reference,
+        **{name: getattr(model, name) for name in SHARED},
+        verdict=symbolic.get("verdict"),
+        formulas=formulas,
+        complexity=sum(formula.complexity for formula in formulas) if formulas else None,
+        seconds=round(sum(seconds), 3) if seconds else None,
+        dataset_sha256=_data(model),
+    )
+
+
+SHARED = ("id", "name", "version", "aliases", "network", "dataset_id", "split", "created_at")
+
+
+def _side_by_side(metrics: Sequence[Metrics]) -> dict[str, list[float | None]]:
+    names = dict.fromkeys(name for of_model in metrics for name in of_model)
+    return {name: [of_model.get(name) for of_model in metrics] for name in names}
+
+
+def _data(model: ModelOut) -> str | None:
+    """What names the content that a model was trained on."""
+    return model.lineage.get("dataset_sha256")
+
+
+def _hold_out(model: ModelOut) -> tuple[Any, ...] | None:
+    """What decides which rows were held out; None where something of it is not known."""
+    request = model.lineage.get("request") or {}
+    asked, sha256 = request.get("split") or {}, _data(model)
+    if not asked or not model.split or sha256 is None:
+        return None
+    decisive = [asked.get(name) for name in DECISIVE.get(asked.get("kind", ""), ())]
+    return sha256, asked.get("kind"), decisive, request.get("weight"), model.split.get("test_rows")
+
+
+DECISIVE = {
+    "random": ("test_fraction", "seed"),
+    "stratified": ("test_fraction", "seed"),
+    "tail": ("test_fraction",),
+    "column": ("column", "test"),
+}
+
+
+def _all_equal(values: Iterable[Any]) -> bool | None:
+    """None where that cannot be told, because some are not known and the others are equal."""
+    values = list(values)
+    known = [value for value in values if value is not None]
+    if any(value != known[0] for value in known):
+        return False
+    return True if len(known) == len(values) else None
+
+
+def _warnings(references: Sequence[str], models: Sequence[ModelOut], same_rows: bool | None) -> list[str]:
+    found = [] if same_rows else [UNKNOWN_ROWS if same_rows is None else OTHER_ROWS]
+    empty = [
+        reference
+        for reference, model in zip(references, models, strict=True)
+        if model.split.get("test_rows") == 0
+    ]
+    found += [NOTHING_HELD_OUT.format(repr(reference)) for reference in empty]
+    units = dict.fromkeys(model.units.get(model.target) or "none" for model in models)
+    if len(units) > 1:
+        found.append(OTHER_UNITS.format(", ".join(map(repr, units))))
+    if any(model.classes != models[0].classes for model in models):
+        found.append(OTHER_CLASSES)
+    return found
