@@ -180,15 +180,18 @@ def _on_http_exception(request: Request, error: HTTPException) -> Response:
 
 
 def _methods_at(request: Request) -> set[str]:
-    """All methods of a path: the framework names only those of the first route that has it."""
+    """All methods of a path: the framework names only those of the first route that has it.
+
+    Where a path is spelt out, such as `/models/compare`, those of `/models/{model_id}` are none of it.
+    """
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    routes = iter_route_contexts(request.app.routes)
-    return {
-        method
-        for route in routes
+    routes = [
+        route
+        for route in iter_route_contexts(request.app.routes)
         if route.path and compile_path(route.path)[0].match(path)
-        for method in route.methods or ()
-    }
+    ]
+    spelt_out = [route for route in routes if route.path == path]
+    return {method for route in spelt_out or routes for method in route.methods or ()}
 
 
 def _on_disconnect(_: Request, __: ClientDisconnect) -> Response:

@@ -261,6 +261,13 @@ def test_one_model_or_very_many_cannot_be_compared(
     assert (answer.status_code, answer.json()["code"]) == (422, "wrong_number_of_models")
 
 
+@pytest.mark.parametrize(("path", "methods"), [("/models/compare", "GET, HEAD"), ("/models/import", "POST")])
+def test_a_path_that_is_spelt_out_allows_its_own_methods(client: TestClient, path: str, methods: str) -> None:
+    for version in ("", "/v1"):
+        answer = client.options(version + path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+
 def test_an_unknown_model_cannot_be_compared(client: TestClient, sessions: Sessions) -> None:
     assert compare(client, model_with(sessions).id, "nothing").json()["code"] == "model_not_found"
 
