@@ -33,6 +33,7 @@ from service.db.session import CALLER, clock, make_engine, make_sessions
 from service.db.tables import Blob, Dataset, Job, JobStatus, Model, Table
 from service.errors import Conflict, Invalid, NotFound
 from service.operations import datasets, training
+from service.operations.predictor_cache import PredictorCache
 from service.queue import NoBell
 from service.schemas.jobs import TrainRequest
 from service.settings import Settings
@@ -71,7 +72,7 @@ class JobLifecycle(RuleBasedStateMachine):
         self.engine = engine
         self.sessions = make_sessions(engine)
         self.clients = self.sessions.of(LOCAL)
-        self.settings = Settings()
+        self.service = self.clients, NoBell(), Settings(), PredictorCache(0)
         self.accepted: set[str] = set()
         self.final: dict[str, tuple[str, str | None]] = {}
         self.cancel_accepted: set[str] = set()
@@ -107,7 +108,7 @@ class JobLifecycle(RuleBasedStateMachine):
     def submit(self, dataset_id: str, key: str | None, seed: int) -> Any:
         request = TrainRequest(dataset_id=dataset_id, target="y", seed=seed)
         try:
-            submitted = training.submit(request, self.clients, NoBell(), self.settings, idempotency_key=key)
+            submitted = training.submit(request, *self.service, idempotency_key=key)
         except NotFound:  # of the dataset
             return multiple()
         except Invalid:
@@ -138,7 +139,7 @@ class JobLifecycle(RuleBasedStateMachine):
     @rule(target=jobs, job_id=jobs)
     def retry(self, job_id: str) -> Any:
         try:
-            again = training.retry(job_id, self.clients, NoBell(), self.settings)
+            again = training.retry(job_id, *self.service)
         except Conflict:
             assert job_id not in self.final
             return multiple()
