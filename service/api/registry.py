@@ -1,6 +1,6 @@
 """Routes of the registry of models: the history of aliases, cards, models side by side."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -10,11 +10,12 @@ from service.api.trained_models import Reference
 from service.db.repositories.aliases import Aliases
 from service.operations.model_card import read_card
 from service.operations.model_card_text import write_card
-from service.operations.registry import MOST, compare_models
+from service.operations.registry import FEWEST, MOST, compare_models
 from service.schemas.model_card import CardOut
 from service.schemas.registry import AliasMoveOut, AliasOut, AliasPage, CompareOut
 
 MARKDOWN = "text/markdown"
+SOME: dict[str, Any] = {"pattern": f"^[^,]+(,[^,]+){{{FEWEST - 1},{MOST - 1}}}$"}  # told, and checked later
 
 router = APIRouter(tags=["models"], route_class=StrictRoute)
 
@@ -46,6 +47,7 @@ def compare(
         str,
         Query(
             max_length=MOST * 301,
+            json_schema_extra=SOME,
             description="2 to 20 models, separated by commas: ids, names or `name@alias`. A name with a "
             "comma in it has to be given by its id.",
             examples=["law@live,law"],
