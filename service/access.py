@@ -9,7 +9,6 @@ but those to ``/health/…``, with or without ``/v1``, needs ``Authorization: Be
         app.add_middleware(RequireKey, sessions=app.state.sessions, rates=rates)
 """
 
-from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,7 +17,7 @@ from service.api.problems import problem
 from service.callers import Caller
 from service.callers import Scope as Allowed
 from service.db.repositories.keys import ApiKeys
-from service.db.session import Sessions
+from service.db.session import UNUSABLE, Sessions
 from service.errors import ServiceError, TooMany, Unauthorized, Unavailable
 from service.rates import Allowance, Rates
 from service.settings import InvalidSettings, is_loopback
@@ -90,7 +89,7 @@ class RequireKey:
             if key is not None and is_to_be_noted:
                 with self._sessions.begin() as session:
                     ApiKeys(session).note_use(key.id)
-        except OperationalError as error:
+        except UNUSABLE as error:
             detail = "keys cannot be checked right now, since the database is away; try again"
             raise Unavailable("database_unavailable", detail) from error
         if key is None:
