@@ -137,7 +137,7 @@ def test_a_prediction_comes_from_one_model_while_its_alias_moves(
 
 def test_a_download_is_whole_or_breaks_off_when_its_dataset_is_deleted(settings: Settings) -> None:
     app = create_app(settings)
-    with serving(app) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
         noise = "\n".join(hashlib.sha256(str(i).encode()).hexdigest() for i in range(90_000))
         dataset = client.post("/datasets", files={"file": ("a.csv", f"x\n{noise}\n")}).json()
         with client.stream("GET", f"/datasets/{dataset['id']}/content") as answer:
