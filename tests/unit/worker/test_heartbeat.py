@@ -65,7 +65,7 @@ def test_a_new_stage_is_told_at_once_and_further_words_of_it_at_the_next_beat(
     monkeypatch.setattr(beat, "_settings", Settings(lease_s=60.0))
     monkeypatch.setattr("worker.heartbeat.BEAT_S", 60.0)
     told: list[str] = []
-    monkeypatch.setattr(beat, "_write", lambda batch, latest: told.extend(p.message for p in batch))
+    monkeypatch.setattr(beat, "_write", lambda batch, latest: told.extend(p["message"] for p in batch))
     with beat:
         for stage, message in [("prepare", "1"), ("train", "2"), ("train", "3")]:
             beat.report(Progress(stage, 0.5, message))
