@@ -47,13 +47,15 @@ def log_lines(formatter: logging.Formatter) -> Iterator[list[str]]:
     written: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: written.extend(formatter.format(record).split("\n"))  # type: ignore[method-assign]
-    logging.getLogger("service").addHandler(handler)
-    logging.getLogger("service").setLevel(logging.DEBUG)
+    logger = logging.getLogger("service")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
     try:
         yield written
     finally:
-        logging.getLogger("service").removeHandler(handler)
-        logging.getLogger("service").setLevel(logging.NOTSET)
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 @pytest.mark.parametrize(
