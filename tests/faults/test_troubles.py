@@ -46,7 +46,7 @@ def test_a_message_that_comes_five_times_is_one_job(workers: Workers) -> None:
     first, second = workers.submit(steps="5"), workers.submit(steps="5")
     if workers.settings.broker_url != EMBEDDED:
         queue = make_queue(workers.settings)
-        assert all(queue.ring(job_id) for job_id in (first, second) for _ in range(5))
+        assert all(queue.ring(job_id, "train") for job_id in (first, second) for _ in range(5))
     for job_id in (first, second):
         workers.assert_one_success(job_id, ("queued", None), ("running", None), ("succeeded", None))
     assert len(workers.notes("start")) == 2
