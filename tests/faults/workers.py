@@ -43,13 +43,9 @@ class Workers:
 
     def run(self, module: str, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
         """Start another process of the service with the same settings."""
-        environment = os.environ | {
-            "KAN_DATA_DIR": str(self.settings.data_dir),
-            "KAN_DATABASE_URL": self.settings.database_url,
-            "KAN_BROKER_URL": self.settings.broker_url,
-            "KAN_LEASE_S": str(self.settings.lease_s),
-            "KAN_TEST_NOTES": str(self._notes),
-        }
+        own = self.settings.model_dump(include=self.settings.model_fields_set)
+        environment = os.environ | {f"KAN_{name.upper()}": str(value) for name, value in own.items()}
+        environment |= {"KAN_TEST_NOTES": str(self._notes)}
         with self._output.open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
