@@ -17,7 +17,7 @@ import typer
 from service import cli_client, cli_keys, cli_operations, logs
 from service.access import require_a_key
 from service.cli_errors import explained
-from service.db.migrate import current_revision, head_revision, upgrade
+from service.db.migrate import head_revision, revision_of, upgrade
 from service.db.session import make_engine, make_sessions
 from service.settings import InvalidSettings, Settings, load_settings
 from service.settings_report import log_settings
@@ -110,7 +110,7 @@ def migrate(
     """Create or upgrade the database."""
     with explained():
         settings = load_settings()
-        before = _revision(settings)
+        before = revision_of(settings)
         if dry_run or before == head_revision():
             typer.echo(
                 f"the database is at revision {before or 'none'}, this version needs {head_revision()}"
@@ -151,15 +151,6 @@ def _check_keys(settings: Settings) -> None:
     engine = make_engine(settings)
     try:
         require_a_key(settings.host, make_sessions(engine))
-    finally:
-        engine.dispose()
-
-
-def _revision(settings: Settings) -> str | None:
-    engine = make_engine(settings)
-    try:
-        with engine.connect().execution_options(read_only=True) as connection:
-            return current_revision(connection)
     finally:
         engine.dispose()
 

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from service import strict_json
 from service.api.conditional import NOT_MODIFIED, IfMatch, IfNoneMatch, tagged
 from service.api.deps import READ, TRAIN, Config, Here, Parsing, Sessions, StrictRoute, is_json, media_type
-from service.api.description import NO_SPACE, file, reference
+from service.api.description import NO_SPACE, file, reference, upload
 from service.api.pagination import MAX_LIMIT, Paging
 from service.api.uploads import TABLE, Form, received, validated
 from service.db.repositories import Datasets
@@ -21,30 +21,11 @@ from service.operations import datasets
 from service.schemas.common import Page
 from service.schemas.datasets import DatasetIn, DatasetOut, FormFields, PreviewOut
 
-BODIES: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "additionalProperties": False,
-                    "properties": {
-                        "file": {
-                            "type": "string",
-                            "format": "binary",
-                            "description": "CSV, TSV, JSON Lines or Parquet; may be gzipped.",
-                        },
-                        "name": {"type": "string", "description": "A label; the file's name if absent."},
-                        "units": {"type": "string", "description": 'JSON: `{"column": "unit"}`.'},
-                    },
-                }
-            },
-            "application/json": {"schema": reference(DatasetIn)},
-        },
-    }
-}
+BODIES = upload(
+    "CSV, TSV, JSON Lines or Parquet; may be gzipped.",
+    {"name": "A label; the file's name if absent.", "units": 'JSON: `{"column": "unit"}`.'},
+    **{"application/json": reference(DatasetIn)},
+)
 PARQUET = "application/vnd.apache.parquet"
 
 router = APIRouter(prefix="/datasets", tags=["datasets"], route_class=StrictRoute)

@@ -66,14 +66,6 @@ async def _sessions(request: Request, caller: Annotated[Caller, Depends(_caller)
     return everything.of(caller)
 
 
-async def _settings(request: Request) -> Settings:
-    return cast("Settings", request.app.state.settings)
-
-
-async def _queue(request: Request) -> TaskQueue:
-    return cast("TaskQueue", request.app.state.queue)
-
-
 async def _here(request: Request) -> Callable[[str], str]:
     """Paths with the prefix that the caller used, so that a client of ``/v1`` stays there."""
     version = "/v1" if request.scope["path"].startswith("/v1/") else ""
@@ -81,42 +73,27 @@ async def _here(request: Request) -> Callable[[str], str]:
     return lambda path: root + version + path
 
 
-async def _parsing(request: Request) -> CapacityLimiter:
-    return cast("CapacityLimiter", request.app.state.parsing)
+def _held(name: str) -> Any:
+    """What ``create_app`` put into ``app.state`` under this name."""
 
+    async def held(request: Request) -> Any:
+        return getattr(request.app.state, name)
 
-async def _watch(request: Request) -> JobWatch:
-    return cast("JobWatch", request.app.state.watch)
-
-
-async def _predictors(request: Request) -> PredictorCache:
-    return cast("PredictorCache", request.app.state.predictors)
-
-
-async def _directory(request: Request) -> ModelDirectory:
-    return cast("ModelDirectory", request.app.state.directory)
-
-
-async def _meters(request: Request) -> Meters:
-    return cast("Meters", request.app.state.meters)
-
-
-async def _statistics(request: Request) -> Statistics:
-    return cast("Statistics", request.app.state.statistics)
+    return Depends(held)
 
 
 READ, TRAIN, PREDICT, ADMIN = (Security(_authorize, scopes=[scope]) for scope in Scope)
 LOOK_AT_MODELS = Security(_authorize, scopes=[Scope.READ, Scope.PREDICT])
 Sessions = Annotated[session.Sessions, Depends(_sessions)]
-Config = Annotated[Settings, Depends(_settings)]
-Queue = Annotated[TaskQueue, Depends(_queue)]
-Parsing = Annotated[CapacityLimiter, Depends(_parsing)]
-Predictors = Annotated[PredictorCache, Depends(_predictors)]
-Watch = Annotated[JobWatch, Depends(_watch)]
-Directory = Annotated[ModelDirectory, Depends(_directory)]
-Metered = Annotated[Meters, Depends(_meters)]
+Config = Annotated[Settings, _held("settings")]
+Queue = Annotated[TaskQueue, _held("queue")]
+Parsing = Annotated[CapacityLimiter, _held("parsing")]
+Predictors = Annotated[PredictorCache, _held("predictors")]
+Watch = Annotated[JobWatch, _held("watch")]
+Directory = Annotated[ModelDirectory, _held("directory")]
+Metered = Annotated[Meters, _held("meters")]
 Who = Annotated[Caller, Depends(_caller)]
-Stats = Annotated[Statistics, Depends(_statistics)]
+Stats = Annotated[Statistics, _held("statistics")]
 Here = Annotated[Callable[[str], str], Depends(_here)]
 
 

@@ -36,6 +36,27 @@ def file(media_type: str) -> Schema:
     return {"content": {media_type: {"schema": {"type": "string"}}}}
 
 
+def upload(file: str, fields: dict[str, str], **others: Schema) -> Schema:
+    """The body of a route that takes a file in a form, or other types of media.
+
+    Args:
+        file: What the file is.
+        fields: What else the form may have: texts, by their names, with what they say.
+        others: Schemas of the other media types.
+    """
+    texts = {name: {"type": "string", "description": told} for name, told in fields.items()}
+    form = {
+        "type": "object",
+        "required": ["file"],
+        "additionalProperties": False,
+        "properties": {"file": {"type": "string", "format": "binary", "description": file}, **texts},
+    }
+    content = {"multipart/form-data": form, **others}
+    return {
+        "requestBody": {"required": True, "content": {kind: {"schema": s} for kind, s in content.items()}}
+    }
+
+
 RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 RESPONSES: dict[int | str, Schema] = {
     "4XX": problems("The request cannot be done; `code` says why"),

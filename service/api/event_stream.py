@@ -14,7 +14,6 @@ from fastapi.sse import format_sse_event
 from starlette.concurrency import run_in_threadpool
 
 from service.api.watch import JobWatch
-from service.callers import LOCAL
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from service.db.tables import JobStatus
@@ -38,13 +37,13 @@ def stream(job_id: str, after: int, sessions: Sessions, watch: JobWatch) -> Resp
     events, ended = _read(job_id, after, sessions)
     if ended is not None and not events:
         return Response(status_code=204)
-    watch.refuse_too_many(_tenant(sessions))
+    watch.refuse_too_many(sessions.tenant)
     return StreamingResponse(_follow(job_id, after, sessions, watch), media_type=MEDIA_TYPE, headers=HEADERS)
 
 
 async def _follow(job_id: str, number: int, sessions: Sessions, watch: JobWatch) -> AsyncIterator[bytes]:
     """What has happened, then what happens, until the job has ended or the service has."""
-    with watch.streaming(_tenant(sessions)):
+    with watch.streaming(sessions.tenant):
         yield format_sse_event(data_str=None, retry=COME_BACK_MS)
         while not watch.is_closed:
             try:
@@ -61,10 +60,6 @@ async def _follow(job_id: str, number: int, sessions: Sessions, watch: JobWatch)
                 return
             if not await watch.has_news(job_id, number, within_s=PING_S):
                 yield format_sse_event(data_str=None, comment="ping")
-
-
-def _tenant(sessions: Sessions) -> str:
-    return (sessions.caller or LOCAL).tenant
 
 
 def _read(job_id: str, after: int, sessions: Sessions) -> tuple[list[EventOut], str | None]:

@@ -2,7 +2,7 @@
 
 import tempfile
 from functools import partial
-from typing import Annotated, Any, BinaryIO, cast
+from typing import Annotated, BinaryIO, cast
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
@@ -20,6 +20,7 @@ from service.api.deps import (
     StrictRoute,
     media_type,
 )
+from service.api.description import upload
 from service.api.trained_models import Reference
 from service.api.uploads import MODEL, received, validated
 from service.db.tables import Model
@@ -33,29 +34,11 @@ from service.settings import Settings
 
 DIFFERENCE = "X-Max-Difference"
 RAW = "application/octet-stream"
-BODIES: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "additionalProperties": False,
-                    "properties": {
-                        "file": {
-                            "type": "string",
-                            "format": "binary",
-                            "description": "A model as it was exported with `format=safetensors`.",
-                        },
-                        "name": {"type": "string", "description": "The model's own name if absent."},
-                    },
-                }
-            },
-            RAW: {"schema": {"type": "string", "format": "binary"}},
-        },
-    }
-}
+BODIES = upload(
+    "A model as it was exported with `format=safetensors`.",
+    {"name": "The model's own name if absent."},
+    **{RAW: {"type": "string", "format": "binary"}},
+)
 
 router = APIRouter(tags=["models"], route_class=StrictRoute)
 

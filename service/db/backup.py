@@ -13,7 +13,7 @@ from sqlalchemy import Engine, inspect, literal, make_url, select
 
 from service.db import postgres_backup, sqlite_backup
 from service.db.backup_error import BackupError
-from service.db.migrate import current_revision, head_revision, is_known, upgrade
+from service.db.migrate import head_revision, is_known, is_there, revision_of, upgrade
 from service.db.repositories.workers import Workers
 from service.db.session import make_engine, make_sessions
 from service.db.tables import Table, Worker
@@ -30,7 +30,7 @@ def back_up(settings: Settings, file: Path) -> str:
     """
     if file.exists():
         raise BackupError(f"{file} is there already; name another file")
-    revision = _revision(settings)
+    revision = revision_of(settings)
     if revision is None:
         raise BackupError("there is nothing to back up: the database has no tables yet")
     try:
@@ -77,25 +77,8 @@ def _tool(settings: Settings) -> ModuleType:
     return TOOLS[make_url(settings.database_url).get_backend_name()]
 
 
-def _revision(settings: Settings) -> str | None:
-    """Of the database; looking must not make one."""
-    if not _is_there(settings):
-        return None
-    engine = make_engine(settings)
-    try:
-        with engine.connect().execution_options(read_only=True) as connection:
-            return current_revision(connection)
-    finally:
-        engine.dispose()
-
-
-def _is_there(settings: Settings) -> bool:
-    url = make_url(settings.database_url)
-    return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
-
-
 def _refuse_to_overwrite(settings: Settings, *, force: bool) -> None:
-    if not _is_there(settings):
+    if not is_there(settings):
         return
     engine = make_engine(settings)
     try:

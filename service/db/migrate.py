@@ -6,12 +6,13 @@ to do. All steps run in one transaction on both dialects, so a failed upgrade le
 
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 
 from service.db.session import make_engine
 from service.settings import Settings
@@ -37,6 +38,24 @@ def upgrade(settings: Settings, revision: str = "head") -> None:
 def current_revision(connection: Connection) -> str | None:
     """The revision that the database has; ``None`` for an empty one."""
     return MigrationContext.configure(connection).get_current_revision()
+
+
+def revision_of(settings: Settings) -> str | None:
+    """The same of the database of the settings; looking makes none where there is none."""
+    if not is_there(settings):
+        return None
+    engine = make_engine(settings)
+    try:
+        with engine.connect().execution_options(read_only=True) as connection:
+            return current_revision(connection)
+    finally:
+        engine.dispose()
+
+
+def is_there(settings: Settings) -> bool:
+    """Whether there is a database, as far as can be told without connecting."""
+    url = make_url(settings.database_url)
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
 
 
 @cache

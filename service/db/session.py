@@ -20,7 +20,7 @@ from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from service.callers import Caller
+from service.callers import LOCAL, Caller
 from service.db.tables import Owned
 from service.settings import Settings
 
@@ -58,6 +58,11 @@ class Sessions:
     writing: SessionFactory
     reading: SessionFactory
     caller: Caller | None = None
+
+    @property
+    def tenant(self) -> str:
+        """Whose rows these are; that of a service without keys if they are everybody's."""
+        return (self.caller or LOCAL).tenant
 
     def of(self, caller: Caller) -> Sessions:
         """The same on behalf of someone."""

@@ -16,11 +16,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Float, case, cast, extract, func, select
 from sqlalchemy.orm import Session
 
-from service.db.repositories.jobs import FINAL
+from service.db.repositories.jobs import FINAL, UNFINISHED
 from service.db.repositories.workers import Presence, Workers
 from service.db.session import Sessions, clock
 from service.db.tables import Job, JobStatus
-from service.operations.usage import UNFINISHED
 
 WAIT_BOUNDS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
 RUN_BOUNDS = (1, 5, 15, 30, 60, 120, 300, 900, 1800, 3600, 7200)

@@ -144,12 +144,11 @@ def _limits(model: ModelOut, formulas: CardFormulas | None, *, is_kept: bool) ->
 
 def _making(model: ModelOut) -> CardMaking:
     request = model.lineage.get("request")
-    seconds = [value for value in model.timings.values() if isinstance(value, int | float)]
     return CardMaking(
         job_id=model.job_id,
         code_version=model.lineage.get("code_version"),
         seed=(request or {}).get("seed"),
-        seconds=round(sum(seconds), 3) if seconds else None,
+        seconds=model.seconds,
         request=request,
         imported=model.lineage.get("imported"),
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from service.callers import LOCAL
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
@@ -53,4 +52,4 @@ class ModelDirectory:
 
 
 def _key(reference: str, sessions: Sessions) -> tuple[str, str]:
-    return (sessions.caller or LOCAL).tenant, reference
+    return sessions.tenant, reference

@@ -76,14 +76,13 @@ def _invalid(code: str, detail: str) -> Invalid:
 def _compared(reference: str, model: ModelOut, row: Model) -> ComparedOut:
     symbolic: dict[str, Any] = row.symbolic or {"outputs": []}
     formulas = [ComparedFormula.model_validate(output) for output in symbolic["outputs"]]
-    seconds = [value for value in model.timings.values() if isinstance(value, int | float)]
     return ComparedOut(
         reference=reference,
         **{name: getattr(model, name) for name in SHARED},
         verdict=symbolic.get("verdict"),
         formulas=formulas,
         complexity=sum(formula.complexity for formula in formulas) if formulas else None,
-        seconds=round(sum(seconds), 3) if seconds else None,
+        seconds=model.seconds,
         dataset_sha256=_data(model),
     )
 

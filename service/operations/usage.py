@@ -7,13 +7,13 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from service.db.repositories.jobs import UNFINISHED
 from service.db.session import Sessions
 from service.db.tables import Blob, Dataset, Job, JobStatus, Model
 from service.errors import OutOfSpace, TooMany
 from service.settings import Settings
 
 CONTENTS = (Dataset.blob_sha256, Model.artifact_sha256, Job.result_sha256)
-UNFINISHED = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 def read_usage(sessions: Sessions, settings: Settings) -> dict[str, Any]:

@@ -159,6 +159,12 @@ class ModelOut(BaseModel):
     tags: dict[str, str]
     created_at: datetime
 
+    @property
+    def seconds(self) -> float | None:
+        """All that it took; None where that was not recorded."""
+        told = [value for value in self.timings.values() if isinstance(value, int | float)]
+        return round(sum(told), 3) if told else None
+
     @staticmethod
     def of(model: Any, aliases: list[str]) -> "ModelOut":
         """The model as it is now, from its row."""

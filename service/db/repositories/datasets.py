@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from service.db.repositories.jobs import UNFINISHED
 from service.db.session import TO_CHANGE
-from service.db.tables import Dataset, Job, JobStatus
+from service.db.tables import Dataset, Job
 from service.errors import NotFound
 
 
@@ -53,7 +54,7 @@ class Datasets:
 
     def is_in_use(self, dataset_id: str) -> bool:
         """Whether a job that is not finished works on it, or will."""
-        unfinished = Job.status.in_((JobStatus.QUEUED, JobStatus.RUNNING))
+        unfinished = Job.status.in_(UNFINISHED)
         return bool(self._session.scalar(select(exists().where(Job.dataset_id == dataset_id, unfinished))))
 
     def delete(self, dataset_id: str) -> Dataset:

@@ -11,13 +11,12 @@ from typing import Any
 from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from service.db.repositories.jobs import FINAL
+from service.db.repositories.jobs import FINAL, UNFINISHED
 from service.db.session import clock
-from service.db.tables import Dataset, Job, JobStatus, Model, ModelAlias
+from service.db.tables import Dataset, Job, Model, ModelAlias
 
 Found = Sequence[tuple[str, str]]
 MODEL_NAMED_BY = ("model_id", "model")  # in the requests of symbolic jobs, and of predictions of datasets
-UNFINISHED = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 class Expired:

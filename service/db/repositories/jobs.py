@@ -19,6 +19,7 @@ from service.db.tables import Job, JobEvent, JobStatus
 from service.errors import Conflict, NotFound
 
 FINAL = tuple(status for status in JobStatus if status.is_final)
+UNFINISHED = tuple(status for status in JobStatus if not status.is_final)
 NOT_RUNNING: Mapping[str, Any] = {"token": None, "lease_until": None, "eta_seconds": None}
 WAITING: Mapping[str, Any] = {
     **NOT_RUNNING,

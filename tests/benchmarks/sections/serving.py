@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from http.client import HTTPConnection
+from operator import methodcaller
 
 from tests.benchmarks.plan import Goal, Options, Section, Task
-from tests.benchmarks.rows import Measured, Values
+from tests.benchmarks.rows import Values
 from tests.benchmarks.subjects import serving
 
 OURS, BARE = "service", "bare FastAPI"
@@ -45,20 +45,8 @@ def many(who: str) -> Values:
             path, headers = "/v2/models/law/infer", headers | dict(more)
         else:
             body = serving.rows_of(ROWS) if who == JSON_ROWS else serving.columns_of(ROWS)
-        connection = HTTPConnection("127.0.0.1", server.port)
-
-        def ask() -> None:
-            connection.request("POST", path, body, headers)
-            answer = connection.getresponse()
-            if answer.status != 200:
-                raise RuntimeError(answer.read().decode())
-            answer.read()
-
+        ask = serving.asking(server, path, body, headers)
         return serving.rows_per_second(ask, ROWS, CALLS)
-
-
-def ratio(value: str, work: str, one: str, other: str, measured: Measured) -> float:
-    return measured.ratio(value, one, other, work=work)
 
 
 SECTION = Section(
@@ -76,7 +64,7 @@ SECTION = Section(
             Goal(
                 what=f"p50 over that of the bare endpoint, {work}",
                 limit=1.5,
-                measured=partial(ratio, "p50 ms", work, OURS, BARE),
+                measured=methodcaller("ratio", "p50 ms", OURS, BARE, work=work),
             )
             for work in CLIENTS
         ),
@@ -85,7 +73,7 @@ SECTION = Section(
                 what=f"requests per second over those of the bare endpoint, {work}",
                 limit=0.7,
                 is_upper=False,
-                measured=partial(ratio, "requests/s", work, OURS, BARE),
+                measured=methodcaller("ratio", "requests/s", OURS, BARE, work=work),
             )
             for work in CLIENTS
         ),
@@ -94,7 +82,7 @@ SECTION = Section(
                 what=f"10,000 rows, {who}: rows per second over those of model.predict alone",
                 limit=limit,
                 is_upper=False,
-                measured=partial(ratio, "rows/s", MANY, who, ALONE),
+                measured=methodcaller("ratio", "rows/s", who, ALONE, work=MANY),
             )
             for who, limit in ((BINARY, 0.7), (JSON_COLUMNS, 0.25), (JSON_ROWS, None))
         ),

@@ -96,9 +96,10 @@ def serving(app: str) -> Iterator[Server]:
 
 def is_up(server: Server) -> bool:
     try:
-        return post(server, "/predict", rows_of(1), server.headers)[0] == 200
-    except OSError:
+        asking(server, "/predict", rows_of(1), server.headers)()
+    except (OSError, RuntimeError):
         return False
+    return True
 
 
 def rows_of(count: int) -> bytes:
@@ -129,11 +130,18 @@ def matrix(count: int) -> np.ndarray:
     return np.random.default_rng(1).uniform(-1, 1, (count, FEATURES))
 
 
-def post(server: Server, path: str, body: bytes, headers: Headers) -> tuple[int, bytes]:
+def asking(server: Server, path: str, body: bytes, headers: Headers) -> Callable[[], None]:
+    """What sends a request, again and again on a connection of its own, and reads the answer."""
     connection = HTTPConnection("127.0.0.1", server.port)
-    connection.request("POST", path, body, dict(headers))
-    answer = connection.getresponse()
-    return answer.status, answer.read()
+
+    def ask() -> None:
+        connection.request("POST", path, body, dict(headers))
+        answer = connection.getresponse()
+        told = answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"the server answered {answer.status}: {told[:200]!r}")
+
+    return ask
 
 
 def latencies(server: Server, clients: int, seconds: float) -> Values:
@@ -142,13 +150,13 @@ def latencies(server: Server, clients: int, seconds: float) -> Values:
     found: list[float] = []
 
     def ask() -> None:
-        connection = HTTPConnection("127.0.0.1", server.port)
+        send = asking(server, "/predict", body, server.headers)
         for _ in range(WARM_UP):
-            _ask(connection, body, server.headers)
+            send()
         start.wait()
         until = time.perf_counter() + seconds
         while (now := time.perf_counter()) < until:
-            _ask(connection, body, server.headers)
+            send()
             found.append(time.perf_counter() - now)
 
     start = threading.Barrier(clients)
@@ -170,11 +178,3 @@ def rows_per_second(call: Callable[[], object], count: int, rounds: int) -> Valu
         call()
         taken.append(time.perf_counter() - since)
     return {"rows/s": count / statistics.median(taken), "ms": 1e3 * statistics.median(taken)}
-
-
-def _ask(connection: HTTPConnection, body: bytes, headers: Headers) -> None:
-    connection.request("POST", "/predict", body, dict(headers))
-    answer = connection.getresponse()
-    answer.read()
-    if answer.status != 200:
-        raise RuntimeError(f"the server answered {answer.status}")
