@@ -36,6 +36,8 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
+PART = "part"  # kind of jobs that are pieces of another one, and that no client sees
+
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
@@ -135,6 +137,9 @@ class Job(Owned, Table):
     names it. ``lease_until`` is when the claim ends unless a heartbeat renews it.
     ``published_at`` is when the queue last rang for it. ``result_sha256`` names the bytes of a result
     that is a file, ``result_name`` what to call it.
+
+    A job may have parts, jobs of their own that ``parent_id`` ties to it. One that runs without a token has
+    left its worker and waits until all parts with ``is_awaited`` have ended.
     """
 
     __tablename__ = "job"
@@ -143,10 +148,14 @@ class Job(Owned, Table):
         UniqueConstraint("tenant", "idempotency_key"),
         Index("ix_job_status_created_at", "status", "created_at"),
         Index("ix_job_tenant_id", "tenant", "id"),
+        Index("ix_job_tenant_started_at", "tenant", "started_at"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    parent_id: Mapped[str | None] = mapped_column(String(36), index=True)
+    is_awaited: Mapped[bool] = mapped_column(default=False)
     kind: Mapped[str] = mapped_column(String(16))
+    priority: Mapped[int] = mapped_column(default=0)
     request: Mapped[dict[str, Any]] = mapped_column(Json)
     dataset_id: Mapped[str | None] = mapped_column(String(36), index=True)
     status: Mapped[str] = mapped_column(String(16), default=JobStatus.QUEUED)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from service.db.repositories.jobs import UNFINISHED
 from service.db.session import Sessions
-from service.db.tables import Blob, Dataset, Job, JobStatus, Model
+from service.db.tables import PART, Blob, Dataset, Job, JobStatus, Model
 from service.errors import OutOfSpace, TooMany
 from service.settings import Settings
 
@@ -22,7 +22,9 @@ def read_usage(sessions: Sessions, settings: Settings) -> dict[str, Any]:
         datasets, dataset_bytes = _stored(session, Dataset.blob_sha256)
         models, model_bytes = _stored(session, Model.artifact_sha256)
         results, result_bytes = _stored(session, Job.result_sha256)
-        counts = session.execute(select(Job.status, func.count()).group_by(Job.status)).all()
+        counts = session.execute(
+            select(Job.status, func.count()).where(Job.kind != PART).group_by(Job.status)
+        ).all()
         jobs = dict.fromkeys(JobStatus, 0) | {row[0]: row[1] for row in counts}
     return {
         "datasets": {"count": datasets, "bytes": dataset_bytes},
@@ -64,7 +66,8 @@ def refuse_more_jobs(session: Session, settings: Settings) -> None:
     """
     if not settings.quota_jobs:
         return
-    unfinished = select(func.count()).select_from(Job).where(Job.status.in_(UNFINISHED))
+    submitted = Job.status.in_(UNFINISHED), Job.parent_id.is_(None)
+    unfinished = select(func.count()).select_from(Job).where(*submitted)
     if (session.scalar(unfinished) or 0) >= settings.quota_jobs:
         detail = f"{settings.quota_jobs} jobs are queued or running; wait for some to end, or cancel them"
         raise TooMany("too_many_jobs", detail, limit=settings.quota_jobs)

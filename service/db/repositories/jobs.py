@@ -4,6 +4,9 @@ Every verb is one conditional UPDATE: it changes the row only in the status it e
 running job only while the caller's fencing token is still the job's. A verb that comes too late
 returns ``None`` and changes nothing. The event of a change is written in the same transaction, under
 the lock that the UPDATE took, so that events are numbered without gaps and in the order of changes.
+
+A job may have parts. Whoever changes both locks the job before its parts: else two transactions would wait
+for each other.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -11,11 +14,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
+from service.db.repositories.fair_share import fairest
 from service.db.session import TO_CHANGE, clock
-from service.db.tables import Job, JobEvent, JobStatus
+from service.db.tables import PART, Job, JobEvent, JobStatus
 from service.errors import Conflict, NotFound
 
 FINAL = tuple(status for status in JobStatus if status.is_final)
@@ -51,8 +55,12 @@ class TrainingJobs:
         dataset_id: str | None,
         idempotency_key: str | None = None,
         retry_of: str | None = None,
+        parent_id: str | None = None,
+        is_awaited: bool = False,
+        priority: int = 0,
+        tenant: str | None = None,
     ) -> Job:
-        """A new job, queued."""
+        """A new job, queued; the caller's if no tenant is named."""
         job = Job(
             kind=kind,
             request=request,
@@ -60,6 +68,10 @@ class TrainingJobs:
             dataset_id=dataset_id,
             idempotency_key=idempotency_key,
             retry_of=retry_of,
+            parent_id=parent_id,
+            is_awaited=is_awaited,
+            priority=priority,
+            tenant=tenant,
             created_at=clock(self._session),
         )
         self._session.add(job)
@@ -73,14 +85,11 @@ class TrainingJobs:
         Raises:
             NotFound: There is none with this id.
         """
-        job = self._session.get(Job, job_id)
-        if job is None:
-            raise _not_found(job_id)
-        return job
+        return _shown(self._session.get(Job, job_id), job_id)
 
     def page(self, *, limit: int, after: str | None = None, status: str | None = None) -> Sequence[Job]:
         """Up to ``limit + 1`` jobs, newest first, older than the job ``after``."""
-        jobs = select(Job).order_by(Job.id.desc()).limit(limit + 1)
+        jobs = select(Job).where(Job.kind != PART).order_by(Job.id.desc()).limit(limit + 1)
         if after is not None:
             jobs = jobs.where(Job.id < after)
         if status is not None:
@@ -101,15 +110,8 @@ class TrainingJobs:
         return self._claim(Job.id == job_id, lease_s)
 
     def claim_next(self, *, kinds: Collection[str], lease_s: float) -> Job | None:
-        """Take the job of these kinds that has waited longest, passing over those that others are taking."""
-        oldest = (
-            select(Job.id)
-            .where(Job.status == JobStatus.QUEUED, Job.kind.in_(kinds))
-            .order_by(Job.created_at, Job.id)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
-        return self._claim(Job.id == oldest.scalar_subquery(), lease_s)
+        """Take the job of these kinds that comes next; see ``fairest``."""
+        return self._claim(Job.id == fairest(kinds), lease_s)
 
     def is_any_queued(self, kinds: Collection[str]) -> bool:
         """Whether a job of these kinds waits."""
@@ -136,6 +138,7 @@ class TrainingJobs:
 
     def hold(self, job_id: str, token: str) -> Job | None:
         """The job, locked until the transaction ends, if the token is still good."""
+        self._lock_parent(job_id)
         held = select(Job).where(*_held(job_id, token)).with_for_update()
         return self._session.scalar(held, execution_options={"populate_existing": True})
 
@@ -155,6 +158,14 @@ class TrainingJobs:
         job = self._change(*_held(job_id, token), **WAITING, attempt=Job.attempt - 1)
         return job and self._recorded(job, status=JobStatus.QUEUED, reason="worker_stopped")
 
+    def wait(self, job_id: str, token: str, *, message: str) -> Job | None:
+        """Leave the worker until every awaited part has ended; the last of them queues the job again."""
+        job = self._change(*_held(job_id, token), token=None, lease_until=None, message=message)
+        if job is None:
+            return None
+        self._record(job, "progress", stage=job.stage, fraction=job.fraction, message=message)
+        return self._continue(job_id) or job
+
     def succeed(self, job_id: str, token: str, **result: Any) -> Job | None:
         """End a job that has its result; not one whose cancellation was accepted (see ``stop``).
 
@@ -164,18 +175,19 @@ class TrainingJobs:
         """
         conditions = (*_held(job_id, token), Job.cancel_requested_at.is_(None))
         done = {"fraction": 1.0, "stage": "done", "message": None}
-        return self._finish(conditions, JobStatus.SUCCEEDED, **result, **done)
+        return self._finish(job_id, conditions, JobStatus.SUCCEEDED, **result, **done)
 
     def stop(self, job_id: str, token: str, **result: Any) -> Job | None:
         """End a job whose cancellation was requested, with the best result so far if that was asked for."""
         conditions = (*_held(job_id, token), Job.cancel_requested_at.is_not(None))
-        return self._finish(conditions, JobStatus.CANCELLED, **result)
+        return self._finish(job_id, conditions, JobStatus.CANCELLED, **result)
 
     def fail(self, job_id: str, token: str, *, code: str, detail: str) -> Job | None:
         """End a job that cannot succeed; a cancelled one ends cancelled."""
         if cancelled := self.stop(job_id, token):
             return cancelled
-        return self._finish(_held(job_id, token), JobStatus.FAILED, error_code=code, error_detail=detail)
+        error = {"error_code": code, "error_detail": detail}
+        return self._finish(job_id, _held(job_id, token), JobStatus.FAILED, **error)
 
     def cancel(self, job_id: str, *, keep_best: bool = False) -> Job:
         """What a client asks: a queued job is cancelled at once, a running one is told to stop.
@@ -184,10 +196,10 @@ class TrainingJobs:
             NotFound: There is no such job.
             Conflict: The job has finished.
         """
+        self._lock_parent(job_id)
         job = self._lock(job_id)
         if job.status == JobStatus.QUEUED:
-            queued, now = (Job.id == job_id, Job.status == JobStatus.QUEUED), clock(self._session)
-            return self._finish(queued, JobStatus.CANCELLED, cancel_requested_at=now) or job
+            return self._cancel_queued(job_id) or job
         if job.status != JobStatus.RUNNING:
             raise Conflict(
                 "job_already_finished",
@@ -197,7 +209,10 @@ class TrainingJobs:
         job.cancel_requested_at = job.cancel_requested_at or clock(self._session)
         job.keep_best = keep_best
         self._session.flush()
-        return self._recorded(job, status=job.status, reason="cancel_requested") if is_first else job
+        if is_first:
+            self._record(job, "status", status=job.status, reason="cancel_requested")
+        self._cancel_parts(job)
+        return self._continue(job_id) or job
 
     def finished(self, job_id: str, *, hold: bool = False) -> Job:
         """The job, which has ended; on hold, nobody else can delete it until this transaction ends.
@@ -206,9 +221,8 @@ class TrainingJobs:
             NotFound: There is no such job.
             Conflict: It has not finished.
         """
-        job = self._session.get(Job, job_id, with_for_update=TO_CHANGE if hold else None)
-        if job is None:
-            raise _not_found(job_id)
+        found = self._session.get(Job, job_id, with_for_update=TO_CHANGE if hold else None)
+        job = _shown(found, job_id)
         if not JobStatus(job.status).is_final:
             detail = f"job {job_id} is {job.status}; cancel it first, or wait for its end"
             raise Conflict("job_not_finished", detail)
@@ -225,9 +239,8 @@ class TrainingJobs:
         One whose row a worker holds in a transaction, perhaps asleep, must not keep the others waiting.
         """
         lapsed = (Job.status == JobStatus.RUNNING, Job.lease_until < clock(self._session))
-        free = select(Job.id).where(*lapsed).order_by(Job.id).with_for_update(skip_locked=True)
-        job_ids = self._session.scalars(free).all()
-        reaped = (self._reap((Job.id == job_id, *lapsed), max_attempts) for job_id in job_ids)
+        job_ids = self._session.scalars(select(Job.id).where(*lapsed).order_by(Job.id)).all()
+        reaped = (self._reap(job_id, lapsed, max_attempts) for job_id in job_ids if self._is_free(job_id))
         return [job for job in reaped if job is not None]
 
     def to_ring(self, *, again_after_s: float, limit: int = 100) -> Sequence[tuple[str, str]]:
@@ -294,29 +307,79 @@ class TrainingJobs:
         )
         return job and self._recorded(job, status=JobStatus.RUNNING, attempt=job.attempt)
 
-    def _reap(self, lapsed: tuple[ColumnElement[bool], ...], max_attempts: int) -> Job | None:
+    def _is_free(self, job_id: str) -> bool:
+        """Lock a job, after the one that it is part of, unless another transaction has either."""
+        parent_id = self._session.scalar(select(Job.parent_id).where(Job.id == job_id))
+        family = [job_id] if parent_id is None else [parent_id, job_id]
+        locks = (select(Job.id).where(Job.id == each).with_for_update(skip_locked=True) for each in family)
+        return all(self._session.scalar(lock) is not None for lock in locks)
+
+    def _reap(self, job_id: str, lapsed: tuple[ColumnElement[bool], ...], max_attempts: int) -> Job | None:
         """One lapsed job; each way out asks again whether it still is lapsed."""
-        cancelled = self._finish((*lapsed, Job.cancel_requested_at.is_not(None)), JobStatus.CANCELLED)
+        lapsed = (Job.id == job_id, *lapsed)
+        cancelled = self._finish(job_id, (*lapsed, Job.cancel_requested_at.is_not(None)), JobStatus.CANCELLED)
         if cancelled:
             return cancelled
         detail = (
             f"the worker was lost {max_attempts} times in a row, perhaps for want of memory; ask for less"
         )
         error = {"error_code": "worker_lost", "error_detail": detail}
-        failed = self._finish((*lapsed, Job.attempt >= max_attempts), JobStatus.FAILED, **error)
+        failed = self._finish(job_id, (*lapsed, Job.attempt >= max_attempts), JobStatus.FAILED, **error)
         if failed:
             return failed
         job = self._change(*lapsed, **WAITING)
         return job and self._recorded(job, status=JobStatus.QUEUED, reason="worker_lost")
 
     def _finish(
-        self, conditions: tuple[ColumnElement[bool], ...], status: JobStatus, **result: Any
+        self, job_id: str, conditions: tuple[ColumnElement[bool], ...], status: JobStatus, **result: Any
     ) -> Job | None:
+        """End a job; nobody needs its parts then, and what it is part of may go on."""
+        parent_id = self._lock_parent(job_id)
         now = clock(self._session)
         job = self._change(*conditions, **NOT_RUNNING, status=status, finished_at=now, **result)
-        return job and self._recorded(
-            job, status=status, **{k: v for k, v in result.items() if k in SHOWN and v}
+        if job is None:
+            return None
+        self._record(job, "status", status=status, **{k: v for k, v in result.items() if k in SHOWN and v})
+        self._cancel_parts(job)
+        if parent_id is not None:
+            self._continue(parent_id)
+        return job
+
+    def _cancel_queued(self, job_id: str) -> Job | None:
+        queued = (Job.id == job_id, Job.status == JobStatus.QUEUED)
+        now = clock(self._session)
+        return self._finish(job_id, queued, JobStatus.CANCELLED, cancel_requested_at=now)
+
+    def _cancel_parts(self, job: Job) -> None:
+        """What has not begun is cancelled; what runs is told to stop as the job was."""
+        unfinished = Job.parent_id == job.id, Job.status.in_(UNFINISHED)
+        parts = self._session.execute(select(Job.id, Job.status).where(*unfinished).order_by(Job.id)).all()
+        now = clock(self._session) if parts else None
+        for part_id, status in parts:
+            if status == JobStatus.QUEUED and self._cancel_queued(part_id):
+                continue
+            running = Job.id == part_id, Job.status == JobStatus.RUNNING
+            asked = func.coalesce(Job.cancel_requested_at, now)
+            self._change(*running, cancel_requested_at=asked, keep_best=job.keep_best)
+
+    def _continue(self, job_id: str) -> Job | None:
+        """Queue a job that waits for its parts, or end it if it was cancelled, once it need not wait.
+
+        The transaction has locked it: of two parts that end at one moment, the second sees the first.
+        """
+        part = aliased(Job)
+        unfinished = part.parent_id == job_id, part.status.in_(UNFINISHED)
+        waits = Job.id == job_id, Job.status == JobStatus.RUNNING, Job.token.is_(None)
+        is_cancelled = Job.cancel_requested_at.is_not(None), Job.keep_best.is_(False)
+        ended = self._finish(
+            job_id, (*waits, *is_cancelled, ~exists().where(*unfinished)), JobStatus.CANCELLED
         )
+        if ended:
+            return ended
+        has_all = ~or_(exists().where(*unfinished, part.is_awaited), and_(*is_cancelled))
+        values = {"status": JobStatus.QUEUED, "published_at": None, "attempt": Job.attempt - 1}
+        job = self._change(*waits, has_all, **values)
+        return job and self._recorded(job, status=JobStatus.QUEUED, reason="parts_done")
 
     def _change(self, *conditions: ColumnElement[bool], **values: Any) -> Job | None:
         """The conditional UPDATE; ``None`` if no row met the conditions."""
@@ -327,9 +390,14 @@ class TrainingJobs:
     def _lock(self, job_id: str) -> Job:
         locked = select(Job).where(Job.id == job_id).with_for_update()
         job = self._session.scalar(locked, execution_options={"populate_existing": True})
-        if job is None:
-            raise _not_found(job_id)
-        return job
+        return _shown(job, job_id)
+
+    def _lock_parent(self, job_id: str) -> str | None:
+        """Lock the job that this one is part of, and tell which it is."""
+        parent_id = self._session.scalar(select(Job.parent_id).where(Job.id == job_id))
+        if parent_id is not None:
+            self._session.execute(select(Job.id).where(Job.id == parent_id).with_for_update())
+        return parent_id
 
     def _recorded(self, job: Job, **data: Any) -> Job:
         self._record(job, "status", **data)
@@ -352,8 +420,11 @@ def _held(job_id: str, token: str) -> tuple[ColumnElement[bool], ...]:
     return Job.id == job_id, Job.token == token, Job.status == JobStatus.RUNNING
 
 
-def _not_found(job_id: str) -> NotFound:
-    return NotFound("job_not_found", f"there is no job {job_id!r}; GET /jobs lists them")
+def _shown(job: Job | None, job_id: str) -> Job:
+    """The job, if it is one that clients know of."""
+    if job is None or job.kind == PART:
+        raise NotFound("job_not_found", f"there is no job {job_id!r}; GET /jobs lists them")
+    return job
 
 
 def _ended(status: str) -> str:
