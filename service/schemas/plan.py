@@ -34,7 +34,9 @@ class Plan:
     @cached_property
     def types(self) -> dict[str, str]:
         """Types of all columns, as the client wants them read."""
-        return {name: report["type"] for name, report in self.reports.items()} | self.request.types
+        wanted = {name: report["type"] for name, report in self.reports.items()} | self.request.types
+        target = self.request.target
+        return {n: w if n == target else _to_learn_from(self.reports[n], w) for n, w in wanted.items()}
 
     @property
     def task(self) -> Task:
@@ -76,3 +78,16 @@ class Plan:
         """Outputs of the network: one, or one per class where there are more than two."""
         classes = int(self.target["distinct"])
         return classes if self.task == "classification" and classes > 2 else 1
+
+
+def _to_learn_from(report: Report, wanted: str) -> str:
+    """The type by which a column is encoded that the client wants read as another.
+
+    Booleans are 0 and 1 in any case, and may go on coming as true and false. Two numbers other than 0 and 1
+    are told apart as two categories are, by a column that is 1 for one of them, and go on coming as they are.
+    """
+    if report["type"] == "boolean" and wanted in NUMBERS:
+        return "boolean"
+    if report["type"] in NUMBERS and wanted == "boolean" and (report["min"], report["max"]) != (0, 1):
+        return "category"
+    return wanted
