@@ -12,6 +12,7 @@ import numpy as np
 
 import kan_engine
 from service import storage
+from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.doubts import NOT_FINITE, doubt_about
@@ -70,7 +71,11 @@ def predict(reference: str, request: Rows, serving: Serving) -> Document:
 
 
 def predictor_of(model: Model, sessions: Sessions, cache: PredictorCache) -> Predictor:
-    """The network of a model, loaded once."""
+    """The network of a model, loaded once.
+
+    Raises:
+        NotFound: The model has been deleted, and is not loaded.
+    """
     return cache.get(model.id, lambda: _load(model, sessions))
 
 
@@ -78,7 +83,11 @@ def _load(model: Model, sessions: Sessions) -> tuple[Predictor, int]:
     """The network from its artifact; the first one brings torch with it."""
     compute_in_one_thread()
     with sessions.read() as session:
-        data = storage.read_bytes(session, model.artifact_sha256)
+        try:
+            data = storage.read_bytes(session, model.artifact_sha256)
+        except storage.DamagedBlob:
+            TrainedModels(session).with_id(model.id)  # it may have been deleted since it was looked up
+            raise
     try:
         return kan_engine.load(data), len(data) + OVERHEAD_BYTES
     except kan_engine.ArtifactError as error:  # what is stored is broken: no fault of the client's, no 4xx

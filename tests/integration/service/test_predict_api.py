@@ -14,6 +14,7 @@ from kan_engine import Predictor
 from service.db.session import Sessions
 from service.db.tables import BlobChunk
 from service.main import create_app
+from service.operations.model_directory import ModelDirectory
 from service.operations.prediction import MAX_WARNINGS
 from service.settings import Settings
 from service.storage import put_bytes
@@ -257,6 +258,24 @@ def test_a_deleted_model_predicts_no_more_though_it_was_loaded(
     assert predict(client, model.id).status_code == 200
     assert client.delete(f"/models/{model.id}").status_code == 204
     assert predict(client, model.id).status_code == 404
+
+
+@pytest.mark.parametrize("is_named", [False, True])
+def test_a_model_that_was_just_deleted_by_another_process_is_not_found(
+    client: TestClient, settings: Settings, sessions: Sessions, is_named: bool
+) -> None:
+    model = make_model(sessions)
+    reference = model.name if is_named else model.id
+    client.app.state.directory = ModelDirectory(clock=lambda: 0.0)  # type: ignore[attr-defined]  # no time goes by
+    assert client.get(f"/v2/models/{reference}").status_code == 200
+    with TestClient(create_app(settings), base_url=LOOPBACK) as other:
+        assert other.delete(f"/models/{model.id}").status_code == 204
+    tensor = {"name": "rows", "shape": [1, 2], "datatype": "FP64", "data": [0.1, 1.0]}
+    for answer in (
+        predict(client, reference),
+        client.post(f"/v2/models/{reference}/infer", json={"inputs": [tensor]}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (404, "model_not_found")
 
 
 def test_too_many_rows_are_refused_with_the_limit(settings: Settings, sessions: Sessions) -> None:
