@@ -11,6 +11,10 @@ from service.client.errors import JobCancelled as JobCancelled
 from service.client.errors import JobFailed as JobFailed
 from service.client.errors import NotFinished as NotFinished
 from service.client.errors import Unreachable as Unreachable
+from service.client.results import Alias as Alias
+from service.client.results import AliasMove as AliasMove
+from service.client.results import Card as Card
+from service.client.results import Comparison as Comparison
 from service.client.results import Dataset as Dataset
 from service.client.results import Edges as Edges
 from service.client.results import Job as Job

@@ -15,8 +15,21 @@ import httpx
 from service.client import calls
 from service.client.bar import Shown
 from service.client.calls import AnyDataset, AnyJob, AnyModel, Listing, ModelChanges, Status
-from service.client.results import Dataset, Edges, Job, Model, Predictions, Preview, Symbolic, Usage
-from service.client.sending import Outcome, Request, Steps, connection
+from service.client.results import (
+    Alias,
+    AliasMove,
+    Card,
+    Comparison,
+    Dataset,
+    Edges,
+    Job,
+    Model,
+    Predictions,
+    Preview,
+    Symbolic,
+    Usage,
+)
+from service.client.sending import Outcome, Request, Steps, arriving, connection
 from service.client.tables import File, Table
 from service.schemas.models import FormulaFormat
 
@@ -114,6 +127,22 @@ class AsyncClient:
         """Predict for rows as a list of dicts, columns as a dict, or a DataFrame."""
         return await self._do(calls.predict(model, rows, interval))
 
+    async def predict_dataset(
+        self,
+        model: AnyModel,
+        dataset: AnyDataset,
+        path: str | PathLike[str],
+        *,
+        progress: Shown = True,
+        **body: Any,
+    ) -> Path:
+        """Predict a whole dataset into a file, and wait for it. If that is interrupted, the job goes on."""
+        return await self._do(calls.predict_dataset(model, dataset, path, progress, body))
+
+    async def result(self, job: AnyJob, path: str | PathLike[str]) -> Path:
+        """Write what a job has made to a file: the predictions for a dataset."""
+        return await self._do(calls.result(job, path))
+
     async def formula(self, model: AnyModel, format: FormulaFormat = "text") -> str:
         """The formula of a model in one of several languages, a line for every output."""
         return await self._do(calls.formula(model, format))
@@ -134,12 +163,36 @@ class AsyncClient:
         """Write a model to a file, for example as ``safetensors``."""
         return await self._do(calls.export(model, format, path))
 
+    async def import_model(self, file: File, name: str | None = None) -> Model:
+        """Add a model from a file of ``export`` as ``safetensors``, under its own name or another."""
+        return await self._do(calls.import_model(file, name))
+
+    async def card(self, model: AnyModel) -> Card:
+        """What a model predicts, from what, how well, where it holds, and how it was made."""
+        return await self._do(calls.card(model))
+
+    async def card_text(self, model: AnyModel) -> str:
+        """The same in words, as Markdown."""
+        return await self._do(calls.card_text(model))
+
+    async def compare(self, *models: AnyModel) -> Comparison:
+        """Models of one target side by side, with a warning where a difference of metrics may say little."""
+        return await self._do(calls.compare(models))
+
+    async def aliases(self, name: str) -> list[Alias]:
+        """What every alias of a name stands for; ``change`` sets one and takes them away."""
+        return await self._do(calls.aliases(name))
+
+    def alias_history(self, name: str, alias: str | None = None) -> AsyncIterator[AliasMove]:
+        """How the aliases of a name came to be, or one of them, newest first."""
+        return self._each(Listing(AliasMove, "aliases", name=name, alias=alias))
+
     async def change(self, model: AnyModel, **changes: Unpack[ModelChanges]) -> Model:
         """Rename a model, replace its ``tags``, or give it an ``alias``; ``alias=None`` takes all from it."""
         return await self._do(calls.change(model, changes))
 
-    async def delete(self, thing: Dataset | Model) -> None:
-        """Delete a dataset or a model for ever."""
+    async def delete(self, thing: Dataset | Job | Model) -> None:
+        """Delete a dataset, a finished job or a model for ever."""
         await self._do(calls.delete(thing))
 
     async def usage(self) -> Usage:
@@ -165,6 +218,11 @@ class AsyncClient:
         await anyio.sleep(request.after_s)
         try:
             async with self._http.stream(**request.options(self._timeout)) as response:
+                if response.is_success and request.into:
+                    with arriving(request.into) as file:
+                        async for chunk in response.aiter_bytes():
+                            file.write(chunk)
+                    return response
                 if request.on_line is None or not response.is_success:
                     await response.aread()
                     return response

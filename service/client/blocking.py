@@ -15,8 +15,21 @@ import httpx
 from service.client import calls
 from service.client.bar import Shown
 from service.client.calls import AnyDataset, AnyJob, AnyModel, Listing, ModelChanges, Status
-from service.client.results import Dataset, Edges, Job, Model, Predictions, Preview, Symbolic, Usage
-from service.client.sending import Outcome, Request, Steps, connection
+from service.client.results import (
+    Alias,
+    AliasMove,
+    Card,
+    Comparison,
+    Dataset,
+    Edges,
+    Job,
+    Model,
+    Predictions,
+    Preview,
+    Symbolic,
+    Usage,
+)
+from service.client.sending import Outcome, Request, Steps, arriving, connection
 from service.client.tables import File, Table
 from service.schemas.models import FormulaFormat
 
@@ -157,6 +170,31 @@ class Client:
         """
         return self._do(calls.predict(model, rows, interval))
 
+    def predict_dataset(
+        self,
+        model: AnyModel,
+        dataset: AnyDataset,
+        path: str | PathLike[str],
+        *,
+        progress: Shown = True,
+        **body: Any,
+    ) -> Path:
+        """Predict a whole dataset into a file, and wait for it. If that is interrupted, the job goes on.
+
+        Args:
+            path: The file; as CSV if its name ends so, else as Parquet.
+            body: What else the job is to be, as ``POST /jobs`` takes it: ``interval``, ``include_inputs``, ….
+
+        Raises:
+            JobFailed: The job failed.
+            JobCancelled: Someone cancelled it.
+        """
+        return self._do(calls.predict_dataset(model, dataset, path, progress, body))
+
+    def result(self, job: AnyJob, path: str | PathLike[str]) -> Path:
+        """Write what a job has made to a file: the predictions for a dataset."""
+        return self._do(calls.result(job, path))
+
     def formula(self, model: AnyModel, format: FormulaFormat = "text") -> str:
         """The formula of a model in one of several languages, a line for every output."""
         return self._do(calls.formula(model, format))
@@ -177,6 +215,30 @@ class Client:
         """Write a model to a file, for example as ``safetensors``."""
         return self._do(calls.export(model, format, path))
 
+    def import_model(self, file: File, name: str | None = None) -> Model:
+        """Add a model from a file of ``export`` as ``safetensors``, under its own name or another."""
+        return self._do(calls.import_model(file, name))
+
+    def card(self, model: AnyModel) -> Card:
+        """What a model predicts, from what, how well, where it holds, and how it was made."""
+        return self._do(calls.card(model))
+
+    def card_text(self, model: AnyModel) -> str:
+        """The same in words, as Markdown."""
+        return self._do(calls.card_text(model))
+
+    def compare(self, *models: AnyModel) -> Comparison:
+        """Models of one target side by side, with a warning where a difference of metrics may say little."""
+        return self._do(calls.compare(models))
+
+    def aliases(self, name: str) -> list[Alias]:
+        """What every alias of a name stands for; ``change`` sets one and takes them away."""
+        return self._do(calls.aliases(name))
+
+    def alias_history(self, name: str, alias: str | None = None) -> Iterator[AliasMove]:
+        """How the aliases of a name came to be, or one of them, newest first."""
+        return self._each(Listing(AliasMove, "aliases", name=name, alias=alias))
+
     def change(self, model: AnyModel, **changes: Unpack[ModelChanges]) -> Model:
         """Rename a model, replace its ``tags``, or give it an ``alias``; ``alias=None`` takes all from it.
 
@@ -184,8 +246,8 @@ class Client:
         """
         return self._do(calls.change(model, changes))
 
-    def delete(self, thing: Dataset | Model) -> None:
-        """Delete a dataset or a model for ever."""
+    def delete(self, thing: Dataset | Job | Model) -> None:
+        """Delete a dataset, a finished job or a model for ever."""
         self._do(calls.delete(thing))
 
     def usage(self) -> Usage:
@@ -210,6 +272,10 @@ class Client:
         time.sleep(request.after_s)
         try:
             with self._http.stream(**request.options(self._timeout)) as response:
+                if response.is_success and request.into:
+                    with arriving(request.into) as file:
+                        file.writelines(response.iter_bytes())
+                    return response
                 if request.on_line is None or not response.is_success:
                     response.read()
                     return response

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Generic, Literal, NotRequired, TypedDict, TypeVar
@@ -15,6 +16,9 @@ from pydantic import BaseModel
 from service.client.bar import Shown, shown
 from service.client.following import follow
 from service.client.results import (
+    Alias,
+    Card,
+    Comparison,
     Dataset,
     Edges,
     Job,
@@ -28,6 +32,7 @@ from service.client.sending import Request, Steps, ask, get, path, send
 from service.client.tables import File, Table, document, is_file, is_frame, opened
 from service.schemas.common import Page
 from service.schemas.models import FormulaFormat
+from service.schemas.registry import AliasPage
 
 MAX_PAGE = 200
 
@@ -126,6 +131,22 @@ def retry(job: AnyJob) -> Steps[Job]:
     return ask(Request("POST", path("jobs", _id(job), "retry")), _as(Job))
 
 
+def predict_dataset(
+    model: AnyModel, dataset: AnyDataset, to: str | PathLike[str], progress: Shown, body: Mapping[str, Any]
+) -> Steps[Path]:
+    """Submit, wait, get the file."""
+    format = "csv" if Path(to).suffix.lower() == ".csv" else "parquet"
+    given = {"kind": "predict", "model": _id(model), "format": format, **body}
+    submitted = yield from submit(dataset, None, None, given)
+    job = yield from wait(submitted, None, progress)
+    return (yield from result(job, to))
+
+
+def result(job: AnyJob, to: str | PathLike[str]) -> Steps[Path]:
+    """The file that a job has made."""
+    return _download(get("jobs", _id(job), "result"), to)
+
+
 def model(reference: str) -> Steps[Model]:
     """One model."""
     return ask(get("models", reference), _as(Model))
@@ -163,9 +184,36 @@ def plot(model: AnyModel, save: str | PathLike[str] | None) -> Steps[str]:
 
 def export(model: AnyModel, format: str, to: str | PathLike[str]) -> Steps[Path]:
     """The model as a file."""
-    artifact = yield from send(get("models", _id(model), "export", format=format))
-    Path(to).write_bytes(artifact.content)
-    return Path(to)
+    return _download(get("models", _id(model), "export", format=format), to)
+
+
+def import_model(file: File, name: str | None) -> Steps[Model]:
+    """A model from a file of ``export``."""
+    with opened(file) as part:
+        form = {} if name is None else {"name": name}
+        request = Request("POST", "/models/import", form=form, files={"file": part})
+        return (yield from ask(request, _as(Model)))
+
+
+def card(model: AnyModel) -> Steps[Card]:
+    """All that is known of a model."""
+    return ask(get("models", _id(model), "card", format="json"), _as(Card))
+
+
+def card_text(model: AnyModel) -> Steps[str]:
+    """The same in words."""
+    return ask(get("models", _id(model), "card", format="markdown"), lambda response: response.text)
+
+
+def compare(models: Sequence[AnyModel]) -> Steps[Comparison]:
+    """Models side by side."""
+    return ask(get("models", "compare", ids=",".join(map(_id, models))), _as(Comparison))
+
+
+def aliases(name: str) -> Steps[list[Alias]]:
+    """What the aliases of a name stand for."""
+    page = yield from ask(get("aliases", name=name, limit=1), _as(AliasPage))
+    return [Alias.model_validate(alias.model_dump()) for alias in page.aliases]
 
 
 def change(model: AnyModel, changes: ModelChanges) -> Steps[Model]:
@@ -173,15 +221,20 @@ def change(model: AnyModel, changes: ModelChanges) -> Steps[Model]:
     return ask(Request("PATCH", path("models", _id(model)), body=changes), _as(Model))
 
 
-def delete(thing: Dataset | Model) -> Steps[None]:
+def delete(thing: Dataset | Job | Model) -> Steps[None]:
     """For ever."""
-    kind = "datasets" if isinstance(thing, Dataset) else "models"
+    kind = "datasets" if isinstance(thing, Dataset) else "jobs" if isinstance(thing, Job) else "models"
     return ask(Request("DELETE", path(kind, thing.id)), lambda _: None)
 
 
 def usage() -> Steps[Usage]:
     """What there is, and what there may be."""
     return ask(get("usage"), _as(Usage))
+
+
+def _download(request: Request, to: str | PathLike[str]) -> Steps[Path]:
+    yield from send(replace(request, into=Path(to)))
+    return Path(to)
 
 
 def _id(thing: BaseModel | str) -> str:

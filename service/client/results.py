@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from service.schemas.datasets import DatasetOut, PreviewOut
 from service.schemas.jobs import JobOut, ProgressOut
+from service.schemas.model_card import CardOut
 from service.schemas.models import EdgesOut, ModelOut, PredictionOut, SymbolicOut
+from service.schemas.registry import AliasMoveOut, AliasOut, CompareOut
 from service.schemas.usage import UsageOut
 
 if TYPE_CHECKING:
@@ -49,6 +51,22 @@ class Symbolic(SymbolicOut):
 
 class Edges(EdgesOut):
     """The activations of a model, and what fits them."""
+
+
+class Card(CardOut):
+    """What is known of a model, and what it does not promise."""
+
+
+class Comparison(CompareOut):
+    """Models side by side, and what a difference between them is worth."""
+
+
+class Alias(AliasOut):
+    """What ``name@alias`` stands for now."""
+
+
+class AliasMove(AliasMoveOut):
+    """That an alias was set or taken away, when, and with which key."""
 
 
 class Usage(UsageOut):

@@ -6,9 +6,11 @@ waits or with one that lets others work meanwhile.
 """
 
 import json
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeVar
+from pathlib import Path
+from typing import IO, Any, Literal, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -34,6 +36,7 @@ class Request:
     Args:
         is_repeatable: Whether it does nothing a second time that it has not done the first time.
         on_line: Takes an answer line by line as it comes, until it returns false.
+        into: Where an answer goes that may be too large for the memory.
         read_s: How long to wait for the next bytes, if not as long as the client does.
         after_s: How long to wait before it is sent.
     """
@@ -47,6 +50,7 @@ class Request:
     files: Mapping[str, Any] = field(default_factory=dict)
     is_repeatable: bool = False
     on_line: Callable[[str], bool] | None = None
+    into: Path | None = None
     read_s: float | None = None
     after_s: float = 0
 
@@ -72,6 +76,18 @@ Steps = Generator[Request, Outcome, T]
 def connection(url: str, key: str | None) -> dict[str, Any]:
     """The arguments of ``httpx.Client`` and ``httpx.AsyncClient``."""
     return {"base_url": url, "headers": {"Authorization": f"Bearer {key}"} if key else {}}
+
+
+@contextmanager
+def arriving(at: Path) -> Iterator[IO[bytes]]:
+    """A file to write, which is in its place once it is whole: what breaks off leaves nothing there."""
+    part = at.with_name(f"{at.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(at)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def path(*parts: str) -> str:

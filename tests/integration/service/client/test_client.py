@@ -115,9 +115,11 @@ def test_lists_go_on_over_all_pages(kan: Any, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_what_is_deleted_is_gone(kan: Any, law: Row) -> None:
+    dataset = kan.upload({"x": [float(x) for x in range(30)], "y": [2.0 * x for x in range(30)]})
     for thing, show in (
         (kan.upload({"x": [1.0, 2.0]}), kan.dataset),
         (kan.model(law.id), kan.model),
+        (kan.cancel(kan.submit(dataset, "y")), kan.job),
     ):
         kan.delete(thing)
         with pytest.raises(ApiError) as refused:
@@ -138,6 +140,44 @@ def test_a_model_is_found_by_id_name_and_alias_and_changed(kan: Any, sessions: S
     odd = "%2F?#ß " + name
     assert kan.change(kan.model(second.id), name=odd).name == odd
     assert kan.model(odd).id == second.id
+
+
+def test_aliases_are_told_as_they_are_and_as_they_came_to_be(kan: Any, sessions: Sessions) -> None:
+    name = f"with aliases {uuid4()}"
+    first, second = (make_model(sessions, name=name) for _ in range(2))
+    for model, alias in ((first, "live"), (second, "live"), (first, "old"), (first, None)):
+        kan.change(model.id, alias=alias)
+    assert [(a.alias, a.model_id, a.version) for a in kan.aliases(name)] == [("live", second.id, 2)]
+    history = [(move.alias, move.model_id) for move in kan.alias_history(name)]
+    assert history == [("old", None), ("old", first.id), ("live", second.id), ("live", first.id)]
+    assert [move.model_id for move in kan.alias_history(name, "live")] == [second.id, first.id]
+
+
+def test_a_card_comes_as_a_document_and_as_text(kan: Any, law: Row) -> None:
+    card = kan.card(law.id)
+    assert (card.model_id, card.target, card.formulas.verdict) == (law.id, "y", "exact")
+    text = kan.card_text(kan.model(law.id))
+    assert text.startswith("# ")
+    assert card.formulas.outputs[0].expression in text
+
+
+def test_models_are_compared_side_by_side(kan: Any, law: Row, sessions: Sessions) -> None:
+    other = make_model(sessions)
+    comparison = kan.compare(kan.model(law.id), other.id)
+    assert [model.id for model in comparison.models] == [law.id, other.id]
+    assert comparison.same_rows is None
+    assert len(comparison.warnings) == 1
+
+
+def test_a_model_that_was_exported_can_be_imported(kan: Any, sessions: Sessions, tmp_path: Path) -> None:
+    model, rows = make_model(sessions), {"x1": [0.1], "x2": [1.0]}
+    path = kan.export(model.id, "safetensors", tmp_path / "law.safetensors")
+    name = f"from elsewhere {uuid4()}"
+    copy = kan.import_model(path, name=name)
+    assert (copy.name, copy.version) == (name, 1)
+    assert kan.predict(copy, rows).values == kan.predict(model.id, rows).values
+    with path.open("rb") as file:
+        assert kan.import_model(file).name == model.name
 
 
 def test_formulas_come_as_text_and_as_a_document(kan: Any, law: Row) -> None:

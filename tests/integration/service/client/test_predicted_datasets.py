@@ -1,0 +1,88 @@
+"""Whole datasets that a client has predicted, and the files that come of it."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from anyio import to_thread
+
+from service.client import ApiError, Unreachable, sending
+from service.db.repositories import TrainingJobs
+from service.db.session import Sessions
+from service.settings import Settings
+from tests.factories import make_model
+from tests.integration.service.client.conftest import Message, Mishap, Way, hang_up
+from worker.lifecycle import run_job
+from worker.works import WORKS
+
+COLUMNS = {"x1": [0.1, 0.9], "x2": [1.0, -1.5], "id": [1, 2]}
+
+
+async def break_off(app: Any, scope: Message, receive: Any, send: Any) -> None:
+    """The connection breaks within a file."""
+    await hang_up(app, scope, receive, send)
+    await send({"type": "http.response.body", "body": b"PAR1", "more_body": True})
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "FIRST_PAUSE_S", 0.001)
+
+
+@pytest.fixture
+def worked_on(sessions: Sessions, settings: Settings) -> Mishap:
+    """A worker does the job before the client hears that it is queued."""
+
+    async def worked_on(app: Any, *request: Any) -> None:
+        await app(*request)
+        with sessions.read() as session:
+            newest = TrainingJobs(session).page(limit=1)[0].id
+        await to_thread.run_sync(partial(run_job, newest, None, sessions, settings, works=WORKS))
+
+    return worked_on
+
+
+def test_a_dataset_is_predicted_into_a_file_of_the_kind_that_its_name_says(
+    kan: Any, way: Way, worked_on: Mishap, sessions: Sessions, tmp_path: Path
+) -> None:
+    model, dataset = kan.model(make_model(sessions).id), kan.upload(COLUMNS)
+    expected = kan.predict(model, {name: COLUMNS[name] for name in ("x1", "x2")}, interval=0.5)
+    for name, read in (("answers.parquet", pl.read_parquet), ("answers.csv", pl.read_csv)):
+        way.mishaps["POST /jobs"] = [worked_on]
+        path = kan.predict_dataset(model, dataset, tmp_path / name, progress=False, interval=0.5)
+        answers = read(path)
+        assert answers.columns == ["x1", "x2", "id", "y", "y_low", "y_high", "warning"]
+        assert answers["y"].to_list() == pytest.approx(expected.values)
+    assert {file.name for file in tmp_path.iterdir()} == {"answers.parquet", "answers.csv"}
+
+
+def test_a_file_that_breaks_off_is_got_again(
+    kan: Any, way: Way, worked_on: Mishap, sessions: Sessions, tmp_path: Path
+) -> None:
+    way.mishaps["POST /jobs"] = [worked_on]
+    job = kan.submit(kan.upload(COLUMNS), kind="predict", model=make_model(sessions).id)
+    assert kan.wait(job, progress=False).status == "succeeded"
+    download = f"GET /jobs/{job.id}/result"
+    way.mishaps[download] = [hang_up, break_off]
+    assert pl.read_parquet(kan.result(job, tmp_path / "answers.parquet")).height == 2
+    assert len(way.asked(download)) == 3
+
+
+def test_a_file_that_never_comes_leaves_what_was_there(
+    kan: Any, way: Way, sessions: Sessions, tmp_path: Path
+) -> None:
+    (tmp_path / "law.safetensors").write_text("of yesterday")
+    model = make_model(sessions)
+    way.mishaps[f"GET /models/{model.id}/export"] = [break_off] * sending.TRIES
+    with pytest.raises(Unreachable):
+        kan.export(model.id, "safetensors", tmp_path / "law.safetensors")
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["of yesterday"]
+
+
+def test_what_has_no_file_says_so_and_leaves_none(kan: Any, tmp_path: Path) -> None:
+    dataset = kan.upload({"x": [float(x) for x in range(30)], "y": [2.0 * x for x in range(30)]})
+    with pytest.raises(ApiError) as refused:
+        kan.result(kan.submit(dataset, "y"), tmp_path / "nothing")
+    assert (refused.value.code, list(tmp_path.iterdir())) == ("no_result", [])
