@@ -2,7 +2,6 @@
 
 from functools import partial
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
@@ -12,6 +11,7 @@ from service import strict_json
 from service.api.conditional import NOT_MODIFIED, IfMatch, IfNoneMatch, tagged
 from service.api.deps import READ, TRAIN, Config, Here, Parsing, Sessions, StrictRoute, is_json, media_type
 from service.api.description import NO_SPACE, file, reference, upload
+from service.api.downloads import download
 from service.api.pagination import MAX_LIMIT, Paging
 from service.api.uploads import TABLE, Form, received, validated
 from service.db.repositories import Datasets
@@ -117,12 +117,9 @@ def preview_dataset(
 def download_dataset(dataset_id: str, sessions: Sessions) -> StreamingResponse:
     """The whole table with its types, as the jobs see it."""
     dataset, size, chunks = datasets.content(dataset_id, sessions)
-    headers = {
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(dataset.name, safe='')}.parquet",
-        "Content-Length": str(size),
-        "ETag": f'"sha256-{dataset.blob_sha256}"',
-    }
-    return StreamingResponse(chunks, media_type=PARQUET, headers=headers)
+    return download(
+        chunks, name=f"{dataset.name}.parquet", size=size, sha256=dataset.blob_sha256, media_type=PARQUET
+    )
 
 
 @router.delete("/{dataset_id}", dependencies=[TRAIN], status_code=204, summary="Delete a dataset")

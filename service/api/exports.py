@@ -21,6 +21,7 @@ from service.api.deps import (
     media_type,
 )
 from service.api.description import upload
+from service.api.downloads import download
 from service.api.trained_models import Reference
 from service.api.uploads import MODEL, received, validated
 from service.db.tables import Model
@@ -75,13 +76,14 @@ def export_model(
 ) -> Response:
     """Before it is sent, a file is run on rows over the range of the inputs and compared with the model."""
     export = exports.export_model(model_id, format, sessions, predictors)
-    headers = {
-        "Content-Disposition": f'attachment; filename="{export.filename}"',
-        "ETag": export.entity_tag,
-        "X-Content-Type-Options": "nosniff",
-        DIFFERENCE: f"{export.difference:.3g}",
-    }
-    return Response(export.data, media_type=export.media_type, headers=headers)
+    return download(
+        [export.data],
+        name=export.filename,
+        size=len(export.data),
+        sha256=export.sha256,
+        media_type=export.media_type,
+        headers={DIFFERENCE: f"{export.difference:.3g}"},
+    )
 
 
 @router.post(

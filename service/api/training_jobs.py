@@ -2,7 +2,6 @@
 
 import time
 from typing import Annotated, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -11,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from service.api import event_stream
 from service.api.conditional import IfMatch
 from service.api.deps import READ, TRAIN, Config, Here, Predictors, Queue, Sessions, StrictRoute, Watch
+from service.api.downloads import download
 from service.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, Paging
 from service.db.repositories.jobs import TrainingJobs
 from service.db.session import Sessions as AnySessions
@@ -151,12 +151,13 @@ def list_events(
 def download_result(job_id: str, sessions: Sessions) -> StreamingResponse:
     """The file with the predictions for a dataset. 409 `no_result` while there is none."""
     job, size, chunks = downloads.result_of(job_id, sessions)
-    headers = {
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(job.result_name or job.id, safe='')}",
-        "Content-Length": str(size),
-        "ETag": f'"sha256-{job.result_sha256}"',
-    }
-    return StreamingResponse(chunks, media_type=MEDIA_TYPES[job.result_format or "parquet"], headers=headers)
+    return download(
+        chunks,
+        name=job.result_name or job.id,
+        size=size,
+        sha256=str(job.result_sha256),
+        media_type=MEDIA_TYPES[job.result_format or "parquet"],
+    )
 
 
 @router.post("/{job_id}/cancel", dependencies=[TRAIN], status_code=202, summary="Stop a job")

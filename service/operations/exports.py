@@ -41,9 +41,9 @@ class Export:
     difference: float
 
     @property
-    def entity_tag(self) -> str:
+    def sha256(self) -> str:
         """Names the bytes."""
-        return f'"sha256-{hashlib.sha256(self.data).hexdigest()}"'
+        return hashlib.sha256(self.data).hexdigest()
 
 
 def export_model(

@@ -6,6 +6,7 @@ from service.db.repositories.lineage import Lineage, Step
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Dataset
+from service.operations.symbolic import verdict_of
 from service.schemas.model_card import (
     CardBaseline,
     CardData,
@@ -107,7 +108,7 @@ def _formulas(symbolic: dict[str, Any] | None) -> CardFormulas | None:
     if symbolic is None:
         return None
     return CardFormulas(
-        verdict=symbolic.get("verdict") or ("exact" if symbolic["exact"] else "approximation"),
+        verdict=verdict_of(symbolic),
         exact=symbolic["exact"],
         measured_on=symbolic.get("measured_on"),
         outputs=[

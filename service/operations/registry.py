@@ -7,6 +7,7 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.errors import Invalid
+from service.operations.symbolic import verdict_of
 from service.schemas.models import Metrics, ModelOut
 from service.schemas.registry import ComparedFormula, ComparedOut, CompareOut
 
@@ -74,12 +75,12 @@ def _invalid(code: str, detail: str) -> Invalid:
 
 
 def _compared(reference: str, model: ModelOut, row: Model) -> ComparedOut:
-    symbolic: dict[str, Any] = row.symbolic or {"outputs": []}
-    formulas = [ComparedFormula.model_validate(output) for output in symbolic["outputs"]]
+    outputs = row.symbolic["outputs"] if row.symbolic else []
+    formulas = [ComparedFormula.model_validate(output) for output in outputs]
     return ComparedOut(
         reference=reference,
         **{name: getattr(model, name) for name in SHARED},
-        verdict=symbolic.get("verdict"),
+        verdict=verdict_of(row.symbolic) if row.symbolic else None,
         formulas=formulas,
         complexity=sum(formula.complexity for formula in formulas) if formulas else None,
         seconds=model.seconds,

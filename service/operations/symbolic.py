@@ -37,7 +37,13 @@ def read_formulas(reference: str, sessions: Sessions) -> Formulas:
 
 def completed(symbolic: Formulas, record: dict[str, Any]) -> Formulas:
     """Formulas with what the record of their model knows of them."""
-    return {**symbolic, "outputs": [_completed(output, record) for output in symbolic["outputs"]]}
+    outputs = [_completed(output, record) for output in symbolic["outputs"]]
+    return {**symbolic, "verdict": verdict_of(symbolic), "outputs": outputs}
+
+
+def verdict_of(symbolic: Formulas) -> str:
+    """What the formulas are worth; models of older versions say of them only whether they are exact."""
+    return symbolic.get("verdict") or ("exact" if symbolic["exact"] else "approximation")
 
 
 def _completed(output: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:

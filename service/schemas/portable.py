@@ -82,7 +82,7 @@ class PortableSymbolic(Portable):
     """All formulas."""
 
     exact: bool
-    verdict: Literal["exact", "consistent", "approximation"] = "approximation"
+    verdict: Literal["exact", "consistent", "approximation"] | None = None
     measured_on: Literal["hold-out", "training"] | None = None
     outputs: list[PortableFormula]
 

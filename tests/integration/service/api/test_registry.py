@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from kan_engine.expression import Variable, to_json
 from service.db.session import Sessions
 from service.db.tables import Model
 from tests.factories import make_dataset, make_model, make_predictor
@@ -203,6 +204,21 @@ def test_models_of_one_target_stand_side_by_side(client: TestClient, sessions: S
     assert [model["verdict"] for model in body["models"]] == ["exact", None]
     assert [model["seconds"] for model in body["models"]] == [2.5, 2.5]
     assert (body["same_data"], body["same_rows"], body["warnings"]) == (True, True, [])
+
+
+@pytest.mark.parametrize(("exact", "verdict"), [(True, "exact"), (False, "approximation")])
+def test_formulas_of_older_versions_have_the_same_verdict_wherever_they_are_shown(
+    client: TestClient, sessions: Sessions, exact: bool, verdict: str
+) -> None:
+    tree = to_json(Variable("x1") + Variable("x2") * 2)
+    symbolic = {"exact": exact, "outputs": [FORMULA | {"tree": tree}]}
+    model = model_with(sessions, {"symbolic": symbolic})
+    assert client.get(f"/models/{model.id}/card").json()["formulas"]["verdict"] == verdict
+    assert [told["verdict"] for told in compare(client, model.id, model.id).json()["models"]] == [verdict] * 2
+    assert client.get(f"/models/{model.id}/symbolic").json()["verdict"] == verdict
+    exported = client.get(f"/models/{model.id}/export").content
+    copy = client.post("/models/import", files={"file": ("law.safetensors", exported)}).json()
+    assert client.get(f"/models/{copy['id']}/card").json()["formulas"]["verdict"] == verdict
 
 
 OTHER_SEED = LINEAGE | {"request": REQUEST | {"split": REQUEST["split"] | {"seed": 1}}}  # type: ignore[operator]
