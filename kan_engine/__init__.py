@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from kan_engine.names import safe_names as safe_names
     from kan_engine.network import KAN as KAN
     from kan_engine.network import KANConfig as KANConfig
+    from kan_engine.network import copied as copied
     from kan_engine.one_variable import law_of_one as law_of_one
     from kan_engine.onnx_export import run_onnx as run_onnx
     from kan_engine.onnx_export import to_onnx as to_onnx
@@ -161,6 +162,7 @@ _HOME = {
     "safe_names": "names",
     "KAN": "network",
     "KANConfig": "network",
+    "copied": "network",
     "law_of_one": "one_variable",
     "run_onnx": "onnx_export",
     "to_onnx": "onnx_export",

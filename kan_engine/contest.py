@@ -37,6 +37,20 @@ class Contest:
         if self.is_open and np.isfinite(errors).all():
             self._errors.append(errors.astype(np.float32))
 
+    @property
+    def count(self) -> int:
+        """How many have taken part."""
+        return len(self._errors)
+
+    def extend(self, entries: Float[np.ndarray, "entries rows"]) -> None:
+        """Take part with what ``entries`` of another contest over the same rows has."""
+        self._errors.extend(entries)
+
+    @property
+    def entries(self) -> Float[np.ndarray, "entries rows"]:
+        """All errors so far, in the order in which they came."""
+        return np.array(self._errors, dtype=np.float32).reshape(-1, len(self._weights))
+
     def without_luck(self, errors: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
         """Sorted errors as they were if none of their rows had taken part in the choice.
 

@@ -1,7 +1,8 @@
 """Which of several networks serves: shapes, penalties and input scales compared on the validation rows."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -33,6 +34,23 @@ class Trial:
     config: KANConfig
     training: TrainingConfig
     quantile: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "config": asdict(self.config),
+            "training": self.training.to_dict(),
+            "quantile": self.quantile,
+        }
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> "Trial":
+        """What ``to_dict`` described, also after a way through JSON."""
+        return Trial(
+            config=KANConfig(**data["config"] | {"width": tuple(data["config"]["width"])}),
+            training=TrainingConfig.from_dict(data["training"]),
+            quantile=data["quantile"],
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

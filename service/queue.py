@@ -15,7 +15,13 @@ from service.settings import Settings
 log = logging.getLogger(__name__)
 
 JOB_TASK = "kan.job"
-QUEUE_OF: Mapping[str, str] = {"train": "train", "symbolic": "short", "predict": "batch"}  # by kind of job
+QUEUE_OF: Mapping[str, str] = {  # by kind of job
+    "train": "train",
+    "part": "train",
+    "symbolic": "short",
+    "study": "short",
+    "predict": "batch",
+}
 EMBEDDED = "memory://"
 
 JSON_ONLY: Mapping[str, Any] = {

@@ -135,6 +135,7 @@ class Settings(BaseSettings):
     max_memory_bytes: int = Field(
         default=4 * GiB, ge=1, description="that a job may need by estimate; one that needs more is refused"
     )
+    max_study_trainings: int = Field(default=200, ge=1, description="of one study")
     max_job_seconds: float = Field(default=3600.0, gt=0, description="most that a job may ask for")
     predict_cache_bytes: int = Field(default=512 * MiB, ge=0, description="of loaded models in a process")
 

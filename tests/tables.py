@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 
 from service.ingest.table import Raw, finish
-from service.schemas.jobs import TrainRequest
+from service.schemas.training import TrainRequest
 from service.tables import Table
 
 

@@ -36,6 +36,7 @@ def main(settings: Settings, tasks: Sequence[str] = TASKS) -> int:
         Chore(upkeep.REPORT_S, presence.report),
         Chore(min(1.0, settings.heartbeat_s), lambda: upkeep.reap(sessions, settings)),
         Chore(upkeep.CLEAN_UP_S, lambda: upkeep.drop_checkpoints(sessions)),
+        Chore(upkeep.CLEAN_UP_S, lambda: upkeep.drop_parts(sessions)),
         Chore(upkeep.CLEAN_UP_S, lambda: retain(sessions, settings)),
         _queue_chore(dispatcher, sessions, settings),
     ]

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from service.db.repositories import Datasets
 from service.db.session import Sessions
-from service.schemas.jobs import AnyRequest
+from service.db.tables import Job
+from service.schemas.jobs import AnyRequest, PartRequest
 from service.tables import Table, stored_table
 from worker.outcome import Progress
 
@@ -25,22 +26,28 @@ class Attempt:
         request: What was asked for.
         resume: What an earlier attempt gave to ``checkpoint``.
         sessions: Transactions on behalf of the job's owner.
+        hold: The job's row, locked until the transaction ends. Raises ``Stopped`` if it is not ours any more.
         folder: For temporary files.
         files: Keeps those open that have to be until the result is stored.
         report: Called often; the receiver decides what to keep.
         should_stop: Once true, time is up. Raises ``Stopped`` if nothing of this attempt will be kept.
         checkpoint: Takes what a later attempt can resume from.
+        seconds_left: What the job may still take.
+        ring: Tells workers that a job was queued.
     """
 
     job_id: str
-    request: AnyRequest
+    request: AnyRequest | PartRequest
     resume: bytes | None
     sessions: Sessions
+    hold: Callable[[Session], Job]
     folder: Path
     files: ExitStack
     report: Callable[[Progress], None]
     should_stop: Callable[[], bool]
     checkpoint: Callable[[bytes], None]
+    seconds_left: Callable[[], float]
+    ring: Callable[[], None]
 
     def temporary_file(self) -> BinaryIO:
         """A file without a name, for a result that is too large for the memory."""

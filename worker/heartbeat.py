@@ -107,7 +107,11 @@ class Heartbeat:
         """
         if self._is_lost or self._is_cancelled or self._termination.requested:
             raise Stopped
-        return self._winds_down or time.monotonic() >= self._deadline
+        return self._winds_down or self.seconds_left() <= 0
+
+    def seconds_left(self) -> float:
+        """Time until the job has to come to an end; none if its best is wanted at once."""
+        return 0.0 if self._winds_down else max(0.0, self._deadline - time.monotonic())
 
     def beat(self) -> None:
         """One beat; says by ``should_stop`` what it learnt."""

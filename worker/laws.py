@@ -77,7 +77,7 @@ def find_law(run: Run, seconds: float = float("inf")) -> Law | None:
         is_cut = is_cut or (time.monotonic() > until and not any(seen.is_adequate for seen in hunt.seen))
         return is_cut or asked()
 
-    run = replace(run, should_stop=should_stop)
+    run = replace(run, should_stop=should_stop, generator=run.fresh_generator())
     hunt = _Hunt(fit, validation, run, is_whole=True)
     hunt.look_at_structures()
     if not hunt.seen:
@@ -329,7 +329,7 @@ def log_odds_formulas(network: KAN, inputs: Standardizer, run: Run) -> list[list
             sample_of(replace(part, y=values[:, output]), run.inputs)
             for part, values in zip(parts, logits, strict=True)
         )
-        structure = additive(fit, validation, run.generator, run.should_stop)
+        structure = additive(fit, validation, run.fresh_generator(), run.should_stop)
         law = with_shorter(read_law(structure, fit, validation, run), fit, validation, run)
         formulas.append(law.formulas)
     return formulas

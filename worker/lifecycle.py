@@ -19,14 +19,14 @@ from kan_engine.errors import KANEngineError
 from service.callers import Caller
 from service.db.repositories import TrainingJobs
 from service.db.session import UNUSABLE, Sessions
-from service.db.tables import Job
+from service.db.tables import PART, Job
 from service.errors import ServiceError, is_disk_full
-from service.schemas.jobs import AnyRequest, read_request
+from service.schemas.jobs import AnyRequest, PartRequest, read_request
 from service.settings import Settings
 from service.storage import put_bytes, read_bytes, release
 from worker.attempt import Attempt, Result, Work
 from worker.heartbeat import Heartbeat, Termination
-from worker.outcome import Stopped
+from worker.outcome import Stopped, Waiting
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ def run_job(
     *,
     works: Mapping[str, Work],
     termination: Termination | None = None,
+    ring: Callable[[], None] = lambda: None,
 ) -> None:
     """Do a job, unless someone else has it.
 
@@ -52,6 +53,7 @@ def run_job(
         works: What is to be done, by kind of job. It may raise what the service and the engine raise, and
             ``Stopped``.
         termination: Tells when this process has to end.
+        ring: Tells workers of jobs that were queued.
     """
     held = _persist(lambda session: _take(job_id, token, session, settings), sessions)
     if held is None:
@@ -77,11 +79,15 @@ def run_job(
             files=files,
             report=beat.report,
             should_stop=beat.should_stop,
+            hold=lambda session: _held_row(held, session),
             checkpoint=lambda data: _save_checkpoint(data, held, sessions),
+            seconds_left=beat.seconds_left,
+            ring=ring,
         )
         with beat:
             verdict = _done(works[held.kind], attempt, beat)
         _persist(lambda session: _store(verdict, held, beat, session), own)
+    ring()
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ class _Held:
     token: str
     kind: str
     owner: Caller
-    request: AnyRequest
+    request: AnyRequest | PartRequest
     seconds_left: float
     resume: bytes | None
 
@@ -112,7 +118,7 @@ def _take(job_id: str, token: str | None, session: Session, settings: Settings) 
         token=job.token,
         kind=job.kind,
         owner=Caller(tenant=job.tenant, name="worker"),
-        request=read_request(job.request),
+        request=PartRequest.model_validate(job.request) if job.kind == PART else read_request(job.request),
         seconds_left=_seconds_left(job, jobs),
         resume=read_bytes(session, job.checkpoint_sha256) if job.checkpoint_sha256 else None,
     )
@@ -121,7 +127,7 @@ def _take(job_id: str, token: str | None, session: Session, settings: Settings) 
 def _seconds_left(job: Job, jobs: TrainingJobs) -> float:
     """Time for this attempt: a start from nothing has all of it, a resumption what earlier attempts left."""
     earlier, present = jobs.seconds_worked(job.id)
-    spent = present + (earlier if job.checkpoint_sha256 else 0.0)
+    spent = present + (earlier if job.checkpoint_sha256 or jobs.has_parts(job.id) else 0.0)
     return max(0.0, float(job.request["max_seconds"]) * WORKING_SHARE - spent)
 
 
@@ -133,10 +139,15 @@ class _Failure:
     detail: str
 
 
-def _done(work: Work, attempt: Attempt, beat: Heartbeat) -> Result | _Failure | None:
-    """The result, the failure, or None if the attempt was stopped and nothing of it is to be kept."""
+Verdict = Result | _Failure | Waiting | None
+"""The last one where the attempt was stopped and nothing of it is to be kept."""
+
+
+def _done(work: Work, attempt: Attempt, beat: Heartbeat) -> Verdict:
     try:
         return work(attempt)
+    except Waiting as waiting:
+        return waiting
     except Stopped as stopped:
         if beat.is_interrupted:
             return None
@@ -185,7 +196,14 @@ def _save_checkpoint(data: bytes, held: _Held, sessions: Sessions) -> None:
         log.warning("checkpoint not stored", extra={"job_id": held.job_id, "reason": str(error.orig)})
 
 
-def _store(verdict: Result | _Failure | None, held: _Held, beat: Heartbeat, session: Session) -> None:
+def _held_row(held: _Held, session: Session) -> Job:
+    job = TrainingJobs(session).hold(held.job_id, held.token)
+    if job is None:
+        raise Stopped
+    return job
+
+
+def _store(verdict: Verdict, held: _Held, beat: Heartbeat, session: Session) -> None:
     """One transaction: the result and the verdict. Without the job's token, nothing."""
     jobs = TrainingJobs(session)
     job = jobs.hold(held.job_id, held.token)
@@ -196,6 +214,8 @@ def _store(verdict: Result | _Failure | None, held: _Held, beat: Heartbeat, sess
         jobs.record_progress(job, **progress)
     if verdict is None or (job.cancel_requested_at and not job.keep_best):
         ended = jobs.release(held.job_id, held.token)
+    elif isinstance(verdict, Waiting):
+        ended = jobs.wait(held.job_id, held.token, message=str(verdict))
     elif isinstance(verdict, _Failure):
         ended = jobs.fail(held.job_id, held.token, code=verdict.code, detail=verdict.detail)
     else:

@@ -15,7 +15,7 @@ from worker.evaluation import (
     per_class,
     regression_metrics,
 )
-from worker.preparation import Part, Prepared
+from worker.preparation import Portion, Prepared
 
 TOLD_ROWS = 100_000  # of the training rows, for their metrics: more would delay the result and say the same
 OF_LABELS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # metrics that a decision changes
@@ -48,7 +48,7 @@ def _regression(predictor: Predictor, data: Prepared) -> dict[str, Any]:
     }
 
 
-def _values(predictor: Predictor, part: Part) -> np.ndarray:
+def _values(predictor: Predictor, part: Portion) -> np.ndarray:
     return predictor.predict(part.encoded).astype(float) if len(part) else np.zeros(0)
 
 
@@ -77,7 +77,7 @@ def _classifier(predictor: Predictor, data: Prepared, decision: Decision) -> dic
     }
 
 
-def _probabilities(predictor: Predictor, part: Part) -> np.ndarray:
+def _probabilities(predictor: Predictor, part: Portion) -> np.ndarray:
     return predictor.probabilities(part.encoded) if len(part) else np.zeros((0, len(predictor.classes or ())))
 
 

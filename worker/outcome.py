@@ -18,6 +18,10 @@ class Stopped(Exception):
         self.lacking = lacking
 
 
+class Waiting(Exception):
+    """The job goes on once parts of it have ended, in whatever process takes it up then."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """What a job is at.

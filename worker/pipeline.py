@@ -10,13 +10,15 @@ from typing import Any
 
 from kan_engine import Limits, load, read_metadata, save
 from service.portrait import portray
-from service.schemas.jobs import TrainRequest
+from service.schemas.training import TrainRequest
 from service.tables import Table
 from worker.baselines import Rows, run_baselines
 from worker.decision import Decision
-from worker.fitting import find_network, from_metadata, to_metadata
+from worker.fitting import find_network
+from worker.found import from_metadata, to_metadata
 from worker.measurement import measure
 from worker.outcome import Outcome, Progress, Revised
+from worker.parts import Parts
 from worker.preparation import Prepared, prepare
 from worker.record import assembled, formulas_of, output_names, record_of
 from worker.revision import revised
@@ -31,6 +33,7 @@ def run_pipeline(
     resume: bytes | None = None,
     checkpoint: Callable[[bytes], None] = lambda _: None,
     revises: Revised | None = None,
+    parts: Parts | None = None,
 ) -> Outcome:
     """Prepare, search and train, read the formula, measure; or change a model that there is.
 
@@ -42,6 +45,7 @@ def run_pipeline(
         resume: What an earlier run of the same job gave to ``checkpoint``.
         checkpoint: Called with what a later run can resume from, once the network is found.
         revises: The model that a symbolic job changes.
+        parts: What of the search other workers do, or have done.
 
     Raises:
         InvalidData: The rows cannot be learnt from.
@@ -57,7 +61,7 @@ def run_pipeline(
         return replace(outcome, record=outcome.record | {"timings": watch.seconds}, cut_by=watch.cut_by)
     if resume is None:
         with watch.stage("train", 0.05, "looking for a structure"):
-            found = find_network(data, request, limits, watch.tell, watch.should_stop)
+            found = find_network(data, request, limits, watch.tell, watch.should_stop, parts)
         predictor, decision = assembled(found, data, request)
         if watch.cut_by is None:
             checkpoint(save(predictor, to_metadata(found) | {"decision": decision and asdict(decision)}))

@@ -13,8 +13,8 @@ from functools import cached_property
 import numpy as np
 
 from kan_engine import Encoding, Feature, InvalidData
-from service.schemas.jobs import TrainRequest
 from service.schemas.plan import Plan
+from service.schemas.training import TrainRequest
 from service.tables import Table
 from worker.evaluation import Label, class_name
 from worker.splitting import Split, coded, split_rows, validation_rows
@@ -23,7 +23,7 @@ NAMED = 20  # classes that a message lists at most
 
 
 @dataclass(frozen=True)
-class Part:
+class Portion:
     """Some rows: encoded inputs [n, d], labels or numbers y [n], the same as numbers, weights [n]."""
 
     encoded: np.ndarray
@@ -34,11 +34,11 @@ class Part:
     def __len__(self) -> int:
         return len(self.y)
 
-    def __getitem__(self, rows: slice | np.ndarray) -> Part:
+    def __getitem__(self, rows: slice | np.ndarray) -> Portion:
         """Some of the rows: a view of consecutive ones, a copy of others."""
-        return Part(self.encoded[rows], self.y[rows], self.targets[rows], self.weights[rows])
+        return Portion(self.encoded[rows], self.y[rows], self.targets[rows], self.weights[rows])
 
-    def sample(self, most: int, seed: int) -> Part:
+    def sample(self, most: int, seed: int) -> Portion:
         """At most so many rows, drawn at random: every n-th could always meet the same phase of a pattern."""
         if len(self) <= most:
             return self
@@ -60,7 +60,7 @@ class Prepared:
 
     plan: Plan
     encoding: Encoding
-    rows: Part
+    rows: Portion
     fit_count: int
     validation_count: int
     classes: tuple[Label, ...] | None
@@ -68,22 +68,22 @@ class Prepared:
     warnings: tuple[str, ...]
 
     @cached_property
-    def fit(self) -> Part:
+    def fit(self) -> Portion:
         """Rows that networks are fitted on."""
         return self.rows[: self.fit_count]
 
     @cached_property
-    def validation(self) -> Part:
+    def validation(self) -> Portion:
         """Rows that every choice is made on."""
         return self.rows[self.fit_count : self.fit_count + self.validation_count]
 
     @cached_property
-    def training(self) -> Part:
+    def training(self) -> Portion:
         """Fit and validation rows together."""
         return self.rows[: self.fit_count + self.validation_count]
 
     @cached_property
-    def test(self) -> Part:
+    def test(self) -> Portion:
         """Rows for what is reported; read once."""
         return self.rows[self.fit_count + self.validation_count :]
 
@@ -104,11 +104,11 @@ class Prepared:
         """Outputs of a network for this target."""
         return len(self.classes) if self.classes is not None and len(self.classes) > 2 else 1
 
-    def codes(self, part: Part) -> np.ndarray:
+    def codes(self, part: Portion) -> np.ndarray:
         """Targets as numbers: themselves, or the number of the class, [n, 1]."""
         return part.targets[:, None]
 
-    def row_weights(self, part: Part) -> np.ndarray:
+    def row_weights(self, part: Portion) -> np.ndarray:
         """What the rows weigh without their classes."""
         if self.class_weights is None:
             return part.weights
@@ -152,7 +152,7 @@ def prepare(table: Table, request: TrainRequest) -> Prepared:
     return Prepared(
         plan=plan,
         encoding=encoding,
-        rows=Part(
+        rows=Portion(
             encoded=_encoded(table, encoding, present[order]),
             y=target.values(order),
             targets=target.numbers[order].astype(float),
@@ -239,7 +239,10 @@ def _learnt(table: Table, plan: Plan, rows: np.ndarray) -> tuple[Encoding, list[
 def _why_not(report: dict[str, object], plan: Plan) -> str:
     if report["distinct"] in (0, 1):
         return "it is constant" if report["distinct"] else "it has no values"
-    return f"it is {plan.types[str(report['name'])]}; give it another type to use it"
+    kind = plan.types[str(report["name"])]
+    return f"it is {kind}; " + (
+        "upload it as a number" if kind == "datetime" else "give it another type to use it"
+    )
 
 
 def _varies(values: np.ndarray) -> bool:

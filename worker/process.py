@@ -11,8 +11,10 @@ from celery import signals
 
 from service import logs
 from service.db.session import Sessions, make_engine, make_sessions
+from service.queue import EMBEDDED, TaskQueue, make_queue
 from service.settings import Settings, load_settings
 from worker.heartbeat import Termination
+from worker.upkeep import ring_again
 
 
 @cache
@@ -25,6 +27,17 @@ def settings() -> Settings:
 def sessions() -> Sessions:
     """The connections of this process, made after it was started."""
     return make_sessions(make_engine(settings()))
+
+
+def ring() -> None:
+    """Tell workers of queued jobs that nobody was told of; workers without a broker look by themselves."""
+    if settings().broker_url != EMBEDDED:
+        ring_again(sessions(), _queue())
+
+
+@cache
+def _queue() -> TaskQueue:
+    return make_queue(settings())
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -25,8 +25,9 @@ from kan_engine import (
     read_formulas,
     shorter_formulas,
 )
-from service.schemas.jobs import TrainRequest
-from worker.preparation import Part, Prepared
+from service.schemas.training import TrainRequest
+from worker.parts import Alone, Parts
+from worker.preparation import Portion, Prepared
 from worker.residuals import signal_left
 from worker.splitting import fold_numbers
 
@@ -45,11 +46,12 @@ class Run:
     Attributes:
         names: Variable per encoded column.
         inputs: Scale of the encoded columns, by their ranges.
-        generator: Source of all randomness.
+        generator: Source of the randomness of the hunt for a law.
         report: Takes stage, fraction and message.
         should_stop: Once true, the best so far is returned.
         contest: Takes the errors on the validation rows of all that is compared there.
         limits: What formulas may contain.
+        parts: What of the search other workers do, or have done.
     """
 
     data: Prepared
@@ -61,6 +63,7 @@ class Run:
     should_stop: Callable[[], bool]
     contest: Contest
     limits: Limits
+    parts: Parts = field(default_factory=Alone)
 
     @staticmethod
     def of(
@@ -69,6 +72,7 @@ class Run:
         limits: Limits,
         report: Report,
         should_stop: Callable[[], bool],
+        parts: Parts | None = None,
     ) -> Run:
         """A run at its start."""
         return Run(
@@ -76,12 +80,17 @@ class Run:
             request=request,
             names=data.names,
             inputs=Standardizer.fit(data.training.encoded),
-            generator=torch.Generator().manual_seed(request.seed),
             report=report,
             should_stop=should_stop,
             contest=Contest(data.validation.weights),
             limits=limits,
+            generator=torch.Generator().manual_seed(request.seed),
+            parts=parts or Alone(),
         )
+
+    def fresh_generator(self) -> torch.Generator:
+        """Random numbers for one piece of the search; what a piece draws changes nothing for the others."""
+        return torch.Generator().manual_seed(self.request.seed)
 
     @cached_property
     def folds(self) -> torch.Tensor:
@@ -123,13 +132,13 @@ class Law:
         return self.formulas[0].bits if self.formulas else float("inf")
 
 
-def searched(run: Run) -> tuple[Part, Part]:
+def searched(run: Run) -> tuple[Portion, Portion]:
     """Rows to fit small laws on, and to judge them by."""
     seed = run.request.seed
     return run.data.fit.sample(SEARCH_ROWS, seed), run.data.validation.sample(SEARCH_VALIDATION, seed)
 
 
-def sample_of(part: Part, inputs: Standardizer) -> Sample:
+def sample_of(part: Portion, inputs: Standardizer) -> Sample:
     """Rows as the search for a structure wants them."""
     return _sample(part.encoded, part.y.astype(float), part.weights, inputs)
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from kan_engine import Predictor
-from service.schemas.jobs import TrainRequest
+from service.schemas.training import TrainRequest
 from service.shown import shown_features, shown_network
 from worker.decision import Decision, choose_decision
 from worker.evaluation import class_name
-from worker.fitting import Found
 from worker.formula import symbolic_document
+from worker.found import Found
 from worker.laws import SURE
-from worker.preparation import Part, Prepared
+from worker.preparation import Portion, Prepared
 
 HISTORY_POINTS = 500
 
@@ -114,7 +114,7 @@ def formulas_of(found: Found, predictor: Predictor, data: Prepared) -> dict[str,
     return document and document | {"measured_on": "hold-out" if len(data.test) else "training"}
 
 
-def told_by_formulas(predictor: Predictor, part: Part) -> np.ndarray:
+def told_by_formulas(predictor: Predictor, part: Portion) -> np.ndarray:
     """What formulas are to give of these rows [n, outputs]: the target, or the network's bounded log-odds."""
     if predictor.classes is None:
         return part.y.astype(float)[:, None]

@@ -31,11 +31,11 @@ from kan_engine import (
 from service.errors import Conflict
 from service.portrait import portray
 from worker.decision import calibrate_on_validation_
-from worker.fitting import Found
+from worker.found import Found
 from worker.laws import find_law, log_odds_formulas
 from worker.measurement import measure
 from worker.outcome import Outcome, Revised
-from worker.preparation import Part, Prepared
+from worker.preparation import Portion, Prepared
 from worker.readings import Report, Run, leaves_noise, precision_of, sample_of, searched
 from worker.record import assembled, formulas_of, output_names, record_of, told_by_formulas
 
@@ -115,7 +115,7 @@ def _chosen(revises: Revised, predictor: Predictor, run: Run) -> list[list[Formu
 
 
 def _of_output(
-    part: Part, output: int, predictor: Predictor, run: Run
+    part: Portion, output: int, predictor: Predictor, run: Run
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     columns = {name: part.encoded[:, place] for place, name in enumerate(run.names)}
     return columns, told_by_formulas(predictor, part)[:, output]
@@ -170,7 +170,7 @@ def _places_of(columns: list[str], data: Prepared) -> list[int]:
     return [place for place, column in enumerate(data.encoding.names) if column.feature in columns]
 
 
-def _rows(part: Part, predictor: Predictor, data: Prepared) -> Rows:
+def _rows(part: Portion, predictor: Predictor, data: Prepared) -> Rows:
     targets = data.codes(part)
     return Rows(
         x=torch.from_numpy(predictor.inputs.forward(part.encoded)),
@@ -208,7 +208,7 @@ def _read_off(
     return formulas
 
 
-def _precision(network: KAN, predictor: Predictor, validation: Part, run: Run) -> Precision:
+def _precision(network: KAN, predictor: Predictor, validation: Portion, run: Run) -> Precision:
     """How well the curves are known; those of a classifier are what its log-odds are."""
     rows = len(run.data.fit)
     if predictor.classes is not None:

@@ -9,7 +9,7 @@ from celery import shared_task, signals
 from service.queue import JOB_TASK
 from service.tracing import job_span
 from worker.lifecycle import run_job
-from worker.process import sessions, settings, until_terminated
+from worker.process import ring, sessions, settings, until_terminated
 
 
 @shared_task(name=JOB_TASK)  # type: ignore[untyped-decorator]
@@ -18,7 +18,7 @@ def work(job_id: str, token: str | None = None) -> None:
     from worker.works import WORKS  # noqa: PLC0415
 
     with until_terminated() as termination, job_span(job_id):
-        run_job(job_id, token, sessions(), settings(), works=WORKS, termination=termination)
+        run_job(job_id, token, sessions(), settings(), works=WORKS, termination=termination, ring=ring)
 
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]

@@ -12,11 +12,14 @@ from sqlalchemy.orm import Session
 from service.db.repositories import TrainedModels
 from service.db.repositories.revisions import read_revision
 from service.db.tables import Dataset
-from service.schemas.jobs import SymbolicRequest, TrainRequest
+from service.schemas.symbolic import SymbolicRequest
+from service.schemas.training import TrainRequest
 from service.storage import put_bytes, read_bytes
 from service.tables import Table
 from worker.attempt import Attempt, Kept, Work
 from worker.outcome import Outcome, Progress, Revised
+from worker.parts import Parts
+from worker.shared_parts import SharedParts
 
 
 class Pipeline(Protocol):
@@ -32,6 +35,7 @@ class Pipeline(Protocol):
         resume: bytes | None,
         checkpoint: Callable[[bytes], None],
         revises: Revised | None,
+        parts: Parts,
     ) -> Outcome:
         """Train; may raise what the engine raises, and ``Stopped``."""
         ...
@@ -87,15 +91,24 @@ class _Trained:
 
 def _train(pipeline: Pipeline, attempt: Attempt) -> _Trained:
     request, revises = _read(attempt)
+    parts = SharedParts(
+        attempt.sessions, attempt.hold, request, seconds_left=attempt.seconds_left, ring=attempt.ring
+    )
+
+    def report(progress: Progress) -> None:
+        attempt.report(progress)
+        parts.look()
+
     with attempt.table(request.dataset_id) as table:
         outcome = pipeline(
             table,
             request,
-            report=attempt.report,
+            report=report,
             should_stop=attempt.should_stop,
             resume=attempt.resume,
             checkpoint=attempt.checkpoint,
             revises=revises,
+            parts=parts,
         )
     return _Trained(attempt.job_id, request, revises, outcome)
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from kan_engine import (
     AUTO_STARTS,
     FEW_ROWS,
-    Inputs,
     Step,
     Task,
     Trained,
@@ -18,26 +17,57 @@ from kan_engine import (
     is_within_reach,
     run_trial,
 )
+from worker.grounds import Grounds
+from worker.parts import Part
 from worker.readings import Run
+from worker.trial_bytes import trained_from_bytes, trained_to_bytes
 
 HOPELESS, PATIENT_STEPS = 1.1, 15  # a trial this far behind the best after these steps is given up
+
+
+def climbing_part(trial: Trial, task: Task) -> Part:
+    """A step of the climb, as a part of the job: with folds if those judge it."""
+    return Part("folds" if task.is_crossed else "network", trial.to_dict())
+
+
+def training_part(trial: Trial) -> Part:
+    """A training judged by the validation rows."""
+    return Part("network", trial.to_dict())
+
+
+class Budget:
+    """What a climb has tried, and the estimated seconds that it took."""
+
+    def __init__(self) -> None:
+        self.tried: set[Trial] = set()
+        self._spent = 0.0
+
+    def allows(self, trial: Trial, task: Task) -> bool:
+        """Whether a trial is new, not too large, and within the estimated time of the climb."""
+        spent = self._spent + climbing_seconds(trial, task)
+        is_small = is_within_reach(trial, task, is_passing=task.is_crossed)
+        return trial not in self.tried and is_small and spent <= task.climb_seconds
+
+    def spend(self, trial: Trial, task: Task) -> None:
+        """Note a step of the climb."""
+        self.tried.add(trial)
+        self._spent += climbing_seconds(trial, task)
 
 
 class Trials:
     """Networks tried one after the other, as long as there is time.
 
+    A trial's random numbers are its own, so that it gives the same whoever makes it, and whenever.
+
     Args:
         run: The search they are part of.
-        fit: Rows to learn from.
-        validation: Rows to judge by.
-        everything: Both.
+        grounds: The rows.
     """
 
-    def __init__(self, run: Run, fit: Inputs, validation: Inputs, everything: Inputs) -> None:
-        self._run, self._fit, self._validation, self._everything = run, fit, validation, everything
+    def __init__(self, run: Run, grounds: Grounds) -> None:
+        self._run, self._grounds = run, grounds
         self._best: Trained | None = None
-        self._tried: set[Trial] = set()
-        self._spent = 0.0
+        self._budget = Budget()
 
     @property
     def is_over(self) -> bool:
@@ -46,10 +76,7 @@ class Trials:
 
     def is_worth_it(self, trial: Trial, task: Task) -> bool:
         """Whether this is something new, and the estimated time of the climb allows it."""
-        spent = self._spent + climbing_seconds(trial, task)
-        is_new = trial not in self._tried
-        is_small = is_within_reach(trial, task, is_passing=task.is_crossed)
-        return is_new and is_small and spent <= task.climb_seconds and not self.is_over
+        return self._budget.allows(trial, task) and not self.is_over
 
     def best_of(self, trials: Iterable[Trial]) -> Trained | None:
         """The best of these; at least the first of them is tried, if there is one."""
@@ -63,23 +90,49 @@ class Trials:
 
     def climb(self, trial: Trial, task: Task) -> Trained:
         """Train and judge a network as a step of the climb."""
-        self._spent += climbing_seconds(trial, task)
+        self._budget.spend(trial, task)
         if not task.is_crossed:
             return self.run(trial)
-        self._tried.add(trial)
+        return self._part(climbing_part(trial, task), lambda: self._crossed(trial, task))
+
+    def run(self, trial: Trial) -> Trained:
+        """Train a network and judge it by the validation rows."""
+        self._budget.tried.add(trial)
+        if trial.training.optimizer == "adam":  # which nothing gives up, whatever was tried before
+            trained = self._part(training_part(trial), lambda: self._trained(trial))
+        else:
+            trained = self._trained(trial)
+        if self._best is None or trained.loss < self._best.loss:
+            self._best = trained
+        return trained
+
+    def _part(self, part: Part, work: Callable[[], Trained]) -> Trained:
+        """As a part of the job, with its entries of the contest."""
+        contest = self._run.contest
+        before = contest.count
+
+        def write(trained: Trained) -> bytes:
+            return trained_to_bytes(trained, self._grounds, contest.entries[before:])
+
+        def read(data: bytes) -> Trained:
+            trained, entries = trained_from_bytes(data, len(self._run.data.validation))
+            contest.extend(entries)
+            return trained
+
+        return self._run.parts.result(part, work, write=write, read=read)
+
+    def _crossed(self, trial: Trial, task: Task) -> Trained:
         return cross_validate(
             trial,
-            self._everything,
+            self._grounds.everything,
             self._run.folds,
             members=final_trial(trial, task).config.groups,
-            generator=self._run.generator,
+            generator=self._run.fresh_generator(),
             should_stop=lambda: self.is_over,
             on_step=self._teller(trial),
         )
 
-    def run(self, trial: Trial) -> Trained:
-        """Train a network and judge it by the validation rows."""
-        self._tried.add(trial)
+    def _trained(self, trial: Trial) -> Trained:
         behind = _Behind(trial, self._best)
         tell = self._teller(trial)
 
@@ -87,21 +140,18 @@ class Trials:
             behind.on_step(step)
             tell(step)
 
-        trained = run_trial(
+        return run_trial(
             trial,
-            self._fit,
-            self._validation,
-            generator=self._run.generator,
+            self._grounds.fit,
+            self._grounds.validation,
+            generator=self._run.fresh_generator(),
             starts=self._starts,
             should_stop=lambda: behind.is_hopeless or self.is_over,
             on_step=on_step,
         )
-        if self._best is None or trained.loss < self._best.loss:
-            self._best = trained
-        return trained
 
     def _teller(self, trial: Trial) -> Callable[[Step], None]:
-        share = 0.4 + 0.3 * (1 - 0.8 ** len(self._tried))  # how many there will be is not known
+        share = 0.4 + 0.3 * (1 - 0.8 ** len(self._budget.tried))  # how many there will be is not known
         return self.watch(f"KAN {list(trial.config.width)}", (share - 0.06, share))
 
     @property
@@ -110,7 +160,7 @@ class Trials:
         asked = self._run.request.training.restarts
         if asked != "auto":
             return asked
-        return AUTO_STARTS if len(self._fit.weights) <= FEW_ROWS else 1
+        return AUTO_STARTS if len(self._grounds.fit.weights) <= FEW_ROWS else 1
 
     def watch(self, what: str, shares: tuple[float, float]) -> Callable[[Step], None]:
         """Reports progress between two shares of the job."""

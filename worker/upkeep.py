@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.db.repositories import TrainingJobs, Workers
+from service.db.repositories.job_parts import left_over
 from service.db.session import Sessions
 from service.db.tables import new_id
 from service.queue import TaskQueue
@@ -104,6 +105,17 @@ def ring_again(sessions: Sessions, queue: TaskQueue) -> None:
             return
         with sessions.begin() as session:
             TrainingJobs(session).set_published(job_id)
+
+
+def drop_parts(sessions: Sessions) -> None:
+    """Delete the parts of jobs that have ended, with their results."""
+    with sessions.begin() as session:
+        jobs = TrainingJobs(session)
+        for part in left_over(session):
+            blobs = jobs.blobs(part)
+            jobs.delete(part)
+            for sha256 in blobs:
+                release(session, sha256)
 
 
 def drop_checkpoints(sessions: Sessions) -> None:

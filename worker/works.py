@@ -4,7 +4,14 @@ from collections.abc import Mapping
 
 from worker.attempt import Work
 from worker.batch import predict_dataset
+from worker.pieces import do_part
 from worker.pipeline import run_pipeline
+from worker.study import do_study
 from worker.training import training_works
 
-WORKS: Mapping[str, Work] = {**training_works(run_pipeline), "predict": predict_dataset}
+WORKS: Mapping[str, Work] = {
+    **training_works(run_pipeline),
+    "predict": predict_dataset,
+    "part": do_part,
+    "study": do_study,
+}

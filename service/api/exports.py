@@ -29,8 +29,8 @@ from service.errors import UnsupportedMedia
 from service.operations import exports, imports
 from service.operations.entity_tags import entity_tag
 from service.operations.exports import ExportFormat
-from service.schemas.jobs import ModelName
 from service.schemas.models import ImportFields, ModelOut
+from service.schemas.training import ModelName
 from service.settings import Settings
 
 DIFFERENCE = "X-Max-Difference"

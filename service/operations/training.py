@@ -21,12 +21,16 @@ from service.operations.cost import estimate, refuse_too_costly
 from service.operations.entity_tags import refuse_stale
 from service.operations.predictor_cache import PredictorCache
 from service.operations.revision_checks import check_revision
+from service.operations.study import check_study
 from service.operations.training_checks import check
 from service.operations.usage import refuse_more_bytes, refuse_more_jobs
 from service.queue import TaskQueue
 from service.removal import remove_job
 from service.schemas.batch import BatchRequest
-from service.schemas.jobs import AnyRequest, JobOut, SymbolicRequest, TrainRequest, read_request
+from service.schemas.jobs import AnyRequest, JobOut, read_request
+from service.schemas.study import StudyRequest
+from service.schemas.symbolic import SymbolicRequest
+from service.schemas.training import TrainRequest
 from service.settings import Settings
 
 KEY_LIFETIME = timedelta(hours=24)
@@ -150,9 +154,14 @@ def _add(
 ) -> Job:
     refuse_more_jobs(session, settings)
     bounded = _within_job_time(request, settings)
-    if isinstance(bounded, BatchRequest):
+    checked: AnyRequest = bounded
+    if isinstance(bounded, StudyRequest):
         refuse_more_bytes(session, settings)
-        checked: AnyRequest = check_batch(bounded, session, sessions, predictors)
+        check_study(bounded, Datasets(session).hold(bounded.dataset_id), settings)
+        dataset_id = bounded.dataset_id
+    elif isinstance(bounded, BatchRequest):
+        refuse_more_bytes(session, settings)
+        checked = check_batch(bounded, session, sessions, predictors)
         dataset_id = bounded.dataset_id
     else:
         checked, dataset_id = _check_training(bounded, session, settings)
@@ -163,6 +172,7 @@ def _add(
         dataset_id=dataset_id,
         idempotency_key=idempotency_key,
         retry_of=retry_of,
+        priority=checked.priority,
     )
     Audit(session).add("job.submit", job.id, kind=request.kind, retry_of=retry_of)
     return job

@@ -5,8 +5,8 @@ from itertools import pairwise
 from math import ceil
 
 from service.operations.mistakes import Mistakes, Path, listed, refuse
-from service.schemas.jobs import TrainRequest
 from service.schemas.plan import NUMBERS, Plan, Report, class_name
+from service.schemas.training import TrainRequest
 
 MIN_ROWS = 5
 MIN_TRAINING_ROWS = 2  # one to fit on and one to choose by

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from service.schemas.common import RequestModel
+from service.schemas.training import Priority
 
 
 class BatchRequest(RequestModel):
@@ -28,3 +29,4 @@ class BatchRequest(RequestModel):
     )
     include_inputs: bool = Field(default=True, description="Whether the columns of the dataset come along.")
     max_seconds: Annotated[float, Field(gt=0)] = 300
+    priority: Priority = 0

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.schemas.common import RequestModel, Tags, either
-from service.schemas.jobs import ModelName, matches
+from service.schemas.training import ModelName, matches
 
 Alias = Annotated[
     str,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from service.schemas.jobs import TrainRequest
+from service.schemas.training import TrainRequest
 
 Task = Literal["regression", "classification"]
 Report = dict[str, Any]

@@ -13,14 +13,15 @@ from celery import shared_task
 from sqlalchemy.orm import Session
 
 from service.queue import JOB_TASK
-from service.schemas.jobs import TrainRequest
+from service.schemas.training import TrainRequest
 from service.tables import Table
 from tests.faults import points, troubles
 from tests.faults.points import note
 from worker.attempt import Attempt, Kept
 from worker.lifecycle import run_job
 from worker.outcome import Outcome, Progress, Revised
-from worker.process import sessions, settings, until_terminated
+from worker.parts import Parts
+from worker.process import ring, sessions, settings, until_terminated
 from worker.training import training_works
 
 STEPS, STEP_S = 40, 0.1
@@ -32,7 +33,7 @@ troubles.arm()
 @shared_task(name=JOB_TASK)
 def work(job_id: str, token: str | None = None) -> None:
     with until_terminated() as termination:
-        run_job(job_id, token, sessions(), settings(), works=WORKS, termination=termination)
+        run_job(job_id, token, sessions(), settings(), works=WORKS, termination=termination, ring=ring)
 
 
 def slow_pipeline(
@@ -44,6 +45,7 @@ def slow_pipeline(
     resume: bytes | None,
     checkpoint: Callable[[bytes], None],
     revises: Revised | None,
+    parts: Parts,
 ) -> Outcome:
     first = int(resume or b"0")
     steps, step_s = int(request.tags.get("steps", STEPS)), float(request.tags.get("step_s", STEP_S))

@@ -35,7 +35,7 @@ from service.errors import Conflict, Invalid, NotFound
 from service.operations import datasets, training
 from service.operations.predictor_cache import PredictorCache
 from service.queue import NoBell
-from service.schemas.jobs import TrainRequest
+from service.schemas.training import TrainRequest
 from service.settings import Settings
 from service.storage import put_bytes, release
 from tests.factories import column, make_dataset

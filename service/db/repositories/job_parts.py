@@ -4,13 +4,14 @@ A part is known by its key, which says what is to be done. Whoever has the job's
 them back; their own lives are those of all jobs (``TrainingJobs``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from service.db.repositories.jobs import FINAL, UNFINISHED, TrainingJobs
+from service.db.repositories.workers import Workers
 from service.db.session import clock
 from service.db.tables import PART, Job, JobStatus
 
@@ -24,6 +25,19 @@ class JobParts:
     def all(self) -> Sequence[Job]:
         """Every part, whatever became of it."""
         return self._session.scalars(select(Job).where(*self._own()).order_by(Job.id)).all()
+
+    def trainings(self) -> list[Job]:
+        """The trainings of a study, in the order in which they were made."""
+        own = Job.parent_id == self._job.id, Job.kind == "train"
+        return list(self._session.scalars(select(Job).where(*own).order_by(Job.id)))
+
+    def results(self, keys: Collection[str]) -> dict[str, str]:
+        """Names of the bytes of results, by the keys of those of these parts that have one."""
+        has_one = Job.request_sha256.in_(keys), Job.result_sha256.is_not(None)
+        rows = self._session.execute(
+            select(Job.request_sha256, Job.result_sha256).where(*self._own(), *has_one)
+        )
+        return {key: sha256 for key, sha256 in rows if sha256 is not None}
 
     def offer(self, requests: Mapping[str, dict[str, Any]]) -> list[Job]:
         """Queue parts by their keys; nobody waits for them yet."""
@@ -62,6 +76,13 @@ class JobParts:
     def _own(self, key: str | None = None) -> tuple[Any, ...]:
         own = Job.parent_id == self._job.id, Job.kind == PART
         return own if key is None else (*own, Job.request_sha256 == key)
+
+
+def free_slots(session: Session) -> int:
+    """Processes of workers that have nothing to do, and that no job waits for."""
+    taken = or_(Job.status == JobStatus.QUEUED, and_(Job.status == JobStatus.RUNNING, Job.token.is_not(None)))
+    busy = session.scalar(select(func.count()).select_from(Job).where(taken)) or 0
+    return Workers(session).presence().slots - busy
 
 
 def left_over(session: Session, limit: int = 100) -> Sequence[Job]:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from service.db.repositories.fair_share import fairest
@@ -282,6 +282,10 @@ class TrainingJobs:
         rows = self._session.execute(newest.group_by(JobEvent.job_id))
         return {job_id: number or 0 for job_id, number in rows}
 
+    def has_parts(self, job_id: str) -> bool:
+        """Whether anything of a job was done as a part of it."""
+        return bool(self._session.scalar(select(exists().where(Job.parent_id == job_id))))
+
     def seconds_worked(self, job_id: str) -> tuple[float, float]:
         """How long a job has been running by its events: in earlier attempts, and in the present one."""
         happened = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.kind == "status")
@@ -341,9 +345,23 @@ class TrainingJobs:
             return None
         self._record(job, "status", status=status, **{k: v for k, v in result.items() if k in SHOWN and v})
         self._cancel_parts(job)
-        if parent_id is not None:
-            self._continue(parent_id)
+        if parent_id is not None and self._continue(parent_id) is None:
+            self._count_parts(parent_id)
         return job
+
+    def _count_parts(self, job_id: str) -> None:
+        """Tell how many trainings of a study have ended."""
+        awaited = Job.parent_id == job_id, Job.is_awaited
+        ended = func.sum(case((Job.status.in_(FINAL), 1), else_=0))
+        done, total = self._session.execute(select(ended, func.count()).where(*awaited)).one()
+        study = Job.id == job_id, Job.status == JobStatus.RUNNING, Job.kind == "study"
+        told = {
+            "fraction": done / total if total else 0.0,
+            "message": f"{done} of {total} trainings have ended",
+        }
+        job = self._change(*study, **told)
+        if job is not None:
+            self._record(job, "progress", stage=job.stage, **told)
 
     def _cancel_queued(self, job_id: str) -> Job | None:
         queued = (Job.id == job_id, Job.status == JobStatus.QUEUED)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import delete, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
 from service.db.repositories.aliases import Aliases
 from service.db.session import TO_CHANGE, clock
@@ -71,6 +71,11 @@ class TrainedModels:
         if model is None:
             raise _not_found(reference)
         return model
+
+    def of_jobs(self, job_ids: Sequence[str]) -> dict[str, Model]:
+        """The models that these jobs made, with their formulas, by the job."""
+        made = select(Model).where(Model.job_id.in_(job_ids)).options(undefer(Model.symbolic))
+        return {model.job_id: model for model in self._session.scalars(made)}
 
     def with_id(self, model_id: str) -> Model:
         """The model with this id, whatever is called like it.

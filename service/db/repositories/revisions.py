@@ -11,7 +11,9 @@ from service.db.repositories.jobs import TrainingJobs
 from service.db.repositories.models import TrainedModels
 from service.db.tables import Dataset, Model
 from service.errors import Conflict
-from service.schemas.jobs import SymbolicOptions, SymbolicRequest, TrainRequest, read_request
+from service.schemas.jobs import read_request
+from service.schemas.symbolic import SymbolicRequest
+from service.schemas.training import SymbolicOptions, TrainRequest
 
 
 @dataclass(frozen=True, kw_only=True)

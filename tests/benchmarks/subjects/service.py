@@ -16,8 +16,8 @@ import polars as pl
 from service.cli_client import embedded_service
 from service.ingest.table import Raw, finish
 from service.operations.cost import Cost, estimate
-from service.schemas.jobs import TrainRequest
 from service.schemas.plan import Plan
+from service.schemas.training import TrainRequest
 from tests.benchmarks.rows import Values
 
 POLL_S = 0.1

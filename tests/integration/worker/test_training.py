@@ -28,6 +28,7 @@ from worker import lifecycle
 from worker.heartbeat import Termination
 from worker.lifecycle import run_job
 from worker.outcome import Outcome, Progress, Revised, Stopped
+from worker.parts import Parts
 from worker.training import Pipeline, training_works
 
 LEASE_S = 0.3  # beats every 0.1 s
@@ -68,6 +69,7 @@ class ToyPipeline:
         resume: bytes | None,
         checkpoint: Callable[[bytes], None],
         revises: Revised | None,
+        parts: Parts,
     ) -> Outcome:
         self.resumed.append(resume)
         self.revised.append(revises)

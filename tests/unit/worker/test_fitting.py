@@ -1,5 +1,6 @@
 """Free searches: what serves has learnt from all training rows, what tells its worth has not."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count, islice
 from types import SimpleNamespace
@@ -13,7 +14,10 @@ from kan_engine import Limits, Predictor, load, search
 from service.tables import Table
 from tests.tables import request_for, table_of
 from worker.decision import choose_decision
-from worker.fitting import Found, _train, find_network
+from worker.fitting import find_network
+from worker.found import Found
+from worker.networks import train_network
+from worker.parts import Part
 from worker.pipeline import run_pipeline
 from worker.preparation import Prepared, prepare
 from worker.readings import Run
@@ -117,7 +121,7 @@ def test_a_very_small_table_gives_a_model_with_all_defaults(
     rows: int, classes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Laws apart, which tests of their own look for."""
-    monkeypatch.setattr("worker.fitting.find_law", lambda *_: None)
+    monkeypatch.setattr("worker.small_law.find_law", lambda *_: None)
     monkeypatch.setattr("worker.fitting.log_odds_formulas", lambda *_: [])
     x = inputs(rows, 0)
     rank = np.arange(rows) % max(classes, 1)
@@ -132,16 +136,12 @@ def test_a_law_serves_where_its_error_on_rows_not_seen_is_no_larger(
     factor: float, serves: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.laws.search", lambda *args, **options: islice(search(*args, **options), 1))
-    expected: list[float] = []
+    monkeypatch.setattr("worker.small_law.expected_error", lambda *_: factor)
 
-    def trained(run: Run) -> Found:
-        found = _train(run)
-        assert found.expected_error is not None
-        expected.append(found.expected_error)
-        return found
+    def trained(run: Run, then: Sequence[Part] = ()) -> Found:
+        return replace(train_network(run, then), expected_error=1.0)
 
-    monkeypatch.setattr("worker.fitting._train", trained)
-    monkeypatch.setattr("worker.fitting.expected_error", lambda law, run: factor * expected[0])
+    monkeypatch.setattr("worker.fitting.train_network", trained)
     found, _ = searched(table_of(**noisy(120, 0)), network={}, training={})
     assert (len(found.network.config.width) == 2 and found.network.config.groups == 1) is (serves == "law")
     assert (found.judged is found.network) is (serves == "law")
@@ -181,8 +181,8 @@ def test_a_single_restart_serves_a_single_network() -> None:
 def test_as_many_networks_serve_side_by_side_as_restarts_say(
     rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.fitting.LUCK", 1e9)
-    monkeypatch.setattr("worker.fitting.changes", lambda _: ())  # nor does an additive network win
+    monkeypatch.setattr("worker.climb.LUCK", 1e9)
+    monkeypatch.setattr("worker.climb.changes", lambda _: ())  # nor does an additive network win
     training = {"steps": 3, "restarts": 3, "optimizer": "adam"}
     predictor = served(table_of(**noisy(rows, 0)), training=training, max_seconds=20)
     assert predictor.network.config.groups == 3

@@ -178,7 +178,7 @@ def test_intervals_come_from_the_validation_rows(law: Job) -> None:
 def test_intervals_allow_for_the_luck_of_the_network_that_won_on_the_validation_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("worker.fitting.train_on_all", lambda trained, *_, **__: trained.network)
+    monkeypatch.setattr("worker.networks.train_on_all", lambda trained, *_, **__: trained.network)
     noisy = A + np.random.default_rng(3).normal(0, 0.3, ROWS)
     body = BARE | {"network": {}, "training": {"optimizer": "adam", "steps": 8, "restarts": 1}}
     job = run(table_of(a=A, b=B, y=noisy), **body, prune=False)

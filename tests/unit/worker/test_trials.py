@@ -14,6 +14,7 @@ from kan_engine import (
     Limits,
     Standardizer,
     Step,
+    TargetScaler,
     Task,
     Trained,
     TrainingConfig,
@@ -22,6 +23,7 @@ from kan_engine import (
 from kan_engine.contest import Contest
 from kan_engine.tuning import estimated_seconds
 from tests.tables import request_for, table_of
+from worker.grounds import Grounds
 from worker.preparation import prepare
 from worker.readings import Run
 from worker.trials import HOPELESS, PATIENT_STEPS, Trials, _Behind
@@ -55,7 +57,11 @@ def trials(reports: list[str] | None = None, *, is_over: bool = False) -> Trials
         contest=Contest(data.validation.weights),
         limits=Limits(),
     )
-    return Trials(run, ROWS, ROWS, ROWS)
+    scales = (run.inputs, run.inputs)
+    grounds = Grounds(
+        data=data, fit=ROWS, validation=ROWS, everything=ROWS, scales=scales, scaler=TargetScaler.fit(X**2)
+    )
+    return Trials(run, grounds)
 
 
 def steps(count: int) -> Trial:

@@ -4,8 +4,8 @@ import pytest
 
 from service.errors import Invalid
 from service.operations.training_checks import check
-from service.schemas.jobs import TrainRequest
 from service.schemas.plan import Plan
+from service.schemas.training import TrainRequest
 from tests.factories import column
 
 COLUMNS = [

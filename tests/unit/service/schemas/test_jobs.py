@@ -5,7 +5,8 @@ import pytest
 from pydantic import ValidationError
 
 from service.db.tables import Job, JobStatus
-from service.schemas.jobs import JobOut, SymbolicOptions, TrainRequest
+from service.schemas.jobs import JobOut
+from service.schemas.training import SymbolicOptions, TrainRequest
 
 
 def request(**body: Any) -> TrainRequest:
@@ -36,6 +37,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "baselines": ["linear"],
         "seed": 0,
         "max_seconds": 300,
+        "priority": 0,
         "name": None,
         "tags": {},
     }
@@ -98,7 +100,7 @@ def test_what_the_contract_does_not_know_is_refused(body: dict[str, Any]) -> Non
 
 
 def test_a_failed_job_shows_its_error() -> None:
-    job = Job(id="j", kind="train", status=JobStatus.FAILED, fraction=0.5, attempt=1)
+    job = Job(id="j", kind="train", status=JobStatus.FAILED, fraction=0.5, attempt=1, priority=0)
     job.error_code, job.error_detail = "invalid_data", "row 3"
     job.created_at = job.finished_at = datetime.now(UTC)
     shown = JobOut.of(job)

@@ -1,0 +1,72 @@
+"""What clients send to get another formula of a model."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from service.schemas.common import RequestModel, Tags
+from service.schemas.training import Column, Complexity, ModelName, Priority
+
+
+class FixedEdge(RequestModel):
+    """An edge of the network, as `GET /models/{id}/edges` names it, and the function that it is to be."""
+
+    layer: Annotated[int, Field(ge=0)]
+    in_: Annotated[int, Field(ge=0, alias="in")]
+    out: Annotated[int, Field(ge=0)]
+    to_layer: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Null for the next layer; the last one for an edge from an input to it."
+    )
+    function: str = Field(max_length=100, description="Name of a function, as the suggestions have it.")
+
+    def place(self, width: Sequence[int]) -> tuple[int, int, int]:
+        """Its layer in the order of the network's ``all_layers``, its input and its output."""
+        depth = len(width) - 1
+        is_direct = depth > 1 and self.layer == 0 and self.to_layer == depth
+        return (depth if is_direct else self.layer, self.in_, self.out)
+
+
+class SymbolicRequest(RequestModel):
+    """Another formula of a model, by what a person knows; it becomes the next version of the model.
+
+    `fix` trains the network on with these functions in place of edges, and reads the formula off it. `drop`
+    looks for a network without some columns. `forbid` and `max_complexity` look for another formula of the
+    same network. `choose` takes one that the model already has.
+    """
+
+    kind: Literal["symbolic"]
+    model_id: Annotated[
+        str, Field(min_length=1, max_length=300, description="Id, name or `name@alias` of the model.")
+    ]
+    fix: Annotated[list[FixedEdge], Field(max_length=1000)] = Field(default=[])
+    forbid: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=100)] = Field(
+        default=[], description="Functions that the formula may not contain."
+    )
+    max_complexity: Complexity | None = Field(
+        default=None, description="Most numbers, columns and operations of the formula."
+    )
+    drop: Annotated[list[Column], Field(max_length=2000)] = Field(
+        default=[], description="Columns to do without."
+    )
+    choose: Annotated[int, Field(ge=0)] | dict[str, Annotated[int, Field(ge=0)]] | None = Field(
+        default=None,
+        description="Place in `pareto`, from 0 on, of the formula to take; by output, if there are several.",
+    )
+    max_seconds: Annotated[float, Field(gt=0)] = 300
+    priority: Priority = 0
+    name: ModelName | None = Field(default=None, description="Null for a new version of the model.")
+    tags: Tags | None = Field(default=None, description="Null for those of the model.")
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Self:
+        changes = bool(self.fix or self.forbid or self.drop or self.max_complexity)
+        if changes == (self.choose is not None):
+            raise ValueError("give choose alone, or any of fix, forbid, max_complexity and drop")
+        return self
+
+    def places(self, outputs: Sequence[str]) -> dict[str, int]:
+        """Which formula of which output is to be taken."""
+        if isinstance(self.choose, dict):
+            return self.choose
+        return {} if self.choose is None else {outputs[0]: self.choose}

@@ -1,0 +1,160 @@
+"""What clients send to get a network trained."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from service.schemas.common import Label, RequestModel, Tags
+
+# Sizes are bounded far beyond any use: what is too much is refused at submission, with its estimated cost.
+Size = Annotated[int, Field(ge=1, le=10**15)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Priority = Annotated[
+    int,
+    Field(ge=-100, le=100, description="Of your queued jobs, those of the highest priority come first."),
+]
+Column = Annotated[str, Field(min_length=1, max_length=1000)]
+Complexity = Annotated[int, Field(ge=1, le=10_000)]
+Value = bool | int | float | str
+ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "text"]
+Baseline = Literal["linear", "mlp", "boosting"]
+Baselines = Annotated[list[Baseline], Field(max_length=3)]
+
+
+def matches(pattern: str, words: str) -> AfterValidator:
+    """A text in a certain form, refused in words: few people read patterns."""
+
+    def check(text: str) -> str:
+        if re.search(pattern, text) is None:
+            raise PydanticCustomError("string_pattern_mismatch", words)
+        return text
+
+    return AfterValidator(check)
+
+
+ModelName = Annotated[
+    Label,
+    matches(
+        r"\A[^@/\x00-\x1f]+\Z", "a model's name is a text without @, / and control characters; leave them out"
+    ),
+    Field(description="Without `@` and `/`.", json_schema_extra={"pattern": r"^[^@/\x00-\x1f]+$"}),
+]
+
+
+def _switch(default: Any, off: Any) -> Callable[[Any], Any]:
+    """A stage takes ``true`` for its defaults and ``false`` to be left out."""
+
+    def read(value: Any) -> Any:
+        return default if value is True else off if value is False else value
+
+    return read
+
+
+class NetworkOptions(RequestModel):
+    """The shape of the network."""
+
+    hidden: Literal["auto"] | Annotated[list[Size], Field(max_length=100_000)] = Field(
+        default="auto",
+        description="Nodes of the inner layers: `[10]` on 8 features and one target is KAN[8,10,1].",
+    )
+    grid: Literal["auto"] | Size = Field(default="auto", description="Grid intervals G of every activation.")
+    order: Annotated[int, Field(ge=0, le=10)] = Field(default=3, description="Order k of the splines.")
+
+
+class TrainingOptions(RequestModel):
+    """How the network is fitted."""
+
+    optimizer: Literal["auto", "levenberg_marquardt", "adam", "lbfgs"] = "auto"
+    grid_schedule: Literal["auto"] | Annotated[list[Size], Field(min_length=1, max_length=20)] = Field(
+        default="auto", description="Grid sizes from coarse to fine; the first must equal `network.grid`."
+    )
+    steps: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default="auto", description="Steps of an optimizer of second order at each grid, or epochs of Adam."
+    )
+    lamb: Literal["auto"] | Annotated[float, Field(ge=0)] = Field(
+        default="auto", description="Strength λ of the sparsity penalty."
+    )
+    restarts: Literal["auto"] | Annotated[int, Field(ge=1, le=1000)] = Field(
+        default="auto",
+        description="Starts of a network: the best of them goes on by second order; by Adam all are trained, "
+        "side by side in one network, as far as they are not too many weights.",
+    )
+    class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = Field(
+        default=None,
+        description="What a mistake on each class costs, by its name, 1 if it is not named; `balanced` takes "
+        "the inverse of its frequency. It acts on the training and on the choice of the label. It does not "
+        "act on probabilities: they are calibrated to the frequencies of the data.",
+    )
+
+
+class SplitOptions(RequestModel):
+    """Which rows are held out and read only once, for what is reported."""
+
+    kind: Literal["random", "stratified", "tail", "column", "none"] = "random"
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    seed: Seed = 0
+    column: Column | None = Field(
+        default=None, description="For `column`: the column that tells the rows apart."
+    )
+    test: list[Value] | None = Field(
+        default=None, description="For `column`: its values in the held-out rows."
+    )
+
+    @model_validator(mode="after")
+    def _column_is_complete(self) -> Self:
+        given = self.column is not None, bool(self.test)
+        if given != (self.kind == "column",) * 2:
+            raise ValueError('column and test belong to the split kind "column", which needs both')
+        return self
+
+
+class SymbolicOptions(RequestModel):
+    """How the network is read off as a formula."""
+
+    library: Literal["default"] = "default"
+    max_complexity: Complexity | None = None
+
+
+class TrainRequest(RequestModel):
+    """A training job; everything but the dataset and the target has a default that needs no thought."""
+
+    kind: Literal["train"] = "train"
+    dataset_id: Annotated[str, Field(min_length=1, max_length=100)]
+    target: Column
+    features: Annotated[list[Column], Field(min_length=1)] | None = Field(
+        default=None, description="Columns to learn from; null takes every usable one but the target."
+    )
+    types: dict[Column, ColumnType] = Field(default={}, description="Columns to read as another type.")
+    weight: Column | None = Field(
+        default=None,
+        description="Column with the weight of each row: one of weight 2 counts like two rows in training, "
+        "in the choice of the network and in probabilities, one of weight 0 has no part. Metrics and "
+        "intervals count every other row once.",
+    )
+    task: Literal["auto", "regression", "classification"] = "auto"
+    network: NetworkOptions = NetworkOptions()
+    training: TrainingOptions = TrainingOptions()
+    split: SplitOptions = SplitOptions()
+    prune: bool = True
+    symbolic: Annotated[
+        SymbolicOptions | None,
+        BeforeValidator(_switch({}, None), json_schema_input_type=bool | SymbolicOptions | None),
+    ] = SymbolicOptions()
+    baselines: Annotated[
+        Baselines,
+        BeforeValidator(_switch(["linear"], []), json_schema_input_type=bool | Baselines),
+    ] = Field(default=["linear"])
+    seed: Seed = 0
+    max_seconds: Annotated[float, Field(gt=0)] = 300
+    priority: Priority = 0
+    name: ModelName | None = Field(default=None, description="Name of the model; a new version if it exists.")
+    tags: Tags = Field(default={})
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"dataset_id": "01890a5d-ac96-774b-bcce-b302099a8057", "target": "y"}],
+        }
+    )

@@ -1,0 +1,191 @@
+"""Studies, done by a worker that a test calls; what SQL decides on both dialects."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from fastapi.testclient import TestClient
+from httpx import Response
+
+from service.db.repositories import TrainingJobs
+from service.db.session import Sessions
+from service.settings import Settings
+from worker.lifecycle import run_job
+from worker.works import WORKS
+
+X = np.linspace(-1, 1, 60)
+QUICK = {
+    "network": {"hidden": [1], "grid": 3},
+    "training": {"steps": 2, "restarts": 1, "optimizer": "levenberg_marquardt"},
+    "symbolic": False,
+    "baselines": False,
+    "prune": False,
+}
+
+
+@pytest.fixture
+def dataset_id(client: TestClient) -> str:
+    columns = {"x": X.tolist(), "y": (X**2).tolist(), "=z": X.tolist()}
+    return str(client.post("/datasets", json={"name": "table", "columns": columns}).json()["id"])
+
+
+@pytest.fixture
+def submit(client: TestClient, dataset_id: str) -> Callable[..., Response]:
+    def submit(vary: dict[str, list[Any]], **body: Any) -> Response:
+        usual = {"kind": "study", "dataset_id": dataset_id, "target": "y", "features": ["x"], **QUICK}
+        return client.post("/jobs", json={**usual, "vary": vary, **body})
+
+    return submit
+
+
+@pytest.fixture
+def work(sessions: Sessions, settings: Settings) -> Callable[[], list[str]]:
+    """Do all that is queued; the answer is the kinds of what was done."""
+
+    def work() -> list[str]:
+        done = []
+        while True:
+            with sessions.begin() as session:
+                kinds = ("study", "train", "part")
+                job = TrainingJobs(session).claim_next(kinds=kinds, lease_s=settings.lease_s)
+            if job is None:
+                return done
+            done.append(job.kind)
+            run_job(job.id, job.token, sessions, settings, works=WORKS)
+
+    return work
+
+
+def table(client: TestClient, study: dict[str, Any]) -> pl.DataFrame:
+    answer = client.get(f"/jobs/{study['id']}/result")
+    assert answer.status_code == 200, answer.text
+    return pl.read_csv(io.BytesIO(answer.content))
+
+
+def test_a_study_trains_every_combination_and_tells_what_came_of_each(
+    client: TestClient, submit: Any, work: Any
+) -> None:
+    study = submit({"network.grid": [3, 5], "seed": [0, 1]}).json()
+    assert work() == ["study", "train", "train", "train", "train", "study"]
+    ended = client.get(f"/jobs/{study['id']}").json()
+    assert (ended["status"], ended["model_id"], ended["progress"]["fraction"]) == ("succeeded", None, 1.0)
+    found = table(client, study)
+    assert found["training"].to_list() == [1, 2, 3, 4]
+    assert found["network.grid"].to_list() == [3, 3, 5, 5]
+    assert found["seed"].to_list() == [0, 1, 0, 1]
+    for row in found.iter_rows(named=True):
+        model = client.get(f"/models/{row['model_id']}").json()
+        assert model["network"]["grid"] == row["network.grid"]
+        assert model["metrics"]["rmse"] == row["rmse"]
+        assert client.get(f"/jobs/{row['job_id']}").json()["parent_id"] == study["id"]
+
+
+def test_a_training_of_a_study_is_the_training_that_would_have_been_submitted_alone(
+    client: TestClient, submit: Any, work: Any, dataset_id: str
+) -> None:
+    study = submit({"network.grid": [3, 5]}).json()
+    body = QUICK | {"network": {"hidden": [1], "grid": 5}}
+    alone = client.post(
+        "/jobs", json={"dataset_id": dataset_id, "target": "y", "features": ["x"], **body}
+    ).json()
+    work()
+    model_ids = [table(client, study)["model_id"][1], client.get(f"/jobs/{alone['id']}").json()["model_id"]]
+    exports = [client.get(f"/models/{model_id}/edges").json()["edges"] for model_id in model_ids]
+    assert exports[0] == exports[1]
+
+
+def test_a_study_says_how_many_of_its_trainings_have_ended(
+    client: TestClient, submit: Any, work: Any
+) -> None:
+    study = submit({"seed": [0, 1]}).json()
+    work()
+    events = client.get(f"/jobs/{study['id']}/events").json()["items"]
+    told = [event["data"]["message"] for event in events if event["data"].get("message")]
+    assert told == ["2 trainings", "1 of 2 trainings have ended"]
+
+
+def test_a_training_that_fails_is_a_row_of_the_table_and_no_end_of_the_study(
+    client: TestClient, submit: Any, work: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from worker.pipeline import run_pipeline
+
+    def fails_once(table: Any, request: Any, **options: Any) -> Any:
+        if request.seed == 1:
+            raise MemoryError
+        return run_pipeline(table, request, **options)
+
+    from worker.training import training_works
+
+    monkeypatch.setitem(WORKS, "train", training_works(fails_once)["train"])  # type: ignore[arg-type]
+    study = submit({"seed": [0, 1]}).json()
+    work()
+    found = table(client, study)
+    assert found["status"].to_list() == ["succeeded", "failed"]
+    assert found["error"].to_list()[0] is None
+    assert found["error"].to_list()[1].startswith("out_of_memory")
+    failing = submit({"seed": [1]}).json()
+    work()
+    error = client.get(f"/jobs/{failing['id']}").json()["error"]
+    assert error["code"] == "out_of_memory"
+    assert "none of the trainings" in error["detail"]
+
+
+def test_cancelling_a_study_cancels_its_trainings(
+    client: TestClient, submit: Any, sessions: Sessions, settings: Settings
+) -> None:
+    study = submit({"seed": [0, 1]}).json()
+    run_job(study["id"], None, sessions, settings, works=WORKS)
+    assert client.get(f"/jobs/{study['id']}").json()["status"] == "running"
+    assert client.post(f"/jobs/{study['id']}/cancel").json()["status"] == "cancelled"
+    statuses = {job["status"] for job in client.get("/jobs").json()["items"]}
+    assert statuses == {"cancelled"}
+
+
+def test_a_setting_that_is_no_number_stands_as_json_in_the_table(
+    client: TestClient, submit: Any, work: Any
+) -> None:
+    study = submit({"network.hidden": [[1], [2]], "prune": [False]}).json()
+    work()
+    assert table(client, study)["network.hidden"].to_list() == ["[1]", "[2]"]
+
+
+@pytest.mark.parametrize(
+    ("vary", "code", "named"),
+    [
+        ({}, "too_short", "#/vary"),
+        ({"network.grid": []}, "too_short", "#/vary/network.grid"),
+        ({"network.gird": [3]}, "invalid_setting", "#/vary/network.gird"),
+        ({"network.grid": [3, "many"]}, "invalid_setting", "#/vary/network.grid"),
+        ({"seed.deep": [1]}, "invalid_setting", "#/vary/seed.deep"),
+        ({"dataset_id": ["other"]}, "invalid_setting", "#/vary/dataset_id"),
+        ({"vary.seed": [1]}, "invalid_setting", "#/vary/vary.seed"),
+        ({"target": ["y", "missing"]}, "unknown_column", "#/target"),
+        ({"max_seconds": [10**6]}, "max_seconds_too_large", "#/max_seconds"),
+        ({"network.grid": [10**8]}, "cost_too_high", None),
+        ({"seed": list(range(1000)), "network.grid": list(range(1, 1000))}, "study_too_large", "#/vary"),
+    ],
+)
+def test_a_study_that_cannot_be_done_is_refused_with_the_setting(
+    submit: Any, client: TestClient, vary: dict[str, list[Any]], code: str, named: str | None
+) -> None:
+    answer = submit(vary)
+    problem = answer.json()
+    assert answer.status_code == 422, problem
+    found = problem["errors"][0]["code"] if problem["code"] == "validation_failed" else problem["code"]
+    assert found == code
+    if named is not None:
+        assert problem["errors"][0]["pointer"] == named
+    assert client.get("/jobs").json()["items"] == []
+
+
+def test_a_study_counts_as_one_job(client: TestClient, submit: Any, sessions: Sessions) -> None:
+    from service.operations.usage import refuse_more_jobs
+
+    study = submit({"seed": [0, 1, 2]}).json()
+    settings = Settings(quota_jobs=2)
+    run_job(study["id"], None, sessions, settings, works=WORKS)
+    with sessions.read() as session:
+        refuse_more_jobs(session, settings)

@@ -1,0 +1,72 @@
+"""The network that a search has found, and that as JSON beside a saved predictor."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from kan_engine import KAN, Contest, Formula, Predictor, Standardizer, Step, TargetScaler, from_json, to_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The network to serve and what came with it.
+
+    Attributes:
+        judged: The network before it learnt from the validation rows as well, which tells what it is worth
+            on rows it has not seen; the same one if it never has.
+        history: Steps of its training.
+        formulas: Formulas in the client's columns, best first.
+        is_consistent: Whether nothing was found in what the best formula leaves of the data.
+        is_cut: Whether the search for a law was ended to leave time for larger networks.
+        formula_of: ``network`` if the formulas were read off the served network, ``law`` if they were found
+            beside it.
+        expected_error: RMSE that the network would have on rows not seen, in the target's units; a
+            regression's alone.
+        contest: The errors of all that were compared with it, for a regression.
+        dropped: Error over the spread before and after, of every input that the network does without.
+    """
+
+    network: KAN
+    inputs: Standardizer
+    scaler: TargetScaler | None
+    judged: KAN
+    history: tuple[Step, ...] = ()
+    optimizer: str = "levenberg_marquardt"
+    formulas: list[list[Formula]] = field(default_factory=list)
+    is_consistent: bool = False
+    is_cut: bool = False
+    formula_of: str = "network"
+    expected_error: float | None = None
+    contest: Contest | None = None
+    dropped: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+
+def to_metadata(found: Found) -> dict[str, Any]:
+    """What of a Found does not stand in the predictor, as JSON."""
+    return {
+        "history": [asdict(step) for step in found.history],
+        "optimizer": found.optimizer,
+        "formulas": [[{"tree": to_json(f.tree), "error": f.error} for f in part] for part in found.formulas],
+        "is_consistent": found.is_consistent,
+        "is_cut": found.is_cut,
+        "formula_of": found.formula_of,
+        "dropped": found.dropped,
+    }
+
+
+def from_metadata(data: dict[str, Any], predictor: Predictor) -> Found:
+    """The Found that ``to_metadata`` described."""
+    return Found(
+        network=predictor.network,
+        judged=predictor.network,
+        inputs=predictor.inputs,
+        scaler=predictor.outputs,
+        history=tuple(Step(**step) for step in data["history"]),
+        optimizer=data["optimizer"],
+        formulas=[[Formula(from_json(f["tree"]), f["error"]) for f in part] for part in data["formulas"]],
+        is_consistent=data["is_consistent"],
+        is_cut=data.get("is_cut", False),
+        formula_of=data["formula_of"],
+        dropped={name: (with_it, without) for name, (with_it, without) in data.get("dropped", {}).items()},
+    )

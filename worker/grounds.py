@@ -1,0 +1,79 @@
+"""What all larger networks of a search are trained on and judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+
+from kan_engine import KAN, Contest, Inputs, Predictor, Standardizer, TargetScaler
+from worker.preparation import Portion, Prepared
+from worker.readings import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grounds:
+    """Rows before they are scaled, and the two scales.
+
+    Attributes:
+        fit: Rows to learn from.
+        validation: Rows to judge by.
+        everything: Both.
+        scales: Of the inputs, by their ranges and by their quantiles.
+        scaler: Of the target; None for a classifier.
+    """
+
+    data: Prepared
+    fit: Inputs
+    validation: Inputs
+    everything: Inputs
+    scales: tuple[Standardizer, Standardizer]
+    scaler: TargetScaler | None
+
+    @staticmethod
+    def of(run: Run) -> Grounds:
+        """The grounds of a run."""
+        data = run.data
+        scales = run.inputs, Standardizer.fit(data.training.encoded, quantile=True)
+        scaler = TargetScaler.fit(data.training.y[:, None].astype(float)) if data.classes is None else None
+        fit, validation, everything = (
+            _inputs(part, data, scales, scaler) for part in (data.fit, data.validation, data.training)
+        )
+        if scaler is not None:
+            validation = replace(validation, on_losses=partial(_enter, run.contest, scaler))
+        return Grounds(
+            data=data, fit=fit, validation=validation, everything=everything, scales=scales, scaler=scaler
+        )
+
+    def predictor(self, network: KAN, quantile: bool) -> Predictor:
+        """A network that was trained here, with what turns columns into its inputs."""
+        return Predictor(
+            encoding=self.data.encoding,
+            inputs=self.scales[quantile],
+            network=network,
+            outputs=self.scaler,
+            classes=self.data.classes,
+            target=self.data.plan.request.target,
+            residuals=np.zeros(0),
+        )
+
+
+def _enter(contest: Contest, scaler: TargetScaler, losses: torch.Tensor) -> None:
+    """Half the squared error of every row, in the unit scale, as an entry of the contest."""
+    contest.enter((2 * losses).sqrt().numpy() * scaler.std)
+
+
+def _inputs(
+    part: Portion,
+    data: Prepared,
+    scales: tuple[Standardizer, Standardizer],
+    scaler: TargetScaler | None,
+) -> Inputs:
+    targets = data.codes(part)
+    return Inputs(
+        scaled=lambda quantile: torch.from_numpy(scales[quantile].forward(part.encoded)),
+        targets=torch.from_numpy(targets if scaler is None else scaler.forward(targets)),
+        weights=torch.from_numpy(part.weights),
+    )

@@ -1,0 +1,113 @@
+"""Larger networks: the one to serve where no law explains the data, or where its shape was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from kan_engine import (
+    Task,
+    Trained,
+    TrainingConfig,
+    affordable_grids,
+    climbing_time,
+    given_trials,
+    prune_trained,
+    train_on_all,
+)
+from service.schemas.training import TrainRequest
+from worker.climb import probable_parts, tuned
+from worker.found import Found
+from worker.grounds import Grounds
+from worker.parts import Part
+from worker.preparation import Prepared
+from worker.readings import Run
+from worker.trials import Trials
+
+
+def train_network(run: Run, then: Sequence[Part] = ()) -> Found:
+    """The network with the lowest validation loss, trained on the validation rows, too, in the end.
+
+    Args:
+        run: The job.
+        then: Parts that will be wanted afterwards.
+    """
+    grounds, request = Grounds.of(run), run.request
+    trials, hidden = Trials(run, grounds), request.network.hidden
+    if hidden == "auto":
+        task = task_of(run)
+        run.parts.look_ahead(lambda: [*probable_parts(run.parts, task), *then])
+        best = tuned(trials, task)
+    else:
+        run.parts.look_ahead(lambda: then)
+        best = _given(trials, hidden, run)
+    run.parts.look_ahead(lambda: then)
+    if request.prune and not run.should_stop():
+        run.report("prune", 0.72, "dropping what does not help")
+        best = prune_trained(best, grounds.fit, grounds.validation, should_stop=run.should_stop)
+    network, scaler = best.network, grounds.scaler
+    if not run.should_stop():
+        network = train_on_all(
+            best,
+            grounds.everything,
+            generator=run.fresh_generator(),
+            should_stop=run.should_stop,
+            on_step=trials.watch("learning from all training rows", (0.75, 0.86)),
+        )
+    return Found(
+        network=network,
+        judged=best.network,
+        inputs=grounds.scales[best.trial.quantile],
+        scaler=scaler,
+        history=best.history,
+        optimizer=best.optimizer,
+        expected_error=None if scaler is None else float(np.sqrt(2 * best.expected_loss) * scaler.std[0]),
+    )
+
+
+def _given(trials: Trials, hidden: list[int], run: Run) -> Trained:
+    """The best of a shape that was asked for."""
+    data, request = run.data, run.request
+    training, order = _training_config(data, request), request.network.order
+    width = (data.fit.encoded.shape[1], *hidden, data.outputs)
+    schedule = training.grid_schedule
+    grid = schedule[0] if schedule else 5 if request.network.grid == "auto" else request.network.grid
+    if not schedule and request.network.grid == "auto":
+        training = replace(training, grid_schedule=affordable_grids(width, order, len(data.fit)))
+        grid = training.grid_schedule[0]
+    found = trials.best_of(given_trials(width, grid, order, training, len(data.fit)))
+    assert found is not None  # noqa: S101 - there is at least one trial
+    return found
+
+
+def task_of(run: Run) -> Task:
+    """What is to be learnt, and what the request says about it."""
+    data, request = run.data, run.request
+    training = _training_config(data, request)
+    schedule, grid = training.grid_schedule, request.network.grid
+    asked = request.training
+    return Task(
+        inputs=data.fit.encoded.shape[1],
+        outputs=data.outputs,
+        rows=len(data.fit),
+        training=training,
+        order=request.network.order,
+        grid=schedule[0] if schedule else None if grid == "auto" else grid,
+        steps=None if asked.steps == "auto" else asked.steps,
+        restarts=None if asked.restarts == "auto" else asked.restarts,
+        is_sparse=training.lamb > 0,
+        seconds=climbing_time(request.max_seconds, data.rows.encoded.size),
+    )
+
+
+def _training_config(data: Prepared, request: TrainRequest) -> TrainingConfig:
+    asked = request.training
+    return TrainingConfig(
+        loss=data.loss,  # type: ignore[arg-type]
+        optimizer=asked.optimizer,
+        grid_schedule=() if asked.grid_schedule == "auto" else tuple(asked.grid_schedule),
+        steps=60 if asked.steps == "auto" else asked.steps,
+        lamb=0.0 if asked.lamb == "auto" else asked.lamb,
+    )

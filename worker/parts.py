@@ -1,0 +1,85 @@
+"""Parts of a job: pieces of the search that give the same whoever does them.
+
+A part's result follows from the job's request, the part's name and its input alone. So another worker may do
+it ahead while this one does something else, and one that took long is not done again after a crash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a job.
+
+    Args:
+        name: What is to be done; see ``worker.pieces``.
+        input: With what, as JSON.
+    """
+
+    name: str
+    input: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def key(self) -> str:
+        """What tells it from others of the job."""
+        text = json.dumps([self.name, self.input], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Parts(Protocol):
+    """What is known of the parts of a job."""
+
+    def result(
+        self, part: Part, work: Callable[[], T], *, write: Callable[[T], bytes], read: Callable[[bytes], T]
+    ) -> T:
+        """Its result, by doing it unless that is known.
+
+        Args:
+            part: What is wanted.
+            work: Does it.
+            write: The result as bytes; ``read`` of them is the result again.
+            read: The result from bytes.
+
+        Raises:
+            Waiting: Another worker is at it.
+        """
+        ...
+
+    def peek(self, part: Part) -> bytes | None:
+        """Its result if it is known."""
+        ...
+
+    def look_ahead(self, probable: Callable[[], Sequence[Part]]) -> None:
+        """From now on, parts that will probably be wanted are these, the most probable first."""
+        ...
+
+
+class Alone:
+    """Every part is done when it is wanted, and nothing is kept."""
+
+    def result(
+        self,
+        part: Part,  # noqa: ARG002
+        work: Callable[[], T],
+        *,
+        write: Callable[[T], bytes],  # noqa: ARG002
+        read: Callable[[bytes], T],  # noqa: ARG002
+    ) -> T:
+        """Do it."""
+        return work()
+
+    def peek(self, part: Part) -> bytes | None:  # noqa: ARG002
+        """Nothing is known."""
+        return None
+
+    def look_ahead(self, probable: Callable[[], Sequence[Part]]) -> None:
+        """There is nobody who would."""

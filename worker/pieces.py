@@ -1,0 +1,111 @@
+"""Parts of jobs that this worker does for others: a table and a part in, its result as bytes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from kan_engine import Limits, Trial
+from service.schemas.jobs import PartRequest
+from service.storage import put_bytes
+from worker.attempt import Attempt, Kept
+from worker.grounds import Grounds
+from worker.networks import task_of
+from worker.outcome import Progress, Stopped
+from worker.parts import Part, Parts, T
+from worker.preparation import prepare
+from worker.readings import Run
+from worker.small_law import small_law
+from worker.trials import Trials
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The result of a part."""
+
+    content: bytes
+
+    def keep(self, session: Session) -> Kept:
+        """Store it."""
+        return Kept(result_sha256=put_bytes(session, self.content))
+
+
+def do_part(attempt: Attempt) -> Piece:
+    """Do one part of a job.
+
+    Raises:
+        Stopped: Before it was done: what is cut short is worth nothing to the job.
+    """
+    request = attempt.request
+    assert isinstance(request, PartRequest)  # noqa: S101 - this is its kind
+    limits = Limits(
+        forbidden=frozenset(request.input.get("forbidden", ())),
+        max_complexity=request.input.get("max_complexity"),
+    )
+    attempt.report(Progress("prepare", 0.0, "reading the table"))
+    with attempt.table(request.training.dataset_id) as table:
+        data = prepare(table, request.training)
+    taken = _Taken()
+    run = Run.of(
+        data,
+        request.training,
+        limits,
+        lambda stage, fraction, message: attempt.report(Progress(stage, fraction, message)),
+        attempt.should_stop,
+        taken,
+    )
+    PIECES[request.name](run, request.input)
+    if attempt.should_stop():
+        raise Stopped("the part was not finished")
+    return Piece(taken.content)
+
+
+def _law(run: Run, options: dict[str, Any]) -> None:
+    small_law(run, options["seconds"])
+
+
+def _network(run: Run, trial: dict[str, Any]) -> None:
+    Trials(run, Grounds.of(run)).run(Trial.from_dict(trial))
+
+
+def _folds(run: Run, trial: dict[str, Any]) -> None:
+    Trials(run, Grounds.of(run)).climb(Trial.from_dict(trial), task_of(run))
+
+
+PIECES: Mapping[str, Callable[[Run, dict[str, Any]], None]] = {
+    "law": _law,
+    "network": _network,
+    "folds": _folds,
+}
+
+
+class _Taken:
+    """Takes the result of the one part that is done."""
+
+    content = b""
+
+    def result(
+        self,
+        part: Part,  # noqa: ARG002
+        work: Callable[[], T],
+        *,
+        write: Callable[[T], bytes],
+        read: Callable[[bytes], T],  # noqa: ARG002
+    ) -> T:
+        """Do it and write it down."""
+        found = work()
+        self.content = write(found)
+        return found
+
+    def peek(self, part: Part) -> bytes | None:  # noqa: ARG002
+        """Nothing else is known."""
+        return None
+
+    def look_ahead(self, probable: Callable[[], object]) -> None:
+        """One part is all there is."""
+
+
+_: type[Parts] = _Taken

@@ -1,0 +1,58 @@
+"""A trained network of a search as bytes: what was tried, how it did, and its entries of the contest."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+
+import numpy as np
+
+from kan_engine import Step, Trained, Trial, copied, load, read_attached, read_metadata, save
+from worker.grounds import Grounds
+
+
+def trained_to_bytes(trained: Trained, grounds: Grounds, entries: np.ndarray) -> bytes:
+    """Everything of it, so that who reads it may go on as if it had trained the network itself.
+
+    Args:
+        trained: A network that was trained on these grounds.
+        grounds: They have what the network alone does not tell.
+        entries: Errors that it brought into the contest, one row each.
+    """
+    folds_loss = np.nan if trained.folds_loss is None else trained.folds_loss
+    history = [astuple(step) for step in trained.history]
+    return save(
+        grounds.predictor(trained.network, trained.trial.quantile),
+        {"trial": trained.trial.to_dict(), "optimizer": trained.optimizer},
+        {
+            "losses": np.array([trained.loss, folds_loss]),
+            "history": np.array(history, dtype=float).ravel(),
+            "entries": entries.astype(float).ravel(),
+        },
+    )
+
+
+def trained_from_bytes(data: bytes, rows: int) -> tuple[Trained, np.ndarray]:
+    """What ``trained_to_bytes`` was given.
+
+    Args:
+        data: The bytes.
+        rows: Errors of an entry of the contest.
+    """
+    predictor, metadata, attached = load(data), read_metadata(data), read_attached(data)
+    loss, folds_loss = attached["losses"].tolist()
+    steps = attached["history"].reshape(-1, 4).tolist()
+    trained = Trained(
+        trial=Trial.from_dict(metadata["trial"]),
+        network=copied(predictor.network),  # what was read from bytes cannot be changed in place
+        loss=loss,
+        history=tuple(Step(int(number), int(grid), *losses) for number, grid, *losses in steps),
+        optimizer=metadata["optimizer"],
+        folds_loss=None if np.isnan(folds_loss) else folds_loss,
+    )
+    return trained, attached["entries"].reshape(-1, rows).astype(np.float32)
+
+
+def expected_loss(data: bytes) -> float:
+    """The best guess of the loss on fresh rows, from the bytes of a trained network."""
+    loss, folds_loss = read_attached(data)["losses"].tolist()
+    return float(loss if np.isnan(folds_loss) else folds_loss)
