@@ -240,9 +240,8 @@ def _why_not(report: dict[str, object], plan: Plan) -> str:
     if report["distinct"] in (0, 1):
         return "it is constant" if report["distinct"] else "it has no values"
     kind = plan.types[str(report["name"])]
-    return f"it is {kind}; " + (
-        "upload it as a number" if kind == "datetime" else "give it another type to use it"
-    )
+    remedy = "upload it as a number" if kind == "datetime" else "give it another type to use it"
+    return f"it is {kind}; {remedy}"
 
 
 def _varies(values: np.ndarray) -> bool:

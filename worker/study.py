@@ -56,7 +56,7 @@ def do_study(attempt: Attempt) -> Table:
     frame = pl.DataFrame(
         [
             pl.Series("training", range(1, len(jobs) + 1), pl.Int64),
-            *(_setting(path, [settings[path] for settings in combinations]) for path in request.vary),
+            *(_setting(path, [settings[path] for settings in combinations]) for path in request.paths),
             *(_metric(name, jobs, models) for name in _metrics(models.values())),
             *(pl.Series(name, [row[name] for row in rows], kind) for name, kind in TOLD.items()),
         ]
@@ -71,9 +71,8 @@ def do_study(attempt: Attempt) -> Table:
 
 def _submitted(request: StudyRequest, study: Job, session: Session) -> list[Job]:
     """A job for every training, awaited by the study."""
-    return [
-        _submit(request.training_with(combination), study, session) for combination in request.combinations()
-    ]
+    trainings = map(request.training_with, request.combinations())
+    return [_submit(training, study, session) for training in trainings]
 
 
 def _submit(training: TrainRequest, study: Job, session: Session) -> Job:

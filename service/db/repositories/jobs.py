@@ -355,10 +355,7 @@ class TrainingJobs:
         ended = func.sum(case((Job.status.in_(FINAL), 1), else_=0))
         done, total = self._session.execute(select(ended, func.count()).where(*awaited)).one()
         study = Job.id == job_id, Job.status == JobStatus.RUNNING, Job.kind == "study"
-        told = {
-            "fraction": done / total if total else 0.0,
-            "message": f"{done} of {total} trainings have ended",
-        }
+        told = {"fraction": (done or 0) / (total or 1), "message": f"{done} of {total} trainings have ended"}
         job = self._change(*study, **told)
         if job is not None:
             self._record(job, "progress", stage=job.stage, **told)
