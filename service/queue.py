@@ -1,8 +1,8 @@
 """The queue as the service sees it: a doorbell.
 
-The job row is the job. A message only says "look at this job now", so losing one loses time, not
-work: workers sweep for queued rows that nobody rang for. Each kind of job has its queue, so that there can
-be workers for short jobs that no training holds up. With ``memory://`` there is no bell at all;
+The job row is the job. A message only says that one waits, and who gets it takes the next in turn, so losing
+one loses time, not work: workers sweep for queued rows that nobody rang for. Each kind of job has its queue,
+so that there can be workers for short jobs that no training holds up. With ``memory://`` there is no bell;
 the worker's dispatcher looks into the database several times a second.
 """
 
@@ -38,6 +38,11 @@ PUBLISH_OPTIONS: Mapping[str, Any] = {"socket_timeout": 2, "socket_connect_timeo
 def kinds_in(queues: Collection[str]) -> tuple[str, ...]:
     """The kinds of jobs that go to these queues."""
     return tuple(kind for kind, queue in QUEUE_OF.items() if queue in queues)
+
+
+def kinds_beside(kind: str | None) -> tuple[str, ...]:
+    """The kinds of jobs that go to the same queue as this one."""
+    return () if kind is None else kinds_in((QUEUE_OF[kind],))
 
 
 class TaskQueue(Protocol):

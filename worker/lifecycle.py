@@ -21,6 +21,7 @@ from service.db.repositories import TrainingJobs
 from service.db.session import UNUSABLE, Sessions
 from service.db.tables import PART, Job
 from service.errors import ServiceError, is_disk_full
+from service.queue import kinds_beside
 from service.schemas.jobs import AnyRequest, PartRequest, read_request
 from service.settings import Settings
 from service.storage import put_bytes, read_bytes, release
@@ -46,9 +47,11 @@ def run_job(
     termination: Termination | None = None,
     ring: Callable[[], None] = lambda: None,
 ) -> None:
-    """Do a job, unless someone else has it.
+    """Do a job, unless others have all there are.
 
     Args:
+        job_id: The one that a dispatcher claimed; or the one that a message rang for, which says no more than
+            that a job waits: the next in turn of its queue is done.
         token: Of the dispatcher that claimed the job; None if nobody has claimed it yet.
         works: What is to be done, by kind of job. It may raise what the service and the engine raise, and
             ``Stopped``.
@@ -59,9 +62,9 @@ def run_job(
     if held is None:
         log.info("job not taken", extra={"job_id": job_id})
         return
-    log.info("job taken", extra={"job_id": job_id, "resumes": held.resume is not None})
+    log.info("job taken", extra={"job_id": held.job_id, "resumes": held.resume is not None})
     beat = Heartbeat(
-        job_id,
+        held.job_id,
         held.token,
         sessions,
         settings,
@@ -71,7 +74,7 @@ def run_job(
     own = sessions.of(held.owner)
     with ExitStack() as files:
         attempt = Attempt(
-            job_id=job_id,
+            job_id=held.job_id,
             request=held.request,
             resume=held.resume,
             sessions=own,
@@ -108,13 +111,16 @@ class _Held:
 
 
 def _take(job_id: str, token: str | None, session: Session, settings: Settings) -> _Held | None:
-    """Claim the job, or adopt the claim of the dispatcher; None if neither is possible."""
+    """Claim the job that comes next, or adopt the claim of the dispatcher; None if neither is possible."""
     jobs, lease_s = TrainingJobs(session), settings.lease_s
-    job = jobs.claim(job_id, lease_s=lease_s) if token is None else jobs.adopt(job_id, token, lease_s=lease_s)
+    if token is not None:
+        job = jobs.adopt(job_id, token, lease_s=lease_s)
+    else:
+        job = jobs.claim_next(kinds=kinds_beside(jobs.kind_of(job_id)), lease_s=lease_s)
     if job is None or job.token is None:
         return None
     return _Held(
-        job_id=job_id,
+        job_id=job.id,
         token=job.token,
         kind=job.kind,
         owner=Caller(tenant=job.tenant, name="worker"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -51,16 +52,7 @@ def do_study(attempt: Attempt) -> Table:
     if not all(JobStatus(job.status).is_final for job in jobs):
         raise Waiting(f"{len(jobs)} trainings")
     _refuse_failure(jobs)
-    combinations = list(request.combinations())
-    rows = [_told(job, models.get(job.id)) for job in jobs]
-    frame = pl.DataFrame(
-        [
-            pl.Series("training", range(1, len(jobs) + 1), pl.Int64),
-            *(_setting(path, [settings[path] for settings in combinations]) for path in request.paths),
-            *(_metric(name, jobs, models) for name in _metrics(models.values())),
-            *(pl.Series(name, [row[name] for row in rows], kind) for name, kind in TOLD.items()),
-        ]
-    )
+    frame = _table(request, {job.request_sha256: (job, models.get(job.id)) for job in jobs})
     file = attempt.temporary_file()
     if request.format == "csv":
         harmless(frame.lazy()).sink_csv(file)
@@ -72,20 +64,24 @@ def do_study(attempt: Attempt) -> Table:
 def _submitted(request: StudyRequest, study: Job, session: Session) -> list[Job]:
     """A job for every training, awaited by the study."""
     trainings = map(request.training_with, request.combinations())
-    return [_submit(training, study, session) for training in trainings]
+    different = {_key(training): training for training in trainings}
+    return [
+        TrainingJobs(session).add(
+            kind="train",
+            request=training.model_dump(mode="json"),
+            request_sha256=key,
+            dataset_id=study.dataset_id,
+            parent_id=study.id,
+            is_awaited=True,
+            priority=study.priority,
+        )
+        for key, training in different.items()
+    ]
 
 
-def _submit(training: TrainRequest, study: Job, session: Session) -> Job:
-    body = training.model_dump(mode="json")
-    return TrainingJobs(session).add(
-        kind="train",
-        request=body,
-        request_sha256=hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest(),
-        dataset_id=study.dataset_id,
-        parent_id=study.id,
-        is_awaited=True,
-        priority=study.priority,
-    )
+def _key(training: TrainRequest) -> str:
+    text = json.dumps(training.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _refuse_failure(jobs: Sequence[Job]) -> None:
@@ -97,8 +93,34 @@ def _refuse_failure(jobs: Sequence[Job]) -> None:
         raise Invalid(first.error_code or "internal_error", detail)
 
 
-def _told(job: Job, model: Model | None) -> dict[str, Any]:
+def _table(request: StudyRequest, made: Mapping[str, tuple[Job, Model | None]]) -> pl.DataFrame:
+    """A row for every combination: its number, its settings, the metrics of its model, and what else is told.
+
+    Args:
+        request: The study.
+        made: Its trainings by their keys; those that a client has deleted are missing.
+    """
+    combinations = list(request.combinations())
+    found = [made.get(_key(request.training_with(settings)), (None, None)) for settings in combinations]
+    metrics = [model.record["metrics"] if model else {} for _, model in found]
+    told = [_told(job, model) for job, model in found]
+    return pl.DataFrame(
+        [
+            pl.Series("training", range(1, len(combinations) + 1), pl.Int64),
+            *(_setting(path, [settings[path] for settings in combinations]) for path in request.paths),
+            *(
+                pl.Series(name, [each.get(name) for each in metrics], pl.Float64)
+                for name in dict.fromkeys(chain(*metrics))
+            ),
+            *(pl.Series(name, [row[name] for row in told], kind) for name, kind in TOLD.items()),
+        ]
+    )
+
+
+def _told(job: Job | None, model: Model | None) -> dict[str, Any]:
     """What became of a training."""
+    if job is None:
+        return dict.fromkeys(TOLD) | {"status": "deleted"}
     seconds = job.finished_at - job.started_at if job.finished_at and job.started_at else None
     row: dict[str, Any] = dict.fromkeys(TOLD) | {
         "job_id": job.id,
@@ -124,13 +146,3 @@ def _setting(path: str, values: list[Any]) -> pl.Series:
     kinds = {type(value) for value in values}
     is_plain = kinds <= {int, float} or kinds in ({bool}, {str})
     return pl.Series(path, values if is_plain else [json.dumps(value) for value in values], strict=False)
-
-
-def _metrics(models: Iterable[Model]) -> list[str]:
-    """Names of all metrics of these models, in the order in which they have them."""
-    return list(dict.fromkeys(name for model in models for name in model.record["metrics"]))
-
-
-def _metric(name: str, jobs: Sequence[Job], models: Mapping[str, Model]) -> pl.Series:
-    records = (models[job.id].record if job.id in models else {"metrics": {}} for job in jobs)
-    return pl.Series(name, [record["metrics"].get(name) for record in records], pl.Float64)

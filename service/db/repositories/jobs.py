@@ -113,6 +113,10 @@ class TrainingJobs:
         """Take the job of these kinds that comes next; see ``fairest``."""
         return self._claim(Job.id == fairest(kinds), lease_s)
 
+    def kind_of(self, job_id: str) -> str | None:
+        """Kind of a job; None if it has been deleted."""
+        return self._session.scalar(select(Job.kind).where(Job.id == job_id))
+
     def is_any_queued(self, kinds: Collection[str]) -> bool:
         """Whether a job of these kinds waits."""
         queued = select(exists().where(Job.status == JobStatus.QUEUED, Job.kind.in_(kinds)))

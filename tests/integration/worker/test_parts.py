@@ -1,0 +1,189 @@
+"""Parts of a training: whoever does them, the model is the same."""
+
+import io
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from sqlalchemy import select, update
+
+from kan_engine import Trained
+from service.db.repositories import TrainingJobs, Workers
+from service.db.session import Sessions, clock
+from service.db.tables import PART, Job, Model
+from service.settings import Settings
+from service.storage import read_bytes
+from tests.factories import column, make_dataset, make_job
+from worker import shared_parts, upkeep
+from worker.lifecycle import run_job
+from worker.trials import Trials
+from worker.works import WORKS
+
+pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary", "in_a_hurry")
+
+ROWS = 80
+BODY: dict[str, Any] = {
+    "target": "y",
+    "network": {"grid": 8},  # with a grid that was asked for, a law is looked for afterwards
+    "symbolic": False,
+    "baselines": False,
+    "prune": False,
+    "max_seconds": 8,
+    "training": {"restarts": 2, "steps": 3, "optimizer": "adam"},
+}
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What SQL decides about parts is tested on both dialects elsewhere."""
+    return sqlite_url
+
+
+@pytest.fixture
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every part is kept, and workers without work are looked for all the time."""
+    monkeypatch.setattr(shared_parts, "KEPT_FROM_S", 0.0)
+    monkeypatch.setattr(shared_parts, "LOOK_S", 0.0)
+    monkeypatch.setattr("service.portrait.SUGGESTED_EDGES", 0)
+
+
+@pytest.fixture
+def submit(sessions: Sessions) -> Callable[..., str]:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (2, ROWS))
+    content = io.BytesIO()
+    y = np.sin(3 * x[0]) + rng.normal(0, 0.5, ROWS)
+    pl.DataFrame({"a": x[0], "b": x[1], "y": y}).write_parquet(content)
+    dataset_id = make_dataset(
+        sessions, column("a"), column("b"), column("y"), rows=ROWS, content=content.getvalue()
+    )
+
+    def submit(**body: Any) -> str:
+        request = {"dataset_id": dataset_id, **BODY, **body}
+        return make_job(sessions, dataset_id=dataset_id, request=request).id
+
+    return submit
+
+
+def work(sessions: Sessions, settings: Settings, *kinds: str) -> int:
+    """Do what is queued of these kinds; the answer is how many jobs that were."""
+    done = 0
+    while True:
+        with sessions.begin() as session:
+            job = TrainingJobs(session).claim_next(kinds=kinds, lease_s=settings.lease_s)
+        if job is None:
+            return done
+        done += 1
+        run_job(job.id, job.token, sessions, settings, works=WORKS)
+
+
+def artifact(sessions: Sessions, job_id: str) -> bytes:
+    with sessions.read() as session:
+        model = session.scalars(select(Model).where(Model.job_id == job_id)).one()
+        return read_bytes(session, model.artifact_sha256)
+
+
+def parts(sessions: Sessions) -> list[Job]:
+    with sessions.read() as session:
+        return list(session.scalars(select(Job).where(Job.kind == PART)))
+
+
+@contextmanager
+def another_worker(sessions: Sessions, settings: Settings) -> Iterator[list[int]]:
+    """One that takes parts alone, while the block runs; it adds up how many it did."""
+    done, has_ended = [0], threading.Event()
+
+    def run() -> None:
+        while not has_ended.is_set():
+            done[0] += work(sessions, settings, PART)
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield done
+    finally:
+        has_ended.set()
+        thread.join()
+
+
+def test_a_job_whose_parts_others_do_gives_the_model_that_it_gives_alone(
+    sessions: Sessions, settings: Settings, submit: Any
+) -> None:
+    alone = submit()
+    work(sessions, settings, "train")
+    together = submit()
+    with sessions.begin() as session:
+        Workers(session).report("other", host="h", pid=1, slots=4)
+    with another_worker(sessions, settings) as done:
+        ends_at = time.monotonic() + 60
+        while not work(sessions, settings, "train") or status(sessions, together) != "succeeded":
+            assert time.monotonic() < ends_at
+            time.sleep(0.01)
+    assert done[0] > 0
+    assert (cut_by(sessions, alone), cut_by(sessions, together)) == (None, None)
+    assert artifact(sessions, together) == artifact(sessions, alone)
+
+
+def cut_by(sessions: Sessions, job_id: str) -> str | None:
+    with sessions.read() as session:
+        return session.get_one(Job, job_id).cut_by
+
+
+def status(sessions: Sessions, job_id: str) -> str:
+    with sessions.read() as session:
+        return session.get_one(Job, job_id).status
+
+
+def test_without_a_worker_that_has_nothing_to_do_no_part_is_offered(
+    sessions: Sessions, settings: Settings, submit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_parts, "KEPT_FROM_S", 1e9)
+    with sessions.begin() as session:
+        Workers(session).report("this", host="h", pid=1, slots=1)
+    submit()
+    work(sessions, settings, "train")
+    assert parts(sessions) == []
+
+
+def test_a_job_that_lost_its_worker_does_no_part_twice(
+    sessions: Sessions, settings: Settings, submit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+    crossed = Trials._crossed
+
+    def counted(self: Trials, trial: Any, task: Any) -> Trained:
+        made.append(trial)
+        if len(made) == 3:
+            raise KeyboardInterrupt  # as if the process had died
+        return crossed(self, trial, task)
+
+    alone = submit()
+    work(sessions, settings, "train")
+    monkeypatch.setattr(Trials, "_crossed", counted)
+    lost = submit()
+    with pytest.raises(KeyboardInterrupt):
+        work(sessions, settings, "train")
+    with sessions.begin() as session:
+        past = clock(session) - timedelta(seconds=1)
+        session.execute(update(Job).where(Job.id == lost).values(lease_until=past))
+        TrainingJobs(session).reap(max_attempts=3)
+    work(sessions, settings, "train")
+    assert made[2] == made[3]
+    assert len(set(made[3:])) == len(made) - 3
+    assert not set(made[:2]) & set(made[3:])
+    assert artifact(sessions, lost) == artifact(sessions, alone)
+
+
+def test_parts_go_with_their_job(sessions: Sessions, settings: Settings, submit: Any) -> None:
+    submit()
+    work(sessions, settings, "train")
+    assert parts(sessions)
+    upkeep.drop_parts(sessions)
+    assert parts(sessions) == []
