@@ -216,7 +216,7 @@ class TrainingJobs:
         if is_first:
             self._record(job, "status", status=job.status, reason="cancel_requested")
         self._cancel_parts(job)
-        return self._continue(job_id) or job
+        return job
 
     def finished(self, job_id: str, *, hold: bool = False) -> Job:
         """The job, which has ended; on hold, nobody else can delete it until this transaction ends.

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,10 +11,10 @@ import numpy as np
 import polars as pl
 
 from tests.benchmarks.rows import Values
+from tests.benchmarks.subjects.many_machines import many_machines
 from tests.benchmarks.subjects.service import finished_job, running, upload
 
 POLL_S = 0.02
-START_S = 120.0
 LONG: dict[str, Any] = {
     "target": "y",
     "network": {"hidden": [5], "grid": 5},
@@ -34,7 +27,7 @@ LONG: dict[str, Any] = {
 
 def timed(mode: str, jobs: int) -> Values:
     """Medians, over jobs on an idle worker whose process is warm, of what a client waits for."""
-    with running() if mode == "one machine" else _on_many_machines() as client:
+    with running() if mode == "one machine" else many_machines() as client:
         x1, x2 = np.random.default_rng(0).uniform(-1, 1, (2, 400))
         dataset_id = upload(client, pl.DataFrame({"x1": x1, "x2": x2, "y": x1 + x2**2}))
         short = {**LONG, "training": {"optimizer": "adam", "steps": 10}}
@@ -72,35 +65,3 @@ def _times(client: httpx.Client, job_id: str) -> dict[str, datetime]:
         if name is not None:
             found.setdefault(name, datetime.fromisoformat(event["created_at"]))
     return found
-
-
-@contextmanager
-def _on_many_machines() -> Iterator[httpx.Client]:
-    """The same with the processes that an operator starts."""
-    from tests.servers import PostgresServer, ValkeyServer, free_port, wait_until
-
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
-        database, broker, port = PostgresServer(), ValkeyServer(), free_port()
-        for server in (database, broker):
-            stack.callback(server.close)
-            server.start()
-        urls = {"KAN_DATABASE_URL": database.url, "KAN_BROKER_URL": broker.url}
-        environment = {**os.environ, **urls, "KAN_DATA_DIR": str(folder), "KAN_PORT": str(port)}
-        log = stack.enter_context((folder / "log").open("wb"))
-        command = [sys.executable, "-m", "service.cli"]
-        subprocess.run([*command, "migrate"], env=environment, check=True, stdout=log)
-        for name in ("api", "worker"):
-            process = subprocess.Popen([*command, name], env=environment, stdout=log, stderr=log)
-            stack.callback(process.wait)
-            stack.callback(process.terminate)
-        client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=600))
-        wait_until(lambda: _is_ready(client), timeout_s=START_S)
-        yield client
-
-
-def _is_ready(client: httpx.Client) -> bool:
-    try:
-        return client.get("/health/ready").is_success
-    except httpx.TransportError:
-        return False
