@@ -35,7 +35,12 @@ IdempotencyKey = Annotated[
 ]
 
 
-@router.post("", dependencies=[TRAIN], status_code=202, summary="Train, change a formula, or predict")
+@router.post(
+    "",
+    dependencies=[TRAIN],
+    status_code=202,
+    summary="Train, change a formula, predict a dataset, or compare settings",
+)
 def submit_job(
     *,
     request: JobRequest,
@@ -149,7 +154,7 @@ def list_events(
     responses={200: {"content": {media_type: {} for media_type in MEDIA_TYPES.values()}}},
 )
 def download_result(job_id: str, sessions: Sessions) -> StreamingResponse:
-    """The file with the predictions for a dataset. 409 `no_result` while there is none."""
+    """The predictions for a dataset, or the table of a study. 409 `no_result` while there is none."""
     job, size, chunks = downloads.result_of(job_id, sessions)
     return download(
         chunks,

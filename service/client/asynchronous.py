@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import closing
 from os import PathLike
 from pathlib import Path
@@ -138,6 +138,19 @@ class AsyncClient:
     ) -> Path:
         """Predict a whole dataset into a file, and wait for it. If that is interrupted, the job goes on."""
         return await self._do(calls.predict_dataset(model, dataset, path, progress, body))
+
+    async def study(
+        self,
+        dataset: AnyDataset,
+        target: str,
+        vary: Mapping[str, Sequence[Any]],
+        path: str | PathLike[str],
+        *,
+        progress: Shown = True,
+        **body: Any,
+    ) -> Path:
+        """Train with every combination of some settings, and write a table of what came of each."""
+        return await self._do(calls.study(dataset, target, vary, path, progress, body))
 
     async def result(self, job: AnyJob, path: str | PathLike[str]) -> Path:
         """Write what a job has made to a file: the predictions for a dataset."""

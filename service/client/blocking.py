@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from os import PathLike
 from pathlib import Path
@@ -190,6 +190,29 @@ class Client:
             JobCancelled: Someone cancelled it.
         """
         return self._do(calls.predict_dataset(model, dataset, path, progress, body))
+
+    def study(
+        self,
+        dataset: AnyDataset,
+        target: str,
+        vary: Mapping[str, Sequence[Any]],
+        path: str | PathLike[str],
+        *,
+        progress: Shown = True,
+        **body: Any,
+    ) -> Path:
+        """Train with every combination of some settings, and write a table of what came of each.
+
+        Args:
+            vary: Settings by their path, with the values to try: ``{"network.grid": [3, 5, 10]}``.
+            path: The file; as CSV if its name ends so, else as Parquet.
+            body: As for ``train``.
+
+        Raises:
+            JobFailed: None of the trainings succeeded.
+            JobCancelled: Someone cancelled it.
+        """
+        return self._do(calls.study(dataset, target, vary, path, progress, body))
 
     def result(self, job: AnyJob, path: str | PathLike[str]) -> Path:
         """Write what a job has made to a file: the predictions for a dataset."""

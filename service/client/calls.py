@@ -135,9 +135,24 @@ def predict_dataset(
     model: AnyModel, dataset: AnyDataset, to: str | PathLike[str], progress: Shown, body: Mapping[str, Any]
 ) -> Steps[Path]:
     """Submit, wait, get the file."""
-    format = "csv" if Path(to).suffix.lower() == ".csv" else "parquet"
-    given = {"kind": "predict", "model": _id(model), "format": format, **body}
+    given = {"kind": "predict", "model": _id(model), "format": _format(to), **body}
     submitted = yield from submit(dataset, None, None, given)
+    job = yield from wait(submitted, None, progress)
+    return (yield from result(job, to))
+
+
+def study(
+    dataset: AnyDataset,
+    target: str,
+    vary: Mapping[str, Sequence[Any]],
+    to: str | PathLike[str],
+    progress: Shown,
+    body: Mapping[str, Any],
+) -> Steps[Path]:
+    """Submit, wait, get the table."""
+    values = {setting: list(tried) for setting, tried in vary.items()}
+    given = {"kind": "study", "vary": values, "format": _format(to), **body}
+    submitted = yield from submit(dataset, target, None, given)
     job = yield from wait(submitted, None, progress)
     return (yield from result(job, to))
 
@@ -235,6 +250,10 @@ def usage() -> Steps[Usage]:
 def _download(request: Request, to: str | PathLike[str]) -> Steps[Path]:
     yield from send(replace(request, into=Path(to)))
     return Path(to)
+
+
+def _format(to: str | PathLike[str]) -> str:
+    return "csv" if Path(to).suffix.lower() == ".csv" else "parquet"
 
 
 def _id(thing: BaseModel | str) -> str:

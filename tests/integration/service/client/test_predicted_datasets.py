@@ -39,9 +39,34 @@ def worked_on(sessions: Sessions, settings: Settings) -> Mishap:
         await app(*request)
         with sessions.read() as session:
             newest = TrainingJobs(session).page(limit=1)[0].id
-        await to_thread.run_sync(partial(run_job, newest, None, sessions, settings, works=WORKS))
+        await to_thread.run_sync(partial(work, newest, sessions, settings))
 
     return worked_on
+
+
+def work(job_id: str, sessions: Sessions, settings: Settings) -> None:
+    """Do a job, with all that it makes of itself."""
+    is_queued = True
+    while is_queued:
+        run_job(job_id, None, sessions, settings, works=WORKS)
+        with sessions.read() as session:
+            is_queued = TrainingJobs(session).is_any_queued(("train", "study"))
+            waiting = TrainingJobs(session).page(limit=1, status="queued")
+        job_id = waiting[0].id if waiting else job_id
+
+
+def test_a_study_leaves_a_table_with_a_row_for_every_training(
+    kan: Any, way: Way, worked_on: Mishap, tmp_path: Path
+) -> None:
+    x = [place / 20 for place in range(20)]
+    dataset = kan.upload({"x": x, "y": [2 * value for value in x]})
+    way.mishaps["POST /jobs"] = [worked_on]
+    settings = {"network": {"hidden": [1]}, "symbolic": False, "baselines": False, "prune": False}
+    vary = {"network.grid": (3, 4)}
+    path = kan.study(dataset, "y", vary, tmp_path / "study.csv", progress=False, **settings)
+    table = pl.read_csv(path)
+    assert table["network.grid"].to_list() == [3, 4]
+    assert table["status"].to_list() == ["succeeded", "succeeded"]
 
 
 def test_a_dataset_is_predicted_into_a_file_of_the_kind_that_its_name_says(
