@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from kan_engine.expression import from_json as from_json
     from kan_engine.expression import to_json as to_json
     from kan_engine.expression import variables as variables
+    from kan_engine.fit_json import fit_from_json as fit_from_json
+    from kan_engine.fit_json import fit_to_json as fit_to_json
     from kan_engine.fixing import fix_ as fix_
     from kan_engine.fixing import on_scale as on_scale
     from kan_engine.fixing import without_inputs as without_inputs
@@ -113,6 +115,8 @@ if TYPE_CHECKING:
     from kan_engine.tuning import is_within_reach as is_within_reach
 
 _HOME = {
+    "fit_from_json": "fit_json",
+    "fit_to_json": "fit_json",
     "answers_of": "agreement",
     "largest_difference": "agreement",
     "load": "artifact",

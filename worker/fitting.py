@@ -44,8 +44,8 @@ def find_network(
 
 def _free_regression(run: Run) -> Found:
     """The small law if it explains the data or no larger network does better, else the best of those."""
-    run.parts.look_ahead(lambda: probable_parts(run.parts, task_of(run)))
-    law = small_law(run, LAW_SHARE * run.request.max_seconds)
+    with run.parts.ahead(lambda: probable_parts(run.parts, task_of(run))):
+        law = small_law(run, LAW_SHARE * run.request.max_seconds)
     if law is not None and law.is_clear:
         return law.found
     found = train_network(run)

@@ -30,6 +30,7 @@ from kan_engine import (
     search,
     sharpen,
 )
+from worker.law_readings import read_structure, reading_part
 from worker.readings import (
     EXACT,
     Law,
@@ -254,9 +255,10 @@ class _Hunt:
             return replace(best, is_consistent=True)
         near = [structure for structure in self.seen if structure.error <= NEAR * self.closest.error]
         distinct = {structure.shape: structure for structure in sorted(near, key=lambda s: -s.error)}
-        for structure in sorted(distinct.values(), key=_richness)[:CONTENDERS]:
+        contenders = sorted(distinct.values(), key=_richness)[:CONTENDERS]
+        for number, structure in enumerate(contenders, 1):
             run.report("symbolic", 0.36, "reading a formula off a small law")
-            law = read_law(structure, self._fit, self._validation, run)
+            law = self._read_before(structure, contenders[number:])
             if best is None or law.bits < best.bits:
                 best = law
                 if self._is_enough(law):
@@ -265,6 +267,14 @@ class _Hunt:
                 break
         assert best is not None  # noqa: S101 - the closest is a contender
         return best
+
+    def _read_before(self, structure: Fit, others: list[Fit]) -> Law:
+        """The formulas of a structure; while they are read, other workers may read those of the others."""
+        fit, validation, run = self._fit, self._validation, self._run
+        if not self._is_whole:  # others know the columns, and not these groups of them
+            return read_law(structure, fit, validation, run)
+        with run.parts.ahead(lambda: [reading_part(other, run.limits) for other in others]):
+            return read_structure(structure, fit, validation, run)
 
     def _is_enough(self, law: Law) -> bool:
         is_short = bool(law.formulas) and law.formulas[0].complexity <= SHORT

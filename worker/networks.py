@@ -36,14 +36,13 @@ def train_network(run: Run, then: Sequence[Part] = ()) -> Found:
     """
     grounds, request = Grounds.of(run), run.request
     trials, hidden = Trials(run, grounds), request.network.hidden
-    if hidden == "auto":
-        task = task_of(run)
-        run.parts.look_ahead(lambda: [*probable_parts(run.parts, task), *then])
-        best = tuned(trials, task)
-    else:
-        run.parts.look_ahead(lambda: then)
-        best = _given(trials, hidden, run)
-    run.parts.look_ahead(lambda: then)
+    with run.parts.ahead(lambda: then):
+        if hidden == "auto":
+            task = task_of(run)
+            with run.parts.ahead(lambda: probable_parts(run.parts, task)):
+                best = tuned(trials, task)
+        else:
+            best = _given(trials, hidden, run)
     if request.prune and not run.should_stop():
         run.report("prune", 0.72, "dropping what does not help")
         best = prune_trained(best, grounds.fit, grounds.validation, should_stop=run.should_stop)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
@@ -58,8 +59,11 @@ class Parts(Protocol):
         """Its result if it is known."""
         ...
 
-    def look_ahead(self, probable: Callable[[], Sequence[Part]]) -> None:
-        """From now on, parts that will probably be wanted are these, the most probable first."""
+    def ahead(self, probable: Callable[[], Sequence[Part]]) -> AbstractContextManager[None]:
+        """While the block runs, parts that will probably be wanted next are these, the most probable first.
+
+        They come before those of the blocks around it.
+        """
         ...
 
 
@@ -81,5 +85,6 @@ class Alone:
         """Nothing is known."""
         return None
 
-    def look_ahead(self, probable: Callable[[], Sequence[Part]]) -> None:
-        """There is nobody who would."""
+    def ahead(self, probable: Callable[[], Sequence[Part]]) -> AbstractContextManager[None]:  # noqa: ARG002
+        """There is nobody who would do them."""
+        return nullcontext()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from service.schemas.jobs import PartRequest
 from service.storage import put_bytes
 from worker.attempt import Attempt, Kept
 from worker.grounds import Grounds
+from worker.law_readings import do_reading
 from worker.networks import task_of
 from worker.outcome import Progress, Stopped
 from worker.parts import Part, Parts, T
@@ -77,6 +79,7 @@ def _folds(run: Run, trial: dict[str, Any]) -> None:
 
 PIECES: Mapping[str, Callable[[Run, dict[str, Any]], None]] = {
     "law": _law,
+    "reading": do_reading,
     "network": _network,
     "folds": _folds,
 }
@@ -104,8 +107,9 @@ class _Taken:
         """Nothing else is known."""
         return None
 
-    def look_ahead(self, probable: Callable[[], object]) -> None:
+    def ahead(self, probable: Callable[[], object]) -> AbstractContextManager[None]:  # noqa: ARG002
         """One part is all there is."""
+        return nullcontext()
 
 
 _: type[Parts] = _Taken

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
@@ -47,7 +49,7 @@ class SharedParts:
     ) -> None:
         self._sessions, self._hold, self._training = sessions, hold, training
         self._seconds_left, self._ring = seconds_left, ring
-        self._probable: Callable[[], Sequence[Part]] = list
+        self._probable: list[Callable[[], Sequence[Part]]] = []
         self._looked_at = time.monotonic()
         with sessions.begin() as session:
             self._job = hold(session)
@@ -76,9 +78,14 @@ class SharedParts:
         with self._sessions.read() as session:
             return read_bytes(session, sha256)
 
-    def look_ahead(self, probable: Callable[[], Sequence[Part]]) -> None:
+    @contextmanager
+    def ahead(self, probable: Callable[[], Sequence[Part]]) -> Iterator[None]:
         """See ``Parts``."""
-        self._probable = probable
+        self._probable.append(probable)
+        try:
+            yield
+        finally:
+            self._probable.pop()
 
     def look(self) -> None:
         """Called often: now and then, offer what is probably wanted next to workers with nothing to do."""
@@ -96,8 +103,10 @@ class SharedParts:
         if free < 1:
             return
         self._refresh()
-        wanted = [part for part in self._probable() if part.key not in self._done.keys() | self._offered]
-        requests = {part.key: self._request(part) for part in wanted[:free]}
+        known = self._done.keys() | self._offered
+        probable = chain.from_iterable(parts() for parts in reversed(self._probable))
+        wanted = islice((part for part in probable if part.key not in known), free)
+        requests = {part.key: self._request(part) for part in wanted}
         if not requests:
             return
         with self._sessions.begin() as session:

@@ -113,12 +113,17 @@ def another_worker(sessions: Sessions, settings: Settings) -> Iterator[list[int]
         thread.join()
 
 
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"network": {}, "training": {}, "symbolic": True, "features": ["a"], "max_seconds": 20}],
+    ids=["a network", "a law"],
+)
 def test_a_job_whose_parts_others_do_gives_the_model_that_it_gives_alone(
-    sessions: Sessions, settings: Settings, submit: Any
+    sessions: Sessions, settings: Settings, submit: Any, body: dict[str, Any]
 ) -> None:
-    alone = submit()
+    alone = submit(**body)
     work(sessions, settings, "train")
-    together = submit()
+    together = submit(**body)
     with sessions.begin() as session:
         Workers(session).report("other", host="h", pid=1, slots=4)
     with another_worker(sessions, settings) as done:
@@ -129,6 +134,12 @@ def test_a_job_whose_parts_others_do_gives_the_model_that_it_gives_alone(
     assert done[0] > 0
     assert (cut_by(sessions, alone), cut_by(sessions, together)) == (None, None)
     assert artifact(sessions, together) == artifact(sessions, alone)
+    assert symbolic(sessions, together) == symbolic(sessions, alone)
+
+
+def symbolic(sessions: Sessions, job_id: str) -> Any:
+    with sessions.read() as session:
+        return session.scalars(select(Model).where(Model.job_id == job_id)).one().symbolic
 
 
 def cut_by(sessions: Sessions, job_id: str) -> str | None:

@@ -1,0 +1,93 @@
+"""A fitted shape as JSON and back, bit for bit: so that another process can go on with it."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import asdict, astuple
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kan_engine.bundle import Bundle, Node
+from kan_engine.scaling import TargetScaler
+from kan_engine.structure import Fit, Frame, Sample, Shape
+from kan_engine.training import Step
+
+
+def fit_to_json(fit: Fit) -> dict[str, Any]:
+    """All of a fit but the rows that it was made on."""
+    bundle = fit.bundle
+    return {
+        "shape": asdict(fit.shape),
+        "grid": fit.terms.grid_size,
+        "nodes": [asdict(node) for node in bundle.nodes],
+        "inner": [_packed(part) for part in bundle.inner],
+        "outer": [_packed(part) for part in bundle.outer],
+        "ends": _packed(bundle.ends),
+        "direct": _packed(bundle.direct),
+        "constant": _packed(bundle.constant),
+        "held": _packed(bundle.held.double()),
+        "scaler": {
+            "transform": fit.scaler.transform,
+            "mean": _packed(torch.from_numpy(fit.scaler.mean)),
+            "std": _packed(torch.from_numpy(fit.scaler.std)),
+        },
+        "errors": _packed(torch.tensor(fit.errors, dtype=torch.float64)),
+        "history": _packed(_table(fit.history)),
+        "dropped": [[i, list(errors)] for i, errors in fit.dropped.items()],
+    }
+
+
+def fit_from_json(data: dict[str, Any], training: Sample) -> Fit:
+    """What ``fit_to_json`` described.
+
+    Args:
+        data: The description.
+        training: The rows that the fit was made on.
+    """
+    shape = Shape(**data["shape"] | {"nodes": _nodes(data["shape"]["nodes"])})
+    frame = Frame(training, shape.order)
+    bundle = Bundle(
+        nodes=_nodes(data["nodes"]),
+        inner=tuple(map(_unpacked, data["inner"])),
+        outer=tuple(map(_unpacked, data["outer"])),
+        ends=_unpacked(data["ends"]),
+        direct=_unpacked(data["direct"]),
+        constant=_unpacked(data["constant"]),
+        held=_unpacked(data["held"]).bool(),
+    )
+    scaler = data["scaler"]
+    steps = _unpacked(data["history"]).tolist()
+    return Fit(
+        shape=shape,
+        frame=frame,
+        bundle=bundle,
+        terms=frame.terms(training, data["grid"]),
+        scaler=TargetScaler(
+            scaler["transform"], _unpacked(scaler["mean"]).numpy(), _unpacked(scaler["std"]).numpy()
+        ),
+        errors=tuple(_unpacked(data["errors"]).tolist()),
+        history=tuple(Step(int(number), int(grid), *losses) for number, grid, *losses in steps),
+        dropped={i: (with_it, without) for i, (with_it, without) in data["dropped"]},
+    )
+
+
+def _table(history: tuple[Step, ...]) -> Tensor:
+    return torch.tensor([astuple(step) for step in history], dtype=torch.float64).reshape(-1, 4)
+
+
+def _nodes(data: list[dict[str, Any]]) -> tuple[Node, ...]:
+    return tuple(Node(**node) for node in data)
+
+
+def _packed(values: Tensor) -> dict[str, Any]:
+    """Numbers as text: short, exact, and also those that JSON does not know."""
+    array = values.numpy().astype("<f8")
+    return {"shape": list(array.shape), "data": base64.b64encode(array.tobytes()).decode()}
+
+
+def _unpacked(data: dict[str, Any]) -> Tensor:
+    array = np.frombuffer(base64.b64decode(data["data"]), dtype="<f8")
+    return torch.from_numpy(array.astype(float).reshape(data["shape"]))

@@ -1,0 +1,67 @@
+"""Fits on their way to another process."""
+
+import json
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from kan_engine import fit_from_json, fit_to_json, search
+from kan_engine.structure import CURVED_LINE_PRODUCT, LOG, ONE_NODE, Fit, Sample, _Search
+from kan_engine.training import Step
+
+RNG = np.random.default_rng(0)
+
+
+def sample(rows: int) -> Sample:
+    raw = RNG.uniform(0.5, 2, (rows, 2))
+    y = raw[:, :1] * raw[:, 1:] + RNG.normal(0, 0.1, (rows, 1))
+    scaled = torch.from_numpy(2 * (raw - 0.5) / 1.5 - 1)
+    return Sample(
+        x=scaled,
+        raw=torch.from_numpy(raw),
+        y=torch.from_numpy(y),
+        weights=torch.ones(rows, dtype=torch.float64),
+    )
+
+
+TRAINING, VALIDATION = sample(60), sample(30)
+
+
+def fits() -> list[Fit]:
+    """One without hidden nodes, one whose node adds logarithms, one whose node multiplies."""
+    additive = next(search(TRAINING, VALIDATION, generator=torch.Generator().manual_seed(0)))
+    stage = _Search(TRAINING, VALIDATION, torch.Generator().manual_seed(0), 3, lambda: False)
+    found = [additive]
+    for node in (LOG, CURVED_LINE_PRODUCT):
+        family = next(family for family in ONE_NODE if family[0] == (node,))
+        (rough,) = islice(stage.screened(family), 1)
+        found.append(stage.refined(rough.shape, rough.bundle))
+    return found
+
+
+@pytest.mark.parametrize("fit", fits(), ids=["additive", "logarithms", "product"])
+def test_a_fit_comes_back_from_json_bit_for_bit(fit: Fit) -> None:
+    odd = replace(fit, history=(*fit.history, Step(9, 4, 0.1, float("inf"))), dropped={1: (0.1, 0.2)})
+    text = json.dumps(fit_to_json(odd), allow_nan=False)
+    back = fit_from_json(json.loads(text), TRAINING)
+    assert (back.shape, back.errors, back.history, back.dropped) == (
+        odd.shape,
+        odd.errors,
+        odd.history,
+        odd.dropped,
+    )
+    assert torch.equal(back.bundle.flat, fit.bundle.flat)
+    assert torch.equal(back.bundle.held, fit.bundle.held)
+    with torch.no_grad():
+        assert torch.equal(back.network(VALIDATION.x), fit.network(VALIDATION.x))
+    assert back.error_on(VALIDATION) == fit.error_on(VALIDATION)
+
+
+def test_a_fit_that_came_back_is_trained_on_as_the_one_that_stayed() -> None:
+    fit = fits()[2]
+    back = fit_from_json(json.loads(json.dumps(fit_to_json(fit))), TRAINING)
+    again, there = (each.trained(TRAINING, steps=3) for each in (fit, back))
+    assert torch.equal(again.flat, there.flat)

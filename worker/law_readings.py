@@ -1,0 +1,52 @@
+"""Formulas read off a structure as a part of the job."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from kan_engine import Fit, Formula, Limits, Sample, fit_from_json, fit_to_json, from_json, to_json
+from worker.parts import Part
+from worker.readings import Law, Run, read_law, sample_of, searched
+
+
+def reading_part(structure: Fit, limits: Limits) -> Part:
+    """The reading of a structure that was found in all columns."""
+    return Part(
+        "reading",
+        {
+            "fit": fit_to_json(structure),
+            "forbidden": sorted(limits.forbidden),
+            "max_complexity": limits.max_complexity,
+        },
+    )
+
+
+def read_structure(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:
+    """See ``read_law``; unless the formulas are known already."""
+    return run.parts.result(
+        reading_part(structure, run.limits),
+        lambda: read_law(structure, fit, validation, run),
+        write=_to_bytes,
+        read=lambda data: _from_bytes(data, fit),
+    )
+
+
+def do_reading(run: Run, options: dict[str, Any]) -> None:
+    """The same from the part's input."""
+    fit, validation = (sample_of(part, run.inputs) for part in searched(run))
+    read_structure(fit_from_json(options["fit"], fit), fit, validation, run)
+
+
+def _to_bytes(law: Law) -> bytes:
+    formulas = [
+        {"tree": to_json(formula.tree), "error": formula.error, "bits": formula.bits}
+        for formula in law.formulas
+    ]
+    return json.dumps({"fit": fit_to_json(law.fit), "formulas": formulas}).encode()
+
+
+def _from_bytes(data: bytes, fit: Sample) -> Law:
+    found = json.loads(data)
+    formulas = [Formula(from_json(f["tree"]), f["error"], f["bits"]) for f in found["formulas"]]
+    return Law(fit=fit_from_json(found["fit"], fit), formulas=formulas)
