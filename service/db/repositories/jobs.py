@@ -15,15 +15,14 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import aliased
 
 from service.db.repositories.fair_share import fairest
+from service.db.repositories.job_reads import FINAL, UNFINISHED, JobReads, shown
 from service.db.session import TO_CHANGE, clock
-from service.db.tables import PART, Job, JobEvent, JobStatus
-from service.errors import Conflict, NotFound
+from service.db.tables import Job, JobEvent, JobStatus
+from service.errors import Conflict
 
-FINAL = tuple(status for status in JobStatus if status.is_final)
-UNFINISHED = tuple(status for status in JobStatus if not status.is_final)
 NOT_RUNNING: Mapping[str, Any] = {"token": None, "lease_until": None, "eta_seconds": None}
 WAITING: Mapping[str, Any] = {
     **NOT_RUNNING,
@@ -40,11 +39,8 @@ def adopted(token: str) -> str:
     return str(uuid5(NAMESPACE_URL, token))
 
 
-class TrainingJobs:
-    """Jobs and their events. Nothing here commits."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
+class TrainingJobs(JobReads):
+    """Jobs and their events, and the verbs that change them. Nothing here commits."""
 
     def add(
         self,
@@ -79,23 +75,6 @@ class TrainingJobs:
         self._record(job, "status", status=JobStatus.QUEUED)
         return job
 
-    def get(self, job_id: str) -> Job:
-        """The job.
-
-        Raises:
-            NotFound: There is none with this id.
-        """
-        return _shown(self._session.get(Job, job_id), job_id)
-
-    def page(self, *, limit: int, after: str | None = None, status: str | None = None) -> Sequence[Job]:
-        """Up to ``limit + 1`` jobs, newest first, older than the job ``after``."""
-        jobs = select(Job).where(Job.kind != PART).order_by(Job.id.desc()).limit(limit + 1)
-        if after is not None:
-            jobs = jobs.where(Job.id < after)
-        if status is not None:
-            jobs = jobs.where(Job.status == status)
-        return self._session.scalars(jobs).all()
-
     def under_key(self, idempotency_key: str, *, since: datetime) -> Job | None:
         """The job that was submitted under this key; a key from before ``since`` is free again."""
         self._session.execute(
@@ -112,15 +91,6 @@ class TrainingJobs:
     def claim_next(self, *, kinds: Collection[str], lease_s: float) -> Job | None:
         """Take the job of these kinds that comes next; see ``fairest``."""
         return self._claim(Job.id == fairest(kinds), lease_s)
-
-    def kind_of(self, job_id: str) -> str | None:
-        """Kind of a job; None if it has been deleted."""
-        return self._session.scalar(select(Job.kind).where(Job.id == job_id))
-
-    def is_any_queued(self, kinds: Collection[str]) -> bool:
-        """Whether a job of these kinds waits."""
-        queued = select(exists().where(Job.status == JobStatus.QUEUED, Job.kind.in_(kinds)))
-        return bool(self._session.scalar(queued))
 
     def adopt(self, job_id: str, token: str, *, lease_s: float) -> Job | None:
         """Take over a job that a dispatcher claimed; only the first who tries gets it.
@@ -226,7 +196,7 @@ class TrainingJobs:
             Conflict: It has not finished.
         """
         found = self._session.get(Job, job_id, with_for_update=TO_CHANGE if hold else None)
-        job = _shown(found, job_id)
+        job = shown(found, job_id)
         if not JobStatus(job.status).is_final:
             detail = f"job {job_id} is {job.status}; cancel it first, or wait for its end"
             raise Conflict("job_not_finished", detail)
@@ -247,14 +217,6 @@ class TrainingJobs:
         reaped = (self._reap(job_id, lapsed, max_attempts) for job_id in job_ids if self._is_free(job_id))
         return [job for job in reaped if job is not None]
 
-    def to_ring(self, *, again_after_s: float, limit: int = 100) -> Sequence[tuple[str, str]]:
-        """Ids and kinds of queued jobs that the queue was not told of, or long ago: messages may be lost."""
-        long_ago = clock(self._session) - timedelta(seconds=again_after_s)
-        silent = or_(Job.published_at.is_(None), Job.published_at < long_ago)
-        waiting = select(Job.id, Job.kind).where(Job.status == JobStatus.QUEUED, silent)
-        oldest = self._session.execute(waiting.order_by(Job.created_at).limit(limit))
-        return [(job_id, kind) for job_id, kind in oldest]
-
     def set_published(self, job_id: str) -> None:
         """Note that the queue was told of a job."""
         self._change(Job.id == job_id, Job.status == JobStatus.QUEUED, published_at=clock(self._session))
@@ -265,41 +227,6 @@ class TrainingJobs:
         return self._session.scalars(
             left.order_by(Job.id).limit(limit).with_for_update(skip_locked=True)
         ).all()
-
-    def blobs(self, job: Job) -> list[str]:
-        """Names of the bytes that only a job's row refers to: whoever deletes the row releases them."""
-        return [sha256 for sha256 in (job.checkpoint_sha256, job.result_sha256) if sha256 is not None]
-
-    def claims(self, job_ids: Sequence[str]) -> dict[str, str]:
-        """Tokens of those of these jobs that are running."""
-        running = select(Job.id, Job.token).where(Job.id.in_(job_ids), Job.status == JobStatus.RUNNING)
-        return {job_id: token for job_id, token in self._session.execute(running) if token is not None}
-
-    def events(self, job_id: str, *, after: int = 0, limit: int) -> Sequence[JobEvent]:
-        """Up to ``limit + 1`` events, in order, from the one after number ``after``."""
-        events = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.number > after)
-        return self._session.scalars(events.order_by(JobEvent.number).limit(limit + 1)).all()
-
-    def newest_events(self, job_ids: Sequence[str]) -> dict[str, int]:
-        """Number of the newest event of each of these jobs."""
-        newest = select(JobEvent.job_id, func.max(JobEvent.number)).where(JobEvent.job_id.in_(job_ids))
-        rows = self._session.execute(newest.group_by(JobEvent.job_id))
-        return {job_id: number or 0 for job_id, number in rows}
-
-    def has_parts(self, job_id: str) -> bool:
-        """Whether anything of a job was done as a part of it."""
-        return bool(self._session.scalar(select(exists().where(Job.parent_id == job_id))))
-
-    def seconds_worked(self, job_id: str) -> tuple[float, float]:
-        """How long a job has been running by its events: in earlier attempts, and in the present one."""
-        happened = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.kind == "status")
-        earlier, since = 0.0, None
-        for event in self._session.scalars(happened.order_by(JobEvent.number)):
-            if since is not None and event.data["status"] == JobStatus.QUEUED:
-                earlier, since = earlier + (event.created_at - since).total_seconds(), None
-            elif since is None and event.data["status"] == JobStatus.RUNNING:
-                since = event.created_at
-        return earlier, (clock(self._session) - since).total_seconds() if since else 0.0
 
     def _claim(self, which: ColumnElement[bool], lease_s: float) -> Job | None:
         now = clock(self._session)
@@ -409,7 +336,7 @@ class TrainingJobs:
     def _lock(self, job_id: str) -> Job:
         locked = select(Job).where(Job.id == job_id).with_for_update()
         job = self._session.scalar(locked, execution_options={"populate_existing": True})
-        return _shown(job, job_id)
+        return shown(job, job_id)
 
     def _lock_parent(self, job_id: str) -> str | None:
         """Lock the job that this one is part of, and tell which it is."""
@@ -437,13 +364,6 @@ SHOWN = ("model_id", "cut_by", "error_code", "error_detail")
 
 def _held(job_id: str, token: str) -> tuple[ColumnElement[bool], ...]:
     return Job.id == job_id, Job.token == token, Job.status == JobStatus.RUNNING
-
-
-def _shown(job: Job | None, job_id: str) -> Job:
-    """The job, if it is one that clients know of."""
-    if job is None or job.kind == PART:
-        raise NotFound("job_not_found", f"there is no job {job_id!r}; GET /jobs lists them")
-    return job
 
 
 def _ended(status: str) -> str:

@@ -1,0 +1,97 @@
+"""What can be asked of jobs; nothing here changes one."""
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+from sqlalchemy import exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from service.db.session import clock
+from service.db.tables import PART, Job, JobEvent, JobStatus
+from service.errors import NotFound
+
+FINAL = tuple(status for status in JobStatus if status.is_final)
+UNFINISHED = tuple(status for status in JobStatus if not status.is_final)
+
+
+class JobReads:
+    """Jobs and their events."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def get(self, job_id: str) -> Job:
+        """The job.
+
+        Raises:
+            NotFound: There is none with this id.
+        """
+        return shown(self._session.get(Job, job_id), job_id)
+
+    def page(self, *, limit: int, after: str | None = None, status: str | None = None) -> Sequence[Job]:
+        """Up to ``limit + 1`` jobs, newest first, older than the job ``after``."""
+        jobs = select(Job).where(Job.kind != PART).order_by(Job.id.desc()).limit(limit + 1)
+        if after is not None:
+            jobs = jobs.where(Job.id < after)
+        if status is not None:
+            jobs = jobs.where(Job.status == status)
+        return self._session.scalars(jobs).all()
+
+    def kind_of(self, job_id: str) -> str | None:
+        """Kind of a job; None if it has been deleted."""
+        return self._session.scalar(select(Job.kind).where(Job.id == job_id))
+
+    def is_any_queued(self, kinds: Collection[str]) -> bool:
+        """Whether a job of these kinds waits."""
+        queued = select(exists().where(Job.status == JobStatus.QUEUED, Job.kind.in_(kinds)))
+        return bool(self._session.scalar(queued))
+
+    def to_ring(self, *, again_after_s: float, limit: int = 100) -> Sequence[tuple[str, str]]:
+        """Ids and kinds of queued jobs that the queue was not told of, or long ago: messages may be lost."""
+        long_ago = clock(self._session) - timedelta(seconds=again_after_s)
+        silent = or_(Job.published_at.is_(None), Job.published_at < long_ago)
+        waiting = select(Job.id, Job.kind).where(Job.status == JobStatus.QUEUED, silent)
+        oldest = self._session.execute(waiting.order_by(Job.created_at).limit(limit))
+        return [(job_id, kind) for job_id, kind in oldest]
+
+    def claims(self, job_ids: Sequence[str]) -> dict[str, str]:
+        """Tokens of those of these jobs that are running."""
+        running = select(Job.id, Job.token).where(Job.id.in_(job_ids), Job.status == JobStatus.RUNNING)
+        return {job_id: token for job_id, token in self._session.execute(running) if token is not None}
+
+    def has_parts(self, job_id: str) -> bool:
+        """Whether anything of a job was done as a part of it."""
+        return bool(self._session.scalar(select(exists().where(Job.parent_id == job_id))))
+
+    def seconds_worked(self, job_id: str) -> tuple[float, float]:
+        """How long a job has been running by its events: in earlier attempts, and in the present one."""
+        happened = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.kind == "status")
+        earlier, since = 0.0, None
+        for event in self._session.scalars(happened.order_by(JobEvent.number)):
+            if since is not None and event.data["status"] == JobStatus.QUEUED:
+                earlier, since = earlier + (event.created_at - since).total_seconds(), None
+            elif since is None and event.data["status"] == JobStatus.RUNNING:
+                since = event.created_at
+        return earlier, (clock(self._session) - since).total_seconds() if since else 0.0
+
+    def events(self, job_id: str, *, after: int = 0, limit: int) -> Sequence[JobEvent]:
+        """Up to ``limit + 1`` events, in order, from the one after number ``after``."""
+        events = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.number > after)
+        return self._session.scalars(events.order_by(JobEvent.number).limit(limit + 1)).all()
+
+    def newest_events(self, job_ids: Sequence[str]) -> dict[str, int]:
+        """Number of the newest event of each of these jobs."""
+        newest = select(JobEvent.job_id, func.max(JobEvent.number)).where(JobEvent.job_id.in_(job_ids))
+        rows = self._session.execute(newest.group_by(JobEvent.job_id))
+        return {job_id: number or 0 for job_id, number in rows}
+
+    def blobs(self, job: Job) -> list[str]:
+        """Names of the bytes that only a job's row refers to: whoever deletes the row releases them."""
+        return [sha256 for sha256 in (job.checkpoint_sha256, job.result_sha256) if sha256 is not None]
+
+
+def shown(job: Job | None, job_id: str) -> Job:
+    """The job, if it is one that clients know of."""
+    if job is None or job.kind == PART:
+        raise NotFound("job_not_found", f"there is no job {job_id!r}; GET /jobs lists them")
+    return job
