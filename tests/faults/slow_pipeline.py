@@ -22,6 +22,7 @@ from worker.lifecycle import run_job
 from worker.outcome import Outcome, Progress, Revised
 from worker.parts import Parts
 from worker.process import ring, sessions, settings, until_terminated
+from worker.study import do_study
 from worker.training import training_works
 
 STEPS, STEP_S = 40, 0.1
@@ -69,7 +70,10 @@ def slow_pipeline(
 
 
 def outcome(cut_by: str | None = None) -> Outcome:
-    return Outcome(artifact=b"weights", record={}, symbolic=None, edges={}, task="regression", cut_by=cut_by)
+    record = {"metrics": {}, "network": {"parameters": 0}}
+    return Outcome(
+        artifact=b"weights", record=record, symbolic=None, edges={}, task="regression", cut_by=cut_by
+    )
 
 
 class Nothing:
@@ -84,4 +88,4 @@ def predict(_: Attempt) -> Nothing:
     return Nothing()
 
 
-WORKS = {**training_works(slow_pipeline), "predict": predict}
+WORKS = {**training_works(slow_pipeline), "predict": predict, "study": do_study}
