@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString, cast
 from uuid import uuid4
@@ -36,6 +36,27 @@ install_import_hook("kan_engine", "tests.typecheck.typechecked")
 # Two noisy cores: time limits per example would say more about the neighbours than about the code.
 hypothesis.settings.register_profile("kan", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("kan")
+
+# Tests of what the processes promise together, and of laws over many examples. Measuring them would take
+# minutes and show few lines that the tests of the parts do not reach.
+UNMEASURED = ("benchmarks", "e2e", "faults", "property", "security")
+FOR_CHILDREN = "COVERAGE_PROCESS_CONFIG"  # has coverage measure the processes that a test starts
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have coverage pause in whole folders."""
+    for item in items:
+        if set(item.path.parent.parts) & set(UNMEASURED):
+            item.add_marker("no_cover")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Have coverage pause in what such a test starts, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        if item.get_closest_marker("no_cover"):
+            patch.delenv(FOR_CHILDREN, raising=False)
+        return (yield)
 
 
 @pytest.fixture(scope="module")

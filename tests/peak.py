@@ -75,11 +75,12 @@ def forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
-def main() -> None:
-    """A small training first, so that everything is imported."""
-    what, arguments = json.load(sys.stdin)
-    for optimizer in ("adam", "levenberg_marquardt"):
+def train_a_little() -> None:
+    for optimizer in ("adam", "lbfgs", "levenberg_marquardt"):
         training([2, 1], 3, 100, 20, optimizer=optimizer, steps=1)
+
+
+def read_a_little() -> None:
     import polars as pl
 
     from worker import pipeline  # noqa: F401
@@ -88,6 +89,15 @@ def main() -> None:
     pl.DataFrame({"x": [0.0]}).write_parquet(buffer)
     buffer.seek(0)
     pl.scan_parquet(buffer).select("x").collect()
+
+
+def main() -> None:
+    """Something small of the kind first, so that everything is imported."""
+    what, arguments = json.load(sys.stdin)
+    if what in ("training", "job"):
+        train_a_little()
+    if what in ("column", "job"):
+        read_a_little()
     before = own_peak()
     {"training": training, "job": job, "column": column}[what](**arguments)
     print(own_peak() - before)  # noqa: T201

@@ -14,16 +14,14 @@ from service.schemas.plan import Plan
 from tests.peak import peak_bytes
 from tests.tables import request_for
 
+ROWS = 100_000
 LEAST = 1 / 4  # of the estimate: whatever refuses less than it could do is a nuisance
 
 
 @pytest.mark.parametrize(
     ("optimizer", "width", "rows", "more"),
     [
-        ("adam", (20, 10, 1), 200_000, {}),
-        ("adam", (20, 60, 2), 60_000, {"lamb": 0.1}),
-        ("lbfgs", (20, 10, 1), 150_000, {"lamb": 0.1}),
-        ("levenberg_marquardt", (20, 1), 150_000, {}),
+        ("lbfgs", (20, 10, 1), 100_000, {"lamb": 0.1}),
         ("levenberg_marquardt", (20, 12, 1), 1_000, {}),
     ],
 )
@@ -37,28 +35,26 @@ def test_a_training_takes_the_memory_that_was_estimated(
 
 
 ASKED = {"network": {"hidden": [10], "grid": 5}, "training": {"optimizer": "adam", "steps": 1}}
-SEARCHED = {"network": {"grid": 8}, "training": {"steps": 1}, "max_seconds": 15}
+SEARCHED = {"network": {"grid": 8}, "training": {"steps": 1}, "max_seconds": 8}
 
 
-@pytest.mark.parametrize(
-    ("body", "classes"), [(ASKED, 0), (ASKED, 5), (SEARCHED, 0)], ids=["asked", "classes", "searched"]
-)
+@pytest.mark.parametrize(("body", "classes"), [(ASKED, 5), (SEARCHED, 0)], ids=["asked", "searched"])
 def test_a_job_takes_the_memory_that_was_estimated(
     body: dict[str, Any], classes: int, tmp_path: Path
 ) -> None:
-    table = finish(Raw(rows_of(150_000, classes)))
+    table = finish(Raw(rows_of(ROWS, classes)))
     table.frame.write_parquet(tmp_path / "table.parquet")
     body = body | {"baselines": ["linear"]}
     found = peak_bytes(
         "job", parquet=str(tmp_path / "table.parquet"), reports=table.columns, body=body | {"symbolic": False}
     )
-    plan = Plan(request_for(**body), {report["name"]: report for report in table.columns}, 150_000)
+    plan = Plan(request_for(**body), {report["name"]: report for report in table.columns}, ROWS)
     assert LEAST < found / estimate(plan).memory_bytes < 1
 
 
 def test_reading_a_column_does_not_take_the_memory_of_the_table(tmp_path: Path) -> None:
     path = tmp_path / "table.parquet"
-    x = np.random.default_rng(0).uniform(size=(500_000, 40))
+    x = np.random.default_rng(0).uniform(size=(300_000, 40))
     pl.DataFrame({f"x{place}": x[:, place] for place in range(40)}).write_parquet(path)
     column_bytes = 8 * len(x)
     assert path.stat().st_size > 30 * column_bytes
