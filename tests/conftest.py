@@ -40,6 +40,7 @@ hypothesis.settings.load_profile("kan")
 # Tests of what the processes promise together, and of laws over many examples. Measuring them would take
 # minutes and show few lines that the tests of the parts do not reach.
 UNMEASURED = ("benchmarks", "e2e", "faults", "property", "security")
+ENGINE = Path(__file__).parent / "unit" / "kan_engine"
 FOR_CHILDREN = "COVERAGE_PROCESS_CONFIG"  # has coverage measure the processes that a test starts
 
 
@@ -59,9 +60,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _shapes_checked_in_tests_of_parts(request: pytest.FixtureRequest) -> None:
+    """In ``tests/unit/kan_engine`` alone: checks take as long as all else, and what calls the parts has no
+    shapes of its own.
+    """
+    config.update("jaxtyping_disable", request.path.parent != ENGINE)
+
+
 @pytest.fixture(scope="module")
 def shapes_unchecked() -> Iterator[None]:
-    """For tests of whole trainings: the checks would make them twice as long, and belong to their parts."""
+    """There, for tests of whole trainings, and for those in which nothing has a shape."""
     config.update("jaxtyping_disable", True)
     yield
     config.update("jaxtyping_disable", False)

@@ -21,6 +21,8 @@ from kan_engine.predictor import Predictor
 from tests.artifacts import put_together, taken_apart
 from tests.predictors import make_predictor, some_columns
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 
 def pruned_and_partly_symbolic() -> Predictor:
     predictor = make_predictor(direct=True)

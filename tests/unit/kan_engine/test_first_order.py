@@ -14,6 +14,8 @@ from kan_engine.training import Training, train
 from kan_engine.training_config import TrainingConfig
 from tests.networks import random_network, uniform_rows
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 GROUPS = 2
 X = uniform_rows(90, 2)  # the last batch is smaller
 ROWS = Rows.of(X, torch.sin(3 * X[:, :1]) + X[:, 1:] ** 2)

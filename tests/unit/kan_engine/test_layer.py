@@ -108,11 +108,12 @@ def test_gradients_flow_to_inputs_and_weights(reach: float) -> None:
     assert torch.autograd.gradcheck(lambda x, w: _with_weight(layer, x, w), (x, layer.weight))
 
 
-@pytest.mark.parametrize("is_uniform", [True, False])
-@pytest.mark.parametrize("order", [2, 3, 5])
-@pytest.mark.parametrize("reach", [1.0, 3.0])
+@pytest.mark.parametrize(
+    ("is_uniform", "order", "reach"),
+    [(True, 2, 1.0), (True, 3, 3.0), (False, 3, 1.0), (False, 5, 3.0)],  # on the grid, and off it
+)
 def test_second_derivatives_are_right_too(is_uniform: bool, order: int, reach: float) -> None:
-    layer, x = random_layer(order=order), (reach * uniform_rows(6, 3)).requires_grad_()
+    layer, x = random_layer(order=order), (reach * uniform_rows(4, 3)).requires_grad_()
     if not is_uniform:
         layer.knots[:, order + 1] += 0.1
     assert (layer.spacing() is not None) == is_uniform

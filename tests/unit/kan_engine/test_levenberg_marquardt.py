@@ -13,6 +13,8 @@ from kan_engine.rows import Rows
 from tests.networks import random_network, uniform_rows
 from tests.problems import OUTPUTS, mixed_network, rows_of
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 
 def problem_of(loss: Loss = "squared", penalty: Penalty | None = None) -> Problem:
     return Problem(rows=rows_of(loss), loss=loss, penalty=penalty or Penalty())

@@ -25,6 +25,8 @@ from kan_engine.names import safe_names
 from kan_engine.printers import to_excel, to_sql, to_text
 from tests import languages
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 x, y, odd = Variable("x"), Variable("y"), Variable("we \"ird] #na'me")
 third = Fraction(1, 3)
 

@@ -30,6 +30,8 @@ from kan_engine.tuning import (
     is_within_reach,
 )
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 MILLION = {"inputs": 20, "rows": 640_000, "seconds": 45.0}
 SMALL = {"inputs": 8, "rows": 600, "seconds": 45.0}
 TASKS: dict[str, dict[str, Any]] = {

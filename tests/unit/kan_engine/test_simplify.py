@@ -25,6 +25,8 @@ from kan_engine.printers import to_text
 from kan_engine.simplify import simplify, snap_floats
 from kan_engine.sympy_bridge import from_sympy, to_sympy
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 x, y, z, w = (Variable(name) for name in "xyzw")
 rng = np.random.default_rng(0)
 POSITIVE = {name: rng.uniform(0.5, 2, 300) for name in "xyzw"}

@@ -10,6 +10,8 @@ from kan_engine.penalty import Penalty
 from kan_engine.training import Optimizer, Rows, TrainingConfig, train
 from tests.networks import uniform_rows
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 ROWS = 60
 TWICE = torch.arange(ROWS) % 3 == 0
 DOUBLE = 1 + TWICE.double()
