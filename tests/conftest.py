@@ -40,14 +40,15 @@ hypothesis.settings.load_profile("kan")
 # Tests of what the processes promise together, and of laws over many examples. Measuring them would take
 # minutes and show few lines that the tests of the parts do not reach.
 UNMEASURED = ("benchmarks", "e2e", "faults", "property", "security")
-ENGINE = Path(__file__).parent / "unit" / "kan_engine"
+TESTS = Path(__file__).parent
+ENGINE = TESTS / "unit" / "kan_engine"
 FOR_CHILDREN = "COVERAGE_PROCESS_CONFIG"  # has coverage measure the processes that a test starts
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have coverage pause in whole folders."""
     for item in items:
-        if set(item.path.parent.parts) & set(UNMEASURED):
+        if set(item.path.relative_to(TESTS).parts) & set(UNMEASURED):
             item.add_marker("no_cover")
 
 
