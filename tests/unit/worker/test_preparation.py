@@ -45,7 +45,7 @@ def test_weight_and_split_column_are_no_features() -> None:
         ([f"note {i}" for i in range(ROWS)], "it is text; give it another type to use it"),
         (
             [datetime(2020, 1, 1 + i % 28) for i in range(ROWS)],
-            "it is datetime; give it another type to use it",
+            "it is datetime; upload it as a number",
         ),
     ],
 )
