@@ -89,30 +89,31 @@ class SharedParts:
 
     def look(self) -> None:
         """Called often: now and then, offer what is probably wanted next to workers with nothing to do."""
-        if time.monotonic() - self._looked_at < LOOK_S:
-            return
-        self._looked_at = time.monotonic()
-        try:
+        if time.monotonic() - self._looked_at >= LOOK_S:
+            self._looked_at = time.monotonic()
             self._offer()
+
+    def _offer(self, own: int = 0) -> None:
+        """Offer as many parts as there are processes for them, and for ``own`` that are about to be free."""
+        try:
+            with self._sessions.read() as session:
+                free = free_slots(session) + own
+            if free > 0:
+                self._refresh()
+                self._add(free)
         except UNUSABLE as error:
             log.warning("parts not offered", extra={"reason": str(error.orig)})
 
-    def _offer(self) -> None:
-        with self._sessions.read() as session:
-            free = free_slots(session)
-        if free < 1:
-            return
-        self._refresh()
+    def _add(self, count: int) -> None:
         known = self._done.keys() | self._offered
         probable = chain.from_iterable(parts() for parts in reversed(self._probable))
-        wanted = islice((part for part in probable if part.key not in known), free)
+        wanted = islice((part for part in probable if part.key not in known), count)
         requests = {part.key: self._request(part) for part in wanted}
-        if not requests:
-            return
-        with self._sessions.begin() as session:
-            JobParts(session, self._hold(session)).offer(requests)
-        self._offered |= requests.keys()
-        self._ring()
+        if requests:
+            with self._sessions.begin() as session:
+                JobParts(session, self._hold(session)).offer(requests)
+            self._offered |= requests.keys()
+            self._ring()
 
     def _refresh(self) -> None:
         """Learn what others have done; without a lock, since a part that is done stays so."""
@@ -124,12 +125,18 @@ class SharedParts:
         self._offered -= results.keys()
 
     def _taken_back(self, part: Part) -> bytes | None:
-        """The result of a part that was offered; None if this process has to do it itself."""
+        """The result of a part that was offered; None if this process has to do it itself.
+
+        Raises:
+            Waiting: Another worker is at it. This one leaves, and its process may do a further part.
+        """
         with self._sessions.begin() as session:
             parts = JobParts(session, self._hold(session))
-            if not parts.withdraw(part.key) and parts.wait_for(part.key):
-                raise Waiting(f"another worker is at the next part: {part.name}")
+            is_elsewhere = not parts.withdraw(part.key) and parts.wait_for(part.key)
             self._done |= parts.results({part.key})
+        if is_elsewhere:
+            self._offer(own=1)
+            raise Waiting(f"another worker is at the next part: {part.name}")
         self._offered.discard(part.key)
         return self.peek(part)
 

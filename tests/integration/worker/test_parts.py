@@ -34,7 +34,7 @@ BODY: dict[str, Any] = {
     "symbolic": False,
     "baselines": False,
     "prune": False,
-    "max_seconds": 8,
+    "max_seconds": 4,  # estimated ones, which bound the search
     "training": {"restarts": 2, "steps": 3, "optimizer": "adam"},
 }
 
@@ -50,6 +50,7 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every part is kept, and workers without work are looked for all the time."""
     monkeypatch.setattr(shared_parts, "KEPT_FROM_S", 0.0)
     monkeypatch.setattr(shared_parts, "LOOK_S", 0.0)
+    monkeypatch.setattr("worker.lifecycle.WORKING_SHARE", 100.0)  # no neighbour of the tests cuts a job short
     monkeypatch.setattr("service.portrait.SUGGESTED_EDGES", 0)
 
 
@@ -133,8 +134,16 @@ def test_a_job_whose_parts_others_do_gives_the_model_that_it_gives_alone(
             time.sleep(0.01)
     assert done[0] > 0
     assert (cut_by(sessions, alone), cut_by(sessions, together)) == (None, None)
+    assert times_queued_again(sessions, together) == sum(part.is_awaited for part in parts(sessions))
     assert artifact(sessions, together) == artifact(sessions, alone)
     assert symbolic(sessions, together) == symbolic(sessions, alone)
+
+
+def times_queued_again(sessions: Sessions, job_id: str) -> int:
+    """How often a job went on after it had waited for a part."""
+    with sessions.read() as session:
+        events = TrainingJobs(session).events(job_id, limit=1000)
+    return [event.data.get("reason") for event in events].count("parts_done")
 
 
 def symbolic(sessions: Sessions, job_id: str) -> Any:

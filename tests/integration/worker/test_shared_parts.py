@@ -1,0 +1,143 @@
+"""What becomes of parts that were offered: done elsewhere, taken back, or waited for."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from service.callers import LOCAL
+from service.db.repositories import TrainingJobs, Workers
+from service.db.repositories.job_parts import JobParts
+from service.db.session import Sessions
+from service.db.tables import Job
+from service.storage import put_bytes
+from tests.factories import make_job, start_job
+from tests.tables import request_for
+from worker import shared_parts
+from worker.outcome import Waiting
+from worker.parts import Part
+from worker.shared_parts import SharedParts
+
+FIRST, SECOND, THIRD = (Part("network", {"number": number}) for number in range(3))
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
+
+
+@pytest.fixture
+def job_id(sessions: Sessions) -> str:
+    return make_job(sessions).id
+
+
+@pytest.fixture
+def shared(sessions: Sessions, job_id: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., SharedParts]:
+    """The parts of a job that this process holds, beside workers with so many slots."""
+    monkeypatch.setattr(shared_parts, "LOOK_S", 0.0)
+    token = start_job(sessions, job_id)
+
+    def hold(session: Session) -> Job:
+        job = TrainingJobs(session).hold(job_id, token)
+        assert job is not None
+        return job
+
+    def make(slots: int = 2, kept_from_s: float = 1e9) -> SharedParts:
+        monkeypatch.setattr(shared_parts, "KEPT_FROM_S", kept_from_s)
+        with sessions.begin() as session:
+            Workers(session).report("w", host="h", pid=1, slots=slots)
+        own = sessions.of(LOCAL)
+        return SharedParts(own, hold, request_for(), seconds_left=lambda: 60.0, ring=lambda: None)
+
+    return make
+
+
+def rows(sessions: Sessions, job_id: str) -> dict[str, Job]:
+    with sessions.read() as session:
+        return {part.request_sha256: part for part in JobParts(session, session.get_one(Job, job_id)).all()}
+
+
+def result(parts: SharedParts, part: Part) -> str:
+    """The result of a part, which says who did it."""
+    return parts.result(part, lambda: "here", write=str.encode, read=bytes.decode)
+
+
+def take(sessions: Sessions) -> Job:
+    """Another worker takes a part."""
+    with sessions.begin() as session:
+        job = TrainingJobs(session).claim_next(kinds=("part",), lease_s=60)
+    assert job is not None
+    return job
+
+
+def end(sessions: Sessions, job: Job) -> None:
+    with sessions.begin() as session:
+        jobs = TrainingJobs(session)
+        assert jobs.hold(job.id, job.token or "")
+        jobs.succeed(job.id, job.token or "", result_sha256=put_bytes(session, b"elsewhere"))
+
+
+def test_the_most_probable_parts_are_offered_to_those_who_have_nothing_to_do(
+    sessions: Sessions, job_id: str, shared: Any
+) -> None:
+    parts = shared(slots=2)
+    with parts.ahead(lambda: [FIRST, SECOND]):
+        parts.look()
+        parts.look()
+    assert rows(sessions, job_id).keys() == {FIRST.key}
+
+
+def test_parts_of_an_inner_block_come_first(sessions: Sessions, job_id: str, shared: Any) -> None:
+    parts = shared(slots=3)
+    with parts.ahead(lambda: [FIRST, SECOND]), parts.ahead(lambda: [THIRD]):
+        parts.look()
+    assert rows(sessions, job_id).keys() == {THIRD.key, FIRST.key}
+
+
+def test_a_part_that_nobody_has_taken_is_done_here(sessions: Sessions, job_id: str, shared: Any) -> None:
+    parts = shared()
+    with parts.ahead(lambda: [FIRST]):
+        parts.look()
+    assert result(parts, FIRST) == "here"
+    assert rows(sessions, job_id) == {}
+
+
+def test_a_part_that_was_done_elsewhere_is_not_done_again(sessions: Sessions, shared: Any) -> None:
+    parts = shared()
+    with parts.ahead(lambda: [FIRST]):
+        parts.look()
+    end(sessions, take(sessions))
+    assert result(parts, FIRST) == "elsewhere"
+
+
+def test_a_part_that_is_at_work_elsewhere_is_waited_for_and_the_process_may_do_a_further_one(
+    sessions: Sessions, job_id: str, shared: Any
+) -> None:
+    parts = shared()
+    with parts.ahead(lambda: [FIRST, SECOND, THIRD]):
+        parts.look()
+        taken = take(sessions)
+        with pytest.raises(Waiting):
+            result(parts, FIRST)
+    found = rows(sessions, job_id)
+    assert (found[FIRST.key].id, found[FIRST.key].is_awaited) == (taken.id, True)
+    assert (found[SECOND.key].status, found[SECOND.key].is_awaited) == ("queued", False)
+    assert THIRD.key not in found
+
+
+def test_a_part_that_took_long_is_there_for_the_next_attempt(sessions: Sessions, shared: Any) -> None:
+    assert result(shared(kept_from_s=0.0), FIRST) == "here"
+    again = shared()
+    assert again.peek(FIRST) == b"here"
+    assert again.result(FIRST, lambda: "again", write=str.encode, read=bytes.decode) == "here"
+
+
+def test_a_part_that_failed_elsewhere_is_done_here(sessions: Sessions, shared: Any) -> None:
+    parts = shared()
+    with parts.ahead(lambda: [FIRST]):
+        parts.look()
+    taken = take(sessions)
+    with sessions.begin() as session:
+        TrainingJobs(session).fail(taken.id, taken.token or "", code="invalid_data", detail="odd")
+    assert result(parts, FIRST) == "here"
