@@ -48,7 +48,7 @@ bench: $(VENV)/installed-bench
 		$(if $(WHO),--who '$(WHO)') $(if $(FRESH),--fresh) $(if $(QUICK),--quick)
 
 bench-service: $(VENV)/installed-test
-	$(MAKE) bench SECTION='serving lifecycle'
+	$(MAKE) bench SECTION='serving lifecycle scaling'
 
 bench-formulas: $(VENV)/installed-test
 	$(VENV)/bin/python -m tests.benchmarks.formulas --file '$(or $(FILE),$(DATA)/formulas.jsonl)' --out '$(OUT)' \

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from types import FrameType
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from celery import signals
 
 from service import logs
-from service.db.session import Sessions, make_engine, make_sessions
+from service.db.session import UNUSABLE, Sessions, make_engine, make_sessions
 from service.queue import EMBEDDED, TaskQueue, make_queue
 from service.settings import Settings, load_settings
 from worker.heartbeat import Termination
@@ -32,7 +32,8 @@ def sessions() -> Sessions:
 def ring() -> None:
     """Tell workers of queued jobs that nobody was told of; workers without a broker look by themselves."""
     if settings().broker_url != EMBEDDED:
-        ring_again(sessions(), _queue())
+        with suppress(*UNUSABLE):  # the upkeep of a worker will do it
+            ring_again(sessions(), _queue())
 
 
 @cache

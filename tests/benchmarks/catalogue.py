@@ -14,6 +14,7 @@ from tests.benchmarks.sections import (
     lifecycle,
     many_rows,
     orders,
+    scaling,
     serving,
     small_tables,
     special,
@@ -36,4 +37,5 @@ SECTIONS: tuple[Section, ...] = (
     cost.SECTION,
     serving.SECTION,
     lifecycle.SECTION,
+    scaling.SECTION,
 )

@@ -20,7 +20,7 @@ WORKS: Mapping[str, dict[str, Any]] = {
     "study of 8 trainings": ASKED
     | NETWORK
     | {"kind": "study", "training": {"optimizer": "adam", "steps": 1000}, "vary": {"seed": list(range(8))}},
-    "study of 40 trainings of nothing": ASKED
+    "study of 40 brief trainings": ASKED
     | NETWORK
     | {"kind": "study", "training": {"optimizer": "adam", "steps": 1}, "vary": {"seed": list(range(40))}},
     "training without a law": {"target": "y", "baselines": False, "max_seconds": 120},
