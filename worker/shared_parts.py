@@ -51,6 +51,7 @@ class SharedParts:
         self._seconds_left, self._ring = seconds_left, ring
         self._probable: list[Callable[[], Sequence[Part]]] = []
         self._looked_at = time.monotonic()
+        self._here = set[str]()  # what this process has done or is at
         with sessions.begin() as session:
             self._job = hold(session)
             parts = JobParts(session, self._job).all()
@@ -65,6 +66,7 @@ class SharedParts:
         if known is not None:
             return read(known)
         started = time.monotonic()
+        self._here.add(part.key)
         found = work()
         if time.monotonic() - started >= KEPT_FROM_S and self._seconds_left() > 0:
             self._keep(part, write(found))
@@ -105,7 +107,7 @@ class SharedParts:
             log.warning("parts not offered", extra={"reason": str(error.orig)})
 
     def _add(self, count: int) -> None:
-        known = self._done.keys() | self._offered
+        known = self._done.keys() | self._offered | self._here
         probable = chain.from_iterable(parts() for parts in reversed(self._probable))
         wanted = islice((part for part in probable if part.key not in known), count)
         requests = {part.key: self._request(part) for part in wanted}

@@ -88,6 +88,18 @@ def test_the_most_probable_parts_are_offered_to_those_who_have_nothing_to_do(
     assert rows(sessions, job_id).keys() == {FIRST.key}
 
 
+def test_what_is_at_work_here_is_not_offered(sessions: Sessions, job_id: str, shared: Any) -> None:
+    parts = shared(slots=3)
+
+    def work() -> str:
+        parts.look()
+        return "here"
+
+    with parts.ahead(lambda: [FIRST, SECOND]):
+        parts.result(FIRST, work, write=str.encode, read=bytes.decode)
+    assert rows(sessions, job_id).keys() == {SECOND.key}
+
+
 def test_parts_of_an_inner_block_come_first(sessions: Sessions, job_id: str, shared: Any) -> None:
     parts = shared(slots=3)
     with parts.ahead(lambda: [FIRST, SECOND]), parts.ahead(lambda: [THIRD]):
