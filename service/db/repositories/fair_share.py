@@ -1,43 +1,43 @@
 """Which queued job comes next: tenants take turns, whatever each of them has submitted."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import ScalarSelect, func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import Session, aliased
 
 from service.db.tables import Job, JobStatus
 
 
-def fairest(kinds: Collection[str]) -> ScalarSelect[str]:
-    """Id of the queued job of these kinds that comes next; those that others are taking are passed over.
+def in_turn(session: Session, kinds: Collection[str]) -> Sequence[str]:
+    """Tenants with queued jobs of these kinds.
 
-    First come tenants that have the fewest jobs running, of these the one who was served longest ago. Of the
-    tenant's jobs, the highest priority comes first, then the oldest; a part is as old as what it is part of.
+    First come those that have the fewest jobs running, of these the one who was served longest ago.
     """
-    waiting, running, served = aliased(Job), aliased(Job), aliased(Job)
-    is_waiting = waiting.status == JobStatus.QUEUED, waiting.kind.in_(kinds)
-    tenants = select(waiting.tenant).where(*is_waiting).distinct().subquery()
-    at_work = select(func.count()).where(
-        running.tenant == tenants.c.tenant, running.status == JobStatus.RUNNING, running.token.is_not(None)
+    running, served = aliased(Job), aliased(Job)
+    waiting = (
+        select(Job.tenant).where(Job.status == JobStatus.QUEUED, Job.kind.in_(kinds)).distinct().subquery()
     )
-    served_at = select(func.max(served.started_at)).where(served.tenant == tenants.c.tenant)
-    shares = select(
-        tenants.c.tenant,
-        at_work.scalar_subquery().label("at_work"),
-        served_at.scalar_subquery().label("served_at"),
-    ).subquery()
+    tenant = waiting.c.tenant
+    at_work = select(func.count()).where(
+        running.status == JobStatus.RUNNING, running.token.is_not(None), running.tenant == tenant
+    )
+    served_at = select(func.max(served.started_at)).where(served.tenant == tenant)
+    order = at_work.scalar_subquery(), served_at.scalar_subquery().nulls_first(), tenant
+    return session.scalars(select(tenant).order_by(*order)).all()
+
+
+def first_of(tenant: str, kinds: Collection[str]) -> ScalarSelect[str]:
+    """Id of a tenant's queued job that comes next; those that others are taking are passed over.
+
+    The highest priority comes first, then the oldest; a part is as old as what it is part of.
+    """
+    job = aliased(Job)
+    age = func.coalesce(job.parent_id, job.id)  # ids sort by their time
     return (
-        select(waiting.id)
-        .join(shares, shares.c.tenant == waiting.tenant)
-        .where(*is_waiting)
-        .order_by(
-            shares.c.at_work,
-            shares.c.served_at.nulls_first(),
-            waiting.priority.desc(),
-            func.coalesce(waiting.parent_id, waiting.id),  # ids sort by their time
-            waiting.id,
-        )
+        select(job.id)
+        .where(job.status == JobStatus.QUEUED, job.tenant == tenant, job.kind.in_(kinds))
+        .order_by(job.priority.desc(), age, job.id)
         .limit(1)
-        .with_for_update(skip_locked=True, of=waiting)
+        .with_for_update(skip_locked=True)
         .scalar_subquery()
     )

@@ -17,7 +17,7 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
-from service.db.repositories.fair_share import fairest
+from service.db.repositories.fair_share import first_of, in_turn
 from service.db.repositories.job_reads import FINAL, UNFINISHED, JobReads, shown
 from service.db.session import TO_CHANGE, clock
 from service.db.tables import Job, JobEvent, JobStatus
@@ -89,8 +89,10 @@ class TrainingJobs(JobReads):
         return self._claim(Job.id == job_id, lease_s)
 
     def claim_next(self, *, kinds: Collection[str], lease_s: float) -> Job | None:
-        """Take the job of these kinds that comes next; see ``fairest``."""
-        return self._claim(Job.id == fairest(kinds), lease_s)
+        """Take the job of these kinds that comes next; see ``fair_share``."""
+        tenants = in_turn(self._session, kinds)
+        claims = (self._claim(Job.id == first_of(tenant, kinds), lease_s) for tenant in tenants)
+        return next((job for job in claims if job is not None), None)
 
     def adopt(self, job_id: str, token: str, *, lease_s: float) -> Job | None:
         """Take over a job that a dispatcher claimed; only the first who tries gets it.
