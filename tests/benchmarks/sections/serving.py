@@ -16,6 +16,7 @@ CLIENTS = {"one row, 1 client": 1, "one row, 8 clients": 8}
 ROWS, MANY = 10_000, "10,000 rows"
 ALONE, JSON_ROWS, JSON_COLUMNS, BINARY = "model.predict alone", "JSON rows", "JSON columns", "V2 binary"
 SECONDS, ROUNDS, CALLS = 5.0, 5, 15
+JOBS, BUSY = 200, "one row, 8 clients, at half of the capacity, beside 200 jobs of 8 more"
 
 
 def tasks(options: Options) -> Iterator[Task]:
@@ -26,11 +27,18 @@ def tasks(options: Options) -> Iterator[Task]:
                 yield Task(work=work, who=who, seed=turn, run=partial(asked, app, clients, seconds))
         for who in (ALONE, JSON_ROWS, JSON_COLUMNS, BINARY):
             yield Task(work=MANY, who=who, seed=turn, run=partial(many, who))
+    yield Task(work=BUSY, who=OURS, run=partial(busy, 8 if options.quick else JOBS), limit_s=900)
 
 
 def asked(app: str, clients: int, seconds: float) -> Values:
     with serving.serving(app) as server:
         return serving.latencies(server, clients, seconds)
+
+
+def busy(jobs: int) -> Values:
+    from tests.benchmarks.subjects import busy
+
+    return busy.timed(jobs, SECONDS)
 
 
 def many(who: str) -> Values:
@@ -56,7 +64,7 @@ SECTION = Section(
         "KAN[8, 10, 1] behind uvicorn, one process, on SQLite, every request with a key; `bare FastAPI` "
         "reads the same body with the same schema, checks the same key, and returns an answer of the same "
         "form without predicting. Clients and server share the two cores. Rows take turns, each with a "
-        "server of its own."
+        "server of its own. The jobs are brief trainings on the one worker of `kan-service serve`."
     ),
     tasks=tasks,
     goals=(
@@ -85,6 +93,11 @@ SECTION = Section(
                 measured=methodcaller("ratio", "rows/s", who, ALONE, work=MANY),
             )
             for who, limit in ((BINARY, 0.7), (JSON_COLUMNS, 0.25), (JSON_ROWS, None))
+        ),
+        Goal(
+            what="p99 at half of the capacity beside 200 jobs of 8 clients over that without them",
+            limit=5,
+            measured=methodcaller("median", "busy over idle p99", who=OURS, work=BUSY),
         ),
     ),
     measures=("kan_engine", "service"),
