@@ -39,7 +39,7 @@ def parse(raw: bytes) -> Any:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise _malformed(raw, error) from None
-    if b"\\u0000" in raw and ESCAPED_NUL.search(raw):
+    if b"\\" in raw and ESCAPED_NUL.search(raw):
         raise Malformed("nul_character", "a text contains the character NUL (\\u0000); remove it")
     if _may_have_long_integers(raw) or _may_repeat_keys(raw, value):
         value = _read_again(raw)
@@ -67,11 +67,13 @@ def _may_have_long_integers(raw: bytes) -> bool:
 def _may_repeat_keys(raw: bytes, value: Any) -> bool:
     """Whether there are more keys in the text than entries in what was read of it.
 
-    A key is a text before a colon. A text that begins with one, or has a quote before one, counts as well:
-    that costs time and no mistake.
+    As many colons as entries leave none for a key given twice. Else a key is a text before a colon; a text
+    that begins with one, or has a quote before one, counts as well: that costs time and no mistake.
     """
-    keys = raw.count(b'":')
-    return bool(SPACE_BEFORE_COLON.search(raw)) or keys != _count_entries(value, raw.count(b"{"))
+    entries = _count_entries(value, raw.count(b"{"))
+    if raw.count(b":") == entries:
+        return False
+    return bool(SPACE_BEFORE_COLON.search(raw)) or raw.count(b'":') != entries
 
 
 def _count_entries(value: Any, objects: int) -> int:

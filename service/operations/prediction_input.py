@@ -6,7 +6,6 @@ would give predictions that nobody asked for.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
@@ -178,7 +177,7 @@ def _wrong(values: list[Any], kind: str) -> Iterator[int]:
 
 def _array(values: list[Any], kind: str) -> np.ndarray:
     if kind == "number":
-        return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+        return np.array(values, dtype=np.float64)  # of which None becomes NaN
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
