@@ -42,14 +42,13 @@ class Contest:
         """How many have taken part."""
         return len(self._errors)
 
-    def extend(self, entries: Float[np.ndarray, "entries rows"]) -> None:
-        """Take part with what ``entries`` of another contest over the same rows has."""
-        self._errors.extend(entries)
+    def entries(self, first: int = 0) -> Float[np.ndarray, " numbers"]:
+        """Errors from some entry on, one entry after the other, for another contest over the same rows."""
+        return np.array(self._errors[first:], dtype=float).ravel()
 
-    @property
-    def entries(self) -> Float[np.ndarray, "entries rows"]:
-        """All errors so far, in the order in which they came."""
-        return np.array(self._errors, dtype=np.float32).reshape(-1, len(self._weights))
+    def extend(self, entries: Float[np.ndarray, " numbers"]) -> None:
+        """Take part with what ``entries`` of another contest gave."""
+        self._errors.extend(entries.reshape(-1, len(self._weights)).astype(np.float32))
 
     def without_luck(self, errors: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
         """Sorted errors as they were if none of their rows had taken part in the choice.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from kan_engine.expression import Call, Expression, Number, Pow, complexity, walk
 from kan_engine.library import LIBRARY
@@ -28,6 +29,15 @@ class Limits:
 
     forbidden: frozenset[str] = frozenset()
     max_complexity: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"forbidden": sorted(self.forbidden), "max_complexity": self.max_complexity}
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> Limits:
+        """What ``to_dict`` described."""
+        return Limits(frozenset(data["forbidden"]), data["max_complexity"])
 
     def allow(self, tree: Expression) -> bool:
         """Whether a formula keeps to them."""

@@ -81,12 +81,17 @@ def climbed_to(trials: Climber[J_co], task: Task) -> J_co:
     return top
 
 
-def probable_parts(parts: Parts, task: Task) -> list[Part]:
+def probable_parts(parts: Parts, task: Task, losses: dict[str, float]) -> list[Part]:
     """Steps of the climb that nobody has made yet, those first that it will come to first.
 
     The climb is gone through in thought: where a step is known it counts, else it is taken to change nothing.
+
+    Args:
+        parts: What is known.
+        task: What the climb is for.
+        losses: Of known steps by their keys; what is missing is read and added.
     """
-    guesses = _Guesses(parts)
+    guesses = _Guesses(parts, losses)
     climbed_to(guesses, task)
     return guesses.unknown
 
@@ -100,8 +105,9 @@ class _Guess:
 class _Guesses:
     """Stands in for ``Trials``, and trains nothing."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts, self._budget, self._lowest = parts, Budget(), float("inf")
+    def __init__(self, parts: Parts, losses: dict[str, float]) -> None:
+        self._parts, self._losses = parts, losses
+        self._budget, self._lowest = Budget(), float("inf")
         self.unknown: list[Part] = []
 
     def is_worth_it(self, trial: Trial, task: Task) -> bool:
@@ -110,10 +116,14 @@ class _Guesses:
     def climb(self, trial: Trial, task: Task) -> _Guess:
         self._budget.spend(trial, task)
         part = climbing_part(trial, task)
-        known = self._parts.peek(part)
-        if known is None:
+        loss = self._loss(part)
+        if loss is None:
             self.unknown.append(part)
             return _Guess(trial, GUESS * self._lowest if self._lowest < float("inf") else 1.0)
-        loss = expected_loss(known)
         self._lowest = min(self._lowest, loss)
         return _Guess(trial, loss)
+
+    def _loss(self, part: Part) -> float | None:
+        if part.key not in self._losses and (known := self._parts.peek(part)) is not None:
+            self._losses[part.key] = expected_loss(known)
+        return self._losses.get(part.key)

@@ -44,7 +44,8 @@ def find_network(
 
 def _free_regression(run: Run) -> Found:
     """The small law if it explains the data or no larger network does better, else the best of those."""
-    with run.parts.ahead(lambda: probable_parts(run.parts, task_of(run))):
+    task, losses = task_of(run), dict[str, float]()
+    with run.parts.ahead(lambda: probable_parts(run.parts, task, losses)):
         law = small_law(run, LAW_SHARE * run.request.max_seconds)
     if law is not None and law.is_clear:
         return law.found

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
 import torch
 
-from kan_engine import KAN, Contest, Inputs, Predictor, Standardizer, TargetScaler
+from kan_engine import Contest, Inputs, Standardizer, TargetScaler
 from worker.preparation import Portion, Prepared
 from worker.readings import Run
 
@@ -45,18 +44,6 @@ class Grounds:
             validation = replace(validation, on_losses=partial(_enter, run.contest, scaler))
         return Grounds(
             data=data, fit=fit, validation=validation, everything=everything, scales=scales, scaler=scaler
-        )
-
-    def predictor(self, network: KAN, quantile: bool) -> Predictor:
-        """A network that was trained here, with what turns columns into its inputs."""
-        return Predictor(
-            encoding=self.data.encoding,
-            inputs=self.scales[quantile],
-            network=network,
-            outputs=self.scaler,
-            classes=self.data.classes,
-            target=self.data.plan.request.target,
-            residuals=np.zeros(0),
         )
 
 

@@ -12,14 +12,7 @@ from worker.readings import Law, Run, read_law, sample_of, searched
 
 def reading_part(structure: Fit, limits: Limits) -> Part:
     """The reading of a structure that was found in all columns."""
-    return Part(
-        "reading",
-        {
-            "fit": fit_to_json(structure),
-            "forbidden": sorted(limits.forbidden),
-            "max_complexity": limits.max_complexity,
-        },
-    )
+    return Part("reading", {"fit": fit_to_json(structure), "limits": limits.to_dict()})
 
 
 def read_structure(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:

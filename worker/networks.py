@@ -39,7 +39,8 @@ def train_network(run: Run, then: Sequence[Part] = ()) -> Found:
     with run.parts.ahead(lambda: then):
         if hidden == "auto":
             task = task_of(run)
-            with run.parts.ahead(lambda: probable_parts(run.parts, task)):
+            losses: dict[str, float] = {}
+            with run.parts.ahead(lambda: probable_parts(run.parts, task, losses)):
                 best = tuned(trials, task)
         else:
             best = _given(trials, hidden, run)

@@ -6,13 +6,13 @@ it ahead while this one does something else, and one that took long is not done 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
+
+from service.schemas.common import fingerprint
 
 T = TypeVar("T")
 
@@ -32,8 +32,7 @@ class Part:
     @cached_property
     def key(self) -> str:
         """What tells it from others of the job."""
-        text = json.dumps([self.name, self.input], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return fingerprint([self.name, self.input])
 
 
 class Parts(Protocol):

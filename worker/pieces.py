@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,7 @@ from worker.grounds import Grounds
 from worker.law_readings import do_reading
 from worker.networks import task_of
 from worker.outcome import Progress, Stopped
-from worker.parts import Part, Parts, T
+from worker.parts import Alone, Part, T
 from worker.preparation import prepare
 from worker.readings import Run
 from worker.small_law import small_law
@@ -43,10 +42,7 @@ def do_part(attempt: Attempt) -> Piece:
     """
     request = attempt.request
     assert isinstance(request, PartRequest)  # noqa: S101 - this is its kind
-    limits = Limits(
-        forbidden=frozenset(request.input.get("forbidden", ())),
-        max_complexity=request.input.get("max_complexity"),
-    )
+    limits = Limits.from_dict(request.input["limits"]) if "limits" in request.input else Limits()
     attempt.report(Progress("prepare", 0.0, "reading the table"))
     with attempt.table(request.training.dataset_id) as table:
         data = prepare(table, request.training)
@@ -85,7 +81,7 @@ PIECES: Mapping[str, Callable[[Run, dict[str, Any]], None]] = {
 }
 
 
-class _Taken:
+class _Taken(Alone):
     """Takes the result of the one part that is done."""
 
     content = b""
@@ -102,14 +98,3 @@ class _Taken:
         found = work()
         self.content = write(found)
         return found
-
-    def peek(self, part: Part) -> bytes | None:  # noqa: ARG002
-        """Nothing else is known."""
-        return None
-
-    def ahead(self, probable: Callable[[], object]) -> AbstractContextManager[None]:  # noqa: ARG002
-        """One part is all there is."""
-        return nullcontext()
-
-
-_: type[Parts] = _Taken

@@ -62,7 +62,7 @@ def run_pipeline(
     if resume is None:
         with watch.stage("train", 0.05, "looking for a structure"):
             found = find_network(data, request, limits, watch.tell, watch.should_stop, parts)
-        predictor, decision = assembled(found, data, request)
+        predictor, decision = assembled(found, data)
         if watch.cut_by is None:
             checkpoint(save(predictor, to_metadata(found) | {"decision": decision and asdict(decision)}))
     else:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from kan_engine import Encoding, Feature, InvalidData
+from kan_engine import KAN, Encoding, Feature, InvalidData, Predictor, Standardizer, TargetScaler
 from service.schemas.plan import Plan
 from service.schemas.training import TrainRequest
 from service.tables import Table
@@ -103,6 +103,18 @@ class Prepared:
     def outputs(self) -> int:
         """Outputs of a network for this target."""
         return len(self.classes) if self.classes is not None and len(self.classes) > 2 else 1
+
+    def predictor(self, network: KAN, inputs: Standardizer, outputs: TargetScaler | None) -> Predictor:
+        """A network with what turns columns into its inputs, and what it gives into answers."""
+        return Predictor(
+            encoding=self.encoding,
+            inputs=inputs,
+            network=network,
+            outputs=outputs,
+            classes=self.classes,
+            target=self.plan.request.target,
+            residuals=np.zeros(0),
+        )
 
     def codes(self, part: Portion) -> np.ndarray:
         """Targets as numbers: themselves, or the number of the class, [n, 1]."""

@@ -20,17 +20,9 @@ from worker.preparation import Portion, Prepared
 HISTORY_POINTS = 500
 
 
-def assembled(found: Found, data: Prepared, request: TrainRequest) -> tuple[Predictor, Decision | None]:
+def assembled(found: Found, data: Prepared) -> tuple[Predictor, Decision | None]:
     """The network with all that turns columns into it and it into answers, and how it decides for a label."""
-    predictor = Predictor(
-        encoding=data.encoding,
-        inputs=found.inputs,
-        network=found.network,
-        outputs=found.scaler,
-        classes=data.classes,
-        target=request.target,
-        residuals=np.zeros(0),
-    )
+    predictor = data.predictor(found.network, found.inputs, found.scaler)
     judged = replace(predictor, network=found.judged)
     if data.classes is not None:
         decision = choose_decision(judged, data)

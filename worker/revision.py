@@ -141,7 +141,7 @@ def _with_functions(revises: Revised, predictor: Predictor, run: Run) -> Outcome
     if data.classes is not None:
         calibrate_on_validation_(network, network, inputs, data)
     found = Found(network=network, judged=network, inputs=inputs, scaler=predictor.outputs)
-    changed, decision = assembled(found, data, data.plan.request)
+    changed, decision = assembled(found, data)
     run.report("symbolic", 0.7, "reading a formula off the network")
     found = replace(found, formulas=_read_off(network, changed, functions, run))
     record = record_of(found, measure(changed, data, decision), data, data.plan.request)

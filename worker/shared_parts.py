@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -18,14 +18,12 @@ from service.schemas.jobs import PartRequest
 from service.schemas.training import TrainRequest
 from service.storage import put_bytes, read_bytes
 from worker.outcome import Waiting
-from worker.parts import Part
+from worker.parts import Part, T
 
 log = logging.getLogger(__name__)
 
 KEPT_FROM_S = 1.0  # what took less is quicker done again than stored
 LOOK_S = 2.0  # between looks for free workers; a job that ends sooner needs none
-
-T = TypeVar("T")
 
 
 class SharedParts:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kan_engine import Limits, Predictor, load, read_attached, read_metadata, save
+from kan_engine import Limits, load, read_attached, read_metadata, save
 from worker.found import Found, from_metadata, to_metadata
 from worker.laws import expected_error, find_law
 from worker.parts import Part
@@ -35,14 +35,7 @@ def law_part(limits: Limits, seconds: float | None) -> Part:
         limits: What formulas may contain.
         seconds: See ``find_law``; None for no bound.
     """
-    return Part(
-        "law",
-        {
-            "forbidden": sorted(limits.forbidden),
-            "max_complexity": limits.max_complexity,
-            "seconds": seconds,
-        },
-    )
+    return Part("law", {"limits": limits.to_dict(), "seconds": seconds})
 
 
 def small_law(run: Run, seconds: float | None = None) -> SmallLaw | None:
@@ -50,7 +43,7 @@ def small_law(run: Run, seconds: float | None = None) -> SmallLaw | None:
     before = run.contest.count
 
     def write(law: SmallLaw | None) -> bytes:
-        return b"" if law is None else _to_bytes(law, run, run.contest.entries[before:])
+        return b"" if law is None else _to_bytes(law, run, run.contest.entries(before))
 
     return run.parts.result(
         law_part(run.limits, seconds),
@@ -86,22 +79,14 @@ def _found(law: Law, run: Run) -> Found:
 
 def _to_bytes(law: SmallLaw, run: Run, entries: np.ndarray) -> bytes:
     found = law.found
-    predictor = Predictor(
-        encoding=run.data.encoding,
-        inputs=found.inputs,
-        network=found.network,
-        outputs=found.scaler,
-        classes=None,
-        target=run.request.target,
-        residuals=np.zeros(0),
-    )
-    numbers = {"expected_error": np.array([law.expected_error]), "entries": entries.astype(float).ravel()}
+    predictor = run.data.predictor(found.network, found.inputs, found.scaler)
+    numbers = {"expected_error": np.array([law.expected_error]), "entries": entries}
     return save(predictor, to_metadata(found) | {"is_clear": law.is_clear}, numbers)
 
 
 def _from_bytes(data: bytes, run: Run) -> SmallLaw:
     metadata, numbers = read_metadata(data), read_attached(data)
-    run.contest.extend(numbers["entries"].reshape(-1, len(run.data.validation)).astype(np.float32))
+    run.contest.extend(numbers["entries"])
     return SmallLaw(
         found=from_metadata(metadata, load(data)),
         is_clear=metadata["is_clear"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -15,6 +14,7 @@ from service.db.repositories import Datasets, TrainedModels, TrainingJobs
 from service.db.repositories.job_parts import JobParts
 from service.db.tables import Job, JobStatus, Model
 from service.errors import Invalid
+from service.schemas.common import fingerprint
 from service.schemas.study import StudyRequest
 from service.schemas.training import TrainRequest
 from worker.attempt import Attempt
@@ -80,8 +80,7 @@ def _submitted(request: StudyRequest, study: Job, session: Session) -> list[Job]
 
 
 def _key(training: TrainRequest) -> str:
-    text = json.dumps(training.model_dump(mode="json"), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return fingerprint(training.model_dump(mode="json"))
 
 
 def _refuse_failure(jobs: Sequence[Job]) -> None:

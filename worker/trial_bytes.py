@@ -16,28 +16,23 @@ def trained_to_bytes(trained: Trained, grounds: Grounds, entries: np.ndarray) ->
     Args:
         trained: A network that was trained on these grounds.
         grounds: They have what the network alone does not tell.
-        entries: Errors that it brought into the contest, one row each.
+        entries: What it brought into the contest.
     """
     folds_loss = np.nan if trained.folds_loss is None else trained.folds_loss
     history = [astuple(step) for step in trained.history]
     return save(
-        grounds.predictor(trained.network, trained.trial.quantile),
+        grounds.data.predictor(trained.network, grounds.scales[trained.trial.quantile], grounds.scaler),
         {"trial": trained.trial.to_dict(), "optimizer": trained.optimizer},
         {
             "losses": np.array([trained.loss, folds_loss]),
             "history": np.array(history, dtype=float).ravel(),
-            "entries": entries.astype(float).ravel(),
+            "entries": entries,
         },
     )
 
 
-def trained_from_bytes(data: bytes, rows: int) -> tuple[Trained, np.ndarray]:
-    """What ``trained_to_bytes`` was given.
-
-    Args:
-        data: The bytes.
-        rows: Errors of an entry of the contest.
-    """
+def trained_from_bytes(data: bytes) -> tuple[Trained, np.ndarray]:
+    """What ``trained_to_bytes`` was given: the network, and its entries of the contest."""
     predictor, metadata, attached = load(data), read_metadata(data), read_attached(data)
     loss, folds_loss = attached["losses"].tolist()
     steps = attached["history"].reshape(-1, 4).tolist()
@@ -49,7 +44,7 @@ def trained_from_bytes(data: bytes, rows: int) -> tuple[Trained, np.ndarray]:
         optimizer=metadata["optimizer"],
         folds_loss=None if np.isnan(folds_loss) else folds_loss,
     )
-    return trained, attached["entries"].reshape(-1, rows).astype(np.float32)
+    return trained, attached["entries"]
 
 
 def expected_loss(data: bytes) -> float:

@@ -27,7 +27,7 @@ HOPELESS, PATIENT_STEPS = 1.1, 15  # a trial this far behind the best after thes
 
 def climbing_part(trial: Trial, task: Task) -> Part:
     """A step of the climb, as a part of the job: with folds if those judge it."""
-    return Part("folds" if task.is_crossed else "network", trial.to_dict())
+    return Part("folds", trial.to_dict()) if task.is_crossed else training_part(trial)
 
 
 def training_part(trial: Trial) -> Part:
@@ -112,10 +112,10 @@ class Trials:
         before = contest.count
 
         def write(trained: Trained) -> bytes:
-            return trained_to_bytes(trained, self._grounds, contest.entries[before:])
+            return trained_to_bytes(trained, self._grounds, contest.entries(before))
 
         def read(data: bytes) -> Trained:
-            trained, entries = trained_from_bytes(data, len(self._run.data.validation))
+            trained, entries = trained_from_bytes(data)
             contest.extend(entries)
             return trained
 

@@ -7,9 +7,8 @@ from pydantic import ValidationError
 
 from service.db.tables import Dataset
 from service.errors import Invalid
-from service.operations.cost import estimate, refuse_too_costly
+from service.operations.admission import refuse_hopeless, refuse_too_long
 from service.operations.mistakes import Mistakes, refuse
-from service.operations.training_checks import check
 from service.schemas.study import SHARED, StudyRequest
 from service.schemas.training import TrainRequest
 from service.settings import Settings
@@ -32,9 +31,8 @@ def check_study(request: StudyRequest, dataset: Dataset, settings: Settings) -> 
     for combination in request.combinations():
         training = _read(request, combination)
         try:
-            refuse(_too_long(training, settings))
-            plan = check(training, dataset.columns, dataset.rows)
-            refuse_too_costly(estimate(plan), settings, training.max_seconds)
+            refuse_too_long(training.max_seconds, settings)
+            refuse_hopeless(training, dataset, settings)
         except Invalid as error:
             raise _of_training(error, combination) from None
 
@@ -60,13 +58,6 @@ def _invalid_settings(error: ValidationError, combination: dict[str, Any]) -> It
         path = next((path for path in combination if place.startswith(path) or path.startswith(place)), None)
         detail = f"no training has {combination}: {place}: {entry['msg']}"
         yield "invalid_setting", ["vary", *([path] if path else [])], detail
-
-
-def _too_long(training: TrainRequest, settings: Settings) -> Mistakes:
-    limit = settings.max_job_seconds
-    if training.max_seconds > limit:
-        detail = f"max_seconds may be at most {limit:g} here, got {training.max_seconds:g}"
-        yield "max_seconds_too_large", ["max_seconds"], detail
 
 
 def _of_training(error: Invalid, combination: dict[str, Any]) -> Invalid:

@@ -1,7 +1,5 @@
 """Submit, cancel and retry jobs."""
 
-import hashlib
-import json
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,19 +12,19 @@ from service.db.repositories.datasets import Datasets
 from service.db.repositories.jobs import TrainingJobs
 from service.db.repositories.revisions import read_revision
 from service.db.session import Sessions, clock
-from service.db.tables import Dataset, Job
+from service.db.tables import Job
 from service.errors import Invalid
+from service.operations.admission import refuse_hopeless, refuse_too_long
 from service.operations.batch import check_batch, load_ahead
-from service.operations.cost import estimate, refuse_too_costly
 from service.operations.entity_tags import refuse_stale
 from service.operations.predictor_cache import PredictorCache
 from service.operations.revision_checks import check_revision
 from service.operations.study import check_study
-from service.operations.training_checks import check
 from service.operations.usage import refuse_more_bytes, refuse_more_jobs
 from service.queue import TaskQueue
 from service.removal import remove_job
 from service.schemas.batch import BatchRequest
+from service.schemas.common import fingerprint
 from service.schemas.jobs import AnyRequest, JobOut, read_request
 from service.schemas.study import StudyRequest
 from service.schemas.symbolic import SymbolicRequest
@@ -136,7 +134,7 @@ def _record(
 
 
 def _replay(earlier: Job, request: AnyRequest) -> Submitted:
-    if earlier.request_sha256 != _fingerprint(request):
+    if earlier.request_sha256 != fingerprint(request.model_dump(mode="json")):
         detail = "this Idempotency-Key was used for another request; send a new key with a new request"
         raise Invalid("idempotency_key_reused", detail)
     return Submitted(earlier, is_replay=True)
@@ -168,7 +166,7 @@ def _add(
     job = TrainingJobs(session).add(
         kind=request.kind,
         request=checked.model_dump(mode="json", by_alias=True),
-        request_sha256=_fingerprint(request),
+        request_sha256=fingerprint(request.model_dump(mode="json")),
         dataset_id=dataset_id,
         idempotency_key=idempotency_key,
         retry_of=retry_of,
@@ -188,26 +186,16 @@ def _check_training(
         check_revision(revision)
         training, request = revision.request, request.model_copy(update={"model_id": revision.model_id})
     assert isinstance(training, TrainRequest)  # noqa: S101 - one or the other
-    _refuse_hopeless(training, Datasets(session).hold(training.dataset_id), settings)
+    refuse_hopeless(training, Datasets(session).hold(training.dataset_id), settings)
     return request, training.dataset_id
 
 
 def _within_job_time(request: AnyRequest, settings: Settings) -> AnyRequest:
     """A job longer than the service allows is refused; a default that is too long gives way."""
-    limit = settings.max_job_seconds
-    if request.max_seconds <= limit:
-        return request
-    if "max_seconds" not in request.model_fields_set:
-        return request.model_copy(update={"max_seconds": limit})
-    detail = f"max_seconds may be at most {limit:g} here, got {request.max_seconds:g}"
-    entry = {"pointer": "#/max_seconds", "code": "max_seconds_too_large", "detail": detail}
-    raise Invalid("max_seconds_too_large", detail, errors=[entry], limit=limit)
-
-
-def _refuse_hopeless(request: TrainRequest, dataset: Dataset, settings: Settings) -> None:
-    """Refuse what cannot be learnt from this dataset, or not at a bearable cost."""
-    plan = check(request, dataset.columns, dataset.rows)
-    refuse_too_costly(estimate(plan), settings, request.max_seconds)
+    if "max_seconds" not in request.model_fields_set and request.max_seconds > settings.max_job_seconds:
+        return request.model_copy(update={"max_seconds": settings.max_job_seconds})
+    refuse_too_long(request.max_seconds, settings)
+    return request
 
 
 def _ring(job: Job, sessions: Sessions, queue: TaskQueue) -> None:
@@ -225,8 +213,3 @@ def _read_key(header: str | None) -> str | None:
         detail = "an Idempotency-Key has 1 to 255 printable ASCII characters, with or without quotes around"
         raise Invalid("invalid_idempotency_key", detail)
     return found[1]
-
-
-def _fingerprint(request: AnyRequest) -> str:
-    canonical = json.dumps(request.model_dump(mode="json"), sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()

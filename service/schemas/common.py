@@ -1,5 +1,7 @@
 """What all bodies share: strict requests, pages, problems."""
 
+import hashlib
+import json
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -14,6 +16,11 @@ class RequestModel(BaseModel):
     """A body from a client: nothing unknown, nothing converted, no NaN."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def fingerprint(document: Any) -> str:
+    """SHA-256 of JSON; the same for equal documents, whatever the order of their keys."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def either(**types: str) -> dict[str, Any]:

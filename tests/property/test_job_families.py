@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -15,26 +14,24 @@ from hypothesis.stateful import (
     invariant,
     multiple,
     rule,
-    run_state_machine_as_test,
 )
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from service.db.repositories import TrainingJobs
 from service.db.repositories.job_parts import JobParts
-from service.db.session import clock, make_engine, make_sessions
-from service.db.tables import PART, Blob, Job, JobStatus, Table
+from service.db.session import clock, make_sessions
+from service.db.tables import PART, Blob, Job, JobStatus
 from service.errors import Conflict, NotFound
-from service.settings import Settings
 from service.storage import put_bytes
 from tests.factories import make_job
+from tests.state_machines import Claim, claim_of, empty, run_machine
 from worker.upkeep import drop_parts
 
 LEASE = 60.0
 MAX_ATTEMPTS = 3
 UNFINISHED = ("queued", "running")
 KEYS = st.sampled_from(["law", "folds", "network"])
-Claim = tuple[str, str]  # a job and a token
 
 
 class JobFamilies(RuleBasedStateMachine):
@@ -49,9 +46,7 @@ class JobFamilies(RuleBasedStateMachine):
 
     @initialize()
     def empty_database(self) -> None:
-        with self.sessions.begin() as session:
-            for table in reversed(Table.metadata.sorted_tables):
-                session.execute(table.delete())
+        empty(self.sessions)
 
     @rule(target=claims)
     def submit_and_claim(self) -> Any:
@@ -200,20 +195,9 @@ def offer(session: Session, job: Job, key: str) -> str | None:
     return parts.offer({key: {}})[0].id
 
 
-def claim_of(job: Job | None) -> Any:
-    return (job.id, job.token) if job else multiple()
-
-
 @pytest.mark.parametrize(("dialect", "examples"), [("sqlite", 20), ("postgres", 6)])
 def test_no_sequence_of_verbs_leaves_a_job_waiting_for_nothing(
     dialect: str, examples: int, request: pytest.FixtureRequest
 ) -> None:
     url, folder = request.getfixturevalue(f"{dialect}_url"), request.getfixturevalue("tmp_path")
-    engine = make_engine(Settings(database_url=url, data_dir=folder))
-    try:
-        run_state_machine_as_test(
-            lambda: JobFamilies(engine),
-            settings=hypothesis_settings(max_examples=examples, stateful_step_count=30, deadline=None),
-        )
-    finally:
-        engine.dispose()
+    run_machine(JobFamilies, url, folder, examples=examples, steps=30)

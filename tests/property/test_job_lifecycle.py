@@ -12,7 +12,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -21,7 +20,6 @@ from hypothesis.stateful import (
     invariant,
     multiple,
     rule,
-    run_state_machine_as_test,
 )
 from sqlalchemy import Engine, event, func, inspect, select, update
 from sqlalchemy.exc import IntegrityError
@@ -29,7 +27,7 @@ from sqlalchemy.orm import Session
 
 from service.callers import LOCAL
 from service.db.repositories import TrainedModels, TrainingJobs
-from service.db.session import CALLER, clock, make_engine, make_sessions
+from service.db.session import CALLER, clock, make_sessions
 from service.db.tables import Blob, Dataset, Job, JobStatus, Model, Table
 from service.errors import Conflict, Invalid, NotFound
 from service.operations import datasets, training
@@ -39,13 +37,13 @@ from service.schemas.training import TrainRequest
 from service.settings import Settings
 from service.storage import put_bytes, release
 from tests.factories import column, make_dataset
+from tests.state_machines import Claim, claim_of, empty, run_machine
 from worker.upkeep import drop_checkpoints
 
 LEASE = 60.0
 MAX_ATTEMPTS = 3
 KEYS = ("one", "two")
 COLUMNS = [attribute.key for attribute in inspect(Job).column_attrs]
-Claim = tuple[str, str]  # a job and a token
 Verb = Callable[[Session, Claim], object]
 
 
@@ -80,9 +78,7 @@ class JobLifecycle(RuleBasedStateMachine):
 
     @initialize(target=tables)
     def empty_database(self) -> str:
-        with self.sessions.begin() as session:
-            for table in reversed(Table.metadata.sorted_tables):
-                session.execute(table.delete())
+        empty(self.sessions)
         return self.upload(b"first")
 
     # Clients
@@ -371,11 +367,6 @@ def store(session: Session, claim: Claim, end: Callable[..., Job | None]) -> Job
     return job
 
 
-def claim_of(job: Job | None) -> Any:
-    """What a claim gave; nothing if it gave nothing."""
-    return (job.id, job.token) if job else multiple()
-
-
 def values(job: Job) -> dict[str, Any]:
     return {name: getattr(job, name) for name in COLUMNS}
 
@@ -412,11 +403,4 @@ def test_no_sequence_of_verbs_breaks_a_promise(
     dialect: str, examples: int, request: pytest.FixtureRequest
 ) -> None:
     url, folder = request.getfixturevalue(f"{dialect}_url"), request.getfixturevalue("tmp_path")
-    engine = make_engine(Settings(database_url=url, data_dir=folder))
-    try:
-        run_state_machine_as_test(
-            lambda: JobLifecycle(engine),
-            settings=hypothesis_settings(max_examples=examples, stateful_step_count=40, deadline=None),
-        )
-    finally:
-        engine.dispose()
+    run_machine(JobLifecycle, url, folder, examples=examples, steps=40)

@@ -20,7 +20,7 @@ from sqlalchemy.orm import aliased
 from service.db.repositories.fair_share import first_of, in_turn
 from service.db.repositories.job_reads import FINAL, UNFINISHED, JobReads, shown
 from service.db.session import TO_CHANGE, clock
-from service.db.tables import Job, JobEvent, JobStatus
+from service.db.tables import PART, Job, JobEvent, JobStatus
 from service.errors import Conflict
 
 NOT_RUNNING: Mapping[str, Any] = {"token": None, "lease_until": None, "eta_seconds": None}
@@ -278,11 +278,11 @@ class TrainingJobs(JobReads):
             return None
         self._record(job, "status", status=status, **{k: v for k, v in result.items() if k in SHOWN and v})
         self._cancel_parts(job)
-        if parent_id is not None and self._continue(parent_id) is None:
-            self._count_parts(parent_id)
+        if parent_id is not None and self._continue(parent_id) is None and job.kind != PART:
+            self._count_trainings(parent_id)
         return job
 
-    def _count_parts(self, job_id: str) -> None:
+    def _count_trainings(self, job_id: str) -> None:
         """Tell how many trainings of a study have ended."""
         awaited = Job.parent_id == job_id, Job.is_awaited
         ended = func.sum(case((Job.status.in_(FINAL), 1), else_=0))

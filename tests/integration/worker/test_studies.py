@@ -12,8 +12,11 @@ from httpx import Response
 
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
+from service.operations.usage import refuse_more_jobs
 from service.settings import Settings
 from worker.lifecycle import run_job
+from worker.pipeline import run_pipeline
+from worker.training import training_works
 from worker.works import WORKS
 
 X = np.linspace(-1, 1, 60)
@@ -110,14 +113,11 @@ def test_a_study_says_how_many_of_its_trainings_have_ended(
 def test_a_training_that_fails_is_a_row_of_the_table_and_no_end_of_the_study(
     client: TestClient, submit: Any, work: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from worker.pipeline import run_pipeline
 
     def fails_once(table: Any, request: Any, **options: Any) -> Any:
         if request.seed == 1:
             raise MemoryError
         return run_pipeline(table, request, **options)
-
-    from worker.training import training_works
 
     monkeypatch.setitem(WORKS, "train", training_works(fails_once)["train"])  # type: ignore[arg-type]
     study = submit({"seed": [0, 1]}).json()
@@ -182,7 +182,6 @@ def test_a_study_that_cannot_be_done_is_refused_with_the_setting(
 
 
 def test_a_study_counts_as_one_job(client: TestClient, submit: Any, sessions: Sessions) -> None:
-    from service.operations.usage import refuse_more_jobs
 
     study = submit({"seed": [0, 1, 2]}).json()
     settings = Settings(quota_jobs=2)
