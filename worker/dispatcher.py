@@ -14,6 +14,7 @@ from service.db.repositories.jobs import adopted
 from service.db.session import Sessions
 from service.queue import kinds_in
 from service.settings import Settings
+from worker.holders import this_process
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,9 @@ class Dispatcher:
         if not self._is_anything_queued():
             return False
         with self._sessions.begin() as session:
-            job = TrainingJobs(session).claim_next(kinds=self._kinds, lease_s=self._settings.lease_s)
+            job = TrainingJobs(session).claim_next(
+                kinds=self._kinds, lease_s=self._settings.lease_s, holder=this_process()
+            )
         if job is None or job.token is None:
             return False
         log.info("job claimed", extra={"job_id": job.id, "attempt": job.attempt})

@@ -27,6 +27,7 @@ from service.settings import Settings
 from service.storage import put_bytes, read_bytes, release
 from worker.attempt import Attempt, Result, Work
 from worker.heartbeat import Heartbeat, Termination
+from worker.holders import this_process
 from worker.outcome import Stopped, Waiting
 
 log = logging.getLogger(__name__)
@@ -112,11 +113,11 @@ class _Held:
 
 def _take(job_id: str, token: str | None, session: Session, settings: Settings) -> _Held | None:
     """Claim the job that comes next, or adopt the claim of the dispatcher; None if neither is possible."""
-    jobs, lease_s = TrainingJobs(session), settings.lease_s
+    jobs, lease_s, holder = TrainingJobs(session), settings.lease_s, this_process()
     if token is not None:
-        job = jobs.adopt(job_id, token, lease_s=lease_s)
+        job = jobs.adopt(job_id, token, lease_s=lease_s, holder=holder)
     else:
-        job = jobs.claim_next(kinds=kinds_beside(jobs.kind_of(job_id)), lease_s=lease_s)
+        job = jobs.claim_next(kinds=kinds_beside(jobs.kind_of(job_id)), lease_s=lease_s, holder=holder)
     if job is None or job.token is None:
         return None
     return _Held(

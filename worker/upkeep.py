@@ -17,6 +17,7 @@ from service.db.tables import new_id
 from service.queue import TaskQueue
 from service.settings import Settings
 from service.storage import release
+from worker.holders import gone
 
 log = logging.getLogger(__name__)
 
@@ -89,9 +90,10 @@ class Presence:
 
 
 def reap(sessions: Sessions, settings: Settings) -> None:
-    """Take jobs away from workers that went quiet."""
+    """Take jobs away from processes that have ended, or went quiet."""
     with sessions.begin() as session:
-        reaped = TrainingJobs(session).reap(max_attempts=settings.max_attempts)
+        jobs = TrainingJobs(session)
+        reaped = jobs.reap(max_attempts=settings.max_attempts, gone=gone(jobs.holders()))
     for job in reaped:
         log.warning("job taken from a lost worker", extra={"job_id": job.id, "status": str(job.status)})
 

@@ -134,7 +134,8 @@ class Job(Owned, Table):
     """A job; this row, not a message, is the job.
 
     ``token`` is the fencing token of the worker that claimed it: every write of a running job
-    names it. ``lease_until`` is when the claim ends unless a heartbeat renews it.
+    names it. ``lease_until`` is when the claim ends unless a heartbeat renews it. ``holder`` is the process
+    that has the token, by a name that no other ever has, so that others on its machine see when it is gone.
     ``published_at`` is when the queue last rang for it. ``result_sha256`` names the bytes of a result
     that is a file, ``result_name`` what to call it.
 
@@ -173,6 +174,7 @@ class Job(Owned, Table):
     request_sha256: Mapped[str] = mapped_column(String(64))
     token: Mapped[str | None] = mapped_column(String(36))
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    holder: Mapped[str | None] = mapped_column(String(128))
     published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cancel_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     keep_best: Mapped[bool] = mapped_column(default=False)

@@ -44,7 +44,7 @@ class Deployment:
         elif name == "api":
             self._processes[name] = self.workers.run("service.cli", "api", "--port", str(self._port))
         else:
-            self._processes[name] = self.workers.start(**variables)
+            self._processes[name] = self.workers.start(machine=name, **variables)
 
     def kill(self, name: str) -> None:
         """As when its machine loses power."""

@@ -9,6 +9,7 @@ from tests.faults.workers import Workers, pid_in
 from tests.servers import wait_until
 
 QUEUED, RUNNING, SUCCEEDED = ("queued", None), ("running", None), ("succeeded", None)
+LONG = "600"  # seconds, more than any test waits
 LOST, GIVEN_BACK = ("queued", "worker_lost"), ("queued", "worker_stopped")
 
 
@@ -34,6 +35,24 @@ def test_a_killed_worker_leaves_its_job_to_the_next_one(workers: Workers) -> Non
     worker.wait()
     wait_until(lambda: not is_running(child))
     workers.start()
+    workers.assert_one_success(job_id, QUEUED, RUNNING, LOST, RUNNING, SUCCEEDED)
+
+
+def test_a_process_that_is_gone_is_seen_on_its_machine_before_the_lease_ends(workers: Workers) -> None:
+    workers.start(KAN_LEASE_S=LONG)
+    job_id = workers.submit()
+    child = pid_in(workers.wait_for_note("start"))
+    os.kill(child, signal.SIGKILL)
+    workers.assert_one_success(job_id, QUEUED, RUNNING, LOST, RUNNING, SUCCEEDED)
+
+
+def test_a_worker_that_starts_again_takes_up_its_job_before_the_lease_ends(workers: Workers) -> None:
+    worker = workers.start(machine="restarted", KAN_LEASE_S=LONG)
+    job_id = workers.submit()
+    workers.wait_for_note("start")
+    worker.kill()
+    worker.wait()
+    workers.start(machine="restarted", KAN_LEASE_S=LONG)
     workers.assert_one_success(job_id, QUEUED, RUNNING, LOST, RUNNING, SUCCEEDED)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from service.db import repositories, session
 from tests.faults.points import beside_the_notes
+from worker import holders
 
 
 @cache
@@ -19,6 +20,8 @@ def arm() -> None:
     """Read from ``KAN_TEST_*`` what this process is to suffer."""
     if times := os.environ.get("KAN_TEST_SEND_TIMES"):
         _echo(int(times))
+    if name := os.environ.get("KAN_TEST_MACHINE"):
+        holders.machine = lambda: name
     if "KAN_TEST_NOTES" in os.environ:
         _read_only_while(beside_the_notes("read_only"))
         _clock_ahead_by(beside_the_notes("clock"))

@@ -7,6 +7,7 @@ import sys
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import polars as pl
 from sqlalchemy import func, select
@@ -32,12 +33,14 @@ class Workers:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._workers: list[subprocess.Popen[bytes]] = []
 
-    def start(self, queues: str = "", **variables: str) -> subprocess.Popen[bytes]:
+    def start(self, queues: str = "", machine: str = "", **variables: str) -> subprocess.Popen[bytes]:
         """Start one, as a group of its own; for all queues, or those named.
 
+        ``machine`` is where it believes to be: one that no other worker is on, if none is named.
         ``variables`` are added to its environment.
         """
-        process = self.run("tests.faults.slow_worker", **{"KAN_WORKER_QUEUES": queues, **variables})
+        own = {"KAN_WORKER_QUEUES": queues, "KAN_TEST_MACHINE": machine or uuid4().hex}
+        process = self.run("tests.faults.slow_worker", **own, **variables)
         self._workers.append(process)
         return process
 

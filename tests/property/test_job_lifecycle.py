@@ -41,6 +41,7 @@ from tests.state_machines import Claim, claim_of, empty, run_machine
 from worker.upkeep import drop_checkpoints
 
 LEASE = 60.0
+HOLDER = "machine/1/1"
 MAX_ATTEMPTS = 3
 KEYS = ("one", "two")
 COLUMNS = [attribute.key for attribute in inspect(Job).column_attrs]
@@ -161,7 +162,7 @@ class JobLifecycle(RuleBasedStateMachine):
     @rule(target=tokens, job_id=jobs)
     def claim(self, job_id: str) -> Any:
         with self.sessions.begin() as session:
-            return claim_of(TrainingJobs(session).claim(job_id, lease_s=LEASE))
+            return claim_of(TrainingJobs(session).claim(job_id, lease_s=LEASE, holder=HOLDER))
 
     @rule(target=tokens)
     def claim_next(self) -> Any:
@@ -233,6 +234,15 @@ class JobLifecycle(RuleBasedStateMachine):
             session.execute(update(Job).where(*running).values(lease_until=past))
 
     @rule()
+    def lose_a_machine(self) -> None:
+        """All jobs of its processes, but no others, can be done elsewhere at once."""
+        with self.sessions.begin() as session:
+            jobs = TrainingJobs(session)
+            held = set(session.scalars(select(Job.id).where(Job.holder.is_not(None))))
+            assert {job.id for job in jobs.reap(max_attempts=MAX_ATTEMPTS, gone=jobs.holders())} >= held
+            assert not jobs.holders()
+
+    @rule()
     def reap(self) -> None:
         with self.sessions.begin() as session:
             TrainingJobs(session).reap(max_attempts=MAX_ATTEMPTS)
@@ -273,6 +283,7 @@ class JobLifecycle(RuleBasedStateMachine):
         assert (job.id in self.final) == status.is_final == (job.finished_at is not None)
         is_running = status is JobStatus.RUNNING
         assert is_running == (job.token is not None) == (job.lease_until is not None)
+        assert is_running or job.holder is None
         assert job.model_id == model_id
         if status is not JobStatus.CANCELLED:
             assert (status is JobStatus.SUCCEEDED) == (model_id is not None)

@@ -23,7 +23,7 @@ from service.db.session import TO_CHANGE, clock
 from service.db.tables import PART, Job, JobEvent, JobStatus
 from service.errors import Conflict
 
-NOT_RUNNING: Mapping[str, Any] = {"token": None, "lease_until": None, "eta_seconds": None}
+NOT_RUNNING: Mapping[str, Any] = {"token": None, "lease_until": None, "holder": None, "eta_seconds": None}
 WAITING: Mapping[str, Any] = {
     **NOT_RUNNING,
     "status": JobStatus.QUEUED,
@@ -84,24 +84,26 @@ class TrainingJobs(JobReads):
         )
         return self._session.scalar(select(Job).where(Job.idempotency_key == idempotency_key))
 
-    def claim(self, job_id: str, *, lease_s: float) -> Job | None:
+    def claim(self, job_id: str, *, lease_s: float, holder: str | None = None) -> Job | None:
         """Take this job if it is queued; its ``token`` is now the caller's."""
-        return self._claim(Job.id == job_id, lease_s)
+        return self._claim(Job.id == job_id, lease_s, holder)
 
-    def claim_next(self, *, kinds: Collection[str], lease_s: float) -> Job | None:
+    def claim_next(self, *, kinds: Collection[str], lease_s: float, holder: str | None = None) -> Job | None:
         """Take the job of these kinds that comes next; see ``fair_share``."""
         tenants = in_turn(self._session, kinds)
-        claims = (self._claim(Job.id == first_of(tenant, kinds), lease_s) for tenant in tenants)
+        claims = (self._claim(Job.id == first_of(tenant, kinds), lease_s, holder) for tenant in tenants)
         return next((job for job in claims if job is not None), None)
 
-    def adopt(self, job_id: str, token: str, *, lease_s: float) -> Job | None:
+    def adopt(self, job_id: str, token: str, *, lease_s: float, holder: str | None = None) -> Job | None:
         """Take over a job that a dispatcher claimed; only the first who tries gets it.
 
         The broker may deliver a message twice. The token changes with the first delivery, which
         leaves the second with one that is worth nothing.
         """
         lease_until = clock(self._session) + timedelta(seconds=lease_s)
-        return self._change(*_held(job_id, token), token=adopted(token), lease_until=lease_until)
+        return self._change(
+            *_held(job_id, token), token=adopted(token), lease_until=lease_until, holder=holder
+        )
 
     def heartbeat(self, job_id: str, token: str, *, lease_s: float, **progress: Any) -> Job | None:
         """Renew the lease and store what the job is at; the returned row tells whether to stop.
@@ -136,7 +138,7 @@ class TrainingJobs(JobReads):
 
     def wait(self, job_id: str, token: str, *, message: str) -> Job | None:
         """Leave the worker until every awaited part has ended; the last of them queues the job again."""
-        job = self._change(*_held(job_id, token), token=None, lease_until=None, message=message)
+        job = self._change(*_held(job_id, token), **NOT_RUNNING, message=message)
         if job is None:
             return None
         self._record(job, "progress", stage=job.stage, fraction=job.fraction, message=message)
@@ -209,12 +211,21 @@ class TrainingJobs(JobReads):
         self._session.delete(job)
         self._session.flush()
 
-    def reap(self, *, max_attempts: int) -> Sequence[Job]:
-        """Take jobs away from workers that went quiet: queued again, or failed after the last attempt.
+    def holders(self) -> Sequence[str]:
+        """The processes that are known to hold jobs."""
+        held = select(Job.holder).where(Job.status == JobStatus.RUNNING, Job.holder.is_not(None))
+        return [holder for holder in self._session.scalars(held.distinct()) if holder is not None]
+
+    def reap(self, *, max_attempts: int, gone: Collection[str] = ()) -> Sequence[Job]:
+        """Take jobs away from lost workers: queued again, or failed after the last attempt.
 
         One whose row a worker holds in a transaction, perhaps asleep, must not keep the others waiting.
+
+        Args:
+            gone: Holders that have ended. Of others it is known by their leases only.
         """
-        lapsed = (Job.status == JobStatus.RUNNING, Job.lease_until < clock(self._session))
+        is_lost = or_(Job.lease_until < clock(self._session), Job.holder.in_(gone))
+        lapsed = (Job.status == JobStatus.RUNNING, is_lost)
         job_ids = self._session.scalars(select(Job.id).where(*lapsed).order_by(Job.id)).all()
         reaped = (self._reap(job_id, lapsed, max_attempts) for job_id in job_ids if self._is_free(job_id))
         return [job for job in reaped if job is not None]
@@ -230,7 +241,7 @@ class TrainingJobs(JobReads):
             left.order_by(Job.id).limit(limit).with_for_update(skip_locked=True)
         ).all()
 
-    def _claim(self, which: ColumnElement[bool], lease_s: float) -> Job | None:
+    def _claim(self, which: ColumnElement[bool], lease_s: float, holder: str | None) -> Job | None:
         now = clock(self._session)
         job = self._change(
             which,
@@ -238,6 +249,7 @@ class TrainingJobs(JobReads):
             status=JobStatus.RUNNING,
             token=str(uuid4()),
             lease_until=now + timedelta(seconds=lease_s),
+            holder=holder,
             attempt=Job.attempt + 1,
             started_at=func.coalesce(Job.started_at, now),
             stage="starting",

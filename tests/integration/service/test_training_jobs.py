@@ -175,6 +175,29 @@ def test_a_lost_job_is_queued_again_without_its_progress(sessions: Sessions) -> 
     assert history(sessions, job.id)[-1] == (3, "queued", "worker_lost")
 
 
+def test_a_job_whose_holder_is_gone_is_queued_again_before_its_lease_ends(sessions: Sessions) -> None:
+    job, other = make_job(sessions), make_job(sessions)
+    with sessions.begin() as session:
+        jobs = TrainingJobs(session)
+        for job_id, holder in [(job.id, "first"), (other.id, "second")]:
+            jobs.claim(job_id, lease_s=LEASE, holder=holder)
+        assert sorted(jobs.holders()) == ["first", "second"]
+        assert [reaped.id for reaped in jobs.reap(max_attempts=3, gone=["first"])] == [job.id]
+        assert jobs.holders() == ["second"]
+    assert history(sessions, job.id)[-1] == (3, "queued", "worker_lost")
+
+
+def test_a_job_that_is_adopted_has_the_holder_that_adopts_it(sessions: Sessions) -> None:
+    job = make_job(sessions)
+    with sessions.begin() as session:
+        jobs = TrainingJobs(session)
+        claimed = jobs.claim(job.id, lease_s=LEASE, holder="parent")
+        assert claimed is not None
+        jobs.adopt(job.id, claimed.token or "", lease_s=LEASE, holder="child")
+        assert not jobs.reap(max_attempts=3, gone=["parent"])
+        assert jobs.reap(max_attempts=3, gone=["child"])
+
+
 def test_a_job_lost_in_its_last_attempt_fails(sessions: Sessions) -> None:
     job = make_job(sessions)
     claim(sessions, job.id)

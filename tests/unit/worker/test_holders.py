@@ -1,0 +1,71 @@
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from worker import holders
+from worker.holders import gone, machine, this_process
+
+CODE = """
+import pathlib, time
+pathlib.Path('/proc/self/comm').write_text('a) R (')
+print(flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    """Of a name that is hard to read."""
+    with subprocess.Popen([sys.executable, "-c", CODE], stdout=subprocess.PIPE) as started:
+        assert started.stdout is not None
+        started.stdout.readline()
+        yield started
+        started.kill()
+
+
+def holder_of(process: subprocess.Popen[bytes]) -> str:
+    holder = holders._holder(machine(), process.pid)
+    assert holder is not None
+    return holder
+
+
+def test_the_calling_process_is_there() -> None:
+    holder = this_process()
+    assert holder is not None
+    assert not gone([holder])
+
+
+def test_a_process_is_gone_when_it_was_killed_even_if_its_parent_has_not_asked(process) -> None:
+    holder = holder_of(process)
+    assert not gone([holder])
+    process.kill()
+    time.sleep(0.2)
+    assert gone([holder]) == [holder]
+    process.wait()
+    assert gone([holder]) == [holder]
+
+
+def test_a_process_that_was_stopped_is_there(process) -> None:
+    process.send_signal(signal.SIGSTOP)
+    assert not gone([holder_of(process)])
+
+
+def test_another_process_under_the_same_number_is_not_the_same() -> None:
+    here, pid, start = (this_process() or "").rsplit("/", 2)
+    earlier = f"{here}/{pid}/{int(start) - 1}"
+    assert gone([earlier]) == [earlier]
+
+
+def test_nothing_is_known_of_other_machines() -> None:
+    assert not gone(["5f0c/4026531836/1/77", "without-a-boot"])
+
+
+def test_nothing_is_known_where_the_kernel_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holders, "BOOT_ID", Path("/nowhere"))
+    assert this_process() is None
+    assert not gone(["None/1/1"])
