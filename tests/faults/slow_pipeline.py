@@ -9,32 +9,22 @@ import signal
 import time
 from collections.abc import Callable
 
-from celery import shared_task
 from sqlalchemy.orm import Session
 
-from service.queue import JOB_TASK
 from service.schemas.training import TrainRequest
 from service.tables import Table
 from tests.faults import points, troubles
 from tests.faults.points import note
-from worker.attempt import Attempt, Kept
-from worker.lifecycle import run_job
+from worker import tasks
+from worker.attempt import Attempt, Kept, Result
 from worker.outcome import Outcome, Progress, Revised
 from worker.parts import Parts
-from worker.process import ring, sessions, settings, until_terminated
-from worker.study import do_study
 from worker.training import training_works
 
 STEPS, STEP_S = 40, 0.1
 
 points.arm()  # in the processes that train; the worker itself has done so before it imports this
 troubles.arm()
-
-
-@shared_task(name=JOB_TASK)
-def work(job_id: str, token: str | None = None) -> None:
-    with until_terminated() as termination:
-        run_job(job_id, token, sessions(), settings(), works=WORKS, termination=termination, ring=ring)
 
 
 def slow_pipeline(
@@ -88,4 +78,11 @@ def predict(_: Attempt) -> Nothing:
     return Nothing()
 
 
-WORKS = {**training_works(slow_pipeline), "predict": predict, "study": do_study}
+def study(attempt: Attempt) -> Result:
+    from worker.study import do_study  # as late as the worker imports it
+
+    return do_study(attempt)
+
+
+WORKS = {**training_works(slow_pipeline), "predict": predict, "study": study}
+tasks.work_of = WORKS.__getitem__

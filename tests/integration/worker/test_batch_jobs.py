@@ -62,7 +62,7 @@ def submit(client: TestClient, sessions: Sessions, predictor: Predictor) -> Call
 @pytest.fixture
 def work(sessions: Sessions, settings: Settings) -> Callable[..., Job]:
     def work(job_id: str, **options: Any) -> Job:
-        run_job(job_id, None, sessions, settings, works=WORKS, **options)
+        run_job(job_id, None, sessions, settings, work_of=WORKS.__getitem__, **options)
         return read(sessions, job_id)
 
     return work

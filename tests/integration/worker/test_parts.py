@@ -81,7 +81,7 @@ def work(sessions: Sessions, settings: Settings, *kinds: str) -> int:
         if job is None:
             return done
         done += 1
-        run_job(job.id, job.token, sessions, settings, works=WORKS)
+        run_job(job.id, job.token, sessions, settings, work_of=WORKS.__getitem__)
 
 
 def artifact(sessions: Sessions, job_id: str) -> bytes:

@@ -57,7 +57,7 @@ def work(sessions: Sessions, settings: Settings) -> Callable[[], list[str]]:
             if job is None:
                 return done
             done.append(job.kind)
-            run_job(job.id, job.token, sessions, settings, works=WORKS)
+            run_job(job.id, job.token, sessions, settings, work_of=WORKS.__getitem__)
 
     return work
 
@@ -137,7 +137,7 @@ def test_cancelling_a_study_cancels_its_trainings(
     client: TestClient, submit: Any, sessions: Sessions, settings: Settings
 ) -> None:
     study = submit({"seed": [0, 1]}).json()
-    run_job(study["id"], None, sessions, settings, works=WORKS)
+    run_job(study["id"], None, sessions, settings, work_of=WORKS.__getitem__)
     assert client.get(f"/jobs/{study['id']}").json()["status"] == "running"
     assert client.post(f"/jobs/{study['id']}/cancel").json()["status"] == "cancelled"
     statuses = {job["status"] for job in client.get("/jobs").json()["items"]}
@@ -185,6 +185,6 @@ def test_a_study_counts_as_one_job(client: TestClient, submit: Any, sessions: Se
 
     study = submit({"seed": [0, 1, 2]}).json()
     settings = Settings(quota_jobs=2)
-    run_job(study["id"], None, sessions, settings, works=WORKS)
+    run_job(study["id"], None, sessions, settings, work_of=WORKS.__getitem__)
     with sessions.read() as session:
         refuse_more_jobs(session, settings)

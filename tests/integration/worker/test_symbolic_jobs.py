@@ -40,7 +40,7 @@ class Service:
         return str(self.client.post("/datasets", json=body).json()["id"])
 
     def work(self, job_id: str) -> Document:
-        run_job(job_id, None, self.sessions, self._settings, works=WORKS)
+        run_job(job_id, None, self.sessions, self._settings, work_of=WORKS.__getitem__)
         return self.get(f"/jobs/{job_id}")
 
     def model(self, **body: Any) -> Document:

@@ -110,7 +110,7 @@ def submit(sessions: Sessions, dataset_id: str) -> Callable[..., str]:
 @pytest.fixture
 def run(sessions: Sessions, settings: Settings) -> Callable[..., Job]:
     def run(job_id: str, pipeline: Pipeline, token: str | None = None, **options: Any) -> Job:
-        run_job(job_id, token, sessions, settings, works=training_works(pipeline), **options)
+        run_job(job_id, token, sessions, settings, work_of=training_works(pipeline).__getitem__, **options)
         return read(sessions, job_id)
 
     return run
@@ -410,7 +410,7 @@ def test_a_database_that_restarts_costs_no_result(
 ) -> None:
     flaky, job_id = Flaky(sessions), submit()
     pipeline = ToyPipeline(during=lambda _: flaky.fail(3))
-    run_job(job_id, None, flaky, settings, works=training_works(pipeline))  # type: ignore[arg-type]
+    run_job(job_id, None, flaky, settings, work_of=training_works(pipeline).__getitem__)  # type: ignore[arg-type]
     assert read(sessions, job_id).status == "succeeded"
 
 
@@ -425,7 +425,7 @@ def test_a_checkpoint_that_cannot_be_stored_stops_nothing(
         checkpoint(b"halfway")
 
     pipeline = ToyPipeline(during=save_without_database)
-    run_job(job_id, None, flaky, settings, works=training_works(pipeline))  # type: ignore[arg-type]
+    run_job(job_id, None, flaky, settings, work_of=training_works(pipeline).__getitem__)  # type: ignore[arg-type]
     assert read(sessions, job_id).status == "succeeded"
 
 
@@ -435,7 +435,7 @@ def test_a_database_that_fails_within_the_pipeline_sends_the_job_back(
 ) -> None:
     job_id = submit()
     pipeline = raising(OperationalError("SELECT 1", {}, ConnectionError("gone")))
-    run_job(job_id, None, sessions, settings, works=training_works(pipeline))
+    run_job(job_id, None, sessions, settings, work_of=training_works(pipeline).__getitem__)
     job = read(sessions, job_id)
     assert (job.status, job.attempt) == ("queued", 0)
 
@@ -446,7 +446,7 @@ def test_jobs_that_end_together_give_one_name_its_versions(
     job_ids = [submit(name="law") for _ in range(4)]
 
     def run_one(job_id: str) -> None:
-        run_job(job_id, None, sessions, settings, works=training_works(ToyPipeline()))
+        run_job(job_id, None, sessions, settings, work_of=training_works(ToyPipeline()).__getitem__)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(run_one, job_ids))

@@ -10,14 +10,14 @@ from worker.works import WORKS
 def test_the_task_unpacks_and_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Any, ...]] = []
 
-    def record(*arguments: Any, works: Any, termination: Any, ring: Any) -> None:
-        calls.append((*arguments, works, termination.requested, ring))
+    def record(*arguments: Any, work_of: Any, termination: Any, ring: Any) -> None:
+        calls.append((*arguments, work_of("train"), termination.requested, ring))
 
     monkeypatch.setattr(tasks, "run_job", record)
     monkeypatch.setattr(tasks, "sessions", lambda: "sessions")
     monkeypatch.setattr(tasks, "settings", lambda: "settings")
     tasks.work("job", "token")
-    assert calls == [("job", "token", "sessions", "settings", WORKS, False, process.ring)]
+    assert calls == [("job", "token", "sessions", "settings", WORKS["train"], False, process.ring)]
 
 
 def test_there_is_work_for_every_kind_of_job_that_has_a_queue() -> None:

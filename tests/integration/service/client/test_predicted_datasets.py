@@ -48,7 +48,7 @@ def work(job_id: str, sessions: Sessions, settings: Settings) -> None:
     """Do a job, with all that it makes of itself."""
     is_queued = True
     while is_queued:
-        run_job(job_id, None, sessions, settings, works=WORKS)
+        run_job(job_id, None, sessions, settings, work_of=WORKS.__getitem__)
         with sessions.read() as session:
             is_queued = TrainingJobs(session).is_any_queued(("train", "study"))
             waiting = TrainingJobs(session).page(limit=1, status="queued")
