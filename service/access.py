@@ -2,7 +2,7 @@
 
 A service bound to loopback asks for no key. One bound to any other address does not start until
 there is a key (the command line calls ``require_a_key`` before it binds), and then every request
-but those to ``/health/…``, with or without ``/v1``, needs ``Authorization: Bearer <key>``.
+but those to ``/health/…`` and for the page, with or without ``/v1``, needs ``Authorization: Bearer <key>``.
 ``create_app`` says so in two lines::
 
     if needs_key(settings.host):
@@ -22,7 +22,8 @@ from service.errors import ServiceError, TooMany, Unauthorized, Unavailable
 from service.rates import Allowance, Rates
 from service.settings import InvalidSettings, is_loopback
 
-OPEN_PATHS = ("/health/", "/v1/health/", "/v2/health/")
+OPEN_PATHS = ("/health/", "/v1/health/", "/v2/health/", "/assets/", "/v1/assets/")
+PAGE_PATHS = ("/", "/v1/")  # the page asks for the key itself; it holds nothing of anybody's
 
 
 def needs_key(host: str) -> bool:
@@ -55,7 +56,7 @@ class RequireKey:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with 401 or 429."""
-        if scope["type"] != "http" or scope["path"].startswith(OPEN_PATHS):
+        if scope["type"] != "http" or _is_open(scope["path"]):
             return await self.app(scope, receive, send)
         try:
             authorization = Headers(scope=scope).getlist("authorization")
@@ -96,6 +97,10 @@ class RequireKey:
             raise Unauthorized("invalid_key", "this key is unknown, expired or revoked; ask for a new one")
         scopes = frozenset(map(Allowed, key.scopes))
         return Caller(tenant=key.tenant, scopes=scopes, key_id=key.id, name=key.name)
+
+
+def _is_open(path: str) -> bool:
+    return path in PAGE_PATHS or path.startswith(OPEN_PATHS)
 
 
 def _too_often(allowance: Allowance) -> TooMany:

@@ -22,6 +22,7 @@ from service.api import (
     tenant,
     trained_models,
     training_jobs,
+    web,
 )
 from service.api.frame import Frame
 from service.api.head import AnswerHead
@@ -90,8 +91,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Frame, hosts=settings.hosts, meters=app.state.meters)
     problems.register(app)
     description.complete(app)
-    for router in [*RESOURCES, inference.router, docs.router, health.router]:
+    for router in [*RESOURCES, inference.router, docs.router, web.router, health.router]:
         app.include_router(router)
-    for router in [*RESOURCES, docs.router, health.router]:
+    for router in [*RESOURCES, docs.router, web.router, health.router]:
         app.include_router(router, prefix="/v1", include_in_schema=False)
     return app

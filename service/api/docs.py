@@ -1,4 +1,4 @@
-"""The API's documentation and the start page, without a single address outside of this service.
+"""The API's documentation, without a single address outside of this service.
 
 The package fastapi-swagger brings Swagger UI's files; pages and assets are served from here, because
 its own routes use absolute URLs that are wrong behind a proxy.
@@ -17,37 +17,12 @@ ASSETS = {
     "swagger-ui.css": "text/css",
     "favicon-32x32.png": "image/png",
 }
-START_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>KAN service</title>
-<style>
-body {{ font: 1rem/1.6 system-ui, sans-serif; max-width: 40rem; margin: 4rem auto; padding: 0 1rem }}
-</style>
-<h1>KAN service</h1>
-<p>Send a table, get a formula: this service trains Kolmogorov-Arnold Networks
-and reads them off as expressions.</p>
-<ul>
-<li><a href="{root}/docs">Every call, with examples to try</a></li>
-<li><a href="{root}/openapi.json">The same for programs (OpenAPI)</a></li>
-<li><a href="{root}/health/ready">Is everything running?</a></li>
-</ul>
-</html>
-"""
-
 PAGE = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 }
 
 router = APIRouter(include_in_schema=False)
-
-
-@router.get("/")
-def start(request: Request) -> HTMLResponse:
-    """Say what this is and where to go on."""
-    return HTMLResponse(START_PAGE.format(root=_root(request)), headers=PAGE)
 
 
 @router.get("/docs")

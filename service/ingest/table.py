@@ -14,6 +14,7 @@ EXACT_INTEGER = 2**53  # a double tells all integers up to here apart
 MAX_CATEGORIES = 1_000
 FEW_CATEGORIES = 20
 TOP = 10
+BINS = 24  # of a histogram: enough to see two peaks, few enough for a thumbnail
 SHOWN_CHARACTERS = 100
 
 Warnings = list[dict[str, Any]]
@@ -95,11 +96,13 @@ def _report(column: pl.Series) -> dict[str, Any]:
         "mean": None,
         "std": None,
         "top": [],
+        "histogram": None,
     }
     if len(values) and (values.dtype.is_numeric() or values.dtype == pl.Datetime):
         report |= {"min": _plain(values.min()), "max": _plain(values.max())}
     if len(values) and values.dtype.is_numeric():
         report |= {"mean": _finite(values.mean()), "std": _finite(values.std())}
+        report["histogram"] = _histogram(values)
     if values.dtype not in (pl.Float64, pl.Datetime):
         report["top"] = _top(values)
     return report
@@ -119,6 +122,19 @@ def _top(values: pl.Series) -> list[dict[str, Any]]:
     counts = values.rename("value").value_counts()
     top = counts.sort(["count", "value"], descending=[True, False]).head(TOP)
     return [{"value": _plain(value), "count": count} for value, count in top.iter_rows()]
+
+
+def _histogram(values: pl.Series) -> dict[str, Any] | None:
+    """How many values lie in each of equal parts of the range; None where there is no range."""
+    numbers = values.cast(pl.Float64).to_numpy()
+    low, high = float(numbers.min()), float(numbers.max())
+    if not 0 < high - low < math.inf:
+        return None
+    try:
+        counts, _ = np.histogram(numbers, bins=BINS, range=(low, high))
+    except ValueError:  # neighbouring doubles have no room for bins between them
+        return None
+    return {"low": low, "high": high, "counts": counts.tolist()}
 
 
 def _plain(value: Any) -> Any:

@@ -34,6 +34,14 @@ class FormFields(RequestModel):
     units: dict[str, str]
 
 
+class HistogramOut(BaseModel):
+    """How values are spread over their range."""
+
+    low: float
+    high: float
+    counts: list[int] = Field(description="In equal parts of the range from `low` to `high`.")
+
+
 class ColumnOut(BaseModel):
     """What is known of a column."""
 
@@ -46,6 +54,10 @@ class ColumnOut(BaseModel):
     mean: float | None
     std: float | None
     top: list[dict[str, Any]] = Field(description="The most frequent values: `value` and `count`.")
+    histogram: HistogramOut | None = Field(
+        default=None,
+        description="Of numbers; null if all are the same, and for tables of before it was kept.",
+    )
 
 
 class DatasetOut(BaseModel):

@@ -248,7 +248,7 @@ def test_pages_and_probes_are_under_v1_too(client: TestClient, path: str) -> Non
 def test_pages_need_nothing_from_elsewhere(page: str, client: TestClient) -> None:
     html = client.get(page).text
     assert re.findall(r"https?://", html) == []
-    addresses = re.findall(r"(?:src|href)=\"([^\"]+)\"", html)
+    addresses = re.findall(r"(?:src|href)=\"([^#\"]+)\"", html)
     assert addresses
     assert all(client.get(address).status_code in (200, 503) for address in addresses)
 

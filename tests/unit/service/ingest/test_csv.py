@@ -196,8 +196,22 @@ def test_a_column_is_described(settings: Settings) -> None:
         "name": "x", "type": "integer", "missing": 1, "distinct": 3,
         "min": 1, "max": 3, "mean": 2.0, "std": 1.0,
         "top": [{"value": 1, "count": 1}, {"value": 2, "count": 1}, {"value": 3, "count": 1}],
+        "histogram": number["histogram"],
     }  # fmt: skip
     assert category["top"] == [{"value": "b", "count": 3}, {"value": "a", "count": 1}]
+
+
+def test_numbers_have_a_histogram_of_their_range(settings: Settings) -> None:
+    (column,) = read("x\n0\n1\n1\n24\n\n", settings).columns
+    histogram = column["histogram"]
+    assert (histogram["low"], histogram["high"]) == (0, 24)
+    assert histogram["counts"] == [1, 2, *[0] * 21, 1]
+
+
+@pytest.mark.parametrize("values", ["1\n1", "-1e308\n1.7e308", "1\n1.0000000000000002", "a\nb"])
+def test_no_histogram_where_there_are_no_ranges_to_count_in(values: str, settings: Settings) -> None:
+    (column,) = read(f"x\n{values}\n", settings).columns
+    assert column["histogram"] is None
 
 
 def test_long_texts_are_shortened_in_the_report_only(settings: Settings) -> None:

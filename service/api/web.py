@@ -1,0 +1,94 @@
+"""The page that people use: files of the package, served as they are, and one document in their language."""
+
+import json
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from string import Template
+from typing import Annotated
+from xml.sax.saxutils import escape
+
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import HTMLResponse
+
+from service.api.conditional import IfNoneMatch
+from service.errors import NotFound
+from service.operations.entity_tags import is_among
+
+WEB = files("service") / "web"
+LANGUAGES = ("en", "ru")
+TYPES = {
+    "css": "text/css",
+    "js": "text/javascript",
+    "json": "application/json",
+    "svg": "image/svg+xml",
+}
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' blob: data:; base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
+    "Vary": "Accept-Language",
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+def page(request: Request, accept_language: Annotated[str, Header()] = "") -> HTMLResponse:
+    """The document; everything in it but its first words is made by scripts from the API."""
+    root = str(request.scope.get("root_path", "")).rstrip("/")
+    return HTMLResponse(document(preferred(accept_language), root), headers=PAGE_HEADERS)
+
+
+@router.get("/assets/{path:path}")
+def asset(path: str, if_none_match: IfNoneMatch = None) -> Response:
+    """A script, a style, words or a picture."""
+    kind = TYPES.get(path.rpartition(".")[2])
+    if kind is None or path not in _paths():
+        raise NotFound("path_not_found", f"there is no asset {path!r}")
+    content = _read(path)
+    headers = {"ETag": f'"{sha256(content).hexdigest()}"', "Cache-Control": "no-cache"}
+    if if_none_match is not None and is_among(headers["ETag"], if_none_match.replace("W/", "")):
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type=kind, headers=headers)
+
+
+def preferred(accept_language: str) -> str:
+    """The language to answer in (RFC 9110, 12.5.4): English unless another that we have is preferred."""
+    wanted = [_weighed(part) for part in accept_language.split(",")]
+    known = [(weight, language) for weight, language in wanted if language in LANGUAGES and weight > 0]
+    return max(known, key=lambda found: found[0])[1] if known else LANGUAGES[0]
+
+
+def _weighed(part: str) -> tuple[float, str]:
+    tag, _, parameters = part.partition(";")
+    try:
+        weight = float(parameters.partition("q=")[2] or 1)
+    except ValueError:
+        weight = 0.0
+    return weight, tag.strip().lower().partition("-")[0]
+
+
+def document(language: str, root: str) -> str:
+    """The page in a language, for addresses that begin with ``root``."""
+    words = json.loads(_read(f"i18n/{language}.json"))
+    told = {key: escape(text, {'"': "&quot;"}) for key, text in words.items() if isinstance(text, str)}
+    page = Template(_read("index.html").decode())
+    return page.substitute(told, language=language, root=escape(root, {'"': "&quot;"}))
+
+
+@cache
+def _paths() -> frozenset[str]:
+    """All files there are: no other path is ever opened."""
+    return frozenset(_below(""))
+
+
+def _below(folder: str) -> list[str]:
+    found = []
+    for entry in (WEB / folder if folder else WEB).iterdir():
+        path = f"{folder}/{entry.name}" if folder else entry.name
+        found += _below(path) if entry.is_dir() else [path]
+    return found
+
+
+def _read(path: str) -> bytes:
+    return WEB.joinpath(*path.split("/")).read_bytes()

@@ -1,0 +1,94 @@
+// The service over HTTP, as any other client has it. Paths are relative, so that a proxy's prefix stays.
+
+const KEY = "kan-service key";
+
+export class Problem extends Error {
+  constructor(status, body) {
+    super(body.detail || body.title || `HTTP ${status}`);
+    this.status = status;
+    this.code = body.code || "unknown";
+    this.errors = body.errors || [];
+  }
+}
+
+export const key = {
+  get: () => sessionStorage.getItem(KEY) || "",
+  set: (value) => (value ? sessionStorage.setItem(KEY, value) : sessionStorage.removeItem(KEY)),
+};
+
+export async function request(method, path, { body, headers = {}, signal } = {}) {
+  const isJson = body !== undefined && !(body instanceof FormData);
+  const own = isJson ? { "Content-Type": "application/json" } : {};
+  if (key.get()) own.Authorization = `Bearer ${key.get()}`;
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method,
+      headers: { ...own, ...headers },
+      body: isJson ? JSON.stringify(body) : body,
+      signal,
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem(0, { code: "unreachable", detail: error.message });
+  }
+  if (!answer.ok) {
+    const told = await answer.json().catch(() => ({}));
+    if (answer.status === 401) dispatchEvent(new CustomEvent("key-wanted"));
+    throw new Problem(answer.status, told);
+  }
+  return answer;
+}
+
+export async function get(path, options) {
+  return (await request("GET", path, options)).json();
+}
+
+export async function text(path, options) {
+  return (await request("GET", path, options)).text();
+}
+
+export async function send(method, path, body, options) {
+  const answer = await request(method, path, { ...options, body });
+  return answer.status === 204 ? null : answer.json();
+}
+
+/** Upload with progress from 0 to 1, which fetch does not tell. */
+export function upload(file, { name, onProgress = () => {}, signal } = {}) {
+  const form = new FormData();
+  form.append("file", file, file.name);
+  if (name) form.append("name", name);
+  return new Promise((resolve, reject) => {
+    const call = new XMLHttpRequest();
+    call.open("POST", "datasets");
+    if (key.get()) call.setRequestHeader("Authorization", `Bearer ${key.get()}`);
+    call.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+    call.onerror = () => reject(new Problem(0, { code: "unreachable" }));
+    call.onload = () => {
+      const told = parsed(call.responseText);
+      if (call.status === 201) return resolve(told);
+      if (call.status === 401) dispatchEvent(new CustomEvent("key-wanted"));
+      return reject(new Problem(call.status, told));
+    };
+    signal?.addEventListener("abort", () => call.abort());
+    call.send(form);
+  });
+}
+
+/** Save what a path answers as a file: a link could not send the key. */
+export async function download(path, filename) {
+  const blob = await (await request("GET", path)).blob();
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = filename;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+function parsed(body) {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return {};
+  }
+}

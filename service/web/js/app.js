@@ -1,0 +1,102 @@
+// The page: which view an address shows, and what surrounds every view.
+
+import { html, render } from "../vendor/lit-html.js";
+import { key } from "./api.js";
+import { loadWords, t } from "./i18n.js";
+import { problem } from "./parts/problem.js";
+
+// The address behind `#`, and the module whose default export shows it: view({ root, params, query, signal }).
+const VIEWS = [
+  [/^\/$/, "start"],
+  [/^\/datasets$/, "datasets"],
+  [/^\/datasets\/(?<id>[^/]+)$/, "dataset"],
+  [/^\/jobs$/, "jobs"],
+  [/^\/jobs\/(?<id>[^/]+)$/, "job"],
+  [/^\/models$/, "models"],
+  [/^\/models\/(?<id>[^/]+)$/, "model"],
+];
+
+const main = document.getElementById("main");
+let leaving = new AbortController();
+let isFirst = true;
+
+export function go(address) {
+  location.hash = `#${address}`;
+}
+
+/** Tell it to those who do not see the screen. */
+export function announce(words) {
+  document.getElementById("status").textContent = words;
+}
+
+async function show() {
+  if (location.hash === "#main") return; // the skip link
+  leaving.abort();
+  leaving = new AbortController();
+  const { signal } = leaving;
+  const [path, search = ""] = (location.hash.slice(1) || "/").split("?");
+  const [pattern, name] = VIEWS.find(([known]) => known.test(path)) || [null, "lost"];
+  const root = document.createElement("div");
+  root.className = `view view-${name}`;
+  mark(path);
+  try {
+    const { default: view } = await import(`./views/${name}.js`);
+    const params = pattern ? decoded(path.match(pattern).groups || {}) : {};
+    await view({ root, params, query: new URLSearchParams(search), signal });
+  } catch (error) {
+    if (error.name === "AbortError" || signal.aborted) return;
+    render(html`<h1>${t("went wrong")}</h1>${problem(error)}`, root);
+  }
+  if (signal.aborted) return;
+  main.replaceChildren(root);
+  const heading = root.querySelector("h1");
+  document.title = heading && name !== "start" ? `${heading.textContent.trim()} · ${t("title")}` : t("title");
+  if (!isFirst) focus(heading);
+  isFirst = false;
+}
+
+function decoded(groups) {
+  return Object.fromEntries(Object.entries(groups).map(([name, value]) => [name, decodeURIComponent(value)]));
+}
+
+function focus(heading) {
+  scrollTo(0, 0);
+  if (!heading) return;
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+}
+
+function mark(path) {
+  for (const link of document.querySelectorAll("header nav a")) {
+    const isHere = path.startsWith(link.getAttribute("href").slice(1)) && link.getAttribute("href").startsWith("#");
+    if (isHere) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+function askForKey() {
+  const dialog = document.createElement("dialog");
+  const save = (event) => {
+    event.preventDefault();
+    key.set(new FormData(event.target).get("key").trim());
+    dialog.close();
+    show();
+  };
+  render(
+    html`<form @submit=${save}>
+      <h2>${t("key wanted")}</h2>
+      <p>${t("key about")}</p>
+      <label>${t("key")} <input name="key" type="password" autocomplete="off" required /></label>
+      <p class="actions"><button class="primary">${t("go on")}</button></p>
+    </form>`,
+    dialog,
+  );
+  document.body.append(dialog);
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.showModal();
+}
+
+addEventListener("hashchange", show);
+addEventListener("key-wanted", () => document.querySelector("dialog[open]") || askForKey());
+await loadWords();
+await show();

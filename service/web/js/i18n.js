@@ -1,0 +1,41 @@
+// Words in the language of the document, which the server chose from what the browser prefers.
+
+export const language = document.documentElement.lang || "en";
+
+let words = {};
+
+export async function loadWords() {
+  words = await (await fetch(`assets/i18n/${language}.json`)).json();
+}
+
+/** The words of a key, with `{name}` replaced; plural forms are an object by Intl.PluralRules over `count`. */
+export function t(key, values = {}) {
+  let found = words[key];
+  if (found === undefined) return key;
+  if (typeof found === "object") found = found[rules.select(values.count)] ?? found.other;
+  return found.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+const rules = new Intl.PluralRules(language);
+const whole = new Intl.NumberFormat(language);
+
+export const count = (value) => whole.format(value);
+
+/** A measured number with so many significant digits. */
+export function number(value, digits = 4) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size >= 1e6 || size < 1e-3) return value.toExponential(Math.max(0, digits - 2)).replace("e", "·10^").replace("+", "");
+  return new Intl.NumberFormat(language, { maximumSignificantDigits: digits }).format(value);
+}
+
+export function time(iso) {
+  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
+}
+
+export function seconds(value) {
+  if (value === null || value === undefined) return "";
+  if (value < 90) return t("seconds", { count: Math.round(value) });
+  return t("minutes", { count: Math.round(value / 60) });
+}

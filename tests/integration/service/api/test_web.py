@@ -1,0 +1,74 @@
+"""The page's document and its assets."""
+
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+
+from service.api.web import preferred
+from service.main import create_app
+from service.settings import Settings
+from tests.servers import LOOPBACK
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("", "en"),
+        ("ru", "ru"),
+        ("ru-RU,ru;q=0.9,en;q=0.8", "ru"),
+        ("en-GB,en;q=0.9,ru;q=0.8", "en"),
+        ("de,ru;q=0.5", "ru"),
+        ("de", "en"),
+        ("ru;q=0", "en"),
+        ("ru;q=nonsense,en;q=0.1", "en"),
+    ],
+)
+def test_the_page_speaks_the_language_that_the_browser_prefers(
+    accepted: str, language: str, client: TestClient
+) -> None:
+    assert preferred(accepted) == language
+    page = client.get("/", headers={"Accept-Language": accepted} if accepted else {})
+    assert f'<html lang="{language}">' in page.text
+    assert page.headers["vary"] == "Accept-Language"
+
+
+def test_the_document_itself_says_what_can_be_done(client: TestClient) -> None:
+    page = client.get("/", headers={"Accept-Language": "en"}).text
+    assert re.findall(r"<strong>(\w+)</strong>", page) == ["Upload", "Train", "Formula"]
+
+
+def test_the_page_runs_nothing_but_its_own_files(client: TestClient) -> None:
+    answer = client.get("/")
+    assert "script-src 'self';" in answer.headers["content-security-policy"]
+    assert not re.findall(r"<script(?![^>]*src=)|\son\w+=|style=", answer.text)
+
+
+def test_an_asset_is_not_sent_again_to_who_has_it(client: TestClient) -> None:
+    first = client.get("/assets/js/app.js")
+    assert first.headers["content-type"].startswith("text/javascript")
+    again = client.get("/assets/js/app.js", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("path", ["", "nothing.js", "../main.py", "%2e%2e/main.py", "vendor", "i18n/../index.html"])
+def test_no_other_file_can_be_had(path: str, client: TestClient) -> None:
+    assert client.get(f"/assets/{path}").status_code == 404
+
+
+def test_both_languages_have_the_same_words(client: TestClient) -> None:
+    english, russian = (client.get(f"/assets/i18n/{language}.json").json() for language in ("en", "ru"))
+    assert english.keys() == russian.keys()
+    for key, words in english.items():
+        assert isinstance(words, str) == isinstance(russian[key], str)
+        assert _gaps(words) == _gaps(russian[key])
+
+
+def _gaps(words: str | dict[str, str]) -> set[str]:
+    texts = [words] if isinstance(words, str) else list(words.values())
+    return {name for text in texts for name in re.findall(r"\{(\w+)\}", text)}
+
+
+def test_the_page_knows_the_prefix_of_a_proxy(settings: Settings) -> None:
+    with TestClient(create_app(settings), base_url=LOOPBACK, root_path="/kan") as client:
+        assert '<base href="/kan/">' in client.get("/kan/").text
