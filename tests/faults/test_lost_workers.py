@@ -4,11 +4,18 @@ import os
 import signal
 import time
 
+import pytest
+
 from service.db.repositories import TrainingJobs
 from tests.faults.workers import Workers, pid_in
 from tests.servers import wait_until
 
 QUEUED, RUNNING, SUCCEEDED = ("queued", None), ("running", None), ("succeeded", None)
+ON_ONE_MACHINE_IN_EVERY_RUN = pytest.mark.parametrize(
+    "settings",
+    ["one machine", pytest.param("many machines", marks=pytest.mark.faults_full)],
+    indirect=True,
+)
 LONG = "600"  # seconds, more than any test waits
 LOST, GIVEN_BACK = ("queued", "worker_lost"), ("queued", "worker_stopped")
 
@@ -38,6 +45,7 @@ def test_a_killed_worker_leaves_its_job_to_the_next_one(workers: Workers) -> Non
     workers.assert_one_success(job_id, QUEUED, RUNNING, LOST, RUNNING, SUCCEEDED)
 
 
+@pytest.mark.faults_full
 def test_a_process_that_is_gone_is_seen_on_its_machine_before_the_lease_ends(workers: Workers) -> None:
     workers.start(KAN_LEASE_S=LONG)
     job_id = workers.submit()
@@ -46,6 +54,7 @@ def test_a_process_that_is_gone_is_seen_on_its_machine_before_the_lease_ends(wor
     workers.assert_one_success(job_id, QUEUED, RUNNING, LOST, RUNNING, SUCCEEDED)
 
 
+@pytest.mark.faults_full
 def test_a_worker_that_starts_again_takes_up_its_job_before_the_lease_ends(workers: Workers) -> None:
     worker = workers.start(machine="restarted", KAN_LEASE_S=LONG)
     job_id = workers.submit()
@@ -56,6 +65,7 @@ def test_a_worker_that_starts_again_takes_up_its_job_before_the_lease_ends(worke
     workers.assert_one_success(job_id, QUEUED, RUNNING, LOST, RUNNING, SUCCEEDED)
 
 
+@ON_ONE_MACHINE_IN_EVERY_RUN
 def test_a_stopping_worker_gives_its_job_back_at_once_and_for_nothing(workers: Workers) -> None:
     worker = workers.start()
     job_id = workers.submit()
@@ -71,6 +81,7 @@ def test_a_stopping_worker_gives_its_job_back_at_once_and_for_nothing(workers: W
     assert not workers.notes("start")[1].endswith("at 0")
 
 
+@ON_ONE_MACHINE_IN_EVERY_RUN
 def test_a_process_that_slept_past_its_lease_cannot_write_any_more(workers: Workers) -> None:
     workers.start()
     job_id = workers.submit()
@@ -83,6 +94,7 @@ def test_a_process_that_slept_past_its_lease_cannot_write_any_more(workers: Work
     assert len(workers.notes("end")) == 1
 
 
+@ON_ONE_MACHINE_IN_EVERY_RUN
 def test_a_cancelled_job_stops_and_the_worker_goes_on(workers: Workers) -> None:
     workers.start()
     job_id, next_id = workers.submit(steps="3000"), workers.submit(steps="1")

@@ -51,7 +51,9 @@ def test_an_asset_is_not_sent_again_to_who_has_it(client: TestClient) -> None:
     assert (again.status_code, again.content) == (304, b"")
 
 
-@pytest.mark.parametrize("path", ["", "nothing.js", "../main.py", "%2e%2e/main.py", "vendor", "i18n/../index.html"])
+@pytest.mark.parametrize(
+    "path", ["", "nothing.js", "../main.py", "%2e%2e/main.py", "vendor", "i18n/../index.html"]
+)
 def test_no_other_file_can_be_had(path: str, client: TestClient) -> None:
     assert client.get(f"/assets/{path}").status_code == 404
 
