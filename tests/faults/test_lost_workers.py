@@ -20,7 +20,7 @@ LONG = "600"  # seconds, more than any test waits
 LOST, GIVEN_BACK = ("queued", "worker_lost"), ("queued", "worker_stopped")
 
 
-def test_a_killed_process_costs_one_lease_and_no_finished_step(workers: Workers) -> None:
+def test_a_killed_process_costs_no_finished_step(workers: Workers) -> None:
     workers.start()
     job_id = workers.submit()
     child = pid_in(workers.wait_for_note("start"))
