@@ -7,6 +7,9 @@ long as they come: 54 MB of headers took 1 GB, and no route, key or limit had se
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_PENDING_BYTES = 64 * 1024  # as uvicorn's parser in Python has it
+READ_AHEAD_BYTES = 2**20
+"""Of a body, before its route asks for it. uvicorn stops at 64 KiB and goes on when asked: ten turns for the
+640 kB of 10,000 rows, and a tenth of the time of such a prediction."""
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -30,6 +33,8 @@ class BoundedHttp(HttpToolsProtocol):
         """A body goes on."""
         self._pending = 0
         super().on_body(body)
+        if len(self.cycle.body) <= READ_AHEAD_BYTES:
+            self.flow.resume_reading()
 
     def on_message_complete(self) -> None:
         """A request has come to its end."""

@@ -30,6 +30,13 @@ from tests.servers import free_port, wait_until
 FEATURES, HIDDEN = 8, (10,)
 WARM_UP = 30
 START_S = 60.0
+SERVE = """
+import sys, uvicorn
+from service.api.protocol import BoundedHttp
+app, port = sys.argv[1:]
+as_the_service_does = {"http": BoundedHttp, "access_log": False, "log_level": "warning"}
+uvicorn.run(app, factory=True, host="0.0.0.0", port=int(port), **as_the_service_does)
+"""
 Headers = Mapping[str, str]
 
 
@@ -71,19 +78,7 @@ def serving(app: str) -> Iterator[Server]:
             "KAN_RATE_LIMIT": "0",
             "PYTHONPATH": str(Path.cwd()),
         }
-        command = [
-            sys.executable,
-            "-m",
-            "uvicorn",
-            app,
-            "--factory",
-            "--host",
-            "0.0.0.0",
-            "--port",
-            str(port),
-        ]
-        quiet = ["--no-access-log", "--log-level", "warning"]
-        with subprocess.Popen([*command, *quiet], env=environment) as process:
+        with subprocess.Popen([sys.executable, "-c", SERVE, app, str(port)], env=environment) as process:
             server = Server(port, key, predictor)
             try:
                 wait_until(
