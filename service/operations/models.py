@@ -10,6 +10,7 @@ from service.drawing import draw_network
 from service.operations.entity_tags import refuse_stale
 from service.removal import remove_model
 from service.schemas.models import ModelOut, ModelPatch
+from service.svg import LIGHT, Theme
 
 
 def change_model(
@@ -59,7 +60,7 @@ def _show(model: Model, models: TrainedModels) -> ModelOut:
     return ModelOut.of(model, models.aliases([model])[model.id])
 
 
-def draw_model(reference: str, sessions: Sessions) -> str:
+def draw_model(reference: str, sessions: Sessions, theme: Theme = LIGHT) -> str:
     """The network of a model as SVG, its outputs labelled by what they are there: ``log(y)``, log-odds.
 
     Raises:
@@ -69,7 +70,7 @@ def draw_model(reference: str, sessions: Sessions) -> str:
         model = TrainedModels(session).get(reference)
         picture, record = model.edges, model.record
     before, after = _around_outputs(record)
-    return draw_network(picture, units=record["units"], before=before, after=after)
+    return draw_network(picture, units=record["units"], before=before, after=after, theme=theme)
 
 
 def _around_outputs(record: dict[str, Any]) -> tuple[str, str]:
