@@ -55,6 +55,7 @@ class Outcome:
         symbolic: The formulas; None without one.
         edges: Activation curves and suggestions per edge.
         task: ``regression`` or ``classification``.
+        figures: Numbers behind further pictures; None if there are none.
         cut_by: The stage that the time limit cut short; None if nothing was cut.
     """
 
@@ -63,4 +64,5 @@ class Outcome:
     symbolic: dict[str, Any] | None
     edges: dict[str, Any]
     task: str
+    figures: dict[str, Any] | None = None
     cut_by: str | None = None

@@ -14,6 +14,7 @@ from service.schemas.training import TrainRequest
 from service.tables import Table
 from worker.baselines import Rows, run_baselines
 from worker.decision import Decision
+from worker.figures import figures_of
 from worker.fitting import find_network
 from worker.found import from_metadata, to_metadata
 from worker.measurement import measure
@@ -80,6 +81,8 @@ def run_pipeline(
             output_names(data, request),
             watch.should_stop,
         )
+    with watch.stage("figures", 0.94, "drawing what the network has learnt"):
+        figures = figures_of(predictor, data, picture, watch.should_stop)
     with watch.stage("baselines", 0.95, "fitting the baselines"):
         record["baselines"] = _baselines(data, request, predictor.decision_weights, watch.should_stop)
     record["timings"] = watch.seconds
@@ -89,6 +92,7 @@ def run_pipeline(
         symbolic=symbolic,
         edges=picture,
         task=data.plan.task,
+        figures=figures,
         cut_by=watch.cut_by,
     )
 

@@ -31,6 +31,7 @@ from kan_engine import (
 from service.errors import Conflict
 from service.portrait import portray
 from worker.decision import calibrate_on_validation_
+from worker.figures import figures_of
 from worker.found import Found
 from worker.laws import find_law, log_odds_formulas
 from worker.measurement import measure
@@ -68,6 +69,7 @@ def revised(
         symbolic=_symbolic(found, predictor, run),
         edges=revises.model.edges,
         task=data.plan.task,
+        figures=figures_of(predictor, data, revises.model.edges, should_stop),
     )
 
 
@@ -145,6 +147,14 @@ def _with_functions(revises: Revised, predictor: Predictor, run: Run) -> Outcome
     run.report("symbolic", 0.7, "reading a formula off the network")
     found = replace(found, formulas=_read_off(network, changed, functions, run))
     record = record_of(found, measure(changed, data, decision), data, data.plan.request)
+    picture = portray(
+        network,
+        inputs,
+        data.encoding,
+        data.training.encoded,
+        output_names(data, data.plan.request),
+        run.should_stop,
+    )
     return Outcome(
         artifact=save(changed),
         record=record
@@ -153,15 +163,9 @@ def _with_functions(revises: Revised, predictor: Predictor, run: Run) -> Outcome
             "baselines": revises.model.record["baselines"],
         },
         symbolic=_symbolic(found, changed, run),
-        edges=portray(
-            network,
-            inputs,
-            data.encoding,
-            data.training.encoded,
-            output_names(data, data.plan.request),
-            run.should_stop,
-        ),
+        edges=picture,
         task=data.plan.task,
+        figures=figures_of(changed, data, picture, run.should_stop),
     )
 
 

@@ -72,6 +72,7 @@ class _Trained:
             record=outcome.record | {"lineage": self._lineage(session)},
             symbolic=outcome.symbolic,
             edges=outcome.edges,
+            figures=outcome.figures,
             artifact_sha256=put_bytes(session, outcome.artifact),
             tags=request.tags,
         )

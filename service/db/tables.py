@@ -203,7 +203,8 @@ class Model(Owned, Table):
     """A trained network that the service keeps; one per job.
 
     ``record`` holds what ``GET /models/{id}`` shows beyond the columns here, ``symbolic`` the
-    formulas (null without one), ``edges`` the activation curves and suggestions per edge.
+    formulas (null without one), ``edges`` the activation curves and suggestions per edge, ``figures`` the
+    numbers behind further pictures (null for models that were not measured here).
     """
 
     __tablename__ = "model"
@@ -224,6 +225,7 @@ class Model(Owned, Table):
     tags: Mapped[dict[str, str]] = mapped_column(Json)
     symbolic: Mapped[dict[str, Any] | None] = mapped_column(Json, deferred=True)
     edges: Mapped[dict[str, Any]] = mapped_column(Json, deferred=True)
+    figures: Mapped[dict[str, Any] | None] = mapped_column(Json, deferred=True)
     artifact_sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

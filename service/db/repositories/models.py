@@ -34,6 +34,7 @@ class TrainedModels:
         symbolic: dict[str, Any] | None,
         edges: dict[str, Any],
         artifact_sha256: str,
+        figures: dict[str, Any] | None = None,
         tags: dict[str, str] | None = None,
     ) -> Model:
         """Keep a model as the next version of its name. What is not finite in its JSON becomes null.
@@ -51,6 +52,7 @@ class TrainedModels:
             record=_of_dataset(dataset, record, target) | _finite(record),
             symbolic=_finite(symbolic),
             edges=_finite(edges),
+            figures=_finite(figures),
             artifact_sha256=artifact_sha256,
             tags=tags or {},
             created_at=clock(self._session),

@@ -197,12 +197,13 @@ def test_progress_goes_from_stage_to_stage_and_never_back(law: Job) -> None:
         "structure",
         "evaluate",
         "symbolic",
+        "figures",
         "baselines",
     ]
 
 
 def test_the_time_of_every_stage_is_told(law: Job) -> None:
-    assert list(law.record["timings"]) == ["prepare", "train", "evaluate", "symbolic", "baselines"]
+    assert list(law.record["timings"]) == ["prepare", "train", "evaluate", "symbolic", "figures", "baselines"]
 
 
 def test_the_linear_baseline_is_measured_beside_the_model(law: Job) -> None:
@@ -442,6 +443,26 @@ def test_balanced_classes_are_found_more_often_if_they_are_rare() -> None:
     assert recalls[1]["balanced_accuracy"] > recalls[0]["balanced_accuracy"]
 
 
+# --- Figures ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("job", "outputs"), [("law", ["y"]), ("binary", ["mid"]), ("three", ["low", "mid", "top"])]
+)
+def test_numbers_for_pictures_are_those_of_the_model(
+    request: pytest.FixtureRequest, job: str, outputs: list[str]
+) -> None:
+    done: Job = request.getfixturevalue(job)
+    figures = done.outcome.figures
+    assert figures is not None
+    assert figures["rows"] == len(done.data.test)
+    assert [curve["output"] for curve in figures["effects"][0]["curves"]] == outputs
+    error = "rmse" if done.predictor.classes is None else "log_loss"
+    assert figures["importance"]["error"] == pytest.approx(done.record["metrics"][error])
+    read = {effect["name"] for effect in figures["effects"]}
+    assert read == {feature.name for feature in done.data.encoding.features} - done.predictor.unused
+
+
 # --- Columns, rows, weights ------------------------------------------------------------------------------
 
 
@@ -463,6 +484,11 @@ def test_missing_values_and_categories_are_learnt_from() -> None:
     features = job.record["features"]
     assert [feature["categories"] for feature in features] == [None, ["blue", "green", "red"]]
     assert [feature["has_missing"] for feature in features] == [True, True]
+    assert job.outcome.figures is not None
+    effects = {effect["name"]: effect for effect in job.outcome.figures["effects"]}
+    colours = dict(zip(effects["c"]["values"], effects["c"]["curves"][0]["mean"], strict=True))
+    assert colours["red"] - colours["green"] == pytest.approx(2, abs=0.1)
+    assert colours[None] - colours["blue"] == pytest.approx(0, abs=0.1)
     assert [feature["fill"] for feature in features] == [job.predictor.encoding.features[0].fill, None]
 
 

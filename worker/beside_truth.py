@@ -1,0 +1,101 @@
+"""Predictions beside what was true: pairs of numbers, or how labels and probabilities turned out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn import metrics
+
+from kan_engine import Predictor, decide
+from worker.evaluation import class_name
+from worker.preparation import Portion
+
+PAIRS = 2_000  # rows of a regression that are shown
+ROWS = 100_000  # rows of a classifier that are counted
+CLASSES = 40  # that have a row of their own in the confusion matrix; the rarest share one
+CURVES = 20  # classes with a curve of their own, the most frequent
+CURVE_POINTS = 200
+BINS = 10
+OTHERS = "all other classes"
+
+
+def beside_truth(predictor: Predictor, part: Portion, seed: int) -> dict[str, Any]:
+    """``parity`` of a regression; ``confusion``, ``roc`` and ``reliability`` of a classifier.
+
+    Args:
+        predictor: The model.
+        part: Rows that tell the truth.
+        seed: Picks them where there are too many.
+    """
+    if predictor.classes is None:
+        return _regression(predictor, part.sample(PAIRS, seed))
+    return _classifier(predictor, part.sample(ROWS, seed))
+
+
+def _regression(predictor: Predictor, part: Portion) -> dict[str, Any]:
+    true, predicted = part.y.astype(float), predictor.predict(part.encoded).astype(float)
+    pairs = {"true": true.tolist(), "predicted": predicted.tolist()}
+    return {"rows": len(part), "parity": pairs, "confusion": None, "roc": None, "reliability": None}
+
+
+def _classifier(predictor: Predictor, part: Portion) -> dict[str, Any]:
+    names = [class_name(label) for label in predictor.classes or ()]
+    probabilities, true = predictor.probabilities(part.encoded), part.targets.astype(int)
+    defined = np.isfinite(probabilities).all(1)
+    probabilities, true = probabilities[defined], true[defined]
+    decided = decide(probabilities, predictor.decision_weights)
+    frequent = np.argsort(-np.bincount(true, minlength=len(names)), kind="stable")
+    curves = [1] if len(names) == 2 else sorted(frequent[:CURVES].tolist())
+    return {
+        "rows": len(true),
+        "parity": None,
+        "confusion": _confusion(true, decided, names, frequent),
+        "roc": [
+            curve for c in curves if (curve := _roc(names[c], true == c, probabilities[:, c])) is not None
+        ],
+        "reliability": _reliability(true, probabilities, names),
+    }
+
+
+def _confusion(
+    true: np.ndarray, decided: np.ndarray, names: list[str], frequent: np.ndarray
+) -> dict[str, Any]:
+    """Counts of true classes by decided ones."""
+    own = sorted(frequent[:CLASSES].tolist())
+    shown = [names[c] for c in own] + ([OTHERS] if len(names) > CLASSES else [])
+    places = np.full(len(names), len(own))
+    places[own] = np.arange(len(own))
+    counts = np.zeros((len(shown), len(shown)), dtype=int)
+    np.add.at(counts, (places[true], places[decided]), 1)
+    return {"classes": shown, "counts": counts.tolist()}
+
+
+def _roc(name: str, is_class: np.ndarray, score: np.ndarray) -> dict[str, Any] | None:
+    """The curve of a class against all others, thinned; None where the rows have only one of both."""
+    if is_class.all() or not is_class.any():
+        return None
+    false, true, _ = metrics.roc_curve(is_class, score)
+    auc = float(metrics.auc(false, true))
+    kept = np.unique(np.linspace(0, len(false) - 1, min(CURVE_POINTS, len(false))).round().astype(int))
+    rates = {"false_positive_rate": false[kept].tolist(), "true_positive_rate": true[kept].tolist()}
+    return {"class": name, "auc": auc, **rates}
+
+
+def _reliability(true: np.ndarray, probabilities: np.ndarray, names: list[str]) -> dict[str, Any]:
+    """How often what was given a probability came true, by ten bins of equal width.
+
+    Of two classes these are the probabilities of the second; of more, those of all classes together.
+    """
+    if len(names) == 2:
+        told, came = probabilities[:, 1], true == 1
+    else:
+        told, came = probabilities.ravel(), (true[:, None] == np.arange(len(names))).ravel()
+    bins = np.minimum((told * BINS).astype(int), BINS - 1)
+    found = [(told[bins == place], came[bins == place]) for place in range(BINS)]
+    return {
+        "class": names[1] if len(names) == 2 else None,
+        "mean_probability": [float(p.mean()) if len(p) else None for p, _ in found],
+        "observed_share": [float(c.mean()) if len(c) else None for _, c in found],
+        "count": [len(p) for p, _ in found],
+    }

@@ -1,0 +1,69 @@
+"""Numbers behind the pictures of a model: predictions beside the truth, effects of features, their weight.
+
+All of it is bounded in work, so that it takes well under a second for usual models, and comes out the same
+for the same network, rows and seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from kan_engine import Feature, Predictor
+from worker.beside_truth import beside_truth
+from worker.effects import effects_of
+from worker.importance import importance_of
+from worker.preparation import Prepared
+
+MOST_FEATURES = 50
+WORK = 150_000_000  # activations to evaluate for one kind of figure: about half a second
+
+
+def figures_of(
+    predictor: Predictor,
+    data: Prepared,
+    picture: Mapping[str, Any],
+    should_stop: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
+    """What ``GET /models/{id}/figures`` shows.
+
+    Args:
+        predictor: The model.
+        data: Its rows.
+        picture: Its edges, whose scores say which of very many features are looked at.
+        should_stop: Once true, no further feature is looked at; if it is from the beginning, a tenth of the
+            work is still done: a picture of a few rows is better than none.
+    """
+    is_measured = len(data.test) > 0
+    part = data.test if is_measured else data.training
+    stop, work = (_never, WORK // 10) if should_stop() else (should_stop, WORK)
+    used = [feature for feature in data.encoding.features if feature.name not in predictor.unused]
+    shown = _strongest(used, picture, data)
+    # Rows that may be predicted for a feature.
+    each = work // max(1, predictor.network.edge_count * len(shown))
+    importance = importance_of(predictor, part, data, shown, each, stop)
+    by_weight = sorted(shown, key=lambda feature: -(importance["of"].get(feature.name) or 0.0))
+    effects = effects_of(predictor, data, by_weight, each, stop)
+    return {
+        "measured_on": "hold-out" if is_measured else "training",
+        **beside_truth(predictor, part, data.plan.request.seed),
+        "effects": effects,
+        "importance": {key: value for key, value in importance.items() if key != "of"},
+    }
+
+
+def _never() -> bool:
+    return False
+
+
+def _strongest(used: Sequence[Feature], picture: Mapping[str, Any], data: Prepared) -> list[Feature]:
+    """All features that the network reads; of very many, those whose edges have the highest scores."""
+    if len(used) <= MOST_FEATURES:
+        return list(used)
+    scores: dict[str, float] = {}
+    for edge in picture["edges"]:
+        if edge["layer"] == 0:
+            name = data.encoding.names[edge["in"]].feature
+            scores[name] = scores.get(name, 0.0) + (edge["score"] or 0.0)
+    strongest = sorted(used, key=lambda feature: -scores.get(feature.name, 0.0))[:MOST_FEATURES]
+    return [feature for feature in used if feature in strongest]

@@ -1,0 +1,80 @@
+"""Permutation importance: what the model loses when a feature no longer tells anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from kan_engine import Feature, Predictor
+from worker.preparation import Portion, Prepared
+
+ROWS, FEWEST_ROWS = 2_000, 100
+SHUFFLES = 5
+LEAST = 1e-15  # of a probability in the log loss, as scikit-learn bounds it
+
+
+def importance_of(
+    predictor: Predictor,
+    part: Portion,
+    data: Prepared,
+    features: Sequence[Feature],
+    rows_each: int,
+    should_stop: Callable[[], bool],
+) -> dict[str, Any]:
+    """Rise of the error when the values of a feature are shuffled among the rows (Breiman 2001, section 10).
+
+    The error is the RMSE of a regression in the target's units, the log loss of a classifier. Features that
+    the network does not read have 0 without computing. Two features that tell the same may both look idle.
+
+    Args:
+        predictor: The model.
+        part: Rows that it is measured on.
+        data: All that was learnt from, for the seed and the features.
+        features: Those to look at; others that the network reads are left out.
+        rows_each: How many rows may be predicted for each of them.
+        should_stop: Once true, the features that are left are left out.
+    """
+    seed = data.plan.request.seed
+    part = part.sample(min(ROWS, max(FEWEST_ROWS, rows_each // SHUFFLES)), seed)
+    usual = _error(predictor, part.encoded, part)
+    found = [
+        {"name": feature.name, "mean": 0.0, "std": 0.0}
+        for feature in data.encoding.features
+        if feature.name in predictor.unused
+    ]
+    for number, feature in enumerate(features):
+        if should_stop():
+            break
+        random = np.random.default_rng((seed, number))
+        rises = [_shuffled(predictor, part, _columns(feature, data), random) - usual for _ in range(SHUFFLES)]
+        found.append({"name": feature.name, "mean": float(np.mean(rises)), "std": float(np.std(rises))})
+    return {
+        "metric": "rmse" if predictor.classes is None else "log_loss",
+        "error": usual,
+        "rows": len(part),
+        "shuffles": SHUFFLES,
+        "features": sorted(found, key=lambda entry: -np.nan_to_num(float(str(entry["mean"])))),
+        "left_out": len(data.encoding.features) - len(found),
+        "of": {entry["name"]: entry["mean"] for entry in found},
+    }
+
+
+def _columns(feature: Feature, data: Prepared) -> list[int]:
+    """Its places in the encoded table."""
+    return [place for place, column in enumerate(data.encoding.names) if column.feature == feature.name]
+
+
+def _shuffled(predictor: Predictor, part: Portion, columns: list[int], random: np.random.Generator) -> float:
+    encoded = part.encoded.copy()
+    encoded[:, columns] = part.encoded[random.permutation(len(part))][:, columns]
+    return _error(predictor, encoded, part)
+
+
+def _error(predictor: Predictor, encoded: np.ndarray, part: Portion) -> float:
+    if predictor.classes is None:
+        return float(np.sqrt(np.mean((predictor.predict(encoded).astype(float) - part.y.astype(float)) ** 2)))
+    probabilities = predictor.probabilities(encoded)
+    told = probabilities[np.arange(len(part)), part.targets.astype(int)]
+    return float(-np.log(np.clip(told, LEAST, 1.0)).mean())
