@@ -16,6 +16,7 @@ from service.api import (
     health,
     inference,
     metrics,
+    plots,
     predictions,
     problems,
     registry,
@@ -45,6 +46,7 @@ RESOURCES: list[APIRouter] = [
     training_jobs.router,
     registry.router,  # before the models, or /models/compare would be the model of that name
     trained_models.router,
+    plots.router,
     exports.router,
     tenant.router,
     metrics.router,

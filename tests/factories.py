@@ -33,6 +33,32 @@ EDGES = {
     "nodes": [[{"name": "x1"}], [{"name": "y"}]],
     "edges": [EDGE],
 }
+FIGURES: dict[str, Any] = {
+    "measured_on": "hold-out",
+    "rows": 3,
+    "parity": {"true": [0.0, 0.5, 1.0], "predicted": [0.1, 0.5, 0.9]},
+    "confusion": None,
+    "roc": None,
+    "reliability": None,
+    "effects": [
+        {
+            "name": "x1",
+            "type": "number",
+            "values": [0.0, 0.5, 1.0],
+            "curves": [{"output": "y", "mean": [0.0, 0.5, 1.0], "low": [0.0] * 3, "high": [1.0] * 3}],
+            "deciles": [0.1 * place for place in range(11)],
+            "shares": None,
+        }
+    ],
+    "importance": {
+        "metric": "rmse",
+        "error": 0.1,
+        "rows": 3,
+        "shuffles": 5,
+        "features": [{"name": "x1", "mean": 0.5, "std": 0.1}],
+        "left_out": 0,
+    },
+}
 
 
 def column(name: str, kind: str = "number", **report: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Routes of trained models, their formulas and pictures."""
+"""Routes of trained models and their formulas."""
 
 from typing import Annotated, Any
 
@@ -24,12 +24,6 @@ from service.schemas.models import (
 router = APIRouter(tags=["models"], route_class=StrictRoute)
 
 Reference = Annotated[str, Path(description="Id, name or `name@alias`.")]
-
-# A picture opened by itself may run nothing and fetch nothing.
-PICTURE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 @router.get("/models", dependencies=[LOOK_AT_MODELS], summary="List models")
@@ -114,19 +108,6 @@ def get_edges(model_id: Reference, sessions: Sessions) -> Response:
     with sessions.read() as session:
         model = TrainedModels(session).get(model_id)
         return _json({"model_id": model.id, **model.edges})
-
-
-@router.get(
-    "/models/{model_id}/plot.svg",
-    dependencies=[READ],
-    summary="The model as a picture",
-    response_class=Response,
-    responses={200: file("image/svg+xml")},
-)
-def get_plot(model_id: Reference, sessions: Sessions) -> Response:
-    """The network, every edge with its activation, drawn the stronger the more it matters."""
-    svg = models.draw_model(model_id, sessions)
-    return Response(svg, media_type="image/svg+xml", headers=PICTURE_HEADERS)
 
 
 def _json(document: Any) -> Response:

@@ -61,7 +61,7 @@ class House:
         model = make_model(sessions, make_predictor(), dataset_id=dataset_id, name="law", edges=EDGES)
         change_model(model.id, ModelPatch(alias="live"), sessions.of(LOCAL))
         self.ids = {"dataset_id": dataset_id, "job_id": job.id, "model_id": model.id}
-        self.ids |= {"name": model.id, "version": "1"}
+        self.ids |= {"name": model.id, "version": "1", "plot": "history", "study_plot": "error_by_grid"}
 
     def call(self, key: str, operation: Operation, ids: dict[str, str], **change: Any) -> httpx.Response:
         method, path = operation

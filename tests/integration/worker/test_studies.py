@@ -188,3 +188,21 @@ def test_a_study_counts_as_one_job(client: TestClient, submit: Any, sessions: Se
     run_job(study["id"], None, sessions, settings, work_of=WORKS.__getitem__)
     with sessions.read() as session:
         refuse_more_jobs(session, settings)
+
+
+def test_the_errors_of_a_study_are_a_picture_over_its_grids(
+    client: TestClient, submit: Any, work: Any
+) -> None:
+    study = submit({"network.grid": [3, 6]}).json()
+    plot = f"/jobs/{study['id']}/plots/error_by_grid"
+    early = client.get(f"{plot}.svg")
+    assert (early.status_code, early.json()["code"]) == (409, "no_plot")
+    assert "has not ended" in early.json()["detail"]
+    work()
+    svg = client.get(f"{plot}.svg")
+    assert svg.status_code == 200
+    assert svg.text.count("<circle") == 2
+    assert "∝ G⁻⁴" in svg.text
+    assert "Study of y in table" in svg.text
+    pixels = client.get(f"/jobs/{study['id']}/plots/error_by_parameters.png?theme=dark&width=300")
+    assert (pixels.headers["content-type"], pixels.content[:4]) == ("image/png", b"\x89PNG")

@@ -114,6 +114,9 @@ def test_a_fixed_edge_is_the_function_in_network_and_formula(
     assert formula["r2"] > 0.99
     assert changed["metrics"]["r2"] > 0.99
     assert changed["warnings"] == model["warnings"]
+    mine, theirs = (service.get(f"/models/{each['id']}/figures") for each in (changed, model))
+    assert mine["parity"]["true"] == theirs["parity"]["true"]
+    assert mine["parity"]["predicted"] != theirs["parity"]["predicted"]
 
 
 def test_the_lineage_tells_what_was_changed(model: Document, change: Callable[..., Document]) -> None:
@@ -143,6 +146,8 @@ def test_forbidden_functions_are_in_no_formula_and_the_network_stays(
         assert not any(name in entry["expression"] for name in forbidden)
     assert changed["metrics"] == model["metrics"]
     assert changed["network"] == model["network"]
+    mine, theirs = (service.get(f"/models/{each['id']}/figures") for each in (changed, model))
+    assert mine | {"model_id": None} == theirs | {"model_id": None}
 
 
 def test_no_formula_is_longer_than_allowed(service: Service, change: Callable[..., Document]) -> None:

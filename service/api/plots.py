@@ -1,0 +1,111 @@
+"""Routes of pictures, as SVG and as PNG, and of the numbers behind them."""
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Path, Query, Response
+
+from service.api.deps import READ, Sessions, StrictRoute
+from service.api.trained_models import Reference
+from service.operations import models, plots
+from service.raster import to_png
+from service.schemas.figures import FiguresOut, ThemeName
+from service.svg import THEMES
+
+SVG, PNG = "image/svg+xml", "image/png"
+# A picture opened by itself may run nothing and fetch nothing.
+PICTURE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+}
+AS_SVG: dict[str, Any] = {
+    "dependencies": [READ],
+    "response_class": Response,
+    "responses": {200: {"content": {SVG: {"schema": {"type": "string"}}}}},
+}
+AS_PNG: dict[str, Any] = AS_SVG | {
+    "responses": {200: {"content": {PNG: {"schema": {"type": "string", "format": "binary"}}}}}
+}
+ThemeQuery = Annotated[ThemeName, Query(alias="theme", description="Colours on white, or on a dark ground.")]
+Width = Annotated[int, Query(ge=200, le=4000, description="Pixels across; the height follows.")]
+Plot = Annotated[
+    str,
+    Path(
+        description="`history`: losses of the training. `parity`: predicted beside true values, or the "
+        "confusion matrix. `residuals`: what is left between them, or what the probabilities are worth. "
+        "`effects`: how predictions change with each feature. `importance`: what it loses without each.",
+        json_schema_extra={"enum": list(plots.PLOTS)},
+    ),
+]
+StudyPlot = Annotated[
+    str,
+    Path(
+        description="The error of the trainings over their grid intervals, or over their parameters.",
+        json_schema_extra={"enum": list(plots.AXES)},
+    ),
+]
+
+router = APIRouter(tags=["pictures"], route_class=StrictRoute)
+
+
+@router.get(
+    "/models/{model_id}/figures",
+    dependencies=[READ],
+    summary="The numbers behind the pictures",
+    response_model=FiguresOut,
+)
+def get_figures(model_id: Reference, sessions: Sessions) -> Response:
+    """Predictions beside the truth, effects and importance of the features. 409 `no_figures` without any."""
+    return Response(orjson.dumps(plots.read_figures(model_id, sessions)), media_type="application/json")
+
+
+@router.get("/models/{model_id}/plot.svg", summary="The network as a picture", **AS_SVG)
+def get_network(model_id: Reference, sessions: Sessions, theme: ThemeQuery = "light") -> Response:
+    """Every edge with its activation, drawn the stronger the more it matters."""
+    return _svg(models.draw_model(model_id, sessions, THEMES[theme]))
+
+
+@router.get("/models/{model_id}/plot.png", summary="The network as PNG", **AS_PNG)
+def get_network_png(
+    model_id: Reference, sessions: Sessions, theme: ThemeQuery = "light", width: Width = 1200
+) -> Response:
+    """The same picture in pixels."""
+    return _png(models.draw_model(model_id, sessions, THEMES[theme]), width)
+
+
+@router.get("/models/{model_id}/plots/{plot}.svg", summary="A picture of a model", **AS_SVG)
+def get_plot(model_id: Reference, plot: Plot, sessions: Sessions, theme: ThemeQuery = "light") -> Response:
+    """What it learnt and what it is worth. 409 where the model lacks what is to be drawn."""
+    return _svg(plots.draw_plot(model_id, plot, sessions, THEMES[theme]))
+
+
+@router.get("/models/{model_id}/plots/{plot}.png", summary="A picture of a model as PNG", **AS_PNG)
+def get_plot_png(
+    model_id: Reference, plot: Plot, sessions: Sessions, theme: ThemeQuery = "light", width: Width = 1200
+) -> Response:
+    """The same picture in pixels."""
+    return _png(plots.draw_plot(model_id, plot, sessions, THEMES[theme]), width)
+
+
+@router.get("/jobs/{job_id}/plots/{study_plot}.svg", summary="A picture of a study", **AS_SVG)
+def get_study_plot(
+    job_id: str, study_plot: StudyPlot, sessions: Sessions, theme: ThemeQuery = "light"
+) -> Response:
+    """Error of its trainings on logarithmic axes. 409 `no_plot` if it varied no grid, or has not ended."""
+    return _svg(plots.draw_study_plot(job_id, study_plot, sessions, THEMES[theme]))
+
+
+@router.get("/jobs/{job_id}/plots/{study_plot}.png", summary="A picture of a study as PNG", **AS_PNG)
+def get_study_plot_png(
+    job_id: str, study_plot: StudyPlot, sessions: Sessions, theme: ThemeQuery = "light", width: Width = 1200
+) -> Response:
+    """The same picture in pixels."""
+    return _png(plots.draw_study_plot(job_id, study_plot, sessions, THEMES[theme]), width)
+
+
+def _svg(svg: str) -> Response:
+    return Response(svg, media_type=SVG, headers=PICTURE_HEADERS)
+
+
+def _png(svg: str, width: int) -> Response:
+    return Response(to_png(svg, width), media_type=PNG, headers=PICTURE_HEADERS)

@@ -1,0 +1,112 @@
+"""How often every class was taken for every other one."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from service.drawing_words import label_of
+from service.plots.axes import fitted, text_width
+from service.plots.sheet import MARGIN, Subject, footnote, headline
+from service.plots.ticks import briefly
+from service.svg import Theme, document, number, text, words
+
+LARGEST, SMALLEST, COUNTED = 66.0, 14.0, 26.0  # sides of a cell; from the last on, counts are written into it
+LONGEST = 150.0
+ROOM = 560.0
+SLANT = -40
+
+
+def draw_confusion(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
+    """A row per true class, a column per decided one; the darker a cell, the larger its share of the row.
+
+    Args:
+        figures: ``confusion`` of a classifier, and ``measured_on``.
+        subject: The model.
+        theme: Its colours.
+    """
+    classes: list[str] = figures["confusion"]["classes"]
+    counts: list[list[int]] = figures["confusion"]["counts"]
+    side = max(SMALLEST, min(LARGEST, ROOM / len(classes)))
+    size = min(12.0, max(8.0, side - 3))
+    labels = [fitted(name, size, LONGEST) for name in classes]
+    longest = max(text_width(label, size) for label in labels)
+    left = 44 + longest
+    is_slanted = longest > side - 6
+    above = 34 + (longest * 0.68 if is_slanted else 8)
+    reach = longest * 0.78 if is_slanted else 0.0
+    width = max(left + side * len(classes) + max(24.0, reach), 380.0)
+    told = _told(classes, counts, subject)
+    head, top = headline("Confusion matrix", told, width, theme)
+    body = [*head, *_names(labels, left, top + above, side, size, theme, is_slanted=is_slanted)]
+    body += _cells(classes, counts, (left, top + above), side, theme)
+    bottom = top + above + side * len(classes)
+    body.append(
+        words("decided", left + side * len(classes) / 2, top + 16, size=11, anchor="middle", fill=theme.quiet)
+    )
+    middle = top + above + side * len(classes) / 2
+    body.append(words("true", MARGIN + 8, middle, size=11, anchor="middle", fill=theme.quiet, turn=-90))
+    notes, end = footnote(
+        ["The darker a cell, the larger its share of the rows of that true class; the diagonal is right."],
+        bottom + 6, width, theme,
+    )  # fmt: skip
+    return document(
+        width,
+        end,
+        title=f"Confusion matrix of {subject.name} for {subject.target}",
+        description=" ".join(told),
+        theme=theme,
+        body=[*body, *notes],
+    )
+
+
+def _told(classes: list[str], counts: list[list[int]], subject: Subject) -> list[str]:
+    total, right = sum(map(sum, counts)), sum(counts[place][place] for place in range(len(classes)))
+    told = [
+        f"{subject.name}: of {total} {subject.measured_on} rows, {right} got the right class"
+        f"{f' ({briefly(100 * right / total)} %)' if total else ''}."
+    ]
+    wrong = [
+        (counts[t][d], classes[t], classes[d])
+        for t in range(len(classes))
+        for d in range(len(classes))
+        if t != d and counts[t][d]
+    ]
+    if wrong:
+        count, true, decided = max(wrong, key=lambda entry: entry[0])
+        told.append(f"Most often, {count} times, {label_of(true, {})} was taken for {label_of(decided, {})}.")
+    return told
+
+
+def _names(
+    labels: list[str], left: float, top: float, side: float, size: float, theme: Theme, *, is_slanted: bool
+) -> Iterator[str]:
+    for place, label in enumerate(labels):
+        at = side * (place + 0.5)
+        yield words(label, left - 8, top + at + size / 3, size=size, anchor="end", fill=theme.ink)
+        if is_slanted:
+            yield words(label, left + at + 2, top - 8, size=size, fill=theme.ink, turn=SLANT)
+        else:
+            yield words(label, left + at, top - 8, size=size, anchor="middle", fill=theme.ink)
+
+
+def _cells(
+    classes: list[str], counts: list[list[int]], corner: tuple[float, float], side: float, theme: Theme
+) -> Iterator[str]:
+    for t, row in enumerate(counts):
+        total = sum(row)
+        for d, count in enumerate(row):
+            share = count / total if total else 0.0
+            x, y = corner[0] + side * d, corner[1] + side * t
+            told = f"{classes[t]}, taken for {classes[d]}: {count} of {total}"
+            fill = f'{theme.spline}" fill-opacity="{0.06 + 0.9 * share:.2f}' if share else theme.paper
+            yield (
+                f"<g><title>{text(told)}</title>"
+                f'<rect x="{number(x)}" y="{number(y)}" width="{number(side)}" height="{number(side)}" '
+                f'stroke="{theme.grid}" fill="{fill}"/>'
+            )
+            if side >= COUNTED and count:
+                ink = theme.paper if share > 0.5 else theme.ink
+                size = min(13.0, side / (0.72 * max(3, len(str(count)))))
+                yield words(
+                    str(count), x + side / 2, y + side / 2 + size / 3, size=size, anchor="middle", fill=ink
+                )
+            yield "</g>"

@@ -1,0 +1,190 @@
+"""How predictions change with each feature, a small panel each."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from service.drawing_words import label_of
+from service.plots.axes import SMALLEST, Panel, Scale, fitted, marks_width, stroke, text_width
+from service.plots.sheet import MARGIN, Subject, footnote, headline, legend, series
+from service.plots.ticks import briefly
+from service.svg import Theme, document, number, text, words
+
+MOST = 12
+ACROSS = 3
+PANEL, HEIGHT, BETWEEN = 216.0, 150.0, 26.0
+SLANTED, UPRIGHT = 62.0, 22.0  # height that names of categories, and marks, take
+LONGEST = 84.0  # of the name of a category
+
+
+def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> str:
+    """The mean prediction over each feature, with the band in which it lies for eight of ten rows.
+
+    Args:
+        effects: What ``worker.effects`` found, the most important feature first.
+        subject: The model.
+        theme: Its colours.
+    """
+    shown = effects[:MOST]
+    outputs = [curve["output"] for curve in shown[0]["curves"]]
+    is_probability = bool(subject.metrics) and "log_loss" in subject.metrics
+    y = _range(shown, is_probability)
+    left = 46 + marks_width(y, 5)
+    columns = min(ACROSS, len(shown))
+    width = max(left + columns * (PANEL + BETWEEN), 470.0)
+    what = _what(outputs, subject, is_probability)
+    told = _told(shown, what, subject)
+    head, top = headline(
+        "Effects of the features",
+        [f"{subject.name}: the mean of {what}, each feature by itself."],
+        width,
+        theme,
+    )
+    key, height = legend(outputs if len(outputs) > 1 else [], MARGIN, top, width - 2 * MARGIN, theme)
+    rows = [shown[start : start + columns] for start in range(0, len(shown), columns)]
+    body, at = [*head, *key], top + height + 34
+    for row in rows:
+        below = SLANTED if any(_is_slanted(effect) for effect in row) else UPRIGHT
+        for place, effect in enumerate(row):
+            x = Scale.over(effect["values"]) if effect["type"] == "number" else _places(effect)
+            panel = Panel(
+                left=left + place * (PANEL + BETWEEN), top=at, width=PANEL, height=HEIGHT,
+                x=x, y=y, theme=theme, x_most=5, y_most=5,
+            )  # fmt: skip
+            body += _panel(effect, panel, subject, what if place == 0 else "", is_first=place == 0)
+        at += HEIGHT + below + 34
+    notes, end = footnote(_notes(effects, outputs), at - 34, width, theme)
+    return document(
+        width,
+        end,
+        title=f"Effects of the features of {subject.name} on {subject.target}",
+        description=told,
+        theme=theme,
+        body=[*body, *notes],
+    )
+
+
+def _range(shown: Sequence[Mapping[str, Any]], is_probability: bool) -> Scale:
+    """One range for all panels, so that they can be compared."""
+    parts = [
+        curve[key] or () for effect in shown for curve in effect["curves"] for key in ("mean", "low", "high")
+    ]
+    values = [value for part in parts for value in part]
+    if not is_probability:
+        return Scale.over(values)
+    highest = max((value for value in values if value is not None), default=1.0)
+    return Scale(0.0, 1.0 if highest > 0.6 else 1.05 * highest)
+
+
+def _what(outputs: Sequence[str], subject: Subject, is_probability: bool) -> str:
+    if not is_probability:
+        return f"predicted {subject.of_target}"
+    return f"probability of {label_of(outputs[0], {})}" if len(outputs) == 1 else "probability"
+
+
+def _told(shown: Sequence[Mapping[str, Any]], what: str, subject: Subject) -> str:
+    parts = []
+    for effect in shown:
+        means = [
+            (v, m)
+            for v, m in zip(effect["values"], effect["curves"][0]["mean"], strict=True)
+            if m is not None
+        ]
+        if not means:
+            continue
+        low, high = min(means, key=lambda pair: pair[1]), max(means, key=lambda pair: pair[1])
+        parts.append(
+            f"{effect['name']}: from {briefly(low[1])} at {_value(low[0])} "
+            f"to {briefly(high[1])} at {_value(high[0])}"
+        )
+    of = f" of {shown[0]['curves'][0]['output']}" if len(shown[0]["curves"]) > 1 else ""
+    return f"{subject.name}: the mean of {what}{of} over each feature. {'; '.join(parts)}."
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "missing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return briefly(float(value)) if isinstance(value, int | float) else str(value)
+
+
+def _places(effect: Mapping[str, Any]) -> Scale:
+    """Categories stand beside each other, at 0, 1, 2, …"""
+    return Scale(-0.5, len(effect["values"]) - 0.5)
+
+
+def _labels(effect: Mapping[str, Any]) -> list[str]:
+    return [fitted(_value(value), SMALLEST, LONGEST) for value in effect["values"]]
+
+
+def _is_slanted(effect: Mapping[str, Any]) -> bool:
+    if effect["type"] == "number":
+        return False
+    labels = _labels(effect)
+    return max(text_width(label, SMALLEST) for label in labels) > PANEL / len(labels) - 4
+
+
+def _panel(
+    effect: Mapping[str, Any], panel: Panel, subject: Subject, y_label: str, *, is_first: bool
+) -> list[str]:
+    name = fitted(subject.label(effect["name"]), 12, panel.width)
+    head = words(name, panel.left, panel.top - 8, size=12, fill=panel.theme.ink, is_bold=True)
+    drawn = [f"<g><title>{text(effect['name'])}</title>{head}"]
+    is_number = effect["type"] == "number"
+    drawn += panel.frame(y_label=y_label, x_marks=is_number, y_marks=is_first)
+    drawn += _curves(effect, panel) if is_number else _steps(effect, panel)
+    return [*drawn, "</g>"]
+
+
+def _curves(effect: Mapping[str, Any], panel: Panel) -> list[str]:
+    """Curves of a number, and the deciles of the training rows below them."""
+    drawn = []
+    for place, curve in enumerate(effect["curves"]):
+        colour, dash = series(place, panel.theme)
+        if curve["low"]:
+            drawn.append(panel.band(effect["values"], curve["low"], curve["high"], colour=colour))
+        drawn.append(panel.line(effect["values"], curve["mean"], colour=colour, dash=dash))
+    marks = "".join(
+        f"M{number(panel.across(value))},{number(panel.bottom)}v-7"
+        for value in effect["deciles"] or ()
+        if value is not None
+    )
+    return [*drawn, stroke(marks, panel.theme.ink, width=1.1) if marks else ""]
+
+
+def _steps(effect: Mapping[str, Any], panel: Panel) -> list[str]:
+    """A dot per category with its band as a bar, and the name of the category."""
+    drawn, places = [], list(range(len(effect["values"])))
+    apart = min(7.0, panel.width / len(places) / (len(effect["curves"]) + 1))
+    for number_of, curve in enumerate(effect["curves"]):
+        colour, dash = series(number_of, panel.theme)
+        aside = panel.beside(left=panel.left + apart * (number_of - (len(effect["curves"]) - 1) / 2))
+        for place, low, high in zip(places, curve["low"] or (), curve["high"] or (), strict=False):
+            if low is not None and high is not None:
+                x, top, bottom = aside.across(place), aside.up(high), aside.up(low)
+                path = f"M{number(x)},{number(top)}V{number(bottom)}"
+                drawn.append(f'<path d="{path}" stroke="{colour}" stroke-opacity="0.35" stroke-width="7"/>')
+        if len(effect["curves"]) > 1:  # a colour alone would not tell them apart
+            drawn.append(aside.line(places, curve["mean"], colour=colour, dash=dash, width=1.0))
+        radius = 3.6 if len(effect["curves"]) == 1 else 2.6
+        drawn.append(aside.dots(places, curve["mean"], colour=colour, radius=radius))
+    turn = _is_slanted(effect)
+    for place, label in zip(places, _labels(effect), strict=True):
+        x, y = panel.across(place), panel.bottom + 15
+        drawn.append(
+            words(label, x + 3, y - 3, size=SMALLEST, anchor="end", fill=panel.theme.quiet, turn=-40)
+            if turn
+            else panel.mark(label, x, y, "middle")
+        )
+    return drawn
+
+
+def _notes(effects: Sequence[Mapping[str, Any]], outputs: Sequence[str]) -> list[str]:
+    notes = []
+    if len(outputs) == 1:
+        notes.append("Line: the mean; band: where it lies for eight of ten rows.")
+    if any(effect["type"] == "number" for effect in effects[:MOST]):
+        notes.append("Short marks: smallest value, deciles and largest value of the training rows.")
+    if len(effects) > MOST:
+        notes.append(f"The {MOST} most important of {len(effects)} features are drawn.")
+    return notes

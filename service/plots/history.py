@@ -1,0 +1,88 @@
+"""How the loss fell while the network was trained."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from service.plots.axes import Panel, Scale, marks_width, stroke
+from service.plots.sheet import Subject, headline, legend, series
+from service.plots.ticks import briefly
+from service.svg import Theme, document, number, words
+
+WIDTH, HEIGHT = 680.0, 330.0
+NARROWEST_LABEL = 34.0  # grids that follow each other faster are marked without their number
+
+
+def draw_history(history: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> str:
+    """Training and validation loss per step on a logarithmic axis, with the steps that refined the grid.
+
+    Args:
+        history: ``step``, ``grid``, ``loss`` and ``validation_loss`` of the steps, one after the other.
+        subject: The model.
+        theme: Its colours.
+    """
+    steps = [float(entry["step"]) for entry in history]
+    if any(b <= a for a, b in pairwise(steps)):
+        steps = [float(place) for place in range(len(history))]  # a network was trained in several rounds
+    losses = {name: [entry.get(key) for entry in history] for name, key in SHOWN.items()}
+    shown = {name: values for name, values in losses.items() if any(value for value in values)}
+    head, top = headline("Loss during the training", [_told(history, subject)], WIDTH, theme)
+    key, height = legend(list(shown), 70, top, WIDTH - 90, theme)
+    y = Scale.over([value for values in shown.values() for value in values], is_log=True)
+    left = 42 + marks_width(y, 6)
+    panel = Panel(
+        left=left, top=top + height + 22, width=WIDTH - left - 24, height=HEIGHT,
+        x=Scale.over(steps, room=0.02), y=y, theme=theme,
+    )  # fmt: skip
+    return document(
+        WIDTH,
+        panel.bottom + 48,
+        title=f"Loss during the training of {subject.name}",
+        description=_told(history, subject),
+        theme=theme,
+        body=[
+            *head,
+            *key,
+            *panel.frame("step", "loss"),
+            *_grids(history, steps, panel),
+            *(
+                panel.line(steps, values, colour=colour, dash=dash)
+                for values, (colour, dash) in zip(
+                    shown.values(), (series(place, theme) for place in range(len(shown))), strict=True
+                )
+            ),
+        ],
+    )
+
+
+SHOWN = {"training loss": "loss", "validation loss": "validation_loss"}
+
+
+def _told(history: Sequence[Mapping[str, Any]], subject: Subject) -> str:
+    first, last = history[0], history[-1]
+    grids = list(dict.fromkeys(str(entry["grid"]) for entry in history))
+    valued = [entry["validation_loss"] for entry in history if entry.get("validation_loss") is not None]
+    checked = f" The validation loss was at best {briefly(min(valued))}." if valued else ""
+    refined = f" The grid was refined: G = {', '.join(grids)}." if len(grids) > 1 else f" G = {grids[0]}."
+    return (
+        f"{subject.name}: the training loss went from {briefly(first['loss'])} to {briefly(last['loss'])} "
+        f"in {len(history)} recorded steps.{checked}{refined}"
+    )
+
+
+def _grids(history: Sequence[Mapping[str, Any]], steps: Sequence[float], panel: Panel) -> list[str]:
+    """A line where the grid was refined, with the new number of intervals."""
+    drawn: list[str] = []
+    labelled = 0.0
+    for step, before, entry in zip(steps[1:], history, history[1:], strict=False):
+        if entry["grid"] == before["grid"]:
+            continue
+        x = panel.across(step)
+        drawn.append(
+            stroke(f"M{number(x)},{number(panel.top)}V{number(panel.bottom)}", panel.theme.line, "3 3", 1)
+        )
+        if x - labelled > NARROWEST_LABEL:
+            labelled = x
+            label = f"G = {entry['grid']}"
+            drawn.append(words(label, x, panel.top - 5, size=10, anchor="middle", fill=panel.theme.quiet))
+    return drawn

@@ -1,0 +1,144 @@
+"""Predictions of a regression beside what was true, and what is left between them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from service.plots.axes import Panel, Scale, marks_width, stroke
+from service.plots.sheet import Subject, footnote, headline
+from service.plots.ticks import briefly
+from service.svg import Theme, document, number, words
+
+SIDE = 420.0
+WIDE, LOW = 470.0, 330.0  # of the residuals
+BINS = 24
+Pairs = list[tuple[float, float]]
+
+
+def draw_parity(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
+    """A dot per row: what was true across, what was predicted upwards; on the diagonal both are equal.
+
+    Args:
+        figures: ``parity`` of a regression, and ``measured_on``.
+        subject: The model.
+        theme: Its colours.
+    """
+    pairs, lost = _pairs(figures)
+    scale = Scale.over([value for pair in pairs for value in pair])
+    left = 46 + marks_width(scale, 6)
+    width = left + SIDE + 28
+    told = _told(pairs, lost, subject)
+    head, top = headline("Predicted and true values", told, width, theme)
+    panel = Panel(
+        left=left, top=top + 12, width=SIDE, height=SIDE, x=scale, y=scale, theme=theme, x_most=6
+    )  # fmt: skip
+    diagonal = f"M{number(panel.left)},{number(panel.bottom)}L{number(panel.right)},{number(panel.top)}"
+    notes, bottom = footnote(
+        ["On the dashed diagonal, predictions are right."], panel.bottom + 40, width, theme
+    )
+    return document(
+        width,
+        bottom,
+        title=f"Predicted and true {subject.target} of {subject.name}",
+        description=" ".join([*told, "Dots on the diagonal are right."]),
+        theme=theme,
+        body=[
+            *head,
+            *panel.frame(f"true {subject.of_target}", f"predicted {subject.of_target}"),
+            stroke(diagonal, theme.quiet, "6 4", 1.4),
+            _dots(panel, pairs, theme),
+            *notes,
+        ],
+    )
+
+
+def draw_residuals(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
+    """What is left, true minus predicted: over the prediction, and how often it occurs.
+
+    Args:
+        figures: ``parity`` of a regression, and ``measured_on``.
+        subject: The model.
+        theme: Its colours.
+    """
+    pairs, lost = _pairs(figures)
+    left_over = [(predicted, true - predicted) for true, predicted in pairs]
+    residuals = [residual for _, residual in left_over]
+    y = Scale.over([0.0, *residuals])
+    left = 46 + marks_width(y, 6)
+    width = left + WIDE + 150
+    told = _told(pairs, lost, subject)
+    head, top = headline("Residuals: true minus predicted", told, width, theme)
+    panel = Panel(
+        left=left, top=top + 28, width=WIDE, height=LOW,
+        x=Scale.over([predicted for predicted, _ in left_over]), y=y, theme=theme,
+    )  # fmt: skip
+    zero = f"M{number(panel.left)},{number(panel.up(0))}H{number(panel.right + 120)}"
+    return document(
+        width,
+        panel.bottom + 50,
+        title=f"Residuals of {subject.name} for {subject.target}",
+        description=" ".join([*told, _balance(residuals)]),
+        theme=theme,
+        body=[
+            *head,
+            *panel.frame(f"predicted {subject.of_target}", "true − predicted"),
+            _dots(panel, left_over, theme),
+            *_histogram(residuals, panel, theme),
+            stroke(zero, theme.quiet, "6 4", 1.4),
+        ],
+    )
+
+
+def _pairs(figures: Mapping[str, Any]) -> tuple[Pairs, int]:
+    """True and predicted values, and how many rows have no prediction."""
+    every = list(zip(figures["parity"]["true"], figures["parity"]["predicted"], strict=True))
+    known = [(float(t), float(p)) for t, p in every if t is not None and p is not None]
+    return known, len(every) - len(known)
+
+
+def _told(pairs: Pairs, lost: int, subject: Subject) -> list[str]:
+    """What the dots say, in words."""
+    errors = sorted(abs(true - predicted) for true, predicted in pairs)
+    metrics = [
+        f"{name} {briefly(subject.metrics[key])}"
+        for key, name in (("rmse", "RMSE"), ("mae", "MAE"), ("r2", "R²"))
+        if subject.metrics.get(key) is not None
+    ]
+    of = f": {', '.join(metrics)}" if metrics else ""
+    told = [f"{subject.name}, {len(pairs)} {subject.measured_on} rows{of}."]
+    if errors:
+        half, most = errors[len(errors) // 2], errors[min(len(errors) - 1, math.ceil(0.9 * len(errors)))]
+        told.append(f"Half are off by at most {briefly(half)}, nine in ten by at most {briefly(most)}.")
+    if lost:
+        told.append(f"{lost} rows for which the network has no answer are left out.")
+    return told
+
+
+def _balance(residuals: Sequence[float]) -> str:
+    above = sum(residual > 0 for residual in residuals)
+    return f"{above} of {len(residuals)} predictions are too low."
+
+
+def _dots(panel: Panel, pairs: Pairs, theme: Theme) -> str:
+    xs, ys = [x for x, _ in pairs], [y for _, y in pairs]
+    radius, opacity = (3.0, 0.65) if len(pairs) <= 300 else (2.2, 0.45)
+    return panel.dots(xs, ys, colour=theme.series[0], radius=radius, opacity=opacity)
+
+
+def _histogram(residuals: Sequence[float], panel: Panel, theme: Theme) -> list[str]:
+    """How many residuals lie at each height, as bars beside the panel."""
+    counts = [0] * BINS
+    for residual in residuals:
+        counts[min(BINS - 1, max(0, int(panel.y.share(residual) * BINS)))] += 1
+    high, left, room = panel.height / BINS, panel.right + 14, 106.0
+    bars = "".join(
+        f"M{number(left)},{number(panel.bottom - high * (place + 1) + 0.8)}"
+        f"h{number(room * count / max(counts))}v{number(high - 1.6)}H{number(left)}Z"
+        for place, count in enumerate(counts)
+        if count
+    )
+    return [
+        f'<path d="{bars}" fill="{theme.series[0]}" fill-opacity="0.75"/>',
+        words("how many", left, panel.top - 8, size=10, fill=theme.quiet),
+        words(f"most: {max(counts)}", left, panel.bottom + 15, size=10, fill=theme.quiet),
+    ]

@@ -1,0 +1,107 @@
+"""What the probabilities of a classifier are worth: whether they come true, and how well they rank."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from service.plots.axes import Panel, Scale, stroke, text_width
+from service.plots.sheet import MARGIN, NOTE, Subject, headline, legend, series
+from service.plots.ticks import briefly
+from service.svg import Theme, document, number, words
+
+SIDE, GAP = 300.0, 84.0
+UNIT = Scale(0.0, 1.0)
+MOST_CURVES = 10
+
+
+def draw_probabilities(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
+    """On the left how often a probability came true, on the right the ROC curves.
+
+    Args:
+        figures: ``reliability`` and ``roc`` of a classifier, and ``measured_on``.
+        subject: The model.
+        theme: Its colours.
+    """
+    bins, curves = figures["reliability"], figures["roc"]
+    shown = sorted(curves, key=lambda curve: -curve["auc"])[:MOST_CURVES]
+    width = 62 + SIDE + GAP + SIDE + 26
+    of = f"of {bins['class']}" if bins["class"] is not None else "of all classes"
+    told = [
+        f"{subject.name}, {figures['rows']} {subject.measured_on} rows.",
+        _reliability_told(bins),
+        _roc_told(shown, len(curves)),
+    ]
+    head, top = headline("Do probabilities come true, and how well do they rank?", told, width, theme)
+    left = Panel(left=62, top=top + 34, width=SIDE, height=SIDE, x=UNIT, y=UNIT, theme=theme)
+    right = left.beside(left=left.right + GAP)
+    entries = [f"{curve['class']}: AUC {curve['auc']:.3f}" for curve in shown]
+    key, height = legend(entries, MARGIN, left.bottom + 48, width - 2 * MARGIN, theme)
+    return document(
+        width,
+        left.bottom + 62 + height,
+        title=f"Probabilities of {subject.name} for {subject.target}",
+        description=" ".join(told),
+        theme=theme,
+        body=[
+            *head,
+            words("Reliability", left.left, left.top - 10, size=NOTE, fill=theme.ink, is_bold=True),
+            *left.frame(f"probability {of}", "share that came true"),
+            _diagonal(left),
+            *_bins(bins, left),
+            words("ROC", right.left, right.top - 10, size=NOTE, fill=theme.ink, is_bold=True),
+            *right.frame("false positive rate", "true positive rate"),
+            _diagonal(right),
+            *(
+                right.line(
+                    curve["false_positive_rate"],
+                    curve["true_positive_rate"],
+                    colour=series(place, theme)[0],
+                    dash=series(place, theme)[1],
+                )
+                for place, curve in enumerate(shown)
+            ),
+            *key,
+        ],
+    )
+
+
+def _reliability_told(bins: Mapping[str, Any]) -> str:
+    parts = zip(bins["mean_probability"], bins["observed_share"], bins["count"], strict=True)
+    known = [(abs(p - share), count) for p, share, count in parts if p is not None and share is not None]
+    total = sum(count for _, count in known)
+    if not total:
+        return "No probability is defined."
+    return f"On average, a probability is off by {briefly(sum(d * n for d, n in known) / total, 2)}."
+
+
+def _roc_told(shown: Sequence[Mapping[str, Any]], count: int) -> str:
+    if not shown:
+        return "There is no ROC curve: the rows are of one class."
+    if count == 1:
+        return f"The area under the ROC curve is {shown[0]['auc']:.3f}."
+    areas = f"{shown[-1]['auc']:.3f} to {shown[0]['auc']:.3f}"
+    told = f"Areas under the ROC curves, each class against all others: {areas}"
+    return f"{told}; the {len(shown)} largest of {count} are drawn." if count > len(shown) else f"{told}."
+
+
+def _diagonal(panel: Panel) -> str:
+    path = f"M{number(panel.left)},{number(panel.bottom)}L{number(panel.right)},{number(panel.top)}"
+    return stroke(path, panel.theme.quiet, "2 4", 1.2)
+
+
+def _bins(bins: Mapping[str, Any], panel: Panel) -> list[str]:
+    """The curve, its dots the larger the more rows they stand for, and how many these are."""
+    colour = panel.theme.series[0]
+    xs, ys, counts = bins["mean_probability"], bins["observed_share"], bins["count"]
+    pairs = [(x, y, count) for x, y, count in zip(xs, ys, counts, strict=True) if x is not None]
+    drawn = [panel.line([x for x, _, _ in pairs], [y for _, y, _ in pairs], colour=colour)]
+    most = max(counts, default=0) or 1
+    radii = [3.0 + 5.0 * (count / most) ** 0.5 for _, _, count in pairs]
+    for (x, y, _), radius in zip(pairs, radii, strict=True):
+        drawn.append(panel.dots([x], [y], colour=colour, radius=radius, opacity=0.85))
+    for (x, y, count), radius in zip(pairs, radii, strict=True):
+        label, above = str(count), panel.up(y) - panel.top > 24
+        place = panel.up(y) + (-radius - 4 if above else radius + 11)
+        room = text_width(label, 9) / 2
+        across = min(panel.right - room, max(panel.left + room, panel.across(x)))
+        drawn.append(words(label, across, place, size=9, anchor="middle", fill=panel.theme.quiet))
+    return drawn

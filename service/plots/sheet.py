@@ -1,0 +1,95 @@
+"""The sheet that a picture is drawn on: what it is about, its headline, the notes below it, its legend."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from service.drawing_words import label_of
+from service.plots.axes import fitted, stroke, text_width
+from service.svg import DASHES, Theme, words
+
+MARGIN = 16.0
+TITLE, NOTE = 15.0, 11.5
+LINE = 16.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What a picture is about.
+
+    Attributes:
+        name: The model, as ``law, version 3``.
+        target: The column that is predicted.
+        units: Units by column.
+        measured_on: ``hold-out`` or ``training``: the rows of all that is measured.
+        metrics: Its metrics on the hold-out rows.
+    """
+
+    name: str
+    target: str
+    units: Mapping[str, str] = field(default_factory=dict)
+    measured_on: str = "hold-out"
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+
+    def label(self, name: str) -> str:
+        """A column with its unit."""
+        return label_of(name, self.units)
+
+    @property
+    def of_target(self) -> str:
+        """The target with its unit."""
+        return self.label(self.target)
+
+
+def headline(title: str, notes: Sequence[str], width: float, theme: Theme) -> tuple[list[str], float]:
+    """What stands above the axes, and the height that it takes."""
+    room = width - 2 * MARGIN
+    drawn = [words(fitted(title, TITLE, room), MARGIN, 28, size=TITLE, fill=theme.ink, is_bold=True)]
+    lines = wrapped(notes, NOTE, room)
+    for place, line in enumerate(lines):
+        drawn.append(words(line, MARGIN, 47 + LINE * place, size=NOTE, fill=theme.quiet))
+    return drawn, 42 + LINE * len(lines)
+
+
+def footnote(notes: Sequence[str], top: float, width: float, theme: Theme) -> tuple[list[str], float]:
+    """What stands below, and where the picture ends."""
+    lines = wrapped(notes, NOTE, width - 2 * MARGIN)
+    drawn = [
+        words(line, MARGIN, top + LINE * (place + 1), size=NOTE, fill=theme.quiet)
+        for place, line in enumerate(lines)
+    ]
+    return drawn, top + LINE * len(lines) + 14
+
+
+def wrapped(sentences: Iterable[str], size: float, room: float) -> list[str]:
+    """Sentences in lines that fit; a sentence is broken between its words."""
+    lines = [""]
+    for word in " ".join(sentence for sentence in sentences if sentence).split(" "):
+        longer = f"{lines[-1]} {word}".strip()
+        if text_width(longer, size) <= room or not lines[-1]:
+            lines[-1] = fitted(longer, size, room)
+        else:
+            lines.append(fitted(word, size, room))
+    return [line for line in lines if line]
+
+
+def legend(
+    entries: Sequence[str], left: float, top: float, room: float, theme: Theme
+) -> tuple[list[str], float]:
+    """A line with its name for every series, in rows that fit, and the height of all."""
+    drawn: list[str] = []
+    x, y = left, top + 12
+    for place, entry in enumerate(entries):
+        label = fitted(entry, NOTE, min(room - 44, 300))
+        taken = 34 + text_width(label, NOTE) + 16
+        if x > left and x + taken > left + room:
+            x, y = left, y + LINE + 2
+        colour, dash = series(place, theme)
+        drawn.append(stroke(f"M{x:.1f},{y - 4:.1f}h28", colour, dash, 2.2))
+        drawn.append(words(label, x + 34, y, size=NOTE, fill=theme.ink))
+        x += taken
+    return drawn, y + 6 - top if entries else 0.0
+
+
+def series(place: int, theme: Theme) -> tuple[str, str]:
+    """Colour and dashes of one of several things beside each other; no two of the first 70 have both."""
+    return theme.series[place % len(theme.series)], DASHES[place % len(DASHES)]

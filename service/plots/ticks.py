@@ -1,0 +1,92 @@
+"""Where the marks of an axis stand, and what is written beside them."""
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import pairwise
+
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+NICE = (1, 2, 5)
+
+
+def nice_ticks(low: float, high: float, most: int) -> list[float]:
+    """At most so many multiples of 1, 2 or 5 times a power of ten from low to high, increasing.
+
+    Counted in fractions, because steps may be far smaller than the numbers.
+    """
+    if not high > low:
+        return [low]
+    below, above = Fraction(low), Fraction(high)
+    power = math.floor(_log10((above - below) / most))
+    while True:
+        for nice in NICE:
+            step = nice * Fraction(10) ** power
+            first, last = math.ceil(below / step), math.floor(above / step)
+            if last - first < most:
+                return sorted({float(step * place) for place in range(first, last + 1)})
+        power += 1
+
+
+def log_ticks(low: float, high: float, most: int) -> list[float]:
+    """At most so many marks of a logarithmic axis: powers of ten, and 2 and 5 between where these are few."""
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    stride = max(1, -(-(last - first + 1) // most))
+    powers = [10.0**power for power in range(first, last + 1, stride)]
+    powers = [value for value in powers if low <= value <= high]
+    if len(powers) > 2:
+        return powers
+    between = [
+        nice * 10.0**power
+        for power in range(first - 1, last + 1)
+        for nice in NICE
+        if low <= nice * 10.0**power <= high
+    ]
+    if 2 < len(between) <= most:
+        return between
+    return powers if len(powers) == 2 else nice_ticks(low, high, most)
+
+
+def tick_labels(ticks: Sequence[float], *, is_log: bool = False) -> list[str]:
+    """The marks in words, all in the same form, as short as they can be told apart."""
+    largest = max((abs(tick) for tick in ticks), default=0.0)
+    if is_log and (largest >= 1e4 or min(ticks, default=1.0) < 1e-2):
+        return [_power(tick) for tick in ticks]
+    if largest and not 1e-3 <= largest < 1e6:
+        return [_power(tick) for tick in ticks]
+    steps = [b - a for a, b in pairwise(ticks)] or [largest or 1.0]
+    smallest = min(ticks, default=1.0) if is_log else min(steps)
+    decimals = max(0, min(12, -math.floor(math.log10(abs(smallest) or 1.0) + 1e-9)))
+    texts = [f"{tick:,.{decimals}f}" for tick in ticks]
+    if is_log:
+        texts = [told.rstrip("0").rstrip(".") if "." in told else told for told in texts]
+    return [told.replace("-", "−") for told in texts]
+
+
+def briefly(value: float | None, digits: int = 3) -> str:
+    """A number within a sentence."""
+    if value is None or not math.isfinite(value):
+        return "?"
+    told = f"{value:.{digits}g}"
+    return _power(float(told)) if "e" in told else told.replace("-", "−")
+
+
+def _power(value: float) -> str:
+    """A number as a multiple of a power of ten."""
+    if value == 0:
+        return "0"
+    mantissa, _, exponent = f"{value:.3g}".partition("e") if "e" in f"{value:.3g}" else _parts(value)
+    raised = f"10{str(int(exponent)).translate(RAISED)}"
+    sign = "−" if mantissa.startswith("-") else ""
+    factor = mantissa.lstrip("-")
+    return f"{sign}{raised}" if factor == "1" else f"{sign}{factor}·{raised}"
+
+
+def _parts(value: float) -> tuple[str, str, str]:
+    exponent = math.floor(math.log10(abs(value)) + 1e-12)
+    return f"{value / 10.0**exponent:.3g}", "e", str(exponent)
+
+
+def _log10(value: Fraction) -> float:
+    """Of any positive fraction, also where it is too small or too large for a float."""
+    shift = value.numerator.bit_length() - value.denominator.bit_length()
+    return math.log10(float(value / Fraction(2) ** shift)) + shift * math.log10(2)

@@ -1,0 +1,245 @@
+"""Every picture is well-formed, tells in words what it shows, and is harmless whatever names are."""
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from service.plots.confusion import draw_confusion
+from service.plots.effects import MOST, draw_effects
+from service.plots.history import draw_history
+from service.plots.importance import draw_importance
+from service.plots.parity import draw_parity, draw_residuals
+from service.plots.probabilities import draw_probabilities
+from service.plots.sheet import Subject
+from service.plots.study import Trained, draw_error
+from service.svg import DARK, LIGHT, Theme
+
+SVG = "{http://www.w3.org/2000/svg}"
+HOSTILE = "</text><script>alert(1)</script>\"' onload='x' &#0; nul\x00 half\ud800"
+NUMBERS = [0.1 * place for place in range(41)]
+
+
+def subject(name: str = "law", target: str = "y", **metrics: float) -> Subject:
+    return Subject(name=name, target=target, units={target: "dB"}, measured_on="hold-out", metrics=metrics)
+
+
+def history(*grids: int) -> list[dict[str, Any]]:
+    return [
+        {"step": place, "grid": grid, "loss": 0.5**place, "validation_loss": 0.6**place}
+        for place, grid in enumerate(grids)
+    ]
+
+
+def parity(count: int = 30) -> dict[str, Any]:
+    true: list[float | None] = [float(place) for place in range(count)]
+    predicted: list[float | None] = [value and value + math.sin(value) for value in true]
+    return {"rows": count, "measured_on": "hold-out", "parity": {"true": true, "predicted": predicted}}
+
+
+def classes(*names: str) -> dict[str, Any]:
+    counts = [[8 if t == d else 1 for d in range(len(names))] for t in range(len(names))]
+    curve = {"auc": 0.9, "false_positive_rate": [0.0, 0.1, 1.0], "true_positive_rate": [0.0, 0.9, 1.0]}
+    bins = {"mean_probability": [0.05, None, 0.9], "observed_share": [0.1, None, 1.0], "count": [7, 0, 3]}
+    return {
+        "rows": 10,
+        "confusion": {"classes": list(names), "counts": counts},
+        "roc": [{"class": name} | curve for name in names[1:]],
+        "reliability": {"class": names[1] if len(names) == 2 else None} | bins,
+    }
+
+
+def effect(name: str, *outputs: str) -> dict[str, Any]:
+    band = {"low": [-1.0] * 41, "high": [1.0] * 41} if len(outputs) == 1 else {"low": None, "high": None}
+    curves = [{"output": output, "mean": [math.sin(x) for x in NUMBERS]} | band for output in outputs]
+    return {"name": name, "type": "number", "values": NUMBERS, "curves": curves} | {
+        "deciles": NUMBERS[::4],
+        "shares": None,
+    }
+
+
+def category(name: str, *values: str | bool | None) -> dict[str, Any]:
+    means = [float(place) for place in range(len(values))]
+    curve = {"output": "y", "mean": means, "low": [m - 1 for m in means], "high": [m + 1 for m in means]}
+    shares = [1 / len(values)] * len(values)
+    return {"name": name, "type": "category", "values": list(values), "curves": [curve]} | {
+        "deciles": None,
+        "shares": shares,
+    }
+
+
+def importance(*names: str) -> dict[str, Any]:
+    features = [{"name": name, "mean": 1 / (place + 1), "std": 0.05} for place, name in enumerate(names)]
+    return {"metric": "rmse", "error": 0.1, "rows": 20, "shuffles": 5, "features": features, "left_out": 0}
+
+
+def trained(order: int = 3, settings: str = "hidden = [2]") -> list[Trained]:
+    return [
+        Trained(settings=settings, grid=g, order=order, parameters=8 * g, error=g ** -(order + 1.0))
+        for g in (3, 5, 10, 20)
+    ]
+
+
+def study(trainings: list[Trained], theme: Theme = LIGHT, **options: Any) -> str:
+    usual: dict[str, Any] = {"title": "Study of y", "metric": "RMSE", "has_slope": True}
+    return draw_error(trainings, "grid", theme=theme, **usual | options)
+
+
+PICTURES: dict[str, Callable[[str, Theme], str]] = {
+    "history": lambda name, theme: draw_history(history(3, 3, 5, 5, 10), subject(name), theme),
+    "parity": lambda name, theme: draw_parity(parity(), subject(name, name, rmse=0.1), theme),
+    "residuals": lambda name, theme: draw_residuals(parity(), subject(name, name), theme),
+    "confusion": lambda name, theme: draw_confusion(classes(name, "b", name), subject(name, name), theme),
+    "probabilities": lambda name, theme: draw_probabilities(classes(name, name), subject(name, name), theme),
+    "effects": lambda name, theme: draw_effects(
+        [effect(name, name), category(name, name, "b", None)], subject(name, name), theme
+    ),
+    "effects of classes": lambda name, theme: draw_effects(
+        [effect(name, name, "b", "c")], subject(name, name, log_loss=1.0), theme
+    ),
+    "importance": lambda name, theme: draw_importance(importance(name, "b"), subject(name, name), theme),
+    "study": lambda name, theme: study(trained(settings=name) + trained(2), theme, title=name),
+}
+
+
+def texts(svg: str) -> list[str]:
+    return [element.text or "" for element in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("picture", PICTURES)
+def test_a_picture_tells_in_words_and_numbers_what_it_shows(picture: str, theme: Theme) -> None:
+    root = ElementTree.fromstring(PICTURES[picture]("some name", theme))
+    assert root.attrib["role"] == "img"
+    assert root.attrib["aria-labelledby"].split() == [
+        root.find(f"{SVG}{tag}").attrib["id"]  # type: ignore[union-attr]
+        for tag in ("title", "desc")
+    ]
+    assert "some name" in root.findtext(f"{SVG}title", "")
+    assert re.search(r"\d", root.findtext(f"{SVG}desc", ""))
+    ground = root.find(f"{SVG}rect")
+    assert ground is not None
+    assert ground.attrib["fill"] == theme.paper
+
+
+@pytest.mark.parametrize(
+    "name", [HOSTILE, "x" * 2_000, "", "温度の測定値の平均" * 9], ids=["hostile", "long", "none", "wide"]
+)
+@pytest.mark.parametrize("picture", PICTURES)
+def test_no_name_can_break_out_of_its_text_or_off_the_sheet(picture: str, name: str) -> None:
+    root = ElementTree.fromstring(PICTURES[picture](name, LIGHT))
+    allowed = {"svg", "title", "desc", "rect", "path", "g", "circle", "text"}
+    assert {element.tag.removeprefix(SVG) for element in root.iter()} <= allowed
+    assert not [key for element in root.iter() for key in element.attrib if key.startswith("on")]
+    assert float(root.attrib["width"]) < 1_200
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_all_that_is_drawn_lies_on_the_sheet(picture: str) -> None:
+    svg = PICTURES[picture]("a name of a column", LIGHT)
+    root = ElementTree.fromstring(svg)
+    width, height = float(root.attrib["width"]), float(root.attrib["height"])
+    for element in root.iter():
+        for key, most in (("x", width), ("y", height), ("cx", width), ("cy", height)):
+            assert 0 <= float(element.attrib.get(key, 0)) <= most
+    assert not re.search(r"\b(nan|inf)\b", svg)
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_the_same_numbers_give_the_same_bytes(picture: str) -> None:
+    assert PICTURES[picture]("a", LIGHT) == PICTURES[picture]("a", LIGHT)
+
+
+def test_refinements_of_the_grid_are_marked_in_the_history() -> None:
+    shown = texts(draw_history(history(3, 3, 5, 5, 10), subject(), LIGHT))
+    assert [label for label in shown if re.fullmatch(r"G = \d+", label)] == ["G = 5", "G = 10"]
+
+
+def test_losses_that_a_logarithm_cannot_show_leave_a_gap() -> None:
+    steps = history(3, 3, 3)
+    steps[1]["loss"], steps[2]["validation_loss"] = 0.0, None
+    curve = ElementTree.fromstring(draw_history(steps, subject(), LIGHT)).findall(f"{SVG}path")[-2]
+    assert curve.attrib["d"].count("M") == 2
+
+
+def test_steps_of_several_rounds_stand_one_after_the_other() -> None:
+    steps = [*history(3, 3, 3), *history(3, 3)]
+    assert "4" in texts(draw_history(steps, subject(), LIGHT))
+
+
+def test_rows_without_an_answer_are_left_out_and_counted() -> None:
+    figures = parity(5)
+    figures["parity"]["predicted"][2] = None
+    svg = draw_parity(figures, subject(), LIGHT)
+    assert svg.count("<circle") == 4
+    assert "1 rows for which the network has no answer are left out." in svg
+
+
+def test_a_model_that_answers_nothing_still_has_a_picture() -> None:
+    figures = parity(2)
+    figures["parity"]["predicted"] = [None, None]
+    for draw in (draw_parity, draw_residuals):
+        assert ElementTree.fromstring(draw(figures, subject(), LIGHT)).tag == f"{SVG}svg"
+
+
+def test_a_right_prediction_stands_on_the_diagonal() -> None:
+    figures = parity(3) | {"parity": {"true": [0.0, 1.0, 4.0], "predicted": [0.0, 1.0, 4.0]}}
+    root = ElementTree.fromstring(draw_parity(figures, subject(), LIGHT))
+    diagonal = next(path for path in root.findall(f"{SVG}path") if path.get("stroke-dasharray"))
+    x0, y0, x1, y1 = (float(part) for part in re.findall(r"[\d.]+", diagonal.attrib["d"]))
+    for circle in root.iter(f"{SVG}circle"):
+        share = (float(circle.attrib["cx"]) - x0) / (x1 - x0)
+        assert y0 + share * (y1 - y0) == pytest.approx(float(circle.attrib["cy"]), abs=0.2)
+
+
+def test_counts_are_written_into_the_confusion_matrix_as_long_as_they_fit() -> None:
+    few, many = ([f"class {place}" for place in range(count)] for count in (3, 40))
+    assert texts(draw_confusion(classes(*few), subject(), LIGHT)).count("8") == 3
+    assert "8" not in texts(draw_confusion(classes(*many), subject(), LIGHT))
+
+
+def test_at_most_twelve_effects_are_drawn_and_it_is_said() -> None:
+    effects = [effect(f"x{place}", "y") for place in range(MOST + 3)]
+    shown = texts(draw_effects(effects, subject(), LIGHT))
+    assert sum(label.startswith("x") for label in shown) == MOST
+    assert "The 12 most important of 15 features are drawn." in " ".join(shown)
+
+
+def test_effects_of_several_classes_differ_in_more_than_colour() -> None:
+    svg = draw_effects([effect("x", "a", "b", "c")], subject(log_loss=1.0), LIGHT)
+    curves = [path for path in ElementTree.fromstring(svg).iter(f"{SVG}path") if path.get("stroke-linejoin")]
+    shown = {path.get("stroke"): path.get("stroke-dasharray") for path in curves}
+    assert len({shown[colour] for colour in LIGHT.series[:3]}) == 3
+
+
+def test_bars_are_as_long_as_what_they_stand_for() -> None:
+    root = ElementTree.fromstring(draw_importance(importance("a", "b"), subject(), LIGHT))
+    first, second = (float(bar.attrib["width"]) for bar in root.findall(f"{SVG}rect")[1:])
+    assert first == pytest.approx(2 * second, abs=0.2)
+
+
+def test_a_feature_that_is_not_read_has_no_bar() -> None:
+    document = importance("a", "b")
+    document["features"][1] |= {"mean": 0.0, "std": 0.0}
+    svg = draw_importance(document, subject(), LIGHT)
+    assert len(ElementTree.fromstring(svg).findall(f"{SVG}rect")) == 2
+    assert "0" in texts(svg)
+
+
+@pytest.mark.parametrize("order", [2, 3])
+def test_errors_at_the_rate_of_the_splines_lie_along_the_dashed_line(order: int) -> None:
+    svg = study(trained(order))
+    root = ElementTree.fromstring(svg)
+    slope = next(path for path in root.findall(f"{SVG}path") if path.get("stroke-dasharray") == "6 4")
+    x0, y0, x1, y1 = (float(part) for part in re.findall(r"[\d.]+", slope.attrib["d"]))
+    for circle in root.iter(f"{SVG}circle"):
+        x, y = float(circle.attrib["cx"]), float(circle.attrib["cy"])
+        assert y == pytest.approx(y0 + (x - x0) * (y1 - y0) / (x1 - x0), abs=0.5)
+    assert f"∝ G⁻{'⁰¹²³⁴⁵'[order + 1]}" in texts(svg)
+
+
+def test_where_theory_promises_nothing_no_line_is_drawn() -> None:
+    assert "∝" not in study(trained(), has_slope=False, metric="log loss")
