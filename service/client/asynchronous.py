@@ -22,6 +22,7 @@ from service.client.results import (
     Comparison,
     Dataset,
     Edges,
+    Figures,
     Job,
     Model,
     Predictions,
@@ -31,6 +32,7 @@ from service.client.results import (
 )
 from service.client.sending import Outcome, Request, Steps, arriving, connection
 from service.client.tables import File, Table
+from service.schemas.figures import ThemeName
 from service.schemas.models import FormulaFormat
 
 T = TypeVar("T")
@@ -168,9 +170,21 @@ class AsyncClient:
         """Every activation of a model as a curve, and what fits it best."""
         return await self._do(calls.edges(model))
 
-    async def plot(self, model: AnyModel, save: str | PathLike[str] | None = None) -> str:
-        """The network as SVG; ``save`` names a file for it."""
-        return await self._do(calls.plot(model, save))
+    async def figures(self, model: AnyModel) -> Figures:
+        """The numbers behind the pictures of a model."""
+        return await self._do(calls.figures(model))
+
+    async def plot(
+        self,
+        model: AnyModel | Job,
+        save: str | PathLike[str] | None = None,
+        name: str = "network",
+        *,
+        theme: ThemeName = "light",
+        width: int | None = None,
+    ) -> str:
+        """A picture as SVG; ``save`` names a file for it, as PNG if its name ends so."""
+        return await self._do(calls.plot(model, save, name, theme, width))
 
     async def export(self, model: AnyModel, format: str, path: str | PathLike[str]) -> Path:
         """Write a model to a file, for example as ``safetensors``."""

@@ -21,6 +21,7 @@ from service.client.results import (
     Comparison,
     Dataset,
     Edges,
+    Figures,
     Job,
     Model,
     Predictions,
@@ -31,6 +32,7 @@ from service.client.results import (
 from service.client.sending import Request, Steps, ask, get, path, send
 from service.client.tables import File, Table, document, is_file, is_frame, opened
 from service.schemas.common import Page
+from service.schemas.figures import ThemeName
 from service.schemas.models import FormulaFormat
 from service.schemas.registry import AliasPage
 
@@ -189,10 +191,26 @@ def edges(model: AnyModel) -> Steps[Edges]:
     return ask(get("models", _id(model), "edges"), _as(Edges))
 
 
-def plot(model: AnyModel, save: str | PathLike[str] | None) -> Steps[str]:
-    """The picture of the network as SVG, in a file too if there is a path for it."""
-    picture = yield from send(get("models", _id(model), "plot.svg"))
-    if save is not None:
+def figures(model: AnyModel) -> Steps[Figures]:
+    """The numbers behind the pictures."""
+    return ask(get("models", _id(model), "figures"), _as(Figures))
+
+
+def plot(
+    thing: AnyModel | Job, save: str | PathLike[str] | None, name: str, theme: ThemeName, width: int | None
+) -> Steps[str]:
+    """A picture as SVG, in a file too if there is a path for it; as PNG if the path ends so."""
+    kind = "jobs" if isinstance(thing, Job) else "models"
+
+    def wanted(suffix: str, **more: Any) -> Request:
+        place = ("plot" + suffix,) if name == "network" else ("plots", name + suffix)
+        return get(kind, _id(thing), *place, theme=theme, **more)
+
+    picture = yield from send(wanted(".svg"))
+    if save is not None and Path(save).suffix.lower() == ".png":
+        pixels = yield from send(wanted(".png", width=width))
+        Path(save).write_bytes(pixels.content)
+    elif save is not None:
         Path(save).write_bytes(picture.content)
     return picture.text
 

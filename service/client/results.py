@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from service.schemas.datasets import DatasetOut, PreviewOut
+from service.schemas.figures import FiguresOut
 from service.schemas.jobs import JobOut, ProgressOut
 from service.schemas.model_card import CardOut
 from service.schemas.models import EdgesOut, ModelOut, PredictionOut, SymbolicOut
@@ -51,6 +52,10 @@ class Symbolic(SymbolicOut):
 
 class Edges(EdgesOut):
     """The activations of a model, and what fits them."""
+
+
+class Figures(FiguresOut):
+    """What the pictures of a model show, as numbers."""
 
 
 class Card(CardOut):

@@ -16,7 +16,7 @@ import pytest
 from service.client import ApiError, AsyncClient, Client, Dataset, Model, Unreachable, calls, sending
 from service.db.session import Sessions
 from service.db.tables import Model as Row
-from tests.factories import EDGES, make_model, make_predictor
+from tests.factories import EDGES, FIGURES, make_job, make_model, make_predictor
 from tests.integration.service.client.conftest import Way, answer, lose_the_answer
 from tests.servers import free_port
 
@@ -193,6 +193,26 @@ def test_the_picture_comes_as_svg_and_as_a_file(kan: Any, law: Row, tmp_path: Pa
     assert svg.startswith("<svg")
     assert (tmp_path / "law.svg").read_text() == svg
     assert kan.edges(law.id).edges[0]["function"] == "x^2"
+
+
+def test_further_pictures_and_their_numbers_come_in_the_form_that_the_file_asks_for(
+    kan: Any, sessions: Sessions, tmp_path: Path
+) -> None:
+    model = kan.model(make_model(sessions, edges=EDGES, figures=FIGURES).id)
+    assert kan.figures(model).parity.true == FIGURES["parity"]["true"]
+    for name in ("network", "parity"):
+        svg = kan.plot(model, save=tmp_path / "picture.png", name=name, theme="dark", width=250)
+        assert svg.startswith("<svg")
+        assert (tmp_path / "picture.png").read_bytes()[:4] == b"\x89PNG"
+    with pytest.raises(ApiError, match="there is no picture 'nothing'"):
+        kan.plot(model, name="nothing")
+
+
+def test_pictures_of_a_job_are_asked_for_at_the_job(kan: Any, sessions: Sessions) -> None:
+    job = kan.job(make_job(sessions).id)
+    with pytest.raises(ApiError) as refused:
+        kan.plot(job, name="error_by_grid")
+    assert refused.value.code == "no_plot"
 
 
 def test_an_export_is_the_model_itself(kan: Any, sessions: Sessions, tmp_path: Path) -> None:
