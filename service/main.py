@@ -52,6 +52,7 @@ RESOURCES: list[APIRouter] = [
     metrics.router,
 ]
 MAX_PARSING = 2  # uploads parsed at once: each may hold a whole table in memory
+MAX_DRAWING = 2  # pictures drawn in pixels at once: each takes a processor
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -79,6 +80,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.sessions = make_sessions(engine)
     app.state.parsing = CapacityLimiter(MAX_PARSING)
+    app.state.drawing = CapacityLimiter(MAX_DRAWING)
     app.state.queue = make_queue(settings)
     app.state.watch = JobWatch(app.state.sessions)
     app.state.predictors = PredictorCache(settings.predict_cache_bytes)

@@ -2,18 +2,28 @@
 
 Machines have different fonts, or none. DejaVu Sans has Latin, Greek, Cyrillic and the signs of mathematics;
 what it lacks, such as Chinese, is an empty box in a PNG and only right in the SVG.
+
+Drawing takes up to seconds and lets no other thread run meanwhile, so a child does it.
 """
 
+import ctypes
 import re
+import resource
+import signal
+import subprocess
+import sys
 from importlib import resources
 
 import resvg_py
 
 from service.errors import Invalid
 
+COMMAND = (sys.executable, "-m", "service.raster")
 MOST_PIXELS = 40_000_000  # 160 MB while it is drawn
+MEMORY, SECONDS = 2**30, 60  # many times what the largest picture takes
 FONT_FOLDER = ("web", "fonts")
 SIZE = re.compile(r'\A<svg [^>]*? width="([0-9.e+]+)" height="([0-9.e+]+)"')
+PR_SET_PDEATHSIG = 1
 
 
 def to_png(svg: str, width: int) -> bytes:
@@ -34,12 +44,28 @@ def to_png(svg: str, width: int) -> bytes:
         detail = f"a PNG of {width} x {height} pixels is too large; ask for a width of at most {most}"
         entry = {"parameter": "width", "in": "query", "code": "picture_too_large", "detail": detail}
         raise Invalid("picture_too_large", detail, errors=[entry], limit=most)
+    finished = subprocess.run(  # noqa: S603  # our own command
+        [*COMMAND, str(width)], input=svg.encode(), capture_output=True, check=True, timeout=SECONDS
+    )
+    return finished.stdout
+
+
+def main() -> None:
+    """Draw the SVG of standard input on standard output."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     with resources.as_file(resources.files("service").joinpath(*FONT_FOLDER)) as folder:
-        return resvg_py.svg_to_bytes(
-            svg_string=svg,
-            width=width,
+        png = resvg_py.svg_to_bytes(
+            svg_string=sys.stdin.buffer.read().decode(),
+            width=int(sys.argv[1]),
             skip_system_fonts=True,
             font_dirs=[str(folder)],
             font_family="DejaVu Sans",
             sans_serif_family="DejaVu Sans",
         )
+    sys.stdout.buffer.write(png)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,11 +1,14 @@
 """Routes of pictures, as SVG and as PNG, and of the numbers behind them."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Path, Query, Response
 
-from service.api.deps import READ, Sessions, StrictRoute
+from service.api.deps import READ, Drawing, Sessions, StrictRoute
 from service.api.trained_models import Reference
 from service.operations import models, plots
 from service.raster import to_png
@@ -66,11 +69,16 @@ def get_network(model_id: Reference, sessions: Sessions, theme: ThemeQuery = "li
 
 
 @router.get("/models/{model_id}/plot.png", summary="The network as PNG", **AS_PNG)
-def get_network_png(
-    model_id: Reference, sessions: Sessions, theme: ThemeQuery = "light", width: Width = 1200
+async def get_network_png(
+    *,
+    model_id: Reference,
+    sessions: Sessions,
+    drawing: Drawing,
+    theme: ThemeQuery = "light",
+    width: Width = 1200,
 ) -> Response:
     """The same picture in pixels."""
-    return _png(models.draw_model(model_id, sessions, THEMES[theme]), width)
+    return await _png(partial(models.draw_model, model_id, sessions, THEMES[theme]), width, drawing)
 
 
 @router.get("/models/{model_id}/plots/{plot}.svg", summary="A picture of a model", **AS_SVG)
@@ -80,11 +88,17 @@ def get_plot(model_id: Reference, plot: Plot, sessions: Sessions, theme: ThemeQu
 
 
 @router.get("/models/{model_id}/plots/{plot}.png", summary="A picture of a model as PNG", **AS_PNG)
-def get_plot_png(
-    model_id: Reference, plot: Plot, sessions: Sessions, theme: ThemeQuery = "light", width: Width = 1200
+async def get_plot_png(
+    *,
+    model_id: Reference,
+    plot: Plot,
+    sessions: Sessions,
+    drawing: Drawing,
+    theme: ThemeQuery = "light",
+    width: Width = 1200,
 ) -> Response:
     """The same picture in pixels."""
-    return _png(plots.draw_plot(model_id, plot, sessions, THEMES[theme]), width)
+    return await _png(partial(plots.draw_plot, model_id, plot, sessions, THEMES[theme]), width, drawing)
 
 
 @router.get("/jobs/{job_id}/plots/{study_plot}.svg", summary="A picture of a study", **AS_SVG)
@@ -96,16 +110,26 @@ def get_study_plot(
 
 
 @router.get("/jobs/{job_id}/plots/{study_plot}.png", summary="A picture of a study as PNG", **AS_PNG)
-def get_study_plot_png(
-    job_id: str, study_plot: StudyPlot, sessions: Sessions, theme: ThemeQuery = "light", width: Width = 1200
+async def get_study_plot_png(
+    *,
+    job_id: str,
+    study_plot: StudyPlot,
+    sessions: Sessions,
+    drawing: Drawing,
+    theme: ThemeQuery = "light",
+    width: Width = 1200,
 ) -> Response:
     """The same picture in pixels."""
-    return _png(plots.draw_study_plot(job_id, study_plot, sessions, THEMES[theme]), width)
+    return await _png(
+        partial(plots.draw_study_plot, job_id, study_plot, sessions, THEMES[theme]), width, drawing
+    )
 
 
 def _svg(svg: str) -> Response:
     return Response(svg, media_type=SVG, headers=PICTURE_HEADERS)
 
 
-def _png(svg: str, width: int) -> Response:
-    return Response(to_png(svg, width), media_type=PNG, headers=PICTURE_HEADERS)
+async def _png(draw: Callable[[], str], width: int, drawing: CapacityLimiter) -> Response:
+    """Who has to wait until others are drawn waits here, and keeps no thread."""
+    png = await to_thread.run_sync(lambda: to_png(draw(), width), limiter=drawing)
+    return Response(png, media_type=PNG, headers=PICTURE_HEADERS)

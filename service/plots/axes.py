@@ -28,7 +28,7 @@ class Scale:
         seen = [_bounded(value, is_log) for value in values if value is not None and is_shown(value, is_log)]
         low, high = (min(seen), max(seen)) if seen else (1.0, 10.0) if is_log else (0.0, 1.0)
         if is_log:
-            spread = math.log10(high / low) if high < low * 1e300 else 300.0
+            spread = math.log10(high) - math.log10(low)
             wider = 10 ** (room * spread if spread > 1e-6 else 0.5)
             return Scale(max(low / wider, 1e-300), min(high * wider, 1e300), True)
         spread = high - low
@@ -38,7 +38,8 @@ class Scale:
     def share(self, value: float) -> float:
         """Where a value lies, from 0 to 1."""
         if self.is_log:
-            return math.log(value / self.low) / math.log(self.high / self.low)
+            low, high = math.log(self.low), math.log(self.high)
+            return (math.log(value) - low) / (high - low)
         return (value - self.low) / (self.high - self.low)
 
     def ticks(self, most: int) -> list[float]:

@@ -12,11 +12,11 @@ from service.svg import Theme, document, number, text, words
 LARGEST, SMALLEST, COUNTED = 66.0, 14.0, 26.0  # sides of a cell; from the last on, counts are written into it
 LONGEST = 150.0
 ROOM = 560.0
-SLANT = -40
+SLANT, STEEP = -40, -65
 
 
 def draw_confusion(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
-    """A row per true class, a column per decided one; the darker a cell, the larger its share of the row.
+    """A row per true class, a column per decided one; the stronger its colour, the larger its share.
 
     Args:
         figures: ``confusion`` of a classifier, and ``measured_on``.
@@ -31,7 +31,7 @@ def draw_confusion(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
     longest = max(text_width(label, size) for label in labels)
     left = 44 + longest
     is_slanted = longest > side - 6
-    above = 34 + (longest * 0.68 if is_slanted else 8)
+    above = 34 + (longest * (0.68 if side >= 20 else 0.95) if is_slanted else 8)
     reach = longest * 0.78 if is_slanted else 0.0
     width = max(left + side * len(classes) + max(24.0, reach), 380.0)
     told = _told(classes, counts, subject)
@@ -45,7 +45,7 @@ def draw_confusion(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
     middle = top + above + side * len(classes) / 2
     body.append(words("true", MARGIN + 8, middle, size=11, anchor="middle", fill=theme.quiet, turn=-90))
     notes, end = footnote(
-        ["The darker a cell, the larger its share of the rows of that true class; the diagonal is right."],
+        ["The stronger its colour, the larger the share of a cell in its row; the diagonal is right."],
         bottom + 6, width, theme,
     )  # fmt: skip
     return document(
@@ -79,11 +79,12 @@ def _told(classes: list[str], counts: list[list[int]], subject: Subject) -> list
 def _names(
     labels: list[str], left: float, top: float, side: float, size: float, theme: Theme, *, is_slanted: bool
 ) -> Iterator[str]:
+    slant = SLANT if side >= 20 else STEEP  # names close beside each other would run into each other
     for place, label in enumerate(labels):
         at = side * (place + 0.5)
         yield words(label, left - 8, top + at + size / 3, size=size, anchor="end", fill=theme.ink)
         if is_slanted:
-            yield words(label, left + at + 2, top - 8, size=size, fill=theme.ink, turn=SLANT)
+            yield words(label, left + at + 2, top - 8, size=size, fill=theme.ink, turn=slant)
         else:
             yield words(label, left + at, top - 8, size=size, anchor="middle", fill=theme.ink)
 

@@ -24,7 +24,7 @@ def draw_probabilities(figures: Mapping[str, Any], subject: Subject, theme: Them
     bins, curves = figures["reliability"], figures["roc"]
     shown = sorted(curves, key=lambda curve: -curve["auc"])[:MOST_CURVES]
     width = 62 + SIDE + GAP + SIDE + 26
-    of = f"of {bins['class']}" if bins["class"] is not None else "of all classes"
+    of = f"of {bins['class']}" if bins["class"] is not None else "of any class"
     told = [
         f"{subject.name}, {figures['rows']} {subject.measured_on} rows.",
         _reliability_told(bins),
@@ -33,7 +33,7 @@ def draw_probabilities(figures: Mapping[str, Any], subject: Subject, theme: Them
     head, top = headline("Do probabilities come true, and how well do they rank?", told, width, theme)
     left = Panel(left=62, top=top + 34, width=SIDE, height=SIDE, x=UNIT, y=UNIT, theme=theme)
     right = left.beside(left=left.right + GAP)
-    entries = [f"{curve['class']}: AUC {curve['auc']:.3f}" for curve in shown]
+    entries = [f"AUC {curve['auc']:.3f}: {curve['class']}" for curve in shown]
     key, height = legend(entries, MARGIN, left.bottom + 48, width - 2 * MARGIN, theme)
     return document(
         width,

@@ -12,6 +12,7 @@ import pytest
 from service.drawing import draw_network
 from service.drawing_layout import MAX_EDGES, MAX_IDLE_INPUTS, PlacedEdge, function_of, lay_out
 from service.drawing_words import CAPTION_SIZE, CHARACTER, width_of
+from service.svg import DARK, LIGHT
 
 SVG = "{http://www.w3.org/2000/svg}"
 ROOMS = {"input_room": 40.0, "output_room": 40.0, "label_room": 20.0}
@@ -256,6 +257,24 @@ def test_no_name_can_break_out_of_its_text(name: str) -> None:
     allowed = {"svg", "title", "desc", "rect", "path", "g", "circle", "text"}
     assert {element.tag.removeprefix(SVG) for element in root.iter()} <= allowed
     assert not [key for element in root.iter() for key in element.attrib if key.startswith("on")]
+
+
+def test_every_edge_says_which_one_it_is() -> None:
+    picture = with_products(3, 2, 1, direct=True)
+    groups = parsed(picture).findall(f"{SVG}g")
+    places = [tuple(int(group.attrib[f"data-{name}"]) for name in PLACE) for group in groups]
+    assert places == [(e["layer"], e["in"], e["to_layer"], e["out"]) for e in picture["edges"]]
+
+
+PLACE = ("layer", "in", "to-layer", "out")
+
+
+def test_on_a_dark_ground_nothing_is_dark() -> None:
+    svg = draw_network(with_products(3, 2, 1), theme=DARK)
+    assert LIGHT.ink not in svg
+    assert LIGHT.line not in svg
+    assert LIGHT.paper not in svg
+    assert f'fill="{DARK.paper}"' in svg
 
 
 def test_the_same_network_gives_the_same_bytes() -> None:
