@@ -31,8 +31,8 @@ def figures_of(
         predictor: The model.
         data: Its rows.
         picture: Its edges, whose scores say which of very many features are looked at.
-        should_stop: Once true, no further feature is looked at; if it is from the beginning, a tenth of the
-            work is still done: a picture of a few rows is better than none.
+        should_stop: Once true, no further feature is looked at; if it is from the beginning, about a
+            tenth of the work is still done: a picture of a few rows is better than none.
     """
     is_measured = len(data.test) > 0
     part = data.test if is_measured else data.training

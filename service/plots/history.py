@@ -32,7 +32,7 @@ def draw_history(history: Sequence[Mapping[str, Any]], subject: Subject, theme: 
     left = 42 + marks_width(y, 6)
     panel = Panel(
         left=left, top=top + height + 22, width=WIDTH - left - 24, height=HEIGHT,
-        x=Scale.over(steps, room=0.02), y=y, theme=theme,
+        x=Scale.over(steps, room=0.02), y=y, theme=theme, x_most=min(7, max(2, len(steps))),
     )  # fmt: skip
     return document(
         WIDTH,

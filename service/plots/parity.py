@@ -63,6 +63,7 @@ def draw_residuals(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
     pairs, lost = _pairs(figures)
     left_over = [(predicted, true - predicted) for true, predicted in pairs]
     residuals = [residual for _, residual in left_over]
+    unit = subject.units.get(subject.target)
     y = Scale.over([0.0, *residuals])
     left = 46 + marks_width(y, 6)
     width = left + WIDE + 150
@@ -81,7 +82,7 @@ def draw_residuals(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
         theme=theme,
         body=[
             *head,
-            *panel.frame(f"predicted {subject.of_target}", "true − predicted"),
+            *panel.frame(f"predicted {subject.of_target}", f"true − predicted{f' [{unit}]' if unit else ''}"),
             _dots(panel, left_over, theme),
             *_histogram(residuals, panel, theme),
             stroke(zero, theme.quiet, "6 4", 1.4),

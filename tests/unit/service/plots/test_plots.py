@@ -243,3 +243,13 @@ def test_errors_at_the_rate_of_the_splines_lie_along_the_dashed_line(order: int)
 
 def test_where_theory_promises_nothing_no_line_is_drawn() -> None:
     assert "∝" not in study(trained(), has_slope=False, metric="log loss")
+
+
+def test_steps_are_counted_in_whole_numbers() -> None:
+    shown = texts(draw_history(history(3, 3, 5, 5), subject(), LIGHT))
+    assert {"0", "1", "2", "3"} <= set(shown)
+    assert not {"1.5", "2.5"} & set(shown)
+
+
+def test_residuals_have_the_unit_of_the_target() -> None:
+    assert "true − predicted [dB]" in texts(draw_residuals(parity(), subject(), LIGHT))
