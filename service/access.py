@@ -2,7 +2,8 @@
 
 A service bound to loopback asks for no key. One bound to any other address does not start until
 there is a key (the command line calls ``require_a_key`` before it binds), and then every request
-but those to ``/health/…`` and for the page, with or without ``/v1``, needs ``Authorization: Bearer <key>``.
+but those to ``/health/…``, for the guide and for the page, with or without ``/v1``, needs
+``Authorization: Bearer <key>``.
 ``create_app`` says so in two lines::
 
     if needs_key(settings.host):
@@ -22,8 +23,8 @@ from service.errors import ServiceError, TooMany, Unauthorized, Unavailable
 from service.rates import Allowance, Rates
 from service.settings import InvalidSettings, is_loopback
 
-OPEN_PATHS = ("/health/", "/v1/health/", "/v2/health/", "/assets/", "/v1/assets/")
-PAGE_PATHS = ("/", "/v1/")  # the page asks for the key itself; it holds nothing of anybody's
+OPEN_PATHS = ("/health/", "/v1/health/", "/v2/health/", "/assets/", "/v1/assets/", "/guide/", "/v1/guide/")
+PAGE_PATHS = ("/", "/v1/", "/guide", "/v1/guide")  # the page asks for the key itself; neither holds anybody's data
 
 
 def needs_key(host: str) -> bool:

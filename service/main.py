@@ -13,6 +13,7 @@ from service.api import (
     description,
     docs,
     exports,
+    guide,
     health,
     inference,
     metrics,
@@ -95,8 +96,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Frame, hosts=settings.hosts, meters=app.state.meters)
     problems.register(app)
     description.complete(app)
-    for router in [*RESOURCES, inference.router, docs.router, web.router, health.router]:
+    for router in [*RESOURCES, inference.router, docs.router, guide.router, web.router, health.router]:
         app.include_router(router)
-    for router in [*RESOURCES, docs.router, web.router, health.router]:
+    for router in [*RESOURCES, docs.router, guide.router, web.router, health.router]:
         app.include_router(router, prefix="/v1", include_in_schema=False)
     return app

@@ -4,6 +4,8 @@ import logging
 import re
 from dataclasses import dataclass
 
+from pydantic_core import PydanticUndefined
+
 from service.settings import PREFIX, SECRETS, Settings
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,16 @@ def tell(settings: Settings) -> list[Told]:
         )
         for name, field in Settings.model_fields.items()
     ]
+
+
+def as_markdown() -> str:
+    """All settings as a table, with the values that they have where nobody sets them."""
+    lines = ["| variable | default | what it is |", "| --- | --- | --- |"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is PydanticUndefined else str(field.default)
+        shown = f"`{default}`" if default else "—"
+        lines.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description or ''} |")
+    return "\n".join(lines)
 
 
 def log_settings(settings: Settings) -> None:

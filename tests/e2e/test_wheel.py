@@ -31,6 +31,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_file_of_the_packages_travels_in_the_wheel(installed: Path) -> None:
     files = [path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()]
     travels = [path for path in files if path.suffix not in NOT_INSTALLED and path.name != "Dockerfile"]
+    travels += [path for path in files if path.is_relative_to(ROOT / "service" / "guide")]
 
     missing = [path for path in travels if not (installed / path.relative_to(ROOT)).exists()]
 

@@ -1,0 +1,78 @@
+"""The guide over HTTP: open like the probes, since it says nothing of anyone's data."""
+
+from importlib.resources import files
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import HTMLResponse
+
+from service.api.guide_pages import ENGLISH, LANGUAGES, PAGES, page
+from service.errors import NotFound
+
+ASSETS = {"guide.css": ("guide/guide.css", "text/css"), "law.svg": ("examples/law.svg", "image/svg+xml")}
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "public, max-age=300",
+    "Vary": "Accept-Language",
+}
+
+Lang = Annotated[Literal["en", "ru"] | None, Query()]
+Accepted = Annotated[str, Header(alias="accept-language")]
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/guide")
+def guide(request: Request, lang: Lang = None, accepted: Accepted = "") -> HTMLResponse:
+    """The first page."""
+    return _answer(PAGES[0], request, lang, accepted)
+
+
+@router.get("/guide/{name}")
+def show(request: Request, name: str, lang: Lang = None, accepted: Accepted = "") -> HTMLResponse:
+    """A page."""
+    if name not in PAGES:
+        raise NotFound(
+            "path_not_found", f"the guide has no page {name[:100]!r}; its pages are {', '.join(PAGES)}"
+        )
+    return _answer(name, request, lang, accepted)
+
+
+@router.get("/guide/assets/{name}")
+def asset(name: str) -> Response:
+    """The style or a picture."""
+    if name not in ASSETS:
+        raise NotFound("path_not_found", f"the guide has no file {name[:100]!r}; see /guide")
+    path, media_type = ASSETS[name]
+    content = files("service").joinpath(path).read_bytes()
+    return Response(content, media_type=media_type, headers={"Cache-Control": "public, max-age=86400"})
+
+
+def _answer(name: str, request: Request, lang: str | None, accepted: str) -> HTMLResponse:
+    language = lang or preferred(accepted)
+    root = str(request.scope.get("root_path", "")).rstrip("/")
+    content = page(name, language, root=root, is_asked_for=lang is not None)
+    return HTMLResponse(content, headers=HEADERS | {"Content-Language": language})
+
+
+def preferred(accepted: str) -> str:
+    """The language of ours that a browser likes best; English if it likes none better."""
+    weights = {ENGLISH: 0.0}
+    for entry in accepted.lower().split(",")[:20]:
+        tag, *parameters = (part.strip() for part in entry.split(";"))
+        language = tag.partition("-")[0]
+        if language in LANGUAGES:
+            weights[language] = max(weights.get(language, 0.0), _weight(parameters))
+    return max(weights, key=weights.__getitem__)
+
+
+def _weight(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value) if 0 <= float(value) <= 1 else 0.0
+            except ValueError:
+                return 0.0
+    return 1.0

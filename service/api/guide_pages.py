@@ -1,0 +1,190 @@
+"""The guide as pages: Markdown of the package becomes HTML that needs no script and nothing from elsewhere.
+
+Formulas between dollars become MathML, which browsers set and screen readers read. Links between pages are
+written as between files (``trust.md#domain``), so that they work where the files lie, too.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+from importlib.resources import files
+from itertools import pairwise
+from string import Template
+from typing import Any
+
+from latex2mathml.converter import convert
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from mdit_py_plugins.anchors import anchors_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+from service.error_codes import as_markdown as codes_as_markdown
+from service.settings_report import as_markdown as settings_as_markdown
+
+PAGES = ("first-formula", "reading", "limits", "trust", "tuning", "operating", "mathematics", "errors")
+ENGLISH, RUSSIAN = "en", "ru"
+FOLDER = files("service").joinpath("guide")
+TITLE = re.compile(r"# (.+)\n")
+TO_A_PAGE = re.compile(r"([a-z-]+)\.md(#.*)?")
+GENERATED = {"[[codes]]": codes_as_markdown, "[[settings]]": settings_as_markdown}
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a page says around its text, in one language."""
+
+    name: str
+    skip: str
+    pages: str
+    turn: str
+    untranslated: str
+
+
+LANGUAGES = {
+    ENGLISH: Words("English", "Skip to the text", "Pages of the guide", "Previous and next page", ""),
+    RUSSIAN: Words(
+        "Русский",
+        "Перейти к тексту",
+        "Страницы руководства",
+        "Предыдущая и следующая страница",
+        "Эта страница пока есть только на английском языке.",
+    ),
+}
+
+
+@lru_cache(maxsize=128)
+def page(name: str, language: str, *, root: str, is_asked_for: bool) -> str:
+    """A page of the guide.
+
+    Args:
+        name: One of ``PAGES``.
+        language: One of ``LANGUAGES``; a page that it lacks comes in English.
+        root: What stands before every path, behind a proxy.
+        is_asked_for: Whether the address named the language; then those of the links do, too.
+    """
+    words = LANGUAGES[language]
+    query = f"?lang={language}" if is_asked_for else ""
+    there = written_in(name, language)
+    template = FOLDER.joinpath("page.html").read_text(encoding="utf-8")
+    return Template(template).substitute(
+        language=language,
+        title=escape(title_of(name, language)),
+        root=escape(root),
+        skip=words.skip,
+        languages=_languages(name, language, root),
+        pages_label=words.pages,
+        pages="\n".join(_entry(other, name, language, root, query) for other in PAGES),
+        written_in=there,
+        note="" if there == language else f'<p class="note" lang="{language}">{words.untranslated}</p>',
+        content=_rendered(_tokens(name, there), root, query),
+        turn_label=words.turn,
+        turn=_turn(name, language, root, query),
+    )
+
+
+def written_in(name: str, language: str) -> str:
+    """The language in which there is the page."""
+    return language if FOLDER.joinpath(language, f"{name}.md").is_file() else ENGLISH
+
+
+def title_of(name: str, language: str) -> str:
+    """The heading of a page."""
+    found = TITLE.match(source_of(name, written_in(name, language)))
+    assert found is not None, f"{name} begins without a heading"  # noqa: S101  # a file of ours
+    return found[1]
+
+
+def source_of(name: str, language: str) -> str:
+    """The Markdown of a page, with what the code itself knows in its place."""
+    source = FOLDER.joinpath(language, f"{name}.md").read_text(encoding="utf-8")
+    for mark, make in GENERATED.items():
+        if mark in source:
+            source = source.replace(mark, make())
+    return source
+
+
+def _tokens(name: str, language: str) -> list[Token]:
+    """The page in parts; headings of a translation go by the anchors of the original, so that links hold."""
+    tokens = MARKDOWN.parse(source_of(name, language))
+    if language != ENGLISH:
+        original = _headings(MARKDOWN.parse(source_of(name, ENGLISH)))
+        for (heading, words), (same, _) in zip(_headings(tokens), original, strict=True):
+            anchor = str(same.attrGet("id"))
+            heading.attrSet("id", anchor)
+            to_itself = [child for child in words.children or () if child.attrGet("class") == "header-anchor"]
+            to_itself[0].attrSet("href", f"#{anchor}")
+    return tokens
+
+
+def _headings(tokens: Sequence[Token]) -> list[tuple[Token, Token]]:
+    """Every heading that has an anchor, and what it says."""
+    return [(token, after) for token, after in pairwise(tokens) if token.tag != "h1" and token.attrGet("id")]
+
+
+def _rendered(tokens: Sequence[Token], root: str, query: str) -> str:
+    for token in _inner(tokens):
+        for attribute in ("href", "src"):
+            target = token.attrGet(attribute)
+            if isinstance(target, str):
+                token.attrSet(attribute, _address(target, root, query))
+    return str(MARKDOWN.renderer.render(tokens, MARKDOWN.options, {}))
+
+
+def _inner(tokens: Sequence[Token]) -> list[Token]:
+    return [child for token in tokens for child in token.children or ()]
+
+
+def _address(target: str, root: str, query: str) -> str:
+    """Where a link of a file leads on the service."""
+    if found := TO_A_PAGE.fullmatch(target):
+        return f"{root}/guide/{found[1]}{query}{found[2] or ''}"
+    if target.endswith(".svg"):
+        return f"{root}/guide/assets/{target.rpartition('/')[2]}"
+    return root + target if target.startswith("/") else target
+
+
+def _entry(name: str, present: str, language: str, root: str, query: str) -> str:
+    here = ' aria-current="page"' if name == present else ""
+    return f"<li>{_link(name, language, root, query, here)}</li>"
+
+
+def _turn(name: str, language: str, root: str, query: str) -> str:
+    place = PAGES.index(name)
+    before, after = PAGES[max(place - 1, 0) : place], PAGES[place + 1 : place + 2]
+    links = [_link(other, language, root, query, ' rel="prev"', "← ") for other in before]
+    links += [_link(other, language, root, query, ' rel="next"', "→ ") for other in after]
+    return "\n".join(links)
+
+
+def _link(name: str, language: str, root: str, query: str, more: str, arrow: str = "") -> str:
+    href = escape(f"{root}/guide/{name}{query}")
+    return f'<a href="{href}"{more}>{arrow}{escape(title_of(name, language))}</a>'
+
+
+def _languages(name: str, present: str, root: str) -> str:
+    return "".join(
+        f"<strong>{words.name}</strong>"
+        if language == present
+        else f'<a href="{escape(root)}/guide/{name}?lang={language}" lang="{language}" '
+        f'hreflang="{language}">{words.name}</a>'
+        for language, words in LANGUAGES.items()
+    )
+
+
+def _mathml(tex: str, how: dict[str, Any]) -> str:
+    return str(convert(tex, display="block" if how["display_mode"] else "inline"))
+
+
+def _markdown() -> MarkdownIt:
+    """CommonMark with tables and formulas, without HTML; what is wide can be scrolled, by keys as well."""
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    markdown.use(dollarmath_plugin, renderer=_mathml, double_inline=True, allow_digits=False)
+    markdown.use(anchors_plugin, min_level=2, max_level=3, permalink=True, permalinkSymbol="#")
+    markdown.renderer.rules["table_open"] = lambda *_: '<div class="wide" tabindex="0"><table>\n'  # type: ignore[attr-defined]
+    markdown.renderer.rules["table_close"] = lambda *_: "</table></div>\n"  # type: ignore[attr-defined]
+    return markdown
+
+
+MARKDOWN = _markdown()

@@ -1,0 +1,213 @@
+"""The guide over HTTP: its pages, its languages, its links, and what a browser may do with it."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+from fastapi.testclient import TestClient
+
+from service.api.guide import preferred
+from service.api.guide_pages import ENGLISH, FOLDER, LANGUAGES, PAGES, RUSSIAN, written_in
+from service.main import create_app
+from service.settings import Settings
+from tests.servers import LOOPBACK
+
+
+
+@pytest.fixture(scope="module")
+def guide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """As other machines see it, without a key; no page asks the database."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("guide"), host="0.0.0.0")
+    with TestClient(create_app(settings), base_url=LOOPBACK) as client:
+        yield client
+
+
+class Read(HTMLParser):
+    """What of a page the tests look at."""
+
+    def __init__(self, content: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(content)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def all(self, tag: str, attribute: str) -> list[str]:
+        return [value for name, given in self.tags if name == tag and (value := given.get(attribute))]
+
+    @property
+    def ids(self) -> set[str | None]:
+        return {given.get("id") for _, given in self.tags}
+
+
+def pages(language: str) -> list[Any]:
+    return [pytest.param(f"/guide/{name}?lang={language}", id=f"{language} {name}") for name in PAGES]
+
+
+EVERY_PAGE = pytest.mark.parametrize("url", [page for language in LANGUAGES for page in pages(language)])
+
+
+@EVERY_PAGE
+def test_a_page_needs_no_key_no_script_and_nothing_from_elsewhere(guide: TestClient, url: str) -> None:
+    answer = guide.get(url)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'self'; img-src 'self'")
+    assert "unsafe" not in policy
+    page = Read(answer.text)
+    assert not {"script", "style", "iframe", "merror"} & {tag for tag, _ in page.tags}
+    assert not [given for _, given in page.tags if any(name.startswith(("on", "style")) for name in given)]
+    assert not [url for url in page.all("img", "src") + page.all("link", "href") if urlsplit(url).netloc]
+
+
+@EVERY_PAGE
+def test_a_page_can_be_read_without_eyes_and_without_a_mouse(guide: TestClient, url: str) -> None:
+    page = Read(guide.get(url).text)
+    (main,) = [given for tag, given in page.tags if tag == "main"]
+    first = next(given for tag, given in page.tags if tag == "a")
+    assert (first["href"], main["id"]) == ("#content", "content")
+    assert [tag for tag, _ in page.tags].count("h1") == 1
+    assert all(given.get("alt") for tag, given in page.tags if tag == "img")
+    assert all(given.get("aria-label") for tag, given in page.tags if tag == "nav")
+    assert len(page.all("a", "aria-current")) == 1
+
+
+@EVERY_PAGE
+def test_every_link_leads_somewhere(guide: TestClient, url: str) -> None:
+    for target in links(guide.get(url).text):
+        address = urlsplit(target)
+        if address.netloc:
+            assert address.scheme == "https"
+        elif address.path.startswith("/guide") or target.startswith("#"):
+            there = guide.get(urljoin(url, target).partition("#")[0])
+            assert there.status_code == 200, target
+            assert not address.fragment or unquote(address.fragment) in Read(there.text).ids, target
+        else:
+            assert guide.get(target).status_code == 401, target  # there, for those who have a key
+
+
+def links(content: str) -> list[str]:
+    page = Read(content)
+    return [
+        url for tag, name in (("a", "href"), ("img", "src"), ("link", "href")) for url in page.all(tag, name)
+    ]
+
+
+def test_pages_lead_on_and_back(guide: TestClient) -> None:
+    seen = ["/guide/first-formula"]
+    while following := re.search(r'href="([^"]+)" rel="next"', guide.get(seen[-1]).text):
+        assert f'href="{seen[-1]}" rel="prev"' in guide.get(following[1]).text
+        seen.append(following[1])
+    assert seen == [f"/guide/{name}" for name in PAGES]
+
+
+def test_the_guide_begins_with_its_first_page(guide: TestClient) -> None:
+    assert guide.get("/guide").text == guide.get("/guide/first-formula").text
+    assert guide.get("/v1/guide").text == guide.get("/guide").text
+
+
+def test_behind_a_proxy_links_have_its_prefix(tmp_path: Path) -> None:
+    app = create_app(Settings(data_dir=tmp_path))
+    with TestClient(app, base_url=LOOPBACK, root_path="/kan") as client:
+        inner = [url for url in links(client.get("/guide").text) if url.startswith("/")]
+    assert len(inner) > 10
+    assert [url for url in inner if not url.startswith("/kan/")] == []
+
+
+def test_formulas_are_mathml(guide: TestClient) -> None:
+    content = guide.get("/guide/mathematics").text
+    assert content.count("<math ") > 30
+    assert "$" not in re.sub(r"<pre>.*?</pre>", "", content, flags=re.DOTALL)
+
+
+def test_the_browser_s_language_is_spoken_where_nobody_asks_for_another(guide: TestClient) -> None:
+    russian = {"Accept-Language": "ru-RU,ru;q=0.9,en;q=0.8"}
+    answer = guide.get("/guide", headers=russian)
+    assert answer.headers["content-language"] == "ru"
+    assert answer.headers["vary"] == "Accept-Language"
+    assert "Первая формула" in answer.text
+    assert guide.get("/guide?lang=en", headers=russian).headers["content-language"] == "en"
+    assert 'lang="en"' in guide.get("/guide?lang=en", headers=russian).text
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("", ENGLISH),
+        ("ru", RUSSIAN),
+        ("de-DE,de;q=0.9,ru;q=0.5,en;q=0.3", RUSSIAN),
+        ("en-GB,ru;q=0.9", ENGLISH),
+        ("ru;q=0.5,en;q=0.5", ENGLISH),
+        ("ru;q=0", ENGLISH),
+        ("*", ENGLISH),
+        ("RU ; Q = 1", RUSSIAN),
+        ("ru;q=nan, ;;;q=,q", ENGLISH),
+    ],
+)
+def test_the_language_that_a_browser_likes_best(accepted: str, language: str) -> None:
+    assert preferred(accepted) == language
+
+
+def test_a_page_that_is_not_translated_comes_in_english_and_says_so(guide: TestClient) -> None:
+    assert written_in("mathematics", RUSSIAN) == ENGLISH
+    content = guide.get("/guide/mathematics?lang=ru").text
+    assert LANGUAGES[RUSSIAN].untranslated in content
+    assert '<main id="content" tabindex="-1" lang="en">' in content
+
+
+def test_a_translation_has_the_examples_of_the_original() -> None:
+    for name in PAGES:
+        if written_in(name, RUSSIAN) == RUSSIAN:
+            assert examples(name, RUSSIAN) == examples(name, ENGLISH)
+
+
+def examples(name: str, language: str) -> list[str]:
+    text = FOLDER.joinpath(language, f"{name}.md").read_text(encoding="utf-8")
+    return re.findall(r"^```.*?^```", text, flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/guide/nothing",
+        "/guide/en",
+        "/guide/first-formula.md",
+        "/guide/..%2f..%2fpyproject.toml",
+        "/guide/assets/page.html",
+        "/guide/assets/..%2fen%2freading.md",
+        "/guide/assets/../../settings.py",
+    ],
+)
+def test_what_is_no_page_is_not_there(guide: TestClient, path: str) -> None:
+    answer = guide.get(path)
+    assert answer.status_code in (401, 404)  # 401 where the path is no longer the guide's
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/guidebook", "/guide.html", "/models/guide/"])
+def test_a_path_that_looks_like_the_guide_s_still_needs_a_key(guide: TestClient, path: str) -> None:
+    assert guide.get(path).status_code == 401
+
+
+def test_an_unknown_language_is_refused(guide: TestClient) -> None:
+    answer = guide.get("/guide?lang=tlh")
+    assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
+
+
+@pytest.mark.parametrize(("name", "media_type"), [("guide.css", "text/css"), ("law.svg", "image/svg+xml")])
+def test_style_and_picture_are_kept_by_browsers(guide: TestClient, name: str, media_type: str) -> None:
+    answer = guide.get(f"/guide/assets/{name}")
+    assert answer.headers["content-type"].startswith(media_type)
+    assert "max-age" in answer.headers["cache-control"]
+    assert "http" not in re.sub(r"http://www\.w3\.org/2000/svg", "", answer.text)
+
+
+def test_the_style_knows_the_dark_the_narrow_and_paper(guide: TestClient) -> None:
+    style = guide.get("/guide/assets/guide.css").text
+    for media in ("prefers-color-scheme: dark", "min-width", "@media print"):
+        assert media in style
