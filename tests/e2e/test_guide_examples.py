@@ -55,7 +55,7 @@ class Terminal:
 def url(tmp_path: Path) -> Iterator[str]:
     """``kan-service serve``, as `make serve` starts it."""
     address = f"http://127.0.0.1:{(port := free_port())}"
-    settings = {"KAN_DATA_DIR": str(tmp_path / "data"), "PYTHONPATH": str(Path.cwd())}
+    settings = {"KAN_DATA_DIR": str(tmp_path / "data"), "KAN_WORKER_SLOTS": "2", "PYTHONPATH": str(Path.cwd())}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KAN_")}
     command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port)]
     with (tmp_path / "output").open("wb") as output:
