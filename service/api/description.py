@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from service.api.examples import add_examples
 from service.schemas.common import Problem
 from service.schemas.datasets import DatasetIn
 from service.schemas.inference import InferRequest
@@ -76,6 +77,7 @@ def complete(app: FastAPI) -> None:
             _add_schemas(document)
             for parameter in _parameters(document):
                 parameter["schema"] = _without_null(parameter["schema"])
+            add_examples(document, PROBLEM)
         return describe()
 
     app.openapi = described  # type: ignore[method-assign]  # FastAPI's way to extend the document

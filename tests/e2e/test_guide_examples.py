@@ -1,7 +1,7 @@
-"""Every example of the guide, as a reader runs it: page by page, in one terminal and one Python, on one service.
+"""Every example of the guide, as a reader runs it: page by page, in one terminal and one Python.
 
-Blocks in ``sh`` and ``python`` are run; in ``sh refused`` the service has to say no. JSON right behind a block
-of the shell is what that prints: each of its keys has to be there, with a value of the same kind.
+Blocks in ``sh`` and ``python`` are run; in ``sh refused`` the service has to say no. JSON right behind a
+block of the shell is what that prints: each of its keys has to be there, with a value of the same kind.
 """
 
 import contextlib
@@ -55,7 +55,11 @@ class Terminal:
 def url(tmp_path: Path) -> Iterator[str]:
     """``kan-service serve``, as `make serve` starts it."""
     address = f"http://127.0.0.1:{(port := free_port())}"
-    settings = {"KAN_DATA_DIR": str(tmp_path / "data"), "KAN_WORKER_SLOTS": "2", "PYTHONPATH": str(Path.cwd())}
+    settings = {
+        "KAN_DATA_DIR": str(tmp_path / "data"),
+        "KAN_WORKER_SLOTS": "2",
+        "PYTHONPATH": str(Path.cwd()),
+    }
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KAN_")}
     command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port)]
     with (tmp_path / "output").open("wb") as output:

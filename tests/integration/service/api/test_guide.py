@@ -17,7 +17,6 @@ from service.settings import Settings
 from tests.servers import LOOPBACK
 
 
-
 @pytest.fixture(scope="module")
 def guide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """As other machines see it, without a key; no page asks the database."""

@@ -1,0 +1,72 @@
+"""Examples in the OpenAPI document: what a real service took, answered and refused (``examples.json``).
+
+They are not written by hand. ``tests/tour`` goes through every operation and notes them, and a test
+goes the same way again and compares.
+"""
+
+import json
+from importlib.resources import files
+from typing import Any
+
+from service.error_codes import known_errors
+
+Document = dict[str, Any]
+
+EVERYWHERE = ("host_not_allowed", "database_unavailable", "internal_error")
+WITH_A_KEY = ("key_required", "invalid_key", "scope_missing", "rate_limited")
+
+
+def add_examples(document: Document, problem: str) -> None:
+    """Give every operation the examples that there are.
+
+    Args:
+        document: The OpenAPI document.
+        problem: The media type of refusals.
+    """
+    noted = json.loads(files("service.api").joinpath("examples.json").read_text(encoding="utf-8"))
+    document["components"]["examples"] = _told(noted["problems"])
+    for item in document["paths"].values():
+        for operation in item.values():
+            seen = noted["operations"].get(operation["operationId"])
+            if seen is not None:
+                _add_bodies(operation, seen["bodies"])
+                _add_answers(operation, seen["answers"])
+                _add_problems(operation, _codes(operation, seen["codes"]), noted["problems"], problem)
+
+
+def _told(problems: Document) -> Document:
+    meanings = {code.name: code.meaning for codes in known_errors().values() for code in codes}
+    return {code: {"summary": meanings[code], "value": example} for code, example in problems.items()}
+
+
+def _add_bodies(operation: Document, bodies: Document) -> None:
+    for media_type, examples in bodies.items():
+        content = operation["requestBody"]["content"][media_type]
+        content["examples"] = {title: {"value": value} for title, value in examples.items()}
+
+
+def _add_answers(operation: Document, answers: Document) -> None:
+    for status, by_media_type in answers.items():
+        for media_type, content in operation["responses"][status]["content"].items():
+            plain = media_type.partition(";")[0]
+            if plain in by_media_type:
+                content["example"] = by_media_type[plain]
+
+
+def _codes(operation: Document, seen: list[str]) -> list[str]:
+    return [*seen, *(WITH_A_KEY if operation.get("security") else ()), *EVERYWHERE]
+
+
+def _add_problems(operation: Document, codes: list[str], problems: Document, media_type: str) -> None:
+    for status, response in operation["responses"].items():
+        content = response.get("content", {}).get(media_type)
+        if content is not None:
+            fitting = [
+                code for code in dict.fromkeys(codes) if _is(problems[code]["status"], status, operation)
+            ]
+            content["examples"] = {code: {"$ref": f"#/components/examples/{code}"} for code in fitting}
+
+
+def _is(status: int, documented: str, operation: Document) -> bool:
+    """Whether this is where the document tells of a status: under itself, or else under its class."""
+    return documented == (str(status) if str(status) in operation["responses"] else f"{status // 100}XX")

@@ -1,0 +1,199 @@
+"""Through all that there is: datasets, jobs, models, predictions, and what becomes of them."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from service.db.session import Sessions
+from service.db.tables import Worker
+from tests.tour.noting import Document, Tour
+
+
+def see_health(tour: Tour, sessions: Sessions) -> None:
+    """Before there is a worker, and with one."""
+    tour.call("GET", "/health/live")
+    tour.call("GET", "/v2/health/live")
+    tour.refused("GET", "/health/ready", "not_ready")
+    tour.refused("GET", "/v2/health/ready", "not_ready")
+    with sessions.begin() as session:
+        far = datetime.now(UTC) + timedelta(days=1)
+        session.add(Worker(id="w", host="h", pid=1, slots=1, seen_at=far))
+    tour.call("GET", "/health/ready")
+    tour.call("GET", "/v2/health/ready")
+
+
+def law_table() -> str:
+    """y = exp(sin(pi*x1) + x2**2) as CSV."""
+    x1, x2 = np.random.default_rng(0).uniform(-1, 1, (2, 300)).round(4)
+    rows = zip(x1, x2, np.exp(np.sin(np.pi * x1) + x2**2), strict=True)
+    return "x1,x2,y\n" + "".join(f"{a},{b},{float(c)!r}\n" for a, b, c in rows)
+
+
+def see_datasets(tour: Tour) -> Document:
+    """A dataset from a file and one from JSON."""
+    file = ("law.csv", law_table())
+    dataset = tour.call("POST", "/datasets", files={"file": file}, data={"name": "a law"}).json()
+    of = {"dataset_id": dataset["id"]}
+    columns = {"x1": [0.3, -0.2, 3.0], "x2": [-0.7, 0.1, 0.0]}
+    small = tour.call(
+        "POST", "/datasets", json={"name": "new rows", "columns": columns}, title="columns"
+    ).json()
+    rows = {"rows": [{"time": 0.0, "height": 0.0}, {"time": 1.0, "height": 4.9}], "units": {"height": "m"}}
+    tour.call("POST", "/datasets", json=rows, title="rows, with a unit")
+    tour.call("GET", "/datasets", params={"limit": 1})
+    tour.call("GET", "/datasets/{dataset_id}", of=of)
+    tour.call("GET", "/datasets/{dataset_id}/preview", of=of, params={"limit": 2})
+    tour.call("GET", "/datasets/{dataset_id}/content", of=of)
+    for code, text in {
+        "ragged_rows": "a,b\n1,2\n1,2,3\n",
+        "column_names": "a,a\n1,2\n",
+        "empty_file": "",
+    }.items():
+        tour.refused("POST", "/datasets", code, files={"file": ("table.csv", text)})
+    return {"dataset_id": dataset["id"], "new_rows": small["id"]}
+
+
+def see_jobs(tour: Tour, ids: Document, work: Callable[[str], None]) -> Document:
+    """A training, a change of its formula, predictions of a table, and a study."""
+    train = {"dataset_id": ids["dataset_id"], "target": "y", "name": "law"}
+    job = tour.call("POST", "/jobs", json=train, title="train, all else by default").json()
+    tour.refused("DELETE", "/jobs/{job_id}", "job_not_finished", of={"job_id": job["id"]})
+    tour.refused("DELETE", "/datasets/{dataset_id}", "dataset_in_use", of=ids)
+    work(job["id"])
+    of = {"job_id": job["id"]}
+    model = tour.call("GET", "/jobs/{job_id}", of=of).json()["model_id"]
+    tour.call("GET", "/jobs/{job_id}/events", of=of)
+    tour.call("GET", "/jobs/{job_id}/events", of=of, headers={"Accept": "text/event-stream"})
+    tour.refused("POST", "/jobs/{job_id}/cancel", "job_already_finished", of=of)
+    tour.refused("GET", "/jobs/{job_id}/result", "no_result", of=of)
+    see_other_kinds(tour, ids, work)
+    for code, change in {
+        "unknown_column": {"target": "z"},
+        "invalid_type": {"types": {"x1": "boolean"}},
+        "max_seconds_too_large": {"max_seconds": 1e6},
+        "cost_too_high": {"network": {"hidden": [100_000]}},
+        "dataset_not_found": {"dataset_id": "nothing"},
+        "model_not_found": {"kind": "symbolic", "model_id": "nothing", "drop": ["x2"]},
+    }.items():
+        body = change if change.get("kind") else train | change
+        tour.refused("POST", "/jobs", code, json=body)
+    headers = {"Idempotency-Key": "my training"}
+    tour.client.post("/jobs", json=train, headers=headers)
+    tour.refused("POST", "/jobs", "idempotency_key_reused", json=train | {"seed": 1}, headers=headers)
+    tour.call("GET", "/jobs", params={"status": "succeeded", "limit": 1})
+    return ids | of | {"model_id": model}
+
+
+def see_other_kinds(tour: Tour, ids: Document, work: Callable[[str], None]) -> None:
+    full = {
+        "dataset_id": ids["dataset_id"],
+        "target": "y",
+        "features": ["x1", "x2"],
+        "seed": 1,
+        "max_seconds": 60,
+    }
+    full |= {"network": {"hidden": [2], "grid": 5}, "baselines": ["linear", "boosting"], "tags": {"try": "2"}}
+    tour.call("POST", "/jobs", json=full, title="train, with some settings")
+    change = {"kind": "symbolic", "model_id": "law", "forbid": ["cos"]}
+    tour.call("POST", "/jobs", json=change, title="symbolic: another formula of a model")
+    batch = {
+        "kind": "predict",
+        "model": "law",
+        "dataset_id": ids["new_rows"],
+        "format": "csv",
+        "interval": 0.9,
+    }
+    job = tour.call("POST", "/jobs", json=batch, title="predict: a whole dataset").json()
+    work(job["id"])
+    tour.call("GET", "/jobs/{job_id}/result", of={"job_id": job["id"]})
+    study = {
+        "kind": "study",
+        "dataset_id": ids["dataset_id"],
+        "target": "y",
+        "vary": {"network.grid": [3, 10]},
+    }
+    job = tour.call("POST", "/jobs", json=study, title="study: several settings").json()
+    of = {"job_id": job["id"]}
+    tour.refused("POST", "/jobs/{job_id}/retry", "job_not_finished", of=of)
+    tour.call("POST", "/jobs/{job_id}/cancel", of=of)
+    tour.call("POST", "/jobs/{job_id}/retry", of=of)
+    tour.call("DELETE", "/jobs/{job_id}", of=of)
+
+
+def see_models(tour: Tour, ids: Document) -> None:
+    """What there is of a model, and what it predicts."""
+    of, law = {"model_id": ids["model_id"]}, {"model_id": "law"}
+    tour.call("GET", "/models", params={"name": "law"})
+    tour.call("GET", "/models/{model_id}", of=law)
+    tour.call("PATCH", "/models/{model_id}", of=of, json={"alias": "live", "tags": {"checked by": "me"}})
+    tour.refused(
+        "PATCH", "/models/{model_id}", "model_changed", of=of, json={}, headers={"If-Match": '"old"'}
+    )
+    tour.refused("DELETE", "/models/{model_id}", "model_changed", of=of, headers={"If-Match": '"old"'})
+    tour.call("GET", "/aliases", params={"name": "law"})
+    tour.call("GET", "/models/compare", params={"ids": "law@live,law"})
+    tour.refused("GET", "/models/compare", "wrong_number_of_models", params={"ids": "law"})
+    tour.refused("GET", "/models/compare", "model_not_found", params={"ids": "law,nothing"})
+    tour.call("GET", "/models/{model_id}/card", of=law)
+    tour.call("GET", "/models/{model_id}/card", of=law, params={"format": "markdown"})
+    tour.call("GET", "/models/{model_id}/symbolic", of=law)
+    tour.call("GET", "/models/{model_id}/symbolic", of=law, params={"format": "sql"})
+    tour.call("GET", "/models/{model_id}/edges", of=law)
+    tour.call("GET", "/models/{model_id}/plot.svg", of=law)
+    tour.call("GET", "/models/{model_id}/export", of=law, params={"format": "python"})
+    exported = tour.call("GET", "/models/{model_id}/export", of=law).content
+    files = {"file": ("law.safetensors", exported)}
+    tour.call("POST", "/models/import", files=files, data={"name": "copy"})
+    tour.refused("POST", "/models/import", "artifact_error", files={"file": ("law.safetensors", b"no model")})
+    tour.call("GET", "/audit", params={"limit": 2})
+    tour.call("GET", "/usage")
+    tour.call("GET", "/metrics")
+    see_predictions(tour, law)
+
+
+def see_predictions(tour: Tour, law: Document) -> None:
+    rows = {"rows": [{"x1": 0.3, "x2": -0.7}, {"x1": 3, "x2": 0}], "interval": 0.9}
+    columns = {"columns": {"x1": [0.3, 3], "x2": [-0.7, 0]}}
+    wrong: Document = {
+        "missing_columns": {"rows": [{"x1": 0.3}]},
+        "unknown_columns": {"rows": [{"x1": 0.3, "x2": -0.7, "x3": 0}]},
+        "invalid_values": {"rows": [{"x1": "much", "x2": -0.7}]},
+        "unequal_columns": {"columns": {"x1": [0.3, 3], "x2": [-0.7]}},
+        "too_many_rows": {"columns": {"x1": [0.3] * 1_001, "x2": [0.3] * 1_001}},
+        "no_interval": {"rows": [{"x1": 0.3, "x2": -0.7}], "interval": 0.9999},
+    }
+    for path, of, more in (("/predict", None, {"model": "law"}), ("/models/{model_id}/predict", law, {})):
+        tour.call("POST", path, of=of, json=more | rows, title="rows, with intervals")
+        tour.call("POST", path, of=of, json=more | columns, title="columns")
+        for code, body in wrong.items():
+            tour.refused("POST", path, code, of=of, json=more | body)
+    tour.refused("POST", "/predict", "model_not_found", json=rows | {"model": "nothing"})
+
+
+def see_protocol(tour: Tour) -> None:
+    """The Open Inference Protocol."""
+    matrix = {"name": "rows", "shape": [1, 2], "datatype": "FP64", "data": [0.3, -0.7]}
+    column = {"name": "x1", "shape": [1], "datatype": "FP64", "data": [0.3]}
+    tour.call("GET", "/v2")
+    tour.call("POST", "/v2/repository/index")
+    for ending in ("load", "unload"):
+        tour.call("POST", f"/v2/repository/models/{{name}}/{ending}", of={"name": "law"})
+    for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+        of = {"name": "law", "version": "1"}
+        for ending in ("", "/ready", "/stats"):
+            tour.call("GET", path + ending, of=of)
+        tour.call("POST", f"{path}/infer", of=of, json={"inputs": [matrix]}, title="one matrix")
+        two = [column, column | {"name": "x2"}]
+        tour.call("POST", f"{path}/infer", of=of, json={"inputs": two}, title="a tensor for each column")
+        tour.refused("POST", f"{path}/infer", "missing_columns", of=of, json={"inputs": [column]})
+        tour.refused(
+            "POST", f"{path}/infer", "invalid_tensor", of=of, json={"inputs": [matrix | {"shape": [9, 2]}]}
+        )
+
+
+def see_ends(tour: Tour, ids: Document) -> None:
+    """What is deleted."""
+    copy = tour.client.get("/models/copy").json()["id"]
+    tour.call("DELETE", "/models/{model_id}", of={"model_id": copy})
+    tour.call("DELETE", "/datasets/{dataset_id}", of={"dataset_id": ids["new_rows"]})

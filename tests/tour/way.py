@@ -1,0 +1,40 @@
+"""A way through every operation of the API, with a model that was really trained."""
+
+from pathlib import Path
+
+from fastapi.testclient import TestClient
+
+from service.db.migrate import upgrade
+from service.db.session import Sessions
+from service.main import create_app
+from service.settings import Settings
+from tests.servers import LOOPBACK
+from tests.tour.noting import Document, Tour, settled
+from tests.tour.refusals import meet_failures, meet_strangers, refuse_everywhere
+from tests.tour.things import see_datasets, see_ends, see_health, see_jobs, see_models, see_protocol
+from worker.lifecycle import run_job
+from worker.works import WORKS
+
+
+def make_tour(folder: Path) -> Document:
+    """Go all the way; what was noted, with ids and times that are the same each time."""
+    url = f"sqlite:///{folder / 'kan.db'}"
+    settings = Settings(data_dir=folder, database_url=url, max_predict_rows=1_000)
+    upgrade(settings)
+    app = create_app(settings)
+    with TestClient(app, base_url=LOOPBACK) as client:
+        tour = Tour(client)
+        sessions: Sessions = app.state.sessions
+        see_health(tour, sessions)
+
+        def work(job_id: str) -> None:
+            run_job(job_id, None, sessions, settings, work_of=WORKS.__getitem__)
+
+        ids = see_jobs(tour, see_datasets(tour), work)
+        see_models(tour, ids)
+        see_protocol(tour)
+        see_ends(tour, ids)
+        refuse_everywhere(tour)
+    meet_strangers(tour, settings, sessions)
+    meet_failures(tour, settings)
+    return settled({"operations": tour.noted, "problems": tour.problems})
