@@ -147,7 +147,7 @@ def _malformed(raw: bytes, error: orjson.JSONDecodeError) -> Malformed:
         )
     return Malformed(
         "malformed_json",
-        f"the JSON cannot be read at line {error.lineno}, column {error.colno}: {error.msg}",
+        f"the JSON cannot be read at line {error.lineno}, column {error.colno}: {error.msg}; correct it",
         line=error.lineno,
         column=error.colno,
     )

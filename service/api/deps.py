@@ -57,7 +57,8 @@ async def _authorize(
 ) -> None:
     if not any(caller.may(Scope(scope)) for scope in needed.scopes):
         wanted = " or ".join(f"`{scope}`" for scope in needed.scopes)
-        detail = f"this needs a key with the scope {wanted}; yours has {', '.join(sorted(caller.scopes))}"
+        has = ", ".join(sorted(caller.scopes))
+        detail = f"this needs a key with the scope {wanted}, and yours has {has}; use another"
         raise Forbidden("scope_missing", detail)
 
 

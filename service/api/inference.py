@@ -198,7 +198,7 @@ def _describe(model: Model) -> ModelMetadata:
 def _infer(model: Model, body: bytes, header_length: int | None, serving: _Serving) -> Response:
     length = len(body) if header_length is None else header_length
     if length > len(body):
-        detail = f"{HEADER_LENGTH} is {length}, but the body has {len(body)} bytes"
+        detail = f"{HEADER_LENGTH} is {length}, but the body has {len(body)} bytes; correct the header"
         raise Malformed("malformed_request", detail)
     header = strict_json.parse(body[:length])
     try:

@@ -165,7 +165,7 @@ def _on_http_exception(request: Request, error: HTTPException) -> Response:
     """Errors of the framework itself: unknown paths, wrong methods, unreadable forms."""
     details = {
         404: f"there is nothing at {request.url.path}; /docs lists every path",
-        405: f"{request.method} is not possible at {request.url.path}",
+        405: f"{request.method} is not possible at {request.url.path}; see the header Allow",
     }
     members = {
         "code": CODES.get(error.status_code, f"http_{error.status_code}"),

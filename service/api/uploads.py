@@ -53,7 +53,9 @@ async def received(request: Request, folder: Path, fields: Sequence[str]) -> Asy
             async for chunk in request.stream():
                 await run_in_threadpool(parser.write, chunk)
         except FormParserError as error:
-            raise Malformed("malformed_multipart", f"the multipart form cannot be read: {error}") from None
+            raise Malformed(
+                "malformed_multipart", f"the multipart form cannot be read: {error}; let a library write it"
+            ) from None
         yield receiver.form()
 
 

@@ -65,7 +65,7 @@ def unpacked(file: BinaryIO, space: BinaryIO, limit: int) -> BinaryIO:
                 if written > limit:
                     raise TooLarge(
                         "unpacked_too_large",
-                        f"the gzip file holds more than the limit of {limit} bytes",
+                        f"the gzip file holds more than the limit of {limit} bytes; send less, or Parquet",
                         limit=limit,
                     )
                 space.write(chunk)

@@ -41,7 +41,9 @@ def _refuse_foreign_types(schema: Mapping[str, pl.DataType]) -> None:
         if not _is_known(dtype)
     ]
     if errors:
-        detail = f"{errors[0]['detail']}; only numbers, texts, booleans, dates and times can be used"
+        detail = (
+            f"{errors[0]['detail']}; convert it to numbers, texts, booleans, dates or times, or leave it out"
+        )
         raise Invalid("unknown_type", detail, errors=errors[:20])
 
 

@@ -18,6 +18,6 @@ def refuse_too_long(max_seconds: float, settings: Settings) -> None:
     """Refuse a job that may take longer than the service allows."""
     limit = settings.max_job_seconds
     if max_seconds > limit:
-        detail = f"max_seconds may be at most {limit:g} here, got {max_seconds:g}"
+        detail = f"max_seconds may be at most {limit:g} here, got {max_seconds:g}; ask for less"
         entry = {"pointer": "#/max_seconds", "code": "max_seconds_too_large", "detail": detail}
         raise Invalid("max_seconds_too_large", detail, errors=[entry], limit=limit)

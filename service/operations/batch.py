@@ -74,7 +74,10 @@ def check_columns(
     if not any(feature.name in given for feature in features):
         missing = [feature.name for feature in features]  # an answer without any question
     if missing:
-        detail = f"the dataset lacks columns that the model needs: {listed(missing)}; it has {listed(given)}"
+        detail = (
+            f"the dataset lacks columns that the model needs: {listed(missing)}; it has {listed(given)}; "
+            "upload a table with them"
+        )
         raise Invalid(
             "missing_columns", detail, errors=_entries("missing_column", dict.fromkeys(missing, detail))
         )

@@ -69,7 +69,11 @@ def import_model(
 def _read(file: BinaryIO, limit: int) -> bytes:
     data = file.read(limit + 1)
     if len(data) > limit:
-        raise TooLarge("body_too_large", f"the model is over the limit of {limit} bytes", limit=limit)
+        raise TooLarge(
+            "body_too_large",
+            f"the model is over the limit of {limit} bytes; import a smaller one",
+            limit=limit,
+        )
     return data
 
 

@@ -169,7 +169,9 @@ def _columns(
             raise Invalid("unknown_columns", detail)
     missing = [name for name in named if name not in given and name not in predictor.unused]
     if missing:
-        raise Invalid("missing_columns", f"the model needs the inputs {_some(missing)}")
+        raise Invalid(
+            "missing_columns", f"the model needs the inputs {_some(missing)}; send a tensor for each"
+        )
     lengths = {name: len(values) for name, values in given.items()}
     if len(set(lengths.values())) != 1 or not next(iter(lengths.values())):
         raise Invalid("unequal_columns", f"all inputs need the same number of rows, at least one: {lengths}")
@@ -184,8 +186,10 @@ def _split(matrix: Tensor, features: Sequence[Feature]) -> list[Tensor]:
     """A matrix by its columns, which stand for the features in their order."""
     width = matrix.values.shape[1]
     if width != len(features):
-        detail = f"input {matrix.name!r} has {width} columns, the model {len(features)} features"
-        raise Invalid("unequal_columns", f"{detail}: {_some([feature.name for feature in features])}")
+        detail = (
+            f"input {matrix.name!r} has {width} columns, the model {len(features)} features; send them in"
+        )
+        raise Invalid("unequal_columns", f"{detail} their order: {_some([f.name for f in features])}")
     return [Tensor(feature.name, matrix.values[:, place]) for place, feature in enumerate(features)]
 
 

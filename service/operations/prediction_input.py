@@ -157,7 +157,7 @@ def _refuse_wrong(request: Rows, table: Columns, features: dict[str, Feature]) -
             "row": row,
             "column": name,
             "code": "invalid_value",
-            "detail": f"{name!r} needs {TAKEN[features[name].type][1]} in row {row}; null if it is missing",
+            "detail": f"{name!r} needs {TAKEN[features[name].type][1]} in row {row}, or null if missing",
         }
         for row, name in islice(wrong, MAX_ENTRIES)
     ]

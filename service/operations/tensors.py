@@ -93,10 +93,11 @@ def _described(tensor: Tensor) -> dict[str, Any]:
 
 def _from_json(given: dict[str, Any], place: int) -> Tensor:
     if "data" not in given:
-        raise _wrong(given, place, "it has neither data nor binary_data_size")
+        raise _wrong(given, place, "it has neither data nor binary_data_size; give one of them")
     flat, dtype = _flat(given["data"]), _dtype(given, place)
     if len(flat) != _count(given, place):
-        raise _wrong(given, place, f"data has {len(flat)} values, the shape {given['shape']} needs others")
+        needed = f"the shape {given['shape']} needs {_count(given, place)}; correct one of them"
+        raise _wrong(given, place, f"data has {len(flat)} values, {needed}")
     taken = JSON_TYPES[dtype.kind] if dtype is not None else {str}
     strange = set(map(type, flat)) - taken
     if strange:
@@ -117,12 +118,18 @@ def _from_bytes(given: dict[str, Any], place: int, raw: memoryview) -> Tensor:
         texts = list(_texts(given, place, raw))
         if len(texts) != count:
             raise _wrong(
-                given, place, f"there are {len(texts)} texts, the shape {given['shape']} needs {count}"
+                given,
+                place,
+                f"there are {len(texts)} texts, the shape {given['shape']} needs {count}; correct one",
             )
         return Tensor(given["name"], _objects(texts).reshape(given["shape"]))
     if len(raw) != count * dtype.itemsize:
         needed = count * dtype.itemsize
-        raise _wrong(given, place, f"its {len(raw)} bytes are not the {needed} of the shape {given['shape']}")
+        raise _wrong(
+            given,
+            place,
+            f"its {len(raw)} bytes are not the {needed} of the shape {given['shape']}; correct one",
+        )
     return Tensor(given["name"], np.frombuffer(raw, dtype).reshape(given["shape"]))
 
 
@@ -136,7 +143,7 @@ def _texts(given: dict[str, Any], place: int, raw: memoryview) -> Iterator[str]:
         try:
             yield str(raw[end : end + size], "utf-8")
         except UnicodeDecodeError:
-            raise _wrong(given, place, "a text is not UTF-8") from None
+            raise _wrong(given, place, "a text is not UTF-8; send it as UTF-8") from None
         start = end + size
 
 
@@ -151,7 +158,7 @@ def _dtype(given: dict[str, Any], place: int) -> np.dtype[Any] | None:
 def _count(given: dict[str, Any], place: int) -> int:
     shape = given["shape"]
     if len(shape) > MAX_DIMENSIONS:
-        raise _wrong(given, place, f"its shape has {len(shape)} dimensions")
+        raise _wrong(given, place, f"its shape has {len(shape)} dimensions; send one or two")
     return math.prod(shape)
 
 

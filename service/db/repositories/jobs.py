@@ -181,7 +181,7 @@ class TrainingJobs(JobReads):
         if job.status != JobStatus.RUNNING:
             raise Conflict(
                 "job_already_finished",
-                f"job {job_id} has already {_ended(job.status)}; a finished job cannot be cancelled",
+                f"job {job_id} has already {_ended(job.status)}; there is nothing left to cancel",
             )
         is_first = job.cancel_requested_at is None
         job.cancel_requested_at = job.cancel_requested_at or clock(self._session)

@@ -100,7 +100,8 @@ class TrainedModels:
         named = or_(Model.name == name, Model.id == name)
         model = self._session.scalar(select(Model).where(named, Model.version == number))
         if model is None:
-            raise NotFound("model_not_found", f"there is no version {version!r} of a model {name!r}")
+            detail = f"there is no version {version!r} of a model {name!r}; GET /models?name= lists them"
+            raise NotFound("model_not_found", detail)
         return model
 
     def versions(self) -> Sequence[tuple[str, int]]:
