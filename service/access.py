@@ -24,7 +24,12 @@ from service.rates import Allowance, Rates
 from service.settings import InvalidSettings, is_loopback
 
 OPEN_PATHS = ("/health/", "/v1/health/", "/v2/health/", "/assets/", "/v1/assets/", "/guide/", "/v1/guide/")
-PAGE_PATHS = ("/", "/v1/", "/guide", "/v1/guide")  # the page asks for the key itself; neither holds anybody's data
+PAGE_PATHS = (
+    "/",
+    "/v1/",
+    "/guide",
+    "/v1/guide",
+)  # the page asks for the key itself; neither holds anybody's data
 
 
 def needs_key(host: str) -> bool:

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from service.api.guide_pages import ENGLISH, LANGUAGES, PAGES, page
+from service.api.guide_pages import PAGES, page
+from service.api.web import preferred
 from service.errors import NotFound
 
 ASSETS = {"guide.css": ("guide/guide.css", "text/css"), "law.svg": ("examples/law.svg", "image/svg+xml")}
@@ -54,25 +55,3 @@ def _answer(name: str, request: Request, lang: str | None, accepted: str) -> HTM
     root = str(request.scope.get("root_path", "")).rstrip("/")
     content = page(name, language, root=root, is_asked_for=lang is not None)
     return HTMLResponse(content, headers=HEADERS | {"Content-Language": language})
-
-
-def preferred(accepted: str) -> str:
-    """The language of ours that a browser likes best; English if it likes none better."""
-    weights = {ENGLISH: 0.0}
-    for entry in accepted.lower().split(",")[:20]:
-        tag, *parameters = (part.strip() for part in entry.split(";"))
-        language = tag.partition("-")[0]
-        if language in LANGUAGES:
-            weights[language] = max(weights.get(language, 0.0), _weight(parameters))
-    return max(weights, key=weights.__getitem__)
-
-
-def _weight(parameters: list[str]) -> float:
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            try:
-                return float(value) if 0 <= float(value) <= 1 else 0.0
-            except ValueError:
-                return 0.0
-    return 1.0
