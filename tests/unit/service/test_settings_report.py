@@ -1,11 +1,12 @@
 """Settings as they are shown and logged: all of them, explained, and no password."""
 
 import logging
+from pathlib import Path
 
 import pytest
 
 from service.settings import Settings, load_settings
-from service.settings_report import log_settings, tell
+from service.settings_report import as_markdown, log_settings, tell
 
 
 def shown(variable: str, value: str) -> str:
@@ -52,3 +53,13 @@ def test_the_log_has_every_setting_on_one_line(caplog: pytest.LogCaptureFixture)
     assert {name for name in record.__dict__ if name.startswith("KAN_")} == {
         told.variable for told in tell(Settings())
     }
+
+
+def test_the_guide_tells_all_settings_with_their_defaults_and_not_what_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KAN_BROKER_URL", "redis://:hush@r:6379/0")
+    lines = [line for line in as_markdown().splitlines() if line.startswith("| `KAN_")]
+    assert len(lines) == len(Settings.model_fields)
+    assert [line for line in lines if "hush" in line or str(Path.cwd()) in line] == []
+    assert any(line.startswith("| `KAN_PORT` | `8000` |") for line in lines)
