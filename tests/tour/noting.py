@@ -9,7 +9,7 @@ from httpx import Response
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
-BINARY = ("application/vnd.apache.parquet", "application/octet-stream")  # shown by no example
+BINARY = ("application/vnd.apache.parquet", "application/octet-stream", "image/png")  # shown by no example
 LONGEST_LIST, LONGEST_TEXT = 3, 700
 Document = dict[str, Any]
 
@@ -29,7 +29,7 @@ class Tour:
         self.problems: dict[str, Document] = {}
 
     def call(self, method: str, path: str, *, of: Document | None = None, **how: Any) -> Response:
-        """Send a request.
+        """Send a request that has to be taken.
 
         Args:
             method: Of the operation.
@@ -37,6 +37,18 @@ class Tour:
             of: Values of its parameters in braces.
             how: What else the client of httpx takes; ``title`` names the example.
         """
+        answer = self.ask(method, path, of=of, **how)
+        assert answer.is_success, (method, path, answer.text)
+        return answer
+
+    def refused(self, method: str, path: str, code: str, **how: Any) -> None:
+        """Send a request that has to be refused with this code."""
+        answer = self.ask(method, path, **how)
+        assert answer.is_error, (method, path)
+        assert answer.json()["code"] == code, (method, path, answer.text)
+
+    def ask(self, method: str, path: str, *, of: Document | None = None, **how: Any) -> Response:
+        """Send a request, and note what comes of it."""
         title = how.pop("title", "example")
         answer = self.client.request(method, path.format(**of or {}), **how)
         operation = self.document["paths"][path][method.lower()]["operationId"]
@@ -46,11 +58,6 @@ class Tour:
         else:
             self._note_answer(noted, answer, title, how)
         return answer
-
-    def refused(self, method: str, path: str, code: str, **how: Any) -> None:
-        """Send a request that has to be refused with this code."""
-        answer = self.call(method, path, **how)
-        assert answer.json()["code"] == code, (method, path, answer.text)
 
     def _note_problem(self, noted: Document, problem: Document) -> None:
         if problem["code"] not in noted["codes"]:

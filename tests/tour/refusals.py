@@ -21,7 +21,7 @@ def refuse_everywhere(tour: Tour) -> None:
             missing = dict.fromkeys(re.findall(r"{(\w+)}", path), "nothing")
             bodies = tour.noted[operation["operationId"]]["bodies"]
             for how in mistakes(bodies, {parameter["name"] for parameter in operation.get("parameters", ())}):
-                tour.call(method.upper(), path, of=missing, **how)
+                tour.ask(method.upper(), path, of=missing, **how)
 
 
 def mistakes(bodies: Document, parameters: set[str]) -> Iterator[Document]:

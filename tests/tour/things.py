@@ -54,13 +54,13 @@ def see_datasets(tour: Tour) -> Document:
     return {"dataset_id": dataset["id"], "new_rows": small["id"]}
 
 
-def see_jobs(tour: Tour, ids: Document, work: Callable[[str], None]) -> Document:
+def see_jobs(tour: Tour, ids: Document, work: Callable[[], None]) -> Document:
     """A training, a change of its formula, predictions of a table, and a study."""
     train = {"dataset_id": ids["dataset_id"], "target": "y", "name": "law"}
     job = tour.call("POST", "/jobs", json=train, title="train, all else by default").json()
     tour.refused("DELETE", "/jobs/{job_id}", "job_not_finished", of={"job_id": job["id"]})
     tour.refused("DELETE", "/datasets/{dataset_id}", "dataset_in_use", of=ids)
-    work(job["id"])
+    work()
     of = {"job_id": job["id"]}
     model = tour.call("GET", "/jobs/{job_id}", of=of).json()["model_id"]
     tour.call("GET", "/jobs/{job_id}/events", of=of)
@@ -85,7 +85,7 @@ def see_jobs(tour: Tour, ids: Document, work: Callable[[str], None]) -> Document
     return ids | of | {"model_id": model}
 
 
-def see_other_kinds(tour: Tour, ids: Document, work: Callable[[str], None]) -> None:
+def see_other_kinds(tour: Tour, ids: Document, work: Callable[[], None]) -> None:
     full = {
         "dataset_id": ids["dataset_id"],
         "target": "y",
@@ -105,20 +105,32 @@ def see_other_kinds(tour: Tour, ids: Document, work: Callable[[str], None]) -> N
         "interval": 0.9,
     }
     job = tour.call("POST", "/jobs", json=batch, title="predict: a whole dataset").json()
-    work(job["id"])
+    work()
     tour.call("GET", "/jobs/{job_id}/result", of={"job_id": job["id"]})
+    see_study(tour, ids, work)
+
+
+def see_study(tour: Tour, ids: Document, work: Callable[[], None]) -> None:
+    """One that ends, with its pictures, and one that is cancelled, retried and deleted."""
+    quick = {"network": {"hidden": []}, "training": {"steps": 5}, "symbolic": False, "baselines": False}
     study = {
         "kind": "study",
         "dataset_id": ids["dataset_id"],
         "target": "y",
         "vary": {"network.grid": [3, 10]},
     }
-    job = tour.call("POST", "/jobs", json=study, title="study: several settings").json()
-    of = {"job_id": job["id"]}
-    tour.refused("POST", "/jobs/{job_id}/retry", "job_not_finished", of=of)
-    tour.call("POST", "/jobs/{job_id}/cancel", of=of)
-    tour.call("POST", "/jobs/{job_id}/retry", of=of)
-    tour.call("DELETE", "/jobs/{job_id}", of=of)
+    job = tour.call("POST", "/jobs", json=study | quick, title="study: several settings").json()
+    of = {"job_id": job["id"], "study_plot": "error_by_grid"}
+    tour.refused("GET", "/jobs/{job_id}/plots/{study_plot}.svg", "no_plot", of=of)
+    tour.refused("GET", "/jobs/{job_id}/plots/{study_plot}.png", "no_plot", of=of)
+    work()
+    tour.call("GET", "/jobs/{job_id}/plots/{study_plot}.svg", of=of)
+    tour.call("GET", "/jobs/{job_id}/plots/{study_plot}.png", of=of)
+    another = {"job_id": tour.client.post("/jobs", json=study).json()["id"]}
+    tour.refused("POST", "/jobs/{job_id}/retry", "job_not_finished", of=another)
+    tour.call("POST", "/jobs/{job_id}/cancel", of=another)
+    tour.call("POST", "/jobs/{job_id}/retry", of=another)
+    tour.call("DELETE", "/jobs/{job_id}", of=another)
 
 
 def see_models(tour: Tour, ids: Document) -> None:
@@ -140,16 +152,30 @@ def see_models(tour: Tour, ids: Document) -> None:
     tour.call("GET", "/models/{model_id}/symbolic", of=law)
     tour.call("GET", "/models/{model_id}/symbolic", of=law, params={"format": "sql"})
     tour.call("GET", "/models/{model_id}/edges", of=law)
-    tour.call("GET", "/models/{model_id}/plot.svg", of=law)
+    see_pictures(tour, law | {"plot": "effects"})
     tour.call("GET", "/models/{model_id}/export", of=law, params={"format": "python"})
     exported = tour.call("GET", "/models/{model_id}/export", of=law).content
     files = {"file": ("law.safetensors", exported)}
     tour.call("POST", "/models/import", files=files, data={"name": "copy"})
     tour.refused("POST", "/models/import", "artifact_error", files={"file": ("law.safetensors", b"no model")})
+    for path in ("figures", "plots/{plot}.svg", "plots/{plot}.png"):
+        from_a_file = {"model_id": "copy", "plot": "effects"}
+        tour.refused("GET", f"/models/{{model_id}}/{path}", "no_figures", of=from_a_file)
     tour.call("GET", "/audit", params={"limit": 2})
     tour.call("GET", "/usage")
     tour.call("GET", "/metrics")
     see_predictions(tour, law)
+
+
+def see_pictures(tour: Tour, of: Document) -> None:
+    """The network and what it learnt, as pictures and as numbers."""
+    tour.call("GET", "/models/{model_id}/figures", of=of)
+    for path in ("plot", "plots/{plot}"):
+        tour.call("GET", f"/models/{{model_id}}/{path}.svg", of=of)
+        tour.call("GET", f"/models/{{model_id}}/{path}.png", of=of, params={"width": 400})
+    for ending in ("svg", "png"):
+        path = f"/models/{{model_id}}/plots/{{plot}}.{ending}"
+        tour.refused("GET", path, "plot_not_found", of=of | {"plot": "nothing"})
 
 
 def see_predictions(tour: Tour, law: Document) -> None:

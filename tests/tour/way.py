@@ -5,7 +5,9 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from service.db.migrate import upgrade
+from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
+from service.db.tables import Job
 from service.main import create_app
 from service.settings import Settings
 from tests.servers import LOOPBACK
@@ -14,6 +16,8 @@ from tests.tour.refusals import meet_failures, meet_strangers, refuse_everywhere
 from tests.tour.things import see_datasets, see_ends, see_health, see_jobs, see_models, see_protocol
 from worker.lifecycle import run_job
 from worker.works import WORKS
+
+KINDS = ("train", "predict", "study")
 
 
 def make_tour(folder: Path) -> Document:
@@ -27,8 +31,9 @@ def make_tour(folder: Path) -> Document:
         sessions: Sessions = app.state.sessions
         see_health(tour, sessions)
 
-        def work(job_id: str) -> None:
-            run_job(job_id, None, sessions, settings, work_of=WORKS.__getitem__)
+        def work() -> None:
+            while job := next_job(sessions):
+                run_job(job.id, job.token, sessions, settings, work_of=WORKS.__getitem__)
 
         ids = see_jobs(tour, see_datasets(tour), work)
         see_models(tour, ids)
@@ -38,3 +43,9 @@ def make_tour(folder: Path) -> Document:
     meet_strangers(tour, settings, sessions)
     meet_failures(tour, settings)
     return settled({"operations": tour.noted, "problems": tour.problems})
+
+
+def next_job(sessions: Sessions) -> Job | None:
+    """What a worker would do next."""
+    with sessions.begin() as session:
+        return TrainingJobs(session).claim_next(kinds=KINDS, lease_s=60)
