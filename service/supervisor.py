@@ -42,7 +42,7 @@ class Child:
         self.process = subprocess.Popen(  # noqa: S603  # our own commands
             self.command,
             env=dict(environment),
-            preexec_fn=_end_with_parent,  # noqa: PLW1509  # the supervisor has one thread
+            preexec_fn=end_with_parent,  # noqa: PLW1509  # the supervisor has one thread
         )
 
     def note_end(self) -> None:
@@ -119,7 +119,7 @@ class Supervisor:
         self._stopped.set()
 
 
-def _end_with_parent() -> None:
-    """Get SIGTERM when the supervisor is gone, even by SIGKILL (Linux). The child runs this first."""
+def end_with_parent() -> None:
+    """Get SIGTERM when the parent is gone, even by SIGKILL (Linux). The child runs this first."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

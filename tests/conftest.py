@@ -95,7 +95,7 @@ def small_dictionary() -> Iterator[None]:
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings of the developer's shell must not reach a test."""
     for name in list(os.environ):
-        if name.startswith("KAN_") and not name.startswith("KAN_TEST_"):
+        if name.startswith(("KAN_", "KANSERVICE_")) and not name.startswith("KAN_TEST_"):
             monkeypatch.delenv(name)
 
 

@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from service import cli
+from service.cli import app
 from service.client import Client, sending
 from tests.servers import free_port, wait_until
 
@@ -63,7 +63,7 @@ def client(serving: Serving) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def kan(serving: Serving) -> Any:
-    return lambda *arguments: CliRunner().invoke(cli.app, [*arguments, "--server", serving.url])
+    return lambda *arguments: CliRunner().invoke(app, [*arguments, "--server", serving.url])
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_what_the_service_refuses_is_said_in_one_line(kan: Any, table: Path) -> 
 
 def test_a_service_that_is_not_there_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "FIRST_PAUSE_S", 0.001)
-    result = CliRunner().invoke(cli.app, ["formula", "law", "--server", f"http://127.0.0.1:{free_port()}"])
+    result = CliRunner().invoke(app, ["formula", "law", "--server", f"http://127.0.0.1:{free_port()}"])
     assert (result.exit_code, "cannot be reached" in result.output) == (1, True)
 
 
@@ -125,7 +125,7 @@ def test_without_a_server_the_command_starts_one_and_stops_it_again(
 ) -> None:
     monkeypatch.setenv("KAN_DATA_DIR", str(tmp_path))
     before = children_of(os.getpid())
-    result = CliRunner().invoke(cli.app, ["train", str(table), "--target", "y"])
+    result = CliRunner().invoke(app, ["train", str(table), "--target", "y"])
     assert (result.exit_code, "formula:  y = x1 + x2**2" in result.output) == (0, True)
     assert children_of(os.getpid()) == before
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import polars as pl
 
-from service.cli_client import embedded_service
+from service.cli.embedded import embedded_service
 from service.ingest.table import Raw, finish
 from service.operations.cost import Cost, estimate
 from service.schemas.plan import Plan

@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from service.cli_keys import app
+from service.cli.keys import app
 from service.db.repositories.keys import ApiKeys
 from service.db.session import Sessions
 from service.db.tables import ApiKey

@@ -1,4 +1,4 @@
-"""``kan-service``: every process of the service under one command, and what people type most."""
+"""``kan-service serve | api | worker | migrate``: the processes of the service, as operators start them."""
 
 import logging
 import os
@@ -7,33 +7,30 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
 import httpx
 import typer
 
-from service import cli_client, cli_keys, cli_operations, logs
-from service.access import require_a_key
-from service.cli_errors import explained
+from service import logs
+from service.cli.errors import explained
+from service.cli.output import AsJson, show
+from service.cli.running import announced
 from service.db.migrate import head_revision, revision_of, upgrade
 from service.db.session import make_engine, make_sessions
 from service.settings import InvalidSettings, Settings, load_settings
 from service.settings_report import log_settings
 from service.supervisor import Supervisor
 
-app = typer.Typer(
-    help="Train Kolmogorov-Arnold Networks on tables, and read them as formulas.", no_args_is_help=True
-)
-app.add_typer(cli_keys.app, name="keys")
-cli_client.add_to(app)
-cli_operations.add_to(app)
-
 Host = Annotated[
     str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]", show_default=False)
 ]
 Port = Annotated[int | None, typer.Option(help="0 takes a free one. [default: 8000]", show_default=False)]
+Unannounced = Annotated[
+    bool, typer.Option("--unannounced", hidden=True, help="For one command, which alone is to use it.")
+]
 
 COUNTS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus-client when it is imported
 
@@ -49,8 +46,13 @@ To try next, in another terminal:
 """
 
 
-@app.command()
-def serve(host: Host = None, port: Port = None) -> None:
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    for command in (serve, api, worker, migrate):
+        app.command()(command)
+
+
+def serve(host: Host = None, port: Port = None, unannounced: Unannounced = False) -> None:
     """Run the whole service on this machine: API and worker."""
     with explained():
         settings = _settings(host, port)
@@ -61,16 +63,22 @@ def serve(host: Host = None, port: Port = None) -> None:
     settings = settings.model_copy(update={"port": port})
     commands = {name: _own_command(name) for name in ("api", "worker")}
     url = f"http://{_shown(settings.host)}:{port}"
-    supervisor = Supervisor(
-        commands,
-        os.environ | _environment(settings),
-        drain_s=settings.drain_s,
-        on_look=lambda: _greet(url, settings),
-    )
-    raise typer.Exit(supervisor.run())
+    with ExitStack() as until_it_ends:
+
+        def greet() -> bool:
+            if not _answers(url):
+                return False
+            if not unannounced:
+                until_it_ends.enter_context(announced(url, settings))
+            typer.echo(BANNER.format(url=url, data=settings.data_dir))
+            return True
+
+        supervisor = Supervisor(
+            commands, os.environ | _environment(settings), drain_s=settings.drain_s, on_look=greet
+        )
+        raise typer.Exit(supervisor.run())
 
 
-@app.command()
 def api(host: Host = None, port: Port = None) -> None:
     """Run the API alone."""
     import uvicorn  # noqa: PLC0415  # the other commands do without
@@ -97,27 +105,32 @@ def api(host: Host = None, port: Port = None) -> None:
         )
 
 
-@app.command()
 def worker() -> None:
     """Run a worker: it trains. Start as many as there are machines."""
     runpy.run_module("worker", run_name="__main__")
 
 
-@app.command()
 def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Create or upgrade the database."""
     with explained():
         settings = load_settings()
-        before = revision_of(settings)
-        if dry_run or before == head_revision():
-            typer.echo(
-                f"the database is at revision {before or 'none'}, this version needs {head_revision()}"
-            )
-            return
-        upgrade(settings)
-    typer.echo(f"upgraded the database from revision {before or 'none'} to {head_revision()}")
+        before, needed = revision_of(settings), head_revision()
+        is_to_be_done = before != needed and not dry_run
+        if is_to_be_done:
+            upgrade(settings)
+    told = (
+        f"upgraded the database from revision {before or 'none'} to {needed}"
+        if is_to_be_done
+        else f"the database is at revision {before or 'none'}, this version needs {needed}"
+    )
+    show(
+        {"before": before, "needed": needed, "is_upgraded": is_to_be_done},
+        as_json,
+        lambda: typer.echo(told),
+    )
 
 
 @contextmanager
@@ -148,6 +161,8 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 def _check_keys(settings: Settings) -> None:
+    from service.access import require_a_key  # noqa: PLC0415  # FastAPI comes with it
+
     engine = make_engine(settings)
     try:
         require_a_key(settings.host, make_sessions(engine))
@@ -177,12 +192,9 @@ def _own_command(name: str) -> list[str]:
     return [sys.executable, "-m", "service.cli", name]
 
 
-def _greet(url: str, settings: Settings) -> bool:
-    """Say where the service is, once it answers."""
+def _answers(url: str) -> bool:
     with suppress(httpx.TransportError):
-        if httpx.get(f"{url}/health/live", timeout=1.0).is_success:
-            typer.echo(BANNER.format(url=url, data=settings.data_dir))
-            return True
+        return httpx.get(f"{url}/health/live", timeout=1.0).is_success
     return False
 
 
@@ -190,7 +202,3 @@ def _shown(host: str) -> str:
     """An address that a client on this machine can use."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # no address to bind to
     return f"[{reachable}]" if ":" in reachable else reachable
-
-
-if __name__ == "__main__":
-    app()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from service import cli
+from service.cli import app, processes
 from service.db.migrate import head_revision
 from tests.servers import free_port
 
@@ -13,7 +13,7 @@ from tests.servers import free_port
 @pytest.fixture
 def kan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("KAN_DATA_DIR", str(tmp_path))
-    return lambda *arguments: CliRunner().invoke(cli.app, list(arguments))
+    return lambda *arguments: CliRunner().invoke(app, list(arguments))
 
 
 def test_migrate_says_what_it_does(kan: Any) -> None:
@@ -58,7 +58,7 @@ def test_serve_runs_both_processes_under_the_commands_of_an_operator(kan: Any, m
         def run(self) -> int:
             return 0
 
-    monkeypatch.setattr(cli, "Supervisor", Recorded)
+    monkeypatch.setattr(processes, "Supervisor", Recorded)
     assert kan("serve", "--port", "0").exit_code == 0
     assert {name: command[-1] for name, command in made["commands"].items()} == {
         "api": "api",
@@ -71,13 +71,13 @@ def test_the_installed_script_is_what_children_run(monkeypatch: Any, tmp_path: P
     script = tmp_path / "kan-service"
     script.touch()
     monkeypatch.setattr(sys, "argv", [str(script), "serve"])
-    assert cli._own_command("api") == [sys.executable, str(script), "api"]
+    assert processes._own_command("api") == [sys.executable, str(script), "api"]
 
 
 def test_a_source_folder_works_without_a_script(monkeypatch: Any, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "argv", ["cli.py"])
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    assert cli._own_command("api")[1:] == ["-m", "service.cli", "api"]
+    assert processes._own_command("api")[1:] == ["-m", "service.cli", "api"]
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,14 @@ def test_a_source_folder_works_without_a_script(monkeypatch: Any, tmp_path: Path
     [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]")],
 )
 def test_the_url_that_is_shown_can_be_used(host: str, shown: str) -> None:
-    assert cli._shown(host) == shown
+    assert processes._shown(host) == shown
 
 
 def test_the_worker_is_started_by_its_name(monkeypatch: Any, kan: Any) -> None:
     started: list[tuple[str, str]] = []
-    monkeypatch.setattr(cli.runpy, "run_module", lambda name, run_name: started.append((name, run_name)))
+    monkeypatch.setattr(
+        processes.runpy, "run_module", lambda name, run_name: started.append((name, run_name))
+    )
     assert kan("worker").exit_code == 0
     assert started == [("worker", "__main__")]
 
@@ -108,17 +110,23 @@ def test_the_api_listens_where_it_was_told_to(monkeypatch: Any, kan: Any) -> Non
 
 
 def test_the_greeting_waits_for_the_service(
-    capsys: pytest.CaptureFixture[str], monkeypatch: Any, tmp_path: Path
+    kan: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any, tmp_path: Path
 ) -> None:
     import httpx
 
-    from service.settings import Settings
+    class Looking:
+        def __init__(self, *_: Any, on_look: Any, **__: Any) -> None:
+            self.on_look = on_look
 
-    settings = Settings(data_dir=tmp_path)
-    assert cli._greet(f"http://127.0.0.1:{free_port()}", settings) is False
-    monkeypatch.setattr(httpx, "get", lambda url, timeout: httpx.Response(200))
-    assert cli._greet("http://here", settings) is True
-    assert "http://here/datasets" in capsys.readouterr().out
+        def run(self) -> int:
+            assert self.on_look() is False
+            monkeypatch.setattr(httpx, "get", lambda url, timeout: httpx.Response(200))
+            assert self.on_look() is True
+            return 0
+
+    monkeypatch.setattr(processes, "Supervisor", Looking)
+    port = free_port()
+    assert f"http://127.0.0.1:{port}/datasets" in kan("serve", "--port", str(port)).output
 
 
 def test_a_backup_is_written_and_restored_by_commands(kan: Any, tmp_path: Path, monkeypatch: Any) -> None:
@@ -141,19 +149,21 @@ def test_settings_are_shown_one_per_line_without_passwords(kan: Any, monkeypatch
     assert any(line.startswith("KAN_PORT=8000  # default; ") for line in lines)
 
 
-@pytest.mark.parametrize(("processes", "together"), [("1", False), ("2", True)])
+@pytest.mark.parametrize(("count", "together"), [("1", False), ("2", True)])
 def test_several_processes_of_one_api_count_into_one_folder(
-    kan: Any, monkeypatch: Any, tmp_path: Path, processes: str, together: bool
+    kan: Any, monkeypatch: Any, tmp_path: Path, count: str, together: bool
 ) -> None:
     import os
 
     import uvicorn
 
     folders: list[str | None] = []
-    monkeypatch.setenv("WEB_CONCURRENCY", processes)
-    monkeypatch.setenv(cli.COUNTS_FOLDER, "")
-    monkeypatch.delenv(cli.COUNTS_FOLDER)
-    monkeypatch.setattr(uvicorn, "run", lambda *_, **__: folders.append(os.environ.get(cli.COUNTS_FOLDER)))
+    monkeypatch.setenv("WEB_CONCURRENCY", count)
+    monkeypatch.setenv(processes.COUNTS_FOLDER, "")
+    monkeypatch.delenv(processes.COUNTS_FOLDER)
+    monkeypatch.setattr(
+        uvicorn, "run", lambda *_, **__: folders.append(os.environ.get(processes.COUNTS_FOLDER))
+    )
     assert kan("api").exit_code == 0
     assert [folder is not None for folder in folders] == [together]
     assert list(tmp_path.glob("metrics-*")) == []

@@ -1,0 +1,31 @@
+"""What a look at something found: how it is, and what to do if that is not well."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+State = Literal["ok", "warning", "broken"]
+
+
+class Finding(BaseModel):
+    """One line of ``kan-service doctor``."""
+
+    what: str
+    state: State
+    fact: str
+    remedy: str | None = None
+
+
+def ok(what: str, fact: str) -> Finding:
+    """All is well."""
+    return Finding(what=what, state="ok", fact=fact)
+
+
+def warning(what: str, fact: str, remedy: str) -> Finding:
+    """It works, but perhaps not as it should."""
+    return Finding(what=what, state="warning", fact=fact, remedy=remedy)
+
+
+def broken(what: str, fact: str, remedy: str) -> Finding:
+    """It does not work."""
+    return Finding(what=what, state="broken", fact=fact, remedy=remedy)

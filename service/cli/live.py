@@ -1,0 +1,108 @@
+"""A job as it goes on, in a terminal: what is done now, how far it is, and how the error falls."""
+
+import math
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from service.client import Progress
+from service.client.bar import Shown
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+STAGES = {
+    None: "Waiting for a worker",
+    "starting": "Starting",
+    "prepare": "Reading the table",
+    "structure": "Looking for a small law",
+    "train": "Training networks",
+    "prune": "Dropping what does not help",
+    "evaluate": "Measuring on rows that it has not seen",
+    "symbolic": "Looking for a formula",
+    "baselines": "Fitting the baselines",
+    "predict": "Predicting",
+}
+ERROR = re.compile(r"\b(?:loss|error) (\d[\d.]*(?:e[+-]?\d+)?)")  # as the worker words its progress
+BARS = "▁▂▃▄▅▆▇█"
+MARGIN = 3  # for the ^C that a terminal writes, or it would begin a line of which nobody knows
+KEPT = 32  # errors in the line
+
+
+@contextmanager
+def followed() -> Iterator[Shown]:
+    """What to pass on as ``progress``: a view in a terminal, else true for a line per stage."""
+    if not sys.stderr.isatty():
+        yield True
+        return
+    from rich.console import Console  # noqa: PLC0415  # slow to import for what may not be shown
+    from rich.live import Live  # noqa: PLC0415
+
+    view = View()
+    with Live(console=Console(stderr=True), get_renderable=view.render, refresh_per_second=8, transient=True):
+        yield view.take
+
+
+class View:
+    """What is known of the job."""
+
+    def __init__(self) -> None:
+        from rich import progress as parts  # noqa: PLC0415
+
+        self._now = Progress(stage=None, fraction=0.0)
+        self._errors: list[float] = []
+        self._bar = parts.Progress(
+            parts.SpinnerColumn(),
+            parts.BarColumn(bar_width=None),
+            parts.TaskProgressColumn(),
+            parts.TimeElapsedColumn(),
+            parts.TextColumn("{task.fields[left]}"),
+            expand=True,
+        )
+        self._task = self._bar.add_task("", total=1.0, left="")
+
+    def take(self, progress: Progress) -> None:
+        """Note how the job is doing."""
+        self._now = progress
+        left = "" if progress.eta_seconds is None else f"about {_duration(progress.eta_seconds)} left"
+        self._bar.update(self._task, completed=progress.fraction, left=left)
+        if progress.stage == "train" and (error := error_in(progress.message)) is not None:
+            self._errors.append(error)
+
+    def render(self) -> "RenderableType":
+        """Three lines at most, each as wide as the terminal."""
+        from rich.console import Group  # noqa: PLC0415
+        from rich.constrain import Constrain  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        line = {"no_wrap": True, "overflow": "ellipsis"}
+        stage = Text(STAGES.get(self._now.stage, str(self._now.stage)), style="bold", **line)  # type: ignore[arg-type]  # rich's own words
+        if self._now.message and self._now.stage == "train":
+            stage.append(f"  {self._now.message}", style="dim")
+        parts: list[RenderableType] = [stage, self._bar]
+        if self._errors:
+            curve = f"  loss {sparkline(self._errors[-KEPT:])}  best {min(self._errors):.3g}"
+            parts.append(Text(curve, **line))  # type: ignore[arg-type]
+        return Constrain(Group(*parts), shutil.get_terminal_size().columns - MARGIN)
+
+
+def error_in(message: str | None) -> float | None:
+    """The error that a message tells, if it tells one."""
+    found = ERROR.search(message or "")
+    return float(found[1]) if found else None
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """A curve in one line of text, by orders of magnitude."""
+    logs = [math.log10(value) if value > 0 else -math.inf for value in values]
+    finite = [height for height in logs if math.isfinite(height)]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
+    step = (high - low) / (len(BARS) - 1) or 1.0
+    return "".join(BARS[round((max(height, low) - low) / step)] for height in logs)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

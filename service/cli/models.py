@@ -1,0 +1,86 @@
+"""``kan-service models``: what was trained, told, taken along and taken away."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from service.cli.completion import Model
+from service.cli.connection import Key, Server, connected
+from service.cli.files import file_name, unused
+from service.cli.groups import group
+from service.cli.output import AsJson, show, show_list
+from service.cli.report import formulas_of, report
+from service.client import Model as Trained
+
+ENDINGS = {"safetensors": ".safetensors", "onnx": ".onnx", "python": ".py"}
+
+app = group("Trained networks.")
+
+
+@app.command("list")
+def list_all(
+    name: Annotated[str | None, typer.Option(help="Only the versions of this name.")] = None,
+    as_json: AsJson = False,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """List the models, newest first."""
+    names = ["id", "name", "version", "target", "task", "measure", "value", "trained"]
+    with connected(server, key) as client:
+        show_list(client.models(name), as_json, names, _cells)
+
+
+@app.command("show")
+def show_one(model: Model, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
+    """Show how good a model is, and its formula."""
+    with connected(server, key) as client:
+        found = client.model(model)
+        formulas = None if as_json else formulas_of(client, found)
+    show(found, as_json, lambda: report(found, formulas))
+
+
+@app.command()
+def card(model: Model, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
+    """Print all that is known of a model, as Markdown."""
+    with connected(server, key) as client:
+        if as_json:
+            show(client.card(model), as_json, lambda: None)
+        else:
+            typer.echo(client.card_text(model), nl=False)
+
+
+@app.command()
+def delete(model: Model, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
+    """Delete a model for ever."""
+    with connected(server, key) as client:
+        found = client.model(model)
+        client.delete(found)
+    told = f"deleted {found.name}, version {found.version} ({found.id})"
+    show({"deleted": found.id}, as_json, lambda: typer.echo(told))
+
+
+@app.command()
+def export(
+    model: Model,
+    form: Annotated[
+        Literal["safetensors", "onnx", "python"], typer.Option("--format", help="What to write.")
+    ] = "safetensors",
+    out: Annotated[
+        Path | None, typer.Option(help="The file. [default: MODEL in this folder]", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Write a model to a file, to be used elsewhere."""
+    path = out or unused(Path(file_name(model) + ENDINGS[form]))
+    with connected(server, key) as client:
+        client.export(model, form, path)
+    show({"out": str(path), "format": form}, as_json, lambda: typer.echo(str(path.resolve())))
+
+
+def _cells(model: Trained) -> list[object]:
+    measure = "r2" if "r2" in model.metrics else "accuracy"
+    value = model.metrics.get(measure)
+    return [model.id, model.name, model.version, model.target, model.task, measure, value, model.created_at]

@@ -1,0 +1,79 @@
+"""How results are printed: words and tables for people, bare columns for pipes, JSON for programs.
+
+Standard output holds the result and nothing else; everything said meanwhile goes to standard error.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
+
+
+def say(text: str) -> None:
+    """Something by the way."""
+    typer.echo(text, err=True)
+
+
+def show(result: Any, as_json: bool, tell: Callable[[], None]) -> None:
+    """A result: as JSON, or as its teller has it."""
+    if as_json:
+        typer.echo(json.dumps(_plain(result), indent=2, ensure_ascii=False))
+    else:
+        tell()
+
+
+def show_list(
+    items: Iterable[BaseModel], as_json: bool, names: Sequence[str], cells: Callable[[Any], Sequence[Any]]
+) -> None:
+    """A list: a table in a terminal; elsewhere a line for each item, its cells between tabs, none cut off."""
+    if as_json:
+        typer.echo(json.dumps({"items": [_plain(item) for item in items]}, indent=2, ensure_ascii=False))
+    elif sys.stdout.isatty():
+        _show_table(names, [[_cell(cell) for cell in cells(item)] for item in items])
+    else:
+        for item in items:
+            typer.echo("\t".join(_exact(cell) for cell in cells(item)))
+
+
+def _show_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console  # noqa: PLC0415  # slow to import for what is seldom needed
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    if not rows:
+        say("there are none yet")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))  # a name may look like markup
+    Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    """A value as people read it."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return f"{value.astimezone():%Y-%m-%d %H:%M}" if isinstance(value, datetime) else _exact(value)
+
+
+def _exact(value: Any) -> str:
+    """A value as programs read it, on one line whatever someone has named something."""
+    text = value.isoformat() if isinstance(value, datetime) else "" if value is None else str(value)
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _plain(result: Any) -> Any:
+    """A result as JSON has it, models inside of it as well."""
+    if isinstance(result, BaseModel):
+        return result.model_dump(mode="json")
+    if isinstance(result, dict):
+        return {name: _plain(value) for name, value in result.items()}
+    return result

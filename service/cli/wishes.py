@@ -1,0 +1,98 @@
+"""What ``train`` is asked for on the command line, as the body of a job."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import typer
+
+from service.client import Dataset
+
+NOTHING = "none"
+BASELINES = ("linear", "mlp", "boosting")
+
+Name = Annotated[str | None, typer.Option(help="Name of the model; a new version if it exists.")]
+MaxSeconds = Annotated[float | None, typer.Option(help="Time limit of the job. [default: 300]")]
+Task = Annotated[
+    Literal["auto", "regression", "classification"],
+    typer.Option(help="What the target is; by default that is seen from its values."),
+]
+Features = Annotated[
+    list[str] | None,
+    typer.Option(help="Columns to learn from, with commas between; by default all that can be used."),
+]
+Drop = Annotated[list[str] | None, typer.Option(help="Columns not to learn from, with commas between.")]
+Hidden = Annotated[
+    str | None, typer.Option(help="Nodes of the inner layers, such as 10,5; 'none' for no such layer.")
+]
+Grid = Annotated[int | None, typer.Option(min=1, help="Grid intervals of every activation.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Of everything that is random in the training.")]
+TestFraction = Annotated[
+    float | None, typer.Option(help="Share of the rows that are held out to measure on. [default: 0.2]")
+]
+NoFormula = Annotated[bool, typer.Option("--no-formula", help="Do not look for a formula.")]
+Baselines = Annotated[
+    str | None,
+    typer.Option(help=f"To compare with: {', '.join(BASELINES)}; or 'none'. [default: linear]"),
+]
+
+
+def body_of(wishes: dict[str, Any]) -> dict[str, Any]:
+    """What does not depend on the table; what was not asked for is left to the service."""
+    given = {name: value for name, value in wishes.items() if value is not None}
+    body: dict[str, Any] = {
+        name: given[name] for name in ("name", "max_seconds", "task", "seed") if name in given
+    }
+    network = {"hidden": _sizes(given["hidden"])} if "hidden" in given else {}
+    network |= {"grid": given["grid"]} if "grid" in given else {}
+    body |= {"network": network} if network else {}
+    if "test_fraction" in given:
+        body["split"] = {"kind": "random", "test_fraction": given["test_fraction"]}
+    if given.get("no_formula"):
+        body["symbolic"] = False
+    if "baselines" in given:
+        body["baselines"] = [name for name in _split(given["baselines"]) if name != NOTHING]
+    return body
+
+
+def features_of(
+    dataset: Dataset, target: str, features: Sequence[str] | None, drop: Sequence[str] | None
+) -> dict[str, list[str]]:
+    """Which columns to learn from, if that was said; those to drop are left out of the usable ones."""
+    names = [column.name for column in dataset.columns]
+    if features:
+        chosen = _columns(features, names)
+    elif drop:
+        chosen = [column.name for column in dataset.columns if column.name != target and _is_usable(column)]
+    else:
+        return {}
+    dropped = _columns(drop or [], names)
+    for name in dropped:
+        if name not in names:
+            known = ", ".join(map(repr, names))
+            raise typer.BadParameter(
+                f"there is no column {name!r}; the columns are {known}", param_hint="--drop"
+            )
+    return {"features": [name for name in chosen if name not in dropped]}
+
+
+def _is_usable(column: Any) -> bool:
+    """As the service chooses by itself: no free text, no times, nothing constant."""
+    return column.type not in ("text", "datetime") and column.distinct > (0 if column.missing else 1)
+
+
+def _columns(given: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Names with commas between, unless the whole is a name that has one."""
+    return [name for text in given for name in ([text] if text in names else _split(text))]
+
+
+def _sizes(text: str) -> list[int]:
+    try:
+        return [int(size) for size in _split(text) if size != NOTHING]
+    except ValueError:
+        raise typer.BadParameter(
+            "give sizes with commas between, such as 10,5", param_hint="--hidden"
+        ) from None
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,0 +1,131 @@
+"""A service that is only played: its answers, and a client that notes what is asked of it."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from service.client import ApiError, Dataset, Job, Model, Symbolic
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+COLUMN = {"type": "number", "missing": 0, "distinct": 9, "min": 0, "max": 1, "mean": 0, "std": 1, "top": []}
+DATASET = Dataset.model_validate(
+    {
+        "id": "d1",
+        "name": "table",
+        "rows": 400,
+        "columns": [
+            {"name": "x1", **COLUMN},
+            {"name": "x2", **COLUMN},
+            {"name": "note", **COLUMN, "type": "text"},
+            {"name": "y", **COLUMN},
+        ],
+        "units": {},
+        "warnings": [{"code": "id_like", "column": "x2", "row": 3, "detail": "looks like a number of rows"}],
+        "sha256": "0",
+        "created_at": NOW,
+    }
+)
+JOB = Job.model_validate(
+    {
+        "id": "j1",
+        "kind": "train",
+        "priority": 0,
+        "parent_id": None,
+        "status": "succeeded",
+        "progress": {"stage": None, "fraction": 1.0, "message": None, "eta_seconds": None},
+        "dataset_id": "d1",
+        "model_id": "m1",
+        "error": None,
+        "cut_by": "train",
+        "attempt": 1,
+        "retry_of": None,
+        "created_at": NOW,
+        "started_at": NOW,
+        "finished_at": NOW,
+        "cancel_requested_at": None,
+    }
+)
+MODEL = Model.model_validate(
+    {
+        "id": "m1",
+        "name": "my law",
+        "version": 2,
+        "aliases": [],
+        "job_id": "j1",
+        "dataset_id": "d1",
+        "task": "regression",
+        "target": "y",
+        "features": [],
+        "ignored_columns": [],
+        "units": {},
+        "outputs": ["y"],
+        "network": {"width": [2, 1], "grid": 5, "order": 3, "parameters": 20, "edges": 2},
+        "metrics": {"rmse": 0.5, "r2": 0.9},
+        "baselines": {"linear": {"metrics": {"rmse": 1.25, "r2": 0.4}}},
+        "warnings": ["column 'note' is left out: it is text"],
+        "tags": {},
+        "created_at": NOW,
+    }
+)
+FORMULAS = Symbolic.model_validate(
+    {
+        "model_id": "m1",
+        "exact": False,
+        "verdict": "consistent",
+        "outputs": [
+            {
+                "name": "y",
+                "expression": "0.123456789012*x1 + x2**2",
+                "latex": "",
+                "symbols": {},
+                "complexity": 5,
+                "r2": 0.8,
+                "rmse": 0.75,
+                "max_error": 1.0,
+                "domain": {"x1": [-1.0, 1.0]},
+            }
+        ],
+    }
+)
+
+
+class Played:
+    """A client of a service whose jobs end as the test says; it notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self.ends: list[Job | BaseException] = [JOB]
+        self.formulas: Symbolic | ApiError = FORMULAS
+
+    def upload(self, file: Path) -> Dataset:
+        self.asked.append(("upload", file.name))
+        return DATASET
+
+    def submit(self, dataset: Dataset, target: str, **body: Any) -> Job:
+        self.asked.append(("submit", target, body))
+        if target == "z":
+            raise ApiError(422, "unknown_column", "there is no column 'z'")
+        return JOB
+
+    def wait(self, job: Job, timeout: float | None = None, *, progress: Any = True) -> Job:
+        end = self.ends.pop(0)
+        if isinstance(end, BaseException):
+            raise end
+        return end
+
+    def cancel(self, job: Job, *, keep_best: bool = False) -> None:
+        self.asked.append(("cancel", job.id, keep_best))
+
+    def delete(self, thing: Any) -> None:
+        self.asked.append(("delete", thing.id))
+
+    def model(self, reference: str) -> Model:
+        return MODEL
+
+    def symbolic(self, model: Model) -> Symbolic:
+        if isinstance(self.formulas, ApiError):
+            raise self.formulas
+        return self.formulas
+
+    def plot(self, model: Model, save: Path) -> None:
+        save.write_text("<svg/>")

@@ -1,0 +1,55 @@
+import io
+import math
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from service.cli.live import View, error_in, followed, sparkline
+from service.client import Progress
+
+
+@pytest.mark.parametrize("message", [None, "", "reading the table", "loss inf"])
+def test_other_messages_tell_no_error(message: str | None) -> None:
+    assert error_in(message) is None
+
+
+def test_a_curve_falls_with_the_order_of_magnitude() -> None:
+    assert sparkline([1.0, 1e-7, 1e-4]) == "█▁▄"
+    assert sparkline([5.0, 5.0]) == "▁▁"
+    assert sparkline([0.0, 1.0]) == "▁▁"
+    assert sparkline([]) == ""
+
+
+@pytest.mark.parametrize("width", [40, 100])
+def test_the_view_is_as_wide_as_the_terminal_at_most(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    view = View()
+    for loss in (1.0, 0.5, 0.01):
+        message = f"KAN [8, 5, 1], step 3: loss {loss:.3g}"
+        view.take(Progress(stage="train", fraction=0.5, message=message, eta_seconds=7.2))
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(view.render())
+    lines = console.export_text().splitlines()
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= width
+    assert lines[0].startswith("Training networks")
+    assert "about 7 s left" in lines[1]
+    assert "best 0.01" in lines[2]
+
+
+def test_where_there_is_no_terminal_the_client_tells_the_stages() -> None:
+    with followed() as progress:
+        assert progress is True
+
+
+def test_a_terminal_is_left_as_it_was(monkeypatch: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with followed() as progress:
+        assert callable(progress)
+        progress(Progress(stage="symbolic", fraction=math.pi / 4))
+    shown = capsys.readouterr()
+    assert "Looking for a formula" in shown.err
+    assert shown.err.endswith("\x1b[2K")
+    assert shown.out == ""

@@ -1,0 +1,58 @@
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from service.cli.output import show_list
+from service.client import Progress
+
+ITEMS = [
+    Progress(stage="a\tname\nof [bold]lines[/bold]", fraction=0.123456789),
+    Progress(stage=None, fraction=1),
+]
+WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def listed(capsys: pytest.CaptureFixture[str], as_json: bool = False, items: Any = ITEMS) -> str:
+    show_list(items, as_json, ["stage", "fraction", "when"], lambda item: [item.stage, item.fraction, WHEN])
+    return capsys.readouterr().out
+
+
+def test_a_pipe_gets_whole_cells_between_tabs(capsys: pytest.CaptureFixture[str]) -> None:
+    time = "2026-01-02T03:04:05+00:00"
+    assert listed(capsys) == f"a name of [bold]lines[/bold]\t0.123456789\t{time}\n\t1.0\t{time}\n"
+
+
+def test_a_program_gets_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [item["fraction"] for item in json.loads(listed(capsys, as_json=True))["items"]] == [
+        0.123456789,
+        1.0,
+    ]
+
+
+def be_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TZ", "UTC")
+
+
+def test_a_terminal_gets_a_table_that_fits_and_loses_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_a_terminal(monkeypatch)
+    shown = listed(capsys)
+    lines = shown.splitlines()
+    assert lines[0].split() == ["stage", "fraction", "when"]
+    assert max(map(len, lines)) <= 40
+    assert "0.123457" in shown
+    assert "[bold]lines[/bold]" in "".join(shown.split()).replace("aname", "")
+
+
+def test_nothing_is_said_to_be_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_a_terminal(monkeypatch)
+    show_list([], False, ["a"], lambda _: [])
+    shown = capsys.readouterr()
+    assert (shown.out, "none" in shown.err) == ("", True)

@@ -1,0 +1,158 @@
+"""``kan-service train`` with a service that is only played: what is asked of it, and what is said of it."""
+
+import json
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from service.cli import app, connection
+from service.client import ApiError, ClientError
+from tests.unit.service.cli.played import JOB, Played
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> Played:
+    client = Played()
+    monkeypatch.setattr(connection, "Client", lambda *_, **__: nullcontext(client))
+    return client
+
+
+@pytest.fixture
+def train(played: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "table.csv").write_text("x1,x2,note,y\n")
+    usual = ["train", "table.csv", "--server", "http://there"]
+    return lambda *options: CliRunner().invoke(app, [*usual, *options])  # type: ignore[return-value]
+
+
+def test_what_was_not_asked_for_is_left_to_the_service(train: Any, played: Played) -> None:
+    assert train("--target", "y").exit_code == 0
+    assert played.asked == [("upload", "table.csv"), ("submit", "y", {})]
+
+
+def test_every_wish_reaches_the_job(train: Any, played: Played) -> None:
+    options = "--target y --name law --max-seconds 5 --task regression --hidden 10,5 --grid 4 --seed 7"
+    more = "--test-fraction 0.3 --no-formula --baselines linear,boosting --drop x2"
+    assert train(*options.split(), *more.split()).exit_code == 0
+    assert played.asked[-1] == (
+        "submit",
+        "y",
+        {
+            "name": "law",
+            "max_seconds": 5.0,
+            "task": "regression",
+            "seed": 7,
+            "network": {"hidden": [10, 5], "grid": 4},
+            "split": {"kind": "random", "test_fraction": 0.3},
+            "symbolic": False,
+            "baselines": ["linear", "boosting"],
+            "features": ["x1"],
+        },
+    )
+
+
+def test_the_result_reads_well(train: Any, tmp_path: Path) -> None:
+    lines = train("--target", "y").stdout.splitlines()
+    assert lines[:2] == [
+        "model:     my law, version 2 (m1)",
+        "network:   KAN[2, 1], 20 parameters, grid 5, order 3",
+    ]
+    assert lines[2:5] == [
+        "hold-out:  network  formula  linear",
+        "  RMSE         0.5     0.75    1.25",
+        "  R²           0.9      0.8     0.4",
+    ]
+    assert lines[5] == "formula:   y = 0.123457*x1 + x2**2"
+    assert lines[6].startswith("verdict:   explains the data")
+    assert "prints all" in lines[7]
+    assert lines[8:10] == [
+        "holds for: x1 from -1 to 1",
+        "warning:   column 'note' is left out: it is text",
+    ]
+    assert "--max-seconds" in lines[10]
+    assert lines[11] == f"picture:   {tmp_path / 'my_law.svg'}"
+
+
+def test_what_to_type_next_can_be_typed(train: Any) -> None:
+    said = train("--target", "y").stderr
+    assert "kan-service predict 'my law' ROWS.csv --server http://there" in said
+    assert "kan-service formula 'my law'" in said
+
+
+def test_odd_data_are_told_before_the_training(train: Any) -> None:
+    assert "warning: row 3, column 'x2': looks like a number of rows" in train("--target", "y").stderr
+
+
+def test_a_picture_overwrites_nothing_unless_it_was_named(train: Any, played: Played, tmp_path: Path) -> None:
+    played.ends = [JOB, JOB]
+    (tmp_path / "my_law.svg").write_text("mine")
+    assert str(tmp_path / "my_law-2.svg") in train("--target", "y").stdout
+    assert (tmp_path / "my_law.svg").read_text() == "mine"
+    train("--target", "y", "--picture", "my_law.svg")
+    assert (tmp_path / "my_law.svg").read_text() == "<svg/>"
+
+
+def test_json_is_all_that_is_on_standard_output(train: Any) -> None:
+    told = json.loads(train("--target", "y", "--json", "--no-picture").stdout)
+    assert told["model"]["name"] == "my law"
+    assert told["formulas"]["outputs"][0]["expression"] == "0.123456789012*x1 + x2**2"
+    assert (told["job"]["id"], told["picture"]) == ("j1", None)
+
+
+def test_a_model_without_a_formula_is_no_failure(train: Any, played: Played) -> None:
+    played.formulas = ApiError(409, "no_formula", "there is none")
+    ended = train("--target", "y", "--no-formula")
+    assert (ended.exit_code, "formula:" in ended.output) == (0, False)
+
+
+def test_a_job_that_fails_ends_the_command_with_its_reason(train: Any, played: Played) -> None:
+    played.ends = [ClientError("the job failed: row 3 is odd")]
+    ended = train("--target", "y")
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert ended.stderr.endswith("kan-service: the job failed: row 3 is odd\n")
+
+
+@pytest.mark.parametrize("options", [["--target", "z"], ["--target", "y", "--drop", "w"]])
+def test_a_table_without_a_job_is_taken_away_again(train: Any, played: Played, options: list[str]) -> None:
+    ended = train(*options)
+    assert ended.exit_code != 0
+    assert "there is no column" in ended.stderr
+    assert played.asked[-1] == ("delete", "d1")
+
+
+def test_an_interrupt_cancels_the_job_and_keeps_nothing(train: Any, played: Played) -> None:
+    played.ends = [KeyboardInterrupt(), ClientError("cancelled")]
+    ended = train("--target", "y")
+    assert (ended.exit_code, "--keep-best" in ended.stderr) == (130, True)
+    assert played.asked[-2:] == [("cancel", "j1", False), ("delete", "d1")]
+
+
+def test_an_interrupt_keeps_the_best_so_far_if_that_was_wished(train: Any, played: Played) -> None:
+    played.ends = [KeyboardInterrupt(), JOB]
+    ended = train("--target", "y", "--keep-best")
+    assert (ended.exit_code, "my law" in ended.stdout) == (0, True)
+    assert played.asked[-1] == ("cancel", "j1", True)
+
+
+def test_a_second_interrupt_drops_the_best_as_well(train: Any, played: Played) -> None:
+    played.ends = [KeyboardInterrupt(), KeyboardInterrupt(), ClientError("cancelled")]
+    assert train("--target", "y", "--keep-best").exit_code == 130
+    assert played.asked[-3:] == [("cancel", "j1", True), ("cancel", "j1", False), ("delete", "d1")]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--target", "y", "--hidden", "ten"],
+        ["--target", "y", "--server", "there"],
+        ["--target", "y", "-x"],
+    ],
+)
+def test_wrong_use_ends_with_two(train: Any, options: list[str]) -> None:
+    assert train(*options).exit_code == 2
