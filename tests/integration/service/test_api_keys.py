@@ -1,5 +1,7 @@
 """Keys in the database and on the command line."""
 
+import json
+
 import pytest
 from typer.testing import CliRunner
 
@@ -115,3 +117,12 @@ def test_keys_refuse_unknown_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert result.exit_code == 2
     assert "KAN_DATABASE_ULR" in result.stderr
+
+
+def test_keys_are_told_to_programs_as_documents(cli: CliRunner) -> None:
+    made = json.loads(cli.invoke(app, ["create", "lab", "--json"]).stdout)
+    assert made["key"].startswith(made["prefix"])
+    (listed,) = json.loads(cli.invoke(app, ["list", "--json"]).stdout)["items"]
+    assert listed == {name: value for name, value in made.items() if name != "key"}
+    revoked = json.loads(cli.invoke(app, ["revoke", made["prefix"], "--json"]).stdout)
+    assert revoked["revoked_at"] is not None

@@ -1,4 +1,5 @@
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,12 +42,12 @@ def test_a_terminal_gets_a_table_that_fits_and_loses_nothing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     be_a_terminal(monkeypatch)
-    shown = listed(capsys)
+    shown = re.sub(r"\x1b\[\d*m", "", listed(capsys))
     lines = shown.splitlines()
     assert lines[0].split() == ["stage", "fraction", "when"]
     assert max(map(len, lines)) <= 40
     assert "0.123457" in shown
-    assert "[bold]lines[/bold]" in "".join(shown.split()).replace("aname", "")
+    assert "[bold]lines[/b" in shown  # names are no markup; what is too long goes on below
 
 
 def test_nothing_is_said_to_be_nothing(
