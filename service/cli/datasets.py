@@ -47,12 +47,12 @@ def _cells(dataset: Dataset) -> list[object]:
 def _tell(dataset: Dataset) -> None:
     if sys.stdout.isatty():
         say(f"{dataset.name}: {dataset.rows:,} rows ({dataset.id})")
-    names = ["column", "unit", "type", "missing", "distinct", "min", "max", "mean"]
+    names = ["column", "type", "unit", "missing", "distinct", "min", "max", "mean"]
     show_list(
         dataset.columns,
         False,
         names,
-        lambda c: [c.name, dataset.units.get(c.name), c.type, c.missing, c.distinct, c.min, c.max, c.mean],
+        lambda c: [c.name, c.type, dataset.units.get(c.name), c.missing, c.distinct, c.min, c.max, c.mean],
     )
     for warning in dataset.warnings:
         say(f"warning: {place(warning)}{warning.get('detail')}")

@@ -71,7 +71,7 @@ def list_all(as_json: AsJson = False) -> None:
     """List the keys, by their first characters."""
     with _sessions() as sessions, sessions.read() as session:
         keys = ApiKeys(session).list()
-    names = ["key", "created", "state", "last used", "tenant", "scopes", "name"]
+    names = ["key", "name", "state", "tenant", "scopes", "created", "last used"]
     show_list([KeyOut.model_validate(key) for key in keys], as_json, names, _cells)
 
 
@@ -93,7 +93,7 @@ def revoke(
 
 def _cells(key: KeyOut) -> list[object]:
     used = key.last_used_at or "never"
-    return [f"{key.prefix}…", key.created_at, _state(key), used, key.tenant, ",".join(key.scopes), key.name]
+    return [f"{key.prefix}…", key.name, _state(key), key.tenant, ",".join(key.scopes), key.created_at, used]
 
 
 def _state(key: KeyOut) -> str:

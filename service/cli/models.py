@@ -10,7 +10,7 @@ from service.cli.connection import Key, Server, connected
 from service.cli.files import file_name, unused
 from service.cli.groups import group
 from service.cli.output import AsJson, show, show_list
-from service.cli.report import formulas_of, report
+from service.cli.report import NAMES, formulas_of, report
 from service.client import Model as Trained
 
 ENDINGS = {"safetensors": ".safetensors", "onnx": ".onnx", "python": ".py"}
@@ -26,7 +26,7 @@ def list_all(
     key: Key = None,
 ) -> None:
     """List the models, newest first."""
-    names = ["id", "name", "version", "target", "task", "measure", "value", "trained"]
+    names = ["id", "name", "version", "quality", "target", "trained"]
     with connected(server, key) as client:
         show_list(client.models(name), as_json, names, _cells)
 
@@ -83,4 +83,5 @@ def export(
 def _cells(model: Trained) -> list[object]:
     measure = "r2" if "r2" in model.metrics else "accuracy"
     value = model.metrics.get(measure)
-    return [model.id, model.name, model.version, model.target, model.task, measure, value, model.created_at]
+    quality = "" if value is None else f"{NAMES.get(measure, measure)} {value:.4g}"
+    return [model.id, model.name, model.version, quality, model.target, model.created_at]

@@ -4,6 +4,7 @@ Standard output holds the result and nothing else; everything said meanwhile goe
 """
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -11,6 +12,9 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
+
+GAP = 2  # between columns of a table
+WIDEST = 40  # cell of a table: an id is 36
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
 
@@ -42,19 +46,24 @@ def show_list(
 
 
 def _show_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console  # noqa: PLC0415  # slow to import for what is seldom needed
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
+    """As many columns as there is room for; the last ones are what people miss least."""
     if not rows:
         say("there are none yet")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))  # a name may look like markup
-    Console().print(table)
+    columns = [[name, *map(_cut, cells)] for name, cells in zip(names, zip(*rows, strict=True), strict=True)]
+    widths = [max(map(len, column)) for column in columns]
+    room = shutil.get_terminal_size().columns
+    fitting = [number for number in range(len(names)) if sum(widths[: number + 1]) + GAP * number <= room]
+    shown = len(fitting) or 1
+    for number, line in enumerate(zip(*columns[:shown], strict=True)):
+        text = (" " * GAP).join(cell.ljust(width) for cell, width in zip(line, widths, strict=False)).rstrip()
+        typer.echo(text if number else typer.style(text, bold=True))
+    if shown < len(names):
+        say(f"(no room for: {', '.join(names[shown:])}; --json has all)")
+
+
+def _cut(cell: str) -> str:
+    return cell if len(cell) <= WIDEST else f"{cell[: WIDEST - 1]}…"
 
 
 def _cell(value: Any) -> str:

@@ -30,6 +30,7 @@ class Serving:
 
     url: str
     process: subprocess.Popen[bytes]
+    folder: Path
 
     def children(self) -> dict[str, int]:
         """Pids of ``api`` and ``worker``."""
@@ -46,7 +47,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         process = subprocess.Popen(
             command, env=environment | settings, stdout=output, stderr=output, cwd=folder
         )
-    serving = Serving(f"http://127.0.0.1:{port}", process)
+    serving = Serving(f"http://127.0.0.1:{port}", process, folder)
     try:
         wait_until(lambda: is_ready(serving.url), lambda: has_ended(process), START_TIMEOUT_S)
         yield serving
@@ -62,7 +63,8 @@ def client(serving: Serving) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def kan(serving: Serving) -> Any:
+def kan(serving: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(tmp_path)
     return lambda *arguments: CliRunner().invoke(app, [*arguments, "--server", serving.url])
 
 
@@ -82,13 +84,21 @@ def test_api_and_worker_run_under_the_commands_of_an_operator(serving: Serving) 
 def test_a_file_becomes_a_formula_and_predictions(kan: Any, table: Path, tmp_path: Path) -> None:
     trained = kan("train", str(table), "--target", "y", "--name", "law")
     assert trained.exit_code == 0, trained.output
-    assert "formula:  y = x1 + x2**2" in trained.output
+    assert "formula:   y = x1 + x2**2\nverdict:   exact" in trained.stdout
+    assert (tmp_path / "law.svg").read_text().startswith("<svg")
     assert kan("formula", "law").output == "x1 + x2**2\n"
     assert kan("formula", "law", "--format", "latex").output == "x_{1} + x_{2}^{2}\n"
     rows = tmp_path / "rows.csv"
     rows.write_text("x1,x2\n0.5,0.5\n-0.25,0\n")
     predictions = [float(line) for line in kan("predict", "law", str(rows)).output.split()]
     assert predictions == pytest.approx([0.75, -0.25], abs=1e-5)
+    written = tmp_path / "with predictions.csv"
+    before = len(kan("datasets").stdout.splitlines())
+    assert kan("predict", "law", str(rows), "--out", str(written), "--interval", "0.9").exit_code == 0
+    table = pl.read_csv(written)
+    assert table.columns == ["x1", "x2", "y", "y_low", "y_high", "warning"]
+    assert table["y"].to_list() == pytest.approx([0.75, -0.25], abs=1e-5)
+    assert len(kan("datasets").stdout.splitlines()) == before
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"x1": 0.5, "x2": 0.5}\n')
     assert float(kan("predict", "law", str(rows)).output) == pytest.approx(0.75, abs=1e-5)
@@ -120,13 +130,23 @@ def test_a_service_that_is_not_there_is_said_in_one_line(monkeypatch: pytest.Mon
     assert (result.exit_code, "cannot be reached" in result.output) == (1, True)
 
 
-def test_without_a_server_the_command_starts_one_and_stops_it_again(
+def test_without_a_server_the_command_asks_the_one_that_runs_over_the_folder(
+    serving: Serving, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAN_DATA_DIR", str(serving.folder))
+    with Client(serving.url) as kan:
+        dataset = kan.upload(table, name="seen by both")
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a service was started"))
+    assert dataset.id in CliRunner().invoke(app, ["datasets"]).stdout
+
+
+def test_without_any_server_the_command_starts_one_and_stops_it_again(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAN_DATA_DIR", str(tmp_path))
     before = children_of(os.getpid())
-    result = CliRunner().invoke(app, ["train", str(table), "--target", "y"])
-    assert (result.exit_code, "formula:  y = x1 + x2**2" in result.output) == (0, True)
+    result = CliRunner().invoke(app, ["train", str(table), "--target", "y", "--no-picture"])
+    assert (result.exit_code, "formula:   y = x1 + x2**2" in result.output) == (0, True)
     assert children_of(os.getpid()) == before
 
 

@@ -65,7 +65,7 @@ def test_modules_that_lie_about_are_left_alone(installed: Path, tmp_path: Path) 
     )
 
     assert result.returncode == 0, result.stderr
-    assert "formula:  y = 2*x + 1" in result.stdout
+    assert "formula:   y = 2*x + 1" in result.stdout
 
 
 def test_the_wheel_migrates_a_database_from_any_folder(installed: Path, tmp_path: Path) -> None:

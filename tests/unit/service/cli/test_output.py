@@ -38,16 +38,27 @@ def be_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
 
 
-def test_a_terminal_gets_a_table_that_fits_and_loses_nothing(
+def test_a_terminal_gets_the_columns_that_fit(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     be_a_terminal(monkeypatch)
-    shown = re.sub(r"\x1b\[\d*m", "", listed(capsys))
-    lines = shown.splitlines()
-    assert lines[0].split() == ["stage", "fraction", "when"]
-    assert max(map(len, lines)) <= 40
-    assert "0.123457" in shown
-    assert "[bold]lines[/b" in shown  # names are no markup; what is too long goes on below
+    show_list(ITEMS, False, ["fraction", "stage", "when"], lambda item: [item.fraction, item.stage, WHEN])
+    shown = capsys.readouterr()
+    assert re.sub(r"\x1b\[\d*m", "", shown.out).splitlines() == [
+        "fraction  stage",
+        "0.123457  a name of [bold]lines[/bold]",
+        "1",
+    ]
+    assert shown.err == "(no room for: when; --json has all)\n"
+
+
+@pytest.mark.parametrize("length", [40, 41])
+def test_a_cell_that_is_cut_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    be_a_terminal(monkeypatch)
+    show_list(ITEMS[:1], False, ["a"], lambda _: ["x" * length])
+    assert capsys.readouterr().out.splitlines()[1] == ("x" * 40 if length == 40 else "x" * 39 + "…")
 
 
 def test_nothing_is_said_to_be_nothing(

@@ -56,3 +56,9 @@ def test_a_file_that_says_nothing_leads_nowhere(settings: Settings) -> None:
     with announced(URL, settings):
         (settings.data_dir / FILE).write_text("{}")
         assert running_url(settings) is None
+
+
+def test_a_folder_that_cannot_be_written_to_is_no_reason_not_to_serve() -> None:
+    settings = Settings(data_dir=Path("/proc/nowhere"))
+    with announced(URL, settings):
+        assert running_url(settings) is None
