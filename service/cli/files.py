@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from service.cli.errors import UnusableInput
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
@@ -58,6 +60,13 @@ def _row(file: Path, number: int, line: str) -> dict[str, Any]:
 def file_name(name: str) -> str:
     """A model's name as a file's; it may hold any letters."""
     return re.sub(r"[^\w-]+", "_", name).strip("_")[:100] or "model"
+
+
+def as_svg(path: Path, option: str) -> Path:
+    """The path of a picture, whose name must say what is in it."""
+    if path.suffix.lower() != ".svg":
+        raise typer.BadParameter("the file ends with .svg", param_hint=option)
+    return path
 
 
 def unused(path: Path) -> Path:

@@ -7,7 +7,7 @@ import typer
 
 from service.cli.completion import Model
 from service.cli.connection import Key, Server, connected
-from service.cli.files import file_name, unused
+from service.cli.files import as_svg, file_name, unused
 from service.cli.output import AsJson, show
 from service.schemas.models import FormulaFormat
 
@@ -43,7 +43,7 @@ def plot(
     key: Key = None,
 ) -> None:
     """Draw the network of a model."""
-    path = out or unused(Path(f"{file_name(model)}.svg"))
+    path = as_svg(out, "--out") if out else unused(Path(f"{file_name(model)}.svg"))
     with connected(server, key) as client:
         client.plot(model, path)
     show({"picture": str(path)}, as_json, lambda: typer.echo(str(path.resolve())))

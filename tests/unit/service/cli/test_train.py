@@ -152,6 +152,7 @@ def test_a_second_interrupt_drops_the_best_as_well(train: Any, played: Played) -
         ["--target", "y", "--hidden", "ten"],
         ["--target", "y", "--server", "there"],
         ["--target", "y", "-x"],
+        ["--target", "y", "--picture", "a.txt"],
     ],
 )
 def test_wrong_use_ends_with_two(train: Any, options: list[str]) -> None:
