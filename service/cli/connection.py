@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,10 +10,11 @@ import typer
 from service.cli.embedded import embedded_service
 from service.cli.errors import answered, explained
 from service.cli.running import running_url
-from service.client import Client
+from service.client import ApiError, Client, Dataset
 from service.settings import load_settings
 
 TIMEOUT_S = 300.0
+ABOUT_FILES = (413, 415, 422)
 
 Server = Annotated[
     str | None,
@@ -38,6 +40,15 @@ def connected(server: str | None, key: str | None) -> Iterator[Client]:
             Client(url, key, timeout=TIMEOUT_S) as client,
         ):
             yield client
+
+
+def uploaded(client: Client, file: Path) -> Dataset:
+    """The table of a file; what is wrong with it is said with its name."""
+    try:
+        return client.upload(file)
+    except ApiError as error:
+        detail = f"{file.name}: {error.detail}" if error.status in ABOUT_FILES else error.detail
+        raise ApiError(error.status, error.code, detail, error.errors, error.extra) from None
 
 
 def _address(server: str) -> str:

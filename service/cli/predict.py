@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from service.cli.completion import Model
-from service.cli.connection import Key, Server, connected
+from service.cli.connection import Key, Server, connected, uploaded
 from service.cli.errors import UnusableInput
 from service.cli.files import read_columns
 from service.cli.live import followed
@@ -101,7 +101,7 @@ def _joined(answers: list[Predictions], name: str) -> list[Any] | None:
 
 def _written(client: Client, model: str, file: Path, out: Path, interval: float | None) -> int:
     """Leave it to a job, which reads the file as training would; neither it nor the table stays."""
-    dataset = client.upload(file)
+    dataset = uploaded(client, file)
     job: Job | None = None
     try:
         wished: dict[str, Any] = {} if interval is None else {"interval": interval}

@@ -44,7 +44,9 @@ def report(model: Model, formulas: Symbolic | None) -> None:
     )
     for line in _metrics(model, formulas):
         typer.echo(line)
-    if formulas is not None:
+    if formulas is None:
+        _tell("formula", "none: it was not asked for, or none was found in the time there was")
+    else:
         _tell_formulas(formulas)
     for warning in model.warnings:
         _tell("warning", str(warning["detail"]) if isinstance(warning, dict) else warning)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from service.cli import wishes
-from service.cli.connection import Key, Server, connected
+from service.cli.connection import Key, Server, connected, uploaded
 from service.cli.errors import INTERRUPTED, place
 from service.cli.files import as_svg, file_name, unused
 from service.cli.live import followed
@@ -64,7 +64,7 @@ def train(
     body = wishes.body_of(wished | {"no_formula": no_formula, "baselines": baselines})
     picture = picture and as_svg(picture, "--picture")
     with connected(server, key) as client:
-        dataset = client.upload(file)
+        dataset = uploaded(client, file)
         _tell_warnings(dataset)
         job = _submitted(client, dataset, target, body, (features, drop))
         ended = _ended(client, job, dataset, keep_best)

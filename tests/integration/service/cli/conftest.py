@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ def kan(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[.
     from service.cli import app
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(logging.root, "handlers", [])  # the service beside it logs to the same standard error
     monkeypatch.setenv("KANSERVICE_URL", url)
     monkeypatch.setattr(sending, "FIRST_PAUSE_S", 0.001)
     return lambda *words: CliRunner().invoke(app, list(words))

@@ -160,7 +160,7 @@ def test_a_bad_table_is_told_with_its_lines(kan: Kan, tmp_path: Path) -> None:
     refused = kan("train", "bad.csv", "--target", "y")
     first, *others = refused.stderr.splitlines()
     assert refused.exit_code == 1
-    assert first.startswith("kan-service: line 3 has 3 cells, the header has 2; give")
+    assert first.startswith("kan-service: bad.csv: line 3 has 3 cells, the header has 2; give")
     assert others == ["  also line 4 has 1 cells, the header has 2"]
 
 

@@ -1,3 +1,4 @@
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,12 @@ from typer.testing import CliRunner
 from service.cli import app, processes
 from service.db.migrate import head_revision
 from tests.servers import free_port
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands have logs go to what is standard error while a test runs, and closed behind it."""
+    monkeypatch.setattr(logging.root, "handlers", list(logging.root.handlers))
 
 
 @pytest.fixture
