@@ -80,7 +80,7 @@ class View:
 
         line = {"no_wrap": True, "overflow": "ellipsis"}
         stage = Text(STAGES.get(self._now.stage, str(self._now.stage)), style="bold", **line)  # type: ignore[arg-type]  # rich's own words
-        if self._now.message and self._now.stage == "train":
+        if any(letter.isdigit() for letter in self._now.message or ""):  # the others say what the stage says
             stage.append(f"  {self._now.message}", style="dim")
         parts: list[RenderableType] = [stage, self._bar]
         if self._errors:

@@ -11,7 +11,7 @@ from service.cli import wishes
 from service.cli.connection import Key, Server, connected, uploaded
 from service.cli.errors import INTERRUPTED, place
 from service.cli.files import as_svg, file_name, unused
-from service.cli.live import followed
+from service.cli.live import STAGES, followed
 from service.cli.output import AsJson, say, show
 from service.cli.report import formulas_of, report
 from service.client import ApiError, Client, ClientError, Dataset, Job, Model, Symbolic
@@ -152,8 +152,10 @@ def _tell(
 ) -> None:
     report(model, formulas)
     if job.cut_by:
-        hint = "with a larger --max-seconds it may do better"
-        typer.echo(f"cut:       the time was up in the stage {job.cut_by!r}; {hint}")
+        stage = STAGES.get(job.cut_by, job.cut_by).lower()
+        was_stopped = job.cancel_requested_at is not None
+        hint = "" if was_stopped else "; a larger --max-seconds may do better"
+        typer.echo(f"cut:       {'stopped' if was_stopped else 'the time was up'} while {stage}{hint}")
     if picture:
         typer.echo(f"picture:   {picture.resolve()}")
     named = shlex.quote(model.name)
