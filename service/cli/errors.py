@@ -9,6 +9,7 @@ import httpx
 import typer
 from sqlalchemy.exc import OperationalError
 
+from service.cli.output import say
 from service.client import ApiError, ClientError
 from service.db.backup_error import BackupError
 from service.settings import InvalidSettings
@@ -50,7 +51,7 @@ def answered() -> Iterator[None]:
 
 def failed(reason: str, code: int = FAILED) -> typer.Exit:
     """Say why a command ends; raise what this gives."""
-    typer.echo(f"kan-service: {reason}", err=True)
+    say(f"kan-service: {reason}")
     return typer.Exit(code)
 
 

@@ -6,7 +6,7 @@ import typer
 
 from service.cli.connection import Key, Server, connected
 from service.cli.groups import group
-from service.cli.output import AsJson, show, show_list
+from service.cli.output import AsJson, readable, show, show_list
 from service.client import Job
 from service.client.calls import Status
 
@@ -83,4 +83,4 @@ def _tell(job: Job) -> None:
     }
     for name, value in facts.items():
         if value is not None:
-            typer.echo(f"{name + ':':<10}{value}")
+            typer.echo(f"{name + ':':<10}{readable(str(value))}")

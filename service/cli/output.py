@@ -21,7 +21,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, a
 
 def say(text: str) -> None:
     """Something by the way."""
-    typer.echo(text, err=True)
+    typer.echo(readable(text), err=True)
+
+
+def readable(text: str) -> str:
+    """A text without what would move the cursor or turn the writing: names of columns may hold anything."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text)
 
 
 def show(result: Any, as_json: bool, tell: Callable[[], None]) -> None:
@@ -76,7 +81,7 @@ def _cell(value: Any) -> str:
 def _exact(value: Any) -> str:
     """A value as programs read it, on one line whatever someone has named something."""
     text = value.isoformat() if isinstance(value, datetime) else "" if value is None else str(value)
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return readable(text).replace("\n", " ")
 
 
 def _plain(result: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from service.cli.output import readable
 from service.client import ApiError, Client, Model, Symbolic
 
 VERDICTS = {
@@ -122,8 +123,8 @@ def _shortened(number: re.Match[str]) -> str:
 
 def _tell(label: str, text: str) -> None:
     """A line with its label; in a terminal, as many lines as it takes."""
-    start = f"{label}:" if label else ""
-    start = start.ljust(INDENT)
+    start = (f"{label}:" if label else "").ljust(INDENT)
+    text = readable(text).replace("\n", " ")
     if not sys.stdout.isatty():
         typer.echo(f"{start}{text}")
         return

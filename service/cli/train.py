@@ -9,15 +9,15 @@ import typer
 
 from service.cli import wishes
 from service.cli.connection import Key, Server, connected, uploaded
-from service.cli.errors import INTERRUPTED, place
+from service.cli.errors import place
 from service.cli.files import as_svg, file_name, unused
-from service.cli.live import STAGES, followed
+from service.cli.live import STAGES
 from service.cli.output import AsJson, say, show
 from service.cli.report import formulas_of, report
+from service.cli.waiting import ended_job
 from service.client import ApiError, Client, ClientError, Dataset, Job, Model, Symbolic
 
 SHOWN_WARNINGS = 5
-GIVEN_UP_WITHIN_S = 15.0
 
 
 def add_to(app: typer.Typer) -> None:
@@ -67,7 +67,7 @@ def train(
         dataset = uploaded(client, file)
         _tell_warnings(dataset)
         job = _submitted(client, dataset, target, body, (features, drop))
-        ended = _ended(client, job, dataset, keep_best)
+        ended = ended_job(client, job, dataset, keep_best=keep_best)
         model = client.model(str(ended.model_id))
         formulas = formulas_of(client, model)
         drawn = None if no_picture else _drawn(client, model, picture)
@@ -96,54 +96,19 @@ def _submitted(
     try:
         return client.submit(dataset, target, **body | wishes.features_of(dataset, target, *columns))
     except (ApiError, typer.BadParameter):
-        _delete(client, dataset)
+        with suppress(ClientError):
+            client.delete(dataset)
         raise
 
 
-def _ended(client: Client, job: Job, dataset: Dataset, keep_best: bool) -> Job:
-    """The job with its model.
-
-    Ctrl-C cancels it: then nothing is kept, or the best so far, if that was wished; another one drops it.
-    """
-    try:
-        return _waited_for(client, job)
-    except KeyboardInterrupt:
-        if keep_best:
-            say("finishing the best network so far; Ctrl-C drops it, too")
-            with suppress(ClientError, KeyboardInterrupt):
-                _cancel(client, job, keep_best=True)
-                return _waited_for(client, job)
-        _give_up(client, job, dataset)
-        say("cancelled, nothing is kept; --keep-best keeps the best so far")
-        raise typer.Exit(INTERRUPTED) from None
-
-
-def _waited_for(client: Client, job: Job) -> Job:
-    with followed() as progress:
-        return client.wait(job, progress=progress)
-
-
-def _give_up(client: Client, job: Job, dataset: Dataset) -> None:
-    """Cancel the job and take the table away, once nothing works on it any more."""
-    _cancel(client, job, keep_best=False)
-    with suppress(ClientError):
-        client.wait(job, GIVEN_UP_WITHIN_S, progress=False)
-    _delete(client, dataset)
-
-
-def _cancel(client: Client, job: Job, *, keep_best: bool) -> None:
-    with suppress(ClientError):  # it may have ended at this moment
-        client.cancel(job, keep_best=keep_best)
-
-
-def _delete(client: Client, dataset: Dataset) -> None:
-    with suppress(ClientError):
-        client.delete(dataset)
-
-
-def _drawn(client: Client, model: Model, path: Path | None) -> Path:
+def _drawn(client: Client, model: Model, path: Path | None) -> Path | None:
+    """Where the picture is; a folder without room for it is no reason to keep the result back."""
     path = path or unused(Path(f"{file_name(model.name)}.svg"))
-    client.plot(model, path)
+    try:
+        client.plot(model, path)
+    except OSError as error:
+        say(f"the picture cannot be written: {error.strerror}: {path}; 'kan-service plot' draws it elsewhere")
+        return None
     return path
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.cli.output import show_list
+from service.cli.output import say, show_list
 from service.client import Progress
 
 ITEMS = [
@@ -30,6 +30,11 @@ def test_a_program_gets_one_document(capsys: pytest.CaptureFixture[str]) -> None
         0.123456789,
         1.0,
     ]
+
+
+def test_a_name_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    say("no column 'a\x1b[2Jb\r\u202ec'\n  in größe²")
+    assert capsys.readouterr().err == "no column 'a [2Jb  c'\n  in größe²\n"
 
 
 def be_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,6 +97,18 @@ def test_a_picture_overwrites_nothing_unless_it_was_named(train: Any, played: Pl
     assert (tmp_path / "my_law.svg").read_text() == "<svg/>"
 
 
+def test_a_picture_without_room_does_not_keep_the_result_back(train: Any) -> None:
+    ended = train("--target", "y", "--picture", "no/such/folder.svg")
+    assert (ended.exit_code, "formula:" in ended.stdout, "picture:" in ended.stdout) == (0, True, False)
+    assert "the picture cannot be written: No such file or directory" in ended.stderr
+
+
+def test_a_job_that_fails_while_it_keeps_its_best_is_told(train: Any, played: Played) -> None:
+    played.ends = [KeyboardInterrupt(), ClientError("the job failed: the disk is full")]
+    ended = train("--target", "y", "--keep-best")
+    assert (ended.exit_code, "the disk is full" in ended.stderr) == (1, True)
+
+
 def test_json_is_all_that_is_on_standard_output(train: Any) -> None:
     told = json.loads(train("--target", "y", "--json", "--no-picture").stdout)
     assert told["model"]["name"] == "my law"
