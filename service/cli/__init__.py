@@ -2,7 +2,19 @@
 
 import typer
 
-from service.cli import datasets, doctor, jobs, keys, models, operations, predict, processes, read, train
+from service.cli import (
+    datasets,
+    doctor,
+    formula,
+    jobs,
+    keys,
+    models,
+    operations,
+    plot,
+    predict,
+    processes,
+    train,
+)
 
 ENDS = "It ends with 0 when all was done, 1 when something failed, 2 when it was used wrongly, 130 on Ctrl-C."
 
@@ -13,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # boxes leave little room for words, and brackets would be taken for markup
     pretty_exceptions_show_locals=False,  # there may be keys among them
 )
-for commands in (train, predict, read):
+for commands in (train, predict, formula, plot):
     commands.add_to(app)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(jobs.app, name="jobs")

@@ -10,6 +10,7 @@ import typer
 
 from service.cli.errors import UnusableInput
 
+PICTURES = (".svg", ".png")
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
@@ -62,10 +63,10 @@ def file_name(name: str) -> str:
     return re.sub(r"[^\w-]+", "_", name).strip("_")[:100] or "model"
 
 
-def as_svg(path: Path, option: str) -> Path:
+def as_picture(path: Path, option: str) -> Path:
     """The path of a picture, whose name must say what is in it."""
-    if path.suffix.lower() != ".svg":
-        raise typer.BadParameter("the file ends with .svg", param_hint=option)
+    if path.suffix.lower() not in PICTURES:
+        raise typer.BadParameter(f"the file ends with {' or '.join(PICTURES)}", param_hint=option)
     return path
 
 

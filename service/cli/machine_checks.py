@@ -20,8 +20,8 @@ OLDEST_PYTHON = (3, 11)
 MODULES = (
     "alembic", "celery", "fastapi", "fastapi_swagger", "httptools", "httpx", "jaxtyping", "numpy", "onnx",
     "orjson", "polars", "prometheus_client", "psycopg", "pydantic", "pydantic_settings", "python_multipart",
-    "redis", "rich", "safetensors", "sklearn", "sqlalchemy", "starlette", "sympy", "threadpoolctl", "torch",
-    "typer", "uuid_utils", "uvicorn",
+    "redis", "resvg_py", "rich", "safetensors", "sklearn", "sqlalchemy", "starlette", "sympy",
+    "threadpoolctl", "torch", "typer", "uuid_utils", "uvicorn",
 ) + (() if sys.platform == "win32" else ("uvloop",))  # fmt: skip
 INSTALL = "run `make install`, or `pip install kan-service` into this Python"
 PLENTY, LITTLE = GiB, 50 * MiB

@@ -10,7 +10,7 @@ import typer
 from service.cli import wishes
 from service.cli.connection import Key, Server, connected, uploaded
 from service.cli.errors import place
-from service.cli.files import as_svg, file_name, unused
+from service.cli.files import as_picture, file_name, unused
 from service.cli.live import STAGES
 from service.cli.output import AsJson, say, show
 from service.cli.report import formulas_of, report
@@ -62,7 +62,7 @@ def train(
     }
     wished |= {"hidden": hidden, "grid": grid, "test_fraction": test_fraction}
     body = wishes.body_of(wished | {"no_formula": no_formula, "baselines": baselines})
-    picture = picture and as_svg(picture, "--picture")
+    picture = picture and as_picture(picture, "--picture")
     with connected(server, key) as client:
         dataset = uploaded(client, file)
         _tell_warnings(dataset)

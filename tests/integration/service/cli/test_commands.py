@@ -95,6 +95,17 @@ def test_a_picture_is_written_and_its_place_said(kan: Kan, law: Model, tmp_path:
     assert (tmp_path / "a.svg").read_bytes() == path.read_bytes()
 
 
+def test_every_picture_has_its_name_and_its_kind(kan: Kan, law: Model, tmp_path: Path) -> None:
+    assert kan("plot", law.name, "--out", "a.png", "--width", "300", "--theme", "dark").exit_code == 0
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    refused = kan("plot", law.name, "--name", "importance")  # of a model without the numbers for it
+    assert (refused.exit_code, "train it again" in refused.stderr) == (1, True)
+    assert kan("plot", law.name, "--name", "error_by_grid").exit_code == 1
+    assert kan("plot", law.name, "--name", "portrait").exit_code == 2
+    assert kan("plot", law.name, "--out", "a.gif").exit_code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
 def test_a_model_is_written_to_a_file(kan: Kan, law: Model, tmp_path: Path) -> None:
     path = Path(kan("models", "export", law.name, "--format", "python").stdout.rstrip("\n"))
     assert path.suffix == ".py"
