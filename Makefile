@@ -23,7 +23,7 @@ demo: $(VENV)/installed
 	$(VENV)/bin/python -m service.demo
 
 serve: $(VENV)/installed
-	$(VENV)/bin/kan-service serve
+	$(VENV)/bin/kan-service serve --open
 
 check: $(VENV)/installed-test
 	$(VENV)/bin/ruff format --check .

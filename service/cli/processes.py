@@ -6,6 +6,7 @@ import runpy
 import socket
 import sys
 import tempfile
+import webbrowser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -32,13 +33,17 @@ Unannounced = Annotated[
     bool, typer.Option("--unannounced", hidden=True, help="For one command, which alone is to use it.")
 ]
 
+OpenPage = Annotated[
+    bool, typer.Option("--open", help="Open the page in a browser, where there is a desktop.")
+]
+
 COUNTS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus-client when it is imported
 
 BANNER = """
-KAN service: {url}
+KAN service: open {url} in a browser.
 Everything it keeps is in {data}. Ctrl-C stops it.
 
-To try next, in another terminal:
+Or, in another terminal:
   curl -F file=@table.csv {url}/datasets
   curl --json '{{"dataset_id": "…", "target": "y"}}' {url}/jobs
   kan-service train table.csv --target y --server {url}
@@ -52,7 +57,12 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def serve(host: Host = None, port: Port = None, unannounced: Unannounced = False) -> None:
+def serve(
+    host: Host = None,
+    port: Port = None,
+    open_page: OpenPage = False,
+    unannounced: Unannounced = False,
+) -> None:
     """Run the whole service on this machine: API and worker."""
     with explained():
         settings = _settings(host, port)
@@ -71,6 +81,8 @@ def serve(host: Host = None, port: Port = None, unannounced: Unannounced = False
             if not unannounced:
                 until_it_ends.enter_context(announced(url, settings))
             typer.echo(BANNER.format(url=url, data=settings.data_dir))
+            if open_page and _has_desktop():
+                webbrowser.open(url)
             return True
 
         supervisor = Supervisor(
@@ -181,6 +193,12 @@ def _bindable_port(settings: Settings) -> int:
             where = f"{settings.host} port {settings.port}"
             raise InvalidSettings(f"cannot listen on {where}: {error.strerror}; try --port 0") from None
         return int(listener.getsockname()[1])
+
+
+def _has_desktop() -> bool:
+    """Elsewhere a browser for terminals might take this one."""
+    is_unix = sys.platform not in ("win32", "darwin")
+    return not is_unix or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
 
 
 def _own_command(name: str) -> list[str]:

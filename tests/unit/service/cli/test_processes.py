@@ -133,7 +133,27 @@ def test_the_greeting_waits_for_the_service(
 
     monkeypatch.setattr(processes, "Supervisor", Looking)
     port = free_port()
-    assert f"http://127.0.0.1:{port}/datasets" in kan("serve", "--port", str(port)).output
+    url = f"http://127.0.0.1:{port}"
+    assert f"{url}/datasets" in kan("serve", "--port", str(port)).output
+
+
+@pytest.mark.parametrize(("desktop", "is_opened"), [(":0", True), ("", False)])
+def test_the_page_is_opened_where_there_is_a_desktop(
+    desktop: str, is_opened: bool, kan: Any, monkeypatch: Any
+) -> None:
+    opened: list[str] = []
+
+    class Looking:
+        def __init__(self, *_: Any, on_look: Any, **__: Any) -> None:
+            self.run = lambda: int(not on_look())
+
+    monkeypatch.setattr(processes, "Supervisor", Looking)
+    monkeypatch.setattr(processes, "_answers", lambda _: True)
+    monkeypatch.setattr(processes.webbrowser, "open", opened.append)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("DISPLAY", desktop)
+    assert kan("serve", "--open", "--port", "0").exit_code == 0
+    assert bool(opened) is is_opened
 
 
 def test_a_backup_is_written_and_restored_by_commands(kan: Any, tmp_path: Path, monkeypatch: Any) -> None:
