@@ -146,7 +146,9 @@ class Heartbeat:
                 jobs.release(self._job_id, self._token)
                 self._is_lost = True
                 return
-            job = jobs.heartbeat(self._job_id, self._token, lease_s=self._settings.lease_s, **latest)
+            # Errors are for a curve, which events make; the row tells how the job is now.
+            now = {name: value for name, value in latest.items() if name != "error"}
+            job = jobs.heartbeat(self._job_id, self._token, lease_s=self._settings.lease_s, **now)
             if job is None:
                 self._is_lost = True
                 return

@@ -152,8 +152,7 @@ class _Hunt:
         )
         for number, structure in enumerate(structures, 1):
             enter(structure, run)
-            found = f"error {structure.error:.1e}" if np.isfinite(structure.error) else "does not fit"
-            run.report("structure", min(0.35, 0.05 + 0.01 * number), f"shape {number}: {found}")
+            run.report("structure", min(0.35, 0.05 + 0.01 * number), *_told(number, structure.error))
             self._before(structure)
             self.seen.append(structure)
             if number == 1 and self._is_simple_law_under_noise(structure):
@@ -293,6 +292,13 @@ class _Hunt:
             if self._run.limits.allow(again.tree):
                 formulas.append(again)
         return Law(fit=self.closest, formulas=in_order(formulas), is_read=False) if formulas else None
+
+
+def _told(number: int, error: float) -> tuple[str, float | None]:
+    """What is said of a shape, and its error if it has one."""
+    if not np.isfinite(error):
+        return f"shape {number}: does not fit", None
+    return f"shape {number}: error {error:.1e}", error
 
 
 def _richness(structure: Fit) -> tuple[int, bool, float]:

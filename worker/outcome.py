@@ -30,11 +30,14 @@ class Progress:
         stage: One word, for example ``structure``.
         fraction: Share of the whole job that is done, 0 to 1.
         message: A line for people.
+        error: Of what was just fitted, on rows that it did not learn from: of a number in the spread of the
+            target, of classes the log loss. None where nothing was fitted.
     """
 
     stage: str
     fraction: float
     message: str = ""
+    error: float | None = None
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def do_part(attempt: Attempt) -> Piece:
         data,
         request.training,
         limits,
-        lambda stage, fraction, message: attempt.report(Progress(stage, fraction, message)),
+        lambda *told: attempt.report(Progress(*told)),
         attempt.should_stop,
         taken,
     )

@@ -113,10 +113,10 @@ class _Watch:
         yield
         self.seconds[name] = round(time.monotonic() - started, 3)
 
-    def tell(self, stage: str, fraction: float, message: str) -> None:
+    def tell(self, stage: str, fraction: float, message: str, error: float | None = None) -> None:
         self._now = stage
         self._furthest = max(self._furthest, fraction)  # some searches are run within others
-        self._report(Progress(stage, self._furthest, message))
+        self._report(Progress(stage, self._furthest, message, error))
 
     def should_stop(self) -> bool:
         if self.cut_by is None and self._should_stop():

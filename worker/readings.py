@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -36,7 +37,11 @@ EXACT = 1e-9  # validation error, over the spread, of a formula that ends the se
 NOTHING = 0.03  # share of what a formula leaves of the data, below which no signal is left in it
 ROUGH = 0.03  # error of an edge's curve below which fits count as equal, however noisy the data are
 
-Report = Callable[[str, float, str], None]
+
+class Report(Protocol):
+    """Takes what a job is at: see ``Progress``."""
+
+    def __call__(self, stage: str, fraction: float, message: str, error: float | None = None) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +52,7 @@ class Run:
         names: Variable per encoded column.
         inputs: Scale of the encoded columns, by their ranges.
         generator: Source of the randomness of the hunt for a law.
-        report: Takes stage, fraction and message.
+        report: Takes what the job is at.
         should_stop: Once true, the best so far is returned.
         contest: Takes the errors on the validation rows of all that is compared there.
         limits: What formulas may contain.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 from kan_engine import (
@@ -169,9 +170,16 @@ class Trials:
         def tell(step: Step) -> None:
             share = low + (high - low) * step.number / (step.number + 20)  # how many follow is not known
             message = f"{what}, step {step.number + 1}: loss {step.validation_loss:.3g}"
-            self._run.report("train", share, message)
+            self._run.report("train", share, message, self._error(step))
 
         return tell
+
+    def _error(self, step: Step) -> float | None:
+        """Of a regression, whose loss is half the mean square, the root of the mean square."""
+        loss, is_regression = step.validation_loss, self._run.data.classes is None
+        if not math.isfinite(loss):
+            return None
+        return math.sqrt(2 * loss) if is_regression else loss
 
 
 class _Behind:

@@ -74,7 +74,7 @@ class ToyPipeline:
         self.resumed.append(resume)
         self.revised.append(revises)
         self.tables.append(table)
-        report(Progress("fit", 0.5, "half"))
+        report(Progress("fit", 0.5, "half", error=0.25))
         self.during(checkpoint)
         ends_at = time.monotonic() + self.lasts_s
         while time.monotonic() < ends_at:
@@ -167,6 +167,11 @@ def test_the_events_of_a_job_are_in_order(sessions: Sessions, submit: Any, run: 
         (3, "progress", "fit"),
         (4, "status", "succeeded"),
     ]
+
+
+def test_events_tell_the_error_of_what_was_fitted(sessions: Sessions, submit: Any, run: Any) -> None:
+    job = run(submit(), ToyPipeline())
+    assert [e.data["error"] for e in events(sessions, job.id) if e.kind == "progress"] == [0.25]
 
 
 def test_progress_is_visible_while_the_job_runs(sessions: Sessions, submit: Any, run: Any) -> None:

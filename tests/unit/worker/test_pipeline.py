@@ -202,6 +202,11 @@ def test_progress_goes_from_stage_to_stage_and_never_back(law: Job) -> None:
     ]
 
 
+def test_a_shape_is_told_with_its_error_in_the_spread_of_the_target(law: Job) -> None:
+    errors = [report.error for report in law.reports if report.message.startswith("shape")]
+    assert 0 < min(error for error in errors if error is not None) < 1e-4  # a law without noise
+
+
 def test_the_time_of_every_stage_is_told(law: Job) -> None:
     assert list(law.record["timings"]) == ["prepare", "train", "evaluate", "symbolic", "figures", "baselines"]
 

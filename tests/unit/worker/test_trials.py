@@ -52,7 +52,7 @@ def trials(reports: list[str] | None = None, *, is_over: bool = False) -> Trials
         names=data.names,
         inputs=Standardizer.fit(X),
         generator=torch.Generator().manual_seed(0),
-        report=lambda stage, share, message: None if reports is None else reports.append(message),
+        report=lambda stage, share, message, error=None: None if reports is None else reports.append(message),
         should_stop=lambda: is_over,
         contest=Contest(data.validation.weights),
         limits=Limits(),
