@@ -91,12 +91,14 @@ class Heartbeat:
             return list(self._pending)
 
     def report(self, progress: Progress) -> None:
-        """Note progress for the next beat; within a stage only the latest word counts."""
+        """Note progress for the next beat; within a stage only the latest word counts, and the lowest error."""
         with self._lock:
             self._has_news |= progress.stage != self._latest.get("stage")
+            error = progress.error
             if self._pending and self._pending[-1]["stage"] == progress.stage:
-                self._pending.pop()
-            self._latest = {**asdict(progress), "eta_seconds": self._eta_seconds(progress.fraction)}
+                error = _lower(error, self._pending.pop()["error"])
+            eta_seconds = self._eta_seconds(progress.fraction)
+            self._latest = {**asdict(progress), "error": error, "eta_seconds": eta_seconds}
             self._pending.append(self._latest)
 
     def should_stop(self) -> bool:
@@ -163,3 +165,7 @@ class Heartbeat:
         elapsed = time.monotonic() - self._began
         left = max(0.0, self._deadline - time.monotonic())
         return round(min(left, elapsed * (1 - fraction) / fraction), 1)
+
+
+def _lower(*errors: float | None) -> float | None:
+    return min((error for error in errors if error is not None), default=None)

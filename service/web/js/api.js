@@ -54,10 +54,11 @@ export async function send(method, path, body, options) {
 }
 
 /** Upload with progress from 0 to 1, which fetch does not tell. */
-export function upload(file, { name, onProgress = () => {}, signal } = {}) {
+export function upload(file, { name, units, onProgress = () => {}, signal } = {}) {
   const form = new FormData();
   form.append("file", file, file.name);
   if (name) form.append("name", name);
+  if (units) form.append("units", JSON.stringify(units));
   return new Promise((resolve, reject) => {
     const call = new XMLHttpRequest();
     call.open("POST", "datasets");

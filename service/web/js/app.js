@@ -20,14 +20,8 @@ const main = document.getElementById("main");
 let leaving = new AbortController();
 let isFirst = true;
 
-export function go(address) {
-  location.hash = `#${address}`;
-}
-
-/** Tell it to those who do not see the screen. */
-export function announce(words) {
-  document.getElementById("status").textContent = words;
-}
+export { announce } from "./announce.js";
+export { go } from "./go.js";
 
 async function show() {
   if (location.hash === "#main") return; // the skip link
@@ -98,5 +92,4 @@ function askForKey() {
 
 addEventListener("hashchange", show);
 addEventListener("key-wanted", () => document.querySelector("dialog[open]") || askForKey());
-await loadWords();
-await show();
+loadWords().then(show); // not awaited: views import this module, and would wait for each other

@@ -34,6 +34,13 @@ def test_within_a_stage_only_the_latest_word_counts_and_no_stage_is_lost() -> No
     assert [(p["stage"], p["message"]) for p in beat.pending] == [("a", "2"), ("b", "3"), ("a", "4")]
 
 
+def test_within_a_stage_the_lowest_error_counts() -> None:
+    beat = heartbeat()
+    for stage, error in [("a", None), ("a", 0.1), ("a", 0.3), ("a", None), ("b", None)]:
+        beat.report(Progress(stage, 0.5, error=error))
+    assert [p["error"] for p in beat.pending] == [0.1, None]
+
+
 def test_every_word_tells_the_time_left_once_that_can_be_guessed() -> None:
     beat = heartbeat(seconds=60)
     for stage, fraction in [("a", 0.0), ("b", 0.5)]:

@@ -2,16 +2,24 @@
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
+import { place } from "./place.js";
+
+const MOST = 10;
 
 export function problem(error) {
-  const where = (error.errors || []).filter((entry) => entry.detail && entry.detail !== error.message);
   const words = error.code === "unreachable" ? t("unreachable") : error.message;
+  const entries = (error.errors || []).filter((entry) => entry.detail && !isSaid(entry, words));
   return html`<div class="problem" role="alert">
     <p>${words}</p>
-    ${where.length
-      ? html`<ul>
-          ${where.slice(0, 10).map((entry) => html`<li>${entry.detail}</li>`)}
-        </ul>`
-      : nothing}
+    ${entries.length ? html`<ul>${entries.slice(0, MOST).map(listed)}</ul>` : nothing}
   </div>`;
+}
+
+function isSaid(entry, words) {
+  return words.startsWith(entry.detail) && !place(entry);
+}
+
+function listed(entry) {
+  const where = place(entry);
+  return html`<li>${where ? html`<strong>${where}:</strong> ` : nothing}${entry.detail}</li>`;
 }

@@ -1,0 +1,6 @@
+// Words for those who do not see the screen.
+
+/** Tell it. What is told twice in a row is heard once. */
+export function announce(words) {
+  document.getElementById("status").textContent = words;
+}

@@ -1,0 +1,103 @@
+// The events of a job as they happen: as a stream, and by asking again where a stream does not get through.
+//
+// EventSource cannot send a key, so the stream is read with fetch; it is taken up where it was cut off.
+
+import { get, request } from "./api.js";
+
+const TRIES = 3; // of a stream, before the events are asked for instead
+const PAUSE_MS = 1000;
+const WAIT_S = 20;
+
+/** All events from the first one on, until the job has ended. */
+export async function* eventsOf(id, signal) {
+  const path = `jobs/${encodeURIComponent(id)}`;
+  let seen = 0;
+  for (let failures = 0; failures < TRIES; ) {
+    try {
+      for await (const event of streamed(`${path}/events`, seen, signal)) {
+        if (event === null) return;
+        failures = 0;
+        seen = event.number;
+        yield event;
+      }
+      failures += 1; // the stream was cut off before it said that it was done
+    } catch (error) {
+      if (signal.aborted || isRefused(error)) throw error;
+      failures += 1;
+    }
+    await pause(PAUSE_MS * failures, signal);
+  }
+  yield* asked(path, seen, signal);
+}
+
+/** Events of one connection; null says that there will be no more. */
+async function* streamed(path, seen, signal) {
+  const headers = { Accept: "text/event-stream", "Last-Event-ID": String(seen) };
+  const answer = await request("GET", path, { headers, signal });
+  if (answer.status === 204) {
+    yield null;
+    return;
+  }
+  for await (const { event, data } of messages(answer.body)) {
+    if (event === "done") {
+      yield null;
+      return;
+    }
+    if (data) yield JSON.parse(data);
+  }
+}
+
+/** https://html.spec.whatwg.org/multipage/server-sent-events.html, as far as this service uses it. */
+async function* messages(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let buffer = "";
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      buffer += value;
+      const blocks = buffer.split(/\r?\n\r?\n/);
+      buffer = blocks.pop();
+      yield* blocks.map(fields);
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+function fields(block) {
+  const found = {};
+  for (const line of block.split(/\r?\n/)) {
+    const [, name, value] = line.match(/^(\w+): ?(.*)$/) || [];
+    if (name) found[name] = value;
+  }
+  return found;
+}
+
+async function* asked(path, seen, signal) {
+  for (;;) {
+    const job = await get(`${path}?wait=${WAIT_S}`, { signal });
+    let page;
+    do {
+      page = await get(`${path}/events?limit=200&cursor=${seen}`, { signal });
+      for (const event of page.items) {
+        seen = event.number;
+        yield event;
+      }
+    } while (page.next_cursor);
+    if (job.finished_at) return;
+  }
+}
+
+/** What asking again does not change. */
+const isRefused = (error) => error.status >= 400 && error.status < 500 && error.status !== 429;
+
+function pause(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new DOMException("left", "AbortError"));
+    });
+  });
+}

@@ -1,0 +1,5 @@
+// Another view.
+
+export function go(address) {
+  location.hash = `#${address}`;
+}

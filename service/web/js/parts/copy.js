@@ -1,0 +1,43 @@
+// A button that puts a text on the clipboard.
+
+import { html } from "../../vendor/lit-html.js";
+import { announce } from "../announce.js";
+import { t } from "../i18n.js";
+
+const TOLD_MS = 2000;
+
+/** @param what Tells this button from others like it to those who do not see what is beside it. */
+export function copyButton(text, what) {
+  return html`<button class="small copy" type="button" @click=${(event) => copy(text, event.currentTarget)}>
+    <span class="copy-words">${t("copy")}</span><span class="visually-hidden"> ${what}</span>
+  </button>`;
+}
+
+async function copy(text, button) {
+  const isCopied = (await onClipboard(text)) || bySelection(text, button);
+  const words = t(isCopied ? "copied" : "not copied");
+  announce(words);
+  button.dataset.told = words; // shown by the style sheet in place of the words, which stay as they are
+  setTimeout(() => delete button.dataset.told, TOLD_MS);
+}
+
+async function onClipboard(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false; // not allowed, or a page over plain HTTP, which has no clipboard
+  }
+}
+
+function bySelection(text, button) {
+  const area = document.createElement("textarea");
+  area.value = text;
+  area.className = "visually-hidden";
+  button.after(area);
+  area.select();
+  const isCopied = document.execCommand("copy");
+  area.remove();
+  button.focus();
+  return isCopied;
+}

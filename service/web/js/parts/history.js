@@ -1,0 +1,29 @@
+// All that happened to a job. Closed until someone asks, and never read out by itself.
+
+import { html } from "../../vendor/lit-html.js";
+import { count, language, seconds, t } from "../i18n.js";
+
+const MOST = 200;
+
+export function history(events) {
+  const start = events.length ? Date.parse(events[0].created_at) : 0;
+  return html`<details class="history">
+    <summary>${t("job.history", { count: count(events.length) })}</summary>
+    <ol>${events.slice(-MOST).map((event) => html`<li value=${event.number}>
+      <span class="hint-inline">${seconds((Date.parse(event.created_at) - start) / 1000)}</span> ${told(event)}
+    </li>`)}</ol>
+  </details>`;
+}
+
+function told({ kind, data }) {
+  if (kind === "status") return html`<strong>${t(`status.${data.status}`)}</strong>`;
+  const words = data.stage ? stageWords(data.stage) : "";
+  return html`${words}${data.message ? html`: <span lang="en">${data.message}</span>` : ""}`;
+}
+
+/** A stage in the words of this language; a new one as the service calls it. */
+export function stageWords(stage) {
+  const key = `stage.${stage}`;
+  const words = t(key);
+  return words === key && language ? stage : words;
+}

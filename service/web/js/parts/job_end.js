@@ -1,0 +1,43 @@
+// What came of a job that has ended.
+
+import { html, nothing } from "../../vendor/lit-html.js";
+import { download } from "../api.js";
+import { t } from "../i18n.js";
+
+export function jobEnd(job, study, retry) {
+  if (job.status === "failed") return failed(job, retry);
+  if (job.status === "succeeded" || job.model_id) return succeeded(job, study); // stopped, and its best was kept
+  return html`<div class="note">
+      <p>${t("job.cancelled about")}</p>
+    </div>
+    ${again(job, retry)}`;
+}
+
+function succeeded(job, study) {
+  return html`${job.cut_by ? html`<div class="note"><p>${t("job.cut", { stage: t(`stage.${job.cut_by}`) })}</p></div>` : nothing}
+    <p class="actions">
+      ${job.model_id ? html`<a class="button primary" href="#/models/${job.model_id}">${t("job.open model")}</a>` : nothing}
+      ${job.model_id ? nothing : html`<button class="primary" type="button" @click=${() => save(job)}>${t("job.download")}</button>`}
+    </p>
+    ${study ?? nothing}`;
+}
+
+function save(job) {
+  return download(`jobs/${job.id}/result`, `${job.kind}-${job.id.slice(-6)}`);
+}
+
+function failed(job, retry) {
+  return html`<div class="problem" role="alert">
+      <p><strong>${t("job.failed")}</strong></p>
+      <p>${job.error.detail}</p>
+      <p class="hint">${t("job.code", { code: job.error.code })}</p>
+    </div>
+    ${again(job, retry)}`;
+}
+
+function again(job, retry) {
+  return html`<p class="actions">
+    <button class="primary" type="button" @click=${retry}>${t("job.retry")}</button>
+    ${job.dataset_id ? html`<a class="button" href="#/datasets/${job.dataset_id}">${t("job.other settings")}</a>` : nothing}
+  </p>`;
+}

@@ -1,0 +1,36 @@
+// Jobs and models in a few words.
+
+import { html } from "../../vendor/lit-html.js";
+import { number, t, time } from "../i18n.js";
+
+export function status(job) {
+  return html`<span class="status ${job.status}">${t(`status.${job.status}`)}</span>`;
+}
+
+export const kind = (job) => t(`kind.${job.kind}`);
+
+/** @param names Of datasets by their ids. */
+export function jobLine(job, names) {
+  return html`<a href="#/jobs/${job.id}">${jobTitle(job, names)}</a> ${status(job)}
+    <span class="hint">${time(job.created_at)}</span>`;
+}
+
+export function jobTitle(job, names) {
+  const of = names.get(job.dataset_id);
+  return of ? `${kind(job)}: ${of}` : kind(job);
+}
+
+export function modelLine(model) {
+  return html`<a href="#/models/${model.id}">${modelTitle(model)}</a>
+    <span class="hint">${t("models.of", { target: model.target })} · ${quality(model)} · ${time(model.created_at)}</span>`;
+}
+
+export const modelTitle = (model) => (model.version > 1 ? `${model.name} v${model.version}` : model.name);
+
+/** The one number that tells most. */
+export function quality(model) {
+  const { r2, accuracy } = model.metrics || {};
+  if (accuracy !== undefined && accuracy !== null) return `${t("models.accuracy")} ${number(accuracy, 3)}`;
+  if (r2 !== undefined && r2 !== null) return `R² ${number(r2, 5)}`;
+  return "–";
+}

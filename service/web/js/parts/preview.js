@@ -1,0 +1,28 @@
+// The first rows of a table, as they were understood.
+
+import { html } from "../../vendor/lit-html.js";
+import { count, t } from "../i18n.js";
+import { scrollBox } from "./scroll.js";
+
+const NUMBERS = ["number", "integer"];
+
+export function preview({ columns, rows }, dataset) {
+  const types = new Map(dataset.columns.map((column) => [column.name, column.type]));
+  const kind = (name) => (NUMBERS.includes(types.get(name)) ? "number" : "");
+  const heading = (name) => html`<th scope="col" class=${kind(name)}>${name}${dataset.units[name] ? html` <span class="unit">${dataset.units[name]}</span>` : ""}</th>`;
+  const words = t("dataset.first rows", { shown: count(rows.length), rows: count(dataset.rows) });
+  return scrollBox(
+    words,
+    html`<table class="preview">
+      <caption>${words}</caption>
+      <thead><tr>${columns.map(heading)}</tr></thead>
+      <tbody>${rows.map((row) => html`<tr>${columns.map((name) => html`<td class=${kind(name)}>${shown(row[name])}</td>`)}</tr>`)}</tbody>
+    </table>`,
+  );
+}
+
+/** Numbers as they are, neither rounded nor grouped: this is the data. */
+function shown(value) {
+  if (value === null || value === undefined) return html`<span class="missing">${t("dataset.empty cell")}</span>`;
+  return String(value);
+}

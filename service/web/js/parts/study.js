@@ -1,0 +1,42 @@
+// The table of a study: a row for every training.
+
+import { html, nothing } from "../../vendor/lit-html.js";
+import { get, text } from "../api.js";
+import { number, t } from "../i18n.js";
+import { scrollBox } from "./scroll.js";
+
+const SHOWN = 200;
+
+/** The result of a study as a table; nothing where it was asked for as Parquet. */
+export async function studyOf(job, signal) {
+  const content = await text(`jobs/${job.id}/result`, { signal });
+  if (content.startsWith("PAR1")) return nothing;
+  const [names, ...rows] = parsed(content);
+  return scrollBox(
+    t("job.study"),
+    html`<table class="preview">
+      <caption>${t("job.study")}</caption>
+      <thead><tr>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
+      <tbody>${rows.slice(0, SHOWN).map((row) => html`<tr>${row.map((cell, place) => html`<td>${shown(names[place], cell)}</td>`)}</tr>`)}</tbody>
+    </table>`,
+  );
+}
+
+function shown(name, cell) {
+  if (name === "model_id" && cell) return html`<a href="#/models/${cell}">${t("list.model")}</a>`;
+  return cell !== "" && Number.isFinite(Number(cell)) ? number(Number(cell)) : cell;
+}
+
+/** CSV as the service writes it (RFC 4180). */
+export function parsed(content) {
+  const rows = [];
+  let row = [];
+  for (const [, quoted, plain, end] of content.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/g)) {
+    row.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
+    if (end === ",") continue;
+    if (row.length > 1 || row[0]) rows.push(row);
+    row = [];
+    if (!end) break;
+  }
+  return rows;
+}

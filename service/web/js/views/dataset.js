@@ -1,0 +1,118 @@
+// A table: what is in it, and the choice of what is to be understood.
+
+import { html, nothing, render } from "../../vendor/lit-html.js";
+import { announce } from "../announce.js";
+import { download, get, send } from "../api.js";
+import { go } from "../go.js";
+import { count, t, time } from "../i18n.js";
+import { columnCard } from "../parts/column_card.js";
+import { confirmed } from "../parts/confirm.js";
+import { place } from "../parts/place.js";
+import { preview } from "../parts/preview.js";
+import { problem } from "../parts/problem.js";
+import { trainPanel } from "../parts/train_panel.js";
+import { bodyOf, fieldOf, initialValues, isUsable } from "../settings.js";
+
+const CARDS = 60; // more of them are shown when asked for
+const ROWS = 20;
+
+export default async function view({ root, params, signal }) {
+  const path = `datasets/${encodeURIComponent(params.id)}`;
+  const [dataset, first] = await Promise.all([get(path, { signal }), get(`${path}/preview?limit=${ROWS}`, { signal })]);
+  const usable = dataset.columns.filter((column) => isUsable(column)).map((column) => column.name);
+  let state = {
+    choice: { dataset, target: suggested(dataset), features: new Set(usable), types: {}, values: initialValues() },
+    mistakes: {},
+    failed: null,
+    isSending: false,
+    cards: CARDS,
+  };
+  const set = (changes) => {
+    state = { ...state, ...changes };
+    render(page(state, first, { change, train, more, remove }), root);
+  };
+  const change = (changes) => set({ choice: { ...state.choice, ...changes }, mistakes: {}, failed: null });
+  const more = () => set({ cards: state.cards + CARDS });
+
+  async function train() {
+    set({ isSending: true, failed: null, mistakes: {} });
+    try {
+      const job = await send("POST", "jobs", bodyOf(state.choice), { signal });
+      announce(t("dataset.submitted"));
+      go(`/jobs/${job.id}?new`);
+    } catch (error) {
+      if (error.name !== "AbortError") set({ isSending: false, ...sorted(error) });
+      toFirstMistake(root, state.mistakes);
+    }
+  }
+
+  async function remove() {
+    const question = { title: t("dataset.delete title", { name: dataset.name }), about: t("dataset.delete about"), action: t("delete") };
+    if (!(await confirmed(question))) return;
+    try {
+      await send("DELETE", path);
+      announce(t("dataset.deleted", { name: dataset.name }));
+      go("/datasets");
+    } catch (error) {
+      set({ failed: error });
+    }
+  }
+
+  set({});
+}
+
+/** The last column that can be learnt: where people put what they measured. */
+function suggested({ columns }) {
+  const possible = columns.filter((column) => isUsable(column));
+  return (possible.at(-1) || columns.at(-1)).name;
+}
+
+/** Mistakes by the fields that they are about; what is about none of them stays a problem of the whole. */
+function sorted(error) {
+  const mistakes = {};
+  for (const entry of error.errors || []) {
+    const name = fieldOf(entry.pointer);
+    if (name) mistakes[name] = mistakes[name] ? `${mistakes[name]}; ${entry.detail}` : entry.detail;
+  }
+  const isTold = Object.keys(mistakes).length > 0;
+  return { mistakes, failed: isTold ? null : error };
+}
+
+function toFirstMistake(root, mistakes) {
+  const [name] = Object.keys(mistakes);
+  if (!name) return;
+  const field = root.querySelector(`#set-${name}`);
+  if (name !== "target") field.closest("details").open = true;
+  field.focus();
+  announce(mistakes[name]);
+}
+
+function page({ choice, mistakes, failed, isSending, cards }, first, { change, train, more, remove }) {
+  const { dataset, target } = choice;
+  return html`<h1>${dataset.name}</h1>
+    <p class="lead">${t("dataset.size", { rows: t("count.rows", { count: dataset.rows, shown: count(dataset.rows) }), columns: t("count.columns", { count: dataset.columns.length }), when: time(dataset.created_at) })}</p>
+    ${warnings(dataset.warnings)}
+    ${trainPanel({ choice, mistakes, failed, isSending, change, train })}
+    <h2 id="columns-title">${t("list.columns")}</h2>
+    <ul class="columns grid" aria-labelledby="columns-title">
+      ${dataset.columns.slice(0, cards).map((column) => columnCard(column, dataset, target, (name) => change({ target: name })))}
+    </ul>
+    ${dataset.columns.length > cards
+      ? html`<p class="actions"><button type="button" @click=${more}>${t("dataset.more columns", { count: dataset.columns.length - cards })}</button></p>`
+      : nothing}
+    <h2>${t("dataset.preview")}</h2>
+    ${preview(first, dataset)}
+    <p class="actions">
+      <button type="button" @click=${() => download(`datasets/${dataset.id}/content`, `${dataset.name}.parquet`)}>${t("dataset.download")}</button>
+      <button type="button" class="danger" @click=${remove}>${t("delete")}</button>
+    </p>`;
+}
+
+function warnings(found) {
+  if (!found.length) return nothing;
+  const line = (warning) => html`<li>${place(warning) ? html`<strong>${place(warning)}:</strong> ` : nothing}${warning.detail}</li>`;
+  return html`<section class="warning" aria-labelledby="warnings-title">
+    <h2 id="warnings-title">${t("dataset.warnings", { count: found.length })}</h2>
+    <ul>${found.map(line)}</ul>
+  </section>`;
+}

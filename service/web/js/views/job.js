@@ -1,0 +1,134 @@
+// A job: what it is at, how the error falls, and what came of it.
+
+import { html, nothing, render } from "../../vendor/lit-html.js";
+import { announce } from "../announce.js";
+import { get, send } from "../api.js";
+import { eventsOf } from "../events.js";
+import { go } from "../go.js";
+import { count, number, seconds, t, time } from "../i18n.js";
+import { errorCurve } from "../parts/error_curve.js";
+import { history, stageWords } from "../parts/history.js";
+import { jobEnd } from "../parts/job_end.js";
+import { kind, status } from "../parts/lines.js";
+import { problem } from "../parts/problem.js";
+import { studyOf } from "../parts/study.js";
+
+const TICK_MS = 1000;
+const FITTING = ["train", "symbolic"]; // kinds in which an error falls
+
+export default async function view({ root, params, query, signal }) {
+  const path = `jobs/${encodeURIComponent(params.id)}`;
+  const job = await get(path, { signal });
+  const isNew = query.has("new");
+  if (isNew) window.history.replaceState(null, "", `#/jobs/${params.id}`); // who comes back stays here
+  let state = { job, events: [], failed: null, study: null, name: await nameOf(job, signal) };
+  const set = (changes) => {
+    state = { ...state, ...changes };
+    render(page(state, { cancel, retry }), root);
+  };
+
+  async function cancel(keep) {
+    try {
+      const asked = await send("POST", `${path}/cancel${keep ? "?keep=best" : ""}`);
+      announce(t("job.cancelling"));
+      set({ job: { ...state.job, cancel_requested_at: asked.cancel_requested_at, status: asked.status }, failed: null });
+    } catch (error) {
+      set({ failed: error });
+    }
+  }
+
+  async function retry() {
+    try {
+      const again = await send("POST", `${path}/retry`);
+      go(`/jobs/${again.id}?new`);
+    } catch (error) {
+      set({ failed: error });
+    }
+  }
+
+  async function follow() {
+    const wasRunning = isNew || !job.finished_at;
+    for await (const event of eventsOf(params.id, signal)) take(event);
+    const ended = await get(path, { signal });
+    set({ job: ended });
+    if (ended.kind === "study" && ended.status === "succeeded") set({ study: await studyOf(ended, signal) });
+    if (!wasRunning || signal.aborted) return;
+    announce(t(`job.ended.${ended.status}`));
+    if (ended.model_id) go(`/models/${ended.model_id}`);
+  }
+
+  function take(event) {
+    const before = state.job.progress.stage;
+    set({ job: after(state.job, event), events: [...state.events, event] });
+    const { stage } = state.job.progress;
+    if (stage && stage !== before && !state.job.finished_at) announce(stageWords(stage));
+  }
+
+  set({});
+  const timer = setInterval(() => state.job.finished_at || set({}), TICK_MS);
+  signal.addEventListener("abort", () => clearInterval(timer));
+  follow().catch((error) => error.name === "AbortError" || signal.aborted || set({ failed: error }));
+}
+
+async function nameOf(job, signal) {
+  if (!job.dataset_id) return "";
+  const dataset = await get(`datasets/${job.dataset_id}`, { signal }).catch(() => null); // it may be deleted
+  return dataset?.name ?? "";
+}
+
+/** The job as an event leaves it. Its end is asked for, since events do not tell all of it. */
+function after(job, { kind: what, data, created_at }) {
+  if (job.finished_at) return job;
+  if (what === "progress") return { ...job, progress: { ...job.progress, ...data } };
+  const started_at = data.status === "running" ? (job.started_at ?? created_at) : job.started_at;
+  return data.status === "succeeded" ? job : { ...job, status: data.status, started_at };
+}
+
+function page({ job, events, failed, study, name }, { cancel, retry }) {
+  const hasEnded = !!job.finished_at;
+  return html`<h1>${name ? `${kind(job)}: ${name}` : kind(job)}</h1>
+    <p class="job-facts">${status(job)} <span class="quiet">${t("job.since", { when: time(job.created_at) })}</span></p>
+    ${failed ? problem(failed) : nothing}
+    ${hasEnded ? jobEnd(job, study, retry) : running(job, cancel)}
+    ${FITTING.includes(job.kind) && (!hasEnded || points(events).length) ? errorCurve(points(events), elapsed(job)) : nothing}
+    ${history(events)}`;
+}
+
+function running(job, cancel) {
+  const { fraction, eta_seconds: left } = job.progress;
+  const words = job.status === "queued" ? t("job.waits") : stageWords(job.progress.stage ?? "starting");
+  return html`<section class="card job-now" aria-label=${t("job.now")}>
+    <p class="job-stage">${words}</p>
+    <progress max="1" .value=${fraction} aria-label=${t("job.progress")}></progress>
+    <dl class="job-numbers">
+      <div><dt>${t("job.done")}</dt><dd>${count(Math.round(100 * fraction))} %</dd></div>
+      <div><dt>${t("job.elapsed")}</dt><dd>${job.started_at ? seconds(elapsed(job)) : "–"}</dd></div>
+      <div><dt>${t("job.left")}</dt><dd>${left === null ? t("job.unknown") : t("job.at most", { time: seconds(left) })}</dd></div>
+    </dl>
+    ${job.cancel_requested_at ? html`<p class="hint">${t("job.cancelling")}</p>` : stops(job, cancel)}
+  </section>`;
+}
+
+function stops(job, cancel) {
+  const canKeep = job.status === "running" && FITTING.includes(job.kind);
+  return html`<p class="actions">
+    ${canKeep ? html`<button type="button" @click=${() => cancel(true)}>${t("job.stop keep")}</button>` : nothing}
+    <button type="button" class="danger" @click=${() => cancel(false)}>${t("job.stop")}</button>
+  </p>`;
+}
+
+function elapsed(job) {
+  if (!job.started_at) return 0;
+  return Math.max(0, ((job.finished_at ? Date.parse(job.finished_at) : Date.now()) - Date.parse(job.started_at)) / 1000);
+}
+
+/** Errors over time, from the last start on: a job that lost its worker begins again. */
+function points(events) {
+  const start = events.findLastIndex((event) => event.data.attempt);
+  if (start < 0) return [];
+  const began = Date.parse(events[start].created_at);
+  return events
+    .slice(start)
+    .filter((event) => event.data.error > 0)
+    .map((event) => ({ at: (Date.parse(event.created_at) - began) / 1000, error: event.data.error }));
+}

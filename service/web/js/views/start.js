@@ -1,0 +1,63 @@
+// The way in: a table, what happens with it, and what there is already.
+
+import { html, nothing, render } from "../../vendor/lit-html.js";
+import { get } from "../api.js";
+import { go } from "../go.js";
+import { t } from "../i18n.js";
+import { dropZone } from "../parts/drop.js";
+import { jobLine, modelLine } from "../parts/lines.js";
+
+const NEWEST = 4;
+const NAMED = 50; // datasets whose names are known to the jobs shown
+
+export default async function view({ root, signal }) {
+  const [datasets, jobs, models] = await Promise.all(
+    ["datasets", "jobs", "models"].map(async (path) => (await get(`${path}?limit=${path === "datasets" ? NAMED : NEWEST}`, { signal })).items),
+  );
+  const zone = dropZone({ signal, onUploaded: (dataset) => go(`/datasets/${dataset.id}`) });
+  let note = "";
+  const tell = (words) => {
+    note = words;
+    show();
+  };
+  const show = () =>
+    render(
+      html`<h1>${t("headline")}</h1>
+        <p class="lead">${t("about")}</p>
+        ${zone.host}
+        <ol class="steps">
+          ${step("upload", null, () => zone.choose())}
+          ${step("train", datasets[0] && `#/datasets/${datasets[0].id}`, () => tell(t("start.train first")))}
+          ${step("formula", models[0] && `#/models/${models[0].id}`, () => tell(t("start.formula first")))}
+        </ol>
+        <p class="step-note" role="status">${note}</p>
+        ${newest(jobs, models, datasets)}`,
+      root,
+    );
+  show();
+}
+
+function step(name, address, onClick) {
+  const action = address
+    ? html`<a class="step-action" href=${address}>${t(name)}</a>`
+    : html`<button class="step-action" type="button" @click=${onClick}>${t(name)}</button>`;
+  return html`<li>${action} <span>${t(`${name}_about`)}</span></li>`;
+}
+
+function newest(jobs, models, datasets) {
+  if (!jobs.length && !models.length && !datasets.length) return nothing;
+  const names = new Map(datasets.map((dataset) => [dataset.id, dataset.name]));
+  return html`<div class="grid newest">
+    ${box(t("start.newest models"), "#/models", models.map(modelLine))}
+    ${box(t("start.newest jobs"), "#/jobs", jobs.map((job) => jobLine(job, names)))}
+  </div>`;
+}
+
+function box(title, address, lines) {
+  if (!lines.length) return nothing;
+  return html`<section>
+    <h2>${title}</h2>
+    <ul class="lines">${lines.map((line) => html`<li>${line}</li>`)}</ul>
+    <p><a href=${address}>${t("start.all")}<span class="visually-hidden">: ${title}</span></a></p>
+  </section>`;
+}
