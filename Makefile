@@ -1,5 +1,5 @@
-# What the README names: install demo serve test test-faults chaos check bench bench-service bench-formulas.
-# Each installs first what it needs.
+# What the README names: install demo serve test test-faults browser chaos check bench bench-service
+# bench-formulas. Each installs first what it needs.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -15,7 +15,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PIP  := $(VENV)/bin/pip --disable-pip-version-check
 LOCK := --constraint service/constraints.txt
 
-.PHONY: install demo serve test test-faults chaos check bench bench-service bench-formulas
+.PHONY: install demo serve test test-faults browser chaos check bench bench-service bench-formulas
 
 install: $(VENV)/installed
 
@@ -32,12 +32,20 @@ check: $(VENV)/installed-test
 	$(VENV)/bin/lint-imports
 
 test: $(VENV)/installed-test
+	-@$(MAKE) --no-print-directory browser
 	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(JOBS) --dist worksteal --cov --cov-report=
 	$(VENV)/bin/coverage report --skip-covered --show-missing --include='kan_engine/*' --fail-under=95
 	$(VENV)/bin/coverage report --skip-covered --show-missing --include='service/*,worker/*' --fail-under=90
 
 test-faults: $(VENV)/installed-test
 	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(JOBS) --dist worksteal -m 'faults_full or not faults_full' tests/faults
+
+# For the tests of the page. Wheels carry no browser, so it is the system's; without one these tests fail.
+browser:
+	@if test -n "$$KAN_TEST_CHROMIUM" || which chromium chromium-browser google-chrome | grep -q .; then exit; fi; \
+		if test "$$(id -u)" = 0; then apt-get update -qq && apt-get install -y -qq chromium && exit; fi; \
+		echo "The tests of the page need Chromium. On Debian: sudo apt-get install chromium"; \
+		echo "Elsewhere name a Chromium with: export KAN_TEST_CHROMIUM=/path/to/chromium"; exit 1
 
 chaos: $(VENV)/installed-test
 	$(VENV)/bin/python -m tests.faults.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \

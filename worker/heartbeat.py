@@ -91,7 +91,7 @@ class Heartbeat:
             return list(self._pending)
 
     def report(self, progress: Progress) -> None:
-        """Note progress for the next beat; within a stage only the latest word counts, and the lowest error."""
+        """Note progress for the next beat; within a stage the latest word and the lowest error count."""
         with self._lock:
             self._has_news |= progress.stage != self._latest.get("stage")
             error = progress.error

@@ -3,10 +3,7 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,42 +15,16 @@ from typer.testing import CliRunner
 
 from service.cli import app
 from service.client import Client, sending
-from tests.servers import free_port, wait_until
+from tests.servers import Serving, free_port, wait_until, whole_service
 
 START_TIMEOUT_S = 90.0
 JOB_TIMEOUT_S = 200.0
 
 
-@dataclass
-class Serving:
-    """A running ``kan-service serve``."""
-
-    url: str
-    process: subprocess.Popen[bytes]
-    folder: Path
-
-    def children(self) -> dict[str, int]:
-        """Pids of ``api`` and ``worker``."""
-        return {command[-1]: pid for pid, command in commands_of(children_of(self.process.pid))}
-
-
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    folder, port = tmp_path_factory.mktemp("serve"), free_port()
-    settings = {"KAN_DATA_DIR": str(folder), "KAN_LEASE_S": "2", "PYTHONPATH": str(Path.cwd())}
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("KAN_")}
-    with (folder / "output").open("wb") as output:
-        command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port)]
-        process = subprocess.Popen(
-            command, env=environment | settings, stdout=output, stderr=output, cwd=folder
-        )
-    serving = Serving(f"http://127.0.0.1:{port}", process, folder)
-    try:
-        wait_until(lambda: is_ready(serving.url), lambda: has_ended(process), START_TIMEOUT_S)
+    with whole_service(tmp_path_factory.mktemp("serve"), KAN_LEASE_S="2") as serving:
         yield serving
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @pytest.fixture
@@ -77,8 +48,10 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_api_and_worker_run_under_the_commands_of_an_operator(serving: Serving) -> None:
-    assert set(serving.children()) == {"api", "worker"}
-    assert {os.getpgid(pid) for pid in serving.children().values()} == {os.getpgid(serving.process.pid)}
+    assert set(children_by_name(serving)) == {"api", "worker"}
+    assert {os.getpgid(pid) for pid in children_by_name(serving).values()} == {
+        os.getpgid(serving.process.pid)
+    }
 
 
 def test_a_file_becomes_a_formula_and_predictions(kan: Any, table: Path, tmp_path: Path) -> None:
@@ -158,7 +131,7 @@ def test_a_real_job_survives_what_is_killed(
         dataset_id = client.post("/datasets", files={"file": ("law.csv", content)}).json()["id"]
     job_id = client.post("/jobs", json=long_job(dataset_id)).json()["id"]
     wait_until(lambda: stage_of(client, job_id) not in (None, "starting"), timeout_s=START_TIMEOUT_S)
-    worker = serving.children()["worker"]
+    worker = children_by_name(serving)["worker"]
     os.kill(training_process(worker) if victim == "the process that trains" else worker, signal.SIGKILL)
     wait_until(
         lambda: client.get(f"/jobs/{job_id}").json()["finished_at"] is not None, timeout_s=JOB_TIMEOUT_S
@@ -179,7 +152,7 @@ def test_a_real_job_survives_what_is_killed(
 
 
 def test_a_signal_stops_everything_with_exit_code_zero(serving: Serving) -> None:
-    children = list(serving.children().values())
+    children = list(children_by_name(serving).values())
     descendants = [*children, *(pid for child in children for pid in children_of(child))]
     serving.process.send_signal(signal.SIGINT)
     assert serving.process.wait(timeout=30) == 0
@@ -199,15 +172,9 @@ def stage_of(client: httpx.Client, job_id: str) -> str | None:
     return stage
 
 
-def is_ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health/ready").is_success
-    except httpx.TransportError:
-        return False
-
-
-def has_ended(process: subprocess.Popen[bytes]) -> str | None:
-    return None if process.poll() is None else f"serve ended with {process.returncode}"
+def children_by_name(serving: Serving) -> dict[str, int]:
+    """Pids of ``api`` and ``worker``."""
+    return {command[-1]: pid for pid, command in commands_of(children_of(serving.process.pid))}
 
 
 def children_of(pid: int) -> list[int]:

@@ -76,14 +76,19 @@ export function upload(file, { name, units, onProgress = () => {}, signal } = {}
   });
 }
 
-/** Save what a path answers as a file: a link could not send the key. */
-export async function download(path, filename) {
-  const blob = await (await request("GET", path)).blob();
+/** Save what a path answers as a file, under the name that the service gives it: a link could not send the key. */
+export async function download(path, filename = "") {
+  const answer = await request("GET", path);
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = filename;
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = nameOf(answer) || filename;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+function nameOf(answer) {
+  const [, coded, plain] = /filename(?:\*=UTF-8''([^;]+)|="([^"]+)")/.exec(answer.headers.get("Content-Disposition")) || [];
+  return coded ? decodeURIComponent(coded) : plain;
 }
 
 function parsed(body) {

@@ -18,6 +18,7 @@ export function t(key, values = {}) {
 
 const rules = new Intl.PluralRules(language);
 const whole = new Intl.NumberFormat(language);
+const decimal = new Intl.NumberFormat(language).format(0.5)[1];
 
 export const count = (value) => whole.format(value);
 
@@ -26,8 +27,15 @@ export function number(value, digits = 4) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 1e6 || size < 1e-3) return value.toExponential(Math.max(0, digits - 2)).replace("e", "·10^").replace("+", "");
+  if (size >= 1e6 || size < 1e-3) return powerOfTen(value.toExponential(Math.max(0, digits - 2)));
   return new Intl.NumberFormat(language, { maximumSignificantDigits: digits }).format(value);
+}
+
+/** 1.5e-7 as it is written by hand. */
+function powerOfTen(text) {
+  const [mantissa, exponent] = text.split("e");
+  const raised = [...exponent.replace("+", "")].map((sign) => (sign === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[sign])).join("");
+  return `${mantissa.replace(".", decimal)}·10${raised}`;
 }
 
 export function time(iso) {

@@ -45,9 +45,8 @@ function labels(low, high) {
   return Array.from({ length: count + 1 }, (_, place) => high - place * step);
 }
 
-/** 10 to a power, shortly: 100 %, 1 %, then as a power. */
 function level(power) {
-  return power >= -2 && power <= 2 ? number(10 ** power) : html`10<sup>${power}</sup>`;
+  return number(10 ** power, 1).replace(/^1·/, "");
 }
 
 function best(points, x, y) {

@@ -17,13 +17,9 @@ function succeeded(job, study) {
   return html`${job.cut_by ? html`<div class="note"><p>${t("job.cut", { stage: t(`stage.${job.cut_by}`) })}</p></div>` : nothing}
     <p class="actions">
       ${job.model_id ? html`<a class="button primary" href="#/models/${job.model_id}">${t("job.open model")}</a>` : nothing}
-      ${job.model_id ? nothing : html`<button class="primary" type="button" @click=${() => save(job)}>${t("job.download")}</button>`}
+      ${job.model_id ? nothing : html`<button class="primary" type="button" @click=${() => download(`jobs/${job.id}/result`)}>${t("job.download")}</button>`}
     </p>
     ${study ?? nothing}`;
-}
-
-function save(job) {
-  return download(`jobs/${job.id}/result`, `${job.kind}-${job.id.slice(-6)}`);
 }
 
 function failed(job, retry) {
@@ -38,6 +34,6 @@ function failed(job, retry) {
 function again(job, retry) {
   return html`<p class="actions">
     <button class="primary" type="button" @click=${retry}>${t("job.retry")}</button>
-    ${job.dataset_id ? html`<a class="button" href="#/datasets/${job.dataset_id}">${t("job.other settings")}</a>` : nothing}
+    ${job.kind === "train" && job.dataset_id ? html`<a class="button" href="#/datasets/${job.dataset_id}">${t("job.other settings")}</a>` : nothing}
   </p>`;
 }

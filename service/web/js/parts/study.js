@@ -6,24 +6,32 @@ import { number, t } from "../i18n.js";
 import { scrollBox } from "./scroll.js";
 
 const SHOWN = 200;
+const HIDDEN = ["model_id", "job_id", "model", "status"];
 
 /** The result of a study as a table; nothing where it was asked for as Parquet. */
 export async function studyOf(job, signal) {
   const content = await text(`jobs/${job.id}/result`, { signal });
   if (content.startsWith("PAR1")) return nothing;
-  const [names, ...rows] = parsed(content);
+  const [names, ...rows] = withLinks(parsed(content));
   return scrollBox(
     t("job.study"),
     html`<table class="preview">
       <caption>${t("job.study")}</caption>
-      <thead><tr>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
+      <thead><tr>${names.map((name) => html`<th scope="col">${name === "model_id" ? t("list.result") : name}</th>`)}</tr></thead>
       <tbody>${rows.slice(0, SHOWN).map((row) => html`<tr>${row.map((cell, place) => html`<td>${shown(names[place], cell)}</td>`)}</tr>`)}</tbody>
     </table>`,
   );
 }
 
+/** Without what only programs want; what leads to a model comes first. */
+function withLinks([names, ...rows]) {
+  const kept = names.map((name, place) => [name, place]).filter(([name]) => !HIDDEN.includes(name));
+  const order = [names.indexOf("model_id"), ...kept.map(([, place]) => place)];
+  return [names, ...rows].map((row) => order.map((place) => row[place]));
+}
+
 function shown(name, cell) {
-  if (name === "model_id" && cell) return html`<a href="#/models/${cell}">${t("list.model")}</a>`;
+  if (name === "model_id") return cell ? html`<a href="#/models/${cell}">${t("list.model")}</a>` : "–";
   return cell !== "" && Number.isFinite(Number(cell)) ? number(Number(cell)) : cell;
 }
 

@@ -1,0 +1,88 @@
+"""A real browser for tests of the page: Chromium of the system, driven by Playwright.
+
+``KAN_TEST_CHROMIUM`` names another one. A test that can have none fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+TIMEOUT_MS = 15_000
+DESK, PHONE = {"width": 1200, "height": 900}, {"width": 360, "height": 740}
+SEVERE = ("serious", "critical")
+MOST_TABS = 60
+
+
+def chromium() -> str:
+    """Where the browser is."""
+    found = os.environ.get("KAN_TEST_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.fail("no Chromium was found; install one with: make browser")
+    return found
+
+
+@contextlib.contextmanager
+def running_browser() -> Iterator[Browser]:
+    """A browser without a window. While it runs, its thread has an event loop: let it end with a module."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextlib.contextmanager
+def visiting(browser: Browser, url: str, *, size: dict[str, Any] = DESK, **options: Any) -> Iterator[Page]:
+    """A page of this service, which must not throw errors.
+
+    Args:
+        options: What else the browser is like: ``color_scheme``, ``locale``.
+    """
+    mistakes: list[str] = []
+    with contextlib.closing(browser.new_context(base_url=url, viewport=size, **options)) as context:  # type: ignore[arg-type]
+        context.set_default_timeout(TIMEOUT_MS)
+        page = context.new_page()
+        page.on("pageerror", lambda error: mistakes.append(str(error)))
+        yield page
+    assert mistakes == []
+
+
+def show(page: Page, address: str) -> None:
+    """Open a view by its address behind `#`, and wait for it."""
+    page.goto(f"/#{address}")
+    page.reload()  # an address that differs behind `#` alone is no new page
+    page.wait_for_selector("main .view h1")
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until something has the focus."""
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    pytest.fail(f"{selector} cannot be reached with Tab")
+
+
+def severe_violations(page: Page) -> list[str]:
+    """What axe-core finds that would keep people out."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{rule['id']}: {rule['help']}: {[node['html'] for node in rule['nodes']][:3]}"
+        for rule in found
+        if rule["impact"] in SEVERE
+    ]
+
+
+def is_too_wide(page: Page) -> bool:
+    """Whether one has to scroll sideways."""
+    return bool(page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))

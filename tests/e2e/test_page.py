@@ -1,0 +1,250 @@
+"""The page in a real browser, on a real ``kan-service serve``: from a table to a result."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser import (
+    PHONE,
+    is_too_wide,
+    running_browser,
+    severe_violations,
+    show,
+    tab_to,
+    visiting,
+)
+from tests.servers import whole_service
+
+LAW = "exp(sin(pi*x1) + x2**2)"
+TRAINED_MS = 60_000
+WIDE = [f"a_rather_long_name_of_a_column_{number}" for number in range(12)]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with whole_service(tmp_path_factory.mktemp("page")) as serving:
+        yield serving.url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    with visiting(browser, url) as page:
+        page.goto("/")
+        yield page
+
+
+@pytest.fixture(scope="module")
+def api(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def law(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("table") / "law.csv"
+    path.write_text(law_table(500))
+    return path
+
+
+def test_a_dropped_table_becomes_a_model_with_its_formula(page: Page, api: httpx.Client) -> None:
+    drop(page, "dropped.csv", law_table(500))
+    expect(page.get_by_role("heading", level=1)).to_have_text("dropped")
+    expect(page.get_by_label("What do you want to understand?")).to_have_value("y")
+    expect(choice_of(page, "y")).to_be_checked()
+    page.get_by_role("button", name="Train").click()
+    assert formula_of(reached_model(page), api) == (LAW, True)
+
+
+def test_the_same_goes_with_the_keyboard_alone(page: Page, api: httpx.Client, law: Path) -> None:
+    tab_to(page, "#drop-file")
+    with page.expect_file_chooser() as choosing:
+        page.keyboard.press("Space")
+    choosing.value.set_files(law)
+    expect(page.get_by_role("heading", level=1, name="law")).to_be_focused()
+    tab_to(page, "#set-target")
+    page.keyboard.press("ArrowUp")
+    expect(choice_of(page, "x2")).to_be_checked()
+    page.keyboard.press("ArrowDown")
+    tab_to(page, "button.primary")
+    page.keyboard.press("Enter")
+    assert formula_of(reached_model(page), api) == (LAW, True)
+
+
+def test_the_law_of_the_example_is_found(page: Page, api: httpx.Client) -> None:
+    page.get_by_role("button", name="Try it with an example").click()
+    page.get_by_role("button", name="Train").click()
+    expression, is_exact = formula_of(reached_model(page), api)
+    assert is_exact
+    rate = eval(expression, {"exp": math.exp, "concentration": 1.5, "temperature": 300.0})
+    assert rate == pytest.approx(2.5e6 * 1.5**2 * math.exp(-50_000 / (8.314462618 * 300)), rel=1e-6)
+
+
+def test_a_table_that_is_refused_says_where_and_what_to_do(page: Page) -> None:
+    drop(page, "ragged.csv", "a,b\n1,2\n3,4,5\n")
+    expect(page.get_by_role("alert")).to_contain_text("line 3 has 3 cells, the header has 2; give every row")
+    expect(page.get_by_label("Upload", exact=True)).to_be_enabled()
+
+
+def test_mistakes_are_told_beside_the_settings_that_they_are_about(
+    page: Page, api: httpx.Client, law: Path
+) -> None:
+    show(page, f"/datasets/{uploaded(api, law)}")
+    page.get_by_text("Settings", exact=True).click()
+    page.get_by_label("Grid", exact=True).fill("many")
+    page.get_by_role("button", name="Train").click()
+    grid = page.get_by_label("Grid", exact=True)
+    expect(grid).to_be_focused()
+    expect(grid).to_have_accessible_description(
+        "Pieces that every curve is made of: more follow finer bends. "
+        "Input should be a valid integer or 'auto'"
+    )
+
+
+def test_the_request_of_the_form_can_be_taken_along(page: Page, api: httpx.Client, law: Path) -> None:
+    dataset_id = uploaded(api, law)
+    show(page, f"/datasets/{dataset_id}")
+    page.get_by_text("Settings", exact=True).click()
+    page.get_by_label("Inner nodes").fill("5, 3")
+    page.get_by_role("checkbox", name="x2").uncheck()
+    page.get_by_label("Look for a formula").uncheck()
+    page.get_by_text("The same from a program").click()
+    told = page.get_by_role("region", name="The request with Python").inner_text()
+    options = 'features=["x1"], network={"hidden": [5, 3]}, symbolic=False'
+    assert f'kan.train("{dataset_id}", "y", {options})' in told
+
+
+def test_a_running_job_shows_how_far_it_is_and_can_be_stopped(
+    page: Page, api: httpx.Client, law: Path
+) -> None:
+    show(page, f"/jobs/{long_job(api, law)}")
+    expect(page.locator(".job-stage")).to_have_text("Training networks", timeout=TRAINED_MS)
+    expect(page.get_by_role("img", name="The lowest error so far is")).to_be_visible()
+    assert severe_violations(page) == []
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_text("The job was stopped, and left nothing.")).to_be_visible()
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("button", name="Stop and keep the best so far").click()
+    assert reached_model(page)
+
+
+def test_a_table_is_deleted_after_a_question(page: Page, api: httpx.Client, law: Path) -> None:
+    dataset_id = uploaded(api, law)
+    show(page, f"/datasets/{dataset_id}")
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("button", name="Delete")).to_be_focused()
+    assert api.get(f"/datasets/{dataset_id}").is_success
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Datasets")
+    assert api.get(f"/datasets/{dataset_id}").status_code == 404
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_keeps_people_out_of_any_view(
+    theme: Any, browser: Browser, url: str, api: httpx.Client, finished: list[str]
+) -> None:
+    with visiting(browser, url, color_scheme=theme) as page:
+        for address in finished:
+            show(page, address)
+            page.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true; })")
+            assert (address, severe_violations(page)) == (address, [])
+
+
+def test_a_phone_shows_every_view_without_scrolling_sideways(
+    browser: Browser, url: str, finished: list[str]
+) -> None:
+    with visiting(browser, url, size=PHONE, locale="ru-RU") as page:
+        for address in finished:
+            show(page, address)
+            page.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true; })")
+            assert (address, is_too_wide(page)) == (address, False)
+
+
+@pytest.fixture(scope="module")
+def finished(api: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Every view, on a table with columns and warnings of all kinds, and jobs that ended in either way."""
+    path = tmp_path_factory.mktemp("wide") / "wide.csv"
+    path.write_text(wide_table())
+    dataset_id = uploaded(api, path)
+    trained = ended(api, {"dataset_id": dataset_id, "target": WIDE[-1], "max_seconds": 0.1})
+    body = {"kind": "predict", "dataset_id": dataset_id, "model": trained["model_id"], "max_seconds": 1e-9}
+    failed = ended(api, body)
+    assert [trained["status"], failed["status"]] == ["succeeded", "failed"]
+    jobs = [f"/jobs/{job['id']}" for job in (trained, failed)]
+    return ["/", "/datasets", f"/datasets/{dataset_id}", "/jobs", *jobs, "/models", "/nowhere"]
+
+
+def ended(api: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
+    job_id = api.post("/jobs", json=body).json()["id"]
+    job: dict[str, Any] = api.get(f"/jobs/{job_id}", params={"wait": 30}).json()
+    return job
+
+
+def wide_table() -> str:
+    columns = [*WIDE, "kind", "when", "mixed"]
+    rows = [
+        [*(f"{row * number}" for number in range(1, 13)), "abc"[row % 3], f"2024-01-{row + 1:02}", str(row)]
+        for row in range(28)
+    ]
+    rows[3][-1] = "oops"
+    return "\n".join(",".join(cells) for cells in [columns, *rows])
+
+
+def law_table(rows: int) -> str:
+    x1, x2 = np.random.default_rng(0).uniform(-1, 1, (2, rows))
+    columns = zip(x1, x2, np.exp(np.sin(np.pi * x1) + x2**2), strict=True)
+    return "\n".join(["x1,x2,y", *(f"{a},{b},{y}" for a, b, y in columns)])
+
+
+def drop(page: Page, name: str, content: str) -> None:
+    """Drop a file on the page, as one does from a file manager."""
+    make = """([name, content]) => {
+        const carried = new DataTransfer();
+        carried.items.add(new File([content], name, {type: "text/csv"}));
+        return carried;
+    }"""
+    page.locator(".drop").wait_for()
+    carried = page.evaluate_handle(make, [name, content])
+    for event in ("dragover", "drop"):
+        page.dispatch_event(".drop", event, {"dataTransfer": carried})
+
+
+def choice_of(page: Page, column: str) -> Locator:
+    return page.get_by_role("listitem").filter(has_text=column).get_by_role("radio")
+
+
+def reached_model(page: Page) -> str:
+    """Id of the model that the page goes to once its job is done."""
+    page.wait_for_url("**/#/models/*", timeout=TRAINED_MS)
+    return page.url.rpartition("/")[2]
+
+
+def formula_of(model_id: str, api: httpx.Client) -> tuple[str, bool]:
+    told = api.get(f"/models/{model_id}/symbolic").json()
+    return told["outputs"][0]["expression"], told["exact"]
+
+
+def uploaded(api: httpx.Client, path: Path) -> str:
+    with path.open("rb") as content:
+        return str(api.post("/datasets", files={"file": (path.name, content)}).json()["id"])
+
+
+def long_job(api: httpx.Client, table: Path) -> str:
+    """A real training of many seconds, whatever the machine."""
+    training, network = {"optimizer": "adam", "steps": 20_000}, {"hidden": [5], "grid": 5}
+    stages = {"symbolic": False, "prune": False, "baselines": False}
+    body = {"dataset_id": uploaded(api, table), "target": "y", "network": network, "training": training}
+    return str(api.post("/jobs", json=body | stages).json()["id"])
