@@ -1,6 +1,7 @@
 """The page in a real browser, on a real ``kan-service serve``: from a table to a result."""
 
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,13 @@ def test_a_running_job_shows_how_far_it_is_and_can_be_stopped(
     page.get_by_role("button", name="Try again").click()
     page.get_by_role("button", name="Stop and keep the best so far").click()
     assert reached_model(page)
+
+
+def test_a_job_is_followed_where_no_stream_gets_through(page: Page, api: httpx.Client, law: Path) -> None:
+    page.route(re.compile("/events$"), lambda route: route.fulfill(status=502))
+    show(page, f"/datasets/{uploaded(api, law)}")
+    page.get_by_role("button", name="Train").click()
+    assert formula_of(reached_model(page), api) == (LAW, True)
 
 
 def test_a_table_is_deleted_after_a_question(page: Page, api: httpx.Client, law: Path) -> None:

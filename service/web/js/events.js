@@ -4,36 +4,44 @@
 
 import { get, request } from "./api.js";
 
-const TRIES = 3; // of a stream, before the events are asked for instead
+const TRIES = 2; // of a stream, before the events are asked for instead
 const PAUSE_MS = 1000;
 const WAIT_S = 20;
 
-/** All events from the first one on, until the job has ended. */
-export async function* eventsOf(id, signal) {
+/**
+ * All events from the first one on, until the job has ended, however often the connection is lost.
+ *
+ * @param onConnection Told whether the service answers.
+ */
+export async function* eventsOf(id, signal, onConnection = () => {}) {
   const path = `jobs/${encodeURIComponent(id)}`;
   let seen = 0;
-  for (let failures = 0; failures < TRIES; ) {
+  let failures = 0; // of streams, one after the other
+  for (;;) {
+    const source = failures < TRIES ? streamed : asked;
     try {
-      for await (const event of streamed(`${path}/events`, seen, signal)) {
+      for await (const event of source(path, seen, signal)) {
+        onConnection(true);
         if (event === null) return;
-        failures = 0;
+        if (source === streamed) failures = 0;
         seen = event.number;
         yield event;
       }
-      failures += 1; // the stream was cut off before it said that it was done
+      failures += 1; // the stream was cut off before it said that it was done, or this is no stream
     } catch (error) {
       if (signal.aborted || isRefused(error)) throw error;
-      failures += 1;
+      const isGone = error.code === "unreachable"; // which tells nothing of streams
+      failures = isGone ? 0 : failures + 1;
+      onConnection(!isGone);
     }
-    await pause(PAUSE_MS * failures, signal);
+    await pause(PAUSE_MS, signal);
   }
-  yield* asked(path, seen, signal);
 }
 
 /** Events of one connection; null says that there will be no more. */
 async function* streamed(path, seen, signal) {
   const headers = { Accept: "text/event-stream", "Last-Event-ID": String(seen) };
-  const answer = await request("GET", path, { headers, signal });
+  const answer = await request("GET", `${path}/events`, { headers, signal });
   if (answer.status === 204) {
     yield null;
     return;
@@ -74,19 +82,16 @@ function fields(block) {
   return found;
 }
 
+/** What has happened since, once the job has ended or some time has passed. */
 async function* asked(path, seen, signal) {
-  for (;;) {
-    const job = await get(`${path}?wait=${WAIT_S}`, { signal });
-    let page;
-    do {
-      page = await get(`${path}/events?limit=200&cursor=${seen}`, { signal });
-      for (const event of page.items) {
-        seen = event.number;
-        yield event;
-      }
-    } while (page.next_cursor);
-    if (job.finished_at) return;
-  }
+  const job = await get(`${path}?wait=${WAIT_S}`, { signal });
+  let cursor = seen;
+  do {
+    const page = await get(`${path}/events?limit=200&cursor=${cursor}`, { signal });
+    yield* page.items;
+    cursor = page.next_cursor;
+  } while (cursor);
+  if (job.finished_at) yield null;
 }
 
 /** What asking again does not change. */

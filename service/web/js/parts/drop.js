@@ -5,6 +5,7 @@ import { announce } from "../announce.js";
 import { upload } from "../api.js";
 import { example } from "../example.js";
 import { count, t } from "../i18n.js";
+import { keepingFocus } from "./focus.js";
 import { problem } from "./problem.js";
 
 const TYPES = ".csv,.tsv,.txt,.json,.jsonl,.ndjson,.parquet,.gz";
@@ -15,7 +16,7 @@ export function dropZone({ signal, onUploaded }) {
   let state = { isOver: false, name: "", share: null, failed: null, stop: null };
   const set = (changes) => {
     state = { ...state, ...changes };
-    render(template(state, { onFile: take, onExample: () => take(example()) }), host);
+    keepingFocus(host, () => render(template(state, { onFile: take, onExample: () => take(example()) }), host));
   };
 
   async function take(given) {

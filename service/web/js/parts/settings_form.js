@@ -101,7 +101,11 @@ function columnRow(column, { target, features, types }, change) {
   };
   const readAs = (event) => {
     const { [column.name]: _, ...others } = types;
-    change({ types: event.target.value === column.type ? others : { ...others, [column.name]: event.target.value } });
+    const now = event.target.value === column.type ? others : { ...others, [column.name]: event.target.value };
+    const learnt = new Set(features);
+    if (isUsable(column, now)) learnt.add(column.name); // who says what a column is wants it used
+    else learnt.delete(column.name);
+    change({ types: now, features: learnt });
   };
   return html`<tr>
     <td><label class="check"><input type="checkbox" .checked=${!isTarget && features.has(column.name)} ?disabled=${isTarget} @change=${toggle} />

@@ -7,6 +7,7 @@ import { go } from "../go.js";
 import { count, t, time } from "../i18n.js";
 import { columnCard } from "../parts/column_card.js";
 import { confirmed } from "../parts/confirm.js";
+import { keepingFocus } from "../parts/focus.js";
 import { place } from "../parts/place.js";
 import { preview } from "../parts/preview.js";
 import { problem } from "../parts/problem.js";
@@ -29,7 +30,7 @@ export default async function view({ root, params, signal }) {
   };
   const set = (changes) => {
     state = { ...state, ...changes };
-    render(page(state, first, { change, train, more, remove }), root);
+    keepingFocus(root, () => render(page(state, first, { change, train, more, remove }), root));
   };
   const change = (changes) => set({ choice: { ...state.choice, ...changes }, mistakes: {}, failed: null });
   const more = () => set({ cards: state.cards + CARDS });

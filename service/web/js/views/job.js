@@ -7,6 +7,7 @@ import { eventsOf } from "../events.js";
 import { go } from "../go.js";
 import { count, number, seconds, t, time } from "../i18n.js";
 import { errorCurve } from "../parts/error_curve.js";
+import { keepingFocus } from "../parts/focus.js";
 import { history, stageWords } from "../parts/history.js";
 import { jobEnd } from "../parts/job_end.js";
 import { kind, status } from "../parts/lines.js";
@@ -21,10 +22,10 @@ export default async function view({ root, params, query, signal }) {
   const job = await get(path, { signal });
   const isNew = query.has("new");
   if (isNew) window.history.replaceState(null, "", `#/jobs/${params.id}`); // who comes back stays here
-  let state = { job, events: [], failed: null, study: null, name: await nameOf(job, signal) };
+  let state = { job, events: [], failed: null, isLost: false, study: null, name: await nameOf(job, signal) };
   const set = (changes) => {
     state = { ...state, ...changes };
-    render(page(state, { cancel, retry }), root);
+    keepingFocus(root, () => render(page(state, { cancel, retry }), root));
   };
 
   async function cancel(keep) {
@@ -48,13 +49,17 @@ export default async function view({ root, params, query, signal }) {
 
   async function follow() {
     const wasRunning = isNew || !job.finished_at;
-    for await (const event of eventsOf(params.id, signal)) take(event);
+    for await (const event of eventsOf(params.id, signal, connected)) take(event);
     const ended = await get(path, { signal });
     set({ job: ended });
     if (ended.kind === "study" && ended.status === "succeeded") set({ study: await studyOf(ended, signal) });
     if (!wasRunning || signal.aborted) return;
     announce(t(`job.ended.${ended.status}`));
     if (ended.model_id) go(`/models/${ended.model_id}`);
+  }
+
+  function connected(isConnected) {
+    if (state.isLost === isConnected) set({ isLost: !isConnected });
   }
 
   function take(event) {
@@ -84,10 +89,10 @@ function after(job, { kind: what, data, created_at }) {
   return data.status === "succeeded" ? job : { ...job, status: data.status, started_at };
 }
 
-function page({ job, events, failed, study, name }, { cancel, retry }) {
+function page({ job, events, failed, isLost, study, name }, { cancel, retry }) {
   const hasEnded = !!job.finished_at;
   return html`<h1>${name ? `${kind(job)}: ${name}` : kind(job)}</h1>
-    <p class="job-facts">${status(job)} <span class="quiet">${t("job.since", { when: time(job.created_at) })}</span></p>
+    <p class="job-facts">${status(job)} <span class=${isLost ? "lost" : "quiet"} role="status">${isLost ? t("job.lost") : t("job.since", { when: time(job.created_at) })}</span></p>
     ${failed ? problem(failed) : nothing}
     ${hasEnded ? jobEnd(job, study, retry) : running(job, cancel)}
     ${FITTING.includes(job.kind) && (!hasEnded || points(events).length) ? errorCurve(points(events), elapsed(job)) : nothing}
@@ -105,7 +110,7 @@ function running(job, cancel) {
       <div><dt>${t("job.elapsed")}</dt><dd>${job.started_at ? seconds(elapsed(job)) : "–"}</dd></div>
       <div><dt>${t("job.left")}</dt><dd>${left === null ? t("job.unknown") : t("job.at most", { time: seconds(left) })}</dd></div>
     </dl>
-    ${job.cancel_requested_at ? html`<p class="hint">${t("job.cancelling")}</p>` : stops(job, cancel)}
+    <div class="job-below">${job.cancel_requested_at ? html`<p class="hint">${t("job.cancelling")}</p>` : stops(job, cancel)}</div>
   </section>`;
 }
 
