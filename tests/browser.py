@@ -73,9 +73,10 @@ def tab_to(page: Page, selector: str) -> None:
     pytest.fail(f"{selector} cannot be reached with Tab")
 
 
-def severe_violations(page: Page) -> list[str]:
-    """What axe-core finds that would keep people out."""
-    found = Axe().run(page).response["violations"]
+def severe_violations(page: Page, *rules: str) -> list[str]:
+    """What axe-core finds that would keep people out, by all its rules or by these."""
+    options = {"runOnly": list(rules)} if rules else {}
+    found = Axe().run(page, options={"resultTypes": ["violations"], **options}).response["violations"]
     return [
         f"{rule['id']}: {rule['help']}: {[node['html'] for node in rule['nodes']][:3]}"
         for rule in found

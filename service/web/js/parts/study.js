@@ -1,9 +1,10 @@
-// The table of a study: a row for every training.
+// What came of a study: bars, and a table with a row for every training.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { get, text } from "../api.js";
 import { number, t } from "../i18n.js";
 import { scrollBox } from "./scroll.js";
+import { studyBars } from "./study_bars.js";
 
 const SHOWN = 200;
 const HIDDEN = ["model_id", "job_id", "model", "status"];
@@ -12,15 +13,17 @@ const HIDDEN = ["model_id", "job_id", "model", "status"];
 export async function studyOf(job, signal) {
   const content = await text(`jobs/${job.id}/result`, { signal });
   if (content.startsWith("PAR1")) return nothing;
-  const [names, ...rows] = withLinks(parsed(content));
-  return scrollBox(
+  const table = parsed(content);
+  const [names, ...rows] = withLinks(table);
+  return html`${studyBars(table[0], table.slice(1, SHOWN + 1))}
+  ${scrollBox(
     t("job.study"),
     html`<table class="preview">
       <caption>${t("job.study")}</caption>
       <thead><tr>${names.map((name) => html`<th scope="col">${name === "model_id" ? t("list.result") : name}</th>`)}</tr></thead>
       <tbody>${rows.slice(0, SHOWN).map((row) => html`<tr>${row.map((cell, place) => html`<td>${shown(names[place], cell)}</td>`)}</tr>`)}</tbody>
     </table>`,
-  );
+  )}`;
 }
 
 /** Without what only programs want; what leads to a model comes first. */

@@ -100,10 +100,10 @@ function page({ job, events, failed, isLost, study, name }, { cancel, retry }) {
 }
 
 function running(job, cancel) {
-  const { fraction, eta_seconds: left } = job.progress;
-  const words = job.status === "queued" ? t("job.waits") : stageWords(job.progress.stage ?? "starting");
+  const { fraction, message, eta_seconds: left } = job.progress;
+  const words = job.status === "queued" ? t("job.waits") : stageWords(stageOf(job));
   return html`<section class="card job-now" aria-label=${t("job.now")}>
-    <p class="job-stage">${words}</p>
+    <p class="job-stage">${words}${FITTING.includes(job.kind) || !message ? nothing : html` <span class="hint" lang="en">${message}</span>`}</p>
     <progress max="1" .value=${fraction} aria-label=${t("job.progress")}></progress>
     <dl class="job-numbers">
       <div><dt>${t("job.done")}</dt><dd>${count(Math.round(100 * fraction))} %</dd></div>
@@ -112,6 +112,11 @@ function running(job, cancel) {
     </dl>
     <div class="job-below">${job.cancel_requested_at ? html`<p class="hint">${t("job.cancelling")}</p>` : stops(job, cancel)}</div>
   </section>`;
+}
+
+/** Studies have no stages of their own: they wait for their trainings. */
+function stageOf({ kind: what, progress }) {
+  return what === "study" ? "study" : (progress.stage ?? "starting");
 }
 
 function stops(job, cancel) {

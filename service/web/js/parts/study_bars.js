@@ -1,0 +1,36 @@
+// The trainings of a study beside each other, by the metric that tells most.
+
+import { html, nothing, svg } from "../../vendor/lit-html.js";
+import { number, t } from "../i18n.js";
+
+const METRICS = ["rmse", "log_loss"]; // of a regression and of a classification: less is better
+const WIDE = 100; // ratio of values from which on their powers of ten are compared
+
+/** @param names Of the columns of the table, which begin with the settings that vary. */
+export function studyBars(names, rows) {
+  const metric = names.find((name) => METRICS.includes(name));
+  const place = names.indexOf(metric);
+  const bars = rows.filter((row) => row[place] !== "").map((row) => ({ label: labelOf(names, row), value: Number(row[place]) }));
+  if (!metric || bars.length < 2) return nothing;
+  const length = scaleOf(bars.map((bar) => bar.value));
+  return html`<figure class="study-bars">
+    <figcaption>${t(`job.study.${metric}`)}</figcaption>
+    <ul class="bars">${bars.map(({ label, value }) => html`<li>
+      <span class="bar-name">${label}</span><span class="bar-count">${number(value, 3)}</span>
+      <svg viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">${svg`<rect width=${length(value)} height="4"></rect>`}</svg>
+    </li>`)}</ul>
+  </figure>`;
+}
+
+/** "network.grid 3, network.hidden [1]" */
+function labelOf(names, row) {
+  const settings = names.slice(1, names.findIndex((name) => /^(mae|accuracy)$/.test(name)));
+  return settings.map((name, place) => `${name} ${row[place + 1]}`).join(", ");
+}
+
+function scaleOf(values) {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  if (low <= 0 || high / low < WIDE) return (value) => (100 * value) / (high || 1);
+  const floor = Math.floor(Math.log10(low)) - 0.2;
+  return (value) => (100 * (Math.log10(value) - floor)) / (Math.log10(high) - floor);
+}
