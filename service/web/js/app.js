@@ -39,7 +39,7 @@ async function show() {
     await view({ root, params, query: new URLSearchParams(search), signal });
   } catch (error) {
     if (error.name === "AbortError" || signal.aborted) return;
-    render(html`<h1>${t("went wrong")}</h1>${problem(error)}`, root);
+    render(html`<h1>${t("went wrong")}</h1>${problem(error)}<p><a href="#/">${t("to the start")}</a></p>`, root);
   }
   if (signal.aborted) return;
   main.replaceChildren(root);

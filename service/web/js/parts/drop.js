@@ -53,7 +53,7 @@ function template({ isOver, name, share, failed, stop }, { onFile, onExample }) 
     <p class="hint" id="drop-formats">${t("start.formats")}</p>
     <div class="actions">
       <input id="drop-file" class="visually-hidden" type="file" accept=${TYPES} aria-describedby="drop-formats" ?disabled=${!!stop} @change=${choose} />
-      <label class="button primary" for="drop-file">${t("upload")}</label>
+      <label class="button primary" for="drop-file">${t("start.upload")}</label>
       <button type="button" ?disabled=${!!stop} @click=${onExample}>${t("start.example")}</button>
     </div>
     <div class="drop-below">

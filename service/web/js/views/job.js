@@ -92,11 +92,17 @@ function after(job, { kind: what, data, created_at }) {
 function page({ job, events, failed, isLost, study, name }, { cancel, retry }) {
   const hasEnded = !!job.finished_at;
   return html`<h1>${name ? `${kind(job)}: ${name}` : kind(job)}</h1>
-    <p class="job-facts">${status(job)} <span class=${isLost ? "lost" : "quiet"} role="status">${isLost ? t("job.lost") : t("job.since", { when: time(job.created_at) })}</span></p>
+    <p class="job-facts">${status(job)} <span class=${isLost ? "lost" : "quiet"} role="status">${isLost ? t("job.lost") : when(job)}</span></p>
     ${failed ? problem(failed) : nothing}
     ${hasEnded ? jobEnd(job, study, retry) : running(job, cancel)}
     ${FITTING.includes(job.kind) && (!hasEnded || points(events).length) ? errorCurve(points(events), elapsed(job)) : nothing}
     ${history(events)}`;
+}
+
+function when(job) {
+  const submitted = time(job.created_at);
+  if (!job.finished_at || !job.started_at) return t("job.since", { when: submitted });
+  return t("job.took", { when: submitted, time: seconds(elapsed(job)) });
 }
 
 function running(job, cancel) {
