@@ -7,6 +7,7 @@ from itertools import pairwise
 
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NICE = (1, 2, 5)
+EVERY_DIGIT = 18  # with 17 any two doubles differ
 
 
 def nice_ticks(low: float, high: float, most: int) -> list[float]:
@@ -49,10 +50,9 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
 def tick_labels(ticks: Sequence[float], *, is_log: bool = False) -> list[str]:
     """The marks in words, all in the same form, as short as they can be told apart."""
     largest = max((abs(tick) for tick in ticks), default=0.0)
-    if is_log and (largest >= 1e4 or min(ticks, default=1.0) < 1e-2):
-        return [_power(tick) for tick in ticks]
-    if largest and not 1e-3 <= largest < 1e6:
-        return [_power(tick) for tick in ticks]
+    is_wide = is_log and (largest >= 1e4 or min(ticks, default=1.0) < 1e-2)
+    if is_wide or (largest and not 1e-3 <= largest < 1e6):
+        return _powers(ticks)
     steps = [b - a for a, b in pairwise(ticks)] or [largest or 1.0]
     smallest = min(ticks, default=1.0) if is_log else min(steps)
     decimals = max(0, min(12, -math.floor(math.log10(abs(smallest) or 1.0) + 1e-9)))
@@ -70,20 +70,22 @@ def briefly(value: float | None, digits: int = 3) -> str:
     return _power(float(told)) if "e" in told else told.replace("-", "−")
 
 
-def _power(value: float) -> str:
+def _powers(ticks: Sequence[float]) -> list[str]:
+    """All with as many digits as tell them apart."""
+    told = ([_power(tick, digits) for tick in ticks] for digits in range(3, EVERY_DIGIT))
+    return next((texts for texts in told if len(set(texts)) == len(set(ticks))), list(map(repr, ticks)))
+
+
+def _power(value: float, digits: int = 3) -> str:
     """A number as a multiple of a power of ten."""
     if value == 0:
         return "0"
-    mantissa, _, exponent = f"{value:.3g}".partition("e") if "e" in f"{value:.3g}" else _parts(value)
+    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+    mantissa = mantissa.rstrip("0").rstrip(".")
     raised = f"10{str(int(exponent)).translate(RAISED)}"
     sign = "−" if mantissa.startswith("-") else ""
     factor = mantissa.lstrip("-")
     return f"{sign}{raised}" if factor == "1" else f"{sign}{factor}·{raised}"
-
-
-def _parts(value: float) -> tuple[str, str, str]:
-    exponent = math.floor(math.log10(abs(value)) + 1e-12)
-    return f"{value / 10.0**exponent:.3g}", "e", str(exponent)
 
 
 def _log10(value: Fraction) -> float:
