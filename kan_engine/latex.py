@@ -33,6 +33,8 @@ _ESCAPED = {
     **{character: f"\\{character}" for character in "{}$&#_%"},
     **{letter: f"${command}$" for letter, command in _GREEK.items()},
 }
+_PLAIN = {escaped: character for character, escaped in _ESCAPED.items()}
+_ESCAPES = re.compile("|".join(map(re.escape, sorted(_PLAIN, key=len, reverse=True))))
 _WORD = (r"\mathrm", r"\textrm")
 
 
@@ -190,3 +192,8 @@ def _spelled(name: str) -> str:
     plain = (character if character.isprintable() else " " for character in without_accents)
     style = "mathrm" if re.fullmatch(r"\w*", name, re.ASCII) else "textrm"
     return rf"\{style}{{{''.join(_ESCAPED.get(character, character) for character in plain)}}}"
+
+
+def plain(spelled: str) -> str:
+    """What stands inside of ``\\mathrm{…}`` or ``\\textrm{…}``, as it was before it was escaped."""
+    return _ESCAPES.sub(lambda match: _PLAIN[match[0]], spelled)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Path, Query, Response
 
+from kan_engine.library import LIBRARY
 from service.api.conditional import NOT_MODIFIED, IfMatch, IfNoneMatch, tagged
 from service.api.deps import LOOK_AT_MODELS, READ, TRAIN, Directory, Sessions, StrictRoute
 from service.api.description import file
@@ -107,7 +108,7 @@ def get_edges(model_id: Reference, sessions: Sessions) -> Response:
     """Curve, score and fitting functions of every edge."""
     with sessions.read() as session:
         model = TrainedModels(session).get(model_id)
-        return _json({"model_id": model.id, **model.edges})
+        return _json({"model_id": model.id, **model.edges, "functions": list(LIBRARY)})
 
 
 def _json(document: Any) -> Response:

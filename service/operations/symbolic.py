@@ -10,6 +10,7 @@ from kan_engine.modules import Function
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.errors import Conflict
+from service.mathml import to_mathml
 from service.schemas.models import FormulaFormat
 
 Formulas = dict[str, Any]
@@ -144,4 +145,5 @@ WRITERS: Mapping[str, Callable[[list[Formulas]], str]] = {
     "sql": _each(_sql, ",\n"),
     "javascript": _module(modules.javascript_module),
     "excel": _each(_excel),
+    "mathml": _each(lambda output: to_mathml(str(output["latex"]))),
 }

@@ -19,7 +19,9 @@ Alias = Annotated[
         json_schema_extra={"pattern": r"^[A-Za-z][A-Za-z0-9._-]{0,63}$"},
     ),
 ]
-FormulaFormat = Literal["json", "text", "latex", "python", "numpy", "c", "sql", "javascript", "excel"]
+FormulaFormat = Literal[
+    "json", "text", "latex", "python", "numpy", "c", "sql", "javascript", "excel", "mathml"
+]
 Metrics = dict[str, float | None]
 
 PICTURED_EDGES = 10_000  # a picture of more shows less, and its text would be as long as that of many tables
@@ -296,6 +298,9 @@ class EdgesOut(BaseModel):
     width: list[int]
     nodes: list[list[NodeOut]] = Field(description="Layer by layer, inputs first.")
     edges: list[dict[str, Any]]
+    functions: list[str] = Field(
+        default=[], description="All functions that `fix` of a symbolic job can put on an edge."
+    )
 
 
 class Rows(RequestModel):
