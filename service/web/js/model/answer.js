@@ -1,0 +1,61 @@
+// A prediction: its value and interval or the probabilities, and why to trust it less.
+
+import { html, nothing } from "../../vendor/lit-html.js";
+import { number, t } from "../i18n.js";
+import { problem } from "../parts/problem.js";
+import { shown, unitOf, withUnit } from "./words.js";
+
+const DIGITS = 6;
+
+export function answer({ told, error }, model, truth) {
+  if (error) return html`<h3>${t("model.answer.title", { target: model.target })}</h3>${problem(error)}`;
+  const prediction = told.predictions[0];
+  const isMany = prediction !== null && typeof prediction === "object";
+  return html`<h3>${t("model.answer.title", { target: model.target })}</h3>
+    ${isMany
+      ? Object.entries(prediction).map(([name, value]) => big(value, unitOf(model, name), name))
+      : big(prediction, unitOf(model, model.target))}
+    ${told.intervals ? interval(told.intervals[0], unitOf(model, model.target)) : nothing}
+    ${told.probabilities ? bars(told.probabilities[0], prediction) : nothing}
+    <p class="hint truth">
+      ${truth === undefined || truth === null ? "\u00a0" : t("model.answer.truth", { value: withUnit(shown(truth), unitOf(model, model.target)) })}
+    </p>
+    <div class="doubts">${told.warnings.map((warning) => doubt(warning, model))}</div>`;
+}
+
+function big(value, unit, name = "") {
+  const words = typeof value === "number" ? withUnit(number(value, DIGITS), unit) : shown(value);
+  return html`<p class="big">${name ? html`<span class="quiet">${name}</span> ` : nothing}<data value=${String(value)}>${words}</data></p>`;
+}
+
+function interval([low, high], unit) {
+  if (low === null || high === null) return nothing;
+  const digits = [4, 6, 8, 10].find((places) => number(low, places) !== number(high, places)) ?? 12;
+  return html`<p>${t("model.answer.interval", { low: number(low, digits), high: withUnit(number(high, digits), unit) })}</p>`;
+}
+
+function bars(probabilities, label) {
+  return html`<ul class="bars" aria-label=${t("model.answer.probabilities")}>
+    ${Object.entries(probabilities).map(
+      ([name, share]) => html`<li class=${name === String(label) ? "chosen" : ""}>
+        <span class="name">${name}</span>
+        <svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect class="track" width="100" height="8" /><rect class="fill" width=${100 * (share ?? 0)} height="8" /></svg>
+        <span class="share">${t("model.percent", { value: number(100 * (share ?? 0), 3) })}</span>
+      </li>`,
+    )}
+  </ul>`;
+}
+
+function doubt({ column, code }, model) {
+  const isMissingTarget = column === model.target;
+  return html`<p class="warning">${t(`model.doubt.${code}`, { column: isMissingTarget ? model.target : column })}</p>`;
+}
+
+/** The same in one sentence, to be read aloud. */
+export function inWords(told) {
+  const prediction = told.predictions[0];
+  const isMany = prediction !== null && typeof prediction === "object";
+  const values = isMany ? Object.entries(prediction).map(([name, value]) => `${name} ${shown(value)}`).join(", ") : shown(prediction);
+  const doubts = told.warnings.map(({ column, code }) => t(`model.doubt.${code}`, { column })).join(" ");
+  return `${t("model.answer.aloud", { value: values })} ${doubts}`.trim();
+}

@@ -1,0 +1,71 @@
+// What the page shows at once, asked for at the same time, so that nothing moves afterwards.
+
+import { get, text } from "../api.js";
+
+const FORMATS = ["text", "latex", "mathml", "python", "numpy", "c", "javascript", "sql", "excel"];
+export const PICTURES = ["parity", "residuals", "effects", "importance", "history"];
+const AT_ONCE = 1500; // edges; the curves of more are many megabytes, and are fetched when they are wanted
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+export async function collect(model, signal) {
+  const options = { signal };
+  const path = `models/${model.id}`;
+  const pictures = PICTURES.map((name) => picture(`${path}/plots/${name}.svg`, options));
+  const [formulas, drawing, edges, preview, versions, ...figures] = await Promise.all([
+    formulasOf(path, options),
+    picture(`${path}/plot.svg`, options),
+    model.network.edges <= AT_ONCE ? get(`${path}/edges`, options) : null,
+    model.dataset_id ? unless(404, get(`datasets/${model.dataset_id}/preview?limit=50`, options)) : null,
+    get(`models?limit=50&name=${encodeURIComponent(model.name)}`, options),
+    ...pictures,
+  ]);
+  return {
+    path,
+    ...formulas,
+    drawing,
+    edges: once(edges, () => get(`${path}/edges`, options)),
+    preview: preview?.body || null,
+    versions: versions.items,
+    figures: Object.fromEntries(PICTURES.map((name, place) => [name, figures[place]])),
+  };
+}
+
+/** The formulas, and their texts by language; null if the model has none. */
+async function formulasOf(path, options) {
+  const { body: formulas } = await unless(409, get(`${path}/symbolic`, options));
+  if (!formulas) return { formulas, texts: {} };
+  const texts = await Promise.all(FORMATS.map((format) => text(`${path}/symbolic?format=${format}`, options)));
+  return { formulas, texts: Object.fromEntries(FORMATS.map((format, at) => [format, texts[at].trimEnd()])) };
+}
+
+/** A picture in the colours that the reader prefers: {body} or {problem}. */
+export async function picture(path, options) {
+  return attempt(text(`${path}?theme=${dark.matches ? "dark" : "light"}`, options));
+}
+
+/** Calls back when the reader's preference changes. */
+export function onTheme(listener, signal) {
+  dark.addEventListener("change", listener, { signal });
+}
+
+async function unless(status, asked) {
+  const told = await attempt(asked);
+  if (told.problem && told.problem.status !== status) throw told.problem;
+  return told;
+}
+
+async function attempt(asked) {
+  try {
+    return { body: await asked, problem: null };
+  } catch (problem) {
+    if (problem.name === "AbortError") throw problem;
+    return { body: null, problem };
+  }
+}
+
+/** A function that gets something the first time that it is called, unless it is there already. */
+function once(found, fetcher) {
+  let asked = found && Promise.resolve(found);
+  return Object.assign(() => (asked ??= fetcher().catch((error) => { asked = null; throw error; })), { found });
+}

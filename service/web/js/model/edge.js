@@ -1,0 +1,100 @@
+// One edge in large: its curve, what fits it, and a form to fix it to a function.
+
+import { html, nothing, render } from "../../vendor/lit-html.js";
+import { send } from "../api.js";
+import { announce } from "../announce.js";
+import { go } from "../go.js";
+import { number, t } from "../i18n.js";
+import { problem } from "../parts/problem.js";
+import { table } from "../parts/table.js";
+import { curve } from "./curve.js";
+import { functionOf, functionWords, nodeName } from "./nodes.js";
+import { range, unitOf } from "./words.js";
+
+export function edgeDialog(edge, edges, page) {
+  const dialog = document.createElement("dialog");
+  dialog.className = "edge-dialog";
+  dialog.setAttribute("aria-labelledby", "edge-heading");
+  const fix = async (event) => {
+    event.preventDefault();
+    const name = new FormData(event.target).get("function");
+    const button = event.target.querySelector("button");
+    button.disabled = true;
+    try {
+      const job = await send("POST", "jobs", fixing(edge, name, page.model));
+      dialog.close();
+      announce(t("model.submitted"));
+      go(`/jobs/${job.id}`);
+    } catch (error) {
+      button.disabled = false;
+      render(problem(error), dialog.querySelector(".answer"));
+    }
+  };
+  render(content(edge, edges, page, { fix, close: () => dialog.close() }), dialog);
+  document.body.append(dialog);
+  dialog.addEventListener("close", () => dialog.remove());
+  page.signal.addEventListener("abort", () => dialog.close());
+  dialog.showModal(); // the browser puts the focus back where it was when the dialog is closed
+}
+
+function fixing(edge, name, model) {
+  const place = { layer: edge.layer, in: edge.in, out: edge.out };
+  if (edge.to_layer !== edge.layer + 1) place.to_layer = edge.to_layer;
+  return { kind: "symbolic", model_id: model.id, fix: [{ ...place, function: name }] };
+}
+
+function content(edge, edges, page, { fix, close }) {
+  const from = nodeName(edges, edge.layer, edge.in);
+  const to = nodeName(edges, edge.to_layer, edge.out);
+  const unit = edge.layer === 0 ? unitOf(page.model, from) : "";
+  const name = functionOf(edge);
+  return html`<div class="dialog-head">
+      <h2 id="edge-heading">${t("model.edge.title", { from, to })}</h2>
+      <button type="button" class="small" autofocus @click=${close}>${t("model.close")}</button>
+    </div>
+    <p>${t("model.edge.about", { from, to })}</p>
+    ${curve(edge, { from, unit })}
+    <dl class="facts-list">
+      <div><dt>${t("model.edge.function")}</dt><dd>${functionWords(name) || t("model.edge.no function")}</dd></div>
+      <div><dt>${t("model.edge.range")}</dt><dd>${range([edge.x[0], edge.x.at(-1)], unit)}</dd></div>
+      <div><dt>${t("model.edge.score")}</dt><dd>${number(edge.score, 3)}</dd><dd class="hint">${t("model.edge.score about")}</dd></div>
+    </dl>
+    ${suggestions(edge)} ${fixForm(edge, edges, name, fix)}`;
+}
+
+function suggestions(edge) {
+  if (!edge.suggestions.length) return html`<p class="note">${t("model.edge.no suggestions")}</p>`;
+  const head = ["function", "r2", "complexity"].map((name) => t(`model.edge.${name}`));
+  const rows = edge.suggestions.map((fit) => [
+    html`${functionWords(fit.function)} <code class="quiet">${fit.function}</code>`,
+    number(fit.r2, 6),
+    fit.complexity,
+  ]);
+  return html`<h3>${t("model.edge.fits")}</h3>
+    ${table(t("model.edge.fits"), head, rows, { numbers: [1, 2] })}
+    <p class="hint">${t("model.edge.fits about")}</p>`;
+}
+
+function fixForm(edge, edges, name, fix) {
+  const suggested = edge.suggestions.map((fit) => fit.function);
+  const others = (edges.functions || []).filter((known) => !suggested.includes(known));
+  const option = (value) =>
+    html`<option value=${value} ?selected=${value === (name || suggested[0])}>${labelled(value)}</option>`;
+  return html`<form class="fix" @submit=${fix}>
+    <label class="field">
+      <span>${t("model.edge.fix to")}</span>
+      <select name="function" required>
+        ${suggested.length ? html`<optgroup label=${t("model.edge.suggested")}>${suggested.map(option)}</optgroup>` : nothing}
+        <optgroup label=${t("model.edge.all functions")}>${others.map(option)}</optgroup>
+      </select>
+      <span class="hint">${t("model.edge.fix about")}</span>
+    </label>
+    <p class="actions"><button class="primary">${t("model.edge.fix")}</button></p>
+    <div class="answer"></div>
+  </form>`;
+}
+
+function labelled(name) {
+  const words = functionWords(name);
+  return words === name ? name : `${words} — ${name}`;
+}

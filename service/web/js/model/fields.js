@@ -1,0 +1,109 @@
+// One input: a slider with a number beside it, a choice, or a box to tick; and "missing" where training saw that.
+
+import { html, nothing } from "../../vendor/lit-html.js";
+import { number, t } from "../i18n.js";
+import { range, unitOf } from "./words.js";
+
+const BEYOND = 0.1; // of the range that training saw, on both sides
+
+let last = 0;
+const ids = new Map();
+
+export function field(feature, value, model, change) {
+  const id = idOf(`${model.id} ${feature.name}`);
+  const unit = unitOf(model, feature.name);
+  const kind = feature.categories ? choice : feature.type === "boolean" ? tick : measure;
+  return html`<fieldset class="input">
+    <legend>${feature.name}${unit ? html` <span class="quiet">[${unit}]</span>` : nothing}</legend>
+    ${kind({ feature, value, unit, id, change })}
+    ${feature.has_missing ? missing(feature, value, change) : nothing}
+  </fieldset>`;
+}
+
+/** The same for a name each time, whatever characters it has. */
+function idOf(name) {
+  if (!ids.has(name)) ids.set(name, `input-${(last += 1)}`);
+  return ids.get(name);
+}
+
+function measure({ feature, value, unit, id, change }) {
+  const isMissing = value === null;
+  const hasRange = feature.min !== null && feature.max !== null && feature.max > feature.min;
+  const typed = (event) => {
+    const next = event.target.value === "" ? NaN : Number(event.target.value.replace(",", "."));
+    if (Number.isFinite(next)) change(next);
+  };
+  const isOutside = hasRange && !isMissing && (value < feature.min || value > feature.max);
+  return html`<div class="measure">
+      ${hasRange ? slider(feature, isMissing ? feature.fill : value, id, isMissing, typed) : nothing}
+      <input
+        type="number"
+        step="any"
+        aria-label=${t("model.try.value of", { name: feature.name })}
+        aria-describedby=${id}
+        .value=${isMissing ? "" : String(value)}
+        ?disabled=${isMissing}
+        @input=${typed}
+      />
+    </div>
+    <span class=${isOutside ? "hint outside" : "hint"} id=${id}>
+      ${hasRange ? t(isOutside ? "model.try.outside" : "model.try.seen", { range: range([feature.min, feature.max], unit) }) : nothing}
+    </span>`;
+}
+
+function slider(feature, value, id, isMissing, typed) {
+  const [low, high, step] = reach(feature);
+  return html`<input
+    type="range"
+    min=${low}
+    max=${high}
+    step=${step}
+    aria-label=${feature.name}
+    aria-describedby=${id}
+    aria-valuetext=${number(value, 6)}
+    .value=${String(Math.min(Math.max(value ?? low, low), high))}
+    ?disabled=${isMissing}
+    @input=${typed}
+  />`;
+}
+
+/** From a little below to a little above what training saw, in steps that are round numbers. */
+export function reach({ min, max, type }) {
+  const span = max - min;
+  const step = type === "integer" ? Math.max(1, 10 ** Math.floor(Math.log10(span / 100))) : 10 ** Math.floor(Math.log10(span / 100));
+  const low = Math.floor((min - BEYOND * span) / step) * step;
+  const high = Math.ceil((max + BEYOND * span) / step) * step;
+  return [low, high, step].map((value) => Number(value.toPrecision(12)));
+}
+
+function choice({ feature, value, id, change }) {
+  return html`<select
+      id=${id}
+      aria-label=${feature.name}
+      ?disabled=${value === null}
+      @change=${(event) => change(feature.categories[event.target.selectedIndex])}
+    >
+      ${feature.categories.map((category) => html`<option ?selected=${category === value} .selected=${category === value}>${String(category)}</option>`)}
+    </select>`;
+}
+
+function tick({ feature, value, id, change }) {
+  return html`<label for=${id}>
+    <input type="checkbox" id=${id} .checked=${value === true} ?disabled=${value === null} @change=${(event) => change(event.target.checked)} />
+    ${t(value ? "model.true" : "model.false")}<span class="visually-hidden"> (${feature.name})</span>
+  </label>`;
+}
+
+function missing(feature, value, change) {
+  const toggle = (event) => change(event.target.checked ? null : standIn(feature));
+  return html`<label class="missing">
+    <input type="checkbox" .checked=${value === null} @change=${toggle} />
+    ${t("model.missing")}<span class="visually-hidden"> (${feature.name})</span>
+  </label>`;
+}
+
+function standIn(feature) {
+  if (feature.categories?.length) return feature.categories[0];
+  if (feature.type === "boolean") return Boolean(feature.fill);
+  return Number((feature.fill ?? feature.min ?? 0).toPrecision(4));
+}

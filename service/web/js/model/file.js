@@ -1,0 +1,56 @@
+// Predict a whole file: it is uploaded as a dataset, and a job makes a file with the predictions.
+
+import { html, nothing, render } from "../../vendor/lit-html.js";
+import { send, upload } from "../api.js";
+import { announce } from "../announce.js";
+import { go } from "../go.js";
+import { number, t } from "../i18n.js";
+import { problem } from "../parts/problem.js";
+
+export function predictFile(root, page) {
+  const state = { share: null, error: null };
+  const show = () => render(content(page, state, start), root);
+  const start = async (event) => {
+    event.preventDefault();
+    const file = event.target.elements.file.files[0];
+    const format = new FormData(event.target).get("format");
+    if (!file) return;
+    Object.assign(state, { share: 0, error: null });
+    show();
+    try {
+      const onProgress = (share) => { state.share = share; show(); };
+      const dataset = await upload(file, { onProgress, signal: page.signal });
+      const job = await send("POST", "jobs", body(page.model, dataset, format), { signal: page.signal });
+      announce(t("model.submitted"));
+      go(`/jobs/${job.id}`);
+    } catch (error) {
+      if (error.name === "AbortError" || page.signal.aborted) return;
+      Object.assign(state, { share: null, error });
+      show();
+    }
+  };
+  show();
+}
+
+function body(model, dataset, format) {
+  const interval = model.task === "regression" && model.outputs.length === 1 ? { interval: 0.9 } : {};
+  return { kind: "predict", model: model.id, dataset_id: dataset.id, format, ...interval };
+}
+
+function content({ model }, { share, error }, start) {
+  const isBusy = share !== null;
+  return html`<h3>${t("model.file.title")}</h3>
+    <p>${t("model.file.about", { columns: model.features.map((feature) => feature.name).slice(0, 12).join(", ") })}</p>
+    <form class="file-form" @submit=${start}>
+      <label class="field"><span>${t("model.file.file")}</span>
+        <input type="file" name="file" required ?disabled=${isBusy} accept=".csv,.tsv,.jsonl,.ndjson,.parquet,.gz" /></label>
+      <label class="field"><span>${t("model.file.format")}</span>
+        <select name="format" ?disabled=${isBusy}><option value="csv">CSV</option><option value="parquet">Parquet</option></select></label>
+      <p class="actions"><button ?disabled=${isBusy}>${t("model.file.predict")}</button></p>
+      ${isBusy
+        ? html`<progress max="1" .value=${share} aria-label=${t("model.file.uploading")}></progress>
+            <p class="hint">${t("model.percent", { value: number(100 * share, 3) })}</p>`
+        : nothing}
+      ${error ? problem(error) : nothing}
+    </form>`;
+}

@@ -1,0 +1,131 @@
+// The formula: typeset, what it is worth, where it holds, and how to take it along.
+
+import { html, nothing, render } from "../../vendor/lit-html.js";
+import { send } from "../api.js";
+import { announce } from "../announce.js";
+import { go } from "../go.js";
+import { count, number, t } from "../i18n.js";
+import { copyButton } from "../parts/copy.js";
+import { problem } from "../parts/problem.js";
+import { parsed } from "./inline.js";
+import { constants, variables } from "./symbols.js";
+import { leftSide, unitOf, withUnit } from "./words.js";
+
+const SIGNS = { exact: "✓", consistent: "≈", approximation: "~" };
+
+export function formulaSection(root, page) {
+  render(page.formulas ? found(page) : none(page, root), root);
+}
+
+function found(page) {
+  const { formulas, model } = page;
+  const typesets = page.texts.mathml.split("\n");
+  const outputs = formulas.outputs.map((output, place) => oneOutput(output, typesets[place], page));
+  return html`${verdict(page)}
+    ${outputs}
+    ${formulas.outputs.some((output) => output.quantity !== "value") ? quantity(formulas.outputs[0], model) : nothing}
+    <h3>${t("model.formula.take")}</h3>
+    <p class="hint">${t("model.formula.take about")}</p>
+    <ul class="formats">
+      ${Object.entries(page.texts).map(([format, told]) => {
+        const label = t(`model.format.${format}`);
+        return html`<li><span>${label}</span> ${copyButton(told, t("model.formula.copy as", { format: label }))}</li>`;
+      })}
+    </ul>`;
+}
+
+function verdict({ formulas }) {
+  const name = formulas.verdict;
+  return html`<div class="verdict ${name}">
+    <p><strong><span aria-hidden="true">${SIGNS[name]}</span> ${t(`model.verdict.${name}`)}</strong></p>
+    <p>${t(`model.verdict.${name} about`)}</p>
+  </div>`;
+}
+
+function oneOutput(output, mathml, page) {
+  return html`<article class="output">
+    ${page.formulas.outputs.length > 1 ? html`<h3>${output.name}</h3>` : nothing}
+    <div class="formula scroll" tabindex="0" role="region" aria-label=${t("model.formula.region", { name: output.name })}>
+      ${typeset(output, mathml, page.model)}
+    </div>
+    <div class="as-text">
+      <code class="scroll" tabindex="0" role="region" aria-label=${t("model.formula.as text", { name: output.name })}
+        >${output.expression}</code
+      >
+      ${copyButton(output.expression, t("model.formula.copy", { name: output.name }))}
+    </div>
+    ${errors(output, page)} ${variables(output, page.model)} ${constants(output)}
+  </article>`;
+}
+
+/** The formula with its left side, as one piece of mathematics. */
+function typeset(output, mathml, model) {
+  const math = parsed(mathml, "math");
+  if (!math) return html`<code>${leftSide(output, model)} = ${output.expression}</code>`;
+  const make = (tag, words) => Object.assign(document.createElementNS(math.namespaceURI, tag), { textContent: words });
+  const isSymbol = output.quantity === "value" && [...output.name].length === 1;
+  const row = make("mrow", "");
+  row.append(make(isSymbol ? "mi" : "mtext", leftSide(output, model)), make("mo", "="), ...math.childNodes);
+  math.append(row);
+  return math;
+}
+
+/** How far the formula is off, on rows that it has not seen. */
+function errors(output, { formulas, model }) {
+  const isValue = output.quantity === "value";
+  const unit = isValue ? unitOf(model, output.name) : "";
+  const rows = formulas.measured_on === "training" ? "" : count(model.split.test_rows ?? 0);
+  const where = formulas.measured_on === "training" ? t("model.formula.on training") : t("model.formula.on holdout", { rows });
+  const facts = [
+    ["rmse", withUnit(number(output.rmse), unit)],
+    ["max_error", withUnit(number(output.max_error), unit)],
+    ["r2", number(output.r2, 6)],
+    ["complexity", count(output.complexity)],
+  ];
+  return html`<p class="hint">${isValue ? where : t("model.formula.beside the network")}</p>
+    <dl class="facts-list">
+      ${facts.map(
+        ([name, value]) => html`<div>
+          <dt>${t(`model.formula.${name}`)}</dt>
+          <dd>${value}</dd>
+          <dd class="hint">${t(`model.formula.${name} about`)}</dd>
+        </div>`,
+      )}
+    </dl>`;
+}
+
+function quantity(output, model) {
+  const key = output.quantity === "log-odds" ? "model.log-odds" : "model.logit";
+  return html`<div class="note">
+    <p>${t(key, { class: model.classes?.[1] ?? "" })}</p>
+    <p><code>${t(`${key} formula`)}</code></p>
+  </div>`;
+}
+
+/** Why there is no formula, and a training that would look for one. */
+function none(page, root) {
+  const { request } = page.model.lineage;
+  const canTrain = request && (request.kind ?? "train") === "train" && page.model.dataset_id;
+  const wasAsked = request?.symbolic && request.symbolic !== false;
+  const train = async (event) => {
+    const button = event.currentTarget;
+    button.disabled = true;
+    try {
+      const job = await send("POST", "jobs", { ...request, symbolic: true });
+      announce(t("model.submitted"));
+      go(`/jobs/${job.id}`);
+    } catch (error) {
+      button.disabled = false;
+      render(problem(error), root.querySelector(".answer"));
+    }
+  };
+  return html`<div class="note">
+      <p><strong>${t("model.formula.none")}</strong></p>
+      <p>${t(wasAsked ? "model.formula.none found" : "model.formula.none asked")}</p>
+      <p>${t("model.formula.none remedy")}</p>
+    </div>
+    ${canTrain
+      ? html`<p class="actions"><button class="primary" @click=${train}>${t("model.formula.look")}</button></p>`
+      : nothing}
+    <div class="answer"></div>`;
+}

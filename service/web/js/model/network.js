@@ -1,0 +1,129 @@
+// The drawing of the network. Every curve in it is a button that opens the curve in large.
+
+import { html, nothing, render } from "../../vendor/lit-html.js";
+import { announce } from "../announce.js";
+import { count, number, t } from "../i18n.js";
+import { downloads } from "./downloads.js";
+import { onTheme, picture } from "./collect.js";
+import { edgeDialog } from "./edge.js";
+import { drawn } from "./inline.js";
+import { functionOf, functionWords, nodeName } from "./nodes.js";
+import { problem } from "../parts/problem.js";
+import { table } from "../parts/table.js";
+
+const LISTED = 100; // edges in the table; more would say less
+
+export function network(root, page) {
+  const open = (place) => openEdge(place, page, root);
+  render(frame(page, open), root);
+  const paint = (source) => {
+    const svg = drawn(source, "network");
+    if (!svg) return;
+    svg.setAttribute("role", "group"); // an image has no buttons inside
+    for (const group of svg.querySelectorAll("g[data-layer]")) makeButton(group, page, open);
+    root.querySelector(".drawing").replaceChildren(svg);
+  };
+  paint(page.drawing.body);
+  onTheme(async () => paint((await picture(`${page.path}/plot.svg`, { signal: page.signal })).body), page.signal);
+}
+
+function frame(page, open) {
+  const { network: shape } = page.model;
+  return html`<p>${t("model.network.about")}</p>
+    <figure class="picture">
+      <div class="drawing scroll" tabindex="0" role="region" aria-label=${t("model.network.region")}></div>
+      <figcaption>
+        ${t("model.network.shape", { width: shape.width.join(" → "), edges: count(shape.edges), grid: shape.grid, order: shape.order })}
+      </figcaption>
+    </figure>
+    ${page.drawing.problem ? problem(page.drawing.problem) : nothing}
+    ${downloads(`${page.path}/plot`, `${page.model.name}-network`, t("model.network.picture"))}
+    <details class="more" @toggle=${(event) => event.target.open && list(event.target, page, open)}>
+      <summary>${t("model.network.list")}</summary>
+      <div class="edges"></div>
+    </details>
+    <div class="answer"></div>`;
+}
+
+/** The group of a curve becomes a button; its words come from the picture until the curves are there. */
+function makeButton(group, page, open) {
+  const place = Object.fromEntries(["layer", "in", "toLayer", "out"].map((name) => [name, Number(group.dataset[name])]));
+  group.setAttribute("tabindex", "0");
+  group.setAttribute("role", "button");
+  group.setAttribute("aria-haspopup", "dialog");
+  group.classList.add("edge");
+  const document_ = page.edges.found;
+  const edge = document_ && find(document_, place);
+  const label = edge ? edgeLabel(edge, document_) : group.querySelector("title")?.textContent || "";
+  group.setAttribute("aria-label", label);
+  if (edge) group.querySelector("title").textContent = label;
+  group.addEventListener("click", () => open(place));
+  group.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    open(place);
+  });
+}
+
+function find(edges, place) {
+  return edges.edges.find(
+    (edge) =>
+      edge.layer === place.layer && edge.in === place.in && edge.to_layer === place.toLayer && edge.out === place.out,
+  );
+}
+
+function edgeLabel(edge, edges) {
+  const values = {
+    from: nodeName(edges, edge.layer, edge.in),
+    to: nodeName(edges, edge.to_layer, edge.out),
+    score: number(edge.score, 2),
+  };
+  const name = functionOf(edge);
+  return t(name ? "model.edge.label function" : "model.edge.label", { ...values, function: functionWords(name) });
+}
+
+async function openEdge(place, page, root) {
+  try {
+    if (!page.edges.found) announce(t("model.loading"));
+    const edges = await page.edges();
+    const edge = find(edges, place);
+    if (edge && !page.signal.aborted) edgeDialog(edge, edges, page);
+  } catch (error) {
+    if (error.name !== "AbortError") render(problem(error), root.querySelector(".answer"));
+  }
+}
+
+/** All edges by what they matter, made when somebody asks for them. */
+async function list(details, page, open) {
+  const place = details.querySelector(".edges");
+  if (place.dataset.isShown) return;
+  place.dataset.isShown = "yes";
+  render(html`<p class="quiet">${t("model.loading")}</p>`, place);
+  try {
+    const edges = await page.edges();
+    const sorted = [...edges.edges].sort((one, other) => (other.score ?? 0) - (one.score ?? 0));
+    render(edgeTable(sorted.slice(0, LISTED), sorted.length, edges, open), place);
+  } catch (error) {
+    delete place.dataset.isShown;
+    if (error.name !== "AbortError") render(problem(error), place);
+  }
+}
+
+function edgeTable(shown, total, edges, open) {
+  const head = ["from", "to", "function", "score", "look"].map((name) => t(`model.edge.${name}`));
+  const rows = shown.map((edge) => [
+    nodeName(edges, edge.layer, edge.in),
+    nodeName(edges, edge.to_layer, edge.out),
+    functionWords(functionOf(edge)) || t("model.edge.no function"),
+    number(edge.score, 2),
+    html`<button
+      class="small"
+      aria-label=${edgeLabel(edge, edges)}
+      @click=${() => open({ layer: edge.layer, in: edge.in, toLayer: edge.to_layer, out: edge.out })}
+    >
+      ${t("model.edge.open")}
+    </button>`,
+  ]);
+  return html`${table(t("model.network.list"), head, rows, { numbers: [3, 4] })}
+    ${total > shown.length ? html`<p class="hint">${t("model.edge.more", { count: total - shown.length })}</p>` : nothing}`;
+}

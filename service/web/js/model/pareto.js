@@ -1,0 +1,74 @@
+// Simpler and closer formulas: what a little more length buys, and a button to take another.
+
+import { html, nothing, render } from "../../vendor/lit-html.js";
+import { send } from "../api.js";
+import { announce } from "../announce.js";
+import { go } from "../go.js";
+import { count, number, t } from "../i18n.js";
+import { problem } from "../parts/problem.js";
+import { table } from "../parts/table.js";
+import { frontChart } from "./front.js";
+import { unitOf, withUnit } from "./words.js";
+
+export function paretoSection(root, page) {
+  const { outputs } = page.formulas;
+  const take = async (output, place, button) => {
+    button.disabled = true;
+    try {
+      const choose = outputs.length > 1 ? { [output.name]: place } : place;
+      const job = await send("POST", "jobs", { kind: "symbolic", model_id: page.model.id, choose });
+      announce(t("model.submitted"));
+      go(`/jobs/${job.id}`);
+    } catch (error) {
+      button.disabled = false;
+      render(problem(error), root.querySelector(".answer"));
+    }
+  };
+  render(
+    html`<p>${t("model.front.about")}</p>
+      ${outputs.map((output) => front(output, page, take))}
+      <div class="answer"></div>`,
+    root,
+  );
+}
+
+function front(output, { model, formulas }, take) {
+  const title = formulas.outputs.length > 1 ? html`<h3>${output.name}</h3>` : nothing;
+  const others = output.pareto.filter(({ expression }) => expression !== output.expression);
+  if (!others.length) return html`${title}<p class="note">${t("model.front.alone")}</p>`;
+  const unit = output.quantity === "value" ? unitOf(model, output.name) : "";
+  const entries = entriesOf(output);
+  const head = ["formula", "complexity", "rmse", "r2", "use"].map((name) => t(`model.front.${name}`));
+  return html`${title}
+    ${frontChart(entries, unit)}
+    ${table(t("model.front.caption", { name: output.name }), ["№", ...head], entries.map(row(output, unit, take)), {
+      numbers: [0, 2, 3, 4],
+      current: entries.findIndex((entry) => entry.isChosen),
+    })}`;
+}
+
+/** The front by complexity, with the formula of the model, which need not lie on it; `place` is that in `pareto`. */
+function entriesOf(output) {
+  const known = output.pareto.map((entry, place) => ({ ...entry, place, isChosen: entry.expression === output.expression }));
+  const all = known.some((entry) => entry.isChosen) ? known : [...known, { ...output, place: null, isChosen: true }];
+  return all.sort((one, other) => one.complexity - other.complexity || other.rmse - one.rmse);
+}
+
+function row(output, unit, take) {
+  return (entry, number_) => [
+    String(number_ + 1),
+    html`<code class="long">${entry.expression}</code>`,
+    count(entry.complexity),
+    withUnit(number(entry.rmse), unit),
+    number(entry.r2, 5),
+    entry.isChosen
+      ? html`<span class="chip">${t("model.front.chosen")}</span>`
+      : html`<button
+          class="small"
+          aria-label=${t("model.front.use number", { number: number_ + 1 })}
+          @click=${(event) => take(output, entry.place, event.currentTarget)}
+        >
+          ${t("model.front.use this")}
+        </button>`,
+  ];
+}

@@ -1,0 +1,41 @@
+// Pictures of the model at work, each with a sentence on how to read it.
+
+import { html, nothing, render } from "../../vendor/lit-html.js";
+import { t } from "../i18n.js";
+import { PICTURES, onTheme, picture } from "./collect.js";
+import { downloads } from "./downloads.js";
+import { drawn } from "./inline.js";
+
+export function pictures(root, page) {
+  show(root, page, page.figures);
+  onTheme(async () => {
+    const names = PICTURES.filter((name) => page.figures[name].body);
+    const found = await Promise.all(names.map((name) => picture(`${page.path}/plots/${name}.svg`, { signal: page.signal })));
+    show(root, page, { ...page.figures, ...Object.fromEntries(names.map((name, at) => [name, found[at]])) });
+  }, page.signal);
+}
+
+function show(root, page, figures) {
+  const kind = page.model.task === "classification" ? "classification" : "regression";
+  const shown = PICTURES.filter((name) => figures[name].body);
+  const hasNone = PICTURES.some((name) => figures[name].problem?.code === "no_figures");
+  render(
+    html`${shown.length || hasNone ? html`<h3>${t("model.pictures")}</h3>` : nothing}
+      ${shown.map((name) => figure(name, figures[name].body, kind, page))}
+      ${hasNone ? html`<p class="note">${t("model.pictures.none")}</p>` : nothing}`,
+    root,
+  );
+}
+
+function figure(name, source, kind, page) {
+  const svg = drawn(source, `picture-${name}`);
+  if (!svg) return nothing;
+  const key = ["parity", "residuals"].includes(name) ? `${name}.${kind}` : name;
+  const title = t(`model.picture.${key}`);
+  return html`<figure class="picture">
+    <h4>${title}</h4>
+    <div class="scroll" tabindex="0" role="region" aria-label=${title}>${svg}</div>
+    <figcaption>${t(`model.picture.${key} about`)}</figcaption>
+    ${downloads(`${page.path}/plots/${name}`, `${page.model.name}-${name}`, title)}
+  </figure>`;
+}

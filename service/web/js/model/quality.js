@@ -1,0 +1,108 @@
+// How good the model is: beside simpler ones, class by class, in pictures, and what to be careful with.
+
+import { html, nothing, render } from "../../vendor/lit-html.js";
+import { count, number, t } from "../i18n.js";
+import { table } from "../parts/table.js";
+import { pictures } from "./pictures.js";
+import { METRICS, isShare, isSmallerBetter, unitOf, withUnit } from "./words.js";
+
+export function quality(root, page) {
+  const { model } = page;
+  render(
+    html`${model.split.test_rows
+        ? html`<p>${t("model.quality.about", { rows: count(model.split.test_rows), of: count(rowsOf(model.split)) })}</p>`
+        : html`<p class="warning">${t("model.quality.no holdout")}</p>`}
+      ${beside(page)} ${classes(model)} ${decision(model)} ${warnings(model)}
+      <div class="pictures"></div>`,
+    root,
+  );
+  pictures(root.querySelector(".pictures"), page);
+}
+
+const rowsOf = (split) => (split.training_rows ?? 0) + (split.validation_rows ?? 0) + (split.test_rows ?? 0);
+
+/** This network and the baselines, the best of each metric in bold. */
+function beside({ model, formulas }) {
+  const names = METRICS[model.task]?.filter((name) => name in model.metrics) ?? Object.keys(model.metrics);
+  const entries = [
+    { name: t("model.quality.this"), metrics: model.metrics, parameters: model.network.parameters, isThis: true },
+    ...ofFormula(model, formulas),
+    ...Object.entries(model.baselines).map(([name, entry]) => ({ name: t(`model.baseline.${name}`), ...entry })),
+  ];
+  const best = Object.fromEntries(names.map((name) => [name, bestOf(name, entries)]));
+  const cell = (name, value) => {
+    const words = metric(name, value, model);
+    return value !== undefined && value === best[name] ? html`<strong>${words}</strong>` : words;
+  };
+  const rows = entries.map((entry) => [
+    entry.name,
+    ...names.map((name) => cell(name, entry.metrics[name])),
+    entry.parameters === undefined ? "–" : count(entry.parameters),
+  ]);
+  const head = [t("model.quality.model"), ...names.map((name) => t(`model.metric.${name}`)), t("model.quality.parameters")];
+  return html`${table(t("model.quality.caption"), head, rows, { numbers: head.map((_, at) => at).slice(1), current: 0 })}
+    <dl class="glossary">
+      ${names.map((name) => html`<div><dt>${t(`model.metric.${name}`)}</dt><dd>${t(`model.metric.${name} about`)}</dd></div>`)}
+    </dl>`;
+}
+
+/** The formula is a predictor of its own, where it gives the target. */
+function ofFormula(model, formulas) {
+  const output = formulas?.outputs.length === 1 && formulas.outputs[0].quantity === "value" ? formulas.outputs[0] : null;
+  if (!output) return [];
+  return [{ name: t("model.quality.formula"), metrics: { rmse: output.rmse, r2: output.r2 } }];
+}
+
+function bestOf(name, entries) {
+  const values = entries.map((entry) => entry.metrics[name]).filter(Number.isFinite);
+  if (values.length < 2) return null;
+  return isSmallerBetter(name) ? Math.min(...values) : Math.max(...values);
+}
+
+function metric(name, value, model) {
+  if (!Number.isFinite(value)) return "–";
+  if (isShare(name)) return t("model.percent", { value: number(100 * value, 3) });
+  const hasUnit = ["rmse", "mae"].includes(name) && model.outputs.length === 1;
+  return withUnit(number(value, name === "r2" ? 5 : 4), hasUnit ? unitOf(model, model.target) : "");
+}
+
+function classes(model) {
+  const entries = Object.entries(model.per_class);
+  if (!entries.length) return nothing;
+  const names = ["precision", "recall", "f1", "roc_auc"].filter((name) => name in entries[0][1]);
+  const head = [t("model.class"), t("model.class.rows"), ...names.map((name) => t(`model.metric.${name}`))];
+  const rows = entries.map(([name, told]) => [
+    name,
+    count(told.support ?? 0),
+    ...names.map((metricName) => metric(metricName, told[metricName], model)),
+  ]);
+  return html`<h3>${t("model.class.title")}</h3>
+    ${table(t("model.class.title"), head, rows, { numbers: head.map((_, at) => at).slice(1) })}
+    <p class="hint">${t("model.class.about")}</p>`;
+}
+
+function decision({ decision: told, threshold, classes: names, metrics }) {
+  if (!told) return nothing;
+  const values = { threshold: number(threshold), class: names[1], other: names[0] };
+  const guess = told.constant_guess_accuracy;
+  const isWorse = Number.isFinite(guess) && metrics.accuracy <= guess;
+  return html`<h3>${t("model.decision.title")}</h3>
+    <p>${t(`model.decision.${told.rule}`)} ${Number.isFinite(threshold) ? t("model.decision.threshold", values) : nothing}</p>
+    ${Number.isFinite(guess)
+      ? html`<p class=${isWorse ? "warning" : ""}>
+          ${t(isWorse ? "model.decision.not better" : "model.decision.guess", {
+            guess: number(100 * guess, 3),
+            accuracy: number(100 * metrics.accuracy, 3),
+          })}
+        </p>`
+      : nothing}`;
+}
+
+function warnings(model) {
+  if (!model.warnings.length) return nothing;
+  const words = (told) => (typeof told === "string" ? told : told.detail || told.message || JSON.stringify(told));
+  return html`<div class="warning">
+    <p><strong>${t("model.warnings")}</strong></p>
+    <ul>${model.warnings.map((told) => html`<li>${words(told)}</li>`)}</ul>
+  </div>`;
+}

@@ -1,0 +1,28 @@
+// Rows to begin with.
+
+/** Every input in the middle of what training saw. */
+export function middle(model) {
+  return Object.fromEntries(model.features.map((feature) => [feature.name, middleOf(feature)]));
+}
+
+function middleOf(feature) {
+  if (feature.categories?.length) return feature.categories[0];
+  if (feature.type === "boolean") return Boolean(feature.fill);
+  if (feature.min === null || feature.max === null) return feature.fill ?? 0;
+  const value = (feature.min + feature.max) / 2;
+  return feature.type === "integer" ? Math.round(value) : Number(value.toPrecision(4));
+}
+
+/** Rows of the dataset that have all inputs, and what the target was there. */
+export function realRows(model, preview) {
+  const names = model.features.map((feature) => feature.name);
+  const rows = preview?.rows.filter((row) => names.every((name) => name in row && isUsable(row[name], model, name))) ?? [];
+  return rows.slice(0, 20).map((row) => ({
+    row: Object.fromEntries(names.map((name) => [name, row[name]])),
+    truth: row[model.target],
+  }));
+}
+
+function isUsable(value, model, name) {
+  return value !== null || model.features.find((feature) => feature.name === name).has_missing;
+}

@@ -1,0 +1,58 @@
+// What the letters of a formula stand for, where it holds, and how sure its numbers are.
+
+import { html, nothing } from "../../vendor/lit-html.js";
+import { number, t } from "../i18n.js";
+import { table } from "../parts/table.js";
+import { range, unitOf, withUnit } from "./words.js";
+
+export function variables(output, model) {
+  const names = Object.keys(output.domain);
+  if (!names.length) return html`<p>${t("model.symbols.none")}</p>`;
+  const hasFills = Object.keys(output.fills).length > 0;
+  const head = [t("model.symbols.name"), t("model.symbols.meaning"), t("model.symbols.range")];
+  const rows = names.map((name) => {
+    const told = explained(name, output, model);
+    return [html`<code>${name}</code>`, told.words, told.range, ...(hasFills ? [told.fill] : [])];
+  });
+  return html`<h4>${t("model.symbols.title")}</h4>
+    ${table(t("model.symbols.caption"), hasFills ? [...head, t("model.symbols.fill")] : head, rows)}
+    <p class="hint">${t("model.symbols.about")} ${hasFills ? t("model.symbols.fill about") : nothing}</p>`;
+}
+
+/** A variable: a column, another name for one, or something that is 1 where a column has a value. */
+function explained(name, output, model) {
+  const derived = Object.entries(output.derived).find(([variable]) => variable === name || safe(variable) === name)?.[1];
+  if (derived) return { words: derivedWords(derived), range: t("model.symbols.zero or one"), fill: "–" };
+  const column = output.symbols[name] ?? name;
+  const feature = model.features.find((known) => known.name === column);
+  const unit = unitOf(model, column);
+  const isBoolean = feature?.type === "boolean";
+  return {
+    words: t(isBoolean ? "model.symbols.boolean" : "model.symbols.column", { column }),
+    range: isBoolean ? t("model.symbols.zero or one") : range(output.domain[name], unit),
+    fill: column in output.fills ? withUnit(number(output.fills[column]), unit) : "–",
+  };
+}
+
+const safe = (name) => name.replace(/[^\p{L}\p{N}_]/gu, "_");
+
+function derivedWords({ column, ...rule }) {
+  if ("equals" in rule) return t("model.symbols.equals", { column, value: rule.equals });
+  if ("other_than" in rule) return t("model.symbols.other", { column, values: [rule.other_than].flat().join(", ") });
+  return t("model.symbols.is missing", { column });
+}
+
+export function constants(output) {
+  if (!output.constants?.length) return nothing;
+  const rows = output.constants.map(({ value, standard_error: error }) => [
+    number(value, 6),
+    `± ${number(error, 2)}`,
+    value ? t("model.percent", { value: number((100 * error) / Math.abs(value), 2) }) : "–",
+  ]);
+  const head = [t("model.constants.value"), t("model.constants.error"), t("model.constants.relative")];
+  return html`<details class="more">
+    <summary>${t("model.constants.title", { count: output.constants.length })}</summary>
+    ${table(t("model.constants.title", { count: output.constants.length }), head, rows, { numbers: [0, 1, 2] })}
+    <p class="hint">${t("model.constants.about")}</p>
+  </details>`;
+}

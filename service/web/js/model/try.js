@@ -1,0 +1,108 @@
+// Try it: change the inputs, and the prediction follows.
+
+import { html, nothing, render } from "../../vendor/lit-html.js";
+import { send } from "../api.js";
+import { announce } from "../announce.js";
+import { t } from "../i18n.js";
+import { answer, inWords } from "./answer.js";
+import { field } from "./fields.js";
+import { predictFile } from "./file.js";
+import { middle, realRows } from "./rows.js";
+
+const LEVEL = 0.9;
+const PAUSE_MS = 60; // between the last change and the question
+const SILENCE_MS = 900; // between the last answer and what is read aloud
+const SHOWN = 24; // fields at once; the others are one click away
+
+export function tryOut(root, page) {
+  const { model } = page;
+  const rows = realRows(model, page.preview);
+  const state = { row: rows.length ? rows[0].row : middle(model), from: rows.length ? 0 : -1, interval: model.task === "regression" };
+  const ask = asking(page, state, (told) => render(answer(told, model, truth(rows, state)), root.querySelector(".prediction")));
+
+  const change = (name, value) => {
+    state.row = { ...state.row, [name]: value };
+    if (rows[state.from] && rows[state.from].row[name] !== value) state.from = -1;
+    changed(PAUSE_MS);
+  };
+  const another = () => {
+    state.from = (state.from + 1) % rows.length;
+    state.row = rows[state.from].row;
+    changed(0);
+  };
+  const centre = () => {
+    state.from = -1;
+    state.row = middle(model);
+    changed(0);
+  };
+  const changed = (pause) => {
+    render(form(page, state, { rows, change, another, centre }), root.querySelector(".inputs"));
+    page.row.set(state.row);
+    ask(pause);
+  };
+
+  render(frame(page), root);
+  predictFile(root.querySelector(".file"), page);
+  changed(0);
+}
+
+function frame() {
+  return html`<p>${t("model.try.about")}</p>
+    <div class="try">
+      <div class="inputs"></div>
+      <div class="prediction card"></div>
+    </div>
+    <div class="file"></div>`;
+}
+
+function form({ model }, state, { rows, change, another, centre }) {
+  const one = (feature) => field(feature, state.row[feature.name], model, (value) => change(feature.name, value));
+  const [shown, others] = [model.features.slice(0, SHOWN), model.features.slice(SHOWN)];
+  return html`<form @submit=${(event) => event.preventDefault()}>
+    <p class="actions tight">
+      ${rows.length ? html`<button type="button" @click=${another}>${t("model.try.another")}</button>` : nothing}
+      <button type="button" @click=${centre}>${t("model.try.middle")}</button>
+    </p>
+    <div class="fields">${shown.map(one)}</div>
+    ${others.length
+      ? html`<details class="more"><summary>${t("model.try.more", { count: others.length })}</summary>
+          <div class="fields">${others.map(one)}</div></details>`
+      : nothing}
+  </form>`;
+}
+
+/** What the data say of the row that is shown, while nothing of it was changed. */
+const truth = (rows, state) => rows[state.from]?.truth;
+
+/** Asks a little after the last change; an answer that comes late gives way to the newest. */
+function asking({ path, signal }, state, show) {
+  let [timer, voice, asked] = [0, 0, new AbortController()];
+  const predict = async () => {
+    asked.abort();
+    asked = new AbortController();
+    try {
+      const told = await predicted(path, state, AbortSignal.any([signal, asked.signal]));
+      show({ told });
+      clearTimeout(voice);
+      voice = setTimeout(() => announce(inWords(told)), SILENCE_MS);
+    } catch (error) {
+      if (error.name !== "AbortError") show({ error });
+    }
+  };
+  signal.addEventListener("abort", () => [timer, voice].forEach(clearTimeout));
+  return (pause) => {
+    clearTimeout(timer);
+    timer = setTimeout(predict, pause);
+  };
+}
+
+async function predicted(path, state, signal) {
+  const body = { rows: [state.row], ...(state.interval ? { interval: LEVEL } : {}) };
+  try {
+    return await send("POST", `${path}/predict`, body, { signal });
+  } catch (error) {
+    if (error.code !== "no_interval") throw error;
+    state.interval = false; // this model has none
+    return predicted(path, state, signal);
+  }
+}

@@ -1,0 +1,40 @@
+// Names, units and numbers of a model in words.
+
+import { number, t } from "../i18n.js";
+
+export const unitOf = (model, name) => model.units?.[name] || "";
+
+/** Number and unit stay on one line. */
+export const withUnit = (value, unit) => (unit ? `${value}\u00a0${unit}` : value);
+
+/** What stands before the equals sign. */
+export function leftSide(output, model) {
+  if (output.quantity === "log-odds") return t("model.left.log-odds", { name: output.name, class: model.classes?.[1] ?? "" });
+  if (output.quantity === "logit") return t("model.left.logit", { name: output.name });
+  return output.name;
+}
+
+export function range([low, high], unit = "") {
+  return withUnit(t("model.range", { low: number(low), high: number(high) }), unit);
+}
+
+/** A function of the library in words, where there are some; else as it is written. */
+export function functionWords(name) {
+  const words = t(`model.function.${name}`);
+  return words.startsWith("model.function.") ? name : words;
+}
+
+export const shown = (value) => (value === null || value === undefined ? t("model.missing") : told(value));
+
+function told(value) {
+  if (typeof value === "boolean") return t(value ? "model.true" : "model.false");
+  return typeof value === "number" ? number(value, 6) : String(value);
+}
+
+/** A metric by its name: what it is called, and which of two values is better. */
+export const METRICS = {
+  regression: ["rmse", "mae", "r2"],
+  classification: ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "average_precision", "log_loss"],
+};
+export const isSmallerBetter = (name) => ["rmse", "mae", "log_loss"].includes(name);
+export const isShare = (name) => !["rmse", "mae", "r2", "log_loss"].includes(name);

@@ -1,0 +1,69 @@
+// A model: its formula, its network, how good it is, and what can be done with it.
+
+import { html, nothing, render } from "../../vendor/lit-html.js";
+import { get } from "../api.js";
+import { count, t, time } from "../i18n.js";
+import { collect } from "../model/collect.js";
+import { contents, follow, goTo } from "../model/contents.js";
+import { elsewhere } from "../model/elsewhere.js";
+import { formulaSection } from "../model/formula.js";
+import { network } from "../model/network.js";
+import { origin } from "../model/origin.js";
+import { paretoSection } from "../model/pareto.js";
+import { quality } from "../model/quality.js";
+import { tryOut } from "../model/try.js";
+
+// In the order of the page; each shows itself in its own element.
+const SECTIONS = { formula: formulaSection, simpler: paretoSection, network, quality, try: tryOut, elsewhere, origin };
+
+export default async function view({ root, params, query, signal }) {
+  const model = await get(`models/${encodeURIComponent(params.id)}`, { signal });
+  const page = { model, signal, ...(await collect(model, signal)), row: changing(null) };
+  const names = Object.keys(SECTIONS).filter((name) => name !== "simpler" || page.formulas);
+  render(frame(page, names), root);
+  for (const name of names) {
+    const place = root.querySelector(`#section-${name}`);
+    SECTIONS[name](place.querySelector(".content"), page);
+  }
+  follow(root, signal);
+  if (names.includes(query.get("section"))) requestAnimationFrame(() => goTo(query.get("section")));
+}
+
+function frame(page, names) {
+  return html`${head(page.model)}
+    <div class="model">
+      ${contents(names, page.model)}
+      <div class="sections">
+        ${names.map(
+          (name) => html`<section id="section-${name}" aria-labelledby="heading-${name}">
+            <h2 id="heading-${name}" tabindex="-1">${t(`model.section.${name}`)}</h2>
+            <div class="content"></div>
+          </section>`,
+        )}
+      </div>
+    </div>`;
+}
+
+function head(model) {
+  const from = model.dataset ? t("model.of rows", { name: model.dataset.name, rows: count(model.dataset.rows) }) : "";
+  return html`<h1>${model.name} <span class="quiet version">${t("model.version", { version: model.version })}</span></h1>
+    <p class="lead facts">
+      ${t(`model.predicts.${model.task}`, { target: model.target })}
+      ${from ? html`<span aria-hidden="true">·</span> ${from}` : nothing}
+      <span aria-hidden="true">·</span> <time datetime=${model.created_at}>${time(model.created_at)}</time>
+      ${model.aliases.map((alias) => html`<span class="chip">@${alias}</span>`)}
+    </p>`;
+}
+
+/** A value that tells those who asked when it changes. */
+function changing(value) {
+  const listeners = [];
+  return {
+    get: () => value,
+    set(next) {
+      value = next;
+      listeners.forEach((listen) => listen(value));
+    },
+    listen: (listener) => listeners.push(listener),
+  };
+}
