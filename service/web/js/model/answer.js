@@ -35,7 +35,7 @@ function interval([low, high], unit) {
 }
 
 function bars(probabilities, label) {
-  return html`<ul class="bars" aria-label=${t("model.answer.probabilities")}>
+  return html`<ul class="chances" aria-label=${t("model.answer.probabilities")}>
     ${Object.entries(probabilities).map(
       ([name, share]) => html`<li class=${name === String(label) ? "chosen" : ""}>
         <span class="name">${name}</span>

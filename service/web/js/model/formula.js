@@ -11,6 +11,7 @@ import { parsed } from "./inline.js";
 import { constants, variables } from "./symbols.js";
 import { leftSide, unitOf, withUnit } from "./words.js";
 
+const LONG = 16; // complexity from which a formula is set smaller
 const SIGNS = { exact: "✓", consistent: "≈", approximation: "~" };
 
 export function formulaSection(root, page) {
@@ -45,7 +46,7 @@ function verdict({ formulas }) {
 function oneOutput(output, mathml, page) {
   return html`<article class="output">
     ${page.formulas.outputs.length > 1 ? html`<h3>${output.name}</h3>` : nothing}
-    <div class="formula scroll" tabindex="0" role="region" aria-label=${t("model.formula.region", { name: output.name })}>
+    <div class=${`formula scroll ${output.complexity > LONG ? "long" : ""}`} tabindex="0" role="region" aria-label=${t("model.formula.region", { name: output.name })}>
       ${typeset(output, mathml, page.model)}
     </div>
     <div class="as-text">

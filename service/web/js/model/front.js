@@ -2,6 +2,7 @@
 
 import { html, svg } from "../../vendor/lit-html.js";
 import { number, t } from "../i18n.js";
+import { ticks } from "./curve.js";
 import { withUnit } from "./words.js";
 
 const [WIDTH, HEIGHT] = [640, 260];
@@ -24,12 +25,14 @@ export function frontChart(entries, unit) {
 /** Errors of 0 cannot be on a logarithmic scale: they stand on its lower edge. */
 function placed(entries) {
   const [x, y] = scales(entries);
-  return entries.map((entry, at) => ({ x: x(entry.complexity), y: y(entry.rmse), entry, at }));
+  const places = entries.map((entry, at) => ({ x: x(entry.complexity), y: y(entry.rmse), entry, at }));
+  const isClose = (one, other) => Math.abs(one.x - other.x) < 16 && Math.abs(one.y - other.y) < 16;
+  return places.map((place, at) => ({ ...place, isBelow: at > 0 && isClose(place, places[at - 1]) }));
 }
 
 function scales(entries) {
   const [simplest, longest] = [entries[0].complexity, entries.at(-1).complexity];
-  const [low, high] = decades(entries);
+  const [low, high] = errorRange(entries).map(Math.log10);
   const width = WIDTH - LEFT - RIGHT;
   const height = HEIGHT - TOP - BOTTOM;
   const share = (value, from, to) => (to > from ? (value - from) / (to - from) : 0.5);
@@ -41,29 +44,35 @@ function scales(entries) {
 
 const round = (value) => Math.round(10 * value) / 10;
 
-/** Whole powers of ten around the errors. */
-function decades(entries) {
-  const logs = entries.map(({ rmse }) => rmse).filter((rmse) => rmse > 0).map(Math.log10);
-  if (!logs.length) return [-16, 0];
-  const high = Math.ceil(Math.max(...logs));
-  const low = Math.min(Math.floor(Math.min(...logs)), high - 1);
-  return [entries.some(({ rmse }) => !(rmse > 0)) ? low - 1 : low, high];
+/** From below the smallest error to above the largest; errors of 0 have a tenth of their own below. */
+function errorRange(entries) {
+  const errors = entries.map(({ rmse }) => rmse).filter((rmse) => rmse > 0);
+  if (!errors.length) return [1e-16, 1];
+  const [low, high] = [Math.min(...errors), Math.max(...errors)];
+  return [errors.length < entries.length ? low / 20 : low / 1.4, high * 1.4];
+}
+
+/** Powers of ten, or rounder steps between them where there are few. */
+function errorTicks([low, high]) {
+  const [from, to] = [Math.ceil(Math.log10(low)), Math.floor(Math.log10(high))];
+  const every = Math.max(1, Math.ceil((to - from) / 5));
+  const powers = Array.from({ length: Math.max(0, to - from + 1) }, (_, at) => from + at);
+  if (powers.length > 2) return powers.filter((power) => (to - power) % every === 0).map((power) => 10 ** power);
+  return ticks(low, high).filter((value) => value > 0);
 }
 
 function axes(entries, unit) {
-  const [low, high] = decades(entries);
   const [x, y] = scales(entries);
-  const every = Math.ceil((high - low) / 5);
-  const powers = Array.from({ length: high - low + 1 }, (_, at) => low + at).filter((power) => (high - power) % every === 0);
+  const middle = (TOP + HEIGHT - BOTTOM) / 2;
   const lengths = spread([...new Set(entries.map(({ complexity }) => complexity))], x);
   return svg`
-    ${powers.map(
-      (power) => svg`<line class="rule" x1=${LEFT} x2=${WIDTH - RIGHT} y1=${y(10 ** power)} y2=${y(10 ** power)} />
-        <text class="tick" x=${LEFT - 10} y=${y(10 ** power) + 4} text-anchor="end">${number(10 ** power, 1)}</text>`,
+    ${errorTicks(errorRange(entries)).map(
+      (error) => svg`<line class="rule" x1=${LEFT} x2=${WIDTH - RIGHT} y1=${y(error)} y2=${y(error)} />
+        <text class="tick" x=${LEFT - 10} y=${y(error) + 4} text-anchor="end">${number(error, 2)}</text>`,
     )}
     ${lengths.map((length) => svg`<text class="tick" x=${x(length)} y=${HEIGHT - BOTTOM + 20} text-anchor="middle">${length}</text>`)}
     <text class="axis" x=${(LEFT + WIDTH - RIGHT) / 2} y=${HEIGHT - 6} text-anchor="middle">${t("model.front.complexity")}</text>
-    <text class="axis" transform="rotate(-90 14 ${(TOP + HEIGHT - BOTTOM) / 2})" x="14" y=${(TOP + HEIGHT - BOTTOM) / 2} text-anchor="middle"
+    <text class="axis" transform="rotate(-90 14 ${middle})" x="14" y=${middle} text-anchor="middle"
       >${withUnit(t("model.front.rmse"), unit && `[${unit}]`)}</text>`;
 }
 
@@ -74,10 +83,10 @@ function spread(values, x) {
   return kept;
 }
 
-function point({ x, y, entry, at }) {
+function point({ x, y, entry, at, isBelow }) {
   return svg`<g class=${entry.isChosen ? "point chosen" : "point"}>
     <title>${at + 1}: ${entry.expression}</title>
     <circle cx=${x} cy=${y} r=${entry.isChosen ? 7 : 5} />
-    <text x=${x + 9} y=${y - 9}>${at + 1}</text>
+    <text x=${x + 9} y=${isBelow ? y + 18 : y - 9}>${at + 1}</text>
   </g>`;
 }

@@ -12,6 +12,8 @@ import { problem } from "../parts/problem.js";
 import { table } from "../parts/table.js";
 
 const LISTED = 100; // edges in the table; more would say less
+const SMALLEST = 0.75; // of its own size: what is wider then is scrolled
+const STOPS = 60; // of the Tab key; among more curves only the arrow keys go from one to the next
 
 export function network(root, page) {
   const open = (place) => openEdge(place, page, root);
@@ -20,7 +22,10 @@ export function network(root, page) {
     const svg = drawn(source, "network");
     if (!svg) return;
     svg.setAttribute("role", "group"); // an image has no buttons inside
-    for (const group of svg.querySelectorAll("g[data-layer]")) makeButton(group, page, open);
+    svg.style.setProperty("min-width", `${Math.round(SMALLEST * svg.getAttribute("width"))}px`);
+    const groups = [...svg.querySelectorAll("g[data-layer]")];
+    for (const group of groups) makeButton(group, page, open);
+    byArrows(groups);
     root.querySelector(".drawing").replaceChildren(svg);
   };
   paint(page.drawing.body);
@@ -62,6 +67,21 @@ function makeButton(group, page, open) {
     if (event.key !== "Enter" && event.key !== " ") return;
     event.preventDefault();
     open(place);
+  });
+}
+
+function byArrows(groups) {
+  const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+  groups.forEach((group, at) => {
+    if (groups.length > STOPS && at) group.setAttribute("tabindex", "-1");
+    group.addEventListener("keydown", (event) => {
+      const next = groups[at + (steps[event.key] ?? NaN)];
+      if (!next) return;
+      event.preventDefault();
+      if (groups.length > STOPS) group.setAttribute("tabindex", "-1");
+      next.setAttribute("tabindex", "0");
+      next.focus();
+    });
   });
 }
 

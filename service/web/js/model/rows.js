@@ -18,10 +18,13 @@ export function realRows(model, preview) {
   const names = model.features.map((feature) => feature.name);
   const rows = preview?.rows.filter((row) => names.every((name) => name in row && isUsable(row[name], model, name))) ?? [];
   return rows.slice(0, 20).map((row) => ({
-    row: Object.fromEntries(names.map((name) => [name, row[name]])),
+    row: Object.fromEntries(names.map((name) => [name, short(row[name])])),
     truth: row[model.target],
   }));
 }
+
+/** Six digits can be read in a field, and change nothing that is seen. */
+const short = (value) => (typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value);
 
 function isUsable(value, model, name) {
   return value !== null || model.features.find((feature) => feature.name === name).has_missing;

@@ -1,23 +1,23 @@
 // A table with a caption, which scrolls sideways by itself where it is too wide.
 
 import { html, nothing } from "../../vendor/lit-html.js";
+import { scrollBox } from "./scroll.js";
 
 /** `numbers` are the places of columns that are set to the right; the first column names the row. */
-export function table(caption, head, rows, { numbers = [], isCaptionShown = false, current = -1 } = {}) {
+export function table(caption, head, rows, { numbers = [], current = -1 } = {}) {
   const side = (place) => (numbers.includes(place) ? "number" : "");
   const cell = (content, place) =>
     place === 0
       ? html`<th scope="row" class=${side(place)}>${content}</th>`
       : html`<td class=${side(place)}>${content}</td>`;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${caption}>
-    <table>
-      <caption class=${isCaptionShown ? "" : "visually-hidden"}>${caption}</caption>
+  const whole = html`<table>
+      <caption class="visually-hidden">${caption}</caption>
       <thead>
         <tr>${head.map((words, place) => html`<th scope="col" class=${side(place)}>${words}</th>`)}</tr>
       </thead>
       <tbody>
         ${rows.map((row, place) => html`<tr aria-current=${place === current ? "true" : nothing}>${row.map(cell)}</tr>`)}
       </tbody>
-    </table>
-  </div>`;
+    </table>`;
+  return scrollBox(caption, whole);
 }

@@ -47,7 +47,7 @@ function frame(page, names) {
 function head(model) {
   const from = model.dataset ? t("model.of rows", { name: model.dataset.name, rows: count(model.dataset.rows) }) : "";
   return html`<h1>${model.name} <span class="quiet version">${t("model.version", { version: model.version })}</span></h1>
-    <p class="lead facts">
+    <p class="lead about-line">
       ${t(`model.predicts.${model.task}`, { target: model.target })}
       ${from ? html`<span aria-hidden="true">·</span> ${from}` : nothing}
       <span aria-hidden="true">·</span> <time datetime=${model.created_at}>${time(model.created_at)}</time>
