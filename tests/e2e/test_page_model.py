@@ -1,0 +1,201 @@
+"""The view of a model in a real browser: its formula, its curves, and predictions that follow the inputs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import PHONE, is_too_wide, running_browser, severe_violations, show, visiting
+from tests.servers import whole_service
+
+LAW = "exp(sin(pi*x1) + x2**2)"
+JOB_TIMEOUT_S = 60
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with whole_service(tmp_path_factory.mktemp("page")) as serving:
+        yield serving.url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def api(url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=url, timeout=90) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def law(api: httpx.Client) -> str:
+    """A model of the law, by its id."""
+    x1, x2 = np.random.default_rng(0).uniform(-1, 1, (2, 400))
+    columns = {"x1": x1, "x2": x2, "y": np.exp(np.sin(np.pi * x1) + x2**2)}
+    return trained(api, columns, target="y", name="law", units={"y": "kJ"})
+
+
+@pytest.fixture(scope="module")
+def classes(api: httpx.Client) -> str:
+    """A small classifier with a category, true and false, and missing values."""
+    random = np.random.default_rng(1)
+    z, flag = random.normal(size=200), random.random(200) < 0.5
+    columns = {"z": z, "kind": random.choice(["a", "b"], 200), "flag": flag}
+    columns["is it"] = np.where(z + flag + 0.3 * random.normal(size=200) > 0.4, "yes", "no")
+    body: dict[str, Any] = {"network": {"hidden": [], "grid": 3}, "training": {"steps": 20}}
+    return trained(api, columns, target="is it", name="classes", gap="z", **body)
+
+
+@pytest.fixture
+def page(browser: Browser, url: str, law: str) -> Iterator[Page]:
+    with visiting(browser, url) as page:
+        show(page, f"/models/{law}")
+        expect(page.locator(".prediction data")).to_be_visible()
+        yield page
+
+
+def test_the_formula_is_typeset_and_told_as_text_and_in_words(page: Page) -> None:
+    formula = page.get_by_role("region", name="Formula for y", exact=True)
+    assert (
+        formula.locator("math").evaluate("math => math.namespaceURI") == "http://www.w3.org/1998/Math/MathML"
+    )
+    assert formula.locator("math").text_content() == "y=esin(πx1)+x22"
+    expect(page.get_by_role("region", name="Formula for y as text")).to_have_text(LAW)
+    expect(page.locator("#section-formula .verdict")).to_contain_text("Exact")
+    assert page.get_by_role("button", name="Copy the formula as Excel").is_visible()
+
+
+def test_a_curve_of_the_drawing_opens_in_large(page: Page) -> None:
+    curve = page.get_by_role("button", name="x1 to y: sine, score")
+    curve.first.click()
+    dialog = page.get_by_role("dialog", name="From x1 to y")
+    expect(dialog.get_by_role("img", name="Curve over x1")).to_be_visible()
+    expect(dialog.get_by_role("row", name="sine sin 1 3")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(curve.first).to_be_focused()
+
+
+def test_a_curve_is_fixed_with_the_keyboard_alone(page: Page, api: httpx.Client, law: str) -> None:
+    page.get_by_role("button", name="x1 to y: sine, score").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").get_by_label("Fix this curve to").select_option("cosh")
+    page.get_by_role("button", name="Fix and train on").press("Enter")
+    page.wait_for_url("**/#/jobs/*")
+    job = api.get(f"/jobs/{page.url.rpartition('/')[2]}", params={"wait": JOB_TIMEOUT_S}).json()
+    changed = api.get(f"/models/{job['model_id']}").json()
+    assert changed["lineage"]["revises"]["model_id"] == law
+    assert changed["lineage"]["revises"]["fix"] == [{"layer": 0, "in": 1, "out": 0, "function": "cosh"}]
+
+
+def test_the_prediction_follows_the_inputs(page: Page, api: httpx.Client, law: str) -> None:
+    slider = page.get_by_role("slider", name="x1")
+    before = float(slider.input_value())
+    with page.expect_response("**/predict"):
+        slider.press("ArrowRight")
+    assert float(slider.input_value()) > before
+    assert shown(page) == predicted(page, api, law)
+    box = slider.bounding_box()
+    assert box is not None
+    with page.expect_response("**/predict"):
+        page.mouse.click(box["x"] + 0.25 * box["width"], box["y"] + box["height"] / 2)
+    assert float(slider.input_value()) < -0.4
+    assert shown(page) == predicted(page, api, law)
+    with page.expect_response("**/predict"):
+        page.get_by_role("spinbutton", name="x2, as a number").fill("7")
+    expect(page.locator(".prediction")).to_contain_text("x2 is outside of what training saw")
+    assert shown(page) == predicted(page, api, law)
+    assert '"x2": 7' in page.get_by_role("region", name="The request with Python").inner_text()
+
+
+def test_a_classifier_is_told_and_tried_in_its_own_way(
+    browser: Browser, url: str, api: httpx.Client, classes: str
+) -> None:
+    with visiting(browser, url) as page:
+        show(page, f"/models/{classes}")
+        with page.expect_response("**/predict"):
+            page.get_by_role("button", name="All to the middle").click()
+        with page.expect_response("**/predict"):
+            page.get_by_role("checkbox", name="missing (z)").check()
+        expect(page.get_by_role("slider", name="z")).to_be_disabled()
+        with page.expect_response("**/predict"):
+            page.get_by_role("combobox", name="kind").select_option("b")
+        row = page.get_by_role("region", name="The request with Python").inner_text()
+        assert '"z": None' in row
+        assert '"kind": "b"' in row
+        answer = page.get_by_role("list", name="Probabilities")
+        expect(answer.get_by_role("listitem")).to_have_count(2)
+        expect(page.get_by_role("table", name="Class by class")).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_keeps_people_out_of_a_model(
+    theme: Any, browser: Browser, url: str, law: str, classes: str
+) -> None:
+    with visiting(browser, url, color_scheme=theme) as page:
+        for model in (law, classes):
+            show(page, f"/models/{model}")
+            expect(page.locator(".prediction data")).to_be_visible()
+            page.evaluate("document.querySelectorAll('details').forEach(details => (details.open = true))")
+            page.locator(".edges table").wait_for()
+            assert severe_violations(page) == []
+        page.locator("g.edge").first.press("Enter")
+        expect(page.get_by_role("dialog")).to_be_visible()
+        assert severe_violations(page) == []
+
+
+def test_a_phone_shows_a_model_without_scrolling_sideways(
+    browser: Browser, url: str, law: str, classes: str
+) -> None:
+    with visiting(browser, url, size=PHONE, locale="ru-RU") as page:
+        for model in (law, classes):
+            show(page, f"/models/{model}")
+            expect(page.locator(".prediction data")).to_be_visible()
+            assert not is_too_wide(page)
+
+
+def trained(
+    api: httpx.Client,
+    columns: dict[str, Any],
+    *,
+    target: str,
+    name: str,
+    gap: str | None = None,
+    units: dict[str, str] | None = None,
+    **body: Any,
+) -> str:
+    """Id of a model; ``gap`` names a column of which some values are missing."""
+    lists = {column: values.tolist() for column, values in columns.items()}
+    if gap:
+        lists[gap][::10] = [None] * len(lists[gap][::10])
+    dataset = api.post("/datasets", json={"name": name, "columns": lists, "units": units or {}}).json()
+    job = api.post("/jobs", json={"dataset_id": dataset["id"], "target": target, "name": name} | body).json()
+    done = api.get(f"/jobs/{job['id']}", params={"wait": JOB_TIMEOUT_S}).json()
+    assert done["status"] == "succeeded", done
+    return str(done["model_id"])
+
+
+def shown(page: Page) -> float:
+    """The number behind the prediction that the page shows, which shows it with six digits."""
+    answer = page.locator(".prediction data")
+    value = float(answer.get_attribute("value") or "nan")
+    assert float(answer.inner_text().removesuffix("\u00a0kJ").replace(",", "")) == pytest.approx(
+        value, rel=1e-5
+    )
+    return value
+
+
+def predicted(page: Page, api: httpx.Client, model: str) -> float:
+    """What the API says of the inputs as they are set."""
+    row = {
+        name: float(page.get_by_role("spinbutton", name=f"{name}, as a number").input_value())
+        for name in ("x1", "x2")
+    }
+    return float(api.post(f"/models/{model}/predict", json={"rows": [row]}).json()["predictions"][0])
