@@ -55,8 +55,7 @@ def classes(api: httpx.Client) -> str:
 @pytest.fixture
 def page(browser: Browser, url: str, law: str) -> Iterator[Page]:
     with visiting(browser, url) as page:
-        show(page, f"/models/{law}")
-        expect(page.locator(".prediction data")).to_be_visible()
+        show_model(page, law)
         yield page
 
 
@@ -119,7 +118,7 @@ def test_a_classifier_is_told_and_tried_in_its_own_way(
     browser: Browser, url: str, api: httpx.Client, classes: str
 ) -> None:
     with visiting(browser, url) as page:
-        show(page, f"/models/{classes}")
+        show_model(page, classes)
         with page.expect_response("**/predict"):
             page.get_by_role("button", name="All to the middle").click()
         with page.expect_response("**/predict"):
@@ -141,8 +140,7 @@ def test_nothing_keeps_people_out_of_a_model(
 ) -> None:
     with visiting(browser, url, color_scheme=theme) as page:
         for model in (law, classes):
-            show(page, f"/models/{model}")
-            expect(page.locator(".prediction data")).to_be_visible()
+            show_model(page, model)
             page.evaluate("document.querySelectorAll('details').forEach(details => (details.open = true))")
             page.locator(".edges table").wait_for()
             assert severe_violations(page) == []
@@ -156,8 +154,7 @@ def test_a_phone_shows_a_model_without_scrolling_sideways(
 ) -> None:
     with visiting(browser, url, size=PHONE, locale="ru-RU") as page:
         for model in (law, classes):
-            show(page, f"/models/{model}")
-            expect(page.locator(".prediction data")).to_be_visible()
+            show_model(page, model)
             assert not is_too_wide(page)
 
 
@@ -180,6 +177,12 @@ def trained(
     done = api.get(f"/jobs/{job['id']}", params={"wait": JOB_TIMEOUT_S}).json()
     assert done["status"] == "succeeded", done
     return str(done["model_id"])
+
+
+def show_model(page: Page, model: str) -> None:
+    """Open the view of a model, and wait for its first prediction."""
+    show(page, f"/models/{model}")
+    page.locator(".prediction data").wait_for()
 
 
 def shown(page: Page) -> float:

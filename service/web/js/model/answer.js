@@ -7,11 +7,14 @@ import { shown, unitOf, withUnit } from "./words.js";
 
 const DIGITS = 6;
 
+/** `told` is what the service answered; without it and without an error, it is still asked. */
 export function answer({ told, error }, model, truth) {
-  if (error) return html`<h3>${t("model.answer.title", { target: model.target })}</h3>${problem(error)}`;
+  const title = html`<h3>${t("model.answer.title", { target: model.target })}</h3>`;
+  if (error) return html`${title}${problem(error)}`;
+  if (!told) return html`${title}<p class="big quiet">…</p>`;
   const prediction = told.predictions[0];
   const isMany = prediction !== null && typeof prediction === "object";
-  return html`<h3>${t("model.answer.title", { target: model.target })}</h3>
+  return html`${title}
     ${isMany
       ? Object.entries(prediction).map(([name, value]) => big(value, unitOf(model, name), name))
       : big(prediction, unitOf(model, model.target))}

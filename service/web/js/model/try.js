@@ -42,6 +42,7 @@ export function tryOut(root, page) {
   };
 
   render(frame(page), root);
+  render(answer({}, model), root.querySelector(".prediction"));
   predictFile(root.querySelector(".file"), page);
   changed(0);
 }
