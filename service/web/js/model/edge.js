@@ -5,6 +5,7 @@ import { send } from "../api.js";
 import { announce } from "../announce.js";
 import { go } from "../go.js";
 import { number, t } from "../i18n.js";
+import { labelled } from "../parts/labelled.js";
 import { problem } from "../parts/problem.js";
 import { table } from "../parts/table.js";
 import { curve } from "./curve.js";
@@ -48,11 +49,12 @@ function content(edge, edges, page, { fix, close }) {
   const to = nodeName(edges, edge.to_layer, edge.out);
   const unit = edge.layer === 0 ? unitOf(page.model, from) : "";
   const name = functionOf(edge);
+  const operation = edges.nodes[edge.to_layer][edge.out].operation ?? "sum"; // networks of before had only sums
   return html`<div class="dialog-head">
       <h2 id="edge-heading">${t("model.edge.title", { from, to })}</h2>
       <button type="button" class="small" autofocus @click=${close}>${t("model.close")}</button>
     </div>
-    <p>${t("model.edge.about", { from, to })}</p>
+    <p>${t(`model.edge.about ${operation}`, { from, to })}</p>
     ${curve(edge, { from, unit })}
     <dl class="facts-list">
       <div><dt>${t("model.edge.function")}</dt><dd>${functionWords(name) || t("model.edge.no function")}</dd></div>
@@ -79,22 +81,19 @@ function fixForm(edge, edges, name, fix) {
   const suggested = edge.suggestions.map((fit) => fit.function);
   const others = (edges.functions || []).filter((known) => !suggested.includes(known));
   const option = (value) =>
-    html`<option value=${value} ?selected=${value === (name || suggested[0])}>${labelled(value)}</option>`;
+    html`<option value=${value} ?selected=${value === (name || suggested[0])}>${inBoth(value)}</option>`;
   return html`<form class="fix" @submit=${fix}>
-    <label class="field">
-      <span>${t("model.edge.fix to")}</span>
-      <select name="function" required>
+    ${labelled("edge-function", t("model.edge.fix to"), t("model.edge.fix about"), (id, hint) =>
+      html`<select id=${id} aria-describedby=${hint} name="function" required>
         ${suggested.length ? html`<optgroup label=${t("model.edge.suggested")}>${suggested.map(option)}</optgroup>` : nothing}
         <optgroup label=${t("model.edge.all functions")}>${others.map(option)}</optgroup>
-      </select>
-      <span class="hint">${t("model.edge.fix about")}</span>
-    </label>
+      </select>`)}
     <p class="actions"><button class="primary">${t("model.edge.fix")}</button></p>
     <div class="answer"></div>
   </form>`;
 }
 
-function labelled(name) {
+function inBoth(name) {
   const words = functionWords(name);
   return words === name ? name : `${words} — ${name}`;
 }

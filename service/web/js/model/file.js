@@ -5,7 +5,10 @@ import { send, upload } from "../api.js";
 import { announce } from "../announce.js";
 import { go } from "../go.js";
 import { number, t } from "../i18n.js";
+import { labelled } from "../parts/labelled.js";
 import { problem } from "../parts/problem.js";
+
+const ACCEPTED = ".csv,.tsv,.jsonl,.ndjson,.parquet,.gz";
 
 export function predictFile(root, page) {
   const state = { share: null, error: null };
@@ -42,10 +45,13 @@ function content({ model }, { share, error }, start) {
   return html`<h3>${t("model.file.title")}</h3>
     <p>${t("model.file.about", { columns: model.features.map((feature) => feature.name).slice(0, 12).join(", ") })}</p>
     <form class="file-form" @submit=${start}>
-      <label class="field"><span>${t("model.file.file")}</span>
-        <input type="file" name="file" required ?disabled=${isBusy} accept=".csv,.tsv,.jsonl,.ndjson,.parquet,.gz" /></label>
-      <label class="field"><span>${t("model.file.format")}</span>
-        <select name="format" ?disabled=${isBusy}><option value="csv">CSV</option><option value="parquet">Parquet</option></select></label>
+      ${labelled("file-table", t("model.file.file"), "", (id) =>
+        html`<input id=${id} type="file" name="file" required ?disabled=${isBusy} accept=${ACCEPTED} />`)}
+      ${labelled("file-format", t("model.file.format"), "", (id) =>
+        html`<select id=${id} name="format" ?disabled=${isBusy}>
+          <option value="csv">CSV</option>
+          <option value="parquet">Parquet</option>
+        </select>`)}
       <p class="actions"><button ?disabled=${isBusy}>${t("model.file.predict")}</button></p>
       ${isBusy
         ? html`<progress max="1" .value=${share} aria-label=${t("model.file.uploading")}></progress>

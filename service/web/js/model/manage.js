@@ -6,6 +6,7 @@ import { announce } from "../announce.js";
 import { go } from "../go.js";
 import { t } from "../i18n.js";
 import { confirmed } from "../parts/confirm.js";
+import { labelled } from "../parts/labelled.js";
 import { problem } from "../parts/problem.js";
 
 export function manage(root, page) {
@@ -46,12 +47,12 @@ function form(model, save, remove) {
   return html`<h3>${t("model.manage.title")}</h3>
     <form @submit=${save}>
       <div class="fields">
-        <label class="field"><span>${t("model.manage.name")}</span><input name="name" .value=${model.name} required maxlength="200" />
-          <span class="hint">${t("model.manage.name about")}</span></label>
-        <label class="field"><span>${t("model.manage.alias")}</span><input name="alias" placeholder="default" autocomplete="off" />
-          <span class="hint">${t("model.manage.alias about", { name: model.name })}</span></label>
-        <label class="field"><span>${t("model.manage.tags")}</span><textarea name="tags" rows="3" .value=${tags}></textarea>
-          <span class="hint">${t("model.manage.tags about")}</span></label>
+        ${labelled("model-name", t("model.manage.name"), t("model.manage.name about"), (id, hint) =>
+          html`<input id=${id} aria-describedby=${hint} name="name" .value=${model.name} required />`)}
+        ${labelled("model-alias", t("model.manage.alias"), t("model.manage.alias about", { name: model.name }), (id, hint) =>
+          html`<input id=${id} aria-describedby=${hint} name="alias" autocomplete="off" />`)}
+        ${labelled("model-tags", t("model.manage.tags"), t("model.manage.tags about"), (id, hint) =>
+          html`<textarea id=${id} aria-describedby=${hint} name="tags" rows="3" .value=${tags}></textarea>`)}
       </div>
       <p class="actions">
         <button class="primary">${t("model.manage.save")}</button>

@@ -77,7 +77,7 @@ const truth = (rows, state) => rows[state.from]?.truth;
 
 /** Asks a little after the last change; an answer that comes late gives way to the newest. */
 function asking({ path, signal }, state, show) {
-  let [timer, voice, asked] = [0, 0, new AbortController()];
+  let [timer, voice, asked, isFirst] = [0, 0, new AbortController(), true];
   const predict = async () => {
     asked.abort();
     asked = new AbortController();
@@ -85,7 +85,8 @@ function asking({ path, signal }, state, show) {
       const told = await predicted(path, state, AbortSignal.any([signal, asked.signal]));
       show({ told });
       clearTimeout(voice);
-      voice = setTimeout(() => announce(inWords(told)), SILENCE_MS);
+      if (!isFirst) voice = setTimeout(() => announce(inWords(told)), SILENCE_MS);
+      isFirst = false; // nobody has asked for it
     } catch (error) {
       if (error.name !== "AbortError") show({ error });
     }
