@@ -9,6 +9,8 @@ export function parsed(source, tag) {
   return document.importNode(node, true);
 }
 
+const SMALLEST = 0.75; // of its own size: a picture that is wider then is scrolled, so that it can be read
+
 /** A picture whose names of elements (title, desc) cannot meet those of another on the page. */
 export function drawn(source, prefix) {
   const svg = parsed(source, "svg");
@@ -22,5 +24,6 @@ export function drawn(source, prefix) {
       if (value?.startsWith("url(#")) node.setAttribute(name, value.replace("url(#", `url(#${prefix}-`));
     }
   }
+  svg.style.setProperty("min-width", `${Math.round(SMALLEST * svg.getAttribute("width"))}px`);
   return svg;
 }

@@ -12,7 +12,6 @@ import { problem } from "../parts/problem.js";
 import { table } from "../parts/table.js";
 
 const LISTED = 100; // edges in the table; more would say less
-const SMALLEST = 0.75; // of its own size: what is wider then is scrolled
 const STOPS = 60; // of the Tab key; among more curves only the arrow keys go from one to the next
 
 export function network(root, page) {
@@ -22,7 +21,6 @@ export function network(root, page) {
     const svg = drawn(source, "network");
     if (!svg) return;
     svg.setAttribute("role", "group"); // an image has no buttons inside
-    svg.style.setProperty("min-width", `${Math.round(SMALLEST * svg.getAttribute("width"))}px`);
     const groups = [...svg.querySelectorAll("g[data-layer]")];
     for (const group of groups) makeButton(group, page, open);
     byArrows(groups);
