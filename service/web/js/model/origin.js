@@ -3,6 +3,8 @@
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { count, number, seconds, t, time } from "../i18n.js";
 
+const FEW = 3; // inputs that were left out, to be told without being asked
+
 export function origin(root, { model }) {
   const { network, split, lineage } = model;
   const facts = [
@@ -51,10 +53,13 @@ function took(timings) {
   return t("model.origin.took words", { all: words, stage: longest[0], share: number((100 * longest[1]) / (all || 1), 2) });
 }
 
-function dropped(model) {
-  return model.dropped.map(({ input, error_with: with_, error_without: without }) =>
-    html`<div>${t("model.origin.dropped words", { input, with: number(with_, 3), without: number(without, 3) })}</div>`,
+function dropped({ dropped: inputs }) {
+  const lines = inputs.map(
+    ({ input, error_with: with_, error_without: without }) =>
+      html`<div class="line">${t("model.origin.dropped words", { input, with: number(with_, 2), without: number(without, 2) })}</div>`,
   );
+  if (lines.length <= FEW) return lines;
+  return html`<details><summary>${t("model.origin.dropped count", { count: lines.length })}</summary>${lines}</details>`;
 }
 
 function revised(revises) {

@@ -58,18 +58,25 @@ function frame() {
 
 function form({ model }, state, { rows, change, another, centre }) {
   const one = (feature) => field(feature, state.row[feature.name], model, (value) => change(feature.name, value));
-  const [shown, others] = [model.features.slice(0, SHOWN), model.features.slice(SHOWN)];
+  const idle = new Set(model.dropped.map((dropped) => dropped.input));
+  const used = model.features.filter((feature) => !idle.has(feature.name));
+  const unused = model.features.filter((feature) => idle.has(feature.name));
   return html`<form @submit=${(event) => event.preventDefault()}>
     <p class="actions tight">
       ${rows.length ? html`<button type="button" @click=${another}>${t("model.try.another")}</button>` : nothing}
       <button type="button" @click=${centre}>${t("model.try.middle")}</button>
     </p>
-    <div class="fields">${shown.map(one)}</div>
-    ${others.length
-      ? html`<details class="more"><summary>${t("model.try.more", { count: others.length })}</summary>
-          <div class="fields">${others.map(one)}</div></details>`
-      : nothing}
+    <div class="fields">${used.slice(0, SHOWN).map(one)}</div>
+    ${behind("model.try.more", used.slice(SHOWN).map(one))} ${behind("model.try.unused", unused.map(one))}
   </form>`;
+}
+
+function behind(key, fields) {
+  if (!fields.length) return nothing;
+  return html`<details class="more">
+    <summary>${t(key, { count: fields.length })}</summary>
+    <div class="fields">${fields}</div>
+  </details>`;
 }
 
 /** What the data say of the row that is shown, while nothing of it was changed. */
