@@ -17,7 +17,8 @@ export function pictures(root, page) {
 
 function show(root, page, figures) {
   const kind = page.model.task === "classification" ? "classification" : "regression";
-  const shown = PICTURES.filter((name) => figures[name].body);
+  const hasCourse = page.model.history.length > 1; // one step is no course, and its picture would be empty
+  const shown = PICTURES.filter((name) => figures[name].body && (name !== "history" || hasCourse));
   const hasNone = PICTURES.some((name) => figures[name].problem?.code === "no_figures");
   render(
     html`${shown.length || hasNone ? html`<h3>${t("model.pictures")}</h3>` : nothing}
