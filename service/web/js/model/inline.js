@@ -9,7 +9,8 @@ export function parsed(source, tag) {
   return document.importNode(node, true);
 }
 
-const SMALLEST = 0.75; // of its own size: a picture that is wider then is scrolled, so that it can be read
+const SMALLEST = 0.75; // of its own size: a picture that is wider then is scrolled, so that it can be read…
+const ENOUGH = 560; // …but in this width, all of it can be seen
 
 /** A picture whose names of elements (title, desc) cannot meet those of another on the page. */
 export function drawn(source, prefix) {
@@ -24,6 +25,6 @@ export function drawn(source, prefix) {
       if (value?.startsWith("url(#")) node.setAttribute(name, value.replace("url(#", `url(#${prefix}-`));
     }
   }
-  svg.style.setProperty("min-width", `${Math.round(SMALLEST * svg.getAttribute("width"))}px`);
+  svg.style.setProperty("min-width", `${Math.min(ENOUGH, Math.round(SMALLEST * svg.getAttribute("width")))}px`);
   return svg;
 }

@@ -12,6 +12,7 @@ import { problem } from "../parts/problem.js";
 import { table } from "../parts/table.js";
 
 const LISTED = 100; // edges in the table; more would say less
+const ROOMY = 800; // pixels that a drawing may be wide and still be read when it is shown whole
 const STOPS = 60; // of the Tab key; among more curves only the arrow keys go from one to the next
 
 export function network(root, page) {
@@ -25,6 +26,7 @@ export function network(root, page) {
     for (const group of groups) makeButton(group, page, open);
     byArrows(groups);
     root.querySelector(".drawing").replaceChildren(svg);
+    root.querySelector(".larger").hidden = Number(svg.getAttribute("width")) <= ROOMY;
   };
   paint(page.drawing.body);
   onTheme(async () => paint((await picture(`${page.path}/plot.svg`, { signal: page.signal })).body), page.signal);
@@ -40,12 +42,22 @@ function frame(page, open) {
       </figcaption>
     </figure>
     ${page.drawing.problem ? problem(page.drawing.problem) : nothing}
+    <p class="actions tight larger" hidden>
+      <button type="button" class="small" aria-pressed="false" @click=${enlarge}>${t("model.network.larger")}</button>
+    </p>
     ${downloads(`${page.path}/plot`, `${page.model.name}-network`, t("model.network.picture"))}
     <details class="more" @toggle=${(event) => event.target.open && list(event.target, page, open)}>
       <summary>${t("model.network.list")}</summary>
       <div class="edges"></div>
     </details>
     <div class="answer"></div>`;
+}
+
+/** A wide drawing is shown whole at first; in its own size, it is scrolled. */
+function enlarge({ currentTarget: button }) {
+  const isLarge = button.getAttribute("aria-pressed") !== "true";
+  button.setAttribute("aria-pressed", String(isLarge));
+  button.closest(".content").querySelector(".drawing").classList.toggle("large", isLarge);
 }
 
 /** The group of a curve becomes a button; its words come from the picture until the curves are there. */

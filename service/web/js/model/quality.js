@@ -21,29 +21,28 @@ export function quality(root, page) {
 
 const rowsOf = (split) => (split.training_rows ?? 0) + (split.validation_rows ?? 0) + (split.test_rows ?? 0);
 
-/** This network and the baselines, the best of each metric in bold. */
+/** A row for each metric, a column for each model; the best of a row in bold. */
 function beside({ model, formulas }) {
   const names = METRICS[model.task]?.filter((name) => name in model.metrics) ?? Object.keys(model.metrics);
   const entries = [
-    { name: t("model.quality.this"), metrics: model.metrics, parameters: model.network.parameters, isThis: true },
+    { name: t("model.quality.this"), metrics: model.metrics, parameters: model.network.parameters },
     ...ofFormula(model, formulas),
     ...Object.entries(model.baselines).map(([name, entry]) => ({ name: t(`model.baseline.${name}`), ...entry })),
   ];
-  const best = Object.fromEntries(names.map((name) => [name, bestOf(name, entries)]));
-  const cell = (name, value) => {
-    const words = metric(name, value, model);
-    return value !== undefined && value === best[name] ? html`<strong>${words}</strong>` : words;
-  };
-  const rows = entries.map((entry) => [
-    entry.name,
-    ...names.map((name) => cell(name, entry.metrics[name])),
-    entry.parameters === undefined ? "–" : count(entry.parameters),
+  const rows = names.map((name) => [
+    html`${t(`model.metric.${name}`)} <span class="hint">${t(`model.metric.${name} about`)}</span>`,
+    ...entries.map((entry) => cell(name, entry, entries, model)),
   ]);
-  const head = [t("model.quality.model"), ...names.map((name) => t(`model.metric.${name}`)), t("model.quality.parameters")];
-  return html`${table(t("model.quality.caption"), head, rows, { numbers: head.map((_, at) => at).slice(1), current: 0 })}
-    <dl class="glossary">
-      ${names.map((name) => html`<div><dt>${t(`model.metric.${name}`)}</dt><dd>${t(`model.metric.${name} about`)}</dd></div>`)}
-    </dl>`;
+  const sizes = entries.map(({ parameters }) => (parameters === undefined ? "–" : count(parameters)));
+  rows.push([html`${t("model.quality.parameters")} <span class="hint">${t("model.quality.parameters about")}</span>`, ...sizes]);
+  const head = [t("model.quality.metric"), ...entries.map((entry) => entry.name)];
+  return table(t("model.quality.caption"), head, rows, { numbers: entries.map((_, at) => at + 1) });
+}
+
+function cell(name, entry, entries, model) {
+  const value = entry.metrics[name];
+  const words = metric(name, value, model);
+  return value !== undefined && value === bestOf(name, entries) ? html`<strong>${words}</strong>` : words;
 }
 
 /** The formula is a predictor of its own, where it gives the target. */
