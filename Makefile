@@ -38,7 +38,8 @@ test: $(VENV)/installed-test
 	$(VENV)/bin/coverage report --skip-covered --show-missing --include='service/*,worker/*' --fail-under=90
 
 test-faults: $(VENV)/installed-test
-	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(JOBS) --dist worksteal -m 'faults_full or not faults_full' tests/faults
+	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(JOBS) --dist worksteal -m 'thorough or not thorough' tests/faults \
+		tests/integration/worker/test_memory.py
 
 # For the tests of the page. Wheels carry no browser, so it is the system's; without one these tests fail.
 browser:

@@ -177,6 +177,7 @@ class Serving:
 
     url: str
     process: subprocess.Popen[bytes]
+    folder: Path
 
 
 @contextlib.contextmanager
@@ -190,7 +191,7 @@ def whole_service(folder: Path, **settings: str) -> Iterator[Serving]:
         process = subprocess.Popen(
             command, env=environment | own | settings, stdout=output, stderr=output, cwd=folder
         )
-    serving = Serving(f"{LOOPBACK}:{port}", process)
+    serving = Serving(f"{LOOPBACK}:{port}", process, folder)
     try:
         wait_until(lambda: _is_ready(serving.url), lambda: _has_ended(process), SERVE_TIMEOUT_S)
         yield serving

@@ -9,18 +9,16 @@ import io
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from markdown_it import MarkdownIt
 
 from service.api.guide_pages import ENGLISH, PAGES, source_of
 from service.schemas.training import TrainRequest
-from tests.servers import free_port, wait_until
+from tests.servers import whole_service
 
 WRITTEN = "http://127.0.0.1:8000"
 TIMEOUT_S = 120
@@ -53,29 +51,9 @@ class Terminal:
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
-    """``kan-service serve``, as `make serve` starts it."""
-    address = f"http://127.0.0.1:{(port := free_port())}"
-    settings = {
-        "KAN_DATA_DIR": str(tmp_path / "data"),
-        "KAN_WORKER_SLOTS": "2",
-        "PYTHONPATH": str(Path.cwd()),
-    }
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("KAN_")}
-    command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port)]
-    with (tmp_path / "output").open("wb") as output:
-        process = subprocess.Popen(command, env=environment | settings, stdout=output, stderr=output)
-    try:
-        wait_until(lambda: is_ready(address), timeout_s=TIMEOUT_S)
-        yield address
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def is_ready(address: str) -> bool:
-    with contextlib.suppress(httpx.TransportError):
-        return httpx.get(f"{address}/health/ready").status_code == 200
-    return False
+    """``kan-service serve``; a worker with two slots has no job wait for a fresh process."""
+    with whole_service(tmp_path, KAN_WORKER_SLOTS="2") as serving:
+        yield serving.url
 
 
 def test_every_example_does_what_the_guide_says(

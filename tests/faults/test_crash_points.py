@@ -17,7 +17,7 @@ CASES = [
     *[pytest.param(mode, point) for mode in ("one machine", "many machines") for point in ANYWHERE],
     pytest.param("one machine", points.ADOPTED),
 ]
-pytestmark = pytest.mark.faults_full
+pytestmark = pytest.mark.thorough
 
 
 @pytest.mark.parametrize(("settings", "point"), CASES, indirect=["settings"])

@@ -13,7 +13,7 @@ from tests.servers import wait_until
 QUEUED, RUNNING, SUCCEEDED = ("queued", None), ("running", None), ("succeeded", None)
 ON_ONE_MACHINE_IN_EVERY_RUN = pytest.mark.parametrize(
     "settings",
-    ["one machine", pytest.param("many machines", marks=pytest.mark.faults_full)],
+    ["one machine", pytest.param("many machines", marks=pytest.mark.thorough)],
     indirect=True,
 )
 LONG = "600"  # seconds, more than any test waits
@@ -45,7 +45,7 @@ def test_a_killed_worker_leaves_its_job_to_the_next_one(workers: Workers) -> Non
     workers.assert_one_success(job_id, QUEUED, RUNNING, LOST, RUNNING, SUCCEEDED)
 
 
-@pytest.mark.faults_full
+@pytest.mark.thorough
 def test_a_process_that_is_gone_is_seen_on_its_machine_before_the_lease_ends(workers: Workers) -> None:
     workers.start(KAN_LEASE_S=LONG)
     job_id = workers.submit()
@@ -54,7 +54,7 @@ def test_a_process_that_is_gone_is_seen_on_its_machine_before_the_lease_ends(wor
     workers.assert_one_success(job_id, QUEUED, RUNNING, LOST, RUNNING, SUCCEEDED)
 
 
-@pytest.mark.faults_full
+@pytest.mark.thorough
 def test_a_worker_that_starts_again_takes_up_its_job_before_the_lease_ends(workers: Workers) -> None:
     worker = workers.start(machine="restarted", KAN_LEASE_S=LONG)
     job_id = workers.submit()

@@ -23,7 +23,7 @@ from tests.servers import libpq_url
 
 LOST = ("queued", "worker_lost")
 NO_LIMIT = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-pytestmark = pytest.mark.faults_full
+pytestmark = pytest.mark.thorough
 
 
 def test_a_worker_that_slept_past_its_lease_writes_nothing_any_more(workers: Workers) -> None:

@@ -208,7 +208,7 @@ def test_numbers_have_a_histogram_of_their_range(settings: Settings) -> None:
     assert histogram["counts"] == [1, 2, *[0] * 21, 1]
 
 
-@pytest.mark.parametrize("values", ["1\n1", "-1e308\n1.7e308", "1\n1.0000000000000002", "a\nb"])
+@pytest.mark.parametrize("values", ["1\n1", "-1e308\n1.7e308", "a\nb"])
 def test_no_histogram_where_there_are_no_ranges_to_count_in(values: str, settings: Settings) -> None:
     (column,) = read(f"x\n{values}\n", settings).columns
     assert column["histogram"] is None
