@@ -7,7 +7,7 @@ from service.db.repositories import TrainingJobs
 from service.db.repositories.job_parts import JobParts
 from service.db.tables import Job
 from tests.factories import make_job
-from tests.faults.workers import Workers, pid_in
+from tests.faults.workers import ON_ONE_MACHINE_IN_EVERY_RUN, Workers, pid_in
 from tests.servers import wait_until
 
 STEPS = {"steps": "15", "step_s": "0.1"}
@@ -42,6 +42,7 @@ def assert_all_done_once(workers: Workers, study_id: str) -> None:
         workers.assert_done_once(job.id)
 
 
+@ON_ONE_MACHINE_IN_EVERY_RUN
 def test_a_training_process_that_is_killed_costs_a_study_nothing_but_time(workers: Workers) -> None:
     workers.start(KAN_WORKER_SLOTS="2")
     study_id = submit(workers)
@@ -49,6 +50,7 @@ def test_a_training_process_that_is_killed_costs_a_study_nothing_but_time(worker
     assert_all_done_once(workers, study_id)
 
 
+@ON_ONE_MACHINE_IN_EVERY_RUN
 def test_a_worker_that_is_killed_leaves_a_study_to_the_next_one(workers: Workers) -> None:
     worker = workers.start()
     study_id = submit(workers)
@@ -59,6 +61,7 @@ def test_a_worker_that_is_killed_leaves_a_study_to_the_next_one(workers: Workers
     assert_all_done_once(workers, study_id)
 
 
+@ON_ONE_MACHINE_IN_EVERY_RUN
 def test_a_cancelled_study_stops_with_all_its_trainings(workers: Workers) -> None:
     workers.start(KAN_WORKER_SLOTS="2")
     study_id = submit(workers)

@@ -7,15 +7,10 @@ import time
 import pytest
 
 from service.db.repositories import TrainingJobs
-from tests.faults.workers import Workers, pid_in
+from tests.faults.workers import ON_ONE_MACHINE_IN_EVERY_RUN, Workers, pid_in
 from tests.servers import wait_until
 
 QUEUED, RUNNING, SUCCEEDED = ("queued", None), ("running", None), ("succeeded", None)
-ON_ONE_MACHINE_IN_EVERY_RUN = pytest.mark.parametrize(
-    "settings",
-    ["one machine", pytest.param("many machines", marks=pytest.mark.thorough)],
-    indirect=True,
-)
 LONG = "600"  # seconds, more than any test waits
 LOST, GIVEN_BACK = ("queued", "worker_lost"), ("queued", "worker_stopped")
 

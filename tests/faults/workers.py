@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import polars as pl
+import pytest
 from sqlalchemy import func, select
 
 from service.db.repositories import TrainingJobs
@@ -21,6 +22,11 @@ from tests.servers import wait_until
 from worker.upkeep import drop_checkpoints
 
 START_TIMEOUT_S = 90.0  # processes start slowly when all cores are busy
+ON_ONE_MACHINE_IN_EVERY_RUN = pytest.mark.parametrize(
+    "settings",
+    ["one machine", pytest.param("many machines", marks=pytest.mark.thorough)],
+    indirect=True,
+)
 
 
 class Workers:
