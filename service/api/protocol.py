@@ -9,7 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MAX_PENDING_BYTES = 64 * 1024  # as uvicorn's parser in Python has it
 READ_AHEAD_BYTES = 2**20
 """Of a body, before its route asks for it. uvicorn stops at 64 KiB and goes on when asked: ten turns for the
-640 kB of 10,000 rows, and a tenth of the time of such a prediction."""
+640 kB of 10,000 rows, each of which waits for its share of a busy machine."""
 
 
 class BoundedHttp(HttpToolsProtocol):
