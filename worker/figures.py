@@ -42,13 +42,14 @@ def figures_of(
     # Rows that may be predicted for a feature.
     each = work // max(1, predictor.network.edge_count * len(shown))
     importance = importance_of(predictor, part, data, shown, each, stop)
-    by_weight = sorted(shown, key=lambda feature: -(importance["of"].get(feature.name) or 0.0))
+    weights = {entry["name"]: entry["mean"] for entry in importance["features"]}
+    by_weight = sorted(shown, key=lambda feature: -(weights.get(feature.name) or 0.0))
     effects = effects_of(predictor, data, by_weight, each, stop)
     return {
         "measured_on": "hold-out" if is_measured else "training",
         **beside_truth(predictor, part, data.plan.request.seed),
         "effects": effects,
-        "importance": {key: value for key, value in importance.items() if key != "of"},
+        "importance": importance,
     }
 
 

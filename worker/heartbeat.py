@@ -109,7 +109,7 @@ class Heartbeat:
         """
         if self._is_lost or self._is_cancelled or self._termination.requested:
             raise Stopped
-        return self._winds_down or self.seconds_left() <= 0
+        return self.seconds_left() <= 0
 
     def seconds_left(self) -> float:
         """Time until the job has to come to an end; none if its best is wanted at once."""

@@ -57,7 +57,6 @@ def importance_of(
         "shuffles": SHUFFLES,
         "features": sorted(found, key=lambda entry: -np.nan_to_num(float(str(entry["mean"])))),
         "left_out": len(data.encoding.features) - len(found),
-        "of": {entry["name"]: entry["mean"] for entry in found},
     }
 
 

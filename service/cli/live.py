@@ -23,6 +23,7 @@ STAGES = {
     "prune": "Dropping what does not help",
     "evaluate": "Measuring on rows that it has not seen",
     "symbolic": "Looking for a formula",
+    "figures": "Drawing what was learnt",
     "baselines": "Fitting the baselines",
     "predict": "Predicting",
 }

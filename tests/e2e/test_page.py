@@ -14,29 +14,15 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser import (
     PHONE,
     is_too_wide,
-    running_browser,
     severe_violations,
     show,
     tab_to,
     visiting,
 )
-from tests.servers import whole_service
 
 LAW = "exp(sin(pi*x1) + x2**2)"
 TRAINED_MS = 60_000
 WIDE = [f"a_rather_long_name_of_a_column_{number}" for number in range(12)]
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with whole_service(tmp_path_factory.mktemp("page")) as serving:
-        yield serving.url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -44,12 +30,6 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
     with visiting(browser, url) as page:
         page.goto("/")
         yield page
-
-
-@pytest.fixture(scope="module")
-def api(url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, timeout=60) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

@@ -8,29 +8,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import PHONE, is_too_wide, running_browser, severe_violations, show, visiting
-from tests.servers import whole_service
+from tests.browser import PHONE, is_too_wide, severe_violations, show, visiting
 
 LAW = "exp(sin(pi*x1) + x2**2)"
 JOB_TIMEOUT_S = 60
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with whole_service(tmp_path_factory.mktemp("page")) as serving:
-        yield serving.url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def api(url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, timeout=90) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

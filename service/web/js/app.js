@@ -20,8 +20,6 @@ const main = document.getElementById("main");
 let leaving = new AbortController();
 let isFirst = true;
 
-export { announce } from "./announce.js";
-export { go } from "./go.js";
 
 async function show() {
   if (location.hash === "#main") return; // the skip link
