@@ -3,6 +3,8 @@
 import os
 import signal
 
+import pytest
+
 from service.db.repositories import TrainingJobs
 from service.db.repositories.job_parts import JobParts
 from service.db.tables import Job
@@ -42,7 +44,7 @@ def assert_all_done_once(workers: Workers, study_id: str) -> None:
         workers.assert_done_once(job.id)
 
 
-@ON_ONE_MACHINE_IN_EVERY_RUN
+@pytest.mark.thorough
 def test_a_training_process_that_is_killed_costs_a_study_nothing_but_time(workers: Workers) -> None:
     workers.start(KAN_WORKER_SLOTS="2")
     study_id = submit(workers)

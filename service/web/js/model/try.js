@@ -41,7 +41,7 @@ export function tryOut(root, page) {
     ask(pause);
   };
 
-  render(frame(page), root);
+  render(frame(), root);
   render(answer({}, model), root.querySelector(".prediction"));
   predictFile(root.querySelector(".file"), page);
   changed(0);
