@@ -24,9 +24,10 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -137,7 +138,8 @@ class Job(Owned, Table):
     names it. ``lease_until`` is when the claim ends unless a heartbeat renews it. ``holder`` is the process
     that has the token, by a name that no other ever has, so that others on its machine see when it is gone.
     ``published_at`` is when the queue last rang for it. ``result_sha256`` names the bytes of a result
-    that is a file, ``result_name`` what to call it.
+    that is a file, ``result_name`` what to call it. ``dataset_name`` is that of its dataset, read along for
+    what clients are shown alone.
 
     A job may have parts, jobs of their own that ``parent_id`` ties to it. One that runs without a token has
     left its worker and waits until all parts with ``is_awaited`` have ended.
@@ -159,6 +161,9 @@ class Job(Owned, Table):
     priority: Mapped[int] = mapped_column(default=0)
     request: Mapped[dict[str, Any]] = mapped_column(Json)
     dataset_id: Mapped[str | None] = mapped_column(String(36), index=True)
+    dataset_name: Mapped[str | None] = column_property(
+        select(Dataset.name).where(Dataset.id == dataset_id).scalar_subquery(), deferred=True
+    )
     status: Mapped[str] = mapped_column(String(16), default=JobStatus.QUEUED)
     stage: Mapped[str | None] = mapped_column(String(32))
     fraction: Mapped[float] = mapped_column(default=0.0)

@@ -83,9 +83,10 @@ def cancel(job_id: str, sessions: Sessions, *, keep_best: bool) -> Job:
         Conflict: It has finished.
     """
     with sessions.begin() as session:
-        job = TrainingJobs(session).cancel(job_id, keep_best=keep_best)
+        jobs = TrainingJobs(session)
+        job = jobs.cancel(job_id, keep_best=keep_best)
         Audit(session).add("job.cancel", job_id, keep_best=keep_best)
-        return job
+        return jobs.named(job)
 
 
 def retry(
@@ -163,7 +164,8 @@ def _add(
         dataset_id = bounded.dataset_id
     else:
         checked, dataset_id = _check_training(bounded, session, settings)
-    job = TrainingJobs(session).add(
+    jobs = TrainingJobs(session)
+    job = jobs.add(
         kind=request.kind,
         request=checked.model_dump(mode="json", by_alias=True),
         request_sha256=fingerprint(request.model_dump(mode="json")),
@@ -173,7 +175,7 @@ def _add(
         priority=checked.priority,
     )
     Audit(session).add("job.submit", job.id, kind=request.kind, retry_of=retry_of)
-    return job
+    return jobs.named(job)
 
 
 def _check_training(

@@ -82,6 +82,7 @@ class JobOut(BaseModel):
     status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
     progress: ProgressOut
     dataset_id: str | None
+    dataset_name: str | None = Field(description="Null if the dataset was deleted.")
     model_id: str | None = Field(description="The trained model; null until there is one.")
     error: ErrorOut | None
     cut_by: str | None = Field(description="The stage that `max_seconds` or a cancellation cut short.")

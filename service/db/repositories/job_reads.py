@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from sqlalchemy import exists, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
 from service.db.session import clock
 from service.db.tables import PART, Job, JobEvent, JobStatus
@@ -12,6 +12,7 @@ from service.errors import NotFound
 
 FINAL = tuple(status for status in JobStatus if status.is_final)
 UNFINISHED = tuple(status for status in JobStatus if not status.is_final)
+NAMED = undefer(Job.dataset_name)  # with the name of its dataset, in the same query
 
 
 class JobReads:
@@ -26,11 +27,16 @@ class JobReads:
         Raises:
             NotFound: There is none with this id.
         """
-        return shown(self._session.get(Job, job_id), job_id)
+        return shown(self._session.get(Job, job_id, options=[NAMED]), job_id)
+
+    def named(self, job: Job) -> Job:
+        """The job, with the name of its dataset."""
+        self._session.refresh(job, ["dataset_name"])
+        return job
 
     def page(self, *, limit: int, after: str | None = None, status: str | None = None) -> Sequence[Job]:
         """Up to ``limit + 1`` jobs, newest first, older than the job ``after``."""
-        jobs = select(Job).where(Job.kind != PART).order_by(Job.id.desc()).limit(limit + 1)
+        jobs = select(Job).where(Job.kind != PART).order_by(Job.id.desc()).limit(limit + 1).options(NAMED)
         if after is not None:
             jobs = jobs.where(Job.id < after)
         if status is not None:

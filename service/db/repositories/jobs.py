@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, upd
 from sqlalchemy.orm import aliased
 
 from service.db.repositories.fair_share import first_of, in_turn
-from service.db.repositories.job_reads import FINAL, UNFINISHED, JobReads, shown
+from service.db.repositories.job_reads import FINAL, NAMED, UNFINISHED, JobReads, shown
 from service.db.session import TO_CHANGE, clock
 from service.db.tables import PART, Job, JobEvent, JobStatus
 from service.errors import Conflict
@@ -82,7 +82,8 @@ class TrainingJobs(JobReads):
             .where(Job.idempotency_key == idempotency_key, Job.created_at < since)
             .values(idempotency_key=None)
         )
-        return self._session.scalar(select(Job).where(Job.idempotency_key == idempotency_key))
+        under = select(Job).where(Job.idempotency_key == idempotency_key)
+        return self._session.scalar(under.options(NAMED))
 
     def claim(self, job_id: str, *, lease_s: float, holder: str | None = None) -> Job | None:
         """Take this job if it is queued; its ``token`` is now the caller's."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
+from sqlalchemy import event
 
 from service.db.repositories import Datasets, TrainingJobs
 from service.db.session import Sessions
@@ -54,6 +55,42 @@ def test_a_submitted_job_is_queued_and_found_under_its_location(client: TestClie
     assert job["status"] == "queued"
     assert job["progress"] == {"stage": None, "fraction": 0.0, "message": None, "eta_seconds": None}
     assert (job["kind"], job["attempt"], job["error"], job["model_id"]) == ("train", 0, None, None)
+
+
+def test_a_job_names_its_dataset_wherever_it_is_shown(client: TestClient, dataset_id: str) -> None:
+    name = client.get(f"/datasets/{dataset_id}").json()["name"]
+    first = submit(client, dataset_id, key="k").json()
+    path = f"/jobs/{first['id']}"
+    shown = [
+        first,
+        submit(client, dataset_id, key="k").json(),
+        client.get(path).json(),
+        client.get("/jobs").json()["items"][0],
+        client.post(f"{path}/cancel").json(),
+        client.post(f"{path}/retry").json(),
+    ]
+    assert [job["dataset_name"] for job in shown] == [name] * len(shown)
+
+
+def test_a_job_goes_on_without_a_name_when_its_dataset_is_deleted(
+    client: TestClient, dataset_id: str
+) -> None:
+    job = submit(client, dataset_id).json()
+    client.post(f"/jobs/{job['id']}/cancel")
+    assert client.delete(f"/datasets/{dataset_id}").status_code == 204
+    assert client.get(f"/jobs/{job['id']}").json()["dataset_name"] is None
+    assert client.get("/jobs").json()["items"][0]["dataset_name"] is None
+
+
+def test_a_list_of_jobs_is_one_query(client: TestClient, dataset_id: str) -> None:
+    for _ in range(3):
+        submit(client, dataset_id)
+    sent: list[str] = []
+    with sessions_of(client).read() as session:
+        engine = session.get_bind()
+        event.listen(engine, "before_cursor_execute", lambda *told: sent.append(told[2]))
+        client.get("/jobs")
+    assert len([statement for statement in sent if "FROM job" in statement]) == 1
 
 
 def test_a_client_of_v1_stays_there(client: TestClient, dataset_id: str) -> None:

@@ -7,17 +7,14 @@ export function status(job) {
   return html`<span class="status ${job.status}">${t(`status.${job.status}`)}</span>`;
 }
 
-export const kind = (job) => t(`kind.${job.kind}`);
-
-/** @param names Of datasets by their ids. */
-export function jobLine(job, names) {
-  return html`<a href="#/jobs/${job.id}">${jobTitle(job, names)}</a> ${status(job)}
+export function jobLine(job) {
+  return html`<a href="#/jobs/${job.id}">${jobTitle(job)}</a> ${status(job)}
     <span class="hint">${time(job.created_at)}</span>`;
 }
 
-export function jobTitle(job, names) {
-  const of = names.get(job.dataset_id);
-  return of ? `${kind(job)}: ${of}` : kind(job);
+export function jobTitle(job) {
+  const kind = t(`kind.${job.kind}`);
+  return job.dataset_name ? `${kind}: ${job.dataset_name}` : kind;
 }
 
 export function modelLine(model) {

@@ -10,7 +10,7 @@ import { errorCurve } from "../parts/error_curve.js";
 import { keepingFocus } from "../parts/focus.js";
 import { history, stageWords } from "../parts/history.js";
 import { jobEnd } from "../parts/job_end.js";
-import { kind, status } from "../parts/lines.js";
+import { jobTitle, status } from "../parts/lines.js";
 import { problem } from "../parts/problem.js";
 import { studyOf } from "../parts/study.js";
 
@@ -22,7 +22,7 @@ export default async function view({ root, params, query, signal }) {
   const job = await get(path, { signal });
   const isNew = query.has("new");
   if (isNew) window.history.replaceState(null, "", `#/jobs/${params.id}`); // who comes back stays here
-  let state = { job, events: [], failed: null, isLost: false, study: null, name: await nameOf(job, signal) };
+  let state = { job, events: [], failed: null, isLost: false, study: null };
   const set = (changes) => {
     state = { ...state, ...changes };
     keepingFocus(root, () => render(page(state, { cancel, retry }), root));
@@ -75,12 +75,6 @@ export default async function view({ root, params, query, signal }) {
   follow().catch((error) => error.name === "AbortError" || signal.aborted || set({ failed: error }));
 }
 
-async function nameOf(job, signal) {
-  if (!job.dataset_id) return "";
-  const dataset = await get(`datasets/${job.dataset_id}`, { signal }).catch(() => null); // it may be deleted
-  return dataset?.name ?? "";
-}
-
 /** The job as an event leaves it. Its end is asked for, since events do not tell all of it. */
 function after(job, { kind: what, data, created_at }) {
   if (job.finished_at) return job;
@@ -89,9 +83,9 @@ function after(job, { kind: what, data, created_at }) {
   return data.status === "succeeded" ? job : { ...job, status: data.status, started_at };
 }
 
-function page({ job, events, failed, isLost, study, name }, { cancel, retry }) {
+function page({ job, events, failed, isLost, study }, { cancel, retry }) {
   const hasEnded = !!job.finished_at;
-  return html`<h1>${name ? `${kind(job)}: ${name}` : kind(job)}</h1>
+  return html`<h1>${jobTitle(job)}</h1>
     <p class="job-facts">${status(job)} <span class=${isLost ? "lost" : "quiet"} role="status">${isLost ? t("job.lost") : when(job)}</span></p>
     ${failed ? problem(failed) : nothing}
     ${hasEnded ? jobEnd(job, study, retry) : running(job, cancel)}

@@ -1,28 +1,25 @@
 // All jobs, the newest first.
 
 import { html } from "../../vendor/lit-html.js";
-import { get } from "../api.js";
 import { t, time } from "../i18n.js";
 import { jobTitle, status } from "../parts/lines.js";
 import { pagedTable } from "../parts/paged.js";
 
-export default async function view({ root, signal }) {
-  const datasets = (await get("datasets?limit=200", { signal })).items; // names for the newest; older jobs go without
-  const names = new Map(datasets.map((dataset) => [dataset.id, dataset.name]));
-  await pagedTable({
+export default function view({ root, signal }) {
+  return pagedTable({
     root,
     signal,
     path: "jobs",
     title: t("jobs"),
     columns: [t("list.job"), t("list.status"), t("list.submitted"), t("list.result")],
     row: (job) => [
-      html`<a href="#/jobs/${job.id}">${jobTitle(job, names)}</a>`,
+      html`<a href="#/jobs/${job.id}">${jobTitle(job)}</a>`,
       status(job),
       time(job.created_at),
       result(job),
     ],
     empty: html`<p>${t("jobs.none")}</p>
-      <p class="actions"><a class="button primary" href=${datasets.length ? "#/datasets" : "#/"}>${t(datasets.length ? "datasets" : "upload")}</a></p>`,
+      <p class="actions"><a class="button primary" href="#/datasets">${t("datasets")}</a></p>`,
   });
 }
 

@@ -8,11 +8,10 @@ import { dropZone } from "../parts/drop.js";
 import { jobLine, modelLine } from "../parts/lines.js";
 
 const NEWEST = 4;
-const NAMED = 50; // datasets whose names are known to the jobs shown
 
 export default async function view({ root, signal }) {
   const [datasets, jobs, models] = await Promise.all(
-    ["datasets", "jobs", "models"].map(async (path) => (await get(`${path}?limit=${path === "datasets" ? NAMED : NEWEST}`, { signal })).items),
+    ["datasets", "jobs", "models"].map(async (path) => (await get(`${path}?limit=${NEWEST}`, { signal })).items),
   );
   const zone = dropZone({ signal, onUploaded: (dataset) => go(`/datasets/${dataset.id}`) });
   let note = "";
@@ -31,7 +30,7 @@ export default async function view({ root, signal }) {
           ${step("formula", models[0] && `#/models/${models[0].id}`, () => tell(t("start.formula first")))}
         </ol>
         <p class="step-note" role="status">${note}</p>
-        ${newest(jobs, models, datasets)}`,
+        ${newest(jobs, models)}`,
       root,
     );
   show();
@@ -44,12 +43,10 @@ function step(name, address, onClick) {
   return html`<li>${action} <span>${t(`${name}_about`)}</span></li>`;
 }
 
-function newest(jobs, models, datasets) {
-  if (!jobs.length && !models.length && !datasets.length) return nothing;
-  const names = new Map(datasets.map((dataset) => [dataset.id, dataset.name]));
+function newest(jobs, models) {
   return html`<div class="grid newest">
     ${box(t("start.newest models"), "#/models", models.map(modelLine))}
-    ${box(t("start.newest jobs"), "#/jobs", jobs.map((job) => jobLine(job, names)))}
+    ${box(t("start.newest jobs"), "#/jobs", jobs.map(jobLine))}
   </div>`;
 }
 

@@ -34,6 +34,7 @@ JOB = Job.model_validate(
         "status": "succeeded",
         "progress": {"stage": None, "fraction": 1.0, "message": None, "eta_seconds": None},
         "dataset_id": "d1",
+        "dataset_name": "law",
         "model_id": "m1",
         "error": None,
         "cut_by": "train",
