@@ -53,6 +53,16 @@ export async function send(method, path, body, options) {
   return answer.status === 204 ? null : answer.json();
 }
 
+/** What was asked for, or the problem instead: {body} or {problem}. */
+export async function attempt(asked) {
+  try {
+    return { body: await asked, problem: null };
+  } catch (problem) {
+    if (problem.name === "AbortError") throw problem;
+    return { body: null, problem };
+  }
+}
+
 /** Upload with progress from 0 to 1, which fetch does not tell. */
 export function upload(file, { name, units, onProgress = () => {}, signal } = {}) {
   const form = new FormData();
@@ -64,6 +74,7 @@ export function upload(file, { name, units, onProgress = () => {}, signal } = {}
     call.open("POST", "datasets");
     if (key.get()) call.setRequestHeader("Authorization", `Bearer ${key.get()}`);
     call.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+    call.onabort = () => reject(new DOMException("stopped", "AbortError"));
     call.onerror = () => reject(new Problem(0, { code: "unreachable" }));
     call.onload = () => {
       const told = parsed(call.responseText);

@@ -20,7 +20,6 @@ const main = document.getElementById("main");
 let leaving = new AbortController();
 let isFirst = true;
 
-
 async function show() {
   if (location.hash === "#main") return; // the skip link
   leaving.abort();
@@ -90,4 +89,5 @@ function askForKey() {
 
 addEventListener("hashchange", show);
 addEventListener("key-wanted", () => document.querySelector("dialog[open]") || askForKey());
-loadWords().then(show); // not awaited: views import this module, and would wait for each other
+await loadWords();
+show();

@@ -16,9 +16,12 @@ export function t(key, values = {}) {
   return found.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
+/** The words of a key if there are some, else what the service calls it. */
+export const named = (group, name) => (words[`${group}.${name}`] === undefined ? name : t(`${group}.${name}`));
+
 const rules = new Intl.PluralRules(language);
 const whole = new Intl.NumberFormat(language);
-const decimal = new Intl.NumberFormat(language).format(0.5)[1];
+export const decimal = new Intl.NumberFormat(language).format(0.5)[1];
 
 export const count = (value) => whole.format(value);
 

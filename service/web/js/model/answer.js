@@ -23,7 +23,7 @@ export function answer({ told, error }, model, truth) {
     <p class="hint truth">
       ${truth === undefined || truth === null ? "\u00a0" : t("model.answer.truth", { value: withUnit(shown(truth), unitOf(model, model.target)) })}
     </p>
-    <div class="doubts">${told.warnings.map((warning) => doubt(warning, model))}</div>`;
+    <div class="doubts">${told.warnings.map((warning) => html`<p class="warning">${doubt(warning)}</p>`)}</div>`;
 }
 
 function big(value, unit, name = "") {
@@ -49,16 +49,12 @@ function bars(probabilities, label) {
   </ul>`;
 }
 
-function doubt({ column, code }, model) {
-  const isMissingTarget = column === model.target;
-  return html`<p class="warning">${t(`model.doubt.${code}`, { column: isMissingTarget ? model.target : column })}</p>`;
-}
+const doubt = ({ column, code }) => t(`model.doubt.${code}`, { column });
 
 /** The same in one sentence, to be read aloud. */
 export function inWords(told) {
   const prediction = told.predictions[0];
   const isMany = prediction !== null && typeof prediction === "object";
   const values = isMany ? Object.entries(prediction).map(([name, value]) => `${name} ${shown(value)}`).join(", ") : shown(prediction);
-  const doubts = told.warnings.map(({ column, code }) => t(`model.doubt.${code}`, { column })).join(" ");
-  return `${t("model.answer.aloud", { value: values })} ${doubts}`.trim();
+  return [t("model.answer.aloud", { value: values }), ...told.warnings.map(doubt)].join(" ");
 }

@@ -1,12 +1,11 @@
 // What the page shows at once, asked for at the same time, so that nothing moves afterwards.
 
-import { get, text } from "../api.js";
+import { attempt, get, text } from "../api.js";
+import { picture } from "../parts/picture.js";
 
 const FORMATS = ["text", "latex", "mathml", "python", "numpy", "c", "javascript", "sql", "excel"];
 export const PICTURES = ["parity", "residuals", "effects", "importance", "history"];
 const AT_ONCE = 1500; // edges; the curves of more are many megabytes, and are fetched when they are wanted
-
-const dark = matchMedia("(prefers-color-scheme: dark)");
 
 export async function collect(model, signal) {
   const options = { signal };
@@ -39,29 +38,10 @@ async function formulasOf(path, options) {
   return { formulas, texts: Object.fromEntries(FORMATS.map((format, at) => [format, texts[at].trimEnd()])) };
 }
 
-/** A picture in the colours that the reader prefers: {body} or {problem}. */
-export async function picture(path, options) {
-  return attempt(text(`${path}?theme=${dark.matches ? "dark" : "light"}`, options));
-}
-
-/** Calls back when the reader's preference changes. */
-export function onTheme(listener, signal) {
-  dark.addEventListener("change", listener, { signal });
-}
-
 async function unless(status, asked) {
   const told = await attempt(asked);
   if (told.problem && told.problem.status !== status) throw told.problem;
   return told;
-}
-
-async function attempt(asked) {
-  try {
-    return { body: await asked, problem: null };
-  } catch (problem) {
-    if (problem.name === "AbortError") throw problem;
-    return { body: null, problem };
-  }
 }
 
 /** A function that gets something the first time that it is called, unless it is there already. */

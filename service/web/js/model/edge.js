@@ -1,35 +1,22 @@
 // One edge in large: its curve, what fits it, and a form to fix it to a function.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
-import { send } from "../api.js";
-import { announce } from "../announce.js";
-import { go } from "../go.js";
 import { number, t } from "../i18n.js";
 import { labelled } from "../parts/labelled.js";
-import { problem } from "../parts/problem.js";
 import { table } from "../parts/table.js";
 import { curve } from "./curve.js";
-import { functionOf, functionWords, nodeName } from "./nodes.js";
-import { range, unitOf } from "./words.js";
+import { functionOf, nodeName } from "./nodes.js";
+import { submit } from "./submit.js";
+import { functionWords, range, unitOf } from "./words.js";
 
 export function edgeDialog(edge, edges, page) {
   const dialog = document.createElement("dialog");
   dialog.className = "edge-dialog";
   dialog.setAttribute("aria-labelledby", "edge-heading");
-  const fix = async (event) => {
+  const fix = (event) => {
     event.preventDefault();
     const name = new FormData(event.target).get("function");
-    const button = event.target.querySelector("button");
-    button.disabled = true;
-    try {
-      const job = await send("POST", "jobs", fixing(edge, name, page.model));
-      dialog.close();
-      announce(t("model.submitted"));
-      go(`/jobs/${job.id}`);
-    } catch (error) {
-      button.disabled = false;
-      render(problem(error), dialog.querySelector(".answer"));
-    }
+    submit(fixing(edge, name, page.model), event.submitter, dialog.querySelector(".answer"), () => dialog.close());
   };
   render(content(edge, edges, page, { fix, close: () => dialog.close() }), dialog);
   document.body.append(dialog);

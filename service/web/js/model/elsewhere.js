@@ -2,9 +2,9 @@
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { number, t, time } from "../i18n.js";
+import { saveButton } from "../parts/downloads.js";
 import { table } from "../parts/table.js";
 import { code } from "./code.js";
-import { saveButton } from "./downloads.js";
 import { manage } from "./manage.js";
 
 const EXPORTS = { safetensors: "safetensors", onnx: "onnx", python: "py" };
@@ -28,16 +28,11 @@ export function elsewhere(root, page) {
 }
 
 function files({ path, model }) {
-  const rows = Object.entries(EXPORTS).map(([format, ending]) => [
-    t(`model.export.${format}`),
-    t(`model.export.${format} about`),
-    saveButton(`${path}/export?format=${format}`, `${model.name}.${ending}`, t("model.export.save"), t("model.export.save as", { format: t(`model.export.${format}`) })),
-  ]);
-  rows.push([
-    t("model.export.card"),
-    t("model.export.card about"),
-    saveButton(`${path}/card?format=markdown`, `${model.name}-card.md`, t("model.export.save"), t("model.export.save as", { format: t("model.export.card") })),
-  ]);
+  const save = (name, address, filename) =>
+    saveButton(`${path}/${address}`, filename, t("model.export.save"), { name: t("model.export.save as", { format: t(`model.export.${name}`) }) });
+  const row = (name, address, filename) => [t(`model.export.${name}`), t(`model.export.${name} about`), save(name, address, filename)];
+  const rows = Object.entries(EXPORTS).map(([format, ending]) => row(format, `export?format=${format}`, `${model.name}.${ending}`));
+  rows.push(row("card", "card?format=markdown", `${model.name}-card.md`));
   return table(t("model.export.title"), ["what", "about", "file"].map((name) => t(`model.export.${name}`)), rows);
 }
 

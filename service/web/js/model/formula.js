@@ -1,13 +1,10 @@
 // The formula: typeset, what it is worth, where it holds, and how to take it along.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
-import { send } from "../api.js";
-import { announce } from "../announce.js";
-import { go } from "../go.js";
 import { count, number, t } from "../i18n.js";
 import { copyButton } from "../parts/copy.js";
-import { problem } from "../parts/problem.js";
-import { parsed } from "./inline.js";
+import { parsed } from "../parts/inline.js";
+import { submit } from "./submit.js";
 import { constants, variables } from "./symbols.js";
 import { leftSide, unitOf, withUnit } from "./words.js";
 
@@ -108,18 +105,7 @@ function none(page, root) {
   const { request } = page.model.lineage;
   const canTrain = request && (request.kind ?? "train") === "train" && page.model.dataset_id;
   const wasAsked = request?.symbolic && request.symbolic !== false;
-  const train = async (event) => {
-    const button = event.currentTarget;
-    button.disabled = true;
-    try {
-      const job = await send("POST", "jobs", { ...request, symbolic: true });
-      announce(t("model.submitted"));
-      go(`/jobs/${job.id}`);
-    } catch (error) {
-      button.disabled = false;
-      render(problem(error), root.querySelector(".answer"));
-    }
-  };
+  const train = (event) => submit({ ...request, symbolic: true }, event.currentTarget, root.querySelector(".answer"));
   return html`<div class="note">
       <p><strong>${t("model.formula.none")}</strong></p>
       <p>${t(wasAsked ? "model.formula.none found" : "model.formula.none asked")}</p>

@@ -3,13 +3,14 @@
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { announce } from "../announce.js";
 import { count, number, t } from "../i18n.js";
-import { downloads } from "./downloads.js";
-import { onTheme, picture } from "./collect.js";
-import { edgeDialog } from "./edge.js";
-import { drawn } from "./inline.js";
-import { functionOf, functionWords, nodeName } from "./nodes.js";
+import { downloads } from "../parts/downloads.js";
+import { drawn } from "../parts/inline.js";
+import { onTheme, picture } from "../parts/picture.js";
 import { problem } from "../parts/problem.js";
 import { table } from "../parts/table.js";
+import { edgeDialog } from "./edge.js";
+import { functionOf, nodeName } from "./nodes.js";
+import { functionWords } from "./words.js";
 
 const LISTED = 100; // edges in the table; more would say less
 const ROOMY = 800; // pixels that a drawing may be wide and still be read when it is shown whole

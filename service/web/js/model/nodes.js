@@ -1,7 +1,5 @@
 // Nodes and functions of a network by name.
 
-import { functionWords as words } from "./words.js";
-
 const WITHOUT_DOUBT = 1 - 1e-8; // as in the drawing: the R² of a function that a curve is named after
 
 export function nodeName(edges, layer, node) {
@@ -16,5 +14,3 @@ export function functionOf(edge) {
   const sure = edge.suggestions.filter((fit) => (fit.r2 ?? 0) >= WITHOUT_DOUBT);
   return sure.sort((one, other) => one.complexity - other.complexity)[0]?.function ?? "";
 }
-
-export const functionWords = (name) => (name ? words(name) : "");

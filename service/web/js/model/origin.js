@@ -1,7 +1,7 @@
 // Where a model comes from: its data, its job, its shape and its settings.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
-import { count, number, seconds, t, time } from "../i18n.js";
+import { count, named, number, seconds, t, time } from "../i18n.js";
 
 const FEW = 3; // inputs that were left out, to be told without being asked
 
@@ -50,7 +50,7 @@ function took(timings) {
   if (!told.length) return "";
   const longest = told.reduce((one, other) => (other[1] > one[1] ? other : one));
   const words = all < 10 ? t("model.origin.short", { value: number(all, 2) }) : seconds(all);
-  return t("model.origin.took words", { all: words, stage: longest[0], share: number((100 * longest[1]) / (all || 1), 2) });
+  return t("model.origin.took words", { all: words, stage: named("stage", longest[0]), share: number((100 * longest[1]) / (all || 1), 2) });
 }
 
 function dropped({ dropped: inputs }) {

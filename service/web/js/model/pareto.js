@@ -1,28 +1,17 @@
 // Simpler and closer formulas: what a little more length buys, and a button to take another.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
-import { send } from "../api.js";
-import { announce } from "../announce.js";
-import { go } from "../go.js";
 import { count, number, t } from "../i18n.js";
-import { problem } from "../parts/problem.js";
 import { table } from "../parts/table.js";
 import { frontChart } from "./front.js";
+import { submit } from "./submit.js";
 import { unitOf, withUnit } from "./words.js";
 
 export function paretoSection(root, page) {
   const { outputs } = page.formulas;
-  const take = async (output, place, button) => {
-    button.disabled = true;
-    try {
-      const choose = outputs.length > 1 ? { [output.name]: place } : place;
-      const job = await send("POST", "jobs", { kind: "symbolic", model_id: page.model.id, choose });
-      announce(t("model.submitted"));
-      go(`/jobs/${job.id}`);
-    } catch (error) {
-      button.disabled = false;
-      render(problem(error), root.querySelector(".answer"));
-    }
+  const take = (output, place, button) => {
+    const choose = outputs.length > 1 ? { [output.name]: place } : place;
+    submit({ kind: "symbolic", model_id: page.model.id, choose }, button, root.querySelector(".answer"));
   };
   render(
     html`<p>${t("model.front.about")}</p>

@@ -2,9 +2,8 @@
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
-import { PICTURES, onTheme, picture } from "./collect.js";
-import { downloads } from "./downloads.js";
-import { drawn } from "./inline.js";
+import { figure, onTheme, picture } from "../parts/picture.js";
+import { PICTURES } from "./collect.js";
 
 export function pictures(root, page) {
   show(root, page, page.figures);
@@ -22,21 +21,20 @@ function show(root, page, figures) {
   const hasNone = PICTURES.some((name) => figures[name].problem?.code === "no_figures");
   render(
     html`${shown.length || hasNone ? html`<h3>${t("model.pictures")}</h3>` : nothing}
-      ${shown.map((name) => figure(name, figures[name].body, kind, page))}
+      ${shown.map((name) => told(name, figures[name].body, kind, page))}
       ${hasNone ? html`<p class="note">${t("model.pictures.none")}</p>` : nothing}`,
     root,
   );
 }
 
-function figure(name, source, kind, page) {
-  const svg = drawn(source, `picture-${name}`);
-  if (!svg) return nothing;
+function told(name, source, kind, page) {
   const key = ["parity", "residuals"].includes(name) ? `${name}.${kind}` : name;
-  const title = t(`model.picture.${key}`);
-  return html`<figure class="picture">
-    <h4>${title}</h4>
-    <div class="scroll" tabindex="0" role="region" aria-label=${title}>${svg}</div>
-    <figcaption>${t(`model.picture.${key} about`)}</figcaption>
-    ${downloads(`${page.path}/plots/${name}`, `${page.model.name}-${name}`, title)}
-  </figure>`;
+  return figure({
+    name,
+    source,
+    title: t(`model.picture.${key}`),
+    about: t(`model.picture.${key} about`),
+    path: `${page.path}/plots/${name}`,
+    filename: `${page.model.name}-${name}`,
+  });
 }

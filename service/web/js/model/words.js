@@ -1,6 +1,6 @@
 // Names, units and numbers of a model in words.
 
-import { number, t } from "../i18n.js";
+import { named, number, t } from "../i18n.js";
 
 export const unitOf = (model, name) => model.units?.[name] || "";
 
@@ -19,10 +19,7 @@ export function range([low, high], unit = "") {
 }
 
 /** A function of the library in words, where there are some; else as it is written. */
-export function functionWords(name) {
-  const words = t(`model.function.${name}`);
-  return words.startsWith("model.function.") ? name : words;
-}
+export const functionWords = (name) => named("model.function", name);
 
 export const shown = (value) => (value === null || value === undefined ? t("model.missing") : told(value));
 

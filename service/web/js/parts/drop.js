@@ -24,7 +24,6 @@ export function dropZone({ signal, onUploaded }) {
     const { file, units } = given instanceof File ? { file: given } : given;
     const stop = new AbortController();
     signal.addEventListener("abort", () => stop.abort(), { signal: stop.signal });
-    stop.signal.addEventListener("abort", () => set({ stop: null, share: null }));
     set({ name: file.name, share: 0, failed: null, stop });
     announce(t("start.uploading", { name: file.name }));
     try {
@@ -32,7 +31,7 @@ export function dropZone({ signal, onUploaded }) {
       announce(t("start.uploaded", { name: file.name }));
       onUploaded(dataset);
     } catch (error) {
-      set({ failed: error });
+      if (error.name !== "AbortError") set({ failed: error });
     } finally {
       set({ stop: null, share: null });
     }

@@ -1,7 +1,7 @@
 // All that happened to a job. Closed until someone asks, and never read out by itself.
 
 import { html } from "../../vendor/lit-html.js";
-import { count, language, seconds, t } from "../i18n.js";
+import { count, named, seconds, t } from "../i18n.js";
 
 const MOST = 200;
 
@@ -22,8 +22,4 @@ function told({ kind, data }) {
 }
 
 /** A stage in the words of this language; a new one as the service calls it. */
-export function stageWords(stage) {
-  const key = `stage.${stage}`;
-  const words = t(key);
-  return words === key && language ? stage : words;
-}
+export const stageWords = (stage) => named("stage", stage);

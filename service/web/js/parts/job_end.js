@@ -1,8 +1,9 @@
 // What came of a job that has ended.
 
 import { html, nothing } from "../../vendor/lit-html.js";
-import { download } from "../api.js";
 import { t } from "../i18n.js";
+import { saveButton } from "./downloads.js";
+import { stageWords } from "./history.js";
 
 export function jobEnd(job, study, retry) {
   if (job.status === "failed") return failed(job, retry);
@@ -14,10 +15,11 @@ export function jobEnd(job, study, retry) {
 }
 
 function succeeded(job, study) {
-  return html`${job.cut_by ? html`<div class="note"><p>${t("job.cut", { stage: t(`stage.${job.cut_by}`) })}</p></div>` : nothing}
+  return html`${job.cut_by ? html`<div class="note"><p>${t("job.cut", { stage: stageWords(job.cut_by) })}</p></div>` : nothing}
     <p class="actions">
-      ${job.model_id ? html`<a class="button primary" href="#/models/${job.model_id}">${t("job.open model")}</a>` : nothing}
-      ${job.model_id ? nothing : html`<button class="primary" type="button" @click=${() => download(`jobs/${job.id}/result`)}>${t("job.download")}</button>`}
+      ${job.model_id
+        ? html`<a class="button primary" href="#/models/${job.model_id}">${t("job.open model")}</a>`
+        : saveButton(`jobs/${job.id}/result`, "", t("job.download"), { look: "primary" })}
     </p>
     ${study ?? nothing}`;
 }
@@ -34,6 +36,6 @@ function failed(job, retry) {
 function again(job, retry) {
   return html`<p class="actions">
     <button class="primary" type="button" @click=${retry}>${t("job.retry")}</button>
-    ${job.kind === "train" && job.dataset_id ? html`<a class="button" href="#/datasets/${job.dataset_id}">${t("job.other settings")}</a>` : nothing}
+    ${["train", "study"].includes(job.kind) && job.dataset_id ? html`<a class="button" href="#/datasets/${job.dataset_id}">${t("job.other settings")}</a>` : nothing}
   </p>`;
 }

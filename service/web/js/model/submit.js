@@ -1,0 +1,21 @@
+// A job that changes a model: its view comes next, or what is wrong is told in a place of this one.
+
+import { render } from "../../vendor/lit-html.js";
+import { announce } from "../announce.js";
+import { send } from "../api.js";
+import { go } from "../go.js";
+import { t } from "../i18n.js";
+import { problem } from "../parts/problem.js";
+
+export async function submit(body, button, place, onDone = () => {}) {
+  button.disabled = true;
+  try {
+    const job = await send("POST", "jobs", body);
+    onDone();
+    announce(t("model.submitted"));
+    go(`/jobs/${job.id}`);
+  } catch (error) {
+    button.disabled = false;
+    render(problem(error), place);
+  }
+}

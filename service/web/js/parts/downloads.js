@@ -1,0 +1,38 @@
+// What the service has as a file.
+
+import { html, render } from "../../vendor/lit-html.js";
+import { download } from "../api.js";
+import { t } from "../i18n.js";
+import { problem } from "./problem.js";
+
+/** A picture in both of its forms. */
+export function downloads(path, filename, what) {
+  const button = (kind) => {
+    const label = kind.toUpperCase();
+    return saveButton(`${path}.${kind}`, `${filename}.${kind}`, label, { name: t("model.save", { what, kind: label }) });
+  };
+  return html`<p class="actions tight">${["svg", "png"].map(button)}</p>`;
+}
+
+/**
+ * @param filename For what the service gives no name.
+ * @param name Tells this button from others like it to those who do not see what is beside it.
+ */
+export function saveButton(path, filename, label, { name = label, look = "small" } = {}) {
+  return html`<button type="button" class=${look} aria-label=${name} @click=${(event) => save(path, filename, event.currentTarget)}>
+    <span aria-hidden="true">↓</span> ${label}
+  </button>`;
+}
+
+async function save(path, filename, button) {
+  const place = button.closest("p, div, section");
+  place.querySelector(".download-problem")?.remove();
+  try {
+    await download(path, filename);
+  } catch (error) {
+    const told = document.createElement("span");
+    told.className = "download-problem";
+    render(problem(error), told);
+    place.append(told);
+  }
+}
