@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from service.schemas.jobs import read_request
 from tests.browser import (
     PHONE,
     is_too_wide,
@@ -19,9 +20,12 @@ from tests.browser import (
     tab_to,
     visiting,
 )
+from tests.factories import column
 
 LAW = "exp(sin(pi*x1) + x2**2)"
 TRAINED_MS = 60_000
+FEW = column("kind", "category", distinct=3, top=[{"value": value, "count": 20} for value in "abc"])
+MANY = column("batch", "integer", distinct=40, top=[{"value": 7, "count": 3}])
 WIDE = [f"a_rather_long_name_of_a_column_{number}" for number in range(12)]
 
 
@@ -106,6 +110,85 @@ def test_the_request_of_the_form_can_be_taken_along(page: Page, api: httpx.Clien
     assert f'kan.train("{dataset_id}", "y", {options})' in told
 
 
+@pytest.mark.parametrize(
+    ("target", "values", "body"),
+    [
+        ("y", {"weight": "w"}, {"weight": "w"}),
+        ("w", {"weight": "w"}, {}),
+        ("kind", {"class_weight": {"kind": "balanced"}}, {"training": {"class_weight": "balanced"}}),
+        (
+            "kind",
+            {"class_weight": {"kind": "given", "weights": {"a": "2,5", "b": " "}}},
+            {"training": {"class_weight": {"a": 2.5}}},
+        ),
+        ("y", {"class_weight": {"kind": "balanced"}}, {}),
+        ("y", {"grid_schedule": "3, 6; 12"}, {"training": {"grid_schedule": [3, 6, 12]}}),
+        (
+            "y",
+            {"split_kind": "column", "split_column": "kind", "split_test": ["b"], "test_fraction": "0.5"},
+            {"split": {"kind": "column", "column": "kind", "test": ["b"]}},
+        ),
+        (
+            "y",
+            {"split_kind": "column", "split_column": "batch", "split_test": "3\n 5 \n"},
+            {"split": {"kind": "column", "column": "batch", "test": [3, 5]}},
+        ),
+        (
+            "y",
+            {"vary_hidden": "[]; 2; 5, 3; auto", "vary_lamb": "0.001, 0.1", "vary_seed": "0 1"},
+            {
+                "vary": {
+                    "network.hidden": [[], [2], [5, 3], "auto"],
+                    "training.lamb": [0.001, 0.1],
+                    "seed": [0, 1],
+                }
+            },
+        ),
+    ],
+)
+def test_settings_are_sent_as_the_service_takes_them(
+    target: str, values: dict[str, Any], body: dict[str, Any], form: Page
+) -> None:
+    kind = {"kind": "study"} if "vary" in body else {}
+    sent = form_body(form, target, values)
+    assert sent == {"dataset_id": "1", "target": target, **kind, **body}
+    read_request(sent)
+
+
+def test_a_comma_in_a_fraction_separates_nothing(browser: Browser, url: str) -> None:
+    with visiting(browser, url, locale="ru-RU") as page:
+        page.goto("/")
+        sent = form_body(page, "y", {"vary_lamb": "0,001; 0,01 0,1"})
+        assert sent["vary"] == {"training.lamb": [0.001, 0.01, 0.1]}
+
+
+def test_settings_are_compared_beside_each_other(page: Page, api: httpx.Client) -> None:
+    x = np.linspace(-1, 1, 60)
+    columns = {"x": x.tolist(), "part": ["test", "train", "train"] * 20, "y": np.exp(x).tolist()}
+    dataset = api.post("/datasets", json={"name": "parts", "columns": columns}).json()
+    show(page, f"/datasets/{dataset['id']}")
+    page.get_by_text("Settings", exact=True).click()
+    page.get_by_label("Inner nodes").fill("[]")
+    page.get_by_label("Look for a formula").uncheck()
+    page.get_by_label("Held-out rows", exact=True).select_option("column")
+    page.get_by_text("Compare settings").click()
+    page.get_by_label("Grids", exact=True).fill("3, 6")
+    expect(page.get_by_text("2 trainings")).to_be_visible()
+    page.get_by_role("button", name="Start the study").click()
+    values = page.get_by_role("group", name="Its values in held-out rows")
+    expect(values).to_be_focused()
+    values.get_by_label("test").check()
+    page.get_by_role("button", name="Start the study").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Study: parts")
+    rows = page.get_by_role("table", name="What came of every setting").get_by_role("row")
+    expect(rows).to_have_count(3, timeout=TRAINED_MS)
+    expect(page.get_by_role("heading", name="Error by grid")).to_be_visible()
+    assert severe_violations(page) == []
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Download the result").click()
+    assert downloading.value.suggested_filename.endswith(".csv")
+
+
 def test_a_running_job_shows_how_far_it_is_and_can_be_stopped(
     page: Page, api: httpx.Client, law: Path
 ) -> None:
@@ -173,6 +256,30 @@ def finished(api: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> lis
     assert [trained["status"], failed["status"]] == ["succeeded", "failed"]
     jobs = [f"/jobs/{job['id']}" for job in (trained, failed)]
     return ["/", "/datasets", f"/datasets/{dataset_id}", "/jobs", *jobs, "/models", "/nowhere"]
+
+
+@pytest.fixture(scope="module")
+def form(browser: Browser, url: str) -> Iterator[Page]:
+    """A page to ask what its form would send."""
+    with visiting(browser, url) as page:
+        page.goto("/")
+        yield page
+
+
+def form_body(page: Page, target: str, values: dict[str, Any]) -> dict[str, Any]:
+    """What is sent of a form with these values, on a table with columns of several kinds."""
+    told: dict[str, Any] = page.evaluate(
+        """async ([columns, target, values]) => {
+            const settings = await import("/assets/js/settings.js");
+            const features = new Set(columns.map((column) => column.name));
+            const choice = {dataset: {id: "1", columns}, target, features, types: {}};
+            choice.values = {...settings.initialValues(), ...values};
+            const study = settings.studyOf(choice);
+            return settings.countOf(study) ? study : settings.bodyOf(choice);
+        }""",
+        [[*map(column, ("x", "w", "y")), MANY, FEW], target, values],
+    )
+    return told
 
 
 def ended(api: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:

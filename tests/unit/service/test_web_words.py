@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from kan_engine.library import LIBRARY
+from service.cli.live import STAGES
 
 WEB = Path("service/web")
 WORDS = json.loads((WEB / "i18n/en.json").read_text())
 SCRIPTS = sorted(path for path in (WEB / "js").rglob("*.js"))
+SOURCE = "".join(script.read_text() for script in SCRIPTS)
+TEMPLATE = re.compile(r"(?:t\(|named\(|[=?:(]) *`([^`\n]*)`")
 ASKED = re.compile(r"""(?<![\w.])t\(\s*(?:"([^"]+)"|`([^`$]*)(\$)?)""")
 
 
@@ -25,3 +28,21 @@ def test_a_script_has_its_words(script: Path) -> None:
 
 def test_every_function_of_the_library_has_words() -> None:
     assert [name for name in LIBRARY if f"model.function.{name}" not in WORDS] == []
+
+
+def test_every_stage_of_a_job_has_words() -> None:
+    assert [stage for stage in STAGES if stage and f"stage.{stage}" not in WORDS] == []
+
+
+def test_all_words_are_asked_for() -> None:
+    named = re.findall(r'named\("([^"]+)"', SOURCE)
+    asked = [re.escape(group) + r"\..+" for group in named]
+    asked += [_pattern(template) for template in TEMPLATE.findall(SOURCE) if "${" in template]
+    literal = {*re.findall(r'"([^"\n]*)"', SOURCE), *re.findall(r"\$(\w+)", (WEB / "index.html").read_text())}
+    assert [k for k in WORDS if k not in literal and not any(re.fullmatch(one, k) for one in asked)] == []
+
+
+def _pattern(template: str) -> str:
+    """What a template with gaps can become; one that is nothing but gaps asks for no words in particular."""
+    parts = re.split(r"\$\{[^}]*\}", template)
+    return ".+".join(map(re.escape, parts)) if len("".join(parts)) > 1 else "$^"

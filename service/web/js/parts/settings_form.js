@@ -1,8 +1,9 @@
 // The settings of a training: everything has a default, and a line that says what it is for.
 
 import { html, nothing } from "../../vendor/lit-html.js";
-import { t } from "../i18n.js";
-import { GROUPS, isUsable, readableAs } from "../settings.js";
+import { decimal, t } from "../i18n.js";
+import { GROUPS, chosenColumn, columnOf, isShown, isUsable, knownValues, readableAs, rolesOf, splitColumn } from "../settings.js";
+import { labelled } from "./labelled.js";
 import { scrollBox } from "./scroll.js";
 
 /**
@@ -11,68 +12,126 @@ import { scrollBox } from "./scroll.js";
  * @param change Takes what is changed in the choice.
  */
 export function settingsForm(choice, mistakes, change) {
-  return html`${columns(choice, mistakes, change)} ${GROUPS.map((group) => groupOf(group, choice, mistakes, change))}`;
+  return html`${columns(choice, mistakes, change)}
+    ${GROUPS.map(
+      (group) => html`<fieldset class="settings-group">
+        <legend>${t(`set.group.${group.name}`)}</legend>
+        ${settingsFields(group, choice, mistakes, change)}
+      </fieldset>`,
+    )}`;
 }
 
-function groupOf({ name, fields }, choice, mistakes, change) {
+export function settingsFields({ fields }, choice, mistakes, change) {
   const { values } = choice;
-  const set = (field, value) => change({ values: { ...values, [field.name]: value } });
-  return html`<fieldset class="settings-group">
-    <legend>${t(`set.group.${name}`)}</legend>
-    <div class="settings-fields">
-      ${fields.map((field) => fieldOf(field, values[field.name], mistakes[field.name], (value) => set(field, value)))}
-    </div>
-  </fieldset>`;
+  const one = (field) => {
+    const set = (value) => change({ values: { ...values, [field.name]: value } });
+    return shownField({ field, choice, value: values[field.name], mistake: mistakes[field.name], set });
+  };
+  return html`<div class="settings-fields">${fields.filter((field) => isShown(field, choice)).map(one)}</div>`;
 }
 
-function fieldOf(field, value, mistake, set) {
-  const id = `set-${field.name}`;
-  if (field.kind === "several") return several(field, value, mistake, set);
-  const told = html`<span class="hint" id="${id}-hint">${t(`set.${field.name}.hint`)}</span>${wrong(id, mistake)}`;
-  if (field.kind === "switch") {
-    return html`<div class="field">
-      <label><input type="checkbox" id=${id} .checked=${value} aria-describedby="${id}-hint" @change=${(event) => set(event.target.checked)} />
-        <strong>${t(`set.${field.name}`)}</strong></label>${told}
-    </div>`;
-  }
-  return html`<div class="field">
-    <label for=${id}>${t(`set.${field.name}`)}</label>
-    ${field.kind === "choice" ? select(field, id, value, set) : input(field, id, value, mistake, set)}${told}
-  </div>`;
+const CONTROLS = { switch: toggle, several, choice: words, column, class_weight: classWeight, values: testValues };
+
+function shownField(given) {
+  return (CONTROLS[given.field.kind] ?? input)({ ...given, id: `set-${given.field.name}` });
 }
 
-function select(field, id, value, set) {
-  return html`<select id=${id} aria-describedby="${id}-hint" @change=${(event) => set(event.target.value)}>
-    ${field.options.map((option) => html`<option value=${option} ?selected=${option === value}>${t(`set.${field.name}.${option}`)}</option>`)}
-  </select>`;
+function single({ id, field, mistake }, control) {
+  return labelled(id, t(`set.${field.name}`), t(`set.${field.name}.hint`), () => html`${control}${wrong(id, mistake)}`);
 }
 
-function input(field, id, value, mistake, set) {
-  return html`<input id=${id} autocomplete="off" inputmode=${field.kind === "number" ? "decimal" : "text"}
-    placeholder=${field.example} .value=${value} aria-invalid=${mistake ? "true" : "false"}
-    aria-describedby="${id}-hint ${id}-wrong" @input=${(event) => set(event.target.value)} />`;
-}
-
-function several(field, value, mistake, set) {
-  const id = `set-${field.name}`;
-  const toggle = (option, isOn) => set(field.options.filter((name) => (name === option ? isOn : value.includes(name))));
-  return html`<fieldset class="field plain" aria-describedby="${id}-hint">
+/** Several controls under one name. */
+function grouped({ id, field, mistake }, controls) {
+  return html`<fieldset class="field plain" id=${id} tabindex="-1" aria-describedby="${id}-hint ${id}-wrong">
     <legend>${t(`set.${field.name}`)}</legend>
-    ${field.options.map(
-      (option) => html`<label class="check"><input type="checkbox" .checked=${value.includes(option)} @change=${(event) => toggle(option, event.target.checked)} />
-        ${t(`set.${field.name}.${option}`)}</label>`,
-    )}
-    <span class="hint" id="${id}-hint">${t(`set.${field.name}.hint`)}</span>${wrong(id, mistake)}
+    ${controls}${told(id, field, mistake)}
   </fieldset>`;
+}
+
+function told(id, field, mistake) {
+  return html`<span class="hint" id="${id}-hint">${t(`set.${field.name}.hint`)}</span>${wrong(id, mistake)}`;
 }
 
 function wrong(id, mistake) {
   return html`<span class="wrong" id="${id}-wrong">${mistake ?? ""}</span>`;
 }
 
+function input(given) {
+  const { id, field, value, mistake, set } = given;
+  return single(given, html`<input id=${id} autocomplete="off" inputmode=${field.kind === "number" ? "decimal" : "text"}
+    placeholder=${field.example.replaceAll(".", decimal)} .value=${value} aria-invalid=${mistake ? "true" : "false"}
+    aria-describedby="${id}-hint ${id}-wrong" @input=${(event) => set(event.target.value)} />`);
+}
+
+function toggle({ id, field, value, mistake, set }) {
+  return html`<div class="field">
+    <label><input type="checkbox" id=${id} .checked=${value} aria-describedby="${id}-hint" @change=${(event) => set(event.target.checked)} />
+      <strong>${t(`set.${field.name}`)}</strong></label>${told(id, field, mistake)}
+  </div>`;
+}
+
+function words(given) {
+  const { field, value, set } = given;
+  return single(given, select(given, field.options.map((option) => [option, t(`set.${field.name}.${option}`)]), value, set));
+}
+
+function column(given) {
+  const { field, choice, set } = given;
+  const options = field.columns(choice).map(({ name }) => [name, name]);
+  if (field.isOptional) options.unshift(["", t(`set.${field.name}.none`)]);
+  return single(given, select(given, options, chosenColumn(field, choice), set));
+}
+
+function select({ id, mistake }, options, chosen, set) {
+  return html`<select id=${id} aria-describedby="${id}-hint ${id}-wrong" aria-invalid=${mistake ? "true" : "false"} @change=${(event) => set(event.target.value)}>
+    ${options.map(([value, label]) => html`<option value=${value} .selected=${value === chosen}>${label}</option>`)}
+  </select>`;
+}
+
+function several(given) {
+  const { field, value, set } = given;
+  return grouped(given, ticks(field.options.map((option) => [option, t(`set.${field.name}.${option}`)]), value, set));
+}
+
+/** A box for each value, in their order. */
+function ticks(options, chosen, set) {
+  const toggled = (value, isOn) => set(options.map(([other]) => other).filter((other) => (other === value ? isOn : chosen.includes(other))));
+  return options.map(
+    ([value, label]) => html`<label class="check"><input type="checkbox" .checked=${chosen.includes(value)} @change=${(event) => toggled(value, event.target.checked)} />
+      ${label}</label>`,
+  );
+}
+
+/** Nothing, by frequency, or a number for each class where all of them are known. */
+function classWeight(given) {
+  const { id, field, choice, value, set } = given;
+  const classes = knownValues(columnOf(choice.dataset, choice.target))?.map(String);
+  const kinds = ["none", "balanced", ...(classes ? ["given"] : [])].map((kind) => [kind, t(`set.${field.name}.${kind}`)]);
+  const weigh = (name, words_) => set({ ...value, weights: { ...value.weights, [name]: words_ } });
+  return html`${single(given, select(given, kinds, value.kind, (kind) => set({ ...value, kind })))}
+    ${classes && value.kind === "given"
+      ? html`<fieldset class="field plain">
+          <legend>${t(`set.${field.name}.of`)}</legend>
+          ${classes.map((name, place) => html`<label class="weight" for="${id}-${place}"><span>${name}</span>
+            <input id="${id}-${place}" inputmode="decimal" autocomplete="off" placeholder="1" .value=${value.weights[name] ?? ""} @input=${(event) => weigh(name, event.target.value)} /></label>`)}
+        </fieldset>`
+      : nothing}`;
+}
+
+/** Boxes for the values of the column where all are known, else a line for each. */
+function testValues(given) {
+  const { id, choice, value, mistake, set } = given;
+  const column_ = splitColumn(choice);
+  const known = column_ && knownValues(column_);
+  if (known) return grouped(given, ticks(known.map((one) => [one, String(one)]), [value].flat(), set));
+  return single(given, html`<textarea id=${id} rows="3" placeholder=${t("set.split_test.lines")} aria-invalid=${mistake ? "true" : "false"} aria-describedby="${id}-hint ${id}-wrong"
+    .value=${[value].flat().join("\n")} @input=${(event) => set(event.target.value)}></textarea>`);
+}
+
 function columns(choice, mistakes, change) {
   const { dataset, types } = choice;
-  const all = (isOn) => change({ features: new Set(isOn ? dataset.columns.filter((column) => isUsable(column, types)).map((column) => column.name) : []) });
+  const roles = rolesOf(choice);
+  const all = (isOn) => change({ features: new Set(isOn ? dataset.columns.filter((one) => isUsable(one, types)).map((one) => one.name) : []) });
   return html`<fieldset class="settings-group" id="set-columns" tabindex="-1">
     <legend>${t("set.columns")}</legend>
     <p class="hint">${t("set.columns.hint")}</p>
@@ -85,33 +144,33 @@ function columns(choice, mistakes, change) {
       t("set.columns"),
       html`<table class="column-choice">
         <thead><tr><th scope="col">${t("set.columns.learn")}</th><th scope="col">${t("set.columns.type")}</th></tr></thead>
-        <tbody>${dataset.columns.map((column) => columnRow(column, choice, change))}</tbody>
+        <tbody>${dataset.columns.map((one) => columnRow(one, roles.get(one.name), choice, change))}</tbody>
       </table>`,
     )}
   </fieldset>`;
 }
 
-function columnRow(column, { target, features, types }, change) {
-  const isTarget = column.name === target;
-  const toggle = (event) => {
+/** @param role What the column is instead of one to learn from. */
+function columnRow(one, role, { features, types }, change) {
+  const learn = (event) => {
     const others = new Set(features);
-    if (event.target.checked) others.add(column.name);
-    else others.delete(column.name);
+    if (event.target.checked) others.add(one.name);
+    else others.delete(one.name);
     change({ features: others });
   };
   const readAs = (event) => {
-    const { [column.name]: _, ...others } = types;
-    const now = event.target.value === column.type ? others : { ...others, [column.name]: event.target.value };
+    const { [one.name]: _, ...others } = types;
+    const now = event.target.value === one.type ? others : { ...others, [one.name]: event.target.value };
     const learnt = new Set(features);
-    if (isUsable(column, now)) learnt.add(column.name); // who says what a column is wants it used
-    else learnt.delete(column.name);
+    if (isUsable(one, now)) learnt.add(one.name); // who says what a column is wants it used
+    else learnt.delete(one.name);
     change({ types: now, features: learnt });
   };
   return html`<tr>
-    <td><label class="check"><input type="checkbox" .checked=${!isTarget && features.has(column.name)} ?disabled=${isTarget} @change=${toggle} />
-      ${column.name}${isTarget ? html` <span class="hint-inline">${t("dataset.is target")}</span>` : nothing}</label></td>
-    <td><select aria-label=${t("set.columns.type of", { name: column.name })} @change=${readAs}>
-      ${readableAs(column).map((type) => html`<option value=${type} ?selected=${type === (types[column.name] || column.type)}>${t(`type.${type}`)}</option>`)}
+    <td><label class="check"><input type="checkbox" .checked=${!role && features.has(one.name)} ?disabled=${!!role} @change=${learn} />
+      <span>${one.name}${role ? html` <span class="hint-inline">${t(`set.role.${role}`)}</span>` : nothing}</span></label></td>
+    <td><select aria-label=${t("set.columns.type of", { name: one.name })} @change=${readAs}>
+      ${readableAs(one).map((type) => html`<option value=${type} .selected=${type === (types[one.name] || one.type)}>${t(`type.${type}`)}</option>`)}
     </select></td>
   </tr>`;
 }

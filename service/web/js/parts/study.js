@@ -1,17 +1,39 @@
-// What came of a study: bars, and a table with a row for every training.
+// What came of a study: bars, a table with a row for every training, and pictures where its grids differ.
 
 import { html, nothing } from "../../vendor/lit-html.js";
-import { get, text } from "../api.js";
-import { number, t } from "../i18n.js";
+import { text } from "../api.js";
+import { named, number, t } from "../i18n.js";
+import { settingWords } from "../settings.js";
+import { figure, picture } from "./picture.js";
 import { scrollBox } from "./scroll.js";
 import { studyBars } from "./study_bars.js";
 
 const SHOWN = 200;
 const HIDDEN = ["model_id", "job_id", "model", "status"];
 
-/** The result of a study as a table; nothing where it was asked for as Parquet. */
-export async function studyOf(job, signal) {
-  const content = await text(`jobs/${job.id}/result`, { signal });
+const PICTURES = ["error_by_grid", "error_by_parameters"];
+
+export async function resultOf(job, signal) {
+  const path = `jobs/${job.id}`;
+  const [content, ...sources] = await Promise.all([
+    text(`${path}/result`, { signal }),
+    ...PICTURES.map((name) => picture(`${path}/plots/${name}.svg`, { signal })),
+  ]);
+  const pictures = PICTURES.map((name, place) =>
+    figure({
+      name,
+      source: sources[place].body,
+      title: t(`job.study.${name}`),
+      about: t(`job.study.${name} about`),
+      path: `${path}/plots/${name}`,
+      filename: `${job.dataset_name ?? "study"}-${name}`,
+    }),
+  );
+  return html`${tableOf(content)}${pictures}`;
+}
+
+/** Nothing where it was asked for as Parquet. */
+function tableOf(content) {
   if (content.startsWith("PAR1")) return nothing;
   const table = parsed(content);
   const [names, ...rows] = withLinks(table);
@@ -20,26 +42,33 @@ export async function studyOf(job, signal) {
     t("job.study"),
     html`<table class="preview">
       <caption>${t("job.study")}</caption>
-      <thead><tr>${names.map((name) => html`<th scope="col">${name === "model_id" ? t("list.result") : name}</th>`)}</tr></thead>
+      <thead><tr>${names.map((name) => html`<th scope="col">${heading(name)}</th>`)}</tr></thead>
       <tbody>${rows.slice(0, SHOWN).map((row) => html`<tr>${row.map((cell, place) => html`<td>${shown(names[place], cell)}</td>`)}</tr>`)}</tbody>
     </table>`,
   )}`;
 }
 
-/** Without what only programs want; what leads to a model comes first. */
+/** Without what only programs want and what is nowhere filled in; what leads to a model comes first. */
 function withLinks([names, ...rows]) {
-  const kept = names.map((name, place) => [name, place]).filter(([name]) => !HIDDEN.includes(name));
-  const order = [names.indexOf("model_id"), ...kept.map(([, place]) => place)];
+  const places = [...names.keys()].filter((place) => !HIDDEN.includes(names[place]) && rows.some((row) => row[place] !== ""));
+  const order = [names.indexOf("model_id"), ...places];
   return [names, ...rows].map((row) => order.map((place) => row[place]));
 }
 
+/** A column of the result: one of its own, a metric or a setting. */
+function heading(name) {
+  const known = [named("job.study.column", name), named("model.metric", name), settingWords(name)];
+  return known.find((words) => words !== name) ?? name;
+}
+
 function shown(name, cell) {
+  if (name === "verdict") return named("model.verdict", cell);
   if (name === "model_id") return cell ? html`<a href="#/models/${cell}">${t("list.model")}</a>` : "–";
   return cell !== "" && Number.isFinite(Number(cell)) ? number(Number(cell)) : cell;
 }
 
 /** CSV as the service writes it (RFC 4180). */
-export function parsed(content) {
+function parsed(content) {
   const rows = [];
   let row = [];
   for (const [, quoted, plain, end] of content.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/g)) {

@@ -2,6 +2,7 @@
 
 import { html, nothing, svg } from "../../vendor/lit-html.js";
 import { number, t } from "../i18n.js";
+import { settingWords } from "../settings.js";
 
 const METRICS = ["rmse", "log_loss"]; // of a regression and of a classification: less is better
 const WIDE = 100; // ratio of values from which on their powers of ten are compared
@@ -22,10 +23,10 @@ export function studyBars(names, rows) {
   </figure>`;
 }
 
-/** "network.grid 3, network.hidden [1]" */
+/** "Grid 3, Inner nodes [1]" */
 function labelOf(names, row) {
   const settings = names.slice(1, names.findIndex((name) => /^(mae|accuracy)$/.test(name)));
-  return settings.map((name, place) => `${name} ${row[place + 1]}`).join(", ");
+  return settings.map((name, place) => `${settingWords(name)} ${row[place + 1]}`).join(", ");
 }
 
 function scaleOf(values) {

@@ -2,17 +2,18 @@
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { announce } from "../announce.js";
-import { download, get, send } from "../api.js";
+import { get, send } from "../api.js";
 import { go } from "../go.js";
 import { count, t, time } from "../i18n.js";
 import { columnCard } from "../parts/column_card.js";
 import { confirmed } from "../parts/confirm.js";
+import { saveButton } from "../parts/downloads.js";
 import { keepingFocus } from "../parts/focus.js";
 import { place } from "../parts/place.js";
 import { preview } from "../parts/preview.js";
 import { problem } from "../parts/problem.js";
 import { trainPanel } from "../parts/train_panel.js";
-import { bodyOf, fieldOf, initialValues, isUsable } from "../settings.js";
+import { bodyOf, fieldOf, initialValues, isUsable, missingIn, studyOf } from "../settings.js";
 
 const CARDS = 60; // more of them are shown when asked for
 const ROWS = 20;
@@ -30,21 +31,30 @@ export default async function view({ root, params, signal }) {
   };
   const set = (changes) => {
     state = { ...state, ...changes };
-    keepingFocus(root, () => render(page(state, first, { change, train, more, remove }), root));
+    keepingFocus(root, () => render(page(state, first, { change, train, study, more, remove }), root));
   };
   const change = (changes) => set({ choice: { ...state.choice, ...changes }, mistakes: {}, failed: null });
   const more = () => set({ cards: state.cards + CARDS });
 
-  async function train() {
+  const train = () => submit(bodyOf(state.choice), t("dataset.submitted"));
+  const study = () => submit(studyOf(state.choice), t("dataset.study submitted"));
+
+  async function submit(body, done) {
+    const missing = missingIn(body);
+    if (missing) return tell({ mistakes: { [missing]: t(`set.${missing}.missing`) } });
     set({ isSending: true, failed: null, mistakes: {} });
     try {
-      const job = await send("POST", "jobs", bodyOf(state.choice), { signal });
-      announce(t("dataset.submitted"));
+      const job = await send("POST", "jobs", body, { signal });
+      announce(done);
       go(`/jobs/${job.id}?new`);
     } catch (error) {
-      if (error.name !== "AbortError") set({ isSending: false, ...sorted(error) });
-      toFirstMistake(root, state.mistakes);
+      if (error.name !== "AbortError") tell(sorted(error, root));
     }
+  }
+
+  function tell(wrong) {
+    set({ isSending: false, failed: null, mistakes: {}, ...wrong });
+    toFirstMistake(root, state.mistakes);
   }
 
   async function remove() {
@@ -69,31 +79,33 @@ function suggested({ columns }) {
 }
 
 /** Mistakes by the fields that they are about; what is about none of them stays a problem of the whole. */
-function sorted(error) {
+function sorted(error, root) {
   const mistakes = {};
   for (const entry of error.errors || []) {
     const name = fieldOf(entry.pointer);
-    if (name) mistakes[name] = mistakes[name] ? `${mistakes[name]}; ${entry.detail}` : entry.detail;
+    if (name && root.querySelector(`#set-${name}`)) mistakes[name] = mistakes[name] ? `${mistakes[name]}; ${entry.detail}` : entry.detail;
   }
-  const isTold = Object.keys(mistakes).length > 0;
-  return { mistakes, failed: isTold ? null : error };
+  return Object.keys(mistakes).length ? { mistakes } : { failed: error };
 }
 
 function toFirstMistake(root, mistakes) {
   const [name] = Object.keys(mistakes);
-  if (!name) return;
+  if (!name) {
+    root.querySelector(".train .problem")?.scrollIntoView({ block: "nearest" });
+    return;
+  }
   const field = root.querySelector(`#set-${name}`);
   if (name !== "target") field.closest("details").open = true;
   field.focus();
   announce(mistakes[name]);
 }
 
-function page({ choice, mistakes, failed, isSending, cards }, first, { change, train, more, remove }) {
-  const { dataset, target } = choice;
+function page({ cards, ...panel }, first, { change, train, study, more, remove }) {
+  const { dataset, target } = panel.choice;
   return html`<h1>${dataset.name}</h1>
     <p class="lead">${t("dataset.size", { rows: t("count.rows", { count: dataset.rows, shown: count(dataset.rows) }), columns: t("count.columns", { count: dataset.columns.length }), when: time(dataset.created_at) })}</p>
     ${warnings(dataset.warnings)}
-    ${trainPanel({ choice, mistakes, failed, isSending, change, train })}
+    ${trainPanel({ ...panel, change, train, study })}
     <h2 id="columns-title">${t("list.columns")}</h2>
     <ul class="columns grid" aria-labelledby="columns-title">
       ${dataset.columns.slice(0, cards).map((column) => columnCard(column, dataset, target, (name) => change({ target: name })))}
@@ -104,7 +116,7 @@ function page({ choice, mistakes, failed, isSending, cards }, first, { change, t
     <h2>${t("dataset.preview")}</h2>
     ${preview(first, dataset)}
     <p class="actions">
-      <button type="button" @click=${() => download(`datasets/${dataset.id}/content`, `${dataset.name}.parquet`)}>${t("dataset.download")}</button>
+      ${saveButton(`datasets/${dataset.id}/content`, `${dataset.name}.parquet`, t("dataset.download"), { look: "" })}
       <button type="button" class="danger" @click=${remove}>${t("delete")}</button>
     </p>`;
 }

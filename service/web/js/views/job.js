@@ -5,14 +5,15 @@ import { announce } from "../announce.js";
 import { get, send } from "../api.js";
 import { eventsOf } from "../events.js";
 import { go } from "../go.js";
-import { count, number, seconds, t, time } from "../i18n.js";
+import { count, seconds, t, time } from "../i18n.js";
 import { errorCurve } from "../parts/error_curve.js";
 import { keepingFocus } from "../parts/focus.js";
 import { history, stageWords } from "../parts/history.js";
 import { jobEnd } from "../parts/job_end.js";
 import { jobTitle, status } from "../parts/lines.js";
+import { onTheme } from "../parts/picture.js";
 import { problem } from "../parts/problem.js";
-import { studyOf } from "../parts/study.js";
+import { resultOf } from "../parts/study.js";
 
 const TICK_MS = 1000;
 const FITTING = ["train", "symbolic"]; // kinds in which an error falls
@@ -52,10 +53,14 @@ export default async function view({ root, params, query, signal }) {
     for await (const event of eventsOf(params.id, signal, connected)) take(event);
     const ended = await get(path, { signal });
     set({ job: ended });
-    if (ended.kind === "study" && ended.status === "succeeded") set({ study: await studyOf(ended, signal) });
+    if (ended.kind === "study" && ended.status === "succeeded") await showStudy();
     if (!wasRunning || signal.aborted) return;
     announce(t(`job.ended.${ended.status}`));
     if (ended.model_id) go(`/models/${ended.model_id}`);
+  }
+
+  async function showStudy() {
+    set({ study: await resultOf(state.job, signal) });
   }
 
   function connected(isConnected) {
@@ -70,6 +75,7 @@ export default async function view({ root, params, query, signal }) {
   }
 
   set({});
+  onTheme(() => state.study && showStudy(), signal);
   const timer = setInterval(() => state.job.finished_at || set({}), TICK_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
   follow().catch((error) => error.name === "AbortError" || signal.aborted || set({ failed: error }));

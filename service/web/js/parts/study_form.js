@@ -1,0 +1,25 @@
+// Settings to compare: a training for every combination of them.
+
+import { html } from "../../vendor/lit-html.js";
+import { count, t } from "../i18n.js";
+import { STUDY, countOf, studyOf } from "../settings.js";
+import { settingsFields } from "./settings_form.js";
+
+export function studyForm({ choice, mistakes, isSending, change, study }) {
+  const submit = (event) => {
+    event.preventDefault();
+    if (!isSending) study();
+  };
+  const trainings = countOf(studyOf(choice));
+  return html`<details>
+    <summary>${t("dataset.study")}</summary>
+    <p class="hint">${t("dataset.study about")}</p>
+    <form @submit=${submit} novalidate>
+      ${settingsFields(STUDY, choice, mistakes, change)}
+      <p class="actions">
+        <button aria-disabled=${isSending ? "true" : "false"}>${t("dataset.study start")}</button>
+        <span role="status">${trainings ? t("dataset.study count", { count: trainings, shown: count(trainings) }) : t("set.vary_grid.missing")}</span>
+      </p>
+    </form>
+  </details>`;
+}
