@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from service.schemas.jobs import read_request
 from tests.browser import (
@@ -147,10 +147,10 @@ def test_the_request_of_the_form_can_be_taken_along(page: Page, api: httpx.Clien
     ],
 )
 def test_settings_are_sent_as_the_service_takes_them(
-    target: str, values: dict[str, Any], body: dict[str, Any], form: Page
+    target: str, values: dict[str, Any], body: dict[str, Any], scripts: Page
 ) -> None:
     kind = {"kind": "study"} if "vary" in body else {}
-    sent = form_body(form, target, values)
+    sent = form_body(scripts, target, values)
     assert sent == {"dataset_id": "1", "target": target, **kind, **body}
     read_request(sent)
 
@@ -160,6 +160,30 @@ def test_a_comma_in_a_fraction_separates_nothing(browser: Browser, url: str) -> 
         page.goto("/")
         sent = form_body(page, "y", {"vary_lamb": "0,001; 0,01 0,1"})
         assert sent["vary"] == {"training.lamb": [0.001, 0.01, 0.1]}
+
+
+def test_a_model_without_intervals_is_asked_without_one(scripts: Page) -> None:
+    sent: list[Any] = []
+
+    def answer(route: Route) -> None:
+        sent.append(route.request.post_data_json)
+        route.fulfill(status=422 if "interval" in sent[-1] else 202, json={"code": "no_interval"})
+
+    scripts.route("**/predict", answer)
+    scripts.evaluate(
+        """async () => {
+            const { postingFor } = await import("/assets/js/model/interval.js");
+            await postingFor({task: "regression", outputs: ["y"]})("predict", {rows: []});
+        }"""
+    )
+    assert sent == [{"rows": [], "interval": 0.9}, {"rows": []}]
+
+
+def test_a_download_that_fails_says_why(page: Page, api: httpx.Client, law: Path) -> None:
+    show(page, f"/datasets/{uploaded(api, law)}")
+    page.route("**/content", lambda route: route.fulfill(status=503, json={"detail": "the disk is away"}))
+    page.get_by_role("button", name="Download as Parquet").click()
+    expect(page.get_by_role("alert")).to_have_text("the disk is away")
 
 
 def test_settings_are_compared_beside_each_other(page: Page, api: httpx.Client) -> None:
@@ -259,8 +283,8 @@ def finished(api: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> lis
 
 
 @pytest.fixture(scope="module")
-def form(browser: Browser, url: str) -> Iterator[Page]:
-    """A page to ask what its form would send."""
+def scripts(browser: Browser, url: str) -> Iterator[Page]:
+    """A page whose scripts are asked what they would do."""
     with visiting(browser, url) as page:
         page.goto("/")
         yield page

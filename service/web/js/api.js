@@ -2,7 +2,7 @@
 
 const KEY = "kan-service key";
 
-export class Problem extends Error {
+class Problem extends Error {
   constructor(status, body) {
     super(body.detail || body.title || `HTTP ${status}`);
     this.status = status;

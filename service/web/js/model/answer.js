@@ -13,9 +13,8 @@ export function answer({ told, error }, model, truth) {
   if (error) return html`${title}${problem(error)}`;
   if (!told) return html`${title}<p class="big quiet">…</p>`;
   const prediction = told.predictions[0];
-  const isMany = prediction !== null && typeof prediction === "object";
   return html`${title}
-    ${isMany
+    ${isMany(prediction)
       ? Object.entries(prediction).map(([name, value]) => big(value, unitOf(model, name), name))
       : big(prediction, unitOf(model, model.target))}
     ${told.intervals ? interval(told.intervals[0], unitOf(model, model.target)) : nothing}
@@ -25,6 +24,9 @@ export function answer({ told, error }, model, truth) {
     </p>
     <div class="doubts">${told.warnings.map((warning) => html`<p class="warning">${doubt(warning)}</p>`)}</div>`;
 }
+
+/** Whether it is {output: value}: of several outputs. */
+const isMany = (prediction) => prediction !== null && typeof prediction === "object";
 
 function big(value, unit, name = "") {
   const words = typeof value === "number" ? withUnit(number(value, DIGITS), unit) : shown(value);
@@ -54,7 +56,6 @@ const doubt = ({ column, code }) => t(`model.doubt.${code}`, { column });
 /** The same in one sentence, to be read aloud. */
 export function inWords(told) {
   const prediction = told.predictions[0];
-  const isMany = prediction !== null && typeof prediction === "object";
-  const values = isMany ? Object.entries(prediction).map(([name, value]) => `${name} ${shown(value)}`).join(", ") : shown(prediction);
+  const values = isMany(prediction) ? Object.entries(prediction).map(([name, value]) => `${name} ${shown(value)}`).join(", ") : shown(prediction);
   return [t("model.answer.aloud", { value: values }), ...told.warnings.map(doubt)].join(" ");
 }

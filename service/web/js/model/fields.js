@@ -68,7 +68,7 @@ function slider(feature, value, id, isMissing, typed) {
 }
 
 /** From a little below to a little above what training saw, in steps that are round numbers. */
-export function reach({ min, max, type }) {
+function reach({ min, max, type }) {
   const span = max - min;
   const step = type === "integer" ? Math.max(1, 10 ** Math.floor(Math.log10(span / 100))) : 10 ** Math.floor(Math.log10(span / 100));
   const low = Math.floor((min - BEYOND * span) / step) * step;
@@ -83,7 +83,7 @@ function choice({ feature, value, id, change }) {
       ?disabled=${value === null}
       @change=${(event) => change(feature.categories[event.target.selectedIndex])}
     >
-      ${feature.categories.map((category) => html`<option ?selected=${category === value} .selected=${category === value}>${String(category)}</option>`)}
+      ${feature.categories.map((category) => html`<option .selected=${category === value}>${String(category)}</option>`)}
     </select>`;
 }
 

@@ -1,12 +1,13 @@
 // Predict a whole file: it is uploaded as a dataset, and a job makes a file with the predictions.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
-import { send, upload } from "../api.js";
+import { upload } from "../api.js";
 import { announce } from "../announce.js";
 import { go } from "../go.js";
 import { number, t } from "../i18n.js";
 import { labelled } from "../parts/labelled.js";
 import { problem } from "../parts/problem.js";
+import { postingFor } from "./interval.js";
 
 const ACCEPTED = ".csv,.tsv,.jsonl,.ndjson,.parquet,.gz";
 
@@ -23,7 +24,7 @@ export function predictFile(root, page) {
     try {
       const onProgress = (share) => { state.share = share; show(); };
       const dataset = await upload(file, { onProgress, signal: page.signal });
-      const job = await send("POST", "jobs", body(page.model, dataset, format), { signal: page.signal });
+      const job = await postingFor(page.model)("jobs", { kind: "predict", model: page.model.id, dataset_id: dataset.id, format }, { signal: page.signal });
       announce(t("model.submitted"));
       go(`/jobs/${job.id}`);
     } catch (error) {
@@ -33,11 +34,6 @@ export function predictFile(root, page) {
     }
   };
   show();
-}
-
-function body(model, dataset, format) {
-  const interval = model.task === "regression" && model.outputs.length === 1 ? { interval: 0.9 } : {};
-  return { kind: "predict", model: model.id, dataset_id: dataset.id, format, ...interval };
 }
 
 function content({ model }, { share, error }, start) {

@@ -1,15 +1,14 @@
 // Try it: change the inputs, and the prediction follows.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
-import { send } from "../api.js";
 import { announce } from "../announce.js";
 import { t } from "../i18n.js";
 import { answer, inWords } from "./answer.js";
 import { field } from "./fields.js";
 import { predictFile } from "./file.js";
+import { postingFor } from "./interval.js";
 import { middle, realRows } from "./rows.js";
 
-const LEVEL = 0.9;
 const PAUSE_MS = 60; // between the last change and the question
 const SILENCE_MS = 900; // between the last answer and what is read aloud
 const SHOWN = 24; // fields at once; the others are one click away
@@ -17,7 +16,7 @@ const SHOWN = 24; // fields at once; the others are one click away
 export function tryOut(root, page) {
   const { model } = page;
   const rows = realRows(model, page.preview);
-  const state = { row: rows.length ? rows[0].row : middle(model), from: rows.length ? 0 : -1, interval: model.task === "regression" };
+  const state = { row: rows.length ? rows[0].row : middle(model), from: rows.length ? 0 : -1 };
   const ask = asking(page, state, (told) => render(answer(told, model, truth(rows, state)), root.querySelector(".prediction")));
 
   const change = (name, value) => {
@@ -83,13 +82,14 @@ function behind(key, fields) {
 const truth = (rows, state) => rows[state.from]?.truth;
 
 /** Asks a little after the last change; an answer that comes late gives way to the newest. */
-function asking({ path, signal }, state, show) {
+function asking({ model, path, signal }, state, show) {
+  const post = postingFor(model);
   let [timer, voice, asked, isFirst] = [0, 0, new AbortController(), true];
   const predict = async () => {
     asked.abort();
     asked = new AbortController();
     try {
-      const told = await predicted(path, state, AbortSignal.any([signal, asked.signal]));
+      const told = await post(`${path}/predict`, { rows: [state.row] }, { signal: AbortSignal.any([signal, asked.signal]) });
       show({ told });
       clearTimeout(voice);
       if (!isFirst) voice = setTimeout(() => announce(inWords(told)), SILENCE_MS);
@@ -103,15 +103,4 @@ function asking({ path, signal }, state, show) {
     clearTimeout(timer);
     timer = setTimeout(predict, pause);
   };
-}
-
-async function predicted(path, state, signal) {
-  const body = { rows: [state.row], ...(state.interval ? { interval: LEVEL } : {}) };
-  try {
-    return await send("POST", `${path}/predict`, body, { signal });
-  } catch (error) {
-    if (error.code !== "no_interval") throw error;
-    state.interval = false; // this model has none
-    return predicted(path, state, signal);
-  }
 }

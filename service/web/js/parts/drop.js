@@ -66,7 +66,7 @@ function progress(name, share, stop) {
   const words = share < 1 ? t("start.sending", { name, percent: count(Math.floor(100 * share)) }) : t("start.reading", { name });
   return html`<label class="drop-progress">
       <span>${words}</span>
-      <progress max="1" .value=${share < 1 ? share : 1} ?data-busy=${share === 1}></progress>
+      <progress max="1" .value=${share}></progress>
     </label>
     <button class="small" type="button" @click=${() => stop.abort()}>${t("cancel")}</button>`;
 }

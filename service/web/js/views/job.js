@@ -92,7 +92,8 @@ function after(job, { kind: what, data, created_at }) {
 function page({ job, events, failed, isLost, study }, { cancel, retry }) {
   const hasEnded = !!job.finished_at;
   return html`<h1>${jobTitle(job)}</h1>
-    <p class="job-facts">${status(job)} <span class=${isLost ? "lost" : "quiet"} role="status">${isLost ? t("job.lost") : when(job)}</span></p>
+    <p class="job-facts">${status(job)} <span class=${isLost ? "lost" : "quiet"} role="status">${isLost ? t("job.lost") : when(job)}</span>
+      ${job.parent_id ? html`<a href="#/jobs/${job.parent_id}">${t("job.part")}</a>` : nothing}</p>
     ${failed ? problem(failed) : nothing}
     ${hasEnded ? jobEnd(job, study, retry) : running(job, cancel)}
     ${FITTING.includes(job.kind) && (!hasEnded || points(events).length) ? errorCurve(points(events), elapsed(job)) : nothing}

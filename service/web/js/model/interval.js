@@ -1,0 +1,19 @@
+// Predictions with an interval, and without one where the model has none.
+
+import { send } from "../api.js";
+
+const LEVEL = 0.9;
+
+/** A function that posts what asks for predictions. */
+export function postingFor(model) {
+  let hasInterval = model.task === "regression" && model.outputs.length === 1;
+  return async function post(path, body, options) {
+    try {
+      return await send("POST", path, hasInterval ? { ...body, interval: LEVEL } : body, options);
+    } catch (error) {
+      if (error.code !== "no_interval") throw error;
+      hasInterval = false;
+      return post(path, body, options);
+    }
+  };
+}
