@@ -294,12 +294,13 @@ def form_body(page: Page, target: str, values: dict[str, Any]) -> dict[str, Any]
     """What is sent of a form with these values, on a table with columns of several kinds."""
     told: dict[str, Any] = page.evaluate(
         """async ([columns, target, values]) => {
-            const settings = await import("/assets/js/settings.js");
+            const [fields, body] = await Promise.all(
+                ["fields", "body"].map((name) => import(`/assets/js/settings/${name}.js`)));
             const features = new Set(columns.map((column) => column.name));
             const choice = {dataset: {id: "1", columns}, target, features, types: {}};
-            choice.values = {...settings.initialValues(), ...values};
-            const study = settings.studyOf(choice);
-            return settings.countOf(study) ? study : settings.bodyOf(choice);
+            choice.values = {...fields.initialValues(), ...values};
+            const study = body.studyOf(choice);
+            return body.countOf(study) ? study : body.bodyOf(choice);
         }""",
         [[*map(column, ("x", "w", "y")), MANY, FEW], target, values],
     )

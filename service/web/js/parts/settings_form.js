@@ -2,7 +2,8 @@
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { decimal, t } from "../i18n.js";
-import { GROUPS, chosenColumn, columnOf, isShown, isUsable, knownValues, readableAs, rolesOf, splitColumn } from "../settings.js";
+import { columnOf, isUsable, knownValues, readableAs } from "../settings/columns.js";
+import { GROUPS, chosenColumn, isShown, rolesOf, splitColumn } from "../settings/fields.js";
 import { labelled } from "./labelled.js";
 import { scrollBox } from "./scroll.js";
 
@@ -107,7 +108,7 @@ function classWeight(given) {
   const { id, field, choice, value, set } = given;
   const classes = knownValues(columnOf(choice.dataset, choice.target))?.map(String);
   const kinds = ["none", "balanced", ...(classes ? ["given"] : [])].map((kind) => [kind, t(`set.${field.name}.${kind}`)]);
-  const weigh = (name, words_) => set({ ...value, weights: { ...value.weights, [name]: words_ } });
+  const weigh = (name, cost) => set({ ...value, weights: { ...value.weights, [name]: cost } });
   return html`${single(given, select(given, kinds, value.kind, (kind) => set({ ...value, kind })))}
     ${classes && value.kind === "given"
       ? html`<fieldset class="field plain">
@@ -121,8 +122,8 @@ function classWeight(given) {
 /** Boxes for the values of the column where all are known, else a line for each. */
 function testValues(given) {
   const { id, choice, value, mistake, set } = given;
-  const column_ = splitColumn(choice);
-  const known = column_ && knownValues(column_);
+  const chosen = splitColumn(choice);
+  const known = chosen && knownValues(chosen);
   if (known) return grouped(given, ticks(known.map((one) => [one, String(one)]), [value].flat(), set));
   return single(given, html`<textarea id=${id} rows="3" placeholder=${t("set.split_test.lines")} aria-invalid=${mistake ? "true" : "false"} aria-describedby="${id}-hint ${id}-wrong"
     .value=${[value].flat().join("\n")} @input=${(event) => set(event.target.value)}></textarea>`);

@@ -3,7 +3,7 @@
 import { html, nothing } from "../../vendor/lit-html.js";
 import { text } from "../api.js";
 import { named, number, t } from "../i18n.js";
-import { settingWords } from "../settings.js";
+import { settingWords } from "../settings/fields.js";
 import { figure, picture } from "./picture.js";
 import { scrollBox } from "./scroll.js";
 import { studyBars } from "./study_bars.js";

@@ -2,7 +2,7 @@
 
 import { html, nothing, svg } from "../../vendor/lit-html.js";
 import { number, t } from "../i18n.js";
-import { settingWords } from "../settings.js";
+import { settingWords } from "../settings/fields.js";
 
 const METRICS = ["rmse", "log_loss"]; // of a regression and of a classification: less is better
 const WIDE = 100; // ratio of values from which on their powers of ten are compared

@@ -2,7 +2,8 @@
 
 import { html } from "../../vendor/lit-html.js";
 import { count, t } from "../i18n.js";
-import { STUDY, countOf, studyOf } from "../settings.js";
+import { countOf, studyOf } from "../settings/body.js";
+import { STUDY } from "../settings/fields.js";
 import { settingsFields } from "./settings_form.js";
 
 export function studyForm({ choice, mistakes, isSending, change, study }) {

@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
-import { bodyOf } from "../settings.js";
+import { bodyOf } from "../settings/body.js";
 import { problem } from "./problem.js";
 import { recipes } from "./recipes.js";
 import { settingsForm } from "./settings_form.js";

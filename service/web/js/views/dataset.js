@@ -13,7 +13,9 @@ import { place } from "../parts/place.js";
 import { preview } from "../parts/preview.js";
 import { problem } from "../parts/problem.js";
 import { trainPanel } from "../parts/train_panel.js";
-import { bodyOf, fieldOf, initialValues, isUsable, missingIn, studyOf } from "../settings.js";
+import { bodyOf, missingIn, studyOf } from "../settings/body.js";
+import { isUsable } from "../settings/columns.js";
+import { fieldOf, initialValues } from "../settings/fields.js";
 
 const CARDS = 60; // more of them are shown when asked for
 const ROWS = 20;

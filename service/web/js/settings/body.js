@@ -1,0 +1,99 @@
+// What the API is sent of the form.
+//
+// An empty field means the default, and is not sent. What cannot be read as a number is sent as it is, so
+// that the service, which knows best what is possible, says what is wrong with it.
+
+import { decimal } from "../i18n.js";
+import { isNumber, isUsable, knownValues } from "./columns.js";
+import { STUDY, TRAINING, chosenColumn, isShown, rolesOf, splitColumn } from "./fields.js";
+
+/** The body of POST /jobs. `features` and `types` are there if they differ from what the service chooses. */
+export function bodyOf(choice) {
+  const { dataset, target, features, types } = choice;
+  const body = { dataset_id: dataset.id, target };
+  const roles = rolesOf(choice);
+  const others = dataset.columns.filter((column) => !roles.has(column.name));
+  const [chosen, usual] = [others.filter(({ name }) => features.has(name)), others.filter((column) => isUsable(column, types))];
+  const names = chosen.map((column) => column.name);
+  if (names.join("\n") !== usual.map((column) => column.name).join("\n")) body.features = names;
+  if (Object.keys(types).length) body.types = types;
+  return filled(body, TRAINING, choice);
+}
+
+/** The same for a study; `vary` has what its fields say. */
+export function studyOf(choice) {
+  return filled({ ...bodyOf(choice), kind: "study", vary: {} }, STUDY.fields, choice);
+}
+
+/** How many trainings a study makes; 0 if nothing varies. */
+export function countOf({ vary }) {
+  const lengths = Object.values(vary).map((values) => values.length);
+  return lengths.length ? lengths.reduce((product, length) => product * length) : 0;
+}
+
+/** The field without which there is nothing to send; null if all are there. */
+export function missingIn(body) {
+  if (body.kind === "study" && !countOf(body)) return "vary_grid";
+  return body.split?.test?.length === 0 ? "split_test" : null;
+}
+
+function filled(body, fields, choice) {
+  for (const field of fields) {
+    const value = isShown(field, choice) ? sent(field, choice) : undefined;
+    if (value !== undefined) put(body, field.path, value);
+  }
+  return body;
+}
+
+/** What is sent of a field; undefined where it is left to the service. */
+function sent(field, choice) {
+  const value = choice.values[field.name];
+  const rest = {
+    switch: () => (value ? undefined : false),
+    several: () => (value.join() === field.initial.join() ? undefined : value),
+    choice: () => (value === field.options[0] ? undefined : value),
+    column: () => chosenColumn(field, choice) || undefined,
+    class_weight: () => classWeight(value),
+    values: () => testValues(choice),
+    list: () => listed(value, field),
+    lists: () => value.split(";").filter((part) => part.trim()).map((part) => (part.trim() === "auto" ? "auto" : listed(part, field))),
+    number: () => numeric(value),
+    text: () => value.trim(),
+  };
+  const isEmpty = typeof value === "string" && !value.trim();
+  return isEmpty && !["column", "values"].includes(field.kind) ? undefined : rest[field.kind]();
+}
+
+function classWeight({ kind, weights: given }) {
+  if (kind === "balanced") return "balanced";
+  const entries = Object.entries(given).filter(([, words]) => words.trim());
+  return kind === "given" && entries.length ? Object.fromEntries(entries.map(([name, words]) => [name, numeric(words)])) : undefined;
+}
+
+/** Values that were ticked, where all are known, else a line for each; in the type of their column. */
+function testValues(choice) {
+  const { split_test: given } = choice.values;
+  const column = splitColumn(choice);
+  const known = column && knownValues(column);
+  if (known) return known.filter((value) => [given].flat().includes(value));
+  const lines = [given].flat().join("\n").split("\n").map((line) => line.trim()).filter(Boolean);
+  return column && isNumber(column) ? lines.map(numeric) : lines;
+}
+
+/** Numbers between commas, semicolons or spaces; where fractions are written with a comma, it separates none of them. */
+function listed(words, { hasFractions }) {
+  const separators = hasFractions && decimal === "," ? /;|\s|,(?!\d)/ : /[,;\s]/;
+  return words.replace(/[[\]]/g, " ").split(separators).filter(Boolean).map(numeric);
+}
+
+function numeric(words) {
+  const value = Number(words.trim().replace(",", "."));
+  return Number.isFinite(value) ? value : words.trim();
+}
+
+function put(body, path, value) {
+  const [name] = path.slice(-1);
+  let place = body;
+  for (const part of path.slice(0, -1)) place = place[part] ??= {};
+  place[name] = value;
+}

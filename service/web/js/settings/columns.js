@@ -1,0 +1,48 @@
+// What columns of a dataset can be in a training.
+
+/** What a column may be read as, by what it was found to be. */
+const READABLE_AS = {
+  number: ["number", "integer", "category"],
+  integer: ["integer", "number", "category"],
+  boolean: ["boolean", "number", "integer", "category"],
+  category: ["category", "text"],
+  text: ["text", "category"],
+  datetime: ["datetime"],
+};
+
+export function readableAs(column) {
+  return READABLE_AS[column.type];
+}
+
+/** Whether a training takes a column by itself. */
+export function isUsable(column, types = {}) {
+  return column.distinct > 1 && !["datetime", "text"].includes(types[column.name] || column.type);
+}
+
+/** Whether classes are told apart, as the service decides it. */
+export function isClassifier({ dataset, target, types, values }) {
+  if (values.task !== "auto") return values.task === "classification";
+  const column = columnOf(dataset, target);
+  return ["category", "boolean", "text"].includes(types[target] || column.type) || column.distinct === 2;
+}
+
+export const columnOf = (dataset, name) => dataset.columns.find((column) => column.name === name);
+
+export function weights({ dataset, target }) {
+  return dataset.columns.filter((column) => column.name !== target && isNumber(column) && !column.missing && column.min >= 0);
+}
+
+export const isNumber = (column) => ["number", "integer"].includes(column.type);
+
+/** Columns that can tell which rows are held out, those of few values first: one of them was made for it. */
+export function splitColumns({ dataset, target }) {
+  const possible = dataset.columns.filter(({ name, type, distinct }) => name !== target && type !== "datetime" && distinct > 1);
+  return [...possible.filter(knownValues), ...possible.filter((column) => !knownValues(column))];
+}
+
+/** All values of a column, where they are few and whole; else null. */
+export function knownValues({ top, distinct }) {
+  const values = top.map((entry) => entry.value);
+  const isWhole = values.length && values.length === distinct && !values.some((value) => String(value).endsWith("…"));
+  return isWhole ? values : null;
+}

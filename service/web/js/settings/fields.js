@@ -1,0 +1,130 @@
+// The settings of a training as fields of a form.
+
+import { t } from "../i18n.js";
+import { columnOf, isClassifier, splitColumns, weights } from "./columns.js";
+
+const SPLIT_COLUMN = { name: "split_column", kind: "column", path: ["split", "column"], columns: splitColumns, isShown: splits("column") };
+
+/**
+ * Kinds: choice, column, text, number, list (of numbers), lists (of whole numbers), switch, several, class_weight,
+ * values (of the column that tells the held-out rows). `isShown` says for which choices there is the field.
+ */
+export const GROUPS = [
+  {
+    name: "task",
+    fields: [
+      choice("task", ["task"], ["auto", "regression", "classification"]),
+      { name: "weight", kind: "column", path: ["weight"], columns: weights, isOptional: true },
+      { name: "class_weight", kind: "class_weight", path: ["training", "class_weight"], isShown: isClassifier },
+    ],
+  },
+  {
+    name: "network",
+    fields: [
+      { name: "hidden", kind: "list", path: ["network", "hidden"], example: "5, 3" },
+      { name: "grid", kind: "number", path: ["network", "grid"], example: "10" },
+      { name: "order", kind: "number", path: ["network", "order"], example: "3" },
+    ],
+  },
+  {
+    name: "training",
+    fields: [
+      choice("optimizer", ["training", "optimizer"], ["auto", "levenberg_marquardt", "adam", "lbfgs"]),
+      { name: "grid_schedule", kind: "list", path: ["training", "grid_schedule"], example: "5, 10, 20" },
+      { name: "steps", kind: "number", path: ["training", "steps"], example: "100" },
+      { name: "lamb", kind: "number", path: ["training", "lamb"], example: "0.001" },
+      { name: "restarts", kind: "number", path: ["training", "restarts"], example: "3" },
+      { name: "seed", kind: "number", path: ["seed"], example: "0" },
+      { name: "max_seconds", kind: "number", path: ["max_seconds"], example: "300" },
+    ],
+  },
+  {
+    name: "split",
+    fields: [
+      choice("split_kind", ["split", "kind"], ["random", "stratified", "tail", "column", "none"]),
+      { name: "test_fraction", kind: "number", path: ["split", "test_fraction"], example: "0.2", isShown: splits("random", "stratified", "tail") },
+      { name: "split_seed", kind: "number", path: ["split", "seed"], example: "0", isShown: splits("random", "stratified") },
+      SPLIT_COLUMN,
+      { name: "split_test", kind: "values", path: ["split", "test"], isShown: splits("column") },
+    ],
+  },
+  {
+    name: "result",
+    fields: [
+      { name: "prune", kind: "switch", path: ["prune"] },
+      { name: "symbolic", kind: "switch", path: ["symbolic"] },
+      { name: "max_complexity", kind: "number", path: ["symbolic", "max_complexity"], example: "20", isShown: ({ values }) => values.symbolic },
+      { name: "baselines", kind: "several", path: ["baselines"], options: ["linear", "mlp", "boosting"], initial: ["linear"] },
+      { name: "model_name", kind: "text", path: ["name"], example: "" },
+    ],
+  },
+];
+
+/** What a study varies; a field that is left empty is the same in all of its trainings. */
+export const STUDY = {
+  name: "study",
+  fields: [
+    { name: "vary_grid", kind: "list", path: ["vary", "network.grid"], example: "3, 5, 10" },
+    { name: "vary_order", kind: "list", path: ["vary", "network.order"], example: "2, 3" },
+    { name: "vary_hidden", kind: "lists", path: ["vary", "network.hidden"], example: "2; 5; 5, 3" },
+    { name: "vary_lamb", kind: "list", path: ["vary", "training.lamb"], example: "0.001; 0.01", hasFractions: true },
+    { name: "vary_seed", kind: "list", path: ["vary", "seed"], example: "0, 1, 2" },
+  ],
+};
+
+export const TRAINING = GROUPS.flatMap((group) => group.fields);
+const FIELDS = [...TRAINING, ...STUDY.fields];
+
+function choice(name, path, options) {
+  return { name, kind: "choice", path, options };
+}
+
+function splits(...kinds) {
+  return ({ values }) => kinds.includes(values.split_kind);
+}
+
+export const isShown = (field, choice) => field.isShown?.(choice) ?? true;
+
+/** The name that is chosen in a field of the kind column; "" where there is none. */
+export function chosenColumn(field, choice) {
+  const names = field.columns(choice).map((column) => column.name);
+  const name = choice.values[field.name];
+  return names.includes(name) ? name : field.isOptional ? "" : (names[0] ?? "");
+}
+
+/** The column that tells the held-out rows, if there is one. */
+export function splitColumn(choice) {
+  return columnOf(choice.dataset, chosenColumn(SPLIT_COLUMN, choice));
+}
+
+/** Columns that nothing is learnt from, and what they are instead: "target", "weight" or "split_column". */
+export function rolesOf(choice) {
+  const fields = TRAINING.filter((field) => field.kind === "column" && isShown(field, choice));
+  return new Map([...fields.map((field) => [chosenColumn(field, choice), field.name]), [choice.target, "target"]]);
+}
+
+export function initialValues() {
+  const initial = {
+    switch: () => true,
+    several: (field) => field.initial,
+    choice: (field) => field.options[0],
+    class_weight: () => ({ kind: "none", weights: {} }),
+  };
+  return Object.fromEntries(FIELDS.map((field) => [field.name, initial[field.kind]?.(field) ?? ""]));
+}
+
+/** What the setting of a path such as network.grid is called here; else the path itself. */
+export function settingWords(path) {
+  const found = TRAINING.find((field) => field.path.join(".") === path);
+  return found ? t(`set.${found.name}`) : path;
+}
+
+/** The field that a mistake is about: its name, "target", "columns", or null. What is about several is told at the first. */
+export function fieldOf(pointer = "") {
+  const path = pointer.replace(/^#?\//, "");
+  if (path === "target") return "target";
+  if (/^(features|types)(\/|$)/.test(path)) return "columns";
+  const isWithin = (inner, outer) => inner === outer || inner.startsWith(`${outer}/`);
+  const about = FIELDS.findLast((field) => isWithin(path, field.path.join("/")));
+  return (about ?? FIELDS.find((field) => path && isWithin(field.path.join("/"), path)))?.name ?? null;
+}
