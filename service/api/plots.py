@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import orjson
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from service.api.deps import READ, Drawing, Sessions, StrictRoute
 from service.api.trained_models import Reference
@@ -15,6 +15,7 @@ from service.raster import to_png
 from service.schemas.figures import FiguresOut, ThemeName
 from service.svg import THEMES
 
+Draw = Callable[[], str]
 SVG, PNG = "image/svg+xml", "image/png"
 # A picture opened by itself may run nothing and fetch nothing.
 PICTURE_HEADERS = {
@@ -51,6 +52,21 @@ StudyPlot = Annotated[
 router = APIRouter(tags=["pictures"], route_class=StrictRoute)
 
 
+# Each picture is asked for once, and drawn when a route of its SVG or its PNG says so.
+async def _network(model_id: Reference, sessions: Sessions, theme: ThemeQuery = "light") -> Draw:
+    return partial(models.draw_model, model_id, sessions, THEMES[theme])
+
+
+async def _plot(model_id: Reference, plot: Plot, sessions: Sessions, theme: ThemeQuery = "light") -> Draw:
+    return partial(plots.draw_plot, model_id, plot, sessions, THEMES[theme])
+
+
+async def _study_plot(
+    job_id: str, study_plot: StudyPlot, sessions: Sessions, theme: ThemeQuery = "light"
+) -> Draw:
+    return partial(plots.draw_study_plot, job_id, study_plot, sessions, THEMES[theme])
+
+
 @router.get(
     "/models/{model_id}/figures",
     dependencies=[READ],
@@ -63,73 +79,52 @@ def get_figures(model_id: Reference, sessions: Sessions) -> Response:
 
 
 @router.get("/models/{model_id}/plot.svg", summary="The network as a picture", **AS_SVG)
-def get_network(model_id: Reference, sessions: Sessions, theme: ThemeQuery = "light") -> Response:
+def get_network(draw: Annotated[Draw, Depends(_network)]) -> Response:
     """Every edge with its activation, drawn the stronger the more it matters."""
-    return _svg(models.draw_model(model_id, sessions, THEMES[theme]))
+    return _svg(draw)
 
 
 @router.get("/models/{model_id}/plot.png", summary="The network as PNG", **AS_PNG)
 async def get_network_png(
-    *,
-    model_id: Reference,
-    sessions: Sessions,
-    drawing: Drawing,
-    theme: ThemeQuery = "light",
-    width: Width = 1200,
+    draw: Annotated[Draw, Depends(_network)], drawing: Drawing, width: Width = 1200
 ) -> Response:
     """The same picture in pixels."""
-    return await _png(partial(models.draw_model, model_id, sessions, THEMES[theme]), width, drawing)
+    return await _png(draw, width, drawing)
 
 
 @router.get("/models/{model_id}/plots/{plot}.svg", summary="A picture of a model", **AS_SVG)
-def get_plot(model_id: Reference, plot: Plot, sessions: Sessions, theme: ThemeQuery = "light") -> Response:
+def get_plot(draw: Annotated[Draw, Depends(_plot)]) -> Response:
     """What it learnt and what it is worth. 409 where the model lacks what is to be drawn."""
-    return _svg(plots.draw_plot(model_id, plot, sessions, THEMES[theme]))
+    return _svg(draw)
 
 
 @router.get("/models/{model_id}/plots/{plot}.png", summary="A picture of a model as PNG", **AS_PNG)
 async def get_plot_png(
-    *,
-    model_id: Reference,
-    plot: Plot,
-    sessions: Sessions,
-    drawing: Drawing,
-    theme: ThemeQuery = "light",
-    width: Width = 1200,
+    draw: Annotated[Draw, Depends(_plot)], drawing: Drawing, width: Width = 1200
 ) -> Response:
     """The same picture in pixels."""
-    return await _png(partial(plots.draw_plot, model_id, plot, sessions, THEMES[theme]), width, drawing)
+    return await _png(draw, width, drawing)
 
 
 @router.get("/jobs/{job_id}/plots/{study_plot}.svg", summary="A picture of a study", **AS_SVG)
-def get_study_plot(
-    job_id: str, study_plot: StudyPlot, sessions: Sessions, theme: ThemeQuery = "light"
-) -> Response:
+def get_study_plot(draw: Annotated[Draw, Depends(_study_plot)]) -> Response:
     """Error of its trainings on logarithmic axes. 409 `no_plot` if it varied no grid, or has not ended."""
-    return _svg(plots.draw_study_plot(job_id, study_plot, sessions, THEMES[theme]))
+    return _svg(draw)
 
 
 @router.get("/jobs/{job_id}/plots/{study_plot}.png", summary="A picture of a study as PNG", **AS_PNG)
 async def get_study_plot_png(
-    *,
-    job_id: str,
-    study_plot: StudyPlot,
-    sessions: Sessions,
-    drawing: Drawing,
-    theme: ThemeQuery = "light",
-    width: Width = 1200,
+    draw: Annotated[Draw, Depends(_study_plot)], drawing: Drawing, width: Width = 1200
 ) -> Response:
     """The same picture in pixels."""
-    return await _png(
-        partial(plots.draw_study_plot, job_id, study_plot, sessions, THEMES[theme]), width, drawing
-    )
+    return await _png(draw, width, drawing)
 
 
-def _svg(svg: str) -> Response:
-    return Response(svg, media_type=SVG, headers=PICTURE_HEADERS)
+def _svg(draw: Draw) -> Response:
+    return Response(draw(), media_type=SVG, headers=PICTURE_HEADERS)
 
 
-async def _png(draw: Callable[[], str], width: int, drawing: CapacityLimiter) -> Response:
+async def _png(draw: Draw, width: int, drawing: CapacityLimiter) -> Response:
     """Who has to wait until others are drawn waits here, and keeps no thread."""
     png = await to_thread.run_sync(lambda: to_png(draw(), width), limiter=drawing)
     return Response(png, media_type=PNG, headers=PICTURE_HEADERS)
