@@ -123,14 +123,19 @@ class Panel:
     def line(
         self, xs: Sequence[Value], ys: Sequence[Value], *, colour: str, dash: str = "", width: float = 1.8
     ) -> str:
-        """A curve with a gap where it is not defined."""
-        path, is_open = "", False
+        """A curve with a gap where it is not defined; a value between gaps is a dot."""
+        runs: list[list[tuple[float, float]]] = [[]]
         for x, y in zip(xs, ys, strict=True):
-            is_there = is_shown(x, self.x.is_log) and is_shown(y, self.y.is_log)
-            if is_there:
-                path += f"{'L' if is_open else 'M'}{self._point(float(x or 0.0), float(y or 0.0))}"
-            is_open = is_there
-        return stroke(path, colour, dash, width) if path else ""
+            if is_shown(x, self.x.is_log) and is_shown(y, self.y.is_log):
+                runs[-1].append((float(x or 0.0), float(y or 0.0)))
+            elif runs[-1]:
+                runs.append([])
+        path = "".join("M" + "L".join(self._point(*point) for point in run) for run in runs if len(run) > 1)
+        alone = [run[0] for run in runs if len(run) == 1]
+        drawn = stroke(path, colour, dash, width) if path else ""
+        if alone:
+            drawn += self.dots([x for x, _ in alone], [y for _, y in alone], colour=colour, radius=2 * width)
+        return drawn
 
     def band(self, xs: Sequence[Value], lows: Sequence[Value], highs: Sequence[Value], *, colour: str) -> str:
         """The room between two curves where both are defined."""

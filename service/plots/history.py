@@ -64,10 +64,12 @@ def _told(history: Sequence[Mapping[str, Any]], subject: Subject) -> str:
     valued = [entry["validation_loss"] for entry in history if entry.get("validation_loss") is not None]
     checked = f" The validation loss was at best {briefly(min(valued))}." if valued else ""
     refined = f" The grid was refined: G = {', '.join(grids)}." if len(grids) > 1 else f" G = {grids[0]}."
-    return (
-        f"{subject.name}: the training loss went from {briefly(first['loss'])} to {briefly(last['loss'])} "
-        f"in {len(history)} recorded steps.{checked}{refined}"
+    course = (
+        f"went from {briefly(first['loss'])} to {briefly(last['loss'])} in {len(history)} recorded steps"
+        if len(history) > 1
+        else f"was {briefly(last['loss'])} after the one step that was recorded"
     )
+    return f"{subject.name}: the training loss {course}.{checked}{refined}"
 
 
 def _grids(history: Sequence[Mapping[str, Any]], steps: Sequence[float], panel: Panel) -> list[str]:

@@ -153,14 +153,26 @@ def test_the_same_numbers_give_the_same_bytes(picture: str) -> None:
     assert PICTURES[picture]("a", LIGHT) == PICTURES[picture]("a", LIGHT)
 
 
+def test_a_history_of_one_step_is_a_dot_for_each_loss() -> None:
+    drawn = ElementTree.fromstring(draw_history(history(3), subject(), LIGHT))
+    dots = drawn.findall(f"{SVG}g/{SVG}circle")
+    assert len(dots) == 2
+    assert any("was 1 after the one step" in text for text in texts(ElementTree.tostring(drawn, "unicode")))
+
+
+def test_a_loss_that_was_measured_once_is_a_dot_beside_the_curve() -> None:
+    steps = [step | {"validation_loss": 0.5 if step["step"] == 1 else None} for step in history(3, 3, 3)]
+    assert draw_history(steps, subject(), LIGHT).count("<circle") == 1
+
+
 def test_refinements_of_the_grid_are_marked_in_the_history() -> None:
     shown = texts(draw_history(history(3, 3, 5, 5, 10), subject(), LIGHT))
     assert [label for label in shown if re.fullmatch(r"G = \d+", label)] == ["G = 5", "G = 10"]
 
 
 def test_losses_that_a_logarithm_cannot_show_leave_a_gap() -> None:
-    steps = history(3, 3, 3)
-    steps[1]["loss"], steps[2]["validation_loss"] = 0.0, None
+    steps = history(3, 3, 3, 3, 3)
+    steps[2]["loss"], steps[4]["validation_loss"] = 0.0, None
     curve = ElementTree.fromstring(draw_history(steps, subject(), LIGHT)).findall(f"{SVG}path")[-2]
     assert curve.attrib["d"].count("M") == 2
 
