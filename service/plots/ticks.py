@@ -54,7 +54,7 @@ def tick_labels(ticks: Sequence[float], *, is_log: bool = False) -> list[str]:
     if is_wide or (largest and not 1e-3 <= largest < 1e6):
         return _powers(ticks)
     steps = [b - a for a, b in pairwise(ticks)] or [largest or 1.0]
-    smallest = min(ticks, default=1.0) if is_log else min(steps)
+    smallest = min(*ticks, *steps) if is_log and ticks else min(steps)
     decimals = max(0, min(12, -math.floor(math.log10(abs(smallest) or 1.0) + 1e-9)))
     texts = [f"{tick:,.{decimals}f}" for tick in ticks]
     if is_log:

@@ -43,6 +43,12 @@ def test_no_two_marks_say_the_same(low: float, spread: float, most: int) -> None
     assert len(set(labels)) == len(labels)
 
 
+@given(st.floats(1e-3, 1e6), st.floats(1.01, 20), st.integers(3, 9))
+def test_no_two_logarithmic_marks_say_the_same(low: float, factor: float, most: int) -> None:
+    labels = tick_labels(log_ticks(low, low * factor, most), is_log=True)
+    assert len(set(labels)) == len(labels)
+
+
 @pytest.mark.parametrize(
     ("ticks", "labels"),
     [
