@@ -1,7 +1,6 @@
 """A job as it goes on, in a terminal: what is done now, how far it is, and how the error falls."""
 
 import math
-import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -27,7 +26,6 @@ STAGES = {
     "baselines": "Fitting the baselines",
     "predict": "Predicting",
 }
-ERROR = re.compile(r"\b(?:loss|error) (\d[\d.]*(?:e[+-]?\d+)?)")  # as the worker words its progress
 BARS = "▁▂▃▄▅▆▇█"
 MARGIN = 3  # for the ^C that a terminal writes, or it would begin a line of which nobody knows
 KEPT = 32  # errors in the line
@@ -70,8 +68,8 @@ class View:
         self._now = progress
         left = "" if progress.eta_seconds is None else f"about {_duration(progress.eta_seconds)} left"
         self._bar.update(self._task, completed=progress.fraction, left=left)
-        if progress.stage == "train" and (error := error_in(progress.message)) is not None:
-            self._errors.append(error)
+        if progress.error is not None:
+            self._errors.append(progress.error)
 
     def render(self) -> "RenderableType":
         """Three lines at most, each as wide as the terminal."""
@@ -85,15 +83,9 @@ class View:
             stage.append(f"  {self._now.message}", style="dim")
         parts: list[RenderableType] = [stage, self._bar]
         if self._errors:
-            curve = f"  loss {sparkline(self._errors[-KEPT:])}  best {min(self._errors):.3g}"
+            curve = f"  error {sparkline(self._errors[-KEPT:])}  best {min(self._errors):.3g}"
             parts.append(Text(curve, **line))  # type: ignore[arg-type]
         return Constrain(Group(*parts), shutil.get_terminal_size().columns - MARGIN)
-
-
-def error_in(message: str | None) -> float | None:
-    """The error that a message tells, if it tells one."""
-    found = ERROR.search(message or "")
-    return float(found[1]) if found else None
 
 
 def sparkline(values: Sequence[float]) -> str:

@@ -27,10 +27,15 @@ class Preview(PreviewOut):
 
 
 class Progress(ProgressOut):
-    """What a job is at: ``stage``, ``fraction``, ``message``, ``eta_seconds``."""
+    """What a job is at: ``stage``, ``fraction``, ``message``, ``eta_seconds``.
+
+    As it happens, ``error`` is of what was just fitted, on rows that it did not learn from: of a number in
+    the spread of the target, of classes the log loss.
+    """
 
     message: str | None = None
     eta_seconds: float | None = None
+    error: float | None = None
 
 
 class Job(JobOut):

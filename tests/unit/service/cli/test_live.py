@@ -5,13 +5,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from service.cli.live import View, error_in, followed, sparkline
+from service.cli.live import View, followed, sparkline
 from service.client import Progress
-
-
-@pytest.mark.parametrize("message", [None, "", "reading the table", "loss inf"])
-def test_other_messages_tell_no_error(message: str | None) -> None:
-    assert error_in(message) is None
 
 
 def test_a_curve_falls_with_the_order_of_magnitude() -> None:
@@ -25,9 +20,9 @@ def test_a_curve_falls_with_the_order_of_magnitude() -> None:
 def test_the_view_is_as_wide_as_the_terminal_at_most(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     view = View()
-    for loss in (1.0, 0.5, 0.01):
-        message = f"KAN [8, 5, 1], step 3: loss {loss:.3g}"
-        view.take(Progress(stage="train", fraction=0.5, message=message, eta_seconds=7.2))
+    for error in (1.0, 0.01, 0.5):
+        message = "KAN [8, 5, 1], step 3: loss 0.0001"
+        view.take(Progress(stage="train", fraction=0.5, message=message, eta_seconds=7.2, error=error))
     console = Console(width=width, record=True, file=io.StringIO())
     console.print(view.render())
     lines = console.export_text().splitlines()
@@ -35,7 +30,16 @@ def test_the_view_is_as_wide_as_the_terminal_at_most(width: int, monkeypatch: py
     assert max(map(len, lines)) <= width
     assert lines[0].startswith("Training networks")
     assert "about 7 s left" in lines[1]
-    assert "best 0.01" in lines[2]
+    assert lines[2].split() == ["error", "█▁▇", "best", "0.01"]
+
+
+def test_without_an_error_there_is_no_curve(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    view = View()
+    view.take(Progress(stage="prepare", fraction=0.1, message="300 rows: loss 3"))
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(view.render())
+    assert len(console.export_text().splitlines()) == 2
 
 
 def test_where_there_is_no_terminal_the_client_tells_the_stages() -> None:
