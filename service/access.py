@@ -2,8 +2,8 @@
 
 A service bound to loopback asks for no key. One bound to any other address does not start until
 there is a key (the command line calls ``require_a_key`` before it binds), and then every request
-but those to ``/health/…``, for the guide and for the page, with or without ``/v1``, needs
-``Authorization: Bearer <key>``.
+but those to ``/health/…``, for the guide, for the page and for the documentation of the API, with or
+without ``/v1``, needs ``Authorization: Bearer <key>``.
 ``create_app`` says so in two lines::
 
     if needs_key(settings.host):
@@ -23,13 +23,10 @@ from service.errors import ServiceError, TooMany, Unauthorized, Unavailable
 from service.rates import Allowance, Rates
 from service.settings import InvalidSettings, is_loopback
 
-OPEN_PATHS = ("/health/", "/v1/health/", "/v2/health/", "/assets/", "/v1/assets/", "/guide/", "/v1/guide/")
-PAGE_PATHS = (
-    "/",
-    "/v1/",
-    "/guide",
-    "/v1/guide",
-)  # the page asks for the key itself; neither holds anybody's data
+# A browser sends no key with an address, so the page and the documentation ask for it themselves; none of
+# these holds anybody's data.
+OPEN_PATHS = ("/health/", "/v2/health/", "/assets/", "/guide/", "/docs/assets/")
+PAGE_PATHS = ("/", "/guide", "/docs", "/openapi.json")
 
 
 def needs_key(host: str) -> bool:
@@ -54,7 +51,7 @@ def require_a_key(host: str, sessions: Sessions) -> None:
 
 
 class RequireKey:
-    """ASGI middleware that lets nobody past without a key, not even to learn which paths exist."""
+    """ASGI middleware that lets nobody past without a key, not even to learn which things exist."""
 
     def __init__(self, app: ASGIApp, sessions: Sessions, rates: Rates | None) -> None:
         self.app = app
@@ -106,7 +103,8 @@ class RequireKey:
 
 
 def _is_open(path: str) -> bool:
-    return path in PAGE_PATHS or path.startswith(OPEN_PATHS)
+    unversioned = path.removeprefix("/v1")
+    return unversioned in PAGE_PATHS or unversioned.startswith(OPEN_PATHS)
 
 
 def _too_often(allowance: Allowance) -> TooMany:

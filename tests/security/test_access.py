@@ -68,10 +68,10 @@ def test_loopback_starts_without_a_key(sessions: Sessions) -> None:
 
 
 def test_loopback_requests_need_no_key(client: TestClient) -> None:
-    assert client.get("/openapi.json").status_code == 200
+    assert client.get("/models").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/models", "/v1/models", "/openapi.json", "/docs", "/nowhere", "/healthy"])
+@pytest.mark.parametrize("path", ["/models", "/v1/models", "/nowhere", "/healthy", "/docsets"])
 def test_without_a_key_every_path_is_closed(open_client: TestClient, path: str) -> None:
     response = open_client.get(path)
 
@@ -79,6 +79,11 @@ def test_without_a_key_every_path_is_closed(open_client: TestClient, path: str) 
     assert response.headers["content-type"] == "application/problem+json"
     assert response.headers["www-authenticate"].startswith("Bearer")
     assert response.json()["code"] == "key_required"
+
+
+@pytest.mark.parametrize("path", ["/docs", "/v1/docs", "/docs/assets/swagger-ui.css", "/openapi.json"])
+def test_what_can_be_called_is_told_without_a_key(open_client: TestClient, path: str) -> None:
+    assert open_client.get(path).status_code == 200
 
 
 @pytest.mark.parametrize("prefix", ["", "/v1"])
@@ -90,15 +95,16 @@ def test_probes_need_no_key(open_client: TestClient, prefix: str) -> None:
 def test_nobody_gets_in_while_keys_cannot_be_checked(empty_sqlite_url: str, tmp_path: Path) -> None:
     settings = Settings(database_url=empty_sqlite_url, data_dir=tmp_path, host="0.0.0.0")
     with TestClient(create_app(settings), base_url=LOOPBACK) as client:
-        response = client.get("/openapi.json", headers={"Authorization": "Bearer kan_x"})
+        response = client.get("/models", headers={"Authorization": "Bearer kan_x"})
 
     assert response.status_code == 503
     assert response.json()["code"] == "database_unavailable"
+    assert "keys cannot be checked" in response.json()["detail"]
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
 def test_a_key_opens_the_service(open_client: TestClient, key: str, scheme: str) -> None:
-    response = open_client.get("/openapi.json", headers={"Authorization": f"{scheme} {key}"})
+    response = open_client.get("/models", headers={"Authorization": f"{scheme} {key}"})
 
     assert response.status_code == 200
 
@@ -119,7 +125,7 @@ def test_a_key_opens_the_service(open_client: TestClient, key: str, scheme: str)
     ],
 )
 def test_anything_but_the_exact_key_is_refused(open_client: TestClient, key: str, change) -> None:
-    response = open_client.get("/openapi.json", headers={"Authorization": change(key)})
+    response = open_client.get("/models", headers={"Authorization": change(key)})
 
     assert response.status_code == 401
 
@@ -127,18 +133,18 @@ def test_anything_but_the_exact_key_is_refused(open_client: TestClient, key: str
 def test_two_authorization_headers_are_refused(open_client: TestClient, key: str) -> None:
     headers = [("Authorization", f"Bearer {key}"), ("Authorization", f"Bearer {key}")]
 
-    assert open_client.get("/openapi.json", headers=headers).status_code == 401
+    assert open_client.get("/models", headers=headers).status_code == 401
 
 
 def test_a_key_in_the_url_is_not_a_key(open_client: TestClient, key: str) -> None:
-    assert open_client.get(f"/openapi.json?key={key}&authorization=Bearer%20{key}").status_code == 401
+    assert open_client.get(f"/models?key={key}&authorization=Bearer%20{key}").status_code == 401
 
 
 def test_an_expired_key_is_refused(open_client: TestClient, sessions: Sessions) -> None:
     with sessions.begin() as session:
         _, expired = ApiKeys(session).add("lab", lifetime=timedelta(seconds=-1))
 
-    response = open_client.get("/openapi.json", headers={"Authorization": f"Bearer {expired}"})
+    response = open_client.get("/models", headers={"Authorization": f"Bearer {expired}"})
 
     assert (response.status_code, response.json()["code"]) == (401, "invalid_key")
 
@@ -149,7 +155,7 @@ def test_a_revoked_key_is_refused_from_the_next_request_on(
     with sessions.begin() as session:
         ApiKeys(session).revoke(key[:12])
 
-    response = open_client.get("/openapi.json", headers={"Authorization": f"Bearer {key}"})
+    response = open_client.get("/models", headers={"Authorization": f"Bearer {key}"})
 
     assert response.status_code == 401
     assert response.json()["code"] == "invalid_key"
