@@ -1,7 +1,9 @@
 """Mistakes that can be made everywhere, strangers, and failures."""
 
+import logging
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from fastapi.testclient import TestClient
 
@@ -61,7 +63,7 @@ def meet_strangers(tour: Tour, settings: Settings, sessions: Sessions) -> None:
 def meet_failures(tour: Tour, settings: Settings) -> None:
     """What clients are told when something is not there, full, or broken."""
     away = settings.model_copy(update={"database_url": f"sqlite:///{settings.data_dir / 'away' / 'kan.db'}"})
-    with TestClient(create_app(away), base_url=LOOPBACK, raise_server_exceptions=False) as client:
+    with unlogged(), TestClient(create_app(away), base_url=LOOPBACK, raise_server_exceptions=False) as client:
         tour.client = client
         tour.refused("GET", "/usage", "database_unavailable")
         client.app.state.sessions = None  # type: ignore[attr-defined]
@@ -76,3 +78,15 @@ def meet_failures(tour: Tour, settings: Settings) -> None:
         )
         dataset = client.get("/datasets").json()["items"][0]["id"]
         tour.refused("POST", "/jobs", "too_many_jobs", json={"dataset_id": dataset, "target": "height"})
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Nothing of what the service logs meanwhile: the traceback of a failure that is wanted looks like the
+    tour's own.
+    """
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)

@@ -1,5 +1,6 @@
 """Every operation of the OpenAPI document has examples, and a real service took and answered them."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,23 @@ EXAMPLES = DOCUMENT["components"]["examples"]
 every_operation = pytest.mark.parametrize("name", OPERATIONS)
 
 
+class Logged(logging.Handler):
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
 @pytest.fixture(scope="module")
 def tour(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the service takes and answers now."""
+    logged = Logged(logging.WARNING)
+    logging.getLogger().addHandler(logged)
     made = make_tour(tmp_path_factory.mktemp("tour"))
+    logging.getLogger().removeHandler(logged)
+    assert logged.lines == [], "what would look like a failure of the tour"
     assert made["operations"].keys() == OPERATIONS.keys(), "an operation that tests/tour does not call"
     return made
 
