@@ -12,17 +12,16 @@ import os
 import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, LiteralString, cast
-from uuid import uuid4
+from typing import TYPE_CHECKING, cast
 
 import hypothesis
-import psycopg
 import pytest
 import redis
 from jaxtyping import config, install_import_hook
 
 import tests.typecheck  # noqa: F401  # named by the import hook below
-from tests.servers import LOOPBACK, PostgresServer, ValkeyServer, libpq_url, serving
+from tests.databases import MigratedDatabases, new_database
+from tests.servers import LOOPBACK, PostgresServer, ValkeyServer, serving
 
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
@@ -114,27 +113,28 @@ def postgres_server_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def _postgres_template(postgres_server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Name of a migrated database that tests get copies of."""
-    name = f"kan_template_{uuid4().hex}"
-    _execute(postgres_server_url, f"CREATE DATABASE {name}")
-    try:
-        _migrate(_with_database(postgres_server_url, name), tmp_path_factory.mktemp("migrate"))
-        yield name
-    finally:
-        _execute(postgres_server_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+def migrated_databases(
+    postgres_server_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MigratedDatabases]:
+    """Those that ``postgres_url`` gives out."""
+    folder = tmp_path_factory.mktemp("migrate")
+    databases = MigratedDatabases(postgres_server_url, lambda url: _migrate(url, folder))
+    yield databases
+    databases.close()
 
 
 @pytest.fixture
-def postgres_url(postgres_server_url: str, _postgres_template: str) -> Iterator[str]:
+def postgres_url(migrated_databases: MigratedDatabases) -> Iterator[str]:
     """A migrated PostgreSQL database of this test alone."""
-    yield from _fresh_database(postgres_server_url, f"TEMPLATE {_postgres_template}")
+    with migrated_databases.one() as url:
+        yield url
 
 
 @pytest.fixture
 def empty_postgres_url(postgres_server_url: str) -> Iterator[str]:
     """A PostgreSQL database without tables."""
-    yield from _fresh_database(postgres_server_url)
+    with new_database(postgres_server_url) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -244,22 +244,3 @@ def _migrate(url: str, data_dir: Path) -> None:
     from service.settings import Settings
 
     upgrade(Settings(database_url=url, data_dir=data_dir))
-
-
-def _fresh_database(server_url: str, how: str = "") -> Iterator[str]:
-    name = f"kan_test_{uuid4().hex}"
-    _execute(server_url, f"CREATE DATABASE {name} {how}")
-    try:
-        yield _with_database(server_url, name)
-    finally:
-        _execute(server_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-
-
-def _execute(server_url: str, statement: str) -> None:
-    with psycopg.connect(libpq_url(server_url), autocommit=True) as connection:
-        connection.execute(cast("LiteralString", statement))
-
-
-def _with_database(url: str, name: str) -> str:
-    path, _, query = url.partition("?")
-    return path.rpartition("/")[0] + f"/{name}" + (f"?{query}" if query else "")

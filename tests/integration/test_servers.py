@@ -1,9 +1,13 @@
 """The servers that the other tests stand on."""
 
+from typing import LiteralString
+
 import psycopg
+import pytest
 import redis
 from sqlalchemy import create_engine, inspect
 
+from tests.databases import MigratedDatabases
 from tests.servers import ValkeyServer, libpq_url, wait_until
 
 
@@ -29,6 +33,41 @@ def test_postgresql_is_real(postgres_url: str) -> None:
 
     assert row is not None
     assert row[0].startswith("PostgreSQL")
+
+
+def test_a_database_that_was_used_has_no_rows_and_no_readers_for_the_next_test(
+    migrated_databases: MigratedDatabases,
+) -> None:
+    with migrated_databases.one() as url:
+        reader = psycopg.connect(libpq_url(url))
+        reader.execute("INSERT INTO blob VALUES ('a', 1, now())")
+        reader.commit()
+        reader.execute("SELECT * FROM blob")  # and holds it
+    with migrated_databases.one() as again, psycopg.connect(libpq_url(again)) as connection:
+        assert connection.execute("SELECT count(*) FROM blob").fetchone() == (0,)
+    assert again == url
+    with pytest.raises(psycopg.OperationalError):
+        reader.execute("SELECT 1")
+    reader.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP TABLE audit_entry",
+        "ALTER TABLE model ADD COLUMN more INT",
+        "ALTER TABLE job ALTER COLUMN kind DROP NOT NULL",
+        "UPDATE alembic_version SET version_num = '0001'",
+        "DROP TABLE alembic_version",
+    ],
+)
+def test_a_database_whose_tables_were_changed_is_not_used_again(
+    migrated_databases: MigratedDatabases, change: LiteralString
+) -> None:
+    with migrated_databases.one() as url, psycopg.connect(libpq_url(url)) as connection:
+        connection.execute(change)
+    with migrated_databases.one() as another:
+        assert another != url
 
 
 def test_redis_starts_empty(redis_url: str) -> None:
