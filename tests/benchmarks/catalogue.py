@@ -14,6 +14,7 @@ from tests.benchmarks.sections import (
     lifecycle,
     many_rows,
     orders,
+    page,
     scaling,
     serving,
     small_tables,
@@ -38,4 +39,5 @@ SECTIONS: tuple[Section, ...] = (
     serving.SECTION,
     lifecycle.SECTION,
     scaling.SECTION,
+    page.SECTION,
 )

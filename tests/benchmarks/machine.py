@@ -46,9 +46,14 @@ def fingerprint(section: Section, options: Options) -> str:
 
 def _sources(section: Section, options: Options) -> Iterator[Path]:
     for folder in (*section.measures, "tests/benchmarks/subjects"):
-        yield from sorted((ROOT / folder).rglob("*.py"))
+        yield from sorted((ROOT / folder).rglob("*.py")) or _files(ROOT / folder)
     yield Path(section.tasks.__code__.co_filename)
     yield from (options.path(name) for name in section.needs if not section.missing(options))
+
+
+def _files(folder: Path) -> list[Path]:
+    """Of what is not written in Python, such as the page."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def content(path: Path) -> bytes:

@@ -100,7 +100,7 @@ class Section:
         tasks: Its rows, in the order in which they are measured: whoever is compared in time takes turns.
         about: What the reader must know to judge the figures.
         needs: Files of the data folder without which there is nothing to measure.
-        measures: Packages of ours whose code decides the figures.
+        measures: Packages and folders of ours whose code decides the figures.
     """
 
     name: str
