@@ -11,7 +11,7 @@ from service import demo
 def _in_a_fresh_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(demo, "MEASUREMENTS_S", 10)
+    monkeypatch.setattr(demo, "MEASUREMENTS_S", 6)
 
 
 def test_the_demo_finds_the_law_and_beats_the_linear_model(

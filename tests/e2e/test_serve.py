@@ -161,8 +161,8 @@ def test_a_signal_stops_everything_with_exit_code_zero(serving: Serving) -> None
 
 
 def long_job(dataset_id: str) -> dict[str, Any]:
-    """A real training of several seconds, whatever the machine."""
-    training = {"optimizer": "adam", "steps": 1500}
+    """A real training of some seconds, whatever the machine."""
+    training = {"optimizer": "adam", "steps": 500}
     network = {"hidden": [5], "grid": 5}
     stages = {"symbolic": False, "prune": False, "baselines": False}
     return {"dataset_id": dataset_id, "target": "y", "network": network, "training": training, **stages}

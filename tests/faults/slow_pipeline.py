@@ -22,6 +22,7 @@ from worker.parts import Parts
 from worker.training import training_works
 
 STEPS, STEP_S = 40, 0.1
+RESUMED = 0.25  # of that, for the steps of a job that goes on: what was to happen to it has happened
 
 points.arm()  # in the processes that train; the worker itself has done so before it imports this
 troubles.arm()
@@ -40,6 +41,8 @@ def slow_pipeline(
 ) -> Outcome:
     first = int(resume or b"0")
     steps, step_s = int(request.tags.get("steps", STEPS)), float(request.tags.get("step_s", STEP_S))
+    if first:
+        step_s *= RESUMED
     note(f"start {os.getpid()} at {first}")
     if "number" in request.tags:
         note(f"number {request.tags['number']} {os.getpid()}")
