@@ -38,9 +38,10 @@ SECTION = Section(
     about=(
         f"Medians over {LOADS} loads in a headless Chromium, each with an empty cache, from `kan-service "
         "serve` on the same machine; of the layout shift, the most of these loads. It is the sum until two "
-        "seconds after the heading is there. A law of 500 rows; the running job is a training on noise, "
-        "which takes one of the cores meanwhile. Files are all scripts and styles, the document, the icon "
-        "and the words of one language, each as `gzip` packs it."
+        "seconds after the heading is there. What paints first, and largest, are the words that stand in the "
+        "document; a view comes when the API has answered. A law of 500 rows; the running job is "
+        "a training on noise, which takes one of the cores meanwhile. Files are all scripts and styles, the "
+        "document, the icon and the words of one language, each as `gzip` packs it."
     ),
     tasks=tasks,
     measures=("service", "service/web"),
@@ -54,6 +55,7 @@ SECTION = Section(
             for what, value, limit in (
                 ("ms until the first paint", "first paint ms", 500),
                 ("ms until the largest paint", "largest paint ms", 1000),
+                ("ms until the view with its heading", "view ms", 1000),
                 ("layout shift, at most", "layout shift", 0.05),
             )
             for view in VIEWS

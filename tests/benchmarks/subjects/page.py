@@ -1,4 +1,4 @@
-"""The page as a browser meets it for the first time: when it paints, what moves, what it weighs."""
+"""The page as a browser meets it for the first time: what is there when, what moves, what it weighs."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ const observe = (type, take) =>
   new PerformanceObserver((list) => list.getEntries().forEach(take)).observe({ type, buffered: true });
 observe("largest-contentful-paint", (entry) => { window.seen.largest = entry.startTime; });
 observe("layout-shift", (entry) => { window.seen.shift += entry.value; });
+new MutationObserver((_, self) => {
+  if (!document.querySelector("main .view h1")) return;
+  window.seen.view = performance.now();
+  self.disconnect();
+}).observe(document, { childList: true, subtree: true });
 """
 SEEN = "({...window.seen, first: performance.getEntriesByName('first-contentful-paint')[0].startTime})"
 
@@ -40,6 +45,7 @@ def timed(view: str, loads: int) -> Values:
     return {
         "first paint ms": median(one["first"] for one in seen),
         "largest paint ms": median(one["largest"] for one in seen),
+        "view ms": median(one["view"] for one in seen),
         "layout shift": max(one["shift"] for one in seen),
     }
 
