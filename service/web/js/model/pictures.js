@@ -16,7 +16,7 @@ export function pictures(root, page) {
 
 function show(root, page, figures) {
   const kind = page.model.task === "classification" ? "classification" : "regression";
-  const hasCourse = page.model.history.length > 1; // one step is no course, and its picture would be empty
+  const hasCourse = page.model.history.length > 1; // one step is no course
   const shown = PICTURES.filter((name) => figures[name].body && (name !== "history" || hasCourse));
   const hasNone = PICTURES.some((name) => figures[name].problem?.code === "no_figures");
   render(
