@@ -61,14 +61,17 @@ def draw_network(
         label_room=12 + SLANT_DOWN * longest if is_slanted else 18.0,
         left_room=SLANT_LEFT * width_of(inputs[0]) if is_slanted else 0.0,
     )
-    caption = caption_of(picture, layout)
+    caption = caption_of(picture, layout, theme)
     told = {**picture, "outputs": [f"{before}{name}{after}" for name in picture["outputs"]]}
     shape = ", ".join(str(nodes) for nodes in picture["width"])
     return document(
         layout.width,
         layout.height + 24 + CAPTION_LINE * len(caption),
-        title=f"Kolmogorov-Arnold network [{shape}] for {', '.join(picture['outputs'])}",
-        description=describe(told),
+        title=theme.say(
+            "Kolmogorov-Arnold network [{shape}] for {outputs}",
+            shape=shape, outputs=", ".join(picture["outputs"]),
+        ),
+        description=describe(told, theme),
         theme=theme,
         body=[
             *(_lines(placed, theme) for placed in layout.edges),
@@ -76,7 +79,7 @@ def draw_network(
             *_nodes(told, layout, inputs, outputs, is_slanted, theme),
             *_caption_lines(caption, layout, theme),
         ],
-    )
+    )  # fmt: skip
 
 
 def _lines(placed: PlacedEdge, theme: Theme) -> str:
@@ -104,7 +107,7 @@ def _activation(
     ink = f'stroke-opacity="{_opacity(placed)}"'
     return (
         f"<g {_place(placed.edge)}>"
-        f"<title>{text(tell(placed.edge, picture))}</title>"
+        f"<title>{text(tell(placed.edge, picture, theme))}</title>"
         f'<rect x="{number(left)}" y="{number(top)}" width="{number(width)}" height="{number(height)}" '
         f'rx="3" fill="{theme.paper}" stroke="{frame}" stroke-width="1" {ink}/>'
         f"{_function_name(function, placed.box[0], top, width, theme)}"
@@ -167,7 +170,8 @@ def _nodes(
     for (layer, node), (x, y) in sorted(layout.nodes.items()):
         fill = theme.ink if (layer, node) in busy else theme.idle
         is_product = multiplies(picture["nodes"][layer][node])
-        title = name_of(picture, layer, node) + (", the product of what enters it" if is_product else "")
+        name = name_of(picture, layer, node)
+        title = theme.say("{name}, the product of what enters it", name=name) if is_product else name
         radius = number(PRODUCT_NODE if is_product else NODE)
         yield (
             f'<circle cx="{number(x)}" cy="{number(y)}" r="{radius}" fill="{fill}">'

@@ -5,6 +5,7 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from service.drawing_layout import Edge, Layout, function_of
+from service.svg import Theme
 
 FONT_SIZE, CAPTION_SIZE = 13.0, 11.0
 CHARACTER = 0.6  # mean width, of the size; the reader's font is not known
@@ -26,21 +27,30 @@ def width_of(label: str) -> float:
     return FONT_SIZE * CHARACTER * sum(2 if east_asian_width(char) in "WF" else 1 for char in label)
 
 
-def describe(picture: Mapping[str, Any]) -> str:
+def describe(picture: Mapping[str, Any], theme: Theme) -> str:
     """What the picture shows, for those who cannot see it."""
     edges = picture["edges"]
     strongest = sorted(edges, key=lambda edge: -(edge["score"] or 0.0))[:5]
-    told = "; ".join(tell(edge, picture) for edge in strongest)
-    inputs, outputs = ", ".join(picture["inputs"][:30]), ", ".join(picture["outputs"][:30])
-    return (
-        f"Inputs at the bottom: {inputs}. Outputs on top: {outputs}. {_products(picture)}"
-        f"{len(edges)} edges, each with its activation as a curve; the strongest: {told or 'none'}."
-    )
+    told = [
+        theme.say("Inputs at the bottom: {inputs}.", inputs=", ".join(picture["inputs"][:30])),
+        theme.say("Outputs on top: {outputs}.", outputs=", ".join(picture["outputs"][:30])),
+        _products(picture, theme),
+        theme.say(
+            "{count} edges, each with its activation as a curve; the strongest: {edges}.",
+            count=len(edges),
+            edges="; ".join(tell(edge, picture, theme) for edge in strongest) or theme.say("none"),
+        ),
+    ]
+    return " ".join(sentence for sentence in told if sentence)
 
 
-def _products(picture: Mapping[str, Any]) -> str:
+def _products(picture: Mapping[str, Any], theme: Theme) -> str:
     names = [node["name"] for layer in picture["nodes"] for node in layer if multiplies(node)]
-    return f"Nodes that multiply what enters them: {', '.join(names[:30])}; all others add. " if names else ""
+    if not names:
+        return ""
+    return theme.say(
+        "Nodes that multiply what enters them: {names}; all others add.", names=", ".join(names[:30])
+    )
 
 
 def multiplies(node: Mapping[str, Any]) -> bool:
@@ -48,12 +58,14 @@ def multiplies(node: Mapping[str, Any]) -> bool:
     return bool(node.get("operation", "sum") == "product")
 
 
-def tell(edge: Edge, picture: Mapping[str, Any]) -> str:
+def tell(edge: Edge, picture: Mapping[str, Any], theme: Theme) -> str:
     """Where an edge leads, its function and its score."""
     source = name_of(picture, edge["layer"], edge["in"])
     target = name_of(picture, edge["to_layer"], edge["out"])
     function = function_of(edge)
-    return f"{source} → {target}{', ' + function if function else ''}, score {edge['score'] or 0.0:.2g}"
+    score = theme.written(f"{edge['score'] or 0.0:.2g}")
+    way = f"{source} → {target}, {function}" if function else f"{source} → {target}"
+    return theme.say("{edge}, score {score}", edge=way, score=score)
 
 
 def name_of(picture: Mapping[str, Any], layer: int, node: int) -> str:
@@ -65,19 +77,22 @@ def name_of(picture: Mapping[str, Any], layer: int, node: int) -> str:
     return str(picture["nodes"][layer][node]["name"])
 
 
-def caption_of(picture: Mapping[str, Any], layout: Layout) -> list[str]:
+def caption_of(picture: Mapping[str, Any], layout: Layout, theme: Theme) -> list[str]:
     """How to read the picture, and what it leaves out, in lines that fit."""
-    told = ["The stronger the ink, the more an edge matters within its layer."]
+    told = [theme.say("The stronger the ink, the more an edge matters within its layer.")]
     if any(multiplies(picture["nodes"][layer][node]) for layer, node in layout.nodes):
-        told.append("Nodes with × multiply what enters them, all others add.")
+        told.append(theme.say("Nodes with × multiply what enters them, all others add."))
     if any(placed.skips for placed in layout.edges):
-        told.append("Dashed edges skip layers.")
+        told.append(theme.say("Dashed edges skip layers."))
     if layout.hidden_edges:
-        told.append(f"{layout.hidden_edges} weaker edges are not drawn.")
+        told.append(theme.say("{count} weaker edges are not drawn.", count=layout.hidden_edges))
     if layout.hidden_inputs:
         told.append(
-            f"{layout.hidden_inputs} of {picture['width'][0]} inputs without an edge drawn are left out."
-        )
+            theme.say(
+                "{count} of {all} inputs without an edge drawn are left out.",
+                count=layout.hidden_inputs, all=picture["width"][0],
+            )
+        )  # fmt: skip
     lines = [told[0]]
     for sentence in told[1:]:
         longer = f"{lines[-1]} {sentence}"

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from typing import Literal
 from xml.sax.saxutils import escape
 
-from service.schemas.figures import ThemeName
+from service import picture_words
+from service.schemas.figures import LanguageName, ThemeName
 
 FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a picture. Okabe and Ito's can be told apart whatever colours a reader sees.
+    """Colours of a picture, and its language.
+
+    Okabe and Ito's colours can be told apart whatever colours a reader sees.
 
     Attributes:
         paper: The background.
@@ -27,6 +30,7 @@ class Theme:
         spline: Curves.
         symbolic: Curves that are functions.
         series: Colours of things beside each other.
+        language: What its words are written in.
     """
 
     paper: str
@@ -38,6 +42,15 @@ class Theme:
     spline: str
     symbolic: str
     series: tuple[str, ...]
+    language: LanguageName = "en"
+
+    def say(self, sentence: str, **values: str | float | None) -> str:
+        """A sentence of ``picture_words``, which is written here in English."""
+        return picture_words.say(self.language, sentence, **values)
+
+    def written(self, number: str) -> str:
+        """A number, which is written here in English."""
+        return picture_words.written(self.language, number)
 
 
 LIGHT = Theme(

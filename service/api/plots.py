@@ -1,6 +1,7 @@
 """Routes of pictures, as SVG and as PNG, and of the numbers behind them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -12,8 +13,8 @@ from service.api.deps import READ, Drawing, Sessions, StrictRoute
 from service.api.trained_models import Reference
 from service.operations import models, plots
 from service.raster import to_png
-from service.schemas.figures import FiguresOut, ThemeName
-from service.svg import THEMES
+from service.schemas.figures import FiguresOut, LanguageName, ThemeName
+from service.svg import THEMES, Theme
 
 Draw = Callable[[], str]
 SVG, PNG = "image/svg+xml", "image/png"
@@ -30,7 +31,6 @@ AS_SVG: dict[str, Any] = {
 AS_PNG: dict[str, Any] = AS_SVG | {
     "responses": {200: {"content": {PNG: {"schema": {"type": "string", "format": "binary"}}}}}
 }
-ThemeQuery = Annotated[ThemeName, Query(alias="theme", description="Colours on white, or on a dark ground.")]
 Width = Annotated[int, Query(ge=200, le=4000, description="Pixels across; the height follows.")]
 Plot = Annotated[
     str,
@@ -49,22 +49,29 @@ StudyPlot = Annotated[
     ),
 ]
 
+
+async def _look(
+    theme: Annotated[ThemeName, Query(description="Colours on white, or on a dark ground.")] = "light",
+    lang: Annotated[LanguageName, Query(description="The language of its words and numbers.")] = "en",
+) -> Theme:
+    return replace(THEMES[theme], language=lang)
+
+
+Look = Annotated[Theme, Depends(_look)]
 router = APIRouter(tags=["pictures"], route_class=StrictRoute)
 
 
 # Each picture is asked for once, and drawn when a route of its SVG or its PNG says so.
-async def _network(model_id: Reference, sessions: Sessions, theme: ThemeQuery = "light") -> Draw:
-    return partial(models.draw_model, model_id, sessions, THEMES[theme])
+async def _network(model_id: Reference, sessions: Sessions, look: Look) -> Draw:
+    return partial(models.draw_model, model_id, sessions, look)
 
 
-async def _plot(model_id: Reference, plot: Plot, sessions: Sessions, theme: ThemeQuery = "light") -> Draw:
-    return partial(plots.draw_plot, model_id, plot, sessions, THEMES[theme])
+async def _plot(model_id: Reference, plot: Plot, sessions: Sessions, look: Look) -> Draw:
+    return partial(plots.draw_plot, model_id, plot, sessions, look)
 
 
-async def _study_plot(
-    job_id: str, study_plot: StudyPlot, sessions: Sessions, theme: ThemeQuery = "light"
-) -> Draw:
-    return partial(plots.draw_study_plot, job_id, study_plot, sessions, THEMES[theme])
+async def _study_plot(job_id: str, study_plot: StudyPlot, sessions: Sessions, look: Look) -> Draw:
+    return partial(plots.draw_study_plot, job_id, study_plot, sessions, look)
 
 
 @router.get(

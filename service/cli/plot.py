@@ -9,7 +9,7 @@ from service.cli.completion import Model
 from service.cli.connection import Key, Server, connected
 from service.cli.files import as_picture, file_name, unused
 from service.cli.output import AsJson, show
-from service.schemas.figures import ThemeName
+from service.schemas.figures import LanguageName, ThemeName
 
 NETWORK = "network"
 OF_STUDIES = ("error_by_grid", "error_by_parameters")
@@ -41,6 +41,7 @@ def plot(
         typer.Option(help="The file, .svg or .png. [default: MODEL.svg in this folder]", show_default=False),
     ] = None,
     theme: Annotated[ThemeName, typer.Option(help="The ground it is drawn for.")] = "light",
+    lang: Annotated[LanguageName, typer.Option(help="The language of its words and numbers.")] = "en",
     width: Annotated[int | None, typer.Option(min=1, help="Pixels across, of a .png.")] = None,
     as_json: AsJson = False,
     server: Server = None,
@@ -50,7 +51,7 @@ def plot(
     path = as_picture(out, "--out") if out else unused(Path(_usual_name(model, name)))
     with connected(server, key) as client:
         thing = client.job(model) if name in OF_STUDIES else model
-        client.plot(thing, path, name, theme=theme, width=width)
+        client.plot(thing, path, name, theme=theme, lang=lang, width=width)
     show({"picture": str(path)}, as_json, lambda: typer.echo(str(path.resolve())))
 
 

@@ -32,7 +32,7 @@ from service.client.results import (
 )
 from service.client.sending import Outcome, Request, Steps, arriving, connection
 from service.client.tables import File, Table
-from service.schemas.figures import ThemeName
+from service.schemas.figures import LanguageName, ThemeName
 from service.schemas.models import FormulaFormat
 
 T = TypeVar("T")
@@ -181,10 +181,11 @@ class AsyncClient:
         name: str = "network",
         *,
         theme: ThemeName = "light",
+        lang: LanguageName = "en",
         width: int | None = None,
     ) -> str:
         """A picture as SVG; ``save`` names a file for it, as PNG if its name ends so."""
-        return await self._do(calls.plot(model, save, name, theme, width))
+        return await self._do(calls.plot(model, save, name, theme, lang, width))
 
     async def export(self, model: AnyModel, format: str, path: str | PathLike[str]) -> Path:
         """Write a model to a file, for example as ``safetensors``."""

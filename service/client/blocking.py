@@ -32,7 +32,7 @@ from service.client.results import (
 )
 from service.client.sending import Outcome, Request, Steps, arriving, connection
 from service.client.tables import File, Table
-from service.schemas.figures import ThemeName
+from service.schemas.figures import LanguageName, ThemeName
 from service.schemas.models import FormulaFormat
 
 T = TypeVar("T")
@@ -243,6 +243,7 @@ class Client:
         name: str = "network",
         *,
         theme: ThemeName = "light",
+        lang: LanguageName = "en",
         width: int | None = None,
     ) -> str:
         """A picture as SVG.
@@ -252,9 +253,10 @@ class Client:
             save: A file for it, as PNG if its name ends so.
             name: ``network``, ``history``, ``parity``, ``residuals``, ``effects`` or ``importance``.
             theme: ``light`` or ``dark``.
+            lang: The language of its words and numbers, ``en`` or ``ru``.
             width: Pixels across of a PNG.
         """
-        return self._do(calls.plot(model, save, name, theme, width))
+        return self._do(calls.plot(model, save, name, theme, lang, width))
 
     def export(self, model: AnyModel, format: str, path: str | PathLike[str]) -> Path:
         """Write a model to a file, for example as ``safetensors``."""

@@ -32,7 +32,7 @@ from service.client.results import (
 from service.client.sending import Request, Steps, ask, get, path, send
 from service.client.tables import File, Table, document, is_file, is_frame, opened
 from service.schemas.common import Page
-from service.schemas.figures import ThemeName
+from service.schemas.figures import LanguageName, ThemeName
 from service.schemas.models import FormulaFormat
 from service.schemas.registry import AliasPage
 
@@ -197,14 +197,19 @@ def figures(model: AnyModel) -> Steps[Figures]:
 
 
 def plot(
-    thing: AnyModel | Job, save: str | PathLike[str] | None, name: str, theme: ThemeName, width: int | None
+    thing: AnyModel | Job,
+    save: str | PathLike[str] | None,
+    name: str,
+    theme: ThemeName,
+    lang: LanguageName,
+    width: int | None,
 ) -> Steps[str]:
     """A picture as SVG, in a file too if there is a path for it; as PNG if the path ends so."""
     kind = "jobs" if isinstance(thing, Job) else "models"
 
     def wanted(suffix: str, **more: Any) -> Request:
         place = ("plot" + suffix,) if name == "network" else ("plots", name + suffix)
-        return get(kind, _id(thing), *place, theme=theme, **more)
+        return get(kind, _id(thing), *place, theme=theme, lang=lang, **more)
 
     picture = yield from send(wanted(".svg"))
     if save is not None and Path(save).suffix.lower() == ".png":

@@ -69,17 +69,17 @@ def draw_model(reference: str, sessions: Sessions, theme: Theme = LIGHT) -> str:
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
         picture, record = model.edges, model.record
-    before, after = _around_outputs(record)
+    before, after = _around_outputs(record, theme)
     return draw_network(picture, units=record["units"], before=before, after=after, theme=theme)
 
 
-def _around_outputs(record: dict[str, Any]) -> tuple[str, str]:
+def _around_outputs(record: dict[str, Any], theme: Theme) -> tuple[str, str]:
     """What stands around the name of an output, because the network gives something else than the output."""
     classes: list[Any] = record.get("classes") or []
     if len(classes) == 2:
-        return "log-odds of ", f" = {classes[1]}"
+        return f"{theme.say('log-odds of')} ", f" = {classes[1]}"
     if classes:
-        return "logit of ", ""
+        return f"{theme.say('logit of')} ", ""
     transform = record["network"].get("target_transform", "identity")
     is_one_word = all(name.isidentifier() and not record["units"].get(name) for name in record["outputs"])
     return (OF_A_WORD if is_one_word else OF_WORDS).get(transform) or OF_ANY.get(transform, ("", ""))

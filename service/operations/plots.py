@@ -56,17 +56,17 @@ def _history(model: Model, figures: Figures, theme: Theme) -> str:
     if not history:
         detail = f"no steps of a training were recorded for model {model.id}; train a network to have some"
         raise Conflict("no_history", detail)
-    return draw_history(history, _subject(model, figures), theme)
+    return draw_history(history, _subject(model, figures, theme), theme)
 
 
 def _parity(model: Model, figures: Figures, theme: Theme) -> str:
     draw = draw_parity if figures["parity"] is not None else draw_confusion
-    return draw(figures, _subject(model, figures), theme)
+    return draw(figures, _subject(model, figures, theme), theme)
 
 
 def _residuals(model: Model, figures: Figures, theme: Theme) -> str:
     draw = draw_residuals if figures["parity"] is not None else draw_probabilities
-    return draw(figures, _subject(model, figures), theme)
+    return draw(figures, _subject(model, figures, theme), theme)
 
 
 def _effects(model: Model, figures: Figures, theme: Theme) -> str:
@@ -75,11 +75,11 @@ def _effects(model: Model, figures: Figures, theme: Theme) -> str:
             f"the network of model {model.id} reads no feature, or its job ended before any was looked at"
         )
         raise Conflict("no_figures", f"{detail}; a longer max_seconds leaves more time")
-    return draw_effects(figures["effects"], _subject(model, figures), theme)
+    return draw_effects(figures["effects"], _subject(model, figures, theme), theme)
 
 
 def _importance(model: Model, figures: Figures, theme: Theme) -> str:
-    return draw_importance(figures["importance"], _subject(model, figures), theme)
+    return draw_importance(figures["importance"], _subject(model, figures, theme), theme)
 
 
 PLOTS: dict[str, Callable[[Model, Figures, Theme], str]] = {
@@ -101,9 +101,9 @@ def _kept(model: Model) -> dict[str, Any]:
     return model.figures
 
 
-def _subject(model: Model, figures: Figures) -> Subject:
+def _subject(model: Model, figures: Figures, theme: Theme) -> Subject:
     return Subject(
-        name=f"{model.name}, version {model.version}",
+        name=theme.say("{name}, version {version}", name=model.name, version=model.version),
         target=model.target,
         units=model.record.get("units") or {},
         measured_on=figures.get("measured_on", "hold-out"),
@@ -133,7 +133,9 @@ def draw_study_plot(job_id: str, name: str, sessions: Sessions, theme: Theme) ->
         ]
         metric = _metric(list(models.values()))
         dataset = session.get(Dataset, request.dataset_id)
-        title = f"Study of {request.target}" + (f" in {dataset.name}" if dataset else "")
+    title = theme.say("Study of {target}", target=request.target)
+    if dataset:
+        title = theme.say("Study of {target} in {dataset}", target=request.target, dataset=dataset.name)
     axis = AXES[name]
     if len({training.grid for training in trainings}) < 2:
         detail = (

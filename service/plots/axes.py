@@ -90,10 +90,10 @@ class Panel:
         yield from self._rules(x_marks)
         if x_marks:
             for tick, label in zip(self.x.ticks(self.x_most), self.x.labels(self.x_most), strict=True):
-                yield self.mark(label, self.across(tick), self.bottom + 15, "middle")
+                yield self.mark(self.theme.written(label), self.across(tick), self.bottom + 15, "middle")
         if y_marks:
             for tick, label in zip(self.y.ticks(self.y_most), self.y.labels(self.y_most), strict=True):
-                yield self.mark(label, self.left - 6, self.up(tick) + 3.5, "end")
+                yield self.mark(self.theme.written(label), self.left - 6, self.up(tick) + 3.5, "end")
         middle = self.left + self.width / 2, self.top + self.height / 2
         if x_label:
             label = fitted(x_label, SMALL, self.width + 40)

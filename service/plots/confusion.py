@@ -6,7 +6,6 @@ from typing import Any
 from service.drawing_words import label_of
 from service.plots.axes import fitted, text_width
 from service.plots.sheet import MARGIN, Subject, footnote, headline
-from service.plots.ticks import briefly
 from service.svg import Theme, document, number, text, words
 
 LARGEST, SMALLEST, COUNTED = 66.0, 14.0, 26.0  # sides of a cell; from the last on, counts are written into it
@@ -34,36 +33,48 @@ def draw_confusion(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
     above = 34 + (longest * (0.68 if side >= 20 else 0.95) if is_slanted else 8)
     reach = longest * 0.78 if is_slanted else 0.0
     width = max(left + side * len(classes) + max(24.0, reach), 380.0)
-    told = _told(classes, counts, subject)
-    head, top = headline("Confusion matrix", told, width, theme)
+    told = _told(classes, counts, subject, theme)
+    head, top = headline(theme.say("Confusion matrix"), told, width, theme)
     body = [*head, *_names(labels, left, top + above, side, size, theme, is_slanted=is_slanted)]
     body += _cells(classes, counts, (left, top + above), side, theme)
     bottom = top + above + side * len(classes)
+    centre, middle = left + side * len(classes) / 2, top + above + side * len(classes) / 2
+    body.append(words(theme.say("decided"), centre, top + 16, size=11, anchor="middle", fill=theme.quiet))
     body.append(
-        words("decided", left + side * len(classes) / 2, top + 16, size=11, anchor="middle", fill=theme.quiet)
+        words(
+            theme.say("true class"), MARGIN + 8, middle, size=11, anchor="middle", fill=theme.quiet, turn=-90
+        )
     )
-    middle = top + above + side * len(classes) / 2
-    body.append(words("true", MARGIN + 8, middle, size=11, anchor="middle", fill=theme.quiet, turn=-90))
     notes, end = footnote(
-        ["The stronger its colour, the larger the share of a cell in its row; the diagonal is right."],
-        bottom + 6, width, theme,
-    )  # fmt: skip
+        [
+            theme.say(
+                "The stronger its colour, the larger the share of a cell in its row; the diagonal is right."
+            )
+        ],
+        bottom + 6,
+        width,
+        theme,
+    )
     return document(
         width,
         end,
-        title=f"Confusion matrix of {subject.name} for {subject.target}",
+        title=theme.say("Confusion matrix of {name} for {target}", name=subject.name, target=subject.target),
         description=" ".join(told),
         theme=theme,
         body=[*body, *notes],
     )
 
 
-def _told(classes: list[str], counts: list[list[int]], subject: Subject) -> list[str]:
+def _told(classes: list[str], counts: list[list[int]], subject: Subject, theme: Theme) -> list[str]:
     total, right = sum(map(sum, counts)), sum(counts[place][place] for place in range(len(classes)))
     told = [
-        f"{subject.name}: of {total} {subject.measured_on} rows, {right} got the right class"
-        f"{f' ({briefly(100 * right / total)} %)' if total else ''}."
-    ]
+        theme.say(
+            "{name}: of {rows}, {right} got the right class ({percent} %).",
+            name=subject.name, rows=subject.rows(total, theme), right=right, percent=100 * right / total,
+        )
+        if total
+        else f"{subject.name}, {subject.rows(0, theme)}."
+    ]  # fmt: skip
     wrong = [
         (counts[t][d], classes[t], classes[d])
         for t in range(len(classes))
@@ -72,7 +83,12 @@ def _told(classes: list[str], counts: list[list[int]], subject: Subject) -> list
     ]
     if wrong:
         count, true, decided = max(wrong, key=lambda entry: entry[0])
-        told.append(f"Most often, {count} times, {label_of(true, {})} was taken for {label_of(decided, {})}.")
+        told.append(
+            theme.say(
+                "Most often, {count} times, {true} was taken for {decided}.",
+                count=count, true=label_of(true, {}), decided=label_of(decided, {}),
+            )
+        )  # fmt: skip
     return told
 
 
@@ -97,7 +113,10 @@ def _cells(
         for d, count in enumerate(row):
             share = count / total if total else 0.0
             x, y = corner[0] + side * d, corner[1] + side * t
-            told = f"{classes[t]}, taken for {classes[d]}: {count} of {total}"
+            told = theme.say(
+                "{true}, taken for {decided}: {count} of {all}",
+                true=classes[t], decided=classes[d], count=count, all=total,
+            )  # fmt: skip
             fill = f'{theme.spline}" fill-opacity="{0.06 + 0.9 * share:.2f}' if share else theme.paper
             yield (
                 f"<g><title>{text(told)}</title>"

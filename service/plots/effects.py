@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.drawing_words import label_of
+from service.picture_words import briefly
 from service.plots.axes import SMALLEST, Panel, Scale, fitted, marks_width, stroke, text_width
 from service.plots.sheet import MARGIN, Subject, footnote, headline, legend, series
-from service.plots.ticks import briefly
 from service.svg import Theme, document, number, text, words
 
 MOST = 12
@@ -31,11 +31,11 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
     left = 46 + marks_width(y, 5)
     columns = min(ACROSS, len(shown))
     width = max(left + columns * (PANEL + BETWEEN), 470.0)
-    what = _what(outputs, subject, is_probability)
-    told = _told(shown, what, subject)
+    what = _what(outputs, subject, is_probability, theme)
+    told = _told(shown, what, subject, theme)
     head, top = headline(
-        "Effects of the features",
-        [f"{subject.name}: the mean of {what}, each feature by itself."],
+        theme.say("Effects of the features"),
+        [theme.say("{name}: the mean of {what}, each feature by itself.", name=subject.name, what=what)],
         width,
         theme,
     )
@@ -43,7 +43,7 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
     rows = [shown[start : start + columns] for start in range(0, len(shown), columns)]
     body, at = [*head, *key], top + height + 34
     for row in rows:
-        below = SLANTED if any(_is_slanted(effect) for effect in row) else UPRIGHT
+        below = SLANTED if any(_is_slanted(effect, theme) for effect in row) else UPRIGHT
         for place, effect in enumerate(row):
             x = Scale.over(effect["values"]) if effect["type"] == "number" else _places(effect)
             panel = Panel(
@@ -52,11 +52,13 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
             )  # fmt: skip
             body += _panel(effect, panel, subject, what if place == 0 else "", is_first=place == 0)
         at += HEIGHT + below + 34
-    notes, end = footnote(_notes(effects, outputs), at - 34, width, theme)
+    notes, end = footnote(_notes(effects, outputs, theme), at - 34, width, theme)
     return document(
         width,
         end,
-        title=f"Effects of the features of {subject.name} on {subject.target}",
+        title=theme.say(
+            "Effects of the features of {name} on {target}", name=subject.name, target=subject.target
+        ),
         description=told,
         theme=theme,
         body=[*body, *notes],
@@ -75,13 +77,15 @@ def _range(shown: Sequence[Mapping[str, Any]], is_probability: bool) -> Scale:
     return Scale(0.0, 1.0 if highest > 0.6 else 1.05 * highest)
 
 
-def _what(outputs: Sequence[str], subject: Subject, is_probability: bool) -> str:
+def _what(outputs: Sequence[str], subject: Subject, is_probability: bool, theme: Theme) -> str:
     if not is_probability:
-        return f"predicted {subject.of_target}"
-    return f"probability of {label_of(outputs[0], {})}" if len(outputs) == 1 else "probability"
+        return theme.say("predicted {target}", target=subject.of_target)
+    if len(outputs) > 1:
+        return theme.say("probability")
+    return theme.say("probability of {name}", name=label_of(outputs[0], {}))
 
 
-def _told(shown: Sequence[Mapping[str, Any]], what: str, subject: Subject) -> str:
+def _told(shown: Sequence[Mapping[str, Any]], what: str, subject: Subject, theme: Theme) -> str:
     parts = []
     for effect in shown:
         means = [
@@ -93,19 +97,24 @@ def _told(shown: Sequence[Mapping[str, Any]], what: str, subject: Subject) -> st
             continue
         low, high = min(means, key=lambda pair: pair[1]), max(means, key=lambda pair: pair[1])
         parts.append(
-            f"{effect['name']}: from {briefly(low[1])} at {_value(low[0])} "
-            f"to {briefly(high[1])} at {_value(high[0])}"
-        )
-    of = f" of {shown[0]['curves'][0]['output']}" if len(shown[0]["curves"]) > 1 else ""
-    return f"{subject.name}: the mean of {what}{of} over each feature. {'; '.join(parts)}."
+            theme.say(
+                "{name}: from {low} at {lowest} to {high} at {highest}",
+                name=effect["name"], low=low[1], high=high[1],
+                lowest=_value(low[0], theme), highest=_value(high[0], theme),
+            )
+        )  # fmt: skip
+    if len(shown[0]["curves"]) > 1:
+        what = f"{what} ({shown[0]['curves'][0]['output']})"
+    told = theme.say("{name}: the mean of {what} over each feature.", name=subject.name, what=what)
+    return f"{told} {'; '.join(parts)}."
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, theme: Theme) -> str:
     if value is None:
-        return "missing"
+        return theme.say("missing")
     if isinstance(value, bool):
-        return str(value).lower()
-    return briefly(float(value)) if isinstance(value, int | float) else str(value)
+        return theme.say("true") if value else theme.say("false")
+    return theme.written(briefly(float(value))) if isinstance(value, int | float) else str(value)
 
 
 def _places(effect: Mapping[str, Any]) -> Scale:
@@ -113,14 +122,14 @@ def _places(effect: Mapping[str, Any]) -> Scale:
     return Scale(-0.5, len(effect["values"]) - 0.5)
 
 
-def _labels(effect: Mapping[str, Any]) -> list[str]:
-    return [fitted(_value(value), SMALLEST, LONGEST) for value in effect["values"]]
+def _labels(effect: Mapping[str, Any], theme: Theme) -> list[str]:
+    return [fitted(_value(value, theme), SMALLEST, LONGEST) for value in effect["values"]]
 
 
-def _is_slanted(effect: Mapping[str, Any]) -> bool:
+def _is_slanted(effect: Mapping[str, Any], theme: Theme) -> bool:
     if effect["type"] == "number":
         return False
-    labels = _labels(effect)
+    labels = _labels(effect, theme)
     return max(text_width(label, SMALLEST) for label in labels) > PANEL / len(labels) - 4
 
 
@@ -168,8 +177,8 @@ def _steps(effect: Mapping[str, Any], panel: Panel) -> list[str]:
             drawn.append(aside.line(places, curve["mean"], colour=colour, dash=dash, width=1.0))
         radius = 3.6 if len(effect["curves"]) == 1 else 2.6
         drawn.append(aside.dots(places, curve["mean"], colour=colour, radius=radius))
-    turn = _is_slanted(effect)
-    for place, label in zip(places, _labels(effect), strict=True):
+    turn = _is_slanted(effect, panel.theme)
+    for place, label in zip(places, _labels(effect, panel.theme), strict=True):
         x, y = panel.across(place), panel.bottom + 15
         drawn.append(
             words(label, x + 3, y - 3, size=SMALLEST, anchor="end", fill=panel.theme.quiet, turn=-40)
@@ -179,12 +188,16 @@ def _steps(effect: Mapping[str, Any], panel: Panel) -> list[str]:
     return drawn
 
 
-def _notes(effects: Sequence[Mapping[str, Any]], outputs: Sequence[str]) -> list[str]:
+def _notes(effects: Sequence[Mapping[str, Any]], outputs: Sequence[str], theme: Theme) -> list[str]:
     notes = []
     if len(outputs) == 1:
-        notes.append("Line: the mean; band: where it lies for eight of ten rows.")
+        notes.append(theme.say("Line: the mean; band: where it lies for eight of ten rows."))
     if any(effect["type"] == "number" for effect in effects[:MOST]):
-        notes.append("Short marks: smallest value, deciles and largest value of the training rows.")
+        notes.append(
+            theme.say("Short marks: smallest value, deciles and largest value of the training rows.")
+        )
     if len(effects) > MOST:
-        notes.append(f"The {MOST} most important of {len(effects)} features are drawn.")
+        notes.append(
+            theme.say("The {shown} most important of {all} features are drawn.", shown=MOST, all=len(effects))
+        )
     return notes

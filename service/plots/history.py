@@ -6,7 +6,6 @@ from typing import Any
 
 from service.plots.axes import Panel, Scale, marks_width, stroke
 from service.plots.sheet import Subject, headline, legend, series
-from service.plots.ticks import briefly
 from service.svg import Theme, document, number, words
 
 WIDTH, HEIGHT = 680.0, 330.0
@@ -24,9 +23,13 @@ def draw_history(history: Sequence[Mapping[str, Any]], subject: Subject, theme: 
     steps = [float(entry["step"]) for entry in history]
     if any(b <= a for a, b in pairwise(steps)):
         steps = [float(place) for place in range(len(history))]  # a network was trained in several rounds
-    losses = {name: [entry.get(key) for entry in history] for name, key in SHOWN.items()}
+    losses = {
+        theme.say("training loss"): [entry.get("loss") for entry in history],
+        theme.say("validation loss"): [entry.get("validation_loss") for entry in history],
+    }
     shown = {name: values for name, values in losses.items() if any(value for value in values)}
-    head, top = headline("Loss during the training", [_told(history, subject)], WIDTH, theme)
+    told = _told(history, subject, theme)
+    head, top = headline(theme.say("Loss during the training"), [told], WIDTH, theme)
     key, height = legend(list(shown), 70, top, WIDTH - 90, theme)
     y = Scale.over([value for values in shown.values() for value in values], is_log=True)
     left = 42 + marks_width(y, 6)
@@ -37,13 +40,13 @@ def draw_history(history: Sequence[Mapping[str, Any]], subject: Subject, theme: 
     return document(
         WIDTH,
         panel.bottom + 48,
-        title=f"Loss during the training of {subject.name}",
-        description=_told(history, subject),
+        title=theme.say("Loss during the training of {name}", name=subject.name),
+        description=told,
         theme=theme,
         body=[
             *head,
             *key,
-            *panel.frame("step", "loss"),
+            *panel.frame(theme.say("step"), theme.say("loss")),
             *_grids(history, steps, panel),
             *(
                 panel.line(steps, values, colour=colour, dash=dash)
@@ -55,21 +58,23 @@ def draw_history(history: Sequence[Mapping[str, Any]], subject: Subject, theme: 
     )
 
 
-SHOWN = {"training loss": "loss", "validation loss": "validation_loss"}
-
-
-def _told(history: Sequence[Mapping[str, Any]], subject: Subject) -> str:
+def _told(history: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> str:
     first, last = history[0], history[-1]
     grids = list(dict.fromkeys(str(entry["grid"]) for entry in history))
     valued = [entry["validation_loss"] for entry in history if entry.get("validation_loss") is not None]
-    checked = f" The validation loss was at best {briefly(min(valued))}." if valued else ""
-    refined = f" The grid was refined: G = {', '.join(grids)}." if len(grids) > 1 else f" G = {grids[0]}."
     course = (
-        f"went from {briefly(first['loss'])} to {briefly(last['loss'])} in {len(history)} recorded steps"
+        theme.say(
+            "the training loss went from {first} to {last} in {count} recorded steps",
+            first=first["loss"], last=last["loss"], count=len(history),
+        )
         if len(history) > 1
-        else f"was {briefly(last['loss'])} after the one step that was recorded"
-    )
-    return f"{subject.name}: the training loss {course}.{checked}{refined}"
+        else theme.say("the training loss was {last} after the one step that was recorded", last=last["loss"])
+    )  # fmt: skip
+    told = [f"{subject.name}: {course}."]
+    if valued:
+        told.append(theme.say("The validation loss was at best {best}.", best=min(valued)))
+    refined = theme.say("The grid was refined: G = {grids}.", grids=", ".join(grids))
+    return " ".join([*told, refined if len(grids) > 1 else f"G = {grids[0]}."])
 
 
 def _grids(history: Sequence[Mapping[str, Any]], steps: Sequence[float], panel: Panel) -> list[str]:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from service.picture_words import briefly
 from service.plots.axes import Panel, Scale, fitted, stroke, text_width
 from service.plots.sheet import Subject, footnote, headline
-from service.plots.ticks import briefly
 from service.svg import Theme, document, number, words
 
 MOST = 30
@@ -29,11 +29,14 @@ def draw_importance(importance: Mapping[str, Any], subject: Subject, theme: Them
     unit = subject.units.get(subject.target, "") if importance["metric"] == "rmse" else ""
     error = "RMSE" if importance["metric"] == "rmse" else "log loss"
     told = [
-        f"{subject.name}: the {error} on {importance['rows']} {subject.measured_on} rows is "
-        f"{briefly(importance['error'])}{f' {unit}' if unit else ''}.",
-        "Each bar is how much it rises when the values of that feature are shuffled.",
-    ]
-    head, top = headline("Importance of the features", told, width, theme)
+        theme.say(
+            "{name}: the {metric} on {rows} is {error}.",
+            name=subject.name, metric=error, rows=subject.rows(importance["rows"], theme),
+            error=theme.written(briefly(importance["error"])) + (f" {unit}" if unit else ""),
+        ),
+        theme.say("Each bar is how much it rises when the values of that feature are shuffled."),
+    ]  # fmt: skip
+    head, top = headline(theme.say("Importance of the features"), told, width, theme)
     ends = [feature["mean"] + (feature["std"] or 0.0) for feature in shown]
     starts = [feature["mean"] - (feature["std"] or 0.0) for feature in shown]
     scale = Scale.over([0.0, *ends, *starts], room=0.02)
@@ -42,16 +45,23 @@ def draw_importance(importance: Mapping[str, Any], subject: Subject, theme: Them
         x=Scale(0.0 if min([0.0, *starts]) >= 0 else scale.low, scale.high), y=Scale(0.0, 1.0),
         theme=theme, y_most=1,
     )  # fmt: skip
-    notes, end = footnote(_notes(importance, len(features), len(shown)), panel.bottom + 40, width, theme)
+    notes, end = footnote(
+        _notes(importance, len(features), len(shown), theme), panel.bottom + 40, width, theme
+    )
     return document(
         width,
         end,
-        title=f"Importance of the features of {subject.name} for {subject.target}",
-        description=" ".join([*told, "; ".join(_words(feature) for feature in shown) + "."]),
+        title=theme.say(
+            "Importance of the features of {name} for {target}", name=subject.name, target=subject.target
+        ),
+        description=" ".join([*told, "; ".join(_words(feature, theme) for feature in shown) + "."]),
         theme=theme,
         body=[
             *head,
-            *panel.frame(f"rise of the {error}{f' [{unit}]' if unit else ''}", y_marks=False),
+            *panel.frame(
+                theme.say("rise of the {metric}", metric=error) + (f" [{unit}]" if unit else ""),
+                y_marks=False,
+            ),
             *(
                 line
                 for place, (feature, label) in enumerate(zip(shown, labels, strict=True))
@@ -62,16 +72,20 @@ def draw_importance(importance: Mapping[str, Any], subject: Subject, theme: Them
     )
 
 
-def _words(feature: Mapping[str, Any]) -> str:
-    return f"{feature['name']} {briefly(feature['mean'])} ± {briefly(feature['std'])}"
+def _words(feature: Mapping[str, Any], theme: Theme) -> str:
+    rise = f"{briefly(feature['mean'])} ± {briefly(feature['std'])}"
+    return f"{feature['name']} {theme.written(rise)}"
 
 
-def _notes(importance: Mapping[str, Any], known: int, shown: int) -> list[str]:
-    notes = [f"Thin lines: one standard deviation over {importance['shuffles']} shuffles."]
+def _notes(importance: Mapping[str, Any], known: int, shown: int, theme: Theme) -> list[str]:
+    shuffles = importance["shuffles"]
+    notes = [theme.say("Thin lines: one standard deviation over {count} shuffles.", count=shuffles)]
     if known > shown:
-        notes.append(f"The {shown} most important of {known} features are drawn.")
+        notes.append(
+            theme.say("The {shown} most important of {all} features are drawn.", shown=shown, all=known)
+        )
     if importance["left_out"]:
-        notes.append(f"{importance['left_out']} features were not looked at.")
+        notes.append(theme.say("{count} features were not looked at.", count=importance["left_out"]))
     return notes
 
 
@@ -90,5 +104,5 @@ def _bar(feature: Mapping[str, Any], label: str, place: int, panel: Panel) -> li
     if high - low > 1:
         path = f"M{number(low)},{number(middle)}H{number(high)}M{number(low)},{number(middle - 4)}v8"
         drawn.append(stroke(f"{path}M{number(high)},{number(middle - 4)}v8", theme.ink, width=1.2))
-    told = briefly(feature["mean"]) if feature["mean"] else "0"
+    told = theme.written(briefly(feature["mean"])) if feature["mean"] else "0"
     return [*drawn, words(told, max(high, end) + 7, middle + 4, size=11, fill=theme.quiet)]

@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from service.picture_words import briefly
 from service.plots.axes import Panel, Scale, marks_width, stroke
 from service.plots.sheet import Subject, footnote, headline
-from service.plots.ticks import briefly
 from service.svg import Theme, document, number, words
 
 SIDE = 420.0
@@ -27,24 +27,27 @@ def draw_parity(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> s
     scale = Scale.over([value for pair in pairs for value in pair])
     left = 46 + marks_width(scale, 6)
     width = left + SIDE + 28
-    told = _told(pairs, lost, subject)
-    head, top = headline("Predicted and true values", told, width, theme)
+    told = _told(pairs, lost, subject, theme)
+    head, top = headline(theme.say("Predicted and true values"), told, width, theme)
     panel = Panel(
         left=left, top=top + 12, width=SIDE, height=SIDE, x=scale, y=scale, theme=theme, x_most=6
     )  # fmt: skip
     diagonal = f"M{number(panel.left)},{number(panel.bottom)}L{number(panel.right)},{number(panel.top)}"
     notes, bottom = footnote(
-        ["On the dashed diagonal, predictions are right."], panel.bottom + 40, width, theme
+        [theme.say("On the dashed diagonal, predictions are right.")], panel.bottom + 40, width, theme
     )
     return document(
         width,
         bottom,
-        title=f"Predicted and true {subject.target} of {subject.name}",
-        description=" ".join([*told, "Dots on the diagonal are right."]),
+        title=theme.say("Predicted and true {target} of {name}", target=subject.target, name=subject.name),
+        description=" ".join([*told, theme.say("Dots on the diagonal are right.")]),
         theme=theme,
         body=[
             *head,
-            *panel.frame(f"true {subject.of_target}", f"predicted {subject.of_target}"),
+            *panel.frame(
+                theme.say("true {target}", target=subject.of_target),
+                theme.say("predicted {target}", target=subject.of_target),
+            ),
             stroke(diagonal, theme.quiet, "6 4", 1.4),
             _dots(panel, pairs, theme),
             *notes,
@@ -67,8 +70,8 @@ def draw_residuals(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
     y = Scale.over([0.0, *residuals])
     left = 46 + marks_width(y, 6)
     width = left + WIDE + 150
-    told = _told(pairs, lost, subject)
-    head, top = headline("Residuals: true minus predicted", told, width, theme)
+    told = _told(pairs, lost, subject, theme)
+    head, top = headline(theme.say("Residuals: true minus predicted"), told, width, theme)
     panel = Panel(
         left=left, top=top + 28, width=WIDE, height=LOW,
         x=Scale.over([predicted for predicted, _ in left_over]), y=y, theme=theme,
@@ -77,12 +80,15 @@ def draw_residuals(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
     return document(
         width,
         panel.bottom + 50,
-        title=f"Residuals of {subject.name} for {subject.target}",
-        description=" ".join([*told, _balance(residuals)]),
+        title=theme.say("Residuals of {name} for {target}", name=subject.name, target=subject.target),
+        description=" ".join([*told, _balance(residuals, theme)]),
         theme=theme,
         body=[
             *head,
-            *panel.frame(f"predicted {subject.of_target}", f"true − predicted{f' [{unit}]' if unit else ''}"),
+            *panel.frame(
+                theme.say("predicted {target}", target=subject.of_target),
+                theme.say("true − predicted") + (f" [{unit}]" if unit else ""),
+            ),
             _dots(panel, left_over, theme),
             *_histogram(residuals, panel, theme),
             stroke(zero, theme.quiet, "6 4", 1.4),
@@ -97,27 +103,29 @@ def _pairs(figures: Mapping[str, Any]) -> tuple[Pairs, int]:
     return known, len(every) - len(known)
 
 
-def _told(pairs: Pairs, lost: int, subject: Subject) -> list[str]:
+def _told(pairs: Pairs, lost: int, subject: Subject, theme: Theme) -> list[str]:
     """What the dots say, in words."""
     errors = sorted(abs(true - predicted) for true, predicted in pairs)
     metrics = [
-        f"{name} {briefly(subject.metrics[key])}"
+        f"{name} {theme.written(briefly(subject.metrics[key]))}"
         for key, name in (("rmse", "RMSE"), ("mae", "MAE"), ("r2", "R²"))
         if subject.metrics.get(key) is not None
     ]
     of = f": {', '.join(metrics)}" if metrics else ""
-    told = [f"{subject.name}, {len(pairs)} {subject.measured_on} rows{of}."]
+    told = [f"{subject.name}, {subject.rows(len(pairs), theme)}{of}."]
     if errors:
         half, most = errors[len(errors) // 2], errors[min(len(errors) - 1, math.ceil(0.9 * len(errors)))]
-        told.append(f"Half are off by at most {briefly(half)}, nine in ten by at most {briefly(most)}.")
+        told.append(
+            theme.say("Half are off by at most {half}, nine in ten by at most {most}.", half=half, most=most)
+        )
     if lost:
-        told.append(f"{lost} rows for which the network has no answer are left out.")
+        told.append(theme.say("{count} rows for which the network has no answer are left out.", count=lost))
     return told
 
 
-def _balance(residuals: Sequence[float]) -> str:
+def _balance(residuals: Sequence[float], theme: Theme) -> str:
     above = sum(residual > 0 for residual in residuals)
-    return f"{above} of {len(residuals)} predictions are too low."
+    return theme.say("{count} of {all} predictions are too low.", count=above, all=len(residuals))
 
 
 def _dots(panel: Panel, pairs: Pairs, theme: Theme) -> str:
@@ -140,6 +148,8 @@ def _histogram(residuals: Sequence[float], panel: Panel, theme: Theme) -> list[s
     )
     return [
         f'<path d="{bars}" fill="{theme.series[0]}" fill-opacity="0.75"/>',
-        words("how many", left, panel.top - 8, size=10, fill=theme.quiet),
-        words(f"most: {max(counts)}", left, panel.bottom + 15, size=10, fill=theme.quiet),
+        words(theme.say("how many"), left, panel.top - 8, size=10, fill=theme.quiet),
+        words(
+            theme.say("most: {count}", count=max(counts)), left, panel.bottom + 15, size=10, fill=theme.quiet
+        ),
     ]

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from service.picture_words import briefly
 from service.plots.axes import Panel, Scale, stroke, text_width
 from service.plots.sheet import MARGIN, NOTE, Subject, headline, legend, series
-from service.plots.ticks import briefly
 from service.svg import Theme, document, number, words
 
 SIDE, GAP = 300.0, 84.0
@@ -24,31 +24,40 @@ def draw_probabilities(figures: Mapping[str, Any], subject: Subject, theme: Them
     bins, curves = figures["reliability"], figures["roc"]
     shown = sorted(curves, key=lambda curve: -curve["auc"])[:MOST_CURVES]
     width = 62 + SIDE + GAP + SIDE + 26
-    of = f"of {bins['class']}" if bins["class"] is not None else "of any class"
+    of_any = bins["class"] is None
+    across = (
+        theme.say("probability of any class")
+        if of_any
+        else theme.say("probability of {name}", name=bins["class"])
+    )
     told = [
-        f"{subject.name}, {figures['rows']} {subject.measured_on} rows.",
-        _reliability_told(bins),
-        _roc_told(shown, len(curves)),
+        f"{subject.name}, {subject.rows(figures['rows'], theme)}.",
+        _reliability_told(bins, theme),
+        _roc_told(shown, len(curves), theme),
     ]
-    head, top = headline("Do probabilities come true, and how well do they rank?", told, width, theme)
+    head, top = headline(
+        theme.say("Do probabilities come true, and how well do they rank?"), told, width, theme
+    )
     left = Panel(left=62, top=top + 34, width=SIDE, height=SIDE, x=UNIT, y=UNIT, theme=theme)
     right = left.beside(left=left.right + GAP)
-    entries = [f"AUC {curve['auc']:.3f}: {curve['class']}" for curve in shown]
+    entries = [f"AUC {_area(curve, theme)}: {curve['class']}" for curve in shown]
     key, height = legend(entries, MARGIN, left.bottom + 48, width - 2 * MARGIN, theme)
     return document(
         width,
         left.bottom + 62 + height,
-        title=f"Probabilities of {subject.name} for {subject.target}",
+        title=theme.say("Probabilities of {name} for {target}", name=subject.name, target=subject.target),
         description=" ".join(told),
         theme=theme,
         body=[
             *head,
-            words("Reliability", left.left, left.top - 10, size=NOTE, fill=theme.ink, is_bold=True),
-            *left.frame(f"probability {of}", "share that came true"),
+            words(
+                theme.say("Reliability"), left.left, left.top - 10, size=NOTE, fill=theme.ink, is_bold=True
+            ),
+            *left.frame(across, theme.say("share that came true")),
             _diagonal(left),
             *_bins(bins, left),
             words("ROC", right.left, right.top - 10, size=NOTE, fill=theme.ink, is_bold=True),
-            *right.frame("false positive rate", "true positive rate"),
+            *right.frame(theme.say("false positive rate"), theme.say("true positive rate")),
             _diagonal(right),
             *(
                 right.line(
@@ -64,23 +73,34 @@ def draw_probabilities(figures: Mapping[str, Any], subject: Subject, theme: Them
     )
 
 
-def _reliability_told(bins: Mapping[str, Any]) -> str:
+def _reliability_told(bins: Mapping[str, Any], theme: Theme) -> str:
     parts = zip(bins["mean_probability"], bins["observed_share"], bins["count"], strict=True)
     known = [(abs(p - share), count) for p, share, count in parts if p is not None and share is not None]
     total = sum(count for _, count in known)
     if not total:
-        return "No probability is defined."
-    return f"On average, a probability is off by {briefly(sum(d * n for d, n in known) / total, 2)}."
+        return theme.say("No probability is defined.")
+    error = theme.written(briefly(sum(d * n for d, n in known) / total, 2))
+    return theme.say("On average, a probability is off by {error}.", error=error)
 
 
-def _roc_told(shown: Sequence[Mapping[str, Any]], count: int) -> str:
+def _roc_told(shown: Sequence[Mapping[str, Any]], count: int, theme: Theme) -> str:
     if not shown:
-        return "There is no ROC curve: the rows are of one class."
+        return theme.say("There is no ROC curve: the rows are of one class.")
+    most, least = _area(shown[0], theme), _area(shown[-1], theme)
     if count == 1:
-        return f"The area under the ROC curve is {shown[0]['auc']:.3f}."
-    areas = f"{shown[-1]['auc']:.3f} to {shown[0]['auc']:.3f}"
-    told = f"Areas under the ROC curves, each class against all others: {areas}"
-    return f"{told}; the {len(shown)} largest of {count} are drawn." if count > len(shown) else f"{told}."
+        return theme.say("The area under the ROC curve is {area}.", area=most)
+    told = theme.say(
+        "Areas under the ROC curves, each class against all others: {least} to {most}.",
+        least=least,
+        most=most,
+    )
+    if count == len(shown):
+        return told
+    return f"{told} {theme.say('The {shown} largest of {all} are drawn.', shown=len(shown), all=count)}"
+
+
+def _area(curve: Mapping[str, Any], theme: Theme) -> str:
+    return theme.written(f"{curve['auc']:.3f}")
 
 
 def _diagonal(panel: Panel) -> str:

@@ -34,6 +34,12 @@ class Subject:
         """A column with its unit."""
         return label_of(name, self.units)
 
+    def rows(self, count: int, theme: Theme) -> str:
+        """How many rows were measured, and which."""
+        if self.measured_on == "training":
+            return theme.say("{count} training rows", count=count)
+        return theme.say("{count} hold-out rows", count=count)
+
     @property
     def of_target(self) -> str:
         """The target with its unit."""

@@ -7,13 +7,11 @@ from typing import Literal
 
 from service.plots.axes import Panel, Scale, marks_width, stroke
 from service.plots.sheet import MARGIN, headline, legend, series
-from service.plots.ticks import briefly
 from service.svg import Theme, document, number, words
 
 WIDTH, HEIGHT = 520.0, 400.0
 MOST_SERIES = 10
 Axis = Literal["grid", "parameters"]
-NAMES: dict[Axis, str] = {"grid": "grid intervals G", "parameters": "parameters"}
 
 
 @dataclass(frozen=True)
@@ -61,9 +59,14 @@ def draw_error(
     y = Scale.over([training.error for training in points], is_log=True, room=0.08)
     left = 46 + marks_width(y, 7)
     width = left + WIDTH + 70
-    told = [_told(group, settings, axis, metric) for settings, group in list(shown.items())[:4]]
+    across = theme.say("grid intervals G") if axis == "grid" else theme.say("parameters")
+    told = [
+        _told(group, settings, axis, across, metric, theme) for settings, group in list(shown.items())[:4]
+    ]
     if len(groups) > len(shown):
-        told.append(f"The {len(shown)} best of {len(groups)} settings are drawn.")
+        told.append(
+            theme.say("The {shown} best of {all} settings are drawn.", shown=len(shown), all=len(groups))
+        )
     head, top = headline(title, told, width, theme)
     key, height = legend(_entries(shown), MARGIN, top, width - 2 * MARGIN, theme)
     panel = Panel(
@@ -71,7 +74,7 @@ def draw_error(
         x=Scale.over([training.at(axis) for training in points], is_log=True, room=0.08),
         y=y, theme=theme, y_most=7,
     )  # fmt: skip
-    body = [*head, *key, *panel.frame(NAMES[axis], f"{metric} on the hold-out rows")]
+    body = [*head, *key, *panel.frame(across, theme.say("{metric} on the hold-out rows", metric=metric))]
     for order, start in slopes:
         body += _slope(order, start, axis, panel)
     for place, group in enumerate(shown.values()):
@@ -79,7 +82,7 @@ def draw_error(
     return document(
         width,
         panel.bottom + 50,
-        title=f"{title}: {metric} over {NAMES[axis]}",
+        title=theme.say("{title}: {metric} over {axis}", title=title, metric=metric, axis=across),
         description=" ".join(told),
         theme=theme,
         body=body,
@@ -90,12 +93,14 @@ def _entries(shown: dict[str, list[Trained]]) -> list[str]:
     return list(shown) if len(shown) > 1 or next(iter(shown)) else []
 
 
-def _told(group: Sequence[Trained], settings: str, axis: Axis, metric: str) -> str:
+def _told(group: Sequence[Trained], settings: str, axis: Axis, across: str, metric: str, theme: Theme) -> str:
     first, last = group[0], group[-1]
-    return (
-        f"{f'{settings}: ' if settings else ''}{metric} {briefly(first.error)} at {first.at(axis):g} "
-        f"and {briefly(last.error)} at {last.at(axis):g} {NAMES[axis]}."
-    )
+    told = theme.say(
+        "{metric} {error} at {first} and {less} at {last} {axis}.",
+        metric=metric, error=first.error, less=last.error,
+        first=f"{first.at(axis):g}", last=f"{last.at(axis):g}", axis=across,
+    )  # fmt: skip
+    return f"{settings}: {told}" if settings else told
 
 
 def _series(group: Sequence[Trained], axis: Axis, place: int, panel: Panel) -> list[str]:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+from service.picture_words import power_of_ten
+
 NICE = (1, 2, 5)
 EVERY_DIGIT = 18  # with 17 any two doubles differ
 
@@ -62,30 +63,10 @@ def tick_labels(ticks: Sequence[float], *, is_log: bool = False) -> list[str]:
     return [told.replace("-", "−") for told in texts]
 
 
-def briefly(value: float | None, digits: int = 3) -> str:
-    """A number within a sentence."""
-    if value is None or not math.isfinite(value):
-        return "?"
-    told = f"{value:.{digits}g}"
-    return _power(float(told)) if "e" in told else told.replace("-", "−")
-
-
 def _powers(ticks: Sequence[float]) -> list[str]:
     """All with as many digits as tell them apart."""
-    told = ([_power(tick, digits) for tick in ticks] for digits in range(3, EVERY_DIGIT))
+    told = ([power_of_ten(tick, digits) for tick in ticks] for digits in range(3, EVERY_DIGIT))
     return next((texts for texts in told if len(set(texts)) == len(set(ticks))), list(map(repr, ticks)))
-
-
-def _power(value: float, digits: int = 3) -> str:
-    """A number as a multiple of a power of ten."""
-    if value == 0:
-        return "0"
-    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
-    mantissa = mantissa.rstrip("0").rstrip(".")
-    raised = f"10{str(int(exponent)).translate(RAISED)}"
-    sign = "−" if mantissa.startswith("-") else ""
-    factor = mantissa.lstrip("-")
-    return f"{sign}{raised}" if factor == "1" else f"{sign}{factor}·{raised}"
 
 
 def _log10(value: Fraction) -> float:

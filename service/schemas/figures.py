@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 ThemeName = Literal["light", "dark"]
+LanguageName = Literal["en", "ru"]
 Numbers = list[float | None]
 
 

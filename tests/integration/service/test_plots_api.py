@@ -1,5 +1,6 @@
 """Pictures over HTTP: as SVG and PNG, light and dark, or why there is none."""
 
+import re
 import struct
 from typing import Any
 from xml.etree import ElementTree
@@ -11,6 +12,7 @@ from service.db.session import Sessions
 from service.db.tables import Model
 from service.operations.plots import AXES, PLOTS
 from tests.factories import EDGES, FIGURES, finish_job, make_job, make_model, start_job
+from tests.pictures import all_words, english_in
 
 HISTORY = [{"step": step, "grid": 3, "loss": 0.5**step, "validation_loss": None} for step in range(5)]
 CLASSES: dict[str, Any] = {
@@ -72,6 +74,15 @@ def test_every_picture_is_also_a_png_of_the_width_that_was_asked_for(
             assert struct.unpack(">I", response.content[16:20]) == (width,)
 
 
+def test_every_picture_speaks_russian_where_it_is_asked_to(client: TestClient, model: Model) -> None:
+    for path in paths(model, ".svg"):
+        svg = client.get(path, params={"lang": "ru"}).text
+        assert english_in(svg, model.name) == set(), path
+        assert re.search("[а-я]{4}", " ".join(all_words(svg))), path
+    png = f"/models/{model.id}/plots/importance.png"
+    assert client.get(png, params={"lang": "ru"}).content != client.get(png).content
+
+
 def test_a_model_can_be_named(client: TestClient, model: Model) -> None:
     by_name = client.get(f"/models/{model.name}/plots/importance.svg").text
     assert by_name == client.get(f"/models/{model.id}/plots/importance.svg").text
@@ -126,9 +137,9 @@ def test_nothing_of_an_unknown_model_is_found(client: TestClient, part: str) -> 
 
 
 @pytest.mark.parametrize(
-    "query", [{"width": 199}, {"width": 4001}, {"theme": "blue"}, {"height": 3}], ids=str
+    "query", [{"width": 199}, {"width": 4001}, {"theme": "blue"}, {"lang": "de"}, {"height": 3}], ids=str
 )
-def test_sizes_and_themes_that_there_are_not_are_refused(
+def test_sizes_themes_and_languages_that_there_are_not_are_refused(
     client: TestClient, model: Model, query: dict[str, Any]
 ) -> None:
     refused = client.get(f"/models/{model.id}/plots/history.png", params=query)

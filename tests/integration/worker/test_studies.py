@@ -204,5 +204,6 @@ def test_the_errors_of_a_study_are_a_picture_over_its_grids(
     assert svg.text.count("<circle") == 2
     assert "∝ G⁻⁴" in svg.text
     assert "Study of y in table" in svg.text
+    assert "Исследование y, данные table" in client.get(f"{plot}.svg?lang=ru").text
     pixels = client.get(f"/jobs/{study['id']}/plots/error_by_parameters.png?theme=dark&width=300")
     assert (pixels.headers["content-type"], pixels.content[:4]) == ("image/png", b"\x89PNG")

@@ -3,6 +3,7 @@
 import math
 import re
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
@@ -13,6 +14,7 @@ from service.drawing import draw_network
 from service.drawing_layout import MAX_EDGES, MAX_IDLE_INPUTS, PlacedEdge, function_of, lay_out
 from service.drawing_words import CAPTION_SIZE, CHARACTER, width_of
 from service.svg import DARK, LIGHT
+from tests.pictures import english_in
 
 SVG = "{http://www.w3.org/2000/svg}"
 ROOMS = {"input_room": 40.0, "output_room": 40.0, "label_room": 20.0}
@@ -257,6 +259,15 @@ def test_no_name_can_break_out_of_its_text(name: str) -> None:
     allowed = {"svg", "title", "desc", "rect", "path", "g", "circle", "text"}
     assert {element.tag.removeprefix(SVG) for element in root.iter()} <= allowed
     assert not [key for element in root.iter() for key in element.attrib if key.startswith("on")]
+
+
+def test_a_russian_drawing_has_no_english_words() -> None:
+    picture = with_products(MAX_IDLE_INPUTS + 30, 2, 1, direct=True)
+    picture["edges"] = picture["edges"][-9:] * (MAX_EDGES // 9 + 1)
+    picture["edges"][0]["function"] = "sin"
+    svg = draw_network(picture, theme=replace(LIGHT, language="ru"))
+    assert english_in(svg, "node") == set()
+    assert "Не показано" in svg
 
 
 def test_every_edge_says_which_one_it_is() -> None:

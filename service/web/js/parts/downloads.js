@@ -2,14 +2,14 @@
 
 import { html, render } from "../../vendor/lit-html.js";
 import { download } from "../api.js";
-import { t } from "../i18n.js";
+import { language, t } from "../i18n.js";
 import { problem } from "./problem.js";
 
-/** A picture in both of its forms. */
+/** A picture in both of its forms, in the reader's language. */
 export function downloads(path, filename, what) {
   const button = (kind) => {
     const label = kind.toUpperCase();
-    return saveButton(`${path}.${kind}`, `${filename}.${kind}`, label, { name: t("model.save", { what, kind: label }) });
+    return saveButton(`${path}.${kind}?lang=${language}`, `${filename}.${kind}`, label, { name: t("model.save", { what, kind: label }) });
   };
   return html`<p class="actions tight">${["svg", "png"].map(button)}</p>`;
 }

@@ -1,7 +1,8 @@
-// A picture that the service drew, in the colours that the reader prefers.
+// A picture that the service drew, in the reader's language and in the colours that the reader prefers.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { attempt, text } from "../api.js";
+import { language } from "../i18n.js";
 import { downloads } from "./downloads.js";
 import { drawn } from "./inline.js";
 import { scrollBox } from "./scroll.js";
@@ -10,7 +11,7 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 
 /** Its source: {body} or {problem}. */
 export function picture(path, options) {
-  return attempt(text(`${path}?theme=${dark.matches ? "dark" : "light"}`, options));
+  return attempt(text(`${path}?lang=${language}&theme=${dark.matches ? "dark" : "light"}`, options));
 }
 
 /** Calls back when the reader's preference changes. */

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -17,6 +18,7 @@ from service.plots.probabilities import draw_probabilities
 from service.plots.sheet import Subject
 from service.plots.study import Trained, draw_error
 from service.svg import DARK, LIGHT, Theme
+from tests.pictures import english_in
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "</text><script>alert(1)</script>\"' onload='x' &#0; nul\x00 half\ud800"
@@ -123,6 +125,13 @@ def test_a_picture_tells_in_words_and_numbers_what_it_shows(picture: str, theme:
     ground = root.find(f"{SVG}rect")
     assert ground is not None
     assert ground.attrib["fill"] == theme.paper
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_a_russian_picture_has_no_english_words_and_no_english_numbers(picture: str) -> None:
+    svg = PICTURES[picture]("имя", replace(LIGHT, language="ru"))
+    assert english_in(svg, "dB", "hidden") == set()
+    assert re.findall(r"\d\.\d", " ".join(texts(svg))) == []
 
 
 @pytest.mark.parametrize(
