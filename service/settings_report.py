@@ -2,7 +2,9 @@
 
 import logging
 import re
+import tomllib
 from dataclasses import dataclass
+from importlib.resources import files
 
 from pydantic_core import PydanticUndefined
 
@@ -15,6 +17,10 @@ LOGIN = re.compile(
 )  # up to the last @: a password that should have been escaped stays hidden
 SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:pass|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
 MASK = r"\1***"
+COLUMNS = {
+    "en": ("variable", "default", "what it is"),
+    "ru": ("переменная", "по умолчанию", "что это"),
+}
 
 
 @dataclass(frozen=True)
@@ -49,14 +55,23 @@ def tell(settings: Settings) -> list[Told]:
     ]
 
 
-def as_markdown() -> str:
+def as_markdown(language: str = "en") -> str:
     """All settings as a table, with the values that they have where nobody sets them."""
-    lines = ["| variable | default | what it is |", "| --- | --- | --- |"]
+    words = described(language)
+    lines = [f"| {' | '.join(COLUMNS[language])} |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         default = "" if field.default is PydanticUndefined else str(field.default)
         shown = f"`{default}`" if default else "—"
-        lines.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description or ''} |")
+        lines.append(f"| `{PREFIX}{name.upper()}` | {shown} | {words[name]} |")
     return "\n".join(lines)
+
+
+def described(language: str) -> dict[str, str]:
+    """What every setting is, in a language of the guide."""
+    if language == "en":
+        return {name: field.description or "" for name, field in Settings.model_fields.items()}
+    source = files("service").joinpath("guide", language, "settings.toml").read_text(encoding="utf-8")
+    return dict(tomllib.loads(source))
 
 
 def log_settings(settings: Settings) -> None:

@@ -39,17 +39,15 @@ class Words:
     skip: str
     pages: str
     turn: str
-    untranslated: str
 
 
 LANGUAGES = {
-    ENGLISH: Words("English", "Skip to the text", "Pages of the guide", "Previous and next page", ""),
+    ENGLISH: Words("English", "Skip to the text", "Pages of the guide", "Previous and next page"),
     RUSSIAN: Words(
         "Русский",
         "Перейти к тексту",
         "Страницы руководства",
         "Предыдущая и следующая страница",
-        "Эта страница пока есть только на английском языке.",
     ),
 }
 
@@ -60,13 +58,12 @@ def page(name: str, language: str, *, root: str, is_asked_for: bool) -> str:
 
     Args:
         name: One of ``PAGES``.
-        language: One of ``LANGUAGES``; a page that it lacks comes in English.
+        language: One of ``LANGUAGES``.
         root: What stands before every path, behind a proxy.
         is_asked_for: Whether the address named the language; then those of the links do, too.
     """
     words = LANGUAGES[language]
     query = f"?lang={language}" if is_asked_for else ""
-    there = written_in(name, language)
     template = FOLDER.joinpath("page.html").read_text(encoding="utf-8")
     return Template(template).substitute(
         language=language,
@@ -76,22 +73,15 @@ def page(name: str, language: str, *, root: str, is_asked_for: bool) -> str:
         languages=_languages(name, language, root),
         pages_label=words.pages,
         pages="\n".join(_entry(other, name, language, root, query) for other in PAGES),
-        written_in=there,
-        note="" if there == language else f'<p class="note" lang="{language}">{words.untranslated}</p>',
-        content=_rendered(_tokens(name, there), root, query),
+        content=_rendered(_tokens(name, language), root, query),
         turn_label=words.turn,
         turn=_turn(name, language, root, query),
     )
 
 
-def written_in(name: str, language: str) -> str:
-    """The language in which there is the page."""
-    return language if FOLDER.joinpath(language, f"{name}.md").is_file() else ENGLISH
-
-
 def title_of(name: str, language: str) -> str:
     """The heading of a page."""
-    found = TITLE.match(source_of(name, written_in(name, language)))
+    found = TITLE.match(source_of(name, language))
     assert found is not None, f"{name} begins without a heading"  # noqa: S101  # a file of ours
     return found[1]
 
@@ -101,7 +91,7 @@ def source_of(name: str, language: str) -> str:
     source = FOLDER.joinpath(language, f"{name}.md").read_text(encoding="utf-8")
     for mark, make in GENERATED.items():
         if mark in source:
-            source = source.replace(mark, make())
+            source = source.replace(mark, make(language))
     return source
 
 

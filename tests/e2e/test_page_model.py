@@ -1,5 +1,6 @@
 """The view of a model in a real browser: its formula, its curves, and predictions that follow the inputs."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -93,6 +94,14 @@ def test_the_prediction_follows_the_inputs(page: Page, api: httpx.Client, law: s
     expect(page.locator(".prediction")).to_contain_text("x2 is outside of what training saw")
     assert shown(page) == predicted(page, api, law)
     assert '"x2": 7' in page.get_by_role("region", name="The request with Python").inner_text()
+
+
+def test_a_russian_page_shows_russian_pictures(browser: Browser, url: str, law: str) -> None:
+    with visiting(browser, url, locale="ru-RU") as page:
+        show_model(page, law)
+        names = [title.text_content() or "" for title in page.locator("svg[role] > title").all()]
+        assert len(names) >= 5
+        assert [name for name in names if not re.search("[а-я]{4}", name)] == []
 
 
 def test_a_classifier_is_told_and_tried_in_its_own_way(

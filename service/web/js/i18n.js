@@ -3,9 +3,21 @@
 export const language = document.documentElement.lang || "en";
 
 let words = {};
+let codes = { errors: {}, entries: {} };
 
 export async function loadWords() {
-  words = await (await fetch(`assets/i18n/${language}.json`)).json();
+  const isEnglish = language === "en"; // as is what the service says with each code
+  [words, codes] = await Promise.all([read(language), isEnglish ? codes : read(`codes.${language}`)]);
+}
+
+async function read(name) {
+  return (await fetch(`assets/i18n/${name}.json`)).json();
+}
+
+/** What a code means and what to do, in Markdown; empty in English, and for codes that are new. */
+export function codeWords(code, kind = "errors") {
+  const known = Object.assign({}, ...Object.values(codes[kind]));
+  return [known[code] ?? []].flat().join(" ");
 }
 
 /** The words of a key, with `{name}` replaced; plural forms are an object by Intl.PluralRules over `count`. */

@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from service import errors
 from service.api import problems
 from service.doubts import DOUBTS
-from service.error_codes import as_markdown, known_entries, known_errors
+from service.error_codes import Code, as_markdown, known_entries, known_errors
 from worker.lifecycle import _snake_case
 
 ROOT = Path(__file__).parents[3]
@@ -94,7 +96,30 @@ def test_no_code_stands_in_the_table_of_errors_twice() -> None:
     assert len(told) == len(set(told))
 
 
-def test_every_error_says_what_it_means_and_what_to_do() -> None:
-    lines = [line for line in as_markdown().splitlines() if line.startswith("| `")]
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_every_error_says_what_it_means_and_what_to_do(language: str) -> None:
+    lines = [line for line in as_markdown(language).splitlines() if line.startswith("| `")]
     assert len(lines) > 100
     assert [line for line in lines if any(not cell.strip() for cell in line.strip("|").split("|"))] == []
+
+
+def test_every_code_has_russian_words_in_the_same_group() -> None:
+    """In the same order: headings of the guide go by their places."""
+    for known in (known_errors, known_entries):
+        english, russian = (list(known(language).values()) for language in ("en", "ru"))
+        assert [names(group) for group in russian] == [names(group) for group in english]
+
+
+def names(group: list[Code] | dict[str, str]) -> list[str]:
+    return [code.name for code in group] if isinstance(group, list) else list(group)
+
+
+def test_russian_words_name_the_same_fields_and_settings() -> None:
+    """What stands in code quotes is to be typed, and is the same in any language."""
+    english, russian = (quoted(language) for language in ("en", "ru"))
+    assert {name: found for name, found in russian.items() if found != english[name]} == {}
+
+
+def quoted(language: str) -> dict[str, set[str]]:
+    told = {code.name: f"{code.meaning} {code.remedy}" for g in known_errors(language).values() for code in g}
+    return {name: set(re.findall(r"`[^`]+`", words)) for name, words in told.items()}

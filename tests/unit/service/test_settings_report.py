@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.settings import Settings, load_settings
-from service.settings_report import as_markdown, log_settings, tell
+from service.settings_report import COLUMNS, as_markdown, described, log_settings, tell
 
 
 def shown(variable: str, value: str) -> str:
@@ -15,8 +15,14 @@ def shown(variable: str, value: str) -> str:
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
-def test_every_setting_is_explained(name: str) -> None:
-    assert Settings.model_fields[name].description
+@pytest.mark.parametrize("language", COLUMNS)
+def test_every_setting_is_explained(name: str, language: str) -> None:
+    assert described(language)[name]
+
+
+@pytest.mark.parametrize("language", COLUMNS)
+def test_nothing_is_explained_that_is_no_setting(language: str) -> None:
+    assert described(language).keys() == Settings.model_fields.keys()
 
 
 @pytest.mark.parametrize(

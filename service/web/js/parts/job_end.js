@@ -4,6 +4,7 @@ import { html, nothing } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
 import { saveButton } from "./downloads.js";
 import { stageWords } from "./history.js";
+import { told } from "./told.js";
 
 export function jobEnd(job, study, retry) {
   if (job.status === "failed") return failed(job, retry);
@@ -27,7 +28,7 @@ function succeeded(job, study) {
 function failed(job, retry) {
   return html`<div class="problem" role="alert">
       <p><strong>${t("job.failed")}</strong></p>
-      <p>${job.error.detail}</p>
+      <p>${told(job.error)}</p>
       <p class="hint">${t("job.code", { code: job.error.code })}</p>
     </div>
     ${again(job, retry)}`;

@@ -1,14 +1,15 @@
-// What went wrong, where, and what to do, as the service says it.
+// What went wrong, where, and what to do.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
 import { place } from "./place.js";
+import { told, toldOfEntry } from "./told.js";
 
 const MOST = 10;
 
 export function problem(error) {
-  const words = error.code === "unreachable" ? t("unreachable") : error.message;
-  const entries = (error.errors || []).filter((entry) => entry.detail && !isSaid(entry, words));
+  const words = error.code === "unreachable" ? t("unreachable") : told({ code: error.code, detail: error.message });
+  const entries = (error.errors || []).filter((entry) => entry.detail && !isSaid(entry, error.message));
   return html`<div class="problem" role="alert">
     <p>${words}</p>
     ${entries.length ? html`<ul>${entries.slice(0, MOST).map(listed)}</ul>` : nothing}
@@ -21,5 +22,5 @@ function isSaid(entry, words) {
 
 function listed(entry) {
   const where = place(entry);
-  return html`<li>${where ? html`<strong>${where}:</strong> ` : nothing}${entry.detail}</li>`;
+  return html`<li>${where ? html`<strong>${where}:</strong> ` : nothing}${toldOfEntry(entry)}</li>`;
 }

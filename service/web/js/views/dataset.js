@@ -12,6 +12,7 @@ import { keepingFocus } from "../parts/focus.js";
 import { place } from "../parts/place.js";
 import { preview } from "../parts/preview.js";
 import { problem } from "../parts/problem.js";
+import { toldOfEntry } from "../parts/told.js";
 import { trainPanel } from "../parts/train_panel.js";
 import { bodyOf, missingIn, studyOf } from "../settings/body.js";
 import { isUsable } from "../settings/columns.js";
@@ -85,7 +86,8 @@ function sorted(error, root) {
   const mistakes = {};
   for (const entry of error.errors || []) {
     const name = fieldOf(entry.pointer);
-    if (name && root.querySelector(`#set-${name}`)) mistakes[name] = mistakes[name] ? `${mistakes[name]}; ${entry.detail}` : entry.detail;
+    if (!name || !root.querySelector(`#set-${name}`)) continue;
+    mistakes[name] = mistakes[name] ? html`${mistakes[name]}; ${toldOfEntry(entry)}` : toldOfEntry(entry);
   }
   return Object.keys(mistakes).length ? { mistakes } : { failed: error };
 }
@@ -99,7 +101,7 @@ function toFirstMistake(root, mistakes) {
   const field = root.querySelector(`#set-${name}`);
   if (name !== "target") field.closest("details").open = true;
   field.focus();
-  announce(mistakes[name]);
+  announce(root.querySelector(`#set-${name}-wrong`).textContent);
 }
 
 function page({ cards, ...panel }, first, { change, train, study, more, remove }) {
@@ -125,7 +127,7 @@ function page({ cards, ...panel }, first, { change, train, study, more, remove }
 
 function warnings(found) {
   if (!found.length) return nothing;
-  const line = (warning) => html`<li>${place(warning) ? html`<strong>${place(warning)}:</strong> ` : nothing}${warning.detail}</li>`;
+  const line = (warning) => html`<li>${place(warning) ? html`<strong>${place(warning)}:</strong> ` : nothing}${toldOfEntry(warning)}</li>`;
   return html`<section class="warning" aria-labelledby="warnings-title">
     <h2 id="warnings-title">${t("dataset.warnings", { count: found.length })}</h2>
     <ul>${found.map(line)}</ul>

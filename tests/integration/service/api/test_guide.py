@@ -9,7 +9,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 from fastapi.testclient import TestClient
 
-from service.api.guide_pages import ENGLISH, FOLDER, LANGUAGES, PAGES, RUSSIAN, written_in
+from service.api.guide_pages import ENGLISH, FOLDER, LANGUAGES, PAGES, RUSSIAN, source_of
 from service.main import create_app
 from service.settings import Settings
 from tests.servers import LOOPBACK
@@ -139,17 +139,20 @@ def test_the_browser_s_language_is_spoken_where_nobody_asks_for_another(guide: T
     assert 'lang="en"' in guide.get("/guide?lang=en", headers=russian).text
 
 
-def test_a_page_that_is_not_translated_comes_in_english_and_says_so(guide: TestClient) -> None:
-    assert written_in("mathematics", RUSSIAN) == ENGLISH
-    content = guide.get("/guide/mathematics?lang=ru").text
-    assert LANGUAGES[RUSSIAN].untranslated in content
-    assert '<main id="content" tabindex="-1" lang="en">' in content
+@pytest.mark.parametrize("name", PAGES)
+def test_a_translation_has_the_examples_of_the_original(name: str) -> None:
+    """They are run once, in English."""
+    assert examples(name, RUSSIAN) == examples(name, ENGLISH)
 
 
-def test_a_translation_has_the_examples_of_the_original() -> None:
-    for name in PAGES:
-        if written_in(name, RUSSIAN) == RUSSIAN:
-            assert examples(name, RUSSIAN) == examples(name, ENGLISH)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_translation_names_the_same_settings_and_links(name: str) -> None:
+    original, translation = (source_of(name, language) for language in (ENGLISH, RUSSIAN))
+    for things in (r"`(?:KAN_|[a-z]+[._/])[^`]*`", r"\]\([^)]+\)", r"^\| `[^`]+`"):
+        found = [
+            sorted(set(re.findall(things, text, flags=re.MULTILINE))) for text in (original, translation)
+        ]
+        assert found[0] == found[1]
 
 
 def examples(name: str, language: str) -> list[str]:
