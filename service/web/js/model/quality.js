@@ -102,6 +102,6 @@ function warnings(model) {
   const words = (told) => (typeof told === "string" ? told : told.detail || told.message || JSON.stringify(told));
   return html`<div class="warning">
     <p><strong>${t("model.warnings")}</strong></p>
-    <ul>${model.warnings.map((told) => html`<li>${words(told)}</li>`)}</ul>
+    <ul>${model.warnings.map((told) => html`<li lang="en">${words(told)}</li>`)}</ul>
   </div>`;
 }

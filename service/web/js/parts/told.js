@@ -15,7 +15,7 @@ export function toldOfEntry({ code, detail }) {
 function below(words, detail) {
   if (language === "en") return detail;
   if (!words) return html`<span lang="en">${detail}</span>`;
-  return html`${marked(words)}${detail ? html`<small class="hint" lang="en">${detail}</small>` : nothing}`;
+  return html`${marked(words)}${detail ? html`<small class="original" lang="en">${detail}</small>` : nothing}`;
 }
 
 /** Words with what is to be typed in another face; links, which lead around in the guide, as their words. */
