@@ -92,6 +92,7 @@ def study(trainings: list[Trained], theme: Theme = LIGHT, **options: Any) -> str
 
 PICTURES: dict[str, Callable[[str, Theme], str]] = {
     "history": lambda name, theme: draw_history(history(3, 3, 5, 5, 10), subject(name), theme),
+    "history of one step": lambda name, theme: draw_history(history(3), subject(name), theme),
     "parity": lambda name, theme: draw_parity(parity(), subject(name, name, rmse=0.1), theme),
     "residuals": lambda name, theme: draw_residuals(parity(), subject(name, name), theme),
     "confusion": lambda name, theme: draw_confusion(classes(name, "b", name), subject(name, name), theme),
