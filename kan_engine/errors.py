@@ -3,6 +3,8 @@
 KANEngineError
 ├── InvalidConfig       a configuration that cannot describe a network or a training run
 ├── InvalidData         data that cannot be learnt from; names the column and the row
+├── InvalidEquation     text that is no equation; names the character
+├── NoSolution          equations whose solution cannot be found, or continued
 ├── TrainingDiverged    the loss left the finite numbers
 ├── SymbolicFitFailed   no function of the library fits an edge
 ├── ArtifactError       bytes that are not a saved model
@@ -31,6 +33,31 @@ class InvalidData(KANEngineError, ValueError):
         super().__init__(message)
         self.column = column
         self.row = row
+
+
+class InvalidEquation(KANEngineError, ValueError):
+    """Text that is no equation, or equations that pose no problem.
+
+    Args:
+        message: What is wrong and what to try.
+        place: Index of the character, if one is to blame.
+        path: Which part of the problem is to blame: ``("conditions", 1, "residual")``.
+        code: What is wrong, for programs.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        place: int | None = None,
+        path: tuple[str | int, ...] = (),
+        code: str = "invalid_equation",
+    ) -> None:
+        super().__init__(message)
+        self.place, self.path, self.code = place, path, code
+
+
+class NoSolution(KANEngineError):
+    """Equations whose solution cannot be found, or not be continued beyond some place."""
 
 
 class TrainingDiverged(KANEngineError):

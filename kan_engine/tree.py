@@ -237,7 +237,10 @@ def _power_of_numbers(base: Number, exponent: Number) -> Expression:
     b, e = base.value, exponent.value
     if isinstance(b, Fraction) and isinstance(e, Fraction):
         exact = _exact_power(b, e)
-        return Pow(base, exponent) if exact is None else number(exact)
+        try:
+            return Pow(base, exponent) if exact is None else number(exact)
+        except OverflowError:
+            return Pow(base, exponent)
     try:
         value = float(b) ** float(e)
     except (OverflowError, ZeroDivisionError):

@@ -1,0 +1,497 @@
+"""The language of equations: a parser of its own that knows a closed set of words and runs nothing.
+
+The grammar is the part of SymPy's in which differential equations are written::
+
+    sum     = product { ("+" | "-") product }
+    product = sign { ("*" | "/") sign }
+    sign    = { "+" | "-" } power
+    power   = atom [ "**" sign ]
+    atom    = number | name | name "(" arguments ")" | "(" sum ")"
+
+with ``u(x, t)``, ``Derivative(u(x, t), x, (t, 2))``, ``Subs(…, x, 0)``, ``Rational(1, 10)``, ``Eq(a, b)``,
+``pi``, ``E`` and the functions of ``FUNCTIONS``. Text becomes a formula of ``tree.py`` whose parameters stand
+for *jets*: unknown functions and their derivatives, at the point itself or on a part of the boundary.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from kan_engine.calculus import derivative
+from kan_engine.errors import InvalidEquation
+from kan_engine.tree import (
+    HALF,
+    ONE,
+    PI,
+    ZERO,
+    Expression,
+    Number,
+    Parameter,
+    Variable,
+    add,
+    call,
+    children,
+    mul,
+    number,
+    power,
+    rebuild,
+    substitute,
+    walk,
+)
+
+LONGEST, DEEPEST = 10_000, 60  # characters of an equation, brackets within brackets
+MOST_NODES = 500  # of a formula that is differentiated: the derivative of a product grows with its square
+LARGEST = 2_000  # nodes of an equation: each of them is a number at every point of the grid
+HIGHEST_ORDER = 4  # of a derivative in one variable
+LARGEST_EXPONENT = 10_000  # digits of a number's exponent are text, what they mean is not
+
+
+@dataclass(frozen=True)
+class Jet:
+    """An unknown function or one of its derivatives.
+
+    Attributes:
+        unknown: Its place among the unknowns.
+        orders: Order of the derivative in every independent variable.
+        at: For every independent variable where it is taken, None for the point itself.
+    """
+
+    unknown: int
+    orders: tuple[int, ...]
+    at: tuple[float | None, ...]
+
+
+@dataclass
+class Words:
+    """The names that an equation may use, and the jets that have occurred.
+
+    Args:
+        independent: Names of the independent variables.
+        unknowns: Names of the unknown functions.
+        coefficients: Names of numbers that are to be estimated.
+    """
+
+    independent: tuple[str, ...]
+    unknowns: tuple[str, ...]
+    coefficients: tuple[str, ...] = ()
+    leaves: list[Jet | str] = field(default_factory=list)
+    _numbers: dict[Jet | str, int] = field(default_factory=dict, repr=False)
+
+    def leaf(self, leaf: Jet | str) -> Parameter:
+        """The parameter that stands for a jet, or for a coefficient by its name."""
+        place = self._numbers.setdefault(leaf, len(self.leaves))
+        if place == len(self.leaves):
+            self.leaves.append(leaf)
+        return Parameter(place)
+
+
+def parse_equation(text: str, words: Words) -> Expression:
+    """Read one equation; what must vanish.
+
+    Raises:
+        InvalidEquation: It is not in this language; says at which character.
+    """
+    if len(text) > LONGEST:
+        raise InvalidEquation(f"an equation may have {LONGEST} characters, this one has {len(text)}", 0)
+    return _Parser(text, words).whole()
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str
+    text: str
+    place: int
+
+
+_TOKENS = re.compile(
+    r"\s*(?:(?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)|(?P<name>[^\W\d]\w*)|(?P<sign>\*\*|[-+*/(),=]))"
+)
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    place, end = 0, len(text.rstrip())
+    while place < end:
+        found = _TOKENS.match(text, place)
+        if found is None:
+            wrong = text[place:].lstrip()
+            hint = "; a power is written **" if wrong[:1] == "^" else ""
+            raise InvalidEquation(
+                f"{wrong[:1]!r} is not part of the language of equations{hint}", len(text) - len(wrong)
+            )
+        kind = str(found.lastgroup)
+        yield _Token(kind, found[kind], found.start(kind))
+        place = found.end()
+    yield _Token("end", "", len(text))
+
+
+_LIBRARY = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh")
+_INVERSE = ("asin", "acos", "atan", "asinh", "acosh", "atanh")
+FUNCTIONS: Mapping[str, Callable[[Expression], Expression]] = {
+    **{name: lambda u, name=name: call(name, u) for name in (*_LIBRARY, *_INVERSE, "sign")},  # type: ignore[misc]
+    "ln": lambda u: call("log", u),
+    "Abs": lambda u: call("abs", u),
+    "abs": lambda u: call("abs", u),
+    "sqrt": lambda u: power(u, HALF),
+    "cot": lambda u: 1 / call("tan", u),
+    "sec": lambda u: 1 / call("cos", u),
+    "csc": lambda u: 1 / call("sin", u),
+    "sech": lambda u: 1 / call("cosh", u),
+    "coth": lambda u: 1 / call("tanh", u),
+    "Heaviside": lambda u: (1 + call("sign", u)) / 2,
+}
+EULER = call("exp", ONE)
+CONSTANTS: Mapping[str, Expression] = {"pi": PI, "E": EULER}
+RESERVED = frozenset(
+    {*FUNCTIONS, *CONSTANTS, "Derivative", "diff", "Subs", "Rational", "Integer", "Float", "Eq", "I"}
+)
+
+
+class _Parser:
+    """One pass from left to right."""
+
+    def __init__(self, text: str, words: Words) -> None:
+        self._tokens = list(_tokens(text))
+        self._at, self._depth, self._words = 0, 0, words
+        self._forms: Mapping[str, Callable[[_Token], Expression]] = {
+            "Derivative": self._derivative,
+            "diff": self._derivative,
+            "Subs": self._subs,
+            "Rational": self._rational,
+            "Integer": self._integer,
+            "Float": self._number,
+        }
+
+    def whole(self) -> Expression:
+        """The equation, as a formula that must vanish."""
+        if self._now.text == "Eq" and self._tokens[self._at + 1].text == "(":
+            self._at += 2
+            tree = self._sum()
+            self._expect(",")
+            tree = tree - self._sum()
+            self._expect(")")
+        else:
+            tree = self._sum()
+            if self._accept("="):
+                tree = tree - self._sum()
+        if self._now.kind != "end":
+            raise self._error(f"{self._now.text!r} was not expected here")
+        return tree
+
+    @property
+    def _now(self) -> _Token:
+        return self._tokens[self._at]
+
+    def _accept(self, sign: str) -> bool:
+        if self._now.kind == "sign" and self._now.text == sign:
+            self._at += 1
+            return True
+        return False
+
+    def _expect(self, sign: str) -> None:
+        if not self._accept(sign):
+            seen = repr(self._now.text) if self._now.text else "the end"
+            raise self._error(f"{sign!r} was expected here, not {seen}")
+
+    def _error(self, message: str, token: _Token | None = None) -> InvalidEquation:
+        return InvalidEquation(message, (token or self._now).place)
+
+    def _checked(self, tree: Expression, token: _Token) -> Expression:
+        """A formula whose numbers are finite and that is not too large."""
+        for count, node in enumerate(walk(tree)):
+            if count >= LARGEST:
+                raise self._error(f"an equation may have {LARGEST} operations and operands, not more", token)
+            if isinstance(node, Number) and not math.isfinite(node.value):
+                raise self._error("a number in this is too large", token)
+        return tree
+
+    def _sum(self) -> Expression:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise self._error(f"brackets are nested deeper than {DEEPEST} levels")
+        start, terms = self._now, [self._product()]
+        while self._now.text in ("+", "-"):
+            sign = self._now.text
+            self._at += 1
+            term = self._product()
+            terms.append(term if sign == "+" else -term)
+        self._depth -= 1
+        return self._checked(add(*terms), start)
+
+    def _product(self) -> Expression:
+        start, factors = self._now, [self._signed()]
+        while self._now.text in ("*", "/"):
+            token = self._now
+            self._at += 1
+            factor = self._signed()
+            if token.text == "/" and factor == ZERO:
+                raise self._error("a division by 0", token)
+            factors.append(factor if token.text == "*" else 1 / factor)
+        return self._checked(mul(*factors), start)
+
+    def _signed(self) -> Expression:
+        is_negative = False
+        while self._now.text in ("+", "-"):
+            is_negative ^= self._now.text == "-"
+            self._at += 1
+        tree = self._power()
+        return -tree if is_negative else tree
+
+    def _power(self) -> Expression:
+        base, token = self._atom(), self._now
+        if not self._accept("**"):
+            return base
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise self._error(f"powers are nested deeper than {DEEPEST} levels")
+        exponent = self._signed()
+        self._depth -= 1
+        if base == ZERO and isinstance(exponent, Number) and exponent.value < 0:
+            raise self._error("a division by 0", token)
+        return call("exp", exponent) if base == EULER else power(base, exponent)
+
+    def _atom(self) -> Expression:
+        token = self._now
+        self._at += 1
+        if token.kind == "number":
+            return _read_number(token)
+        if token.kind == "name":
+            return self._named(token)
+        if token.text == "(":
+            tree = self._sum()
+            self._expect(")")
+            return tree
+        self._at -= 1
+        seen = repr(token.text) if token.text else "the end"
+        raise self._error(f"a number, a name or a bracket was expected here, not {seen}")
+
+    def _named(self, token: _Token) -> Expression:
+        name, words = token.text, self._words
+        is_call = self._accept("(")
+        if name in words.unknowns:
+            if not is_call:
+                told = ", ".join(words.independent)
+                raise self._error(f"{name} is a function; write {name}({told})", token)
+            return self._unknown(token)
+        if name in words.independent or name in words.coefficients:
+            if is_call:
+                raise self._error(f"{name} is no function, and cannot be applied", token)
+            return Variable(name) if name in words.independent else words.leaf(name)
+        if is_call and name in self._forms:
+            return self._forms[name](token)
+        if is_call and name in FUNCTIONS:
+            argument = self._sum()
+            self._expect(")")
+            return FUNCTIONS[name](argument)
+        if not is_call and name in CONSTANTS:
+            return CONSTANTS[name]
+        raise self._error(self._unknown_name(name, is_call), token)
+
+    def _unknown_name(self, name: str, is_call: bool) -> str:
+        known = [*self._words.unknowns, *self._words.independent, *self._words.coefficients]
+        kind = "function" if is_call else "name"
+        if not is_call and name in FUNCTIONS:
+            return f"{name} is a function; write {name}(…)"
+        return (
+            f"unknown {kind} {name!r}; known are {', '.join(known)}, pi, E, Derivative, Subs, Rational and "
+            f"{', '.join(sorted(FUNCTIONS))}"
+        )
+
+    def _arguments(self) -> list[tuple[_Token, Expression]]:
+        """Expressions up to the closing bracket."""
+        arguments = []
+        while True:
+            arguments.append((self._now, self._sum()))
+            if self._accept(")"):
+                return arguments
+            self._expect(",")
+
+    def _unknown(self, token: _Token) -> Expression:
+        words = self._words
+        arguments = self._arguments()
+        if len(arguments) != len(words.independent):
+            told = ", ".join(words.independent)
+            raise self._error(f"{token.text} is a function of {told}; got {len(arguments)} arguments", token)
+        at: list[float | None] = []
+        for name, (place, argument) in zip(words.independent, arguments, strict=True):
+            if argument == Variable(name):
+                at.append(None)
+                continue
+            at.append(self._constant(argument, f"{token.text} takes {name} or a number in this place", place))
+        return words.leaf(Jet(words.unknowns.index(token.text), (0,) * len(at), tuple(at)))
+
+    def _constant(self, tree: Expression, otherwise: str, token: _Token) -> float:
+        """The value of a constant formula."""
+        from kan_engine.expression import evaluate  # noqa: PLC0415 - the door imports what is above
+
+        if any(isinstance(node, Variable | Parameter) for node in walk(tree)):
+            raise self._error(otherwise, token)
+        value = float(evaluate(tree, {}))
+        if not math.isfinite(value):
+            raise self._error("this is no finite number", token)
+        return value
+
+    def _derivative(self, token: _Token) -> Expression:
+        tree = self._sum()
+        variables: list[str] = []
+        while self._accept(","):
+            variables += self._counted()
+        self._expect(")")
+        if not variables:
+            raise self._error(f"{token.text} needs the variable to differentiate in", token)
+        for name in variables:
+            if sum(1 for _ in walk(tree)) > MOST_NODES:
+                raise self._error(
+                    "this is too long to differentiate; introduce an unknown for a part of it", token
+                )
+            tree = self._checked(total_derivative(tree, name, self._words, token.place), token)
+        return tree
+
+    def _counted(self) -> list[str]:
+        """``x``, ``(x, 2)``, or ``x, 2`` after a comma."""
+        bracket = self._accept("(")
+        token = self._now
+        if token.kind != "name" or token.text not in self._words.independent:
+            known = ", ".join(self._words.independent)
+            raise self._error(f"derivatives are taken in {known}, not in {token.text!r}")
+        self._at += 1
+        times = 1
+        is_counted = self._now.text == "," and self._tokens[self._at + 1].kind == "number"
+        if is_counted and (bracket or self._tokens[self._at + 2].text in (",", ")")):
+            self._at += 1
+            counted = _read_number(self._now).value
+            if counted != int(counted) or not 1 <= counted <= HIGHEST_ORDER:
+                raise self._error(f"the order of a derivative is 1 to {HIGHEST_ORDER}, not {self._now.text}")
+            times = int(counted)
+            self._at += 1
+        if bracket:
+            self._expect(")")
+        return [token.text] * times
+
+    def _subs(self, token: _Token) -> Expression:
+        tree = self._sum()
+        self._expect(",")
+        names = self._listed_names()
+        self._expect(",")
+        places = self._listed_numbers()
+        self._expect(")")
+        if len(names) != len(places):
+            raise self._error(f"Subs has {len(names)} variables and {len(places)} values", token)
+        for name, place in zip(names, places, strict=True):
+            tree = at_place(tree, name, place, self._words)
+        return tree
+
+    def _listed_names(self) -> list[str]:
+        bracket, names = self._accept("("), list[str]()
+        while True:
+            if self._now.text not in self._words.independent:
+                raise self._error(
+                    f"Subs replaces {', '.join(self._words.independent)}, not {self._now.text!r}"
+                )
+            names.append(self._now.text)
+            self._at += 1
+            if not bracket or self._accept(")"):
+                return names
+            self._expect(",")
+            if self._accept(")"):
+                return names
+
+    def _listed_numbers(self) -> list[float]:
+        bracket, places = self._accept("("), list[float]()
+        while True:
+            token = self._now
+            places.append(self._constant(self._sum(), "Subs puts a number in the place of a variable", token))
+            if not bracket or self._accept(")"):
+                return places
+            self._expect(",")
+            if self._accept(")"):
+                return places
+
+    def _rational(self, token: _Token) -> Expression:
+        arguments = self._arguments()
+        values = [tree.value if isinstance(tree, Number) else None for _, tree in arguments]
+        if len(values) not in (1, 2) or None in values or (values[-1] == 0 and len(values) == 2):
+            raise self._error("Rational takes a numerator and a denominator that is not 0", token)
+        exact = [Fraction(value) for value in values if value is not None]
+        try:
+            return number(exact[0] / exact[1] if len(exact) == 2 else exact[0])
+        except OverflowError:
+            raise self._error("this number is too large", token) from None
+
+    def _number(self, token: _Token) -> Expression:
+        arguments = self._arguments()
+        if len(arguments) != 1 or not isinstance(arguments[0][1], Number):
+            raise self._error(f"{token.text} takes one number", token)
+        return arguments[0][1]
+
+    def _integer(self, token: _Token) -> Expression:
+        tree = self._number(token)
+        if not isinstance(tree, Number) or tree.value != int(tree.value):
+            raise self._error("Integer takes a whole number", token)
+        return tree
+
+
+def _read_number(token: _Token) -> Number:
+    exponent = re.search(r"[eE]([+-]?\d+)$", token.text)
+    if len(token.text) > 400 or (exponent and abs(int(exponent[1])) > LARGEST_EXPONENT):
+        raise InvalidEquation("this number has too many digits", token.place)
+    if token.text.isdigit() and len(token.text) < 300:
+        return number(Fraction(int(token.text)))
+    value = float(token.text)
+    if not math.isfinite(value):
+        raise InvalidEquation("this number is too large", token.place)
+    return number(value)
+
+
+def total_derivative(tree: Expression, name: str, words: Words, place: int) -> Expression:
+    """The derivative in an independent variable, of which the unknowns are functions."""
+    axis = words.independent.index(name)
+
+    def of_leaf(leaf: Expression) -> Expression:
+        if isinstance(leaf, Parameter):
+            jet = words.leaves[leaf.index]
+            if isinstance(jet, str):
+                return ZERO
+            if jet.at[axis] is not None:
+                told = words.unknowns[jet.unknown]
+                raise InvalidEquation(
+                    f"{told} is taken at {name} = {jet.at[axis]:g} here and does not depend on {name}; write "
+                    f"Subs(Derivative({told}(…), {name}), {name}, {jet.at[axis]:g})",
+                    place,
+                )
+            orders = tuple(order + (number == axis) for number, order in enumerate(jet.orders))
+            if orders[axis] > HIGHEST_ORDER:
+                raise InvalidEquation(
+                    f"derivatives go to order {HIGHEST_ORDER}; introduce an unknown for a lower one",
+                    place,
+                )
+            return words.leaf(replace(jet, orders=orders))
+        return ONE if leaf == Variable(name) else ZERO
+
+    return derivative(tree, of_leaf)
+
+
+def at_place(tree: Expression, name: str, place: float, words: Words) -> Expression:
+    """The formula where an independent variable has a value."""
+    axis = words.independent.index(name)
+    if isinstance(tree, Parameter):
+        jet = words.leaves[tree.index]
+        if isinstance(jet, str) or jet.at[axis] is not None:
+            return tree
+        return words.leaf(
+            replace(jet, at=tuple(place if number == axis else at for number, at in enumerate(jet.at)))
+        )
+    if tree == Variable(name):
+        return number(place)
+    parts = children(tree)
+    return rebuild(tree, [at_place(part, name, place, words) for part in parts]) if parts else tree
+
+
+def compact(tree: Expression, leaves: Sequence[Jet | str]) -> tuple[Expression, tuple[Jet | str, ...]]:
+    """The formula with parameters for the leaves that occur in it alone, and these."""
+    used = sorted({node.index for node in walk(tree) if isinstance(node, Parameter)})
+    places: dict[Expression, Expression] = {Parameter(old): Parameter(new) for new, old in enumerate(used)}
+    return substitute(tree, places), tuple(leaves[index] for index in used)

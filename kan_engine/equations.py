@@ -1,0 +1,276 @@
+"""Differential equations as a problem: what must vanish inside a box, and on its boundary."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from kan_engine.equation_text import RESERVED, Jet, Words, compact, parse_equation
+from kan_engine.errors import InvalidEquation
+from kan_engine.tree import Expression, Variable, number, substitute, variables
+
+MOST_INDEPENDENT, MOST_UNKNOWNS, MOST_RESIDUALS = 3, 10, 100
+ConditionKind = Literal["initial", "boundary", "periodic"]
+On = Mapping[str, float | Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Residual:
+    """What must vanish, at the points of a box.
+
+    Attributes:
+        tree: The formula; its parameters stand for ``leaves``.
+        leaves: Jets, and names of coefficients.
+        fixed: Axes along which the points lie at one place; of a periodic condition at two.
+    """
+
+    tree: Expression
+    leaves: tuple[Jet | str, ...]
+    fixed: Mapping[int, tuple[float, ...]]
+
+    @property
+    def jets(self) -> tuple[Jet, ...]:
+        """The leaves that are jets."""
+        return tuple(leaf for leaf in self.leaves if isinstance(leaf, Jet))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Equations for unknown functions on a box, with conditions.
+
+    Attributes:
+        independent: Names of the independent variables.
+        unknowns: Names of the unknown functions.
+        domain: Lowest and highest value of every independent variable.
+        equations: Vanish inside.
+        conditions: Vanish on parts of the boundary, or at points.
+        coefficients: Names of numbers to be estimated.
+    """
+
+    independent: tuple[str, ...]
+    unknowns: tuple[str, ...]
+    domain: tuple[tuple[float, float], ...]
+    equations: tuple[Residual, ...]
+    conditions: tuple[Residual, ...]
+    coefficients: tuple[str, ...] = ()
+
+    def order(self, axis: int, unknown: int | None = None) -> int:
+        """The highest derivative along an axis in the equations, of one unknown or of any."""
+        jets = (jet for equation in self.equations for jet in equation.jets)
+        return max((jet.orders[axis] for jet in jets if unknown in (None, jet.unknown)), default=0)
+
+    def permuted(self, order: Sequence[int]) -> Problem:
+        """The problem with its axes in another order."""
+        where = {old: new for new, old in enumerate(order)}
+
+        def moved(residual: Residual) -> Residual:
+            leaves = tuple(
+                Jet(leaf.unknown, tuple(leaf.orders[a] for a in order), tuple(leaf.at[a] for a in order))
+                if isinstance(leaf, Jet)
+                else leaf
+                for leaf in residual.leaves
+            )
+            return replace(residual, leaves=leaves, fixed={where[a]: v for a, v in residual.fixed.items()})
+
+        return replace(
+            self,
+            independent=tuple(self.independent[a] for a in order),
+            domain=tuple(self.domain[a] for a in order),
+            equations=tuple(map(moved, self.equations)),
+            conditions=tuple(map(moved, self.conditions)),
+        )
+
+
+def pose(
+    *,
+    independent: Sequence[str],
+    unknowns: Sequence[str],
+    domain: Mapping[str, Sequence[float]],
+    equations: Sequence[str],
+    conditions: Sequence[tuple[On, str]],
+    coefficients: Sequence[str] = (),
+    measured: Sequence[str] = (),
+) -> Problem:
+    """Read a problem and check that it can have one solution.
+
+    Args:
+        independent: Names of the independent variables.
+        unknowns: Names of the unknown functions.
+        domain: [lowest, highest] of every independent variable.
+        equations: What must vanish, as text.
+        conditions: Where, and what must vanish there.
+        coefficients: Names of numbers to be estimated.
+        measured: Unknowns of which there are measured values.
+
+    Raises:
+        InvalidEquation: Says in which part and at which character.
+    """
+    _check_names(independent, unknowns, coefficients)
+    box = _box(independent, domain)
+    words = Words(tuple(independent), tuple(unknowns), tuple(coefficients))
+    if len(equations) < len(unknowns):
+        raise InvalidEquation(
+            f"{len(unknowns)} unknowns need as many equations, got {len(equations)}", None, ("equations",)
+        )
+    inside = [_inside(text, number, words) for number, text in enumerate(equations)]
+    outer = [_condition(*given, number, words, box) for number, given in enumerate(conditions)]
+    problem = Problem(
+        tuple(independent), tuple(unknowns), box, tuple(inside), tuple(outer), tuple(coefficients)
+    )
+    _check_use(problem)
+    if not measured:
+        _check_count(problem)
+    return problem
+
+
+def _check_names(independent: Sequence[str], unknowns: Sequence[str], coefficients: Sequence[str]) -> None:
+    for group, names, least, most in (
+        ("independent", independent, 1, MOST_INDEPENDENT),
+        ("unknowns", unknowns, 1, MOST_UNKNOWNS),
+        ("parameters", coefficients, 0, MOST_UNKNOWNS),
+    ):
+        if not least <= len(names) <= most:
+            raise InvalidEquation(f"there can be {least} to {most} {group}, got {len(names)}", None, (group,))
+        for place, name in enumerate(names):
+            if not re.fullmatch(r"[^\W\d]\w{0,63}", name) or name in RESERVED:
+                told = "has a meaning of its own" if name in RESERVED else "is no name"
+                raise InvalidEquation(
+                    f"{name[:64]!r} {told}; begin with a letter, and take none of "
+                    f"{', '.join(sorted(RESERVED))}",
+                    None,
+                    (group, place),
+                )
+    names = [*independent, *unknowns, *coefficients]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidEquation(f"{name!r} names two things", None, ("unknowns",))
+
+
+def _box(
+    independent: Sequence[str], domain: Mapping[str, Sequence[float]]
+) -> tuple[tuple[float, float], ...]:
+    for name in domain:
+        if name not in independent:
+            raise InvalidEquation(
+                f"{name!r} is no independent variable", None, ("domain", name), "invalid_domain"
+            )
+    box = []
+    for name in independent:
+        ends = domain.get(name)
+        if ends is None:
+            raise InvalidEquation(f"the domain of {name!r} is missing", None, ("domain",), "invalid_domain")
+        if len(ends) != 2 or not all(map(math.isfinite, ends)) or not ends[0] < ends[1]:
+            raise InvalidEquation(
+                f"the domain of {name!r} is [lowest, highest], two numbers, got {list(ends)}",
+                None,
+                ("domain", name),
+                "invalid_domain",
+            )
+        box.append((float(ends[0]), float(ends[1])))
+    return tuple(box)
+
+
+def _inside(text: str, place: int, words: Words) -> Residual:
+    path = ("equations", place)
+    tree, leaves = _read(text, words, path)
+    for leaf in leaves:
+        if isinstance(leaf, Jet) and any(at is not None for at in leaf.at):
+            name = words.unknowns[leaf.unknown]
+            told = ", ".join(words.independent)
+            raise InvalidEquation(f"an equation holds everywhere; write {name}({told})", None, path)
+    return Residual(tree, leaves, {})
+
+
+def _read(text: str, words: Words, path: tuple[str | int, ...]) -> tuple[Expression, tuple[Jet | str, ...]]:
+    try:
+        tree, leaves = compact(parse_equation(text, words), words.leaves)
+    except InvalidEquation as error:
+        where = "" if error.place is None else f" (character {error.place + 1})"
+        raise InvalidEquation(f"{error}{where}", error.place, path) from None
+    except RecursionError:
+        raise InvalidEquation("this is nested too deeply", None, path) from None
+    if not any(isinstance(leaf, Jet) for leaf in leaves):
+        raise InvalidEquation(f"no unknown occurs: {', '.join(words.unknowns)}", None, path)
+    return tree, leaves
+
+
+def _condition(on: On, text: str, index: int, words: Words, box: tuple[tuple[float, float], ...]) -> Residual:
+    path = ("conditions", index)
+    fixed = {}
+    for name, given in on.items():
+        if name not in words.independent:
+            raise InvalidEquation(f"{name!r} is no independent variable", None, (*path, "on", name))
+        axis = words.independent.index(name)
+        places = tuple(map(float, given)) if isinstance(given, Sequence) else (float(given),)
+        for place in places:
+            low, high = box[axis]
+            if not low <= place <= high:
+                raise InvalidEquation(
+                    f"{name} = {place:g} lies outside of the domain, {low:g} to {high:g}",
+                    None,
+                    (*path, "on", name),
+                )
+        fixed[axis] = places
+    tree, leaves = _read(text, words, (*path, "residual"))
+    jets = [leaf for leaf in leaves if isinstance(leaf, Jet)]
+    for axis, name in enumerate(words.independent):
+        used = {jet.at[axis] for jet in jets}
+        allowed = set[float | None](fixed.get(axis, (None,)))
+        if not used <= allowed:
+            wrong = next(iter(used - allowed))
+            seen = name if wrong is None else f"{name} = {wrong:g}"
+            told = (
+                " and ".join(f"{name} = {place:g}" for place in fixed[axis])
+                if axis in fixed
+                else f"any {name}"
+            )
+            raise InvalidEquation(
+                f"the condition is on {told}, and an unknown is taken at {seen}", None, (*path, "residual")
+            )
+        if axis in fixed and len(fixed[axis]) == 1:
+            tree = substitute(tree, {Variable(name): number(fixed[axis][0])})
+        elif axis in fixed and name in variables(tree):
+            raise InvalidEquation(f"{name} has two values here", None, (*path, "residual"))
+    if not fixed:
+        raise InvalidEquation('say where it holds, such as "on": {"x": 0}', None, (*path, "on"))
+    return Residual(tree, leaves, fixed)
+
+
+def _check_use(problem: Problem) -> None:
+    jets = [jet for equation in problem.equations for jet in equation.jets]
+    for place, name in enumerate(problem.unknowns):
+        if not any(jet.unknown == place for jet in jets):
+            raise InvalidEquation(f"{name!r} occurs in no equation", None, ("unknowns", place))
+    if not any(any(jet.orders) for jet in jets):
+        raise InvalidEquation("no derivative occurs: this is no differential equation", None, ("equations",))
+    leaves = {leaf for residual in (*problem.equations, *problem.conditions) for leaf in residual.leaves}
+    for place, name in enumerate(problem.coefficients):
+        if name not in leaves:
+            raise InvalidEquation(f"{name!r} occurs in no equation", None, ("parameters", place))
+
+
+def _check_count(problem: Problem) -> None:
+    """Refuse what surely leaves the solution open.
+
+    An ordinary equation of order m needs m conditions; along every axis of a partial one there must be at
+    least as many as the highest derivative of any unknown along it.
+    """
+    for axis, name in enumerate(problem.independent):
+        orders = [problem.order(axis, unknown) for unknown in range(len(problem.unknowns))]
+        needed = sum(orders) if len(problem.independent) == 1 else max(orders)
+        given = sum(1 for condition in problem.conditions if axis in condition.fixed)
+        if given < needed:
+            raise InvalidEquation(
+                f"too few conditions: derivatives in {name} up to order {max(orders)} need {needed} "
+                f"conditions on {name}, got {given}",
+                None,
+                ("conditions",),
+                "too_few_conditions",
+            )
+    for place, name in enumerate(problem.coefficients):
+        raise InvalidEquation(
+            f"{name!r} can only be estimated from measurements of an unknown", None, ("parameters", place)
+        )
