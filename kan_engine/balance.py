@@ -1,0 +1,106 @@
+"""What equations and conditions weigh against each other.
+
+An equation is divided by how strongly it depends on a function that varies over the domain. A condition that
+holds on a part of the boundary weighs G^(m - c - 1/2) times as much as an equation of order m, where c is the
+order of the derivative in the condition: in that norm the error on the boundary is of the size of that inside
+(Bramble and Schatz, "Rayleigh-Ritz-Galerkin methods for Dirichlet's problem using subspaces without boundary
+conditions", Comm. Pure Appl. Math. 23, 1970).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+
+from kan_engine.collocation import Anchor, Measured, Rows, State, System
+from kan_engine.equation_text import Jet
+from kan_engine.equations import Problem, Residual
+from kan_engine.tensor_spline import Axis
+from kan_engine.tree import Parameter
+
+FIRM = 10.0  # conditions are to hold better than equations do
+
+
+def system_of(
+    problem: Problem,
+    axes: Sequence[Axis],
+    state: State,
+    anchors: Sequence[Anchor] = (),
+    measured: Sequence[tuple[int, np.ndarray, np.ndarray, float]] = (),
+) -> System:
+    """The rows of a problem on given grids, weighed where the search stands.
+
+    Args:
+        problem: The equations and conditions.
+        axes: The grids.
+        state: Where the search stands.
+        anchors: Further values that the unknowns take.
+        measured: Unknown, points, values there, and the weight of a difference.
+    """
+    order = front_order(problem, axes)
+    problem, axes, state = problem.permuted(order), [axes[a] for a in order], state.permuted(order)
+    rows: list[Rows | Measured] = [
+        _weighed(Rows(problem, equation, axes, 1.0), state) for equation in problem.equations
+    ]
+    rows += [
+        _weighed(Rows(problem, condition, axes, _firmness(problem, condition, axes)), state)
+        for condition in problem.conditions
+    ]
+    for anchor in (each.permuted(order) for each in anchors):
+        residual = residual_of(anchor, len(axes))
+        weight = _firmness(problem, residual, axes)
+        rows.append(_weighed(Rows(problem, residual, axes, weight, anchor=anchor), state))
+    for unknown, points, values, weight in measured:
+        rows.append(Measured(axes, points[:, list(order)], unknown, values, weight))
+    return System(problem, axes, rows, order)
+
+
+def front_order(problem: Problem, axes: Sequence[Axis]) -> tuple[int, ...]:
+    """The longest axis first, along which no condition ties two places together: the front moves there."""
+    tied = {axis for c in problem.conditions for axis, places in c.fixed.items() if len(places) > 1}
+    free = [axis for axis in range(len(axes)) if axis not in tied]
+    first = max(free, key=lambda axis: axes[axis].terms, default=0)
+    return (first, *(axis for axis in range(len(axes)) if axis != first))
+
+
+def work(problem: Problem, axes: Sequence[Axis]) -> float:
+    """Multiplications that a step takes, roughly: those of the elimination."""
+    first, *others = (axes[a] for a in front_order(problem, axes))
+    block = len(problem.unknowns) * prod(axis.terms for axis in others)
+    return float(first.terms * block * ((first.order + 1) * block) ** 2)
+
+
+def residual_of(anchor: Anchor, axes: int) -> Residual:
+    """An anchor as a condition."""
+    orders = tuple(anchor.order if number == anchor.axis else 0 for number in range(axes))
+    at = tuple(anchor.place if number == anchor.axis else None for number in range(axes))
+    return Residual(Parameter(0), (Jet(anchor.unknown, orders, at),), {anchor.axis: (anchor.place,)})
+
+
+def _firmness(problem: Problem, condition: Residual, axes: Sequence[Axis]) -> float:
+    weight = FIRM
+    for axis in condition.fixed:
+        taken = max(jet.orders[axis] for jet in condition.jets)
+        weight *= axes[axis].size ** max(0.5, problem.order(axis) - taken - 0.5)
+    return weight
+
+
+def _weighed(rows: Rows, state: State) -> Rows:
+    """Divided by the root mean square of its dependence on a function that varies once over the domain."""
+    with np.errstate(all="ignore"):
+        _, slopes = rows.evaluate(state)
+    total = np.zeros(rows.shape)
+    for number, leaf in enumerate(rows.residual.leaves):
+        if isinstance(leaf, Jet):
+            rate = np.prod(
+                [
+                    (2 / (axis.grid[-1] - axis.grid[0])) ** order
+                    for axis, order in zip(rows.axes, leaf.orders, strict=True)
+                ]
+            )
+            total = total + np.square(slopes[..., number] * rate)
+    scale = float(np.sqrt(np.nanmean(total)))
+    rows.weight /= scale if np.isfinite(scale) and scale > 0 else 1.0
+    return rows

@@ -1,0 +1,239 @@
+"""Differential equations: grids that adapt to the solution, around Gauss-Newton on the residuals.
+
+What is unknown is a spline of as many variables as there are independent ones; its exact derivatives
+enter the equations at Gauss points of every cell. Linear equations are solved at one stroke; other ones
+from initial values are followed window by window (``marching``), and all windows are solved together once
+more from there. Intervals are halved where the splines jump, until nothing changes any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kan_engine.balance import system_of, work
+from kan_engine.calculus import derivative
+from kan_engine.collocation import Descent, State, descend
+from kan_engine.equations import Problem
+from kan_engine.marching import march, split_axis
+from kan_engine.solution import Solution
+from kan_engine.tensor_spline import Axis, TensorSpline
+from kan_engine.tree import ONE, ZERO, Expression, Parameter, walk
+
+FIRST_GRID = {1: 8, 2: 8, 3: 4}  # intervals along every axis, by the number of axes
+ORDERS = {1: 7, 2: 7, 3: 5}
+SPARE = 3  # orders of a spline beyond the highest derivative
+STEPS = 40  # of Gauss-Newton on one grid
+LEVELS = 12
+RESOLVED = {1: 1e-11, 2: 1e-8, 3: 1e-5}  # jumps relative to the unknowns with which grids are fine enough
+SHARES = (1e-2, 1e-1, 0.5)  # of the largest jump, from which an interval is halved, too
+MOST_WORK = 3e10  # multiplications of a step
+SETTLED, STALLED = 1e-8, 0.5  # change from grid to grid, and its share of the one before, that end the search
+STARTS = (0.0, 1.0, -1.0)  # constants from which equations without a start in time are tried
+CONVERGED, SOLVED = (
+    1e-6,
+    1e-3,
+)  # change in the last step, and relative violation, of what counts as a solution
+MARCHED = 0.6  # share of the work that following a solution in time is
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Where the search for a solution is.
+
+    Attributes:
+        fraction: Estimated share of the work that is done.
+        solution: The best so far; None before there is one.
+        intervals: Of the grid along every axis.
+    """
+
+    fraction: float
+    solution: Solution | None
+    intervals: tuple[int, ...] = ()
+
+
+def solve(
+    problem: Problem,
+    *,
+    grid: int | None = None,
+    order: int | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Reached]:
+    """Solve a problem.
+
+    Args:
+        problem: As ``pose`` reads it.
+        grid: Intervals along every axis, which are then equal and stay; None adapts them.
+        order: Order of the splines; None for a high one.
+        should_stop: Asked between steps; once true, what has been reached is the last. One that was followed
+            from its start has as its domain how far it got.
+
+    Yields:
+        How far it is; the last one has the solution, if there was one before the search was stopped.
+
+    Raises:
+        NoSolution: None was found, or it cannot be continued.
+    """
+    turned, axes_order = _time_first(problem)
+    count = len(problem.independent)
+    k = order or spline_order(problem)
+    axes = tuple(Axis.uniform(low, high, grid or FIRST_GRID[count], k) for low, high in turned.domain)
+    state, found, fraction = None, None, 0.0
+    if not (linear := is_linear(turned)):
+        if is_initial(turned, 0) and grid is None:
+            for marched in march(turned, axes, should_stop):
+                if isinstance(marched, State):
+                    state, fraction = marched, MARCHED
+                    turned = _as_far_as(turned, marched)
+                    found = _found(turned, Descent(marched, np.inf, 0.0, 1), axes_order, np.inf, linear)
+                else:
+                    yield Reached(MARCHED * marched, None)
+        else:
+            started = _started(turned, axes, should_stop)
+            if started is not None:
+                state, found = started.state, _found(turned, started, axes_order, np.inf, linear)
+    if state is None:
+        state = _constant(turned, axes, 0.0)
+    before, change = None, np.inf
+    for level in range(LEVELS):
+        reached = descend(
+            system_of(turned, state.spline.axes, state), state, steps=STEPS, should_stop=should_stop
+        )
+        if not reached.steps and should_stop():
+            if found is not None:
+                yield Reached(1.0, found, _intervals(found.spline))
+            return
+        state = reached.state
+        last, change = change, change_between(before, state.spline)
+        jumps = jumps_of(state.spline)
+        worst = max(float(jump.max()) for jump in jumps)
+        is_done = (
+            grid is not None
+            or should_stop()
+            or worst < RESOLVED[count]
+            or (change < SETTLED and change > STALLED * last)
+        )
+        finer = None if is_done else finer_axes(turned, state.spline.axes, jumps)
+        fraction = 1.0 if finer is None else fraction + (1 - fraction) * (level + 1) / LEVELS
+        found = _found(turned, reached, axes_order, change, linear)
+        yield Reached(fraction, found, _intervals(found.spline))
+        if finer is None:
+            return
+        before, state = state.spline, replace(state, spline=state.spline.moved(finer))
+
+
+def _found(problem: Problem, reached: Descent, order: Sequence[int], change: float, linear: bool) -> Solution:
+    """The solution and its estimated error.
+
+    What refining has changed tells it, and where nothing was refined the jumps do. A step of Newton's method
+    leaves the square of what it has moved; one alone solves linear equations.
+    """
+    jumps = max(float(jump.max()) for jump in jumps_of(reached.state.spline))
+    error = max(change if np.isfinite(change) else jumps, 0.0 if linear else reached.moved**2)
+    return Solution.of(problem, reached.state, order, error)
+
+
+def _intervals(spline: TensorSpline) -> tuple[int, ...]:
+    return tuple(axis.size for axis in spline.axes)
+
+
+def spline_order(problem: Problem) -> int:
+    """A high order of splines, well above that of the equations."""
+    count = len(problem.independent)
+    return max(ORDERS[count], SPARE + max(problem.order(axis) for axis in range(count)))
+
+
+def _time_first(problem: Problem) -> tuple[Problem, tuple[int, ...]]:
+    """The problem with time as its first axis, if it has one, and which axis each of them was."""
+    axes = range(len(problem.independent))
+    time = next((axis for axis in axes if is_initial(problem, axis)), 0)
+    order = (time, *(axis for axis in axes if axis != time))
+    return problem.permuted(order), order
+
+
+def _as_far_as(problem: Problem, state: State) -> Problem:
+    """The problem on that part of the first axis on which it is solved."""
+    low, high = (float(state.spline.axes[0].grid[end]) for end in (0, -1))
+    return replace(problem, domain=((low, high), *problem.domain[1:]))
+
+
+def is_initial(problem: Problem, axis: int) -> bool:
+    """Whether all conditions on an axis are at its start, and enough of them."""
+    low = problem.domain[axis][0]
+    places = [c.fixed[axis] for c in problem.conditions if axis in c.fixed]
+    needed = max(problem.order(axis, unknown) for unknown in range(len(problem.unknowns)))
+    return 0 < needed <= len(places) and all(place == (low,) for place in places)
+
+
+def is_linear(problem: Problem) -> bool:
+    """Whether unknowns, and what is estimated, occur linearly everywhere."""
+    return all(
+        not any(isinstance(node, Parameter) for node in walk(_slope(residual.tree, number)))
+        for residual in (*problem.equations, *problem.conditions)
+        for number, _ in enumerate(residual.leaves)
+    )
+
+
+def _slope(tree: Expression, number: int) -> Expression:
+    return derivative(tree, lambda leaf: ONE if leaf == Parameter(number) else ZERO)
+
+
+def _constant(problem: Problem, axes: Sequence[Axis], value: float) -> State:
+    spline = TensorSpline.zero(axes, len(problem.unknowns))
+    return State(replace(spline, coef=spline.coef + value), np.zeros(len(problem.coefficients)))
+
+
+def _started(problem: Problem, axes: Sequence[Axis], should_stop: Callable[[], bool]) -> Descent | None:
+    """The best of a few starts on the first grid; None if not one step was taken."""
+    best, least = None, np.inf
+    for value in STARTS:
+        start = _constant(problem, axes, value)
+        reached = descend(system_of(problem, axes, start), start, steps=STEPS, should_stop=should_stop)
+        if not reached.steps and should_stop():
+            break
+        solution = Solution.of(problem, reached.state, range(len(axes)), np.inf)
+        violation = max(v.relative for part in solution.violations() for v in part)
+        if best is None or violation < least:
+            best, least = reached, violation
+        if reached.moved < CONVERGED and violation < SOLVED:
+            break
+    return best
+
+
+def jumps_of(spline: TensorSpline) -> list[np.ndarray]:
+    """The jumps along every axis, relative to the largest values of the unknowns."""
+    sizes = spline.sizes()[:, None]
+    return [(spline.jumps(axis) / sizes).max(0) for axis in range(len(spline.axes))]
+
+
+def change_between(before: TensorSpline | None, after: TensorSpline) -> float:
+    """The largest change of an unknown, relative to its size."""
+    if before is None:
+        return np.inf
+    places = [axis.interpolation() for axis in after.axes]
+    difference = np.abs(after.on_grid(places) - before.on_grid(places)).reshape(len(after.coef), -1).max(1)
+    return float((difference / after.sizes()).max())
+
+
+def finer_axes(
+    problem: Problem, axes: Sequence[Axis], jumps: Sequence[np.ndarray]
+) -> tuple[Axis, ...] | None:
+    """Grids with the intervals halved that are not resolved, the worst alone where all would be too many.
+
+    None if all are resolved, or nothing finer can be computed with.
+    """
+    worst = max(float(jump.max()) for jump in jumps)
+    if worst < RESOLVED[len(axes)]:
+        return None
+    resolved = RESOLVED[len(axes)]
+    for share in SHARES:
+        limit = max(resolved, share * worst)
+        finer = tuple(
+            split_axis(axis, jump > limit) if (jump > limit).any() else axis
+            for axis, jump in zip(axes, jumps, strict=True)
+        )
+        if work(problem, finer) <= MOST_WORK:
+            return finer
+    return None

@@ -1,0 +1,120 @@
+"""Least squares with a banded normal matrix, solved while it is assembled.
+
+The unknowns come in blocks in a row, and what is assembled at one time touches a few neighbouring blocks:
+a *front* that moves along. A block that no later row touches is eliminated by Cholesky's method at once
+(Irons, "A frontal solution program for finite element analysis", 1970), so that memory and time grow with the
+length of the row and not with its square or cube. Unknowns that everything touches stay at the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@dataclass
+class Front:
+    """The part of the normal equations (H + μ·diag H) s = -g that is at work.
+
+    Args:
+        block: Unknowns of a block.
+        width: Blocks that the front holds.
+        border: Unknowns that are touched from everywhere.
+        damping: μ.
+    """
+
+    block: int
+    width: int
+    border: int
+    damping: float
+    matrix: Float[Tensor, "front front"] = field(init=False)
+    gradient: Float[Tensor, " front"] = field(init=False)
+    _diagonal: Float[Tensor, " front"] = field(init=False)
+    _done: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        """An empty front."""
+        size = self.block * self.width + self.border
+        self.matrix = torch.zeros(size, size, dtype=torch.float64)
+        self.gradient = torch.zeros(size, dtype=torch.float64)
+        self._diagonal = torch.zeros(size, dtype=torch.float64)
+
+    def add_squares(
+        self,
+        squares: Float[Tensor, "cells terms terms"],
+        slopes: Float[Tensor, "cells terms"],
+        places: Int[Tensor, "cells terms"],
+    ) -> None:
+        """Add JᵀJ and Jᵀr of rows that touch the same unknowns cell by cell.
+
+        Args:
+            squares: JᵀJ of each cell.
+            slopes: Jᵀr of each cell.
+            places: Which unknowns of the front the terms belong to; some may occur twice.
+        """
+        flat = places[:, :, None] * len(self.gradient) + places[:, None, :]
+        self.matrix.view(-1).index_add_(0, flat.reshape(-1), squares.reshape(-1))
+        self.gradient.index_add_(0, places.reshape(-1), slopes.reshape(-1))
+
+    def advance(self, blocks: int) -> None:
+        """Eliminate the first blocks, and make room for as many at the other end."""
+        gone, inner = blocks * self.block, self.block * self.width
+        self._eliminate(gone)
+        old = torch.cat([torch.arange(gone, inner), torch.arange(inner, len(self.gradient))])
+        new = torch.cat([torch.arange(0, inner - gone), torch.arange(inner, len(self.gradient))])
+        matrix, gradient, diagonal = self.matrix, self.gradient, self._diagonal
+        self.matrix, self.gradient, self._diagonal = map(torch.zeros_like, (matrix, gradient, diagonal))
+        self.matrix[new[:, None], new] = matrix[old[:, None], old]
+        self.gradient[new], self._diagonal[new] = gradient[old], diagonal[old]
+
+    def _eliminate(self, count: int) -> None:
+        head, tail = slice(0, count), slice(count, None)
+        matrix = self.matrix
+        diagonal = (matrix.diagonal() + self._diagonal)[head]
+        pivot = matrix[head, head] + torch.diag((self.damping + TINY) * diagonal + NOTHING * diagonal.max())
+        factor, failed = torch.linalg.cholesky_ex(pivot)
+        if failed:
+            raise NotDefinite
+        below = torch.linalg.solve_triangular(factor, matrix[head, tail], upper=False)  # Lᵀ of the rest
+        partial = torch.linalg.solve_triangular(factor, self.gradient[head, None], upper=False)[:, 0]
+        before = matrix.diagonal()[tail].clone()
+        matrix[tail, tail] -= below.T @ below
+        self._diagonal[tail] += before - matrix.diagonal()[tail]  # what damping is measured by
+        self.gradient[tail] -= below.T @ partial
+        self._done.append((factor, below, partial))
+
+    def solution(self, blocks: int) -> Float[Tensor, " unknowns"]:
+        """Eliminate the blocks that are left, and go back: all blocks in a row, then the border."""
+        inner, left = self.block * self.width, self.block * blocks
+        kept = torch.cat([torch.arange(left), torch.arange(inner, len(self.gradient))])
+        self.matrix, self.gradient = self.matrix[kept[:, None], kept], self.gradient[kept]
+        self._diagonal = self._diagonal[kept]
+        self._eliminate(len(kept))
+        *earlier, (factor, _, partial) = self._done
+        last = -torch.linalg.solve_triangular(factor.T, partial[:, None], upper=True)[:, 0]
+        found, border = last[:left], last[left:]
+        for factor, below, partial in reversed(earlier):
+            tail = torch.cat([found[: below.shape[1] - self.border], border])
+            right = -partial - below @ tail
+            first = torch.linalg.solve_triangular(factor.T, right[:, None], upper=True)[:, 0]
+            found = torch.cat([first, found])
+        return torch.cat([found, border])
+
+    def border_information(self) -> Float[Tensor, "border border"]:
+        """What is left of the matrix for the border once all else is eliminated."""
+        factor = self._done[-1][0]
+        own = factor[len(factor) - self.border :, len(factor) - self.border :]
+        return own @ own.T
+
+
+TINY, NOTHING = (
+    4e-16,
+    1e-30,
+)  # of the diagonal, of its largest entry: unknowns without effect can be eliminated
+
+
+class NotDefinite(Exception):
+    """Rounding has made the matrix indefinite: more damping is needed."""

@@ -1,0 +1,182 @@
+"""Initial value problems window by window: what comes later never changes what came before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from kan_engine.balance import system_of
+from kan_engine.collocation import Anchor, State, descend
+from kan_engine.equations import Problem
+from kan_engine.errors import NoSolution
+from kan_engine.tensor_spline import Axis, TensorSpline
+
+INTERVALS = 4  # of a window along the first axis
+FIRST = 1 / 32  # of the whole length: the first window
+NEWTON = 12  # steps that a window may take
+STRONGEST = 1e-3  # damping of these: a shorter window is better than a careful step
+CONVERGED = {1: 1e-6, 2: 1e-3, 3: 1e-3}  # relative change of the unknowns in the last of them
+RESOLVED = {1: 1e-8, 2: 1e-5, 3: 1e-4}  # jumps, relative to the unknowns, of windows that count as solved
+LEAST, MOST = 0.25, 2.0  # times the length of a window, that of the next one
+SHORTEST = 1e-7  # of the whole length
+ROUGH = {
+    1: 1e-7,
+    2: 1e-3,
+    3: 1e-2,
+}  # of the whole length: windows that are not cut because they are not smooth
+FINEST, NARROWEST = 96, 2e-3  # intervals of another axis, and the narrowest that is halved, while marching
+
+
+def march(
+    problem: Problem, axes: Sequence[Axis], should_stop: Callable[[], bool] = lambda: False
+) -> Iterator[float | State]:
+    """Solve an initial value problem along the first axis.
+
+    Args:
+        problem: All conditions on the first axis are at its start.
+        axes: Where to begin with the grids; that of the first axis is not used.
+        should_stop: Once true, no further windows are solved.
+
+    Yields:
+        How much of the first axis is done; last the solution.
+
+    Raises:
+        NoSolution: It cannot be continued, however short the windows.
+    """
+    low, high = problem.domain[0]
+    resolved = RESOLVED[len(axes)]
+    length = (high - low) * FIRST
+    windows: list[TensorSpline] = []
+    largest = np.zeros(len(problem.unknowns))  # sizes that the unknowns have had so far
+    others, place = _resolving(problem, axes, resolved), low
+    order = axes[0].order
+    while place < high - 1e-12 * (high - low):
+        if should_stop():
+            break
+        if length < SHORTEST * (high - low):
+            name = problem.independent[0]
+            raise NoSolution(
+                f"the solution cannot be continued beyond {name} = {place:.6g}: it is not smooth there"
+            )
+        end = min(place + length, high)
+        end = high if high - end < 0.2 * length else end
+        first = Axis.uniform(place, end, INTERVALS, order)
+        spline, is_solved = _window(problem, (first, *others), windows[-1] if windows else None)
+        scale = np.maximum(largest, spline.sizes())
+        along = float((spline.jumps(0).max(1) / scale).max())
+        finer = _finer(spline, scale, resolved) if is_solved and along < 1e6 * resolved else None
+        if finer is not None:
+            others = finer
+            windows = [each.moved((each.axes[0], *others)) for each in windows]
+        elif not is_solved or (along > resolved and end - place > ROUGH[len(axes)] * (high - low)):
+            length = (end - place) * min(0.5, _growth(along, resolved, order) if is_solved else LEAST)
+        else:
+            windows.append(spline)
+            largest = scale
+            length, place = (end - place) * _growth(along, resolved, order), end
+            yield (place - low) / (high - low)
+    if windows:
+        yield State(_joined(windows), np.zeros(0))
+
+
+def _growth(jump: float, resolved: float, order: int) -> float:
+    """By how much windows may become longer; jumps grow with the power k + 1 of their length."""
+    return float(np.clip(0.8 * (resolved / max(jump, 1e-300)) ** (1 / (order + 1)), LEAST, MOST))
+
+
+def _resolving(problem: Problem, axes: Sequence[Axis], resolved: float) -> tuple[Axis, ...]:
+    """Grids along the other axes that resolve the values at the start."""
+    while len(axes) > 1:
+        spline = _initial(problem, axes)
+        finer = _finer(spline, spline.sizes(), resolved)
+        if finer is None:
+            break
+        axes = (axes[0], *finer)
+    return tuple(axes[1:])
+
+
+def _window(problem: Problem, axes: Sequence[Axis], before: TensorSpline | None) -> tuple[TensorSpline, bool]:
+    """The unknowns on one window, and whether the steps have converged."""
+    start = axes[0].grid[0]
+    if before is None:
+        part, anchors = problem, []
+        guess = _initial(problem, axes)
+    else:
+        part = replace(problem, conditions=tuple(c for c in problem.conditions if 0 not in c.fixed))
+        anchors = list(_anchors(problem, before, start))
+        places = [axis.interpolation() for axis in axes[1:]]
+        values = before.on_grid([np.array([start]), *places])
+        guess = TensorSpline.through(axes, np.repeat(values, axes[0].terms, axis=1))
+    system = system_of(part, axes, State(guess, np.zeros(0)), anchors)
+    reached = descend(system, State(guess, np.zeros(0)), steps=NEWTON, strongest=STRONGEST)
+    return reached.state.spline, reached.moved < CONVERGED[len(axes)]
+
+
+def _initial(problem: Problem, axes: Sequence[Axis]) -> TensorSpline:
+    """The initial values everywhere, as far as the conditions tell them."""
+    flat = (replace_order(axes[0]), *axes[1:])
+    start = TensorSpline.zero(flat, len(problem.unknowns))
+    told = tuple(c for c in problem.conditions if 0 in c.fixed and not any(jet.orders[0] for jet in c.jets))
+    if told:
+        system = system_of(replace(problem, equations=(), conditions=told), flat, State(start, np.zeros(0)))
+        start = descend(system, State(start, np.zeros(0)), steps=NEWTON).state.spline
+    size = (len(problem.unknowns), *(axis.terms for axis in axes))
+    return TensorSpline(tuple(axes), np.broadcast_to(start.coef, size).copy())
+
+
+def replace_order(axis: Axis) -> Axis:
+    """One interval on which splines are constant."""
+    return Axis(axis.grid[[0, -1]], 0)
+
+
+def _anchors(problem: Problem, before: TensorSpline, place: float) -> Iterator[Anchor]:
+    for unknown in range(len(problem.unknowns)):
+        for order in range(problem.order(0, unknown)):
+            orders = (order, *(0 for _ in before.axes[1:]))
+
+            def values(
+                places: Sequence[np.ndarray], unknown: int = unknown, orders: tuple[int, ...] = orders
+            ) -> np.ndarray:
+                found: np.ndarray = before.on_grid(places, orders)[unknown]
+                return found
+
+            yield Anchor(0, place, unknown, order, values)
+
+
+def _finer(spline: TensorSpline, scale: np.ndarray, resolved: float) -> tuple[Axis, ...] | None:
+    """Grids along the other axes that resolve what this window has shown; None if they do."""
+    changed, finer = False, []
+    for number, axis in enumerate(spline.axes[1:], 1):
+        jumps = (spline.jumps(number) / scale[:, None]).max(0)
+        wide = np.diff(axis.grid) > NARROWEST * (axis.grid[-1] - axis.grid[0])
+        split = (jumps > max(10 * resolved, 1e-2 * jumps.max())) & wide
+        if split.any() and axis.size < FINEST:
+            finer.append(split_axis(axis, split))
+            changed = True
+        else:
+            finer.append(axis)
+    return tuple(finer) if changed else None
+
+
+def split_axis(axis: Axis, chosen: np.ndarray) -> Axis:
+    """Halve the chosen intervals."""
+    middles = (axis.grid[1:] + axis.grid[:-1]) / 2
+    return Axis(np.sort(np.concatenate([axis.grid, middles[chosen]])), axis.order)
+
+
+def _joined(windows: Sequence[TensorSpline]) -> TensorSpline:
+    """All windows as one spline."""
+    last = windows[-1]
+    grid = np.concatenate([windows[0].axes[0].grid[:1], *(each.axes[0].grid[1:] for each in windows)])
+    axes = (Axis(grid, last.axes[0].order), *last.axes[1:])
+    places = [axis.interpolation() for axis in axes]
+    ends = np.array([each.axes[0].grid[-1] for each in windows])
+    owner = np.minimum(np.searchsorted(ends, places[0]), len(windows) - 1)
+    values = np.empty((len(last.coef), *(axis.terms for axis in axes)))
+    for number, window in enumerate(windows):
+        mine = owner == number
+        if mine.any():
+            values[:, mine] = window.on_grid([places[0][mine], *places[1:]])
+    return TensorSpline.through(axes, values)

@@ -1,0 +1,112 @@
+"""Splines of several variables as Kolmogorov-Arnold networks.
+
+The values of u(x, y) on a grid are a matrix; its singular vectors are functions of x and of y alone, so
+that u(x, y) = Σ_r f_r(x)·g_r(y) is a network whose hidden nodes multiply (KAN 2.0, arXiv:2408.10205,
+section 2). With as many nodes as there are singular values above rounding it is the same function. Of three
+variables the functions of the last two are taken apart in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from kan_engine.layer import KANLayer, SymbolicEdge
+from kan_engine.network import KAN, KANConfig
+from kan_engine.scaling import Standardizer
+from kan_engine.tensor_spline import Axis, TensorSpline
+
+Array = np.ndarray
+Term = tuple[Float[Array, " terms"], ...]  # coefficients of one factor along each axis
+MOST_NODES = 200
+
+
+def standardizer_of(axes: Sequence[Axis]) -> Standardizer:
+    """The map of the box to [-1, 1]."""
+    low, high = (np.array([axis.grid[end] for axis in axes]) for end in (0, -1))
+    return Standardizer(center=(low + high) / 2, scale=(high - low) / 2)
+
+
+def network_of(spline: TensorSpline, precision: float) -> KAN:
+    """The network that is this function of the standardised inputs.
+
+    Args:
+        spline: The functions.
+        precision: Error relative to the largest value up to which products may be left out.
+    """
+    spline = spline.moved(_of_one_size(spline.axes))
+    axes = spline.axes
+    shape = {"grid_size": axes[0].size, "order": axes[0].order}
+    if len(axes) == 1:
+        network = KAN(KANConfig(width=(1, len(spline.coef)), **shape))  # type: ignore[arg-type]
+        _set_(network.stack[0], axes)
+        with torch.no_grad():
+            network.stack[0].weight[0, :-1] = torch.from_numpy(spline.coef.T.copy())
+        return network
+    terms = [separated(spline.coef[unknown], axes, precision) for unknown in range(len(spline.coef))]
+    nodes = [(unknown, term) for unknown, each in enumerate(terms) for term in each]
+    width = (len(axes), len(nodes), len(spline.coef))
+    network = KAN(KANConfig(width=width, products=len(nodes), **shape))  # type: ignore[arg-type]
+    first, last = network.stack
+    _set_(first, axes)
+    with torch.no_grad():
+        last.mask[:] = False
+        for node, (unknown, term) in enumerate(nodes):
+            for axis, coef in enumerate(term):
+                first.weight[axis, :-1, node] = torch.from_numpy(coef)
+            last.mask[node, unknown] = True
+            last.symbolic[node, unknown] = SymbolicEdge("x", 1.0, 0.0, 1.0, 0.0)
+    return network
+
+
+def _set_(layer: KANLayer, axes: Sequence[Axis]) -> None:
+    """Knots of the standardised inputs, and weights of 0."""
+    inputs = standardizer_of(axes)
+    knots = [(axis.knots - inputs.center[n]) / inputs.scale[n] for n, axis in enumerate(axes)]
+    with torch.no_grad():
+        layer.knots = torch.from_numpy(np.stack(knots))
+        layer.weight.zero_()
+
+
+def _of_one_size(axes: Sequence[Axis]) -> list[Axis]:
+    """Grids with equally many intervals: the widest of the shorter ones are halved."""
+    most, result = max(axis.size for axis in axes), []
+    for axis in axes:
+        grid = axis.grid
+        while len(grid) - 1 < most:
+            widths = np.diff(grid)
+            widest = np.argsort(-widths, kind="stable")[: most - len(widths)]
+            grid = np.sort(np.concatenate([grid, grid[widest] + widths[widest] / 2]))
+        result.append(axis if len(grid) == len(axis.grid) else Axis(grid, axis.order))
+    return result
+
+
+def separated(coef: Float[Array, "*terms"], axes: Sequence[Axis], precision: float) -> list[Term]:
+    """Products of functions of one variable that add up to the function, the largest first."""
+    values = coef
+    for number, axis in enumerate(axes):
+        matrix = axis.matrix(axis.interpolation())
+        values = np.moveaxis(np.tensordot(values, matrix, (number, 1)), -1, number)
+    inverse = [np.linalg.inv(axis.matrix(axis.interpolation())) for axis in axes]
+    largest = float(np.abs(values).max())
+    found = list(_products(values, precision * largest)) or [tuple(np.zeros(axis.terms) for axis in axes)]
+    found = found[:MOST_NODES]
+    return [tuple(inverse[n] @ factor for n, factor in enumerate(term)) for term in found]
+
+
+def _products(values: Float[Array, "*points"], smallest: float) -> Iterator[Term]:
+    """Vectors whose outer products add up to an array, up to what is smaller everywhere."""
+    if values.ndim == 1:
+        yield (values,)
+        return
+    left, sizes, right = np.linalg.svd(values.reshape(len(values), -1), full_matrices=False)
+    for number, size in enumerate(sizes):
+        whole = size * np.abs(left[:, number]).max() * np.abs(right[number]).max()
+        if whole <= smallest:
+            continue
+        root = size**0.5
+        for rest in _products(root * right[number].reshape(values.shape[1:]), smallest / max(root, 1e-300)):
+            yield (root * left[:, number], *rest)

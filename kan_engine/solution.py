@@ -1,0 +1,170 @@
+"""What was found of a problem: the functions, and how well they satisfy it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+
+from kan_engine.calculus import derivative
+from kan_engine.collocation import State
+from kan_engine.equation_text import Jet
+from kan_engine.equations import Problem, Residual
+from kan_engine.expression import evaluate, value_and_jacobian
+from kan_engine.tensor_spline import TensorSpline
+from kan_engine.tree import ONE, ZERO, Expression, Variable
+
+Array = np.ndarray
+CHECKED = 4000  # points at which equations are checked
+
+
+@dataclass(frozen=True)
+class Violation:
+    """By how much an equation or a condition is violated.
+
+    Attributes:
+        largest: Largest residual at the points that were checked.
+        rms: Root mean square of it.
+        scale: Size of the terms that cancel.
+    """
+
+    largest: float
+    rms: float
+    scale: float
+
+    @property
+    def relative(self) -> float:
+        """The largest residual, relative to what cancels."""
+        return self.largest / self.scale if self.scale else self.largest
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number that was estimated from measurements."""
+
+    name: str
+    value: float
+    standard_error: float
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The unknown functions of a problem.
+
+    Attributes:
+        problem: With its axes in the client's order.
+        spline: The functions, on grids along the same axes.
+        coefficients: The numbers that were estimated.
+        error: Estimated largest error, relative to the size of each unknown.
+        estimates: The same numbers with their standard errors.
+    """
+
+    problem: Problem
+    spline: TensorSpline
+    coefficients: Float[Array, " coefficients"]
+    error: float
+    estimates: tuple[Estimate, ...] = ()
+
+    @staticmethod
+    def of(problem: Problem, state: State, order: Sequence[int], error: float) -> Solution:
+        """What a search has found that had its axes in another order."""
+        back = [int(axis) for axis in np.argsort(order)]
+        moved = state.permuted(back)
+        return Solution(problem.permuted(back), moved.spline, moved.coefficients, error)
+
+    def points(self, count: int, seed: int) -> dict[str, Array]:
+        """Random points of the box, by variable."""
+        random = np.random.default_rng(seed)
+        return {
+            name: random.uniform(*ends, count)
+            for name, ends in zip(self.problem.independent, self.problem.domain, strict=True)
+        }
+
+    def values(self, points: Mapping[str, Array]) -> Float[Array, "unknowns rows"]:
+        """The unknowns at points of the box."""
+        return self.spline.at(np.stack(list(points.values()), 1))
+
+    def violations(self) -> tuple[list[Violation], list[Violation]]:
+        """Of every equation and of every condition."""
+
+        def jet(jet: Jet, points: Mapping[str, Array]) -> Array:
+            rows = np.stack(list(points.values()), 1)
+            values: Array = self.spline.at(rows, jet.orders)[jet.unknown]
+            return values
+
+        return self._violations(jet)
+
+    def violations_by(self, laws: Sequence[Expression]) -> tuple[list[Violation], list[Violation]]:
+        """The same, were the unknowns these formulas."""
+        known: dict[tuple[int, tuple[int, ...]], Expression] = {}
+
+        def jet(jet: Jet, points: Mapping[str, Array]) -> Array:
+            key = jet.unknown, jet.orders
+            if key not in known:
+                known[key] = derived(laws[jet.unknown], self.problem.independent, jet.orders)
+            return evaluate(known[key], points)
+
+        return self._violations(jet)
+
+    def _violations(
+        self, jet: Callable[[Jet, Mapping[str, Array]], Array]
+    ) -> tuple[list[Violation], list[Violation]]:
+        points = self._checked
+        return (
+            [self._violation(each, points, jet) for each in self.problem.equations],
+            [self._violation(each, points, jet) for each in self.problem.conditions],
+        )
+
+    @cached_property
+    def _checked(self) -> dict[str, Array]:
+        return self.points(CHECKED, seed=0)
+
+    def _violation(
+        self,
+        residual: Residual,
+        points: Mapping[str, Array],
+        jet: Callable[[Jet, Mapping[str, Array]], Array],
+    ) -> Violation:
+        names = self.problem.independent
+        leaves = []
+        for leaf in residual.leaves:
+            if isinstance(leaf, Jet):
+                at = {
+                    name: points[name] if place is None else np.full(len(points[name]), place)
+                    for name, place in zip(names, leaf.at, strict=True)
+                }
+                leaves.append(jet(leaf, at))
+            else:
+                leaves.append(np.asarray(self.coefficients[self.problem.coefficients.index(leaf)]))
+        values, slopes = value_and_jacobian(residual.tree, points, leaves)
+        # What cancels is told by the size that the unknowns have inside: on the boundary they may vanish.
+        inside = [
+            jet(replace(leaf, at=(None,) * len(names)), points) if isinstance(leaf, Jet) else own
+            for leaf, own in zip(residual.leaves, leaves, strict=True)
+        ]
+        parts = [_mean_square(slopes[..., n]) * _mean_square(size) for n, size in enumerate(inside)]
+        scale = float(np.sqrt(np.sum(parts)))
+        finite = np.isfinite(values)
+        if not finite.any():
+            return Violation(np.inf, np.inf, 1.0)
+        seen = values[finite] if finite.mean() > 0.99 else np.array([np.inf])
+        return Violation(float(np.abs(seen).max()), float(np.sqrt(np.mean(seen**2))), scale)
+
+
+def _mean_square(values: Array) -> float:
+    """Of what is finite; one infinite slope must not make everything small."""
+    with np.errstate(over="ignore"):
+        squares = np.square(values)
+    finite = squares[np.isfinite(squares)]
+    return float(finite.mean()) if finite.size else 0.0
+
+
+def derived(tree: Expression, names: Sequence[str], orders: Sequence[int]) -> Expression:
+    """A partial derivative of a formula."""
+    for name, order in zip(names, orders, strict=True):
+        for _ in range(order):
+            tree = derivative(tree, lambda leaf, name=name: ONE if leaf == Variable(name) else ZERO)  # type: ignore[misc]
+    return tree

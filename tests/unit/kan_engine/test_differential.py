@@ -1,0 +1,191 @@
+"""Solutions of differential equations, held against exact ones."""
+
+import numpy as np
+import pytest
+
+from kan_engine import marching
+from kan_engine.differential import is_initial, is_linear, solve
+from kan_engine.equations import Problem, pose
+from kan_engine.errors import NoSolution
+from tests.differential import CASES, ORDINARY, PARTIAL, Case, last, solved
+
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_the_solution_is_found_to_the_digits_that_its_grid_resolves(case: Case) -> None:
+    solution = solved(case)
+    assert case.error(solution) < case.tolerance
+    assert case.error(solution) < max(100 * solution.error, 1e-11)  # and it tells how many those are
+    assert max(each.relative for part in solution.violations() for each in part) < 100 * case.tolerance
+
+
+def ordinary(equation: str, *conditions: str, high: float = 2.0) -> Problem:
+    return pose(
+        independent=["x"],
+        unknowns=["y"],
+        domain={"x": [0, high]},
+        equations=[equation],
+        conditions=[({"x": 0}, condition) for condition in conditions],
+    )
+
+
+@pytest.fixture
+def early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows that give up sooner: the last digits of the place take as long as all before."""
+    monkeypatch.setattr(marching, "SHORTEST", 3e-3)
+    monkeypatch.setattr(marching, "ROUGH", {1: 3e-3, 2: 1e-2, 3: 1e-2})
+
+
+@pytest.mark.usefixtures("early")
+def test_a_solution_that_blows_up_is_refused_near_the_place() -> None:
+    with pytest.raises(NoSolution, match=r"beyond x = (0\.9|1\.0)\d*"):
+        last(ordinary("Derivative(y(x), x) - y(x)**2", "y(0) - 1"))
+
+
+def test_a_solution_before_it_blows_up_is_found() -> None:
+    solution = last(ordinary("Derivative(y(x), x) - y(x)**2", "y(0) - 1", high=0.8)).solution
+    assert solution is not None
+    points = solution.points(200, 0)
+    np.testing.assert_allclose(solution.values(points)[0], 1 / (1 - points["x"]), 1e-9)
+
+
+def test_grids_become_finer_where_the_solution_bends() -> None:
+    steep = pose(
+        independent=["x"],
+        unknowns=["y"],
+        domain={"x": [0, 1]},
+        equations=["Derivative(y(x), x, 2)/10000 - y(x)"],
+        conditions=[({"x": 0}, "y(0) - 1"), ({"x": 1}, "y(1)")],
+    )
+    solution = last(steep).solution
+    assert solution is not None
+    grid = solution.spline.axes[0].grid
+    assert np.diff(grid)[grid[:-1] < 0.05].max() < np.diff(grid).max() / 10
+    points = solution.points(300, 0)
+    np.testing.assert_allclose(solution.values(points)[0], np.exp(-100 * points["x"]), 0, 1e-9)
+
+
+def test_a_grid_that_is_given_stays() -> None:
+    reached = list(solve(CASES["heat"].problem(), grid=6))
+    assert [each.intervals for each in reached] == [(6, 6)]
+    problem = ORDINARY["logistic"].problem()
+    reached = list(solve(problem, grid=12, order=5))
+    assert reached[-1].intervals == (12,)
+    assert reached[-1].solution is not None
+    spline = reached[-1].solution.spline
+    assert spline.axes[0].order == 5
+    np.testing.assert_allclose(np.diff(spline.axes[0].grid), 5 / 12)
+    assert ORDINARY["logistic"].error(reached[-1].solution) < 1e-4  # of width 0.4 and order 5
+
+
+@pytest.mark.parametrize("name", ["decay", "logistic", "heat"])
+def test_the_same_problem_has_the_same_solution_to_the_bit(name: str) -> None:
+    first, second = solved(CASES[name]), last(CASES[name].problem()).solution
+    assert second is not None
+    assert first.spline.coef.tobytes() == second.spline.coef.tobytes()
+    assert first.error == second.error
+
+
+def test_progress_grows_up_to_one() -> None:
+    for case in (ORDINARY["logistic"], PARTIAL["heat"]):
+        fractions = [reached.fraction for reached in solve(case.problem())]
+        assert fractions == sorted(fractions)
+        assert fractions[0] > 0
+        assert fractions[-1] == 1
+
+
+class Stop:
+    """Asks to stop from the given question on."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+@pytest.mark.parametrize("name", ["oscillator", "logistic", "Bratu", "heat"])
+def test_a_search_that_is_stopped_at_once_has_no_solution(name: str) -> None:
+    reached = list(solve(CASES[name].problem(), should_stop=Stop(0)))
+    assert not any(each.solution for each in reached)
+
+
+@pytest.mark.parametrize("after", range(1, 8, 2))
+@pytest.mark.parametrize("name", ["oscillator", "Bratu", "heat"])
+def test_a_search_that_is_stopped_ends_with_what_there_is_and_tells_how_good_it_is(
+    name: str, after: int
+) -> None:
+    reached = list(solve(CASES[name].problem(), should_stop=Stop(after)))[-1]
+    assert reached.fraction == 1
+    assert reached.solution is not None
+    assert CASES[name].error(reached.solution) < max(0.1, CASES[name].tolerance)
+    assert CASES[name].error(reached.solution) < max(100 * reached.solution.error, 1e-11)
+
+
+def test_a_solution_that_is_stopped_on_its_way_has_the_domain_that_it_has_reached() -> None:
+    case = ORDINARY["logistic"]
+    solution = list(solve(case.problem(), should_stop=Stop(6)))[-1].solution
+    assert solution is not None
+    ((low, high),) = solution.problem.domain
+    assert low == 0
+    assert 0.1 < high < 4
+    assert high == solution.spline.axes[0].grid[-1]
+    assert case.error(solution) < 1e-9  # windows alone, not yet solved together
+
+
+def test_what_vanishes_everywhere_is_found_to_vanish() -> None:
+    solution = last(ordinary("Derivative(y(x), x) + y(x)", "y(0)")).solution
+    assert solution is not None
+    assert not solution.spline.coef.any()
+
+
+@pytest.mark.parametrize(
+    ("name", "linear"), [("oscillator", True), ("heat", True), ("Riccati", False), ("Burgers", False)]
+)
+def test_linear_equations_are_told_from_others(name: str, linear: bool) -> None:
+    assert is_linear(CASES[name].problem()) is linear
+
+
+def test_a_condition_makes_a_problem_nonlinear_too() -> None:
+    assert not is_linear(ordinary("Derivative(y(x), x) + y(x)", "y(0)**2 - 1"))
+
+
+@pytest.mark.parametrize(
+    ("name", "axes"),
+    [("decay", [True]), ("Bratu", [False]), ("heat", [False, True]), ("Poisson", [False] * 2)],
+)
+def test_time_is_the_axis_with_all_conditions_at_its_start(name: str, axes: list[bool]) -> None:
+    problem = CASES[name].problem()
+    assert [is_initial(problem, axis) for axis in range(len(axes))] == axes
+
+
+def test_equations_that_contradict_their_conditions_are_left_violated() -> None:
+    solution = last(ordinary("Derivative(y(x), x)", "y(0)", "y(0) - 1")).solution
+    assert solution is not None
+    assert max(each.relative for each in solution.violations()[1]) > 0.1
+
+
+def test_more_conditions_than_needed_that_agree_do_no_harm() -> None:
+    solution = last(ordinary("Derivative(y(x), x) + y(x)", "y(0) - 1", "2*y(0) - 2")).solution
+    assert solution is not None
+    assert ORDINARY["decay"].error(solution) < 1e-11
+
+
+def test_three_variables_are_solved() -> None:
+    case = Case(
+        {"x": (0, 1), "y": (0, 1), "z": (0, 1)},
+        ("Derivative(u(x,y,z),x,2) + Derivative(u(x,y,z),y,2) + Derivative(u(x,y,z),z,2)",),
+        tuple(
+            ({name: at}, f"u({','.join(str(at) if n == name else n for n in 'xyz')}) - x*y*z")
+            for name in "xyz"
+            for at in (0, 1)
+        ),
+        lambda x, y, z: [x * y * z],
+        ["x*y*z"],
+        1e-9,
+        unknowns=("u",),
+        options={"grid": 2, "order": 3},
+    )
+    assert case.error(solved(case)) < case.tolerance
