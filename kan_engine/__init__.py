@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from kan_engine.cost import affordable_grids as affordable_grids
     from kan_engine.decision import decide as decide
     from kan_engine.decision import f1_threshold as f1_threshold
+    from kan_engine.differential import Reached as Reached
+    from kan_engine.differential import solve as solve
     from kan_engine.edge_readings import Reading as Reading
     from kan_engine.edges import Axis as Axis
     from kan_engine.edges import Suggestion as Suggestion
@@ -33,13 +35,19 @@ if TYPE_CHECKING:
     from kan_engine.elimination import sharpen as sharpen
     from kan_engine.encoding import Encoding as Encoding
     from kan_engine.encoding import Feature as Feature
+    from kan_engine.equations import Problem as Problem
+    from kan_engine.equations import pose as pose
     from kan_engine.errors import ArtifactError as ArtifactError
     from kan_engine.errors import InvalidConfig as InvalidConfig
     from kan_engine.errors import InvalidData as InvalidData
+    from kan_engine.errors import InvalidEquation as InvalidEquation
     from kan_engine.errors import KANEngineError as KANEngineError
+    from kan_engine.errors import NoSolution as NoSolution
     from kan_engine.errors import NotExportable as NotExportable
     from kan_engine.errors import SymbolicFitFailed as SymbolicFitFailed
     from kan_engine.errors import TrainingDiverged as TrainingDiverged
+    from kan_engine.estimation import Measurements as Measurements
+    from kan_engine.estimation import estimate as estimate
     from kan_engine.expression import Expression as Expression
     from kan_engine.expression import Variable as Variable
     from kan_engine.expression import complexity as complexity
@@ -90,6 +98,10 @@ if TYPE_CHECKING:
     from kan_engine.selection import prune_trained as prune_trained
     from kan_engine.selection import run_trial as run_trial
     from kan_engine.selection import train_on_all as train_on_all
+    from kan_engine.separation import network_of as network_of
+    from kan_engine.separation import standardizer_of as standardizer_of
+    from kan_engine.solution import Solution as Solution
+    from kan_engine.solution_laws import find_laws as find_laws
     from kan_engine.start import AUTO_STARTS as AUTO_STARTS
     from kan_engine.structure import Fit as Fit
     from kan_engine.structure import Sample as Sample
@@ -115,6 +127,18 @@ if TYPE_CHECKING:
     from kan_engine.tuning import is_within_reach as is_within_reach
 
 _HOME = {
+    "Measurements": "estimation",
+    "estimate": "estimation",
+    "Reached": "differential",
+    "Problem": "equations",
+    "pose": "equations",
+    "solve": "differential",
+    "Solution": "solution",
+    "find_laws": "solution_laws",
+    "network_of": "separation",
+    "standardizer_of": "separation",
+    "InvalidEquation": "errors",
+    "NoSolution": "errors",
     "fit_from_json": "fit_json",
     "fit_to_json": "fit_json",
     "answers_of": "agreement",

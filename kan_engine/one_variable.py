@@ -40,6 +40,9 @@ def law_of_one(
     fit: Data,
     validation: Data,
     should_stop: Callable[[], bool] = lambda: False,
+    *,
+    floor: float = FLOOR,
+    squared: bool = False,
 ) -> Expression | None:
     """y = T⁻¹(f(variable)), or None if no such law holds to rounding error.
 
@@ -50,6 +53,8 @@ def law_of_one(
         fit: Columns and target.
         validation: The same of other rows, for the proof.
         should_stop: Asked before every search for closed forms.
+        floor: Error over the spread that counts as rounding.
+        squared: Whether functions of the variable's square are looked at, too.
     """
     columns, target = fit
     spread = float(np.std(validation[1])) or 1.0
@@ -57,7 +62,10 @@ def law_of_one(
         return None
     everything = np.concatenate([target, validation[1]])[:, None]
     sides = [side for side in UNDO if is_defined(side, everything)]
-    axes = [(tree, Axis(evaluate(tree, columns))) for tree in _variables(variable, fit, validation)]
+    axes = [
+        (tree, Axis(evaluate(tree, columns)))
+        for tree in _variables(variable, fit, validation, squared=squared)
+    ]
     longer: list[tuple[int, Form]] = []
     for effort, side, (tree, axis) in product(Effort, sides, axes):
         if should_stop():
@@ -67,7 +75,7 @@ def law_of_one(
         moved = np.asarray(TRANSFORMS[side].forward(target))
         for edge in _plausible(axis, moved, effort):
             better = refit(_whole(edge, tree, side), fit, iterations=STEPS)
-            if error(better, validation) < FLOOR * spread:
+            if error(better, validation) < floor * spread:
                 if edge.complexity <= (SIMPLE if effort == Effort.PLAIN else ENOUGH):
                     return polished(better, fit, validation)
                 longer.append((edge.complexity, better))
@@ -82,9 +90,11 @@ def _is_noisy(u: Array, y: Array) -> bool:
     return bool(np.median(steps[nearest]) > ROUGH * float(np.std(y)))
 
 
-def _variables(variable: Expression, fit: Data, validation: Data) -> Iterator[Expression]:
-    """The variable, and its inverse where it has one sign."""
+def _variables(variable: Expression, fit: Data, validation: Data, *, squared: bool) -> Iterator[Expression]:
+    """The variable, its inverse where it has one sign, and its square where that is asked for."""
     yield variable
+    if squared:
+        yield power(variable, 2)
     values = np.concatenate([evaluate(variable, fit[0]), evaluate(variable, validation[0])])
     if float(values.min()) > 0 or float(values.max()) < 0:
         yield power(variable, -1)

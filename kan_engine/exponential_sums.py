@@ -1,0 +1,280 @@
+"""Functions of one variable that are sums of exponentials, oscillations and powers.
+
+Those are the functions whose derivatives depend linearly on each other, y⁽ᵐ⁾ = Σ c_j y⁽ʲ⁾; the roots of
+the polynomial of the c_j are their rates (de Prony 1795, here with exact derivatives of a spline in place of
+shifted samples).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+
+import numpy as np
+from jaxtyping import Float
+
+from kan_engine.library import LIBRARY
+from kan_engine.refit import Data, Form, error, refit
+from kan_engine.tree import Expression, Parameter, Variable, add, call, mul, power
+
+Array = np.ndarray
+Wave = tuple[complex, int, str]  # rate, power of the variable, function of the imaginary part
+HIGHEST = 4  # order of the relation
+RELATED = 1e-5  # relative error of a relation between derivatives that may be exact
+EQUAL = 1e-2  # relative distance of rates that may be a double one
+SMALL = 1e-7  # rates, and shares of a term, that may be none
+STEPS = 60
+MOST_TERMS = 64
+STEEP = 50.0  # logarithm of an exponential that is written about one of its ends
+
+
+def exponential_sum(
+    variable: Expression,
+    derivatives: Float[Array, "orders rows"],
+    fit: Data,
+    validation: Data,
+    floor: float,
+) -> Form | None:
+    """The function as such a sum, its constants fitted; None if it is none.
+
+    Args:
+        variable: What it is a function of; one of the columns.
+        derivatives: y, y′, y″, … at some places of that column.
+        fit: Column and values.
+        validation: The same of other rows, for the proof.
+        floor: Error relative to the spread with which the sum is taken for the function.
+    """
+    spread = float(np.std(validation[1])) or 1.0
+    places = next(iter(fit[0].values()))
+    for rates in _rates(derivatives):
+        for terms in _terms(rates, float(np.ptp(places))):
+            form = _fitted(terms, variable, places, fit[1])
+            if form is None:
+                continue
+            form = refit(form, fit, iterations=STEPS)
+            if error(form, validation) < floor * spread:
+                return form
+    return None
+
+
+def _rates(derivatives: Float[Array, "orders rows"]) -> Iterator[Array]:
+    """Roots of the shortest relations between derivatives."""
+    for order in range(1, min(HIGHEST, len(derivatives) - 1) + 1):
+        sizes = np.sqrt(np.mean(derivatives[: order + 1] ** 2, axis=1)) + 1e-300
+        scaled = (derivatives[: order + 1] / sizes[:, None]).T
+        _, values, right = np.linalg.svd(scaled, full_matrices=False)
+        if values[-1] > RELATED * values[0] or (order < HIGHEST and abs(right[-1][-1]) < SMALL):
+            continue
+        relation = right[-1] / sizes
+        yield np.roots(relation[::-1])
+
+
+def _terms(rates: Array, length: float) -> Iterator[list[tuple[complex, int]]]:
+    """Rates, each with a power of the variable: close ones as multiple ones, then each on its own."""
+    yield list(_multiple(rates, length))
+    small = SMALL / length
+    plain = sorted(
+        {
+            (complex(round(r.real, 15), max(r.imag, 0.0) if abs(r.imag) > small else 0.0), 0)
+            for r in map(complex, rates)
+            if r.imag >= -small
+        },
+        key=str,
+    )
+    if all(abs(r) * length > 1e-3 for r, _ in plain):
+        yield plain
+
+
+def _multiple(rates: Array, length: float) -> Iterator[tuple[complex, int]]:
+    """Rounding moves the members of a multiple root apart, in all directions; their mean stays."""
+    groups: list[list[complex]] = []
+    for rate in map(complex, rates):
+        limit = EQUAL * max(abs(rate), 1 / length)
+        near = next((group for group in groups if abs(np.mean(group) - rate) < limit), None)
+        if near is None:
+            groups.append([rate])
+        else:
+            near.append(rate)
+    for group in groups:
+        rate = _tidy(complex(np.mean(group)), length)
+        if rate.imag >= 0:
+            yield from ((rate, exponent) for exponent in range(len(group)))
+
+
+def _tidy(rate: complex, length: float) -> complex:
+    """Parts that are nothing but rounding left out."""
+    limit = EQUAL * max(abs(rate), 0.1 / length)
+    return complex(
+        0.0 if abs(rate.real) < limit * 1e-3 else rate.real, 0.0 if abs(rate.imag) < limit else rate.imag
+    )
+
+
+def _waves(terms: Sequence[tuple[complex, int]], places: Array) -> Iterator[tuple[complex, int, str]]:
+    """Every term as an exponential of the real part, times a function of the imaginary one."""
+    real = [rate.real for rate, exponent in terms if not rate.imag and not exponent]
+    for rate, exponent in terms:
+        partner = [r for r in real if abs(r + rate.real) < EQUAL**2 * abs(rate.real)]
+        if rate.imag:
+            yield rate, exponent, "cos"
+            yield rate, exponent, "sin"
+        elif exponent or not partner or _reference(rate, places):
+            yield rate, exponent, ""
+        elif rate.real > 0:  # with its partner
+            yield complex(0, rate.real), 0, "cosh"
+            yield complex(0, rate.real), 0, "sinh"
+
+
+def _fitted(
+    terms: Sequence[tuple[complex, int]], variable: Expression, places: Array, values: Array
+) -> Form | None:
+    """The sum with its factors by least squares; each number is a parameter."""
+    columns, makers = [], []
+    for rate, exponent, wave in _waves(terms, places):
+        column = places**exponent * np.exp(rate.real * (places - _reference(rate, places)))
+        if wave:
+            column = column * LIBRARY[wave].value(rate.imag * places)
+        columns.append(column)
+        makers.append((rate, exponent, wave))
+    matrix = np.stack(columns, 1)
+    if not np.isfinite(matrix).all():
+        return None
+    sizes = np.abs(matrix).max(0) + 1e-300
+    factors = np.linalg.lstsq(matrix / sizes, values, rcond=1e-13)[0] / sizes
+    shares = np.abs(factors) * sizes
+    parameters: list[float] = []
+
+    def parameter(value: float) -> Expression:
+        parameters.append(value)
+        return Parameter(len(parameters) - 1)
+
+    parts = []
+    for (rate, exponent, wave), factor, share in zip(makers, factors, shares, strict=True):
+        if share < SMALL * shares.max():
+            continue
+        pieces = [parameter(float(factor)), power(variable, exponent)]
+        if rate.real:
+            reference = _reference(rate, places)
+            moved = add(variable, -reference) if reference else variable
+            pieces.append(call("exp", mul(parameter(rate.real), moved)))
+        if wave:
+            pieces.append(call(wave, mul(parameter(rate.imag), variable)))
+        parts.append(mul(*pieces))
+    return Form(add(*parts), np.array(parameters))
+
+
+def product_sum(
+    derivatives: Mapping[str, Float[Array, "orders rows"]], fit: Data, validation: Data, floor: float
+) -> Form | None:
+    """A function of several variables as a sum of products of exponentials and oscillations of each.
+
+    Args:
+        derivatives: For every column, functions of it alone that span what the function is of that
+            column, with their derivatives; rows of all of them one after the other.
+        fit: Columns and values.
+        validation: The same of other rows, for the proof.
+        floor: Error relative to the spread with which the sum is taken for the function.
+    """
+    columns, values = fit
+    spread = float(np.std(validation[1])) or 1.0
+    waves = []
+    for name, places in columns.items():
+        rates = next(_rates(derivatives[name]), None)
+        if rates is None:
+            return None
+        waves.append(list(_waves(next(_terms(rates, float(np.ptp(places)))), places)))
+    terms = list(product(*waves))
+    if len(terms) > MOST_TERMS:
+        return None
+    matrix = np.stack([_product(term, columns) for term in terms], 1)
+    if not np.isfinite(matrix).all():
+        return None
+    sizes = np.abs(matrix).max(0) + 1e-300
+    factors = dict(zip(terms, np.linalg.lstsq(matrix / sizes, values, rcond=1e-13)[0] / sizes, strict=True))
+    largest = max(abs(f) * size for f, size in zip(factors.values(), sizes, strict=True))
+    kept = {
+        t: f for (t, f), size in zip(factors.items(), sizes, strict=True) if abs(f) * size > SMALL * largest
+    }
+    form = refit(_written(kept, list(columns), columns), fit, iterations=STEPS)
+    return form if error(form, validation) < floor * spread else None
+
+
+def _product(term: Sequence[Wave], columns: Mapping[str, Array]) -> Array:
+    total: Array = np.ones(())
+    for (rate, exponent, wave), places in zip(term, columns.values(), strict=True):
+        total = total * places**exponent * np.exp(rate.real * (places - _reference(rate, places)))
+        if wave:
+            total = total * LIBRARY[wave].value(rate.imag * places)
+    return total
+
+
+def _written(
+    factors: Mapping[tuple[Wave, ...], float], names: Sequence[str], columns: Mapping[str, Array]
+) -> Form:
+    """The sum as a formula: two oscillations as one of the sum of their angles where that is shorter."""
+    parameters: list[float] = []
+    known: dict[float, Expression] = {}
+
+    def parameter(value: float) -> Expression:
+        parameters.append(value)
+        return Parameter(len(parameters) - 1)
+
+    def rate_of(value: float) -> Expression:
+        """One parameter for every rate, wherever it occurs."""
+        if value not in known:
+            known[value] = parameter(value)
+        return known[value]
+
+    parts = []
+    for group, within in _grouped(factors).items():
+        pieces = []
+        for name, (real, exponent, _) in zip(names, group, strict=True):
+            pieces.append(power(Variable(name), exponent))
+            if real:
+                place, reference = Variable(name), _reference(complex(real), columns[name])
+                moved = add(place, -reference) if reference else place
+                pieces.append(call("exp", mul(rate_of(real), moved)))
+        angles = [mul(rate_of(b), Variable(name)) for name, (_, _, b) in zip(names, group, strict=True) if b]
+        for wave, factor in within.items():
+            parts.append(mul(parameter(factor), *pieces, _oscillation(wave, angles)))
+    return Form(add(*parts), np.array(parameters))
+
+
+def _oscillation(wave: tuple[str, ...], angles: Sequence[Expression]) -> Expression:
+    if wave and wave[0] in JOINED:
+        sign, function = JOINED[wave[0]]
+        return call(function, add(angles[0], mul(sign, angles[1])))
+    return mul(*(call(function, angle) for function, angle in zip(wave, angles, strict=True)))
+
+
+def _grouped(
+    factors: Mapping[tuple[Wave, ...], float],
+) -> dict[tuple[tuple[float, int, float], ...], dict[tuple[str, ...], float]]:
+    """Terms with the same rates together, by what they are of the angles; with two angles the shorter way."""
+    groups: dict[tuple[tuple[float, int, float], ...], dict[tuple[str, ...], float]] = {}
+    for term, factor in factors.items():
+        key = tuple((rate.real, exponent, rate.imag) for rate, exponent, _ in term)
+        groups.setdefault(key, {})[tuple(wave for _, _, wave in term if wave)] = factor
+    for key, within in groups.items():
+        if all(len(wave) == 2 and set(wave) <= {"cos", "sin"} for wave in within):
+            groups[key] = min((within, _joined(within)), key=len)
+    return groups
+
+
+JOINED = {"cos-": (-1, "cos"), "cos+": (1, "cos"), "sin+": (1, "sin"), "sin-": (-1, "sin")}
+
+
+def _joined(within: Mapping[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:
+    """A·sin·sin + B·cos·cos + … as oscillations of the sum and the difference of the angles."""
+    ss, cc = within.get(("sin", "sin"), 0.0), within.get(("cos", "cos"), 0.0)
+    sc, cs = within.get(("sin", "cos"), 0.0), within.get(("cos", "sin"), 0.0)
+    joined = {"cos-": (cc + ss) / 2, "cos+": (cc - ss) / 2, "sin+": (sc + cs) / 2, "sin-": (sc - cs) / 2}
+    largest = max(map(abs, joined.values()))
+    return {(name,): factor for name, factor in joined.items() if abs(factor) > SMALL * largest}
+
+
+def _reference(rate: complex, places: Array) -> float:
+    """Where a steep exponential is 1: at its larger end, so that no factor has to make up for its size."""
+    low, high = float(places.min()), float(places.max())
+    if abs(rate.real) * max(abs(low), abs(high)) < STEEP:
+        return 0.0
+    return round(high if rate.real > 0 else low, 3)

@@ -1,0 +1,173 @@
+"""Laws behind the solution of differential equations: closed forms that satisfy them to rounding.
+
+A function of one variable is read off its values. One of several variables may be a product of such, a
+wave f(w·x) whose gradient has one direction everywhere, or a sum of products of exponentials and
+oscillations. What is found proves itself: put into the equations and conditions it must leave nothing but
+rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+from jaxtyping import Float
+
+from kan_engine.constants import nice_constants
+from kan_engine.exponential_sums import exponential_sum, product_sum
+from kan_engine.one_variable import law_of_one
+from kan_engine.refit import Data
+from kan_engine.separation import Term, separated
+from kan_engine.simplify import simplify
+from kan_engine.snapping import polished
+from kan_engine.solution import Solution
+from kan_engine.tensor_spline import Axis
+from kan_engine.tree import Expression, Parameter, Variable, add, free_constants, mul, number, substitute
+
+Array = np.ndarray
+ROWS = 1000  # of a sample that a law is read from
+FLOOR = 1e-10  # error of a function that is known to all digits
+PROVED = 1e-9  # of the size of its terms, that an equation may be violated by a law that holds
+ROUNDS = 2  # over all laws: a shorter form has other constants
+NEAR = 1e-6  # relative distance of a constant from a nice number that may have been meant
+MOST_PRODUCTS = 6  # that may be a sum of oscillations
+ONE_WAY = 1e-6  # of the gradients that may point elsewhere if all of them have one direction
+
+
+def find_laws(solution: Solution, should_stop: Callable[[], bool] = lambda: False) -> list[Expression] | None:
+    """A law for every unknown, all of which satisfy the equations; None if there is none for one of them."""
+    laws = []
+    for unknown in range(len(solution.spline.coef)):
+        law = _law(solution, unknown, should_stop)
+        if law is None:
+            return None
+        laws.append(law)
+    return proved(solution, laws)
+
+
+def _law(solution: Solution, unknown: int, should_stop: Callable[[], bool]) -> Expression | None:
+    axes, names = solution.spline.axes, solution.problem.independent
+    floor = max(FLOOR, 10 * solution.error)
+    if len(axes) == 1:
+        return _law_of_axis(names[0], axes[0], solution.spline.coef[unknown], floor, should_stop)
+    terms = separated(solution.spline.coef[unknown], axes, floor)
+    if len(terms) == 1:
+        factors = zip(names, axes, terms[0], strict=True)
+        laws = [_law_of_axis(name, axis, coef, floor, should_stop) for name, axis, coef in factors]
+        return None if None in laws else mul(*(law for law in laws if law is not None))
+    if len(terms) <= MOST_PRODUCTS:
+        law = _sum_of_products(solution, unknown, terms, floor)
+        if law is not None:
+            return law
+    return _wave(solution, unknown, floor, should_stop)
+
+
+def _sum_of_products(
+    solution: Solution, unknown: int, terms: Sequence[Term], floor: float
+) -> Expression | None:
+    """Sums of products of exponentials and oscillations: what linear equations often have."""
+    names, derivatives = solution.problem.independent, {}
+    points = solution.points(ROWS, seed=0)
+    for number_, (name, axis) in enumerate(zip(names, solution.spline.axes, strict=True)):
+        coefs = np.stack([term[number_] for term in terms], 1)
+        slopes = [axis.matrix(points[name], order) @ coefs for order in range(min(4, axis.order - 1) + 1)]
+        derivatives[name] = np.stack([slope / np.abs(slopes[0]).max(0) for slope in slopes]).reshape(
+            len(slopes), -1
+        )
+    fit, validation = _data(solution, unknown)
+    form = product_sum(derivatives, fit, validation, floor)
+    return None if form is None else polished(form, fit, validation)
+
+
+def _data(solution: Solution, unknown: int) -> tuple[Data, Data]:
+    fit, validation = (solution.points(rows, seed) for rows, seed in ((ROWS, 0), (ROWS // 2, 1)))
+    return (fit, solution.values(fit)[unknown]), (validation, solution.values(validation)[unknown])
+
+
+def _wave(
+    solution: Solution, unknown: int, floor: float, should_stop: Callable[[], bool]
+) -> Expression | None:
+    """u = f(x + c·t …), if the gradient has one direction everywhere."""
+    names = solution.problem.independent
+    (points, values), validation = _data(solution, unknown)
+    rows = np.stack(list(points.values()), 1)
+    lengths = np.array([high - low for low, high in solution.problem.domain])
+    unit = np.eye(len(names), dtype=int).tolist()
+    gradient = np.stack([solution.spline.at(rows, along)[unknown] for along in unit], 1) * lengths
+    _, sizes, directions = np.linalg.svd(gradient, full_matrices=False)
+    if sizes[1] > ONE_WAY * sizes[0]:
+        return None
+    direction = directions[0] / lengths
+    direction /= direction[int(np.argmax(np.abs(directions[0]) > 1e-3))]
+
+    def along(columns: Mapping[str, Array]) -> dict[str, Array]:
+        return {WAVE: sum(w * columns[name] for w, name in zip(direction, names, strict=True))}
+
+    data = ((along(points), values), (along(validation[0]), validation[1]))
+    law = law_of_one(Variable(WAVE), *data, should_stop, floor=floor)
+    if law is None:
+        return None
+    place = add(*(mul(number(float(w)), Variable(name)) for w, name in zip(direction, names, strict=True)))
+    return substitute(law, {Variable(WAVE): place})
+
+
+WAVE = "along the wave"  # no name of a client
+
+
+def _law_of_axis(
+    name: str, axis: Axis, coef: Float[Array, " terms"], floor: float, should_stop: Callable[[], bool]
+) -> Expression | None:
+    """The closed form of a function of one variable that is known up to ``floor``."""
+    random, variable = np.random.default_rng(0), Variable(name)
+    size = float(np.abs(axis.matrix(axis.interpolation()) @ coef).max()) or 1.0
+    samples = []
+    for rows in (ROWS, ROWS // 2):
+        places = random.uniform(axis.grid[0], axis.grid[-1], rows)
+        samples.append(({name: places}, axis.matrix(places) @ coef / size))
+    (columns, values), validation = samples
+    if np.ptp(values) < floor:
+        return number(float(np.mean(values)) * size)
+    highest = min(4, axis.order - 1)
+    slopes = np.stack([axis.matrix(columns[name], order) @ coef / size for order in range(highest + 1)])
+    form = exponential_sum(variable, slopes, (columns, values), validation, floor)
+    law = polished(form, (columns, values), validation) if form else None
+    if law is None:
+        law = law_of_one(variable, (columns, values), validation, should_stop, floor=floor, squared=True)
+    return None if law is None else law * size
+
+
+def proved(solution: Solution, laws: Sequence[Expression]) -> list[Expression] | None:
+    """Laws with their constants on nice numbers, if they satisfy all equations and conditions to rounding."""
+    points = solution.points(ROWS, seed=1)
+
+    def holds(trees: Sequence[Expression]) -> bool:
+        with np.errstate(all="ignore"):
+            violations = [v for part in solution.violations_by(trees) for v in part]
+        return all(v.relative < PROVED for v in violations)
+
+    found = [simplify(tree, points) for tree in laws]
+    best = found if holds(found) else None
+    for unknown in [*range(len(found))] * ROUNDS:
+        for tree in _nicer(found[unknown], points):
+            trial = [*found[:unknown], tree, *found[unknown + 1 :]]
+            if tree != found[unknown] and holds(trial):
+                found, best = trial, trial
+                break
+    return best
+
+
+def _nicer(tree: Expression, points: Mapping[str, Array]) -> Iterator[Expression]:
+    """The formula with measured constants on nice numbers nearby, as many of them as possible first."""
+    free, values = free_constants(tree)
+    nice = {
+        index: candidates[0]
+        for index, value in enumerate(values)
+        if (candidates := nice_constants(value, NEAR * abs(value) + 1e-12))
+    }
+    for count in range(len(nice), max(0, len(nice) - 2), -1):
+        for chosen in combinations(nice, count):
+            numbers: dict[Expression, Expression] = {
+                Parameter(i): nice[i] if i in chosen else number(v) for i, v in enumerate(values)
+            }
+            yield simplify(substitute(free, numbers), points)

@@ -1,0 +1,172 @@
+"""Violations of equations by what was found, and laws that prove themselves by having none."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kan_engine.equations import pose
+from kan_engine.expression import evaluate
+from kan_engine.printers import to_text
+from kan_engine.solution import Solution, derived
+from kan_engine.solution_laws import find_laws, proved
+from kan_engine.tensor_spline import TensorSpline
+from kan_engine.tree import Expression, Variable, call, number
+from tests.differential import CASES, ORDINARY, PARTIAL, Case, solved
+
+pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+
+X, T = Variable("x"), Variable("t")
+WITH_LAWS = {name: case for name, case in CASES.items() if case.laws}
+
+
+@pytest.mark.parametrize("case", WITH_LAWS.values(), ids=list(WITH_LAWS))
+def test_the_formula_of_a_solution_is_found(case: Case) -> None:
+    laws = find_laws(solved(case))
+    assert laws is not None
+    assert [to_text(law) for law in laws] == case.laws
+
+
+def test_a_wave_of_any_shape_is_found_by_its_direction() -> None:
+    case = Case(
+        {"x": (-1, 1), "t": (0, 0.5)},
+        ("Derivative(u(x,t), t) + 2*Derivative(u(x,t), x)",),
+        (({"x": -1}, "u(-1,t) - exp(-(-1 - 2*t)**2)"), ({"t": 0}, "u(x,0) - exp(-x**2)")),
+        lambda x, t: [np.exp(-((x - 2 * t) ** 2))],
+        ["exp(-(x - 2*t)**2)"],
+        1e-8,
+        unknowns=("u",),
+    )
+    laws = find_laws(solved(case))
+    assert laws is not None
+    (law,) = laws
+    points = {"x": np.linspace(-1, 1, 9), "t": np.linspace(0, 0.5, 9)}
+    np.testing.assert_allclose(evaluate(law, points), case.exact(**points)[0], 1e-12)
+
+
+def test_the_search_for_laws_can_be_stopped() -> None:
+    assert find_laws(solved(ORDINARY["logistic"]), should_stop=lambda: True) is None
+
+
+def test_what_has_no_closed_form_of_these_kinds_has_no_law() -> None:
+    harmonic = Case(
+        {"x": (0, 1), "y": (0, 1)},
+        ("Derivative(u(x,y), x, 2) + Derivative(u(x,y), y, 2)",),
+        (
+            ({"x": 0}, "u(0,y) - log(1 + (y + 1)**2)"),
+            ({"x": 1}, "u(1,y) - log(4 + (y + 1)**2)"),
+            ({"y": 0}, "u(x,0) - log((x + 1)**2 + 1)"),
+            ({"y": 1}, "u(x,1) - log((x + 1)**2 + 4)"),
+        ),
+        lambda x, y: [np.log((x + 1) ** 2 + (y + 1) ** 2)],
+        None,
+        1e-8,
+        unknowns=("u",),
+    )
+    solution = solved(harmonic)
+    assert harmonic.error(solution) < harmonic.tolerance
+    assert find_laws(solution) is None
+
+
+def of(case: Case, *functions: str) -> Solution:
+    """These formulas of x as the solution of a case, on the grid of its own."""
+    solution = solved(case)
+    axis = solution.spline.axes[0]
+    space = {"x": axis.interpolation(), "np": np}
+    values = np.stack([eval(text, space) for text in functions])
+    return replace(solution, spline=TensorSpline.through([axis], values))
+
+
+def test_the_exact_solution_violates_nothing() -> None:
+    equations, conditions = of(ORDINARY["system"], "np.sin(x)", "np.cos(x)").violations()
+    assert max(each.relative for each in equations) < 1e-9  # of a derivative of interpolated values
+    assert max(each.relative for each in conditions) < 1e-12
+
+
+def test_a_wrong_function_violates_what_it_does_not_satisfy() -> None:
+    equations, conditions = of(ORDINARY["system"], "np.sin(x)", "np.cos(x) + 1").violations()
+    assert equations[0].relative > 0.1  # y' = z
+    assert equations[1].relative < 1e-9  # z' = -y
+    assert [each.relative > 0.1 for each in conditions] == [False, True]
+
+
+def test_a_violation_has_the_size_of_the_residual() -> None:
+    solution = of(ORDINARY["decay"], "np.exp(-x) + 0.001")
+    ((equation,), (condition,)) = solution.violations()
+    assert equation.largest == pytest.approx(0.001, rel=1e-6)
+    assert equation.rms == pytest.approx(0.001, rel=1e-6)
+    assert condition.largest == pytest.approx(0.001, rel=1e-6)
+    assert equation.scale == pytest.approx(
+        np.sqrt(2 * np.mean(np.exp(-2 * np.linspace(0, 5, 9999)))), rel=0.05
+    )
+    assert equation.relative == equation.largest / equation.scale
+
+
+def test_violations_by_formulas_are_those_of_the_functions() -> None:
+    solution = solved(PARTIAL["heat"])
+    exact = call("exp", -number(np.pi**2) * T) * call("sin", number(np.pi) * X)
+    for part in solution.violations_by([exact]):
+        assert max(each.relative for each in part) < 1e-12
+    equations, conditions = solution.violations_by([call("sin", number(np.pi) * X)])
+    assert equations[0].relative > 0.1
+    assert max(each.relative for each in conditions) < 1e-12
+
+
+def test_an_infinite_slope_hides_no_violation() -> None:
+    problem = pose(
+        independent=["x"],
+        unknowns=["y"],
+        domain={"x": [0, 5]},
+        equations=["Derivative(y(x), x) - 1"],
+        conditions=[({"x": 0}, "sqrt(y(0)) - 5")],
+    )
+    solution = replace(solved(ORDINARY["decay"]), problem=problem)
+    _, (condition,) = solution.violations_by([X])
+    assert condition.relative == 5
+    assert proved(solution, [X]) is None
+
+
+def test_a_formula_that_is_not_real_violates_everything() -> None:
+    solution = solved(ORDINARY["decay"])
+    ((equation,), _) = solution.violations_by([call("log", X - 10)])
+    ((often,), _) = solution.violations_by([call("log", X - 1)])
+    assert equation.relative == often.relative == np.inf
+
+
+@pytest.mark.parametrize(
+    ("law", "holds"),
+    [
+        (call("exp", -X), True),
+        (call("exp", number(-1.0000000001) * X), True),
+        (2 * call("exp", -X), False),  # not the condition
+        (call("exp", -2 * X), False),  # not the equation
+        (1 - X, False),
+        (call("exp", number(-1.001) * X), False),
+        (call("log", X - 10), False),
+    ],
+)
+def test_a_law_is_proved_by_all_equations_and_conditions(law: Expression, holds: bool) -> None:
+    laws = proved(solved(ORDINARY["decay"]), [law])
+    assert (laws is not None) is holds
+    if laws is not None:
+        assert to_text(laws[0]) == "exp(-x)"
+
+
+def test_a_law_that_violates_a_boundary_condition_is_refused() -> None:
+    solution = solved(PARTIAL["heat"])
+    one = call("exp", -number(np.pi**2) * T)
+    assert proved(solution, [one * call("sin", number(np.pi) * X)]) is not None
+    assert proved(solution, [one * call("cos", number(np.pi) * X)]) is None  # of the equation all the same
+
+
+def test_derivatives_of_formulas_are_taken_in_several_variables() -> None:
+    tree = X**3 * T**2
+    assert to_text(derived(tree, ("x", "t"), (2, 1))) == to_text(derived(6 * X * T**2, ("x", "t"), (0, 1)))
+
+
+def test_points_of_a_solution_lie_in_its_domain_and_are_the_same_again() -> None:
+    solution = solved(PARTIAL["heat"])
+    points = solution.points(50, 3)
+    assert {name: bool((v >= 0).all()) for name, v in points.items()} == {"x": True, "t": True}
+    assert points["t"].max() <= 0.1 < points["x"].max()
+    np.testing.assert_array_equal(points["x"], solution.points(50, 3)["x"])
