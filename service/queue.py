@@ -18,6 +18,7 @@ JOB_TASK = "kan.job"
 QUEUE_OF: Mapping[str, str] = {  # by kind of job
     "train": "train",
     "part": "train",
+    "solve": "train",
     "symbolic": "short",
     "study": "short",
     "predict": "batch",

@@ -64,7 +64,7 @@ class _Trained:
         """Store the artifact and the model."""
         request, outcome = self.request, self.outcome
         model = TrainedModels(session).add(
-            name=request.name or _usual_name(request.target, self.job_id),
+            name=request.name or usual_name(request.target, self.job_id),
             job_id=self.job_id,
             dataset_id=request.dataset_id,
             task=outcome.task,
@@ -84,7 +84,7 @@ class _Trained:
         return {
             "dataset_sha256": dataset.blob_sha256 if dataset else None,
             "job_id": self.job_id,
-            "code_version": _code_version(),
+            "code_version": code_version(),
             "request": self.request.model_dump(mode="json"),
             "revises": _revises(self.revises),
         }
@@ -136,14 +136,15 @@ def _revises(revised: Revised | None) -> dict[str, Any] | None:
     return {**asked, "model_id": model.model_id, "version": model.version}
 
 
-def _code_version() -> str | None:
+def code_version() -> str | None:
+    """The version of this service; None where it runs from a folder of sources."""
     try:
         return version("kan-service")
     except PackageNotFoundError:  # run from a source folder
         return None
 
 
-def _usual_name(target: str, job_id: str) -> str:
+def usual_name(target: str, job_id: str) -> str:
     """A name for a model whose client gave none: what it predicts, and something to tell it apart."""
     readable = re.sub(r"[^\w.-]+", "-", target)[:100]
     return f"{readable}-{job_id[-6:]}"

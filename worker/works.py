@@ -6,6 +6,7 @@ from worker.attempt import Work
 from worker.batch import predict_dataset
 from worker.pieces import do_part
 from worker.pipeline import run_pipeline
+from worker.solving import solve_equations
 from worker.study import do_study
 from worker.training import training_works
 
@@ -14,4 +15,5 @@ WORKS: Mapping[str, Work] = {
     "predict": predict_dataset,
     "part": do_part,
     "study": do_study,
+    "solve": solve_equations,
 }

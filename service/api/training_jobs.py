@@ -39,7 +39,7 @@ IdempotencyKey = Annotated[
     "",
     dependencies=[TRAIN],
     status_code=202,
-    summary="Train, change a formula, predict a dataset, or compare settings",
+    summary="Train, change a formula, predict a dataset, compare settings, or solve equations",
 )
 def submit_job(
     *,

@@ -19,6 +19,7 @@ from service.operations.batch import check_batch, load_ahead
 from service.operations.entity_tags import refuse_stale
 from service.operations.predictor_cache import PredictorCache
 from service.operations.revision_checks import check_revision
+from service.operations.solving import check_problem
 from service.operations.study import check_study
 from service.operations.usage import refuse_more_bytes, refuse_more_jobs
 from service.queue import TaskQueue
@@ -26,6 +27,7 @@ from service.removal import remove_job
 from service.schemas.batch import BatchRequest
 from service.schemas.common import fingerprint
 from service.schemas.jobs import AnyRequest, JobOut, read_request
+from service.schemas.solving import SolveRequest
 from service.schemas.study import StudyRequest
 from service.schemas.symbolic import SymbolicRequest
 from service.schemas.training import TrainRequest
@@ -154,7 +156,11 @@ def _add(
     refuse_more_jobs(session, settings)
     bounded = _within_job_time(request, settings)
     checked: AnyRequest = bounded
-    if isinstance(bounded, StudyRequest):
+    dataset_id: str | None = None
+    if isinstance(bounded, SolveRequest):
+        dataset_id = bounded.measurements.dataset_id if bounded.measurements else None
+        check_problem(bounded, Datasets(session).hold(dataset_id) if dataset_id else None)
+    elif isinstance(bounded, StudyRequest):
         refuse_more_bytes(session, settings)
         check_study(bounded, Datasets(session).hold(bounded.dataset_id), settings)
         dataset_id = bounded.dataset_id

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Discriminator, Field, Tag, TypeAdapter
 
 from service.schemas.batch import BatchRequest
 from service.schemas.common import RequestModel
+from service.schemas.solving import SolveRequest
 from service.schemas.study import StudyRequest
 from service.schemas.symbolic import SymbolicRequest
 from service.schemas.training import TrainRequest
@@ -21,16 +22,17 @@ JobRequest = Annotated[
     Annotated[TrainRequest, Tag("train")]
     | Annotated[SymbolicRequest, Tag("symbolic")]
     | Annotated[BatchRequest, Tag("predict")]
-    | Annotated[StudyRequest, Tag("study")],
+    | Annotated[StudyRequest, Tag("study")]
+    | Annotated[SolveRequest, Tag("solve")],
     Discriminator(
         _kind,
         custom_error_type="unknown_kind",
-        custom_error_message="kind is train, symbolic, predict or study; without it, a job is a training",
+        custom_error_message="kind is train, symbolic, predict, study or solve; without it, train",
     ),
 ]
 
 
-AnyRequest = TrainRequest | SymbolicRequest | BatchRequest | StudyRequest
+AnyRequest = TrainRequest | SymbolicRequest | BatchRequest | StudyRequest | SolveRequest
 _READER: TypeAdapter[AnyRequest] = TypeAdapter(JobRequest)
 
 

@@ -108,6 +108,28 @@ def see_other_kinds(tour: Tour, ids: Document, work: Callable[[], None]) -> None
     work()
     tour.call("GET", "/jobs/{job_id}/result", of={"job_id": job["id"]})
     see_study(tour, ids, work)
+    see_equations(tour, work)
+
+
+def see_equations(tour: Tour, work: Callable[[], None]) -> None:
+    """One that is solved, and some that pose no problem."""
+    decay: Document = {
+        "kind": "solve",
+        "independent": ["x"],
+        "unknowns": ["y"],
+        "domain": {"x": [0, 5]},
+        "equations": ["Derivative(y(x), x) + y(x)"],
+        "conditions": [{"kind": "initial", "on": {"x": 0}, "residual": "y(0) - 1"}],
+    }
+    tour.call("POST", "/jobs", json=decay, title="solve: a differential equation")
+    work()
+    changes: dict[str, Document] = {
+        "invalid_equation": {"equations": ["Derivative(y(x), x) + z(x)"]},
+        "too_few_conditions": {"conditions": []},
+        "invalid_domain": {"domain": {"x": [5, 0]}},
+    }
+    for code, change in changes.items():
+        tour.refused("POST", "/jobs", code, json=decay | change)
 
 
 def see_study(tour: Tour, ids: Document, work: Callable[[], None]) -> None:

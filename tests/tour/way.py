@@ -17,7 +17,7 @@ from tests.tour.things import see_datasets, see_ends, see_health, see_jobs, see_
 from worker.lifecycle import run_job
 from worker.works import WORKS
 
-KINDS = ("train", "predict", "study")
+KINDS = ("train", "predict", "study", "solve")
 
 
 def make_tour(folder: Path) -> Document:

@@ -1,0 +1,88 @@
+"""What differential equations may be submitted: those that pose a problem, at a bearable cost."""
+
+from collections.abc import Mapping
+
+from kan_engine import InvalidEquation, Problem, pose
+from service.db.tables import Dataset
+from service.operations.mistakes import Mistakes, Path, refuse
+from service.schemas.solving import SolveRequest
+
+MOST_COEFFICIENTS = 30_000  # of a grid that is asked for: their normal matrix is solved
+NUMBERS = ("number", "integer")
+
+Ranges = Mapping[str, tuple[float, float] | None]
+"""Lowest and highest value of every measured column; None of one that is no number."""
+
+
+def check_problem(request: SolveRequest, dataset: Dataset | None) -> None:
+    """Nothing, if the equations can be solved.
+
+    Args:
+        request: The equations.
+        dataset: The measurements, if they are a dataset.
+
+    Raises:
+        Invalid: It says which part of them is to blame, and what to do.
+    """
+    ranges = _ranges(request, dataset)
+    refuse(_of_measurements(request, ranges))
+    try:
+        problem = pose(**request.problem([name for name in request.unknowns if name in ranges]))
+    except InvalidEquation as error:
+        refuse(iter([(error.code, list(error.path), str(error))]))
+        raise
+    refuse(_of_grid(request, problem))
+
+
+def _ranges(request: SolveRequest, dataset: Dataset | None) -> Ranges:
+    if dataset is not None:
+        return {
+            column["name"]: (column["min"], column["max"]) if column["type"] in NUMBERS else None
+            for column in dataset.columns
+        }
+    given = request.measurements.columns if request.measurements else None
+    present = {name: [v for v in values if v is not None] for name, values in (given or {}).items()}
+    return {name: (min(values), max(values)) if values else None for name, values in present.items()}
+
+
+def _of_measurements(request: SolveRequest, ranges: Ranges) -> Mistakes:
+    if request.measurements is None:
+        return
+    path: Path = ["measurements"]
+    given = request.measurements.columns
+    if given and len({len(values) for values in given.values()}) > 1:
+        yield "column_lengths", [*path, "columns"], "the columns have different lengths; give all of them one"
+    for name in request.independent:
+        if name not in ranges:
+            yield "missing_columns", path, f"the measurements have no column {name!r}, which says where"
+    if not any(name in ranges for name in request.unknowns):
+        listed = ", ".join(map(repr, request.unknowns))
+        yield "missing_columns", path, f"the measurements have none of the columns {listed}"
+    for name in [*request.independent, *request.unknowns]:
+        if name in ranges and ranges[name] is None:
+            yield "invalid_type", path, f"the measurements of {name!r} are no numbers"
+    for name in request.independent:
+        seen, ends = ranges.get(name), request.domain.get(name)
+        if seen is not None and ends is not None and not (ends[0] <= seen[0] and seen[1] <= ends[1]):
+            detail = (
+                f"{name!r} was measured from {seen[0]:g} to {seen[1]:g}, outside of its domain "
+                f"[{ends[0]:g}, {ends[1]:g}]; widen the domain, or leave these rows out"
+            )
+            yield "invalid_domain", ["domain", name], detail
+
+
+def _of_grid(request: SolveRequest, problem: Problem) -> Mistakes:
+    order, grid = request.network.order, request.network.grid
+    highest = max(problem.order(axis) for axis in range(len(problem.independent)))
+    if order != "auto" and order <= highest:
+        detail = (
+            f"splines of order {order} have no continuous derivative of order {highest}; "
+            f"take {highest + 1} or more"
+        )
+        yield "invalid_config", ["network", "order"], detail
+    if grid != "auto":
+        count = len(problem.unknowns) * (grid + (7 if order == "auto" else order)) ** len(problem.independent)
+        if count > MOST_COEFFICIENTS:
+            limit = f"{MOST_COEFFICIENTS:,}"
+            detail = f"this grid has {count:,} coefficients, and may have {limit}; take a coarser one"
+            yield "cost_too_high", ["network", "grid"], detail

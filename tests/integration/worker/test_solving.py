@@ -1,0 +1,217 @@
+"""Jobs that solve differential equations, done by a worker that a test calls."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from httpx import Response
+
+from kan_engine import marching
+from service.db.repositories import TrainingJobs
+from service.db.session import Sessions
+from service.settings import Settings
+from worker.lifecycle import run_job
+from worker.works import WORKS
+
+DECAY: dict[str, Any] = {
+    "kind": "solve",
+    "independent": ["x"],
+    "unknowns": ["y"],
+    "domain": {"x": [0, 5]},
+    "equations": ["Derivative(y(x), x) + y(x)"],
+    "conditions": [{"kind": "initial", "on": {"x": 0}, "residual": "y(0) - 1"}],
+}
+HEAT: dict[str, Any] = {
+    "kind": "solve",
+    "independent": ["x", "t"],
+    "unknowns": ["u"],
+    "domain": {"x": [0, 1], "t": [0, 1]},
+    "equations": ["Derivative(u(x, t), t) - Derivative(u(x, t), (x, 2))/10"],
+    "conditions": [
+        {"kind": "initial", "on": {"t": 0}, "residual": "u(x, 0) - sin(pi*x)"},
+        {"kind": "boundary", "on": {"x": 0}, "residual": "u(0, t)"},
+        {"kind": "boundary", "on": {"x": 1}, "residual": "u(1, t)"},
+    ],
+}
+SPRING: dict[str, Any] = {
+    "kind": "solve",
+    "independent": ["t"],
+    "unknowns": ["x", "v"],
+    "domain": {"t": [0, 3]},
+    "equations": ["Derivative(x(t), t) - v(t)", "Derivative(v(t), t) + 4*x(t)"],
+    "conditions": [{"on": {"t": 0}, "residual": "x(0)"}, {"on": {"t": 0}, "residual": "v(0) - 2"}],
+}
+TIMES = np.linspace(0, 4, 30)
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue("sqlite_url"))
+
+
+@pytest.fixture
+def solve(client: TestClient, sessions: Sessions, settings: Settings) -> Callable[..., dict[str, Any]]:
+    """Submit, do, and give the job as it ends."""
+
+    def solve(body: dict[str, Any], **changes: Any) -> dict[str, Any]:
+        answer = client.post("/jobs", json=body | changes)
+        assert answer.status_code == 202, answer.text
+        with sessions.begin() as session:
+            job = TrainingJobs(session).claim_next(kinds=("solve",), lease_s=settings.lease_s)
+        assert job is not None
+        run_job(job.id, job.token, sessions, settings, work_of=WORKS.__getitem__)
+        return dict(client.get(f"/jobs/{job.id}").json())
+
+    return solve
+
+
+def model_of(client: TestClient, job: dict[str, Any]) -> dict[str, Any]:
+    assert job["status"] == "succeeded", job["error"]
+    return dict(client.get(f"/models/{job['model_id']}").json())
+
+
+def test_a_solved_equation_is_a_model_of_its_unknown(
+    client: TestClient, solve: Callable[..., dict[str, Any]]
+) -> None:
+    model = model_of(client, solve(DECAY, name="decay"))
+    assert (model["task"], model["target"], model["outputs"]) == ("equation", "y", ["y"])
+    assert [(f["name"], f["min"], f["max"]) for f in model["features"]] == [("x", 0.0, 5.0)]
+    assert model["metrics"]["equation_residual"] < 1e-10
+    assert model["metrics"]["condition_residual"] < 1e-12
+    answer = client.post("/models/decay/predict", json={"columns": {"x": [0, 1, 6]}}).json()
+    np.testing.assert_allclose(answer["predictions"][:2], np.exp([0.0, -1.0]), rtol=1e-10)
+    assert answer["warnings"] == [{"row": 2, "column": "x", "code": "outside_training_range"}]
+
+
+def test_its_formula_proves_itself_in_the_equation(
+    client: TestClient, solve: Callable[..., dict[str, Any]]
+) -> None:
+    job = solve(DECAY)
+    formulas = client.get(f"/models/{job['model_id']}/symbolic").json()
+    assert (formulas["exact"], formulas["verdict"]) == (True, "exact")
+    assert formulas["outputs"][0]["expression"] == "exp(-x)"
+    assert formulas["equation_residual"] < 1e-12
+
+
+def test_a_partial_equation_becomes_a_network_whose_nodes_multiply(
+    client: TestClient, solve: Callable[..., dict[str, Any]]
+) -> None:
+    model = model_of(client, solve(HEAT))
+    assert model["network"]["width"] == [2, 1, 1]
+    assert model["network"]["products"] == 1
+    formula = client.get(f"/models/{model['id']}/symbolic").json()["outputs"][0]["expression"]
+    assert formula == "exp(-pi**2*t/10)*sin(pi*x)"
+    edges = client.get(f"/models/{model['id']}/edges").json()
+    assert edges["inputs"] == ["x", "t"]
+    assert client.get(f"/models/{model['id']}/plot.svg").status_code == 200
+
+
+def test_a_system_predicts_each_of_its_unknowns(
+    client: TestClient, solve: Callable[..., dict[str, Any]]
+) -> None:
+    model = model_of(client, solve(SPRING))
+    rows = {"rows": [{"t": 1.0}]}
+    found = client.post(f"/models/{model['id']}/predict", json=rows).json()["predictions"][0]
+    assert found == pytest.approx({"x": np.sin(2), "v": 2 * np.cos(2)}, rel=1e-9)
+    formulas = client.get(f"/models/{model['id']}/symbolic").json()["outputs"]
+    assert [each["expression"] for each in formulas] == ["sin(2*t)", "2*cos(2*t)"]
+
+
+def test_without_symbolic_no_formula_is_looked_for(
+    client: TestClient, solve: Callable[..., dict[str, Any]]
+) -> None:
+    model = model_of(client, solve(DECAY, symbolic=False))
+    assert client.get(f"/models/{model['id']}/symbolic").json()["code"] == "no_formula"
+
+
+@pytest.mark.parametrize("as_dataset", [False, True])
+def test_a_number_in_an_equation_is_estimated_from_measurements(
+    client: TestClient, solve: Callable[..., dict[str, Any]], *, as_dataset: bool
+) -> None:
+    noise = 0.01 * np.random.default_rng(0).normal(size=len(TIMES))
+    columns = {"x": TIMES.tolist(), "y": (2 * np.exp(-0.7 * TIMES) + noise).tolist()}
+    measurements: dict[str, Any] = {"columns": columns}
+    if as_dataset:
+        dataset = client.post("/datasets", json={"name": "measured", "columns": columns}).json()
+        measurements = {"dataset_id": dataset["id"]}
+    equations = ["Derivative(y(x), x) + k*y(x)"]
+    job = solve(DECAY, equations=equations, conditions=[], parameters={"k": 2.0}, measurements=measurements)
+    model = model_of(client, job)
+    found = model["parameters"]["k"]
+    assert found["interval"][0] < 0.7 < found["interval"][1]
+    assert 0.001 < found["standard_error"] < 0.01  # σ / (root of the rows' information) is 0.004
+    assert job["dataset_id"] == measurements.get("dataset_id")
+    assert client.get(f"/models/{model['id']}/symbolic").json()["verdict"] == "consistent"
+
+
+def test_a_solution_that_ends_fails_the_job_and_says_where(
+    solve: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(marching, "SHORTEST", 1e-3)  # gives up sooner, for time
+    monkeypatch.setattr(marching, "ROUGH", {1: 1e-3})
+    job = solve(DECAY, equations=["Derivative(y(x), x) - y(x)**2"])
+    assert (job["status"], job["error"]["code"]) == ("failed", "no_solution")
+    place = float(re.findall(r"beyond x = ([0-9.]+)", job["error"]["detail"])[0])
+    assert place == pytest.approx(1, abs=0.02)
+
+
+def test_conditions_that_contradict_each_other_are_told(
+    client: TestClient, solve: Callable[..., dict[str, Any]]
+) -> None:
+    twice = [*DECAY["conditions"], {"on": {"x": 5}, "residual": "y(5) - 1"}]
+    model = model_of(client, solve(DECAY, conditions=twice))
+    assert "contradict" in model["warnings"][0]
+    assert len(model["residuals"]["conditions"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "pointer"),
+    [
+        ({"conditions": []}, "too_few_conditions", "#/conditions"),
+        ({"equations": ["Derivative(z(x), x)"]}, "invalid_equation", "#/equations/0"),
+        ({"equations": ["__import__('os').system('id')"]}, "invalid_equation", "#/equations/0"),
+        ({"domain": {"x": ["0", "1"]}}, "validation_failed", "#/domain/x/0"),
+        ({"domain": {"x": [5, 0]}}, "invalid_domain", "#/domain/x"),
+        (
+            {"conditions": [{"on": {"x": 0}, "residual": "y(1) - 1"}]},
+            "invalid_equation",
+            "#/conditions/0/residual",
+        ),
+        ({"unknowns": ["y", "z"]}, "invalid_equation", "#/equations"),
+        ({"network": {"grid": 10**6}}, "cost_too_high", "#/network/grid"),
+        ({"network": {"order": 1}}, "validation_failed", "#/network/order"),
+        ({"parameters": {"k": 1.0}}, "invalid_equation", "#/parameters/0"),
+        ({"measurements": {"columns": {"y": [1.0]}}}, "missing_columns", "#/measurements"),
+        ({"measurements": {"columns": {"x": [1.0]}}}, "missing_columns", "#/measurements"),
+        (
+            {"measurements": {"columns": {"x": [1.0, 2.0], "y": [1.0]}}},
+            "column_lengths",
+            "#/measurements/columns",
+        ),
+        ({"measurements": {"columns": {"x": [9.0], "y": [1.0]}}}, "invalid_domain", "#/domain/x"),
+        ({"measurements": {}}, "validation_failed", "#/measurements"),
+        ({"max_seconds": 1e9}, "max_seconds_too_large", "#/max_seconds"),
+    ],
+)
+def test_what_poses_no_problem_is_refused_with_its_place(
+    client: TestClient, changes: dict[str, Any], code: str, pointer: str
+) -> None:
+    answer: Response = client.post("/jobs", json=DECAY | changes)
+    assert answer.status_code == 422, answer.text
+    problem = answer.json()
+    assert problem["code"] == code, problem["detail"]
+    assert problem["errors"][0]["pointer"] == pointer
+
+
+def test_the_place_of_a_mistake_is_told_to_the_character(client: TestClient) -> None:
+    answer = client.post("/jobs", json=DECAY | {"equations": ["Derivative(y(x), x) + why(x)"]})
+    assert "unknown function 'why'" in answer.json()["detail"]
+    assert "(character 23)" in answer.json()["detail"]
+
+
+def test_measurements_of_a_dataset_that_is_not_there_are_not_found(client: TestClient) -> None:
+    answer = client.post("/jobs", json=DECAY | {"measurements": {"dataset_id": "nothing"}})
+    assert (answer.status_code, answer.json()["code"]) == (404, "dataset_not_found")

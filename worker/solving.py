@@ -1,0 +1,278 @@
+"""Jobs that solve differential equations: the unknown functions as a model that predicts them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from kan_engine import (
+    Encoding,
+    Expression,
+    Feature,
+    Formula,
+    InvalidData,
+    Measurements,
+    Predictor,
+    Reached,
+    Solution,
+    TargetScaler,
+    estimate,
+    find_laws,
+    network_of,
+    pose,
+    save,
+    solve,
+    standardizer_of,
+)
+from service.db.repositories import TrainedModels
+from service.portrait import portray
+from service.schemas.solving import SolveRequest
+from service.shown import shown_features, shown_network
+from service.storage import put_bytes
+from worker.attempt import Attempt, Kept
+from worker.formula import symbolic_document
+from worker.outcome import Progress, Stopped
+from worker.training import code_version, usual_name
+
+TASK = "equation"
+SOLVING = 0.7  # share of the job that finding the functions is
+ROWS = 1000  # points at which formulas are compared with the functions
+UNSOLVED = 1e-3  # relative violation of an equation, beyond which the model is no solution
+NORMAL_95 = 1.959964  # standard errors on either side that hold the true value 95 times in 100
+PRECISION = 1e-13  # relative, up to which products are kept at least
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """A model of the unknown functions."""
+
+    job_id: str
+    request: SolveRequest
+    artifact: bytes
+    record: dict[str, Any]
+    symbolic: dict[str, Any] | None
+    edges: dict[str, Any]
+    cut_by: str | None
+
+    def keep(self, session: Session) -> Kept:
+        """Store the artifact and the model."""
+        request = self.request
+        lineage = {
+            "dataset_sha256": None,
+            "job_id": self.job_id,
+            "code_version": code_version(),
+            "request": request.model_dump(mode="json"),
+            "revises": None,
+        }
+        model = TrainedModels(session).add(
+            name=request.name or usual_name("-".join(request.unknowns), self.job_id),
+            job_id=self.job_id,
+            dataset_id=request.measurements.dataset_id if request.measurements else None,
+            task=TASK,
+            target=request.target,
+            record=self.record | {"lineage": lineage},
+            symbolic=self.symbolic,
+            edges=self.edges,
+            artifact_sha256=put_bytes(session, self.artifact),
+            tags=request.tags,
+        )
+        return Kept(model_id=model.id, cut_by=self.cut_by)
+
+
+def solve_equations(attempt: Attempt) -> _Solved:
+    """Solve, look for a law, and tell how well the equations are satisfied.
+
+    Raises:
+        NoSolution: None was found, or it cannot be continued.
+        Stopped: Before there was a solution.
+    """
+    request = attempt.request
+    assert isinstance(request, SolveRequest)  # noqa: S101 - this is its kind
+    started = time.monotonic()
+    solution, history = _solution(request, attempt)
+    cut_by = "solve" if attempt.should_stop() else None
+    timings = {"solve": round(time.monotonic() - started, 3)}
+    predictor = _predictor(request, solution)
+    attempt.report(Progress("symbolic", SOLVING, "looking for an exact formula"))
+    symbolic = _symbolic(request, solution, attempt) if request.symbolic and not cut_by else None
+    if request.symbolic and attempt.should_stop():
+        cut_by = cut_by or "symbolic"
+    timings["symbolic"] = round(time.monotonic() - started - timings["solve"], 3)
+    attempt.report(Progress("figures", 0.95, "drawing the network"))
+    points = np.stack(list(solution.points(ROWS, seed=2).values()), 1)
+    edges = portray(
+        predictor.network, predictor.inputs, predictor.encoding, points, request.unknowns, attempt.should_stop
+    )
+    record = _record(request, solution, predictor, history) | {"timings": timings}
+    return _Solved(attempt.job_id, request, save(predictor), record, symbolic, edges, cut_by)
+
+
+def _solution(request: SolveRequest, attempt: Attempt) -> tuple[Solution, list[dict[str, Any]]]:
+    """The functions, and how the search for them went."""
+    solution, history = None, list[dict[str, Any]]()
+    for reached in _search(request, attempt):
+        message, error = "following the solution from its start", None
+        if reached.solution is not None:
+            solution, error = reached.solution, _violation(reached.solution)
+            message = f"{' x '.join(map(str, reached.intervals))} intervals: equations hold to {error:.1e}"
+            history.append({"step": len(history) + 1, "grid": max(reached.intervals), "loss": error})
+        attempt.report(Progress("solve", SOLVING * reached.fraction, message, error))
+    if solution is None:
+        raise Stopped("no solution was found")
+    return solution, history
+
+
+def _search(request: SolveRequest, attempt: Attempt) -> Iterator[Reached]:
+    network = request.network
+    order = None if network.order == "auto" else network.order
+    if request.measurements is not None:
+        measured = _measured(request, attempt)
+        problem = pose(**request.problem([request.unknowns[place] for place in measured]))
+        starts = list(request.parameters.values())
+        return estimate(problem, measured, starts, order=order, should_stop=attempt.should_stop)
+    return solve(
+        pose(**request.problem()),
+        grid=None if network.grid == "auto" else network.grid,
+        order=order,
+        should_stop=attempt.should_stop,
+    )
+
+
+def _measured(request: SolveRequest, attempt: Attempt) -> dict[int, Measurements]:
+    """What was measured of each unknown, by its place."""
+    assert request.measurements is not None  # noqa: S101 - who calls has seen to it
+    dataset_id, columns = request.measurements.dataset_id, request.measurements.columns or {}
+    names = [*request.independent, *request.unknowns]
+    if dataset_id is None:
+        values = {name: np.array(columns[name], dtype=float) for name in names if name in columns}
+    else:
+        with attempt.table(dataset_id) as table:
+            values = {name: table.column(name).astype(float) for name in names if name in table.types}
+    points = np.stack([values[name] for name in request.independent], 1)
+    found = {}
+    for place, name in enumerate(request.unknowns):
+        if name in values:
+            rows = np.isfinite(points).all(1) & np.isfinite(values[name])
+            if rows.any():
+                found[place] = Measurements(points[rows], values[name][rows])
+    if not found:
+        raise InvalidData("no row of the measurements has all independent variables and an unknown")
+    return found
+
+
+def _violation(solution: Solution) -> float:
+    return max(each.relative for part in solution.violations() for each in part)
+
+
+def _predictor(request: SolveRequest, solution: Solution) -> Predictor:
+    features = tuple(
+        Feature(name=name, type="number", min=low, max=high, fill=(low + high) / 2)
+        for name, (low, high) in zip(solution.problem.independent, solution.problem.domain, strict=True)
+    )
+    count = len(request.unknowns)
+    return Predictor(
+        encoding=Encoding.of(features),
+        inputs=standardizer_of(solution.spline.axes),
+        network=network_of(solution.spline, max(PRECISION, solution.error / 10)),
+        outputs=TargetScaler("identity", np.zeros(count), np.ones(count)),
+        classes=None,
+        target=request.target,
+        residuals=np.zeros(0),
+    )
+
+
+def _symbolic(request: SolveRequest, solution: Solution, attempt: Attempt) -> dict[str, Any] | None:
+    """Laws that satisfy the equations and conditions to rounding, as the ``symbolic`` resource."""
+    laws = find_laws(solution, attempt.should_stop)
+    return None if laws is None else _document(request.unknowns, solution, laws)
+
+
+def _document(
+    unknowns: Sequence[str], solution: Solution, laws: Sequence[Expression]
+) -> dict[str, Any] | None:
+    points = solution.points(ROWS, seed=2)
+    values = dict(zip(unknowns, solution.values(points), strict=True))
+    formulas = {name: [Formula(law, 0.0)] for name, law in zip(unknowns, laws, strict=True)}
+    document = symbolic_document(formulas, points, values, seen=points)
+    if document is None:
+        return None
+    by_equation, by_condition = solution.violations_by(laws)
+    return document | {
+        "exact": not solution.estimates,
+        "verdict": "consistent" if solution.estimates else "exact",
+        "measured_on": "points of the domain",
+        "equation_residual": max(each.relative for each in by_equation),
+        "condition_residual": max((each.relative for each in by_condition), default=0.0),
+    }
+
+
+def _record(
+    request: SolveRequest, solution: Solution, predictor: Predictor, history: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """What ``GET /models/{id}`` shows."""
+    equations, conditions = solution.violations()
+    metrics = {
+        "equation_residual": max(each.relative for each in equations),
+        "condition_residual": max((each.relative for each in conditions), default=0.0),
+        "estimated_error": solution.error,
+    }
+    return {
+        "features": shown_features(predictor.encoding),
+        "outputs": request.unknowns,
+        "ignored_columns": request.unknowns,
+        "classes": None,
+        "network": shown_network(predictor.network, predictor.inputs, predictor.outputs, "gauss_newton"),
+        "formula_of": "law",
+        "dropped": [],
+        "metrics": metrics,
+        "residuals": {
+            "equations": _told(request.equations, equations),
+            "conditions": _told([condition.residual for condition in request.conditions], conditions),
+        },
+        "parameters": {
+            each.name: {
+                "value": each.value,
+                "standard_error": each.standard_error,
+                "interval": [
+                    each.value - NORMAL_95 * each.standard_error,
+                    each.value + NORMAL_95 * each.standard_error,
+                ],
+            }
+            for each in solution.estimates
+        },
+        "split": {"kind": "none", "seed": None, "training_rows": 0, "validation_rows": 0, "test_rows": 0},
+        "history": history,
+        "warnings": [*_ended_early(request, solution), *_warnings(metrics)],
+    }
+
+
+def _told(texts: Sequence[str], violations: Iterable[Any]) -> list[dict[str, Any]]:
+    return [
+        {"residual": text, "largest": each.largest, "rms": each.rms, "relative": each.relative}
+        for text, each in zip(texts, violations, strict=True)
+    ]
+
+
+def _ended_early(request: SolveRequest, solution: Solution) -> list[str]:
+    """What is said of a solution that was followed to a place before the end of its domain."""
+    return [
+        f"the search was stopped at {name} = {high:g}: beyond it the model only guesses; a longer max_seconds "
+        "goes on"
+        for name, (_, high) in zip(request.independent, solution.problem.domain, strict=True)
+        if high < request.domain[name][1]
+    ]
+
+
+def _warnings(metrics: dict[str, float]) -> list[str]:
+    worst = max(metrics["equation_residual"], metrics["condition_residual"])
+    if worst < UNSOLVED:
+        return []
+    return [
+        f"equations or conditions are violated by {worst:.1e} of their terms: they contradict each other, "
+        "or the solution is not smooth; see residuals"
+    ]
