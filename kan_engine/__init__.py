@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from kan_engine.fixing import without_inputs as without_inputs
     from kan_engine.implicit import implicit_law as implicit_law
     from kan_engine.latex import to_latex as to_latex
+    from kan_engine.lbfgs import Minimiser as Minimiser
     from kan_engine.limits import Limits as Limits
     from kan_engine.names import safe_names as safe_names
     from kan_engine.network import KAN as KAN
@@ -186,6 +187,7 @@ _HOME = {
     "without_inputs": "fixing",
     "implicit_law": "implicit",
     "to_latex": "latex",
+    "Minimiser": "lbfgs",
     "Limits": "limits",
     "safe_names": "names",
     "KAN": "network",

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from kan_engine.loss import Loss, loss_per_row
-from kan_engine.network import KAN, KANConfig, member
+from kan_engine.network import KAN, KANConfig, copied, member
 from kan_engine.pruning import prune
 from kan_engine.start import best_start, fresh_network
 from kan_engine.training import Rows, Step, TrainingConfig, chosen_optimizer, train
@@ -61,6 +61,7 @@ class Trained:
         loss: Its loss on the validation rows, which it has not seen.
         folds_loss: That of as many networks of its kind as will serve, on all rows, if that is known.
         history: Every step of its training.
+        stages: What it was on every grid of its schedule, if that was to be kept: the best on each.
     """
 
     trial: Trial
@@ -69,6 +70,7 @@ class Trained:
     history: tuple[Step, ...]
     optimizer: str
     folds_loss: float | None = None
+    stages: tuple[KAN, ...] = ()
 
     @property
     def expected_loss(self) -> float:
@@ -108,10 +110,22 @@ def run_trial(
     *,
     generator: torch.Generator,
     starts: int = 1,
+    keeps_stages: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> Trained:
-    """Train one network, from the best of several coarse starts if there is to be more than one."""
+    """Train one network, from the best of several coarse starts if there is to be more than one.
+
+    Args:
+        trial: The network.
+        fit: Rows to fit.
+        validation: Rows to judge by.
+        generator: Source of starts and batches.
+        starts: How many starts.
+        keeps_stages: Whether what it was on every grid of its schedule is wanted.
+        should_stop: Asked after every step.
+        on_step: Hears every step.
+    """
     rows, judge = fit.rows(trial), validation.rows(trial)
     training = trial.training
     if starts == 1:
@@ -128,13 +142,24 @@ def run_trial(
             should_stop=should_stop,
         )
     optimizer = chosen_optimizer(network, len(rows), training)
-    history = []
+    history, stages = list[Step](), dict[int, tuple[float, KAN]]()
     steps = train(network, rows, training, validation=judge, generator=generator, should_stop=should_stop)
+    judged = float("inf")  # where it is not measured, a step tells the validation loss of the one before
     for step in steps:
+        lowest, _ = stages.get(step.grid_size, (float("inf"), network))
+        if keeps_stages and step.validation_loss != judged and step.validation_loss < lowest:
+            stages[step.grid_size] = step.validation_loss, copied(network)
+        judged = step.validation_loss
         history.append(step)
         on_step(step)
-    loss = judge.loss(network, trial.training.loss)
-    return Trained(trial=trial, network=network, loss=loss, history=tuple(history), optimizer=optimizer)
+    return Trained(
+        trial=trial,
+        network=network,
+        loss=judge.loss(network, trial.training.loss),
+        history=tuple(history),
+        optimizer=optimizer,
+        stages=tuple(stage for _, stage in stages.values()),
+    )
 
 
 def cross_validate(

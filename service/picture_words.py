@@ -153,6 +153,13 @@ RUSSIAN = {
     "parameters": "число параметров",
     "{metric} on the hold-out rows": "{metric} на отложенных строках",
     "The {shown} best of {all} settings are drawn.": "Показаны лучшие настройки: {shown} из {all}.",
+    "seconds of training": "секунды обучения",
+    "Dots: medians; bars: from the smallest to the largest value.": (
+        "Точки: медианы; отрезки: от наименьшего до наибольшего значения."
+    ),
+    "With a given shape the parameters grow in proportion to G: the slope is the same.": (
+        "При заданной форме число параметров растёт пропорционально G: наклон тот же."
+    ),
     "{metric} {error} at {first} and {less} at {last} {axis}.": (
         "{metric} {error} при {first} и {less} при {last} ({axis})."
     ),

@@ -1,7 +1,8 @@
 """What well-known models make of the same rows: linear, MLP and boosting, beside the network.
 
 They read the encoded columns, standardised, and are measured on the hold-out rows as the network is, with
-its decision: labels are those of the same threshold.
+its decision: labels are those of the same threshold. An MLP is fitted and stopped by the rows that the
+network was fitted and chosen by; the others need none to choose by, and are fitted on both.
 No tuning: scikit-learn's defaults but for the sizes named here.
 """
 
@@ -17,15 +18,13 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.neural_network import MLPClassifier, MLPRegressor
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from service.schemas.baselines import MlpBaseline, Name, hidden_of, name_of
 from worker.evaluation import Label, Metrics, classification_metrics, regression_metrics
+from worker.mlp import Learnt, Mlp, fit_mlp
 
-MLP_WIDTH = (64, 64)
-MLP_EPOCHS = 200
-MLP_PATIENCE = 10  # epochs without a loss lower by MLP_TOLERANCE: scikit-learn's own rule
-MLP_TOLERANCE = 1e-4
+JUDGING = 5  # one in so many rows says when an MLP has learnt enough, where nobody says which rows do
 BOOSTING_ROUNDS = 300
 BOOSTING_STEP = 25  # rounds between two looks at should_stop
 SMALL = 200_000  # values up to which one thread is quicker: on a busy machine threads wait for each other
@@ -43,10 +42,12 @@ class Rows:
 
 
 def run_baselines(
-    names: Iterable[str],
+    baselines: Iterable[Name | MlpBaseline],
     train: Rows,
     test: Rows,
     *,
+    fit_count: int | None = None,
+    matched: int = 0,
     classes: Sequence[Label] | None = None,
     class_weights: np.ndarray | None = None,
     decision_weights: Sequence[float] | None = None,
@@ -56,9 +57,11 @@ def run_baselines(
     """Fit baselines on ``train`` and measure them on ``test``.
 
     Args:
-        names: Which: ``linear``, ``mlp``, ``boosting``.
+        baselines: Which.
         train: Rows to fit on.
         test: Rows to measure on; without any, every metric is None.
+        fit_count: How many of the first of ``train`` an MLP is fitted on; the others say when to stop.
+        matched: Parameters of the KAN, which an MLP may have to match.
         classes: Labels of a classification; None for a regression.
         class_weights: What of the weights of ``train`` is that of the classes; probabilities are told
             without it, as the network's are.
@@ -68,7 +71,8 @@ def run_baselines(
             except the linear model: it takes moments, and a network is nothing without it to compare.
 
     Returns:
-        Per baseline ``metrics``, ``seconds`` of its fit and ``parameters``, the numbers it learnt.
+        Per baseline ``metrics``, ``seconds`` of its fit and ``parameters``, the numbers it learnt; of an
+        MLP ``hidden``, the nodes of its inner layers.
     """
     inputs = _Scale.fit(train.x)
     targets = (
@@ -78,22 +82,35 @@ def run_baselines(
     )
     learnt = Rows(inputs.forward(train.x), targets.forward(train.y), train.weight)
     found: dict[str, dict[str, Any]] = {}
-    for name in names:
+    for baseline in baselines:
         started = time.perf_counter()
-        is_cut = name != "linear" and should_stop()
-        model = None if is_cut else _FITS[name](learnt, classes is not None, seed, should_stop)
+        if baseline == "linear":
+            model = _fit_linear(learnt, classes is not None)
+        elif should_stop():
+            break
+        elif baseline == "boosting":
+            model = _fit_boosting(learnt, classes is not None, seed, should_stop)
+        else:
+            hidden = hidden_of(baseline, train.x.shape[1], _outputs(classes), matched)
+            model = _fit_mlp(hidden, learnt, fit_count, classes, seed, should_stop)
         if model is None:
             break
         seconds = time.perf_counter() - started
-        found[name] = {
+        found[name_of(baseline)] = {
             "metrics": _metrics(model, inputs.forward(test.x), test.y, targets),
             "seconds": round(seconds, 3),
             "parameters": _parameter_count(model),
         }
+        if isinstance(model, _Network):
+            found[name_of(baseline)]["hidden"] = list(model.hidden)
     return found
 
 
-def _fit_linear(rows: Rows, classify: bool, seed: int, should_stop: ShouldStop) -> Any:  # noqa: ARG001
+def _outputs(classes: Sequence[Label] | None) -> int:
+    return 1 if classes is None or len(classes) == 2 else len(classes)
+
+
+def _fit_linear(rows: Rows, classify: bool) -> Any:
     """Least squares, or logistic regression with scikit-learn's default penalty."""
     model = LogisticRegression(max_iter=1_000) if classify else LinearRegression()
     with warnings.catch_warnings():
@@ -101,20 +118,53 @@ def _fit_linear(rows: Rows, classify: bool, seed: int, should_stop: ShouldStop) 
         return model.fit(rows.x, rows.y, sample_weight=rows.weight)
 
 
-def _fit_mlp(rows: Rows, classify: bool, seed: int, should_stop: ShouldStop) -> Any:
-    """Two hidden layers, Adam; epoch by epoch, since scikit-learn's own loop cannot be stopped."""
-    model = (MLPClassifier if classify else MLPRegressor)(hidden_layer_sizes=MLP_WIDTH, random_state=seed)
-    classes = {"classes": np.unique(rows.y)} if classify else {}
-    best, stale = np.inf, 0
-    for _ in range(MLP_EPOCHS):
-        if should_stop():
-            return None
-        model.partial_fit(rows.x, rows.y, sample_weight=rows.weight, **classes)
-        stale = 0 if model.loss_ < best - MLP_TOLERANCE else stale + 1
-        best = min(best, model.loss_)
-        if stale > MLP_PATIENCE:
-            break
-    return model
+def _fit_mlp(
+    hidden: tuple[int, ...],
+    rows: Rows,
+    fit_count: int | None,
+    classes: Sequence[Label] | None,
+    seed: int,
+    should_stop: ShouldStop,
+) -> _Network | None:
+    """A network of this shape, stopped by the rows that judge."""
+    weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
+    order = np.arange(len(rows.y)) if fit_count else np.random.default_rng(seed).permutation(len(rows.y))
+    parted = fit_count or len(order) - max(1, len(order) // JUDGING)
+    fit, judging = (
+        Learnt(rows.x[part], rows.y[part], weight[part]) for part in (order[:parted], order[parted:])
+    )
+    if not (fit.weight.any() and judging.weight.any()):
+        fit = judging = Learnt(rows.x, rows.y, weight)
+    count = None if classes is None else len(classes)
+    mlp = fit_mlp(hidden, fit, judging, classes=count, seed=seed, should_stop=should_stop)
+    return None if mlp is None else _Network(mlp, hidden, count)
+
+
+@dataclass(frozen=True)
+class _Network:
+    """An MLP as scikit-learn's models are asked."""
+
+    mlp: Mlp
+    hidden: tuple[int, ...]
+    count: int | None
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Places of the classes."""
+        return np.arange(self.count or 0)
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Numbers [n]."""
+        return self.mlp.outputs(x)[:, 0]
+
+    def predict_proba(self, x: np.ndarray) -> np.ndarray:
+        """Probabilities of the classes [n, classes]."""
+        logits = self.mlp.outputs(x).astype(float)
+        if self.count == 2:
+            logits = np.hstack([np.zeros_like(logits), logits])
+        odds = np.exp(logits - logits.max(1, keepdims=True))
+        probabilities: np.ndarray = odds / odds.sum(1, keepdims=True)
+        return probabilities
 
 
 def _fit_boosting(rows: Rows, classify: bool, seed: int, should_stop: ShouldStop) -> Any:
@@ -129,13 +179,6 @@ def _fit_boosting(rows: Rows, classify: bool, seed: int, should_stop: ShouldStop
         if model.n_iter_ < model.max_iter or model.max_iter >= BOOSTING_ROUNDS:
             return model
         model.max_iter += BOOSTING_STEP
-
-
-_FITS: dict[str, Callable[[Rows, bool, int, ShouldStop], Any]] = {
-    "linear": _fit_linear,
-    "mlp": _fit_mlp,
-    "boosting": _fit_boosting,
-}
 
 
 def _metrics(model: Any, x: np.ndarray, y: np.ndarray, targets: _Scale | _Codes) -> Metrics:
@@ -153,8 +196,8 @@ def _metrics(model: Any, x: np.ndarray, y: np.ndarray, targets: _Scale | _Codes)
 
 def _parameter_count(model: Any) -> int:
     """Numbers that were learnt; a node of a tree, a threshold or a leaf, counts as one."""
-    if hasattr(model, "coefs_"):
-        return sum(table.size for table in [*model.coefs_, *model.intercepts_])
+    if isinstance(model, _Network):
+        return model.mlp.parameters
     if hasattr(model, "coef_"):
         return int(np.size(model.coef_) + np.size(model.intercept_))
     return sum(len(tree.nodes) for trees in model._predictors for tree in trees)

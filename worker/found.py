@@ -25,6 +25,7 @@ class Found:
             regression's alone.
         contest: The errors of all that were compared with it, for a regression.
         dropped: Error over the spread before and after, of every input that the network does without.
+        grids: What it was worth on every grid that it went through, where these were asked for.
     """
 
     network: KAN
@@ -40,6 +41,7 @@ class Found:
     expected_error: float | None = None
     contest: Contest | None = None
     dropped: dict[str, tuple[float, float]] = field(default_factory=dict)
+    grids: tuple[dict[str, Any], ...] = ()
 
 
 def to_metadata(found: Found) -> dict[str, Any]:
@@ -52,6 +54,7 @@ def to_metadata(found: Found) -> dict[str, Any]:
         "is_cut": found.is_cut,
         "formula_of": found.formula_of,
         "dropped": found.dropped,
+        "grids": list(found.grids),
     }
 
 
@@ -69,4 +72,5 @@ def from_metadata(data: dict[str, Any], predictor: Predictor) -> Found:
         is_cut=data.get("is_cut", False),
         formula_of=data["formula_of"],
         dropped={name: (with_it, without) for name, (with_it, without) in data.get("dropped", {}).items()},
+        grids=tuple(data.get("grids", ())),
     )

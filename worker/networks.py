@@ -20,11 +20,12 @@ from kan_engine import (
 from service.schemas.training import TrainRequest
 from worker.climb import probable_parts, tuned
 from worker.found import Found
+from worker.grids import measured_grids
 from worker.grounds import Grounds
 from worker.parts import Part
 from worker.preparation import Prepared
 from worker.readings import Run
-from worker.trials import Trials
+from worker.trials import Trials, has_stages
 
 
 def train_network(run: Run, then: Sequence[Part] = ()) -> Found:
@@ -44,6 +45,7 @@ def train_network(run: Run, then: Sequence[Part] = ()) -> Found:
                 best = tuned(trials, task)
         else:
             best = _given(trials, hidden, run)
+    stages = best.stages
     if request.prune and not run.should_stop():
         run.report("prune", 0.72, "dropping what does not help")
         best = prune_trained(best, grounds.fit, grounds.validation, should_stop=run.should_stop)
@@ -64,6 +66,7 @@ def train_network(run: Run, then: Sequence[Part] = ()) -> Found:
         history=best.history,
         optimizer=best.optimizer,
         expected_error=None if scaler is None else float(np.sqrt(2 * best.expected_loss) * scaler.std[0]),
+        grids=measured_grids(stages, trials.seconds, best.trial.quantile, grounds),
     )
 
 
@@ -104,10 +107,13 @@ def task_of(run: Run) -> Task:
 
 def _training_config(data: Prepared, request: TrainRequest) -> TrainingConfig:
     asked = request.training
-    return TrainingConfig(
+    config = TrainingConfig(
         loss=data.loss,  # type: ignore[arg-type]
         optimizer=asked.optimizer,
         grid_schedule=() if asked.grid_schedule == "auto" else tuple(asked.grid_schedule),
         steps=60 if asked.steps == "auto" else asked.steps,
         lamb=0.0 if asked.lamb == "auto" else asked.lamb,
     )
+    if not has_stages(request):
+        return config
+    return replace(config, patience=config.steps * len(config.grid_schedule))  # every grid is to be reached

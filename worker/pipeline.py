@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any
 
 from kan_engine import Limits, load, read_metadata, save
 from service.portrait import portray
+from service.schemas.baselines import Baseline, is_matched
 from service.schemas.training import TrainRequest
 from service.tables import Table
 from worker.baselines import Rows, run_baselines
@@ -84,7 +85,7 @@ def run_pipeline(
     with watch.stage("figures", 0.94, "drawing what the network has learnt"):
         figures = figures_of(predictor, data, picture, watch.should_stop)
     with watch.stage("baselines", 0.95, "fitting the baselines"):
-        record["baselines"] = _baselines(data, request, predictor.decision_weights, watch.should_stop)
+        record |= _baselines(data, request, record, predictor.decision_weights, watch.should_stop)
     record["timings"] = watch.seconds
     return Outcome(
         artifact=save(predictor),
@@ -133,19 +134,31 @@ def _limits(request: TrainRequest, revises: Revised | None) -> Limits:
 def _baselines(
     data: Prepared,
     request: TrainRequest,
+    record: dict[str, Any],
     decision_weights: tuple[float, ...] | None,
     should_stop: Callable[[], bool],
 ) -> dict[str, Any]:
+    """Baselines beside the network, and beside what it was on every grid those that are matched to it."""
+
+    def run(baselines: Sequence[Baseline], parameters: int) -> dict[str, Any]:
+        return run_baselines(
+            baselines,
+            Rows(data.training.encoded, data.training.y, data.training.weights),
+            Rows(data.test.encoded, data.test.y),
+            fit_count=data.fit_count,
+            matched=parameters,
+            classes=data.classes,
+            class_weights=data.class_weights,
+            decision_weights=decision_weights,
+            seed=request.seed,
+            should_stop=should_stop,
+        )
+
     if not request.baselines:
-        return {}
-    train, test = data.training, data.test
-    return run_baselines(
-        request.baselines,
-        Rows(train.encoded, train.y, train.weights),
-        Rows(test.encoded, test.y),
-        classes=data.classes,
-        class_weights=data.class_weights,
-        decision_weights=decision_weights,
-        seed=request.seed,
-        should_stop=should_stop,
-    )
+        return {"baselines": {}}
+    matched = [baseline for baseline in request.baselines if is_matched(baseline)]
+    beside = run(request.baselines, record["network"]["parameters"])
+    if not matched:
+        return {"baselines": beside}
+    grids = [stage | {"baselines": run(matched, stage["parameters"])} for stage in record["grids"]]
+    return {"baselines": beside, "grids": grids}

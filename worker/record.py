@@ -53,6 +53,7 @@ def record_of(found: Found, worth: dict[str, Any], data: Prepared, request: Trai
             "test_rows": len(data.test),
         },
         "history": _history(found),
+        "grids": list(found.grids),
         "warnings": [*data.warnings, *worth["warnings"], *_cut(found)],
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -15,7 +16,7 @@ from service.db.repositories.job_parts import JobParts
 from service.db.tables import Job, JobStatus, Model
 from service.errors import Invalid
 from service.schemas.common import fingerprint
-from service.schemas.study import StudyRequest
+from service.schemas.study import GRID, StudyRequest, trained_of
 from service.schemas.training import TrainRequest
 from worker.attempt import Attempt
 from worker.batch import Predictions as Table
@@ -30,6 +31,7 @@ TOLD = {  # columns beside settings and metrics
     "formula": pl.String,
     "verdict": pl.String,
     "parameters": pl.Int64,
+    "training_seconds": pl.Float64,
     "seconds": pl.Float64,
     "error": pl.String,
 }
@@ -93,50 +95,98 @@ def _refuse_failure(jobs: Sequence[Job]) -> None:
 
 
 def _table(request: StudyRequest, made: Mapping[str, tuple[Job, Model | None]]) -> pl.DataFrame:
-    """A row for every combination: its number, its settings, the metrics of its model, and what else is told.
+    """A row for every combination: its number, its settings, its metrics, what else is told, its baselines.
 
     Args:
         request: The study.
         made: Its trainings by their keys; those that a client has deleted are missing.
     """
     combinations = list(request.combinations())
-    found = [made.get(_key(request.training_with(settings)), (None, None)) for settings in combinations]
-    metrics = [model.record["metrics"] if model else {} for _, model in found]
-    told = [_told(job, model) for job, model in found]
+    rows = [
+        _row(made.get(_key(request.training_with(settings))), _grid_of(request, settings))
+        for settings in combinations
+    ]
     return pl.DataFrame(
         [
             pl.Series("training", range(1, len(combinations) + 1), pl.Int64),
             *(_setting(path, [settings[path] for settings in combinations]) for path in request.paths),
-            *(
-                pl.Series(name, [each.get(name) for each in metrics], pl.Float64)
-                for name in dict.fromkeys(chain(*metrics))
-            ),
-            *(pl.Series(name, [row[name] for row in told], kind) for name, kind in TOLD.items()),
+            *_numbers([row.metrics for row in rows]),
+            *(pl.Series(name, [row.told[name] for row in rows], kind) for name, kind in TOLD.items()),
+            *_numbers([row.baselines for row in rows]),
         ]
     )
 
 
-def _told(job: Job | None, model: Model | None) -> dict[str, Any]:
-    """What became of a training."""
-    if job is None:
-        return dict.fromkeys(TOLD) | {"status": "deleted"}
+def _grid_of(request: StudyRequest, settings: Mapping[str, Any]) -> int | None:
+    """The grid that a row is about, where a network goes through several."""
+    return settings[GRID] if request.refine else None
+
+
+def _numbers(rows: Sequence[Mapping[str, Any]]) -> list[pl.Series]:
+    """A column for every name."""
+    names = dict.fromkeys(chain(*rows))
+    return [pl.Series(name, [row.get(name) for row in rows], pl.Float64) for name in names]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What became of a training, or of a network on one grid.
+
+    Attributes:
+        told: Of every name in ``TOLD``.
+        metrics: On the hold-out rows.
+        baselines: What others reached on them, as ``linear.rmse``.
+    """
+
+    told: dict[str, Any]
+    metrics: dict[str, Any] = field(default_factory=dict)
+    baselines: dict[str, Any] = field(default_factory=dict)
+
+
+def _row(made: tuple[Job, Model | None] | None, grid: int | None) -> _Row:
+    if made is None:
+        return _Row(dict.fromkeys(TOLD) | {"status": "deleted"})
+    job, model = made
     seconds = job.finished_at - job.started_at if job.finished_at and job.started_at else None
-    row: dict[str, Any] = dict.fromkeys(TOLD) | {
+    told: dict[str, Any] = dict.fromkeys(TOLD) | {
         "job_id": job.id,
         "status": job.status,
         "seconds": seconds and round(seconds.total_seconds(), 3),
         "error": job.error_code and f"{job.error_code}: {job.error_detail}",
     }
     if model is None:
-        return row
+        return _Row(told)
+    trained = trained_of(model.record, grid)
+    if trained is None:
+        return _Row(told | {"error": f"time_limit: there was no time for the grid {grid}; allow more"})
+    told |= {"parameters": trained["parameters"], "training_seconds": trained["seconds"]}
+    if grid in (None, model.record["network"]["grid"]):
+        told |= _served(model)
+    return _Row(told, trained["metrics"], _beside(trained["baselines"]))
+
+
+def _served(model: Model) -> dict[str, Any]:
+    """The model that the training has left."""
     symbolic = model.symbolic or {"outputs": []}
     formulas = [f"{output['name']} = {output['expression']}" for output in symbolic["outputs"]]
-    return row | {
+    return {
         "model_id": model.id,
         "model": f"{model.name} {model.version}",
         "formula": "; ".join(formulas) or None,
         "verdict": symbolic.get("verdict"),
-        "parameters": model.record["network"]["parameters"],
+    }
+
+
+def _beside(baselines: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Metrics and sizes of baselines, as ``linear.rmse``."""
+    return {
+        f"{name}.{what}": value
+        for name, told in baselines.items()
+        for what, value in {
+            **told["metrics"],
+            "parameters": told["parameters"],
+            "seconds": told["seconds"],
+        }.items()
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable
 
 from kan_engine import (
@@ -18,6 +19,7 @@ from kan_engine import (
     is_within_reach,
     run_trial,
 )
+from service.schemas.training import TrainRequest
 from worker.grounds import Grounds
 from worker.parts import Part
 from worker.readings import Run
@@ -34,6 +36,12 @@ def climbing_part(trial: Trial, task: Task) -> Part:
 def training_part(trial: Trial) -> Part:
     """A training judged by the validation rows."""
     return Part("network", trial.to_dict())
+
+
+def has_stages(request: TrainRequest) -> bool:
+    """Whether one network goes through grids that were asked for, so that each of them is told about."""
+    schedule = request.training.grid_schedule
+    return request.network.hidden != "auto" and schedule != "auto" and len(schedule) > 1
 
 
 class Budget:
@@ -69,6 +77,12 @@ class Trials:
         self._run, self._grounds = run, grounds
         self._best: Trained | None = None
         self._budget = Budget()
+        self._keeps_stages = has_stages(run.request)
+        self._seconds: dict[Trial, dict[int, float]] = {}
+
+    def seconds(self, grid: int) -> float:
+        """What all trainings took until their last step on a grid, or their end if they never came to it."""
+        return sum(taken.get(grid, max(taken.values())) for taken in self._seconds.values() if taken)
 
     @property
     def is_over(self) -> bool:
@@ -99,7 +113,8 @@ class Trials:
     def run(self, trial: Trial) -> Trained:
         """Train a network and judge it by the validation rows."""
         self._budget.tried.add(trial)
-        if trial.training.optimizer == "adam":  # which nothing gives up, whatever was tried before
+        if trial.training.optimizer == "adam" and not self._keeps_stages:
+            # which nothing gives up, whatever was tried before
             trained = self._part(training_part(trial), lambda: self._trained(trial))
         else:
             trained = self._trained(trial)
@@ -136,8 +151,10 @@ class Trials:
     def _trained(self, trial: Trial) -> Trained:
         behind = _Behind(trial, self._best)
         tell = self._teller(trial)
+        seconds, started = self._seconds.setdefault(trial, {}), time.perf_counter()
 
         def on_step(step: Step) -> None:
+            seconds[step.grid_size] = time.perf_counter() - started
             behind.on_step(step)
             tell(step)
 
@@ -147,6 +164,7 @@ class Trials:
             self._grounds.validation,
             generator=self._run.fresh_generator(),
             starts=self._starts,
+            keeps_stages=self._keeps_stages,
             should_stop=lambda: behind.is_hopeless or self.is_over,
             on_step=on_step,
         )

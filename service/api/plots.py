@@ -44,8 +44,9 @@ Plot = Annotated[
 StudyPlot = Annotated[
     str,
     Path(
-        description="The error of the trainings over their grid intervals, or over their parameters.",
-        json_schema_extra={"enum": list(plots.AXES)},
+        description="The error of the trainings over their grid intervals, or over their parameters with "
+        "that of any MLP beside them; or their time over their grid intervals.",
+        json_schema_extra={"enum": list(plots.OF_STUDIES)},
     ),
 ]
 
@@ -115,7 +116,7 @@ async def get_plot_png(
 
 @router.get("/jobs/{job_id}/plots/{study_plot}.svg", summary="A picture of a study", **AS_SVG)
 def get_study_plot(draw: Annotated[Draw, Depends(_study_plot)]) -> Response:
-    """Error of its trainings on logarithmic axes. 409 `no_plot` if it varied no grid, or has not ended."""
+    """Error or time of its trainings on logarithmic axes. 409 `no_plot` without grids, or before its end."""
     return _svg(draw)
 
 

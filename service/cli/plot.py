@@ -12,7 +12,7 @@ from service.cli.output import AsJson, show
 from service.schemas.figures import LanguageName, ThemeName
 
 NETWORK = "network"
-OF_STUDIES = ("error_by_grid", "error_by_parameters")
+OF_STUDIES = ("error_by_grid", "error_by_parameters", "time_by_grid")
 Name = Literal[
     "network",
     "history",
@@ -22,6 +22,7 @@ Name = Literal[
     "importance",
     "error_by_grid",
     "error_by_parameters",
+    "time_by_grid",
 ]
 
 
@@ -34,7 +35,7 @@ def plot(
     model: Model,
     name: Annotated[
         Name,
-        typer.Option(help="Which picture; those of error_by_… are of a study, and take the id of its job."),
+        typer.Option(help="Which picture; those with _by_ are of a study, and take the id of its job."),
     ] = "network",
     out: Annotated[
         Path | None,

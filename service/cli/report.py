@@ -70,6 +70,7 @@ def _metrics(model: Model, formulas: Symbolic | None) -> Iterator[str]:
         ]
         for metric in model.metrics
     ]
+    rows += _costs(model, measured)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = [
@@ -77,6 +78,16 @@ def _metrics(model: Model, formulas: Symbolic | None) -> Iterator[str]:
             *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)),
         ]
         yield "  ".join(cells).rstrip()
+
+
+def _costs(model: Model, measured: Mapping[str, Any]) -> Iterator[list[str]]:
+    """What each had to learn, and how long that took."""
+    of: dict[str, Mapping[str, Any]] = {
+        "network": {"parameters": model.network.parameters, "seconds": model.timings.get("train")},
+        **model.baselines,
+    }
+    for what in ("parameters", "seconds"):
+        yield [f"  {what}", *(_number(of.get(name, {}).get(what)) for name in measured)]
 
 
 def _number(value: Any) -> str:

@@ -32,7 +32,10 @@ TestFraction = Annotated[
 NoFormula = Annotated[bool, typer.Option("--no-formula", help="Do not look for a formula.")]
 Baselines = Annotated[
     str | None,
-    typer.Option(help=f"To compare with: {', '.join(BASELINES)}; or 'none'. [default: linear]"),
+    typer.Option(
+        help=f"To compare with: {', '.join(BASELINES)}; or 'none'. An MLP of a shape is mlp:29x29, one with "
+        "about as many numbers mlp:987, one as large as the network mlp:matched. [default: linear]"
+    ),
 ]
 
 
@@ -50,8 +53,25 @@ def body_of(wishes: dict[str, Any]) -> dict[str, Any]:
     if given.get("no_formula"):
         body["symbolic"] = False
     if "baselines" in given:
-        body["baselines"] = [name for name in _split(given["baselines"]) if name != NOTHING]
+        body["baselines"] = [_baseline(name) for name in _split(given["baselines"]) if name != NOTHING]
     return body
+
+
+def _baseline(text: str) -> str | dict[str, Any]:
+    """``mlp:29x29``, ``mlp:987`` or ``mlp:matched`` as the service is told; all else by its name."""
+    kind, colon, size = text.partition(":")
+    if not colon:
+        return text
+    if kind == "mlp" and size == "matched":
+        return {"kind": "mlp", "parameters": size}
+    numbers = size.split("x")
+    if kind != "mlp" or not all(part.isdecimal() for part in numbers):
+        raise typer.BadParameter(
+            f"{text!r} is none; an MLP is mlp:29x29, mlp:987 or mlp:matched", param_hint="--baselines"
+        )
+    if len(numbers) == 1:
+        return {"kind": "mlp", "parameters": int(size)}
+    return {"kind": "mlp", "hidden": [int(part) for part in numbers]}
 
 
 def features_of(

@@ -249,7 +249,8 @@ class Client:
         """A picture as SVG.
 
         Args:
-            model: A model; or the job of a study, for ``error_by_grid`` and ``error_by_parameters``.
+            model: A model; or the job of a study, for ``error_by_grid``, ``error_by_parameters`` and
+                ``time_by_grid``.
             save: A file for it, as PNG if its name ends so.
             name: ``network``, ``history``, ``parity``, ``residuals``, ``effects`` or ``importance``.
             theme: ``light`` or ``dark``.

@@ -48,8 +48,10 @@ def read_card(reference: str, sessions: Sessions) -> CardOut:
         data=_data(model, dataset),
         features=[_feature(feature, model) for feature in model.features],
         metrics=model.metrics,
+        parameters=model.network.parameters,
+        training_seconds=_seconds(model.timings.get("train")),
         baselines=[
-            CardBaseline(name=name, metrics=baseline["metrics"])
+            _baseline(name, baseline)
             for name, baseline in model.baselines.items()
             if isinstance(baseline.get("metrics"), dict)  # a file from elsewhere may say anything
         ],
@@ -60,6 +62,20 @@ def read_card(reference: str, sessions: Sessions) -> CardOut:
         lineage=[_step(step) for step in steps],
         created_at=model.created_at,
     )
+
+
+def _baseline(name: str, baseline: dict[str, Any]) -> CardBaseline:
+    parameters = baseline.get("parameters")
+    return CardBaseline(
+        name=name,
+        metrics=baseline["metrics"],
+        parameters=parameters if isinstance(parameters, int) else None,
+        seconds=_seconds(baseline.get("seconds")),
+    )
+
+
+def _seconds(told: Any) -> float | None:
+    return float(told) if isinstance(told, int | float) else None
 
 
 def _data(model: ModelOut, dataset: Dataset | None) -> CardData:

@@ -100,14 +100,19 @@ def _metrics(card: CardOut) -> Iterator[str]:
         return
     yield "On the hold-out rows, which had no part in any choice, beside other models on the same rows."
     yield ""
-    yield from _table([("this model", card.metrics), *((b.name, b.metrics) for b in card.baselines)])
+    own = {**card.metrics, "parameters": card.parameters, "seconds of training": card.training_seconds}
+    others = [
+        (b.name, {**b.metrics, "parameters": b.parameters, "seconds of training": b.seconds})
+        for b in card.baselines
+    ]
+    yield from _table([("this model", own), *others])
 
 
 def _table(columns: Sequence[tuple[str, Metrics]]) -> Iterator[str]:
     yield _row(["metric", *(_word(name) for name, _ in columns)])
     yield _row(["---"] * (len(columns) + 1))
     for metric in columns[0][1]:
-        yield _row([_word(metric), *(number(metrics.get(metric)) for _, metrics in columns)])
+        yield _row([_word(metric), *(number(told.get(metric)) for _, told in columns)])
 
 
 def _row(cells: Iterable[str]) -> str:

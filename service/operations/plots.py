@@ -1,6 +1,7 @@
 """Pictures of models and of studies, and the numbers behind them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from service.db.repositories import TrainedModels, TrainingJobs
@@ -15,13 +16,13 @@ from service.plots.importance import draw_importance
 from service.plots.parity import draw_parity, draw_residuals
 from service.plots.probabilities import draw_probabilities
 from service.plots.sheet import Subject
-from service.plots.study import Axis, Trained, draw_error
-from service.schemas.study import StudyRequest
+from service.plots.study import Trained, View, draw_study
+from service.schemas.study import StudyRequest, trained_of
 from service.svg import Theme
 
 Figures = Mapping[str, Any]
 ALONG_AXIS = ("grid", "grid_schedule", "seed")
-AXES: dict[str, Axis] = {"error_by_grid": "grid", "error_by_parameters": "parameters"}
+OF_STUDIES = ("error_by_grid", "error_by_parameters", "time_by_grid")
 
 
 def read_figures(reference: str, sessions: Sessions) -> dict[str, Any]:
@@ -116,36 +117,44 @@ def draw_study_plot(job_id: str, name: str, sessions: Sessions, theme: Theme) ->
 
     Raises:
         NotFound: There is no such job, or no such picture.
-        Conflict: The job is no study, has not ended, or varied no grid.
+        Conflict: The job is no study, has not ended, or varied nothing that could be drawn.
     """
     with sessions.read() as session:
         job = TrainingJobs(session).get(job_id)
-        if name not in AXES:
-            raise _unknown_plot(name, AXES)
+        if name not in OF_STUDIES:
+            raise _unknown_plot(name, OF_STUDIES)
         request = _study_of(job)
         jobs = JobParts(session, job).trainings()
         models = TrainedModels(session).of_jobs([training.id for training in jobs])
-        trainings = [
-            trained
-            for training in jobs
-            if (model := models.get(training.id)) is not None
-            and (trained := _trained(request, training, model)) is not None
-        ]
-        metric = _metric(list(models.values()))
+        made = [(training, models[training.id]) for training in jobs if training.id in models]
         dataset = session.get(Dataset, request.dataset_id)
     title = theme.say("Study of {target}", target=request.target)
     if dataset:
         title = theme.say("Study of {target} in {dataset}", target=request.target, dataset=dataset.name)
-    axis = AXES[name]
-    if len({training.grid for training in trainings}) < 2:
+    view = _view(name, [model for _, model in made])
+    trainings = [trained for each in made for trained in _of_training(request, *each)]
+    drawn = [trained for trained in trainings if view.y(trained) is not None]
+    if len({view.x(trained) for trained in drawn}) < 2:
         detail = (
-            f"the trainings of study {job_id} that have a model and an error on hold-out rows do not differ "
-            "in their grid; vary network.grid, such as [3, 5, 10, 20]"
+            f"the trainings of study {job_id} that have a model and something to draw of it do not differ in "
+            "their grid; vary network.grid, such as [3, 5, 10, 20]"
         )
         raise Conflict("no_plot", detail)
-    is_squared = metric == "rmse"
-    told = "RMSE" if is_squared else "log loss"
-    return draw_error(trainings, axis, title=title, metric=told, theme=theme, has_slope=is_squared)
+    if view.across == "parameters" and (mlps := [mlp for _, model in made for mlp in _mlps(request, model)]):
+        drawn = [replace(each, settings=", ".join(filter(None, ("KAN", each.settings)))) for each in drawn]
+        drawn += mlps
+    return draw_study(drawn, view, title=title, theme=theme)
+
+
+def _view(name: str, models: list[Model]) -> View:
+    has_classes = any("log_loss" in model.record["metrics"] for model in models)
+    is_error = name != "time_by_grid"
+    return View(
+        across="parameters" if name == "error_by_parameters" else "grid",
+        up="error" if is_error else "seconds",
+        metric="log loss" if has_classes else "RMSE",
+        has_slope=is_error and not has_classes,
+    )
 
 
 def _study_of(job: Job) -> StudyRequest:
@@ -158,23 +167,34 @@ def _study_of(job: Job) -> StudyRequest:
     return StudyRequest.model_validate(job.request)
 
 
-def _metric(models: list[Model]) -> str:
-    return "log_loss" if any("log_loss" in model.record["metrics"] for model in models) else "rmse"
+def _of_training(request: StudyRequest, job: Job, model: Model) -> Iterator[Trained]:
+    """What a training came to, on each of its grids; nothing without an error that can be drawn."""
+    settings, network = ", ".join(_settings(request, job)), model.record["network"]
+    for grid in request.grids if request.refine else [None]:
+        told = trained_of(model.record, grid)
+        if told is not None and (error := _error(told["metrics"])):
+            yield Trained(
+                settings=settings,
+                grid=grid or network["grid"],
+                order=network["order"],
+                parameters=told["parameters"],
+                error=error,
+                seconds=told["seconds"],
+            )
 
 
-def _trained(request: StudyRequest, job: Job, model: Model) -> Trained | None:
-    """What a training came to; None without an error that can be drawn."""
-    metrics, network = model.record["metrics"], model.record["network"]
-    error = metrics.get("rmse", metrics.get("log_loss"))
-    if not error:
-        return None
-    return Trained(
-        settings=", ".join(_settings(request, job)),
-        grid=network["grid"],
-        order=network["order"],
-        parameters=network["parameters"],
-        error=float(error),
-    )
+def _mlps(request: StudyRequest, model: Model) -> Iterator[Trained]:
+    """The MLPs that were trained beside it."""
+    for grid in request.grids if request.refine else [None]:
+        told = trained_of(model.record, grid) or {"baselines": {}}
+        for baseline in told["baselines"].values():
+            if "hidden" in baseline and (error := _error(baseline["metrics"])):
+                yield Trained("MLP", grid=0, order=None, parameters=baseline["parameters"], error=error)
+
+
+def _error(metrics: Mapping[str, Any]) -> float | None:
+    error: float | None = metrics.get("rmse", metrics.get("log_loss"))
+    return error
 
 
 def _settings(request: StudyRequest, job: Job) -> Iterator[str]:
@@ -189,5 +209,5 @@ def _settings(request: StudyRequest, job: Job) -> Iterator[str]:
             yield f"{name} = {value}"
 
 
-def _unknown_plot(name: str, known: Mapping[str, Any]) -> NotFound:
+def _unknown_plot(name: str, known: Iterable[str]) -> NotFound:
     return NotFound("plot_not_found", f"there is no picture {name[:100]!r}; there are {', '.join(known)}")

@@ -9,8 +9,8 @@ from service.db.tables import Dataset
 from service.errors import Invalid
 from service.operations.admission import refuse_hopeless, refuse_too_long
 from service.operations.mistakes import Mistakes, refuse
-from service.schemas.study import SHARED, StudyRequest
-from service.schemas.training import TrainRequest
+from service.schemas.study import GRID, SHARED, StudyRequest
+from service.schemas.training import MOST_GRIDS, TrainRequest
 from service.settings import Settings
 
 
@@ -28,8 +28,12 @@ def check_study(request: StudyRequest, dataset: Dataset, settings: Settings) -> 
         entry = {"pointer": "#/vary", "code": "study_too_large", "detail": detail}
         raise Invalid("study_too_large", detail, errors=[entry], limit=settings.max_study_trainings)
     refuse(_shared(request))
+    if request.refine:
+        refuse(_grids(request))
     for combination in request.combinations():
         training = _read(request, combination)
+        if request.refine:
+            refuse(_refined(request, combination))
         try:
             refuse_too_long(training.max_seconds, settings)
             refuse_hopeless(training, dataset, settings)
@@ -42,6 +46,32 @@ def _shared(request: StudyRequest) -> Mistakes:
         if path.split(".")[0] in SHARED:
             detail = f"{path} is the same for all trainings of a study; submit a study for each"
             yield "invalid_setting", ["vary", path], detail
+
+
+def _grids(request: StudyRequest) -> Mistakes:
+    """Grids that a network can be refined through."""
+    grids = request.vary.get(GRID, [])
+    if any(type(grid) is not int or grid < 1 for grid in grids):
+        yield "invalid_setting", ["vary", GRID], f"a network is refined through whole numbers, got {grids}"
+    elif len(set(grids)) < 2:
+        detail = "refine takes one network through several grids; vary network.grid, such as [3, 5, 10]"
+        yield "invalid_setting", ["refine"], detail
+    elif len(set(grids)) > MOST_GRIDS:
+        detail = f"a network is refined through at most {MOST_GRIDS} grids, got {len(set(grids))}"
+        yield "invalid_setting", ["vary", GRID], detail
+
+
+def _refined(request: StudyRequest, combination: dict[str, Any]) -> Mistakes:
+    """What one network through several grids needs, or leaves no room for."""
+    training = request.training_alone(combination)
+    if training.training.grid_schedule != "auto":
+        detail = "refine makes the grid_schedule of the values of network.grid; leave one of the two out"
+        yield "invalid_setting", ["training", "grid_schedule"], detail
+    if training.network.hidden == "auto":
+        detail = (
+            "refine needs a shape, as a search would find another for every grid; give hidden, such as [5]"
+        )
+        yield "invalid_setting", ["network", "hidden"], detail
 
 
 def _read(request: StudyRequest, combination: dict[str, Any]) -> TrainRequest:

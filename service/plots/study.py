@@ -1,6 +1,6 @@
-"""How the error of a study's trainings falls with finer grids, beside what the theory of splines promises."""
+"""How error and time of a study change with the grid, beside what the theory of splines promises."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
@@ -11,7 +11,9 @@ from service.svg import Theme, document, number, words
 
 WIDTH, HEIGHT = 520.0, 400.0
 MOST_SERIES = 10
+BAR = 3.0  # half the width of the ends of a range
 Axis = Literal["grid", "parameters"]
+Height = Literal["error", "seconds"]
 
 
 @dataclass(frozen=True)
@@ -20,116 +22,193 @@ class Trained:
 
     Attributes:
         settings: What it was trained with, but for the grid and the seed, in words.
+        order: Of its splines; None of an MLP, which has no grid either.
         error: RMSE, or log loss, on the hold-out rows.
+        seconds: Of its training; None where that was not recorded.
     """
 
     settings: str
     grid: int
-    order: int
+    order: int | None
     parameters: int
     error: float
-
-    def at(self, axis: Axis) -> float:
-        """Where it stands on an axis."""
-        return float(self.grid if axis == "grid" else self.parameters)
+    seconds: float | None = None
 
 
-def draw_error(
-    trainings: Sequence[Trained], axis: Axis, *, title: str, metric: str, theme: Theme, has_slope: bool
-) -> str:
-    """Error over grid intervals or parameters, both axes logarithmic.
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What is drawn of the trainings.
 
-    Splines of order k leave an error that falls with G^-(k+1) (theorem 2.1 of the KAN paper), and with a
-    given shape the parameters grow with G: the dashed lines have that slope.
-
-    Args:
-        trainings: At least two, with different grids.
-        axis: What is across.
-        title: The study in words.
+    Attributes:
+        across: What is across.
+        up: What is upwards.
         metric: What the error is.
-        theme: Its colours.
         has_slope: Whether to draw what the theory promises.
     """
-    groups: dict[str, list[Trained]] = {}
-    for training in sorted(trainings, key=lambda each: (each.settings, each.at(axis))):
-        groups.setdefault(training.settings, []).append(training)
-    shown = dict(sorted(groups.items(), key=lambda item: min(t.error for t in item[1]))[:MOST_SERIES])
-    points = [training for group in shown.values() for training in group]
-    slopes = _slopes(shown, axis) if has_slope else []
-    y = Scale.over([training.error for training in points], is_log=True, room=0.08)
+
+    across: Axis
+    up: Height = "error"
+    metric: str
+    has_slope: bool
+
+    def x(self, training: Trained) -> float:
+        """Where a training stands across."""
+        return float(training.grid if self.across == "grid" else training.parameters)
+
+    def y(self, training: Trained) -> float | None:
+        """Where it stands upwards, if anywhere."""
+        value = training.error if self.up == "error" else training.seconds
+        return value or None  # nothing is 0 on a logarithmic axis
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Trainings that differ in their seeds alone, or in what is not told apart."""
+
+    x: float
+    middle: float
+    low: float
+    high: float
+
+
+def draw_study(trainings: Sequence[Trained], view: View, *, title: str, theme: Theme) -> str:
+    """Error or time over grid intervals or parameters, both axes logarithmic.
+
+    Splines of order k leave an error that falls with G^-(k+1) (theorem 2.1 of the KAN paper). With a given
+    shape the parameters grow in proportion to G, and the error falls with the same power of them: the
+    dashed lines have that slope.
+
+    Args:
+        trainings: At least two, at different places across.
+        view: What is drawn of them.
+        title: The study in words.
+        theme: Its colours.
+    """
+    groups = _groups(trainings, view)
+    shown = dict(sorted(groups.items(), key=lambda item: min(p.middle for p in item[1]))[:MOST_SERIES])
+    places = [place for group in shown.values() for place in group]
+    orders = _orders(trainings, shown) if view.has_slope else {}
+    y = Scale.over([end for p in places for end in (p.low, p.high)], is_log=True, room=0.08)
     left = 46 + marks_width(y, 7)
     width = left + WIDTH + 70
-    across = theme.say("grid intervals G") if axis == "grid" else theme.say("parameters")
-    told = [
-        _told(group, settings, axis, across, metric, theme) for settings, group in list(shown.items())[:4]
-    ]
-    if len(groups) > len(shown):
-        told.append(
-            theme.say("The {shown} best of {all} settings are drawn.", shown=len(shown), all=len(groups))
-        )
+    across, up = _across(view, theme), _up(view, theme)
+    told = list(_told(shown, len(groups), view, across, theme))
     head, top = headline(title, told, width, theme)
     key, height = legend(_entries(shown), MARGIN, top, width - 2 * MARGIN, theme)
     panel = Panel(
         left=left, top=top + height + 14, width=WIDTH, height=HEIGHT,
-        x=Scale.over([training.at(axis) for training in points], is_log=True, room=0.08),
+        x=Scale.over([place.x for place in places], is_log=True, room=0.08),
         y=y, theme=theme, y_most=7,
     )  # fmt: skip
-    body = [*head, *key, *panel.frame(across, theme.say("{metric} on the hold-out rows", metric=metric))]
-    for order, start in slopes:
-        body += _slope(order, start, axis, panel)
+    body = [*head, *key, *panel.frame(across, up)]
+    for order, settings in sorted(orders.items()):
+        body += _slope(order, shown[settings][0], view.across, panel)
     for place, group in enumerate(shown.values()):
-        body += _series(group, axis, place, panel)
+        body += _series(group, place, panel)
     return document(
         width,
         panel.bottom + 50,
-        title=theme.say("{title}: {metric} over {axis}", title=title, metric=metric, axis=across),
+        title=theme.say("{title}: {metric} over {axis}", title=title, metric=_what(view, theme), axis=across),
         description=" ".join(told),
         theme=theme,
         body=body,
     )
 
 
-def _entries(shown: dict[str, list[Trained]]) -> list[str]:
+def _groups(trainings: Sequence[Trained], view: View) -> dict[str, list[_Place]]:
+    """The median of all trainings at the same place, and their range, by settings."""
+    found: dict[str, dict[float, list[float]]] = {}
+    for training in sorted(trainings, key=lambda each: (each.settings, view.x(each))):
+        y = view.y(training)
+        if y is not None:
+            found.setdefault(training.settings, {}).setdefault(view.x(training), []).append(y)
+    return {
+        settings: [_Place(x, median(ys), min(ys), max(ys)) for x, ys in places.items()]
+        for settings, places in found.items()
+    }
+
+
+def _orders(trainings: Sequence[Trained], shown: Mapping[str, object]) -> dict[int, str]:
+    """For each order the settings that its line starts from: the best ones that are drawn."""
+    order_of = {training.settings: training.order for training in trainings}
+    found: dict[int, str] = {}
+    for settings in shown:
+        order = order_of[settings]
+        if order is not None:
+            found.setdefault(order, settings)
+    return found
+
+
+def _across(view: View, theme: Theme) -> str:
+    return theme.say("grid intervals G") if view.across == "grid" else theme.say("parameters")
+
+
+def _up(view: View, theme: Theme) -> str:
+    if view.up == "seconds":
+        return theme.say("seconds of training")
+    return theme.say("{metric} on the hold-out rows", metric=view.metric)
+
+
+def _what(view: View, theme: Theme) -> str:
+    return theme.say("seconds of training") if view.up == "seconds" else view.metric
+
+
+def _entries(shown: Mapping[str, object]) -> list[str]:
     return list(shown) if len(shown) > 1 or next(iter(shown)) else []
 
 
-def _told(group: Sequence[Trained], settings: str, axis: Axis, across: str, metric: str, theme: Theme) -> str:
+def _told(
+    shown: Mapping[str, Sequence[_Place]], count: int, view: View, across: str, theme: Theme
+) -> list[str]:
+    told = [_ends(group, settings, view, across, theme) for settings, group in list(shown.items())[:4]]
+    if count > len(shown):
+        told.append(theme.say("The {shown} best of {all} settings are drawn.", shown=len(shown), all=count))
+    if any(place.low < place.high for group in shown.values() for place in group):
+        told.append(theme.say("Dots: medians; bars: from the smallest to the largest value."))
+    if view.has_slope and view.across == "parameters":
+        told.append(
+            theme.say("With a given shape the parameters grow in proportion to G: the slope is the same.")
+        )
+    return told
+
+
+def _ends(group: Sequence[_Place], settings: str, view: View, across: str, theme: Theme) -> str:
     first, last = group[0], group[-1]
     told = theme.say(
         "{metric} {error} at {first} and {less} at {last} {axis}.",
-        metric=metric, error=first.error, less=last.error,
-        first=f"{first.at(axis):g}", last=f"{last.at(axis):g}", axis=across,
+        metric=_what(view, theme), error=first.middle, less=last.middle,
+        first=f"{first.x:g}", last=f"{last.x:g}", axis=across,
     )  # fmt: skip
     return f"{settings}: {told}" if settings else told
 
 
-def _series(group: Sequence[Trained], axis: Axis, place: int, panel: Panel) -> list[str]:
-    """A dot for every training, and a line through the medians of those at the same place."""
+def _series(group: Sequence[_Place], place: int, panel: Panel) -> list[str]:
+    """A line through the medians, and the range of each."""
     colour, dash = series(place, panel.theme)
-    places = sorted({training.at(axis) for training in group})
-    medians: list[float | None] = [median(t.error for t in group if t.at(axis) == x) for x in places]
-    dots = panel.dots(
-        [t.at(axis) for t in group], [t.error for t in group], colour=colour, radius=3.6, opacity=0.85
-    )
-    return [panel.line(places, medians, colour=colour, dash=dash), dots]
+    xs, middles = [p.x for p in group], [p.middle for p in group]
+    ranges = "".join(_range(p, panel) for p in group if p.low < p.high)
+    dots = panel.dots(xs, middles, colour=colour, radius=3.6, opacity=0.85)
+    return [
+        *([stroke(ranges, colour, "", 1.1)] if ranges else []),
+        panel.line(xs, middles, colour=colour, dash=dash),
+        dots,
+    ]
 
 
-def _slopes(shown: dict[str, list[Trained]], axis: Axis) -> list[tuple[int, Trained]]:
-    """For each order the training that its line starts from: the coarsest of the best settings."""
-    found: dict[int, Trained] = {}
-    for group in shown.values():
-        for training in sorted(group, key=lambda each: (each.at(axis), each.error)):
-            found.setdefault(training.order, training)
-    return sorted(found.items())
+def _range(place: _Place, panel: Panel) -> str:
+    """An upright bar with ends."""
+    x, low, high = panel.across(place.x), panel.up(place.low), panel.up(place.high)
+    ends = "".join(f"M{number(x - BAR)},{number(y)}h{number(2 * BAR)}" for y in (low, high))
+    return f"M{number(x)},{number(low)}V{number(high)}{ends}"
 
 
-def _slope(order: int, start: Trained, axis: Axis, panel: Panel) -> list[str]:
+def _slope(order: int, start: _Place, axis: Axis, panel: Panel) -> list[str]:
     """A line that falls with the power k + 1, as far as it stays within the panel."""
     theme, power = panel.theme, order + 1
-    end = min(panel.x.high, start.at(axis) * (start.error / panel.y.low) ** (1 / power))
-    error = start.error * (end / start.at(axis)) ** -power
+    end = min(panel.x.high, start.x * (start.middle / panel.y.low) ** (1 / power))
+    error = start.middle * (end / start.x) ** -power
     x, y = panel.across(end), panel.up(error)
-    path = f"M{number(panel.across(start.at(axis)))},{number(panel.up(start.error))}L{number(x)},{number(y)}"
+    path = f"M{number(panel.across(start.x))},{number(panel.up(start.middle))}L{number(x)},{number(y)}"
     letter = "G" if axis == "grid" else "P"
     label = f"∝ {letter}⁻{power}".translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
     is_below = y > panel.bottom - 14

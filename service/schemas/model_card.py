@@ -36,6 +36,8 @@ class CardBaseline(BaseModel):
 
     name: str
     metrics: Metrics
+    parameters: int | None = Field(default=None, description="Numbers that it learnt.")
+    seconds: float | None = Field(default=None, description="Of its training.")
 
 
 class CardFormula(BaseModel):
@@ -98,6 +100,8 @@ class CardOut(BaseModel):
     data: CardData
     features: list[CardFeature]
     metrics: Metrics = Field(description="On the hold-out rows.")
+    parameters: int = Field(description="Numbers that it learnt.")
+    training_seconds: float | None = Field(description="Of the search for its network, and its training.")
     baselines: list[CardBaseline]
     formulas: CardFormulas | None
     warnings: list[Any]

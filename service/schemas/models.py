@@ -70,6 +70,17 @@ class NetworkOut(BaseModel):
     edges: int
 
 
+class GridOut(BaseModel):
+    """What the network was on one of the grids that it went through."""
+
+    model_config = ConfigDict(extra="allow")
+
+    grid: int
+    parameters: int
+    seconds: float | None = Field(default=None, description="Of the training until its end on this grid.")
+    metrics: Metrics = Field(default={}, description="On the hold-out rows, before anything was pruned.")
+
+
 class DecisionOut(BaseModel):
     """How a classifier makes a label of its probabilities, and what that is worth on the hold-out rows."""
 
@@ -144,6 +155,10 @@ class ModelOut(BaseModel):
     split: dict[str, Any] = {}
     history: list[dict[str, Any]] = Field(
         default=[], description="Losses of the training, step by step, thinned where there are many."
+    )
+    grids: list[GridOut] = Field(
+        default=[],
+        description="Of a shape that was asked for with a `grid_schedule`: the network on each of its grids.",
     )
     warnings: list[str | dict[str, Any]] = Field(
         default=[], description="What of the data or the training deserves a second look."

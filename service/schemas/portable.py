@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas.datasets import MAX_UNIT
-from service.schemas.models import PICTURED_EDGES, ConstantOut, DecisionOut, DroppedOut
+from service.schemas.models import PICTURED_EDGES, ConstantOut, DecisionOut, DroppedOut, GridOut
 
 Number = int | float | None
 Numbers = dict[str, Number]
@@ -48,9 +48,10 @@ class PortableRecord(Portable):
     decision: DecisionOut | None = None
     per_class: dict[str, Numbers] = {}
     training_metrics: Numbers = {}
-    baselines: dict[str, dict[str, Plain | Numbers]] = {}
+    baselines: dict[str, dict[str, Plain | Numbers | list[int]]] = {}
     split: dict[str, Plain] = {}
     history: list[Numbers] = []
+    grids: list[GridOut] = []
     warnings: list[str | dict[str, Any]] = []
     formula_of: Literal["network", "law"] | None = None
     dropped: list[DroppedOut] = []

@@ -1,6 +1,6 @@
 """What clients send to get the same training with different settings."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from math import prod
 from typing import Annotated, Any, Literal
@@ -11,7 +11,15 @@ from service.schemas.training import TrainRequest
 
 VARIED = Annotated[list[Any], Field(min_length=1, max_length=1000)]
 SETTING = r"^[a-z_]+(\.[a-z_]+)*$"
-SHARED = ("kind", "dataset_id", "vary", "format", "priority")  # what cannot differ between trainings
+GRID = "network.grid"
+SHARED = (
+    "kind",
+    "dataset_id",
+    "vary",
+    "refine",
+    "format",
+    "priority",
+)  # what cannot differ between trainings
 
 
 class StudyRequest(TrainRequest):
@@ -29,6 +37,12 @@ class StudyRequest(TrainRequest):
         description="Settings of a training by their path, with the values to try: "
         '`{"network.grid": [3, 5, 10], "seed": [0, 1]}` makes six trainings.'
     )
+    refine: bool = Field(
+        default=False,
+        description="Whether the values of `network.grid` are grids that one network is refined through, "
+        "from coarse to fine, going on from what it has learnt; else each is a training from scratch. A row "
+        "for each grid either way.",
+    )
     format: Literal["csv", "parquet"] = Field(
         default="csv",
         description="In `csv`, texts that look like a formula to a spreadsheet begin with `'`.",
@@ -42,7 +56,12 @@ class StudyRequest(TrainRequest):
     @property
     def count(self) -> int:
         """How many trainings it makes."""
-        return prod(map(len, self.vary.values()))
+        return prod(len(values) for path, values in self.vary.items() if not (self.refine and path == GRID))
+
+    @property
+    def grids(self) -> list[Any]:
+        """What a network is refined through, from coarse to fine."""
+        return sorted(set(self.vary[GRID]))
 
     def combinations(self) -> Iterator[dict[str, Any]]:
         """The settings of every training, by their names; the last one varies fastest."""
@@ -50,7 +69,20 @@ class StudyRequest(TrainRequest):
             yield dict(zip(self.paths, values, strict=True))
 
     def training_with(self, settings: dict[str, Any]) -> TrainRequest:
-        """The training with these settings.
+        """The training with these settings; of a network that is refined, that through all grids.
+
+        Raises:
+            ValidationError: No training has them.
+        """
+        training = self.training_alone(settings)
+        if not self.refine:
+            return training
+        network = training.network.model_copy(update={"grid": self.grids[0]})
+        schedule = training.training.model_copy(update={"grid_schedule": self.grids})
+        return training.model_copy(update={"network": network, "training": schedule})
+
+    def training_alone(self, settings: dict[str, Any]) -> TrainRequest:
+        """The training from scratch with these settings.
 
         Raises:
             ValidationError: No training has them.
@@ -58,7 +90,7 @@ class StudyRequest(TrainRequest):
         return TrainRequest.model_validate(self._body(settings))
 
     def _body(self, settings: dict[str, Any]) -> dict[str, Any]:
-        body = self.model_dump(mode="json", exclude={"kind", "vary", "format"}, exclude_unset=True)
+        body = self.model_dump(mode="json", exclude={"kind", "vary", "refine", "format"}, exclude_unset=True)
         for path, value in settings.items():
             *groups, name = path.split(".")
             place = body
@@ -67,3 +99,22 @@ class StudyRequest(TrainRequest):
                 place[group] = place = dict(inner) if isinstance(inner, dict) else {}
             place[name] = value
         return body
+
+
+def trained_of(record: Mapping[str, Any], grid: int | None) -> dict[str, Any] | None:
+    """Parameters, seconds, metrics and baselines of a model, from its record.
+
+    Args:
+        record: The model's.
+        grid: The grid to tell of, where the network went through several; None for what serves.
+
+    Returns:
+        None if the network did not come to the grid.
+    """
+    baselines = record.get("baselines") or {}
+    if grid is None:
+        seconds = (record.get("timings") or {}).get("train")
+        told = {"parameters": record["network"]["parameters"], "seconds": seconds}
+        return told | {"metrics": record["metrics"], "baselines": baselines}
+    stage = next((stage for stage in record.get("grids") or () if stage["grid"] == grid), None)
+    return stage and {**stage, "baselines": baselines | stage.get("baselines", {})}

@@ -7,7 +7,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from service.schemas.baselines import Baselines
 from service.schemas.common import Label, RequestModel, Tags
+
+MOST_GRIDS = 20  # of a schedule
 
 # Sizes are bounded far beyond any use: what is too much is refused at submission, with its estimated cost.
 Size = Annotated[int, Field(ge=1, le=10**15)]
@@ -20,8 +23,6 @@ Column = Annotated[str, Field(min_length=1, max_length=1000)]
 Complexity = Annotated[int, Field(ge=1, le=10_000)]
 Value = bool | int | float | str
 ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "text"]
-Baseline = Literal["linear", "mlp", "boosting"]
-Baselines = Annotated[list[Baseline], Field(max_length=3)]
 
 
 def matches(pattern: str, words: str) -> AfterValidator:
@@ -68,8 +69,10 @@ class TrainingOptions(RequestModel):
     """How the network is fitted."""
 
     optimizer: Literal["auto", "levenberg_marquardt", "adam", "lbfgs"] = "auto"
-    grid_schedule: Literal["auto"] | Annotated[list[Size], Field(min_length=1, max_length=20)] = Field(
-        default="auto", description="Grid sizes from coarse to fine; the first must equal `network.grid`."
+    grid_schedule: Literal["auto"] | Annotated[list[Size], Field(min_length=1, max_length=MOST_GRIDS)] = (
+        Field(
+            default="auto", description="Grid sizes from coarse to fine; the first must equal `network.grid`."
+        )
     )
     steps: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         default="auto", description="Steps of an optimizer of second order at each grid, or epochs of Adam."
@@ -146,7 +149,12 @@ class TrainRequest(RequestModel):
     baselines: Annotated[
         Baselines,
         BeforeValidator(_switch(["linear"], []), json_schema_input_type=bool | Baselines),
-    ] = Field(default=["linear"])
+    ] = Field(
+        default=["linear"],
+        description="What is fitted to the same rows, to compare: `linear`, `mlp` (two layers of 64 nodes), "
+        '`boosting`; `{"kind": "mlp", "hidden": [29, 29]}` is an MLP of that shape, '
+        '`{"kind": "mlp", "parameters": "matched"}` one as large as the KAN.',
+    )
     seed: Seed = 0
     max_seconds: Annotated[float, Field(gt=0)] = 300
     priority: Priority = 0

@@ -152,6 +152,67 @@ def test_a_setting_that_is_no_number_stands_as_json_in_the_table(
     assert table(client, study)["network.hidden"].to_list() == ["[1]", "[2]"]
 
 
+def test_a_network_is_refined_from_grid_to_grid_and_each_is_a_row(
+    client: TestClient, submit: Any, work: Any
+) -> None:
+    study = submit({"network.grid": [6, 3], "seed": [0, 1]}, refine=True).json()
+    assert work() == ["study", "train", "train", "study"]
+    found = table(client, study)
+    assert found["network.grid"].to_list() == [6, 6, 3, 3]
+    assert found["seed"].to_list() == [0, 1, 0, 1]
+    assert found["parameters"].to_list() == [20, 20, 14, 14]
+    assert found["job_id"].n_unique() == 2
+    fine, coarse = (found.filter(pl.col("network.grid") == grid) for grid in (6, 3))
+    assert (fine["rmse"] < coarse["rmse"]).all()
+    assert (fine["training_seconds"] > coarse["training_seconds"]).all()
+    for row in fine.iter_rows(named=True):
+        model = client.get(f"/models/{row['model_id']}").json()
+        assert [stage["grid"] for stage in model["grids"]] == [3, 6]
+        assert model["network"]["grid"] == 6
+    assert coarse["model_id"].null_count() == 2
+    for name in ("error_by_grid", "error_by_parameters", "time_by_grid"):
+        svg = client.get(f"/jobs/{study['id']}/plots/{name}.svg")
+        assert svg.status_code == 200
+        assert svg.text.count("<circle") == 2
+
+
+def test_an_mlp_as_large_as_the_network_stands_beside_every_grid(
+    client: TestClient, submit: Any, work: Any
+) -> None:
+    baselines = ["linear", {"kind": "mlp", "parameters": "matched"}]
+    study = submit({"network.grid": [3, 30]}, refine=True, baselines=baselines).json()
+    work()
+    found = table(client, study)
+    assert (found["mlp_matched.parameters"] / found["parameters"]).is_between(0.8, 1.2).all()
+    assert found["mlp_matched.rmse"].n_unique() == 2
+    assert found["linear.rmse"].n_unique() == 1
+    svg = client.get(f"/jobs/{study['id']}/plots/error_by_parameters.svg").text
+    assert svg.count("<circle") == 4
+    assert ">MLP<" in svg
+    assert ">KAN<" in svg
+
+
+@pytest.mark.parametrize(
+    ("vary", "body", "named"),
+    [
+        ({"seed": [0, 1]}, {}, "#/refine"),
+        ({"network.grid": [5, 5]}, {}, "#/refine"),
+        ({"network.grid": [3, "auto"]}, {}, "#/vary/network.grid"),
+        ({"network.grid": list(range(1, 30))}, {}, "#/vary/network.grid"),
+        ({"network.grid": [3, 5]}, {"network": {}}, "#/network/hidden"),
+        ({"network.grid": [3, 5], "network.hidden": [[1], "auto"]}, {}, "#/network/hidden"),
+        ({"network.grid": [3, 5]}, {"training": {"grid_schedule": [3, 5]}}, "#/training/grid_schedule"),
+        ({"network.grid": [3, 5], "refine": [True, False]}, {}, "#/vary/refine"),
+    ],
+)
+def test_what_cannot_be_refined_is_refused_with_the_setting(
+    submit: Any, vary: dict[str, list[Any]], body: dict[str, Any], named: str
+) -> None:
+    answer = submit(vary, refine=True, **body)
+    assert answer.status_code == 422, answer.json()
+    assert (answer.json()["code"], answer.json()["errors"][0]["pointer"]) == ("invalid_setting", named)
+
+
 @pytest.mark.parametrize(
     ("vary", "code", "named"),
     [

@@ -1,9 +1,12 @@
 """Baselines are fitted on the training rows, measured on the others, and can be stopped."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
+from service.schemas.baselines import MlpBaseline
 from worker.baselines import Rows, run_baselines
 from worker.evaluation import regression_metrics
 
@@ -124,6 +127,49 @@ def test_without_rows_to_measure_on_a_baseline_has_no_metrics(classes: tuple[str
     train = line() if classes is None else blobs()
     got = run_baselines(["linear"], train, Rows(train.x[:0], train.y[:0]), classes=classes)
     assert set(got["linear"]["metrics"].values()) == {None}
+
+
+def curve(rows: int, seed: int) -> Rows:
+    x = np.random.default_rng(seed).uniform(-1, 1, (rows, 2))
+    return Rows(x, np.exp(np.sin(x[:, 0]) - x[:, 1] ** 2))
+
+
+def test_an_mlp_of_a_few_hundred_numbers_learns_a_smooth_function_well() -> None:
+    asked = MlpBaseline(kind="mlp", parameters=200)
+    got = run_baselines([asked], curve(300, 0), curve(300, 1))["mlp_about_200"]
+    assert got["metrics"]["rmse"] < 1e-2
+    assert got["hidden"] == [12, 12]
+    assert got["parameters"] == 205
+
+
+@pytest.mark.parametrize(
+    ("asked", "name", "hidden"),
+    [
+        ({}, "mlp", [64, 64]),
+        ({"hidden": [3, 2, 1]}, "mlp_3x2x1", [3, 2, 1]),
+        ({"parameters": "matched"}, "mlp_matched", [5, 5]),
+        ({"parameters": 1}, "mlp_about_1", [1, 1]),
+    ],
+)
+def test_an_mlp_has_the_shape_or_the_size_that_was_asked_for(
+    asked: dict[str, Any], name: str, hidden: list[int]
+) -> None:
+    got = run_baselines([MlpBaseline(kind="mlp", **asked)], blobs(40), blobs(40), classes="abc", matched=60)
+    assert list(got) == [name]
+    assert got[name]["hidden"] == hidden
+
+
+def test_an_mlp_stops_where_the_rows_that_judge_like_it_best() -> None:
+    noise = np.random.default_rng(3).normal(size=(60, 8))
+    train = Rows(noise, np.random.default_rng(4).normal(size=60))
+    got = run_baselines(["mlp"], train, Rows(noise[:40], train.y[:40]), fit_count=40)["mlp"]
+    assert got["metrics"]["r2"] < 0.5  # of the rows that it was fitted on: it has not learnt them by heart
+
+
+def test_many_rows_are_learnt_in_batches() -> None:
+    asked = MlpBaseline(kind="mlp", hidden=[200, 200])
+    got = run_baselines([asked], line(400), line(400, 1))["mlp_200x200"]
+    assert got["metrics"]["r2"] > 0.99
 
 
 @pytest.mark.parametrize(("looks", "left"), [(0, ["linear"]), (1, ["linear"]), (9, ["linear"])])

@@ -25,9 +25,9 @@ const rowsOf = (split) => (split.training_rows ?? 0) + (split.validation_rows ??
 function beside({ model, formulas }) {
   const names = METRICS[model.task]?.filter((name) => name in model.metrics) ?? Object.keys(model.metrics);
   const entries = [
-    { name: t("model.quality.this"), metrics: model.metrics, parameters: model.network.parameters },
+    { name: t("model.quality.this"), metrics: model.metrics, parameters: model.network.parameters, seconds: model.timings?.train },
     ...ofFormula(model, formulas),
-    ...Object.entries(model.baselines).map(([name, entry]) => ({ name: t(`model.baseline.${name}`), ...entry })),
+    ...Object.entries(model.baselines).map(([name, entry]) => ({ name: baselineName(name, entry), ...entry })),
   ];
   const rows = names.map((name) => [
     html`${t(`model.metric.${name}`)} <span class="hint">${t(`model.metric.${name} about`)}</span>`,
@@ -35,8 +35,15 @@ function beside({ model, formulas }) {
   ]);
   const sizes = entries.map(({ parameters }) => (parameters === undefined ? "–" : count(parameters)));
   rows.push([html`${t("model.quality.parameters")} <span class="hint">${t("model.quality.parameters about")}</span>`, ...sizes]);
+  const seconds = entries.map((entry) => (Number.isFinite(entry.seconds) ? number(entry.seconds, 3) : "–"));
+  rows.push([html`${t("model.quality.seconds")} <span class="hint">${t("model.quality.seconds about")}</span>`, ...seconds]);
   const head = [t("model.quality.metric"), ...entries.map((entry) => entry.name)];
   return table(t("model.quality.caption"), head, rows, { numbers: entries.map((_, at) => at + 1) });
+}
+
+/** Every MLP has its shape beside its name: there may be several. */
+function baselineName(name, { hidden }) {
+  return Array.isArray(hidden) ? t("model.baseline.mlp shape", { shape: hidden.join(", ") }) : t(`model.baseline.${name}`);
 }
 
 function cell(name, entry, entries, model) {

@@ -11,7 +11,9 @@ import { studyBars } from "./study_bars.js";
 const SHOWN = 200;
 const HIDDEN = ["model_id", "job_id", "model", "status"];
 
-const PICTURES = ["error_by_grid", "error_by_parameters"];
+const PICTURES = ["error_by_grid", "error_by_parameters", "time_by_grid"];
+const BASELINE = /^(linear|mlp\w*|boosting)\.(\w+)$/;
+const BASELINE_SHOWN = ["rmse", "log_loss", "parameters"];
 
 export async function resultOf(job, signal) {
   const path = `jobs/${job.id}`;
@@ -50,15 +52,25 @@ function tableOf(content) {
 
 /** Without what only programs want and what is nowhere filled in; what leads to a model comes first. */
 function withLinks([names, ...rows]) {
-  const places = [...names.keys()].filter((place) => !HIDDEN.includes(names[place]) && rows.some((row) => row[place] !== ""));
+  const isWanted = (name) => !HIDDEN.includes(name) && BASELINE_SHOWN.includes(BASELINE.exec(name)?.[2] ?? BASELINE_SHOWN[0]);
+  const places = [...names.keys()].filter((place) => isWanted(names[place]) && rows.some((row) => row[place] !== ""));
   const order = [names.indexOf("model_id"), ...places];
   return [names, ...rows].map((row) => order.map((place) => row[place]));
 }
 
 /** A column of the result: one of its own, a metric or a setting. */
 function heading(name) {
+  const [, baseline, what] = BASELINE.exec(name) ?? [];
+  if (baseline) return `${baselineWords(baseline)}: ${heading(what)}`;
   const known = [named("job.study.column", name), named("model.metric", name), settingWords(name)];
   return known.find((words) => words !== name) ?? name;
+}
+
+/** "mlp_29x29" as "Ordinary network (MLP 29x29)" */
+function baselineWords(name) {
+  const [, shape] = /^mlp_(.+)$/.exec(name) ?? [];
+  if (!shape) return t(`model.baseline.${name}`);
+  return t("model.baseline.mlp shape", { shape: shape === "matched" ? t("model.baseline.matched") : shape.replace("about_", "≈ ") });
 }
 
 function shown(name, cell) {

@@ -7,6 +7,8 @@ import { decimal } from "../i18n.js";
 import { isNumber, isUsable, knownValues } from "./columns.js";
 import { STUDY, TRAINING, chosenColumn, isShown, rolesOf, splitColumn } from "./fields.js";
 
+const MATCHED = { kind: "mlp", parameters: "matched" };
+
 /** The body of POST /jobs. `features` and `types` are there if they differ from what the service chooses. */
 export function bodyOf(choice) {
   const { dataset, target, features, types } = choice;
@@ -25,10 +27,11 @@ export function studyOf(choice) {
   return filled({ ...bodyOf(choice), kind: "study", vary: {} }, STUDY.fields, choice);
 }
 
-/** How many trainings a study makes; 0 if nothing varies. */
-export function countOf({ vary }) {
-  const lengths = Object.values(vary).map((values) => values.length);
-  return lengths.length ? lengths.reduce((product, length) => product * length) : 0;
+/** How many trainings a study makes; 0 if nothing varies. One network goes through all grids if it is refined. */
+export function countOf({ vary, refine }) {
+  const entries = Object.entries(vary);
+  const lengths = entries.filter(([name]) => !(refine && name === "network.grid")).map(([, values]) => values.length);
+  return entries.length ? lengths.reduce((product, length) => product * length, 1) : 0;
 }
 
 /** The field without which there is nothing to send; null if all are there. */
@@ -49,8 +52,8 @@ function filled(body, fields, choice) {
 function sent(field, choice) {
   const value = choice.values[field.name];
   const rest = {
-    switch: () => (value ? undefined : false),
-    several: () => (value.join() === field.initial.join() ? undefined : value),
+    switch: () => (value === !field.isOff ? undefined : value),
+    several: () => (value.join() === field.initial.join() ? undefined : value.map((name) => (name === "mlp_matched" ? MATCHED : name))),
     choice: () => (value === field.options[0] ? undefined : value),
     column: () => chosenColumn(field, choice) || undefined,
     class_weight: () => classWeight(value),

@@ -54,7 +54,7 @@ export const GROUPS = [
       { name: "prune", kind: "switch", path: ["prune"] },
       { name: "symbolic", kind: "switch", path: ["symbolic"] },
       { name: "max_complexity", kind: "number", path: ["symbolic", "max_complexity"], example: "20", isShown: ({ values }) => values.symbolic },
-      { name: "baselines", kind: "several", path: ["baselines"], options: ["linear", "mlp", "boosting"], initial: ["linear"] },
+      { name: "baselines", kind: "several", path: ["baselines"], options: ["linear", "mlp", "mlp_matched", "boosting"], initial: ["linear"] },
       { name: "model_name", kind: "text", path: ["name"], example: "" },
     ],
   },
@@ -69,6 +69,7 @@ export const STUDY = {
     { name: "vary_hidden", kind: "lists", path: ["vary", "network.hidden"], example: "2; 5; 5, 3" },
     { name: "vary_lamb", kind: "list", path: ["vary", "training.lamb"], example: "0.001; 0.01", hasFractions: true },
     { name: "vary_seed", kind: "list", path: ["vary", "seed"], example: "0, 1, 2" },
+    { name: "refine", kind: "switch", path: ["refine"], isOff: true },
   ],
 };
 
@@ -105,7 +106,7 @@ export function rolesOf(choice) {
 
 export function initialValues() {
   const initial = {
-    switch: () => true,
+    switch: (field) => !field.isOff,
     several: (field) => field.initial,
     choice: (field) => field.options[0],
     class_weight: () => ({ kind: "none", weights: {} }),

@@ -88,7 +88,10 @@ def test_a_card_tells_what_is_known_of_a_model(client: TestClient, sessions: Ses
     assert (card["data"]["name"], card["data"]["split"]) == ("data", SPLIT)
     assert [feature["unit"] for feature in card["features"]] == ["m", None]
     assert card["metrics"] == {"mae": 0.1, "r2": 0.9}
-    assert card["baselines"] == [{"name": "linear", "metrics": {"mae": 0.4, "r2": 0.5}}]
+    assert card["baselines"] == [
+        {"name": "linear", "metrics": {"mae": 0.4, "r2": 0.5}, "parameters": 3, "seconds": 0.1}
+    ]
+    assert (card["parameters"], card["training_seconds"]) == (model.record["network"]["parameters"], 2.0)
     assert card["formulas"]["outputs"][0]["expression"] == "x1 + 2*x2"
     assert (card["made"]["seed"], card["made"]["seconds"], card["made"]["code_version"]) == (7, 2.5, "0.1.0")
     assert any("interval" in limit for limit in card["limits"])
@@ -170,6 +173,8 @@ def test_a_card_as_markdown_has_the_numbers_of_the_model(client: TestClient, ses
     text = client.get(f"/models/{model.id}/card?format=markdown").text
     assert text.startswith("# Model `falling`, version 1\n\nPredicts `y`, in `m/s`, from 2 columns")
     assert "| metric | this model | linear |\n| --- | --- | --- |\n| mae | 0.1 | 0.4 |" in text
+    assert f"| parameters | {model.record['network']['parameters']} | 3 |\n" in text
+    assert "| seconds of training | 2 | 0.1 |" in text
     assert "`x1 + 2*x2`" in text
 
 

@@ -62,20 +62,35 @@ def test_the_result_reads_well(train: Any, tmp_path: Path) -> None:
         "model:     my law, version 2 (m1)",
         "network:   KAN[2, 1], 20 parameters, grid 5, order 3",
     ]
-    assert lines[2:5] == [
-        "hold-out:  network  formula  linear",
-        "  RMSE         0.5     0.75    1.25",
-        "  R²           0.9      0.8     0.4",
+    assert lines[2:7] == [
+        "hold-out:     network  formula  linear",
+        "  RMSE            0.5     0.75    1.25",
+        "  R²              0.9      0.8     0.4",
+        "  parameters       20                3",
+        "  seconds         2.5             0.01",
     ]
-    assert lines[5] == "formula:   y = 0.123457*x1 + x2**2"
-    assert lines[6].startswith("verdict:   explains the data")
-    assert "prints all" in lines[7]
-    assert lines[8:10] == [
+    assert lines[7] == "formula:   y = 0.123457*x1 + x2**2"
+    assert lines[8].startswith("verdict:   explains the data")
+    assert "prints all" in lines[9]
+    assert lines[10:12] == [
         "holds for: x1 from -1 to 1",
         "warning:   column 'note' is left out: it is text",
     ]
-    assert "--max-seconds" in lines[10]
-    assert lines[11] == f"picture:   {tmp_path / 'my_law.svg'}"
+    assert "--max-seconds" in lines[12]
+    assert lines[13] == f"picture:   {tmp_path / 'my_law.svg'}"
+
+
+def test_an_mlp_is_asked_for_by_its_shape_or_its_size(train: Any, played: Played) -> None:
+    train("--target", "y", "--baselines", "linear,mlp:29x29,mlp:987,mlp:matched")
+    assert played.asked[-1][-1]["baselines"] == [
+        "linear",
+        {"kind": "mlp", "hidden": [29, 29]},
+        {"kind": "mlp", "parameters": 987},
+        {"kind": "mlp", "parameters": "matched"},
+    ]
+    refused = train("--target", "y", "--baselines", "mlp:large")
+    assert refused.exit_code == 2
+    assert "mlp:29x29" in refused.stderr
 
 
 def test_what_to_type_next_can_be_typed(train: Any) -> None:

@@ -101,7 +101,9 @@ def card_of(text: str) -> CardOut:
             ),
         ],
         metrics={"accuracy": 0.9, text: 1.0},
-        baselines=[CardBaseline(name=text, metrics={"accuracy": 0.8})],
+        parameters=20,
+        training_seconds=1.5,
+        baselines=[CardBaseline(name=text, metrics={"accuracy": 0.8}, parameters=3, seconds=0.1)],
         formulas=CardFormulas(
             verdict=text,
             exact=False,

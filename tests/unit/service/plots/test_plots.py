@@ -16,7 +16,7 @@ from service.plots.importance import draw_importance
 from service.plots.parity import draw_parity, draw_residuals
 from service.plots.probabilities import draw_probabilities
 from service.plots.sheet import Subject
-from service.plots.study import Trained, draw_error
+from service.plots.study import Trained, View, draw_study
 from service.svg import DARK, LIGHT, Theme
 from tests.pictures import english_in
 
@@ -80,14 +80,22 @@ def importance(*names: str) -> dict[str, Any]:
 
 def trained(order: int = 3, settings: str = "hidden = [2]") -> list[Trained]:
     return [
-        Trained(settings=settings, grid=g, order=order, parameters=8 * g, error=g ** -(order + 1.0))
+        Trained(
+            settings=settings,
+            grid=g,
+            order=order,
+            parameters=8 * g,
+            error=g ** -(order + 1.0),
+            seconds=g / 10,
+        )
         for g in (3, 5, 10, 20)
     ]
 
 
 def study(trainings: list[Trained], theme: Theme = LIGHT, **options: Any) -> str:
-    usual: dict[str, Any] = {"title": "Study of y", "metric": "RMSE", "has_slope": True}
-    return draw_error(trainings, "grid", theme=theme, **usual | options)
+    usual: dict[str, Any] = {"across": "grid", "metric": "RMSE", "has_slope": True}
+    title = options.pop("title", "Study of y")
+    return draw_study(trainings, View(**usual | options), title=title, theme=theme)
 
 
 PICTURES: dict[str, Callable[[str, Theme], str]] = {
@@ -105,6 +113,15 @@ PICTURES: dict[str, Callable[[str, Theme], str]] = {
     ),
     "importance": lambda name, theme: draw_importance(importance(name, "b"), subject(name, name), theme),
     "study": lambda name, theme: study(trained(settings=name) + trained(2), theme, title=name),
+    "study by parameters": lambda name, theme: study(
+        [*trained(settings=name), *(replace(each, error=2 * each.error) for each in trained(settings=name))],
+        theme,
+        title=name,
+        across="parameters",
+    ),
+    "times of a study": lambda name, theme: study(
+        trained(settings=name), theme, title=name, up="seconds", has_slope=False
+    ),
 }
 
 
@@ -261,6 +278,32 @@ def test_errors_at_the_rate_of_the_splines_lie_along_the_dashed_line(order: int)
         x, y = float(circle.attrib["cx"]), float(circle.attrib["cy"])
         assert y == pytest.approx(y0 + (x - x0) * (y1 - y0) / (x1 - x0), abs=0.5)
     assert f"∝ G⁻{'⁰¹²³⁴⁵'[order + 1]}" in texts(svg)
+
+
+def test_seeds_are_one_dot_at_their_median_with_their_range() -> None:
+    seeds = [replace(each, error=factor * each.error) for each in trained() for factor in (1.0, 2.0, 8.0)]
+    root = ElementTree.fromstring(study(seeds, has_slope=False))
+    assert len(list(root.iter(f"{SVG}circle"))) == len(trained())
+    ranges = [path.attrib["d"] for path in root.findall(f"{SVG}path") if "h6" in path.attrib["d"]]
+    assert [drawn.count("V") for drawn in ranges] == [len(trained())]
+    assert "from the smallest to the largest value" in " ".join(texts(study(seeds)))
+
+
+def test_an_mlp_beside_the_networks_has_no_slope_of_splines() -> None:
+    mlps = [
+        Trained("MLP", grid=0, order=None, parameters=each.parameters, error=each.error) for each in trained()
+    ]
+    svg = study([*trained(), *mlps], across="parameters")
+    assert [text for text in texts(svg) if "∝" in text] == ["∝ P⁻⁴"]
+    assert "MLP" in texts(svg)
+    assert "in proportion to G" in " ".join(texts(svg))
+
+
+def test_a_training_whose_time_is_not_known_is_no_dot_among_times() -> None:
+    known = [*trained()[:-1], replace(trained()[-1], seconds=None)]
+    svg = study(known, up="seconds", has_slope=False)
+    assert svg.count("<circle") == len(known) - 1
+    assert "seconds of training" in texts(svg)
 
 
 def test_where_theory_promises_nothing_no_line_is_drawn() -> None:

@@ -1,0 +1,86 @@
+"""Well-known models that a network is compared with, as clients ask for them."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from service.schemas.common import RequestModel
+
+Name = Literal["linear", "mlp", "boosting"]
+USUAL_HIDDEN = (64, 64)
+MOST_PARAMETERS = 1_000_000
+
+
+class MlpBaseline(RequestModel):
+    """An ordinary network of a shape, or of as many numbers; without either, of two layers of 64 nodes."""
+
+    kind: Literal["mlp"]
+    hidden: Annotated[list[Annotated[int, Field(ge=1, le=512)]], Field(min_length=1, max_length=5)] | None = (
+        Field(default=None, description="Nodes of its inner layers.")
+    )
+    parameters: Literal["matched"] | Annotated[int, Field(ge=1, le=MOST_PARAMETERS)] | None = Field(
+        default=None,
+        description="Two equal inner layers with about as many numbers to learn; `matched`: as the KAN has.",
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.hidden is not None and self.parameters is not None:
+            raise ValueError("hidden and parameters both say how large the MLP is; give one of them")
+        return self
+
+
+def _form(value: Any) -> str:
+    return "name" if isinstance(value, str) else "mlp"
+
+
+Baseline = Annotated[Annotated[Name, Tag("name")] | Annotated[MlpBaseline, Tag("mlp")], Discriminator(_form)]
+Baselines = Annotated[list[Baseline], Field(max_length=20)]
+
+
+def name_of(baseline: Name | MlpBaseline) -> str:
+    """What a baseline is called in results: ``mlp_29x29``, ``mlp_matched``, ``mlp_about_987``."""
+    if isinstance(baseline, str):
+        return baseline
+    if baseline.hidden is not None:
+        return f"mlp_{'x'.join(map(str, baseline.hidden))}"
+    if baseline.parameters is None:
+        return "mlp"
+    return "mlp_matched" if baseline.parameters == "matched" else f"mlp_about_{baseline.parameters}"
+
+
+def is_matched(baseline: Name | MlpBaseline) -> bool:
+    """Whether it is as large as the KAN, however large that is."""
+    return not isinstance(baseline, str) and baseline.parameters == "matched"
+
+
+def hidden_of(baseline: Name | MlpBaseline, inputs: int, outputs: int, matched: int) -> tuple[int, ...]:
+    """Nodes of the inner layers of an MLP.
+
+    Args:
+        baseline: The MLP.
+        inputs: Numbers that it reads per row.
+        outputs: Numbers that it gives.
+        matched: Parameters of the KAN that it may be matched to.
+    """
+    if isinstance(baseline, str) or (baseline.hidden is None and baseline.parameters is None):
+        return USUAL_HIDDEN
+    if baseline.hidden is not None:
+        return tuple(baseline.hidden)
+    wanted = matched if baseline.parameters == "matched" else baseline.parameters
+    return _with_parameters(min(int(wanted or 1), MOST_PARAMETERS), inputs, outputs)
+
+
+def parameters_of(hidden: Sequence[int], inputs: int, outputs: int) -> int:
+    """Weights and offsets of an MLP."""
+    return sum((before + 1) * after for before, after in pairwise((inputs, *hidden, outputs)))
+
+
+def _with_parameters(wanted: int, inputs: int, outputs: int) -> tuple[int, int]:
+    """Two equal layers of which h² + (d + o + 2) h + o, their parameters, are nearest to what is wanted."""
+    linear = inputs + outputs + 2
+    size = max(1, int(((linear**2 + 4 * max(wanted - outputs, 0)) ** 0.5 - linear) / 2))
+    nearest = min((size, size + 1), key=lambda h: abs(parameters_of((h, h), inputs, outputs) - wanted))
+    return nearest, nearest
