@@ -203,17 +203,20 @@ class Trials:
 class _Behind:
     """Whether a trial is so far behind the best one that it can be given up.
 
-    Not told of Adam: while its rate is high, the loss says little about the end.
+    Not told before its last grid: who is behind on coarse ones may be ahead in the end. Not told of Adam:
+    while its rate is high, the loss says little about the end.
     """
 
     def __init__(self, trial: Trial, best: Trained | None) -> None:
         is_told = best is not None and trial.training.optimizer != "adam" and best.optimizer != "adam"
         self._limit = HOPELESS * best.loss if best is not None and is_told else float("inf")
-        self._lowest, self._step = float("inf"), 0
+        self._last_grid = (trial.config.grid_size, *trial.training.grid_schedule)[-1]
+        self._lowest, self._steps = float("inf"), 0
 
     def on_step(self, step: Step) -> None:
-        self._step, self._lowest = step.number, min(self._lowest, step.validation_loss)
+        self._steps += step.grid_size == self._last_grid
+        self._lowest = min(self._lowest, step.validation_loss)
 
     @property
     def is_hopeless(self) -> bool:
-        return self._step >= PATIENT_STEPS and self._lowest > self._limit
+        return self._steps > PATIENT_STEPS and self._lowest > self._limit

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from kan_engine import Climb, Workload, affordable_grids, climbing_time
 from service.errors import Invalid
+from service.schemas.baselines import Baseline, hidden_of, parameters_of
 from service.schemas.models import PICTURED_EDGES
 from service.schemas.plan import LABELS, Plan
 from service.settings import Settings
@@ -19,6 +20,8 @@ VALIDATION_SHARE = 0.2  # of the training rows
 ROW_NUMBERS = 14  # beside the inputs: target, weight, places in the table, a column on its way in
 LABEL_BYTES = 200  # of a text, which all rows that have it share
 BASELINE_COPIES = 4  # of the training rows: scaled, centred, and two in the solver
+MLP_VECTORS = 54  # of its parameters: those of L-BFGS where they are few, else of Adam in half the digits
+MLP_ROW_COPIES, MLP_ROWS = 6, 5_000_000  # of the nodes of its inner layers at all rows, if these are few
 ANSWER_COPIES = 8  # of the probabilities, while they are measured
 EDGE_BYTES = 8_000  # of an activation in the picture: its curve as numbers, and as text
 SEARCH_BYTES = 32 * 2**20  # that searches took beyond the estimate of their largest network, when measured
@@ -192,9 +195,21 @@ def _later_bytes(plan: Plan, networks: list[_Network]) -> int:
     """What comes when the network is trained, and its rows have been let go: the most of its stages."""
     is_compared = bool(plan.request.baselines)
     baselines = is_compared * BASELINE_COPIES * DOUBLE * plan.training_rows * networks[0].first.width[0]
+    baselines += max((_mlp_bytes(mlp, plan, networks) for mlp in plan.request.baselines), default=0)
     answers = ANSWER_COPIES * DOUBLE * plan.rows * (plan.outputs + 1)
     pictured = min(PICTURED_EDGES, max(network.first.edges for network in networks))
     return max(baselines + answers, EDGE_BYTES * pictured)
+
+
+def _mlp_bytes(baseline: Baseline, plan: Plan, networks: list[_Network]) -> int:
+    """What an MLP holds while it is trained; nothing for other baselines."""
+    if baseline in ("linear", "boosting"):
+        return 0
+    inputs = networks[0].first.width[0]
+    matched = max(network.finest.parameters for network in networks)
+    hidden = hidden_of(baseline, inputs, plan.outputs, matched)
+    nodes = min(plan.training_rows * sum(hidden), MLP_ROWS)
+    return DOUBLE * (MLP_VECTORS * parameters_of(hidden, inputs, plan.outputs) + MLP_ROW_COPIES * nodes)
 
 
 def _remedy(over: list[str]) -> str:

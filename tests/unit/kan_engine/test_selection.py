@@ -163,15 +163,37 @@ def test_more_members_are_expected_to_be_better_as_far_as_two_agree_less_than_on
     assert losses[0] - losses[2] == pytest.approx((losses[0] - losses[1]) * (1 - 1 / 8) * 2)
 
 
-@pytest.mark.parametrize(("rows", "scales"), [(FEW_ROWS, [True, False]), (FEW_ROWS + 1, [True])])
-def test_a_shape_that_was_asked_for_is_tried_on_both_scales_of_few_rows(
-    rows: int, scales: list[bool]
+@pytest.mark.parametrize(
+    ("rows", "optimizer", "scales"),
+    [
+        (FEW_ROWS, "adam", [True, False]),
+        (FEW_ROWS + 1, "adam", [True]),
+        (FEW_ROWS + 1, "levenberg_marquardt", [True, False]),
+        (FEW_ROWS + 1, "auto", [True, False]),  # few weights: second order is cheap
+        (10**9, "auto", [True]),
+    ],
+)
+def test_a_shape_that_was_asked_for_is_tried_on_both_scales_but_by_adam_on_many_rows(
+    rows: int, optimizer: Any, scales: list[bool]
 ) -> None:
-    trials = list(given_trials((2, 7, 1), 6, 2, BRIEF, rows))
+    trials = list(given_trials((2, 7, 1), 6, 2, replace(BRIEF, optimizer=optimizer), rows))
     assert {(trial.config.width, trial.config.grid_size, trial.config.order) for trial in trials} == {
         ((2, 7, 1), 6, 2)
     }
     assert [trial.quantile for trial in trials] == scales
+
+
+def test_a_network_is_kept_as_it_was_on_every_grid_of_its_schedule() -> None:
+    config = KANConfig(width=(2, 1), grid_size=2)
+    training = TrainingConfig(optimizer="levenberg_marquardt", grid_schedule=(2, 4, 8), steps=4)
+    trial = Trial(config=config, training=training, quantile=False)
+    generator = torch.Generator().manual_seed(0)
+    found = run_trial(trial, inputs(), inputs(40, seed=1), generator=generator, keeps_stages=True)
+    assert [stage.stack[0].grid_size for stage in found.stages] == [2, 4, 8]
+    judge = inputs(40, seed=1).rows(trial)
+    for stage in found.stages:
+        on_grid = [step for step in found.history if step.grid_size == stage.stack[0].grid_size]
+        assert judge.loss(stage, "squared") == min(step.validation_loss for step in on_grid)
 
 
 def test_what_the_validation_rows_do_not_miss_is_pruned(fitted: Trained) -> None:

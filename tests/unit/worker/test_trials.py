@@ -75,7 +75,8 @@ def trained(loss: float, optimizer: str = "levenberg_marquardt") -> Trained:
 def behind(optimizer: Any, loss: float, best: Trained | None, step: int = PATIENT_STEPS) -> bool:
     """Whether a trial by this optimizer is given up with this loss."""
     told = _Behind(replace(LINE, training=replace(LINE.training, optimizer=optimizer)), best)
-    told.on_step(Step(step, 3, loss, loss))
+    for number in range(step + 1):
+        told.on_step(Step(number, 3, loss, loss))
     return told.is_hopeless
 
 
@@ -167,6 +168,16 @@ def test_a_trial_is_never_given_up_where_it_or_the_best_is_by_adam(optimizers: t
 
 def test_a_trial_was_once_close_enough_if_it_is_no_longer() -> None:
     told = _Behind(replace(LINE, training=TrainingConfig()), trained(1.0))
-    for number, loss in ((0, 1.0), (PATIENT_STEPS, 100.0)):
-        told.on_step(Step(number, 3, loss, loss))
+    for number in range(PATIENT_STEPS + 1):
+        told.on_step(Step(number, 3, 100.0 if number else 1.0, 100.0 if number else 1.0))
     assert not told.is_hopeless
+
+
+def test_a_trial_is_not_given_up_on_a_coarse_grid_of_its_schedule() -> None:
+    told = _Behind(replace(LINE, training=TrainingConfig(grid_schedule=(3, 6))), trained(1.0))
+    for number in range(3 * PATIENT_STEPS):
+        told.on_step(Step(number, 3, 100.0, 100.0))
+    assert not told.is_hopeless
+    for number in range(PATIENT_STEPS + 1):
+        told.on_step(Step(number, 6, 100.0, 100.0))
+    assert told.is_hopeless
