@@ -1,7 +1,7 @@
 """An ordinary network, a multilayer perceptron, trained as well as can be: what a KAN is measured against.
 
 Few rows are learnt all at once, by L-BFGS in float64; many in batches, by Adam in float32. Either way the
-rows that judge say when to stop, and the best weights are kept.
+rows that judge say when to stop.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from kan_engine import Minimiser
 FULL_WORK, FULL_PARAMETERS = 5_000_000, 20_000  # parameters times rows, and parameters: up to here by L-BFGS
 FULL_STEPS, FULL_PATIENCE = 2_000, 200  # of L-BFGS, and those without a lower loss of the judging rows
 LOOK = 5  # of these steps between two looks at the judging rows
-BATCH_ROWS, RATES = 256, (2e-3, 4e-4, 8e-5)  # of Adam: each rate until the loss stays
-EPOCHS, EPOCHS_PATIENCE = 200, 8
-GAIN = 0.99  # factor by which a loss has to fall for patience to begin anew
+FULL_GAIN, GAIN = 0.99, 0.999  # factors by which a loss has to fall for patience to begin anew
+BATCH_ROWS, RATES = 256, (5e-3, 1e-3, 2e-4)  # of Adam: each rate until the loss stays
+EPOCHS, EPOCHS_PATIENCE = 200, 10
 PREDICTED_ROWS = 4_096  # at once
 
 ShouldStop = Callable[[], bool]
@@ -38,6 +38,14 @@ class Learnt:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def with_those(self, others: Learnt) -> Learnt:
+        """These rows and others."""
+        return Learnt(
+            np.concatenate([self.x, others.x]),
+            np.concatenate([self.y, others.y]),
+            np.concatenate([self.weight, others.weight]),
+        )
 
 
 @dataclass(frozen=True)
@@ -84,14 +92,17 @@ def fit_mlp(
     """
     outputs = 1 if classes is None or classes == 2 else classes
     generator = torch.Generator().manual_seed(seed)
-    network = _fresh((rows.x.shape[1], *hidden, outputs), generator)
+    width = (rows.x.shape[1], *hidden, outputs)
     loss = _squared if classes is None else _binary if classes == 2 else _cross_entropy
-    best = _Best(network)
-    work = best.size * len(rows)
-    if work <= FULL_WORK and best.size <= FULL_PARAMETERS:
+    size = sum((before + 1) * after for before, after in pairwise(width))
+    if size * len(rows) <= FULL_WORK and size <= FULL_PARAMETERS:
+        network = _fresh(width, nn.SiLU, generator)
+        best = _Best(network, FULL_GAIN)
         steps = _by_lbfgs(network, rows, judging, loss, best)
     else:
-        steps = _by_adam(network.float(), rows, judging, loss, best, generator)
+        network = _fresh(width, nn.ReLU, generator).float()
+        best = _Best(network, GAIN)
+        steps = _by_adam(network, rows, judging, loss, best, generator)
     for _ in steps:
         if should_stop():
             return None
@@ -99,34 +110,55 @@ def fit_mlp(
     return Mlp(network, outputs)
 
 
-def _fresh(width: Sequence[int], generator: torch.Generator) -> nn.Sequential:
-    """Glorot's start; the activation is the base function of the KAN, smooth as what is learnt often is."""
+def _fresh(
+    width: Sequence[int], activation: Callable[[], nn.Module], generator: torch.Generator
+) -> nn.Sequential:
+    """Glorot's start.
+
+    Where digits count the activation is smooth, the base function of the KAN; many rows are learnt a little
+    better with ReLU.
+    """
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(width):
         layer = nn.Linear(inputs, outputs, dtype=torch.float64)
         nn.init.xavier_uniform_(layer.weight, generator=generator)
         nn.init.zeros_(layer.bias)
-        layers += [layer, nn.SiLU()]
+        layers += [layer, activation()]
     return nn.Sequential(*layers[:-1])
 
 
 def _by_lbfgs(
     network: nn.Sequential, rows: Learnt, judging: Learnt, loss: Loss, best: _Best
 ) -> Iterator[None]:
-    """All rows at once, step by step, until the judging rows like it no better."""
-    x, y, weight = _tensors(rows, torch.float64)
+    """All rows at once, step by step, until the judging rows like it no better.
 
-    def objective() -> list[Tensor]:
-        return [loss(network(x), y) @ weight / weight.sum()]
-
-    minimiser = Minimiser(list(network.parameters()), objective)
-    for step in range(1, FULL_STEPS + 1):
-        if minimiser.advance_() is None:
-            break
-        if step % LOOK == 0 and best.is_stale(_judged(network, judging, loss), FULL_PATIENCE // LOOK):
-            return
+    If they did stop it, it learns once more for as many steps as they liked best, from them as well.
+    """
+    start, liked = _weights(network), 0
+    for step in _steps(network, rows, loss, FULL_STEPS):
         yield
-    best.is_stale(_judged(network, judging, loss), 1)
+        if step % LOOK == 0:
+            is_stale = best.is_stale(_judged(network, judging, loss), FULL_PATIENCE // LOOK)
+            liked = step if best.is_now else liked
+            if is_stale:
+                break
+    else:
+        return
+    _put_(network, start)
+    for _ in _steps(network, rows.with_those(judging), loss, liked):
+        yield
+    best.keep_()
+
+
+def _steps(network: nn.Sequential, rows: Learnt, loss: Loss, count: int) -> Iterator[int]:
+    """So many steps of L-BFGS, or fewer if it comes to a minimum."""
+    x, y, weight = _tensors(rows, torch.float64)
+    weight = weight / weight.sum()
+    minimiser = Minimiser(list(network.parameters()), lambda: [loss(network(x), y) @ weight])
+    for step in range(1, count + 1):
+        if minimiser.advance_() is None:
+            return
+        yield step
 
 
 def _by_adam(
@@ -154,38 +186,48 @@ def _by_adam(
 
 
 class _Best:
-    """The weights that the judging rows have liked best."""
+    """The weights that the judging rows have liked best.
 
-    def __init__(self, network: nn.Sequential) -> None:
-        self._network = network
+    Attributes:
+        is_now: Whether they are those that were looked at last.
+    """
+
+    def __init__(self, network: nn.Sequential, gain: float) -> None:
+        self._network, self._gain = network, gain
         self._lowest, self._mark, self._stale = float("inf"), float("inf"), 0
-        self._keep_()
-
-    @property
-    def size(self) -> int:
-        """How many weights there are."""
-        return sum(weight.numel() for weight in self._weights)
+        self.is_now = False
+        self.keep_()
 
     def is_stale(self, judged: float, patience: int) -> bool:
         """Look at a loss, keep the weights if it is the lowest; whether none has been lower for too long."""
-        if judged < self._lowest:
+        self.is_now = judged < self._lowest
+        if self.is_now:
             self._lowest = judged
-            self._keep_()
-        if judged < GAIN * self._mark:
+            self.keep_()
+        if judged < self._gain * self._mark:
             self._mark, self._stale = judged, 0
         else:
             self._stale += 1
         return self._stale >= patience
 
+    def keep_(self) -> None:
+        """Take the weights as they are."""
+        self._kept = _weights(self._network)
+
     def restore_(self) -> None:
         """Put the best weights back."""
         self._stale = 0
-        with torch.no_grad():
-            for weight, kept in zip(self._network.parameters(), self._weights, strict=True):
-                weight.copy_(kept)
+        _put_(self._network, self._kept)
 
-    def _keep_(self) -> None:
-        self._weights = [weight.detach().clone() for weight in self._network.parameters()]
+
+def _weights(network: nn.Sequential) -> list[Tensor]:
+    return [weight.detach().clone() for weight in network.parameters()]
+
+
+@torch.no_grad()
+def _put_(network: nn.Sequential, weights: Sequence[Tensor]) -> None:
+    for weight, other in zip(network.parameters(), weights, strict=True):
+        weight.copy_(other)
 
 
 @torch.inference_mode()

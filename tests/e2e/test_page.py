@@ -160,6 +160,12 @@ def test_the_request_of_the_form_can_be_taken_along(page: Page, api: httpx.Clien
                 }
             },
         ),
+        ("y", {"vary_grid": "3, 5", "refine": True}, {"vary": {"network.grid": [3, 5]}, "refine": True}),
+        (
+            "y",
+            {"baselines": ["linear", "mlp_matched"]},
+            {"baselines": ["linear", {"kind": "mlp", "parameters": "matched"}]},
+        ),
     ],
 )
 def test_settings_are_sent_as_the_service_takes_them(
@@ -210,10 +216,13 @@ def test_settings_are_compared_beside_each_other(page: Page, api: httpx.Client) 
     page.get_by_text("Settings", exact=True).click()
     page.get_by_label("Inner nodes").fill("[]")
     page.get_by_label("Look for a formula").uncheck()
+    page.get_by_label("a neural network as large").check()
     page.get_by_label("Held-out rows", exact=True).select_option("column")
     page.get_by_text("Compare settings").click()
     page.get_by_label("Grids", exact=True).fill("3, 6")
     expect(page.get_by_text("2 trainings")).to_be_visible()
+    page.get_by_label("Refine one network from grid to grid").check()
+    expect(page.get_by_text("1 training")).to_be_visible()
     page.get_by_role("button", name="Start the study").click()
     values = page.get_by_role("group", name="Its values in held-out rows")
     expect(values).to_be_focused()
@@ -222,7 +231,9 @@ def test_settings_are_compared_beside_each_other(page: Page, api: httpx.Client) 
     expect(page.get_by_role("heading", level=1)).to_have_text("Study: parts")
     rows = page.get_by_role("table", name="What came of every setting").get_by_role("row")
     expect(rows).to_have_count(3, timeout=TRAINED_MS)
-    expect(page.get_by_role("heading", name="Error by grid")).to_be_visible()
+    expect(rows.first).to_contain_text("Ordinary network (MLP as large): RMSE")
+    for name in ("Error by grid", "Error by parameters", "Time by grid"):
+        expect(page.get_by_role("heading", name=name)).to_be_visible()
     assert severe_violations(page) == []
     with page.expect_download() as downloading:
         page.get_by_role("button", name="Download the result").click()

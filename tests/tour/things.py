@@ -93,7 +93,9 @@ def see_other_kinds(tour: Tour, ids: Document, work: Callable[[], None]) -> None
         "seed": 1,
         "max_seconds": 60,
     }
-    full |= {"network": {"hidden": [2], "grid": 5}, "baselines": ["linear", "boosting"], "tags": {"try": "2"}}
+    mlp = {"kind": "mlp", "parameters": "matched"}
+    full |= {"network": {"hidden": [2], "grid": 5}, "baselines": ["linear", mlp, "boosting"]}
+    full |= {"tags": {"try": "2"}}
     tour.call("POST", "/jobs", json=full, title="train, with some settings")
     change = {"kind": "symbolic", "model_id": "law", "forbid": ["cos"]}
     tour.call("POST", "/jobs", json=change, title="symbolic: another formula of a model")
@@ -142,6 +144,9 @@ def see_study(tour: Tour, ids: Document, work: Callable[[], None]) -> None:
         "vary": {"network.grid": [3, 10]},
     }
     job = tour.call("POST", "/jobs", json=study | quick, title="study: several settings").json()
+    tour.call(
+        "POST", "/jobs", json=study | quick | {"refine": True}, title="study: one network, finer and finer"
+    )
     of = {"job_id": job["id"], "study_plot": "error_by_grid"}
     tour.refused("GET", "/jobs/{job_id}/plots/{study_plot}.svg", "no_plot", of=of)
     tour.refused("GET", "/jobs/{job_id}/plots/{study_plot}.png", "no_plot", of=of)
