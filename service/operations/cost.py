@@ -105,10 +105,11 @@ class _Network:
     first: Workload
     finest: Workload
     method: Method
+    kept: int = 0  # weights of it on all grids, where each of them is told about
 
     @property
     def memory_bytes(self) -> int:
-        return self.finest.memory_bytes(self.method)
+        return self.finest.memory_bytes(self.method) + DOUBLE * self.kept
 
     @property
     def seconds(self) -> float:
@@ -136,7 +137,9 @@ def _given(plan: Plan, width: tuple[int, ...]) -> _Network:
         is_sparse=_is_sparse(plan),
     )
     finest = replace(first, terms=grids[-1] + network.order + 1)
-    return _Network(first, finest, first.method() if training.optimizer == "auto" else training.optimizer)
+    kept = first.edges * sum(grid + network.order + 1 for grid in asked) if len(asked) > 1 else 0
+    method = first.method() if training.optimizer == "auto" else training.optimizer
+    return _Network(first, finest, method, kept)
 
 
 def _searched(plan: Plan, inputs: int) -> Iterator[_Network]:

@@ -110,6 +110,29 @@ def test_what_the_service_is_for_is_admitted(inputs: int, rows: int, body: dict[
     refuse_too_costly(cost(inputs, rows, **body), Settings(), max_seconds=300)
 
 
+@pytest.mark.parametrize(
+    ("few", "many"),
+    [
+        ({"baselines": ["linear"]}, {"baselines": ["linear", {"kind": "mlp", "hidden": [512] * 5}]}),
+        (
+            {"baselines": [{"kind": "mlp", "parameters": 1_000}]},
+            {"baselines": [{"kind": "mlp", "parameters": 1_000_000}]},
+        ),
+    ],
+)
+def test_a_large_mlp_is_charged_for_its_weights(few: dict[str, Any], many: dict[str, Any]) -> None:
+    small, large = (cost(2, 100_000, network={"hidden": [2]}, **body).memory_bytes for body in (few, many))
+    assert large > small + 20 * 1_000_000
+
+
+def test_a_network_that_is_kept_on_every_grid_is_charged_for_all_of_them() -> None:
+    network = {"hidden": [1000], "grid": 10}
+    options = {"optimizer": "adam"}
+    one = cost(20, 1_000, network=network | {"grid": 40}, training=options)
+    all_grids = cost(20, 1_000, network=network, training=options | {"grid_schedule": [10, 20, 40]})
+    assert all_grids.memory_bytes > one.memory_bytes + 8 * 21_000 * (14 + 24 + 44) // 2
+
+
 def test_a_million_rows_stay_below_two_gibibytes() -> None:
     assert cost(20, 1_000_000).memory_bytes < 2 * GiB
 

@@ -1,0 +1,56 @@
+"""A network that goes through several grids is measured on each of them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.schemas.study import trained_of
+from tests.tables import request_for, table_of
+from worker.outcome import Outcome
+from worker.pipeline import run_pipeline
+
+X = np.random.default_rng(0).uniform(-1, 1, 80)
+QUICK = {"symbolic": False, "baselines": False, "prune": False}
+
+
+def trained(y: Any, grids: list[int], **training: Any) -> Outcome:
+    training = {"steps": 5, "restarts": 1, "grid_schedule": grids, **training}
+    request = request_for(network={"hidden": [1], "grid": grids[0]}, training=training, **QUICK)
+    return run_pipeline(table_of(x=X, y=y), request)
+
+
+@pytest.mark.parametrize("optimizer", ["levenberg_marquardt", "adam", "lbfgs"])
+def test_every_grid_of_a_schedule_is_told_with_its_size_its_time_and_its_error(optimizer: str) -> None:
+    told = trained(np.exp(X), [3, 6, 12], optimizer=optimizer, steps=15).record["grids"]
+    assert [stage["grid"] for stage in told] == [3, 6, 12]
+    assert [stage["parameters"] for stage in told] == [14, 20, 32]
+    assert sorted(stage["seconds"] for stage in told) == [stage["seconds"] for stage in told]
+    assert all(stage["metrics"]["rmse"] > 0 for stage in told)
+
+
+def test_the_classes_of_every_grid_are_told_apart_with_calibrated_probabilities() -> None:
+    y = np.where(np.random.default_rng(1).random(80) < 1 / (1 + np.exp(-6 * X)), "yes", "no")
+    told = trained(y.tolist(), [2, 4]).record["grids"]
+    assert [stage["grid"] for stage in told] == [2, 4]
+    assert all(stage["metrics"]["log_loss"] < 0.6 for stage in told)
+
+
+def test_a_grid_is_reached_even_if_the_validation_rows_liked_the_one_before() -> None:
+    noise = np.random.default_rng(2).normal(size=80)
+    outcome = trained(noise, [2, 4, 8, 16], steps=20)
+    assert [stage["grid"] for stage in outcome.record["grids"]] == [2, 4, 8, 16]
+    assert outcome.record["network"]["grid"] < 16
+
+
+def test_without_a_schedule_there_is_nothing_to_tell_of_grids() -> None:
+    request = request_for(network={"hidden": [1], "grid": 3}, training={"steps": 2, "restarts": 1}, **QUICK)
+    record = run_pipeline(table_of(x=X, y=X**2), request).record
+    assert record["grids"] == []
+    assert trained_of(record, None) == {
+        "parameters": record["network"]["parameters"],
+        "seconds": record["timings"]["train"],
+        "metrics": record["metrics"],
+        "baselines": {},
+    }
+    assert trained_of(record, 3) is None
