@@ -208,7 +208,7 @@ class Client:
         Args:
             vary: Settings by their path, with the values to try: ``{"network.grid": [3, 5, 10]}``.
             path: The file; as CSV if its name ends so, else as Parquet.
-            body: As for ``train``.
+            body: As for ``train``; with ``refine=True`` one network goes through the grids.
 
         Raises:
             JobFailed: None of the trainings succeeded.
