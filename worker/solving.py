@@ -261,8 +261,8 @@ def _told(texts: Sequence[str], violations: Iterable[Any]) -> list[dict[str, Any
 def _ended_early(request: SolveRequest, solution: Solution) -> list[str]:
     """What is said of a solution that was followed to a place before the end of its domain."""
     return [
-        f"the search was stopped at {name} = {high:g}: beyond it the model only guesses; a longer max_seconds "
-        "goes on"
+        f"the search was stopped at {name} = {high:g}: beyond it the model only guesses; a longer "
+        "max_seconds goes on"
         for name, (_, high) in zip(request.independent, solution.problem.domain, strict=True)
         if high < request.domain[name][1]
     ]

@@ -23,7 +23,17 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from service.error_codes import as_markdown as codes_as_markdown
 from service.settings_report import as_markdown as settings_as_markdown
 
-PAGES = ("first-formula", "reading", "limits", "trust", "equations", "tuning", "operating", "mathematics", "errors")
+PAGES = (
+    "first-formula",
+    "reading",
+    "limits",
+    "trust",
+    "equations",
+    "tuning",
+    "operating",
+    "mathematics",
+    "errors",
+)
 ENGLISH, RUSSIAN = "en", "ru"
 FOLDER = files("service").joinpath("guide")
 TITLE = re.compile(r"# (.+)\n")

@@ -109,8 +109,8 @@ def see_other_kinds(tour: Tour, ids: Document, work: Callable[[], None]) -> None
     job = tour.call("POST", "/jobs", json=batch, title="predict: a whole dataset").json()
     work()
     tour.call("GET", "/jobs/{job_id}/result", of={"job_id": job["id"]})
-    see_study(tour, ids, work)
     see_equations(tour, work)
+    see_study(tour, ids, work)
 
 
 def see_equations(tour: Tour, work: Callable[[], None]) -> None:
