@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from kan_engine.cost import affordable_grids as affordable_grids
     from kan_engine.decision import decide as decide
     from kan_engine.decision import f1_threshold as f1_threshold
+    from kan_engine.density import Density as Density
+    from kan_engine.density import DensityConfig as DensityConfig
+    from kan_engine.density import fit_line_density as fit_line_density
+    from kan_engine.density import fit_plane_density as fit_plane_density
     from kan_engine.differential import Reached as Reached
     from kan_engine.differential import solve as solve
     from kan_engine.edge_readings import Reading as Reading
@@ -108,6 +112,7 @@ if TYPE_CHECKING:
     from kan_engine.structure import Sample as Sample
     from kan_engine.structure import additive as additive
     from kan_engine.structure import search as search
+    from kan_engine.support import possible_ends as possible_ends
     from kan_engine.surrogate import Surrogate as Surrogate
     from kan_engine.symbolic import Formula as Formula
     from kan_engine.symbolic import read_formulas as read_formulas
@@ -158,6 +163,10 @@ _HOME = {
     "affordable_grids": "cost",
     "decide": "decision",
     "f1_threshold": "decision",
+    "Density": "density",
+    "DensityConfig": "density",
+    "fit_line_density": "density",
+    "fit_plane_density": "density",
     "Reading": "edge_readings",
     "Axis": "edges",
     "Suggestion": "edges",
@@ -228,6 +237,7 @@ _HOME = {
     "Sample": "structure",
     "additive": "structure",
     "search": "structure",
+    "possible_ends": "support",
     "Surrogate": "surrogate",
     "Formula": "symbolic",
     "read_formulas": "symbolic",

@@ -26,7 +26,8 @@ from kan_engine.predictor import Predictor
 from kan_engine.scaling import Standardizer, TargetScaler
 
 VERSION = 2  # 2 has decision weights
-READABLE = (1, 2)
+WITH_SUPPORT = 3  # of densities alone: older programs would not know where they are 0
+READABLE = (1, 2, 3)
 HEADER_LIMIT = 8 * 2**20  # bytes; room for thousands of columns with their categories
 MOST_ATTACHED = 16
 
@@ -71,6 +72,9 @@ def save(
         "network": predictor.network.to_header(),
         "metadata": metadata or {},
     }
+    if predictor.support is not None:
+        ends = [[end if math.isfinite(end) else None for end in side] for side in predictor.support]
+        header |= {"version": WITH_SUPPORT, "support": ends}
     text = json.dumps(header, sort_keys=True, allow_nan=False, ensure_ascii=False)
     data = save_tensors(_tensors(predictor) | _attachments(attached or {}), {_KEY: text})
     if int.from_bytes(data[:8], "little") > HEADER_LIMIT:
@@ -161,7 +165,7 @@ def _read_header(data: bytes) -> tuple[dict[str, Any], Shapes]:
     outer = _parse(data[8 : 8 + length])
     header = _parse(outer.pop("__metadata__")[_KEY])
     if header["version"] not in READABLE:
-        known = " and ".join(map(str, READABLE))
+        known = ", ".join(map(str, READABLE))
         raise ArtifactError(
             f"the model has the format version {header['version']!r}; this program reads the versions {known}"
         )
@@ -272,6 +276,16 @@ def _assemble(header: dict[str, Any], network: KAN, tensors: dict[str, Tensor]) 
         target=header["target"],
         residuals=arrays["residuals"],
         decision_weights=None if weights is None else tuple(weights),
+        support=_support(header["support"]) if header["version"] == WITH_SUPPORT else None,
+    )
+
+
+def _support(sides: list[list[float | None]]) -> tuple[tuple[float, float], ...]:
+    """Ranges of a density; null where there is no end."""
+    if any(not (end is None or type(end) is float) for side in sides for end in side):
+        raise TypeError("the ends of its support are no numbers")
+    return tuple(
+        (-math.inf if low is None else low, math.inf if high is None else high) for low, high in sides
     )
 
 

@@ -47,10 +47,11 @@ def to_onnx(predictor: Predictor, *, units: Mapping[str, str] | None = None) -> 
     wanted = (VALUE,) if part.classes is None else (LABEL, PROBABILITIES)
     outputs = output_names(names, wanted)
     g = Graph([*names, *outputs])
-    x = write_scale(g, part.inputs, write_encoding(g, part.encoding))
-    raw = write_network(g, compile_network(part.network), x)
+    encoded = write_encoding(g, part.encoding)
+    raw = write_network(g, compile_network(part.network), write_scale(g, part.inputs, encoded))
     if part.outputs is not None:
-        described = _write_values(g, part.outputs, raw, outputs[0], part.target)
+        is_zero = None if part.support is None else _write_outside(g, encoded, part.support)
+        described = _write_values(g, part.outputs, raw, outputs[0], part.target, is_zero)
     else:
         described = _write_classes(g, part, raw, outputs)
     return to_bytes(
@@ -112,9 +113,9 @@ def _refuse_what_onnx_cannot(predictor: Predictor) -> None:
 
 
 def _write_values(
-    g: Graph, scaler: TargetScaler, raw: str, name: str, target: str
+    g: Graph, scaler: TargetScaler, raw: str, name: str, target: str, is_zero: str | None
 ) -> list[onnx.ValueInfoProto]:
-    """Values in the target's units; see ``TargetScaler.inverse``."""
+    """Values in the target's units; see ``TargetScaler.inverse``. Of a density, 0 where its support ends."""
     moved = g.shifted(g.scaled(raw, scaler.std), scaler.mean)
     for end, outwards in zip(TRANSFORMS[scaler.transform].ends, (-1.0, 1.0), strict=True):
         if np.isfinite(end):
@@ -123,11 +124,21 @@ def _write_values(
             is_near = g.add("Less", beyond, g.constant(OVERSHOOT * scaler.std))
             moved = g.add("Where", g.add("And", is_over, is_near), g.constant(end), moved)
     value = _inverse(g, scaler.transform, moved)
+    if is_zero is not None:
+        value = g.add("Where", is_zero, g.constant(0.0), value)
     if len(scaler.mean) == 1:
         g.add("Squeeze", value, g.integers(1), name=name)
         return [tensor(name, TensorProto.DOUBLE, ["rows"], target)]
     g.add("Identity", value, name=name)
     return [tensor(name, TensorProto.DOUBLE, ["rows", len(scaler.mean)], target)]
+
+
+def _write_outside(g: Graph, encoded: str, support: tuple[tuple[float, float], ...]) -> str:
+    """Which rows lie beyond an end of the support, [rows, 1]."""
+    low, high = (g.constant(ends) for ends in np.array(support).T)
+    is_beyond = g.add("Or", g.add("Less", encoded, low), g.add("Greater", encoded, high))
+    count = g.add("ReduceSum", g.as_numbers(is_beyond), g.integers(1), keepdims=1)
+    return g.add("Greater", count, g.constant(0.0))
 
 
 def _inverse(g: Graph, transform: str, t: str) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import torch
@@ -40,6 +41,7 @@ class Predictor:
         target: The client's name of the target.
         residuals: Absolute errors on the validation rows, as they were if these had not chosen the network
             (see ``Contest``), in the target's units; they give intervals.
+        support: Of a density, the range of every input within which it is not 0; None of anything else.
         decision_weights: What the probabilities of the classes are multiplied by before the largest is
             the label; None takes the likeliest class.
     """
@@ -52,6 +54,7 @@ class Predictor:
     target: str
     residuals: Float[np.ndarray, " validation"]
     decision_weights: tuple[float, ...] | None = None
+    support: tuple[tuple[float, float], ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit together; saved models pass here on their way in."""
@@ -70,6 +73,15 @@ class Predictor:
             raise InvalidConfig("residuals must be finite and not negative")
         if self.decision_weights is not None:
             _check_decision(self.decision_weights, self.classes)
+        if self.support is not None:
+            _check_support(self)
+
+    @property
+    def task(self) -> Literal["regression", "classification", "density"]:
+        """What it tells: a number, a class, or how densely rows lie."""
+        if self.classes is not None:
+            return "classification"
+        return "regression" if self.support is None else "density"
 
     @cached_property
     def unused(self) -> frozenset[str]:
@@ -102,7 +114,11 @@ class Predictor:
         """
         if self.outputs is None:
             return self.labels(self.probabilities(columns))
-        values: np.ndarray = self.outputs.inverse(self.raw(columns))
+        encoded = self._encoded(columns)
+        values: np.ndarray = self.outputs.inverse(self.raw(encoded))
+        if self.support is not None:
+            low, high = np.array(self.support).T
+            values[((encoded < low) | (encoded > high)).any(1)] = 0.0
         return values[:, 0] if values.shape[1] == 1 else values
 
     def probabilities(self, columns: Columns) -> Float[np.ndarray, "rows classes"]:
@@ -141,7 +157,7 @@ class Predictor:
         Args:
             level: Probability that the interval is to hold, between 0 and 1.
         """
-        if self.outputs is None or len(self.outputs.mean) > 1:
+        if self.outputs is None or len(self.outputs.mean) > 1 or self.support is not None:
             raise InvalidData(f"there are no intervals for {self.target!r}: they need one number as target")
         if not 0 < level < 1:
             raise InvalidData(f"the level of an interval must lie between 0 and 1, got {level}")
@@ -201,6 +217,15 @@ def _check_decision(weights: tuple[float, ...], classes: tuple[Label, ...] | Non
         raise InvalidConfig(f"{len(weights)} decision weights do not fit the classes {classes}")
     if not all(0 < weight < math.inf for weight in weights):
         raise InvalidConfig(f"decision weights must be finite and greater than 0, got {weights}")
+
+
+def _check_support(predictor: Predictor) -> None:
+    """A density is the exponential of one output, over a range of every number that it reads."""
+    outputs, support = predictor.outputs, predictor.support or ()
+    if outputs is None or outputs.transform != "log" or len(outputs.mean) != 1:
+        raise InvalidConfig("only the exponential of one output is a density")
+    if len(support) != len(predictor.encoding.names) or not all(low < high for low, high in support):
+        raise InvalidConfig(f"the support of a density is a range of every input, got {support}")
 
 
 def _live_inputs(network: KAN) -> Bool[torch.Tensor, " in_dim"]:

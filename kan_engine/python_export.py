@@ -97,7 +97,8 @@ def _description(part: Predictor, title: str, units: dict[str, str]) -> Iterator
     """What the file says of itself."""
     unit = units.get(part.target)
     what = f"{part.target!r}{f' in {unit}' if unit else ''}"
-    yield f"A Kolmogorov-Arnold network that predicts {what}.{f' Model: {title}.' if title else ''}"
+    does = "predicts" if part.support is None else "tells the density"
+    yield f"A Kolmogorov-Arnold network that {does} {what}.{f' Model: {title}.' if title else ''}"
     yield ""
     yield "It needs NumPy alone. As a program it prints predictions for the rows of a CSV file:"
     yield ""
@@ -142,7 +143,11 @@ def _model_of(part: Predictor) -> Model:
 def _answer(part: Predictor) -> Model:
     if part.outputs is not None:
         scaler = part.outputs
-        return {"transform": scaler.transform, "mean": _array(scaler.mean), "std": _array(scaler.std)}
+        told = {"transform": scaler.transform, "mean": _array(scaler.mean), "std": _array(scaler.std)}
+        if part.support is None:
+            return told
+        low, high = np.array(part.support).T
+        return told | {"low": _array(low), "high": _array(high)}
     weights = part.decision_weights
     return {"classes": list(part.classes or ()), "weights": None if weights is None else list(weights)}
 

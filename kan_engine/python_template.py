@@ -48,6 +48,8 @@ def answers(columns: Columns, model: Model) -> tuple[Array, Array | None]:
     raw, end = np.concatenate(blocks), model["answer"]
     if "transform" in end:
         values = _inverse(end["transform"], raw, end["mean"], end["std"])
+        if "low" in end:  # a density, which is 0 beyond these ends
+            values[((encoded < end["low"]) | (encoded > end["high"])).any(axis=1)] = 0.0
         return (values[:, 0] if values.shape[1] == 1 else values), None
     chances = _chances(raw)
     return _labels(chances, end["classes"], end["weights"]), chances

@@ -31,6 +31,7 @@ def used_part(predictor: Predictor) -> Predictor:
         encoding=Encoding(tuple(kept)),
         inputs=Standardizer(inputs.center[places], inputs.scale[places], quantiles),
         network=_on_inputs(predictor.network, places),
+        support=predictor.support and tuple(predictor.support[place] for place in places),
     )
 
 

@@ -167,8 +167,8 @@ def test_bytes_after_the_model_are_refused() -> None:
 
 def test_a_later_format_is_refused_by_its_version() -> None:
     outer, header, body = taken_apart(save(make_predictor()))
-    with pytest.raises(ArtifactError, match="version 3; this program reads the versions 1 and 2"):
-        load(put_together(outer, header | {"version": 3}, body))
+    with pytest.raises(ArtifactError, match="version 4; this program reads the versions 1, 2, 3"):
+        load(put_together(outer, header | {"version": 4}, body))
 
 
 def test_a_model_of_the_first_format_decides_for_the_likeliest_class() -> None:

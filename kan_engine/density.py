@@ -1,0 +1,277 @@
+"""Densities of one or two columns: p(x) = exp(f(x)) / Z with f a KAN.
+
+The predictor of a density is that of a regression whose target is scaled by the logarithm: what the network
+gives is log p up to a constant, and the constant is the mean of the target's scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from kan_engine.encoding import Encoding
+from kan_engine.errors import InvalidConfig, InvalidData
+from kan_engine.line_density import (
+    LineGrid,
+    PartSums,
+    Priced,
+    best_price,
+    log_normaliser,
+    maximum,
+    network_of,
+    normal_start,
+    stretched_points,
+    uniform_points,
+)
+from kan_engine.network import KAN
+from kan_engine.plane_density import Frame, best_plane
+from kan_engine.plane_density import log_normaliser as plane_normaliser
+from kan_engine.predictor import Predictor
+from kan_engine.rows import Rows
+from kan_engine.scaling import Standardizer, TargetScaler
+from kan_engine.support import possible_ends
+
+FOLDS, PLANE_FOLDS = 5, 4
+SEARCH_ROWS = 50_000  # of more rows a sample chooses grid, ends and price
+LEAST_ORDER, HIGHEST_ORDER = 2, 5  # of the splines: tails go on along a slope
+FEW_ROWS, MANY_ROWS = 1_000, 10_000
+LONG = 15.0  # range of a column over that between its quartiles, beyond which its tails are long
+PLANE_SIZE = 10  # grid intervals for each of two columns
+PLANE_NODES = 4  # nodes of their hidden layer
+PLANE_ROWS = 40_000  # that two columns are fitted by at most
+LINE_SIZES = 30, 50, 80  # grid intervals for few rows, more, and many
+END_GAIN = 5.0  # in log-likelihood, of an end of the support over a tail: fewer rows would tell no end
+ZERO_GAIN = 2.0  # of one at 0, where quantities often end
+
+Support = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Density:
+    """A density of one or two columns.
+
+    Args:
+        network: Its logarithm, up to a constant, on the unit scale.
+        inputs: The unit scale.
+        log_constant: What the logarithm of the density in the columns' units is beyond the network.
+        support: Where it is not 0: lowest and highest value of every column; infinite where there is no end.
+        held: Log-likelihood of every row under a density that it was not fitted by; NaN of rows that all
+            densities were fitted by.
+        lamb: Of one column: price of roughness, per row.
+        steps: Of two columns: mean log-likelihood on the unit scale after every step of the training.
+    """
+
+    network: KAN
+    inputs: Standardizer
+    log_constant: float
+    support: Support
+    held: Float[np.ndarray, " rows"]
+    lamb: float | None = None
+    steps: tuple[float, ...] = ()
+
+    def predictor(self, encoding: Encoding, target: str) -> Predictor:
+        """What gives the density at rows of the columns."""
+        return Predictor(
+            encoding=encoding,
+            inputs=self.inputs,
+            network=self.network,
+            outputs=TargetScaler("log", np.array([self.log_constant]), np.ones(1)),
+            classes=None,
+            target=target,
+            residuals=np.zeros(0),
+            support=self.support,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DensityConfig:
+    """What a density is made of.
+
+    Args:
+        grid_size: Grid intervals G; None leaves them to us.
+        order: Order k of the splines.
+        seed: Divides the rows for cross-validation.
+        nodes: Of two columns: nodes of the hidden layer; 0 makes them independent, None leaves it to us.
+    """
+
+    grid_size: int | None = None
+    order: int = 3
+    seed: int = 0
+    nodes: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse splines whose tails could not fall."""
+        if not LEAST_ORDER <= self.order <= HIGHEST_ORDER:
+            raise InvalidConfig(
+                f"the splines of a density have an order from {LEAST_ORDER} to {HIGHEST_ORDER}, "
+                f"got {self.order}"
+            )
+
+
+def fit_line_density(
+    x: Float[np.ndarray, " rows"],
+    weights: Float[np.ndarray, " rows"],
+    config: DensityConfig,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Density:
+    """The density of one column.
+
+    Whether the grid is uniform, where the support ends and how smooth the density is are what makes rows
+    likeliest that were left out, in five-fold cross-validation.
+
+    Args:
+        x: Values of the column.
+        weights: What each row counts.
+        config: What it is made of.
+        should_stop: Once true, no further grid is tried.
+
+    Raises:
+        InvalidData: All values are equal.
+    """
+    if not len(x) or not x.min() < x.max():
+        raise InvalidData("a density needs at least two different values")
+    inputs, w = Standardizer.fit(x[:, None]), weights / weights.mean()
+    z = inputs.forward(x[:, None])[:, 0]
+    rng = np.random.default_rng(config.seed)
+    fold = rng.permutation(np.arange(len(x)) % FOLDS)
+    some = rng.choice(len(x), SEARCH_ROWS, replace=False) if len(x) > SEARCH_ROWS else np.arange(len(x))
+    outer = possible_ends(x)
+    near = inputs.forward(np.array(outer)[:, None])[:, 0].tolist()
+    ends = [Side(place, ZERO_GAIN if end == 0 else END_GAIN) for place, end in zip(near, outer, strict=True)]
+    chosen = _chosen(z[some], w[some], fold[some], (ends[0], ends[1]), config, should_stop)
+    grid = chosen.grid
+    rows = PartSums.of(grid, z, w, fold, FOLDS)
+    c = maximum(grid, *rows.without(None), chosen.lamb, _start(grid, z))
+    fitted = [maximum(grid, *rows.without(part), chosen.lamb, c) for part in range(FOLDS)]
+    unit = float(np.log(inputs.scale[0]))
+    low, high = grid.has_tails
+    return Density(
+        network=network_of(grid, c),
+        inputs=inputs,
+        log_constant=-log_normaliser(grid, c) - unit,
+        support=((-np.inf if low else outer[0], np.inf if high else outer[1]),),
+        held=_held(grid, fitted, z, fold) - unit,
+        lamb=chosen.lamb,
+    )
+
+
+@dataclass(frozen=True)
+class Side:
+    """Where the support may end on one side, and by how much the rows have to become likelier for it."""
+
+    place: float
+    asked: float
+
+
+def _chosen(
+    z: np.ndarray,
+    w: np.ndarray,
+    fold: Int[np.ndarray, " rows"],
+    sides: tuple[Side, Side],
+    config: DensityConfig,
+    should_stop: Callable[[], bool],
+) -> Priced:
+    """The best grid and price; an end of the support only where the rows demand it."""
+    size = config.grid_size or LINE_SIZES[(len(z) >= FEW_ROWS) + (len(z) >= MANY_ROWS)]
+    tried: list[tuple[float, Priced]] = []
+    for taken in product((False, True), repeat=2):
+        ends = [side.place if is_taken else None for side, is_taken in zip(sides, taken, strict=True)]
+        asked = sum(side.asked for side, is_taken in zip(sides, taken, strict=True) if is_taken)
+        for points in (uniform_points, stretched_points):
+            if tried and should_stop():
+                break
+            has_tails = not taken[0], not taken[1]
+            grid = LineGrid(points(z, (ends[0], ends[1]), size), config.order, has_tails)
+            found = best_price(grid, PartSums.of(grid, z, w, fold, FOLDS), _start(grid, z))
+            tried.append((found.score - asked, found))
+    return max(tried, key=lambda entry: entry[0])[1]
+
+
+def _start(grid: LineGrid, z: np.ndarray) -> np.ndarray:
+    return normal_start(grid, float(z.mean()), max(float(z.std()), 1e-3))
+
+
+def fit_plane_density(
+    x: Float[np.ndarray, "rows 2"],
+    weights: Float[np.ndarray, " rows"],
+    sides: tuple[Density, Density],
+    config: DensityConfig,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Density:
+    """The joint density of two columns.
+
+    The shape of the network is what makes a fifth of the rows likeliest, which it did not learn from; then it
+    learns from all.
+
+    Args:
+        x: Values of the columns.
+        weights: What each row counts.
+        sides: The density of each column alone, which tells where its support ends, and its grid.
+        config: What the density is made of.
+        should_stop: Once true, the best network so far is it.
+    """
+    inputs, w = Standardizer.fit(x), torch.from_numpy(weights / weights.mean())
+    z = inputs.forward(x)
+    size = config.grid_size or PLANE_SIZE
+    ends = [_scaled(side.support[0], inputs, place) for place, side in enumerate(sides)]
+    points = [_plane_points(z[:, place], ends[place], size) for place in (0, 1)]
+    frame = Frame(
+        points=(points[0], points[1]),
+        ends=(ends[0], ends[1]),
+        means=(float(z[:, 0].mean()), float(z[:, 1].mean())),
+        covariance=np.cov(z.T, aweights=weights),
+    )
+    some = np.random.default_rng(config.seed).permutation(len(z))[:PLANE_ROWS]
+    rows = Rows.of(torch.from_numpy(z[some]), torch.zeros(len(some), 1, dtype=torch.float64), w[some])
+    found = best_plane(
+        frame=frame,
+        rows=rows,
+        part=torch.arange(len(some)) % PLANE_FOLDS,
+        nodes=PLANE_NODES if config.nodes is None else config.nodes,
+        order=config.order,
+        should_stop=should_stop,
+    )
+    unit, held = float(np.log(inputs.scale).sum()), np.full(len(z), np.nan)
+    held[some] = found.held.numpy() - unit
+    return Density(
+        network=found.network,
+        inputs=inputs,
+        log_constant=-plane_normaliser(found.network, frame.fine) - unit,
+        support=(sides[0].support[0], sides[1].support[0]),
+        held=held,
+        lamb=found.lamb,
+        steps=tuple(found.steps),
+    )
+
+
+def _plane_points(z: np.ndarray, ends: tuple[float, float], size: int) -> np.ndarray:
+    """The grid of one of two columns: of equal intervals, where parabolas are free, unless tails are long."""
+    lower, upper = np.quantile(z, [0.25, 0.75])
+    is_long = float(np.ptp(z)) > LONG * float(upper - lower)
+    low, high = (end if np.isfinite(end) else None for end in ends)
+    return (stretched_points if is_long else uniform_points)(z, (low, high), size)
+
+
+def _scaled(ends: tuple[float, float], inputs: Standardizer, place: int) -> tuple[float, float]:
+    low, high = ((end - float(inputs.center[place])) / float(inputs.scale[place]) for end in ends)
+    return low, high
+
+
+def _held(grid: LineGrid, fitted: list[np.ndarray], z: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Log-density of every row without its part, on the unit scale."""
+    held = np.empty(len(z))
+    for part, c in enumerate(fitted):
+        own = fold == part
+        held[own] = network_values(grid, c, z[own]) - log_normaliser(grid, c)
+    return held
+
+
+def network_values(grid: LineGrid, c: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """f at these places, a block of rows at a time."""
+    blocks = [grid.basis(z[start : start + 2**16]) @ c for start in range(0, len(z), 2**16)]
+    return np.concatenate(blocks) if blocks else np.zeros(0)
