@@ -145,6 +145,17 @@ RUSSIAN = {
         "Тонкие линии: стандартное отклонение, перемешиваний: {count}."
     ),
     "{count} features were not looked at.": "Не рассмотрено признаков: {count}.",
+    # Densities
+    "How densely rows lie": "Как плотно лежат строки",
+    "Density {target} of {name}": "Плотность {target}, {name}",
+    "density": "плотность",
+    "network": "сеть",
+    "law: {name}": "закон: {name}",
+    "Mean log-likelihood of the network: {mean}.": "Среднее логарифмическое правдоподобие сети: {mean}.",
+    "Of the law, {name}: {mean}.": "У закона ({name}): {mean}.",
+    "Dots are rows; the density is the same along a line, and the higher, the stronger it is.": (
+        "Точки — строки; вдоль линии плотность одна и та же, и чем линия жирнее, тем она выше."
+    ),
     # Studies
     "Study of {target}": "Исследование {target}",
     "Study of {target} in {dataset}": "Исследование {target}, данные {dataset}",

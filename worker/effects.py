@@ -61,7 +61,7 @@ def effects_of(
 def _shown_outputs(predictor: Predictor, data: Prepared) -> list[tuple[str, int]]:
     """Name of every curve, and its column of what ``_predicted`` gives."""
     if predictor.classes is None:
-        return [(data.plan.request.target, 0)]
+        return [(data.plan.request.goal, 0)]
     names = [class_name(label) for label in predictor.classes]
     if len(names) == 2:
         return [(names[1], 1)]

@@ -15,6 +15,7 @@ from service.schemas.training import TrainRequest
 from service.tables import Table
 from worker.baselines import Rows, run_baselines
 from worker.decision import Decision
+from worker.density import run_density
 from worker.figures import figures_of
 from worker.fitting import find_network
 from worker.found import from_metadata, to_metadata
@@ -54,6 +55,8 @@ def run_pipeline(
         TrainingDiverged: The loss left the finite numbers.
     """
     watch = _Watch(report, should_stop)
+    if request.task == "density":
+        return run_density(table, request, watch)
     with watch.stage("prepare", 0.0, "reading the table"):
         data = prepare(table, request)
     limits = _limits(request, revises)

@@ -112,7 +112,7 @@ class Prepared:
             network=network,
             outputs=outputs,
             classes=self.classes,
-            target=self.plan.request.target,
+            target=self.plan.request.goal,
             residuals=np.zeros(0),
         )
 
@@ -197,7 +197,8 @@ class _Target:
 
 def _target(table: Table, plan: Plan) -> tuple[_Target, np.ndarray]:
     """The target where it is not missing, and the numbers of those rows."""
-    values, kind = table.column(plan.request.target), table.types[plan.request.target]
+    name = plan.request.goal
+    values, kind = table.column(name), table.types[name]
     missing = np.isnan(values) if values.dtype.kind == "f" else _is_none(values)
     present = np.flatnonzero(~missing)
     values = values[present]

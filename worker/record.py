@@ -69,7 +69,7 @@ def _cut(found: Found) -> list[str]:
 def output_names(data: Prepared, request: TrainRequest) -> list[str]:
     """Names of the network's outputs: the target, or the classes where there are more than two."""
     if data.classes is None or len(data.classes) == 2:
-        return [request.target]
+        return [request.goal]
     return [class_name(label) for label in data.classes]
 
 

@@ -64,11 +64,11 @@ class _Trained:
         """Store the artifact and the model."""
         request, outcome = self.request, self.outcome
         model = TrainedModels(session).add(
-            name=request.name or usual_name(request.target, self.job_id),
+            name=request.name or usual_name(request.goal, self.job_id),
             job_id=self.job_id,
             dataset_id=request.dataset_id,
             task=outcome.task,
-            target=request.target,
+            target=request.goal,
             record=outcome.record | {"lineage": self._lineage(session)},
             symbolic=outcome.symbolic,
             edges=outcome.edges,

@@ -37,7 +37,8 @@ Plot = Annotated[
     Path(
         description="`history`: losses of the training. `parity`: predicted beside true values, or the "
         "confusion matrix. `residuals`: what is left between them, or what the probabilities are worth. "
-        "`effects`: how predictions change with each feature. `importance`: what it loses without each.",
+        "`effects`: how predictions change with each feature. `importance`: what it loses without each. "
+        "`density`: of a density, its curve or its map.",
         json_schema_extra={"enum": list(plots.PLOTS)},
     ),
 ]

@@ -25,6 +25,10 @@ MLP_ROW_COPIES, MLP_ROWS = 6, 5_000_000  # of the nodes of its inner layers at a
 ANSWER_COPIES = 8  # of the probabilities, while they are measured
 EDGE_BYTES = 8_000  # of an activation in the picture: its curve as numbers, and as text
 SEARCH_BYTES = 32 * 2**20  # that searches took beyond the estimate of their largest network, when measured
+DENSITY_NODES = 4  # of the hidden layer that two columns have
+DENSITY_GRIDS = 80, 10  # finest grid of one column, and that of two
+DENSITY_POINTS, DENSITY_MARGIN = 10, 6  # of the quadrature on an interval; intervals beyond the grid
+DENSITY_ROWS = 40_000  # that two columns are fitted by at most
 VALUE_SECONDS = 1e-7  # to read a value and to encode it
 
 
@@ -52,6 +56,8 @@ def estimate(plan: Plan) -> Cost:
     and all else for the smallest: time and weights decide how far the search gets, and not whether it finds
     anything.
     """
+    if plan.task == "density":
+        return _of_density(plan)
     inputs = encoded_inputs(plan.features, plan.types)
     networks = list(_networks(plan, inputs))
     beyond = SEARCH_BYTES * (len(networks) > 1)
@@ -63,6 +69,23 @@ def estimate(plan: Plan) -> Cost:
         parameters=smallest.parameters,
         memory_bytes=_held_bytes(plan, inputs) + max(training, _later_bytes(plan, networks)),
         seconds=float(f"{reading + min(network.seconds for network in networks):.3g}"),
+    )
+
+
+def _of_density(plan: Plan) -> Cost:
+    """Of one column, integrals over its grid; of two, those over a product of grids, for every weight."""
+    network, columns = plan.request.network, len(plan.features)
+    nodes = 0 if columns == 1 else DENSITY_NODES if network.hidden == "auto" else sum(network.hidden)
+    grid = DENSITY_GRIDS[columns - 1] if network.grid == "auto" else network.grid
+    edges = (columns + 1) * nodes or columns
+    parameters = edges * (grid + network.order + 1)
+    places = (DENSITY_POINTS * (grid + DENSITY_MARGIN)) ** columns
+    rows = min(plan.rows, DENSITY_ROWS) if columns > 1 else 0
+    return Cost(
+        layers=2 if nodes else 1,
+        parameters=parameters,
+        memory_bytes=DOUBLE * (plan.rows * (columns + ROW_NUMBERS) + places * parameters + parameters**2),
+        seconds=float(f"{VALUE_SECONDS * plan.rows * columns + 1e-9 * (places + rows) * parameters:.3g}"),
     )
 
 

@@ -141,7 +141,7 @@ def _shown(predictor: Predictor, told: PortableModel | None, attached: portable.
     if formulas is not None:
         _refuse_what_cannot_be_printed(formulas, record)
     return {
-        "task": "regression" if predictor.classes is None else "classification",
+        "task": predictor.task,
         "target": predictor.target,
         "record": record,
         "symbolic": formulas,

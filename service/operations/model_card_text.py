@@ -134,7 +134,10 @@ def _formulas(card: CardOut) -> Iterator[str]:
 def _formula(formula: CardFormula) -> Iterator[str]:
     of = "" if formula.quantity == "value" else f", the {_word(formula.quantity)}"
     yield f"- {code(formula.name)}{of}: {code(formula.expression)}"
-    errors = f"R² {number(formula.r2)}, RMSE {number(formula.rmse)}, at most {number(formula.max_error)}"
+    if formula.quantity == "density":
+        errors = f"mean log-likelihood {number(formula.mean_log_likelihood)}"
+    else:
+        errors = f"R² {number(formula.r2)}, RMSE {number(formula.rmse)}, at most {number(formula.max_error)}"
     yield f"  - Errors: {errors}; complexity {formula.complexity}"
     for name, seen in formula.domain.items():
         meaning = f", which is {code(formula.symbols[name])}" if name in formula.symbols else ""

@@ -10,6 +10,7 @@ from service.db.session import Sessions
 from service.db.tables import Dataset, Job, JobStatus, Model
 from service.errors import Conflict, NotFound
 from service.plots.confusion import draw_confusion
+from service.plots.density import draw_density
 from service.plots.effects import draw_effects
 from service.plots.history import draw_history
 from service.plots.importance import draw_importance
@@ -60,17 +61,26 @@ def _history(model: Model, figures: Figures, theme: Theme) -> str:
     return draw_history(history, _subject(model, figures, theme), theme)
 
 
+def _density(model: Model, figures: Figures, theme: Theme) -> str:
+    if figures.get("density") is None:
+        raise _not_of(model, "it predicts a column, and is no density")
+    return draw_density(figures, _subject(model, figures, theme), theme)
+
+
 def _parity(model: Model, figures: Figures, theme: Theme) -> str:
+    _refuse_density(model)
     draw = draw_parity if figures["parity"] is not None else draw_confusion
     return draw(figures, _subject(model, figures, theme), theme)
 
 
 def _residuals(model: Model, figures: Figures, theme: Theme) -> str:
+    _refuse_density(model)
     draw = draw_residuals if figures["parity"] is not None else draw_probabilities
     return draw(figures, _subject(model, figures, theme), theme)
 
 
 def _effects(model: Model, figures: Figures, theme: Theme) -> str:
+    _refuse_density(model)
     if not figures["effects"]:
         detail = (
             f"the network of model {model.id} reads no feature, or its job ended before any was looked at"
@@ -80,7 +90,17 @@ def _effects(model: Model, figures: Figures, theme: Theme) -> str:
 
 
 def _importance(model: Model, figures: Figures, theme: Theme) -> str:
+    _refuse_density(model)
     return draw_importance(figures["importance"], _subject(model, figures, theme), theme)
+
+
+def _refuse_density(model: Model) -> None:
+    if model.task == "density":
+        raise _not_of(model, "it is a density, which has no true values and no features")
+
+
+def _not_of(model: Model, why: str) -> Conflict:
+    return Conflict("no_figures", f"model {model.id} has no such picture: {why}; see the others")
 
 
 PLOTS: dict[str, Callable[[Model, Figures, Theme], str]] = {
@@ -89,6 +109,7 @@ PLOTS: dict[str, Callable[[Model, Figures, Theme], str]] = {
     "residuals": _residuals,
     "effects": _effects,
     "importance": _importance,
+    "density": _density,
 }
 
 
@@ -128,9 +149,9 @@ def draw_study_plot(job_id: str, name: str, sessions: Sessions, theme: Theme) ->
         models = TrainedModels(session).of_jobs([training.id for training in jobs])
         made = [(training, models[training.id]) for training in jobs if training.id in models]
         dataset = session.get(Dataset, request.dataset_id)
-    title = theme.say("Study of {target}", target=request.target)
+    title = theme.say("Study of {target}", target=request.goal)
     if dataset:
-        title = theme.say("Study of {target} in {dataset}", target=request.target, dataset=dataset.name)
+        title = theme.say("Study of {target} in {dataset}", target=request.goal, dataset=dataset.name)
     view = _view(name, [model for _, model in made])
     trainings = [trained for each in made for trained in _of_training(request, *each)]
     drawn = [trained for trained in trainings if view.y(trained) is not None]

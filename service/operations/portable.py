@@ -87,11 +87,18 @@ def symbolic_of(predictor: Predictor, told: PortableSymbolic | None, outputs: li
         return None
     if [formula.name for formula in told.outputs] != outputs:
         raise ArtifactError(f"its formulas are not one for each of the outputs {outputs}")
-    quantity = "value" if predictor.classes is None else "log-odds" if len(outputs) == 1 else "logit"
+    quantity = _quantity(predictor, len(outputs))
     formulas = [_formula(formula, predictor.encoding) | {"quantity": quantity} for formula in told.outputs]
     return told.model_dump(include={"exact", "verdict", "measured_on"}, exclude_none=True) | {
         "outputs": formulas
     }
+
+
+def _quantity(predictor: Predictor, outputs: int) -> str:
+    """What the formulas give."""
+    if predictor.classes is None:
+        return "value" if predictor.support is None else "density"
+    return "log-odds" if outputs == 1 else "logit"
 
 
 def _formula(told: PortableFormula, encoding: Encoding) -> Document:
@@ -114,7 +121,7 @@ def _formula(told: PortableFormula, encoding: Encoding) -> Document:
             for other in [_tree(entry.tree, names)]
         ],
         "tree": to_json(tree),
-        **told.model_dump(include={"constants"}, exclude_none=True),
+        **told.model_dump(include={"constants", "law", "mean_log_likelihood"}, exclude_none=True),
     }
 
 

@@ -16,8 +16,18 @@ def check_revision(revision: Revision) -> None:
     Raises:
         Invalid: With every mistake that was found; the code is the first one's.
     """
+    if revision.task == "density":
+        refuse(_of_density(revision))
     checks: tuple[Check, ...] = (_of_fix, _of_forbid, _of_drop, _of_choice)
     refuse(mistake for find in checks for mistake in find(revision))
+
+
+def _of_density(revision: Revision) -> Mistakes:
+    detail = (
+        f"model {revision.model_id} is a density: its formula is a law that was recognised, and none "
+        "that could be searched anew; train it with other columns or rows"
+    )
+    yield "not_for_densities", ["model_id"], detail
 
 
 def _of_fix(revision: Revision) -> Mistakes:

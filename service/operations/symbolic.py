@@ -57,7 +57,7 @@ def _completed(output: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]
         "quantity": quantity,
         "units": {name: units[name] for name in named if name in units},
         "booleans": [feature["name"] for feature in record["features"] if feature["type"] == "boolean"],
-        "remarks": _remarks(quantity, output["name"], classes),
+        "remarks": [*_remarks(quantity, output["name"], classes), *_ends(output.get("law"))],
     }
 
 
@@ -70,6 +70,22 @@ def _remarks(quantity: str, name: str, classes: list[Any]) -> list[str]:
         of = derivation.told(name)
         return [f"Logit: the probability of {of} is exp(value) over the sum of exp(value) of all classes."]
     return []
+
+
+def _ends(law: Formulas | None) -> list[str]:
+    """Where the formula of a density is not to be asked."""
+    return [
+        f"The density is 0 where {derivation.told(name)} is {words}."
+        for name, (low, high) in (law["support"] if law else {}).items()
+        for words in _beyond(low, high)
+    ]
+
+
+def _beyond(low: float | None, high: float | None) -> list[str]:
+    return [
+        *([f"less than {low!r}"] if low is not None else []),
+        *([f"more than {high!r}"] if high is not None else []),
+    ]
 
 
 def without_trees(formulas: Formulas) -> Formulas:
@@ -135,7 +151,7 @@ def _derivation(output: Formulas) -> Derivation:
     )
 
 
-PREFIXES = {"value": "", "log-odds": "log_odds_of_", "logit": "logit_of_"}
+PREFIXES = {"value": "", "density": "", "log-odds": "log_odds_of_", "logit": "logit_of_"}
 WRITERS: Mapping[str, Callable[[list[Formulas]], str]] = {
     "text": _each(lambda output: str(output["expression"])),
     "latex": _each(lambda output: str(output["latex"])),

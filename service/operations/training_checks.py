@@ -4,6 +4,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from math import ceil
 
+from service.operations.density_checks import of_density
 from service.operations.mistakes import Mistakes, Path, listed, refuse
 from service.schemas.plan import NUMBERS, Plan, Report, class_name
 from service.schemas.training import TrainRequest
@@ -28,6 +29,9 @@ def check(request: TrainRequest, columns: list[Report], rows: int) -> Plan:
     """
     plan = Plan(request, {column["name"]: column for column in columns}, rows)
     refuse(_unknown_columns(plan))
+    if plan.request.task == "density":
+        refuse(of_density(plan))
+        return plan
     checks: list[Callable[[Plan], Mistakes]] = [
         _of_types,
         _of_target,
@@ -66,7 +70,7 @@ def _of_types(plan: Plan) -> Mistakes:
 
 def _of_target(plan: Plan) -> Mistakes:
     path: Path = ["target"]
-    name, kind, classes = repr(plan.request.target), plan.types[plan.request.target], plan.target["distinct"]
+    name, kind, classes = repr(plan.request.target), plan.types[plan.request.goal], plan.target["distinct"]
     if plan.usable_rows == 0:
         yield "target_all_missing", path, f"the target {name} has no values; choose another column"
     elif classes < 2:
@@ -158,6 +162,9 @@ def _of_options(plan: Plan) -> Mistakes:
     if plan.task == "regression" and split.kind == "stratified":
         detail = "a stratified split needs classes; use the kind random for a number"
         yield "stratified_without_classes", ["split", "kind"], detail
+    if "kernel" in plan.request.baselines:
+        detail = "a kernel estimate belongs to the task density; name linear, mlp or boosting"
+        yield "kernel_without_density", ["baselines"], detail
 
 
 def _of_split(plan: Plan) -> Mistakes:

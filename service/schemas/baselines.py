@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from service.schemas.common import RequestModel
 
-Name = Literal["linear", "mlp", "boosting"]
+Name = Literal["linear", "mlp", "boosting", "kernel"]
 USUAL_HIDDEN = (64, 64)
 MOST_PARAMETERS = 1_000_000
 

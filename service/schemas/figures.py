@@ -96,6 +96,21 @@ class ImportanceOut(Told):
     left_out: int = Field(description="Features that were not looked at, because there are too many.")
 
 
+class DensityOut(Told):
+    """How densely rows lie along one column, or over two."""
+
+    columns: list[str]
+    axes: list[list[float]] = Field(description="Places along each column where the density is told.")
+    density: list[Any] = Field(
+        description="At the places of one column; of two, a list per place of the first."
+    )
+    law: str | None = Field(description="The closed law that was recognised.")
+    law_density: list[Any] | None = Field(description="Its density at the same places.")
+    edges: list[float] | None = Field(description="Of one column: ends of the bars of a histogram.")
+    bars: list[float] | None = Field(description="Heights of the bars: the share of rows over the width.")
+    dots: list[list[float]] | None = Field(description="Of two columns: some rows, at most 1,000.")
+
+
 class FiguresOut(Told):
     """What the pictures of a model show, as numbers."""
 
@@ -114,4 +129,5 @@ class FiguresOut(Told):
     effects: list[EffectOut] = Field(
         description="Of the features that the network reads, the most important first, at most 50."
     )
-    importance: ImportanceOut
+    importance: ImportanceOut | None = Field(description="Null of a density.")
+    density: DensityOut | None = Field(default=None, description="Of a density.")

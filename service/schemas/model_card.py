@@ -52,6 +52,7 @@ class CardFormula(BaseModel):
     r2: float | None
     rmse: float | None
     max_error: float | None
+    mean_log_likelihood: float | None = Field(default=None, description="Of a density.")
 
 
 class CardFormulas(BaseModel):

@@ -227,6 +227,30 @@ class ConstantOut(BaseModel):
     standard_error: float
 
 
+class ParameterOut(BaseModel):
+    """A parameter of a law, with the interval that holds it with a probability of 95 %."""
+
+    name: str
+    value: float
+    standard_error: float | None
+    low: float | None
+    high: float | None
+
+
+class LawOut(BaseModel):
+    """The closed law of a density."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(description="Such as `normal`, `exponential`, `mixture of two normal laws`.")
+    parameters: list[ParameterOut]
+    level: float = Field(description="Probability with which an interval holds its parameter.")
+    support: dict[str, list[float | None]] = Field(
+        description="Range of each column within which the density is not 0; null where there is no end."
+    )
+    p_value: float = Field(description="Of its goodness of fit, by rows left out of the fit.")
+
+
 class FormulaOut(BaseModel):
     """A formula for one output, with its errors on the hold-out rows."""
 
@@ -238,9 +262,10 @@ class FormulaOut(BaseModel):
     symbols: dict[str, str] = Field(
         description="Names in the expression that are no columns, and the column, or the meaning, of each."
     )
-    quantity: Literal["value", "log-odds", "logit"] = Field(
+    quantity: Literal["value", "log-odds", "logit", "density"] = Field(
         default="value",
-        description="What the formula gives: the `value` of the target; the `log-odds` of the second of two "
+        description="What the formula gives: the `value` of the target; a `density`, which "
+        "integrates to 1; the `log-odds` of the second of two "
         "classes, whose probability is 1/(1 + exp(-value)); or the `logit` of one class of several, whose "
         "probabilities are the softmax over the outputs.",
     )
@@ -259,6 +284,12 @@ class FormulaOut(BaseModel):
     r2: float | None
     rmse: float | None
     max_error: float | None
+    mean_log_likelihood: float | None = Field(
+        default=None,
+        description="Of a density, on the hold-out rows, in place of `rmse`, `r2` and `max_error`, which "
+        "are null: no true values are known to compare it with.",
+    )
+    law: LawOut | None = Field(default=None, description="Of a density.")
     domain: dict[str, Any] = Field(
         description="Smallest and largest value that training saw of each variable."
     )

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from service.schemas.training import TrainRequest
 
-Task = Literal["regression", "classification"]
+Task = Literal["regression", "classification", "density"]
 Report = dict[str, Any]
 
 LABELS = ("category", "boolean", "text")
@@ -28,8 +28,8 @@ class Plan:
 
     @property
     def target(self) -> Report:
-        """The report of the target."""
-        return self.reports[self.request.target]
+        """The report of the target; of a density, that of its first column."""
+        return self.reports[self.request.target or self.features[0]["name"]]
 
     @cached_property
     def types(self) -> dict[str, str]:
@@ -43,7 +43,7 @@ class Plan:
         """Classification of labels and of two values, regression of other numbers."""
         if self.request.task != "auto":
             return self.request.task
-        is_label = self.types[self.request.target] in LABELS or self.target["distinct"] == 2
+        is_label = self.types[self.target["name"]] in LABELS or self.target["distinct"] == 2
         return "classification" if is_label else "regression"
 
     @cached_property

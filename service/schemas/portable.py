@@ -9,7 +9,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas.datasets import MAX_UNIT
-from service.schemas.models import PICTURED_EDGES, ConstantOut, DecisionOut, DroppedOut, GridOut
+from service.schemas.models import (
+    PICTURED_EDGES,
+    ConstantOut,
+    DecisionOut,
+    DroppedOut,
+    GridOut,
+    LawOut,
+)
 
 Number = int | float | None
 Numbers = dict[str, Number]
@@ -76,6 +83,8 @@ class PortableFormula(Portable):
     max_error: Number = None
     domain: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = {}
     constants: list[ConstantOut] | None = None
+    law: LawOut | None = None
+    mean_log_likelihood: Number = None
     pareto: Annotated[list[PortablePareto], Field(max_length=1_000)] = []
 
 

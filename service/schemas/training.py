@@ -4,7 +4,15 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from service.schemas.baselines import Baselines
@@ -126,7 +134,16 @@ class TrainRequest(RequestModel):
 
     kind: Literal["train"] = "train"
     dataset_id: Annotated[str, Field(min_length=1, max_length=100)]
-    target: Column
+    task: Literal["auto", "regression", "classification", "density"] = Field(
+        default="auto",
+        description="`density` has no target: it learns how densely rows lie along one column of numbers, or "
+        "over two, which `features` names.",
+    )
+    target: Column | None = Field(
+        default=None,
+        validate_default=True,
+        description="The column to predict. Required, except for the task `density`, which has none.",
+    )
     features: Annotated[list[Column], Field(min_length=1)] | None = Field(
         default=None, description="Columns to learn from; null takes every usable one but the target."
     )
@@ -137,7 +154,6 @@ class TrainRequest(RequestModel):
         "in the choice of the network and in probabilities, one of weight 0 has no part. Metrics and "
         "intervals count every other row once.",
     )
-    task: Literal["auto", "regression", "classification"] = "auto"
     network: NetworkOptions = NetworkOptions()
     training: TrainingOptions = TrainingOptions()
     split: SplitOptions = SplitOptions()
@@ -160,6 +176,26 @@ class TrainRequest(RequestModel):
     priority: Priority = 0
     name: ModelName | None = Field(default=None, description="Name of the model; a new version if it exists.")
     tags: Tags = Field(default={})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _compare_densities(cls, body: Any) -> Any:
+        """A density is compared with a kernel estimate, and with nothing else."""
+        if isinstance(body, dict) and body.get("task") == "density" and body.get("baselines", True) is True:
+            return {**body, "baselines": ["kernel"]}
+        return body
+
+    @field_validator("target")
+    @classmethod
+    def _target_is_given(cls, target: str | None, known: ValidationInfo) -> str | None:
+        if target is None and known.data.get("task") != "density":
+            raise PydanticCustomError("missing", "Field required")
+        return target
+
+    @property
+    def goal(self) -> str:
+        """What predictions are called: the target, or the density of the columns."""
+        return self.target if self.target is not None else f"p({', '.join(self.features or ())})"
 
     model_config = ConfigDict(
         json_schema_extra={

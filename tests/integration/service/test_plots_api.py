@@ -37,7 +37,7 @@ def model(sessions: Sessions) -> Model:
 
 def paths(model: Model, suffix: str) -> list[str]:
     return [f"/models/{model.id}/plot{suffix}"] + [
-        f"/models/{model.id}/plots/{name}{suffix}" for name in PLOTS
+        f"/models/{model.id}/plots/{name}{suffix}" for name in PLOTS if name != "density"
     ]
 
 

@@ -1,0 +1,98 @@
+"""What a dataset must have for the density of its columns, known from its column report alone."""
+
+from service.operations.mistakes import Mistakes, Path, listed
+from service.schemas.baselines import name_of
+from service.schemas.plan import NUMBERS, Plan
+from service.schemas.training import TrainingOptions
+
+LEAST_ROWS = 20
+MOST_COLUMNS = 2
+LOWEST_ORDER, HIGHEST_ORDER = 2, 5
+
+
+def of_density(plan: Plan) -> Mistakes:
+    """All that a density cannot do."""
+    yield from _of_columns(plan)
+    yield from _of_weight(plan)
+    yield from _of_options(plan)
+    yield from _of_network(plan)
+
+
+def _of_columns(plan: Plan) -> Mistakes:
+    request, names = plan.request, plan.request.features or []
+    if request.target is not None:
+        detail = "a density has no target; leave it out, and name its one or two columns in features"
+        yield "density_has_no_target", ["target"], detail
+    if not 1 <= len(names) <= MOST_COLUMNS:
+        detail = (
+            f"a density is one of one or two number columns, and features names {len(names)}; name one or two"
+        )
+        yield "density_columns", ["features"], detail
+        return
+    for place, name in enumerate(names):
+        yield from _of_column(plan, name, ["features", place], is_repeated=name in names[:place])
+
+
+def _of_column(plan: Plan, name: str, path: Path, *, is_repeated: bool) -> Mistakes:
+    report, kind = plan.reports[name], plan.types[name]
+    if is_repeated:
+        yield "duplicate_feature", path, f"column {name!r} is listed twice; keep one"
+    elif name in plan.roles:
+        yield "feature_has_other_role", path, f"column {name!r} is the {plan.roles[name]}; leave it out here"
+    elif kind not in NUMBERS:
+        detail = f"column {name!r} is {kind}, and a density is one of numbers; name a column of numbers"
+        yield "density_not_numeric", path, detail
+    elif report["distinct"] < 2:
+        yield "feature_constant", path, f"column {name!r} has one value in all rows; leave it out"
+    elif plan.rows - report["missing"] < LEAST_ROWS:
+        detail = (
+            f"column {name!r} has {plan.rows - report['missing']} values, and a density needs at least "
+            f"{LEAST_ROWS}; upload more rows"
+        )
+        yield "too_few_rows", path, detail
+
+
+def _of_weight(plan: Plan) -> Mistakes:
+    name = plan.request.weight
+    if name is None:
+        return
+    report = plan.reports[name]
+    if report["type"] not in NUMBERS or report["missing"] or report["min"] < 0 or report["max"] <= 0:
+        detail = (
+            f"weights are numbers of 0 or more, one in every row and not all 0; column {name!r} is not so"
+        )
+        yield "invalid_weight", ["weight"], detail
+
+
+def _of_options(plan: Plan) -> Mistakes:
+    request, usual = plan.request, TrainingOptions()
+    for name in TrainingOptions.model_fields:
+        if getattr(request.training, name) != getattr(usual, name):
+            detail = (
+                f"a density is fitted by its likelihood, and training.{name} has no part in it; leave it out"
+            )
+            yield "not_for_densities", ["training", name], detail
+    if request.split.kind == "stratified":
+        detail = "a stratified split needs classes; use the kind random for a density"
+        yield "stratified_without_classes", ["split", "kind"], detail
+    others = [name_of(baseline) for baseline in request.baselines if baseline != "kernel"]
+    if others:
+        detail = f"a density is compared with a kernel estimate, and not with {listed(others)}; name kernel"
+        yield "not_for_densities", ["baselines"], detail
+
+
+def _of_network(plan: Plan) -> Mistakes:
+    network, columns = plan.request.network, len(plan.request.features or ())
+    if not LOWEST_ORDER <= network.order <= HIGHEST_ORDER:
+        detail = (
+            f"the splines of a density have an order from {LOWEST_ORDER} to {HIGHEST_ORDER}, "
+            f"got {network.order}"
+        )
+        yield "not_for_densities", ["network", "order"], detail
+    most = max(0, columns - 1)  # hidden layers
+    if network.hidden != "auto" and len(network.hidden) > most:
+        detail = (
+            "a density of one column has no hidden layer, one of two columns has at most one; "
+            "leave hidden out"
+        )
+        yield "not_for_densities", ["network", "hidden"], detail

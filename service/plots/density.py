@@ -1,0 +1,184 @@
+"""How densely rows lie: a curve over a histogram, or a map of two columns with lines of equal density."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from service.plots.axes import Panel, Scale, marks_width, stroke
+from service.plots.sheet import Subject, footnote, headline, legend
+from service.svg import DASHES, Theme, document, number
+
+WIDTH, HEIGHT = 640.0, 330.0
+SIDE = 430.0
+LEVELS = 7  # lines of equal density
+LAW_LEVELS = 3
+HIGH_SHARE = 0.98  # the highest line, of the largest density
+LOW_SHARE = 0.02
+
+Figures = Mapping[str, Any]
+Point = tuple[float, float]
+
+
+def draw_density(figures: Figures, subject: Subject, theme: Theme) -> str:
+    """The density of the network, the law that was recognised, and the rows.
+
+    Args:
+        figures: ``density`` of a model.
+        subject: The model.
+        theme: Its colours.
+    """
+    return (_line if len(figures["density"]["columns"]) == 1 else _plane)(figures, subject, theme)
+
+
+def _line(figures: Figures, subject: Subject, theme: Theme) -> str:
+    told = figures["density"]
+    axis, column = told["axes"][0], told["columns"][0]
+    curves = [told["density"], *([told["law_density"]] if told["law_density"] else [])]
+    heights = [value for curve in [*curves, told["bars"]] for value in curve]
+    notes = _told(figures, subject, theme)
+    head, top = headline(_title(theme), notes, WIDTH, theme)
+    key, height = legend(_names(told, theme), 16, top, WIDTH - 32, theme)
+    y = Scale(0.0, Scale.over([0.0, *heights]).high)
+    left = 46 + marks_width(y, 6)
+    panel = Panel(
+        left=left, top=top + height + 20, width=WIDTH - left - 24, height=HEIGHT,
+        x=Scale(axis[0], axis[-1]), y=y, theme=theme,
+    )  # fmt: skip
+    return document(
+        WIDTH,
+        panel.bottom + 50,
+        title=_caption(subject, theme),
+        description=" ".join(notes),
+        theme=theme,
+        body=[
+            *head,
+            *key,
+            _bars(told["edges"], told["bars"], panel, theme),
+            *panel.frame(subject.label(column), theme.say("density")),
+            *(
+                panel.line(axis, curve, colour=theme.series[place], dash=DASHES[place], width=2.2)
+                for place, curve in enumerate(curves)
+            ),
+        ],
+    )
+
+
+def _plane(figures: Figures, subject: Subject, theme: Theme) -> str:
+    told = figures["density"]
+    across, up = told["axes"]
+    y = Scale(up[0], up[-1])
+    left = 46 + marks_width(y, 6)
+    width = left + SIDE + 28
+    notes = _told(figures, subject, theme)
+    head, top = headline(_title(theme), notes, width, theme)
+    key, height = legend(_names(told, theme), 16, top, width - 32, theme)
+    panel = Panel(
+        left=left, top=top + height + 16, width=SIDE, height=SIDE,
+        x=Scale(across[0], across[-1]), y=y, theme=theme, x_most=6,
+    )  # fmt: skip
+    remarks, bottom = footnote(
+        [
+            theme.say(
+                "Dots are rows; the density is the same along a line, and the higher, the stronger it is."
+            )
+        ],
+        panel.bottom + 40,
+        width,
+        theme,
+    )
+    dots = [dot for dot in told["dots"] if across[0] <= dot[0] <= across[-1] and up[0] <= dot[1] <= up[-1]]
+    xs, ys = [x for x, _ in dots], [y for _, y in dots]
+    return document(
+        width,
+        bottom,
+        title=_caption(subject, theme),
+        description=" ".join(notes),
+        theme=theme,
+        body=[
+            *head,
+            *key,
+            *panel.frame(subject.label(told["columns"][0]), subject.label(told["columns"][1])),
+            panel.dots(xs, ys, colour=theme.quiet, radius=1.5, opacity=0.45),
+            *_contours(panel, told, told["density"], LEVELS, 0, theme),
+            *(_contours(panel, told, told["law_density"], LAW_LEVELS, 1, theme) if told["law"] else []),
+            *remarks,
+        ],
+    )
+
+
+def _title(theme: Theme) -> str:
+    return theme.say("How densely rows lie")
+
+
+def _caption(subject: Subject, theme: Theme) -> str:
+    return theme.say("Density {target} of {name}", target=subject.target, name=subject.name)
+
+
+def _names(told: Figures, theme: Theme) -> list[str]:
+    """What the lines are."""
+    return [theme.say("network"), *([theme.say("law: {name}", name=told["law"])] if told["law"] else [])]
+
+
+def _told(figures: Figures, subject: Subject, theme: Theme) -> list[str]:
+    told = [f"{subject.name}, {subject.rows(figures['rows'], theme)}."]
+    mean, law = (subject.metrics.get(f"{of}mean_log_likelihood") for of in ("", "law_"))
+    if mean is not None:
+        told.append(theme.say("Mean log-likelihood of the network: {mean}.", mean=mean))
+    if law is not None:
+        told.append(theme.say("Of the law, {name}: {mean}.", name=figures["density"]["law"] or "?", mean=law))
+    return told
+
+
+def _bars(edges: Sequence[float], bars: Sequence[float], panel: Panel, theme: Theme) -> str:
+    """The histogram."""
+    path = "".join(
+        f"M{number(panel.across(low) + 0.5)},{number(panel.bottom)}V{number(panel.up(height))}"
+        f"H{number(panel.across(high) - 0.5)}V{number(panel.bottom)}Z"
+        for (low, high), height in zip(pairwise(edges), bars, strict=True)
+        if height
+    )
+    return f'<path d="{path}" fill="{theme.quiet}" fill-opacity="0.28"/>'
+
+
+def _contours(
+    panel: Panel, told: Figures, values: Sequence[Sequence[float]], count: int, place: int, theme: Theme
+) -> Iterator[str]:
+    """Lines of equal density, stronger the higher."""
+    most = max(max(row) for row in values)
+    for step in range(count):
+        share = LOW_SHARE * (HIGH_SHARE / LOW_SHARE) ** ((step + 0.5) / count)
+        path = "".join(
+            f"M{number(panel.across(a[0]))},{number(panel.up(a[1]))}"
+            f"L{number(panel.across(b[0]))},{number(panel.up(b[1]))}"
+            for a, b in level_lines(told["axes"][0], told["axes"][1], values, share * most)
+        )
+        if path:
+            yield stroke(path, theme.series[place], DASHES[place], 0.9 + 1.2 * step / count)
+
+
+def level_lines(
+    xs: Sequence[float], ys: Sequence[float], values: Sequence[Sequence[float]], level: float
+) -> Iterator[tuple[Point, Point]]:
+    """Pieces of the line on which values on a grid have a level, cell by cell (marching triangles).
+
+    Every cell is cut into two triangles, on which values are taken to be linear.
+    """
+    for i in range(len(xs) - 1):
+        for j in range(len(ys) - 1):
+            corner = [
+                (xs[a], ys[b], values[a][b]) for a, b in ((i, j), (i + 1, j), (i + 1, j + 1), (i, j + 1))
+            ]
+            if min(c[2] for c in corner) <= level <= max(c[2] for c in corner):
+                for triangle in ((corner[0], corner[1], corner[2]), (corner[0], corner[2], corner[3])):
+                    yield from _crossed(triangle, level)
+
+
+def _crossed(triangle: Sequence[tuple[float, float, float]], level: float) -> Iterator[tuple[Point, Point]]:
+    found: list[Point] = []
+    for start, end in zip(triangle, (*triangle[1:], triangle[0]), strict=True):
+        if (start[2] < level) != (end[2] < level) and math.isfinite(start[2] + end[2]):
+            share = (level - start[2]) / (end[2] - start[2])
+            found.append((start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])))
+    if len(found) == 2:
+        yield found[0], found[1]

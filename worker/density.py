@@ -1,0 +1,180 @@
+"""A job for a density without its database: a table and a request in, a model and what is told of it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import numpy as np
+
+from kan_engine import (
+    Density,
+    DensityConfig,
+    Predictor,
+    fit_line_density,
+    fit_plane_density,
+    save,
+)
+from service.portrait import portray
+from service.schemas.training import TrainRequest
+from service.shown import shown_features, shown_network
+from service.tables import Table
+from worker.density_figures import density_figures
+from worker.density_formula import density_document
+from worker.density_laws import Recognised, Verdict, line_laws, plane_laws
+from worker.density_rows import DensityRows, density_rows
+from worker.kernel import kernel_baseline
+from worker.outcome import Outcome
+
+TOLD_ROWS = 100_000  # of the training rows, for their metrics
+METRIC, OF_LAW = "mean_log_likelihood", "law_mean_log_likelihood"
+
+ShouldStop = Callable[[], bool]
+
+
+class Watch(Protocol):
+    """What a job tells of its stages, and what it is told of the time."""
+
+    seconds: dict[str, float]
+    cut_by: str | None
+
+    def stage(self, name: str, fraction: float, message: str) -> AbstractContextManager[None]:
+        """A stage, timed."""
+        ...
+
+    def should_stop(self) -> bool:
+        """Whether time is up."""
+        ...
+
+
+def run_density(table: Table, request: TrainRequest, watch: Watch) -> Outcome:
+    """Fit a density to one or two columns, recognise its law, measure both and a kernel estimate.
+
+    Raises:
+        InvalidData: There are too few rows, or a column does not vary over those to fit on.
+    """
+    with watch.stage("prepare", 0.0, "reading the table"):
+        rows = density_rows(table, request)
+    with watch.stage("train", 0.05, "fitting the density"):
+        sides, found = _fitted(rows, request, watch.should_stop)
+        predictor = found.predictor(rows.encoding, request.goal)
+    with watch.stage("symbolic", 0.8, "looking for its law"):
+        verdict = _laws(rows, sides, found, request, watch.should_stop) if request.symbolic else Verdict()
+    law = verdict.accepted[0] if verdict.accepted else None
+    with watch.stage("evaluate", 0.88, "measuring on the hold-out rows"):
+        record = _record(rows, predictor, found, verdict, request)
+        symbolic = density_document(verdict.accepted, rows, request.goal)
+    with watch.stage("figures", 0.92, "drawing the density"):
+        figures = density_figures(predictor, rows, law)
+        picture = portray(
+            predictor.network, found.inputs, rows.encoding, rows.training, [request.goal], watch.should_stop
+        )
+    with watch.stage("baselines", 0.95, "fitting the kernel estimate"):
+        record["baselines"] = kernel_baseline(rows, request.seed) if request.baselines else {}
+    record["timings"] = watch.seconds
+    return Outcome(
+        artifact=save(predictor),
+        record=record,
+        symbolic=symbolic,
+        edges=picture,
+        task="density",
+        figures=figures,
+        cut_by=watch.cut_by,
+    )
+
+
+def _fitted(
+    rows: DensityRows, request: TrainRequest, should_stop: ShouldStop
+) -> tuple[list[Density], Density]:
+    """The density of each column alone, and that of all."""
+    network = request.network
+    asked = None if network.grid == "auto" else network.grid
+    nodes = None if network.hidden == "auto" else sum(network.hidden)
+    config = DensityConfig(grid_size=asked, order=network.order, seed=request.seed, nodes=nodes)
+    is_line = len(rows.names) == 1
+    alone = config if is_line else DensityConfig(order=network.order, seed=request.seed)
+    sides = [fit_line_density(x, rows.weights, alone, should_stop) for x in rows.training.T]
+    if is_line:
+        return sides, sides[0]
+    return sides, fit_plane_density(rows.training, rows.weights, (sides[0], sides[1]), config, should_stop)
+
+
+def _laws(
+    rows: DensityRows, sides: list[Density], found: Density, request: TrainRequest, should_stop: ShouldStop
+) -> Verdict:
+    verdicts = [
+        line_laws(name, x, rows.weights, side.held, side.support[0], request.seed, should_stop)
+        for name, x, side in zip(rows.names, rows.training.T, sides, strict=True)
+    ]
+    if len(verdicts) == 1:
+        return verdicts[0]
+    names = rows.names[0], rows.names[1]
+    pair = verdicts[0], verdicts[1]
+    return plane_laws(names, rows.training, rows.weights, found.held, pair, request.seed)
+
+
+def _record(
+    rows: DensityRows, predictor: Predictor, found: Density, verdict: Verdict, request: TrainRequest
+) -> dict[str, Any]:
+    """What ``GET /models/{id}`` shows of a density."""
+    law = verdict.accepted[0] if verdict.accepted else None
+    told = rows.training[np.random.default_rng(0).permutation(len(rows.training))[:TOLD_ROWS]]
+    metrics = _metrics(predictor, law, rows.test)
+    lost = int((predictor.predict(rows.test) <= 0).sum()) if len(rows.test) else 0
+    warnings = [*rows.warnings, *([verdict.refused] if verdict.refused else [])]
+    if lost:
+        warnings.append(
+            f"{lost} of {len(rows.test)} hold-out rows lie where the density is 0: they have no likelihood"
+        )
+    return {
+        "features": shown_features(rows.encoding),
+        "outputs": [request.goal],
+        "classes": None,
+        "network": shown_network(found.network, found.inputs, predictor.outputs, "newton"),
+        "formula_of": "law" if law else None,
+        "dropped": [],
+        "metrics": metrics,
+        "per_class": {},
+        "training_metrics": _metrics(predictor, law, told),
+        "threshold": None,
+        "decision": None,
+        "density": {"support": [_ends(side) for side in found.support], "smoothness": found.lamb},
+        "split": {
+            "kind": request.split.kind,
+            "seed": request.split.seed,
+            "training_rows": len(rows.training),
+            "validation_rows": 0,
+            "test_rows": len(rows.test),
+        },
+        "history": _history(found, predictor),
+        "warnings": warnings,
+    }
+
+
+def _ends(side: tuple[float, float]) -> list[float | None]:
+    return [end if np.isfinite(end) else None for end in side]
+
+
+def _metrics(predictor: Predictor, law: Recognised | None, x: np.ndarray) -> dict[str, float | None]:
+    """Mean log-likelihood of rows; None without any, or where one of them has none."""
+    with np.errstate(divide="ignore"):
+        found = {METRIC: mean_or_none(np.log(predictor.predict(x))) if len(x) else None}
+        if law is not None:
+            found[OF_LAW] = mean_or_none(law.log_density(x)) if len(x) else None
+    return found
+
+
+def mean_or_none(values: np.ndarray) -> float | None:
+    """The mean of finite numbers."""
+    return float(values.mean()) if np.isfinite(values).all() else None
+
+
+def _history(found: Density, predictor: Predictor) -> list[dict[str, float | None]]:
+    """Minus the mean log-likelihood after every step, in the columns' units."""
+    unit = float(np.log(found.inputs.scale).sum())
+    grid = predictor.network.stack[0].grid_size
+    return [
+        {"step": number, "grid": grid, "loss": unit - step, "validation_loss": None}
+        for number, step in enumerate(found.steps, 1)
+    ]

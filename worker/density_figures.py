@@ -1,0 +1,80 @@
+"""Numbers behind the picture of a density: its curve or map, the law beside it, and where the rows lie."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kan_engine import Predictor
+from worker.density_laws import Recognised
+from worker.density_rows import DensityRows
+
+POINTS, PLANE_POINTS = 241, 61
+MOST_BARS = 60
+DOTS = 1_000
+SHOWN = (
+    0.002,
+    0.998,
+)  # quantiles, around which a picture is drawn: long tails would leave nothing of the middle
+ROOM = 0.15  # beyond them, as a share of their distance
+
+
+def density_figures(predictor: Predictor, rows: DensityRows, law: Recognised | None) -> dict[str, Any]:
+    """What ``GET /models/{id}/figures`` shows of a density."""
+    axes = [_axis(values, POINTS if len(rows.names) == 1 else PLANE_POINTS) for values in rows.training.T]
+    mesh = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
+    places = mesh.reshape(-1, len(axes))
+    shape = mesh.shape[:-1]
+    told = {
+        "columns": rows.names,
+        "axes": [axis.tolist() for axis in axes],
+        "density": predictor.predict(places).reshape(shape).tolist(),
+        "law": None if law is None else law.name,
+        "law_density": None if law is None else np.exp(law.log_density(places)).reshape(shape).tolist(),
+    }
+    return {
+        "measured_on": rows.measured_on,
+        "rows": len(rows.measured),
+        "parity": None,
+        "confusion": None,
+        "roc": None,
+        "reliability": None,
+        "effects": [],
+        "importance": None,
+        "density": told
+        | (_histogram(rows.measured[:, 0], axes[0]) if len(axes) == 1 else _dots(rows.measured)),
+    }
+
+
+def _axis(values: np.ndarray, points: int) -> np.ndarray:
+    """Places over the range where nearly all rows lie, and a little beyond, up to the last row."""
+    low, high = np.quantile(values, SHOWN)
+    room = ROOM * float(high - low)
+    return np.linspace(max(low - room, _beyond(values, -1)), min(high + room, _beyond(values, 1)), points)
+
+
+def _beyond(values: np.ndarray, side: int) -> float:
+    """A little beyond the last value of a side."""
+    last = float(values.max() if side > 0 else values.min())
+    return last + side * 0.05 * float(np.ptp(values))
+
+
+def _histogram(values: np.ndarray, axis: np.ndarray) -> dict[str, Any]:
+    """How densely rows lie in bars of equal width (Freedman and Diaconis 1981)."""
+    lower, upper = np.quantile(values, [0.25, 0.75])
+    width = 2 * float(upper - lower) * len(values) ** (-1 / 3)
+    reach = float(np.ptp(axis))
+    bars = int(np.clip(np.ceil(reach / width) if width > 0 else 1, 5, MOST_BARS))
+    counts, edges = np.histogram(values, bars, (axis[0], axis[-1]))
+    return {
+        "edges": edges.tolist(),
+        "bars": (counts / (len(values) * np.diff(edges))).tolist(),
+        "dots": None,
+    }
+
+
+def _dots(rows: np.ndarray) -> dict[str, Any]:
+    """Some of the rows."""
+    some = rows[np.random.default_rng(0).permutation(len(rows))[:DOTS]]
+    return {"edges": None, "bars": None, "dots": some.tolist()}

@@ -1,0 +1,538 @@
+"""Laws that a column may follow: their densities, their fit by maximum likelihood, their formulas.
+
+A law is fitted to all of its parameters at once; what is known of them is the inverse of the observed Fisher
+information, the Hessian of the negative log-likelihood. A parameter that is positive gets an interval on the
+logarithmic scale, so that its ends are positive, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+from scipy.optimize import minimize
+
+from kan_engine import Expression, possible_ends
+from kan_engine.expression import call, mul, number, power
+from worker.density_rows import Values
+
+LEVEL = 1.959963984540054  # standard errors on either side that hold 95 %
+STEP = 1e-4  # of a difference of the log-likelihood, in standard errors' rough size
+STEEP = 50.0  # shape of a gamma law
+HUGE = 1e6  # degrees of freedom, shapes: beyond it the law is another, simpler one
+LOG_2PI = float(np.log(2 * np.pi))
+
+Vector = np.ndarray
+Tree = Callable[[Vector, Expression], Expression]
+
+
+@dataclass(frozen=True)
+class Law:
+    """A family of densities.
+
+    Attributes:
+        name: What it is called.
+        parameters: Names of what is fitted; those that must be positive end in "+" here, and not for clients.
+        log_density: Of values, given the parameters.
+        cumulative: Share of values below these.
+        start: Parameters to begin with; None where the law cannot hold for the values.
+        tree: The density as a formula of the column.
+        support: Where it is not 0, given the parameters.
+        free: How many numbers were chosen to fit, where that is not the count of its parameters.
+        is_closed: Whether ``start`` has the likeliest parameters already.
+        is_support: Whether its parameters are the ends of its support, which all rows together tell.
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    log_density: Callable[[Vector, Vector], Vector]
+    cumulative: Callable[[Vector, Vector], Vector]
+    start: Callable[[Values], Vector | None]
+    tree: Tree
+    support: Callable[[Vector], tuple[float, float]] = lambda _: (-np.inf, np.inf)
+    free: int | None = None
+    is_closed: bool = False
+    is_support: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the parameters, for clients."""
+        return tuple(name.rstrip("+") for name in self.parameters)
+
+    @property
+    def is_positive(self) -> Vector:
+        """Which parameters must be positive."""
+        return np.array([name.endswith("+") for name in self.parameters])
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A law with its likeliest parameters."""
+
+    law: Law
+    theta: Vector
+    log_likelihood: float
+
+    def bic(self, rows: float) -> float:
+        """Schwarz's criterion, halved: what the law makes of the rows, less the price of its parameters."""
+        free = len(self.theta) if self.law.free is None else self.law.free
+        return self.log_likelihood - 0.5 * free * float(np.log(rows))
+
+
+def fit(law: Law, rows: Values) -> Fitted | None:
+    """The likeliest parameters; None where the law cannot hold for the rows, or has no maximum."""
+    start = law.start(rows)
+    if start is None:
+        return None
+    positive = law.is_positive
+    theta = start
+    if not law.is_closed:
+
+        def loss(u: Vector) -> float:
+            with np.errstate(all="ignore"):
+                value = -float(rows.w @ law.log_density(_natural(u, positive), rows.x)) / rows.count
+            return value if np.isfinite(value) else 1e100
+
+        found = minimize(loss, _unbounded(start, positive), method="BFGS", options={"gtol": 1e-6})
+        theta = _natural(found.x, positive)
+    with np.errstate(all="ignore"):
+        likelihood = float(rows.w @ law.log_density(theta, rows.x))
+    good = np.isfinite(theta).all() and np.isfinite(likelihood) and (np.abs(theta[positive]) < HUGE).all()
+    return Fitted(law, theta, likelihood) if good else None
+
+
+def intervals(fitted: Fitted, rows: Values) -> list[dict[str, float | str | None]]:
+    """Every parameter with its standard error and the interval that holds it with a probability of 95 %."""
+    if fitted.law.name == "uniform":
+        return _ends(fitted, rows)
+    errors = _standard_errors(fitted, rows)
+    found: list[dict[str, float | str | None]] = []
+    described = zip(fitted.law.names, fitted.theta.tolist(), errors, fitted.law.is_positive, strict=True)
+    for name, value, error, is_positive in described:
+        entry = {"name": name, "value": value, "standard_error": error, "low": None, "high": None}
+        if error is not None and is_positive:
+            factor = float(np.exp(LEVEL * error / value))
+            entry |= {"low": value / factor, "high": value * factor}
+        elif error is not None:
+            entry |= {"low": value - LEVEL * error, "high": value + LEVEL * error}
+        found.append(entry)
+    return found
+
+
+def _ends(fitted: Fitted, rows: Values) -> list[dict[str, float | str | None]]:
+    """Of a uniform law: an end lies beyond the last value by no more than so much in 95 of 100 cases."""
+    reach = (rows.high - rows.low) * (0.05 ** (-1 / rows.count) - 1)
+    known = {"low": (rows.low - reach, rows.low), "high": (rows.high, rows.high + reach)}
+    return [
+        {"name": name, "value": value, "standard_error": None, "low": known[name][0], "high": known[name][1]}
+        for name, value in zip(fitted.law.names, fitted.theta.tolist(), strict=True)
+    ]
+
+
+def _standard_errors(fitted: Fitted, rows: Values) -> list[float | None]:
+    if fitted.law.name == "Laplace":  # its likelihood has a corner at the median: the expected information
+        scale = float(fitted.theta[1])
+        return [scale / rows.count**0.5] * 2
+    information = _information(fitted, rows)
+    try:
+        variances = np.diag(np.linalg.inv(information))
+    except np.linalg.LinAlgError:
+        return [None] * len(fitted.theta)
+    return [float(variance**0.5) if variance > 0 else None for variance in variances.tolist()]
+
+
+def _information(fitted: Fitted, rows: Values) -> np.ndarray:
+    """The observed Fisher information, by central differences."""
+    theta, count = fitted.theta, len(fitted.theta)
+    steps = STEP * np.maximum(np.abs(theta), float(rows.std) * 1e-2)
+
+    def loss(shift: Vector) -> float:
+        with np.errstate(all="ignore"):
+            return -float(rows.w @ fitted.law.log_density(theta + shift, rows.x))
+
+    units = np.diag(steps)
+    found = np.zeros((count, count))
+    middle = loss(np.zeros(count))
+    for i in range(count):
+        found[i, i] = (loss(units[i]) - 2 * middle + loss(-units[i])) / steps[i] ** 2
+        for j in range(i):
+            ahead, back = units[i] + units[j], units[i] - units[j]
+            mixed = loss(ahead) - loss(back) - loss(-back) + loss(-ahead)
+            found[i, j] = found[j, i] = mixed / (4 * steps[i] * steps[j])
+    return found
+
+
+def _natural(u: Vector, positive: Vector) -> Vector:
+    with np.errstate(over="ignore"):
+        return np.where(positive, np.exp(np.where(positive, u, 0.0)), u)
+
+
+def _unbounded(theta: Vector, positive: Vector) -> Vector:
+    return np.where(positive, np.log(np.where(positive, theta, 1.0)), theta)
+
+
+def laws_for(rows: Values, support: tuple[float, float]) -> Iterator[Law]:
+    """The laws to try for a column whose density has this support, the most usual first."""
+    yield from (_normal(), _uniform())
+    lows = {0.0: 0} if rows.low >= 0 else {}
+    if np.isfinite(support[0]):
+        lows.setdefault(support[0], 1)
+    for low, chosen in lows.items():
+        yield from (
+            _exponential(low, chosen),
+            _gamma(low, chosen),
+            _weibull(low, chosen),
+            _log_normal(low, chosen),
+        )
+    ranges = {(0.0, 1.0): 0} if rows.low > 0 and rows.high < 1 else {}
+    if np.isfinite(support).all():
+        ranges.setdefault(support, 2)
+    for (low, high), chosen in ranges.items():
+        yield _beta(low, high, chosen)
+    yield from (_laplace(), _logistic(), _cauchy(), _gumbel(1), _gumbel(-1), _student(), _mixture())
+
+
+def _bell(x: Expression, mean: float, std: float) -> Expression:
+    """The density of a normal law."""
+    square = power(x - number(mean), 2)
+    return mul(number(1 / (std * (2 * np.pi) ** 0.5)), call("exp", mul(number(-0.5 / std**2), square)))
+
+
+def _log_bell(u: Vector) -> Vector:
+    found: Vector = -0.5 * (u * u + LOG_2PI)
+    return found
+
+
+def _normal() -> Law:
+    return Law(
+        name="normal",
+        parameters=("mean", "standard_deviation+"),
+        log_density=lambda t, x: _log_bell((x - t[0]) / t[1]) - np.log(t[1]),
+        cumulative=lambda t, x: special.ndtr((x - t[0]) / t[1]),
+        start=lambda rows: np.array([rows.mean, rows.std]),
+        is_closed=True,
+        tree=lambda t, x: _bell(x, t[0], t[1]),
+    )
+
+
+def _log_normal(low: float, chosen: int) -> Law:
+    def start(rows: Values) -> Vector | None:
+        if not rows.low > low:
+            return None
+        logs = rows.of(np.log(rows.x - low))
+        return np.array([logs.mean, max(logs.std, 1e-9)])
+
+    def tree(t: Vector, x: Expression) -> Expression:
+        return _bell(call("log", x - number(low)), t[0], t[1]) / (x - number(low))
+
+    return Law(
+        name="log-normal",
+        parameters=("mean_of_logarithm", "standard_deviation_of_logarithm+"),
+        log_density=lambda t, x: _beyond(
+            x, low, lambda y: _log_bell((np.log(y) - t[0]) / t[1]) - np.log(t[1]) - np.log(y)
+        ),
+        cumulative=lambda t, x: special.ndtr((np.log(np.maximum(x - low, 1e-300)) - t[0]) / t[1]),
+        start=start,
+        tree=tree,
+        support=lambda _: (low, np.inf),
+        free=2 + chosen,
+        is_closed=True,
+    )
+
+
+def _exponential(low: float, chosen: int) -> Law:
+    return Law(
+        name="exponential",
+        parameters=("rate+",),
+        log_density=lambda t, x: _beyond(x, low, lambda y: np.log(t[0]) - t[0] * y),
+        cumulative=lambda t, x: -np.expm1(-t[0] * np.maximum(x - low, 0.0)),
+        start=lambda rows: np.array([1 / (rows.mean - low)]) if rows.mean > low <= rows.low else None,
+        tree=lambda t, x: mul(number(t[0]), call("exp", mul(number(-t[0]), x - number(low)))),
+        support=lambda _: (low, np.inf),
+        free=1 + chosen,
+        is_closed=True,
+    )
+
+
+def _gamma(low: float, chosen: int) -> Law:
+    def start(rows: Values) -> Vector | None:
+        if not rows.low > low:
+            return None
+        mean = rows.mean - low
+        s = max(float(np.log(mean)) - rows.of(np.log(rows.x - low)).mean, 1e-9)
+        shape = (3 - s + ((s - 3) ** 2 + 24 * s) ** 0.5) / (12 * s)  # Minka 2002, near the maximum
+        return np.array([shape, mean / shape])
+
+    def density(t: Vector, y: Vector) -> Vector:
+        k, scale = t
+        found: Vector = (k - 1) * np.log(y) - y / scale - special.gammaln(k) - k * np.log(scale)
+        return found
+
+    def tree(t: Vector, x: Expression) -> Expression:
+        k, scale = t
+        y = x - number(low)
+        if k > STEEP:  # each of the usual factors would overflow: from the top, top·(y/m·exp(1 - y/m))^(k-1)
+            top = number(float(np.exp(density(t, np.array([(k - 1) * scale]))[0])))
+            u = mul(number(1 / ((k - 1) * scale)), y)
+            return mul(top, power(mul(u, call("exp", 1 - u)), number(k - 1)))
+        factor = float(np.exp(-special.gammaln(k) - k * np.log(scale)))
+        return mul(number(factor), power(y, number(k - 1)), call("exp", mul(number(-1 / scale), y)))
+
+    return Law(
+        name="gamma",
+        parameters=("shape+", "scale+"),
+        log_density=lambda t, x: _beyond(x, low, lambda y: density(t, y)),
+        cumulative=lambda t, x: special.gammainc(t[0], np.maximum(x - low, 0.0) / t[1]),
+        start=start,
+        tree=tree,
+        support=lambda _: (low, np.inf),
+        free=2 + chosen,
+    )
+
+
+def _weibull(low: float, chosen: int) -> Law:
+    def start(rows: Values) -> Vector | None:
+        if not rows.low > low:
+            return None
+        logs = rows.of(np.log(rows.x - low))
+        shape = 1.28255 / max(logs.std, 1e-9)  # of its logarithm: π/√6 over the standard deviation
+        return np.array([shape, np.exp(logs.mean + 0.57722 / shape)])
+
+    def density(t: Vector, y: Vector) -> Vector:
+        k, scale = t
+        logs = np.log(y / scale)
+        found: Vector = np.log(k / scale) + (k - 1) * logs - np.exp(k * logs)
+        return found
+
+    def tree(t: Vector, x: Expression) -> Expression:
+        k, scale = t
+        y = mul(number(1 / scale), x - number(low))
+        return mul(number(k / scale), power(y, number(k - 1)), call("exp", -power(y, number(k))))
+
+    return Law(
+        name="Weibull",
+        parameters=("shape+", "scale+"),
+        log_density=lambda t, x: _beyond(x, low, lambda y: density(t, y)),
+        cumulative=lambda t, x: -np.expm1(-((np.maximum(x - low, 0.0) / t[1]) ** t[0])),
+        start=start,
+        tree=tree,
+        support=lambda _: (low, np.inf),
+        free=2 + chosen,
+    )
+
+
+def _beyond(x: Vector, low: float, density: Callable[[Vector], Vector]) -> Vector:
+    """A logarithm of a density of the distance from an end, minus infinity below it."""
+    y = x - low
+    found: Vector = np.where(y >= 0, density(np.maximum(y, 1e-300)), -np.inf)
+    return found
+
+
+def _beta(low: float, high: float, chosen: int) -> Law:
+    width = high - low
+
+    def start(rows: Values) -> Vector | None:
+        if not low < rows.low or not rows.high < high:
+            return None
+        mean, variance = (rows.mean - low) / width, (rows.std / width) ** 2
+        total = mean * (1 - mean) / variance - 1
+        return np.array([mean * total, (1 - mean) * total]) if total > 0 else None
+
+    def density(t: Vector, x: Vector) -> Vector:
+        u = (x - low) / width
+        inside = (u > 0) & (u < 1)
+        v = np.where(inside, u, 0.5)
+        logs = (t[0] - 1) * np.log(v) + (t[1] - 1) * np.log1p(-v) - special.betaln(t[0], t[1]) - np.log(width)
+        return np.where(inside, logs, -np.inf)
+
+    def tree(t: Vector, x: Expression) -> Expression:
+        factor = float(np.exp(-special.betaln(t[0], t[1]) - (t[0] + t[1] - 1) * np.log(width)))
+        return mul(
+            number(factor),
+            power(x - number(low), number(t[0] - 1)),
+            power(number(high) - x, number(t[1] - 1)),
+        )
+
+    return Law(
+        name="beta",
+        parameters=("alpha+", "beta+"),
+        log_density=density,
+        cumulative=lambda t, x: special.betainc(t[0], t[1], np.clip((x - low) / width, 0.0, 1.0)),
+        start=start,
+        tree=tree,
+        support=lambda _: (low, high),
+        free=2 + chosen,
+    )
+
+
+def _uniform() -> Law:
+    def density(t: Vector, x: Vector) -> Vector:
+        return np.where((x >= t[0]) & (x <= t[1]), -np.log(t[1] - t[0]), -np.inf)
+
+    return Law(
+        name="uniform",
+        parameters=("low", "high"),
+        log_density=density,
+        cumulative=lambda t, x: np.clip((x - t[0]) / (t[1] - t[0]), 0.0, 1.0),
+        start=lambda rows: np.array(possible_ends(rows.x)),
+        tree=lambda t, _: number(1 / (t[1] - t[0])),
+        support=lambda t: (float(t[0]), float(t[1])),
+        is_closed=True,
+        is_support=True,
+    )
+
+
+def _laplace() -> Law:
+    def start(rows: Values) -> Vector:
+        middle = rows.quantile(0.5)
+        return np.array([middle, max(rows.of(np.abs(rows.x - middle)).mean, 1e-300)])
+
+    return Law(
+        name="Laplace",
+        parameters=("location", "scale+"),
+        log_density=lambda t, x: -np.abs(x - t[0]) / t[1] - np.log(2 * t[1]),
+        cumulative=lambda t, x: np.where(
+            x < t[0], 0.5 * np.exp(-np.abs(x - t[0]) / t[1]), 1 - 0.5 * np.exp(-np.abs(x - t[0]) / t[1])
+        ),
+        start=start,
+        tree=lambda t, x: mul(
+            number(0.5 / t[1]), call("exp", mul(number(-1 / t[1]), call("abs", x - number(t[0]))))
+        ),
+        is_closed=True,
+    )
+
+
+def _logistic() -> Law:
+    return Law(
+        name="logistic",
+        parameters=("location", "scale+"),
+        log_density=lambda t, x: (
+            -2 * np.logaddexp(0.5 * (x - t[0]) / t[1], -0.5 * (x - t[0]) / t[1]) - np.log(t[1])
+        ),
+        cumulative=lambda t, x: special.expit((x - t[0]) / t[1]),
+        start=lambda rows: np.array([rows.mean, rows.std * 3**0.5 / np.pi]),
+        tree=lambda t, x: mul(
+            number(0.25 / t[1]), power(call("cosh", mul(number(0.5 / t[1]), x - number(t[0]))), -2)
+        ),
+    )
+
+
+def _student() -> Law:
+    def density(t: Vector, x: Vector) -> Vector:
+        m, s, v = t
+        constant = special.gammaln((v + 1) / 2) - special.gammaln(v / 2) - 0.5 * np.log(v * np.pi) - np.log(s)
+        found: Vector = constant - (v + 1) / 2 * np.log1p(((x - m) / s) ** 2 / v)
+        return found
+
+    def tree(t: Vector, x: Expression) -> Expression:
+        m, s, v = t
+        factor = float(np.exp(density(t, np.array([m]))[0]))
+        square = mul(number(1 / (v * s**2)), power(x - number(m), 2))
+        return mul(number(factor), power(1 + square, number(-(v + 1) / 2)))
+
+    return Law(
+        name="Student t",
+        parameters=("location", "scale+", "degrees_of_freedom+"),
+        log_density=density,
+        cumulative=lambda t, x: special.stdtr(t[2], (x - t[0]) / t[1]),
+        start=lambda rows: np.array([rows.quantile(0.5), rows.spread, 5.0]),
+        tree=tree,
+    )
+
+
+def _cauchy() -> Law:
+    def tree(t: Vector, x: Expression) -> Expression:
+        return mul(
+            number(1 / (np.pi * t[1])), 1 / (1 + mul(number(1 / t[1] ** 2), power(x - number(t[0]), 2)))
+        )
+
+    return Law(
+        name="Cauchy",
+        parameters=("location", "scale+"),
+        log_density=lambda t, x: -np.log1p(((x - t[0]) / t[1]) ** 2) - np.log(np.pi * t[1]),
+        cumulative=lambda t, x: 0.5 + np.arctan((x - t[0]) / t[1]) / np.pi,
+        start=lambda rows: np.array([rows.quantile(0.5), rows.spread]),
+        tree=tree,
+    )
+
+
+def _gumbel(sign: int) -> Law:
+    """Of the largest of many values, or with sign -1 of the smallest."""
+
+    def density(t: Vector, x: Vector) -> Vector:
+        u = sign * (x - t[0]) / t[1]
+        found: Vector = -u - np.exp(-u) - np.log(t[1])
+        return found
+
+    def cumulative(t: Vector, x: Vector) -> Vector:
+        below: Vector = np.exp(-np.exp(-sign * (x - t[0]) / t[1]))
+        return below if sign > 0 else 1 - below
+
+    def tree(t: Vector, x: Expression) -> Expression:
+        u = mul(number(-sign / t[1]), x - number(t[0]))
+        return mul(number(1 / t[1]), call("exp", u - call("exp", u)))
+
+    return Law(
+        name="Gumbel of maxima" if sign > 0 else "Gumbel of minima",
+        parameters=("location", "scale+"),
+        log_density=density,
+        cumulative=cumulative,
+        start=lambda rows: np.array([rows.mean - sign * 0.45 * rows.std, 0.78 * rows.std]),
+        tree=tree,
+    )
+
+
+def _mixture() -> Law:
+    """Two normal laws; logarithms of odds are their shares, so that nothing leaves 0 to 1."""
+
+    def parts(t: Vector, x: Vector) -> tuple[Vector, Vector]:
+        one, other = (_log_bell((x - t[i]) / t[i + 1]) - np.log(t[i + 1]) for i in (1, 3))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return one + np.log(t[0]), other + np.log1p(-t[0])
+
+    def cumulative(t: Vector, x: Vector) -> Vector:
+        first, second = (special.ndtr((x - t[i]) / t[i + 1]) for i in (1, 3))
+        found: Vector = t[0] * first + (1 - t[0]) * second
+        return found
+
+    return Law(
+        name="mixture of two normal laws",
+        parameters=("share", "mean_1", "standard_deviation_1+", "mean_2", "standard_deviation_2+"),
+        log_density=lambda t, x: np.logaddexp(*parts(t, x)),
+        cumulative=cumulative,
+        start=_by_expectation,
+        is_closed=True,
+        tree=lambda t, x: (
+            mul(number(t[0]), _bell(x, t[1], t[2])) + mul(number(1 - t[0]), _bell(x, t[3], t[4]))
+        ),
+    )
+
+
+ROUNDS = 200  # of expectation and maximisation
+NARROWEST = 0.05  # standard deviation of a part, in those of all: nothing narrower is a part
+
+
+def _by_expectation(rows: Values) -> Vector | None:
+    """Shares, means and deviations of two parts, by expectation and maximisation from the halves."""
+    middle = rows.quantile(0.5)
+    share = np.where(rows.x < middle, 0.9, 0.1)
+    theta = np.zeros(5)
+    for _ in range(ROUNDS):
+        before = theta
+        weights = [rows.w * share, rows.w * (1 - share)]
+        totals = [float(w.sum()) for w in weights]
+        if min(totals) < 0.02 * rows.count:
+            return None
+        means = [float(w @ rows.x) / total for w, total in zip(weights, totals, strict=True)]
+        stds = [
+            max(float(w @ (rows.x - mean) ** 2 / total) ** 0.5, NARROWEST * rows.std)
+            for w, mean, total in zip(weights, means, totals, strict=True)
+        ]
+        theta = np.array([totals[0] / rows.count, means[0], stds[0], means[1], stds[1]])
+        one, other = (_log_bell((rows.x - theta[i]) / theta[i + 1]) - np.log(theta[i + 1]) for i in (1, 3))
+        share = special.expit(one - other + special.logit(theta[0]))
+        if np.abs(theta - before).max() < 1e-6 * rows.std:
+            break
+    return theta
