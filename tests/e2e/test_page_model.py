@@ -34,6 +34,13 @@ def classes(api: httpx.Client) -> str:
     return trained(api, columns, target="is it", name="classes", gap="z", **body)
 
 
+@pytest.fixture(scope="module")
+def heights(api: httpx.Client) -> str:
+    """A density."""
+    columns = {"height": np.random.default_rng(2).normal(172, 7, 300)}
+    return trained(api, columns, task="density", features=["height"], name="heights")
+
+
 @pytest.fixture
 def page(browser: Browser, url: str, law: str) -> Iterator[Page]:
     with visiting(browser, url) as page:
@@ -50,6 +57,20 @@ def test_the_formula_is_typeset_and_told_as_text_and_in_words(page: Page) -> Non
     expect(page.get_by_role("region", name="Formula for y as text")).to_have_text(LAW)
     expect(page.locator("#section-formula .verdict")).to_contain_text("Exact")
     assert page.get_by_role("button", name="Copy the formula as Excel").is_visible()
+
+
+def test_a_density_shows_its_law_its_likelihood_and_its_picture(
+    browser: Browser, url: str, heights: str
+) -> None:
+    with visiting(browser, url) as page:
+        show_model(page, heights)
+        expect(page.get_by_text("Tells the density p(height)")).to_be_visible()
+        law = page.get_by_role("table", name="Parameters of the law")
+        expect(law.get_by_role("row", name=re.compile("mean 17"))).to_be_visible()
+        expect(page.get_by_role("row", name=re.compile("Log-likelihood")).first).to_be_visible()
+        expect(page.get_by_role("columnheader", name="Kernel estimate")).to_be_visible()
+        expect(page.get_by_text("How densely rows lie").first).to_be_visible()
+        assert severe_violations(page) == []
 
 
 def test_a_curve_of_the_drawing_opens_in_large(page: Page) -> None:
@@ -152,8 +173,8 @@ def trained(
     api: httpx.Client,
     columns: dict[str, Any],
     *,
-    target: str,
     name: str,
+    target: str | None = None,
     gap: str | None = None,
     units: dict[str, str] | None = None,
     **body: Any,
@@ -163,7 +184,8 @@ def trained(
     if gap:
         lists[gap][::10] = [None] * len(lists[gap][::10])
     dataset = api.post("/datasets", json={"name": name, "columns": lists, "units": units or {}}).json()
-    job = api.post("/jobs", json={"dataset_id": dataset["id"], "target": target, "name": name} | body).json()
+    asked = {"dataset_id": dataset["id"], "target": target, "name": name} | body
+    job = api.post("/jobs", json=asked).json()
     done = api.get(f"/jobs/{job['id']}", params={"wait": JOB_TIMEOUT_S}).json()
     assert done["status"] == "succeeded", done
     return str(done["model_id"])

@@ -4,13 +4,15 @@ import { attempt, get, text } from "../api.js";
 import { picture } from "../parts/picture.js";
 
 const FORMATS = ["text", "latex", "mathml", "python", "numpy", "c", "javascript", "sql", "excel"];
-export const PICTURES = ["parity", "residuals", "effects", "importance", "history"];
+const PICTURES = ["parity", "residuals", "effects", "importance", "history"];
+const OF_DENSITY = ["density", "history"];
 const AT_ONCE = 1500; // edges; the curves of more are many megabytes, and are fetched when they are wanted
 
 export async function collect(model, signal) {
   const options = { signal };
   const path = `models/${model.id}`;
-  const pictures = PICTURES.map((name) => picture(`${path}/plots/${name}.svg`, options));
+  const names = picturesOf(model);
+  const pictures = names.map((name) => picture(`${path}/plots/${name}.svg`, options));
   const [formulas, drawing, edges, preview, versions, ...figures] = await Promise.all([
     formulasOf(path, options),
     picture(`${path}/plot.svg`, options),
@@ -26,9 +28,12 @@ export async function collect(model, signal) {
     edges: once(edges, () => get(`${path}/edges`, options)),
     preview: preview?.body || null,
     versions: versions.items,
-    figures: Object.fromEntries(PICTURES.map((name, place) => [name, figures[place]])),
+    figures: Object.fromEntries(names.map((name, place) => [name, figures[place]])),
   };
 }
+
+/** Pictures that there are of a model. */
+export const picturesOf = (model) => (model.task === "density" ? OF_DENSITY : PICTURES);
 
 /** The formulas, and their texts by language; null if the model has none. */
 async function formulasOf(path, options) {

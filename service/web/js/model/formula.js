@@ -4,6 +4,7 @@ import { html, nothing, render } from "../../vendor/lit-html.js";
 import { count, number, t } from "../i18n.js";
 import { copyButton } from "../parts/copy.js";
 import { parsed } from "../parts/inline.js";
+import { table } from "../parts/table.js";
 import { submit } from "./submit.js";
 import { constants, variables } from "./symbols.js";
 import { leftSide, unitOf, withUnit } from "./words.js";
@@ -21,7 +22,7 @@ function found(page) {
   const outputs = formulas.outputs.map((output, place) => oneOutput(output, typesets[place], page));
   return html`${verdict(page)}
     ${outputs}
-    ${formulas.outputs.some((output) => output.quantity !== "value") ? quantity(formulas.outputs[0], model) : nothing}
+    ${formulas.outputs.some((output) => output.quantity.startsWith("log")) ? quantity(formulas.outputs[0], model) : nothing}
     <h3>${t("model.formula.take")}</h3>
     <p class="hint">${t("model.formula.take about")}</p>
     <ul class="formats">
@@ -70,6 +71,7 @@ function typeset(output, mathml, model) {
 
 /** How far the formula is off, on rows that it has not seen. */
 function errors(output, { formulas, model }) {
+  if (output.quantity === "density") return density(output);
   const isValue = output.quantity === "value";
   const unit = isValue ? unitOf(model, output.name) : "";
   const rows = formulas.measured_on === "training" ? "" : count(model.split.test_rows ?? 0);
@@ -90,6 +92,27 @@ function errors(output, { formulas, model }) {
         </div>`,
       )}
     </dl>`;
+}
+
+/** The law, how likely it makes the rows, and its parameters with their intervals. */
+function density({ law, mean_log_likelihood: likelihood, complexity }) {
+  const facts = [
+    ...(law ? [["law", law.name]] : []),
+    ["mean_log_likelihood", number(likelihood, 5)],
+    ["complexity", count(complexity)],
+  ];
+  const head = ["parameter", "value", "low", "high"].map((name) => t(`model.law.${name}`));
+  const rows = (law?.parameters ?? []).map(({ name, value, low, high }) => [name, ...[value, low, high].map((told) => number(told, 4))]);
+  return html`<dl class="facts-list">
+      ${facts.map(
+        ([name, value]) => html`<div>
+          <dt>${t(`model.formula.${name}`)}</dt>
+          <dd>${value}</dd>
+          <dd class="hint">${t(`model.formula.${name} about`)}</dd>
+        </div>`,
+      )}
+    </dl>
+    ${rows.length ? table(t("model.law.caption"), head, rows, { numbers: [1, 2, 3] }) : nothing}`;
 }
 
 function quantity(output, model) {

@@ -25,6 +25,7 @@ function front(output, { model, formulas }, take) {
   const title = formulas.outputs.length > 1 ? html`<h3>${output.name}</h3>` : nothing;
   const others = output.pareto.filter(({ expression }) => expression !== output.expression);
   if (!others.length) return html`${title}<p class="note">${t("model.front.alone")}</p>`;
+  if (output.quantity === "density") return laws(output);
   const unit = output.quantity === "value" ? unitOf(model, output.name) : "";
   const entries = entriesOf(output);
   const head = ["formula", "complexity", "rmse", "r2", "use"].map((name) => t(`model.front.${name}`));
@@ -34,6 +35,19 @@ function front(output, { model, formulas }, take) {
       numbers: [0, 2, 3, 4],
       current: entries.findIndex((entry) => entry.isChosen),
     })}`;
+}
+
+/** Laws that the rows may follow as well. */
+function laws(output) {
+  const head = ["formula", "complexity"].map((name) => t(`model.front.${name}`));
+  const rows = output.pareto.map((entry) => [
+    html`<code class="long">${entry.expression}</code>`,
+    count(entry.complexity),
+    number(entry.mean_log_likelihood, 5),
+  ]);
+  return table(t("model.front.caption", { name: output.name }), [...head, t("model.metric.mean_log_likelihood")], rows, {
+    numbers: [1, 2],
+  });
 }
 
 /** The front by complexity, with the formula of the model, which need not lie on it; `place` is that in `pareto`. */

@@ -3,12 +3,12 @@
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
 import { figure, onTheme, picture } from "../parts/picture.js";
-import { PICTURES } from "./collect.js";
+import { picturesOf } from "./collect.js";
 
 export function pictures(root, page) {
   show(root, page, page.figures);
   onTheme(async () => {
-    const names = PICTURES.filter((name) => page.figures[name].body);
+    const names = picturesOf(page.model).filter((name) => page.figures[name].body);
     const found = await Promise.all(names.map((name) => picture(`${page.path}/plots/${name}.svg`, { signal: page.signal })));
     show(root, page, { ...page.figures, ...Object.fromEntries(names.map((name, at) => [name, found[at]])) });
   }, page.signal);
@@ -17,8 +17,9 @@ export function pictures(root, page) {
 function show(root, page, figures) {
   const kind = page.model.task === "classification" ? "classification" : "regression";
   const hasCourse = page.model.history.length > 1; // one step is no course
-  const shown = PICTURES.filter((name) => figures[name].body && (name !== "history" || hasCourse));
-  const hasNone = PICTURES.some((name) => figures[name].problem?.code === "no_figures");
+  const names = picturesOf(page.model);
+  const shown = names.filter((name) => figures[name].body && (name !== "history" || hasCourse));
+  const hasNone = names.some((name) => figures[name].problem?.code === "no_figures");
   render(
     html`${shown.length || hasNone ? html`<h3>${t("model.pictures")}</h3>` : nothing}
       ${shown.map((name) => told(name, figures[name].body, kind, page))}

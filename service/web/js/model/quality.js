@@ -52,8 +52,12 @@ function cell(name, entry, entries, model) {
   return value !== undefined && value === bestOf(name, entries) ? html`<strong>${words}</strong>` : words;
 }
 
-/** The formula is a predictor of its own, where it gives the target. */
+/** The formula is a predictor of its own, where it gives the target or the density. */
 function ofFormula(model, formulas) {
+  if (model.task === "density" && formulas) {
+    const { mean_log_likelihood } = formulas.outputs[0];
+    return [{ name: t("model.quality.formula"), metrics: { mean_log_likelihood } }];
+  }
   const output = formulas?.outputs.length === 1 && formulas.outputs[0].quantity === "value" ? formulas.outputs[0] : null;
   if (!output) return [];
   return [{ name: t("model.quality.formula"), metrics: { rmse: output.rmse, r2: output.r2 } }];

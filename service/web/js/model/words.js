@@ -32,6 +32,7 @@ function told(value) {
 export const METRICS = {
   regression: ["rmse", "mae", "r2"],
   classification: ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "average_precision", "log_loss"],
+  density: ["mean_log_likelihood"],
 };
 export const isSmallerBetter = (name) => ["rmse", "mae", "log_loss"].includes(name);
-export const isShare = (name) => !["rmse", "mae", "r2", "log_loss"].includes(name);
+export const isShare = (name) => !["rmse", "mae", "r2", "log_loss", "mean_log_likelihood"].includes(name);
