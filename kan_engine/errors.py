@@ -35,6 +35,9 @@ class InvalidData(KANEngineError, ValueError):
         self.row = row
 
 
+EQUATION_CODES = ("invalid_equation", "too_few_conditions", "invalid_domain")
+
+
 class InvalidEquation(KANEngineError, ValueError):
     """Text that is no equation, or equations that pose no problem.
 
@@ -42,7 +45,7 @@ class InvalidEquation(KANEngineError, ValueError):
         message: What is wrong and what to try.
         place: Index of the character, if one is to blame.
         path: Which part of the problem is to blame: ``("conditions", 1, "residual")``.
-        code: What is wrong, for programs.
+        code: What is wrong, for programs; one of ``EQUATION_CODES``.
     """
 
     def __init__(

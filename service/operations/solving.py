@@ -51,7 +51,7 @@ def _of_measurements(request: SolveRequest, ranges: Ranges) -> Mistakes:
     path: Path = ["measurements"]
     given = request.measurements.columns
     if given and len({len(values) for values in given.values()}) > 1:
-        yield "column_lengths", [*path, "columns"], "the columns have different lengths; give all of them one"
+        yield "ragged_columns", [*path, "columns"], "the columns have different lengths; give all of them one"
     for name in request.independent:
         if name not in ranges:
             yield "missing_columns", path, f"the measurements have no column {name!r}, which says where"

@@ -188,7 +188,7 @@ def test_conditions_that_contradict_each_other_are_told(
         ({"measurements": {"columns": {"x": [1.0]}}}, "missing_columns", "#/measurements"),
         (
             {"measurements": {"columns": {"x": [1.0, 2.0], "y": [1.0]}}},
-            "column_lengths",
+            "ragged_columns",
             "#/measurements/columns",
         ),
         ({"measurements": {"columns": {"x": [9.0], "y": [1.0]}}}, "invalid_domain", "#/domain/x"),

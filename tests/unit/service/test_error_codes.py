@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kan_engine.errors import EQUATION_CODES
 from service import errors
 from service.api import problems
 from service.doubts import DOUBTS
@@ -23,7 +24,7 @@ CLASSES = {
 }
 # Functions whose first text is the code of an entry, a warning, or the end of a job.
 HELPERS = {"_refusal", "_entries", "_guess", "_invalid", "_Failure"}
-ENGINE = ("InvalidConfig", "InvalidData", "TrainingDiverged", "SymbolicFitFailed", "ArtifactError")
+ENGINE = ("InvalidConfig", "InvalidData", "TrainingDiverged", "SymbolicFitFailed", "ArtifactError", "NoSolution")
 
 
 def sources() -> Iterator[ast.AST]:
@@ -43,6 +44,8 @@ def raised() -> dict[str, set[int]]:
         found[code].add(status)
     for name in ENGINE:
         found[_snake_case(name)] |= set()
+    for code in EQUATION_CODES:
+        found[code] |= set()
     return found
 
 

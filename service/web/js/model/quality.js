@@ -11,7 +11,9 @@ export function quality(root, page) {
   render(
     html`${model.split.test_rows
         ? html`<p>${t("model.quality.about", { rows: count(model.split.test_rows), of: count(rowsOf(model.split)) })}</p>`
-        : html`<p class="warning">${t("model.quality.no holdout")}</p>`}
+        : model.task === "equation"
+          ? html`<p>${t("model.quality.equation")}</p>`
+          : html`<p class="warning">${t("model.quality.no holdout")}</p>`}
       ${beside(page)} ${classes(model)} ${decision(model)} ${warnings(model)}
       <div class="pictures"></div>`,
     root,

@@ -33,6 +33,7 @@ export const METRICS = {
   regression: ["rmse", "mae", "r2"],
   classification: ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "average_precision", "log_loss"],
   density: ["mean_log_likelihood"],
+  equation: ["equation_residual", "condition_residual", "estimated_error"],
 };
-export const isSmallerBetter = (name) => ["rmse", "mae", "log_loss"].includes(name);
-export const isShare = (name) => !["rmse", "mae", "r2", "log_loss", "mean_log_likelihood"].includes(name);
+export const isSmallerBetter = (name) => ["rmse", "mae", "log_loss", ...METRICS.equation].includes(name);
+export const isShare = (name) => METRICS.classification.includes(name) && name !== "log_loss";
