@@ -176,6 +176,11 @@ def _unbounded(theta: Vector, positive: Vector) -> Vector:
 def laws_for(rows: Values, support: tuple[float, float]) -> Iterator[Law]:
     """The laws to try for a column whose density has this support, the most usual first."""
     yield from (_normal(), _uniform())
+    ranges = {(0.0, 1.0): 0} if rows.low > 0 and rows.high < 1 else {}
+    if np.isfinite(support).all():
+        ranges.setdefault(support, 2)
+    for (low, high), chosen in ranges.items():
+        yield _beta(low, high, chosen)
     lows = {0.0: 0} if rows.low >= 0 else {}
     if np.isfinite(support[0]):
         lows.setdefault(support[0], 1)
@@ -186,11 +191,6 @@ def laws_for(rows: Values, support: tuple[float, float]) -> Iterator[Law]:
             _weibull(low, chosen),
             _log_normal(low, chosen),
         )
-    ranges = {(0.0, 1.0): 0} if rows.low > 0 and rows.high < 1 else {}
-    if np.isfinite(support).all():
-        ranges.setdefault(support, 2)
-    for (low, high), chosen in ranges.items():
-        yield _beta(low, high, chosen)
     yield from (_laplace(), _logistic(), _cauchy(), _gumbel(1), _gumbel(-1), _student(), _mixture())
 
 
