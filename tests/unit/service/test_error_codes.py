@@ -24,7 +24,14 @@ CLASSES = {
 }
 # Functions whose first text is the code of an entry, a warning, or the end of a job.
 HELPERS = {"_refusal", "_entries", "_guess", "_invalid", "_Failure"}
-ENGINE = ("InvalidConfig", "InvalidData", "TrainingDiverged", "SymbolicFitFailed", "ArtifactError", "NoSolution")
+ENGINE = (
+    "InvalidConfig",
+    "InvalidData",
+    "TrainingDiverged",
+    "SymbolicFitFailed",
+    "ArtifactError",
+    "NoSolution",
+)
 
 
 def sources() -> Iterator[ast.AST]:
