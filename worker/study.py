@@ -160,7 +160,7 @@ def _row(made: tuple[Job, Model | None] | None, grid: int | None) -> _Row:
     if trained is None:
         return _Row(told | {"error": f"time_limit: there was no time for the grid {grid}; allow more"})
     told |= {"parameters": trained["parameters"], "training_seconds": trained["seconds"]}
-    if grid in (None, model.record["network"]["grid"]):
+    if grid is None or grid == model.record["network"]["grid"]:
         told |= _served(model)
     return _Row(told, trained["metrics"], _beside(trained["baselines"]))
 

@@ -21,8 +21,8 @@ MODULES = (
     "alembic", "celery", "fastapi", "fastapi_swagger", "httptools", "httpx", "jaxtyping",
     "latex2mathml", "markdown_it", "mdit_py_plugins", "numpy", "onnx", "orjson", "polars",
     "prometheus_client", "psycopg", "pydantic", "pydantic_settings", "python_multipart", "redis",
-    "resvg_py", "rich", "safetensors", "sklearn", "sqlalchemy", "starlette", "sympy", "threadpoolctl",
-    "torch", "typer", "uuid_utils", "uvicorn",
+    "resvg_py", "rich", "safetensors", "scipy", "sklearn", "sqlalchemy", "starlette", "sympy",
+    "threadpoolctl", "torch", "typer", "uuid_utils", "uvicorn",
 ) + (() if sys.platform == "win32" else ("uvloop",))  # fmt: skip
 INSTALL = "run `make install`, or `pip install kan-service` into this Python"
 PLENTY, LITTLE = GiB, 50 * MiB

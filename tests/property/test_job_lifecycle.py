@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     multiple,
     rule,
 )
-from sqlalchemy import Engine, event, func, inspect, select, update
+from sqlalchemy import Engine, event, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -44,7 +44,7 @@ LEASE = 60.0
 HOLDER = "machine/1/1"
 MAX_ATTEMPTS = 3
 KEYS = ("one", "two")
-COLUMNS = [attribute.key for attribute in inspect(Job).column_attrs]
+COLUMNS = [column.key for column in Job.__table__.columns]
 Verb = Callable[[Session, Claim], object]
 
 
