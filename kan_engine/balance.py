@@ -14,9 +14,10 @@ from math import prod
 
 import numpy as np
 
-from kan_engine.collocation import Anchor, Measured, Rows, State, System
-from kan_engine.equation_text import Jet
+from kan_engine.collocation import System
+from kan_engine.equation_rows import Anchor, Measured, Rows, State
 from kan_engine.equations import Problem, Residual
+from kan_engine.jets import Jet
 from kan_engine.tensor_spline import Axis
 from kan_engine.tree import Parameter
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from kan_engine.balance import system_of, work
 from kan_engine.calculus import derivative
-from kan_engine.collocation import Descent, State, descend
+from kan_engine.collocation import Descent, descend
+from kan_engine.equation_rows import State
 from kan_engine.equations import Problem
 from kan_engine.marching import march, split_axis
 from kan_engine.solution import Solution

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from kan_engine.balance import system_of
-from kan_engine.collocation import State, System, descend
+from kan_engine.collocation import System, descend
 from kan_engine.differential import (
     FIRST_GRID,
     LEVELS,
@@ -27,9 +27,10 @@ from kan_engine.differential import (
     solve,
     spline_order,
 )
-from kan_engine.equation_text import Jet, compact
+from kan_engine.equation_rows import State
 from kan_engine.equations import Problem, Residual
 from kan_engine.errors import NoSolution
+from kan_engine.jets import Jet, compact
 from kan_engine.solution import Estimate, Solution
 from kan_engine.tensor_spline import Axis, TensorSpline
 from kan_engine.tree import Expression, Parameter, number, substitute

@@ -8,7 +8,7 @@ shifted samples).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
+from itertools import islice, product
 
 import numpy as np
 from jaxtyping import Float
@@ -24,37 +24,38 @@ RELATED = 1e-5  # relative error of a relation between derivatives that may be e
 EQUAL = 1e-2  # relative distance of rates that may be a double one
 SMALL = 1e-7  # rates, and shares of a term, that may be none
 STEPS = 60
-MOST_TERMS = 64
+MOST_CHOICES, MOST_TERMS = 8, 64  # that are fitted, and of which one may be
 STEEP = 50.0  # logarithm of an exponential that is written about one of its ends
 
 
 def exponential_sum(
-    variable: Expression,
-    derivatives: Float[Array, "orders rows"],
-    fit: Data,
-    validation: Data,
-    floor: float,
+    derivatives: Mapping[str, Float[Array, "orders rows"]], fit: Data, validation: Data, floor: float
 ) -> Form | None:
-    """The function as such a sum, its constants fitted; None if it is none.
+    """A function as a sum of products of exponentials, oscillations and powers of each of its variables.
 
     Args:
-        variable: What it is a function of; one of the columns.
-        derivatives: y, y′, y″, … at some places of that column.
-        fit: Column and values.
+        derivatives: For every column y, y′, y″, … of functions of it alone that span what the function is
+            of that column; rows of all of them one after the other.
+        fit: Columns and values.
         validation: The same of other rows, for the proof.
         floor: Error relative to the spread with which the sum is taken for the function.
+
+    Returns:
+        The sum with its constants fitted; None if the function is none.
     """
-    spread = float(np.std(validation[1])) or 1.0
-    places = next(iter(fit[0].values()))
-    for rates in _rates(derivatives):
-        for terms in _terms(rates, float(np.ptp(places))):
-            form = _fitted(terms, variable, places, fit[1])
-            if form is None:
-                continue
-            form = refit(form, fit, iterations=STEPS)
-            if error(form, validation) < floor * spread:
-                return form
+    columns, spread = fit[0], float(np.std(validation[1])) or 1.0
+    choices = [_choices(derivatives[name], places) for name, places in columns.items()]
+    for waves in islice(product(*choices), MOST_CHOICES):
+        form = _fitted(list(product(*waves)), fit)
+        if form is not None and error(form, validation) < floor * spread:
+            return form
     return None
+
+
+def _choices(derivatives: Float[Array, "orders rows"], places: Array) -> list[list[Wave]]:
+    """What a function may be made of along one column, the likeliest first."""
+    length = float(np.ptp(places))
+    return [list(_waves(terms, places)) for rates in _rates(derivatives) for terms in _terms(rates, length)]
 
 
 def _rates(derivatives: Float[Array, "orders rows"]) -> Iterator[Array]:
@@ -124,78 +125,21 @@ def _waves(terms: Sequence[tuple[complex, int]], places: Array) -> Iterator[tupl
             yield complex(0, rate.real), 0, "sinh"
 
 
-def _fitted(
-    terms: Sequence[tuple[complex, int]], variable: Expression, places: Array, values: Array
-) -> Form | None:
-    """The sum with its factors by least squares; each number is a parameter."""
-    columns, makers = [], []
-    for rate, exponent, wave in _waves(terms, places):
-        column = places**exponent * np.exp(rate.real * (places - _reference(rate, places)))
-        if wave:
-            column = column * LIBRARY[wave].value(rate.imag * places)
-        columns.append(column)
-        makers.append((rate, exponent, wave))
-    matrix = np.stack(columns, 1)
-    if not np.isfinite(matrix).all():
-        return None
-    sizes = np.abs(matrix).max(0) + 1e-300
-    factors = np.linalg.lstsq(matrix / sizes, values, rcond=1e-13)[0] / sizes
-    shares = np.abs(factors) * sizes
-    parameters: list[float] = []
-
-    def parameter(value: float) -> Expression:
-        parameters.append(value)
-        return Parameter(len(parameters) - 1)
-
-    parts = []
-    for (rate, exponent, wave), factor, share in zip(makers, factors, shares, strict=True):
-        if share < SMALL * shares.max():
-            continue
-        pieces = [parameter(float(factor)), power(variable, exponent)]
-        if rate.real:
-            reference = _reference(rate, places)
-            moved = add(variable, -reference) if reference else variable
-            pieces.append(call("exp", mul(parameter(rate.real), moved)))
-        if wave:
-            pieces.append(call(wave, mul(parameter(rate.imag), variable)))
-        parts.append(mul(*pieces))
-    return Form(add(*parts), np.array(parameters))
-
-
-def product_sum(
-    derivatives: Mapping[str, Float[Array, "orders rows"]], fit: Data, validation: Data, floor: float
-) -> Form | None:
-    """A function of several variables as a sum of products of exponentials and oscillations of each.
-
-    Args:
-        derivatives: For every column, functions of it alone that span what the function is of that
-            column, with their derivatives; rows of all of them one after the other.
-        fit: Columns and values.
-        validation: The same of other rows, for the proof.
-        floor: Error relative to the spread with which the sum is taken for the function.
-    """
+def _fitted(terms: Sequence[tuple[Wave, ...]], fit: Data) -> Form | None:
+    """The sum with its factors by least squares, without those that are nothing; then all its numbers."""
     columns, values = fit
-    spread = float(np.std(validation[1])) or 1.0
-    waves = []
-    for name, places in columns.items():
-        rates = next(_rates(derivatives[name]), None)
-        if rates is None:
-            return None
-        waves.append(list(_waves(next(_terms(rates, float(np.ptp(places)))), places)))
-    terms = list(product(*waves))
     if len(terms) > MOST_TERMS:
         return None
-    matrix = np.stack([_product(term, columns) for term in terms], 1)
+    with np.errstate(over="ignore"):
+        matrix = np.stack([_product(term, columns) for term in terms], 1)
     if not np.isfinite(matrix).all():
         return None
     sizes = np.abs(matrix).max(0) + 1e-300
-    factors = dict(zip(terms, np.linalg.lstsq(matrix / sizes, values, rcond=1e-13)[0] / sizes, strict=True))
-    largest = max(abs(f) * size for f, size in zip(factors.values(), sizes, strict=True))
-    kept = {
-        t: f for (t, f), size in zip(factors.items(), sizes, strict=True) if abs(f) * size > SMALL * largest
-    }
-    form = refit(_written(kept, list(columns), columns), fit, iterations=STEPS)
-    return form if error(form, validation) < floor * spread else None
+    shares = np.linalg.lstsq(matrix / sizes, values, rcond=1e-13)[0]
+    least = SMALL * float(np.abs(shares).max())
+    found = zip(terms, shares, sizes, strict=True)
+    kept = {term: float(share / size) for term, share, size in found if abs(share) > least}
+    return refit(_written(kept, columns), fit, iterations=STEPS) if kept else None
 
 
 def _product(term: Sequence[Wave], columns: Mapping[str, Array]) -> Array:
@@ -207,9 +151,7 @@ def _product(term: Sequence[Wave], columns: Mapping[str, Array]) -> Array:
     return total
 
 
-def _written(
-    factors: Mapping[tuple[Wave, ...], float], names: Sequence[str], columns: Mapping[str, Array]
-) -> Form:
+def _written(factors: Mapping[tuple[Wave, ...], float], columns: Mapping[str, Array]) -> Form:
     """The sum as a formula: two oscillations as one of the sum of their angles where that is shorter."""
     parameters: list[float] = []
     known: dict[float, Expression] = {}
@@ -227,13 +169,15 @@ def _written(
     parts = []
     for group, within in _grouped(factors).items():
         pieces = []
-        for name, (real, exponent, _) in zip(names, group, strict=True):
+        for name, (real, exponent, _) in zip(columns, group, strict=True):
             pieces.append(power(Variable(name), exponent))
             if real:
                 place, reference = Variable(name), _reference(complex(real), columns[name])
                 moved = add(place, -reference) if reference else place
                 pieces.append(call("exp", mul(rate_of(real), moved)))
-        angles = [mul(rate_of(b), Variable(name)) for name, (_, _, b) in zip(names, group, strict=True) if b]
+        angles = [
+            mul(rate_of(b), Variable(name)) for name, (_, _, b) in zip(columns, group, strict=True) if b
+        ]
         for wave, factor in within.items():
             parts.append(mul(parameter(factor), *pieces, _oscillation(wave, angles)))
     return Form(add(*parts), np.array(parameters))

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from kan_engine.balance import system_of
-from kan_engine.collocation import Anchor, State, descend
+from kan_engine.collocation import descend
+from kan_engine.equation_rows import Anchor, State
 from kan_engine.equations import Problem
 from kan_engine.errors import NoSolution
 from kan_engine.tensor_spline import Axis, TensorSpline
@@ -21,11 +22,7 @@ CONVERGED = {1: 1e-6, 2: 1e-3, 3: 1e-3}  # relative change of the unknowns in th
 RESOLVED = {1: 1e-8, 2: 1e-5, 3: 1e-4}  # jumps, relative to the unknowns, of windows that count as solved
 LEAST, MOST = 0.25, 2.0  # times the length of a window, that of the next one
 SHORTEST = 1e-7  # of the whole length
-ROUGH = {
-    1: 1e-7,
-    2: 1e-3,
-    3: 1e-2,
-}  # of the whole length: windows that are not cut because they are not smooth
+ROUGH = {1: 1e-7, 2: 1e-3, 3: 1e-2}  # of the whole length: rough windows that are not cut any further
 FINEST, NARROWEST = 96, 2e-3  # intervals of another axis, and the narrowest that is halved, while marching
 
 
@@ -109,26 +106,21 @@ def _window(problem: Problem, axes: Sequence[Axis], before: TensorSpline | None)
         places = [axis.interpolation() for axis in axes[1:]]
         values = before.on_grid([np.array([start]), *places])
         guess = TensorSpline.through(axes, np.repeat(values, axes[0].terms, axis=1))
-    system = system_of(part, axes, State(guess, np.zeros(0)), anchors)
-    reached = descend(system, State(guess, np.zeros(0)), steps=NEWTON, strongest=STRONGEST)
+    begun = State(guess, np.zeros(0))
+    reached = descend(system_of(part, axes, begun, anchors), begun, steps=NEWTON, strongest=STRONGEST)
     return reached.state.spline, reached.moved < CONVERGED[len(axes)]
 
 
 def _initial(problem: Problem, axes: Sequence[Axis]) -> TensorSpline:
     """The initial values everywhere, as far as the conditions tell them."""
-    flat = (replace_order(axes[0]), *axes[1:])
-    start = TensorSpline.zero(flat, len(problem.unknowns))
+    flat = (Axis(axes[0].grid[[0, -1]], 0), *axes[1:])  # constant along the first
+    start = State(TensorSpline.zero(flat, len(problem.unknowns)), np.zeros(0))
     told = tuple(c for c in problem.conditions if 0 in c.fixed and not any(jet.orders[0] for jet in c.jets))
     if told:
-        system = system_of(replace(problem, equations=(), conditions=told), flat, State(start, np.zeros(0)))
-        start = descend(system, State(start, np.zeros(0)), steps=NEWTON).state.spline
+        system = system_of(replace(problem, equations=(), conditions=told), flat, start)
+        start = descend(system, start, steps=NEWTON).state
     size = (len(problem.unknowns), *(axis.terms for axis in axes))
-    return TensorSpline(tuple(axes), np.broadcast_to(start.coef, size).copy())
-
-
-def replace_order(axis: Axis) -> Axis:
-    """One interval on which splines are constant."""
-    return Axis(axis.grid[[0, -1]], 0)
+    return TensorSpline(tuple(axes), np.broadcast_to(start.spline.coef, size).copy())
 
 
 def _anchors(problem: Problem, before: TensorSpline, place: float) -> Iterator[Anchor]:

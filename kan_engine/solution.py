@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Float
 
 from kan_engine.calculus import derivative
-from kan_engine.collocation import State
-from kan_engine.equation_text import Jet
+from kan_engine.equation_rows import State
 from kan_engine.equations import Problem, Residual
 from kan_engine.expression import evaluate, value_and_jacobian
+from kan_engine.jets import Jet
 from kan_engine.tensor_spline import TensorSpline
 from kan_engine.tree import ONE, ZERO, Expression, Variable
 
@@ -85,14 +85,18 @@ class Solution:
 
     def values(self, points: Mapping[str, Array]) -> Float[Array, "unknowns rows"]:
         """The unknowns at points of the box."""
-        return self.spline.at(np.stack(list(points.values()), 1))
+        return self._at(points)
+
+    def _at(
+        self, points: Mapping[str, Array], orders: Sequence[int] | None = None
+    ) -> Float[Array, "unknowns rows"]:
+        return self.spline.at(np.stack(list(points.values()), 1), orders)
 
     def violations(self) -> tuple[list[Violation], list[Violation]]:
         """Of every equation and of every condition."""
 
         def jet(jet: Jet, points: Mapping[str, Array]) -> Array:
-            rows = np.stack(list(points.values()), 1)
-            values: Array = self.spline.at(rows, jet.orders)[jet.unknown]
+            values: Array = self._at(points, jet.orders)[jet.unknown]
             return values
 
         return self._violations(jet)

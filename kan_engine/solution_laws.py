@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from kan_engine.constants import nice_constants
-from kan_engine.exponential_sums import exponential_sum, product_sum
+from kan_engine.exponential_sums import exponential_sum
 from kan_engine.one_variable import law_of_one
 from kan_engine.refit import Data
 from kan_engine.separation import Term, separated
@@ -76,7 +76,7 @@ def _sum_of_products(
             len(slopes), -1
         )
     fit, validation = _data(solution, unknown)
-    form = product_sum(derivatives, fit, validation, floor)
+    form = exponential_sum(derivatives, fit, validation, floor)
     return None if form is None else polished(form, fit, validation)
 
 
@@ -130,7 +130,7 @@ def _law_of_axis(
         return number(float(np.mean(values)) * size)
     highest = min(4, axis.order - 1)
     slopes = np.stack([axis.matrix(columns[name], order) @ coef / size for order in range(highest + 1)])
-    form = exponential_sum(variable, slopes, (columns, values), validation, floor)
+    form = exponential_sum({name: slopes}, (columns, values), validation, floor)
     law = polished(form, (columns, values), validation) if form else None
     if law is None:
         law = law_of_one(variable, (columns, values), validation, should_stop, floor=floor, squared=True)

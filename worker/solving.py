@@ -36,8 +36,8 @@ from service.shown import shown_features, shown_network
 from service.storage import put_bytes
 from worker.attempt import Attempt, Kept
 from worker.formula import symbolic_document
+from worker.lineage import lineage_of, usual_name
 from worker.outcome import Progress, Stopped
-from worker.training import code_version, usual_name
 
 TASK = "equation"
 SOLVING = 0.7  # share of the job that finding the functions is
@@ -62,17 +62,12 @@ class _Solved:
     def keep(self, session: Session) -> Kept:
         """Store the artifact and the model."""
         request = self.request
-        lineage = {
-            "dataset_sha256": None,
-            "job_id": self.job_id,
-            "code_version": code_version(),
-            "request": request.model_dump(mode="json"),
-            "revises": None,
-        }
+        dataset_id = request.measurements.dataset_id if request.measurements else None
+        lineage = lineage_of(session, self.job_id, request, dataset_id)
         model = TrainedModels(session).add(
             name=request.name or usual_name("-".join(request.unknowns), self.job_id),
             job_id=self.job_id,
-            dataset_id=request.measurements.dataset_id if request.measurements else None,
+            dataset_id=dataset_id,
             task=TASK,
             target=request.target,
             record=self.record | {"lineage": lineage},

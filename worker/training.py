@@ -1,22 +1,20 @@
 """Jobs that make a model: trainings, and changes of a formula that there is."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
 from service.db.repositories import TrainedModels
 from service.db.repositories.revisions import read_revision
-from service.db.tables import Dataset
 from service.schemas.symbolic import SymbolicRequest
 from service.schemas.training import TrainRequest
 from service.storage import put_bytes, read_bytes
 from service.tables import Table
 from worker.attempt import Attempt, Kept, Work
+from worker.lineage import lineage_of, usual_name
 from worker.outcome import Outcome, Progress, Revised
 from worker.parts import Parts
 from worker.shared_parts import SharedParts
@@ -63,13 +61,14 @@ class _Trained:
     def keep(self, session: Session) -> Kept:
         """Store the artifact and the model."""
         request, outcome = self.request, self.outcome
+        lineage = lineage_of(session, self.job_id, request, request.dataset_id, _revises(self.revises))
         model = TrainedModels(session).add(
             name=request.name or usual_name(request.goal, self.job_id),
             job_id=self.job_id,
             dataset_id=request.dataset_id,
             task=outcome.task,
             target=request.goal,
-            record=outcome.record | {"lineage": self._lineage(session)},
+            record=outcome.record | {"lineage": lineage},
             symbolic=outcome.symbolic,
             edges=outcome.edges,
             figures=outcome.figures,
@@ -77,17 +76,6 @@ class _Trained:
             tags=request.tags,
         )
         return Kept(model_id=model.id, cut_by=outcome.cut_by)
-
-    def _lineage(self, session: Session) -> dict[str, Any]:
-        """What it was made of: the bytes it learnt from, the job and what it asked for, and the code."""
-        dataset = session.get(Dataset, self.request.dataset_id)
-        return {
-            "dataset_sha256": dataset.blob_sha256 if dataset else None,
-            "job_id": self.job_id,
-            "code_version": code_version(),
-            "request": self.request.model_dump(mode="json"),
-            "revises": _revises(self.revises),
-        }
 
 
 def _train(pipeline: Pipeline, attempt: Attempt) -> _Trained:
@@ -134,17 +122,3 @@ def _revises(revised: Revised | None) -> dict[str, Any] | None:
         mode="json", by_alias=True, exclude_defaults=True, exclude={"kind", "max_seconds", "name", "tags"}
     )
     return {**asked, "model_id": model.model_id, "version": model.version}
-
-
-def code_version() -> str | None:
-    """The version of this service; None where it runs from a folder of sources."""
-    try:
-        return version("kan-service")
-    except PackageNotFoundError:  # run from a source folder
-        return None
-
-
-def usual_name(target: str, job_id: str) -> str:
-    """A name for a model whose client gave none: what it predicts, and something to tell it apart."""
-    readable = re.sub(r"[^\w.-]+", "-", target)[:100]
-    return f"{readable}-{job_id[-6:]}"

@@ -54,6 +54,16 @@ class MeasurementOptions(RequestModel):
         return self
 
 
+DECAY: dict[str, Any] = {
+    "kind": "solve",
+    "independent": ["x"],
+    "unknowns": ["y"],
+    "domain": {"x": [0, 5]},
+    "equations": ["Derivative(y(x), x) + y(x)"],
+    "conditions": [{"kind": "initial", "on": {"x": 0}, "residual": "y(0) - 1"}],
+}
+
+
 class SolveRequest(RequestModel):
     """Ordinary or partial differential equations, solved by a KAN.
 
@@ -92,20 +102,7 @@ class SolveRequest(RequestModel):
     name: ModelName | None = Field(default=None, description="Name of the model; a new version if it exists.")
     tags: Tags = Field(default={})
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "kind": "solve",
-                    "independent": ["x"],
-                    "unknowns": ["y"],
-                    "domain": {"x": [0, 5]},
-                    "equations": ["Derivative(y(x), x) + y(x)"],
-                    "conditions": [{"kind": "initial", "on": {"x": 0}, "residual": "y(0) - 1"}],
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [DECAY]})
 
     @property
     def target(self) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 
 from service.db.session import Sessions
 from service.db.tables import Worker
+from service.schemas.solving import DECAY
 from tests.tour.noting import Document, Tour
 
 
@@ -115,15 +116,7 @@ def see_other_kinds(tour: Tour, ids: Document, work: Callable[[], None]) -> None
 
 def see_equations(tour: Tour, work: Callable[[], None]) -> None:
     """One that is solved, and some that pose no problem."""
-    decay: Document = {
-        "kind": "solve",
-        "independent": ["x"],
-        "unknowns": ["y"],
-        "domain": {"x": [0, 5]},
-        "equations": ["Derivative(y(x), x) + y(x)"],
-        "conditions": [{"kind": "initial", "on": {"x": 0}, "residual": "y(0) - 1"}],
-    }
-    tour.call("POST", "/jobs", json=decay, title="solve: a differential equation")
+    tour.call("POST", "/jobs", json=DECAY, title="solve: a differential equation")
     work()
     changes: dict[str, Document] = {
         "invalid_equation": {"equations": ["Derivative(y(x), x) + z(x)"]},
@@ -131,7 +124,7 @@ def see_equations(tour: Tour, work: Callable[[], None]) -> None:
         "invalid_domain": {"domain": {"x": [5, 0]}},
     }
     for code, change in changes.items():
-        tour.refused("POST", "/jobs", code, json=decay | change)
+        tour.refused("POST", "/jobs", code, json=DECAY | change)
 
 
 def see_study(tour: Tour, ids: Document, work: Callable[[], None]) -> None:

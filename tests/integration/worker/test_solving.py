@@ -12,18 +12,11 @@ from httpx import Response
 from kan_engine import marching
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
+from service.schemas.solving import DECAY
 from service.settings import Settings
 from worker.lifecycle import run_job
 from worker.works import WORKS
 
-DECAY: dict[str, Any] = {
-    "kind": "solve",
-    "independent": ["x"],
-    "unknowns": ["y"],
-    "domain": {"x": [0, 5]},
-    "equations": ["Derivative(y(x), x) + y(x)"],
-    "conditions": [{"kind": "initial", "on": {"x": 0}, "residual": "y(0) - 1"}],
-}
 HEAT: dict[str, Any] = {
     "kind": "solve",
     "independent": ["x", "t"],

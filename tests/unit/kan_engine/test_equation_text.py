@@ -4,9 +4,10 @@ from fractions import Fraction
 
 import pytest
 
-from kan_engine.equation_text import FUNCTIONS, LONGEST, Jet, Words, at_place, parse_equation
+from kan_engine.equation_text import FUNCTIONS, LONGEST, parse_equation
 from kan_engine.errors import InvalidEquation
 from kan_engine.expression import evaluate
+from kan_engine.jets import Jet, Words, at_place
 from kan_engine.printers import to_text
 from kan_engine.tree import Expression, Number, Variable, substitute
 

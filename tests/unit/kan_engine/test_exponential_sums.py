@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from kan_engine.exponential_sums import exponential_sum, product_sum
+from kan_engine.exponential_sums import exponential_sum
 from kan_engine.printers import to_text
 from kan_engine.refit import Data, Form
 from kan_engine.snapping import polished
 from kan_engine.tensor_spline import Axis, TensorSpline
-from kan_engine.tree import Variable
 from tests.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -31,7 +30,7 @@ def samples(spline: TensorSpline) -> tuple[np.ndarray, Data, Data]:
 
 def found(law: Law, low: float = 0.0, high: float = 5.0) -> str | None:
     slopes, fit, validation = samples(spline_of(law, low, high))
-    form = exponential_sum(Variable("x"), slopes, fit, validation, FLOOR)
+    form = exponential_sum({"x": slopes}, fit, validation, FLOOR)
     return None if form is None else written(form, fit, validation)
 
 
@@ -102,7 +101,7 @@ def of_two(law: Law, along: dict[str, list[Law]]) -> Form | None:
         slopes = [np.stack([each.at(places, [order])[0] for each in splines], 1) for order in range(5)]
         derivatives[name] = np.stack(slopes).reshape(5, -1)
     fit, validation = ((columns, np.asarray(law(**columns))) for columns in sets)
-    return product_sum(derivatives, fit, validation, FLOOR)
+    return exponential_sum(derivatives, fit, validation, FLOOR)
 
 
 def test_a_damped_wave_is_an_oscillation_of_one_angle() -> None:

@@ -1,0 +1,359 @@
+"""Equations, conditions and measurements as rows of a least-squares problem, on given grids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import prod
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from kan_engine.equations import Problem, Residual
+from kan_engine.expression import evaluate, value_and_jacobian
+from kan_engine.jets import Jet
+from kan_engine.tensor_spline import Axis, TensorSpline
+
+Array = np.ndarray
+CHUNK = 2**22  # numbers of a Jacobian that are assembled at a time
+
+
+@dataclass(frozen=True)
+class State:
+    """Where the search stands: the unknowns, and the coefficients that are estimated."""
+
+    spline: TensorSpline
+    coefficients: Float[Array, " coefficients"]
+
+    def permuted(self, order: Sequence[int]) -> State:
+        """The same with the axes in another order."""
+        axes = tuple(self.spline.axes[a] for a in order)
+        coef = self.spline.coef.transpose(0, *(1 + a for a in order))
+        return replace(self, spline=TensorSpline(axes, np.ascontiguousarray(coef)))
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """Values that the unknowns and their derivatives along one axis take at one place of it.
+
+    Attributes:
+        axis, place: Where.
+        unknown, order: What.
+        values: By the places along the other axes at which it is asked.
+    """
+
+    axis: int
+    place: float
+    unknown: int
+    order: int
+    values: Callable[[Sequence[Array]], Array]
+
+    def permuted(self, order: Sequence[int]) -> Anchor:
+        """The same with the axes in another order."""
+        back = np.argsort(order)
+
+        def values(places: Sequence[Array]) -> Array:
+            return self.values([places[a] for a in back]).transpose(order)
+
+        return replace(self, axis=order.index(self.axis), values=values)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """A residual along one axis: cells of points, and the splines there for every place that is fixed.
+
+    Attributes:
+        points: [cells, points].
+        weights: The same; they add up to 1.
+        first: For each fixed place, or the points themselves, the first spline of each cell.
+        values: The same, [derivatives, cells, points, k + 1].
+    """
+
+    points: Float[Array, "cells points"]
+    weights: Float[Array, "cells points"]
+    first: dict[float | None, Array]
+    values: dict[float | None, Array]
+
+
+def reach_of(axis: Axis, fixed: tuple[float, ...] | None, per_interval: int, highest: int) -> Reach:
+    """How a residual lies along an axis."""
+    if fixed is None:
+        points, weights = axis.gauss(per_interval)
+        first, values = axis.local(points.reshape(-1), highest)
+        return Reach(
+            points,
+            weights,
+            {None: first.reshape(points.shape)[:, 0]},
+            {None: values.reshape(highest + 1, *points.shape, -1)},
+        )
+    firsts, all_values = dict[float | None, Array](), dict[float | None, Array]()
+    for place in fixed:
+        first, values = axis.local(np.array([place]), highest)
+        firsts[place], all_values[place] = first, values[:, None]
+    return Reach(np.full((1, 1), fixed[0]), np.ones((1, 1)), firsts, all_values)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the unknowns lie in the front.
+
+    Attributes:
+        block: Unknowns of one spline along the first axis.
+        stride: Intervals of the first axis that are assembled between two eliminations.
+        width: Blocks of the front.
+    """
+
+    block: int
+    stride: int
+    width: int
+
+    @property
+    def border(self) -> int:
+        """Place of the first coefficient."""
+        return self.block * self.width
+
+
+Part = tuple[int, torch.Tensor, torch.Tensor, torch.Tensor]
+"""An interval of the first axis, and what rows in it add: squares, slopes, and places in the front."""
+
+
+class Rows:
+    """One residual on given grids: its points, and how its rows depend on the coefficients.
+
+    Args:
+        problem: For the names.
+        residual: What vanishes.
+        axes: The grids; the first one is that along which the front moves.
+        weight: What its rows are multiplied by.
+        anchor: Where values come from that are subtracted from the residual.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        residual: Residual,
+        axes: Sequence[Axis],
+        weight: float,
+        *,
+        anchor: Anchor | None = None,
+    ) -> None:
+        self.problem, self.residual, self.axes, self.weight = problem, residual, axes, weight
+        jets = residual.jets
+        highest = [max((jet.orders[a] for jet in jets), default=0) for a in range(len(axes))]
+        self.reaches = [
+            reach_of(axis, residual.fixed.get(number), points_per_interval(axis), highest[number])
+            for number, axis in enumerate(axes)
+        ]
+        self.unknowns = sorted({jet.unknown for jet in jets})
+        self.groups = list(dict.fromkeys(jet.at for jet in jets))
+        self.target = 0.0 if anchor is None else anchor.values([r.points.reshape(-1) for r in self.reaches])
+
+    @property
+    def is_tied(self) -> bool:
+        """Whether it ties places along the first axis together that may be far from each other."""
+        return len({at[0] for at in self.groups}) > 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Points along every axis."""
+        return tuple(reach.points.size for reach in self.reaches)
+
+    @cached_property
+    def columns(self) -> dict[str, Array]:
+        """Coordinates of all points, by name."""
+        grids = np.meshgrid(*(reach.points.reshape(-1) for reach in self.reaches), indexing="ij")
+        return dict(zip(self.problem.independent, grids, strict=True))
+
+    @cached_property
+    def roots(self) -> Array:
+        """Square root of every point's weight in the mean."""
+        total = np.ones(())
+        for reach in self.reaches:
+            total = total[..., None] * reach.weights.reshape(-1)
+        return np.sqrt(total)
+
+    def jet(self, jet: Jet, spline: TensorSpline) -> Array:
+        """Values of a jet at all points."""
+        values = spline.coef[jet.unknown]
+        for number, (reach, axis) in enumerate(zip(self.reaches, self.axes, strict=True)):
+            matrix = _dense(reach, jet.at[number], jet.orders[number], axis.terms)
+            values = np.moveaxis(np.tensordot(values, matrix, (number, 1)), -1, number)
+        return np.broadcast_to(values, self.shape)
+
+    def _leaves(self, state: State) -> list[Array]:
+        """What the parameters of the residual stand for."""
+        return [
+            self.jet(leaf, state.spline)
+            if isinstance(leaf, Jet)
+            else np.asarray(state.coefficients[self.problem.coefficients.index(leaf)])
+            for leaf in self.residual.leaves
+        ]
+
+    def evaluate(self, state: State) -> tuple[Array, Array]:
+        """The residual at all points, and its derivatives in its leaves; not weighted."""
+        values, slopes = value_and_jacobian(self.residual.tree, self.columns, self._leaves(state))
+        return values - self.target, slopes
+
+    def squares(self, state: State) -> float:
+        """Its part of the objective."""
+        values = evaluate(self.residual.tree, self.columns, self._leaves(state)) - self.target
+        return float(np.square(self.weight * self.roots * values).sum())
+
+    def parts(self, layout: Layout, state: State) -> list[Part]:
+        """What the rows of each cell along the first axis add to the normal equations."""
+        values, slopes = self.evaluate(state)
+        weights = self.weight * self.roots
+        cells = [reach.points.shape for reach in self.reaches]
+        values, slopes = _by_cell(values * weights, cells), _by_cell(slopes * weights[..., None], cells)
+        leaves = list(self.residual.leaves)
+        slabs = next(iter(self.reaches[0].first.values()))  # interval of each cell along the first axis
+        local = prod(reach.values[next(iter(reach.values))].shape[-1] for reach in self.reaches)
+        numbers = values[0].size * local * len(self.unknowns) * len(self.groups)
+        chunk = max(1, CHUNK // max(numbers, 1))
+        borders = [number for number, leaf in enumerate(leaves) if not isinstance(leaf, Jet)]
+        result = []
+        for start in range(0, len(slabs), chunk):
+            part = slice(start, start + chunk)
+            blocks, places = [], []
+            for at in self.groups:
+                blocks.append(self._group(at, slopes[part], part, leaves))
+                places.append(self._places(layout, at, part))
+            for number in borders:
+                blocks.append(slopes[part][..., number : number + 1])
+                column = layout.border + self.problem.coefficients.index(leaves[number])
+                places.append(np.full((*places[0].shape[:2], 1), column))
+            jacobian = torch.from_numpy(np.concatenate(blocks, -1))
+            where = torch.from_numpy(np.concatenate(places, -1))
+            residuals = torch.from_numpy(np.ascontiguousarray(values[part]))
+            squares = jacobian.transpose(-1, -2) @ jacobian
+            gradients = (jacobian.transpose(-1, -2) @ residuals[..., None])[..., 0]
+            result += [(int(slab), squares[n], gradients[n], where[n]) for n, slab in enumerate(slabs[part])]
+        return result
+
+    def _group(
+        self, at: tuple[float | None, ...], slopes: Array, part: slice, leaves: list[Jet | str]
+    ) -> Array:
+        """Jacobian in the splines around one place; [slabs, cells, rows, terms]."""
+        reaches = self.reaches
+        total: Array | None = None
+        for number, leaf in enumerate(leaves):
+            if not isinstance(leaf, Jet) or leaf.at != at:
+                continue
+            # along the first axis [slabs, points, local], then [cells, points, local] of every other one
+            product = reaches[0].values[at[0]][leaf.orders[0]][part][:, None]
+            for axis, reach in enumerate(reaches[1:], 1):
+                values = reach.values[at[axis]][leaf.orders[axis]]
+                product = np.einsum("scpi,dqj->scdpqij", product, values)
+                s, c, d, p, q, i, j = product.shape
+                product = product.reshape(s, c * d, p * q, i * j)
+            if total is None:
+                total = np.zeros((*product.shape[:3], len(self.unknowns), product.shape[3]))
+            total[:, :, :, self.unknowns.index(leaf.unknown)] += slopes[..., number : number + 1] * product
+        assert total is not None  # noqa: S101 - a group is the place of some jet
+        return total.reshape(*total.shape[:3], -1)
+
+    def _places(self, layout: Layout, at: tuple[float | None, ...], part: slice) -> Array:
+        """Which unknown of the front each term belongs to; [slabs, cells, terms]."""
+        firsts = [reach.first[place] for reach, place in zip(self.reaches, at, strict=True)]
+        order = [axis.order + 1 for axis in self.axes]
+        inner = np.zeros((1, 1), dtype=np.int64)  # [cells, local]
+        for axis, first, local in zip(self.axes[1:], firsts[1:], order[1:], strict=True):
+            place = first[:, None] + np.arange(local)
+            inner = inner[:, None, :, None] * axis.terms + place[None, :, None, :]
+            inner = inner.reshape(inner.shape[0] * inner.shape[1], -1)
+        size = prod(axis.terms for axis in self.axes[1:])
+        unknowns = np.array(self.unknowns)
+        along = firsts[0][part][:, None] % layout.stride + np.arange(order[0])
+        full: Array = (
+            along[:, None, None, :, None] * layout.block
+            + unknowns[None, None, :, None, None] * size
+            + inner[None, :, None, None, :]
+        )
+        return full.reshape(len(along), len(inner), -1)
+
+
+class Measured:
+    """Values of an unknown at given points, as rows.
+
+    Args:
+        axes: The grids.
+        points: [rows, axes].
+        unknown: Which one.
+        values: What was measured.
+        weight: What a difference is multiplied by.
+    """
+
+    is_tied = False
+
+    def __init__(
+        self,
+        axes: Sequence[Axis],
+        points: Float[Array, "rows axes"],
+        unknown: int,
+        values: Array,
+        weight: float,
+    ) -> None:
+        order = np.argsort(points[:, 0], kind="stable")
+        self.axes, self.points, self.unknown = tuple(axes), points[order], unknown
+        self.values, self.weight = values[order], weight / len(values) ** 0.5
+        local = [axis.local(self.points[:, number], 0) for number, axis in enumerate(axes)]
+        self.firsts = [first for first, _ in local]
+        self.local = [values[0] for _, values in local]
+
+    def residuals(self, state: State) -> Float[Array, " rows"]:
+        """Differences, not weighted."""
+        difference: Array = state.spline.at(self.points)[self.unknown] - self.values
+        return difference
+
+    def squares(self, state: State) -> float:
+        """Its part of the objective."""
+        return float(np.square(self.weight * self.residuals(state)).sum())
+
+    def parts(self, layout: Layout, state: State) -> list[Part]:
+        """What the rows in every interval of the first axis add to the normal equations."""
+        basis = self.local[0]
+        place = self.firsts[0][:, None] % layout.stride + np.arange(self.axes[0].order + 1)
+        place = place * layout.block + self.unknown * prod(axis.terms for axis in self.axes[1:])
+        inner = np.zeros((len(basis), 1), dtype=np.int64)
+        values = np.ones((len(basis), 1))
+        for axis, first, local in zip(self.axes[1:], self.firsts[1:], self.local[1:], strict=True):
+            columns = first[:, None] + np.arange(axis.order + 1)
+            inner = (inner[:, :, None] * axis.terms + columns[:, None, :]).reshape(len(basis), -1)
+            values = (values[:, :, None] * local[:, None, :]).reshape(len(basis), -1)
+        places = (place[:, :, None] + inner[:, None, :]).reshape(len(basis), 1, -1)
+        rows = self.weight * (basis[:, :, None] * values[:, None, :]).reshape(len(basis), 1, -1)
+        jacobian = torch.from_numpy(rows)
+        differences = torch.from_numpy(self.weight * self.residuals(state))[:, None, None]
+        result = []
+        for slab in np.unique(self.firsts[0]):
+            mine = np.flatnonzero(self.firsts[0] == slab)
+            own = jacobian[mine]
+            squares, slopes = own.transpose(1, 2) @ own, (own.transpose(1, 2) @ differences[mine])[..., 0]
+            result.append((int(slab), squares, slopes, torch.from_numpy(places[mine, 0])))
+        return result
+
+
+def _dense(reach: Reach, place: float | None, order: int, terms: int) -> Array:
+    first, values = reach.first[place], reach.values[place][order]
+    cells, points, local = values.shape
+    dense = np.zeros((cells, points, terms))
+    columns = np.broadcast_to(first[:, None, None] + np.arange(local), values.shape)
+    np.put_along_axis(dense, columns, values, 2)
+    return dense.reshape(cells * points, terms)
+
+
+def points_per_interval(axis: Axis) -> int:
+    """So many Gauss points that there are more of them than splines."""
+    return -(-axis.terms // axis.size) + 1
+
+
+def _by_cell(values: Array, cells: Sequence[tuple[int, int]]) -> Array:
+    """[points of axis 1, points of axis 2, …] as [cells of axis 1, all other cells, points of a cell]."""
+    extra = values.shape[len(cells) :]
+    split = values.reshape(*(n for pair in cells for n in pair), *extra)
+    d = len(cells)
+    order = [*range(0, 2 * d, 2), *range(1, 2 * d, 2), *range(2 * d, split.ndim)]
+    moved = split.transpose(order)
+    return moved.reshape(cells[0][0], prod(c for c, _ in cells[1:]), prod(p for _, p in cells), *extra)
