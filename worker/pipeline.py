@@ -10,7 +10,7 @@ from typing import Any
 
 from kan_engine import Limits, load, read_metadata, save
 from service.portrait import portray
-from service.schemas.baselines import Baseline, is_matched
+from service.schemas.baselines import Baseline, is_matched, name_of
 from service.schemas.training import TrainRequest
 from service.tables import Table
 from worker.baselines import Rows, run_baselines
@@ -159,9 +159,14 @@ def _baselines(
 
     if not request.baselines:
         return {"baselines": {}}
-    matched = [baseline for baseline in request.baselines if is_matched(baseline)]
-    beside = run(request.baselines, record["network"]["parameters"])
+    matched = {name_of(baseline): baseline for baseline in request.baselines if is_matched(baseline)}
+    size = record["network"]["parameters"]
+    beside = run(request.baselines, size)
     if not matched:
         return {"baselines": beside}
-    grids = [stage | {"baselines": run(matched, stage["parameters"])} for stage in record["grids"]]
+    fitted = {size: {name: told for name, told in beside.items() if name in matched}}
+    for stage in record["grids"]:
+        if stage["parameters"] not in fitted:  # that of the last grid mostly serves, and was fitted to
+            fitted[stage["parameters"]] = run(list(matched.values()), stage["parameters"])
+    grids = [stage | {"baselines": fitted[stage["parameters"]]} for stage in record["grids"]]
     return {"baselines": beside, "grids": grids}

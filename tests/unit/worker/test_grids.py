@@ -7,6 +7,7 @@ import pytest
 
 from service.schemas.study import trained_of
 from tests.tables import request_for, table_of
+from worker.mlp import fit_mlp
 from worker.outcome import Outcome
 from worker.pipeline import run_pipeline
 
@@ -41,6 +42,24 @@ def test_a_grid_is_reached_even_if_the_validation_rows_liked_the_one_before() ->
     outcome = trained(noise, [2, 4, 8, 16], steps=20)
     assert [stage["grid"] for stage in outcome.record["grids"]] == [2, 4, 8, 16]
     assert outcome.record["network"]["grid"] < 16
+
+
+def test_an_mlp_as_large_as_one_that_was_fitted_is_not_fitted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted: list[Any] = []
+
+    def fit(hidden: Any, *rows: Any, **options: Any) -> Any:
+        fitted.append(hidden)
+        return fit_mlp(hidden, *rows, **options)
+
+    monkeypatch.setattr("worker.baselines.fit_mlp", fit)
+    body = QUICK | {"baselines": ["linear", {"kind": "mlp", "parameters": "matched"}]}
+    training = {"steps": 5, "restarts": 1, "grid_schedule": [3, 6]}
+    request = request_for(network={"hidden": [1], "grid": 3}, training=training, **body)
+    record = run_pipeline(table_of(x=X, y=np.exp(X)), request).record
+    assert fitted == [(3, 3), (2, 2)]
+    small, large = (stage["baselines"] for stage in record["grids"])
+    assert small["mlp_matched"]["hidden"] == [2, 2]
+    assert large == {"mlp_matched": record["baselines"]["mlp_matched"]}
 
 
 def test_without_a_schedule_there_is_nothing_to_tell_of_grids() -> None:
