@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -162,8 +163,7 @@ class _Network:
         logits = self.mlp.outputs(x).astype(float)
         if self.count == 2:
             logits = np.hstack([np.zeros_like(logits), logits])
-        odds = np.exp(logits - logits.max(1, keepdims=True))
-        probabilities: np.ndarray = odds / odds.sum(1, keepdims=True)
+        probabilities: np.ndarray = softmax(logits, axis=1)
         return probabilities
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from kan_engine import Minimiser
+from service.schemas.baselines import parameters_of
 
 FULL_WORK, FULL_PARAMETERS = 5_000_000, 20_000  # parameters times rows, and parameters: up to here by L-BFGS
 FULL_STEPS, FULL_PATIENCE = 2_000, 200  # of L-BFGS, and those without a lower loss of the judging rows
@@ -94,7 +95,7 @@ def fit_mlp(
     generator = torch.Generator().manual_seed(seed)
     width = (rows.x.shape[1], *hidden, outputs)
     loss = _squared if classes is None else _binary if classes == 2 else _cross_entropy
-    size = sum((before + 1) * after for before, after in pairwise(width))
+    size = parameters_of(hidden, rows.x.shape[1], outputs)
     if size * len(rows) <= FULL_WORK and size <= FULL_PARAMETERS:
         network = _fresh(width, nn.SiLU, generator)
         best = _Best(network, FULL_GAIN)

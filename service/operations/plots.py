@@ -191,9 +191,8 @@ def _study_of(job: Job) -> StudyRequest:
 def _of_training(request: StudyRequest, job: Job, model: Model) -> Iterator[Trained]:
     """What a training came to, on each of its grids; nothing without an error that can be drawn."""
     settings, network = ", ".join(_settings(request, job)), model.record["network"]
-    for grid in request.grids if request.refine else [None]:
-        told = trained_of(model.record, grid)
-        if told is not None and (error := _error(told["metrics"])):
+    for grid, told in _stages(request, model):
+        if error := _error(told["metrics"]):
             yield Trained(
                 settings=settings,
                 grid=grid or network["grid"],
@@ -206,11 +205,17 @@ def _of_training(request: StudyRequest, job: Job, model: Model) -> Iterator[Trai
 
 def _mlps(request: StudyRequest, model: Model) -> Iterator[Trained]:
     """The MLPs that were trained beside it."""
-    for grid in request.grids if request.refine else [None]:
-        told = trained_of(model.record, grid) or {"baselines": {}}
+    for _, told in _stages(request, model):
         for baseline in told["baselines"].values():
             if "hidden" in baseline and (error := _error(baseline["metrics"])):
                 yield Trained("MLP", grid=0, order=None, parameters=baseline["parameters"], error=error)
+
+
+def _stages(request: StudyRequest, model: Model) -> Iterator[tuple[int | None, dict[str, Any]]]:
+    """What there is to tell of each grid that a network was refined through, or of what serves."""
+    for grid in request.grids if request.refine else [None]:
+        if (told := trained_of(model.record, grid)) is not None:
+            yield grid, told
 
 
 def _error(metrics: Mapping[str, Any]) -> float | None:

@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 from service.plots.axes import Panel, Scale, marks_width, stroke
-from service.plots.sheet import Subject, footnote, headline, legend
-from service.svg import DASHES, Theme, document, number
+from service.plots.sheet import MARGIN, Subject, footnote, headline, legend, lines, series
+from service.svg import Theme, document, number
 
 WIDTH, HEIGHT = 640.0, 330.0
 SIDE = 430.0
@@ -38,7 +38,7 @@ def _line(figures: Figures, subject: Subject, theme: Theme) -> str:
     heights = [value for curve in [*curves, told["bars"]] for value in curve]
     notes = _told(figures, subject, theme)
     head, top = headline(_title(theme), notes, WIDTH, theme)
-    key, height = legend(_names(told, theme), 16, top, WIDTH - 32, theme)
+    key, height = legend(_names(told, theme), MARGIN, top, WIDTH - 2 * MARGIN, theme)
     y = Scale(0.0, Scale.over([0.0, *heights]).high)
     left = 46 + marks_width(y, 6)
     panel = Panel(
@@ -54,12 +54,9 @@ def _line(figures: Figures, subject: Subject, theme: Theme) -> str:
         body=[
             *head,
             *key,
-            _bars(told["edges"], told["bars"], panel, theme),
+            _bars(told["edges"], told["bars"], panel),
             *panel.frame(subject.label(column), theme.say("density")),
-            *(
-                panel.line(axis, curve, colour=theme.series[place], dash=DASHES[place], width=2.2)
-                for place, curve in enumerate(curves)
-            ),
+            *lines(panel, ((axis, curve) for curve in curves), width=2.2),
         ],
     )
 
@@ -72,7 +69,7 @@ def _plane(figures: Figures, subject: Subject, theme: Theme) -> str:
     width = left + SIDE + 28
     notes = _told(figures, subject, theme)
     head, top = headline(_title(theme), notes, width, theme)
-    key, height = legend(_names(told, theme), 16, top, width - 32, theme)
+    key, height = legend(_names(told, theme), MARGIN, top, width - 2 * MARGIN, theme)
     panel = Panel(
         left=left, top=top + height + 16, width=SIDE, height=SIDE,
         x=Scale(across[0], across[-1]), y=y, theme=theme, x_most=6,
@@ -100,8 +97,8 @@ def _plane(figures: Figures, subject: Subject, theme: Theme) -> str:
             *key,
             *panel.frame(subject.label(told["columns"][0]), subject.label(told["columns"][1])),
             panel.dots(xs, ys, colour=theme.quiet, radius=1.5, opacity=0.45),
-            *_contours(panel, told, told["density"], LEVELS, 0, theme),
-            *(_contours(panel, told, told["law_density"], LAW_LEVELS, 1, theme) if told["law"] else []),
+            *_contours(panel, told, told["density"], LEVELS, 0),
+            *(_contours(panel, told, told["law_density"], LAW_LEVELS, 1) if told["law"] else []),
             *remarks,
         ],
     )
@@ -130,7 +127,7 @@ def _told(figures: Figures, subject: Subject, theme: Theme) -> list[str]:
     return told
 
 
-def _bars(edges: Sequence[float], bars: Sequence[float], panel: Panel, theme: Theme) -> str:
+def _bars(edges: Sequence[float], bars: Sequence[float], panel: Panel) -> str:
     """The histogram."""
     path = "".join(
         f"M{number(panel.across(low) + 0.5)},{number(panel.bottom)}V{number(panel.up(height))}"
@@ -138,14 +135,15 @@ def _bars(edges: Sequence[float], bars: Sequence[float], panel: Panel, theme: Th
         for (low, high), height in zip(pairwise(edges), bars, strict=True)
         if height
     )
-    return f'<path d="{path}" fill="{theme.quiet}" fill-opacity="0.28"/>'
+    return f'<path d="{path}" fill="{panel.theme.quiet}" fill-opacity="0.28"/>'
 
 
 def _contours(
-    panel: Panel, told: Figures, values: Sequence[Sequence[float]], count: int, place: int, theme: Theme
+    panel: Panel, told: Figures, values: Sequence[Sequence[float]], count: int, place: int
 ) -> Iterator[str]:
     """Lines of equal density, stronger the higher."""
     most = max(max(row) for row in values)
+    colour, dash = series(place, panel.theme)
     for step in range(count):
         share = LOW_SHARE * (HIGH_SHARE / LOW_SHARE) ** ((step + 0.5) / count)
         path = "".join(
@@ -154,7 +152,7 @@ def _contours(
             for a, b in level_lines(told["axes"][0], told["axes"][1], values, share * most)
         )
         if path:
-            yield stroke(path, theme.series[place], DASHES[place], 0.9 + 1.2 * step / count)
+            yield stroke(path, colour, dash, 0.9 + 1.2 * step / count)
 
 
 def level_lines(

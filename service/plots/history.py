@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from service.plots.axes import Panel, Scale, marks_width, stroke
-from service.plots.sheet import Subject, headline, legend, series
+from service.plots.sheet import Subject, headline, legend, lines
 from service.svg import Theme, document, number, words
 
 WIDTH, HEIGHT = 680.0, 330.0
@@ -48,12 +48,7 @@ def draw_history(history: Sequence[Mapping[str, Any]], subject: Subject, theme: 
             *key,
             *panel.frame(theme.say("step"), theme.say("loss")),
             *_grids(history, steps, panel),
-            *(
-                panel.line(steps, values, colour=colour, dash=dash)
-                for values, (colour, dash) in zip(
-                    shown.values(), (series(place, theme) for place in range(len(shown))), strict=True
-                )
-            ),
+            *lines(panel, ((steps, values) for values in shown.values())),
         ],
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from service.picture_words import briefly
 from service.plots.axes import Panel, Scale, stroke, text_width
-from service.plots.sheet import MARGIN, NOTE, Subject, headline, legend, series
+from service.plots.sheet import MARGIN, NOTE, Subject, headline, legend, lines
 from service.svg import Theme, document, number, words
 
 SIDE, GAP = 300.0, 84.0
@@ -59,15 +59,7 @@ def draw_probabilities(figures: Mapping[str, Any], subject: Subject, theme: Them
             words("ROC", right.left, right.top - 10, size=NOTE, fill=theme.ink, is_bold=True),
             *right.frame(theme.say("false positive rate"), theme.say("true positive rate")),
             _diagonal(right),
-            *(
-                right.line(
-                    curve["false_positive_rate"],
-                    curve["true_positive_rate"],
-                    colour=series(place, theme)[0],
-                    dash=series(place, theme)[1],
-                )
-                for place, curve in enumerate(shown)
-            ),
+            *lines(right, ((curve["false_positive_rate"], curve["true_positive_rate"]) for curve in shown)),
             *key,
         ],
     )

@@ -1,10 +1,10 @@
 """The sheet that a picture is drawn on: what it is about, its headline, the notes below it, its legend."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from service.drawing_words import label_of
-from service.plots.axes import fitted, stroke, text_width
+from service.plots.axes import Panel, Value, fitted, stroke, text_width
 from service.svg import DASHES, Theme, words
 
 MARGIN = 16.0
@@ -94,6 +94,15 @@ def legend(
         drawn.append(words(label, x + 34, y, size=NOTE, fill=theme.ink))
         x += taken
     return drawn, y + 6 - top if entries else 0.0
+
+
+def lines(
+    panel: Panel, curves: Iterable[tuple[Sequence[Value], Sequence[Value]]], width: float = 1.8
+) -> Iterator[str]:
+    """A line through its xs and ys for every series, as the legend has them."""
+    for place, (xs, ys) in enumerate(curves):
+        colour, dash = series(place, panel.theme)
+        yield panel.line(xs, ys, colour=colour, dash=dash, width=width)
 
 
 def series(place: int, theme: Theme) -> tuple[str, str]:

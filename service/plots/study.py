@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+from service.picture_words import RAISED
 from service.plots.axes import Panel, Scale, marks_width, stroke
 from service.plots.sheet import MARGIN, headline, legend, series
 from service.svg import Theme, document, number, words
@@ -210,7 +211,7 @@ def _slope(order: int, start: _Place, axis: Axis, panel: Panel) -> list[str]:
     x, y = panel.across(end), panel.up(error)
     path = f"M{number(panel.across(start.x))},{number(panel.up(start.middle))}L{number(x)},{number(y)}"
     letter = "G" if axis == "grid" else "P"
-    label = f"∝ {letter}⁻{power}".translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    label = f"∝ {letter}{str(-power).translate(RAISED)}"
     is_below = y > panel.bottom - 14
     return [
         stroke(path, theme.quiet, "6 4", 1.4),

@@ -74,8 +74,8 @@ function errors(output, { formulas, model }) {
   if (output.quantity === "density") return density(output);
   const isValue = output.quantity === "value";
   const unit = isValue ? unitOf(model, output.name) : "";
-  const rows = formulas.measured_on === "training" ? "" : count(model.split.test_rows ?? 0);
-  const where = formulas.measured_on === "training" ? t("model.formula.on training") : t("model.formula.on holdout", { rows });
+  const isTraining = formulas.measured_on === "training";
+  const where = isTraining ? t("model.formula.on training") : t("model.formula.on holdout", { rows: count(model.split.test_rows ?? 0) });
   const facts = [
     ["rmse", withUnit(number(output.rmse), unit)],
     ["max_error", withUnit(number(output.max_error), unit)],
@@ -83,15 +83,7 @@ function errors(output, { formulas, model }) {
     ["complexity", count(output.complexity)],
   ];
   return html`<p class="hint">${isValue ? where : t("model.formula.beside the network")}</p>
-    <dl class="facts-list">
-      ${facts.map(
-        ([name, value]) => html`<div>
-          <dt>${t(`model.formula.${name}`)}</dt>
-          <dd>${value}</dd>
-          <dd class="hint">${t(`model.formula.${name} about`)}</dd>
-        </div>`,
-      )}
-    </dl>`;
+    ${factsList(facts)}`;
 }
 
 /** The law, how likely it makes the rows, and its parameters with their intervals. */
@@ -103,16 +95,21 @@ function density({ law, mean_log_likelihood: likelihood, complexity }) {
   ];
   const head = ["parameter", "value", "low", "high"].map((name) => t(`model.law.${name}`));
   const rows = (law?.parameters ?? []).map(({ name, value, low, high }) => [name, ...[value, low, high].map((told) => number(told, 4))]);
-  return html`<dl class="facts-list">
-      ${facts.map(
-        ([name, value]) => html`<div>
-          <dt>${t(`model.formula.${name}`)}</dt>
-          <dd>${value}</dd>
-          <dd class="hint">${t(`model.formula.${name} about`)}</dd>
-        </div>`,
-      )}
-    </dl>
+  return html`${factsList(facts)}
     ${rows.length ? table(t("model.law.caption"), head, rows, { numbers: [1, 2, 3] }) : nothing}`;
+}
+
+/** Values by what they are called, each with what it means. */
+function factsList(facts) {
+  return html`<dl class="facts-list">
+    ${facts.map(
+      ([name, value]) => html`<div>
+        <dt>${t(`model.formula.${name}`)}</dt>
+        <dd>${value}</dd>
+        <dd class="hint">${t(`model.formula.${name} about`)}</dd>
+      </div>`,
+    )}
+  </dl>`;
 }
 
 function quantity(output, model) {
@@ -127,11 +124,10 @@ function quantity(output, model) {
 function none(page, root) {
   const { request } = page.model.lineage;
   const canTrain = request && (request.kind ?? "train") === "train" && page.model.dataset_id;
-  const wasAsked = request?.symbolic && request.symbolic !== false;
   const train = (event) => submit({ ...request, symbolic: true }, event.currentTarget, root.querySelector(".answer"));
   return html`<div class="note">
       <p><strong>${t("model.formula.none")}</strong></p>
-      <p>${t(wasAsked ? "model.formula.none found" : "model.formula.none asked")}</p>
+      <p>${t(request?.symbolic ? "model.formula.none found" : "model.formula.none asked")}</p>
       <p>${t("model.formula.none remedy")}</p>
     </div>
     ${canTrain

@@ -20,7 +20,8 @@ function isSaid(entry, words) {
   return words.startsWith(entry.detail) && !place(entry);
 }
 
-function listed(entry) {
+/** Where something is, and what the service says of it. */
+export function listed(entry) {
   const where = place(entry);
   return html`<li>${where ? html`<strong>${where}:</strong> ` : nothing}${toldOfEntry(entry)}</li>`;
 }

@@ -9,9 +9,8 @@ import { columnCard } from "../parts/column_card.js";
 import { confirmed } from "../parts/confirm.js";
 import { saveButton } from "../parts/downloads.js";
 import { keepingFocus } from "../parts/focus.js";
-import { place } from "../parts/place.js";
 import { preview } from "../parts/preview.js";
-import { problem } from "../parts/problem.js";
+import { listed, problem } from "../parts/problem.js";
 import { toldOfEntry } from "../parts/told.js";
 import { trainPanel } from "../parts/train_panel.js";
 import { bodyOf, missingIn, studyOf } from "../settings/body.js";
@@ -127,9 +126,8 @@ function page({ cards, ...panel }, first, { change, train, study, more, remove }
 
 function warnings(found) {
   if (!found.length) return nothing;
-  const line = (warning) => html`<li>${place(warning) ? html`<strong>${place(warning)}:</strong> ` : nothing}${toldOfEntry(warning)}</li>`;
   return html`<section class="warning" aria-labelledby="warnings-title">
     <h2 id="warnings-title">${t("dataset.warnings", { count: found.length })}</h2>
-    <ul>${found.map(line)}</ul>
+    <ul>${found.map(listed)}</ul>
   </section>`;
 }
