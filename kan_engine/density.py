@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from kan_engine.encoding import Encoding
 from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.line_density import (
+    BLOCK,
     LineGrid,
     PartSums,
     Priced,
@@ -267,11 +268,11 @@ def _held(grid: LineGrid, fitted: list[np.ndarray], z: np.ndarray, fold: np.ndar
     held = np.empty(len(z))
     for part, c in enumerate(fitted):
         own = fold == part
-        held[own] = network_values(grid, c, z[own]) - log_normaliser(grid, c)
+        held[own] = _values(grid, c, z[own]) - log_normaliser(grid, c)
     return held
 
 
-def network_values(grid: LineGrid, c: np.ndarray, z: np.ndarray) -> np.ndarray:
+def _values(grid: LineGrid, c: np.ndarray, z: np.ndarray) -> np.ndarray:
     """f at these places, a block of rows at a time."""
-    blocks = [grid.basis(z[start : start + 2**16]) @ c for start in range(0, len(z), 2**16)]
+    blocks = [grid.basis(z[start : start + BLOCK]) @ c for start in range(0, len(z), BLOCK)]
     return np.concatenate(blocks) if blocks else np.zeros(0)

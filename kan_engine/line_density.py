@@ -32,10 +32,8 @@ from kan_engine.quadrature import gauss_legendre
 from kan_engine.spline import extend_knots
 
 POINTS = 10  # of the quadrature, on every interval of the grid
-MARGIN, FAR_MARGIN = (
-    0.25,
-    0.5,
-)  # reach of the grid beyond the rows where there is no end, as a share of their range: plain, and stretched
+MARGIN = 0.25  # reach of the grid beyond the rows where there is no end, as a share of their range
+FAR_MARGIN = 0.5  # the same where it is stretched
 LAMBS = tuple(10.0 ** (exponent / 2) for exponent in range(8, -17, -1))  # prices to try, per row
 WORSE = 5  # prices in a row that are worse than the best, after which no lower one is tried
 NEWTON_STEPS = 60
@@ -230,13 +228,11 @@ class Priced:
     Args:
         lamb: The price λ, per row.
         score: Log-likelihood of all rows, each under the density of the parts that it is not in.
-        fitted: Coefficients without each of the parts.
     """
 
     grid: LineGrid
     lamb: float
     score: float
-    fitted: list[Vector]
 
 
 def best_price(grid: LineGrid, rows: PartSums, start: Vector) -> Priced:
@@ -246,7 +242,7 @@ def best_price(grid: LineGrid, rows: PartSums, start: Vector) -> Priced:
     for lamb in LAMBS:
         now = [maximum(grid, *rows.without(part), lamb, c) for part, c in enumerate(now)]
         scores = (log_likelihood(grid, c, rows.sums[part], rows.weights[part]) for part, c in enumerate(now))
-        tried.append(Priced(grid, lamb, sum(scores), now))
+        tried.append(Priced(grid, lamb, sum(scores)))
         best = max(range(len(tried)), key=lambda place: tried[place].score)
         if len(tried) - 1 - best >= WORSE:
             break

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -23,29 +22,15 @@ from service.tables import Table
 from worker.density_figures import density_figures
 from worker.density_formula import density_document
 from worker.density_laws import Recognised, Verdict, line_laws, plane_laws
-from worker.density_rows import DensityRows, density_rows
+from worker.density_rows import DensityRows, density_rows, mean_or_none
 from worker.kernel import kernel_baseline
 from worker.outcome import Outcome
+from worker.watch import Watch
 
 TOLD_ROWS = 100_000  # of the training rows, for their metrics
 METRIC, OF_LAW = "mean_log_likelihood", "law_mean_log_likelihood"
 
 ShouldStop = Callable[[], bool]
-
-
-class Watch(Protocol):
-    """What a job tells of its stages, and what it is told of the time."""
-
-    seconds: dict[str, float]
-    cut_by: str | None
-
-    def stage(self, name: str, fraction: float, message: str) -> AbstractContextManager[None]:
-        """A stage, timed."""
-        ...
-
-    def should_stop(self) -> bool:
-        """Whether time is up."""
-        ...
 
 
 def run_density(table: Table, request: TrainRequest, watch: Watch) -> Outcome:
@@ -163,11 +148,6 @@ def _metrics(predictor: Predictor, law: Recognised | None, x: np.ndarray) -> dic
         if law is not None:
             found[OF_LAW] = mean_or_none(law.log_density(x)) if len(x) else None
     return found
-
-
-def mean_or_none(values: np.ndarray) -> float | None:
-    """The mean of finite numbers."""
-    return float(values.mean()) if np.isfinite(values).all() else None
 
 
 def _history(found: Density, predictor: Predictor) -> list[dict[str, float | None]]:

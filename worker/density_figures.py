@@ -13,10 +13,7 @@ from worker.density_rows import DensityRows
 POINTS, PLANE_POINTS = 241, 61
 MOST_BARS = 60
 DOTS = 1_000
-SHOWN = (
-    0.002,
-    0.998,
-)  # quantiles, around which a picture is drawn: long tails would leave nothing of the middle
+SHOWN = 0.002, 0.998  # quantiles around which a picture is drawn, for long tails leave nothing of the middle
 ROOM = 0.15  # beyond them, as a share of their distance
 
 

@@ -15,8 +15,9 @@ from scipy import special
 
 from kan_engine import Expression, Variable, variables
 from kan_engine.expression import call, mul, number
-from worker.density_rows import Values
-from worker.distributions import LEVEL, Fitted, Law, fit, intervals, laws_for
+from worker.distributions import laws_for
+from worker.likelihood import LEVEL, Fitted, Parameter, fit, interval, intervals
+from worker.values import Values, worth
 
 FOLDS = 5
 MOST_ROWS = 100_000  # of more rows a sample tells the law
@@ -25,8 +26,6 @@ CLOSE = 10.0  # in Schwarz's criterion: laws this far behind the best are not lo
 DOUBT = 2.326  # standard errors by which the KAN's density may be better: 1 % of true laws are refused
 LEAST_P = 0.01  # of the test of Kolmogorov and Smirnov
 SLACK = 1e-3  # of a mean log-likelihood, in which nobody is interested
-
-Parameters = list[dict[str, float | str | None]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,17 +40,15 @@ class Recognised:
         bic: Schwarz's criterion, halved; the larger, the better.
         p_value: Of its goodness of fit.
         support: Where it is not 0, per column.
-        behind: Mean log-likelihood by which the KAN's density is ahead on rows left out.
     """
 
     name: str
-    parameters: Parameters
+    parameters: list[Parameter]
     tree: Expression
     log_density: Callable[[np.ndarray], np.ndarray]
     bic: float
     p_value: float
     support: list[tuple[float, float]]
-    behind: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,28 +85,21 @@ def line_laws(
     """
     some = _sample(len(x), seed)
     rows, held = Values.weighed(x[some], weights[some]), held[some]
-    fitted: list[Fitted] = []
     tried = list(laws_for(rows, support))
-    names = [law.name for law in tried]
-    for law in tried:
-        if should_stop():
-            break
-        found = fit(law, rows)
-        if found is not None:
-            fitted.append(found)
-    fitted.sort(key=lambda one: -one.bic(rows.count))
+    fits = (fit(law, rows) for law in tried if not should_stop())
+    fitted = sorted(filter(None, fits), key=lambda one: -one.bic(rows.count))
     part = np.arange(len(some)) % FOLDS
     accepted, refused = [], None
     for one in fitted:
         if fitted[0].bic(rows.count) - one.bic(rows.count) > CLOSE:
             break
-        own, share = _left_out(one.law, rows, part)
-        why, behind, p_value = _doubts(held - own, rows.w, share)
+        own, share = _left_out(one, rows, part)
+        why, p_value = _doubts(held - own, rows.w, share)
         if why is not None:
             refused = refused or f"the likeliest law, {one.law.name}, was not accepted: {why}"
             continue
-        accepted.append(_recognised(name, one, rows, p_value, behind))
-    return Verdict(_usual_first(accepted, names), None if accepted else refused)
+        accepted.append(_recognised(name, one, rows, p_value))
+    return Verdict(_usual_first(accepted, [law.name for law in tried]), None if accepted else refused)
 
 
 def _usual_first(laws: list[Recognised], names: list[str]) -> list[Recognised]:
@@ -126,13 +116,12 @@ def _sample(count: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(count)[:MOST_ROWS]
 
 
-def _left_out(law: Law, rows: Values, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _left_out(one: Fitted, rows: Values, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Log-density of every row, and the share of values below it, under the law fitted without its part."""
-    density, share = np.full(len(part), -np.inf), np.full(len(part), np.nan)
-    whole = fit(law, rows)
+    law, density, share = one.law, np.full(len(part), -np.inf), np.full(len(part), np.nan)
     for fold in range(FOLDS):
         own = part == fold
-        found = whole if law.is_support else fit(law, rows.where(~own))
+        found = one if law.is_support else fit(law, rows.where(~own))
         if found is None:
             continue
         with np.errstate(all="ignore"):
@@ -141,30 +130,31 @@ def _left_out(law: Law, rows: Values, part: np.ndarray) -> tuple[np.ndarray, np.
     return density, share
 
 
-def _doubts(ahead: np.ndarray, w: np.ndarray, share: np.ndarray) -> tuple[str | None, float, float]:
-    """Why a law is none, if so; by how much the KAN's density is ahead of it; the p-value of its fit.
+def _doubts(ahead: np.ndarray, w: np.ndarray, share: np.ndarray) -> tuple[str | None, float]:
+    """Why a law is none, if so, and the p-value of its fit.
 
     Args:
         ahead: Log-likelihood of the KAN's density beyond the law's, of every row left out.
         w: What the rows count.
         share: Of values below each row, as the law has it.
     """
+    why, p_value = _behind(ahead, w), _spread_evenly(share, w)
+    if why is None and p_value < LEAST_P:
+        why = f"its goodness of fit has a p-value of {p_value:.2g}"
+    return why, p_value
+
+
+def _behind(ahead: np.ndarray, w: np.ndarray) -> str | None:
+    """Why a law is none by what rows left out say, if they do."""
     known = np.isfinite(ahead) | np.isposinf(ahead)
     weight = w[known] / w[known].sum()
-    behind = float(weight @ ahead[known])
-    if not np.isfinite(behind):
-        return "it leaves no room for some of the rows", behind, 0.0
-    error = float(weight**2 @ (ahead[known] - behind) ** 2) ** 0.5
-    p_value = _spread_evenly(share, w)
-    if behind > DOUBT * error + SLACK:
-        return (
-            f"rows left out are less likely under it, by {behind:.3g} in the mean logarithm",
-            behind,
-            p_value,
-        )
-    if p_value < LEAST_P:
-        return f"its goodness of fit has a p-value of {p_value:.2g}", behind, p_value
-    return None, behind, p_value
+    mean = float(weight @ ahead[known])
+    if not np.isfinite(mean):
+        return "it leaves no room for some of the rows"
+    error = float(weight**2 @ (ahead[known] - mean) ** 2) ** 0.5
+    if mean > DOUBT * error + SLACK:
+        return f"rows left out are less likely under it, by {mean:.3g} in the mean logarithm"
+    return None
 
 
 def _spread_evenly(share: np.ndarray, w: np.ndarray) -> float:
@@ -175,11 +165,11 @@ def _spread_evenly(share: np.ndarray, w: np.ndarray) -> float:
     upper = np.cumsum(w[order]) / w.sum()
     lower = upper - w[order] / w.sum()
     distance = float(max((upper - share[order]).max(), (share[order] - lower).max()))
-    count = float(w.sum() ** 2 / np.square(w).sum())
+    count = worth(w)
     return float(special.kolmogorov(distance * (count**0.5 + 0.12 + 0.11 / count**0.5)))
 
 
-def _recognised(name: str, one: Fitted, rows: Values, p_value: float, behind: float) -> Recognised:
+def _recognised(name: str, one: Fitted, rows: Values, p_value: float) -> Recognised:
     law, theta = one.law, one.theta
     return Recognised(
         name=law.name,
@@ -189,7 +179,6 @@ def _recognised(name: str, one: Fitted, rows: Values, p_value: float, behind: fl
         bic=one.bic(rows.count),
         p_value=p_value,
         support=[law.support(theta)],
-        behind=behind,
     )
 
 
@@ -212,11 +201,10 @@ def plane_laws(
         seed: Divides the rows.
     """
     some = _sample(len(x), seed)
-    some = some[np.isfinite(held[some]) | np.isinf(held[some])]
+    some = some[~np.isnan(held[some])]
     points, w, ahead = x[some], weights[some], held[some]
     part = np.arange(len(some)) % FOLDS
-    count = float(w.sum() ** 2 / np.square(w).sum())
-    tried: list[tuple[Recognised, str | None]] = [_normal_pair(names, points, w, ahead, part, count)]
+    tried = [_normal_pair(names, points, w, ahead, part)]
     if sides[0].accepted and sides[1].accepted:
         tried.append(_independent(sides[0].accepted[0], sides[1].accepted[0], points, w, ahead))
     tried.sort(key=lambda entry: -entry[0].bic)
@@ -228,16 +216,16 @@ def plane_laws(
 
 
 def _normal_pair(
-    names: tuple[str, str], x: np.ndarray, w: np.ndarray, held: np.ndarray, part: np.ndarray, count: float
+    names: tuple[str, str], x: np.ndarray, w: np.ndarray, held: np.ndarray, part: np.ndarray
 ) -> tuple[Recognised, str | None]:
-    mean, covariance = _moments(x, w)
+    count, (mean, covariance) = worth(w), _moments(x, w)
     own, share = np.empty(len(x)), np.empty(len(x))
     for fold in range(FOLDS):
         left = part == fold
         at = _moments(x[~left], w[~left])
         own[left] = _log_normal_density(x[left], *at)
         share[left] = -np.expm1(-0.5 * _distance(x[left], *at))
-    why, behind, p_value = _doubts(held - own, w, share)
+    why, p_value = _doubts(held - own, w, share)
     likelihood = float(w @ _log_normal_density(x, mean, covariance)) * count / w.sum()
     law = Recognised(
         name="bivariate normal",
@@ -247,14 +235,12 @@ def _normal_pair(
         bic=likelihood - 2.5 * float(np.log(count)),
         p_value=p_value,
         support=[(-np.inf, np.inf)] * 2,
-        behind=behind,
     )
     return law, why
 
 
 def _moments(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    mean = w @ x / w.sum()
-    return mean, (w[:, None] * (x - mean)).T @ (x - mean) / w.sum()
+    return np.average(x, axis=0, weights=w), np.cov(x.T, aweights=w, bias=True)
 
 
 def _distance(x: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
@@ -272,33 +258,17 @@ def _log_normal_density(x: np.ndarray, mean: np.ndarray, covariance: np.ndarray)
 
 def _normal_parameters(
     names: tuple[str, str], mean: np.ndarray, covariance: np.ndarray, count: float
-) -> Parameters:
-    found: Parameters = []
+) -> list[Parameter]:
+    found: list[Parameter] = []
     stds = np.sqrt(np.diag(covariance))
     for name, m, s in zip(names, mean.tolist(), stds.tolist(), strict=True):
-        found.append(_interval(f"mean of {name}", m, s / count**0.5))
+        found.append(interval(f"mean of {name}", m, s / count**0.5))
         error = s / (2 * count) ** 0.5
-        factor = float(np.exp(LEVEL * error / s))
-        found.append(
-            _interval(f"standard deviation of {name}", s, error) | {"low": s / factor, "high": s * factor}
-        )
+        found.append(interval(f"standard deviation of {name}", s, error, is_positive=True))
     r = float(covariance[0, 1] / stds.prod())
     ends = np.tanh(np.arctanh(r) + LEVEL / max(count - 3, 1) ** 0.5 * np.array([-1, 1]))  # Fisher's z
-    return [
-        *found,
-        _interval("correlation", r, (1 - r * r) / count**0.5)
-        | {"low": float(ends[0]), "high": float(ends[1])},
-    ]
-
-
-def _interval(name: str, value: float, error: float) -> dict[str, float | str | None]:
-    return {
-        "name": name,
-        "value": value,
-        "standard_error": error,
-        "low": value - LEVEL * error,
-        "high": value + LEVEL * error,
-    }
+    correlation = interval("correlation", r, (1 - r * r) / count**0.5)
+    return [*found, correlation | {"low": float(ends[0]), "high": float(ends[1])}]
 
 
 def _normal_tree(names: tuple[str, str], mean: np.ndarray, covariance: np.ndarray) -> Expression:
@@ -321,14 +291,9 @@ def _independent(
         found: np.ndarray = one.log_density(rows[:, :1]) + other.log_density(rows[:, 1:])
         return found
 
-    ahead = held - log_density(x)
-    behind = float(w @ ahead) / float(w.sum())
-    error = float((w / w.sum()) ** 2 @ (ahead - behind) ** 2) ** 0.5
+    why = _behind(held - log_density(x), w)
     p_value = min(one.p_value, other.p_value, _independence(x, w))
-    why = None
-    if not behind <= DOUBT * error + SLACK:
-        why = f"rows left out are less likely under it, by {behind:.3g} in the mean logarithm"
-    elif p_value < LEAST_P:
+    if why is None and p_value < LEAST_P:
         why = f"the columns depend on each other, with a p-value of {p_value:.2g}"
     law = Recognised(
         name=f"{one.name} and {other.name}, independent",
@@ -344,7 +309,6 @@ def _independent(
         bic=one.bic + other.bic,
         p_value=p_value,
         support=[one.support[0], other.support[0]],
-        behind=behind,
     )
     return law, why
 
@@ -352,8 +316,7 @@ def _independent(
 def _independence(x: np.ndarray, w: np.ndarray) -> float:
     """P-value of Spearman's rank correlation, and of that of the distances from the medians."""
     ranks = np.argsort(np.argsort(x, axis=0), axis=0) / len(x) - 0.5
-    count = float(w.sum() ** 2 / np.square(w).sum())
-    smallest = 1.0
+    count, smallest = worth(w), 1.0
     for values in (ranks, np.abs(ranks)):
         r = float(np.corrcoef(values.T)[0, 1])
         smallest = min(smallest, float(special.erfc(abs(r) * (count / 2) ** 0.5)))

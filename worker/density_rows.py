@@ -1,4 +1,4 @@
-"""Rows of one or two columns for a density, and the values of a column with what is asked of them often."""
+"""Rows of one or two columns for a density."""
 
 from __future__ import annotations
 
@@ -99,59 +99,6 @@ def _of_steps(name: str, values: np.ndarray) -> str:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Values:
-    """Values of a column and what each counts; weights add up to the number of rows that they are worth."""
-
-    x: np.ndarray
-    w: np.ndarray
-
-    @staticmethod
-    def weighed(x: np.ndarray, weights: np.ndarray) -> Values:
-        """Values of rows with weights of any size."""
-        worth = float(weights.sum() ** 2 / np.square(weights).sum())
-        return Values(x, weights * (worth / weights.sum()))
-
-    def of(self, values: np.ndarray) -> Values:
-        """Other values of the same rows."""
-        return Values(values, self.w)
-
-    def where(self, chosen: np.ndarray) -> Values:
-        """Some of the rows."""
-        return Values(self.x[chosen], self.w[chosen])
-
-    @cached_property
-    def count(self) -> float:
-        """How many rows they are worth."""
-        return float(self.w.sum())
-
-    @cached_property
-    def low(self) -> float:
-        """The smallest."""
-        return float(self.x.min())
-
-    @cached_property
-    def high(self) -> float:
-        """The largest."""
-        return float(self.x.max())
-
-    @cached_property
-    def mean(self) -> float:
-        """Their mean."""
-        return float(self.w @ self.x) / self.count
-
-    @cached_property
-    def std(self) -> float:
-        """Their standard deviation."""
-        return float(np.sqrt(self.w @ (self.x - self.mean) ** 2 / self.count))
-
-    def quantile(self, share: float) -> float:
-        """The value below which this share of them lies."""
-        order = np.argsort(self.x)
-        total = np.cumsum(self.w[order]) - 0.5 * self.w[order]
-        return float(np.interp(share * self.count, total, self.x[order]))
-
-    @cached_property
-    def spread(self) -> float:
-        """Half the distance between their quartiles."""
-        return max((self.quantile(0.75) - self.quantile(0.25)) / 2, 1e-300)
+def mean_or_none(values: np.ndarray) -> float | None:
+    """The mean of what is told of rows; None without any, or where it is told of not all of them."""
+    return float(values.mean()) if len(values) and np.isfinite(values).all() else None

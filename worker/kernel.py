@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 from scipy import special
+from scipy.spatial.distance import cdist
 
-from worker.density_rows import DensityRows
+from worker.density_rows import DensityRows, mean_or_none
+from worker.values import worth
 
 FACTORS = (0.1, 0.15, 0.22, 0.33, 0.5, 0.7, 1.0, 1.4)  # of Scott's bandwidth
 SOUGHT_ROWS = 2_000  # that choose the bandwidth, each left out of the others
@@ -29,10 +31,9 @@ def kernel_baseline(rows: DensityRows, seed: int) -> dict[str, Any]:
     test = rows.test[rng.permutation(len(rows.test))[:MOST_ROWS]]
     kernel = Kernel.fit(rows.training[some], rows.weights[some])
     seconds = time.perf_counter() - started
-    mean = float(kernel.log_density(test).mean()) if len(test) else None
     return {
         "kernel": {
-            "metrics": {"mean_log_likelihood": mean if mean is not None and np.isfinite(mean) else None},
+            "metrics": {"mean_log_likelihood": mean_or_none(kernel.log_density(test))},
             "seconds": round(seconds, 3),
             "parameters": 1,
         }
@@ -58,7 +59,7 @@ class Kernel:
         covariance = np.atleast_2d(np.cov(x.T, aweights=w))
         covariance = covariance + 1e-12 * np.trace(covariance) * np.eye(len(covariance))
         root = np.linalg.inv(np.linalg.cholesky(covariance)).T
-        scott = float(np.square(w).sum()) ** (1 / (x.shape[1] + 4))
+        scott = worth(w) ** (-1 / (x.shape[1] + 4))
         some = slice(0, SOUGHT_ROWS)
         own, rest = x[some] @ root, w[some] / w[some].sum()
         shrink = (len(own) / len(x)) ** (-1 / (x.shape[1] + 4))  # fewer rows want a wider kernel
@@ -75,22 +76,14 @@ class Kernel:
         constant = np.log(abs(np.linalg.det(self._root))) - 0.5 * x.shape[1] * np.log(2 * np.pi)
         for start in range(0, len(x), at_once):
             part = x[start : start + at_once] @ self._root
-            logs = -0.5 * _distances(part, self._whitened) + self._log_weights
+            logs = -0.5 * cdist(part, self._whitened, "sqeuclidean") + self._log_weights
             found[start : start + at_once] = special.logsumexp(logs, axis=1) + constant
         return found
 
 
 def _left_out(x: np.ndarray, w: np.ndarray, width: float) -> float:
     """Mean log-density of every row under the kernels of all others, up to a constant."""
-    logs = -0.5 * _distances(x, x) + np.log(w)
+    logs = -0.5 * cdist(x, x, "sqeuclidean") + np.log(w)
     np.fill_diagonal(logs, -np.inf)
     own = special.logsumexp(logs, axis=1) - np.log1p(-w)
     return float(w @ own - x.shape[1] * np.log(width))
-
-
-def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Squared distances of all pairs."""
-    found: np.ndarray = np.zeros((len(a), len(b)))
-    for left, right in zip(a.T, b.T, strict=True):
-        found += (left[:, None] - right) ** 2
-    return found

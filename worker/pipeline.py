@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -25,6 +23,7 @@ from worker.parts import Parts
 from worker.preparation import Prepared, prepare
 from worker.record import assembled, formulas_of, output_names, record_of
 from worker.revision import revised
+from worker.watch import Watch
 
 
 def run_pipeline(
@@ -54,7 +53,7 @@ def run_pipeline(
         InvalidData: The rows cannot be learnt from.
         TrainingDiverged: The loss left the finite numbers.
     """
-    watch = _Watch(report, should_stop)
+    watch = Watch(report, should_stop)
     if request.task == "density":
         return run_density(table, request, watch)
     with watch.stage("prepare", 0.0, "reading the table"):
@@ -99,33 +98,6 @@ def run_pipeline(
         figures=figures,
         cut_by=watch.cut_by,
     )
-
-
-class _Watch:
-    """Times the stages, passes progress on, and remembers where the job was cut."""
-
-    def __init__(self, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> None:
-        self._report, self._should_stop, self._now = report, should_stop, "prepare"
-        self.seconds: dict[str, float] = {}
-        self.cut_by: str | None = None
-        self._furthest = 0.0
-
-    @contextmanager
-    def stage(self, name: str, fraction: float, message: str) -> Iterator[None]:
-        self.tell(name, fraction, message)
-        started = time.monotonic()
-        yield
-        self.seconds[name] = round(time.monotonic() - started, 3)
-
-    def tell(self, stage: str, fraction: float, message: str, error: float | None = None) -> None:
-        self._now = stage
-        self._furthest = max(self._furthest, fraction)  # some searches are run within others
-        self._report(Progress(stage, self._furthest, message, error))
-
-    def should_stop(self) -> bool:
-        if self.cut_by is None and self._should_stop():
-            self.cut_by = self._now
-        return self.cut_by is not None
 
 
 def _limits(request: TrainRequest, revises: Revised | None) -> Limits:

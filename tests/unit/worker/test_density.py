@@ -8,11 +8,13 @@ import pytest
 from kan_engine import InvalidData, Variable, evaluate, from_json, load
 from service.schemas.training import TrainRequest
 from tests.tables import table_of
-from worker.density_rows import Values, density_rows
-from worker.distributions import fit, intervals, laws_for
+from worker.density_rows import density_rows
+from worker.distributions import laws_for
 from worker.kernel import Kernel
+from worker.likelihood import fit, intervals
 from worker.outcome import Outcome
 from worker.pipeline import run_pipeline
+from worker.values import Values
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
