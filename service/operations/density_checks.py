@@ -10,15 +10,8 @@ MOST_COLUMNS = 2
 LOWEST_ORDER, HIGHEST_ORDER = 2, 5
 
 
-def of_density(plan: Plan) -> Mistakes:
-    """All that a density cannot do."""
-    yield from _of_columns(plan)
-    yield from _of_weight(plan)
-    yield from _of_options(plan)
-    yield from _of_network(plan)
-
-
-def _of_columns(plan: Plan) -> Mistakes:
+def of_columns(plan: Plan) -> Mistakes:
+    """One or two columns of numbers, and no target."""
     request, names = plan.request, plan.request.features or []
     if request.target is not None:
         detail = "a density has no target; leave it out, and name its one or two columns in features"
@@ -52,19 +45,8 @@ def _of_column(plan: Plan, name: str, path: Path, *, is_repeated: bool) -> Mista
         yield "too_few_rows", path, detail
 
 
-def _of_weight(plan: Plan) -> Mistakes:
-    name = plan.request.weight
-    if name is None:
-        return
-    report = plan.reports[name]
-    if report["type"] not in NUMBERS or report["missing"] or report["min"] < 0 or report["max"] <= 0:
-        detail = (
-            f"weights are numbers of 0 or more, one in every row and not all 0; column {name!r} is not so"
-        )
-        yield "invalid_weight", ["weight"], detail
-
-
-def _of_options(plan: Plan) -> Mistakes:
+def of_options(plan: Plan) -> Mistakes:
+    """Options that have a part in a density."""
     request, usual = plan.request, TrainingOptions()
     for name in TrainingOptions.model_fields:
         if getattr(request.training, name) != getattr(usual, name):
@@ -81,7 +63,8 @@ def _of_options(plan: Plan) -> Mistakes:
         yield "not_for_densities", ["baselines"], detail
 
 
-def _of_network(plan: Plan) -> Mistakes:
+def of_network(plan: Plan) -> Mistakes:
+    """A network that can be the logarithm of a density."""
     network, columns = plan.request.network, len(plan.request.features or ())
     if not LOWEST_ORDER <= network.order <= HIGHEST_ORDER:
         detail = (

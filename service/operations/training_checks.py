@@ -4,7 +4,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from math import ceil
 
-from service.operations.density_checks import of_density
+from service.operations import density_checks as density
 from service.operations.mistakes import Mistakes, Path, listed, refuse
 from service.schemas.plan import NUMBERS, Plan, Report, class_name
 from service.schemas.training import TrainRequest
@@ -29,9 +29,6 @@ def check(request: TrainRequest, columns: list[Report], rows: int) -> Plan:
     """
     plan = Plan(request, {column["name"]: column for column in columns}, rows)
     refuse(_unknown_columns(plan))
-    if plan.request.task == "density":
-        refuse(of_density(plan))
-        return plan
     checks: list[Callable[[Plan], Mistakes]] = [
         _of_types,
         _of_target,
@@ -42,6 +39,8 @@ def check(request: TrainRequest, columns: list[Report], rows: int) -> Plan:
         _of_split,
         _of_classes,
     ]
+    if plan.request.task == "density":
+        checks = [density.of_columns, _of_weight, density.of_options, density.of_network]
     refuse(mistake for find in checks for mistake in find(plan))
     return plan
 
