@@ -13,6 +13,7 @@ from service.tables import Table
 from worker.splitting import split_rows
 
 LEAST_ROWS = 20
+ON_A_LINE = 1 - 1e-12  # correlation of two columns that are one
 FEW_VALUES = 0.5  # share of different values among the rows, below which they are told to repeat
 
 
@@ -55,7 +56,8 @@ def density_rows(table: Table, request: TrainRequest) -> DensityRows:
     """Read the columns of a density; rows without a value of each, or with the weight 0, are left out.
 
     Raises:
-        InvalidData: There are too few rows, or a column does not vary over those to fit on.
+        InvalidData: There are too few rows, a column does not vary over those to fit on, or two columns lie
+            on a line.
     """
     names = list(request.features or ())
     values = np.stack([table.column(name).astype(float) for name in names], axis=1)
@@ -81,6 +83,12 @@ def density_rows(table: Table, request: TrainRequest) -> DensityRows:
     for name, column_values in zip(names, values[fit].T, strict=True):
         if not column_values.min() < column_values.max():
             raise InvalidData(f"column {name!r} does not vary over the rows to learn from", column=name)
+    if len(names) > 1 and abs(np.corrcoef(values[fit].T)[0, 1]) > ON_A_LINE:
+        raise InvalidData(
+            f"columns {names[0]!r} and {names[1]!r} lie on a line, and have no density together; "
+            "leave one out",
+            column=names[1],
+        )
     warnings = []
     if len(present) < len(values):
         warnings.append(f"{len(values) - len(present)} rows without a value, or of weight 0, are left out")

@@ -169,6 +169,11 @@ def test_a_column_that_is_constant_where_it_is_learnt_from_is_refused() -> None:
         density_rows(table, request("x", split={"kind": "tail", "test_fraction": 0.2}))
 
 
+def test_two_columns_on_a_line_are_refused() -> None:
+    with pytest.raises(InvalidData, match="lie on a line"):
+        density_rows(table_of(x=HEIGHTS, y=2 * HEIGHTS + 1), request("x", "y"))
+
+
 def test_a_column_can_tell_the_hold_out_rows() -> None:
     table = table_of(x=HEIGHTS[:60], part=["a"] * 40 + ["b"] * 20)
     split = {"kind": "column", "column": "part", "test": ["b"]}
