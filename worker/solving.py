@@ -193,7 +193,10 @@ def _document(
     points = solution.points(ROWS, seed=2)
     values = dict(zip(unknowns, solution.values(points), strict=True))
     formulas = {name: [Formula(law, 0.0)] for name, law in zip(unknowns, laws, strict=True)}
-    document = symbolic_document(formulas, points, values, seen=points)
+    sides = zip(solution.problem.independent, solution.problem.domain, strict=True)
+    document = symbolic_document(
+        formulas, points, values, seen={name: np.array(ends) for name, ends in sides}
+    )
     if document is None:
         return None
     by_equation, by_condition = solution.violations_by(laws)

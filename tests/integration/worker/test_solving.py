@@ -86,6 +86,7 @@ def test_its_formula_proves_itself_in_the_equation(
     formulas = client.get(f"/models/{job['model_id']}/symbolic").json()
     assert (formulas["exact"], formulas["verdict"]) == (True, "exact")
     assert formulas["outputs"][0]["expression"] == "exp(-x)"
+    assert formulas["outputs"][0]["domain"] == {"x": [0.0, 5.0]}
     assert formulas["equation_residual"] < 1e-12
 
 
