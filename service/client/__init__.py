@@ -5,6 +5,7 @@ It speaks HTTP and knows nothing of what is behind it: neither the database nor 
 
 from service.client.asynchronous import AsyncClient as AsyncClient
 from service.client.blocking import Client as Client
+from service.client.calls import Equations as Equations
 from service.client.errors import ApiError as ApiError
 from service.client.errors import ClientError as ClientError
 from service.client.errors import JobCancelled as JobCancelled

@@ -7,14 +7,14 @@ from contextlib import closing
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 import anyio
 import httpx
 
 from service.client import calls
 from service.client.bar import Shown
-from service.client.calls import AnyDataset, AnyJob, AnyModel, Listing, ModelChanges, Status
+from service.client.calls import AnyDataset, AnyJob, AnyModel, Equations, Listing, ModelChanges, Status
 from service.client.results import (
     Alias,
     AliasMove,
@@ -82,9 +82,32 @@ class AsyncClient:
         """The first rows of a dataset as they were understood."""
         return await self._do(calls.preview(dataset, limit))
 
-    async def train(self, dataset: AnyDataset, target: str, *, progress: Shown = True, **body: Any) -> Model:
+    @overload
+    async def train(
+        self, dataset: AnyDataset, target: str, *, progress: Shown = True, **body: Any
+    ) -> Model: ...
+
+    @overload
+    async def train(
+        self,
+        dataset: AnyDataset,
+        target: None = None,
+        *,
+        task: Literal["density"],
+        features: Sequence[str],
+        progress: Shown = True,
+        **body: Any,
+    ) -> Model: ...
+
+    async def train(
+        self, dataset: AnyDataset, target: str | None = None, *, progress: Shown = True, **body: Any
+    ) -> Model:
         """Train a network and wait for it. If that is interrupted, the job goes on."""
         return await self._do(calls.train(dataset, target, progress, body))
+
+    async def solve(self, *, progress: Shown = True, **body: Unpack[Equations]) -> Model:
+        """Solve differential equations and wait for the model of what they determine."""
+        return await self._do(calls.solve(body, progress))
 
     async def submit(
         self,
@@ -144,7 +167,7 @@ class AsyncClient:
     async def study(
         self,
         dataset: AnyDataset,
-        target: str,
+        target: str | None,
         vary: Mapping[str, Sequence[Any]],
         path: str | PathLike[str],
         *,

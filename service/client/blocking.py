@@ -8,13 +8,13 @@ from contextlib import closing
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 import httpx
 
 from service.client import calls
 from service.client.bar import Shown
-from service.client.calls import AnyDataset, AnyJob, AnyModel, Listing, ModelChanges, Status
+from service.client.calls import AnyDataset, AnyJob, AnyModel, Equations, Listing, ModelChanges, Status
 from service.client.results import (
     Alias,
     AliasMove,
@@ -100,10 +100,28 @@ class Client:
         """The first rows of a dataset as they were understood."""
         return self._do(calls.preview(dataset, limit))
 
-    def train(self, dataset: AnyDataset, target: str, *, progress: Shown = True, **body: Any) -> Model:
+    @overload
+    def train(self, dataset: AnyDataset, target: str, *, progress: Shown = True, **body: Any) -> Model: ...
+
+    @overload
+    def train(
+        self,
+        dataset: AnyDataset,
+        target: None = None,
+        *,
+        task: Literal["density"],
+        features: Sequence[str],
+        progress: Shown = True,
+        **body: Any,
+    ) -> Model: ...
+
+    def train(
+        self, dataset: AnyDataset, target: str | None = None, *, progress: Shown = True, **body: Any
+    ) -> Model:
         """Train a network and wait for it. If that is interrupted, the job goes on.
 
         Args:
+            target: The column to predict; none for ``task="density"``, which is of ``features``.
             progress: Whether to show it on standard error, or a function to call with every ``Progress``.
             body: What else the job is to be, as ``POST /jobs`` takes it: ``name``, ``max_seconds``, ….
 
@@ -112,6 +130,29 @@ class Client:
             JobCancelled: Someone cancelled it.
         """
         return self._do(calls.train(dataset, target, progress, body))
+
+    def solve(self, *, progress: Shown = True, **body: Unpack[Equations]) -> Model:
+        """Solve differential equations and wait for the model of what they determine.
+
+            kan.solve(
+                independent=["x"],
+                unknowns=["y"],
+                domain={"x": (0, 5)},
+                equations=["Derivative(y(x), x) + y(x)"],
+                conditions=[{"on": {"x": 0}, "residual": "y(0) - 1"}],
+            )
+
+        Args:
+            progress: As for ``train``.
+            body: The equations, as ``POST /jobs`` takes them; ``measurements`` may also be a dataset, columns
+                as a dict, or a DataFrame. Numbers that are not known are named in ``parameters``, each with a
+                value to begin with; ``parameters`` of the model tells them with their standard errors.
+
+        Raises:
+            JobFailed: The job failed; its code is ``no_solution`` where the solution ends.
+            JobCancelled: Someone cancelled it.
+        """
+        return self._do(calls.solve(body, progress))
 
     def submit(
         self,
@@ -196,7 +237,7 @@ class Client:
     def study(
         self,
         dataset: AnyDataset,
-        target: str,
+        target: str | None,
         vary: Mapping[str, Sequence[Any]],
         path: str | PathLike[str],
         *,
@@ -206,6 +247,7 @@ class Client:
         """Train with every combination of some settings, and write a table of what came of each.
 
         Args:
+            target: The column to predict; None for ``task="density"``.
             vary: Settings by their path, with the values to try: ``{"network.grid": [3, 5, 10]}``.
             path: The file; as CSV if its name ends so, else as Parquet.
             body: As for ``train``; with ``refine=True`` one network goes through the grids.
@@ -252,7 +294,8 @@ class Client:
             model: A model; or the job of a study, for ``error_by_grid``, ``error_by_parameters`` and
                 ``time_by_grid``.
             save: A file for it, as PNG if its name ends so.
-            name: ``network``, ``history``, ``parity``, ``residuals``, ``effects`` or ``importance``.
+            name: ``network``, ``history``, ``parity``, ``residuals``, ``effects``, ``importance``, or
+                ``density`` of a density.
             theme: ``light`` or ``dark``.
             lang: The language of its words and numbers, ``en`` or ``ru``.
             width: Pixels across of a PNG.

@@ -30,7 +30,7 @@ from service.client.results import (
     Usage,
 )
 from service.client.sending import Request, Steps, ask, get, path, send
-from service.client.tables import File, Table, document, is_file, is_frame, opened
+from service.client.tables import Columns, File, Frame, Table, document, is_file, is_frame, opened
 from service.schemas.common import Page
 from service.schemas.figures import LanguageName, ThemeName
 from service.schemas.models import FormulaFormat
@@ -41,6 +41,7 @@ MAX_PAGE = 200
 AnyDataset = Dataset | str
 AnyJob = Job | str
 AnyModel = Model | str
+Measured = AnyDataset | Columns | Frame
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Out = TypeVar("Out", bound=BaseModel)
 
@@ -51,6 +52,24 @@ class ModelChanges(TypedDict):
     name: NotRequired[str]
     tags: NotRequired[dict[str, str]]
     alias: NotRequired[str | None]
+
+
+class Equations(TypedDict):
+    """Differential equations, as ``POST /jobs`` takes them."""
+
+    independent: Sequence[str]
+    unknowns: Sequence[str]
+    domain: Mapping[str, Sequence[float]]
+    equations: Sequence[str]
+    conditions: NotRequired[Sequence[Mapping[str, Any]]]
+    parameters: NotRequired[Mapping[str, float]]
+    measurements: NotRequired[Measured]
+    network: NotRequired[Mapping[str, Any]]
+    symbolic: NotRequired[bool]
+    max_seconds: NotRequired[float]
+    priority: NotRequired[int]
+    name: NotRequired[str]
+    tags: NotRequired[Mapping[str, str]]
 
 
 class Listing(Generic[Out]):
@@ -104,11 +123,17 @@ def submit(
     return ask(Request("POST", "/jobs", headers=headers, body=given, is_repeatable=True), _as(Job))
 
 
-def train(dataset: AnyDataset, target: str, progress: Shown, body: Mapping[str, Any]) -> Steps[Model]:
+def train(dataset: AnyDataset, target: str | None, progress: Shown, body: Mapping[str, Any]) -> Steps[Model]:
     """Submit, wait, get the model."""
-    submitted = yield from submit(dataset, target, None, body)
-    job = yield from wait(submitted, None, progress)
-    return (yield from model(str(job.model_id)))
+    return _model_of(submit(dataset, target, None, body), progress)
+
+
+def solve(body: Equations, progress: Shown) -> Steps[Model]:
+    """Submit, wait, get the model."""
+    given: dict[str, Any] = {"kind": "solve", "conditions": [], **body}
+    if given.get("measurements") is not None:
+        given["measurements"] = _measured(given["measurements"])
+    return _model_of(submit(None, None, None, given), progress)
 
 
 def wait(job: AnyJob, timeout: float | None, progress: Shown) -> Steps[Job]:
@@ -145,7 +170,7 @@ def predict_dataset(
 
 def study(
     dataset: AnyDataset,
-    target: str,
+    target: str | None,
     vary: Mapping[str, Sequence[Any]],
     to: str | PathLike[str],
     progress: Shown,
@@ -268,6 +293,21 @@ def delete(thing: Dataset | Job | Model) -> Steps[None]:
 def usage() -> Steps[Usage]:
     """What there is, and what there may be."""
     return ask(get("usage"), _as(Usage))
+
+
+def _model_of(submitting: Steps[Job], progress: Shown) -> Steps[Model]:
+    submitted = yield from submitting
+    job = yield from wait(submitted, None, progress)
+    return (yield from model(str(job.model_id)))
+
+
+def _measured(given: Measured) -> Mapping[str, Any]:
+    """As a job has them, unless they are so already."""
+    if isinstance(given, Dataset | str):
+        return {"dataset_id": _id(given)}
+    if isinstance(given, Mapping) and given.keys() == {"dataset_id"}:
+        return given
+    return document(given["columns"] if isinstance(given, Mapping) and given.keys() == {"columns"} else given)
 
 
 def _download(request: Request, to: str | PathLike[str]) -> Steps[Path]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from service.schemas.datasets import DatasetOut, PreviewOut
 from service.schemas.figures import FiguresOut
 from service.schemas.jobs import JobOut, ProgressOut
@@ -48,7 +50,14 @@ class Job(JobOut):
 
 
 class Model(ModelOut):
-    """A trained model: its shape, its metrics on the hold-out rows, where it comes from."""
+    """A trained model: its shape, its metrics on the hold-out rows, where it comes from.
+
+    Of equations, ``residuals`` tells how well each of them is satisfied, and ``parameters`` the numbers in
+    them that were estimated: ``value``, ``standard_error``, ``interval``.
+    """
+
+    residuals: dict[str, list[dict[str, Any]]] = Field(default={})
+    parameters: dict[str, dict[str, Any]] = Field(default={})
 
 
 class Symbolic(SymbolicOut):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.servers import serving
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from service.db.session import Sessions
     from service.settings import Settings
 
 Message = dict[str, Any]
@@ -87,6 +89,37 @@ def cut_after(text: str) -> Mishap:
             await app(scope, receive, until_then)
 
     return mishap
+
+
+@pytest.fixture
+def worked_on(sessions: Sessions, settings: Settings) -> Mishap:
+    """A worker does the job before the client hears that it is queued."""
+    from anyio import to_thread
+
+    from service.db.repositories import TrainingJobs
+
+    async def worked_on(app: Any, *request: Any) -> None:
+        await app(*request)
+        with sessions.read() as session:
+            newest = TrainingJobs(session).page(limit=1)[0].id
+        await to_thread.run_sync(partial(_work, newest, sessions, settings))
+
+    return worked_on
+
+
+def _work(job_id: str, sessions: Sessions, settings: Settings) -> None:
+    """Do a job, with all that it makes of itself."""
+    from service.db.repositories import TrainingJobs
+    from worker.lifecycle import run_job
+    from worker.works import WORKS
+
+    is_queued = True
+    while is_queued:
+        run_job(job_id, None, sessions, settings, work_of=WORKS.__getitem__)
+        with sessions.read() as session:
+            is_queued = TrainingJobs(session).is_any_queued(("train", "study"))
+            waiting = TrainingJobs(session).page(limit=1, status="queued")
+        job_id = waiting[0].id if waiting else job_id
 
 
 class InLoop:

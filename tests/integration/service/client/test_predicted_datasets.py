@@ -1,21 +1,15 @@
 """Whole datasets that a client has predicted, and the files that come of it."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from anyio import to_thread
 
 from service.client import ApiError, Unreachable, sending
-from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
-from service.settings import Settings
 from tests.factories import make_model
 from tests.integration.service.client.conftest import Message, Mishap, Way, hang_up
-from worker.lifecycle import run_job
-from worker.works import WORKS
 
 COLUMNS = {"x1": [0.1, 0.9], "x2": [1.0, -1.5], "id": [1, 2]}
 
@@ -29,30 +23,6 @@ async def break_off(app: Any, scope: Message, receive: Any, send: Any) -> None:
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "FIRST_PAUSE_S", 0.001)
-
-
-@pytest.fixture
-def worked_on(sessions: Sessions, settings: Settings) -> Mishap:
-    """A worker does the job before the client hears that it is queued."""
-
-    async def worked_on(app: Any, *request: Any) -> None:
-        await app(*request)
-        with sessions.read() as session:
-            newest = TrainingJobs(session).page(limit=1)[0].id
-        await to_thread.run_sync(partial(work, newest, sessions, settings))
-
-    return worked_on
-
-
-def work(job_id: str, sessions: Sessions, settings: Settings) -> None:
-    """Do a job, with all that it makes of itself."""
-    is_queued = True
-    while is_queued:
-        run_job(job_id, None, sessions, settings, work_of=WORKS.__getitem__)
-        with sessions.read() as session:
-            is_queued = TrainingJobs(session).is_any_queued(("train", "study"))
-            waiting = TrainingJobs(session).page(limit=1, status="queued")
-        job_id = waiting[0].id if waiting else job_id
 
 
 def test_a_study_leaves_a_table_with_a_row_for_every_training(
