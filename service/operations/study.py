@@ -86,7 +86,9 @@ def _invalid_settings(error: ValidationError, combination: dict[str, Any]) -> It
     for entry in error.errors(include_url=False, include_context=False, include_input=False):
         place = ".".join(map(str, entry["loc"]))
         path = next((path for path in combination if place.startswith(path) or path.startswith(place)), None)
-        detail = f"no training has {combination}: {place}: {entry['msg']}"
+        is_unknown = entry["type"] == "extra_forbidden"
+        reason = "there is no such setting; correct its name" if is_unknown else entry["msg"]
+        detail = f"no training has {combination}: {place}: {reason}"
         yield "invalid_setting", ["vary", *([path] if path else [])], detail
 
 
