@@ -13,6 +13,8 @@ from service.cli import (
     plot,
     predict,
     processes,
+    solve,
+    study,
     train,
 )
 
@@ -25,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # boxes leave little room for words, and brackets would be taken for markup
     pretty_exceptions_show_locals=False,  # there may be keys among them
 )
-for commands in (train, predict, formula, plot):
+for commands in (train, solve, study, predict, formula, plot):
     commands.add_to(app)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(jobs.app, name="jobs")

@@ -74,4 +74,7 @@ def place(entry: Mapping[str, Any]) -> str:
     words += [f"row {entry['row']}"] if "row" in entry and not words else []
     words += [f"column {entry['column']!r}"] if "column" in entry else []
     words = [word for word in words if word not in detail]
+    pointer = str(entry.get("pointer", ""))
+    name = pointer.rpartition("/")[2]
+    words += [pointer] if name.isdecimal() or name not in detail else []
     return f"{', '.join(words)}: " if words else ""

@@ -11,6 +11,7 @@ import typer
 from service.cli.errors import UnusableInput
 
 PICTURES = (".svg", ".png")
+TABLES = (".csv", ".parquet")
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
@@ -67,6 +68,15 @@ def as_picture(path: Path, option: str) -> Path:
     """The path of a picture, whose name must say what is in it."""
     if path.suffix.lower() not in PICTURES:
         raise typer.BadParameter(f"the file ends with {' or '.join(PICTURES)}", param_hint=option)
+    return path
+
+
+def as_table(path: Path, option: str) -> Path:
+    """The path of a table to write; the same, and its folder must be there before anyone works for hours."""
+    if path.suffix.lower() not in TABLES:
+        raise typer.BadParameter(f"the file ends with {' or '.join(TABLES)}", param_hint=option)
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
     return path
 
 

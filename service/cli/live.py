@@ -25,6 +25,8 @@ STAGES = {
     "figures": "Drawing what was learnt",
     "baselines": "Fitting the baselines",
     "predict": "Predicting",
+    "solve": "Solving the equations",
+    "study": "Training with every setting",
 }
 BARS = "▁▂▃▄▅▆▇█"
 MARGIN = 3  # for the ^C that a terminal writes, or it would begin a line of which nobody knows
@@ -32,15 +34,19 @@ KEPT = 32  # errors in the line
 
 
 @contextmanager
-def followed() -> Iterator[Shown]:
-    """What to pass on as ``progress``: a view in a terminal, else true for a line per stage."""
+def followed(kind: str = "train") -> Iterator[Shown]:
+    """What to pass on as ``progress``: a view in a terminal, else true for a line per stage.
+
+    Args:
+        kind: Of the job.
+    """
     if not sys.stderr.isatty():
         yield True
         return
     from rich.console import Console  # noqa: PLC0415  # slow to import for what may not be shown
     from rich.live import Live  # noqa: PLC0415
 
-    view = View()
+    view = View(kind)
     with Live(console=Console(stderr=True), get_renderable=view.render, refresh_per_second=8, transient=True):
         yield view.take
 
@@ -48,9 +54,10 @@ def followed() -> Iterator[Shown]:
 class View:
     """What is known of the job."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str = "train") -> None:
         from rich import progress as parts  # noqa: PLC0415
 
+        self._is_study = kind == "study"
         self._now = Progress(stage=None, fraction=0.0)
         self._errors: list[float] = []
         self._bar = parts.Progress(
@@ -78,7 +85,9 @@ class View:
         from rich.text import Text  # noqa: PLC0415
 
         line = {"no_wrap": True, "overflow": "ellipsis"}
-        stage = Text(STAGES.get(self._now.stage, str(self._now.stage)), style="bold", **line)  # type: ignore[arg-type]  # rich's own words
+        # Studies have no stages of their own: they wait for their trainings.
+        now = "study" if self._is_study and self._now.stage else self._now.stage
+        stage = Text(STAGES.get(now, str(now)), style="bold", **line)  # type: ignore[arg-type]  # rich's own words
         if any(letter.isdigit() for letter in self._now.message or ""):  # the others say what the stage says
             stage.append(f"  {self._now.message}", style="dim")
         parts: list[RenderableType] = [stage, self._bar]

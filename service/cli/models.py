@@ -9,11 +9,13 @@ from service.cli.completion import Model
 from service.cli.connection import Key, Server, connected
 from service.cli.files import file_name, unused
 from service.cli.groups import group
+from service.cli.measures import NAMES
 from service.cli.output import AsJson, show, show_list
-from service.cli.report import NAMES, formulas_of, report
+from service.cli.report import formulas_of, report
 from service.client import Model as Trained
 
 ENDINGS = {"safetensors": ".safetensors", "onnx": ".onnx", "python": ".py"}
+TOLD = ("r2", "accuracy", "mean_log_likelihood", "equation_residual")  # of each kind of model one
 
 app = group("Trained networks.")
 
@@ -81,7 +83,6 @@ def export(
 
 
 def _cells(model: Trained) -> list[object]:
-    measure = "r2" if "r2" in model.metrics else "accuracy"
-    value = model.metrics.get(measure)
-    quality = "" if value is None else f"{NAMES.get(measure, measure)} {value:.4g}"
+    measure = next((name for name in TOLD if model.metrics.get(name) is not None), None)
+    quality = measure and f"{NAMES.get(measure, measure.replace('_', ' '))} {model.metrics[measure]:.4g}"
     return [model.id, model.name, model.version, quality, model.target, model.created_at]

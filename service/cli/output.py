@@ -6,6 +6,7 @@ Standard output holds the result and nothing else; everything said meanwhile goe
 import json
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from pydantic import BaseModel
 
 GAP = 2  # between columns of a table
 WIDEST = 40  # cell of a table: an id is 36
+INDENT = 11  # of what stands beside a label
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
 
@@ -37,6 +39,20 @@ def show(result: Any, as_json: bool, tell: Callable[[], None]) -> None:
         tell()
 
 
+def tell(label: str, text: str) -> None:
+    """A line with its label; in a terminal, as many lines as it takes."""
+    start = (f"{label}:" if label else "").ljust(INDENT)
+    text = readable(text).replace("\n", " ")
+    if not sys.stdout.isatty():
+        typer.echo(f"{start}{text}")
+        return
+    width = max(40, shutil.get_terminal_size().columns)
+    lines = textwrap.wrap(text, width - INDENT, break_on_hyphens=False) or [""]
+    typer.echo(typer.style(start, bold=True) + lines[0])
+    for line in lines[1:]:
+        typer.echo(" " * INDENT + line)
+
+
 def show_list(
     items: Iterable[BaseModel], as_json: bool, names: Sequence[str], cells: Callable[[Any], Sequence[Any]]
 ) -> None:
@@ -46,8 +62,13 @@ def show_list(
     elif sys.stdout.isatty():
         _show_table(names, [[_cell(cell) for cell in cells(item)] for item in items])
     else:
-        for item in items:
-            typer.echo("\t".join(_exact(cell) for cell in cells(item)))
+        show_lines(cells(item) for item in items)
+
+
+def show_lines(rows: Iterable[Sequence[Any]]) -> None:
+    """A line for each row, its cells between tabs."""
+    for row in rows:
+        typer.echo("\t".join(map(_exact, row)))
 
 
 def _show_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -20,6 +20,7 @@ Name = Literal[
     "residuals",
     "effects",
     "importance",
+    "density",
     "error_by_grid",
     "error_by_parameters",
     "time_by_grid",

@@ -11,12 +11,11 @@ import typer
 from service.cli.completion import Model
 from service.cli.connection import Key, Server, connected, uploaded
 from service.cli.errors import UnusableInput
-from service.cli.files import read_columns
+from service.cli.files import as_table, read_columns
 from service.cli.live import followed
 from service.cli.output import AsJson, say, show
 from service.client import Client, ClientError, Dataset, Job, Predictions
 
-FORMATS = (".csv", ".parquet")
 ROWS_AT_ONCE = 10_000
 
 
@@ -42,8 +41,7 @@ def predict(
     key: Key = None,
 ) -> None:
     """Predict for the rows of a file; prints one JSON value per row, or writes a table."""
-    if out and out.suffix.lower() not in FORMATS:
-        raise typer.BadParameter("the file ends with .csv or .parquet", param_hint="--out")
+    out = out and as_table(out, "--out")
     with connected(server, key) as client:
         if out is None:
             _print(list(_asked(client, model, file, interval)), as_json)

@@ -1,15 +1,11 @@
 """A trained model in words: how good it is and beside what, its formula, and where that holds."""
 
 import re
-import shutil
-import sys
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import typer
-
-from service.cli.output import readable
+from service.cli.measures import tell_estimates, tell_law, tell_quality
+from service.cli.output import tell
 from service.client import ApiError, Client, Model, Symbolic
 
 VERDICTS = {
@@ -18,8 +14,20 @@ VERDICTS = {
     "approximation": "an approximation, shorter than the network and less exact: no compact formula was "
     "found that explains the data",
 }
-NAMES = {"r2": "R²", "mae": "MAE", "rmse": "RMSE", "f1": "F1", "roc_auc": "ROC AUC"}
-INDENT = 11  # of what stands beside a label
+VERDICTS_OF = {  # by task, where they mean something else
+    "density": {
+        "consistent": "explains the rows: those left out are as likely under it as under the network"
+    },
+    "equation": {
+        "exact": "exact: it satisfies all equations and conditions to rounding",
+        "consistent": "satisfies all equations to rounding, with the numbers that were estimated",
+    },
+}
+NO_FORMULA = "it was not asked for, or none was found in the time there was"
+NO_FORMULA_OF = {
+    "density": "it was not asked for, or the rows follow no law that is known here",
+    "equation": "it was not asked for, or no solution in closed form was found; the curves are the answer",
+}
 LONG_NUMBER = re.compile(r"(?<![\w.])\d+\.\d+(?:e[+-]?\d+)?")
 DIGITS = 6
 SHOWN_DOMAIN = 12  # variables; more make a list that nobody reads
@@ -37,77 +45,39 @@ def formulas_of(client: Client, model: Model) -> Symbolic | None:
 
 def report(model: Model, formulas: Symbolic | None) -> None:
     """Print what a person wants to know of a model first."""
-    lines = [f"{model.name}, version {model.version} ({model.id})"]
-    _tell("model", lines[0])
+    tell("model", f"{model.name}, version {model.version} ({model.id})")
     shape = model.network
-    _tell(
+    tell(
         "network", f"KAN{shape.width}, {shape.parameters} parameters, grid {shape.grid}, order {shape.order}"
     )
-    for line in _metrics(model, formulas):
-        typer.echo(line)
+    tell_quality(model, formulas)
+    tell_estimates(model)
     if formulas is None:
-        _tell("formula", "none: it was not asked for, or none was found in the time there was")
+        tell("formula", f"none: {NO_FORMULA_OF.get(model.task, NO_FORMULA)}")
     else:
-        _tell_formulas(formulas)
+        _tell_formulas(model, formulas)
     for warning in model.warnings:
-        _tell("warning", str(warning["detail"]) if isinstance(warning, dict) else warning)
+        tell("warning", str(warning["detail"]) if isinstance(warning, dict) else warning)
 
 
-def _metrics(model: Model, formulas: Symbolic | None) -> Iterator[str]:
-    """A table: a line for every metric, a column for every model."""
-    measured: dict[str, Mapping[str, Any]] = {"network": model.metrics}
-    if formulas is not None and len(formulas.outputs) == 1 and formulas.outputs[0].quantity == "value":
-        measured["formula"] = formulas.outputs[0].model_dump()
-    measured |= {name: told["metrics"] for name, told in model.baselines.items()}
-    if not any(value is not None for value in model.metrics.values()):
-        _tell("hold-out", "nothing was measured: no rows were held out")
-        return
-    rows = [["hold-out:", *measured]]
-    rows += [
-        [
-            f"  {NAMES.get(metric, metric.replace('_', ' '))}",
-            *(_number(of.get(metric)) for of in measured.values()),
-        ]
-        for metric in model.metrics
-    ]
-    rows += _costs(model, measured)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [
-            row[0].ljust(widths[0]),
-            *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)),
-        ]
-        yield "  ".join(cells).rstrip()
-
-
-def _costs(model: Model, measured: Mapping[str, Any]) -> Iterator[list[str]]:
-    """What each had to learn, and how long that took."""
-    of: dict[str, Mapping[str, Any]] = {
-        "network": {"parameters": model.network.parameters, "seconds": model.timings.get("train")},
-        **model.baselines,
-    }
-    for what in ("parameters", "seconds"):
-        yield [f"  {what}", *(_number(of.get(name, {}).get(what)) for name in measured)]
-
-
-def _number(value: Any) -> str:
-    return "" if value is None else f"{value:.4g}"
-
-
-def _tell_formulas(formulas: Symbolic) -> None:
+def _tell_formulas(model: Model, formulas: Symbolic) -> None:
     are_rounded = False
     for output in formulas.outputs:
+        if output.law is not None:
+            tell_law(output.law)
         shown = rounded(output.expression)
         are_rounded |= shown != output.expression
-        name = output.name if output.quantity == "value" else f"{output.quantity} of {output.name}"
-        _tell("formula", f"{name} = {shown}")
+        is_named_so = output.quantity in ("value", "density")  # p(x) says by itself what it is
+        name = output.name if is_named_so else f"{output.quantity} of {output.name}"
+        tell("formula", f"{name} = {shown}")
         for symbol, meaning in output.symbols.items():
-            _tell("", f"where {symbol} is {meaning}")
-    _tell("verdict", VERDICTS.get(formulas.verdict, formulas.verdict))
+            tell("", f"where {symbol} is {meaning}")
+    verdicts = VERDICTS | VERDICTS_OF.get(model.task, {})
+    tell("verdict", verdicts.get(formulas.verdict, formulas.verdict))
     if are_rounded:
-        _tell("", f"(numbers are shown with {DIGITS} digits; 'kan-service formula' prints all)")
+        tell("", f"(numbers are shown with {DIGITS} digits; 'kan-service formula' prints all)")
     domain = {name: seen for output in formulas.outputs for name, seen in output.domain.items()}
-    _tell("holds for", "; ".join(_ranges(domain)))
+    tell("holds for", "; ".join(_ranges(domain)))
 
 
 def _ranges(domain: Mapping[str, Any]) -> Iterator[str]:
@@ -130,17 +100,3 @@ def rounded(expression: str) -> str:
 def _shortened(number: re.Match[str]) -> str:
     digits = re.sub(r"e.*|\.|^0\.0*", "", number[0])
     return number[0] if len(digits) <= DIGITS else f"{float(number[0]):.{DIGITS}g}"
-
-
-def _tell(label: str, text: str) -> None:
-    """A line with its label; in a terminal, as many lines as it takes."""
-    start = (f"{label}:" if label else "").ljust(INDENT)
-    text = readable(text).replace("\n", " ")
-    if not sys.stdout.isatty():
-        typer.echo(f"{start}{text}")
-        return
-    width = max(40, shutil.get_terminal_size().columns)
-    lines = textwrap.wrap(text, width - INDENT, break_on_hyphens=False) or [""]
-    typer.echo(typer.style(start, bold=True) + lines[0])
-    for line in lines[1:]:
-        typer.echo(" " * INDENT + line)

@@ -1,6 +1,7 @@
-"""What ``train`` is asked for on the command line, as the body of a job."""
+"""What ``train`` and its like are asked for on the command line, as the body of a job."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -9,12 +10,19 @@ from service.client import Dataset
 
 NOTHING = "none"
 BASELINES = ("linear", "mlp", "boosting")
+DENSITY = "density"
 
+Target = Annotated[
+    str | None, typer.Option(help="Column to predict; only --task density does without.", show_default=False)
+]
 Name = Annotated[str | None, typer.Option(help="Name of the model; a new version if it exists.")]
 MaxSeconds = Annotated[float | None, typer.Option(help="Time limit of the job. [default: 300]")]
 Task = Annotated[
-    Literal["auto", "regression", "classification"],
-    typer.Option(help="What the target is; by default that is seen from its values."),
+    Literal["auto", "regression", "classification", "density"],
+    typer.Option(
+        help="What the target is; by default that is seen from its values. A density has none: it is how "
+        "densely rows lie along one column of --features, or over two."
+    ),
 ]
 Features = Annotated[
     list[str] | None,
@@ -37,11 +45,39 @@ Baselines = Annotated[
         "about as many numbers mlp:987, one as large as the network mlp:matched. [default: linear]"
     ),
 ]
+Picture = Annotated[
+    Path | None,
+    typer.Option(
+        help="Where to draw the network, or the density. [default: NAME.svg in this folder]",
+        show_default=False,
+    ),
+]
+NoPicture = Annotated[bool, typer.Option("--no-picture", help="Draw nothing.")]
+KeepBest = Annotated[bool, typer.Option("--keep-best", help="On Ctrl-C, keep the best so far.")]
 
 
-def body_of(wishes: dict[str, Any]) -> dict[str, Any]:
+def check_goal(target: str | None, task: str, features: Sequence[str] | None) -> None:
+    """Nothing, if there is a column to predict, or columns whose density is looked for.
+
+    Raises:
+        BadParameter: It says which is missing, or too much.
+    """
+    if task != DENSITY and target is None:
+        words = "name the column to predict; only --task density does without"
+        raise typer.BadParameter(words, param_hint="--target")
+    if task == DENSITY and target is not None:
+        words = "a density has no target; name its column, or two, with --features"
+        raise typer.BadParameter(words, param_hint="--target")
+    if task == DENSITY and not features:
+        words = "name the column whose density it is, or two, such as --features height"
+        raise typer.BadParameter(words, param_hint="--features")
+
+
+def body_of(**wishes: Any) -> dict[str, Any]:
     """What does not depend on the table; what was not asked for is left to the service."""
     given = {name: value for name, value in wishes.items() if value is not None}
+    if given.get("task") == "auto":
+        del given["task"]
     body: dict[str, Any] = {
         name: given[name] for name in ("name", "max_seconds", "task", "seed") if name in given
     }
@@ -75,7 +111,7 @@ def _baseline(text: str) -> str | dict[str, Any]:
 
 
 def features_of(
-    dataset: Dataset, target: str, features: Sequence[str] | None, drop: Sequence[str] | None
+    dataset: Dataset, target: str | None, features: Sequence[str] | None, drop: Sequence[str] | None
 ) -> dict[str, list[str]]:
     """Which columns to learn from, if that was said; those to drop are left out of the usable ones."""
     names = [column.name for column in dataset.columns]

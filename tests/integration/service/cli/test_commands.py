@@ -175,6 +175,32 @@ def test_a_bad_table_is_told_with_its_lines(kan: Kan, tmp_path: Path) -> None:
     assert others == ["  also line 4 has 1 cells, the header has 2"]
 
 
+def test_equations_that_are_refused_are_told_with_their_place(kan: Kan, tmp_path: Path) -> None:
+    from service.schemas.solving import DECAY
+
+    (tmp_path / "decay.json").write_text(json.dumps(DECAY | {"equations": ["Derivative(y(x), x) + z(x)"]}))
+    refused = kan("solve", "decay.json")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("kan-service: decay.json: #/equations/0: unknown function 'z'")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--vary", "network.gird=3,10"], "network.gird: there is no such setting; correct its name"),
+        (["--vary", "network.grid=3,10", "--refine"], "refine needs a shape"),
+    ],
+)
+def test_settings_that_no_training_has_are_told_and_nothing_stays(
+    kan: Kan, tmp_path: Path, words: list[str], told: str
+) -> None:
+    (tmp_path / "line.csv").write_text("x,y\n" + "".join(f"{x},{2 * x}\n" for x in range(30)))
+    before = kan("datasets").stdout
+    refused = kan("study", "line.csv", "--target", "y", *words)
+    assert (refused.exit_code, told in refused.stderr) == (1, True)
+    assert kan("datasets").stdout == before
+
+
 def test_a_file_that_cannot_be_written_is_said(kan: Kan, law: Model) -> None:
     ended = kan("plot", law.name, "--out", "/no/such/folder/a.svg")
     assert (ended.exit_code, ended.stderr) == (
@@ -213,9 +239,13 @@ def test_a_tab_starts_nothing_and_never_fails(tmp_path: Path, monkeypatch: pytes
 
 @pytest.mark.parametrize(
     ("typed", "offered"),
-    [("kan-service jobs c", ["cancel"]), ("kan-service jobs ", ["list", "show", "cancel", "retry"])],
+    [
+        ("kan-service s", ["solve", "study", "serve", "settings"]),
+        ("kan-service jobs c", ["cancel"]),
+        ("kan-service jobs ", ["list", "show", "cancel", "retry"]),
+    ],
 )
-def test_a_tab_offers_the_commands_of_a_group(typed: str, offered: list[str]) -> None:
+def test_a_tab_offers_the_commands(typed: str, offered: list[str]) -> None:
     environment = {
         "_KAN_SERVICE_COMPLETE": "complete_bash",
         "COMP_WORDS": typed,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from service.client import ApiError, Dataset, Job, Model, Symbolic
+from service.schemas.models import LawOut
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 COLUMN = {"type": "number", "missing": 0, "distinct": 9, "min": 0, "max": 1, "mean": 0, "std": 1, "top": []}
@@ -91,6 +92,68 @@ FORMULAS = Symbolic.model_validate(
 )
 
 
+OF_DENSITY = FORMULAS.outputs[0].model_copy(
+    update={
+        "name": "p(height)",
+        "expression": "exp(-height)",
+        "quantity": "density",
+        "r2": None,
+        "rmse": None,
+        "mean_log_likelihood": -3.25,
+        "law": LawOut.model_validate(
+            {
+                "name": "normal",
+                "parameters": [
+                    {
+                        "name": "mean",
+                        "value": 171.8095,
+                        "standard_error": 0.2488,
+                        "low": 171.32,
+                        "high": 172.3,
+                    },
+                    {
+                        "name": "end_point",
+                        "value": 1234567.0,
+                        "standard_error": None,
+                        "low": None,
+                        "high": 2.0,
+                    },
+                ],
+                "level": 0.95,
+                "support": {"height": [None, None]},
+                "p_value": 0.976,
+            }
+        ),
+    }
+)
+DENSITY = MODEL.model_copy(
+    update={
+        "task": "density",
+        "target": "p(height)",
+        "metrics": {"mean_log_likelihood": -3.5, "law_mean_log_likelihood": -3.25},
+        "baselines": {"kernel": {"metrics": {"mean_log_likelihood": -3.75}, "parameters": 1, "seconds": 0.5}},
+        "warnings": [],
+    }
+)
+SOLUTION = MODEL.model_copy(
+    update={
+        "task": "equation",
+        "target": "T",
+        "metrics": {"equation_residual": 4.6e-12, "condition_residual": 2e-15, "estimated_error": 3.8e-13},
+        "residuals": {"equations": [{}], "conditions": [{}]},
+        "parameters": {"k": {"value": 0.25461, "standard_error": 0.00254, "interval": [0.2496, 0.2596]}},
+        "baselines": {},
+        "warnings": [],
+    }
+)
+STUDY = (
+    "training,network.grid,network.hidden,seed,rmse,r2,job_id,status,model_id,model,formula,verdict,"
+    "parameters,training_seconds,seconds,error\n"
+    '1,3,"""auto""",0,0.0576031231,0.99,j2,succeeded,m2,y-1 1,y = 1.23456789*x1,consistent,42,1.5,2.25,\n'
+    "2,10,[2],0,,,j3,failed,,,,,,,0.5,time_limit: no time\n"
+)
+
+
 class Played:
     """A client of a service whose jobs end as the test says; it notes what it is asked."""
 
@@ -98,16 +161,22 @@ class Played:
         self.asked: list[tuple[Any, ...]] = []
         self.ends: list[Job | BaseException] = [JOB]
         self.formulas: Symbolic | ApiError = FORMULAS
+        self.trained = MODEL
+        self.refusal: ApiError | None = None
+        self.drawn: list[str] = []
+        self.undrawn: str | None = None
 
     def upload(self, file: Path) -> Dataset:
         self.asked.append(("upload", file.name))
         return DATASET
 
-    def submit(self, dataset: Dataset, target: str, **body: Any) -> Job:
+    def submit(self, dataset: Dataset | None = None, target: str | None = None, **body: Any) -> Job:
         self.asked.append(("submit", target, body))
         if target == "z":
             raise ApiError(422, "unknown_column", "there is no column 'z'")
-        return JOB
+        if self.refusal:
+            raise self.refusal
+        return JOB.model_copy(update={"kind": body.get("kind", "train")})
 
     def wait(self, job: Job, timeout: float | None = None, *, progress: Any = True) -> Job:
         end = self.ends.pop(0)
@@ -122,12 +191,19 @@ class Played:
         self.asked.append(("delete", thing.id))
 
     def model(self, reference: str) -> Model:
-        return MODEL
+        return self.trained
+
+    def result(self, job: Job, path: Path) -> Path:
+        path.write_text(STUDY)
+        return path
 
     def symbolic(self, model: Model) -> Symbolic:
         if isinstance(self.formulas, ApiError):
             raise self.formulas
         return self.formulas
 
-    def plot(self, model: Model, save: Path) -> None:
+    def plot(self, thing: Model | Job, save: Path, name: str) -> None:
+        if self.undrawn:
+            raise ApiError(409, "no_plot", self.undrawn)
+        self.drawn.append(name)
         save.write_text("<svg/>")

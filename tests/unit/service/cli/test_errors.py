@@ -57,3 +57,15 @@ def test_a_reader_that_has_left_is_no_failure_to_explain() -> None:
 def test_a_place_is_not_said_twice() -> None:
     assert place({"line": 3, "column": "x", "detail": "line 3 is odd"}) == "column 'x': "
     assert place({"row": 2, "detail": "odd"}) == "row 2: "
+
+
+@pytest.mark.parametrize(
+    ("pointer", "detail", "told"),
+    [
+        ("#/domain", "required", "#/domain: "),
+        ("#/equations/1", "at character 1", "#/equations/1: "),
+        ("#/vary/network.grid", "no training has network.grid = x", ""),
+    ],
+)
+def test_a_place_in_a_body_is_told_unless_the_text_names_it(pointer: str, detail: str, told: str) -> None:
+    assert place({"pointer": pointer, "detail": detail}) == told

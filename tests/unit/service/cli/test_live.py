@@ -42,6 +42,20 @@ def test_without_an_error_there_is_no_curve(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(console.export_text().splitlines()) == 2
 
 
+@pytest.mark.parametrize(
+    ("stage", "told"), [(None, "Waiting for a worker"), ("starting", "Training with every setting")]
+)
+def test_a_study_is_told_by_its_trainings(
+    monkeypatch: pytest.MonkeyPatch, stage: str | None, told: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    view = View("study")
+    view.take(Progress(stage=stage, fraction=0.5, message="1 of 2 trainings have ended"))
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(view.render())
+    assert console.export_text().startswith(f"{told}  1 of 2 trainings have ended")
+
+
 def test_where_there_is_no_terminal_the_client_tells_the_stages() -> None:
     with followed() as progress:
         assert progress is True

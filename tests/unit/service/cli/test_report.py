@@ -4,7 +4,7 @@ import pytest
 
 from service.cli.report import report, rounded
 from service.client import Symbolic
-from tests.unit.service.cli.played import FORMULAS, MODEL
+from tests.unit.service.cli.played import DENSITY, FORMULAS, MODEL, OF_DENSITY, SOLUTION
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,61 @@ def test_what_a_formula_of_a_class_gives_is_said(capsys: pytest.CaptureFixture[s
     assert "where kind_a is kind = a" in shown
     assert "kind in ['a', 'b']" in shown
     assert "formula  " not in shown  # its errors are not those of the target
+
+
+def test_a_density_is_told_with_its_law_beside_the_kernel(capsys: pytest.CaptureFixture[str]) -> None:
+    report(DENSITY, FORMULAS.model_copy(update={"outputs": [OF_DENSITY]}))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2:6] == [
+        "hold-out:         network    law  kernel",
+        "  log-likelihood     -3.5  -3.25   -3.75",
+        "  parameters           20              1",
+        "  seconds             2.5            0.5",
+    ]
+    assert lines[6:10] == [
+        "law:       normal (p = 0.98 in a test of its fit)",
+        "                   value  std. error  95 % from      to",
+        "  mean            171.81        0.25     171.32  172.30",
+        "  end point  1.23457e+06                              2",
+    ]
+    assert lines[10] == "formula:   p(height) = exp(-height)"
+    assert lines[11].startswith("verdict:   explains the rows")
+
+
+def test_a_density_without_a_law_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    report(DENSITY, None)
+    assert "formula:   none: it was not asked for, or the rows follow no law" in capsys.readouterr().out
+
+
+def test_rows_that_have_no_likelihood_are_no_missing_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = {"metrics": {"mean_log_likelihood": None}, "split": {"test_rows": 3}}
+    report(DENSITY.model_copy(update=nothing), None)
+    assert "nothing was measured: the warnings say why" in capsys.readouterr().out
+
+
+def test_a_solution_is_told_by_its_residuals_and_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    report(SOLUTION, FORMULAS)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2:6] == [
+        "residuals: equations hold to 4.6e-12 of their terms, conditions to 2e-15, at the worst of many "
+        "random points",
+        "error:     about 3.8e-13 of the solution: so much did the last refinement change it",
+        "estimates:   value  std. error  95 % from      to",
+        "  k         0.2546      0.0025     0.2496  0.2596",
+    ]
+    assert "verdict:   satisfies all equations to rounding, with the numbers that were estimated" in lines
+
+
+@pytest.mark.parametrize(
+    ("conditions", "told"),
+    [({"conditions": [{}]}, "of their terms, conditions exactly, at"), ({}, "of their terms, at")],
+)
+def test_conditions_are_told_if_there_are_any(
+    capsys: pytest.CaptureFixture[str], conditions: Any, told: str
+) -> None:
+    metrics = SOLUTION.metrics | {"condition_residual": 0.0, "estimated_error": None}
+    report(SOLUTION.model_copy(update={"metrics": metrics, "residuals": conditions}), None)
+    shown = capsys.readouterr().out
+    assert told in shown
+    assert "error:" not in shown
+    assert "formula:   none: it was not asked for, or no solution in closed form was found" in shown

@@ -2,32 +2,20 @@
 
 import json
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
-from typer.testing import CliRunner
 
-from service.cli import app, connection
 from service.client import ApiError, ClientError
-from tests.unit.service.cli.played import JOB, Played
+from tests.unit.service.cli.played import DENSITY, JOB, Played
 
 
 @pytest.fixture
-def played(monkeypatch: pytest.MonkeyPatch) -> Played:
-    client = Played()
-    monkeypatch.setattr(connection, "Client", lambda *_, **__: nullcontext(client))
-    return client
-
-
-@pytest.fixture
-def train(played: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    monkeypatch.chdir(tmp_path)
+def train(typed: Any, tmp_path: Path) -> Callable[..., Result]:
     (tmp_path / "table.csv").write_text("x1,x2,note,y\n")
-    usual = ["train", "table.csv", "--server", "http://there"]
-    return lambda *options: CliRunner().invoke(app, [*usual, *options])  # type: ignore[return-value]
+    return lambda *options: typed("train", "table.csv", "--server", "http://there", *options)  # type: ignore[no-any-return]
 
 
 def test_what_was_not_asked_for_is_left_to_the_service(train: Any, played: Played) -> None:
@@ -91,6 +79,29 @@ def test_an_mlp_is_asked_for_by_its_shape_or_its_size(train: Any, played: Played
     refused = train("--target", "y", "--baselines", "mlp:large")
     assert refused.exit_code == 2
     assert "mlp:29x29" in refused.stderr
+
+
+def test_a_density_has_columns_and_no_target(train: Any, played: Played) -> None:
+    played.trained = DENSITY
+    ended = train("--task", "density", "--features", "x1,x2")
+    assert (ended.exit_code, "log-likelihood" in ended.stdout) == (0, True)
+    assert played.asked[-1] == ("submit", None, {"task": "density", "features": ["x1", "x2"]})
+    assert played.drawn == ["density"]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([], "name the column to predict"),
+        (["--task", "density"], "--features height"),
+        (["--task", "density", "--features", "x1", "--target", "y"], "a density has no target"),
+    ],
+)
+def test_what_is_missing_is_said_before_anything_is_sent(
+    train: Any, played: Played, options: list[str], told: str
+) -> None:
+    ended = train(*options)
+    assert (ended.exit_code, told in ended.stderr, played.asked) == (2, True, [])
 
 
 def test_what_to_type_next_can_be_typed(train: Any) -> None:
