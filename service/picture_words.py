@@ -156,6 +156,19 @@ RUSSIAN = {
     "Dots are rows; the density is the same along a line, and the higher, the stronger it is.": (
         "Точки — строки; вдоль линии плотность одна и та же, и чем линия жирнее, тем она выше."
     ),
+    # Solutions of equations
+    "Solution of the equations": "Решение уравнений",
+    "Solution {target} of {name}": "Решение {target}, {name}",
+    "Equations hold to {equation} of their terms, conditions to {condition}.": (
+        "Невязка уравнений {equation}, условий {condition} от их слагаемых."
+    ),
+    "This is the slice at {place}, half-way along.": "Показан срез посередине: {place}.",
+    "{name} is {value} everywhere": "{name} всюду равно {value}",
+    "Line: the solution; dots: what was measured.": "Линия: решение; точки: измерения.",
+    "The value is the same along a line, and stands on it; the higher, the stronger the line.": (
+        "Вдоль линии значение одно и то же, оно на ней написано; чем оно выше, тем линия жирнее."
+    ),
+    "Dashed lines: values below 0.": "Штриховые линии: значения меньше 0.",
     # Studies
     "Study of {target}": "Исследование {target}",
     "Study of {target} in {dataset}": "Исследование {target}, данные {dataset}",

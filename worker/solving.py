@@ -38,6 +38,7 @@ from worker.attempt import Attempt, Kept
 from worker.formula import symbolic_document
 from worker.lineage import lineage_of, usual_name
 from worker.outcome import Progress, Stopped
+from worker.solution_figures import solution_figures
 
 TASK = "equation"
 SOLVING = 0.7  # share of the job that finding the functions is
@@ -45,6 +46,8 @@ ROWS = 1000  # points at which formulas are compared with the functions
 UNSOLVED = 1e-3  # relative violation of an equation, beyond which the model is no solution
 NORMAL_95 = 1.959964  # standard errors on either side that hold the true value 95 times in 100
 PRECISION = 1e-13  # relative, up to which products are kept at least
+
+Measured = dict[int, Measurements]
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class _Solved:
     record: dict[str, Any]
     symbolic: dict[str, Any] | None
     edges: dict[str, Any]
+    figures: dict[str, Any]
     cut_by: str | None
 
     def keep(self, session: Session) -> Kept:
@@ -73,6 +77,7 @@ class _Solved:
             record=self.record | {"lineage": lineage},
             symbolic=self.symbolic,
             edges=self.edges,
+            figures=self.figures,
             artifact_sha256=put_bytes(session, self.artifact),
             tags=request.tags,
         )
@@ -89,7 +94,8 @@ def solve_equations(attempt: Attempt) -> _Solved:
     request = attempt.request
     assert isinstance(request, SolveRequest)  # noqa: S101 - this is its kind
     started = time.monotonic()
-    solution, history = _solution(request, attempt)
+    measured = _measured(request, attempt)
+    solution, history = _solution(request, measured, attempt)
     cut_by = "solve" if attempt.should_stop() else None
     timings = {"solve": round(time.monotonic() - started, 3)}
     predictor = _predictor(request, solution)
@@ -98,19 +104,22 @@ def solve_equations(attempt: Attempt) -> _Solved:
     if request.symbolic and attempt.should_stop():
         cut_by = cut_by or "symbolic"
     timings["symbolic"] = round(time.monotonic() - started - timings["solve"], 3)
-    attempt.report(Progress("figures", 0.95, "drawing the network"))
+    attempt.report(Progress("figures", 0.95, "drawing the network and the solution"))
     points = np.stack(list(solution.points(ROWS, seed=2).values()), 1)
     edges = portray(
         predictor.network, predictor.inputs, predictor.encoding, points, request.unknowns, attempt.should_stop
     )
     record = _record(request, solution, predictor, history) | {"timings": timings}
-    return _Solved(attempt.job_id, request, save(predictor), record, symbolic, edges, cut_by)
+    figures = solution_figures(solution, request.unknowns, measured)
+    return _Solved(attempt.job_id, request, save(predictor), record, symbolic, edges, figures, cut_by)
 
 
-def _solution(request: SolveRequest, attempt: Attempt) -> tuple[Solution, list[dict[str, Any]]]:
+def _solution(
+    request: SolveRequest, measured: Measured, attempt: Attempt
+) -> tuple[Solution, list[dict[str, Any]]]:
     """The functions, and how the search for them went."""
     solution, history = None, list[dict[str, Any]]()
-    for reached in _search(request, attempt):
+    for reached in _search(request, measured, attempt):
         message, error = "following the solution from its start", None
         if reached.solution is not None:
             solution, error = reached.solution, _violation(reached.solution)
@@ -122,11 +131,10 @@ def _solution(request: SolveRequest, attempt: Attempt) -> tuple[Solution, list[d
     return solution, history
 
 
-def _search(request: SolveRequest, attempt: Attempt) -> Iterator[Reached]:
+def _search(request: SolveRequest, measured: Measured, attempt: Attempt) -> Iterator[Reached]:
     network = request.network
     order = None if network.order == "auto" else network.order
-    if request.measurements is not None:
-        measured = _measured(request, attempt)
+    if measured:
         problem = pose(**request.problem([request.unknowns[place] for place in measured]))
         starts = list(request.parameters.values())
         return estimate(problem, measured, starts, order=order, should_stop=attempt.should_stop)
@@ -138,9 +146,10 @@ def _search(request: SolveRequest, attempt: Attempt) -> Iterator[Reached]:
     )
 
 
-def _measured(request: SolveRequest, attempt: Attempt) -> dict[int, Measurements]:
-    """What was measured of each unknown, by its place."""
-    assert request.measurements is not None  # noqa: S101 - who calls has seen to it
+def _measured(request: SolveRequest, attempt: Attempt) -> Measured:
+    """What was measured of each unknown, by its place; nothing without measurements."""
+    if request.measurements is None:
+        return {}
     dataset_id, columns = request.measurements.dataset_id, request.measurements.columns or {}
     names = [*request.independent, *request.unknowns]
     if dataset_id is None:

@@ -38,7 +38,8 @@ Plot = Annotated[
         description="`history`: losses of the training. `parity`: predicted beside true values, or the "
         "confusion matrix. `residuals`: what is left between them, or what the probabilities are worth. "
         "`effects`: how predictions change with each feature. `importance`: what it loses without each. "
-        "`density`: of a density, its curve or its map.",
+        "`density`: of a density, its curve or its map. `solution`: of solved equations, their curves or a "
+        "map.",
         json_schema_extra={"enum": list(plots.PLOTS)},
     ),
 ]
@@ -83,7 +84,9 @@ async def _study_plot(job_id: str, study_plot: StudyPlot, sessions: Sessions, lo
     response_model=FiguresOut,
 )
 def get_figures(model_id: Reference, sessions: Sessions) -> Response:
-    """Predictions beside the truth, effects and importance of the features. 409 `no_figures` without any."""
+    """Predictions beside the truth, effects and importance of the features; of a density or a solution its
+    values over the columns or variables. 409 `no_figures` without any.
+    """
     return Response(orjson.dumps(plots.read_figures(model_id, sessions)), media_type="application/json")
 
 

@@ -21,6 +21,7 @@ Name = Literal[
     "effects",
     "importance",
     "density",
+    "solution",
     "error_by_grid",
     "error_by_parameters",
     "time_by_grid",

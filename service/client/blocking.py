@@ -294,8 +294,8 @@ class Client:
             model: A model; or the job of a study, for ``error_by_grid``, ``error_by_parameters`` and
                 ``time_by_grid``.
             save: A file for it, as PNG if its name ends so.
-            name: ``network``, ``history``, ``parity``, ``residuals``, ``effects``, ``importance``, or
-                ``density`` of a density.
+            name: ``network``, ``history``, ``parity``, ``residuals``, ``effects`` or ``importance``; of a
+                density ``density``, of solved equations ``solution``.
             theme: ``light`` or ``dark``.
             lang: The language of its words and numbers, ``en`` or ``ru``.
             width: Pixels across of a PNG.

@@ -17,6 +17,7 @@ from service.plots.importance import draw_importance
 from service.plots.parity import draw_parity, draw_residuals
 from service.plots.probabilities import draw_probabilities
 from service.plots.sheet import Subject
+from service.plots.solution import draw_solution
 from service.plots.study import Trained, View, draw_study
 from service.schemas.study import StudyRequest, trained_of
 from service.svg import Theme
@@ -63,24 +64,30 @@ def _history(model: Model, figures: Figures, theme: Theme) -> str:
 
 def _density(model: Model, figures: Figures, theme: Theme) -> str:
     if figures.get("density") is None:
-        raise _not_of(model, "it predicts a column, and is no density")
+        raise _not_of(model, "it is no density")
     return draw_density(figures, _subject(model, figures, theme), theme)
 
 
+def _solution(model: Model, figures: Figures, theme: Theme) -> str:
+    if figures.get("solution") is None:
+        raise _not_of(model, "it is no solution of equations")
+    return draw_solution(figures, _subject(model, figures, theme), theme)
+
+
 def _parity(model: Model, figures: Figures, theme: Theme) -> str:
-    _refuse_density(model)
+    _of_a_column(model)
     draw = draw_parity if figures["parity"] is not None else draw_confusion
     return draw(figures, _subject(model, figures, theme), theme)
 
 
 def _residuals(model: Model, figures: Figures, theme: Theme) -> str:
-    _refuse_density(model)
+    _of_a_column(model)
     draw = draw_residuals if figures["parity"] is not None else draw_probabilities
     return draw(figures, _subject(model, figures, theme), theme)
 
 
 def _effects(model: Model, figures: Figures, theme: Theme) -> str:
-    _refuse_density(model)
+    _of_a_column(model)
     if not figures["effects"]:
         detail = (
             f"the network of model {model.id} reads no feature, or its job ended before any was looked at"
@@ -90,13 +97,16 @@ def _effects(model: Model, figures: Figures, theme: Theme) -> str:
 
 
 def _importance(model: Model, figures: Figures, theme: Theme) -> str:
-    _refuse_density(model)
+    _of_a_column(model)
     return draw_importance(figures["importance"], _subject(model, figures, theme), theme)
 
 
-def _refuse_density(model: Model) -> None:
+def _of_a_column(model: Model) -> None:
+    """Nothing, if it predicts a column of a table."""
     if model.task == "density":
         raise _not_of(model, "it is a density, which has no true values and no features")
+    if model.task == "equation":
+        raise _not_of(model, "it solves equations, and no rows of a table say what is true")
 
 
 def _not_of(model: Model, why: str) -> Conflict:
@@ -110,6 +120,7 @@ PLOTS: dict[str, Callable[[Model, Figures, Theme], str]] = {
     "effects": _effects,
     "importance": _importance,
     "density": _density,
+    "solution": _solution,
 }
 
 

@@ -1,11 +1,11 @@
 """How densely rows lie: a curve over a histogram, or a map of two columns with lines of equal density."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from service.plots.axes import Panel, Scale, marks_width, stroke
+from service.plots.levels import level_lines, level_path
 from service.plots.sheet import MARGIN, Subject, footnote, headline, legend, lines, series
 from service.svg import Theme, document, number
 
@@ -17,7 +17,6 @@ HIGH_SHARE = 0.98  # the highest line, of the largest density
 LOW_SHARE = 0.02
 
 Figures = Mapping[str, Any]
-Point = tuple[float, float]
 
 
 def draw_density(figures: Figures, subject: Subject, theme: Theme) -> str:
@@ -142,41 +141,10 @@ def _contours(
     panel: Panel, told: Figures, values: Sequence[Sequence[float]], count: int, place: int
 ) -> Iterator[str]:
     """Lines of equal density, stronger the higher."""
-    most = max(max(row) for row in values)
+    (across, up), most = told["axes"], max(max(row) for row in values)
     colour, dash = series(place, panel.theme)
     for step in range(count):
         share = LOW_SHARE * (HIGH_SHARE / LOW_SHARE) ** ((step + 0.5) / count)
-        path = "".join(
-            f"M{number(panel.across(a[0]))},{number(panel.up(a[1]))}"
-            f"L{number(panel.across(b[0]))},{number(panel.up(b[1]))}"
-            for a, b in level_lines(told["axes"][0], told["axes"][1], values, share * most)
-        )
+        path = level_path(panel, level_lines(across, up, values, share * most))
         if path:
             yield stroke(path, colour, dash, 0.9 + 1.2 * step / count)
-
-
-def level_lines(
-    xs: Sequence[float], ys: Sequence[float], values: Sequence[Sequence[float]], level: float
-) -> Iterator[tuple[Point, Point]]:
-    """Pieces of the line on which values on a grid have a level, cell by cell (marching triangles).
-
-    Every cell is cut into two triangles, on which values are taken to be linear.
-    """
-    for i in range(len(xs) - 1):
-        for j in range(len(ys) - 1):
-            corner = [
-                (xs[a], ys[b], values[a][b]) for a, b in ((i, j), (i + 1, j), (i + 1, j + 1), (i, j + 1))
-            ]
-            if min(c[2] for c in corner) <= level <= max(c[2] for c in corner):
-                for triangle in ((corner[0], corner[1], corner[2]), (corner[0], corner[2], corner[3])):
-                    yield from _crossed(triangle, level)
-
-
-def _crossed(triangle: Sequence[tuple[float, float, float]], level: float) -> Iterator[tuple[Point, Point]]:
-    found: list[Point] = []
-    for start, end in zip(triangle, (*triangle[1:], triangle[0]), strict=True):
-        if (start[2] < level) != (end[2] < level) and math.isfinite(start[2] + end[2]):
-            share = (level - start[2]) / (end[2] - start[2])
-            found.append((start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])))
-    if len(found) == 2:
-        yield found[0], found[1]

@@ -111,6 +111,27 @@ class DensityOut(Told):
     dots: list[list[float]] | None = Field(description="Of two columns: some rows, at most 1,000.")
 
 
+class UnknownOut(Told):
+    """One of the functions that solve equations."""
+
+    name: str
+    values: list[Any] = Field(
+        description="At the places of one variable; of several, a list per place of the first."
+    )
+    measured: list[list[float]] | None = Field(
+        description="What was measured of it over one variable: where, and the value; at most 1,000 pairs."
+    )
+
+
+class SolutionOut(Told):
+    """The unknowns of solved equations where they were found; values have about seven digits."""
+
+    independent: list[str] = Field(description="The first two independent variables, or the only one.")
+    axes: list[list[float]] = Field(description="Places along each of them.")
+    at: dict[str, float] = Field(description="The middle of a third variable, where the others are told.")
+    unknowns: list[UnknownOut]
+
+
 class FiguresOut(Told):
     """What the pictures of a model show, as numbers."""
 
@@ -129,5 +150,6 @@ class FiguresOut(Told):
     effects: list[EffectOut] = Field(
         description="Of the features that the network reads, the most important first, at most 50."
     )
-    importance: ImportanceOut | None = Field(description="Null of a density.")
+    importance: ImportanceOut | None = Field(description="Null of a density and of a solution.")
     density: DensityOut | None = Field(default=None, description="Of a density.")
+    solution: SolutionOut | None = Field(default=None, description="Of solved equations.")

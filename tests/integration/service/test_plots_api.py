@@ -14,6 +14,7 @@ from service.operations.plots import OF_STUDIES, PLOTS
 from tests.factories import EDGES, FIGURES, finish_job, make_job, make_model, start_job
 from tests.pictures import all_words, english_in
 
+OTHERS = ("density", "solution")  # of models of another kind
 HISTORY = [{"step": step, "grid": 3, "loss": 0.5**step, "validation_loss": None} for step in range(5)]
 CLASSES: dict[str, Any] = {
     "parity": None,
@@ -37,7 +38,7 @@ def model(sessions: Sessions) -> Model:
 
 def paths(model: Model, suffix: str) -> list[str]:
     return [f"/models/{model.id}/plot{suffix}"] + [
-        f"/models/{model.id}/plots/{name}{suffix}" for name in PLOTS if name != "density"
+        f"/models/{model.id}/plots/{name}{suffix}" for name in PLOTS if name not in OTHERS
     ]
 
 
@@ -116,6 +117,13 @@ def test_a_network_that_reads_nothing_has_no_effects(client: TestClient, session
     model = make_model(sessions, figures=FIGURES | {"effects": []})
     refused = client.get(f"/models/{model.id}/plots/effects.svg")
     assert (refused.status_code, refused.json()["code"]) == (409, "no_figures")
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_picture_of_another_kind_of_model_is_refused(client: TestClient, model: Model, name: str) -> None:
+    refused = client.get(f"/models/{model.id}/plots/{name}.svg")
+    assert (refused.status_code, refused.json()["code"]) == (409, "no_figures")
+    assert "has no such picture" in refused.json()["detail"]
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png"])

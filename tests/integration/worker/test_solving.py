@@ -121,6 +121,21 @@ def test_without_symbolic_no_formula_is_looked_for(
     assert client.get(f"/models/{model['id']}/symbolic").json()["code"] == "no_formula"
 
 
+def test_its_picture_is_drawn_and_those_of_rows_are_refused(
+    client: TestClient, solve: Callable[..., dict[str, Any]]
+) -> None:
+    path = f"/models/{solve(DECAY, symbolic=False)['model_id']}"
+    told = client.get(f"{path}/figures").json()["solution"]
+    assert (told["independent"], told["axes"][0][0], told["axes"][0][-1]) == (["x"], 0.0, 5.0)
+    (unknown,) = told["unknowns"]
+    np.testing.assert_allclose(unknown["values"], np.exp(-np.array(told["axes"][0])), atol=1e-7)
+    assert unknown["measured"] is None
+    assert client.get(f"{path}/plots/solution.svg").headers["content-type"] == "image/svg+xml"
+    for name in ("parity", "residuals", "effects", "importance", "density"):
+        refused = client.get(f"{path}/plots/{name}.svg")
+        assert (refused.status_code, refused.json()["code"]) == (409, "no_figures")
+
+
 @pytest.mark.parametrize("as_dataset", [False, True])
 def test_a_number_in_an_equation_is_estimated_from_measurements(
     client: TestClient, solve: Callable[..., dict[str, Any]], *, as_dataset: bool
@@ -139,6 +154,8 @@ def test_a_number_in_an_equation_is_estimated_from_measurements(
     assert 0.001 < found["standard_error"] < 0.01  # σ / (root of the rows' information) is 0.004
     assert job["dataset_id"] == measurements.get("dataset_id")
     assert client.get(f"/models/{model['id']}/symbolic").json()["verdict"] == "consistent"
+    (unknown,) = client.get(f"/models/{model['id']}/figures").json()["solution"]["unknowns"]
+    assert unknown["measured"] == [list(pair) for pair in zip(*columns.values(), strict=True)]
 
 
 def test_a_solution_that_ends_fails_the_job_and_says_where(

@@ -5,7 +5,7 @@ import { picture } from "../parts/picture.js";
 
 const FORMATS = ["text", "latex", "mathml", "python", "numpy", "c", "javascript", "sql", "excel"];
 const PICTURES = ["parity", "residuals", "effects", "importance", "history"];
-const OF_DENSITY = ["density", "history"];
+const OF_OTHERS = { density: ["density", "history"], equation: ["solution", "history"] };
 const AT_ONCE = 1500; // edges; the curves of more are many megabytes, and are fetched when they are wanted
 
 export async function collect(model, signal) {
@@ -33,7 +33,7 @@ export async function collect(model, signal) {
 }
 
 /** Pictures that there are of a model. */
-export const picturesOf = (model) => (model.task === "density" ? OF_DENSITY : PICTURES);
+export const picturesOf = (model) => OF_OTHERS[model.task] ?? PICTURES;
 
 /** The formulas, and their texts by language; null if the model has none. */
 async function formulasOf(path, options) {

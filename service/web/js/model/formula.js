@@ -33,11 +33,12 @@ function found(page) {
     </ul>`;
 }
 
-function verdict({ formulas }) {
+function verdict({ formulas, model }) {
   const name = formulas.verdict;
+  const isProved = name === "exact" && model.task === "equation";
   return html`<div class="verdict ${name}">
     <p><strong><span aria-hidden="true">${SIGNS[name]}</span> ${t(`model.verdict.${name}`)}</strong></p>
-    <p>${t(`model.verdict.${name} about`)}</p>
+    <p>${t(isProved ? "model.verdict.proved about" : `model.verdict.${name} about`)}</p>
   </div>`;
 }
 
@@ -74,8 +75,10 @@ function errors(output, { formulas, model }) {
   if (output.quantity === "density") return density(output);
   const isValue = output.quantity === "value";
   const unit = isValue ? unitOf(model, output.name) : "";
-  const isTraining = formulas.measured_on === "training";
-  const where = isTraining ? t("model.formula.on training") : t("model.formula.on holdout", { rows: count(model.split.test_rows ?? 0) });
+  const where = {
+    training: t("model.formula.on training"),
+    "points of the domain": t("model.formula.on domain"),
+  }[formulas.measured_on] ?? t("model.formula.on holdout", { rows: count(model.split.test_rows ?? 0) });
   const facts = [
     ["rmse", withUnit(number(output.rmse), unit)],
     ["max_error", withUnit(number(output.max_error), unit)],
@@ -127,8 +130,10 @@ function none(page, root) {
   const train = (event) => submit({ ...request, symbolic: true }, event.currentTarget, root.querySelector(".answer"));
   return html`<div class="note">
       <p><strong>${t("model.formula.none")}</strong></p>
-      <p>${t(request?.symbolic ? "model.formula.none found" : "model.formula.none asked")}</p>
-      <p>${t("model.formula.none remedy")}</p>
+      ${page.model.task === "equation"
+        ? html`<p>${t("model.formula.none equation")}</p>`
+        : html`<p>${t(request?.symbolic ? "model.formula.none found" : "model.formula.none asked")}</p>
+            <p>${t("model.formula.none remedy")}</p>`}
     </div>
     ${canTrain
       ? html`<p class="actions"><button class="primary" @click=${train}>${t("model.formula.look")}</button></p>`

@@ -10,18 +10,21 @@ from xml.etree import ElementTree
 import pytest
 
 from service.plots.confusion import draw_confusion
+from service.plots.density import draw_density
 from service.plots.effects import MOST, draw_effects
 from service.plots.history import draw_history
 from service.plots.importance import draw_importance
 from service.plots.parity import draw_parity, draw_residuals
 from service.plots.probabilities import draw_probabilities
 from service.plots.sheet import Subject
+from service.plots.solution import draw_solution
 from service.plots.study import Trained, View, draw_study
 from service.svg import DARK, LIGHT, Theme
 from tests.pictures import english_in
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "</text><script>alert(1)</script>\"' onload='x' &#0; nul\x00 half\ud800"
+RESIDUALS = {"equation_residual": 2.5e-9, "condition_residual": 0.0}
 NUMBERS = [0.1 * place for place in range(41)]
 
 
@@ -78,6 +81,31 @@ def importance(*names: str) -> dict[str, Any]:
     return {"metric": "rmse", "error": 0.1, "rows": 20, "shuffles": 5, "features": features, "left_out": 0}
 
 
+def density(*names: str) -> dict[str, Any]:
+    """A bell over one column, or two, with its law beside it."""
+    bell = [math.exp(-((x - 2) ** 2)) for x in NUMBERS]
+    values: list[Any] = bell if len(names) == 1 else [[a * b for b in bell] for a in bell]
+    told = {"columns": list(names), "axes": [NUMBERS] * len(names), "density": values}
+    told |= {"law": "normal", "law_density": values, "edges": [0.0, 2.0, 4.0], "bars": [0.2, 0.3]}
+    return {"rows": 20, "measured_on": "hold-out", "density": told | {"dots": [[1.0, 2.0], [9.0, 9.0]]}}
+
+
+def curves(*names: str, measured: list[list[float]] | None = None) -> dict[str, Any]:
+    """Unknowns over one variable."""
+    unknowns = [{"name": n, "values": [math.sin(x) for x in NUMBERS], "measured": measured} for n in names]
+    return {"solution": {"independent": ["t"], "axes": [NUMBERS], "at": {}, "unknowns": unknowns}}
+
+
+def maps(
+    *names: str, of: Callable[[float, float], float] = lambda x, y: x * y, **at: float
+) -> dict[str, Any]:
+    """Unknowns over two variables, of three perhaps."""
+    values = [[of(x, y) for y in NUMBERS] for x in NUMBERS]
+    unknowns = [{"name": name, "values": values, "measured": None} for name in names]
+    told = {"independent": ["x", "y"], "axes": [NUMBERS, NUMBERS], "at": at, "unknowns": unknowns}
+    return {"solution": told}
+
+
 def trained(order: int = 3, settings: str = "hidden = [2]") -> list[Trained]:
     return [
         Trained(
@@ -112,6 +140,17 @@ PICTURES: dict[str, Callable[[str, Theme], str]] = {
         [effect(name, name, "b", "c")], subject(name, name, log_loss=1.0), theme
     ),
     "importance": lambda name, theme: draw_importance(importance(name, "b"), subject(name, name), theme),
+    "density": lambda name, theme: draw_density(density(name), subject(name, name), theme),
+    "density of two": lambda name, theme: draw_density(density(name, "b"), subject(name, name), theme),
+    "solution": lambda name, theme: draw_solution(
+        curves(name, "b", measured=[[1.0, 0.8]]), subject(name, name, **RESIDUALS), theme
+    ),
+    "solution of two variables": lambda name, theme: draw_solution(
+        maps(name, "b", name), subject(name, name, **RESIDUALS), theme
+    ),
+    "solution of three variables": lambda name, theme: draw_solution(
+        maps(name, **{name: 0.5}), subject(name, name, **RESIDUALS), theme
+    ),
     "study": lambda name, theme: study(trained(settings=name) + trained(2), theme, title=name),
     "study by parameters": lambda name, theme: study(
         [*trained(settings=name), *(replace(each, error=2 * each.error) for each in trained(settings=name))],
@@ -148,7 +187,7 @@ def test_a_picture_tells_in_words_and_numbers_what_it_shows(picture: str, theme:
 @pytest.mark.parametrize("picture", PICTURES)
 def test_a_russian_picture_has_no_english_words_and_no_english_numbers(picture: str) -> None:
     svg = PICTURES[picture]("имя", replace(LIGHT, language="ru"))
-    assert english_in(svg, "dB", "hidden") == set()
+    assert english_in(svg, "dB", "hidden", "normal") == set()
     assert re.findall(r"\d\.\d", " ".join(texts(svg))) == []
 
 
@@ -266,6 +305,81 @@ def test_a_feature_that_is_not_read_has_no_bar() -> None:
     svg = draw_importance(document, subject(), LIGHT)
     assert len(ElementTree.fromstring(svg).findall(f"{SVG}rect")) == 2
     assert "0" in texts(svg)
+
+
+def level_strokes(svg: str) -> list[ElementTree.Element]:
+    """Lines of equal values, as drawn."""
+    return [path for path in ElementTree.fromstring(svg).iter(f"{SVG}path") if path.get("stroke-linejoin")]
+
+
+def test_a_law_of_two_columns_differs_in_its_dashes_which_run_on_along_a_line() -> None:
+    drawn = level_strokes(draw_density(density("a", "b"), subject(), LIGHT))[2:]  # after the legend
+    laws = [path for path in drawn if path.get("stroke-dasharray")]
+    assert 0 < len(laws) < len(drawn)
+    assert [path.attrib["d"].count("M") for path in drawn] == [1] * len(drawn)
+
+
+def test_unknowns_of_one_variable_have_a_panel_each_because_they_are_different_quantities() -> None:
+    root = ElementTree.fromstring(draw_solution(curves("x", "v"), subject(), LIGHT))
+    found = [path for path in root.iter(f"{SVG}path") if path.get("stroke-width") == "2.2"]
+    heights = [float(re.findall(r"[\d.]+", path.attrib["d"])[1]) for path in found]
+    assert len(heights) == 2
+    assert heights[1] - heights[0] > 100
+    assert {"x", "v"} <= set(texts(ElementTree.tostring(root, "unicode")))
+
+
+def test_measurements_are_dots_upon_the_curve_and_it_is_said() -> None:
+    svg = draw_solution(curves("y", measured=[[1.0, 0.8], [2.0, 0.9]]), subject(), LIGHT)
+    assert svg.count("<circle") == 2
+    assert "dots: what was measured" in " ".join(texts(svg))
+    assert "measured" not in draw_solution(curves("y"), subject(), LIGHT)
+
+
+def test_values_stand_on_the_lines_of_a_map_and_those_below_0_are_dashed() -> None:
+    svg = draw_solution(maps("u", of=lambda x, y: (x - 2) * (y - 2)), subject(), LIGHT)
+    told = texts(svg)
+    assert {"−2", "2"} <= set(told)
+    assert "Dashed lines: values below 0." in " ".join(told)
+    dashed = [path.get("stroke-dasharray") for path in level_strokes(svg)]
+    assert {None, "5 3"} == set(dashed)
+    above = draw_solution(maps("u", of=lambda x, y: x + y), subject(), LIGHT)
+    assert "stroke-dasharray" not in above
+    assert "Dashed" not in above
+
+
+def test_a_line_of_a_map_lies_where_the_value_is() -> None:
+    svg = draw_solution(maps("u", of=lambda x, y: x), subject(), LIGHT)
+    lines = level_strokes(svg)
+    assert len(lines) >= 3
+    for path in lines:
+        xs = {float(x) for x in re.findall(r"[ML]([\d.]+),", path.attrib["d"])}
+        assert max(xs) - min(xs) <= 0.2
+
+
+def test_sides_on_which_all_values_are_the_same_are_no_lines() -> None:
+    vanishing = maps("u", of=lambda x, y: x * (x - 2) * (4 - x) * y * (4 - y))
+    drawn = level_strokes(draw_solution(vanishing, subject(), LIGHT))
+    zero = next(path for path in drawn if not path.get("stroke-dasharray"))
+    xs = [float(x) for x in re.findall(r"[ML]([\d.]+),", zero.attrib["d"])]
+    assert max(xs) - min(xs) < 20
+
+
+def test_an_unknown_that_is_the_same_everywhere_says_so_in_its_map() -> None:
+    svg = draw_solution(maps("u", of=lambda x, y: 3.0), subject(), LIGHT)
+    assert "u is 3 everywhere" in texts(svg)
+    assert level_strokes(svg) == []
+
+
+def test_of_three_variables_the_slice_is_told() -> None:
+    svg = draw_solution(maps("u", z=0.25), subject(), LIGHT)
+    assert "This is the slice at z = 0.25, half-way along." in " ".join(texts(svg))
+
+
+def test_a_solution_says_where_it_is_smallest_and_largest() -> None:
+    svg = draw_solution(maps("u"), subject(**RESIDUALS), LIGHT)
+    told = ElementTree.fromstring(svg).findtext(f"{SVG}desc", "")
+    assert "u: from 0 at x = 0, y = 0 to 16 at x = 4, y = 4." in told
+    assert "Equations hold to 2.5·10⁻⁹ of their terms, conditions to 0." in told
 
 
 @pytest.mark.parametrize("order", [2, 3])

@@ -1,0 +1,211 @@
+"""The solution of differential equations: a curve of each unknown, or a map with lines of equal values."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from service.picture_words import briefly
+from service.plots.axes import SMALLEST, Panel, Scale, fitted, marks_width, stroke, text_width
+from service.plots.levels import Line, level_lines, level_path
+from service.plots.sheet import Subject, footnote, headline
+from service.plots.ticks import nice_ticks, tick_labels
+from service.svg import Theme, document, number, words
+
+WIDTH = 640.0
+HEIGHT, LOWER = 330.0, 150.0  # of the only curve, of one of several
+SIDE, SMALLER = 430.0, 270.0  # of the only map, of one of several
+ACROSS, BETWEEN = 2, 28.0  # maps beside each other
+LEVELS = 9  # lines of a map, at most
+ROOM = 0.02  # of the range of values: there are no lines so close to its ends
+BELOW = "5 3"  # dashes of lines below 0
+FROM_SIDE, FROM_LABEL, FROM_LINE = 20.0, 40.0, 8.0  # pixels around the value that stands on a line
+EVERY = 4  # of the points of a line are looked at for the place of its value
+
+Told = Mapping[str, Any]
+Point = tuple[float, float]
+
+
+def draw_solution(figures: Told, subject: Subject, theme: Theme) -> str:
+    """The unknowns over the independent variable, or over two of them.
+
+    Args:
+        figures: ``solution`` of a model.
+        subject: The model.
+        theme: Its colours.
+    """
+    return (_curves if len(figures["solution"]["axes"]) == 1 else _maps)(figures["solution"], subject, theme)
+
+
+def _curves(solution: Told, subject: Subject, theme: Theme) -> str:
+    unknowns, axis = solution["unknowns"], solution["axes"][0]
+    scales = [Scale.over([*each["values"], *(y for _, y in each["measured"] or ())]) for each in unknowns]
+    left = 46 + max(marks_width(scale, 6) for scale in scales)
+    head, at = headline(
+        theme.say("Solution of the equations"), _notes(solution, subject, theme), WIDTH, theme
+    )
+    height, body = HEIGHT if len(unknowns) == 1 else LOWER, [*head]
+    for each, scale in zip(unknowns, scales, strict=True):
+        panel = Panel(
+            left=left, top=at + 12, width=WIDTH - left - 24, height=height,
+            x=Scale(axis[0], axis[-1]), y=scale, theme=theme, y_most=6 if height == HEIGHT else 4,
+        )  # fmt: skip
+        is_last = each is unknowns[-1]
+        body += panel.frame(
+            subject.label(solution["independent"][0]) if is_last else "", subject.label(each["name"])
+        )
+        body.append(panel.line(axis, each["values"], colour=theme.series[0], width=2.2))
+        if each["measured"]:
+            xs, ys = zip(*each["measured"], strict=True)
+            body.append(panel.dots(xs, ys, colour=theme.series[1], radius=3.0, opacity=0.75))
+        at = panel.bottom + 20
+    is_measured = any(each["measured"] for each in unknowns)
+    remark = theme.say("Line: the solution; dots: what was measured.") if is_measured else ""
+    remarks, bottom = footnote([remark], at + 20, WIDTH, theme)
+    return _sheet(WIDTH, bottom, [*body, *remarks], solution, subject, theme)
+
+
+def _maps(solution: Told, subject: Subject, theme: Theme) -> str:
+    (across, up), unknowns = solution["axes"], solution["unknowns"]
+    side = SIDE if len(unknowns) == 1 else SMALLER
+    x, y = Scale(across[0], across[-1]), Scale(up[0], up[-1])
+    left = 46 + marks_width(y, 6)
+    width = left + min(ACROSS, len(unknowns)) * (side + BETWEEN)
+    head, top = headline(
+        theme.say("Solution of the equations"), _notes(solution, subject, theme), width, theme
+    )
+    body, bottom = [*head], top
+    for place, each in enumerate(unknowns):
+        row, column = divmod(place, ACROSS)
+        panel = Panel(
+            left=left + column * (side + BETWEEN), top=top + 30 + row * (side + 76), width=side, height=side,
+            x=x, y=y, theme=theme, x_most=6 if side == SIDE else 4,
+        )  # fmt: skip
+        labels = [subject.label(name) for name in solution["independent"]]
+        body += panel.frame(labels[0], "" if column else labels[1], y_marks=not column)
+        body += _map(each, solution["axes"], panel, subject)
+        bottom = panel.bottom + 40
+    remarks, bottom = footnote(
+        [
+            theme.say(
+                "The value is the same along a line, and stands on it; the higher, the stronger the line."
+            ),
+            theme.say("Dashed lines: values below 0.")
+            if any(_ends(each)[0][0] < 0 for each in unknowns)
+            else "",
+        ],
+        bottom,
+        width,
+        theme,
+    )
+    return _sheet(width, bottom, [*body, *remarks], solution, subject, theme)
+
+
+def _sheet(
+    width: float, height: float, body: Iterable[str], solution: Told, subject: Subject, theme: Theme
+) -> str:
+    told = "; ".join(_spread(each, solution, theme) for each in solution["unknowns"])
+    return document(
+        width,
+        height,
+        title=theme.say("Solution {target} of {name}", target=subject.target, name=subject.name),
+        description=" ".join([*_notes(solution, subject, theme), f"{told}."]),
+        theme=theme,
+        body=body,
+    )
+
+
+def _notes(solution: Told, subject: Subject, theme: Theme) -> list[str]:
+    equation, condition = (subject.metrics.get(f"{of}_residual") for of in ("equation", "condition"))
+    notes = [f"{subject.name}."]
+    if equation is not None and condition is not None:
+        notes.append(
+            theme.say(
+                "Equations hold to {equation} of their terms, conditions to {condition}.",
+                equation=equation,
+                condition=condition,
+            )
+        )
+    if solution["at"]:
+        notes.append(
+            theme.say("This is the slice at {place}, half-way along.", place=_place(solution["at"], theme))
+        )
+    return notes
+
+
+def _spread(each: Told, solution: Told, theme: Theme) -> str:
+    """Where an unknown is smallest and where it is largest."""
+    (low, lowest), (high, highest) = _ends(each)
+    if low == high:
+        return theme.say("{name} is {value} everywhere", name=each["name"], value=low)
+    names, axes = solution["independent"], solution["axes"]
+
+    def place(found: Sequence[int]) -> str:
+        return _place({name: axis[n] for name, axis, n in zip(names, axes, found, strict=True)}, theme)
+
+    return theme.say(
+        "{name}: from {low} at {lowest} to {high} at {highest}",
+        name=each["name"], low=low, lowest=place(lowest), high=high, highest=place(highest),
+    )  # fmt: skip
+
+
+def _ends(each: Told) -> tuple[tuple[float, tuple[int, ...]], tuple[float, tuple[int, ...]]]:
+    """The smallest and the largest value, each with its place on the axes."""
+    rows = each["values"]
+    if isinstance(rows[0], list):
+        values = [(value, (i, j)) for i, row in enumerate(rows) for j, value in enumerate(row)]
+        return min(values), max(values)
+    along = [(value, (i,)) for i, value in enumerate(rows)]
+    return min(along), max(along)
+
+
+def _place(at: Mapping[str, float], theme: Theme) -> str:
+    return ", ".join(f"{name} = {theme.written(briefly(value))}" for name, value in at.items())
+
+
+def _map(each: Told, axes: Sequence[Sequence[float]], panel: Panel, subject: Subject) -> Iterator[str]:
+    theme = panel.theme
+    (low, _), (high, _) = _ends(each)
+    name = fitted(subject.label(each["name"]), 12, panel.width)
+    yield words(name, panel.left, panel.top - 8, size=12, fill=theme.ink, is_bold=True)
+    if low == high:
+        told = theme.say("{name} is {value} everywhere", name=each["name"], value=low)
+        middle = panel.left + panel.width / 2, panel.top + panel.height / 2
+        yield words(fitted(told, 12, panel.width), *middle, size=12, anchor="middle", fill=theme.ink)
+        return
+    room = ROOM * (high - low)
+    levels = nice_ticks(low + room, high - room, LEVELS)
+    found = [level_lines(axes[0], axes[1], each["values"], level) for level in levels]
+    for level, lines in zip(levels, found, strict=True):
+        width = 1.0 + 1.1 * (level - low) / (high - low)
+        yield stroke(level_path(panel, lines), theme.series[0], BELOW if level < 0 else "", width)
+    yield from _values(panel, found, [theme.written(label) for label in tick_labels(levels)])
+
+
+def _values(panel: Panel, found: Sequence[Sequence[Line]], labels: Sequence[str]) -> Iterator[str]:
+    """The value on the lines of each level, where it hides no other line."""
+    points = [[(panel.across(x), panel.up(y)) for line in lines for x, y in line[::EVERY]] for lines in found]
+    taken: list[Point] = []
+    for own, label in zip(points, labels, strict=True):
+        others = [point for each in points if each is not own for point in each]
+        free = [
+            point
+            for point in own
+            if FROM_SIDE <= point[0] - panel.left <= panel.width - FROM_SIDE
+            and FROM_SIDE <= point[1] - panel.top <= panel.height - FROM_SIDE
+            and _distance(point, taken) >= FROM_LABEL
+        ]
+        best = max(free, key=lambda point: _distance(point, others), default=None)
+        if best is None or _distance(best, others) < FROM_LINE:
+            continue
+        taken.append(best)
+        room = text_width(label, SMALLEST) + 4
+        yield (
+            f'<rect x="{number(best[0] - room / 2)}" y="{number(best[1] - 6.5)}" width="{number(room)}" '
+            f'height="13" fill="{panel.theme.paper}"/>'
+        )
+        yield words(label, best[0], best[1] + 3.5, size=SMALLEST, anchor="middle", fill=panel.theme.ink)
+
+
+def _distance(point: Point, others: Iterable[Point]) -> float:
+    """To the closest of them."""
+    return min((math.dist(point, other) for other in others), default=math.inf)

@@ -1,0 +1,62 @@
+"""What is kept of a solution for its picture."""
+
+import numpy as np
+import pytest
+
+from kan_engine import Measurements, Solution, pose
+from kan_engine.tensor_spline import Axis, TensorSpline
+from worker.solution_figures import DIGITS, MOST_MEASURED, solution_figures
+
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
+
+def solution(*names: str, scale: float = 1.0) -> Solution:
+    """Some function of variables from 1 to 3, as if it solved an equation."""
+    told = ", ".join(names)
+    problem = pose(
+        independent=names,
+        unknowns=["u"],
+        domain=dict.fromkeys(names, (1.0, 3.0)),
+        equations=[f"Derivative(u({told}), {names[0]})"],
+        conditions=[({names[0]: 1.0}, f"u({', '.join(['1', *names[1:]])})")],
+    )
+    axes = [Axis.uniform(1.0, 3.0, 2, 3)] * len(names)
+    coef = scale * np.random.default_rng(0).normal(size=(1, *(axis.terms for axis in axes)))
+    return Solution(problem, TensorSpline(tuple(axes), coef), np.zeros(0), 0.0)
+
+
+def test_of_three_variables_the_slice_half_way_along_the_last_is_kept() -> None:
+    solved = solution("x", "y", "z")
+    told = solution_figures(solved, ["u"], {})["solution"]
+    assert (told["independent"], told["at"]) == (["x", "y"], {"z": 2.0})
+    xs, ys = (np.array(axis) for axis in told["axes"])
+    (kept,) = told["unknowns"]
+    (expected,) = solved.values({"x": xs, "y": np.full(len(xs), ys[5]), "z": np.full(len(xs), 2.0)})
+    np.testing.assert_allclose(np.array(kept["values"])[:, 5], expected, atol=1e-6)
+    assert kept["measured"] is None
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_noise_far_below_the_largest_value_is_not_kept(scale: float) -> None:
+    solved = solution("x", scale=scale)
+    (kept,) = solution_figures(solved, ["u"], {})["solution"]["unknowns"]
+    (exact,) = solved.values({"x": np.linspace(1, 3, len(kept["values"]))})
+    largest = np.abs(exact).max()
+    wrong = np.abs(np.array(kept["values"]) - exact).max()
+    assert 0 < wrong < 10.0 ** (1 - DIGITS) * largest
+
+
+def test_a_solution_that_is_0_is_kept_as_it_is() -> None:
+    (kept,) = solution_figures(solution("x", scale=0.0), ["u"], {})["solution"]["unknowns"]
+    assert set(kept["values"]) == {0.0}
+
+
+def test_many_measurements_are_thinned_and_those_beyond_the_solution_left_out() -> None:
+    x = np.linspace(0, 3, 3 * MOST_MEASURED)
+    measured = {0: Measurements(x[:, None], 2 * x)}
+    (kept,) = solution_figures(solution("x"), ["u"], measured)["solution"]["unknowns"]
+    pairs = np.array(kept["measured"])
+    assert pairs.shape == (MOST_MEASURED, 2)
+    assert pairs[:, 0].min() >= 1
+    np.testing.assert_array_equal(pairs[:, 1], 2 * pairs[:, 0])
+    assert (np.diff(pairs[:, 0]) > 0).all()

@@ -1,0 +1,69 @@
+"""Numbers behind the picture of a solution: its unknowns over the box, and what was measured of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from kan_engine import Measurements, Solution
+
+POINTS, PLANE_POINTS = 401, 61  # along an axis
+MOST_MEASURED = 1_000
+DIGITS = 7  # that are kept of the largest value: what is less is noise, along which no line is to be drawn
+
+
+def solution_figures(
+    solution: Solution, unknowns: list[str], measured: Mapping[int, Measurements]
+) -> dict[str, Any]:
+    """What ``GET /models/{id}/figures`` shows of a solution; of three variables half-way along the last.
+
+    Args:
+        solution: It is drawn where it was found.
+        unknowns: Their names.
+        measured: What was measured of them, by place.
+    """
+    box = dict(zip(solution.problem.independent, solution.problem.domain, strict=True))
+    drawn, at = list(box)[:2], {name: sum(box[name]) / 2 for name in list(box)[2:]}
+    axes = [np.linspace(*box[name], POINTS if len(box) == 1 else PLANE_POINTS) for name in drawn]
+    places = [*axes, *(np.array([place]) for place in at.values())]
+    values = solution.spline.on_grid(places).reshape(-1, *map(len, axes))
+    return {
+        "measured_on": "training",
+        "rows": 0,
+        "parity": None,
+        "confusion": None,
+        "roc": None,
+        "reliability": None,
+        "effects": [],
+        "importance": None,
+        "solution": {
+            "independent": drawn,
+            "axes": [axis.tolist() for axis in axes],
+            "at": at,
+            "unknowns": [
+                {
+                    "name": name,
+                    "values": _rounded(values[place]).tolist(),
+                    "measured": _dots(measured.get(place), *box[drawn[0]]) if len(box) == 1 else None,
+                }
+                for place, name in enumerate(unknowns)
+            ],
+        },
+    }
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    largest = float(np.abs(values).max())
+    return np.round(values, DIGITS - int(np.ceil(np.log10(largest)))) + 0.0 if largest else values
+
+
+def _dots(measured: Measurements | None, low: float, high: float) -> list[list[float]] | None:
+    """Some of the measurements of an unknown of one variable, where there is a solution."""
+    if measured is None:
+        return None
+    rows = np.stack([measured.points[:, 0], measured.values], 1)
+    rows = rows[(low <= rows[:, 0]) & (rows[:, 0] <= high)]
+    some = np.random.default_rng(0).permutation(len(rows))[:MOST_MEASURED]
+    return [[float(at), float(value)] for at, value in rows[np.sort(some)]]
