@@ -1,11 +1,14 @@
 """What differential equations may be submitted: those that pose a problem, at a bearable cost."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from kan_engine import InvalidEquation, Problem, pose
 from service.db.tables import Dataset
+from service.errors import Invalid
 from service.operations.mistakes import Mistakes, Path, refuse
 from service.schemas.solving import SolveRequest
+from service.strict_json import pointer
 
 MOST_COEFFICIENTS = 30_000  # of a grid that is asked for: their normal matrix is solved
 NUMBERS = ("number", "integer")
@@ -29,9 +32,16 @@ def check_problem(request: SolveRequest, dataset: Dataset | None) -> None:
     try:
         problem = pose(**request.problem([name for name in request.unknowns if name in ranges]))
     except InvalidEquation as error:
-        refuse(iter([(error.code, list(error.path), str(error))]))
-        raise
+        raise _refusal(error) from error
     refuse(_of_grid(request, problem))
+
+
+def _refusal(error: InvalidEquation) -> Invalid:
+    """The mistake with its place: which text, and there which character, counted from 1."""
+    entry: dict[str, Any] = {"pointer": pointer(list(error.path)), "code": error.code, "detail": str(error)}
+    if error.place is not None:
+        entry["character"] = error.place + 1
+    return Invalid(error.code, str(error), errors=[entry])
 
 
 def _ranges(request: SolveRequest, dataset: Dataset | None) -> Ranges:

@@ -50,5 +50,5 @@ class Problem(BaseModel):
     instance: str = Field(description="Names this occurrence; it is in the log too.")
     code: str = Field(description="Stable and meant for programs.")
     errors: list[dict[str, Any]] = Field(
-        description="One entry per mistake: pointer, or line, row and column."
+        description="One entry per mistake: pointer, with the character of an equation; or line, row, column."
     )

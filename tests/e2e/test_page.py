@@ -184,6 +184,94 @@ def test_a_comma_in_a_fraction_separates_nothing(browser: Browser, url: str) -> 
         assert sent["vary"] == {"training.lamb": [0.001, 0.01, 0.1]}
 
 
+def test_equations_become_a_model_with_its_formula(page: Page, api: httpx.Client) -> None:
+    page.get_by_text("Solve equations").press("Enter")
+    page.get_by_role("button", name="Fill in an example").press("Enter")
+    equations = page.get_by_label("Equations", exact=True)
+    equations.fill("\n Derivative(y(x), x) = why(x)")
+    page.get_by_role("button", name="Solve").press("Enter")
+    expect(equations).to_be_focused()
+    expect(equations).to_have_accessible_description(re.compile("Line 2: unknown function 'why'"))
+    assert equations.evaluate("({value, selectionStart}) => value.slice(selectionStart)") == "why(x)"
+    expect(page.locator("#solve-equations-wrong mark")).to_have_text("w")
+    assert severe_violations(page) == []
+    equations.fill("Derivative(y(x), x) = -y(x)")
+    page.get_by_text("The same from a program").click()
+    told = page.get_by_role("region", name="The request with Python").inner_text()
+    assert 'kan.submit(kind="solve", independent=["x"], unknowns=["y"], domain={"x": [0, 5]}' in told
+    page.get_by_role("button", name="Solve").press("Enter")
+    assert formula_of(reached_model(page), api) == ("exp(-x)", True)
+    expect(page.get_by_role("region", name="Formula for y as text")).to_have_text("exp(-x)")
+    expect(page.get_by_text("it is the solution itself")).to_be_visible()
+    expect(page.get_by_role("img", name="Solution y of")).to_be_visible()
+    assert severe_violations(page) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "body"),
+    [
+        ({"variables": "0<=x<=1,5\n-1 ≤ t ≤ 1"}, {"domain": {"x": [0, 1.5], "t": [-1, 1]}}),
+        ({"unknowns": "u, v w"}, {"unknowns": ["u", "v", "w"]}),
+        (
+            {"conditions": "x=0, 1: u(0, t) = u(1, t)\n\n t = 0 : u(x, 0)"},
+            {
+                "conditions": [
+                    {"on": {"x": [0, 1]}, "residual": "u(0, t) = u(1, t)"},
+                    {"on": {"t": 0}, "residual": "u(x, 0)"},
+                ]
+            },
+        ),
+        (
+            {"conditions": "x = 0; t = 1: u(0, 1) - 2"},
+            {"conditions": [{"on": {"x": 0, "t": 1}, "residual": "u(0, 1) - 2"}]},
+        ),
+        ({"parameters": "k = 1\nroom=1e1"}, {"parameters": {"k": 1, "room": 10}}),
+        (
+            {"measurements": "d", "name": " cooling "},
+            {"measurements": {"dataset_id": "d"}, "name": "cooling"},
+        ),
+    ],
+)
+def test_equations_are_sent_as_the_service_takes_them(
+    typed: dict[str, str], body: dict[str, Any], scripts: Page
+) -> None:
+    sent = read_equations(scripts, typed)["body"]
+    assert {name: sent[name] for name in body} == body
+    read_request(sent)
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        ({"variables": "x"}, "variables"),
+        ({"conditions": "y(0) = 1"}, "conditions"),
+        ({"conditions": "x = 0:"}, "conditions"),
+        ({"parameters": "k"}, "parameters"),
+    ],
+)
+def test_a_line_that_cannot_be_taken_apart_is_known_before_it_is_sent(
+    typed: dict[str, str], field: str, scripts: Page
+) -> None:
+    lines = read_equations(scripts, typed)["lines"]
+    assert [name for name, all_of in lines.items() for line in all_of if line.get("told") is None] == [field]
+
+
+@pytest.mark.parametrize(
+    ("pointer", "place"),
+    [
+        ("#/equations/1", ["equations", "z(x)"]),
+        ("#/conditions/0/residual", ["conditions", "y(0) = 1"]),
+        ("#/domain/x/0", ["variables", "0 < x < 5"]),
+        ("#/parameters/k", ["parameters", "k = 1"]),
+        ("#/unknowns/0", ["unknowns", None]),
+        ("#/network/grid", None),
+    ],
+)
+def test_a_mistake_is_led_to_its_line(pointer: str, place: Any, scripts: Page) -> None:
+    typed = {"equations": "y(x)\n\nz(x)", "parameters": "k = 1"}
+    assert read_equations(scripts, typed, pointer)["place"] == place
+
+
 def test_a_model_without_intervals_is_asked_without_one(scripts: Page) -> None:
     sent: list[Any] = []
 
@@ -330,6 +418,20 @@ def form_body(page: Page, target: str, values: dict[str, Any]) -> dict[str, Any]
             return body.countOf(study) ? study : body.bodyOf(choice);
         }""",
         [[*map(column, ("x", "w", "y")), MANY, FEW], target, values],
+    )
+    return told
+
+
+def read_equations(page: Page, typed: dict[str, str], pointer: str = "") -> dict[str, Any]:
+    """What is made of the example with other words in some fields, and the place of a mistake in it."""
+    told: dict[str, Any] = page.evaluate(
+        """async ([typed, pointer]) => {
+            const {DECAY, placeOf, read} = await import("/assets/js/equations/body.js");
+            const found = read({...DECAY, ...typed});
+            const place = placeOf({pointer}, found.lines);
+            return {...found, place: place && [place.field, place.line?.text ?? null]};
+        }""",
+        [typed, pointer],
     )
     return told
 

@@ -218,9 +218,10 @@ def test_what_poses_no_problem_is_refused_with_its_place(
 
 
 def test_the_place_of_a_mistake_is_told_to_the_character(client: TestClient) -> None:
-    answer = client.post("/jobs", json=DECAY | {"equations": ["Derivative(y(x), x) + why(x)"]})
-    assert "unknown function 'why'" in answer.json()["detail"]
-    assert "(character 23)" in answer.json()["detail"]
+    told = client.post("/jobs", json=DECAY | {"equations": ["Derivative(y(x), x) + why(x)"]}).json()
+    assert "unknown function 'why'" in told["detail"]
+    assert "(character 23)" in told["detail"]
+    assert told["errors"][0]["character"] == 23
 
 
 def test_measurements_of_a_dataset_that_is_not_there_are_not_found(client: TestClient) -> None:

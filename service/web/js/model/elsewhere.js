@@ -37,7 +37,7 @@ function files({ path, model }) {
 }
 
 function versions({ model, versions: known }) {
-  const metric = { classification: "accuracy", density: "mean_log_likelihood" }[model.task] ?? "rmse";
+  const metric = { classification: "accuracy", density: "mean_log_likelihood", equation: "equation_residual" }[model.task] ?? "rmse";
   const rows = known.map((other) => [
     other.id === model.id
       ? html`<strong>${other.version}</strong> <span class="chip">${t("model.versions.this")}</span>`

@@ -29,7 +29,8 @@ function show(root, page, figures) {
 }
 
 function told(name, source, kind, page) {
-  const key = ["parity", "residuals"].includes(name) ? `${name}.${kind}` : name;
+  const history = page.model.task === "equation" ? "refinement" : "history";
+  const key = { parity: `parity.${kind}`, residuals: `residuals.${kind}`, history }[name] ?? name;
   return figure({
     name,
     source,

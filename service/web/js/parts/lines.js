@@ -26,9 +26,10 @@ export const modelTitle = (model) => (model.version > 1 ? `${model.name} v${mode
 
 /** The one number that tells most. */
 export function quality(model) {
-  const { r2, accuracy, mean_log_likelihood: likelihood } = model.metrics || {};
+  const { r2, accuracy, mean_log_likelihood: likelihood, equation_residual: residual } = model.metrics || {};
   if (accuracy !== undefined && accuracy !== null) return `${t("models.accuracy")} ${number(accuracy, 3)}`;
   if (r2 !== undefined && r2 !== null) return `R² ${number(r2, 5)}`;
   if (likelihood !== undefined && likelihood !== null) return `${t("models.likelihood")} ${number(likelihood, 4)}`;
+  if (residual !== undefined && residual !== null) return `${t("models.residual")} ${number(residual, 3)}`;
   return "–";
 }

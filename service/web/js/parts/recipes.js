@@ -25,16 +25,23 @@ export function curl(body) {
   return `curl${secret} --json '${JSON.stringify(body).replaceAll("'", "'\\''")}' ${root()}/jobs`;
 }
 
+/** What has a target is trained by one call; any other job is submitted by its kind or its task. */
 export function python({ dataset_id, target, ...others }) {
-  const options = Object.entries(others).map(([name, value]) => `, ${name}=${literal(value)}`);
+  const named = Object.entries(others).map(([name, value]) => `${name}=${literal(value)}`);
+  const given = [...[dataset_id, target].filter(Boolean).map(literal), ...named].join(", ");
   const first = key.get() ? "import os\n\n" : "";
   const secret = key.get() ? ', os.environ["KAN_KEY"]' : "";
   return `${first}from service.client import Client
 
 with Client(${literal(root())}${secret}) as kan:
-    model = kan.train(${literal(dataset_id)}, ${literal(target)}${options.join("")})
-    print(kan.formula(model), model.metrics)`;
+${target ? trained(given) : submitted(given)}`;
 }
+
+const trained = (given) => `    model = kan.train(${given})
+    print(kan.formula(model), model.metrics)`;
+
+const submitted = (given) => `    job = kan.wait(kan.submit(${given}))
+    print(kan.model(job.model_id).metrics)`;
 
 /** A value of JSON as Python writes it. */
 export function literal(value) {

@@ -89,7 +89,8 @@ function listed(words, { hasFractions }) {
   return words.replace(/[[\]]/g, " ").split(separators).filter(Boolean).map(numeric);
 }
 
-function numeric(words) {
+/** A number, written with either decimal sign; what is none as it is. */
+export function numeric(words) {
   const value = Number(words.trim().replace(",", "."));
   return Number.isFinite(value) ? value : words.trim();
 }

@@ -1,4 +1,4 @@
-// The way in: a table, what happens with it, and what there is already.
+// The way in: a table, what happens with it; or equations; and what there is already.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { get } from "../api.js";
@@ -6,6 +6,7 @@ import { go } from "../go.js";
 import { t } from "../i18n.js";
 import { dropZone } from "../parts/drop.js";
 import { jobLine, modelLine } from "../parts/lines.js";
+import { solveForm } from "../parts/solve_form.js";
 
 const NEWEST = 4;
 
@@ -14,6 +15,7 @@ export default async function view({ root, signal }) {
     ["datasets", "jobs", "models"].map(async (path) => (await get(`${path}?limit=${NEWEST}`, { signal })).items),
   );
   const zone = dropZone({ signal, onUploaded: (dataset) => go(`/datasets/${dataset.id}`) });
+  const equations = solveForm({ signal });
   let note = "";
   const tell = (words) => {
     note = words;
@@ -30,6 +32,7 @@ export default async function view({ root, signal }) {
           ${step("formula", models[0] && `#/models/${models[0].id}`, () => tell(t("start.formula first")))}
         </ol>
         <p class="step-note" role="status">${note}</p>
+        ${equations}
         ${newest(jobs, models)}`,
       root,
     );

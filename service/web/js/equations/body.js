@@ -1,0 +1,87 @@
+// What the API is sent of equations as they are typed, and which line a mistake in it is about.
+//
+// Lines that cannot be taken apart are told at once. Everything else the service, which knows the language of
+// equations, says.
+
+import { decimal } from "../i18n.js";
+import { numeric } from "../settings/body.js";
+
+export const EMPTY = { variables: "", unknowns: "", equations: "", conditions: "", parameters: "", measurements: "", name: "" };
+export const DECAY = {
+  ...EMPTY,
+  variables: "0 < x < 5",
+  unknowns: "y",
+  equations: "Derivative(y(x), x) = -y(x)",
+  conditions: "x = 0: y(0) = 1",
+};
+export const NEEDED = ["variables", "unknowns", "equations"];
+
+const READERS = { variables, equations: (text) => ({ text }), conditions, parameters };
+const FIELDS = { independent: "variables", domain: "variables" }; // others are called as in the body
+const RANGE = /^([^<≤]+)[<≤]=?([^<≤]+)[<≤]=?([^<≤]+)$/;
+const SEPARATORS = decimal === "," ? /;|\s|,(?!\d)/ : /[,;\s]/; // where fractions are written with a comma, it separates none
+
+/** The body, and the lines by their field. A line that cannot be taken apart is not in the body; it has no `told`. */
+export function read(values) {
+  const lines = Object.fromEntries(Object.entries(READERS).map(([field, reader]) => [field, linesOf(values[field], reader)]));
+  const told = (field) => lines[field].flatMap((line) => line.told ?? []);
+  const body = {
+    kind: "solve",
+    independent: told("variables").map(({ name }) => name),
+    unknowns: values.unknowns.split(/[,;\s]+/).filter(Boolean),
+    domain: Object.fromEntries(told("variables").map(({ name, ends }) => [name, ends])),
+    equations: told("equations").map(({ text }) => text),
+    conditions: told("conditions").map(({ on, text }) => ({ on, residual: text })),
+  };
+  if (told("parameters").length) body.parameters = Object.fromEntries(told("parameters").map(({ name, start }) => [name, start]));
+  if (values.measurements) body.measurements = { dataset_id: values.measurements };
+  if (values.name.trim()) body.name = values.name.trim();
+  return { body, lines };
+}
+
+/** The field that an entry of `errors` is about, and its line if it is about one; null if it is about no field. */
+export function placeOf({ pointer = "" }, lines) {
+  const [part, which] = pointer.replace(/^#?\//, "").split("/");
+  const field = FIELDS[part] ?? part;
+  if (!(field in EMPTY)) return null;
+  return { field, line: lines[field]?.find(({ told }, at) => which === String(at) || which === told?.name) };
+}
+
+/** Lines with something in them: their number, where in the field their text begins, and what they say. */
+function linesOf(words, reader) {
+  let start = 0;
+  const lines = words.split("\n").map((whole, at) => {
+    const text = whole.trim();
+    const told = reader(text);
+    const line = { number: at + 1, text: told?.text ?? text, told, start: start + whole.lastIndexOf(told?.text ?? text) };
+    start += whole.length + 1;
+    return line;
+  });
+  return lines.filter(({ text }) => text);
+}
+
+/** `0 < x < 5` */
+function variables(text) {
+  const [, low, name, high] = RANGE.exec(text) ?? [];
+  return name && { name: name.trim(), ends: [numeric(low), numeric(high)] };
+}
+
+/** `x = 0: y(0) = 1`, or with both ends of a period, `x = 0, 1: u(0, t) = u(1, t)` */
+function conditions(line) {
+  const [, where, text] = /^([^:]*=[^:]*):\s*(\S.*)$/.exec(line) ?? [];
+  if (!where) return undefined;
+  const places = new Map();
+  let name = "";
+  for (const part of where.replace(/\s*=\s*/g, "=").split(SEPARATORS).filter(Boolean)) {
+    const value = part.slice(part.indexOf("=") + 1);
+    if (part.includes("=")) name = part.slice(0, part.indexOf("="));
+    places.set(name, [...(places.get(name) ?? []), numeric(value)]);
+  }
+  return { text, on: Object.fromEntries([...places].map(([of, values]) => [of, values.length > 1 ? values : values[0]])) };
+}
+
+/** `k = 1` */
+function parameters(text) {
+  const [, name, start] = /^([^=]+)=([^=]+)$/.exec(text) ?? [];
+  return name && { name: name.trim(), start: numeric(start) };
+}
