@@ -272,6 +272,23 @@ def test_a_mistake_is_led_to_its_line(pointer: str, place: Any, scripts: Page) -
     assert read_equations(scripts, typed, pointer)["place"] == place
 
 
+def test_without_a_target_the_density_of_one_or_two_columns_is_learnt(page: Page, api: httpx.Client) -> None:
+    x, y = np.random.default_rng(0).normal(size=(2, 40))
+    columns = {"height": x.tolist(), "weight": y.tolist(), "kind": ["a", "b"] * 20}
+    dataset = api.post("/datasets", json={"name": "people", "columns": columns}).json()
+    show(page, f"/datasets/{dataset['id']}")
+    page.get_by_label("What do you want to understand?").select_option("no target: how densely rows lie")
+    page.get_by_label("And a second one, for a map").select_option("height")
+    page.get_by_text("Settings", exact=True).click()
+    page.get_by_label("Time limit, seconds").fill("0.1")  # the model itself has its own tests
+    assert severe_violations(page) == []
+    with page.expect_request("**/jobs") as sent:
+        page.get_by_role("button", name="Train").click()
+    body = {"dataset_id": dataset["id"], "task": "density", "features": ["weight", "height"]}
+    assert sent.value.post_data_json == body | {"max_seconds": 0.1}
+    expect(page.get_by_role("heading", level=1)).to_have_text("Training: people")
+
+
 def test_a_model_without_intervals_is_asked_without_one(scripts: Page) -> None:
     sent: list[Any] = []
 

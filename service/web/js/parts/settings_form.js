@@ -3,17 +3,17 @@
 import { html, nothing } from "../../vendor/lit-html.js";
 import { decimal, t } from "../i18n.js";
 import { columnOf, isUsable, knownValues, readableAs } from "../settings/columns.js";
-import { GROUPS, chosenColumn, isShown, rolesOf, splitColumn } from "../settings/fields.js";
+import { GROUPS, chosenColumn, isDensity, isShown, rolesOf, splitColumn } from "../settings/fields.js";
 import { labelled } from "./labelled.js";
 import { scrollBox } from "./scroll.js";
 
 /**
- * @param choice What is chosen: { dataset, target, features, types, values }.
+ * @param choice What is chosen: { dataset, target, features, types, values }; target is null for a density.
  * @param mistakes Words by the field that they are about.
  * @param change Takes what is changed in the choice.
  */
 export function settingsForm(choice, mistakes, change) {
-  return html`${columns(choice, mistakes, change)}
+  return html`${isDensity(choice) ? nothing : columns(choice, mistakes, change)}
     ${GROUPS.map(
       (group) => html`<fieldset class="settings-group">
         <legend>${t(`set.group.${group.name}`)}</legend>

@@ -4,21 +4,27 @@
 // that the service, which knows best what is possible, says what is wrong with it.
 
 import { decimal } from "../i18n.js";
-import { isNumber, isUsable, knownValues } from "./columns.js";
-import { STUDY, TRAINING, chosenColumn, isShown, rolesOf, splitColumn } from "./fields.js";
+import { densityColumns, isNumber, isUsable, knownValues } from "./columns.js";
+import { STUDY, TRAINING, chosenColumn, isDensity, isShown, rolesOf, splitColumn } from "./fields.js";
 
 const MATCHED = { kind: "mlp", parameters: "matched" };
 
-/** The body of POST /jobs. `features` and `types` are there if they differ from what the service chooses. */
+/**
+ * The body of POST /jobs. `features` and `types` are there if they differ from what the service chooses. Without a
+ * target it is the density of one or two columns.
+ */
 export function bodyOf(choice) {
   const { dataset, target, features, types } = choice;
-  const body = { dataset_id: dataset.id, target };
+  const read = Object.keys(types).length ? { types } : {};
+  if (isDensity(choice)) {
+    return filled({ dataset_id: dataset.id, task: "density", features: densityColumns(choice).filter(Boolean), ...read }, TRAINING, choice);
+  }
+  const body = { dataset_id: dataset.id, target, ...read };
   const roles = rolesOf(choice);
   const others = dataset.columns.filter((column) => !roles.has(column.name));
   const [chosen, usual] = [others.filter(({ name }) => features.has(name)), others.filter((column) => isUsable(column, types))];
   const names = chosen.map((column) => column.name);
   if (names.join("\n") !== usual.map((column) => column.name).join("\n")) body.features = names;
-  if (Object.keys(types).length) body.types = types;
   return filled(body, TRAINING, choice);
 }
 

@@ -28,6 +28,20 @@ export function isClassifier({ dataset, target, types, values }) {
 
 export const columnOf = (dataset, name) => dataset.columns.find((column) => column.name === name);
 
+/** Names of columns whose density can be learnt. */
+export function densities({ dataset, types }) {
+  const possible = dataset.columns.filter(({ name, type, distinct }) => distinct > 1 && isNumber({ type: types[name] || type }));
+  return possible.map((column) => column.name);
+}
+
+/** The column whose density is asked for, and a second one, or "", if it is of both together. */
+export function densityColumns(choice) {
+  const names = densities(choice);
+  const [first, second] = choice.density;
+  const chosen = names.includes(first) ? first : names.at(-1);
+  return [chosen, names.includes(second) && second !== chosen ? second : ""];
+}
+
 export function weights({ dataset, target }) {
   return dataset.columns.filter((column) => column.name !== target && isNumber(column) && !column.missing && column.min >= 0);
 }

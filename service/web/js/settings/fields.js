@@ -73,6 +73,12 @@ export const STUDY = {
   ],
 };
 
+/** Settings that have a part where there is no target: in a density. */
+const OF_DENSITY = [
+  "weight", "grid", "order", "seed", "max_seconds", "split_kind", "test_fraction", "split_seed", "split_column", "split_test",
+  "symbolic", "model_name",
+];
+
 export const TRAINING = GROUPS.flatMap((group) => group.fields);
 const FIELDS = [...TRAINING, ...STUDY.fields];
 
@@ -84,7 +90,9 @@ function splits(...kinds) {
   return ({ values }) => kinds.includes(values.split_kind);
 }
 
-export const isShown = (field, choice) => field.isShown?.(choice) ?? true;
+export const isDensity = ({ target }) => target === null;
+
+export const isShown = (field, choice) => (!isDensity(choice) || OF_DENSITY.includes(field.name)) && (field.isShown?.(choice) ?? true);
 
 /** The name that is chosen in a field of the kind column; "" where there is none. */
 export function chosenColumn(field, choice) {

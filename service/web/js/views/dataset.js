@@ -98,7 +98,8 @@ function toFirstMistake(root, mistakes) {
     return;
   }
   const field = root.querySelector(`#set-${name}`);
-  if (name !== "target") field.closest("details").open = true;
+  const hidden = field.closest("details");
+  if (hidden) hidden.open = true;
   field.focus();
   announce(root.querySelector(`#set-${name}-wrong`).textContent);
 }
