@@ -11,6 +11,8 @@ from service.cli.output import say, show
 from service.cli.report import formulas_of, report
 from service.client import Client, Job, Model, Symbolic
 
+PICTURED = {"density": "density", "equation": "solution"}  # what says most of a model; else its network
+
 
 def tell_trained(
     client: Client, job: Job, *, picture: Path | None, no_picture: bool, as_json: bool, server: str | None
@@ -27,7 +29,7 @@ def _drawn(client: Client, model: Model, path: Path | None) -> Path | None:
     """Where the picture is; a folder without room for it is no reason to keep the result back."""
     path = path or unused(Path(f"{file_name(model.name)}.svg"))
     try:
-        client.plot(model, path, "density" if model.task == "density" else "network")
+        client.plot(model, path, PICTURED.get(model.task, "network"))
     except OSError as error:
         say(f"the picture cannot be written: {error.strerror}: {path}; 'kan-service plot' draws it elsewhere")
         return None

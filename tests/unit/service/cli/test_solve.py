@@ -26,7 +26,7 @@ def test_the_body_in_the_file_is_the_job(typed: Any, played: Played, file: Path,
     ended = typed("solve", "decay.json")
     assert (ended.exit_code, "residuals: equations hold" in ended.stdout) == (0, True)
     assert played.asked == [("submit", None, DECAY | {"kind": "solve"})]
-    assert played.drawn == ["network"]
+    assert played.drawn == ["solution"]
 
 
 def test_options_have_the_last_word(typed: Any, played: Played, file: Path) -> None:
