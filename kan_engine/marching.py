@@ -22,6 +22,11 @@ CONVERGED = {1: 1e-6, 2: 1e-3, 3: 1e-3}  # relative change of the unknowns in th
 RESOLVED = {1: 1e-8, 2: 1e-5, 3: 1e-4}  # jumps, relative to the unknowns, of windows that count as solved
 LEAST, MOST = 0.25, 2.0  # times the length of a window, that of the next one
 SHORTEST = 1e-7  # of the whole length
+LOOSEST = {
+    1: 0.0,
+    2: 1e-3,
+    3: 1e-3,
+}  # jumps that are let be where neither shorter windows nor finer grids help
 ROUGH = {1: 1e-7, 2: 1e-3, 3: 1e-2}  # of the whole length: rough windows that are not cut any further
 FINEST, NARROWEST = 96, 2e-3  # intervals of another axis, and the narrowest that is halved, while marching
 
@@ -48,7 +53,8 @@ def march(
     windows: list[TensorSpline] = []
     largest = np.zeros(len(problem.unknowns))  # sizes that the unknowns have had so far
     others, place = _resolving(problem, axes, resolved), low
-    order = axes[0].order
+    order, before, noise = axes[0].order, np.inf, 0.0
+    shortest = ROUGH[len(axes)] * (high - low) * (1 + 1e-9)
     while place < high - 1e-12 * (high - low):
         if should_stop():
             break
@@ -62,25 +68,35 @@ def march(
         first = Axis.uniform(place, end, INTERVALS, order)
         spline, is_solved = _window(problem, (first, *others), windows[-1] if windows else None)
         scale = np.maximum(largest, spline.sizes())
-        along = float((spline.jumps(0).max(1) / scale).max())
+        along, *across = (_largest_jump(spline, scale, axis) for axis in range(len(axes)))
+        if end - place <= shortest or before / 2 < along < LOOSEST[len(axes)]:  # shorter windows do not help
+            noise = 2 * along
+        tolerated = max(resolved, min(LOOSEST[len(axes)], max([noise, *across])))
         finer = _finer(spline, scale, resolved) if is_solved and along < 1e6 * resolved else None
         if finer is not None:
             others = finer
             windows = [each.moved((each.axes[0], *others)) for each in windows]
-        elif not is_solved or (along > resolved and end - place > ROUGH[len(axes)] * (high - low)):
-            length = (end - place) * min(0.5, _growth(along, resolved, order) if is_solved else LEAST)
+        elif not is_solved or (along > tolerated and end - place > shortest):
+            length = (end - place) * min(0.5, _growth(along, tolerated, order) if is_solved else LEAST)
+            before = along if is_solved else np.inf
         else:
             windows.append(spline)
             largest = scale
-            length, place = (end - place) * _growth(along, resolved, order), end
+            growth = MOST if along <= noise else _growth(along, tolerated, order)
+            length = max((end - place) * growth, shortest)
+            place, before, noise = end, np.inf, noise / 2 if along < noise / 4 else noise
             yield (place - low) / (high - low)
     if windows:
         yield State(_joined(windows), np.zeros(0))
 
 
-def _growth(jump: float, resolved: float, order: int) -> float:
+def _largest_jump(spline: TensorSpline, scale: np.ndarray, axis: int) -> float:
+    return float((spline.jumps(axis).max(1) / scale).max())
+
+
+def _growth(jump: float, tolerated: float, order: int) -> float:
     """By how much windows may become longer; jumps grow with the power k + 1 of their length."""
-    return float(np.clip(0.8 * (resolved / max(jump, 1e-300)) ** (1 / (order + 1)), LEAST, MOST))
+    return float(np.clip(0.8 * (tolerated / max(jump, 1e-300)) ** (1 / (order + 1)), LEAST, MOST))
 
 
 def _resolving(problem: Problem, axes: Sequence[Axis], resolved: float) -> tuple[Axis, ...]:
@@ -143,7 +159,10 @@ def _finer(spline: TensorSpline, scale: np.ndarray, resolved: float) -> tuple[Ax
     for number, axis in enumerate(spline.axes[1:], 1):
         jumps = (spline.jumps(number) / scale[:, None]).max(0)
         wide = np.diff(axis.grid) > NARROWEST * (axis.grid[-1] - axis.grid[0])
-        split = (jumps > max(10 * resolved, 1e-2 * jumps.max())) & wide
+        worst = jumps[wide].max(
+            initial=0.0
+        )  # a kink, where all are narrow, keeps no other from being resolved
+        split = (jumps > max(10 * resolved, 1e-2 * worst)) & wide
         if split.any() and axis.size < FINEST:
             finer.append(split_axis(axis, split))
             changed = True
