@@ -26,7 +26,7 @@ from kan_engine.tree import ONE, ZERO, Expression, Parameter, walk
 FIRST_GRID = {1: 8, 2: 8, 3: 4}  # intervals along every axis, by the number of axes
 ORDERS = {1: 7, 2: 7, 3: 5}
 SPARE = 3  # orders of a spline beyond the highest derivative
-STEPS = 40  # of Gauss-Newton on one grid
+STEPS = 40  # of Gauss-Newton on one grid, at most
 LEVELS = 12
 RESOLVED = {1: 1e-11, 2: 1e-8, 3: 1e-5}  # jumps relative to the unknowns with which grids are fine enough
 SHARES = (1e-2, 1e-1, 0.5)  # of the largest jump, from which an interval is halved, too
@@ -60,6 +60,7 @@ def solve(
     *,
     grid: int | None = None,
     order: int | None = None,
+    steps: int | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Reached]:
     """Solve a problem.
@@ -68,6 +69,7 @@ def solve(
         problem: As ``pose`` reads it.
         grid: Intervals along every axis, which are then equal and stay; None adapts them.
         order: Order of the splines; None for a high one.
+        steps: Most steps of Gauss-Newton on one grid, and in one window; None for as many as there may be.
         should_stop: Asked between steps; once true, what has been reached is the last. One that was followed
             from its start has as its domain how far it got.
 
@@ -78,13 +80,13 @@ def solve(
         NoSolution: None was found, or it cannot be continued.
     """
     turned, axes_order = _time_first(problem)
-    count = len(problem.independent)
+    count, steps = len(problem.independent), steps or STEPS
     k = order or spline_order(problem)
     axes = tuple(Axis.uniform(low, high, grid or FIRST_GRID[count], k) for low, high in turned.domain)
     state, found, fraction = None, None, 0.0
     if not (linear := is_linear(turned)):
         if is_initial(turned, 0) and grid is None:
-            for marched in march(turned, axes, should_stop):
+            for marched in march(turned, axes, steps=steps, should_stop=should_stop):
                 if isinstance(marched, State):
                     state, fraction = marched, MARCHED
                     turned = _as_far_as(turned, marched)
@@ -92,7 +94,7 @@ def solve(
                 else:
                     yield Reached(MARCHED * marched, None)
         else:
-            started = _started(turned, axes, should_stop)
+            started = _started(turned, axes, steps, should_stop)
             if started is not None:
                 state, found = started.state, _found(turned, started, axes_order, np.inf, linear)
     if state is None:
@@ -100,7 +102,7 @@ def solve(
     before, change = None, np.inf
     for level in range(LEVELS):
         reached = descend(
-            system_of(turned, state.spline.axes, state), state, steps=STEPS, should_stop=should_stop
+            system_of(turned, state.spline.axes, state), state, steps=steps, should_stop=should_stop
         )
         if not reached.steps and should_stop():
             if found is not None:
@@ -186,12 +188,14 @@ def _constant(problem: Problem, axes: Sequence[Axis], value: float) -> State:
     return State(replace(spline, coef=spline.coef + value), np.zeros(len(problem.coefficients)))
 
 
-def _started(problem: Problem, axes: Sequence[Axis], should_stop: Callable[[], bool]) -> Descent | None:
+def _started(
+    problem: Problem, axes: Sequence[Axis], steps: int, should_stop: Callable[[], bool]
+) -> Descent | None:
     """The best of a few starts on the first grid; None if not one step was taken."""
     best, least = None, np.inf
     for value in STARTS:
         start = _constant(problem, axes, value)
-        reached = descend(system_of(problem, axes, start), start, steps=STEPS, should_stop=should_stop)
+        reached = descend(system_of(problem, axes, start), start, steps=steps, should_stop=should_stop)
         if not reached.steps and should_stop():
             break
         solution = Solution.of(problem, reached.state, range(len(axes)), np.inf)

@@ -61,6 +61,7 @@ def estimate(
     starts: Sequence[float],
     *,
     order: int | None = None,
+    steps: int | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Reached]:
     """Solve a problem together with the numbers in it.
@@ -70,12 +71,13 @@ def estimate(
         measured: Measurements by the place of the unknown.
         starts: Where to begin with the coefficients.
         order: Of the splines; None for a high one.
+        steps: Most steps of one descent; None for as many as there may be.
         should_stop: Asked between steps.
 
     Yields:
         How far it is; the last one has the solution.
     """
-    data = _Data(problem, measured)
+    data = _Data(problem, measured, steps or STEPS)
     count = len(problem.independent)
     size = max(FIRST_GRID[count], 16 if count == 1 else 8)
     k = order or spline_order(problem)
@@ -110,8 +112,8 @@ def _sizes(state: State) -> tuple[int, ...]:
 class _Data:
     """A problem with what was measured."""
 
-    def __init__(self, problem: Problem, measured: Mapping[int, Measurements]) -> None:
-        self.problem, self.measured = problem, measured
+    def __init__(self, problem: Problem, measured: Mapping[int, Measurements], steps: int) -> None:
+        self.problem, self.measured, self.steps = problem, measured, steps
         self.sizes = {u: float(np.std(m.values)) or 1.0 for u, m in measured.items()}
 
     def system(self, state: State, weight: float) -> System:
@@ -124,7 +126,7 @@ class _Data:
 
     def fitted(self, state: State, weight: float, should_stop: Callable[[], bool]) -> State:
         """Where Gauss-Newton steps lead."""
-        return descend(self.system(state, weight), state, steps=STEPS, should_stop=should_stop).state
+        return descend(self.system(state, weight), state, steps=self.steps, should_stop=should_stop).state
 
     def misfit(self, state: State, weight: float) -> float:
         """The objective where a search has ended."""
@@ -177,7 +179,7 @@ def _from_the_starts(
     if data._open_conditions() or should_stop():
         return
     try:
-        *_, reached = solve(known(data.problem, starts), should_stop=should_stop)
+        *_, reached = solve(known(data.problem, starts), steps=data.steps, should_stop=should_stop)
     except NoSolution:
         return
     if reached.solution is not None:

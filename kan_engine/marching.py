@@ -32,13 +32,18 @@ FINEST, NARROWEST = 96, 2e-3  # intervals of another axis, and the narrowest tha
 
 
 def march(
-    problem: Problem, axes: Sequence[Axis], should_stop: Callable[[], bool] = lambda: False
+    problem: Problem,
+    axes: Sequence[Axis],
+    *,
+    steps: int,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[float | State]:
     """Solve an initial value problem along the first axis.
 
     Args:
         problem: All conditions on the first axis are at its start.
         axes: Where to begin with the grids; that of the first axis is not used.
+        steps: Most steps in a window, if there are less than it may take anyway.
         should_stop: Once true, no further windows are solved.
 
     Yields:
@@ -48,11 +53,11 @@ def march(
         NoSolution: It cannot be continued, however short the windows.
     """
     low, high = problem.domain[0]
-    resolved = RESOLVED[len(axes)]
+    resolved, steps = RESOLVED[len(axes)], min(NEWTON, steps)
     length = (high - low) * FIRST
     windows: list[TensorSpline] = []
     largest = np.zeros(len(problem.unknowns))  # sizes that the unknowns have had so far
-    others, place = _resolving(problem, axes, resolved), low
+    others, place = _resolving(problem, axes, resolved, steps), low
     order, before, noise = axes[0].order, np.inf, 0.0
     shortest = ROUGH[len(axes)] * (high - low) * (1 + 1e-9)
     while place < high - 1e-12 * (high - low):
@@ -62,11 +67,12 @@ def march(
             name = problem.independent[0]
             raise NoSolution(
                 f"the solution cannot be continued beyond {name} = {place:.6g}: it is not smooth there"
+                + (f", or at most {steps} steps are too few" if steps < NEWTON else "")
             )
         end = min(place + length, high)
         end = high if high - end < 0.2 * length else end
         first = Axis.uniform(place, end, INTERVALS, order)
-        spline, is_solved = _window(problem, (first, *others), windows[-1] if windows else None)
+        spline, is_solved = _window(problem, (first, *others), windows[-1] if windows else None, steps)
         scale = np.maximum(largest, spline.sizes())
         along, *across = (_largest_jump(spline, scale, axis) for axis in range(len(axes)))
         if end - place <= shortest or before / 2 < along < LOOSEST[len(axes)]:  # shorter windows do not help
@@ -99,10 +105,10 @@ def _growth(jump: float, tolerated: float, order: int) -> float:
     return float(np.clip(0.8 * (tolerated / max(jump, 1e-300)) ** (1 / (order + 1)), LEAST, MOST))
 
 
-def _resolving(problem: Problem, axes: Sequence[Axis], resolved: float) -> tuple[Axis, ...]:
+def _resolving(problem: Problem, axes: Sequence[Axis], resolved: float, steps: int) -> tuple[Axis, ...]:
     """Grids along the other axes that resolve the values at the start."""
     while len(axes) > 1:
-        spline = _initial(problem, axes)
+        spline = _initial(problem, axes, steps)
         finer = _finer(spline, spline.sizes(), resolved)
         if finer is None:
             break
@@ -110,12 +116,14 @@ def _resolving(problem: Problem, axes: Sequence[Axis], resolved: float) -> tuple
     return tuple(axes[1:])
 
 
-def _window(problem: Problem, axes: Sequence[Axis], before: TensorSpline | None) -> tuple[TensorSpline, bool]:
+def _window(
+    problem: Problem, axes: Sequence[Axis], before: TensorSpline | None, steps: int
+) -> tuple[TensorSpline, bool]:
     """The unknowns on one window, and whether the steps have converged."""
     start = axes[0].grid[0]
     if before is None:
         part, anchors = problem, []
-        guess = _initial(problem, axes)
+        guess = _initial(problem, axes, steps)
     else:
         part = replace(problem, conditions=tuple(c for c in problem.conditions if 0 not in c.fixed))
         anchors = list(_anchors(problem, before, start))
@@ -123,18 +131,18 @@ def _window(problem: Problem, axes: Sequence[Axis], before: TensorSpline | None)
         values = before.on_grid([np.array([start]), *places])
         guess = TensorSpline.through(axes, np.repeat(values, axes[0].terms, axis=1))
     begun = State(guess, np.zeros(0))
-    reached = descend(system_of(part, axes, begun, anchors), begun, steps=NEWTON, strongest=STRONGEST)
+    reached = descend(system_of(part, axes, begun, anchors), begun, steps=steps, strongest=STRONGEST)
     return reached.state.spline, reached.moved < CONVERGED[len(axes)]
 
 
-def _initial(problem: Problem, axes: Sequence[Axis]) -> TensorSpline:
+def _initial(problem: Problem, axes: Sequence[Axis], steps: int) -> TensorSpline:
     """The initial values everywhere, as far as the conditions tell them."""
     flat = (Axis(axes[0].grid[[0, -1]], 0), *axes[1:])  # constant along the first
     start = State(TensorSpline.zero(flat, len(problem.unknowns)), np.zeros(0))
     told = tuple(c for c in problem.conditions if 0 in c.fixed and not any(jet.orders[0] for jet in c.jets))
     if told:
         system = system_of(replace(problem, equations=(), conditions=told), flat, start)
-        start = descend(system, start, steps=NEWTON).state
+        start = descend(system, start, steps=steps).state
     size = (len(problem.unknowns), *(axis.terms for axis in axes))
     return TensorSpline(tuple(axes), np.broadcast_to(start.spline.coef, size).copy())
 

@@ -18,6 +18,7 @@ from kan_engine.tensor_spline import TensorSpline
 from kan_engine.tree import ONE, ZERO, Expression, Variable
 
 Array = np.ndarray
+JetValues = Callable[[Jet, Mapping[str, Array]], Array]  # at points, by the names of the variables
 CHECKED = 4000  # points at which equations are checked
 
 
@@ -99,7 +100,7 @@ class Solution:
             values: Array = self._at(points, jet.orders)[jet.unknown]
             return values
 
-        return self._violations(jet)
+        return self.violations_with(jet)
 
     def violations_by(self, laws: Sequence[Expression]) -> tuple[list[Violation], list[Violation]]:
         """The same, were the unknowns these formulas."""
@@ -111,26 +112,26 @@ class Solution:
                 known[key] = derived(laws[jet.unknown], self.problem.independent, jet.orders)
             return evaluate(known[key], points)
 
-        return self._violations(jet)
+        return self.violations_with(jet)
 
-    def _violations(
-        self, jet: Callable[[Jet, Mapping[str, Array]], Array]
-    ) -> tuple[list[Violation], list[Violation]]:
-        points = self._checked
+    def violations_with(self, jet: JetValues) -> tuple[list[Violation], list[Violation]]:
+        """The same, were this the value of every jet."""
+        points = self.checked
         return (
             [self._violation(each, points, jet) for each in self.problem.equations],
             [self._violation(each, points, jet) for each in self.problem.conditions],
         )
 
     @cached_property
-    def _checked(self) -> dict[str, Array]:
+    def checked(self) -> dict[str, Array]:
+        """The points at which equations are checked."""
         return self.points(CHECKED, seed=0)
 
     def _violation(
         self,
         residual: Residual,
         points: Mapping[str, Array],
-        jet: Callable[[Jet, Mapping[str, Array]], Array],
+        jet: JetValues,
     ) -> Violation:
         names = self.problem.independent
         leaves = []

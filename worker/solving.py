@@ -137,11 +137,14 @@ def _search(request: SolveRequest, measured: Measured, attempt: Attempt) -> Iter
     if measured:
         problem = pose(**request.problem([request.unknowns[place] for place in measured]))
         starts = list(request.parameters.values())
-        return estimate(problem, measured, starts, order=order, should_stop=attempt.should_stop)
+        return estimate(
+            problem, measured, starts, order=order, steps=request.steps, should_stop=attempt.should_stop
+        )
     return solve(
         pose(**request.problem()),
         grid=None if network.grid == "auto" else network.grid,
         order=order,
+        steps=request.steps,
         should_stop=attempt.should_stop,
     )
 

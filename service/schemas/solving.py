@@ -37,6 +37,28 @@ class SplineOptions(RequestModel):
     )
 
 
+class DescentOptions(RequestModel):
+    """How residuals are made to vanish."""
+
+    optimizer: Literal["auto", "gauss_newton"] = "auto"
+    steps: Literal["auto"] | Annotated[int, Field(ge=1, le=1000)] = Field(
+        default="auto", description="Most steps of Gauss-Newton in one descent, on one grid."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_these(cls, body: Any) -> Any:
+        """What trains on a table is nothing that an equation could be solved by."""
+        others = sorted(set(body) - set(cls.model_fields)) if isinstance(body, dict) else []
+        if others:
+            told = ", ".join(others)
+            raise ValueError(
+                "equations are solved by Gauss-Newton on their residuals: training takes optimizer "
+                f'("auto" or "gauss_newton") and steps here, and no {told}'
+            )
+        return body
+
+
 class MeasurementOptions(RequestModel):
     """Measured values of unknowns: a dataset, or columns right here, named like variables and unknowns."""
 
@@ -96,6 +118,7 @@ class SolveRequest(RequestModel):
         default=None, description="What parameters are estimated from, and further conditions."
     )
     network: SplineOptions = SplineOptions()
+    training: DescentOptions = DescentOptions()
     symbolic: bool = Field(default=True, description="Whether an exact formula is looked for.")
     max_seconds: Annotated[float, Field(gt=0)] = 300
     priority: Priority = 0
@@ -103,6 +126,11 @@ class SolveRequest(RequestModel):
     tags: Tags = Field(default={})
 
     model_config = ConfigDict(json_schema_extra={"examples": [DECAY]})
+
+    @property
+    def steps(self) -> int | None:
+        """Most steps of one descent; None if that is left to the engine."""
+        return None if self.training.steps == "auto" else self.training.steps
 
     @property
     def target(self) -> str:

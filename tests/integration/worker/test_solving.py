@@ -136,6 +136,19 @@ def test_its_picture_is_drawn_and_those_of_rows_are_refused(
         assert (refused.status_code, refused.json()["code"]) == (409, "no_figures")
 
 
+def test_steps_that_are_given_end_the_search(
+    client: TestClient, solve: Callable[..., dict[str, Any]]
+) -> None:
+    boundary = [{"on": {"x": 0}, "residual": "y(0)"}, {"on": {"x": 1}, "residual": "y(1)"}]
+    bent = {"equations": ["Derivative(y(x), (x, 2)) + exp(y(x))"], "conditions": boundary}
+    training = {"optimizer": "gauss_newton", "steps": 1}
+    few, enough = (
+        model_of(client, solve(DECAY, domain={"x": [0, 1]}, symbolic=False, **bent, **changes))
+        for changes in ({"network": {"grid": 8}, "training": training}, {"network": {"grid": 8}})
+    )
+    assert few["metrics"]["equation_residual"] > 10 * enough["metrics"]["equation_residual"]
+
+
 @pytest.mark.parametrize("as_dataset", [False, True])
 def test_a_number_in_an_equation_is_estimated_from_measurements(
     client: TestClient, solve: Callable[..., dict[str, Any]], *, as_dataset: bool
@@ -194,6 +207,9 @@ def test_conditions_that_contradict_each_other_are_told(
         ({"unknowns": ["y", "z"]}, "invalid_equation", "#/equations"),
         ({"network": {"grid": 10**6}}, "cost_too_high", "#/network/grid"),
         ({"network": {"order": 1}}, "validation_failed", "#/network/order"),
+        ({"training": {"lamb": 0.1}}, "validation_failed", "#/training"),
+        ({"training": {"optimizer": "adam"}}, "validation_failed", "#/training/optimizer"),
+        ({"training": {"steps": 0}}, "validation_failed", "#/training/steps"),
         ({"parameters": {"k": 1.0}}, "invalid_equation", "#/parameters/0"),
         ({"measurements": {"columns": {"y": [1.0]}}}, "missing_columns", "#/measurements"),
         ({"measurements": {"columns": {"x": [1.0]}}}, "missing_columns", "#/measurements"),
@@ -215,6 +231,12 @@ def test_what_poses_no_problem_is_refused_with_its_place(
     problem = answer.json()
     assert problem["code"] == code, problem["detail"]
     assert problem["errors"][0]["pointer"] == pointer
+
+
+def test_what_trains_on_tables_only_is_refused_with_what_solves_equations(client: TestClient) -> None:
+    answer = client.post("/jobs", json=DECAY | {"training": {"lamb": 0.1, "restarts": 3}})
+    assert "training takes optimizer" in answer.json()["detail"]
+    assert answer.json()["detail"].endswith("and no lamb, restarts")
 
 
 def test_the_place_of_a_mistake_is_told_to_the_character(client: TestClient) -> None:

@@ -1,9 +1,12 @@
 """Solutions of differential equations, held against exact ones."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from kan_engine import marching
+from kan_engine import differential, marching
+from kan_engine.collocation import Descent, descend
 from kan_engine.differential import is_initial, is_linear, solve
 from kan_engine.equations import Problem, pose
 from kan_engine.errors import NoSolution
@@ -122,6 +125,28 @@ def test_a_search_that_is_stopped_ends_with_what_there_is_and_tells_how_good_it_
     assert reached.solution is not None
     assert CASES[name].error(reached.solution) < max(0.1, CASES[name].tolerance)
     assert CASES[name].error(reached.solution) < max(100 * reached.solution.error, 1e-11)
+
+
+@pytest.mark.parametrize("name", ["Bratu", "logistic"])  # solved at once, and window by window
+def test_no_descent_takes_more_steps_than_it_may(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+
+    def counted(*args: Any, **options: Any) -> Descent:
+        reached = descend(*args, **options)
+        taken.append(reached.steps)
+        return reached
+
+    for module in (differential, marching):
+        monkeypatch.setattr(module, "descend", counted)
+    last(CASES[name].problem())
+    most, taken[:] = max(taken), []
+    last(CASES[name].problem(), steps=3)
+    assert max(taken) == 3 < most
+
+
+def test_a_solution_that_too_few_steps_cannot_follow_is_told_so(early: None) -> None:
+    with pytest.raises(NoSolution, match="at most 1 steps are too few"):
+        last(ORDINARY["logistic"].problem(), steps=1)
 
 
 def test_a_solution_that_is_stopped_on_its_way_has_the_domain_that_it_has_reached() -> None:
