@@ -97,7 +97,8 @@ def estimate(
             finer = finer_axes(problem, state.spline.axes, jumps)
         if finer is None:
             state = data.fitted(state, FINAL, should_stop)
-        solution = Solution.of(problem, state, range(count), change)
+        error = change if np.isfinite(change) else max(float(jump.max()) for jump in jumps)
+        solution = Solution.of(problem, state, range(count), error)
         solution = replace(solution, estimates=data.estimates(state))
         yield Reached(1.0 if finer is None else 0.6 + 0.4 * (level + 1) / LEVELS, solution, _sizes(state))
         if finer is None:

@@ -171,6 +171,28 @@ def test_a_number_in_an_equation_is_estimated_from_measurements(
     assert unknown["measured"] == [list(pair) for pair in zip(*columns.values(), strict=True)]
 
 
+def test_an_equation_with_measurements_that_the_first_grid_resolves_is_served_with_its_error(
+    client: TestClient, solve: Callable[..., dict[str, Any]]
+) -> None:
+    x, t = (axis.ravel() for axis in np.meshgrid(np.linspace(0, 1, 5), np.linspace(0, 1, 5)))
+    columns = {"x": x.tolist(), "t": t.tolist(), "u": (x**2 + 0.6 * t).tolist()}
+    model = model_of(
+        client,
+        solve(
+            HEAT,
+            equations=["Derivative(u(x, t), t) - k*Derivative(u(x, t), (x, 2))"],
+            conditions=[],
+            parameters={"k": 1.0},
+            measurements={"columns": columns},
+            symbolic=False,
+        ),
+    )
+    assert model["metrics"]["estimated_error"] < 1e-6
+    row = {"rows": [{"x": 0.5, "t": 0.5}]}
+    found = client.post(f"/models/{model['id']}/predict", json=row).json()["predictions"]
+    assert found == pytest.approx([0.55], rel=1e-6)
+
+
 def test_a_solution_that_ends_fails_the_job_and_says_where(
     solve: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
