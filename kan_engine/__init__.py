@@ -107,6 +107,8 @@ if TYPE_CHECKING:
     from kan_engine.separation import standardizer_of as standardizer_of
     from kan_engine.solution import Solution as Solution
     from kan_engine.solution_laws import find_laws as find_laws
+    from kan_engine.solution_network import Follower as Follower
+    from kan_engine.solution_network import follow as follow
     from kan_engine.start import AUTO_STARTS as AUTO_STARTS
     from kan_engine.structure import Fit as Fit
     from kan_engine.structure import Sample as Sample
@@ -131,6 +133,7 @@ if TYPE_CHECKING:
     from kan_engine.tuning import fixed_trials as fixed_trials
     from kan_engine.tuning import is_freer as is_freer
     from kan_engine.tuning import is_within_reach as is_within_reach
+    from kan_engine.wanted_shape import WantedShape as WantedShape
 
 _HOME = {
     "Measurements": "estimation",
@@ -141,6 +144,9 @@ _HOME = {
     "solve": "differential",
     "Solution": "solution",
     "find_laws": "solution_laws",
+    "Follower": "solution_network",
+    "follow": "solution_network",
+    "WantedShape": "wanted_shape",
     "network_of": "separation",
     "standardizer_of": "separation",
     "InvalidEquation": "errors",

@@ -63,6 +63,12 @@ class Problem:
         jets = (jet for equation in self.equations for jet in equation.jets)
         return max((jet.orders[axis] for jet in jets if unknown in (None, jet.unknown)), default=0)
 
+    @property
+    def highest_derivative(self) -> int:
+        """The highest order of a derivative anywhere, all axes together."""
+        residuals = (*self.equations, *self.conditions)
+        return max(sum(jet.orders) for residual in residuals for jet in residual.jets)
+
     def permuted(self, order: Sequence[int]) -> Problem:
         """The problem with its axes in another order."""
         where = {old: new for new, old in enumerate(order)}

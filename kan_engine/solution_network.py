@@ -1,0 +1,133 @@
+"""A network of a given shape that follows a solution.
+
+It learns the values of the solution at Chebyshev points of the box, which lie densely where derivatives are
+hardest to keep. Its own derivatives, through all layers, then tell how well it satisfies the equations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kan_engine.jets import Jet
+from kan_engine.network import KAN, KANConfig, copied
+from kan_engine.rows import Rows, row_blocks
+from kan_engine.scaling import Standardizer, TargetScaler
+from kan_engine.separation import standardizer_of
+from kan_engine.solution import Solution, Violation
+from kan_engine.start import AUTO_STARTS, best_start
+from kan_engine.training import train
+from kan_engine.training_config import TrainingConfig
+from kan_engine.wanted_shape import WantedShape
+
+Array = np.ndarray
+STEPS = {"levenberg_marquardt": 40, "lbfgs": 400}  # on one grid, at most
+WORTH_REFINING = 0.5  # of the distance on the grid before: where it falls less, it has come to its end
+
+
+@dataclass(frozen=True)
+class Follower:
+    """A network that follows a solution.
+
+    Attributes:
+        solution: What it follows.
+        network: Takes and gives what is scaled.
+        inputs: Scale of the independent variables.
+        outputs: Scale of the unknowns.
+    """
+
+    solution: Solution
+    network: KAN
+    inputs: Standardizer
+    outputs: TargetScaler
+
+    @cached_property
+    def distance(self) -> float:
+        """Largest distance from the solution, relative to the size of each unknown."""
+        points, none = self.solution.checked, (0,) * len(self.inputs.center)
+        values, sizes = self.solution.values(points), self.solution.spline.sizes()
+        found = [self._values(Jet(unknown, none, ()), points) for unknown in range(len(values))]
+        return float((np.abs(found - values).max(1) / sizes).max())
+
+    @cached_property
+    def violations(self) -> tuple[list[Violation], list[Violation]]:
+        """Of every equation and of every condition, by the network."""
+        return self.solution.violations_with(self._values)
+
+    def _values(self, jet: Jet, points: Mapping[str, Array]) -> Float[Array, " rows"]:
+        rows = torch.from_numpy(np.stack(list(points.values()), 1))
+        parts = [self._block(jet, rows[block]) for block in row_blocks(self.network, len(rows))]
+        values: Array = torch.cat(parts).numpy()
+        return values
+
+    def _block(self, jet: Jet, rows: Float[Tensor, "rows axes"]) -> Float[Tensor, " rows"]:
+        x = rows.clone().requires_grad_()
+        scaled = (x - torch.from_numpy(self.inputs.center)) / torch.from_numpy(self.inputs.scale)
+        values = self.outputs.inverse(self.network(scaled))[:, jet.unknown]
+        for axis, order in enumerate(jet.orders):
+            for _ in range(order):
+                (slopes,) = torch.autograd.grad(values.sum(), x, create_graph=True)
+                values = slopes[:, axis]
+        detached: Tensor = values.detach()
+        return detached
+
+
+def follow(
+    solution: Solution,
+    shape: WantedShape,
+    *,
+    steps: int | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Follower]:
+    """Train a network grid by grid, until its distance from the solution does not fall any more.
+
+    Args:
+        solution: What to follow.
+        shape: Of the network, and of its training.
+        steps: Most steps on one grid; None for as many as there may be.
+        should_stop: Asked after every step; once true, what there is then is the last.
+
+    Yields:
+        Networks that come closer and closer.
+    """
+    inputs = standardizer_of(solution.spline.axes)
+    z, values = _lesson(solution, inputs, shape.places)
+    outputs = TargetScaler.fit(values)
+    rows = Rows.of(torch.from_numpy(z), torch.from_numpy(outputs.forward(values)))
+    most = steps or STEPS[shape.method]
+    training = TrainingConfig(optimizer=shape.method, steps=most, patience=most)  # every grid to its end
+    config = KANConfig(width=shape.width, grid_size=shape.grids[0], order=shape.order)
+    generator = torch.Generator().manual_seed(0)
+    network = best_start(
+        config, rows, training, starts=AUTO_STARTS, generator=generator, should_stop=should_stop
+    )
+    before = np.inf
+    for size in shape.grids:
+        stage = replace(training, grid_schedule=(size,))
+        for _ in train(network, rows, stage, should_stop=should_stop):
+            pass
+        found = Follower(solution, copied(network), inputs, outputs)
+        if not found.distance < before:
+            return
+        yield found
+        is_there = found.distance < solution.error
+        if should_stop() or is_there or found.distance > WORTH_REFINING * before:
+            return
+        before = found.distance
+
+
+def _lesson(
+    solution: Solution, inputs: Standardizer, places: int
+) -> tuple[Float[Array, "rows axes"], Float[Array, "rows unknowns"]]:
+    """All combinations of Chebyshev points along the axes, ends included, and the unknowns there."""
+    along = -np.cos(np.linspace(0, np.pi, places))
+    axes = list(zip(inputs.center, inputs.scale, strict=True))
+    z = np.stack(np.meshgrid(*[along] * len(axes), indexing="ij"), -1).reshape(-1, len(axes))
+    values = solution.spline.on_grid([center + scale * along for center, scale in axes])
+    return z, values.reshape(len(values), -1).T
