@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from kan_engine import Measurements, Solution
 
+ValuesAt = Callable[[Sequence[np.ndarray]], np.ndarray]
 POINTS, PLANE_POINTS = 401, 61  # along an axis
 MOST_MEASURED = 1_000
 DIGITS = 7  # that are kept of the largest value: what is less is noise, along which no line is to be drawn
 
 
 def solution_figures(
-    solution: Solution, unknowns: list[str], measured: Mapping[int, Measurements]
+    solution: Solution, values_at: ValuesAt, unknowns: list[str], measured: Mapping[int, Measurements]
 ) -> dict[str, Any]:
     """What ``GET /models/{id}/figures`` shows of a solution; of three variables half-way along the last.
 
     Args:
         solution: It is drawn where it was found.
+        values_at: The unknowns, [unknowns, ...], at all combinations of places along the axes.
         unknowns: Their names.
         measured: What was measured of them, by place.
     """
@@ -28,7 +30,7 @@ def solution_figures(
     drawn, at = list(box)[:2], {name: sum(box[name]) / 2 for name in list(box)[2:]}
     axes = [np.linspace(*box[name], POINTS if len(box) == 1 else PLANE_POINTS) for name in drawn]
     places = [*axes, *(np.array([place]) for place in at.values())]
-    values = solution.spline.on_grid(places).reshape(-1, *map(len, axes))
+    values = values_at(places).reshape(-1, *map(len, axes))
     return {
         "measured_on": "training",
         "rows": 0,

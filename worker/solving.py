@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +20,8 @@ from kan_engine import (
     Predictor,
     Reached,
     Solution,
-    TargetScaler,
     estimate,
     find_laws,
-    network_of,
     pose,
     save,
     solve,
@@ -35,17 +33,17 @@ from service.schemas.solving import SolveRequest
 from service.shown import shown_features, shown_network
 from service.storage import put_bytes
 from worker.attempt import Attempt, Kept
+from worker.equation_networks import Served, as_found, trained, worst
 from worker.formula import symbolic_document
 from worker.lineage import lineage_of, usual_name
 from worker.outcome import Progress, Stopped
-from worker.solution_figures import solution_figures
+from worker.solution_figures import ValuesAt, solution_figures
 
 TASK = "equation"
 SOLVING = 0.7  # share of the job that finding the functions is
+BEFORE_TRAINING = 0.4  # the same where a network is trained on them, and then of its time, too
 ROWS = 1000  # points at which formulas are compared with the functions
-UNSOLVED = 1e-3  # relative violation of an equation, beyond which the model is no solution
 NORMAL_95 = 1.959964  # standard errors on either side that hold the true value 95 times in 100
-PRECISION = 1e-13  # relative, up to which products are kept at least
 
 Measured = dict[int, Measurements]
 
@@ -94,58 +92,86 @@ def solve_equations(attempt: Attempt) -> _Solved:
     request = attempt.request
     assert isinstance(request, SolveRequest)  # noqa: S101 - this is its kind
     started = time.monotonic()
-    measured = _measured(request, attempt)
-    solution, history = _solution(request, measured, attempt)
-    cut_by = "solve" if attempt.should_stop() else None
+    hidden, measured = request.hidden, _measured(request, attempt)
+    solving, should_stop = SOLVING, attempt.should_stop
+    if hidden is not None:
+        solving, should_stop = BEFORE_TRAINING, _time_for_training(attempt)
+    solution, history = _solution(request, measured, attempt.report, solving, should_stop)
+    cut_by = "solve" if should_stop() else None
     timings = {"solve": round(time.monotonic() - started, 3)}
-    predictor = _predictor(request, solution)
-    attempt.report(Progress("symbolic", SOLVING, "looking for an exact formula"))
-    symbolic = _symbolic(request, solution, attempt) if request.symbolic and not cut_by else None
-    if request.symbolic and attempt.should_stop():
+    attempt.report(Progress("symbolic", solving, "looking for an exact formula"))
+    symbolic = _symbolic(request, solution, should_stop) if request.symbolic and not cut_by else None
+    if request.symbolic and should_stop():
         cut_by = cut_by or "symbolic"
     timings["symbolic"] = round(time.monotonic() - started - timings["solve"], 3)
+    if hidden is None:
+        served = as_found(solution, history)
+    else:
+        served = trained(request, hidden, solution, attempt)
+        timings["train"] = round(time.monotonic() - started - sum(timings.values()), 3)
+        cut_by = cut_by or ("train" if attempt.should_stop() else None)
+    predictor = _predictor(request, solution, served)
     attempt.report(Progress("figures", 0.95, "drawing the network and the solution"))
     points = np.stack(list(solution.points(ROWS, seed=2).values()), 1)
     edges = portray(
         predictor.network, predictor.inputs, predictor.encoding, points, request.unknowns, attempt.should_stop
     )
-    record = _record(request, solution, predictor, history) | {"timings": timings}
-    figures = solution_figures(solution, request.unknowns, measured)
+    record = _record(request, solution, predictor, served) | {"timings": timings}
+    figures = solution_figures(solution, _values_at(predictor), request.unknowns, measured)
     return _Solved(attempt.job_id, request, save(predictor), record, symbolic, edges, figures, cut_by)
 
 
+def _values_at(predictor: Predictor) -> ValuesAt:
+    """What the model predicts at all combinations of places."""
+
+    def values(places: Sequence[np.ndarray]) -> np.ndarray:
+        rows = np.stack(np.meshgrid(*places, indexing="ij"), -1).reshape(-1, len(places))
+        predicted: np.ndarray = predictor.predict(rows).reshape(len(rows), -1).T
+        return predicted
+
+    return values
+
+
+def _time_for_training(attempt: Attempt) -> Callable[[], bool]:
+    """Asks whether it is time to train a network on what there is."""
+    left = (1 - BEFORE_TRAINING) * attempt.seconds_left()
+    return lambda: attempt.should_stop() or attempt.seconds_left() < left
+
+
 def _solution(
-    request: SolveRequest, measured: Measured, attempt: Attempt
+    request: SolveRequest,
+    measured: Measured,
+    report: Callable[[Progress], None],
+    share: float,
+    should_stop: Callable[[], bool],
 ) -> tuple[Solution, list[dict[str, Any]]]:
-    """The functions, and how the search for them went."""
+    """The functions, and how the search for them went, which is this share of the job."""
     solution, history = None, list[dict[str, Any]]()
-    for reached in _search(request, measured, attempt):
+    for reached in _search(request, measured, should_stop):
         message, error = "following the solution from its start", None
         if reached.solution is not None:
-            solution, error = reached.solution, _violation(reached.solution)
+            solution, error = reached.solution, worst(reached.solution.violations())
             message = f"{' x '.join(map(str, reached.intervals))} intervals: equations hold to {error:.1e}"
             history.append({"step": len(history) + 1, "grid": max(reached.intervals), "loss": error})
-        attempt.report(Progress("solve", SOLVING * reached.fraction, message, error))
+        report(Progress("solve", share * reached.fraction, message, error))
     if solution is None:
         raise Stopped("no solution was found")
     return solution, history
 
 
-def _search(request: SolveRequest, measured: Measured, attempt: Attempt) -> Iterator[Reached]:
-    network = request.network
-    order = None if network.order == "auto" else network.order
+def _search(request: SolveRequest, measured: Measured, should_stop: Callable[[], bool]) -> Iterator[Reached]:
+    network, is_itself = request.network, request.hidden is None
+    order = network.order if is_itself and network.order != "auto" else None
     if measured:
         problem = pose(**request.problem([request.unknowns[place] for place in measured]))
         starts = list(request.parameters.values())
-        return estimate(
-            problem, measured, starts, order=order, steps=request.steps, should_stop=attempt.should_stop
-        )
+        return estimate(problem, measured, starts, order=order, steps=request.steps, should_stop=should_stop)
     return solve(
         pose(**request.problem()),
-        grid=None if network.grid == "auto" else network.grid,
+        grid=network.grid if is_itself and network.grid != "auto" else None,
         order=order,
         steps=request.steps,
-        should_stop=attempt.should_stop,
+        should_stop=should_stop,
     )
 
 
@@ -172,30 +198,27 @@ def _measured(request: SolveRequest, attempt: Attempt) -> Measured:
     return found
 
 
-def _violation(solution: Solution) -> float:
-    return max(each.relative for part in solution.violations() for each in part)
-
-
-def _predictor(request: SolveRequest, solution: Solution) -> Predictor:
+def _predictor(request: SolveRequest, solution: Solution, served: Served) -> Predictor:
     features = tuple(
         Feature(name=name, type="number", min=low, max=high, fill=(low + high) / 2)
         for name, (low, high) in zip(solution.problem.independent, solution.problem.domain, strict=True)
     )
-    count = len(request.unknowns)
     return Predictor(
         encoding=Encoding.of(features),
         inputs=standardizer_of(solution.spline.axes),
-        network=network_of(solution.spline, max(PRECISION, solution.error / 10)),
-        outputs=TargetScaler("identity", np.zeros(count), np.ones(count)),
+        network=served.network,
+        outputs=served.outputs,
         classes=None,
         target=request.target,
         residuals=np.zeros(0),
     )
 
 
-def _symbolic(request: SolveRequest, solution: Solution, attempt: Attempt) -> dict[str, Any] | None:
+def _symbolic(
+    request: SolveRequest, solution: Solution, should_stop: Callable[[], bool]
+) -> dict[str, Any] | None:
     """Laws that satisfy the equations and conditions to rounding, as the ``symbolic`` resource."""
-    laws = find_laws(solution, attempt.should_stop)
+    laws = find_laws(solution, should_stop)
     return None if laws is None else _document(request.unknowns, solution, laws)
 
 
@@ -222,27 +245,26 @@ def _document(
 
 
 def _record(
-    request: SolveRequest, solution: Solution, predictor: Predictor, history: list[dict[str, Any]]
+    request: SolveRequest, solution: Solution, predictor: Predictor, served: Served
 ) -> dict[str, Any]:
     """What ``GET /models/{id}`` shows."""
-    equations, conditions = solution.violations()
     metrics = {
-        "equation_residual": max(each.relative for each in equations),
-        "condition_residual": max((each.relative for each in conditions), default=0.0),
-        "estimated_error": solution.error,
+        "equation_residual": max(each.relative for each in served.equations),
+        "condition_residual": max((each.relative for each in served.conditions), default=0.0),
+        "estimated_error": served.error,
     }
     return {
         "features": shown_features(predictor.encoding),
         "outputs": request.unknowns,
         "ignored_columns": request.unknowns,
         "classes": None,
-        "network": shown_network(predictor.network, predictor.inputs, predictor.outputs, "gauss_newton"),
+        "network": shown_network(predictor.network, predictor.inputs, predictor.outputs, served.optimizer),
         "formula_of": "law",
         "dropped": [],
         "metrics": metrics,
         "residuals": {
-            "equations": _told(request.equations, equations),
-            "conditions": _told([condition.residual for condition in request.conditions], conditions),
+            "equations": _told(request.equations, served.equations),
+            "conditions": _told([condition.residual for condition in request.conditions], served.conditions),
         },
         "parameters": {
             each.name: {
@@ -256,8 +278,8 @@ def _record(
             for each in solution.estimates
         },
         "split": {"kind": "none", "seed": None, "training_rows": 0, "validation_rows": 0, "test_rows": 0},
-        "history": history,
-        "warnings": [*_ended_early(request, solution), *_warnings(metrics)],
+        "history": served.history,
+        "warnings": [*_ended_early(request, solution), *served.warnings],
     }
 
 
@@ -275,14 +297,4 @@ def _ended_early(request: SolveRequest, solution: Solution) -> list[str]:
         "max_seconds goes on"
         for name, (_, high) in zip(request.independent, solution.problem.domain, strict=True)
         if high < request.domain[name][1]
-    ]
-
-
-def _warnings(metrics: dict[str, float]) -> list[str]:
-    worst = max(metrics["equation_residual"], metrics["condition_residual"])
-    if worst < UNSOLVED:
-        return []
-    return [
-        f"equations or conditions are violated by {worst:.1e} of their terms: they contradict each other, "
-        "or the solution is not smooth; see residuals"
     ]

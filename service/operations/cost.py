@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from kan_engine import Climb, Workload, affordable_grids, climbing_time
+from kan_engine import Climb, WantedShape, Workload, affordable_grids, climbing_time
 from service.errors import Invalid
 from service.schemas.baselines import Baseline, hidden_of, parameters_of
 from service.schemas.models import PICTURED_EDGES
@@ -86,6 +86,17 @@ def _of_density(plan: Plan) -> Cost:
         parameters=parameters,
         memory_bytes=DOUBLE * (plan.rows * (columns + ROW_NUMBERS) + places * parameters + parameters**2),
         seconds=float(f"{VALUE_SECONDS * plan.rows * columns + 1e-9 * (places + rows) * parameters:.3g}"),
+    )
+
+
+def estimate_shape(shape: WantedShape) -> Cost:
+    """Cost of a network of a given shape that is trained on a solution of equations."""
+    finest = shape.workload(shape.grids[-1])
+    return Cost(
+        layers=len(shape.width) - 1,
+        parameters=finest.parameters,
+        memory_bytes=finest.memory_bytes(shape.method),
+        seconds=float(f"{shape.workload(shape.grids[0]).seconds(shape.method):.3g}"),
     )
 
 

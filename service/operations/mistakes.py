@@ -6,7 +6,8 @@ from service.errors import Invalid
 from service.strict_json import pointer
 
 Path = list[str | int]
-Mistakes = Iterator[tuple[str, Path, str]]  # code, path in the request, what is wrong and what to do
+Mistake = tuple[str, Path, str]  # code, path in the request, what is wrong and what to do
+Mistakes = Iterator[Mistake]
 
 NAMED = 20  # names that a message lists at most
 

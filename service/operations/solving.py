@@ -3,26 +3,30 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kan_engine import InvalidEquation, Problem, pose
+from kan_engine import InvalidEquation, Problem, WantedShape, pose
 from service.db.tables import Dataset
 from service.errors import Invalid
-from service.operations.mistakes import Mistakes, Path, refuse
-from service.schemas.solving import SolveRequest
+from service.operations.cost import estimate_shape, refuse_too_costly
+from service.operations.mistakes import Mistake, Mistakes, Path, refuse
+from service.schemas.solving import HIGHEST_ORDER, SolveRequest
+from service.settings import Settings
 from service.strict_json import pointer
 
 MOST_COEFFICIENTS = 30_000  # of a grid that is asked for: their normal matrix is solved
+MOST_POINTS = 100_000  # at which a network of a given shape learns the solution
 NUMBERS = ("number", "integer")
 
 Ranges = Mapping[str, tuple[float, float] | None]
 """Lowest and highest value of every measured column; None of one that is no number."""
 
 
-def check_problem(request: SolveRequest, dataset: Dataset | None) -> None:
+def check_problem(request: SolveRequest, dataset: Dataset | None, settings: Settings) -> None:
     """Nothing, if the equations can be solved.
 
     Args:
         request: The equations.
         dataset: The measurements, if they are a dataset.
+        settings: With the limits of a network.
 
     Raises:
         Invalid: It says which part of them is to blame, and what to do.
@@ -33,7 +37,12 @@ def check_problem(request: SolveRequest, dataset: Dataset | None) -> None:
         problem = pose(**request.problem([name for name in request.unknowns if name in ranges]))
     except InvalidEquation as error:
         raise _refusal(error) from error
-    refuse(_of_grid(request, problem))
+    if request.hidden is None:
+        refuse(_of_grid(request, problem))
+        return
+    shape = WantedShape.of(problem, **request.shape(request.hidden))
+    refuse(_of_shape(problem, shape))
+    refuse_too_costly(estimate_shape(shape), settings, request.max_seconds)
 
 
 def _refusal(error: InvalidEquation) -> Invalid:
@@ -85,14 +94,36 @@ def _of_grid(request: SolveRequest, problem: Problem) -> Mistakes:
     order, grid = request.network.order, request.network.grid
     highest = max(problem.order(axis) for axis in range(len(problem.independent)))
     if order != "auto" and order <= highest:
-        detail = (
-            f"splines of order {order} have no continuous derivative of order {highest}; "
-            f"take {highest + 1} or more"
-        )
-        yield "invalid_config", ["network", "order"], detail
+        yield _too_low(order, highest)
     if grid != "auto":
         count = len(problem.unknowns) * (grid + (7 if order == "auto" else order)) ** len(problem.independent)
         if count > MOST_COEFFICIENTS:
             limit = f"{MOST_COEFFICIENTS:,}"
             detail = f"this grid has {count:,} coefficients, and may have {limit}; take a coarser one"
             yield "cost_too_high", ["network", "grid"], detail
+
+
+def _of_shape(problem: Problem, shape: WantedShape) -> Mistakes:
+    highest = problem.highest_derivative
+    if highest >= HIGHEST_ORDER:
+        detail = (
+            f"derivatives of order {highest} need splines of order {highest + 1} in every layer, and "
+            f"{HIGHEST_ORDER} is the highest; leave hidden out"
+        )
+        yield "invalid_config", ["network", "hidden"], detail
+    elif shape.order <= highest:
+        yield _too_low(shape.order, highest)
+    if shape.rows > MOST_POINTS:
+        detail = (
+            f"so fine a grid is learnt at {shape.rows:,} points, and there may be {MOST_POINTS:,}; "
+            "take a coarser one"
+        )
+        yield "cost_too_high", ["network", "grid"], detail
+
+
+def _too_low(order: int, highest: int) -> Mistake:
+    detail = (
+        f"splines of order {order} have no continuous derivative of order {highest}; "
+        f"take {highest + 1} or more"
+    )
+    return "invalid_config", ["network", "order"], detail

@@ -159,7 +159,7 @@ def _add(
     dataset_id: str | None = None
     if isinstance(bounded, SolveRequest):
         dataset_id = bounded.measurements.dataset_id if bounded.measurements else None
-        check_problem(bounded, Datasets(session).hold(dataset_id) if dataset_id else None)
+        check_problem(bounded, Datasets(session).hold(dataset_id) if dataset_id else None, settings)
     elif isinstance(bounded, StudyRequest):
         refuse_more_bytes(session, settings)
         check_study(bounded, Datasets(session).hold(bounded.dataset_id), settings)

@@ -11,6 +11,7 @@ from service.schemas.training import Column, ModelName, Priority, Size
 Text = Annotated[str, Field(min_length=1, max_length=10_000)]
 Ends = Annotated[list[float], Field(min_length=2, max_length=2)]
 Place = float | Ends
+HIGHEST_ORDER = 10  # of splines
 
 
 class ConditionOptions(RequestModel):
@@ -27,12 +28,18 @@ class ConditionOptions(RequestModel):
 
 
 class SplineOptions(RequestModel):
-    """The grid of the activations."""
+    """The shape of the network, and its activations."""
 
-    grid: Literal["auto"] | Size = Field(
-        default="auto", description="Equal intervals along every axis; `auto` adapts them to the solution."
+    hidden: Literal["auto"] | Annotated[list[Size], Field(max_length=100)] = Field(
+        default="auto",
+        description="`auto` makes a network of the solution itself. Sizes of inner layers, such as `[3]`, "
+        "train one of that shape on it: the model is then as near to the solution as that shape comes.",
     )
-    order: Literal["auto"] | Annotated[int, Field(ge=2, le=10)] = Field(
+    grid: Literal["auto"] | Size = Field(
+        default="auto",
+        description="Equal intervals of every activation; `auto` adapts them to the solution.",
+    )
+    order: Literal["auto"] | Annotated[int, Field(ge=2, le=HIGHEST_ORDER)] = Field(
         default="auto", description="Order k of the splines, above that of the equations."
     )
 
@@ -40,9 +47,15 @@ class SplineOptions(RequestModel):
 class DescentOptions(RequestModel):
     """How residuals are made to vanish."""
 
-    optimizer: Literal["auto", "gauss_newton"] = "auto"
+    optimizer: Literal["auto", "gauss_newton"] = Field(
+        default="auto",
+        description="Gauss-Newton in any case, but of a shape that is given and too large for it: `auto` "
+        "takes L-BFGS there.",
+    )
     steps: Literal["auto"] | Annotated[int, Field(ge=1, le=1000)] = Field(
-        default="auto", description="Most steps of Gauss-Newton in one descent, on one grid."
+        default="auto",
+        description="Most steps of Gauss-Newton in one descent, on one grid; also of the training of a shape "
+        "that is given.",
     )
 
     @model_validator(mode="before")
@@ -128,6 +141,13 @@ class SolveRequest(RequestModel):
     model_config = ConfigDict(json_schema_extra={"examples": [DECAY]})
 
     @property
+    def hidden(self) -> list[int] | None:
+        """Inner layers of a network that is to be trained; None if it is to be the solution itself."""
+        hidden = self.network.hidden
+        is_itself = hidden == "auto" or (not hidden and len(self.independent) == 1)
+        return None if is_itself else hidden  # type: ignore[return-value]  # a list is left
+
+    @property
     def steps(self) -> int | None:
         """Most steps of one descent; None if that is left to the engine."""
         return None if self.training.steps == "auto" else self.training.steps
@@ -136,6 +156,16 @@ class SolveRequest(RequestModel):
     def target(self) -> str:
         """What the model predicts."""
         return ", ".join(self.unknowns)
+
+    def shape(self, hidden: list[int]) -> dict[str, Any]:
+        """The arguments of ``kan_engine.WantedShape.of`` beside the problem, for these inner layers."""
+        network = self.network
+        return {
+            "hidden": hidden,
+            "grid": None if network.grid == "auto" else network.grid,
+            "order": None if network.order == "auto" else network.order,
+            "is_second_order": self.training.optimizer == "gauss_newton",
+        }
 
     def problem(self, measured: Collection[str] = ()) -> dict[str, Any]:
         """The arguments of ``kan_engine.pose``, where so many unknowns are measured."""

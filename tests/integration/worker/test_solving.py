@@ -103,6 +103,57 @@ def test_a_partial_equation_becomes_a_network_whose_nodes_multiply(
     assert client.get(f"/models/{model['id']}/plot.svg").status_code == 200
 
 
+def test_a_shape_that_is_asked_for_follows_the_solution_and_keeps_its_formula(
+    client: TestClient, solve: Callable[..., dict[str, Any]]
+) -> None:
+    model = model_of(client, solve(DECAY, network={"hidden": [3]}))
+    assert (model["network"]["width"], model["network"]["products"]) == ([1, 3, 1], 0)
+    assert model["warnings"] == []
+    assert model["metrics"]["estimated_error"] < 1e-8
+    assert 1e-12 < model["metrics"]["equation_residual"] < 1e-6  # of the network, not of the solution
+    assert model["residuals"]["equations"][0]["relative"] == model["metrics"]["equation_residual"]
+    grids = [entry["grid"] for entry in model["history"]]
+    assert grids == sorted(grids)
+    x = np.linspace(0, 5, 200)
+    rows = {"columns": {"x": x.tolist()}}
+    found = client.post(f"/models/{model['id']}/predict", json=rows).json()["predictions"]
+    assert np.abs(found - np.exp(-x)).max() < 1e-8
+    formulas = client.get(f"/models/{model['id']}/symbolic").json()
+    assert (formulas["outputs"][0]["expression"], formulas["verdict"]) == ("exp(-x)", "exact")
+    assert formulas["equation_residual"] < 1e-12
+    assert len(client.get(f"/models/{model['id']}/edges").json()["edges"]) == 6
+
+
+def test_a_shape_that_cannot_be_the_solution_says_so(
+    client: TestClient, solve: Callable[..., dict[str, Any]]
+) -> None:
+    network = {"hidden": [], "grid": 6, "order": 4}
+    model = model_of(client, solve(HEAT, network=network, symbolic=False))
+    told = {name: model["network"][name] for name in ("width", "grid", "order", "optimizer")}
+    assert told == {"width": [2, 1], "grid": 6, "order": 4, "optimizer": "levenberg_marquardt"}
+    assert model["metrics"]["estimated_error"] > 0.1
+    told = client.get(f"/models/{model['id']}/figures").json()["solution"]
+    row = {"x": told["axes"][0][20], "t": told["axes"][1][50]}
+    answer = client.post(f"/models/{model['id']}/predict", json={"rows": [row]}).json()
+    assert told["unknowns"][0]["values"][20][50] == pytest.approx(answer["predictions"][0], abs=1e-6)
+    assert "shape [2, 1] violates" in model["warnings"][0]
+
+
+def test_a_spline_of_one_variable_is_the_solution_itself(
+    client: TestClient, solve: Callable[..., dict[str, Any]]
+) -> None:
+    model = model_of(client, solve(DECAY, network={"hidden": []}, symbolic=False))
+    assert (model["network"]["width"], model["network"]["optimizer"]) == ([1, 1], "gauss_newton")
+
+
+def test_a_shape_whose_time_is_up_is_kept_as_far_as_it_came(
+    client: TestClient, solve: Callable[..., dict[str, Any]]
+) -> None:
+    job = solve(DECAY, network={"hidden": [20, 20]}, max_seconds=5, symbolic=False)
+    assert job["cut_by"] == "train"
+    assert model_of(client, job)["network"]["width"] == [1, 20, 20, 1]
+
+
 def test_a_system_predicts_each_of_its_unknowns(
     client: TestClient, solve: Callable[..., dict[str, Any]]
 ) -> None:
@@ -229,6 +280,17 @@ def test_conditions_that_contradict_each_other_are_told(
         ({"unknowns": ["y", "z"]}, "invalid_equation", "#/equations"),
         ({"network": {"grid": 10**6}}, "cost_too_high", "#/network/grid"),
         ({"network": {"order": 1}}, "validation_failed", "#/network/order"),
+        ({"network": {"hidden": "wide"}}, "validation_failed", "#/network/hidden"),
+        ({"network": {"hidden": [0]}}, "validation_failed", "#/network/hidden/0"),
+        ({"network": {"hidden": [10**6]}}, "cost_too_high", "#/network"),
+        ({"network": {"hidden": [3] * 40}}, "cost_too_high", "#/network"),
+        ({"network": {"hidden": [3], "grid": 10**6}}, "cost_too_high", "#/network/grid"),
+        (
+            {"network": {"hidden": [3], "order": 2}, "equations": ["Derivative(y(x), (x, 2)) + y(x)"]}
+            | {"conditions": DECAY["conditions"] * 2},
+            "invalid_config",
+            "#/network/order",
+        ),
         ({"training": {"lamb": 0.1}}, "validation_failed", "#/training"),
         ({"training": {"optimizer": "adam"}}, "validation_failed", "#/training/optimizer"),
         ({"training": {"steps": 0}}, "validation_failed", "#/training/steps"),

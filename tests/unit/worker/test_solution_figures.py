@@ -27,7 +27,7 @@ def solution(*names: str, scale: float = 1.0) -> Solution:
 
 def test_of_three_variables_the_slice_half_way_along_the_last_is_kept() -> None:
     solved = solution("x", "y", "z")
-    told = solution_figures(solved, ["u"], {})["solution"]
+    told = solution_figures(solved, solved.spline.on_grid, ["u"], {})["solution"]
     assert (told["independent"], told["at"]) == (["x", "y"], {"z": 2.0})
     xs, ys = (np.array(axis) for axis in told["axes"])
     (kept,) = told["unknowns"]
@@ -39,7 +39,7 @@ def test_of_three_variables_the_slice_half_way_along_the_last_is_kept() -> None:
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
 def test_noise_far_below_the_largest_value_is_not_kept(scale: float) -> None:
     solved = solution("x", scale=scale)
-    (kept,) = solution_figures(solved, ["u"], {})["solution"]["unknowns"]
+    (kept,) = solution_figures(solved, solved.spline.on_grid, ["u"], {})["solution"]["unknowns"]
     (exact,) = solved.values({"x": np.linspace(1, 3, len(kept["values"]))})
     largest = np.abs(exact).max()
     wrong = np.abs(np.array(kept["values"]) - exact).max()
@@ -47,14 +47,16 @@ def test_noise_far_below_the_largest_value_is_not_kept(scale: float) -> None:
 
 
 def test_a_solution_that_is_0_is_kept_as_it_is() -> None:
-    (kept,) = solution_figures(solution("x", scale=0.0), ["u"], {})["solution"]["unknowns"]
+    solved = solution("x", scale=0.0)
+    (kept,) = solution_figures(solved, solved.spline.on_grid, ["u"], {})["solution"]["unknowns"]
     assert set(kept["values"]) == {0.0}
 
 
 def test_many_measurements_are_thinned_and_those_beyond_the_solution_left_out() -> None:
     x = np.linspace(0, 3, 3 * MOST_MEASURED)
     measured = {0: Measurements(x[:, None], 2 * x)}
-    (kept,) = solution_figures(solution("x"), ["u"], measured)["solution"]["unknowns"]
+    solved = solution("x")
+    (kept,) = solution_figures(solved, solved.spline.on_grid, ["u"], measured)["solution"]["unknowns"]
     pairs = np.array(kept["measured"])
     assert pairs.shape == (MOST_MEASURED, 2)
     assert pairs[:, 0].min() >= 1
