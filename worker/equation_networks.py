@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PRECISION = 1e-13  # relative, up to which products are kept at least
 TRAINED_FROM, TRAINED_BY = 0.5, 0.95  # share of the job
 UNSOLVED = 1e-3  # relative violation of an equation, beyond which the model is no solution
-COARSE, FAR = 1e-5, 10.0  # violation by a network that is worth a word, and times that of the solution
+COARSE, FAR = 1e-4, 10.0  # violation by a network that is worth a word, and times that of the solution
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,6 @@ def _of_shape(found: Follower) -> list[str]:
     width = list(found.network.config.width)
     return [
         f"this network of shape {width} violates equations or conditions by {mine:.1e} of their terms, the "
-        f'solution that it follows by {its:.1e}: give it more nodes or layers, or "hidden": "auto", which '
-        "is the solution itself"
+        f"solution that it follows by {its:.1e}: give it more nodes, layers or intervals, or leave hidden "
+        "out, which makes a network of the solution itself"
     ]

@@ -37,6 +37,15 @@ SPRING: dict[str, Any] = {
     "equations": ["Derivative(x(t), t) - v(t)", "Derivative(v(t), t) + 4*x(t)"],
     "conditions": [{"on": {"t": 0}, "residual": "x(0)"}, {"on": {"t": 0}, "residual": "v(0) - 2"}],
 }
+STEEP: dict[str, Any] = {  # of order 10 in all: too high for the splines of hidden layers
+    "independent": ["x", "y", "z"],
+    "domain": {name: [0, 1] for name in "xyz"},
+    "unknowns": ["u"],
+    "equations": ["Derivative(u(x, y, z), (x, 4), (y, 4), (z, 2)) - u(x, y, z)"],
+    "conditions": [{"on": {"x": 0}, "residual": "u(0, y, z)"}] * 4
+    + [{"on": {"y": 0}, "residual": "u(x, 0, z)"}] * 4
+    + [{"on": {"z": 0}, "residual": "u(x, y, 0)"}] * 2,
+}
 TIMES = np.linspace(0, 4, 30)
 
 
@@ -291,6 +300,7 @@ def test_conditions_that_contradict_each_other_are_told(
             "invalid_config",
             "#/network/order",
         ),
+        (STEEP | {"network": {"hidden": [3]}}, "invalid_config", "#/network/hidden"),
         ({"training": {"lamb": 0.1}}, "validation_failed", "#/training"),
         ({"training": {"optimizer": "adam"}}, "validation_failed", "#/training/optimizer"),
         ({"training": {"steps": 0}}, "validation_failed", "#/training/steps"),
