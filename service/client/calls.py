@@ -65,6 +65,7 @@ class Equations(TypedDict):
     parameters: NotRequired[Mapping[str, float]]
     measurements: NotRequired[Measured]
     network: NotRequired[Mapping[str, Any]]
+    training: NotRequired[Mapping[str, Any]]
     symbolic: NotRequired[bool]
     max_seconds: NotRequired[float]
     priority: NotRequired[int]
