@@ -30,10 +30,10 @@ from kan_engine.line_density import (
     uniform_points,
 )
 from kan_engine.network import KAN
-from kan_engine.plane_density import Frame, best_plane
-from kan_engine.plane_density import log_normaliser as plane_normaliser
+from kan_engine.plane_density import best_plane
+from kan_engine.plane_frame import Frame
+from kan_engine.plane_likelihood import log_normaliser as plane_normaliser
 from kan_engine.predictor import Predictor
-from kan_engine.rows import Rows
 from kan_engine.scaling import Standardizer, TargetScaler
 from kan_engine.support import possible_ends
 
@@ -206,8 +206,8 @@ def fit_plane_density(
 ) -> Density:
     """The joint density of two columns.
 
-    The shape of the network is what makes a fifth of the rows likeliest, which it did not learn from; then it
-    learns from all.
+    How smooth it is, is what makes rows likeliest that were left out, in four-fold cross-validation; then the
+    network learns from all rows.
 
     Args:
         x: Values of the columns.
@@ -226,15 +226,14 @@ def fit_plane_density(
         ends=(ends[0], ends[1]),
         means=(float(z[:, 0].mean()), float(z[:, 1].mean())),
         covariance=np.cov(z.T, aweights=weights),
+        order=config.order,
     )
     some = np.random.default_rng(config.seed).permutation(len(z))[:PLANE_ROWS]
-    rows = Rows.of(torch.from_numpy(z[some]), torch.zeros(len(some), 1, dtype=torch.float64), w[some])
     found = best_plane(
         frame=frame,
-        rows=rows,
+        rows=frame.rows(torch.from_numpy(z[some]), w[some]),
         part=torch.arange(len(some)) % PLANE_FOLDS,
         nodes=PLANE_NODES if config.nodes is None else config.nodes,
-        order=config.order,
         should_stop=should_stop,
     )
     unit, held = float(np.log(inputs.scale).sum()), np.full(len(z), np.nan)

@@ -58,6 +58,24 @@ def evaluate(
     return terms.dense(terms.local(0)), terms.dense(terms.local(1))
 
 
+def activations(
+    x: Float[Tensor, "batch in_dim"],
+    weight: Float[Tensor, "in_dim terms"],
+    knots: Float[Tensor, "in_dim knots"],
+    order: int,
+    spacing: Spacing | None,
+    derivative: int = 0,
+) -> Float[Tensor, "batch in_dim"]:
+    """The one activation of every input, or its derivative: terms that vanish are not computed with."""
+    terms = _Terms(x, knots, order, spacing)
+    local = terms.local(derivative)
+    places = (terms.first + torch.arange(0, weight.numel(), weight.shape[1], device=x.device)).view(-1)
+    flat, total = weight.reshape(-1), local.base * weight[:, -1]
+    for offset, values in enumerate(local.basis):
+        total.addcmul_(flat[offset:].index_select(0, places).view(x.shape), values)
+    return total
+
+
 @dataclass(frozen=True)
 class _Local:
     """The basis functions that do not vanish, and the base function; or derivatives of both."""

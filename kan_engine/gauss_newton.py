@@ -46,11 +46,11 @@ def gauss_newton(
     for start in range(0, len(rows), block):
         part = rows[start : start + block]
         gradient += _fill_(jacobian[: len(part)], network, part, share[start : start + block], loss, edges)
-        _add_square_(matrix, jacobian[: len(part)].flatten(0, 1))
+        add_square_(matrix, jacobian[: len(part)].flatten(0, 1))
     return matrix, gradient
 
 
-def _add_square_(matrix: Float[Tensor, "P P"], jacobian: Float[Tensor, "_ P"]) -> None:
+def add_square_(matrix: Float[Tensor, "P P"], jacobian: Float[Tensor, "_ P"]) -> None:
     """Add JᵀJ. NumPy sees that the product is symmetric and computes half of it; torch does not."""
     if matrix.device.type == "cpu":
         values = jacobian.numpy()
@@ -105,32 +105,6 @@ def curvature(
         deltas = backward(network, passages, bent.unsqueeze(1))
         parts = [_summed(p, d[:, 0], e) for p, d, e in zip(passages, deltas, edges, strict=True)]
         total += torch.cat(parts)
-    return total
-
-
-@torch.no_grad()
-def jacobian(network: KAN, x: Tensor, edges: Edges) -> Float[Tensor, "batch P"]:
-    """∂f/∂w of a network with one output at every row, in the order of ``flat``; for few rows."""
-    passages, outputs = forward(network, x)
-    found = x.new_empty(len(x), 1, len(flat(network, edges)))
-    deltas, start = backward(network, passages, torch.ones_like(outputs).unsqueeze(1)), 0
-    for passage, delta, alive in zip(passages, deltas, edges, strict=True):
-        stop = start + int(alive.sum()) * passage.features.shape[2]
-        _outer_(found[:, :, start:stop], passage, delta, alive)
-        start = stop
-    return found[:, 0]
-
-
-@torch.no_grad()
-def mean_slopes(network: KAN, rows: Rows, edges: Edges) -> Float[Tensor, " P"]:
-    """Weighted mean over the rows of ∂f/∂w, of the sum of all outputs, in the order of ``flat``."""
-    share = rows.weights / rows.weights.sum()
-    total = torch.zeros_like(flat(network, edges))
-    for block in row_blocks(network, len(rows)):
-        passages, outputs = forward(network, rows.x[block])
-        delta = share[block, None, None] * torch.ones_like(outputs).unsqueeze(1)
-        deltas = backward(network, passages, delta)
-        total += torch.cat([_summed(p, d[:, 0], e) for p, d, e in zip(passages, deltas, edges, strict=True)])
     return total
 
 

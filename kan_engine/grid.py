@@ -57,13 +57,19 @@ def follow_(network: KAN, x: Float[Tensor, "batch in_dim"]) -> bool:
     for layer in network.all_layers:
         h = x if layer is network.direct else h
         out = torch.cat([layer(h[block]) for block in row_blocks(network, len(h))])
-        stray = _stray(layer, h)
-        if stray.any():
-            has_moved = True
-            target = quantile_grid(h, layer.grid_size, uniform_share=1.0, margin=MARGIN)
-            _refit_(layer, torch.where(stray[:, None], target, _grid(layer)), stray)
+        has_moved |= follow_layer_(layer, h)
         h = out
     return has_moved
+
+
+@torch.no_grad()
+def follow_layer_(layer: KANLayer, h: Float[Tensor, "batch in_dim"]) -> bool:
+    """``follow_`` for one layer, of which these are the inputs."""
+    stray = _stray(layer, h)
+    if stray.any():
+        target = quantile_grid(h, layer.grid_size, uniform_share=1.0, margin=MARGIN)
+        _refit_(layer, torch.where(stray[:, None], target, _grid(layer)), stray)
+    return bool(stray.any())
 
 
 @torch.no_grad()

@@ -1,0 +1,191 @@
+"""Where a network of two columns is evaluated: meshes over the support, the lattice of its price, and rows.
+
+The grids of both columns stay where they are while a network is trained: the terms of its first layer are
+found once, and on a mesh along either axis alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from kan_engine.basis import uniform_spacing
+from kan_engine.features import Features, activations
+from kan_engine.network import KAN
+from kan_engine.quadrature import gauss_legendre
+from kan_engine.rows import row_blocks
+from kan_engine.spline import extend_knots
+
+TAIL = 4.0  # how far integrals go beyond the grid, in standard deviations
+TAIL_PANELS = 2  # of the quadrature over a tail, for each in an interval of the grid
+LATTICE = 21  # points of the lattice along either column
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Places that count so much, with what training does not change of a network at them.
+
+    Args:
+        terms: Of either column in the first layer, [rows, 1, terms] both; of a mesh [m, 1, terms] and
+            [1, n, terms], for all pairs.
+        parabolas: What the direct edges add up to.
+        weights: What each place counts.
+    """
+
+    terms: tuple[Float[Tensor, "_ _ terms"], Float[Tensor, "_ _ terms"]]
+    parabolas: Float[Tensor, " places"]
+    weights: Float[Tensor, " places"]
+
+    def __len__(self) -> int:
+        return len(self.parabolas)
+
+    def __getitem__(self, places: Int[Tensor, " _"]) -> Places:
+        """Some of them, one by one."""
+        shape = self._shape
+        row, column = places // shape[1], places % shape[1]
+        one, other = (terms.expand(*shape, -1)[row, column][:, None] for terms in self.terms)
+        return Places((one, other), self.parabolas[places], self.weights[places])
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        return self.terms[0].shape[0], self.terms[1].shape[1]
+
+    def nodes(self, network: KAN) -> Float[Tensor, "places nodes"]:
+        """What the first layer gives."""
+        weight = network.stack[0].weight
+        return (self.terms[0] @ weight[0] + self.terms[1] @ weight[1]).flatten(0, 1)
+
+    def values(self, network: KAN) -> Float[Tensor, " places"]:
+        """What the network gives."""
+        nodes = self.nodes(network)
+        if len(network.stack) == 1:
+            return nodes[:, 0] + self.parabolas
+        blocks = row_blocks(network, len(self))
+        return torch.cat([_activations(network, nodes[block]).sum(1) for block in blocks]) + self.parabolas
+
+    def jacobian(self, network: KAN) -> Float[Tensor, "places P"]:
+        """What a change of every weight changes of the network, in the order layer, in, out, term."""
+        features, slopes = self._last(network)
+        first = network.stack[0].weight[0].numel()
+        found = slopes.new_empty(len(self), 2 * first + features.shape[1])
+        for place, terms in enumerate(self.terms):
+            part = found[:, place * first : (place + 1) * first].view(*self._shape, slopes.shape[1], -1)
+            torch.mul(slopes.view(*self._shape, -1, 1), terms[:, :, None], out=part)
+        found[:, 2 * first :] = features
+        return found
+
+    def mean_slopes(self, network: KAN) -> Float[Tensor, " P"]:
+        """Mean of the Jacobian over rows."""
+        features, slopes = self._last(network)
+        share = self.weights / self.weights.sum()
+        first = [(share[:, None] * slopes).T @ terms[:, 0] for terms in self.terms]
+        return torch.cat([*(part.flatten() for part in first), share @ features])
+
+    def _last(self, network: KAN) -> tuple[Float[Tensor, "places _"], Float[Tensor, "places nodes"]]:
+        """Terms of the layer after the first, one node's after the other, and slopes in these nodes."""
+        if len(network.stack) == 1:
+            return self.parabolas.new_empty(len(self), 0), self.parabolas.new_ones(len(self), 1)
+        nodes = self.nodes(network)
+        features = network.stack[1].features(nodes)
+        return features.flatten(1), _activations(network, nodes, derivative=1)
+
+
+def _activations(
+    network: KAN, nodes: Float[Tensor, "places nodes"], derivative: int = 0
+) -> Float[Tensor, "places nodes"]:
+    last = network.stack[1]
+    return activations(nodes, last.weight[:, :, 0], last.knots, last.order, last.spacing(), derivative)
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What two columns are like on the unit scale.
+
+    Args:
+        points: Grid of each column.
+        ends: Where the support of each ends, infinite where it does not.
+        means: Of each column.
+        covariance: Of both.
+        order: Order k of the splines.
+    """
+
+    points: tuple[Float[np.ndarray, " _"], Float[np.ndarray, " _"]]
+    ends: tuple[tuple[float, float], tuple[float, float]]
+    means: tuple[float, float]
+    covariance: Float[np.ndarray, "2 2"]
+    order: int
+
+    @cached_property
+    def knots(self) -> Float[Tensor, "2 knots"]:
+        """Extended knots of both grids."""
+        return extend_knots(torch.from_numpy(np.stack(self.points)), self.order)
+
+    @property
+    def stds(self) -> Float[np.ndarray, " 2"]:
+        """Standard deviations of both columns."""
+        return np.sqrt(np.diag(self.covariance))
+
+    @cached_property
+    def coarse(self) -> Places:
+        """Nodes of the quadrature over the support, with their weights, for training."""
+        return self._rule(parts=1, points=5)
+
+    @cached_property
+    def medium(self) -> Places:
+        """The same for what is compared."""
+        return self._rule(parts=2, points=5)
+
+    @cached_property
+    def fine(self) -> Places:
+        """The same for what is served."""
+        return self._rule(parts=3, points=6)
+
+    @cached_property
+    def lattice(self) -> Places:
+        """Places over both grids, as dense as these are."""
+        axes = [_along(grid, LATTICE) for grid in self.points]
+        return self._mesh(axes, [np.ones(LATTICE)] * 2)
+
+    def rows(self, x: Float[Tensor, "rows 2"], weights: Float[Tensor, " rows"]) -> Places:
+        """Rows on the unit scale."""
+        (one, of_one), (other, of_other) = (self._column(place, x[:, place]) for place in (0, 1))
+        return Places((one[:, None], other[:, None]), of_one + of_other, weights)
+
+    def _rule(self, *, parts: int, points: int) -> Places:
+        lines = [gauss_legendre(self._panels(place, parts), points) for place in (0, 1)]
+        return self._mesh([nodes for nodes, _ in lines], [weights for _, weights in lines])
+
+    def _panels(self, place: int, parts: int) -> np.ndarray:
+        grid, (low, high) = self.points[place], self.ends[place]
+        far = TAIL * self.stds[place] * np.linspace(0, 1, TAIL_PANELS * parts + 1)[1:]
+        below = grid[0] - far[::-1] if np.isinf(low) else np.zeros(0)
+        above = grid[-1] + far if np.isinf(high) else np.zeros(0)
+        return np.concatenate([below, _along(grid, parts * (len(grid) - 1) + 1), above])
+
+    def _mesh(self, axes: list[np.ndarray], weights: list[np.ndarray]) -> Places:
+        """All pairs of places of the two axes; a pair counts the product of what both do."""
+        (one, of_one), (other, of_other) = (
+            self._column(place, torch.from_numpy(axis)) for place, axis in enumerate(axes)
+        )
+        parabolas = (of_one[:, None] + of_other).flatten()
+        return Places((one[:, None], other[None]), parabolas, torch.from_numpy(np.outer(*weights).ravel()))
+
+    def _column(
+        self, place: int, x: Float[Tensor, " places"]
+    ) -> tuple[Float[Tensor, "places terms"], Float[Tensor, " places"]]:
+        """Terms of one column at these values, and its parabola."""
+        knots = self.knots[place : place + 1]
+        spacing = uniform_spacing(knots, self.order)
+        terms = Features.apply(x[:, None], knots, self.order, spacing)  # type: ignore[no-untyped-call]
+        return terms[:, 0], -0.5 * ((x - self.means[place]) / float(self.stds[place])) ** 2
+
+
+def _along(grid: np.ndarray, count: int) -> np.ndarray:
+    """So many places from the first point of a grid to its last, as dense as it is."""
+    places: np.ndarray = np.interp(np.linspace(0, len(grid) - 1, count), range(len(grid)), grid)
+    return places

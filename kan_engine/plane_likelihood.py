@@ -1,0 +1,190 @@
+"""The penalised likelihood of two columns, and the steps that raise it.
+
+The price λ/2 |Df|² is one of third differences of f itself, along and across both columns on a lattice over
+the grid: it is the same for all networks that are the same function, and paraboloids are free of it. With
+λ → ∞ the density becomes the normal law of these rows, as it does for one column (see ``line_density``).
+
+The step is that of Levenberg and Marquardt with the Fisher information, the covariance of ∂f/∂w under the
+density, in place of the Gauss-Newton matrix (Amari, "Natural gradient works efficiently in learning", Neural
+Computation 10, 1998); where f is linear in its weights this is Newton's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from kan_engine.cost import JACOBIAN_BYTES
+from kan_engine.gauss_newton import add_square_, flat, set_flat_, trainable_edges
+from kan_engine.grid import follow_layer_
+from kan_engine.network import KAN, copied
+from kan_engine.plane_frame import LATTICE, Frame, Places
+
+NEGLIGIBLE = 1e-10  # share of the mass, of nodes that a step does without
+UNRELIABLE = 0.01  # error of log Z: the density has spikes between the nodes of the quadrature
+SLOWNESS = 0.02  # in log-likelihood of all rows: a step that gains less is the last
+LOST = 0.01  # of the objective, in moving a grid: the old one is better, then
+TRIES = 12
+FLOOR = 1e-5  # of the unit of the damping, over the largest: what hardly matters yet does not run off
+RIDGE = 1e-9  # price of a weight: of all networks that are one function, the one with small weights
+
+ShouldStop = Callable[[], bool]
+
+
+@torch.no_grad()
+def log_normaliser(network: KAN, rule: Places) -> float:
+    """log Z."""
+    return _log_integral(rule.values(network), rule)
+
+
+def _log_integral(values: Float[Tensor, " places"], rule: Places) -> float:
+    return float(torch.logsumexp(values + rule.weights.log(), 0))
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A network after the steps at one price.
+
+    Args:
+        network: The network.
+        log_z: log Z by the medium rule.
+        steps: Mean log-likelihood after every step.
+    """
+
+    network: KAN
+    log_z: float
+    steps: list[float]
+
+    @torch.no_grad()
+    def log_densities(self, rows: Places) -> Float[Tensor, " rows"]:
+        """Of rows, where the support does not end."""
+        return rows.values(self.network) - self.log_z
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """What a network is worth at the weights that it has.
+
+    Args:
+        values: What it gives at the nodes of the coarse rule.
+        bends: Its third differences on the lattice.
+        loss: Mean of minus the log-density of the rows.
+        objective: The same with its price.
+    """
+
+    values: Float[Tensor, " places"]
+    bends: Float[Tensor, " bends"]
+    loss: float
+    objective: float
+
+
+@dataclass(frozen=True, eq=False)
+class Likelihood:
+    """The penalised likelihood of rows.
+
+    Args:
+        frame: Where they live.
+        rows: What is to become likely.
+    """
+
+    frame: Frame
+    rows: Places
+
+    @torch.no_grad()
+    def trained(self, start: Trained, lamb: float, most: int, should_stop: ShouldStop) -> Trained:
+        """After so many steps at this price, at most; as it was if its integral were not reliable."""
+        network = copied(start.network)
+        self._follow_(network, lamb)
+        steps = list(self._steps(network, lamb, most, should_stop))
+        coarse, medium = (log_normaliser(network, rule) for rule in (self.frame.coarse, self.frame.medium))
+        return Trained(network, medium, steps) if abs(coarse - medium) < UNRELIABLE else start
+
+    @torch.no_grad()
+    def at(self, network: KAN, lamb: float) -> Point:
+        """What the network is worth at this price."""
+        rule, share = self.frame.coarse, self.rows.weights / self.rows.weights.sum()
+        values, bends = rule.values(network), _bends(self.frame.lattice.values(network)[:, None])[:, 0]
+        loss = _log_integral(values, rule) - float(share @ self.rows.values(network))
+        weights = flat(network, trainable_edges(network))
+        price = lamb * float(bends @ bends) + RIDGE * float(weights @ weights)
+        return Point(values, bends, loss, loss + 0.5 * price)
+
+    def _follow_(self, network: KAN, lamb: float) -> None:
+        """Move the grids to where their nodes are, unless that loses what was learnt."""
+        for last in network.stack[1:]:
+            knots, weight, before = last.knots, last.weight, self.at(network, lamb)
+            is_moved = follow_layer_(last, self.frame.lattice.nodes(network))
+            if is_moved and self.at(network, lamb).objective > before.objective + LOST:
+                last.knots, last.weight = knots, weight
+
+    def _steps(self, network: KAN, lamb: float, most: int, should_stop: ShouldStop) -> Iterator[float]:
+        """Train in place; the mean log-likelihood after every step that brings something."""
+        damping, here = 1e-3, self.at(network, lamb)
+        for _ in range(most):
+            found = None if should_stop() else self._step_(network, lamb, damping, here)
+            if found is None:
+                return
+            (damping, there), before = found, here.objective
+            here = there
+            yield -here.loss
+            if before - here.objective < SLOWNESS / len(self.rows):
+                return
+
+    def _step_(self, network: KAN, lamb: float, damping: float, here: Point) -> tuple[float, Point] | None:
+        """The next damping, and where a step led that made the objective fall; None if none does."""
+        edges = trainable_edges(network)
+        start = flat(network, edges)
+        matrix, gradient = self._slopes(network, lamb, start, here)
+        scale = matrix.diagonal().clamp_min(FLOOR * float(matrix.diagonal().max()))
+        for _ in range(TRIES):
+            factor, failed = torch.linalg.cholesky_ex(matrix + torch.diag(damping * scale))
+            if not failed:
+                set_flat_(network, edges, start - torch.cholesky_solve(gradient[:, None], factor)[:, 0])
+                there = self.at(network, lamb)
+                if there.objective < here.objective:
+                    return max(damping / 5, 1e-9), there
+                set_flat_(network, edges, start)
+            damping *= 5
+        return None
+
+    def _slopes(
+        self, network: KAN, lamb: float, weights: Float[Tensor, " P"], here: Point
+    ) -> tuple[Float[Tensor, "P P"], Float[Tensor, " P"]]:
+        """Gauss-Newton matrix and gradient of the objective."""
+        mean, matrix = self._moments(network, len(weights), here.values)
+        bends, price = _bends(self.frame.lattice.jacobian(network)), torch.zeros_like(matrix)
+        add_square_(price, bends)
+        matrix.add_(price, alpha=lamb).diagonal().add_(RIDGE)
+        gradient = mean - self.rows.mean_slopes(network) + lamb * here.bends @ bends + RIDGE * weights
+        return matrix, gradient
+
+    def _moments(
+        self, network: KAN, count: int, values: Float[Tensor, " places"]
+    ) -> tuple[Float[Tensor, " P"], Float[Tensor, "P P"]]:
+        """Mean and covariance of the Jacobian under the density."""
+        rule = self.frame.coarse
+        p = torch.softmax(values + rule.weights.log(), 0)
+        mean, second = p.new_zeros(count), p.new_zeros(count, count)
+        kept = (p > NEGLIGIBLE).nonzero()[:, 0]
+        for part in torch.split(kept, max(1, JACOBIAN_BYTES // (8 * count))):
+            slopes = rule[part].jacobian(network)
+            mean += p[part] @ slopes
+            add_square_(second, slopes.mul_(p[part, None].sqrt()))
+        return mean, second - torch.outer(mean, mean)
+
+
+def _bends(values: Float[Tensor, "points terms"]) -> Float[Tensor, "bends terms"]:
+    """All third differences of values on the lattice: those along the columns, and thrice those across."""
+    on = values.view(LATTICE, LATTICE, -1)
+    mixed = 3**0.5
+    parts = [
+        on.diff(n=3, dim=0),
+        on.diff(n=3, dim=1),
+        mixed * on.diff(n=2, dim=0).diff(dim=1),
+        mixed * on.diff(n=2, dim=1).diff(dim=0),
+    ]
+    return torch.cat([part.flatten(0, 1) for part in parts])
