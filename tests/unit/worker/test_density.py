@@ -125,8 +125,8 @@ def test_without_symbolic_no_law_is_looked_for() -> None:
 
 
 def test_two_columns_with_a_correlation_are_bivariate_normal() -> None:
-    u, v = np.random.default_rng(4).normal(size=(2, 400))
-    outcome = run({"a": u, "b": 0.8 * u + 0.6 * v}, network={"grid": 5})
+    u, v = np.random.default_rng(4).normal(size=(2, 250))
+    outcome = run({"a": u, "b": 0.8 * u + 0.6 * v}, network={"grid": 5, "hidden": [3]})
     law = law_of(outcome)
     correlation = law["parameters"][-1]
     assert law["name"] == "bivariate normal"
@@ -139,7 +139,7 @@ def test_two_columns_with_a_correlation_are_bivariate_normal() -> None:
 
 def test_independent_columns_have_a_product_of_laws() -> None:
     rng = np.random.default_rng(6)
-    columns = {"wait": rng.exponential(2, 400), "size": rng.normal(0, 1, 400)}
+    columns = {"wait": rng.exponential(2, 250), "size": rng.normal(0, 1, 250)}
     outcome = run(columns, network={"grid": 5, "hidden": []}, baselines=False)
     law = law_of(outcome)
     assert law["name"] == "exponential and normal, independent"
