@@ -105,6 +105,7 @@ if TYPE_CHECKING:
     from kan_engine.selection import train_on_all as train_on_all
     from kan_engine.separation import network_of as network_of
     from kan_engine.separation import standardizer_of as standardizer_of
+    from kan_engine.solution import Estimate as Estimate
     from kan_engine.solution import Solution as Solution
     from kan_engine.solution_laws import find_laws as find_laws
     from kan_engine.solution_network import Follower as Follower
@@ -142,6 +143,7 @@ _HOME = {
     "Problem": "equations",
     "pose": "equations",
     "solve": "differential",
+    "Estimate": "solution",
     "Solution": "solution",
     "find_laws": "solution_laws",
     "Follower": "solution_network",

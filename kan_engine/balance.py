@@ -30,6 +30,7 @@ def system_of(
     state: State,
     anchors: Sequence[Anchor] = (),
     measured: Sequence[tuple[int, np.ndarray, np.ndarray, float]] = (),
+    sizes: Sequence[float] | None = None,
 ) -> System:
     """The rows of a problem on given grids, weighed where the search stands.
 
@@ -39,20 +40,22 @@ def system_of(
         state: Where the search stands.
         anchors: Further values that the unknowns take.
         measured: Unknown, points, values there, and the weight of a difference.
+        sizes: By how much every unknown varies; 1 unless given.
     """
+    sizes = sizes or [1.0] * len(problem.unknowns)
     order = front_order(problem, axes)
     problem, axes, state = problem.permuted(order), [axes[a] for a in order], state.permuted(order)
     rows: list[Rows | Measured] = [
-        _weighed(Rows(problem, equation, axes, 1.0), state) for equation in problem.equations
+        _weighed(Rows(problem, equation, axes, 1.0), state, sizes) for equation in problem.equations
     ]
     rows += [
-        _weighed(Rows(problem, condition, axes, _firmness(problem, condition, axes)), state)
+        _weighed(Rows(problem, condition, axes, _firmness(problem, condition, axes)), state, sizes)
         for condition in problem.conditions
     ]
     for anchor in (each.permuted(order) for each in anchors):
         residual = residual_of(anchor, len(axes))
         weight = _firmness(problem, residual, axes)
-        rows.append(_weighed(Rows(problem, residual, axes, weight, anchor=anchor), state))
+        rows.append(_weighed(Rows(problem, residual, axes, weight, anchor=anchor), state, sizes))
     for unknown, points, values, weight in measured:
         rows.append(Measured(axes, points[:, list(order)], unknown, values, weight))
     return System(problem, axes, rows, order)
@@ -88,8 +91,8 @@ def _firmness(problem: Problem, condition: Residual, axes: Sequence[Axis]) -> fl
     return weight
 
 
-def _weighed(rows: Rows, state: State) -> Rows:
-    """Divided by the root mean square of its dependence on a function that varies once over the domain."""
+def _weighed(rows: Rows, state: State, sizes: Sequence[float]) -> Rows:
+    """Divided by the root mean square of their dependence on functions that vary by these sizes, once."""
     with np.errstate(all="ignore"):
         _, slopes = rows.evaluate(state)
     total = np.zeros(rows.shape)
@@ -101,7 +104,7 @@ def _weighed(rows: Rows, state: State) -> Rows:
                     for axis, order in zip(rows.axes, leaf.orders, strict=True)
                 ]
             )
-            total = total + np.square(slopes[..., number] * rate)
+            total = total + np.square(slopes[..., number] * rate * sizes[leaf.unknown])
     scale = float(np.sqrt(np.nanmean(total)))
     rows.weight /= scale if np.isfinite(scale) and scale > 0 else 1.0
     return rows

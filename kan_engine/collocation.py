@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from kan_engine.equation_rows import Layout, Measured, Part, Rows, State
 from kan_engine.equations import Problem
-from kan_engine.frontal import Front, NotDefinite
+from kan_engine.frontal import TINY, Front, NotDefinite
 from kan_engine.tensor_spline import Axis
 
 Array = np.ndarray
@@ -23,6 +23,8 @@ ELIMINATED = 32  # unknowns at least that a front eliminates at a time, so that 
 GENTLE, STRONGEST = 1e-8, 1e6  # damping after a failed step, and beyond which there is no step
 NOTHING = 1e-20  # objective of what is solved to rounding
 SETTLED = 1e-12  # step, relative to the unknowns, after which nothing is left to gain
+OPEN = 25 * TINY  # of what the rows tell, relative to what they did before the unknowns could follow: nothing
+TAKES_PART = 1e-6  # squared share of a coefficient in a direction that is open
 SLIGHT = 1e-3  # share of the objective by which a step lowers it at least that is worth another
 
 
@@ -68,15 +70,21 @@ class System:
         moved = replace(state.spline, coef=state.spline.coef + shift)
         return State(moved, state.coefficients + flat[len(flat) - count :])
 
-    def information(self, state: State) -> Float[Array, "coefficients coefficients"]:
-        """What the rows tell of the coefficients, the unknowns being what suits each value of these best.
+    def variances(self, state: State) -> Float[Array, " coefficients"]:
+        """Of the coefficients, for residuals of variance 1; infinite where the rows leave one open.
 
-        Half the second derivative of the objective in them: its inverse, times the variance of a residual,
-        is their covariance.
+        What the rows tell of the coefficients, the unknowns being what suits each value of these best, is
+        half the second derivative of the objective in them, and its inverse is their covariance.
         """
         front, blocks = self._front(state.permuted(self.order), 0.0)
         front.solution(blocks)
-        return front.border_information().numpy()
+        information, whole = (each.numpy() for each in front.border_information())
+        unit = np.sqrt(np.where(whole > 0, whole, 1.0))
+        told, directions = np.linalg.eigh(information / np.outer(unit, unit))
+        shares, is_open = np.square(directions), told < OPEN
+        variances: Array = shares[:, ~is_open] @ (1 / told[~is_open]) / unit**2
+        variances[shares[:, is_open].sum(1) > TAKES_PART] = np.inf
+        return variances
 
     def _front(self, state: State, damping: float) -> tuple[Front, int]:
         """The front when all rows have been added, and how many blocks it holds."""

@@ -2,9 +2,10 @@
 
 The unknown functions and the numbers are found together: equations and conditions are to hold, and within
 that the functions come as close to the measurements as they can. At first the measurements weigh more than
-the equations, so that the functions are near them before the numbers are; then less and less, until the
-equations hold whatever was measured (Ramsay et al., "Parameter estimation for differential equations: a
-generalized smoothing approach", J. R. Statist. Soc. B 69, 2007).
+the equations, so that the functions are near them before the numbers are; then, on grids that become finer,
+less and less, until the equations hold whatever was measured (Ramsay et al., "Parameter estimation for
+differential equations: a generalized smoothing approach", J. R. Statist. Soc. B 69, 2007). What an unknown
+weighs is relative to how much it varies, so that its unit changes nothing.
 """
 
 from __future__ import annotations
@@ -36,10 +37,11 @@ from kan_engine.tensor_spline import Axis, TensorSpline
 from kan_engine.tree import Expression, Parameter, number, substitute
 
 Array = np.ndarray
-WEIGHTS = (100.0, 10.0, 1.0, 0.1, 0.01, 1e-3)  # of measurements against equations, one after the other
+FIRST = (100.0, 10.0, 1.0, 0.1)  # weights of measurements against equations, one after the other
+THEN = (0.1, 0.01, 1e-3)  # the next one once a finer grid changes little: no coarse one can hold to equations
 FINAL = 1e-4  # once all numbers are near: the equations hold then
 STEPS = 40
-SETTLED = 1e-8  # change from grid to grid, relative to the unknowns, that ends the search
+LITTLE, SETTLED = 1e-2, 1e-8  # change from grid to grid, relative to the unknowns; the latter ends the search
 
 
 @dataclass(frozen=True)
@@ -86,24 +88,26 @@ def estimate(
     yield Reached(0.3, None)
     begun += _from_the_starts(data, starts, should_stop)
     yield Reached(0.6, None)
-    state = min(begun, key=lambda each: data.misfit(each, WEIGHTS[-1]))
-    before, change = None, np.inf
+    state = min(begun, key=lambda each: data.misfit(each, FIRST[-1]))
+    before, change, (weight, *lower) = None, np.inf, THEN
     for level in range(LEVELS):
-        state = data.fitted(state, WEIGHTS[-1], should_stop)
+        state = data.fitted(state, weight, should_stop)
         change = change_between(before, state.spline)
-        jumps = jumps_of(state.spline)
-        finer = None
-        if change > SETTLED and not should_stop():
+        jumps, finer = jumps_of(state.spline), None
+        if (change > SETTLED or lower) and not should_stop():
             finer = finer_axes(problem, state.spline.axes, jumps)
-        if finer is None:
+        is_done = should_stop() or (finer is None and not lower)
+        if is_done:
             state = data.fitted(state, FINAL, should_stop)
         error = change if np.isfinite(change) else max(float(jump.max()) for jump in jumps)
         solution = Solution.of(problem, state, range(count), error)
         solution = replace(solution, estimates=data.estimates(state))
-        yield Reached(1.0 if finer is None else 0.6 + 0.4 * (level + 1) / LEVELS, solution, _sizes(state))
-        if finer is None:
+        yield Reached(1.0 if is_done else 0.6 + 0.4 * (level + 1) / LEVELS, solution, _sizes(state))
+        if is_done:
             return
-        before, state = state.spline, replace(state, spline=state.spline.moved(finer))
+        if lower and (finer is None or change < LITTLE):
+            weight, *lower = lower
+        before, state = state.spline, replace(state, spline=state.spline.moved(finer or state.spline.axes))
 
 
 def _sizes(state: State) -> tuple[int, ...]:
@@ -115,7 +119,7 @@ class _Data:
 
     def __init__(self, problem: Problem, measured: Mapping[int, Measurements], steps: int) -> None:
         self.problem, self.measured, self.steps = problem, measured, steps
-        self.sizes = {u: float(np.std(m.values)) or 1.0 for u, m in measured.items()}
+        self.sizes = {u: _size(m.values) for u, m in measured.items()}
 
     def system(self, state: State, weight: float) -> System:
         """All rows, measurements with this weight."""
@@ -123,7 +127,17 @@ class _Data:
             (unknown, each.points, each.values, weight / self.sizes[unknown])
             for unknown, each in self.measured.items()
         ]
-        return system_of(self.problem, state.spline.axes, state, measured=measured)
+        return system_of(
+            self.problem, state.spline.axes, state, measured=measured, sizes=self._sizes_of_all(state)
+        )
+
+    def _sizes_of_all(self, state: State) -> list[float]:
+        """By how much the unknowns vary; those that were not measured, by what is found of them so far."""
+        usual = float(np.exp(np.mean(np.log(list(self.sizes.values())))))
+        reached = (
+            state.spline.sizes().tolist() if state.spline.coef.any() else [usual] * len(state.spline.coef)
+        )
+        return [self.sizes.get(unknown, size) for unknown, size in enumerate(reached)]
 
     def fitted(self, state: State, weight: float, should_stop: Callable[[], bool]) -> State:
         """Where Gauss-Newton steps lead."""
@@ -138,9 +152,11 @@ class _Data:
     def estimates(self, state: State) -> tuple[Estimate, ...]:
         """The coefficients with the standard errors that the scatter of the measurements gives them.
 
-        For values that were measured with equal and independent errors, to first order.
+        For values that were measured with equal and independent errors, to first order. Infinite where there
+        is no scatter, since there are no more measurements than numbers, or where other values of a
+        coefficient fit as well.
         """
-        weight = FINAL
+        weight = THEN[-1]  # smaller ones bury in rounding what the measurements tell
         squares, rows = 0.0, 0
         for unknown, each in self.measured.items():
             difference = state.spline.at(each.points)[unknown] - each.values
@@ -148,9 +164,10 @@ class _Data:
             squares += float(np.sum((difference * weight / self.sizes[unknown]) ** 2)) / len(each.values)
             rows += len(each.values)
         free = len(state.coefficients) + self._open_conditions()
-        variance = squares / max(rows - free, 1)
-        information = self.system(state, weight).information(state)
-        errors = np.sqrt(np.maximum(np.diag(np.linalg.pinv(information)) * variance, 0.0))
+        scatter = squares / (rows - free) if rows > free else np.inf
+        variances = self.system(state, weight).variances(state)
+        is_told = np.isfinite(variances)
+        errors = np.sqrt(np.where(is_told, np.where(is_told, variances, 0.0) * scatter, np.inf))
         return tuple(
             Estimate(name, float(value), float(error))
             for name, value, error in zip(self.problem.coefficients, state.coefficients, errors, strict=True)
@@ -164,11 +181,16 @@ class _Data:
         return max(0, needed - len(self.problem.conditions))
 
 
+def _size(values: Float[Array, " rows"]) -> float:
+    """By how much values vary; if they do not, how large they are."""
+    return float(np.std(values)) or float(np.abs(values).max()) or 1.0
+
+
 def _near_the_measurements(
     data: _Data, axes: Sequence[Axis], starts: Sequence[float], should_stop: Callable[[], bool]
 ) -> State:
     state = State(TensorSpline.zero(axes, len(data.problem.unknowns)), np.array(starts, dtype=float))
-    for weight in WEIGHTS:
+    for weight in FIRST:
         state = data.fitted(state, weight, should_stop)
     return state
 
@@ -185,7 +207,7 @@ def _from_the_starts(
         return
     if reached.solution is not None:
         state = State(reached.solution.spline, np.array(starts, dtype=float))
-        yield data.fitted(state, WEIGHTS[-1], should_stop)
+        yield data.fitted(state, THEN[-1], should_stop)
 
 
 def known(problem: Problem, values: Sequence[float]) -> Problem:

@@ -33,6 +33,7 @@ class Front:
     matrix: Float[Tensor, "front front"] = field(init=False)
     gradient: Float[Tensor, " front"] = field(init=False)
     _diagonal: Float[Tensor, " front"] = field(init=False)
+    _border_diagonal: Float[Tensor, " border"] = field(init=False)
     _done: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +93,7 @@ class Front:
         kept = torch.cat([torch.arange(left), torch.arange(inner, len(self.gradient))])
         self.matrix, self.gradient = self.matrix[kept[:, None], kept], self.gradient[kept]
         self._diagonal = self._diagonal[kept]
+        self._border_diagonal = (self.matrix.diagonal() + self._diagonal)[left:]
         self._eliminate(len(kept))
         *earlier, (factor, _, partial) = self._done
         last = -torch.linalg.solve_triangular(factor.T, partial[:, None], upper=True)[:, 0]
@@ -103,11 +105,14 @@ class Front:
             found = torch.cat([first, found])
         return torch.cat([found, border])
 
-    def border_information(self) -> Float[Tensor, "border border"]:
-        """What is left of the matrix for the border once all else is eliminated."""
+    def border_information(self) -> tuple[Float[Tensor, "border border"], Float[Tensor, " border"]]:
+        """What is left of the matrix for the border once all else is eliminated, and its diagonal before.
+
+        What is left is known to ``TINY`` of that diagonal.
+        """
         factor = self._done[-1][0]
         own = factor[len(factor) - self.border :, len(factor) - self.border :]
-        return own @ own.T
+        return own @ own.T, self._border_diagonal
 
 
 TINY, NOTHING = (

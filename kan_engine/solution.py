@@ -44,7 +44,7 @@ class Violation:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number that was estimated from measurements."""
+    """A number that was estimated from measurements; its error is infinite where they do not tell it."""
 
     name: str
     value: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from kan_engine import (
     Encoding,
+    Estimate,
     Expression,
     Feature,
     Formula,
@@ -266,21 +268,33 @@ def _record(
             "equations": _told(request.equations, served.equations),
             "conditions": _told([condition.residual for condition in request.conditions], served.conditions),
         },
-        "parameters": {
-            each.name: {
-                "value": each.value,
-                "standard_error": each.standard_error,
-                "interval": [
-                    each.value - NORMAL_95 * each.standard_error,
-                    each.value + NORMAL_95 * each.standard_error,
-                ],
-            }
-            for each in solution.estimates
-        },
+        "parameters": {each.name: _number(each) for each in solution.estimates},
         "split": {"kind": "none", "seed": None, "training_rows": 0, "validation_rows": 0, "test_rows": 0},
         "history": served.history,
-        "warnings": [*_ended_early(request, solution), *served.warnings],
+        "warnings": [*_ended_early(request, solution), *served.warnings, *_open(solution.estimates)],
     }
+
+
+def _number(estimate: Estimate) -> dict[str, Any]:
+    """A number that was estimated; without an error, and an interval, where the measurements tell none."""
+    value, error = estimate.value, estimate.standard_error
+    is_told = math.isfinite(error)
+    return {
+        "value": value,
+        "standard_error": error if is_told else None,
+        "interval": [value - NORMAL_95 * error, value + NORMAL_95 * error] if is_told else None,
+    }
+
+
+def _open(estimates: Sequence[Estimate]) -> list[str]:
+    """What is said of numbers that the measurements do not settle."""
+    names = [each.name for each in estimates if not math.isfinite(each.standard_error)]
+    if not names:
+        return []
+    return [
+        f"the measurements do not tell how far {', '.join(names)} may be off: other values fit as well, or "
+        "there are no more measurements than numbers to be found"
+    ]
 
 
 def _told(texts: Sequence[str], violations: Iterable[Any]) -> list[dict[str, Any]]:

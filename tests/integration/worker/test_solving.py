@@ -253,6 +253,24 @@ def test_an_equation_with_measurements_that_the_first_grid_resolves_is_served_wi
     assert found == pytest.approx([0.55], rel=1e-6)
 
 
+def test_numbers_that_measurements_do_not_tell_have_no_error_and_a_warning(
+    client: TestClient, solve: Callable[..., dict[str, Any]]
+) -> None:
+    columns = {"x": TIMES.tolist(), "y": (2 * np.exp(-0.7 * TIMES)).tolist()}
+    job = solve(
+        DECAY,
+        equations=["Derivative(y(x), x) + (a + b)*y(x)"],
+        conditions=[],
+        parameters={"a": 1.0, "b": 2.0},
+        measurements={"columns": columns},
+    )
+    model = model_of(client, job)
+    a, b = (model["parameters"][name] for name in "ab")
+    assert a["value"] + b["value"] == pytest.approx(0.7)
+    assert a["standard_error"] is a["interval"] is b["standard_error"] is b["interval"] is None
+    assert "do not tell how far a, b may be off" in model["warnings"][0]
+
+
 def test_a_solution_that_ends_fails_the_job_and_says_where(
     solve: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
