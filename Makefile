@@ -1,4 +1,4 @@
-# What the README names: install demo serve test test-faults browser chaos check bench bench-service
+# What the README names: install demo serve test test-faults browser chaos check gallery bench bench-service
 # bench-formulas. Each installs first what it needs.
 
 PYTHON ?= python3
@@ -15,7 +15,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PIP  := $(VENV)/bin/pip --disable-pip-version-check
 LOCK := --constraint service/constraints.txt
 
-.PHONY: install demo serve test test-faults browser chaos check bench bench-service bench-formulas
+.PHONY: install demo serve test test-faults browser chaos check gallery bench bench-service bench-formulas
 
 install: $(VENV)/installed
 
@@ -51,6 +51,9 @@ browser:
 chaos: $(VENV)/installed-test
 	$(VENV)/bin/python -m tests.faults.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(filter command environment,$(firstword $(origin JOBS))),--jobs $(JOBS))
+
+gallery: $(VENV)/installed-test
+	$(VENV)/bin/python -m tests.gallery --data '$(DATA)' $(JOB)
 
 bench: $(VENV)/installed-bench
 	$(VENV)/bin/python -m tests.benchmarks --data '$(DATA)' --out '$(OUT)' $(if $(SECTION),--section $(SECTION)) \

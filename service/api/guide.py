@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from service.api.guide_pages import PAGES, page
+from service.api.guide_pages import PAGES, page, pictures
 from service.api.web import preferred
 from service.errors import NotFound
 
@@ -46,7 +46,18 @@ def asset(name: str) -> Response:
     if name not in ASSETS:
         raise NotFound("path_not_found", f"the guide has no file {name[:100]!r}; see /guide")
     path, media_type = ASSETS[name]
-    content = files("service").joinpath(path).read_bytes()
+    return _file(files("service").joinpath(path).read_bytes(), media_type)
+
+
+@router.get("/guide/{language}/pictures/{name}")
+def picture(language: Literal["en", "ru"], name: str) -> Response:
+    """A picture of the gallery."""
+    if (content := pictures(language).get(name)) is None:
+        raise NotFound("path_not_found", f"the gallery has no picture {name[:100]!r}; see /guide/gallery")
+    return _file(content, "image/svg+xml")
+
+
+def _file(content: bytes, media_type: str) -> Response:
     return Response(content, media_type=media_type, headers={"Cache-Control": "public, max-age=86400"})
 
 

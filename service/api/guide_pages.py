@@ -4,6 +4,7 @@ Formulas between dollars become MathML, which browsers set and screen readers re
 written as between files (``trust.md#domain``), so that they work where the files lie, too.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ PAGES = (
     "trust",
     "equations",
     "tuning",
+    "gallery",
     "operating",
     "mathematics",
     "errors",
@@ -39,6 +41,8 @@ FOLDER = files("service").joinpath("guide")
 TITLE = re.compile(r"# (.+)\n")
 TO_A_PAGE = re.compile(r"([a-z-]+)\.md(#.*)?")
 GENERATED = {"[[codes]]": codes_as_markdown, "[[settings]]": settings_as_markdown}
+MEASURED = re.compile(r"\[\[([a-z][^\]\s]*\.[^\]\s]+)\]\]")
+TO_A_PICTURE = re.compile(r"pictures/([\w-]+\.svg)")
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def page(name: str, language: str, *, root: str, is_asked_for: bool) -> str:
         languages=_languages(name, language, root),
         pages_label=words.pages,
         pages="\n".join(_entry(other, name, language, root, query) for other in PAGES),
-        content=_rendered(_tokens(name, language), root, query),
+        content=_rendered(_tokens(name, language), language, root, query),
         turn_label=words.turn,
         turn=_turn(name, language, root, query),
     )
@@ -102,7 +106,33 @@ def source_of(name: str, language: str) -> str:
     for mark, make in GENERATED.items():
         if mark in source:
             source = source.replace(mark, make(language))
-    return source
+    return MEASURED.sub(lambda found: measured(found[1]), source)
+
+
+@lru_cache(maxsize=1)
+def gallery() -> dict[str, Any]:
+    """What ``make gallery`` has measured: numbers by the job of the gallery that they belong to."""
+    return dict(json.loads(FOLDER.joinpath("gallery.json").read_text(encoding="utf-8")))
+
+
+def measured(path: str) -> str:
+    """A number of the gallery for people: ``[[california.metrics.mae]]`` in a page."""
+    place: Any = gallery()
+    for name in path.split("."):
+        place = place[int(name)] if isinstance(place, list) else place[name]
+    if not isinstance(place, float):
+        return str(place)
+    size = abs(place)
+    if size and not 1e-3 <= size < 1e5:
+        digits, exponent = f"{place:.1e}".split("e")
+        return f"{digits}e{int(exponent)}"
+    return f"{place:.0f}" if size >= 100 else f"{place:#.3g}"
+
+
+def pictures(language: str) -> dict[str, bytes]:
+    """The gallery's pictures by their files."""
+    folder = FOLDER.joinpath(language, "pictures")
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 def _tokens(name: str, language: str) -> list[Token]:
@@ -123,12 +153,12 @@ def _headings(tokens: Sequence[Token]) -> list[tuple[Token, Token]]:
     return [(token, after) for token, after in pairwise(tokens) if token.tag != "h1" and token.attrGet("id")]
 
 
-def _rendered(tokens: Sequence[Token], root: str, query: str) -> str:
+def _rendered(tokens: Sequence[Token], language: str, root: str, query: str) -> str:
     for token in _inner(tokens):
         for attribute in ("href", "src"):
             target = token.attrGet(attribute)
             if isinstance(target, str):
-                token.attrSet(attribute, _address(target, root, query))
+                token.attrSet(attribute, _address(target, language, root, query))
     return str(MARKDOWN.renderer.render(tokens, MARKDOWN.options, {}))
 
 
@@ -136,8 +166,10 @@ def _inner(tokens: Sequence[Token]) -> list[Token]:
     return [child for token in tokens for child in token.children or ()]
 
 
-def _address(target: str, root: str, query: str) -> str:
+def _address(target: str, language: str, root: str, query: str) -> str:
     """Where a link of a file leads on the service."""
+    if TO_A_PICTURE.fullmatch(target):
+        return f"{root}/guide/{language}/{target}"
     if found := TO_A_PAGE.fullmatch(target):
         return f"{root}/guide/{found[1]}{query}{found[2] or ''}"
     if target.endswith(".svg"):

@@ -6,6 +6,7 @@ from tests.benchmarks.plan import Section
 from tests.benchmarks.sections import (
     california,
     cost,
+    equations,
     exercise,
     flights,
     grid,
@@ -20,6 +21,7 @@ from tests.benchmarks.sections import (
     small_tables,
     special,
     starts,
+    survey,
 )
 
 SECTIONS: tuple[Section, ...] = (
@@ -30,6 +32,8 @@ SECTIONS: tuple[Section, ...] = (
     california.SECTION,
     exercise.SECTION,
     flights.SECTION,
+    equations.SECTION,
+    survey.SECTION,
     small_tables.CONCRETE,
     small_tables.AIRFOIL,
     kernels.SECTION,

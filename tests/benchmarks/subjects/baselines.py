@@ -16,6 +16,7 @@ from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
     mean_absolute_error,
+    precision_recall_curve,
     precision_score,
     recall_score,
     roc_auc_score,
@@ -53,6 +54,11 @@ def split(table: pl.DataFrame, target: str, *, fraction: float, seed: int, strat
     x, y = numbers(table.drop(target)), table[target].to_numpy()
     parts = train_test_split(x, y, test_size=fraction, random_state=seed, stratify=y if stratified else None)
     return tuple(parts)
+
+
+def held_out(rows: int, *, fraction: float, seed: int) -> np.ndarray:
+    """Places of the rows that such a split holds out, in its order."""
+    return np.asarray(train_test_split(np.arange(rows), test_size=fraction, random_state=seed)[1])
 
 
 def tail(table: pl.DataFrame, target: str, *, fraction: float) -> Split:
@@ -112,9 +118,16 @@ def ranking_scores(y: np.ndarray, probability: np.ndarray, threshold: float = 0.
     return {
         "ROC AUC": float(roc_auc_score(y, probability)),
         "average precision": float(average_precision_score(y, probability)),
+        "precision at recall 0.2": precision_at(0.2, y, probability),
         "precision": float(precision_score(y, chosen, zero_division=0)),
         "recall": float(recall_score(y, chosen)),
     }
+
+
+def precision_at(recall: float, y: np.ndarray, rank: np.ndarray) -> float:
+    """The share of ones among as many of the highest ranks as it takes to find that share of all ones."""
+    precisions, recalls, _ = precision_recall_curve(y, rank)  # recalls fall
+    return float(precisions[np.flatnonzero(recalls >= recall)[-1]])
 
 
 def standardised(parts: Split) -> Split:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import polars as pl
 
 from service.cli.embedded import embedded_service
@@ -35,12 +36,18 @@ def running() -> Iterator[httpx.Client]:
         yield client
 
 
-def trained(table: pl.DataFrame, body: Mapping[str, Any], metrics: Mapping[str, str]) -> Values:
+def trained(
+    table: pl.DataFrame,
+    body: Mapping[str, Any],
+    metrics: Mapping[str, str],
+    beside: Callable[[httpx.Client, str], Values] = lambda *_: {},
+) -> Values:
     """Train on a table.
 
     Args:
         body: The job, without its dataset.
         metrics: Which metrics of the hold-out rows to report, by the name that the report gives them.
+        beside: Further figures, of the service and the id of the model.
 
     Returns:
         The metrics; seconds from the submission to the end of the job, and of its training stage alone;
@@ -51,8 +58,10 @@ def trained(table: pl.DataFrame, body: Mapping[str, Any], metrics: Mapping[str, 
         if job["status"] != "succeeded":
             raise RuntimeError(f"the job {job['status']}: {job['error']}")
         model = client.get(f"/models/{job['model_id']}").raise_for_status().json()
+        further = beside(client, model["id"])
     return {
         **{shown: model["metrics"].get(name) for shown, name in metrics.items()},
+        **further,
         "seconds": seconds,
         "training s": model["timings"]["train"],
         "network": f"{model['network']['width']}, G = {model['network']['grid']}",
@@ -75,12 +84,24 @@ def upload(client: httpx.Client, table: pl.DataFrame) -> str:
         return str(_checked(client.post("/datasets", files={"file": ("table.parquet", file)}))["id"])
 
 
+def probabilities(client: httpx.Client, model: str, rows: pl.DataFrame, label: str) -> np.ndarray:
+    """The probability of a class for every row."""
+    body = {"columns": rows.to_dict(as_series=False)}
+    answer = _checked(client.post(f"/models/{model}/predict", json=body))
+    return np.array([entry[label] for entry in answer["probabilities"]])
+
+
 def finished_job(
-    client: httpx.Client, dataset_id: str, body: Mapping[str, Any]
+    client: httpx.Client, dataset_id: str | None, body: Mapping[str, Any]
 ) -> tuple[dict[str, Any], float]:
-    """Submit a job and wait for its end; the job, and the seconds that took."""
+    """Submit a job and wait for its end; the job, and the seconds that took.
+
+    Args:
+        dataset_id: None for a job that needs no dataset.
+    """
     started = time.perf_counter()
-    job = _checked(client.post("/jobs", json={"dataset_id": dataset_id, **body}))
+    about = {} if dataset_id is None else {"dataset_id": dataset_id}
+    job = _checked(client.post("/jobs", json={**about, **body}))
     while job["finished_at"] is None:
         time.sleep(POLL_S)
         job = _checked(client.get(f"/jobs/{job['id']}"))
