@@ -39,7 +39,7 @@ def tell_estimates(model: Model) -> None:
     """Numbers of equations that measurements have given."""
     if model.parameters:
         told = [
-            (name, found["value"], found["standard_error"], *found["interval"])
+            (name, found["value"], found["standard_error"], *(found["interval"] or (None, None)))
             for name, found in model.parameters.items()
         ]
         _show_columns(_numbers("estimates:", told))

@@ -14,7 +14,7 @@ export function quality(root, page) {
         : model.task === "equation"
           ? html`<p>${t("model.quality.equation")}</p>`
           : html`<p class="warning">${t("model.quality.no holdout")}</p>`}
-      ${beside(page)} ${classes(model)} ${decision(model)} ${warnings(model)}
+      ${beside(page)} ${estimates(model)} ${classes(model)} ${decision(model)} ${warnings(model)}
       <div class="pictures"></div>`,
     root,
   );
@@ -41,6 +41,16 @@ function beside({ model, formulas }) {
   rows.push([html`${t("model.quality.seconds")} <span class="hint">${t("model.quality.seconds about")}</span>`, ...seconds]);
   const head = [t("model.quality.metric"), ...entries.map((entry) => entry.name)];
   return table(t("model.quality.caption"), head, rows, { numbers: entries.map((_, at) => at + 1) });
+}
+
+/** Numbers in equations that measurements have given; without an interval where these do not tell one. */
+function estimates({ parameters }) {
+  const rows = Object.entries(parameters ?? {}).map(([name, { value, interval }]) => [
+    name,
+    ...[value, ...(interval ?? [null, null])].map((told) => (told === null ? "–" : number(told, 4))),
+  ]);
+  const head = ["parameter", "value", "low", "high"].map((name) => t(`model.law.${name}`));
+  return rows.length ? table(t("model.quality.estimates"), head, rows, { numbers: [1, 2, 3] }) : nothing;
 }
 
 /** Every MLP has its shape beside its name: there may be several. */

@@ -92,6 +92,12 @@ def test_a_solution_is_told_by_its_residuals_and_numbers(capsys: pytest.CaptureF
     assert "verdict:   satisfies all equations to rounding, with the numbers that were estimated" in lines
 
 
+def test_a_number_without_an_error_is_told_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    told = {"k": {"value": 0.25, "standard_error": None, "interval": None}}
+    report(SOLUTION.model_copy(update={"parameters": told}), None)
+    assert "  k          0.25" in [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+
 @pytest.mark.parametrize(
     ("conditions", "told"),
     [({"conditions": [{}]}, "of their terms, conditions exactly, at"), ({}, "of their terms, at")],
