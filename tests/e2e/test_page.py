@@ -198,7 +198,7 @@ def test_equations_become_a_model_with_its_formula(page: Page, api: httpx.Client
     equations.fill("Derivative(y(x), x) = -y(x)")
     page.get_by_text("The same from a program").click()
     told = page.get_by_role("region", name="The request with Python").inner_text()
-    assert 'kan.submit(kind="solve", independent=["x"], unknowns=["y"], domain={"x": [0, 5]}' in told
+    assert 'kan.solve(independent=["x"], unknowns=["y"], domain={"x": [0, 5]}' in told
     page.get_by_role("button", name="Solve").press("Enter")
     assert formula_of(reached_model(page), api) == ("exp(-x)", True)
     expect(page.get_by_role("region", name="Formula for y as text")).to_have_text("exp(-x)")

@@ -25,8 +25,8 @@ export function curl(body) {
   return `curl${secret} --json '${JSON.stringify(body).replaceAll("'", "'\\''")}' ${root()}/jobs`;
 }
 
-/** What has a target is trained by one call; any other job is submitted by its kind or its task. */
-export function python({ dataset_id, target, ...others }) {
+/** Trainings and equations are one call each. */
+export function python({ kind, dataset_id, target, ...others }) {
   const named = Object.entries(others).map(([name, value]) => `${name}=${literal(value)}`);
   const given = [...[dataset_id, target].filter(Boolean).map(literal), ...named].join(", ");
   const first = key.get() ? "import os\n\n" : "";
@@ -34,14 +34,9 @@ export function python({ dataset_id, target, ...others }) {
   return `${first}from service.client import Client
 
 with Client(${literal(root())}${secret}) as kan:
-${target ? trained(given) : submitted(given)}`;
+    model = kan.${kind === "solve" ? "solve" : "train"}(${given})
+    print(${target ? "kan.formula(model), " : ""}model.metrics)`;
 }
-
-const trained = (given) => `    model = kan.train(${given})
-    print(kan.formula(model), model.metrics)`;
-
-const submitted = (given) => `    job = kan.wait(kan.submit(${given}))
-    print(kan.model(job.model_id).metrics)`;
 
 /** A value of JSON as Python writes it. */
 export function literal(value) {
