@@ -95,7 +95,7 @@ def _of_model(client: httpx.Client, model: Mapping[str, Any]) -> dict[str, Any]:
     answer = client.get(f"/models/{model['id']}/symbolic")
     if answer.is_success:
         symbolic = answer.json()
-        (output,) = symbolic["outputs"]
+        output, *_ = symbolic["outputs"]  # of classes, that of the first
         numbers |= {"formula": output["expression"], "verdict": symbolic["verdict"]}
         numbers["formula_rmse"] = output.get("rmse")
         if law := output.get("law"):
@@ -112,10 +112,15 @@ def of_study(table: pl.DataFrame, vary: Mapping[str, Any]) -> dict[str, Any]:
         for key in keys:
             place = place.setdefault(str(key), {})
         medians = rows.select(pl.selectors.numeric().median()).row(0, named=True)
-        place |= {name.replace(".", "_"): value for name, value in medians.items()}
+        place |= {name.replace(".", "_"): _whole(value) for name, value in medians.items()}
     if paths[-1] == GRID:
         _add_slopes(numbers, len(paths))
     return numbers
+
+
+def _whole(value: float | None) -> float | None:
+    """A count as one."""
+    return int(value) if value is not None and value.is_integer() else value
 
 
 def _add_slopes(numbers: dict[str, Any], depth: int) -> None:
