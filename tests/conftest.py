@@ -83,11 +83,22 @@ def small_dictionary() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dictionary, "FACTORS", 8)
+        patch.setattr(dictionary, "SINGLES", 2)
+        patch.setattr(dictionary, "PAIRS", 3)
+        patch.setattr(dictionary, "TRIPLES", 1)
         patch.setattr(structure, "GRIDS_OF_FEW", structure.GRIDS)
         patch.setattr(surrogate, "MOST_TERMS", 100)
         dictionary._nice_terms.cache_clear()
         yield
     dictionary._nice_terms.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def no_suggestions() -> Iterator[None]:
+    """Fitting the library to every edge of a picture takes longer than a small training; it has own tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.portrait.SUGGESTED_EDGES", 0)
+        yield
 
 
 @pytest.fixture(autouse=True)

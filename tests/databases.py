@@ -8,8 +8,13 @@ from typing import LiteralString, cast
 from uuid import uuid4
 
 import psycopg
+import pytest
 
 from tests.servers import libpq_url
+
+ON_ONE_DATABASE = pytest.mark.parametrize(
+    "database_url", ["sqlite"], indirect=True
+)  # where SQL decides nothing
 
 # Whatever a migration makes, and which one was the last.
 SHAPE = """

@@ -25,7 +25,7 @@ from worker.lifecycle import run_job
 from worker.trials import Trials
 from worker.works import WORKS
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary", "in_a_hurry")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary", "no_suggestions", "in_a_hurry")
 
 ROWS = 80
 BODY: dict[str, Any] = {
@@ -34,7 +34,7 @@ BODY: dict[str, Any] = {
     "symbolic": False,
     "baselines": False,
     "prune": False,
-    "max_seconds": 4,  # estimated ones, which bound the search
+    "max_seconds": 3,  # estimated ones, which bound the search
     "training": {"restarts": 2, "steps": 3, "optimizer": "adam"},
 }
 
@@ -51,7 +51,6 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared_parts, "KEPT_FROM_S", 0.0)
     monkeypatch.setattr(shared_parts, "LOOK_S", 0.0)
     monkeypatch.setattr("worker.lifecycle.WORKING_SHARE", 100.0)  # no neighbour of the tests cuts a job short
-    monkeypatch.setattr("service.portrait.SUGGESTED_EDGES", 0)
 
 
 @pytest.fixture

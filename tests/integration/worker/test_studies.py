@@ -14,10 +14,13 @@ from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from service.operations.usage import refuse_more_jobs
 from service.settings import Settings
+from tests.databases import ON_ONE_DATABASE
 from worker.lifecycle import run_job
 from worker.pipeline import run_pipeline
 from worker.training import training_works
 from worker.works import WORKS
+
+pytestmark = pytest.mark.usefixtures("no_suggestions")
 
 X = np.linspace(-1, 1, 60)
 QUICK = {
@@ -86,6 +89,7 @@ def test_a_study_trains_every_combination_and_tells_what_came_of_each(
         assert client.get(f"/jobs/{row['job_id']}").json()["parent_id"] == study["id"]
 
 
+@ON_ONE_DATABASE
 def test_a_training_of_a_study_is_the_training_that_would_have_been_submitted_alone(
     client: TestClient, submit: Any, work: Any, dataset_id: str
 ) -> None:
@@ -110,6 +114,7 @@ def test_a_study_says_how_many_of_its_trainings_have_ended(
     assert told == ["2 trainings", "1 of 2 trainings have ended"]
 
 
+@ON_ONE_DATABASE
 def test_a_training_that_fails_is_a_row_of_the_table_and_no_end_of_the_study(
     client: TestClient, submit: Any, work: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +149,7 @@ def test_cancelling_a_study_cancels_its_trainings(
     assert statuses == {"cancelled"}
 
 
+@ON_ONE_DATABASE
 def test_a_setting_that_is_no_number_stands_as_json_in_the_table(
     client: TestClient, submit: Any, work: Any
 ) -> None:
@@ -152,6 +158,7 @@ def test_a_setting_that_is_no_number_stands_as_json_in_the_table(
     assert table(client, study)["network.hidden"].to_list() == ["[1]", "[2]"]
 
 
+@ON_ONE_DATABASE
 def test_a_network_is_refined_from_grid_to_grid_and_each_is_a_row(
     client: TestClient, submit: Any, work: Any
 ) -> None:
@@ -176,9 +183,11 @@ def test_a_network_is_refined_from_grid_to_grid_and_each_is_a_row(
         assert svg.text.count("<circle") == 2
 
 
+@ON_ONE_DATABASE
 def test_an_mlp_as_large_as_the_network_stands_beside_every_grid(
-    client: TestClient, submit: Any, work: Any
+    client: TestClient, submit: Any, work: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("worker.mlp.FULL_STEPS", 30)
     baselines = ["linear", {"kind": "mlp", "parameters": "matched"}]
     study = submit({"network.grid": [3, 30]}, refine=True, baselines=baselines).json()
     work()
@@ -192,6 +201,7 @@ def test_an_mlp_as_large_as_the_network_stands_beside_every_grid(
     assert ">KAN<" in svg
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize(
     ("vary", "body", "named"),
     [
@@ -213,6 +223,7 @@ def test_what_cannot_be_refined_is_refused_with_the_setting(
     assert (answer.json()["code"], answer.json()["errors"][0]["pointer"]) == ("invalid_setting", named)
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize(
     ("vary", "code", "named"),
     [
@@ -251,6 +262,7 @@ def test_a_study_counts_as_one_job(client: TestClient, submit: Any, sessions: Se
         refuse_more_jobs(session, settings)
 
 
+@ON_ONE_DATABASE
 def test_the_errors_of_a_study_are_a_picture_over_its_grids(
     client: TestClient, submit: Any, work: Any
 ) -> None:

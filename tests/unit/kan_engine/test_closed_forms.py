@@ -19,7 +19,7 @@ from kan_engine.expression import evaluate
 from kan_engine.precision import Precision
 from kan_engine.printers import to_text
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
 U = np.linspace(0.4, 2.1, 300)
 AXIS = Axis(U)

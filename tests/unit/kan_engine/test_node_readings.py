@@ -22,7 +22,7 @@ from kan_engine.printers import to_text
 from tests.laws import Law, sampled
 from tests.readings import reading_of
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 
 SAMPLE = sampled(lambda a, b: a + b, 2, 150)
 A, B = SAMPLE.raw.numpy().T

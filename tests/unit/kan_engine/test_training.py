@@ -24,14 +24,16 @@ def fresh(width: tuple[int, ...] = (2, 1, 1), grid_size: int = 3, seed: int = 0)
 def test_levenberg_marquardt_falls_at_the_spline_rate_when_the_grid_is_refined() -> None:
     network, test = fresh(), law(500, 1)
     errors = {}
-    for step in train(network, law(500, 0), TrainingConfig(grid_schedule=(5, 10, 20), patience=1000)):
+    for step in train(
+        network, law(500, 0), TrainingConfig(grid_schedule=(5, 10, 20), steps=20, patience=1000)
+    ):
         errors[step.grid_size] = (2 * test.loss(network, "squared")) ** 0.5
     assert errors[20] < 2e-6  # theory: 16 per doubling
     assert errors[5] / errors[10] > 5
     assert errors[10] / errors[20] > 5
 
 
-@pytest.mark.parametrize(("optimizer", "steps", "error"), [("adam", 100, 0.05), ("lbfgs", 60, 0.01)])
+@pytest.mark.parametrize(("optimizer", "steps", "error"), [("adam", 60, 0.07), ("lbfgs", 60, 0.01)])
 def test_first_order_methods_reach_a_fair_fit(optimizer: Optimizer, steps: int, error: float) -> None:
     network = fresh((2, 3, 1), 5)
     config = TrainingConfig(optimizer=optimizer, steps=steps, batch_size=64, patience=1000)

@@ -13,6 +13,12 @@ from worker.evaluation import regression_metrics
 ALL = ("linear", "mlp", "boosting")
 
 
+@pytest.fixture(autouse=True)
+def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are enough for all that is learnt here."""
+    monkeypatch.setattr("worker.mlp.FULL_STEPS", 300)
+
+
 def line(rows: int = 200, seed: int = 0) -> Rows:
     """A noiseless plane in two inputs of very different size."""
     x = np.random.default_rng(seed).normal(size=(rows, 2)) * [1, 1_000]

@@ -18,7 +18,7 @@ from tests.tables import request_for, table_of
 from worker.answers import Answers
 from worker.pipeline import run_pipeline
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked", "no_suggestions")
 
 ROWS = 42
 A = np.random.default_rng(0).uniform(0.5, 2.0, ROWS)
@@ -41,12 +41,6 @@ COLUMNS: dict[str, tuple[list[Any], list[float]]] = {
 }
 PAIRS = [(kind, wanted) for kind, readings in READABLE_AS.items() for wanted in readings]
 TWO = {"0 and 1": (0, 1), "1 and 2": (1, 2), "9 and 10": (9, 10), "fractions": (-0.5, 2.5)}
-
-
-@pytest.fixture(autouse=True)
-def _no_suggestions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fitting the library to every edge of the picture takes longest; its own tests do it."""
-    monkeypatch.setattr("service.portrait.SUGGESTED_EDGES", 0)
 
 
 def learnt(table: Table, **body: Any) -> Predictor:

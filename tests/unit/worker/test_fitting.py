@@ -22,7 +22,7 @@ from worker.pipeline import run_pipeline
 from worker.preparation import Prepared, prepare
 from worker.readings import Run
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary", "no_suggestions")
 
 QUICK: dict[str, Any] = {
     "network": {"grid": 8},  # with a grid that was asked for, no law is looked for
@@ -33,11 +33,6 @@ QUICK: dict[str, Any] = {
     "training": {"restarts": 2},
 }
 NOISE, ROWS = 0.5, 700
-
-
-@pytest.fixture(autouse=True)
-def _no_suggestions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.portrait.SUGGESTED_EDGES", 0)
 
 
 def inputs(rows: int, seed: int) -> dict[str, np.ndarray]:

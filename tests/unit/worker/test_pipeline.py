@@ -29,7 +29,7 @@ from worker.outcome import Outcome, Progress
 from worker.pipeline import run_pipeline
 from worker.preparation import Prepared, prepare
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary", "no_suggestions")
 
 ROWS = 120
 RNG = np.random.default_rng(0)
@@ -98,12 +98,6 @@ def additive_table() -> Table:
 def labels(count: int) -> list[str]:
     """Classes by where a lies, in alphabetical order."""
     return ["low" if a < 1 else "mid" if a < 1.5 or count == 2 else "top" for a in A]
-
-
-@pytest.fixture(autouse=True)
-def _no_suggestions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fitting the library to every edge of the picture takes longest; its own tests do it."""
-    monkeypatch.setattr("service.portrait.SUGGESTED_EDGES", 0)
 
 
 @pytest.fixture(scope="module")

@@ -25,15 +25,26 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "FIRST_PAUSE_S", 0.001)
 
 
+@pytest.mark.usefixtures("no_suggestions")
 def test_a_study_leaves_a_table_with_a_row_for_every_training(
     kan: Any, way: Way, worked_on: Mishap, tmp_path: Path
 ) -> None:
     x = [place / 20 for place in range(20)]
     dataset = kan.upload({"x": x, "y": [2 * value for value in x]})
     way.mishaps["POST /jobs"] = [worked_on]
-    settings = {"network": {"hidden": [1]}, "symbolic": False, "baselines": False, "prune": False}
+    training = {"steps": 2, "restarts": 1}
+    stages = {"symbolic": False, "baselines": False, "prune": False}
     vary = {"network.grid": (3, 4)}
-    path = kan.study(dataset, "y", vary, tmp_path / "study.csv", progress=False, **settings)
+    path = kan.study(
+        dataset,
+        "y",
+        vary,
+        tmp_path / "study.csv",
+        progress=False,
+        network={"hidden": []},
+        training=training,
+        **stages,
+    )
     table = pl.read_csv(path)
     assert table["network.grid"].to_list() == [3, 4]
     assert table["status"].to_list() == ["succeeded", "succeeded"]
