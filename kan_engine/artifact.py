@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import numpy as np
@@ -30,6 +31,9 @@ WITH_SUPPORT = 3  # of densities alone: older programs would not know where they
 READABLE = (1, 2, 3)
 HEADER_LIMIT = 8 * 2**20  # bytes; room for thousands of columns with their categories
 MOST_ATTACHED = 16
+FEW_WEIGHTS = (
+    2**20
+)  # 8 MB; networks without memory take ten times as long, and every process a second to begin
 
 _KEY = "kan"  # of our header among safetensors' metadata
 _NETWORK = "network."  # prefix of the tensors of the network
@@ -186,7 +190,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _outline(description: dict[str, Any], tensors: int, size: int) -> KAN:
-    """The described network without memory for its tensors.
+    """The described network, without memory for its tensors where these are many.
 
     Every node, edge and grid point takes at least a byte of the file, and every layer three of its
     tensors: what promises more is refused before it costs time or memory.
@@ -200,7 +204,9 @@ def _outline(description: dict[str, Any], tensors: int, size: int) -> KAN:
         or type(order) is not int
     ):
         raise ValueError("its width, grid_sizes or order are no counts")
-    with torch.device("meta"):
+    edges = sum(a * b for a, b in pairwise([*width, width[0]]))  # and some that may not be there
+    is_small = edges * (max(grid_sizes) + order + 1) <= FEW_WEIGHTS
+    with torch.device("cpu" if is_small else "meta"):
         network = KAN.from_header(description)
     for layer in network.all_layers:
         for (i, j), edge in layer.symbolic.items():
