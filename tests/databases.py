@@ -12,9 +12,8 @@ import pytest
 
 from tests.servers import libpq_url
 
-ON_ONE_DATABASE = pytest.mark.parametrize(
-    "database_url", ["sqlite"], indirect=True
-)  # where SQL decides nothing
+# For tests in which SQL decides nothing.
+ON_ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 # Whatever a migration makes, and which one was the last.
 SHAPE = """
