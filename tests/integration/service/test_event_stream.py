@@ -19,6 +19,7 @@ from service.callers import LOCAL
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from service.settings import Settings
+from tests.databases import ON_ONE_DATABASE
 from tests.factories import finish_job, make_job, report_progress, start_job
 from tests.servers import free_port, wait_until
 
@@ -202,6 +203,7 @@ def test_all_who_wait_share_one_query(
     assert max(looks) > 10
 
 
+@ON_ONE_DATABASE
 def test_a_server_that_is_told_to_end_ends_its_streams_and_does_not_wait_for_their_jobs(
     settings: Settings, sessions: Sessions
 ) -> None:

@@ -12,6 +12,7 @@ from service.db.repositories import Datasets, TrainingJobs
 from service.db.session import Sessions
 from service.main import create_app
 from service.settings import Settings
+from tests.databases import ON_ONE_DATABASE
 from tests.factories import column, make_dataset
 from tests.servers import LOOPBACK
 
@@ -103,6 +104,7 @@ def test_an_unknown_dataset_is_not_found(client: TestClient) -> None:
     assert (response.status_code, response.json()["code"]) == (404, "dataset_not_found")
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -134,6 +136,7 @@ def test_a_refusal_for_the_cost_carries_the_estimate(client: TestClient, dataset
     assert problem["estimate"]["parameters"] > problem["limit"]["parameters"]
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize(
     ("body", "pointer", "said"),
     [
@@ -190,6 +193,7 @@ def test_a_key_belongs_to_one_request(client: TestClient, dataset_id: str) -> No
     assert (response.status_code, response.json()["code"]) == (422, "idempotency_key_reused")
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize("key", ["", "a" * 256, "tab\there"])
 def test_a_key_that_is_none_is_refused(client: TestClient, dataset_id: str, key: str) -> None:
     response = submit(client, dataset_id, key=key)

@@ -19,6 +19,7 @@ from service.db.repositories import Datasets, TrainingJobs
 from service.db.session import Sessions
 from service.db.tables import Blob, JobStatus
 from service.tables import stored_table
+from tests.databases import ON_ONE_DATABASE
 from tests.factories import make_job
 
 CSV = b"x,y,color,ok,day\n1,0.5,red,true,2024-01-01\n2,,blue,false,2024-01-02\n"
@@ -47,6 +48,7 @@ def test_a_dataset_tells_name_type_and_statistics_of_its_columns(client: TestCli
     }  # fmt: skip
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize(
     ("filename", "content"),
     [
@@ -64,6 +66,7 @@ def test_every_text_format_gives_the_same_table(filename: str, content: bytes, c
     assert preview == {"columns": ["x", "y"], "rows": [{"x": 1, "y": 2}, {"x": 3, "y": 4}]}
 
 
+@ON_ONE_DATABASE
 def test_parquet_gives_the_same_table(client: TestClient) -> None:
     file = io.BytesIO()
     pl.DataFrame({"x": [1, 3], "y": [2, 4]}).write_parquet(file)
@@ -88,6 +91,7 @@ def test_a_body_of_columns_or_rows_is_a_dataset(table: dict[str, Any], client: T
     ]
 
 
+@ON_ONE_DATABASE
 @pytest.mark.parametrize("units", ["m/s", "{", '{"x": NaN}', "[]", '{"x": 1}', '{"x": "m", "x": "s"}'])
 def test_malformed_units_of_a_form_are_laid_to_their_field(client: TestClient, units: str) -> None:
     answer = upload(client, units=units)

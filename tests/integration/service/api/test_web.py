@@ -11,6 +11,12 @@ from service.settings import Settings
 from tests.servers import LOOPBACK
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """One dialect is enough: the page's files are in no database."""
+    return sqlite_url
+
+
 @pytest.mark.parametrize(
     ("accepted", "language"),
     [
