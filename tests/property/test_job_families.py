@@ -195,7 +195,7 @@ def offer(session: Session, job: Job, key: str) -> str | None:
     return parts.offer({key: {}})[0].id
 
 
-@pytest.mark.parametrize(("dialect", "examples"), [("sqlite", 20), ("postgres", 6)])
+@pytest.mark.parametrize(("dialect", "examples"), [("sqlite", 12), ("postgres", 4)])
 def test_no_sequence_of_verbs_leaves_a_job_waiting_for_nothing(
     dialect: str, examples: int, request: pytest.FixtureRequest
 ) -> None:

@@ -409,7 +409,7 @@ def crashing(engine: Engine, number: int) -> Iterator[None]:
         event.remove(engine, "before_cursor_execute", count)
 
 
-@pytest.mark.parametrize(("dialect", "examples"), [("sqlite", 20), ("postgres", 6)])
+@pytest.mark.parametrize(("dialect", "examples"), [("sqlite", 12), ("postgres", 4)])
 def test_no_sequence_of_verbs_breaks_a_promise(
     dialect: str, examples: int, request: pytest.FixtureRequest
 ) -> None:

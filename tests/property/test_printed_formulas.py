@@ -16,7 +16,7 @@ from tests.servers import libpq_url
 
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 
-some = settings(max_examples=60, deadline=None, derandomize=True)
+some = settings(max_examples=30, deadline=None, derandomize=True)
 
 COLUMNS = {
     "x": np.array([0.3, 0.9, 1.4, 2.0]),

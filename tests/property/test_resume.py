@@ -96,6 +96,15 @@ def assert_equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def assert_resumes(run: Training) -> None:
+    """What is resumed from its checkpoint goes on as it does."""
+    resumed = Training.resume(run.checkpoint(), FIT, validation=VALIDATION)
+    steps, network = ended(run)
+    resumed_steps, resumed_network = ended(resumed)
+    assert resumed_steps == steps
+    assert_equal(resumed_network, network)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _short_slices() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
@@ -134,24 +143,13 @@ def test_a_resumed_training_goes_on_bit_for_bit(course: str, seed: int, taken: i
 def test_networks_side_by_side_are_resumed_bit_for_bit(
     course: str, change: Callable[[KAN], None], taken: int
 ) -> None:
-    def run() -> Training:
-        return advanced(begun(course, 0, change, shape="two side by side"), taken)
-
-    steps, network = ended(run())
-    resumed = Training.resume(run().checkpoint(), FIT, validation=VALIDATION)
-    resumed_steps, resumed_network = ended(resumed)
-    assert resumed_steps == steps
-    assert_equal(resumed_network, network)
+    assert_resumes(advanced(begun(course, 0, change, shape="two side by side"), taken))
 
 
 @pytest.mark.parametrize("change", [pruned, partly_symbolic])
 @pytest.mark.parametrize("course", COURSES)
 def test_pruned_and_symbolic_edges_are_resumed_too(course: str, change: Callable[[KAN], None]) -> None:
-    steps, network = ended(advanced(begun(course, 0, change), 3))
-    resumed = Training.resume(advanced(begun(course, 0, change), 3).checkpoint(), FIT, validation=VALIDATION)
-    resumed_steps, resumed_network = ended(resumed)
-    assert resumed_steps == steps
-    assert_equal(resumed_network, network)
+    assert_resumes(advanced(begun(course, 0, change), 3))
 
 
 @pytest.mark.parametrize("course", COURSES)
