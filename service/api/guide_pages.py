@@ -120,10 +120,10 @@ def measured(path: str) -> str:
     place: Any = gallery()
     for name in path.split("."):
         place = place[int(name)] if isinstance(place, list) else place[name]
-    if not isinstance(place, float):
-        return str(place)
+    if not isinstance(place, float) or not place:
+        return str(place).removesuffix(".0")
     size = abs(place)
-    if size and not 1e-3 <= size < 1e5:
+    if not 1e-3 <= size < 1e5:
         digits, exponent = f"{place:.1e}".split("e")
         return f"{digits}e{int(exponent)}"
     return f"{place:.0f}" if size >= 100 else f"{place:#.3g}"
