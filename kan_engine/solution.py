@@ -20,6 +20,7 @@ from kan_engine.tree import ONE, ZERO, Expression, Variable
 Array = np.ndarray
 JetValues = Callable[[Jet, Mapping[str, Array]], Array]  # at points, by the names of the variables
 CHECKED = 4000  # points at which equations are checked
+VANISHING = 1e-3  # of the size of the unknown over the half widths of the box, that a derivative has at least
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,10 @@ class Solution:
         """The points at which equations are checked."""
         return self.points(CHECKED, seed=0)
 
+    @cached_property
+    def _sizes(self) -> Float[Array, " unknowns"]:
+        return self.spline.sizes()
+
     def _violation(
         self,
         residual: Residual,
@@ -150,13 +155,24 @@ class Solution:
             jet(replace(leaf, at=(None,) * len(names)), points) if isinstance(leaf, Jet) else own
             for leaf, own in zip(residual.leaves, leaves, strict=True)
         ]
-        parts = [_mean_square(slopes[..., n]) * _mean_square(size) for n, size in enumerate(inside)]
+        parts = [
+            _mean_square(slopes[..., n]) * max(_mean_square(size), self._least_size(leaf) ** 2)
+            for n, (leaf, size) in enumerate(zip(residual.leaves, inside, strict=True))
+        ]
         scale = float(np.sqrt(np.sum(parts)))
         finite = np.isfinite(values)
         if not finite.any():
             return Violation(np.inf, np.inf, 1.0)
         seen = values[finite] if finite.mean() > 0.99 else np.array([np.inf])
         return Violation(float(np.abs(seen).max()), float(np.sqrt(np.mean(seen**2))), scale)
+
+    def _least_size(self, leaf: Jet | str) -> float:
+        """Below it a derivative counts as vanishing: of u = x*y every term of u_xx + u_yy is rounding."""
+        if isinstance(leaf, str):
+            return 0.0
+        widths = [high - low for low, high in self.problem.domain]
+        bends = np.prod([(2 / width) ** order for width, order in zip(widths, leaf.orders, strict=True)])
+        return VANISHING * float(self._sizes[leaf.unknown] * bends) if any(leaf.orders) else 0.0
 
 
 def _mean_square(values: Array) -> float:
