@@ -54,6 +54,14 @@ RUSSIAN = {
     "the training loss was {last} after the one step that was recorded": (
         "после единственного записанного шага потери на обучении {last}"
     ),
+    "Error while the equations were solved": "Ошибка при решении уравнений",
+    "Error while the equations of {name} were solved": "Ошибка при решении уравнений, {name}",
+    "error of the solution": "ошибка решения",
+    "error": "ошибка",
+    "the error went from {first} to {last} in {count} steps": (
+        "ошибка изменилась от {first} до {last}, шагов: {count}"
+    ),
+    "the error was {last} after the only step": "после единственного шага ошибка {last}",
     "The validation loss was at best {best}.": "Наименьшие потери на проверке: {best}.",
     "The grid was refined: G = {grids}.": "Сетка измельчалась: G = {grids}.",
     # Predicted and true values

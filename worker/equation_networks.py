@@ -31,7 +31,7 @@ class Served:
         equations: How far each is violated.
         conditions: The same.
         error: Estimate of the largest, relative to the size of each unknown.
-        history: How the solution was found, or the network trained.
+        history: Error of the solution, or of the network, grid by grid.
     """
 
     network: KAN
@@ -68,7 +68,7 @@ def trained(request: SolveRequest, hidden: list[int], solution: Solution, attemp
     history = list[dict[str, Any]]()
     for found in follow(solution, shape, steps=request.steps, should_stop=attempt.should_stop):
         best, grid = found, found.network.stack[0].grid_size
-        history.append({"step": len(history) + 1, "grid": grid, "loss": found.distance})
+        history.append({"step": len(history) + 1, "grid": grid, "error": found.distance})
         done = TRAINED_FROM + (TRAINED_BY - TRAINED_FROM) * len(history) / len(shape.grids)
         message = f"{told}: on {grid} intervals {found.distance:.1e} from the solution"
         attempt.report(Progress("train", done, message, found.distance))

@@ -154,7 +154,7 @@ def _solution(
         if reached.solution is not None:
             solution, error = reached.solution, worst(reached.solution.violations())
             message = f"{' x '.join(map(str, reached.intervals))} intervals: equations hold to {error:.1e}"
-            history.append({"step": len(history) + 1, "grid": max(reached.intervals), "loss": error})
+            history.append({"step": len(history) + 1, "grid": max(reached.intervals), "error": error})
         report(Progress("solve", share * reached.fraction, message, error))
     if solution is None:
         raise Stopped("no solution was found")

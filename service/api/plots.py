@@ -35,11 +35,11 @@ Width = Annotated[int, Query(ge=200, le=4000, description="Pixels across; the he
 Plot = Annotated[
     str,
     Path(
-        description="`history`: losses of the training. `parity`: predicted beside true values, or the "
-        "confusion matrix. `residuals`: what is left between them, or what the probabilities are worth. "
-        "`effects`: how predictions change with each feature. `importance`: what it loses without each. "
-        "`density`: of a density, its curve or its map. `solution`: of solved equations, their curves or a "
-        "map.",
+        description="`history`: losses of the training, or errors of a solution. `parity`: predicted beside "
+        "true values, or the confusion matrix. `residuals`: what is left between them, or what the "
+        "probabilities are worth. `effects`: how predictions change with each feature. `importance`: what "
+        "it loses without each. `density`: of a density, its curve or its map. `solution`: of solved "
+        "equations, their curves or a map.",
         json_schema_extra={"enum": list(plots.PLOTS)},
     ),
 ]

@@ -55,7 +55,8 @@ def draw_plot(reference: str, name: str, sessions: Sessions, theme: Theme) -> st
 
 
 def _history(model: Model, figures: Figures, theme: Theme) -> str:
-    history = [entry for entry in model.record.get("history") or () if entry.get("loss") is not None]
+    steps = model.record.get("history") or ()
+    history = [entry for entry in steps if entry.get("loss", entry.get("error")) is not None]
     if not history:
         detail = f"no steps of a training were recorded for model {model.id}; train a network to have some"
         raise Conflict("no_history", detail)

@@ -1,6 +1,7 @@
-"""How the loss fell while the network was trained."""
+"""How the loss fell while the network was trained, or the error while equations were solved."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -12,24 +13,44 @@ WIDTH, HEIGHT = 680.0, 330.0
 NARROWEST_LABEL = 34.0  # grids that follow each other faster are marked without their number
 
 
+@dataclass(frozen=True)
+class Course:
+    """What falls, in the words of the picture.
+
+    Attributes:
+        name: In the history.
+        values: What the curve shows, and ``unit`` what its axis does.
+        told: From which value to which it went.
+    """
+
+    name: str
+    heading: str
+    title: str
+    values: str
+    unit: str
+    told: str
+
+
 def draw_history(history: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> str:
     """Training and validation loss per step on a logarithmic axis, with the steps that refined the grid.
 
     Args:
-        history: ``step``, ``grid``, ``loss`` and ``validation_loss`` of the steps, one after the other.
+        history: ``step``, ``grid``, ``loss`` (of equations: ``error``) and ``validation_loss`` of the steps,
+            one after the other.
         subject: The model.
         theme: Its colours.
     """
     steps = [float(entry["step"]) for entry in history]
     if any(b <= a for a, b in pairwise(steps)):
         steps = [float(place) for place in range(len(history))]  # a network was trained in several rounds
+    course = (_of_equations if "error" in history[0] else _of_training)(history, subject, theme)
     losses = {
-        theme.say("training loss"): [entry.get("loss") for entry in history],
+        course.values: [entry.get(course.name) for entry in history],
         theme.say("validation loss"): [entry.get("validation_loss") for entry in history],
     }
     shown = {name: values for name, values in losses.items() if any(value for value in values)}
-    told = _told(history, subject, theme)
-    head, top = headline(theme.say("Loss during the training"), [told], WIDTH, theme)
+    told = _told(history, course, subject, theme)
+    head, top = headline(course.heading, [told], WIDTH, theme)
     key, height = legend(list(shown), 70, top, WIDTH - 90, theme)
     y = Scale.over([value for values in shown.values() for value in values], is_log=True)
     left = 42 + marks_width(y, 6)
@@ -40,32 +61,57 @@ def draw_history(history: Sequence[Mapping[str, Any]], subject: Subject, theme: 
     return document(
         WIDTH,
         panel.bottom + 48,
-        title=theme.say("Loss during the training of {name}", name=subject.name),
+        title=course.title,
         description=told,
         theme=theme,
         body=[
             *head,
             *key,
-            *panel.frame(theme.say("step"), theme.say("loss")),
+            *panel.frame(theme.say("step"), course.unit),
             *_grids(history, steps, panel),
             *lines(panel, ((steps, values) for values in shown.values())),
         ],
     )
 
 
-def _told(history: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> str:
-    first, last = history[0], history[-1]
-    grids = list(dict.fromkeys(str(entry["grid"]) for entry in history))
-    valued = [entry["validation_loss"] for entry in history if entry.get("validation_loss") is not None]
-    course = (
-        theme.say(
+def _of_training(history: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> Course:
+    first, last = history[0]["loss"], history[-1]["loss"]
+    return Course(
+        name="loss",
+        heading=theme.say("Loss during the training"),
+        title=theme.say("Loss during the training of {name}", name=subject.name),
+        values=theme.say("training loss"),
+        unit=theme.say("loss"),
+        told=theme.say(
             "the training loss went from {first} to {last} in {count} recorded steps",
-            first=first["loss"], last=last["loss"], count=len(history),
+            first=first, last=last, count=len(history),
         )
         if len(history) > 1
-        else theme.say("the training loss was {last} after the one step that was recorded", last=last["loss"])
+        else theme.say("the training loss was {last} after the one step that was recorded", last=last),
     )  # fmt: skip
-    told = [f"{subject.name}: {course}."]
+
+
+def _of_equations(history: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> Course:
+    first, last = history[0]["error"], history[-1]["error"]
+    return Course(
+        name="error",
+        heading=theme.say("Error while the equations were solved"),
+        title=theme.say("Error while the equations of {name} were solved", name=subject.name),
+        values=theme.say("error of the solution"),
+        unit=theme.say("error"),
+        told=theme.say(
+            "the error went from {first} to {last} in {count} steps",
+            first=first, last=last, count=len(history),
+        )
+        if len(history) > 1
+        else theme.say("the error was {last} after the only step", last=last),
+    )  # fmt: skip
+
+
+def _told(history: Sequence[Mapping[str, Any]], course: Course, subject: Subject, theme: Theme) -> str:
+    grids = list(dict.fromkeys(str(entry["grid"]) for entry in history))
+    valued = [entry["validation_loss"] for entry in history if entry.get("validation_loss") is not None]
+    told = [f"{subject.name}: {course.told}."]
     if valued:
         told.append(theme.say("The validation loss was at best {best}.", best=min(valued)))
     refined = theme.say("The grid was refined: G = {grids}.", grids=", ".join(grids))

@@ -154,7 +154,10 @@ class ModelOut(BaseModel):
     baselines: dict[str, Any] = {}
     split: dict[str, Any] = {}
     history: list[dict[str, Any]] = Field(
-        default=[], description="Losses of the training, step by step, thinned where there are many."
+        default=[],
+        description="`loss` of the training, step by step, thinned where there are many. Of equations: "
+        "`error` on every grid, the largest violation relative to its terms; of a shape that was asked for, "
+        "its distance from the solution.",
     )
     grids: list[GridOut] = Field(
         default=[],

@@ -39,6 +39,10 @@ def history(*grids: int) -> list[dict[str, Any]]:
     ]
 
 
+def errors(*grids: int) -> list[dict[str, Any]]:
+    return [{"step": place, "grid": grid, "error": 0.1**place} for place, grid in enumerate(grids, 1)]
+
+
 def parity(count: int = 30) -> dict[str, Any]:
     true: list[float | None] = [float(place) for place in range(count)]
     predicted: list[float | None] = [value and value + math.sin(value) for value in true]
@@ -128,6 +132,7 @@ def study(trainings: list[Trained], theme: Theme = LIGHT, **options: Any) -> str
 
 PICTURES: dict[str, Callable[[str, Theme], str]] = {
     "history": lambda name, theme: draw_history(history(3, 3, 5, 5, 10), subject(name), theme),
+    "history of a solution": lambda name, theme: draw_history(errors(3, 6), subject(name), theme),
     "history of one step": lambda name, theme: draw_history(history(3), subject(name), theme),
     "parity": lambda name, theme: draw_parity(parity(), subject(name, name, rmse=0.1), theme),
     "residuals": lambda name, theme: draw_residuals(parity(), subject(name, name), theme),
@@ -224,6 +229,12 @@ def test_a_history_of_one_step_is_a_dot_for_each_loss() -> None:
     dots = drawn.findall(f"{SVG}g/{SVG}circle")
     assert len(dots) == 2
     assert any("was 1 after the one step" in text for text in texts(ElementTree.tostring(drawn, "unicode")))
+
+
+def test_of_equations_the_error_falls_and_no_loss_is_told() -> None:
+    shown = texts(draw_history(errors(3, 6), subject(), LIGHT))
+    assert "law: the error went from 0.1 to 0.01 in 2 steps. The grid was refined: G = 3, 6." in shown
+    assert not any("loss" in text for text in shown)
 
 
 def test_a_loss_that_was_measured_once_is_a_dot_beside_the_curve() -> None:
