@@ -230,6 +230,7 @@ def test_equations_become_a_model_with_its_formula(page: Page, api: httpx.Client
             {"measurements": "d", "name": " cooling "},
             {"measurements": {"dataset_id": "d"}, "name": "cooling"},
         ),
+        ({"hidden": "4, 3"}, {"network": {"hidden": [4, 3]}}),
     ],
 )
 def test_equations_are_sent_as_the_service_takes_them(
@@ -264,12 +265,22 @@ def test_a_line_that_cannot_be_taken_apart_is_known_before_it_is_sent(
         ("#/domain/x/0", ["variables", "0 < x < 5"]),
         ("#/parameters/k", ["parameters", "k = 1"]),
         ("#/unknowns/0", ["unknowns", None]),
+        ("#/network/hidden/0", ["hidden", None]),
         ("#/network/grid", None),
     ],
 )
 def test_a_mistake_is_led_to_its_line(pointer: str, place: Any, scripts: Page) -> None:
     typed = {"equations": "y(x)\n\nz(x)", "parameters": "k = 1"}
     assert read_equations(scripts, typed, pointer)["place"] == place
+
+
+def test_equations_that_have_no_solution_can_be_changed(page: Page) -> None:
+    page.get_by_text("Solve equations").press("Enter")
+    page.get_by_role("button", name="Fill in an example").press("Enter")
+    page.get_by_label("Equations", exact=True).fill("Derivative(y(x), x) = y(x)**2")  # 1/(1 - x)
+    page.get_by_role("button", name="Solve").press("Enter")
+    page.get_by_role("link", name="Change the equations").click()
+    expect(page.get_by_label("Equations", exact=True)).to_have_value("Derivative(y(x), x) = y(x)**2")
 
 
 def test_without_a_target_the_density_of_one_or_two_columns_is_learnt(page: Page, api: httpx.Client) -> None:

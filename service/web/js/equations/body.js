@@ -4,9 +4,9 @@
 // equations, says.
 
 import { decimal } from "../i18n.js";
-import { numeric } from "../settings/body.js";
+import { listed, numeric } from "../settings/body.js";
 
-export const EMPTY = { variables: "", unknowns: "", equations: "", conditions: "", parameters: "", measurements: "", name: "" };
+export const EMPTY = { variables: "", unknowns: "", equations: "", conditions: "", parameters: "", measurements: "", hidden: "", name: "" };
 export const DECAY = {
   ...EMPTY,
   variables: "0 < x < 5",
@@ -34,6 +34,7 @@ export function read(values) {
     conditions: told("conditions").map(({ on, text }) => ({ on, residual: text })),
   };
   if (told("parameters").length) body.parameters = Object.fromEntries(told("parameters").map(({ name, start }) => [name, start]));
+  if (values.hidden.trim()) body.network = { hidden: listed(values.hidden, {}) };
   if (values.measurements) body.measurements = { dataset_id: values.measurements };
   if (values.name.trim()) body.name = values.name.trim();
   return { body, lines };
@@ -42,7 +43,7 @@ export function read(values) {
 /** The field that an entry of `errors` is about, and its line if it is about one; null if it is about no field. */
 export function placeOf({ pointer = "" }, lines) {
   const [part, which] = pointer.replace(/^#?\//, "").split("/");
-  const field = FIELDS[part] ?? part;
+  const field = part === "network" ? which : (FIELDS[part] ?? part);
   if (!(field in EMPTY)) return null;
   return { field, line: lines[field]?.find(({ told }, at) => which === String(at) || which === told?.name) };
 }

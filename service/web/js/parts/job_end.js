@@ -37,6 +37,7 @@ function failed(job, retry) {
 function again(job, retry) {
   return html`<p class="actions">
     <button class="primary" type="button" @click=${retry}>${t("job.retry")}</button>
+    ${job.kind === "solve" ? html`<a class="button" href="#/">${t("job.other equations")}</a>` : nothing}
     ${["train", "study"].includes(job.kind) && job.dataset_id ? html`<a class="button" href="#/datasets/${job.dataset_id}">${t("job.other settings")}</a>` : nothing}
   </p>`;
 }

@@ -122,6 +122,7 @@ function template({ values, isOpen, mistakes, failed, isSending, tables }, { cha
         <div class="solve-fields">
           ${field("parameters", area(2))}
           ${field("measurements", choice([["", t("solve.measurements.none")], ...tables.map(({ id, name }) => [id, name])]))}
+          ${field("hidden", oneLine, t("set.hidden"))}
           ${field("name", oneLine, t("set.model_name"), t("set.model_name.hint"))}
         </div>
       </details>
