@@ -13,7 +13,7 @@ from html import escape
 from importlib.resources import files
 from itertools import pairwise
 from string import Template
-from typing import Any
+from typing import Any, Final
 
 from latex2mathml.converter import convert
 from markdown_it import MarkdownIt
@@ -22,6 +22,8 @@ from mdit_py_plugins.anchors import anchors_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from service.error_codes import as_markdown as codes_as_markdown
+from service.picture_words import written
+from service.schemas.figures import LanguageName
 from service.settings_report import as_markdown as settings_as_markdown
 
 PAGES = (
@@ -36,7 +38,8 @@ PAGES = (
     "mathematics",
     "errors",
 )
-ENGLISH, RUSSIAN = "en", "ru"
+ENGLISH: Final = "en"
+RUSSIAN: Final = "ru"
 FOLDER = files("service").joinpath("guide")
 TITLE = re.compile(r"# (.+)\n")
 TO_A_PAGE = re.compile(r"([a-z-]+)\.md(#.*)?")
@@ -67,7 +70,7 @@ LANGUAGES = {
 
 
 @lru_cache(maxsize=128)
-def page(name: str, language: str, *, root: str, is_asked_for: bool) -> str:
+def page(name: str, language: LanguageName, *, root: str, is_asked_for: bool) -> str:
     """A page of the guide.
 
     Args:
@@ -93,20 +96,20 @@ def page(name: str, language: str, *, root: str, is_asked_for: bool) -> str:
     )
 
 
-def title_of(name: str, language: str) -> str:
+def title_of(name: str, language: LanguageName) -> str:
     """The heading of a page."""
     found = TITLE.match(source_of(name, language))
     assert found is not None, f"{name} begins without a heading"  # noqa: S101  # a file of ours
     return found[1]
 
 
-def source_of(name: str, language: str) -> str:
+def source_of(name: str, language: LanguageName) -> str:
     """The Markdown of a page, with what the code itself knows in its place."""
     source = FOLDER.joinpath(language, f"{name}.md").read_text(encoding="utf-8")
     for mark, make in GENERATED.items():
         if mark in source:
             source = source.replace(mark, make(language))
-    return MEASURED.sub(lambda found: measured(found[1]), source)
+    return MEASURED.sub(lambda found: measured(found[1], language), source)
 
 
 @lru_cache(maxsize=1)
@@ -115,7 +118,7 @@ def gallery() -> dict[str, Any]:
     return dict(json.loads(FOLDER.joinpath("gallery.json").read_text(encoding="utf-8")))
 
 
-def measured(path: str) -> str:
+def measured(path: str, language: LanguageName) -> str:
     """A number of the gallery for people: ``[[california.metrics.mae]]`` in a page."""
     place: Any = gallery()
     for name in path.split("."):
@@ -125,17 +128,17 @@ def measured(path: str) -> str:
     size = abs(place)
     if not 1e-3 <= size < 1e5:
         digits, exponent = f"{place:.1e}".split("e")
-        return f"{digits}e{int(exponent)}"
-    return f"{place:.0f}" if size >= 100 else f"{place:#.3g}"
+        return written(language, f"{digits}e{int(exponent)}")
+    return f"{place:.0f}" if size >= 100 else written(language, f"{place:#.3g}")
 
 
-def pictures(language: str) -> dict[str, bytes]:
+def pictures(language: LanguageName) -> dict[str, bytes]:
     """The gallery's pictures by their files."""
     folder = FOLDER.joinpath(language, "pictures")
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def _tokens(name: str, language: str) -> list[Token]:
+def _tokens(name: str, language: LanguageName) -> list[Token]:
     """The page in parts; headings of a translation go by the anchors of the original, so that links hold."""
     tokens = MARKDOWN.parse(source_of(name, language))
     if language != ENGLISH:
@@ -153,7 +156,7 @@ def _headings(tokens: Sequence[Token]) -> list[tuple[Token, Token]]:
     return [(token, after) for token, after in pairwise(tokens) if token.tag != "h1" and token.attrGet("id")]
 
 
-def _rendered(tokens: Sequence[Token], language: str, root: str, query: str) -> str:
+def _rendered(tokens: Sequence[Token], language: LanguageName, root: str, query: str) -> str:
     for token in _inner(tokens):
         for attribute in ("href", "src"):
             target = token.attrGet(attribute)
@@ -166,7 +169,7 @@ def _inner(tokens: Sequence[Token]) -> list[Token]:
     return [child for token in tokens for child in token.children or ()]
 
 
-def _address(target: str, language: str, root: str, query: str) -> str:
+def _address(target: str, language: LanguageName, root: str, query: str) -> str:
     """Where a link of a file leads on the service."""
     if TO_A_PICTURE.fullmatch(target):
         return f"{root}/guide/{language}/{target}"
@@ -177,12 +180,12 @@ def _address(target: str, language: str, root: str, query: str) -> str:
     return root + target if target.startswith("/") else target
 
 
-def _entry(name: str, present: str, language: str, root: str, query: str) -> str:
+def _entry(name: str, present: str, language: LanguageName, root: str, query: str) -> str:
     here = ' aria-current="page"' if name == present else ""
     return f"<li>{_link(name, language, root, query, here)}</li>"
 
 
-def _turn(name: str, language: str, root: str, query: str) -> str:
+def _turn(name: str, language: LanguageName, root: str, query: str) -> str:
     place = PAGES.index(name)
     before, after = PAGES[max(place - 1, 0) : place], PAGES[place + 1 : place + 2]
     links = [_link(other, language, root, query, ' rel="prev"', "← ") for other in before]
@@ -190,7 +193,7 @@ def _turn(name: str, language: str, root: str, query: str) -> str:
     return "\n".join(links)
 
 
-def _link(name: str, language: str, root: str, query: str, more: str, arrow: str = "") -> str:
+def _link(name: str, language: LanguageName, root: str, query: str, more: str, arrow: str = "") -> str:
     href = escape(f"{root}/guide/{name}{query}")
     return f'<a href="{href}"{more}>{arrow}{escape(title_of(name, language))}</a>'
 

@@ -35,8 +35,9 @@ def test_every_picture_that_is_shown_is_there_and_no_other(language: str) -> Non
 def test_numbers_are_told_with_the_digits_that_people_read(monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = {"a": {"mae": 0.33012, "error": 5.87e-5, "zero": 0.0, "time": 156.23, "rows": 987, "word": "x"}}
     monkeypatch.setattr("service.api.guide_pages.gallery", lambda: numbers)
-    told = [measured(f"a.{name}") for name in numbers["a"]]
-    assert told == ["0.330", "5.9e-5", "0", "156", "987", "x"]
+    told = [[measured(f"a.{name}", language) for name in numbers["a"]] for language in ("en", "ru")]
+    assert told[0] == ["0.330", "5.9e-5", "0", "156", "987", "x"]
+    assert told[1] == ["0,330", "5,9e-5", "0", "156", "987", "x"]
 
 
 def test_jobs_and_their_pictures_are_read_off_a_page() -> None:
