@@ -1,4 +1,4 @@
-# What the README names: install demo serve test test-faults browser chaos check gallery bench bench-service
+# What the README names: install demo serve test test-faults coverage browser chaos check gallery bench bench-service
 # bench-formulas. Each installs first what it needs.
 
 PYTHON ?= python3
@@ -14,8 +14,9 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 PIP  := $(VENV)/bin/pip --disable-pip-version-check
 LOCK := --constraint service/constraints.txt
+PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(JOBS) --dist worksteal
 
-.PHONY: install demo serve test test-faults browser chaos check gallery bench bench-service bench-formulas
+.PHONY: install demo serve test test-faults coverage browser chaos check gallery bench bench-service bench-formulas
 
 install: $(VENV)/installed
 
@@ -33,13 +34,17 @@ check: $(VENV)/installed-test
 
 test: $(VENV)/installed-test
 	-@$(MAKE) --no-print-directory browser
-	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(JOBS) --dist worksteal --cov --cov-report=
-	$(VENV)/bin/coverage report --skip-covered --show-missing --include='kan_engine/*' --fail-under=95
-	$(VENV)/bin/coverage report --skip-covered --show-missing --include='service/*,worker/*' --fail-under=90
+	$(PYTEST) -m shaped tests/unit/kan_engine
+	KAN_TEST_SHAPES=off $(PYTEST) -m 'not shaped and not thorough'
 
 test-faults: $(VENV)/installed-test
-	OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(JOBS) --dist worksteal -m 'thorough or not thorough' tests/faults \
-		tests/integration/worker/test_memory.py
+	KAN_TEST_SHAPES=off $(PYTEST) -m thorough
+
+# By the tests of the parts alone. To measure Python takes up to nine times as long as to run it.
+coverage: $(VENV)/installed-test
+	KAN_TEST_SHAPES=off $(PYTEST) --cov --cov-report= tests/unit tests/integration
+	$(VENV)/bin/coverage report --skip-covered --show-missing --include='kan_engine/*' --fail-under=95
+	$(VENV)/bin/coverage report --skip-covered --show-missing --include='service/*,worker/*' --fail-under=90
 
 # For the tests of the page. Wheels carry no browser, so it is the system's; without one these tests fail.
 browser:

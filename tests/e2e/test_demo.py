@@ -29,6 +29,7 @@ def test_the_demo_finds_the_law_and_beats_the_linear_model(
         assert picture.read_text().startswith("<svg")
 
 
+@pytest.mark.thorough
 def test_the_demo_fails_when_a_job_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

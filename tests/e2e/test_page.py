@@ -390,7 +390,9 @@ def test_a_table_is_deleted_after_a_question(page: Page, api: httpx.Client, law:
     assert api.get(f"/datasets/{dataset_id}").status_code == 404
 
 
-@pytest.mark.parametrize(("theme", "rules"), [("light", []), ("dark", ["color-contrast"])])
+@pytest.mark.parametrize(
+    ("theme", "rules"), [("light", []), pytest.param("dark", ["color-contrast"], marks=pytest.mark.thorough)]
+)
 def test_nothing_keeps_people_out_of_any_view(
     theme: Any, rules: list[str], browser: Browser, url: str, finished: list[str]
 ) -> None:

@@ -145,7 +145,7 @@ def test_a_classifier_is_told_and_tried_in_its_own_way(
         expect(page.get_by_role("table", name="Class by class")).to_be_visible()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.thorough)])
 def test_nothing_keeps_people_out_of_a_model(
     theme: Any, browser: Browser, url: str, law: str, classes: str
 ) -> None:

@@ -38,6 +38,7 @@ def test_every_file_of_the_packages_travels_in_the_wheel(installed: Path) -> Non
     assert missing == []
 
 
+@pytest.mark.thorough
 def test_modules_that_lie_about_are_left_alone(installed: Path, tmp_path: Path) -> None:
     """The folder that a command is started in may hold packages of the same names."""
     for name in PACKAGES:

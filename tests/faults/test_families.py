@@ -52,7 +52,7 @@ def test_a_training_process_that_is_killed_costs_a_study_nothing_but_time(worker
     assert_all_done_once(workers, study_id)
 
 
-@ON_ONE_MACHINE_IN_EVERY_RUN
+@pytest.mark.thorough
 def test_a_worker_that_is_killed_leaves_a_study_to_the_next_one(workers: Workers) -> None:
     worker = workers.start()
     study_id = submit(workers)

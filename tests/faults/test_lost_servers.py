@@ -58,6 +58,7 @@ def test_a_broker_that_dies_in_the_middle_of_a_job_harms_neither_it_nor_the_next
     with_broker.assert_one_success(next_id, ("queued", None), RUNNING, ("succeeded", None))
 
 
+@pytest.mark.thorough
 def test_a_broker_that_is_away_when_a_job_ends_does_not_silence_the_worker(
     with_broker: Workers, valkey: ValkeyServer
 ) -> None:

@@ -15,6 +15,7 @@ LONG = "600"  # seconds, more than any test waits
 LOST, GIVEN_BACK = ("queued", "worker_lost"), ("queued", "worker_stopped")
 
 
+@ON_ONE_MACHINE_IN_EVERY_RUN
 def test_a_killed_process_costs_no_finished_step(workers: Workers) -> None:
     workers.start()
     job_id = workers.submit()
@@ -28,6 +29,7 @@ def test_a_killed_process_costs_no_finished_step(workers: Workers) -> None:
     assert len(workers.notes("end")) == 1
 
 
+@ON_ONE_MACHINE_IN_EVERY_RUN
 def test_a_killed_worker_leaves_its_job_to_the_next_one(workers: Workers) -> None:
     worker = workers.start()
     job_id = workers.submit()

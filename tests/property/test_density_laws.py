@@ -29,7 +29,7 @@ def told(found: Density, x: np.ndarray, at: np.ndarray) -> np.ndarray:
     return found.predictor(encoding, "p(x)").predict(at[:, None])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.sampled_from(KINDS), st.integers(0, 10**6), st.integers(20, 120))
 def test_a_density_integrates_to_one(kind: str, seed: int, count: int) -> None:
     x = sample(kind, seed, count)
@@ -44,7 +44,7 @@ def test_a_density_integrates_to_one(kind: str, seed: int, count: int) -> None:
     assert weights @ told(found, x, nodes) == pytest.approx(1, abs=1e-4)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([-1000.0, -2.0, 0.001, 3.0]), st.floats(-50, 50))
 def test_a_density_in_other_units_is_the_same_density(seed: int, factor: float, shift: float) -> None:
     x = sample("normal", seed, 80)

@@ -14,10 +14,7 @@ from service.schemas.plan import Plan
 from tests.peak import peak_bytes
 from tests.tables import request_for
 
-pytestmark = [
-    pytest.mark.no_cover,  # what coverage holds is no memory of a job
-    pytest.mark.thorough,
-]
+pytestmark = pytest.mark.thorough
 
 ROWS = 100_000
 LEAST = 1 / 4  # of the estimate: whatever refuses less than it could do is a nuisance
