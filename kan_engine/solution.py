@@ -168,11 +168,10 @@ class Solution:
 
     def _least_size(self, leaf: Jet | str) -> float:
         """Below it a derivative counts as vanishing: of u = x*y every term of u_xx + u_yy is rounding."""
-        if isinstance(leaf, str):
+        if isinstance(leaf, str) or not any(leaf.orders):
             return 0.0
-        widths = [high - low for low, high in self.problem.domain]
-        bends = np.prod([(2 / width) ** order for width, order in zip(widths, leaf.orders, strict=True)])
-        return VANISHING * float(self._sizes[leaf.unknown] * bends) if any(leaf.orders) else 0.0
+        halves = [(high - low) / 2 for low, high in self.problem.domain]
+        return VANISHING * float(self._sizes[leaf.unknown] / np.prod(np.power(halves, leaf.orders)))
 
 
 def _mean_square(values: Array) -> float:

@@ -45,7 +45,7 @@ ENGINE = Path(__file__).parent / "unit" / "kan_engine"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests in which shapes are checked."""
     for item in items:
-        if item.path.parent == ENGINE and "shapes_unchecked" not in getattr(item, "fixturenames", ()):
+        if item.path.parent == ENGINE and "shapes_unchecked" not in item.fixturenames:
             item.add_marker("shaped")
 
 
@@ -59,7 +59,7 @@ def _shapes_checked_in_tests_of_parts(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(scope="module")
 def shapes_unchecked() -> Iterator[None]:
-    """There, for tests of whole trainings, and for those in which nothing has a shape."""
+    """Not even there, for tests of whole trainings, and for those in which nothing has a shape."""
     config.update("jaxtyping_disable", True)
     yield
     config.update("jaxtyping_disable", False)

@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 from kan_engine import Density, DensityConfig, Encoding, fit_line_density
 from kan_engine.quadrature import gauss_legendre
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
-
 KINDS = ("normal", "exponential", "uniform", "cauchy")
 
 

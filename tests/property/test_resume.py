@@ -18,8 +18,6 @@ from kan_engine.rows import Rows
 from kan_engine.training import Step, Training
 from kan_engine.training_config import TrainingConfig
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
-
 PATIENCE = 4
 COURSES: dict[str, dict[str, Any]] = {
     "levenberg_marquardt": {"optimizer": "levenberg_marquardt", "grid_schedule": (3, 5, 6), "steps": 4},

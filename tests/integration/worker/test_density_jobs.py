@@ -15,8 +15,6 @@ from tests.servers import LOOPBACK
 from worker.lifecycle import run_job
 from worker.works import WORKS
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
-
 Document = dict[str, Any]
 
 

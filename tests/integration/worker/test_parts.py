@@ -25,7 +25,7 @@ from worker.lifecycle import run_job
 from worker.trials import Trials
 from worker.works import WORKS
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary", "no_suggestions", "in_a_hurry")
+pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions", "in_a_hurry")
 
 ROWS = 80
 BODY: dict[str, Any] = {

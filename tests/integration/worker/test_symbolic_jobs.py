@@ -16,7 +16,7 @@ from tests.servers import LOOPBACK
 from worker.lifecycle import run_job
 from worker.works import WORKS
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
+pytestmark = pytest.mark.usefixtures("small_dictionary")
 
 ROWS = 150
 A, B = np.random.default_rng(0).uniform(-2, 2, (2, ROWS))
@@ -68,9 +68,7 @@ def _few_structures_are_read() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def service(
-    tmp_path_factory: pytest.TempPathFactory, shapes_unchecked: None, small_dictionary: None
-) -> Iterator[Service]:
+def service(tmp_path_factory: pytest.TempPathFactory, small_dictionary: None) -> Iterator[Service]:
     folder: Path = tmp_path_factory.mktemp("symbolic")
     settings = Settings(data_dir=folder, database_url=f"sqlite:///{folder / 'kan.db'}")
     upgrade(settings)

@@ -200,17 +200,12 @@ def test_more_conditions_than_needed_that_agree_do_no_harm() -> None:
 
 @pytest.mark.parametrize("law", ["x*y", "1 + x - y"])
 def test_what_rounding_leaves_of_derivatives_that_all_vanish_violates_no_equation(law: str) -> None:
-    conditions = [({name: at}, f"u(x,y) - ({law})".replace(name, str(at))) for name in "xy" for at in (0, 1)]
-    case = Case(
-        {"x": (0, 1), "y": (0, 1)},
-        ("Derivative(u(x,y),x,2) + Derivative(u(x,y),y,2)",),
-        tuple(conditions),
-        lambda x, y: [x * y if law == "x*y" else 1 + x - y],
-        [law],
-        1e-9,
-        unknowns=("u",),
-    )
-    solution = solved(case)
+    equation = "Derivative(u(x,y),x,2) + Derivative(u(x,y),y,2)"
+    given = [({name: at}, f"u(x,y) - ({law})".replace(name, str(at))) for name in "xy" for at in (0, 1)]
+    box = {"x": [0, 1], "y": [0, 1]}
+    problem = pose(independent=["x", "y"], unknowns=["u"], domain=box, equations=[equation], conditions=given)
+    solution = last(problem).solution
+    assert solution is not None
     assert max(each.relative for part in solution.violations() for each in part) < 1e-6
 
 

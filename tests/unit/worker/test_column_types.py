@@ -18,7 +18,7 @@ from tests.tables import request_for, table_of
 from worker.answers import Answers
 from worker.pipeline import run_pipeline
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "no_suggestions")
+pytestmark = pytest.mark.usefixtures("no_suggestions")
 
 ROWS = 42
 A = np.random.default_rng(0).uniform(0.5, 2.0, ROWS)

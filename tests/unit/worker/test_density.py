@@ -16,8 +16,6 @@ from worker.outcome import Outcome
 from worker.pipeline import run_pipeline
 from worker.values import Values
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
-
 RNG = np.random.default_rng(11)
 HEIGHTS = RNG.normal(172, 7, 600)
 LAWS = list(laws_for(Values.weighed(np.linspace(0.01, 0.99, 99), np.ones(99)), (0.0, 1.0)))

@@ -14,8 +14,6 @@ from worker.effects import OTHER
 from worker.figures import MOST_FEATURES, figures_of
 from worker.preparation import Prepared, prepare
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
-
 ROWS = 200
 RNG = np.random.default_rng(0)
 A, B, IDLE = RNG.uniform(-1, 1, (3, ROWS))

@@ -22,7 +22,7 @@ from worker.pipeline import run_pipeline
 from worker.preparation import Prepared, prepare
 from worker.readings import Run
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary", "no_suggestions")
+pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions")
 
 QUICK: dict[str, Any] = {
     "network": {"grid": 8},  # with a grid that was asked for, no law is looked for

@@ -29,7 +29,7 @@ from worker.outcome import Outcome, Progress
 from worker.pipeline import run_pipeline
 from worker.preparation import Prepared, prepare
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary", "no_suggestions")
+pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions")
 
 ROWS = 120
 RNG = np.random.default_rng(0)

@@ -7,8 +7,6 @@ from kan_engine import Measurements, Solution, pose
 from kan_engine.tensor_spline import Axis, TensorSpline
 from worker.solution_figures import DIGITS, MOST_MEASURED, solution_figures
 
-pytestmark = pytest.mark.usefixtures("shapes_unchecked")
-
 
 def solution(*names: str, scale: float = 1.0) -> Solution:
     """Some function of variables from 1 to 3, as if it solved an equation."""

@@ -34,7 +34,7 @@ export function read(values) {
     conditions: told("conditions").map(({ on, text }) => ({ on, residual: text })),
   };
   if (told("parameters").length) body.parameters = Object.fromEntries(told("parameters").map(({ name, start }) => [name, start]));
-  if (values.hidden.trim()) body.network = { hidden: listed(values.hidden, {}) };
+  if (values.hidden.trim()) body.network = { hidden: listed(values.hidden) };
   if (values.measurements) body.measurements = { dataset_id: values.measurements };
   if (values.name.trim()) body.name = values.name.trim();
   return { body, lines };

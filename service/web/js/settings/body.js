@@ -90,7 +90,7 @@ function testValues(choice) {
 }
 
 /** Numbers between commas, semicolons or spaces; where fractions are written with a comma, it separates none of them. */
-export function listed(words, { hasFractions }) {
+export function listed(words, { hasFractions } = {}) {
   const separators = hasFractions && decimal === "," ? /;|\s|,(?!\d)/ : /[,;\s]/;
   return words.replace(/[[\]]/g, " ").split(separators).filter(Boolean).map(numeric);
 }
