@@ -177,6 +177,7 @@ RUSSIAN = {
         "Вдоль линии значение одно и то же, оно на ней написано; чем оно выше, тем линия жирнее."
     ),
     "Dashed lines: values below 0.": "Штриховые линии: значения меньше 0.",
+    "Dots: where it was measured.": "Точки: где измеряли.",
     # Studies
     "Study of {target}": "Исследование {target}",
     "Study of {target} in {dataset}": "Исследование {target}, данные {dataset}",

@@ -48,7 +48,7 @@ def solution_figures(
                 {
                     "name": name,
                     "values": _rounded(values[place]).tolist(),
-                    "measured": _dots(measured.get(place), *box[drawn[0]]) if len(box) == 1 else None,
+                    "measured": _dots(measured.get(place), list(box.values())) if not at else None,
                 }
                 for place, name in enumerate(unknowns)
             ],
@@ -61,11 +61,13 @@ def _rounded(values: np.ndarray) -> np.ndarray:
     return np.round(values, DIGITS - int(np.ceil(np.log10(largest)))) + 0.0 if largest else values
 
 
-def _dots(measured: Measurements | None, low: float, high: float) -> list[list[float]] | None:
-    """Some of the measurements of an unknown of one variable, where there is a solution."""
+def _dots(measured: Measurements | None, box: Sequence[tuple[float, float]]) -> list[list[float]] | None:
+    """Some of the measurements of an unknown, each its place and its value, where there is a solution."""
     if measured is None:
         return None
-    rows = np.stack([measured.points[:, 0], measured.values], 1)
-    rows = rows[(low <= rows[:, 0]) & (rows[:, 0] <= high)]
+    low, high = np.transpose(box)
+    is_inside = ((low <= measured.points) & (measured.points <= high)).all(1)
+    rows = np.column_stack([measured.points, measured.values])[is_inside]
     some = np.random.default_rng(0).permutation(len(rows))[:MOST_MEASURED]
-    return [[float(at), float(value)] for at, value in rows[np.sort(some)]]
+    kept: list[list[float]] = rows[np.sort(some)].tolist()
+    return kept

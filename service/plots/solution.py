@@ -83,6 +83,9 @@ def _maps(solution: Told, subject: Subject, theme: Theme) -> str:
         labels = [subject.label(name) for name in solution["independent"]]
         body += panel.frame(labels[0], "" if column else labels[1], y_marks=not column)
         body += _map(each, solution["axes"], panel, subject)
+        if each["measured"]:
+            xs, ys, _ = zip(*each["measured"], strict=True)
+            body.append(panel.dots(xs, ys, colour=theme.series[1], radius=2.5, opacity=0.75))
         bottom = panel.bottom + 40
     remarks, bottom = footnote(
         [
@@ -92,6 +95,7 @@ def _maps(solution: Told, subject: Subject, theme: Theme) -> str:
             theme.say("Dashed lines: values below 0.")
             if any(_ends(each)[0][0] < 0 for each in unknowns)
             else "",
+            theme.say("Dots: where it was measured.") if any(each["measured"] for each in unknowns) else "",
         ],
         bottom,
         width,

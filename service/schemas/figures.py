@@ -119,7 +119,7 @@ class UnknownOut(Told):
         description="At the places of one variable; of several, a list per place of the first."
     )
     measured: list[list[float]] | None = Field(
-        description="What was measured of it over one variable: where, and the value; at most 1,000 pairs."
+        description="What was measured of it over one or two variables: where, and the value; at most 1,000."
     )
 
 

@@ -60,3 +60,14 @@ def test_many_measurements_are_thinned_and_those_beyond_the_solution_left_out() 
     assert pairs[:, 0].min() >= 1
     np.testing.assert_array_equal(pairs[:, 1], 2 * pairs[:, 0])
     assert (np.diff(pairs[:, 0]) > 0).all()
+
+
+def test_measurements_of_two_variables_are_kept_with_both_places_and_those_of_three_are_not() -> None:
+    rows = np.array([[1.0, 3.0], [2.0, 2.5], [2.0, 3.5], [0.5, 2.0]])
+    flat, deep = solution("x", "y"), solution("x", "y", "z")
+    measured = {0: Measurements(rows, np.array([5.0, 6.0, 7.0, 8.0]))}
+    (kept,) = solution_figures(flat, flat.spline.on_grid, ["u"], measured)["solution"]["unknowns"]
+    assert kept["measured"] == [[1.0, 3.0, 5.0], [2.0, 2.5, 6.0]]
+    measured = {0: Measurements(np.full((1, 3), 2.0), np.array([5.0]))}
+    (kept,) = solution_figures(deep, deep.spline.on_grid, ["u"], measured)["solution"]["unknowns"]
+    assert kept["measured"] is None

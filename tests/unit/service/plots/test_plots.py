@@ -101,11 +101,14 @@ def curves(*names: str, measured: list[list[float]] | None = None) -> dict[str, 
 
 
 def maps(
-    *names: str, of: Callable[[float, float], float] = lambda x, y: x * y, **at: float
+    *names: str,
+    of: Callable[[float, float], float] = lambda x, y: x * y,
+    measured: list[list[float]] | None = None,
+    **at: float,
 ) -> dict[str, Any]:
     """Unknowns over two variables, of three perhaps."""
     values = [[of(x, y) for y in NUMBERS] for x in NUMBERS]
-    unknowns = [{"name": name, "values": values, "measured": None} for name in names]
+    unknowns = [{"name": name, "values": values, "measured": measured} for name in names]
     told = {"independent": ["x", "y"], "axes": [NUMBERS, NUMBERS], "at": at, "unknowns": unknowns}
     return {"solution": told}
 
@@ -151,7 +154,7 @@ PICTURES: dict[str, Callable[[str, Theme], str]] = {
         curves(name, "b", measured=[[1.0, 0.8]]), subject(name, name, **RESIDUALS), theme
     ),
     "solution of two variables": lambda name, theme: draw_solution(
-        maps(name, "b", name), subject(name, name, **RESIDUALS), theme
+        maps(name, "b", name, measured=[[1.0, 2.0, 0.8]]), subject(name, name, **RESIDUALS), theme
     ),
     "solution of three variables": lambda name, theme: draw_solution(
         maps(name, **{name: 0.5}), subject(name, name, **RESIDUALS), theme
@@ -344,6 +347,15 @@ def test_measurements_are_dots_upon_the_curve_and_it_is_said() -> None:
     assert svg.count("<circle") == 2
     assert "dots: what was measured" in " ".join(texts(svg))
     assert "measured" not in draw_solution(curves("y"), subject(), LIGHT)
+
+
+def test_dots_on_a_map_show_where_was_measured() -> None:
+    svg = draw_solution(maps("u", measured=[[0.0, 4.0, 0.8], [4.0, 4.0, 0.9]]), subject(), LIGHT)
+    left, right = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', svg)
+    assert float(right[0]) - float(left[0]) == pytest.approx(430)
+    assert left[1] == right[1]
+    assert "Dots: where it was measured." in " ".join(texts(svg))
+    assert "measured" not in draw_solution(maps("u"), subject(), LIGHT)
 
 
 def test_values_stand_on_the_lines_of_a_map_and_those_below_0_are_dashed() -> None:
