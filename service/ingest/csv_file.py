@@ -47,9 +47,8 @@ def read(file: BinaryIO, filename: str | None, settings: Settings) -> Raw:
         cells, lines = _read_cells(text, separator, settings)
     finally:
         text.detach()
-    layout = _about_layout(list(cells), separator)
     typed, found = _typed(cells, separator)
-    return Raw(typed, warnings + layout + found, lines)
+    return Raw(typed, warnings + _about_layout(typed, separator) + found, lines)
 
 
 def _separator_of(sample: str, filename: str | None) -> str:
@@ -160,15 +159,15 @@ def _typed(cells: Cells, separator: str) -> tuple[pl.DataFrame, list[dict[str, A
     return pl.DataFrame(typed), warnings
 
 
-def _about_layout(names: list[str], separator: str) -> list[dict[str, Any]]:
+def _about_layout(table: pl.DataFrame, separator: str) -> list[dict[str, Any]]:
     warnings: list[dict[str, Any]] = []
     if separator != ",":
         name = SEPARATORS[separator]
         warnings.append({"code": "separator", "detail": f"the columns were separated at each {name}"})
-    if len(names) == 1:
+    if table.width == 1 and not table.dtypes[0].is_numeric():  # numbers hide no cells
         detail = f"only one column was found; known separators are {', '.join(SEPARATORS.values())}"
         warnings.append({"code": "single_column", "detail": detail})
-    if all(_is_number(name) for name in names):
+    if all(_is_number(name) for name in table.columns):
         detail = "the first line holds only numbers, yet it was read as column names; put names there"
         warnings.append({"code": "header_of_numbers", "detail": detail, "line": 1})
     return warnings

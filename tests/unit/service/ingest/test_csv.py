@@ -232,11 +232,15 @@ def test_a_column_without_values_is_accepted_with_a_warning(settings: Settings) 
         ("x,y\n1,2\n1,3\n", "constant"),
         ("x,y\n9007199254740993,2\n1,3\n", "large_integers"),
         ("1,2\n3,4\n5,6\n", "header_of_numbers"),
-        ("x\n1\n2\n", "single_column"),
+        ("x#y\n1#2\n1#3\n", "single_column"),
     ],
 )
 def test_what_looks_wrong_is_reported(content: str, code: str, settings: Settings) -> None:
     assert code in codes(read(content, settings))
+
+
+def test_a_single_column_of_numbers_looks_right_because_densities_need_no_more(settings: Settings) -> None:
+    assert not codes(read("x\n1\n2\n", settings))
 
 
 @pytest.mark.parametrize(
