@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import comb
 
 import numpy as np
 from jaxtyping import Float
@@ -20,6 +21,7 @@ from kan_engine.tree import ONE, ZERO, Expression, Variable
 Array = np.ndarray
 JetValues = Callable[[Jet, Mapping[str, Array]], Array]  # at points, by the names of the variables
 CHECKED = 4000  # points at which equations are checked
+STEP, STEPS = 0.02, 10  # towards the middle of the box, from where a formula is continued to a gap
 VANISHING = 1e-3  # of the size of the unknown over the half widths of the box, that a derivative has at least
 
 
@@ -111,9 +113,24 @@ class Solution:
             key = jet.unknown, jet.orders
             if key not in known:
                 known[key] = derived(laws[jet.unknown], self.problem.independent, jet.orders)
-            return evaluate(known[key], points)
+            values = evaluate(known[key], points)
+            return values if np.isfinite(values).all() else self._continued(known[key], points)
 
         return self.violations_with(jet)
+
+    def _continued(self, tree: Expression, points: Mapping[str, Array]) -> Array:
+        """Values of a formula where it may have gaps: sin(x)/x is 1 at 0.
+
+        The polynomial through its values at equal steps away from each point. At a pole that is some number,
+        with which no equation holds.
+        """
+        ends = zip(self.problem.independent, self.problem.domain, strict=True)
+        way = {name: STEP * (sum(end) / 2 - points[name]) for name, end in ends}
+        total = np.zeros(len(next(iter(way.values()))))
+        for step in range(1, STEPS + 1):
+            at = {name: points[name] + step * along for name, along in way.items()}
+            total -= (-1) ** step * comb(STEPS, step) * evaluate(tree, at)
+        return total
 
     def violations_with(self, jet: JetValues) -> tuple[list[Violation], list[Violation]]:
         """The same, were this the value of every jet."""
