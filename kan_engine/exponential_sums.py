@@ -2,23 +2,24 @@
 
 Those are the functions whose derivatives depend linearly on each other, y⁽ᵐ⁾ = Σ c_j y⁽ʲ⁾; the roots of
 the polynomial of the c_j are their rates (de Prony 1795, here with exact derivatives of a spline in place of
-shifted samples).
+shifted samples). Where several functions of the variable are known that take part, as of a sum of products,
+their span tells it too (``spans``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice, product
+from itertools import chain, islice, product
 
 import numpy as np
 from jaxtyping import Float
 
 from kan_engine.library import LIBRARY
 from kan_engine.refit import Data, Form, error, refit
+from kan_engine.spans import Wave, waves_in_span
 from kan_engine.tree import Expression, Parameter, Variable, add, call, mul, power
 
 Array = np.ndarray
-Wave = tuple[complex, int, str]  # rate, power of the variable, function of the imaginary part
 HIGHEST = 4  # order of the relation
 RELATED = 1e-5  # relative error of a relation between derivatives that may be exact
 EQUAL = 1e-2  # relative distance of rates that may be a double one
@@ -45,7 +46,7 @@ def exponential_sum(
     """
     columns, spread = fit[0], float(np.std(validation[1])) or 1.0
     choices = [_choices(derivatives[name], places) for name, places in columns.items()]
-    for waves in islice(product(*choices), MOST_CHOICES):
+    for waves in chain(islice(product(*choices), MOST_CHOICES), _of_spans(derivatives, columns)):
         form = _fitted(list(product(*waves)), fit)
         if form is not None and error(form, validation) < floor * spread:
             return form
@@ -56,6 +57,17 @@ def _choices(derivatives: Float[Array, "orders rows"], places: Array) -> list[li
     """What a function may be made of along one column, the likeliest first."""
     length = float(np.ptp(places))
     return [list(_waves(terms, places)) for rates in _rates(derivatives) for terms in _terms(rates, length)]
+
+
+def _of_spans(
+    derivatives: Mapping[str, Float[Array, "orders rows"]], columns: Mapping[str, Array]
+) -> Iterator[list[list[Wave]]]:
+    """What spans the functions of every column where there are several of it, if all of that is found."""
+    functions = {name: derivatives[name][0].reshape(len(places), -1) for name, places in columns.items()}
+    if all(each.shape[1] > 1 for each in functions.values()):
+        found = [waves_in_span(functions[name], places) for name, places in columns.items()]
+        if all(found):
+            yield found
 
 
 def _rates(derivatives: Float[Array, "orders rows"]) -> Iterator[Array]:

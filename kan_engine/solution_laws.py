@@ -1,49 +1,112 @@
 """Laws behind the solution of differential equations: closed forms that satisfy them to rounding.
 
 A function of one variable is read off its values. One of several variables may be a product of such, a
-wave f(w·x) whose gradient has one direction everywhere, or a sum of products of exponentials and
-oscillations. What is found proves itself: put into the equations and conditions it must leave nothing but
-rounding.
+wave f(w·x) whose gradient has one direction everywhere, or a sum of products of exponentials, oscillations
+and powers; else it is left to whoever knows more kinds of laws. What is found proves itself: put into the
+equations and conditions it must leave nothing but rounding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float
 
 from kan_engine.constants import nice_constants
+from kan_engine.equations import Problem
 from kan_engine.exponential_sums import exponential_sum
+from kan_engine.jets import Jet
 from kan_engine.one_variable import law_of_one
-from kan_engine.refit import Data
+from kan_engine.refit import Data, Form, refit
 from kan_engine.separation import Term, separated
 from kan_engine.simplify import simplify
 from kan_engine.snapping import polished
 from kan_engine.solution import Solution
-from kan_engine.tensor_spline import Axis
-from kan_engine.tree import Expression, Parameter, Variable, add, free_constants, mul, number, substitute
+from kan_engine.tensor_spline import Axis, TensorSpline
+from kan_engine.tree import (
+    Call,
+    Expression,
+    Parameter,
+    Variable,
+    add,
+    call,
+    free_constants,
+    mul,
+    number,
+    substitute,
+    walk,
+)
 
 Array = np.ndarray
+Hunt = Callable[[Data, Data], Expression | None]  # a law by values at points, and by others for the proof
 ROWS = 1000  # of a sample that a law is read from
 FLOOR = 1e-10  # error of a function that is known to all digits
+WELL_KNOWN = 1e-6  # error of a solution from which constants are told well enough for a proof
 PROVED = 1e-9  # of the size of its terms, that an equation may be violated by a law that holds
+STEPS = 30  # of the last fit of constants
 ROUNDS = 2  # over all laws: a shorter form has other constants
 NEAR = 1e-6  # relative distance of a constant from a nice number that may have been meant
 MOST_PRODUCTS = 6  # that may be a sum of oscillations
 ONE_WAY = 1e-6  # of the gradients that may point elsewhere if all of them have one direction
 
 
-def find_laws(solution: Solution, should_stop: Callable[[], bool] = lambda: False) -> list[Expression] | None:
-    """A law for every unknown, all of which satisfy the equations; None if there is none for one of them."""
+def find_laws(
+    solution: Solution, should_stop: Callable[[], bool] = lambda: False, hunt: Hunt = lambda _, __: None
+) -> list[Expression] | None:
+    """A law for every unknown, all of which satisfy the equations; None if there is none for one of them.
+
+    Args:
+        solution: The unknowns.
+        should_stop: Once true, nothing is found any more.
+        hunt: Asked for laws of several variables that are of no kind known here.
+    """
     laws = []
     for unknown in range(len(solution.spline.coef)):
-        law = _law(solution, unknown, should_stop)
+        law = _law(solution, unknown, should_stop) or _by_quarter(solution, unknown, should_stop)
+        is_known = solution.error < WELL_KNOWN and not should_stop()
+        if law is None and len(solution.spline.axes) > 1 and is_known:
+            law = hunt(*_data(solution, unknown))
         if law is None:
             return None
         laws.append(law)
     return proved(solution, laws)
+
+
+def _by_quarter(solution: Solution, unknown: int, should_stop: Callable[[], bool]) -> Expression | None:
+    """4·atan(v), where the equations take the sine of the unknown.
+
+    Solitons of u_tt - u_xx + sin(u) = 0 are products in v = tan(u/4) (Hirota, J. Phys. Soc. Japan 33, 1972).
+    """
+    places = [axis.interpolation() for axis in solution.spline.axes]
+    values = solution.spline.on_grid(places)[unknown]
+    if not _takes_sine(solution.problem, unknown) or np.abs(values).max() >= 2 * np.pi:
+        return None
+    quarters = np.tan(values / 4)
+    spread = np.square(1 / np.cos(values / 4)).max() / 4 * np.abs(values).max() / np.abs(quarters).max()
+    spline = TensorSpline.through(solution.spline.axes, quarters[None])
+    law = _law(replace(solution, spline=spline, error=spread * solution.error), 0, should_stop)
+    if law is None:
+        return None
+    free, measured = free_constants(4 * call("atan", law))
+    better = refit(Form(free, np.array(measured)), _data(solution, unknown)[0], iterations=STEPS)
+    return substitute(free, {Parameter(n): number(float(value)) for n, value in enumerate(better.values)})
+
+
+def _takes_sine(problem: Problem, unknown: int) -> bool:
+    """Whether an equation has the sine or cosine of something in the unknown."""
+
+    def is_in(tree: Expression, leaves: Sequence[Jet | str]) -> bool:
+        found = [leaves[node.index] for node in walk(tree) if isinstance(node, Parameter)]
+        return any(isinstance(leaf, Jet) and leaf.unknown == unknown for leaf in found)
+
+    return any(
+        isinstance(node, Call) and node.function in ("sin", "cos") and is_in(node, equation.leaves)
+        for equation in problem.equations
+        for node in walk(equation.tree)
+    )
 
 
 def _law(solution: Solution, unknown: int, should_stop: Callable[[], bool]) -> Expression | None:

@@ -96,6 +96,16 @@ def find_law(run: Run, seconds: float = float("inf")) -> Law | None:
     return replace(law, is_consistent=is_consistent, is_cut=is_cut)
 
 
+def exact_law(run: Run) -> Expression | None:
+    """A law that holds to rounding error, or None: the best of other ones is not looked for."""
+    fit, validation = (sample_of(part, run.inputs) for part in searched(run))
+    hunt = _Hunt(fit, validation, replace(run, generator=run.fresh_generator()), is_whole=True)
+    hunt.look_at_structures()
+    if hunt.exact is None:
+        hunt.prove(angles=True)
+    return None if hunt.exact is None else hunt.exact.tree
+
+
 class _Hunt:
     """The hunt for the law behind some rows, and within it that for a law in fewer variables.
 

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ from worker.formula import symbolic_document
 from worker.lineage import lineage_of, usual_name
 from worker.outcome import Progress, Stopped
 from worker.solution_figures import ValuesAt, solution_figures
+from worker.solution_hunt import hunted_law
 
 TASK = "equation"
 SOLVING = 0.7  # share of the job that finding the functions is
@@ -220,7 +222,7 @@ def _symbolic(
     request: SolveRequest, solution: Solution, should_stop: Callable[[], bool]
 ) -> dict[str, Any] | None:
     """Laws that satisfy the equations and conditions to rounding, as the ``symbolic`` resource."""
-    laws = find_laws(solution, should_stop)
+    laws = find_laws(solution, should_stop, partial(hunted_law, should_stop=should_stop))
     return None if laws is None else _document(request.unknowns, solution, laws)
 
 

@@ -1,5 +1,6 @@
 """Violations of equations by what was found, and laws that prove themselves by having none."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -8,9 +9,10 @@ import pytest
 from kan_engine.equations import pose
 from kan_engine.expression import evaluate
 from kan_engine.printers import to_text
+from kan_engine.refit import Data
 from kan_engine.solution import Solution, derived
 from kan_engine.solution_laws import find_laws, proved
-from kan_engine.tensor_spline import TensorSpline
+from kan_engine.tensor_spline import Axis, TensorSpline
 from kan_engine.tree import Expression, Variable, call, number
 from tests.differential import CASES, ORDINARY, PARTIAL, Case, solved
 
@@ -42,6 +44,67 @@ def test_a_wave_of_any_shape_is_found_by_its_direction() -> None:
     (law,) = laws
     points = {"x": np.linspace(-1, 1, 9), "t": np.linspace(0, 0.5, 9)}
     np.testing.assert_allclose(evaluate(law, points), case.exact(**points)[0], 1e-12)
+
+
+def known(equation: str, u: Callable[..., np.ndarray]) -> Solution:
+    """A function of x from -1 to 1 and t from 0 to 1 that solves an equation, as if it had been found."""
+    corners = [{"x": x, "t": t} for x in (-1, 1) for t in (0, 1)]
+    problem = pose(
+        independent=["x", "t"],
+        unknowns=["u"],
+        domain={"x": (-1, 1), "t": (0, 1)},
+        equations=[equation],
+        conditions=[(at, f"u({at['x']}, {at['t']}) - ({u(**at)})") for at in corners],
+    )
+    axes = [Axis.uniform(*ends, 16, 7) for ends in problem.domain]
+    x, t = (axis.interpolation() for axis in axes)
+    return Solution(problem, TensorSpline.through(axes, u(x[:, None], t)[None]), np.zeros(0), 1e-10)
+
+
+LAPLACE = "Derivative(u(x, t), (x, 2)) + Derivative(u(x, t), (t, 2))"
+WITHOUT_ONE_RELATION = {
+    "x**3 - 3*t**2*x": (LAPLACE, lambda x, t: x**3 - 3 * x * t**2),
+    "t*x**2 + exp(-t)*sin(pi*x)": (
+        f"{LAPLACE} - 2*t - (1 - pi**2)*exp(-t)*sin(pi*x)",
+        lambda x, t: x**2 * t + np.exp(-t) * np.sin(np.pi * x),
+    ),
+    "t**3*x**3 + x*cos(5*t)": (
+        f"{LAPLACE} - 6*x*t**3 - 6*x**3*t + 25*x*cos(5*t)",
+        lambda x, t: x**3 * t**3 + x * np.cos(5 * t),
+    ),
+}
+
+
+@pytest.mark.parametrize("law", WITHOUT_ONE_RELATION)
+def test_products_of_powers_and_waves_are_told_by_what_they_span(law: str) -> None:
+    (found,) = find_laws(known(*WITHOUT_ONE_RELATION[law])) or [None]
+    assert found is not None
+    assert to_text(found) == law
+
+
+def test_the_kink_of_sine_gordon_is_found_by_the_tangent_of_its_quarter() -> None:
+    equation = "Derivative(u(x, t), (t, 2)) - Derivative(u(x, t), (x, 2)) + sin(u(x, t))"
+    kink = known(equation, lambda x, t: 4 * np.arctan(np.exp((5 * x - 3 * t) / 4)))
+    (found,) = find_laws(kink) or [None]
+    assert found is not None
+    assert to_text(found) == "4*atan(exp(5*x/4 - 3*t/4))"
+
+
+def test_a_hunt_is_asked_for_what_is_of_no_kind_known_here() -> None:
+    asked = []
+
+    def hunt(fit: Data, validation: Data) -> Expression | None:
+        asked.append((fit, validation))
+        return call("log", (X + 2) ** 2 + (T + 1) ** 2)
+
+    harmonic = known(LAPLACE, lambda x, t: np.log((x + 2) ** 2 + (t + 1) ** 2))
+    (found,) = find_laws(harmonic, hunt=hunt) or [None]
+    assert found is not None
+    assert to_text(found) == "log((t + 1)**2 + (x + 2)**2)"
+    (((columns, values), _),) = asked
+    np.testing.assert_allclose(values, evaluate(found, columns), atol=1e-9)
+    assert find_laws(replace(harmonic, error=1e-3), hunt=hunt) is None
+    assert len(asked) == 1
 
 
 def test_the_search_for_laws_can_be_stopped() -> None:
@@ -131,6 +194,22 @@ def test_a_formula_that_is_not_real_violates_everything() -> None:
     ((equation,), _) = solution.violations_by([call("log", X - 10)])
     ((often,), _) = solution.violations_by([call("log", X - 1)])
     assert equation.relative == often.relative == np.inf
+
+
+@pytest.mark.parametrize(("law", "holds"), [(call("sin", X) / X, True), (call("cos", X) / X, False)])
+def test_a_law_that_is_0_by_0_at_a_place_of_a_condition_is_continued_to_it(
+    law: Expression, holds: bool
+) -> None:
+    """Both solve the equation of Lane and Emden for n = 1; one of them has a pole at 0."""
+    problem = pose(
+        independent=["x"],
+        unknowns=["y"],
+        domain={"x": [0, 5]},
+        equations=["x*Derivative(y(x), (x, 2)) + 2*Derivative(y(x), x) + x*y(x)"],
+        conditions=[({"x": 0}, "y(0) - 1"), ({"x": 0}, "Subs(Derivative(y(x), x), x, 0)")],
+    )
+    solution = replace(solved(ORDINARY["decay"]), problem=problem)
+    assert (proved(solution, [law]) is not None) is holds
 
 
 @pytest.mark.parametrize(

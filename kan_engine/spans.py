@@ -1,0 +1,99 @@
+"""Exponentials, oscillations and powers in the span of a few functions of one variable.
+
+Of a sum of products Σ f_r(x)·g_r(y) only the span of the f_r is known, and not these themselves. A function
+lies in it if its projection is the function; of those with a rate inside, the rates are looked through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import minimize_scalar
+
+Array = np.ndarray
+Wave = tuple[complex, int, str]  # rate, power of the variable, function of the imaginary part
+HIGHEST_POWER, WITH_RATE = 6, 1  # of the variable: alone, and beside an exponential or an oscillation
+OSCILLATIONS = np.arange(0.2, 100.0, 0.1)  # rates times the length of the axis
+EXPONENTIALS = np.geomspace(0.1, 60.0, 200)
+NEAR, INSIDE = 0.3, 1e-5  # distances from the span: worth a closer look, and of what may lie in it
+OTHER = 1e-2  # share of a function that is none of those found before
+
+
+def waves_in_span(functions: Float[Array, "rows functions"], places: Float[Array, " rows"]) -> list[Wave]:
+    """What spans the same as the functions; nothing if some of that is of other kinds.
+
+    Args:
+        functions: Independent ones, at places along the axis.
+        places: Where.
+    """
+    basis: Array = np.linalg.qr(functions)[0]
+    found, taken = list[Wave](), np.zeros((len(places), 0))
+    for waves, columns in _inside(basis, places):
+        own = basis @ (basis.T @ columns)
+        new = own - taken @ (taken.T @ own)
+        left, sizes, _ = np.linalg.svd(new, full_matrices=False)
+        if sizes[0] < OTHER:
+            continue
+        found += waves
+        taken = np.hstack([taken, left[:, sizes > OTHER]])
+        if taken.shape[1] >= basis.shape[1]:
+            return found
+    return []
+
+
+def _inside(basis: Array, places: Array) -> Iterator[tuple[list[Wave], Array]]:
+    """Functions in the span, one or a pair at a time, with directions of length 1 in which they meet it."""
+    low, high = float(places.min()), float(places.max())
+    powers = [(places / max(abs(low), abs(high))) ** power for power in range(HIGHEST_POWER + 1)]
+    for power, factor in enumerate(powers):
+        column = _orthonormal(factor)
+        if _distance(basis, column) < INSIDE:
+            yield [(0j, power, "")], column
+    for power, factor in enumerate(powers[: WITH_RATE + 1]):
+
+        def oscillation(rate: float, factor: Array = factor) -> Array:
+            return _orthonormal(factor * np.cos(rate * places), factor * np.sin(rate * places))
+
+        def exponential(rate: float, factor: Array = factor) -> Array:
+            return _orthonormal(factor * np.exp(rate * (places - (high if rate > 0 else low))))
+
+        for rate in _rates(basis, oscillation, OSCILLATIONS / (high - low)):
+            columns = oscillation(rate)
+            within, cosines, _ = np.linalg.svd(columns.T @ basis)
+            near = int(np.sum(cosines > 1 - INSIDE))
+            waves = [(complex(0, rate), power, function) for function in ("cos", "sin")]
+            yield waves, columns @ within[:, :near]
+        for sign in (-1, 1):
+            for rate in _rates(basis, exponential, sign * EXPONENTIALS / (high - low)):
+                yield [(complex(rate), power, "")], exponential(rate)
+
+
+def _rates(basis: Array, function: Callable[[float], Array], tried: Array) -> Iterator[float]:
+    """Rates with which a function lies in the span."""
+
+    def distance(rate: float) -> float:
+        return _distance(basis, function(rate))
+
+    distances = np.array([distance(rate) for rate in tried])
+    padded = np.pad(distances, 1, constant_values=np.inf)
+    is_dip = (distances <= padded[:-2]) & (distances <= padded[2:]) & (distances < NEAR)
+    for place in np.flatnonzero(is_dip):
+        around = tried[max(place - 1, 0) : place + 2]
+        ends = (around.min(), around.max())
+        found = minimize_scalar(distance, bounds=ends, method="bounded", options={"xatol": 1e-13})
+        if found.fun < INSIDE:
+            yield float(found.x)
+
+
+def _distance(basis: Array, columns: Array) -> float:
+    """Sine of the smallest angle between the span and that of orthonormal columns."""
+    _, _, right = np.linalg.svd(basis.T @ columns)
+    nearest = columns @ right[0]
+    return float(np.linalg.norm(nearest - basis @ (basis.T @ nearest)))
+
+
+def _orthonormal(*columns: Array) -> Array:
+    orthonormal: Array = np.linalg.qr(np.stack(columns, 1))[0]
+    return orthonormal

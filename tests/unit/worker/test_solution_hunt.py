@@ -1,0 +1,32 @@
+"""Laws of several variables behind values at points."""
+
+import numpy as np
+import pytest
+
+from kan_engine import Data, to_text
+from worker.solution_hunt import hunted_law
+
+
+def rows(count: int, seed: int) -> Data:
+    """A distance from a point off the plane."""
+    x, y = np.random.default_rng(seed).uniform(-1, 1, (2, count))
+    return {"x": x, "y": y}, np.sqrt(x**2 + y**2 + 1)
+
+
+def test_a_law_is_found_as_behind_a_table() -> None:
+    law = hunted_law(rows(1000, 0), rows(500, 1), lambda: False)
+    assert law is not None
+    assert to_text(law) == "sqrt(x**2 + y**2 + 1)"
+
+
+@pytest.mark.parametrize("column", ["x", "the solution"])
+def test_any_name_of_a_variable_is_fine(column: str) -> None:
+    fit, validation = (({column: values["x"]}, 3 * values["x"]) for values, _ in (rows(200, 0), rows(100, 1)))
+    law = hunted_law(fit, validation, lambda: False)
+    assert law is not None
+
+
+def test_noise_has_no_law_and_time_ends_the_hunt() -> None:
+    fit, validation = rows(300, 0), rows(200, 1)
+    noisy = (fit[0], fit[1] + np.random.default_rng(2).normal(size=300)), validation
+    assert hunted_law(*noisy, lambda: True) is None
