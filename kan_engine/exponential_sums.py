@@ -23,6 +23,7 @@ Array = np.ndarray
 HIGHEST = 4  # order of the relation
 RELATED = 1e-5  # relative error of a relation between derivatives that may be exact
 EQUAL = 1e-2  # relative distance of rates that may be a double one
+TRIPLE = 1e-1  # the same of three: rounding moves these apart by its cube root
 SMALL = 1e-7  # rates, and shares of a term, that may be none
 STEPS = 60
 MOST_CHOICES, MOST_TERMS = 8, 64  # that are fitted, and of which one may be
@@ -84,7 +85,10 @@ def _rates(derivatives: Float[Array, "orders rows"]) -> Iterator[Array]:
 
 def _terms(rates: Array, length: float) -> Iterator[list[tuple[complex, int]]]:
     """Rates, each with a power of the variable: close ones as multiple ones, then each on its own."""
-    yield list(_multiple(rates, length))
+    loosely, strictly = (list(_multiple(rates, length, near)) for near in (TRIPLE, EQUAL))
+    if loosely != strictly:
+        yield loosely
+    yield strictly
     small = SMALL / length
     plain = sorted(
         {
@@ -98,11 +102,11 @@ def _terms(rates: Array, length: float) -> Iterator[list[tuple[complex, int]]]:
         yield plain
 
 
-def _multiple(rates: Array, length: float) -> Iterator[tuple[complex, int]]:
+def _multiple(rates: Array, length: float, close: float) -> Iterator[tuple[complex, int]]:
     """Rounding moves the members of a multiple root apart, in all directions; their mean stays."""
     groups: list[list[complex]] = []
     for rate in map(complex, rates):
-        limit = EQUAL * max(abs(rate), 1 / length)
+        limit = close * max(abs(rate), 1 / length)
         near = next((group for group in groups if abs(np.mean(group) - rate) < limit), None)
         if near is None:
             groups.append([rate])

@@ -8,6 +8,7 @@ equations and conditions it must leave nothing but rounding.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -27,8 +28,11 @@ from kan_engine.snapping import polished
 from kan_engine.solution import Solution
 from kan_engine.tensor_spline import Axis, TensorSpline
 from kan_engine.tree import (
+    Add,
     Call,
     Expression,
+    Mul,
+    Number,
     Parameter,
     Variable,
     add,
@@ -118,12 +122,24 @@ def _law(solution: Solution, unknown: int, should_stop: Callable[[], bool]) -> E
     if len(terms) == 1:
         factors = zip(names, axes, terms[0], strict=True)
         laws = [_law_of_axis(name, axis, coef, floor, should_stop) for name, axis, coef in factors]
-        return None if None in laws else mul(*(law for law in laws if law is not None))
+        return None if None in laws else mul(*(_levelled(law) for law in laws if law is not None))
     if len(terms) <= MOST_PRODUCTS:
         law = _sum_of_products(solution, unknown, terms, floor)
         if law is not None:
             return law
     return _wave(solution, unknown, floor, should_stop)
+
+
+def _levelled(tree: Expression) -> Expression:
+    """With 1 as the first coefficient of every sum that is a factor: only then the others may be nice."""
+    if isinstance(tree, Mul):
+        return mul(*map(_levelled, tree.factors))
+    if not isinstance(tree, Add):
+        return tree
+    first = tree.terms[0]
+    factors = first.factors if isinstance(first, Mul) else (first,)
+    scale = math.prod(float(factor.value) for factor in factors if isinstance(factor, Number))
+    return mul(number(scale), add(*(mul(number(1 / scale), term) for term in tree.terms)))
 
 
 def _sum_of_products(

@@ -82,6 +82,13 @@ def test_products_of_powers_and_waves_are_told_by_what_they_span(law: str) -> No
     assert to_text(found) == law
 
 
+def test_factors_whose_rates_are_triple_have_nice_numbers() -> None:
+    law = known("Derivative(u(x, t), t) + u(x, t)", lambda x, t: (x - x**2 / 3) * np.exp(x - t))
+    (found,) = find_laws(law) or [None]
+    assert found is not None
+    assert to_text(found) == "-x*(x - 3)*exp(x - t)/3"
+
+
 def test_the_kink_of_sine_gordon_is_found_by_the_tangent_of_its_quarter() -> None:
     equation = "Derivative(u(x, t), (t, 2)) - Derivative(u(x, t), (x, 2)) + sin(u(x, t))"
     kink = known(equation, lambda x, t: 4 * np.arctan(np.exp((5 * x - 3 * t) / 4)))
