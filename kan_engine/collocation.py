@@ -21,11 +21,12 @@ from kan_engine.tensor_spline import Axis
 Array = np.ndarray
 ELIMINATED = 32  # unknowns at least that a front eliminates at a time, so that few large steps do the work
 GENTLE, STRONGEST = 1e-8, 1e6  # damping after a failed step, and beyond which there is no step
+IN_VAIN = 2  # free steps in a row that fail before none is tried any more
 NOTHING = 1e-20  # objective of what is solved to rounding
 SETTLED = 1e-12  # step, relative to the unknowns, after which nothing is left to gain
 OPEN = 25 * TINY  # of what the rows tell, relative to what they did before the unknowns could follow: nothing
 TAKES_PART = 1e-6  # squared share of a coefficient in a direction that is open
-SLIGHT = 1e-3  # share of the objective by which a step lowers it at least that is worth another
+SLIGHT = 5e-2  # share of the objective by which a step lowers it at least that is worth another
 
 
 class System:
@@ -125,6 +126,7 @@ def descend(
     *,
     steps: int,
     strongest: float = STRONGEST,
+    settled: float = SETTLED,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Descent:
     """Levenberg-Marquardt steps until nothing is left to gain.
@@ -134,12 +136,15 @@ def descend(
         state: Where to begin.
         steps: At most so many.
         strongest: Damping beyond which no step is looked for.
+        settled: Step, relative to the unknowns, after which none is worth another.
         should_stop: Asked before every step.
     """
     reached = Descent(state.permuted(system.order), np.inf, np.inf, 0)
-    damping, reached = 0.0, replace(reached, objective=system.objective(reached.state))
+    reached, damping, failed = replace(reached, objective=system.objective(reached.state)), 0.0, 0
     while reached.steps < steps and not should_stop():
         fresh = _step(system, reached, damping)
+        if not damping:
+            failed = failed + 1 if fresh is None else 0
         while fresh is None and damping < strongest:
             damping = max(GENTLE, 10 * damping)
             fresh = _step(system, reached, damping)
@@ -149,8 +154,8 @@ def descend(
             break
         is_slight = reached.objective - fresh.objective < SLIGHT * reached.objective
         reached, is_free = fresh, damping <= GENTLE
-        damping = 0.0 if is_free else damping / 30
-        if fresh.moved < SETTLED or (is_slight and is_free and fresh.objective > NOTHING):
+        damping = damping / 30 if not is_free else GENTLE if failed >= IN_VAIN else 0.0
+        if fresh.moved < settled or (is_slight and is_free and fresh.objective > NOTHING):
             break
     back = [int(a) for a in np.argsort(system.order)]
     return replace(reached, state=reached.state.permuted(back))

@@ -15,6 +15,7 @@ import numpy as np
 
 from kan_engine.balance import system_of, work
 from kan_engine.calculus import derivative
+from kan_engine.collocation import SETTLED as SETTLED_STEP
 from kan_engine.collocation import Descent, descend
 from kan_engine.equation_rows import State
 from kan_engine.equations import Problem
@@ -30,6 +31,7 @@ STEPS = 40  # of Gauss-Newton on one grid, at most
 LEVELS = 12
 RESOLVED = {1: 1e-11, 2: 1e-8, 3: 1e-5}  # jumps relative to the unknowns with which grids are fine enough
 SHARES = (1e-2, 1e-1, 0.5)  # of the largest jump, from which an interval is halved, too
+CAREFUL = 1e-3  # share of the jumps that a step may have and be the last: the grid is wrong by more
 MOST_WORK = 3e10  # multiplications of a step
 SETTLED, STALLED = 1e-8, 0.5  # change from grid to grid, and its share of the one before, that end the search
 STARTS = (0.0, 1.0, -1.0)  # constants from which equations without a start in time are tried
@@ -99,10 +101,14 @@ def solve(
                 state, found = started.state, _found(turned, started, axes_order, np.inf, linear)
     if state is None:
         state = _constant(turned, axes, 0.0)
-    before, change = None, np.inf
+    before, change, worst = None, np.inf, _worst_jump(state.spline)
     for level in range(LEVELS):
         reached = descend(
-            system_of(turned, state.spline.axes, state), state, steps=steps, should_stop=should_stop
+            system_of(turned, state.spline.axes, state),
+            state,
+            steps=steps,
+            settled=max(SETTLED_STEP, CAREFUL * worst),
+            should_stop=should_stop,
         )
         if not reached.steps and should_stop():
             if found is not None:
@@ -111,7 +117,7 @@ def solve(
         state = reached.state
         last, change = change, change_between(before, state.spline)
         jumps = jumps_of(state.spline)
-        worst = max(float(jump.max()) for jump in jumps)
+        worst = _worst_jump(state.spline)
         is_done = (
             grid is not None
             or should_stop()
@@ -133,7 +139,7 @@ def _found(problem: Problem, reached: Descent, order: Sequence[int], change: flo
     What refining has changed tells it, and where nothing was refined the jumps do. A step of Newton's method
     leaves the square of what it has moved; one alone solves linear equations.
     """
-    jumps = max(float(jump.max()) for jump in jumps_of(reached.state.spline))
+    jumps = _worst_jump(reached.state.spline)
     error = max(change if np.isfinite(change) else jumps, 0.0 if linear else reached.moved**2)
     return Solution.of(problem, reached.state, order, error)
 
@@ -211,6 +217,10 @@ def jumps_of(spline: TensorSpline) -> list[np.ndarray]:
     """The jumps along every axis, relative to the largest values of the unknowns."""
     sizes = spline.sizes()[:, None]
     return [(spline.jumps(axis) / sizes).max(0) for axis in range(len(spline.axes))]
+
+
+def _worst_jump(spline: TensorSpline) -> float:
+    return max(float(jump.max()) for jump in jumps_of(spline))
 
 
 def change_between(before: TensorSpline | None, after: TensorSpline) -> float:

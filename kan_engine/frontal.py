@@ -64,12 +64,14 @@ class Front:
         """Eliminate the first blocks, and make room for as many at the other end."""
         gone, inner = blocks * self.block, self.block * self.width
         self._eliminate(gone)
-        old = torch.cat([torch.arange(gone, inner), torch.arange(inner, len(self.gradient))])
-        new = torch.cat([torch.arange(0, inner - gone), torch.arange(inner, len(self.gradient))])
-        matrix, gradient, diagonal = self.matrix, self.gradient, self._diagonal
-        self.matrix, self.gradient, self._diagonal = map(torch.zeros_like, (matrix, gradient, diagonal))
-        self.matrix[new[:, None], new] = matrix[old[:, None], old]
-        self.gradient[new], self._diagonal[new] = gradient[old], diagonal[old]
+        kept = [(slice(gone, inner), slice(0, inner - gone)), (slice(inner, None), slice(inner, None))]
+        before = self.matrix, self.gradient, self._diagonal
+        self.matrix, self.gradient, self._diagonal = map(torch.zeros_like, before)
+        matrix, gradient, diagonal = before
+        for old, new in kept:
+            self.gradient[new], self._diagonal[new] = gradient[old], diagonal[old]
+            for across, moved in kept:
+                self.matrix[new, moved] = matrix[old, across]
 
     def _eliminate(self, count: int) -> None:
         head, tail = slice(0, count), slice(count, None)
@@ -82,7 +84,8 @@ class Front:
         below = torch.linalg.solve_triangular(factor, matrix[head, tail], upper=False)  # Lᵀ of the rest
         partial = torch.linalg.solve_triangular(factor, self.gradient[head, None], upper=False)[:, 0]
         before = matrix.diagonal()[tail].clone()
-        matrix[tail, tail] -= below.T @ below
+        rest = below.numpy()
+        matrix[tail, tail] -= torch.from_numpy(rest.T @ rest)  # NumPy computes half of what is symmetric
         self._diagonal[tail] += before - matrix.diagonal()[tail]  # what damping is measured by
         self.gradient[tail] -= below.T @ partial
         self._done.append((factor, below, partial))

@@ -28,7 +28,7 @@ LOOSEST = {
     3: 1e-3,
 }  # jumps that are let be where neither shorter windows nor finer grids help
 ROUGH = {1: 1e-7, 2: 1e-3, 3: 1e-2}  # of the whole length: rough windows that are not cut any further
-FINEST, NARROWEST = 96, 2e-3  # intervals of another axis, and the narrowest that is halved, while marching
+FINEST, NARROWEST = 192, 2e-3  # intervals of another axis, and the narrowest that is halved, while marching
 
 
 def march(
@@ -131,7 +131,13 @@ def _window(
         values = before.on_grid([np.array([start]), *places])
         guess = TensorSpline.through(axes, np.repeat(values, axes[0].terms, axis=1))
     begun = State(guess, np.zeros(0))
-    reached = descend(system_of(part, axes, begun, anchors), begun, steps=steps, strongest=STRONGEST)
+    reached = descend(
+        system_of(part, axes, begun, anchors),
+        begun,
+        steps=steps,
+        strongest=STRONGEST,
+        settled=RESOLVED[len(axes)],
+    )
     return reached.state.spline, reached.moved < CONVERGED[len(axes)]
 
 
