@@ -127,5 +127,6 @@ def _distance(value: float, limit: float) -> str:
     """How far a value is from its limit: a factor where they are far apart, else a share."""
     low, high = sorted((abs(value), abs(limit)))
     if low and high > 1.5 * low:
-        return f"by a factor of {high / low:.1f}"
+        factor = high / low
+        return f"by a factor of {factor:.1f}" if factor < 1e3 else f"by a factor of {factor:.0e}"
     return f"by {abs(value / limit - 1):.1%}"

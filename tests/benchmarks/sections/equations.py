@@ -16,12 +16,15 @@ DECAY = "ode-decay"
 OURS, PYKAN = "kan_engine, defaults", "pykan [1,3,1]"
 ORDINARY, PARTIAL = 1e-6, 1e-4  # largest relative errors
 FASTER = 0.1
+KINDS = ("ode", "pde")
 
 
 def tasks(options: Options) -> Iterator[Task]:
     path, steps = options.path(FILE), 1 if options.quick else 100
     for name in list(equations.problems(path))[: 2 if options.quick else None]:
         yield Task(work=name, who=OURS, run=partial(ours, path, name))
+    for kind in KINDS:
+        yield Task(work=f"further {kind}", who=OURS, run=partial(further, kind, options.quick), limit_s=1800)
     yield Task(work=DECAY, who=PYKAN, run=partial(equations.decay_by_pykan, steps))
 
 
@@ -33,10 +36,25 @@ def ours(path: Path, name: str) -> Values:
         return equations.solved(client, equations.problems(path)[name])
 
 
+def further(kind: str, is_quick: bool) -> Values:
+    """Equations that are not in the file."""
+    from tests.benchmarks.subjects import service
+
+    known = equations.problems(equations.FURTHER)
+    chosen = {name: problem for name, problem in known.items() if name.startswith(kind)}
+    with service.running() as client:
+        return equations.all_solved(client, dict(list(chosen.items())[: 2 if is_quick else None]))
+
+
 def worst(kind: str, value: str, measured: Measured) -> float:
     """The largest of a figure over all problems of a kind, which their names begin with."""
     works = {row.work for row in measured.rows if row.work.startswith(kind)}
     return max((measured.largest(value, who=OURS, work=work) for work in works), default=float("nan"))
+
+
+def formulas(measured: Measured) -> float:
+    """How many of all further equations that have one were given their formula."""
+    return sum(measured.largest("formulas", who=OURS, work=f"further {kind}") for kind in KINDS)
 
 
 SECTION = Section(
@@ -45,8 +63,10 @@ SECTION = Section(
     about=(
         "Relative L2 error against the exact solution on a fine grid (of Lotka-Volterra against a reference "
         "of 13 digits), the largest error, seconds of the job through HTTP, and the formula, which has "
-        "proved itself by the equation. pykan in float32 minimises the residual at 100 points and the "
-        "initial value by 100 steps of L-BFGS."
+        "proved itself by the equation. Of the further ones, from textbooks and from papers on neural "
+        "solvers, the worst error, the longest time, and how many of the solutions in closed form were found "
+        "as formulas. pykan in float32 minimises the residual at 100 points and the initial value by 100 "
+        "steps of L-BFGS."
     ),
     tasks=tasks,
     goals=(
@@ -61,6 +81,20 @@ SECTION = Section(
             measured=partial(worst, "pde", "error"),
         ),
         Goal(what="seconds of the slowest", limit=60, measured=partial(worst, "", "seconds")),
+        Goal(
+            what="relative error of the worst of 37 further ordinary ones",
+            limit=ORDINARY,
+            measured=methodcaller("largest", "error", who=OURS, work="further ode"),
+        ),
+        Goal(
+            what="relative error of the worst of 48 further partial ones",
+            limit=PARTIAL,
+            measured=methodcaller("largest", "error", who=OURS, work="further pde"),
+        ),
+        Goal(
+            what="formulas of their 72 solutions in closed form that are found",
+            measured=formulas,
+        ),
         Goal(
             what="largest error of y' = -y (survey's notebook 9e-6 in the equation)",
             limit=1e-8,

@@ -16,6 +16,7 @@ from tests.benchmarks.rows import Values
 from tests.benchmarks.subjects.service import finished_job
 
 ASKED = ("independent", "unknowns", "domain", "equations", "conditions")  # all else of a line is about it
+FURTHER = Path(__file__).parent / "further_equations.jsonl"
 FINE = {1: 1_001, 2: 101, 3: 41}  # points along an axis
 
 
@@ -45,6 +46,26 @@ def solved(client: httpx.Client, problem: Mapping[str, Any]) -> Values:
         "largest error": float(np.abs(found - truth).max()),
         "seconds": seconds,
         "formula": "; ".join(formulas) or None,
+    }
+
+
+def all_solved(client: httpx.Client, some: Mapping[str, Mapping[str, Any]]) -> Values:
+    """Solve several with defaults.
+
+    Returns:
+        How many there are, the largest error and the longest time of any, how many have a solution in closed
+        form and of how many of these the formula was found, and the others of these by their ids.
+    """
+    found = {name: solved(client, problem) for name, problem in some.items()}
+    elementary = [name for name, problem in some.items() if "exact" in problem]
+    without = [name for name in elementary if not found[name]["formula"]]
+    return {
+        "problems": len(some),
+        "error": max(float(each["error"] or 0.0) for each in found.values()),
+        "seconds": max(float(each["seconds"] or 0.0) for each in found.values()),
+        "elementary": len(elementary),
+        "formulas": len(elementary) - len(without),
+        "without": ", ".join(without) or None,
     }
 
 
