@@ -26,7 +26,7 @@ NOTHING = 1e-20  # objective of what is solved to rounding
 SETTLED = 1e-12  # step, relative to the unknowns, after which nothing is left to gain
 OPEN = 25 * TINY  # of what the rows tell, relative to what they did before the unknowns could follow: nothing
 TAKES_PART = 1e-6  # squared share of a coefficient in a direction that is open
-SLIGHT = 5e-2  # share of the objective by which a step lowers it at least that is worth another
+SLIGHT = 1e-3  # share of the objective by which a step lowers it at least that is worth another
 
 
 class System:
@@ -127,6 +127,7 @@ def descend(
     steps: int,
     strongest: float = STRONGEST,
     settled: float = SETTLED,
+    slight: float = SLIGHT,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Descent:
     """Levenberg-Marquardt steps until nothing is left to gain.
@@ -137,6 +138,7 @@ def descend(
         steps: At most so many.
         strongest: Damping beyond which no step is looked for.
         settled: Step, relative to the unknowns, after which none is worth another.
+        slight: Share of the objective; what lowers it by less is the last step, too.
         should_stop: Asked before every step.
     """
     reached = Descent(state.permuted(system.order), np.inf, np.inf, 0)
@@ -152,7 +154,7 @@ def descend(
             if reached.objective < NOTHING:  # it began at the solution
                 reached = replace(reached, moved=0.0)
             break
-        is_slight = reached.objective - fresh.objective < SLIGHT * reached.objective
+        is_slight = reached.objective - fresh.objective < slight * reached.objective
         reached, is_free = fresh, damping <= GENTLE
         damping = damping / 30 if not is_free else GENTLE if failed >= IN_VAIN else 0.0
         if fresh.moved < settled or (is_slight and is_free and fresh.objective > NOTHING):

@@ -19,7 +19,7 @@ from kan_engine.collocation import SETTLED as SETTLED_STEP
 from kan_engine.collocation import Descent, descend
 from kan_engine.equation_rows import State
 from kan_engine.equations import Problem
-from kan_engine.marching import march, split_axis
+from kan_engine.marching import SLIGHT, march, split_axis
 from kan_engine.solution import Solution
 from kan_engine.tensor_spline import Axis, TensorSpline
 from kan_engine.tree import ONE, ZERO, Expression, Parameter, walk
@@ -108,6 +108,7 @@ def solve(
             state,
             steps=steps,
             settled=max(SETTLED_STEP, CAREFUL * worst),
+            slight=SLIGHT,
             should_stop=should_stop,
         )
         if not reached.steps and should_stop():

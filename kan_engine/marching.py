@@ -18,15 +18,13 @@ INTERVALS = 4  # of a window along the first axis
 FIRST = 1 / 32  # of the whole length: the first window
 NEWTON = 12  # steps that a window may take
 STRONGEST = 1e-3  # damping of these: a shorter window is better than a careful step
+SLIGHT = 5e-2  # share of the objective that the last of them may gain: beside a kink there is no end to less
 CONVERGED = {1: 1e-6, 2: 1e-3, 3: 1e-3}  # relative change of the unknowns in the last of them
 RESOLVED = {1: 1e-8, 2: 1e-5, 3: 1e-4}  # jumps, relative to the unknowns, of windows that count as solved
 LEAST, MOST = 0.25, 2.0  # times the length of a window, that of the next one
 SHORTEST = 1e-7  # of the whole length
-LOOSEST = {
-    1: 0.0,
-    2: 1e-3,
-    3: 1e-3,
-}  # jumps that are let be where neither shorter windows nor finer grids help
+# Jumps that are let be where neither shorter windows nor finer grids help.
+LOOSEST = {1: 0.0, 2: 1e-3, 3: 1e-3}
 ROUGH = {1: 1e-7, 2: 1e-3, 3: 1e-2}  # of the whole length: rough windows that are not cut any further
 FINEST, NARROWEST = 192, 2e-3  # intervals of another axis, and the narrowest that is halved, while marching
 
@@ -137,6 +135,7 @@ def _window(
         steps=steps,
         strongest=STRONGEST,
         settled=RESOLVED[len(axes)],
+        slight=SLIGHT,
     )
     return reached.state.spline, reached.moved < CONVERGED[len(axes)]
 

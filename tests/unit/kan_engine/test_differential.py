@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 
 from kan_engine import differential, marching
+from kan_engine.balance import system_of
 from kan_engine.collocation import Descent, descend
-from kan_engine.differential import is_initial, is_linear, solve
+from kan_engine.differential import STEPS, is_initial, is_linear, solve
+from kan_engine.equation_rows import State
 from kan_engine.equations import Problem, pose
 from kan_engine.errors import NoSolution
+from kan_engine.solution import Solution
+from kan_engine.tensor_spline import Axis, TensorSpline
 from tests.differential import CASES, ORDINARY, PARTIAL, Case, last, solved
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -142,6 +146,23 @@ def test_no_descent_takes_more_steps_than_it_may(name: str, monkeypatch: pytest.
     most, taken[:] = max(taken), []
     last(CASES[name].problem(), steps=3)
     assert max(taken) == 3 < most
+
+
+@pytest.mark.parametrize(
+    ("order", "enough"),
+    [
+        (7, {"settled": 0.01}),
+        (3, {"slight": 0.5}),
+    ],  # of what can be solved, and of what the grid is too coarse for
+)
+def test_a_descent_ends_where_a_step_is_not_worth_another(order: int, enough: dict[str, float]) -> None:
+    problem, axes = CASES["Bratu"].problem(), [Axis.uniform(0, 1, 2, order)]
+    start = State(TensorSpline.zero(axes, 1), np.zeros(0))
+    all_the_way = descend(system_of(problem, axes, start), start, steps=STEPS)
+    early = descend(system_of(problem, axes, start), start, steps=STEPS, **enough)
+    assert early.steps < all_the_way.steps
+    assert early.moved < 0.01
+    assert CASES["Bratu"].error(Solution.of(problem, early.state, [0], 0.0)) < 1e-2
 
 
 def test_a_solution_that_too_few_steps_cannot_follow_is_told_so(early: None) -> None:
