@@ -45,9 +45,10 @@ def said(port: int, *parts: bytes, patience_s: float = 0.5) -> list[int]:
     with closing(socket.create_connection(("127.0.0.1", port))) as connection:
         connection.settimeout(patience_s)
         heard = b""
-        with suppress(ConnectionError, TimeoutError):
+        with suppress(ConnectionError, TimeoutError):  # who hangs up early has answered before
             for part in parts:
                 connection.sendall(part)
+        with suppress(ConnectionError, TimeoutError):
             while chunk := connection.recv(65_536):
                 heard += chunk
     return [int(rest[:3]) for rest in heard.split(b"HTTP/1.1 ")[1:]]
