@@ -126,7 +126,7 @@ def descend(
     *,
     steps: int,
     strongest: float = STRONGEST,
-    settled: float = SETTLED,
+    settled: float = 0.0,
     slight: float = SLIGHT,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Descent:
@@ -137,7 +137,7 @@ def descend(
         state: Where to begin.
         steps: At most so many.
         strongest: Damping beyond which no step is looked for.
-        settled: Step, relative to the unknowns, after which none is worth another.
+        settled: Step, relative to the unknowns, after which none is worth another, if above ``SETTLED``.
         slight: Share of the objective; what lowers it by less is the last step, too.
         should_stop: Asked before every step.
     """
@@ -157,7 +157,7 @@ def descend(
         is_slight = reached.objective - fresh.objective < slight * reached.objective
         reached, is_free = fresh, damping <= GENTLE
         damping = damping / 30 if not is_free else GENTLE if failed >= IN_VAIN else 0.0
-        if fresh.moved < settled or (is_slight and is_free and fresh.objective > NOTHING):
+        if fresh.moved < max(settled, SETTLED) or (is_slight and is_free and fresh.objective > NOTHING):
             break
     back = [int(a) for a in np.argsort(system.order)]
     return replace(reached, state=reached.state.permuted(back))

@@ -15,7 +15,6 @@ import numpy as np
 
 from kan_engine.balance import system_of, work
 from kan_engine.calculus import derivative
-from kan_engine.collocation import SETTLED as SETTLED_STEP
 from kan_engine.collocation import Descent, descend
 from kan_engine.equation_rows import State
 from kan_engine.equations import Problem
@@ -101,13 +100,13 @@ def solve(
                 state, found = started.state, _found(turned, started, axes_order, np.inf, linear)
     if state is None:
         state = _constant(turned, axes, 0.0)
-    before, change, worst = None, np.inf, _worst_jump(state.spline)
+    before, change, worst = None, np.inf, _largest(jumps_of(state.spline))
     for level in range(LEVELS):
         reached = descend(
             system_of(turned, state.spline.axes, state),
             state,
             steps=steps,
-            settled=max(SETTLED_STEP, CAREFUL * worst),
+            settled=CAREFUL * worst,
             slight=SLIGHT,
             should_stop=should_stop,
         )
@@ -118,7 +117,7 @@ def solve(
         state = reached.state
         last, change = change, change_between(before, state.spline)
         jumps = jumps_of(state.spline)
-        worst = _worst_jump(state.spline)
+        worst = _largest(jumps)
         is_done = (
             grid is not None
             or should_stop()
@@ -140,7 +139,7 @@ def _found(problem: Problem, reached: Descent, order: Sequence[int], change: flo
     What refining has changed tells it, and where nothing was refined the jumps do. A step of Newton's method
     leaves the square of what it has moved; one alone solves linear equations.
     """
-    jumps = _worst_jump(reached.state.spline)
+    jumps = _largest(jumps_of(reached.state.spline))
     error = max(change if np.isfinite(change) else jumps, 0.0 if linear else reached.moved**2)
     return Solution.of(problem, reached.state, order, error)
 
@@ -220,8 +219,8 @@ def jumps_of(spline: TensorSpline) -> list[np.ndarray]:
     return [(spline.jumps(axis) / sizes).max(0) for axis in range(len(spline.axes))]
 
 
-def _worst_jump(spline: TensorSpline) -> float:
-    return max(float(jump.max()) for jump in jumps_of(spline))
+def _largest(jumps: Sequence[np.ndarray]) -> float:
+    return max(float(jump.max()) for jump in jumps)
 
 
 def change_between(before: TensorSpline | None, after: TensorSpline) -> float:
@@ -240,10 +239,9 @@ def finer_axes(
 
     None if all are resolved, or nothing finer can be computed with.
     """
-    worst = max(float(jump.max()) for jump in jumps)
-    if worst < RESOLVED[len(axes)]:
+    worst, resolved = _largest(jumps), RESOLVED[len(axes)]
+    if worst < resolved:
         return None
-    resolved = RESOLVED[len(axes)]
     for share in SHARES:
         limit = max(resolved, share * worst)
         finer = tuple(

@@ -36,6 +36,7 @@ from kan_engine.tree import (
     Parameter,
     Variable,
     add,
+    bind,
     call,
     free_constants,
     mul,
@@ -96,7 +97,7 @@ def _by_quarter(solution: Solution, unknown: int, should_stop: Callable[[], bool
         return None
     free, measured = free_constants(4 * call("atan", law))
     better = refit(Form(free, np.array(measured)), _data(solution, unknown)[0], iterations=STEPS)
-    return substitute(free, {Parameter(n): number(float(value)) for n, value in enumerate(better.values)})
+    return bind(free, better.values.tolist())
 
 
 def _takes_sine(problem: Problem, unknown: int) -> bool:
