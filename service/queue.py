@@ -8,6 +8,7 @@ the worker's dispatcher looks into the database several times a second.
 
 import logging
 from collections.abc import Collection, Mapping
+from importlib import import_module
 from typing import Any, Protocol
 
 from service.settings import Settings
@@ -24,6 +25,7 @@ QUEUE_OF: Mapping[str, str] = {  # by kind of job
     "predict": "batch",
 }
 EMBEDDED = "memory://"
+REDIS_TRANSPORT = "kombu.transport.redis"
 
 JSON_ONLY: Mapping[str, Any] = {
     "task_serializer": "json",
@@ -44,6 +46,10 @@ def kinds_in(queues: Collection[str]) -> tuple[str, ...]:
 def kinds_beside(kind: str | None) -> tuple[str, ...]:
     """The kinds of jobs that go to the same queue as this one."""
     return () if kind is None else kinds_in((QUEUE_OF[kind],))
+
+
+class BrokenTransport(Exception):
+    """This installation lacks what it needs to talk to the broker."""
 
 
 class TaskQueue(Protocol):
@@ -72,15 +78,29 @@ class RedisBell:
         self._app.conf.update(JSON_ONLY, broker_transport_options={**REDIS_OPTIONS, **PUBLISH_OPTIONS})
 
     def ring(self, job_id: str, kind: str) -> bool:
-        """Send the message, once: a sweeper rings again for what did not get through."""
-        from kombu.exceptions import OperationalError  # noqa: PLC0415
+        """Send the message, once: a sweeper rings again for what did not get through.
 
+        Whatever is wrong with the broker or its driver, the job is stored, and its client must learn so.
+        """
         try:
             self._app.send_task(JOB_TASK, (job_id,), queue=QUEUE_OF[kind], retry=False)
-        except OperationalError as error:
-            log.warning("broker cannot be reached", extra={"job_id": job_id, "reason": str(error)})
+        except Exception as error:  # beside lost connections: a driver that is not there, a refused command
+            reason = f"{type(error).__name__}: {error}"
+            log.warning("broker cannot be used", extra={"job_id": job_id, "reason": reason})
             return False
         return True
+
+
+def load_transport() -> None:
+    """Import what Celery imports to talk to Redis; it does so with the first message, which is late to fail.
+
+    Raises:
+        BrokenTransport: It cannot be imported.
+    """
+    try:
+        import_module(REDIS_TRANSPORT)
+    except Exception as error:  # a broken package may raise anything
+        raise BrokenTransport(f"the driver cannot be loaded ({type(error).__name__}: {error})") from error
 
 
 def make_queue(settings: Settings) -> TaskQueue:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -199,6 +200,14 @@ def valkey() -> Iterator[ValkeyServer]:
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture
+def no_redis_transport(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installation that lacks what Celery's transport for Redis imports."""
+    monkeypatch.setattr("kombu.transport._transport_cache", {})
+    monkeypatch.delitem(sys.modules, "kombu.transport.redis", raising=False)
+    monkeypatch.setitem(sys.modules, "packaging.version", None)
 
 
 @pytest.fixture

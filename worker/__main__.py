@@ -8,7 +8,7 @@ from celery import Celery
 
 from service import logs
 from service.db.session import Sessions, make_engine, make_sessions
-from service.queue import EMBEDDED, JOB_TASK, QUEUE_OF, make_queue
+from service.queue import EMBEDDED, JOB_TASK, QUEUE_OF, BrokenTransport, load_transport, make_queue
 from service.settings import InvalidSettings, Settings, load_settings
 from service.settings_report import log_settings
 from worker import upkeep
@@ -25,7 +25,12 @@ def main(settings: Settings, tasks: Sequence[str] = TASKS) -> int:
 
     Args:
         tasks: Modules with the tasks.
+
+    Raises:
+        BrokenTransport: The broker cannot be talked to; the worker then has not said that it is there.
     """
+    if settings.broker_url != EMBEDDED:
+        load_transport()
     logs.configure(as_json=settings.log_format == "json")
     log_settings(settings)
     _share_cores(settings)
@@ -76,5 +81,5 @@ def _share_cores(settings: Settings) -> None:
 if __name__ == "__main__":
     try:
         sys.exit(main(load_settings()))
-    except InvalidSettings as error:
+    except (InvalidSettings, BrokenTransport) as error:
         sys.exit(f"kan-service worker: {error}")

@@ -14,6 +14,7 @@ from service.db.migrate import current_revision, head_revision
 from service.db.repositories.workers import SEEN_WITHIN, Workers
 from service.db.session import Sessions
 from service.errors import Unavailable
+from service.queue import BrokenTransport, load_transport
 from service.settings import Settings
 
 BROKER_TIMEOUT_S = 1.0
@@ -86,6 +87,10 @@ def _migrations(sessions: Sessions) -> str:
 def _broker(settings: Settings) -> str:
     if not settings.broker_url.startswith(("redis://", "rediss://")):
         return "none needed: the worker looks into the database"
+    try:
+        load_transport()
+    except BrokenTransport as error:
+        raise _NotReady(f"{error}; `kan-service doctor` tells what to do") from None
     with redis.Redis.from_url(
         settings.broker_url, socket_timeout=BROKER_TIMEOUT_S, socket_connect_timeout=BROKER_TIMEOUT_S
     ) as client:

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+INSTALL = "run `make install`, or `pip install kan-service` into this Python"
+
 State = Literal["ok", "warning", "broken"]
 
 

@@ -12,19 +12,18 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from service.cli.findings import Finding, broken, ok, warning
+from service.cli.findings import INSTALL, Finding, broken, ok, warning
 from service.cli.running import running_url
 from service.settings import GiB, MiB, Settings
 
 OLDEST_PYTHON = (3, 11)
 MODULES = (
     "alembic", "celery", "fastapi", "fastapi_swagger", "httptools", "httpx", "jaxtyping",
-    "latex2mathml", "markdown_it", "mdit_py_plugins", "numpy", "onnx", "orjson", "polars",
-    "prometheus_client", "psycopg", "pydantic", "pydantic_settings", "python_multipart", "redis",
+    "kombu.transport.redis", "latex2mathml", "markdown_it", "mdit_py_plugins", "numpy", "onnx", "opentelemetry", "orjson",
+    "polars", "prometheus_client", "psycopg", "pydantic", "pydantic_settings", "python_multipart", "redis",
     "resvg_py", "rich", "safetensors", "scipy", "sklearn", "sqlalchemy", "starlette", "sympy",
     "threadpoolctl", "torch", "typer", "uuid_utils", "uvicorn",
 ) + (() if sys.platform == "win32" else ("uvloop",))  # fmt: skip
-INSTALL = "run `make install`, or `pip install kan-service` into this Python"
 PLENTY, LITTLE = GiB, 50 * MiB
 ANSWER_S = 2.0
 

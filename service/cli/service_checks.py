@@ -6,10 +6,11 @@ Errors of drivers are named by their kind alone: their text may hold addresses, 
 import redis
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from service.cli.findings import Finding, broken, ok, warning
+from service.cli.findings import INSTALL, Finding, broken, ok, warning
 from service.db.migrate import head_revision, is_known, is_there, revision_of
 from service.db.repositories.workers import SEEN_WITHIN, Workers
 from service.db.session import make_engine, make_sessions
+from service.queue import BrokenTransport, load_transport
 from service.settings import InvalidSettings, Settings, load_settings
 
 BROKER_TIMEOUT_S = 2.0
@@ -51,6 +52,10 @@ def broker(read: Settings) -> Finding:
     """Whether it can be reached, where one is needed."""
     if not read.broker_url.startswith(("redis://", "rediss://")):
         return ok("broker", "none needed: workers look into the database")
+    try:
+        load_transport()
+    except BrokenTransport as error:
+        return broken("broker", str(error), INSTALL)
     try:
         with redis.Redis.from_url(
             read.broker_url, socket_timeout=BROKER_TIMEOUT_S, socket_connect_timeout=BROKER_TIMEOUT_S

@@ -21,6 +21,7 @@ from service.db.session import Sessions
 from service.db.tables import Worker
 from service.main import RESOURCES, create_app
 from service.settings import Settings
+from tests.factories import make_dataset
 from tests.servers import LOOPBACK, ValkeyServer
 
 
@@ -354,3 +355,24 @@ def test_ready_only_while_the_broker_answers(valkey: ValkeyServer, settings: Set
         assert problem_of(client.get("/health/ready"), 503)["checks"]["broker"]["ok"]
         valkey.close()
         assert not problem_of(client.get("/health/ready"), 503)["checks"]["broker"]["ok"]
+
+
+def test_not_ready_where_the_driver_of_the_broker_cannot_be_loaded(
+    no_redis_transport: None, valkey: ValkeyServer, settings: Settings
+) -> None:
+    with TestClient(
+        create_app(settings.model_copy(update={"broker_url": valkey.url})), base_url=LOOPBACK
+    ) as client:
+        check = problem_of(client.get("/health/ready"), 503)["checks"]["broker"]
+    assert (check["ok"], "packaging" in check["detail"]) == (False, True)
+
+
+def test_a_job_is_accepted_where_the_driver_of_the_broker_cannot_be_loaded(
+    no_redis_transport: None, valkey: ValkeyServer, settings: Settings
+) -> None:
+    with TestClient(
+        create_app(settings.model_copy(update={"broker_url": valkey.url})), base_url=LOOPBACK
+    ) as client:
+        body = {"dataset_id": make_dataset(client.app.state.sessions), "target": "y"}
+        answer = client.post("/jobs", json=body)
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")

@@ -67,7 +67,7 @@ def test_every_dependency_is_among_the_packages_that_are_looked_at() -> None:
     dependencies = tomllib.loads(Path("pyproject.toml").read_text())["project"]["dependencies"]
     wanted = {plain(re.split(r"[\[>]", text)[0]) for text in dependencies}
     brought = importlib.metadata.packages_distributions()
-    looked_at = {plain(name) for module in machine_checks.MODULES for name in brought[module]}
+    looked_at = {plain(name) for module in machine_checks.MODULES for name in brought[module.split(".")[0]]}
     assert wanted - looked_at == set()
 
 
@@ -140,3 +140,12 @@ def test_what_cannot_be_reached_is_told_without_its_password(monkeypatch: pytest
     found: Any = findings(exit_code=1)
     assert states(found)["database"] == states(found)["broker"] == "broken"
     assert "hush" not in json.dumps(found)
+
+
+def test_a_broker_without_its_driver_is_broken(
+    no_redis_transport: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAN_BROKER_URL", REDIS.format(port=free_port()))
+    broker = findings(exit_code=1)["broker"]
+    assert (broker["state"], "packaging" in broker["fact"]) == ("broken", True)
+    assert "pip install kan-service" in broker["remedy"]
