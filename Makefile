@@ -55,6 +55,7 @@ browser:
 
 chaos: $(VENV)/installed-test
 	$(VENV)/bin/python -m tests.faults.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(SEEDS),--seeds $(SEEDS)) $(if $(SLOTS),--slots $(SLOTS)) \
 		$(if $(filter command environment,$(firstword $(origin JOBS))),--jobs $(JOBS))
 
 gallery: $(VENV)/installed-test

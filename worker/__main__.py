@@ -1,5 +1,6 @@
 """``python -m worker``: a Celery worker that does jobs, and the upkeep beside it."""
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from worker.app import TASKS, make_app, run_worker
 from worker.dispatcher import Dispatcher
 from worker.retention import retain
 from worker.upkeep import Chore
+
+log = logging.getLogger(__name__)
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -38,7 +41,7 @@ def main(settings: Settings, tasks: Sequence[str] = TASKS) -> int:
     sessions, app = make_sessions(engine), make_app(settings, tasks)
     presence, dispatcher = upkeep.Presence(sessions, settings), _dispatcher(app, sessions, settings)
     chores = [
-        Chore(upkeep.REPORT_S, presence.report),
+        Chore(upkeep.REPORT_S, lambda: _report(presence, dispatcher)),
         Chore(min(1.0, settings.heartbeat_s), lambda: upkeep.reap(sessions, settings)),
         Chore(upkeep.CLEAN_UP_S, lambda: upkeep.drop_checkpoints(sessions)),
         Chore(upkeep.CLEAN_UP_S, lambda: upkeep.drop_parts(sessions)),
@@ -54,6 +57,15 @@ def main(settings: Settings, tasks: Sequence[str] = TASKS) -> int:
 
     thread.start()
     return run_worker(app, queues=settings.queues, on_stop=stop, drain_s=settings.drain_s)
+
+
+def _report(presence: upkeep.Presence, dispatcher: Dispatcher) -> None:
+    """Readiness counts workers that do jobs, not those that merely live."""
+    if dispatcher.is_stuck:
+        log.error("no process takes up the jobs of this worker")
+        presence.withdraw()
+    else:
+        presence.report()
 
 
 def _dispatcher(app: Celery, sessions: Sessions, settings: Settings) -> Dispatcher:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from billiard.util import _run_finalizers
 from celery import Celery, signals
 from celery.exceptions import SecurityWarning
 from celery.loaders.app import AppLoader
@@ -27,7 +26,6 @@ TASKS = ("worker.tasks",)
 JOBS_PER_PROCESS = 8  # then a fresh process, so that what a library leaks stays small
 LOOK_S = 0.1
 IDLE_LOOKS = 3  # in a row, before a stopping worker is taken to be idle: a message may just be on its way
-LOST_WAIT_S = 1.0  # for a word from a process that has died; the job itself waits for its lease
 START_S = 120.0  # a process that imports torch on a busy machine takes its time
 
 WORKER_OPTIONS: Mapping[str, Any] = {
@@ -35,11 +33,9 @@ WORKER_OPTIONS: Mapping[str, Any] = {
     "task_reject_on_worker_lost": False,
     "task_acks_on_failure": True,
     "task_acks_on_timeout": True,
-    "worker_pool": "prefork",
-    "worker_pool_start_method": "spawn",
+    "worker_pool": "worker.pool:SlotPool",
     "worker_max_tasks_per_child": JOBS_PER_PROCESS,
     "worker_proc_alive_timeout": START_S,
-    "worker_lost_wait": LOST_WAIT_S,
     "worker_enable_remote_control": False,
     "worker_send_task_events": False,
     "worker_hijack_root_logger": False,
@@ -86,8 +82,6 @@ def run_worker(app: Celery, *, queues: Sequence[str], on_stop: Callable[[], None
         drain_s: Time for running jobs to give themselves back; then the process ends, whatever they do.
     """
 
-    drain = threading.Thread(target=_drain, args=(on_stop, drain_s), name="drain", daemon=True)
-
     def on_signal(**_: Any) -> None:
         if drain.ident is None:  # a second signal changes nothing
             drain.start()
@@ -104,6 +98,8 @@ def run_worker(app: Celery, *, queues: Sequence[str], on_stop: Callable[[], None
         without_mingle=True,
         without_heartbeat=True,
     )
+    end = (on_stop, worker.pool.terminate, drain_s)
+    drain = threading.Thread(target=_drain, args=end, name="drain", daemon=True)
     os.environ.pop(
         "_MP_FORK_LOGLEVEL_", None
     )  # else children log in a form of their own until they have read ours
@@ -139,7 +135,7 @@ def _stop_on_interrupt(**_: Any) -> None:
     signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
 
 
-def _drain(on_stop: Callable[[], None], drain_s: float) -> None:
+def _drain(on_stop: Callable[[], None], end_processes: Callable[[], None], drain_s: float) -> None:
     """Tell every process that trains to give its job back, then end this one.
 
     Celery's warm shutdown waits for jobs and tells them nothing, so each child gets a signal of its
@@ -160,5 +156,5 @@ def _drain(on_stop: Callable[[], None], drain_s: float) -> None:
         time.sleep(LOOK_S)
         idle = 0 if state.reserved_requests else idle + 1
     stopping.join()
-    _run_finalizers(0)  # ends the children and removes their semaphores, as at any exit
+    end_processes()
     os._exit(0)

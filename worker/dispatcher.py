@@ -18,6 +18,7 @@ from worker.holders import this_process
 
 log = logging.getLogger(__name__)
 
+STUCK_AFTER_S = 30.0
 ADOPTED_WITHIN_S = 120.0  # a process may still have to start, or to let go of a job that it lost
 
 
@@ -28,6 +29,7 @@ class Claim:
     token: str
     claimed_at: float
     renewed_at: float
+    is_taken: bool = False
 
 
 class Dispatcher:
@@ -51,6 +53,12 @@ class Dispatcher:
         while len(self._claims) < self._settings.worker_slots and self._claim_next():
             pass
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a job was sent, and no process of this worker takes it up."""
+        taken_by = time.monotonic() - STUCK_AFTER_S
+        return any(not claim.is_taken and claim.claimed_at < taken_by for claim in self._claims.values())
+
     def close(self) -> None:
         """Give back the jobs that no process has taken up yet."""
         for job_id, claim in self._claims.items():
@@ -65,7 +73,9 @@ class Dispatcher:
         for job_id, claim in list(self._claims.items()):
             if tokens.get(job_id) == claim.token:
                 self._renew(job_id, claim)
-            elif tokens.get(job_id) != adopted(claim.token):
+            elif tokens.get(job_id) == adopted(claim.token):
+                claim.is_taken = True
+            else:
                 del self._claims[job_id]
 
     def _renew(self, job_id: str, claim: Claim) -> None:

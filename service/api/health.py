@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.api import deps
 from service.api.watch import JobWatch
 from service.db.migrate import current_revision, head_revision
+from service.db.repositories import TrainingJobs
 from service.db.repositories.workers import SEEN_WITHIN, Workers
 from service.db.session import Sessions
 from service.errors import Unavailable
@@ -18,6 +19,7 @@ from service.queue import BrokenTransport, load_transport
 from service.settings import Settings
 
 BROKER_TIMEOUT_S = 1.0
+TAKEN_WITHIN_S = 30.0  # a waiting job, where no other is being worked on
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -30,7 +32,9 @@ def live() -> dict[str, str]:
 
 @router.get("/ready", summary="Can the service do its work?")
 def ready(sessions: deps.Sessions, settings: deps.Config, watch: deps.Watch) -> dict[str, Any]:
-    """Checks the database, its revision, the broker, and that a worker is there; 503 names what is not.
+    """Checks the database, its revision, the broker, and that workers are there and take jobs.
+
+    503 names what is not as it should be.
 
     From the moment on at which this process was told to stop, it is not ready either.
     """
@@ -40,6 +44,7 @@ def ready(sessions: deps.Sessions, settings: deps.Config, watch: deps.Watch) -> 
         "migrations": _check(lambda: _migrations(sessions)),
         "broker": _check(lambda: _broker(settings)),
         "worker": _check(lambda: _worker(sessions)),
+        "queue": _check(lambda: _queue(sessions)),
     }
     failed = [name for name, check in checks.items() if not check["ok"]]
     if failed:
@@ -108,3 +113,15 @@ def _worker(sessions: Sessions) -> str:
             "start one with `kan-service worker`"
         )
     return f"{seen.count} seen in the last {SEEN_WITHIN.seconds} s, {newest}"
+
+
+def _queue(sessions: Sessions) -> str:
+    """Workers may be there and yet take nothing."""
+    with sessions.read() as session:
+        waiting_s = TrainingJobs(session).neglected_for().total_seconds()
+    if waiting_s > TAKEN_WITHIN_S:
+        raise _NotReady(
+            f"jobs have been waiting for {waiting_s:.0f} s, and none is taken; "
+            "start `kan-service worker` again, and see that one takes from every queue"
+        )
+    return "nothing waits in vain"

@@ -21,7 +21,6 @@ from tests.faults.verdict import Verdict, judge
 
 CLIENTS = 8
 WORKERS = {ONE_MACHINE: 1, MANY_MACHINES: 2}
-SLOTS = 2
 LEASE_S = 2.0
 MAX_ATTEMPTS = (
     50  # a job of one second may well lose its process three times here, which is no fault of its own
@@ -30,27 +29,37 @@ GRACE_S = 120.0  # after the last kill
 
 
 def main() -> int:
-    """Run both modes; the answer is the exit code."""
+    """Run both modes with every number of slots; the answer is the exit code."""
     asked = _parser().parse_args()
+    seeds = range(asked.seed, asked.seed + asked.seeds)
+    rounds = [
+        (mode, slots, seed)
+        for seed in seeds
+        for slots in asked.slots
+        for mode in (ONE_MACHINE, MANY_MACHINES)
+    ]
     say(
-        f"{asked.jobs} jobs from {CLIENTS} clients in each mode, kills for {asked.seconds / 2:g} s each, "
-        f"seed {asked.seed}, a lease of {LEASE_S:g} s.\n"
+        f"{asked.jobs} jobs from {CLIENTS} clients in each mode, "
+        f"with {' and '.join(map(str, asked.slots))} slots, "
+        f"kills for {asked.seconds / len(rounds):g} s each, {len(seeds)} seeds from {asked.seed} on, "
+        f"a lease of {LEASE_S:g} s.\n"
         "The jobs train nothing: a toy pipeline sleeps for about a second and saves checkpoints."
     )
-    verdicts = [
-        _run(mode, asked.jobs, asked.seconds / 2, asked.seed) for mode in (ONE_MACHINE, MANY_MACHINES)
-    ]
-    for verdict in verdicts:
-        say(verdict.report())
+    verdicts = []
+    for mode, slots, seed in rounds:
+        verdicts.append(_run(mode, slots, asked.jobs, asked.seconds / len(rounds), seed))
+        say(verdicts[-1].report())
+    bad = sum(not verdict.is_clean for verdict in verdicts)
+    say(f"\n{len(rounds)} rounds, {asked.jobs * len(rounds)} jobs, {bad} rounds that were not clean")
     return 0 if all(verdict.is_clean for verdict in verdicts) else 1
 
 
-def _run(mode: str, jobs: int, seconds: float, seed: int) -> Verdict:
-    say(f"\n{mode}:")
+def _run(mode: str, slots: int, jobs: int, seconds: float, seed: int) -> Verdict:
+    say(f"\n{mode}, {slots} slots for each worker, seed {seed}:")
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         deployed(
-            mode, Path(folder), lease_s=LEASE_S, max_attempts=MAX_ATTEMPTS, worker_slots=SLOTS
+            mode, Path(folder), lease_s=LEASE_S, max_attempts=MAX_ATTEMPTS, worker_slots=slots
         ) as service,
     ):
         names = ["api", *(f"worker {number}" for number in range(1, WORKERS[mode] + 1))]
@@ -72,6 +81,7 @@ def _submit_all(service: Deployment, jobs: int, killer: Killer) -> list[str]:
     def work() -> None:
         client = Client(service.url)
         while True:
+            killer.may_submit.wait()
             with lock:
                 number = next(numbers, None)
             if number is None:
@@ -107,9 +117,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.faults.chaos", description="Kill at random, and count."
     )
-    parser.add_argument("--seconds", type=float, default=300.0, help="of killing, in both modes together")
-    parser.add_argument("--jobs", type=int, default=200, help="in each mode")
-    parser.add_argument("--seed", type=int, default=0, help="of the killer")
+    parser.add_argument("--seconds", type=float, default=300.0, help="of killing, in all rounds together")
+    parser.add_argument("--jobs", type=int, default=200, help="in each round")
+    parser.add_argument("--seed", type=int, default=0, help="of the killer, the first")
+    parser.add_argument("--seeds", type=int, default=1, help="how many")
+    parser.add_argument(
+        "--slots", type=int, nargs="+", default=[1, 2], help="of each worker, one after the other"
+    )
     return parser
 
 

@@ -3,7 +3,7 @@
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from tests.faults.workers import START_TIMEOUT_S, Workers
 from tests.servers import PostgresServer, Server, ValkeyServer, free_port, wait_until
 
 ONE_MACHINE, MANY_MACHINES = "one machine", "many machines"
+IDLE = "idle child"
 VICTIMS = {
-    ONE_MACHINE: ("child", "worker", "api"),
-    MANY_MACHINES: ("child", "worker", "api", "broker", "database"),
+    ONE_MACHINE: ("child", IDLE, "worker", "api"),
+    MANY_MACHINES: ("child", IDLE, "worker", "api", "broker", "database"),
 }
+IDLE_S, STARTED_TICKS = 0.5, 50  # a process that has imported its tasks has taken longer
 START_AGAIN_S = 20.0  # a killed PostgreSQL may still have processes that are on their way out
 
 
@@ -73,7 +75,11 @@ class Deployment:
 
     def children(self, name: str) -> list[int]:
         """Processes of a worker that train, or wait for something to train."""
-        return [pid for pid in children_of(self.pid(name)) if "spawn" in command_of(pid)]
+        return training_processes(self.pid(name))
+
+    def idle_children(self, name: str) -> list[int]:
+        """Those that wait for something to train."""
+        return idle_processes(self.pid(name))
 
     def _answers(self) -> bool:
         try:
@@ -102,6 +108,26 @@ def deployed(mode: str, folder: Path, **settings: Any) -> Iterator[Deployment]:
         workers = Workers(config, make_sessions(engine))
         stack.callback(workers.close)
         yield Deployment(workers, servers)
+
+
+def training_processes(worker: int) -> list[int]:
+    """Processes of a worker that train, or wait for something to train."""
+    return [pid for pid in children_of(worker) if "spawn" in command_of(pid)]
+
+
+def idle_processes(worker: int) -> list[int]:
+    """Those that have started, and have done nothing for a moment: they wait."""
+    before = {pid: _ticks(pid) for pid in training_processes(worker)}
+    time.sleep(IDLE_S)
+    return [pid for pid, ticks in before.items() if STARTED_TICKS < ticks == _ticks(pid)]
+
+
+def _ticks(pid: int) -> int:
+    """Of the clock, in which a process has computed; none if it is gone."""
+    with suppress(OSError):
+        facts = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+        return int(facts[11]) + int(facts[12])
+    return 0
 
 
 def children_of(pid: int) -> list[int]:

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from service.db.repositories import TrainingJobs
-from tests.faults.workers import ON_ONE_MACHINE_IN_EVERY_RUN, Workers, pid_in
+from tests.faults.deployment import idle_processes, training_processes
+from tests.faults.workers import ON_ONE_MACHINE_IN_EVERY_RUN, START_TIMEOUT_S, Workers, pid_in
 from tests.servers import wait_until
 
 QUEUED, RUNNING, SUCCEEDED = ("queued", None), ("running", None), ("succeeded", None)
@@ -27,6 +28,26 @@ def test_a_killed_process_costs_no_finished_step(workers: Workers) -> None:
     assert (first.endswith("at 0"), second.endswith("at 0")) == (True, False)
     assert pid_in(first) != pid_in(second)
     assert len(workers.notes("end")) == 1
+
+
+@pytest.mark.parametrize("slots", [1, pytest.param(2, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("stops_first", [False, pytest.param(True, marks=pytest.mark.thorough)])
+def test_a_process_that_is_killed_while_it_waits_costs_nothing(
+    workers: Workers, slots: int, stops_first: bool
+) -> None:
+    """Also one that has a message in its pipe, and has not read it yet."""
+    worker = workers.start(KAN_WORKER_SLOTS=str(slots), KAN_LEASE_S=LONG)
+    for _ in range(2):
+        wait_until(lambda: len(idle_processes(worker.pid)) == slots, timeout_s=START_TIMEOUT_S)
+        processes, jobs = training_processes(worker.pid), []
+        if stops_first:
+            signal_to(processes, signal.SIGSTOP)
+            jobs = [workers.submit(steps="1") for _ in range(slots)]
+            time.sleep(1)
+        signal_to(processes, signal.SIGKILL)
+        jobs += [workers.submit(steps="1") for _ in range(slots + 1)]
+        for job_id in jobs:
+            workers.assert_one_success(job_id, QUEUED, RUNNING, SUCCEEDED)
 
 
 @ON_ONE_MACHINE_IN_EVERY_RUN
@@ -110,3 +131,8 @@ def is_running(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def signal_to(processes: list[int], number: int) -> None:
+    for pid in processes:
+        os.kill(pid, number)

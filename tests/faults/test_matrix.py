@@ -8,14 +8,20 @@ import pytest
 
 from tests.faults import points
 from tests.faults.conftest import LEASE_S
-from tests.faults.deployment import ONE_MACHINE, VICTIMS, Deployment, deployed
+from tests.faults.deployment import IDLE, ONE_MACHINE, VICTIMS, Deployment, deployed
 from tests.faults.workers import pid_in
 
 STAGES = ("queued", "starting", "training", "storing")
 IN_EVERY_TEST_RUN = (ONE_MACHINE, "api", "training")  # of the other victims, test_lost_*.py kills one each
 CASES = [
     pytest.param(*case, marks=[] if case == IN_EVERY_TEST_RUN else [pytest.mark.thorough])
-    for case in [(mode, victim, stage) for mode in VICTIMS for victim in VICTIMS[mode] for stage in STAGES]
+    for case in [
+        (mode, victim, stage)
+        for mode in VICTIMS
+        for victim in VICTIMS[mode]
+        for stage in STAGES
+        if victim != IDLE
+    ]
 ]
 
 

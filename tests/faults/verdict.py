@@ -9,10 +9,11 @@ from statistics import quantiles
 from sqlalchemy import func, select
 
 from service.db.tables import Job, JobEvent, JobStatus, Model
+from tests.faults.deployment import IDLE
 from tests.faults.killer import Kill, Killer
 from tests.faults.workers import Workers
 
-LOSSES = ("child", "worker")
+LOSSES = ("child", IDLE, "worker")
 BEYOND_THE_LEASE_S = 2.0  # what a recovery may take: the lease and this
 
 

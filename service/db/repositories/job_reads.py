@@ -52,6 +52,22 @@ class JobReads:
         queued = select(exists().where(Job.status == JobStatus.QUEUED, Job.kind.in_(kinds)))
         return bool(self._session.scalar(queued))
 
+    def neglected_for(self) -> timedelta:
+        """How long jobs have been waiting while no worker works; zero if none waits, or one is worked on."""
+        at_work = exists().where(Job.status == JobStatus.RUNNING, Job.token.is_not(None))
+        queued = select(Job.id).where(Job.status == JobStatus.QUEUED)
+        if self._session.scalar(select(at_work)) or self._session.scalar(queued.limit(1)) is None:
+            return timedelta()
+        since = select(func.max(JobEvent.created_at).label("at")).where(JobEvent.job_id.in_(queued))
+        waiting = since.group_by(JobEvent.job_id).subquery()
+        newest = (
+            select(func.min(waiting.c.at)),
+            select(func.max(Job.started_at)),
+            select(func.max(Job.finished_at)),
+        )
+        times = [at for query in newest if (at := self._session.scalar(query)) is not None]
+        return max(timedelta(), clock(self._session) - max(times)) if times else timedelta()
+
     def to_ring(self, *, again_after_s: float, limit: int = 100) -> Sequence[tuple[str, str]]:
         """Ids and kinds of queued jobs that the queue was not told of, or long ago: messages may be lost."""
         long_ago = clock(self._session) - timedelta(seconds=again_after_s)

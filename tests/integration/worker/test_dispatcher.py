@@ -135,3 +135,17 @@ def test_a_worker_for_some_queues_leaves_the_jobs_of_others_alone(
 def test_nothing_happens_when_nothing_is_queued(sessions: Sessions, settings: Settings, sent: Sent) -> None:
     Dispatcher(sessions, settings, sent).dispatch()
     assert sent == []
+
+
+def test_a_job_that_no_process_takes_up_is_noticed(
+    sessions: Sessions, settings: Settings, sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_job(sessions)
+    jobs = Dispatcher(sessions, settings, sent)
+    jobs.dispatch()
+    assert not jobs.is_stuck
+    monkeypatch.setattr(dispatcher, "STUCK_AFTER_S", 0.0)
+    assert jobs.is_stuck
+    adopt(sessions, *sent[0])
+    jobs.dispatch()
+    assert not jobs.is_stuck

@@ -23,7 +23,6 @@ def test_messages_are_json_acknowledged_late_and_their_results_forgotten() -> No
     conf = make_app(Settings()).conf
     assert (conf.accept_content, conf.task_serializer, conf.task_ignore_result) == (["json"], "json", True)
     assert (conf.task_acks_late, conf.worker_prefetch_multiplier) == (True, 1)
-    assert (conf.worker_pool, conf.worker_pool_start_method) == ("prefork", "spawn")
 
 
 def test_redis_redelivers_no_message_while_its_job_may_still_run() -> None:
@@ -47,7 +46,6 @@ def exits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             raise Exited
 
     monkeypatch.setattr(worker_app.os, "_exit", leave)
-    monkeypatch.setattr(worker_app, "_run_finalizers", lambda _: None)
     return codes
 
 
@@ -62,8 +60,10 @@ def test_draining_tells_each_busy_process_once_and_waits_for_it(
     monkeypatch.setattr(os, "kill", lambda pid, number: told.append((pid, number)))
     threading.Timer(0.1, state.reserved_requests.clear).start()
     stopped: list[bool] = []
+    ended: list[bool] = []
     with pytest.raises(Exited):
-        worker_app._drain(lambda: stopped.append(True), drain_s=30)
+        worker_app._drain(lambda: stopped.append(True), lambda: ended.append(True), drain_s=30)
+    assert ended == [True]
     assert told == [(4711, signal.SIGTERM)]
     assert (stopped, exits) == ([True], [0])
 
@@ -74,7 +74,7 @@ def test_a_process_that_does_not_stop_holds_up_the_end_only_for_the_time_to_drai
     request = SimpleNamespace(worker_pid=None)
     state: Any = SimpleNamespace(active_requests=[request], reserved_requests=[request])
     monkeypatch.setattr(worker_app, "state", state)
-    drain = threading.Thread(target=worker_app._drain, args=(lambda: None, 0.05), daemon=True)
+    drain = threading.Thread(target=worker_app._drain, args=(lambda: None, lambda: None, 0.05), daemon=True)
     drain.start()
     while not exits:
         pass
@@ -91,6 +91,7 @@ def test_a_worker_drains_once_however_many_signals_come(
 
     class FakeWorker:
         exitcode = None
+        pool = SimpleNamespace(terminate=lambda: None)
 
         def __init__(self, **options: Any) -> None:
             assert options["without_gossip"]

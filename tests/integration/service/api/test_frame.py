@@ -12,16 +12,18 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
 from kan_engine.errors import InvalidConfig, InvalidData
 from service.api.deps import StrictRoute
 from service.db.migrate import head_revision
+from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
-from service.db.tables import Worker
+from service.db.tables import JobEvent, Worker
 from service.main import RESOURCES, create_app
 from service.settings import Settings
-from tests.factories import make_dataset
+from tests.factories import make_dataset, make_job, start_job
 from tests.servers import LOOPBACK, ValkeyServer
 
 
@@ -376,3 +378,20 @@ def test_a_job_is_accepted_where_the_driver_of_the_broker_cannot_be_loaded(
         body = {"dataset_id": make_dataset(client.app.state.sessions), "target": "y"}
         answer = client.post("/jobs", json=body)
     assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+
+
+def test_not_ready_while_jobs_wait_and_none_is_taken(client: TestClient, app: FastAPI) -> None:
+    sessions = app.state.sessions
+    see_worker(sessions)
+    waiting, working = make_job(sessions), make_job(sessions)
+    assert client.get("/health/ready").status_code == 200
+    with sessions.begin() as session:
+        session.execute(update(JobEvent).values(created_at=datetime.now(UTC) - timedelta(seconds=60)))
+    check = problem_of(client.get("/health/ready"), 503)["checks"]["queue"]
+    assert re.search(r"waiting for 6\d s, and none is taken", check["detail"])
+    token = start_job(sessions, working.id)
+    assert client.get("/health/ready").status_code == 200
+    with sessions.begin() as session:
+        TrainingJobs(session).fail(working.id, token, code="c", detail="d")
+    assert client.get("/health/ready").status_code == 200
+    assert waiting.status == "queued"
