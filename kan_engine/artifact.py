@@ -28,7 +28,8 @@ from kan_engine.scaling import Standardizer, TargetScaler
 
 VERSION = 2  # 2 has decision weights
 WITH_SUPPORT = 3  # of densities alone: older programs would not know where they are 0
-READABLE = (1, 2, 3)
+WITH_BOUNDS = 4  # of numbers alone: older programs would leave the bounds
+READABLE = (1, 2, 3, 4)
 HEADER_LIMIT = 8 * 2**20  # bytes; room for thousands of columns with their categories
 MOST_ATTACHED = 16
 FEW_WEIGHTS = (
@@ -79,6 +80,8 @@ def save(
     if predictor.support is not None:
         ends = [[end if math.isfinite(end) else None for end in side] for side in predictor.support]
         header |= {"version": WITH_SUPPORT, "support": ends}
+    elif predictor.outputs is not None and predictor.outputs.bounds is not None:
+        header |= {"version": WITH_BOUNDS, "bounds": list(predictor.outputs.bounds)}
     text = json.dumps(header, sort_keys=True, allow_nan=False, ensure_ascii=False)
     data = save_tensors(_tensors(predictor) | _attachments(attached or {}), {_KEY: text})
     if int.from_bytes(data[:8], "little") > HEADER_LIMIT:
@@ -272,7 +275,8 @@ def _assemble(header: dict[str, Any], network: KAN, tensors: dict[str, Tensor]) 
         raise TypeError("its decision weights are no numbers")
     outputs = None
     if header["transform"] is not None:
-        outputs = TargetScaler(header["transform"], arrays["outputs.mean"], arrays["outputs.std"])
+        bounds = _bounds(header["bounds"]) if header["version"] == WITH_BOUNDS else None
+        outputs = TargetScaler(header["transform"], arrays["outputs.mean"], arrays["outputs.std"], bounds)
     return Predictor(
         encoding=Encoding.from_dict(header["encoding"]),
         inputs=Standardizer(arrays["inputs.center"], arrays["inputs.scale"], arrays.get("inputs.quantiles")),
@@ -293,6 +297,14 @@ def _support(sides: list[list[float | None]]) -> tuple[tuple[float, float], ...]
     return tuple(
         (-math.inf if low is None else low, math.inf if high is None else high) for low, high in sides
     )
+
+
+def _bounds(ends: list[float]) -> tuple[float, float]:
+    """The lowest and the highest answer."""
+    low, high = ends
+    if type(low) is not float or type(high) is not float:
+        raise TypeError("the bounds of its answers are no numbers")
+    return low, high
 
 
 def _is_label(value: object) -> bool:

@@ -116,14 +116,20 @@ def _write_values(
     g: Graph, scaler: TargetScaler, raw: str, name: str, target: str, is_zero: str | None
 ) -> list[onnx.ValueInfoProto]:
     """Values in the target's units; see ``TargetScaler.inverse``. Of a density, 0 where its support ends."""
+    transform = TRANSFORMS[scaler.transform]
     moved = g.shifted(g.scaled(raw, scaler.std), scaler.mean)
-    for end, outwards in zip(TRANSFORMS[scaler.transform].ends, (-1.0, 1.0), strict=True):
-        if np.isfinite(end):
+    if scaler.bounds is not None and np.isfinite(transform.reach).any():
+        moved = g.add("Where", g.add("IsNaN", moved), moved, g.clipped(moved, *transform.reach))
+    for end, outwards in zip(transform.ends, (-1.0, 1.0), strict=True):
+        if np.isfinite(end) and scaler.bounds is None:
             beyond = g.scaled(g.shifted(moved, -end), outwards)
             is_over = g.add("Greater", beyond, g.constant(0.0))
             is_near = g.add("Less", beyond, g.constant(OVERSHOOT * scaler.std))
             moved = g.add("Where", g.add("And", is_over, is_near), g.constant(end), moved)
     value = _inverse(g, scaler.transform, moved)
+    if scaler.bounds is not None:
+        is_undefined = g.add("IsNaN", moved)  # which Max and Min treat as they like
+        value = g.add("Where", is_undefined, moved, g.clipped(value, *scaler.bounds))
     if is_zero is not None:
         value = g.add("Where", is_zero, g.constant(0.0), value)
     if len(scaler.mean) == 1:

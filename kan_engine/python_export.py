@@ -143,7 +143,12 @@ def _model_of(part: Predictor) -> Model:
 def _answer(part: Predictor) -> Model:
     if part.outputs is not None:
         scaler = part.outputs
-        told = {"transform": scaler.transform, "mean": _array(scaler.mean), "std": _array(scaler.std)}
+        told = {
+            "transform": scaler.transform,
+            "mean": _array(scaler.mean),
+            "std": _array(scaler.std),
+            "bounds": None if scaler.bounds is None else list(scaler.bounds),
+        }
         if part.support is None:
             return told
         low, high = np.array(part.support).T

@@ -47,7 +47,7 @@ def answers(columns: Columns, model: Model) -> tuple[Array, Array | None]:
     ]
     raw, end = np.concatenate(blocks), model["answer"]
     if "transform" in end:
-        values = _inverse(end["transform"], raw, end["mean"], end["std"])
+        values = _inverse(end["transform"], raw, end["mean"], end["std"], end["bounds"])
         if "low" in end:  # a density, which is 0 beyond these ends
             values[((encoded < end["low"]) | (encoded > end["high"])).any(axis=1)] = 0.0
         return (values[:, 0] if values.shape[1] == 1 else values), None
@@ -269,19 +269,24 @@ _FUNCTIONS: dict[str, Any] = {
 # From the outputs of the network to answers
 
 
-def _inverse(transform: str, raw: Array, mean: Array, std: Array) -> Array:
+def _inverse(transform: str, raw: Array, mean: Array, std: Array, bounds: list[float] | None) -> Array:
     """Values of the target, of which the network learnt a function on a scale of its own.
 
-    A hair beyond the range of that function is its end.
+    Just beyond the range of that function is its end; with bounds, all that is beyond.
     """
     back, ends = _INVERSES[transform]
     with np.errstate(all="ignore"):
         moved = raw * std + mean
+        if bounds is not None:
+            (low, high), (lowest, highest) = _REACH.get(transform, ends), bounds
+            return np.asarray(np.clip(back(np.clip(moved, low, high)), lowest, highest))
         for end, outwards in zip(ends, (-1, 1), strict=True):
             beyond = outwards * (moved - end)
             moved = np.where((beyond > 0) & (beyond < 0.02 * std), end, moved)
         return np.asarray(back(moved))
 
+
+_REACH = {"exp": (0.0, np.inf), "reciprocal_square": (0.0, np.inf)}  # where it is not the range itself
 
 _INVERSES: dict[str, tuple[Any, tuple[float, float]]] = {
     "identity": (lambda t: t, (-np.inf, np.inf)),

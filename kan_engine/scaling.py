@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -156,15 +156,17 @@ class Transform:
 
     Attributes:
         ends: Of the range of T, where its inverse is a number.
+        reach: The closure of that range: its inverse may be infinite there, and is never undefined.
     """
 
     forward: Callable[[Any], Any]
     inverse: Callable[[Any], Any]
     holds: Callable[[np.ndarray], np.ndarray]
     ends: tuple[float, float] = (-np.inf, np.inf)
+    reach: tuple[float, float] = (-np.inf, np.inf)
 
 
-ARC = -1.0, 1.0
+ARC, POSITIVE = (-1.0, 1.0), (0.0, np.inf)
 OVERSHOOT = 0.02  # standard deviations of T(y), by which a value beyond the range of T counts as its end
 
 TRANSFORMS: dict[str, Transform] = {
@@ -172,12 +174,18 @@ TRANSFORMS: dict[str, Transform] = {
     "log": Transform(lambda y: _of(y).log(y), lambda t: _of(t).exp(t), lambda y: y > 0),
     "log_neg": Transform(lambda y: _of(y).log(-y), lambda t: -_of(t).exp(t), lambda y: y < 0),
     "reciprocal": Transform(lambda y: 1 / y, lambda t: 1 / t, lambda y: y != 0),
-    "square": Transform(lambda y: y * y, lambda t: _of(t).sqrt(t), lambda y: y >= 0, (0.0, np.inf)),
+    "square": Transform(lambda y: y * y, lambda t: _of(t).sqrt(t), lambda y: y >= 0, (0.0, np.inf), POSITIVE),
     "sqrt": Transform(lambda y: _of(y).sqrt(y), lambda t: t * t, lambda y: y >= 0),
-    "exp": Transform(lambda y: _of(y).exp(y), lambda t: _of(t).log(t), np.isfinite),
-    "reciprocal_square": Transform(lambda y: 1 / (y * y), lambda t: 1 / _of(t).sqrt(t), lambda y: y > 0),
-    "sin": Transform(lambda y: _of(y).sin(y), lambda t: _arc(t, "sin"), lambda y: abs(y) < np.pi / 2, ARC),
-    "cos": Transform(lambda y: _of(y).cos(y), lambda t: _arc(t, "cos"), lambda y: (y > 0) & (y < np.pi), ARC),
+    "exp": Transform(lambda y: _of(y).exp(y), lambda t: _of(t).log(t), np.isfinite, reach=POSITIVE),
+    "reciprocal_square": Transform(
+        lambda y: 1 / (y * y), lambda t: 1 / _of(t).sqrt(t), lambda y: y > 0, reach=POSITIVE
+    ),
+    "sin": Transform(
+        lambda y: _of(y).sin(y), lambda t: _arc(t, "sin"), lambda y: abs(y) < np.pi / 2, ARC, ARC
+    ),
+    "cos": Transform(
+        lambda y: _of(y).cos(y), lambda t: _arc(t, "cos"), lambda y: (y > 0) & (y < np.pi), ARC, ARC
+    ),
 }
 
 
@@ -189,14 +197,18 @@ class TargetScaler:
         transform: Name of T in ``TRANSFORMS``.
         mean: Mean of T(y) per output, [m].
         std: Standard deviation of T(y) per output, [m]; 1 where it does not vary.
+        bounds: Lowest and highest value that ``inverse`` gives; None for no bounds.
     """
 
     transform: str
     mean: Float[np.ndarray, " m"]
     std: Float[np.ndarray, " m"]
+    bounds: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         """Refuse maps that cannot be undone."""
+        if self.bounds is not None and not -np.inf < self.bounds[0] <= self.bounds[1] < np.inf:
+            raise InvalidConfig(f"bounds of the target must be finite and in order, got {self.bounds}")
         if self.transform not in TRANSFORMS:
             raise InvalidConfig(f"transform must be one of {', '.join(TRANSFORMS)}, got {self.transform!r}")
         if len(self.mean) != len(self.std) or not np.isfinite([*self.mean, *self.std]).all():
@@ -221,16 +233,33 @@ class TargetScaler:
     def inverse(self, z: Array) -> Array:
         """From the unit scale to the client's units, [rows, m]; not finite where T reaches no such value.
 
-        A hair beyond the range of T, where a network misses its end, is the end.
+        A value just beyond the range of T, where a network misses its end, is the end. With bounds every
+        value beyond the range is the end, and no answer leaves the bounds.
         """
         transform, std = TRANSFORMS[self.transform], _like(self.std, z)
         with np.errstate(all="ignore"):
             moved, reach = z * std + _like(self.mean, z), OVERSHOOT * std
+            if self.bounds is not None:
+                values = transform.inverse(_of(moved).clip(moved, *transform.reach))
+                return _of(values).clip(values, *self.bounds)  # type: ignore[no-any-return]
             for end, outwards in zip(transform.ends, (-1, 1), strict=True):
                 if np.isfinite(end):
                     beyond = outwards * (moved - end)
                     moved = _of(moved).where((beyond > 0) & (beyond < reach), moved * 0 + end, moved)
             return transform.inverse(moved)  # type: ignore[no-any-return]
+
+
+def bounded(scaler: TargetScaler, y: Float[np.ndarray, " rows"]) -> TargetScaler:
+    """The scale with bounds one range of these targets below the lowest and above the highest of them.
+
+    A network whose activations go on along their tangents gives any number for a row far outside.
+    """
+    low, high = float(y.min()), float(y.max())
+    with np.errstate(over="ignore"):
+        reach = high - low
+    if not np.isfinite([low - reach, high + reach]).all():
+        return scaler
+    return replace(scaler, bounds=(low - reach, high + reach))
 
 
 def is_defined(transform: str, y: Float[np.ndarray, "rows m"]) -> bool:

@@ -167,8 +167,8 @@ def test_bytes_after_the_model_are_refused() -> None:
 
 def test_a_later_format_is_refused_by_its_version() -> None:
     outer, header, body = taken_apart(save(make_predictor()))
-    with pytest.raises(ArtifactError, match="version 4; this program reads the versions 1, 2, 3"):
-        load(put_together(outer, header | {"version": 4}, body))
+    with pytest.raises(ArtifactError, match="version 5; this program reads the versions 1, 2, 3, 4"):
+        load(put_together(outer, header | {"version": 5}, body))
 
 
 def test_a_model_of_the_first_format_decides_for_the_likeliest_class() -> None:
@@ -257,6 +257,24 @@ def test_a_network_that_the_file_does_not_hold_is_refused_without_memory_for_it(
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert_refused_cheaply(put_together(outer, header, body))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024  # KiB
+
+
+def test_bounds_of_answers_are_kept_and_older_programs_are_told_that_there_are_some() -> None:
+    free = make_predictor()
+    assert free.outputs is not None
+    predictor = replace(free, outputs=replace(free.outputs, bounds=(-1.5, 2.5)))
+    read = load(save(predictor))
+    assert read.outputs is not None
+    assert read.outputs.bounds == (-1.5, 2.5)
+    assert (taken_apart(save(predictor))[1]["version"], taken_apart(save(free))[1]["version"]) == (4, 2)
+
+
+@pytest.mark.parametrize("bounds", [None, [1.0], [2.0, 1.0], ["0", "1"], [0, 1]])
+def test_bounds_that_are_none_are_refused(bounds: object) -> None:
+    outer, header, body = taken_apart(save(make_predictor()))
+    header |= {"version": 4, "bounds": bounds}
+    with pytest.raises(ArtifactError, match="no saved model"):
+        load(put_together(outer, header, body))
 
 
 EDGE = {"layer": 0, "in": 0, "out": 0, "function": "sin", "a": 1, "b": 0, "c": 1, "d": 0}

@@ -57,6 +57,17 @@ def test_every_transform_of_the_target_is_undone(transform: str) -> None:
     assert largest_difference(predictor, answers_of(predictor, rows), found) < 1e-12
 
 
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_answers_within_bounds_are_the_same_in_onnx(transform: str) -> None:
+    free = make_predictor(transform=transform)
+    assert free.outputs is not None
+    predictor = replace(free, outputs=replace(free.outputs, bounds=(0.1, 0.6)))
+    rows = probe_columns(predictor.encoding)
+    found = run_in_onnxruntime(to_onnx(predictor), predictor, rows)
+    assert largest_difference(predictor, answers_of(predictor, rows), found) < 1e-12
+    assert (predictor.predict(rows) == 0.1).any() or (predictor.predict(rows) == 0.6).any()
+
+
 def test_inputs_are_the_columns_with_their_own_names_and_types() -> None:
     table: dict[str, list[Any]] = {
         "größe": [1.0, None, 2.0],

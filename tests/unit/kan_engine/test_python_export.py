@@ -113,11 +113,13 @@ def test_the_functions_are_those_of_the_library_to_the_last_bit(name: str) -> No
     np.testing.assert_array_equal(found, LIBRARY[name].value(u))
 
 
+@pytest.mark.parametrize("bounds", [None, (-3.0, 0.7)])
 @pytest.mark.parametrize("transform", TRANSFORMS)
-def test_transforms_are_undone_as_here(transform: str) -> None:
-    scaler = TargetScaler(transform, np.array([0.5]), np.array([0.25]))
+def test_transforms_are_undone_as_here(transform: str, bounds: tuple[float, float] | None) -> None:
+    scaler = TargetScaler(transform, np.array([0.5]), np.array([0.25]), bounds)
     raw = np.concatenate([np.linspace(-4, 4, 33), [2.001, 2.1, -2.001, -6.01]])[:, None]
-    found = python_template._inverse(transform, raw, scaler.mean, scaler.std)
+    ends = None if bounds is None else list(bounds)
+    found = python_template._inverse(transform, raw, scaler.mean, scaler.std, ends)
     np.testing.assert_array_equal(found, scaler.inverse(raw))
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from kan_engine.errors import InvalidConfig, InvalidData
-from kan_engine.scaling import TRANSFORMS, Standardizer, TargetScaler, is_defined
+from kan_engine.scaling import TRANSFORMS, Standardizer, TargetScaler, bounded, is_defined
 
 
 def skewed(rows: int = 1_000) -> np.ndarray:
@@ -112,6 +112,25 @@ def test_torch_and_numpy_agree_on_a_scale(transform: str) -> None:
     z = scaler.forward(torch.as_tensor(y))
     assert z.numpy() == pytest.approx(scaler.forward(y), rel=1e-14)
     assert scaler.inverse(z).numpy() == pytest.approx(y, rel=1e-12)
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("z", [-1e9, -50.0, 50.0, 1e9])
+def test_with_bounds_every_number_has_an_answer_within_a_range_of_the_targets(
+    transform: str, z: float
+) -> None:
+    y = targets(transform)
+    scaler = bounded(TargetScaler.fit(y, transform), y)
+    reach = y.max() - y.min()
+    for answer in (scaler.inverse(np.array([[z]])), scaler.inverse(torch.tensor([[z]])).numpy()):
+        assert y.min() - reach <= answer.item() <= y.max() + reach
+    z_of_targets = scaler.forward(y)
+    assert scaler.inverse(z_of_targets) == pytest.approx(y, rel=1e-12)
+
+
+def test_what_is_undefined_stays_undefined_with_bounds() -> None:
+    y = targets("identity")
+    assert np.isnan(bounded(TargetScaler.fit(y), y).inverse(np.array([[np.nan]]))).all()
 
 
 @pytest.mark.parametrize(
