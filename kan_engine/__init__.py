@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from kan_engine.edges import Axis as Axis
     from kan_engine.edges import Suggestion as Suggestion
     from kan_engine.edges import suggest as suggest
-    from kan_engine.elimination import cross_error as cross_error
+    from kan_engine.elimination import cross_predict as cross_predict
     from kan_engine.elimination import eliminate as eliminate
     from kan_engine.elimination import sharpen as sharpen
     from kan_engine.encoding import Encoding as Encoding
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from kan_engine.expression import free_constants as free_constants
     from kan_engine.expression import from_json as from_json
     from kan_engine.expression import to_json as to_json
+    from kan_engine.expression import value_and_jacobian as value_and_jacobian
     from kan_engine.expression import variables as variables
     from kan_engine.fit_json import fit_from_json as fit_from_json
     from kan_engine.fit_json import fit_to_json as fit_to_json
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
     from kan_engine.rows import Rows as Rows
     from kan_engine.scaling import Standardizer as Standardizer
     from kan_engine.scaling import TargetScaler as TargetScaler
+    from kan_engine.scaling import bounded as bounded
     from kan_engine.selection import FEW_ROWS as FEW_ROWS
     from kan_engine.selection import Inputs as Inputs
     from kan_engine.selection import Trained as Trained
@@ -110,7 +112,10 @@ if TYPE_CHECKING:
     from kan_engine.solution_laws import find_laws as find_laws
     from kan_engine.solution_network import Follower as Follower
     from kan_engine.solution_network import follow as follow
+    from kan_engine.spline import robust_range as robust_range
     from kan_engine.start import AUTO_STARTS as AUTO_STARTS
+    from kan_engine.straight import linear_formula as linear_formula
+    from kan_engine.straight import straight_network as straight_network
     from kan_engine.structure import Fit as Fit
     from kan_engine.structure import Sample as Sample
     from kan_engine.structure import additive as additive
@@ -179,7 +184,7 @@ _HOME = {
     "Axis": "edges",
     "Suggestion": "edges",
     "suggest": "edges",
-    "cross_error": "elimination",
+    "cross_predict": "elimination",
     "eliminate": "elimination",
     "sharpen": "elimination",
     "Encoding": "encoding",
@@ -227,10 +232,15 @@ _HOME = {
     "climbing_time": "reach",
     "Data": "refit",
     "Form": "refit",
+    "value_and_jacobian": "expression",
     "standard_errors": "refit",
     "Rows": "rows",
     "Standardizer": "scaling",
     "TargetScaler": "scaling",
+    "bounded": "scaling",
+    "robust_range": "spline",
+    "linear_formula": "straight",
+    "straight_network": "straight",
     "FEW_ROWS": "selection",
     "Inputs": "selection",
     "Trained": "selection",

@@ -9,6 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 NARROWEST = 0.01  # interval of a grid, as a share of the uniform one
+ISOLATED = 1.0  # gap over the range of all other values, beyond which values at an end are isolated
+ISOLATING_ROWS = 50  # fewer do not tell which values are usual
+MOST_ISOLATED = 0.02  # share of the rows that may be isolated at either end of a column; at least one may be
 
 
 def uniform_grid(
@@ -60,6 +63,30 @@ def _apart(
     lacking = (NARROWEST * step - least).clamp_min(0)
     share = lacking / (lacking + (1 - NARROWEST) * step)
     return grid + share * (uniform - grid)
+
+
+def robust_range(
+    x: Float[Tensor, "batch in_dim"],
+) -> tuple[Float[Tensor, " in_dim"], Float[Tensor, " in_dim"]]:
+    """The range of every column without isolated values at its ends.
+
+    A value at an end is isolated if it, and those beyond it, would at least double the range of the others:
+    a single typing error, or the far end of a heavy tail.
+    """
+    ordered = x.sort(dim=0).values
+    rows = len(ordered)
+    most = max(1, int(MOST_ISOLATED * rows)) if rows >= ISOLATING_ROWS else 0
+    first = torch.zeros(x.shape[1], dtype=torch.long, device=x.device)
+    last = torch.full_like(first, rows - 1)
+    middle = ordered[most : rows - most]
+    inner = middle[-1] - middle[0]  # positive unless nearly all rows share a value
+    for k in range(most, 0, -1):  # from the inside outwards: the widest gap that isolates wins
+        above, below = ordered[rows - k] - ordered[rows - k - 1], ordered[k] - ordered[k - 1]
+        spread = torch.where(inner > 0, ordered[rows - k - 1] - ordered[k], torch.inf)
+        last = torch.where((last == rows - 1) & (above > ISOLATED * spread), rows - k - 1, last)
+        first = torch.where((first == 0) & (below > ISOLATED * spread), k, first)
+    columns = torch.arange(x.shape[1], device=x.device)
+    return ordered[first, columns], ordered[last, columns]
 
 
 def extend_knots(grid: Float[Tensor, "in_dim grid"], order: int) -> Float[Tensor, "in_dim knots"]:

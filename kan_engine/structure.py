@@ -20,7 +20,7 @@ from kan_engine.bundle import Bundle, Node, Terms, network_of, outputs, started
 from kan_engine.bundle_fit import fitted, refined
 from kan_engine.network import KAN
 from kan_engine.scaling import TRANSFORMS, TargetScaler, is_defined
-from kan_engine.spline import extend_knots, uniform_grid
+from kan_engine.spline import extend_knots, robust_range, uniform_grid
 from kan_engine.training import Step
 
 GRIDS = (4, 8, 16)
@@ -117,7 +117,10 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Where the grids of the inputs lie, and the scales of the given curves: both by the training rows."""
+    """Where the grids of the inputs lie, and the scales of the given curves: both by the training rows.
+
+    Isolated values stretch no grid: curves go on to them along their tangents.
+    """
 
     training: Sample
     order: int
@@ -133,7 +136,7 @@ class Frame:
 
     @cached_property
     def _ends(self) -> tuple[Tensor, Tensor]:
-        low, high = self.training.x.amin(0), self.training.x.amax(0)
+        low, high = robust_range(self.training.x)
         return low - MARGIN * (high - low), high + MARGIN * (high - low)
 
     @cached_property
@@ -188,10 +191,14 @@ class Fit:
         falling = len(self.errors) > 1 and self.errors[-1] * SLOPE < self.errors[-2]
         return self.error < HOPEFUL and falling
 
+    def predict(self, sample: Sample, bundle: Bundle | None = None) -> Float[np.ndarray, " batch"]:
+        """The target at other rows, by these or other coefficients on this grid."""
+        output = outputs(bundle or self.bundle, self.frame.terms(sample, self.terms.grid_size))
+        return self.scaler.inverse(output.T.numpy())[:, 0]
+
     def error_on(self, sample: Sample, bundle: Bundle | None = None) -> float:
         """RMSE over the spread of the target on other rows, of these or other coefficients on this grid."""
-        output = outputs(bundle or self.bundle, self.frame.terms(sample, self.terms.grid_size))
-        return error_of(self.scaler.inverse(output.T.numpy()), sample)
+        return error_of(self.predict(sample, bundle)[:, None], sample)
 
     def trained(
         self,

@@ -16,6 +16,7 @@ from worker.grounds import Grounds
 from worker.law_readings import do_reading
 from worker.networks import task_of
 from worker.outcome import Progress, Stopped
+from worker.outliers import set_outliers_aside
 from worker.parts import Alone, Part, T
 from worker.preparation import prepare
 from worker.readings import Run
@@ -45,7 +46,7 @@ def do_part(attempt: Attempt) -> Piece:
     limits = Limits.from_dict(request.input["limits"]) if "limits" in request.input else Limits()
     attempt.report(Progress("prepare", 0.0, "reading the table"))
     with attempt.table(request.training.dataset_id) as table:
-        data = prepare(table, request.training)
+        data = set_outliers_aside(prepare(table, request.training))
     taken = _Taken()
     run = Run.of(
         data,

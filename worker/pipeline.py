@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from kan_engine import Limits, load, read_metadata, save
+from kan_engine import Limits, load, read_attached, read_metadata, save
 from service.portrait import portray
 from service.schemas.baselines import Baseline, is_matched, name_of
 from service.schemas.training import TrainRequest
@@ -19,6 +19,7 @@ from worker.fitting import find_network
 from worker.found import from_metadata, to_metadata
 from worker.measurement import measure
 from worker.outcome import Outcome, Progress, Revised
+from worker.outliers import set_outliers_aside
 from worker.parts import Parts
 from worker.preparation import Prepared, prepare
 from worker.record import assembled, formulas_of, output_names, record_of
@@ -57,7 +58,7 @@ def run_pipeline(
     if request.task == "density":
         return run_density(table, request, watch)
     with watch.stage("prepare", 0.0, "reading the table"):
-        data = prepare(table, request)
+        data = set_outliers_aside(prepare(table, request))
     limits = _limits(request, revises)
     if revises is not None and not revises.model.searches_anew:
         with watch.stage("symbolic", 0.1, "changing the formula"):
@@ -68,10 +69,12 @@ def run_pipeline(
             found = find_network(data, request, limits, watch.tell, watch.should_stop, parts)
         predictor, decision = assembled(found, data)
         if watch.cut_by is None:
-            checkpoint(save(predictor, to_metadata(found) | {"decision": decision and asdict(decision)}))
+            kept = to_metadata(found) | {"decision": decision and asdict(decision)}
+            checkpoint(save(predictor, kept, {"errors": found.errors}))
     else:
         predictor, kept = load(resume), read_metadata(resume)
-        found, decision = from_metadata(kept, predictor), kept["decision"] and Decision(**kept["decision"])
+        found = from_metadata(kept, predictor, read_attached(resume)["errors"])
+        decision = kept["decision"] and Decision(**kept["decision"])
     with watch.stage("evaluate", 0.9, "measuring on the hold-out rows"):
         record = record_of(found, measure(predictor, data, decision), data, request)
     with watch.stage("symbolic", 0.92, "checking the formula"):

@@ -56,6 +56,7 @@ class Prepared:
         classes: Labels of a classification in their own type, sorted; None for a regression.
         class_weights: Their weights [C], which the weights of the rows contain; None if none were asked for.
         warnings: What was left out, and why.
+        numbers: Place of every row in the dataset, from 0 on.
     """
 
     plan: Plan
@@ -66,6 +67,7 @@ class Prepared:
     classes: tuple[Label, ...] | None
     class_weights: np.ndarray | None
     warnings: tuple[str, ...]
+    numbers: np.ndarray
 
     @cached_property
     def fit(self) -> Portion:
@@ -175,6 +177,7 @@ def prepare(table: Table, request: TrainRequest) -> Prepared:
         classes=classes,
         class_weights=class_weights,
         warnings=tuple(warnings),
+        numbers=present[order],
     )
 
 

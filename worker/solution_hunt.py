@@ -63,6 +63,7 @@ def _prepared(fit: Data, validation: Data) -> Prepared:
         classes=None,
         class_weights=None,
         warnings=(),
+        numbers=np.arange(len(values)),
     )
 
 

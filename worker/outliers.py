@@ -1,0 +1,146 @@
+"""Training rows with gross errors: found by a robust fit, set aside where that helps the others.
+
+A typing error in one cell, or a sensor that failed once, can decide every least-squares fit. Such rows stand
+apart by far from all others, are few, and what is learnt without them predicts the others better.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import HuberRegressor
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from kan_engine import robust_range
+from worker.cross_validation import line_through
+from worker.preparation import Portion, Prepared
+from worker.splitting import fold_numbers
+
+LEAST_ROWS = 20  # fewer do not tell what is usual
+MOST_ROWS = 100_000  # of more rows a few errors decide nothing
+MOST_OUTLIERS = 0.01  # share of the rows that may be outliers; at least one row may be
+GROSS = 30.0  # robust standard deviations of the residuals
+APART = 5.0  # times the largest residual of all other rows
+FOLDS = 5
+BETTER_FOLDS = 4  # of these, in which the other rows have to be predicted better without the outliers
+BETTER = 0.95  # factor of their mean squared error, at most
+NAMED = 10  # rows that a warning names at most
+
+
+def set_outliers_aside(data: Prepared) -> Prepared:
+    """The data of a regression without training rows that are gross errors; its warnings name them."""
+    rows = data.training
+    if data.classes is not None or not LEAST_ROWS <= len(rows) <= MOST_ROWS:
+        return data
+    y = rows.y.astype(float)
+    residuals, usual = _robust_residuals(rows)
+    far = _gross(residuals)
+    isolated = _isolated(rows.encoded) & ~far
+    groups = ((far, "its target"), (isolated, "a value of its columns"))
+    away = np.zeros(len(rows), dtype=bool)
+    warnings = []
+    for group, what in groups:
+        if group.any() and _is_better_without(group, rows, data):
+            away |= group
+            warnings.append(_told(group, what, data, y, usual))
+    if not away.any():
+        return data
+    kept = np.flatnonzero(~away)
+    order = np.concatenate([kept, np.arange(len(rows), len(data.rows))])
+    return replace(
+        data,
+        rows=data.rows[order],
+        numbers=data.numbers[order],
+        fit_count=int((kept < data.fit_count).sum()),
+        validation_count=int((kept >= data.fit_count).sum()),
+        warnings=(*data.warnings, *warnings),
+    )
+
+
+def _robust_residuals(rows: Portion) -> tuple[np.ndarray, float]:
+    """Per row the smaller of its residuals from a robust line and from trees without it; their scale."""
+    x, y = rows.encoded, rows.y.astype(float)
+    center = np.median(x, 0)
+    scale = np.median(np.abs(x - center), 0)
+    scale = np.where(scale > 0, scale, np.where(x.std(0) > 0, x.std(0), 1.0))
+    middle, spread = float(np.median(y)), float(np.median(np.abs(y - np.median(y)))) or float(y.std()) or 1.0
+    z, t = (x - center) / scale, (y - middle) / spread
+    line = t - HuberRegressor(max_iter=500, alpha=1e-6).fit(z, t, sample_weight=rows.weights).predict(z)
+    smallest = np.abs(line)
+    if (smallest > GROSS * _deviation(line)).any():
+        smallest = np.minimum(smallest, np.abs(t - _by_trees(x, t, rows.weights)))
+    return smallest * spread, _deviation(smallest) * spread
+
+
+def _by_trees(x: np.ndarray, t: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    folds = np.arange(len(t)) % FOLDS
+    predicted = np.empty(len(t))
+    with threadpool_limits(1):
+        for fold in range(FOLDS):
+            held = folds == fold
+            model = HistGradientBoostingRegressor(loss="absolute_error", random_state=0, early_stopping=False)
+            model.fit(x[~held], t[~held], sample_weight=weights[~held])
+            predicted[held] = model.predict(x[held])
+    return predicted
+
+
+def _deviation(residuals: np.ndarray) -> float:
+    """Standard deviation by the median of absolute values, as for normal residuals."""
+    return 1.4826 * float(np.median(np.abs(residuals)))
+
+
+def _gross(residuals: np.ndarray) -> np.ndarray:
+    """Which of few rows stand apart from all others by their residuals."""
+    order = np.argsort(residuals)
+    most = max(1, int(MOST_OUTLIERS * len(residuals)))
+    found = np.zeros(len(residuals), dtype=bool)
+    for count in range(1, most + 1):
+        lowest, highest_of_others = residuals[order[-count]], residuals[order[-count - 1]]
+        if lowest > max(GROSS * _deviation(residuals), APART * highest_of_others):
+            found[order[-count:]] = True
+            break
+    return found
+
+
+def _isolated(x: np.ndarray) -> np.ndarray:
+    """Rows with a value that at least doubles the range of its column."""
+    low, high = (ends.numpy() for ends in robust_range(torch.from_numpy(x)))
+    found: np.ndarray = np.asarray(((x < low) | (x > high)).any(1))
+    is_few = int(found.sum()) <= max(1, MOST_OUTLIERS * len(x))
+    return found if is_few else np.zeros_like(found)
+
+
+def _is_better_without(group: np.ndarray, rows: Portion, data: Prepared) -> bool:
+    """Whether a line that is fitted without these rows predicts the others better, fold by fold."""
+    seed, kind = data.plan.request.seed, data.plan.request.split.kind
+    folds = fold_numbers(rows.targets, data.plan.task, seed, FOLDS, kind=kind)
+    errors = np.zeros((2, FOLDS))
+    for fold in range(FOLDS):
+        judged = rows[(folds == fold) & ~group]
+        for place, learnt in enumerate((folds != fold, (folds != fold) & ~group)):
+            if not len(judged) or not learnt.any():
+                return False
+            residuals = line_through(rows[learnt]).predict(judged.encoded) - judged.y.astype(float)
+            errors[place, fold] = float(np.mean(residuals**2))
+    with_them, without = errors
+    return bool((without < with_them).sum() >= BETTER_FOLDS and without.sum() < BETTER * with_them.sum())
+
+
+def _told(group: np.ndarray, what: str, data: Prepared, y: np.ndarray, usual: float) -> str:
+    numbers = data.numbers[: len(group)][group]
+    named = ", ".join(str(number + 1) for number in numbers[:NAMED].tolist())
+    more = f" and {len(numbers) - NAMED} more" if len(numbers) > NAMED else ""
+    is_one = len(numbers) == 1
+    values = (
+        f", {y[group][0]:.6g} where a robust fit errs by about {usual:.3g}" if what == "its target" else ""
+    )
+    rows, are, outliers, them = (
+        ("row", "is", "an outlier", "it") if is_one else ("rows", "are", "outliers", "them")
+    )
+    return (
+        f"{rows} {named}{more} of the dataset, counted from 1, {are} set aside as {outliers}: {what} stands "
+        f"far apart from all others{values}; correct or remove {them}"
+    )
