@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from kan_engine.bundle import Bundle, passed, without_node
@@ -141,13 +141,13 @@ def sharpen(
     return fit
 
 
-def cross_error(
+def cross_predict(
     fit: Fit,
     rows: Sample,
     folds: Int[Tensor, " batch"],
     should_stop: Callable[[], bool] = lambda: False,
-) -> float:
-    """RMSE over the spread of the target on rows that the shape has not seen, in turn every fold.
+) -> Float[np.ndarray, " batch"]:
+    """Target of every row, predicted by the shape fitted without the row's fold.
 
     The shape is fitted again without each fold, on its last grid, from where it is.
 
@@ -157,9 +157,11 @@ def cross_error(
         folds: Fold of every row, from 0 on.
         should_stop: Asked after every step; what is fitted by then is judged.
     """
-    squares = 0.0
+    predicted = np.full(len(folds), np.nan)
     for fold in range(int(folds.max()) + 1):
-        held = rows[folds == fold]
-        again = fit.trained(rows[folds != fold], steps=CROSS_STEPS, should_stop=should_stop)
-        squares += float(held.weights.sum()) * (fit.error_on(held, again) * held.spread) ** 2
-    return float(np.sqrt(squares / float(rows.weights.sum())) / rows.spread)
+        held = folds == fold
+        if not held.any():  # of few rows
+            continue
+        again = fit.trained(rows[~held], steps=CROSS_STEPS, should_stop=should_stop)
+        predicted[held.numpy()] = fit.predict(rows[held], again)
+    return predicted

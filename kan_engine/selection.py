@@ -60,7 +60,9 @@ class Trained:
 
     Attributes:
         loss: Its loss on the validation rows, which it has not seen.
-        folds_loss: That of as many networks of its kind as will serve, on all rows, if that is known.
+        fold_losses: Loss of every row that as many networks of its kind as will serve would have without
+            having seen it, if that is known.
+        folds_loss: The weighted mean of these.
         history: Every step of its training.
         stages: What it was on every grid of its schedule, if that was to be kept: the best on each.
     """
@@ -70,6 +72,7 @@ class Trained:
     loss: float
     history: tuple[Step, ...]
     optimizer: str
+    fold_losses: Float[Tensor, " batch"] | None = None
     folds_loss: float | None = None
     stages: tuple[KAN, ...] = ()
 
@@ -219,6 +222,7 @@ def cross_validate(
         loss=everything[folds == 0].loss(alone[0], training.loss),
         history=tuple(history),
         optimizer="adam",
+        fold_losses=losses,
         folds_loss=float(losses @ everything.weights / everything.weights.sum()),
     )
 

@@ -55,7 +55,7 @@ def tuned(trials: Trials, task: Task) -> Trained:
         return climbed
     more = trials.run(last)
     if task.is_crossed:
-        return replace(more, folds_loss=climbed.folds_loss)
+        return replace(more, fold_losses=climbed.fold_losses, folds_loss=climbed.folds_loss)
     return more if more.loss <= LUCK * climbed.loss else climbed
 
 

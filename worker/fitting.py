@@ -8,14 +8,17 @@ from dataclasses import replace
 from kan_engine import Limits
 from service.schemas.training import TrainRequest
 from worker.climb import probable_parts
+from worker.cross_validation import is_better, rmse_of, simple_errors
 from worker.decision import calibrate_on_validation_
+from worker.evidence import NETWORK, assess, compare, formula_errors
 from worker.found import Found
 from worker.laws import log_odds_formulas
 from worker.networks import task_of, train_network
 from worker.parts import Parts
 from worker.preparation import Prepared
 from worker.readings import Report, Run
-from worker.small_law import law_part, small_law
+from worker.small_law import SmallLaw, law_part, small_law
+from worker.straight import straight_classifier, straight_found
 
 LAW_SHARE = 0.6  # of a job's time that a law is looked for where none shows
 
@@ -31,15 +34,35 @@ def find_network(
     """Search, train and read.
 
     A small law that explains the data is served itself. Else the best of larger networks is, and the
-    formula is the best small law's: a trade-off, whose error is stated with it.
+    formula is the best small law's: a trade-off, whose error is stated with it. Where neither is better than
+    a line, or a constant, by cross-validation, a network of straight lines serves.
     """
     run = Run.of(data, request, limits, report, should_stop, parts)
     if data.classes is not None:
-        found = train_network(run)
+        found = _classifier(run)
         calibrate_on_validation_(found.network, found.judged, found.inputs, data)
         return replace(found, formulas=log_odds_formulas(found.network, found.inputs, run), formula_of="law")
     found = _free_regression(run) if _is_free(request) else _asked_regression(run)
     return replace(found, contest=run.contest)
+
+
+def _classifier(run: Run) -> Found:
+    """The network, unless logistic regression is as good; what was asked for serves whatever it is worth."""
+    found, weights = train_network(run), run.data.training.weights
+    simple = simple_errors(run)
+    if is_better(found.errors, simple["linear"], weights) or is_better(
+        simple["constant"], simple["linear"], weights
+    ):
+        return found
+    losses = " and ".join(
+        f"{rmse_of(errors, weights) ** 2:.4g}" for errors in (found.errors, simple["linear"])
+    )
+    told = f"no network is better than logistic regression by cross-validation (log losses {losses})"
+    if not _is_free(run.request):
+        return replace(found, warnings=(told,))
+    return replace(
+        straight_classifier(run, simple["linear"]), warnings=(f"{told}: a network of straight lines serves",)
+    )
 
 
 def _free_regression(run: Run) -> Found:
@@ -48,22 +71,59 @@ def _free_regression(run: Run) -> Found:
     with run.parts.ahead(lambda: probable_parts(run.parts, task, losses)):
         law = small_law(run, LAW_SHARE * run.request.max_seconds)
     if law is not None and law.is_clear:
-        return law.found
-    found = train_network(run)
-    if law is None:
-        return found
-    assert found.expected_error is not None  # noqa: S101 - regressions have one
-    return law.found if law.expected_error <= found.expected_error else _with_formulas(found, law.found)
+        found = replace(law.found, evidence=law.evidence)
+    else:
+        found = train_network(run)
+        weights = run.data.training.weights
+        if law is not None and rmse_of(law.found.errors, weights) <= rmse_of(found.errors, weights):
+            found = replace(law.found, evidence=law.evidence)
+        elif law is not None:
+            found = _with_formulas(found, law, run)
+    return _not_worse_than_a_line(found, law, run)
 
 
-def _with_formulas(found: Found, law: Found) -> Found:
+def _with_formulas(found: Found, law: SmallLaw, run: Run) -> Found:
     """A larger network beside which a small law was found."""
+    evidence = law.evidence
+    if evidence is not None:
+        evidence = compare(evidence, law.formula_errors, {NETWORK: found.errors}, run)
     return replace(
         found,
-        formulas=law.formulas,
-        is_consistent=law.is_consistent,
-        is_cut=law.is_cut,
+        formulas=law.found.formulas,
+        evidence=evidence,
+        is_cut=law.found.is_cut,
         formula_of="law",
+    )
+
+
+def _not_worse_than_a_line(found: Found, law: SmallLaw | None, run: Run) -> Found:
+    """What was found, if it is better than a line and a constant; else the better of these."""
+    simple, weights = simple_errors(run), run.data.training.weights
+    is_constant = not is_better(simple["linear"], simple["constant"], weights)
+    name = "constant" if is_constant else "linear"
+    if is_better(found.errors, simple[name], weights):
+        return found
+    base = straight_found(run, simple[name], is_constant=is_constant)
+    straight = [formula for part in base.formulas for formula in part]
+    known = law.found.formulas[0] if law is not None and law.found.formulas else []
+    formulas, evidence = [*known, *straight], law.evidence if law is not None else None
+    if straight and (evidence is None or evidence.verdict != "consistent"):
+        errors = formula_errors(straight[0], run)
+        own = assess(straight[0], errors, simple, run, lambda: 1.0)  # from other rows comes a line, too
+        if evidence is None or evidence.verdict == "weak" or own.verdict == "consistent":
+            formulas, evidence = [*straight, *known], own
+    told = "a constant" if is_constant else "a straight line"
+    warning = (
+        f"no network is better than {told} by cross-validation (RMSE {rmse_of(found.errors, weights):.4g}, "
+        f"of {told} {rmse_of(simple[name], weights):.4g}): {told} serves"
+    )
+    return replace(
+        base,
+        formulas=[formulas] if formulas else [],
+        evidence=evidence,
+        is_cut=found.is_cut,
+        formula_of="network" if not known or formulas[0] is not known[0] else "law",
+        warnings=(*found.warnings, warning),
     )
 
 
@@ -71,7 +131,15 @@ def _asked_regression(run: Run) -> Found:
     """What was asked for comes first; a small law is looked for in the time that is left."""
     found = train_network(run, [law_part(run.limits, None)] if run.request.symbolic else [])
     law = small_law(run) if run.request.symbolic and not run.should_stop() else None
-    return found if law is None else _with_formulas(found, law.found)
+    simple, weights = simple_errors(run), run.data.training.weights
+    if is_better(simple["linear"], found.errors, weights):
+        warning = (
+            f"a straight line is better by cross-validation (RMSE {rmse_of(simple['linear'], weights):.4g}) "
+            f"than the network that was asked for ({rmse_of(found.errors, weights):.4g}): "
+            "leave its shape to the service"
+        )
+        found = replace(found, warnings=(warning,))
+    return found if law is None else _with_formulas(found, law, run)
 
 
 def _is_free(request: TrainRequest) -> bool:

@@ -14,6 +14,7 @@ from kan_engine import (
     complexity,
     evaluate,
     free_constants,
+    from_json,
     safe_names,
     standard_errors,
     to_json,
@@ -21,6 +22,7 @@ from kan_engine import (
     variables,
 )
 from service.shown import shown_formula
+from worker.evidence import Evidence
 
 EXACT = 1e-7  # RMSE over the target's standard deviation below which a formula is exact
 
@@ -33,7 +35,7 @@ def symbolic_document(
     quantity: str = "value",
     seen: Mapping[str, np.ndarray] | None = None,
     learnt: Mapping[str, np.ndarray] | None = None,
-    is_consistent: bool = False,
+    evidence: Evidence | None = None,
     encoding: Encoding | None = None,
 ) -> dict[str, Any] | None:
     """The ``symbolic`` resource without its model id; None if an output has no formula worth the name.
@@ -45,7 +47,7 @@ def symbolic_document(
         quantity: ``value``, or what of a classifier the formulas give: ``log-odds``, ``logit``.
         seen: Training rows of every variable, for the domain; the hold-out rows if not given.
         learnt: Training values of every output, for the uncertainty of constants.
-        is_consistent: Whether nothing was found in what the formulas leave of the data.
+        evidence: For the best formula.
         encoding: Where variables come from that are no columns of the client.
     """
     outputs = []
@@ -63,9 +65,29 @@ def symbolic_document(
         return None
     spreads = [float(np.std(truth[output["name"]])) for output in outputs]
     close = all(o["rmse"] < EXACT * spread for o, spread in zip(outputs, spreads, strict=True))
-    is_exact = close and quantity == "value"
-    verdict = "exact" if is_exact else "consistent" if is_consistent else "approximation"
-    return {"exact": is_exact, "verdict": verdict, "outputs": outputs}
+    is_exact = close and quantity == "value" and _is_exact_on(seen, learnt, outputs)
+    verdict = "exact" if is_exact else "approximation" if evidence is None else evidence.verdict
+    told = None if evidence is None else evidence.to_dict() | {"reasons": evidence.reasons}
+    return {"exact": is_exact, "verdict": verdict, "evidence": told, "outputs": outputs}
+
+
+def _is_exact_on(
+    seen: Mapping[str, np.ndarray] | None,
+    learnt: Mapping[str, np.ndarray] | None,
+    outputs: list[dict[str, Any]],
+) -> bool:
+    """Whether the formulas are exact on the training rows, too, with fewer constants than rows."""
+    if seen is None or learnt is None:
+        return True
+    for output in outputs:
+        tree, truth = from_json(output["tree"]), learnt.get(output["name"])
+        if truth is None:
+            continue
+        error = evaluate(tree, seen) - truth
+        is_close = np.sqrt(np.mean(error**2)) < EXACT * np.std(truth)
+        if not is_close or len(free_constants(tree)[1]) >= len(truth):
+            return False
+    return True
 
 
 def _is_worthless(entry: dict[str, Any]) -> bool:

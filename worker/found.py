@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+
 from kan_engine import KAN, Contest, Formula, Predictor, Standardizer, Step, TargetScaler, from_json, to_json
+from worker.evidence import Evidence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,16 +16,18 @@ class Found:
     """The network to serve and what came with it.
 
     Attributes:
+        is_straight: Whether its activations are straight lines, which go on beyond the rows as they are.
         judged: The network before it learnt from the validation rows as well, which tells what it is worth
             on rows it has not seen; the same one if it never has.
         history: Steps of its training.
         formulas: Formulas in the client's columns, best first.
-        is_consistent: Whether nothing was found in what the best formula leaves of the data.
+        evidence: For the best formula, of a regression.
         is_cut: Whether the search for a law was ended to leave time for larger networks.
         formula_of: ``network`` if the formulas were read off the served network, ``law`` if they were found
             beside it.
-        expected_error: RMSE that the network would have on rows not seen, in the target's units; a
-            regression's alone.
+        errors: Its absolute errors on the training rows without having seen them, NaN where unknown; of a
+            regression alone. See ``worker.cross_validation``.
+        warnings: What deserves a second look.
         contest: The errors of all that were compared with it, for a regression.
         dropped: Error over the spread before and after, of every input that the network does without.
         grids: What it was worth on every grid that it went through, where these were asked for.
@@ -32,13 +37,15 @@ class Found:
     inputs: Standardizer
     scaler: TargetScaler | None
     judged: KAN
+    is_straight: bool = False
     history: tuple[Step, ...] = ()
     optimizer: str = "levenberg_marquardt"
     formulas: list[list[Formula]] = field(default_factory=list)
-    is_consistent: bool = False
+    evidence: Evidence | None = None
     is_cut: bool = False
     formula_of: str = "network"
-    expected_error: float | None = None
+    errors: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    warnings: tuple[str, ...] = ()
     contest: Contest | None = None
     dropped: dict[str, tuple[float, float]] = field(default_factory=dict)
     grids: tuple[dict[str, Any], ...] = ()
@@ -50,16 +57,18 @@ def to_metadata(found: Found) -> dict[str, Any]:
         "history": [asdict(step) for step in found.history],
         "optimizer": found.optimizer,
         "formulas": [[{"tree": to_json(f.tree), "error": f.error} for f in part] for part in found.formulas],
-        "is_consistent": found.is_consistent,
+        "evidence": None if found.evidence is None else found.evidence.to_dict(),
+        "warnings": list(found.warnings),
         "is_cut": found.is_cut,
+        "is_straight": found.is_straight,
         "formula_of": found.formula_of,
         "dropped": found.dropped,
         "grids": list(found.grids),
     }
 
 
-def from_metadata(data: dict[str, Any], predictor: Predictor) -> Found:
-    """The Found that ``to_metadata`` described."""
+def from_metadata(data: dict[str, Any], predictor: Predictor, errors: np.ndarray) -> Found:
+    """The Found that ``to_metadata`` described; its errors are too many for JSON."""
     return Found(
         network=predictor.network,
         judged=predictor.network,
@@ -68,8 +77,11 @@ def from_metadata(data: dict[str, Any], predictor: Predictor) -> Found:
         history=tuple(Step(**step) for step in data["history"]),
         optimizer=data["optimizer"],
         formulas=[[Formula(from_json(f["tree"]), f["error"]) for f in part] for part in data["formulas"]],
-        is_consistent=data["is_consistent"],
+        evidence=None if data.get("evidence") is None else Evidence.from_dict(data["evidence"]),
+        errors=errors,
+        warnings=tuple(data.get("warnings", ())),
         is_cut=data.get("is_cut", False),
+        is_straight=data.get("is_straight", False),
         formula_of=data["formula_of"],
         dropped={name: (with_it, without) for name, (with_it, without) in data.get("dropped", {}).items()},
         grids=tuple(data.get("grids", ())),

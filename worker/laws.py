@@ -21,8 +21,9 @@ from kan_engine import (
     Surrogate,
     Variable,
     additive,
-    cross_error,
+    cross_predict,
     eliminate,
+    evaluate,
     implicit_law,
     index_law,
     law_of_one,
@@ -33,6 +34,7 @@ from kan_engine import (
 from worker.law_readings import read_structure, reading_part
 from worker.readings import (
     EXACT,
+    SEARCH_ROWS,
     Law,
     Run,
     columns_of,
@@ -56,6 +58,9 @@ SHORT = 14  # complexity of a formula that, where it leaves nothing but noise, n
 OF_GROUPS = 3  # formulas in fewer variables whose constants are fitted again
 AGAIN = 0.7  # share of an error below which another fit of the same shape is read, too
 MAX_STRUCTURE_INPUTS = 40
+ENOUGH_ROWS = 50  # validation rows that tell the error of a structure that represents the data
+RESAMPLINGS, RESAMPLED_STEPS = 4, 12
+ALIKE = 0.5  # of what a formula leaves, within which another one predicts as it does
 SURE = 10.0  # log-odds beyond it are probabilities of 0 and 1 for every purpose; formulas need not follow
 
 
@@ -327,14 +332,44 @@ def _is_worth_reading(structure: Fit, read: list[Fit]) -> bool:
     return structure.is_adequate and all(structure.error < AGAIN * other.error for other in alike)
 
 
-def expected_error(law: Law, run: Run) -> float:
-    """RMSE in the units of the target that the law would have on rows not seen."""
-    data = run.data
-    if len(data.fit) > CROSSED_ROWS:
-        return law.fit.error * (float(np.std(data.validation.y)) or 1.0)
-    rows = sample_of(data.training, run.inputs)
-    spread = float(np.std(data.training.y)) or 1.0
-    return spread * cross_error(law.fit, rows, run.folds, run.should_stop)
+def law_errors(law: Law, run: Run) -> np.ndarray:
+    """Absolute errors of a law's network on the training rows that it has not seen, NaN for the others."""
+    data, rows = run.data, sample_of(run.data.training, run.inputs)
+    errors = np.full(len(data.training), np.nan)
+    is_certain = law.fit.is_adequate and len(data.validation) >= ENOUGH_ROWS
+    with np.errstate(all="ignore"):
+        if len(errors) <= CROSSED_ROWS and not is_certain:
+            errors = np.abs(cross_predict(law.fit, rows, run.folds, run.should_stop) - rows.y[:, 0].numpy())
+        else:
+            held = rows[run.folds == 0]
+            errors[(run.folds == 0).numpy()] = np.abs(law.fit.predict(held) - held.y[:, 0].numpy())
+    return np.where(np.isnan(errors) & (run.folds == 0).numpy(), np.inf, errors)
+
+
+def stability_of(law: Law, run: Run) -> float | None:
+    """Share of resamplings of the rows from which a formula is read that predicts as the law's best one does.
+
+    Each time the structure is fitted to two thirds of the rows, and its formulas are read anew. Two formulas
+    predict alike if they differ by less than half of what the law's leaves of the rows. None where there was
+    no time.
+    """
+    rows = sample_of(run.data.training.sample(SEARCH_ROWS, run.request.seed), run.inputs)
+    columns, target = columns_of(run.names, rows)
+    expected = evaluate(law.formulas[0].tree, columns)
+    allowed = ALIKE * float(np.sqrt(np.mean((target - expected) ** 2)))
+    generator, found = np.random.default_rng(run.request.seed), 0
+    for _ in range(RESAMPLINGS):
+        if run.should_stop():
+            return None
+        order = torch.from_numpy(generator.permutation(len(target)))
+        part = len(order) // 3
+        learnt, judged = rows[order[part:]], rows[order[:part]]
+        fit = replace(law.fit, bundle=law.fit.trained(learnt, steps=RESAMPLED_STEPS))
+        fit = replace(fit, errors=(fit.error_on(judged),))
+        if formulas := read_law(fit, learnt, judged, run).formulas:
+            difference = evaluate(formulas[0].tree, columns) - expected
+            found += bool(np.sqrt(np.mean(difference**2)) <= allowed)
+    return found / RESAMPLINGS
 
 
 def log_odds_formulas(network: KAN, inputs: Standardizer, run: Run) -> list[list[Formula]]:

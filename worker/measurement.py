@@ -18,6 +18,10 @@ from worker.evaluation import (
 from worker.preparation import Portion, Prepared
 
 TOLD_ROWS = 100_000  # of the training rows, for their metrics: more would delay the result and say the same
+UNEXPECTED = 2.0  # times the RMSE that validation promises, beyond which a hold-out RMSE needs an explanation
+CHANCE = 4.0  # standard errors of the mean square, within which it is chance
+MOSTLY = 0.5  # share of the squared error that one cause has to hold
+OUTLYING = 10.0  # times the promised RMSE, from which on a single row is named
 OF_LABELS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # metrics that a decision changes
 
 
@@ -25,7 +29,7 @@ def measure(predictor: Predictor, data: Prepared, decision: Decision | None) -> 
     """The part of a model's record that the hold-out rows tell.
 
     Args:
-        predictor: The model.
+        predictor: The model; of a regression its residuals are the errors that validation expects.
         data: Its rows.
         decision: How a classifier decides; None for a regression.
     """
@@ -35,17 +39,51 @@ def measure(predictor: Predictor, data: Prepared, decision: Decision | None) -> 
 def _regression(predictor: Predictor, data: Prepared) -> dict[str, Any]:
     training = data.training.sample(TOLD_ROWS, 0)
     predicted, learnt = (_values(predictor, part) for part in (data.test, training))
+    truth = data.test.y.astype(float)
     lost = int((~np.isfinite(predicted)).sum())
     return {
-        "metrics": regression_metrics(data.test.y.astype(float), predicted),
+        "metrics": regression_metrics(truth, predicted),
         "per_class": {},
         "training_metrics": regression_metrics(training.y.astype(float), learnt),
         "threshold": None,
         "decision": None,
         "warnings": [f"the network has no answer for {lost} of {len(predicted)} hold-out rows"]
         if lost
-        else [],
+        else _unexpected(predictor, data, predicted - truth),
     }
+
+
+def _unexpected(predictor: Predictor, data: Prepared, errors: np.ndarray) -> list[str]:
+    """A warning where the hold-out rows are predicted far worse than validation promises, with its cause."""
+    promised, squares = predictor.residuals**2, errors**2
+    if not len(squares) or not len(promised):
+        return []
+    expected, found = float(promised.mean()), float(squares.mean())
+    chance = float(promised.std()) / len(squares) ** 0.5
+    if found <= UNEXPECTED**2 * expected or found <= expected + CHANCE * chance:
+        return []
+    told = (
+        f"the RMSE on the hold-out rows, {found**0.5:.4g}, is far above the {expected**0.5:.4g} of validation"
+    )
+    return [f"{told}: {_likely_cause(data, squares, expected)}"]
+
+
+def _likely_cause(data: Prepared, squares: np.ndarray, expected: float) -> str:
+    low, high = data.training.encoded.min(0), data.training.encoded.max(0)
+    outside = ((data.test.encoded < low) | (data.test.encoded > high)).any(1)
+    if outside.any() and squares[outside].sum() > MOSTLY * squares.sum():
+        rest = _rmse(squares[~outside])
+        return f"{int(outside.sum())} of {len(squares)} lie outside the range of the training rows{rest}"
+    worst = int(squares.argmax())
+    if squares[worst] > MOSTLY * squares.sum() or squares[worst] > OUTLYING**2 * expected:
+        number = int(data.numbers[len(data.training) + worst]) + 1
+        rest = _rmse(np.delete(squares, worst))
+        return f"row {number} of the dataset, counted from 1, may be an outlier{rest}"
+    return "they may come from another distribution than the training rows; look at how they were split"
+
+
+def _rmse(squares: np.ndarray) -> str:
+    return f"; on the others it is {squares.mean() ** 0.5:.4g}" if len(squares) else ""
 
 
 def _values(predictor: Predictor, part: Portion) -> np.ndarray:

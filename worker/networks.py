@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from kan_engine import (
     Task,
@@ -17,6 +18,7 @@ from kan_engine import (
     prune_trained,
     train_on_all,
 )
+from kan_engine.loss import loss_per_row
 from service.schemas.training import TrainRequest
 from worker.climb import probable_parts, tuned
 from worker.found import Found
@@ -65,9 +67,25 @@ def train_network(run: Run, then: Sequence[Part] = ()) -> Found:
         scaler=scaler,
         history=best.history,
         optimizer=best.optimizer,
-        expected_error=None if scaler is None else float(np.sqrt(2 * best.expected_loss) * scaler.std[0]),
+        errors=_errors(best, grounds, run),
         grids=measured_grids(stages, trials.seconds, best.trial.quantile, grounds),
     )
+
+
+def _errors(best: Trained, grounds: Grounds, run: Run) -> np.ndarray:
+    """Errors on the training rows that the network has not seen, NaN for the others.
+
+    See ``worker.cross_validation``: half a squared error, or a log loss, is what training minimises.
+    """
+    unit = np.sqrt(2) * grounds.scaler.std[0] if grounds.scaler is not None else 1.0
+    if best.fold_losses is not None:
+        return np.asarray(best.fold_losses.sqrt().numpy() * unit)
+    judge = grounds.validation.rows(best.trial)
+    with torch.no_grad():
+        losses = loss_per_row(best.trial.training.loss, best.network(judge.x), judge.targets)
+    errors = np.full(len(run.data.training), np.nan)
+    errors[len(run.data.fit) :] = losses.sqrt().numpy() * unit
+    return errors
 
 
 def _given(trials: Trials, hidden: list[int], run: Run) -> Trained:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine import Predictor
+from kan_engine import Predictor, bounded
 from service.schemas.training import TrainRequest
 from service.shown import shown_features, shown_network
 from worker.decision import Decision, choose_decision
@@ -22,14 +22,23 @@ HISTORY_POINTS = 500
 
 def assembled(found: Found, data: Prepared) -> tuple[Predictor, Decision | None]:
     """The network with all that turns columns into it and it into answers, and how it decides for a label."""
-    predictor = data.predictor(found.network, found.inputs, found.scaler)
+    scaler = found.scaler
+    if scaler is not None and not found.is_straight:
+        scaler = bounded(scaler, data.training.y.astype(float))
+    predictor = data.predictor(found.network, found.inputs, scaler)
     judged = replace(predictor, network=found.judged)
     if data.classes is not None:
         decision = choose_decision(judged, data)
         return replace(predictor, decision_weights=decision.weights), decision
+    return replace(predictor, residuals=_residuals(found, judged, data)), None
+
+
+def _residuals(found: Found, judged: Predictor, data: Prepared) -> np.ndarray:
+    """Sorted absolute errors on rows not seen: of all training rows if known, else of the validation rows."""
+    if len(found.errors) and np.isfinite(found.errors).all():
+        return np.sort(found.errors)
     residuals = np.abs(judged.predict(data.validation.encoded) - data.validation.y.astype(float))
-    residuals = np.sort(residuals) if found.contest is None else found.contest.without_luck(residuals)
-    return replace(predictor, residuals=residuals), None
+    return np.sort(residuals) if found.contest is None else found.contest.without_luck(residuals)
 
 
 def record_of(found: Found, worth: dict[str, Any], data: Prepared, request: TrainRequest) -> dict[str, Any]:
@@ -54,7 +63,7 @@ def record_of(found: Found, worth: dict[str, Any], data: Prepared, request: Trai
         },
         "history": _history(found),
         "grids": list(found.grids),
-        "warnings": [*data.warnings, *worth["warnings"], *_cut(found)],
+        "warnings": [*data.warnings, *found.warnings, *worth["warnings"], *_cut(found)],
     }
 
 
@@ -99,7 +108,7 @@ def formulas_of(found: Found, predictor: Predictor, data: Prepared) -> dict[str,
         columns,
         truth,
         quantity="value" if data.classes is None else "log-odds" if len(outputs) == 1 else "logit",
-        is_consistent=found.is_consistent,
+        evidence=found.evidence,
         learnt={outputs[0]: data.training.y.astype(float)} if data.classes is None else None,
         seen={name: data.training.encoded[:, place] for place, name in enumerate(data.names)},
         encoding=data.encoding,

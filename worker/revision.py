@@ -30,15 +30,18 @@ from kan_engine import (
 )
 from service.errors import Conflict
 from service.portrait import portray
+from worker.cross_validation import simple_errors
 from worker.decision import calibrate_on_validation_
+from worker.evidence import assess, formula_errors
 from worker.figures import figures_of
 from worker.found import Found
-from worker.laws import find_law, log_odds_formulas
+from worker.laws import log_odds_formulas
 from worker.measurement import measure
 from worker.outcome import Outcome, Revised
 from worker.preparation import Portion, Prepared
-from worker.readings import Report, Run, leaves_noise, precision_of, sample_of, searched
+from worker.readings import Report, Run, precision_of, searched
 from worker.record import assembled, formulas_of, output_names, record_of, told_by_formulas
+from worker.small_law import small_law
 
 STEPS = 60  # of Levenberg-Marquardt after edges were fixed
 POOR = 0.9  # R² on an edge's curve below which a function that a person wanted there deserves a second look
@@ -61,7 +64,7 @@ def revised(
     if changes.choose is not None:
         found = replace(found, formulas=_chosen(revises, predictor, run))
     else:
-        found = replace(found, formulas=_other_formulas(predictor, run), formula_of="law")
+        found = replace(_searched_anew(found, predictor, run), formula_of="law")
     record = revises.model.record
     return Outcome(
         artifact=revises.artifact,
@@ -81,9 +84,11 @@ def _kept(predictor: Predictor) -> Found:
 def _symbolic(found: Found, predictor: Predictor, run: Run) -> dict[str, Any]:
     document = None
     if found.formulas and all(found.formulas):
-        fit, validation = (sample_of(part, run.inputs) for part in searched(run))
-        is_consistent = predictor.classes is None and leaves_noise(found.formulas[0], fit, validation, run)
-        document = formulas_of(replace(found, is_consistent=is_consistent), predictor, run.data)
+        if predictor.classes is None and found.evidence is None:
+            best = found.formulas[0][0]
+            evidence = assess(best, formula_errors(best, run), simple_errors(run), run)
+            found = replace(found, evidence=evidence)
+        document = formulas_of(found, predictor, run.data)
     if document is None:
         detail = (
             "no formula was found that keeps to what was asked for; allow more functions, or longer formulas"
@@ -92,12 +97,12 @@ def _symbolic(found: Found, predictor: Predictor, run: Run) -> dict[str, Any]:
     return document
 
 
-def _other_formulas(predictor: Predictor, run: Run) -> list[list[Formula]]:
-    """What a search within the limits finds."""
+def _searched_anew(found: Found, predictor: Predictor, run: Run) -> Found:
+    """With the formulas that a search within the limits finds."""
     if predictor.classes is not None:
-        return log_odds_formulas(predictor.network, predictor.inputs, run)
-    law = find_law(run)
-    return [] if law is None else [law.formulas]
+        return replace(found, formulas=log_odds_formulas(predictor.network, predictor.inputs, run))
+    law = small_law(run)
+    return found if law is None else replace(found, formulas=law.found.formulas, evidence=law.evidence)
 
 
 def _chosen(revises: Revised, predictor: Predictor, run: Run) -> list[list[Formula]]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from kan_engine import Limits, load, read_attached, read_metadata, save
+from worker.cross_validation import is_better, simple_errors
+from worker.evidence import NETWORK, Evidence, assess, formula_errors
 from worker.found import Found, from_metadata, to_metadata
-from worker.laws import expected_error, find_law
+from worker.laws import find_law, law_errors, stability_of
 from worker.parts import Part
 from worker.readings import EXACT, Law, Run
 
@@ -18,14 +20,16 @@ class SmallLaw:
     """A small law as a network that can serve.
 
     Attributes:
-        found: The network with its formulas.
+        found: The network with its formulas, and its errors on rows that it has not seen.
         is_clear: Whether it explains the data, so that no larger network is needed.
-        expected_error: RMSE that it would have on rows not seen, in the target's units; if it is not clear.
+        formula_errors: Those of the best formula; none where there is no formula.
+        evidence: For the best formula.
     """
 
     found: Found
     is_clear: bool
-    expected_error: float
+    formula_errors: np.ndarray
+    evidence: Evidence | None
 
 
 def law_part(limits: Limits, seconds: float | None) -> Part:
@@ -57,9 +61,22 @@ def _hunted(run: Run, seconds: float | None) -> SmallLaw | None:
     law = find_law(run, float("inf") if seconds is None else seconds)
     if law is None:
         return None
-    is_clear = law.error < EXACT or law.is_consistent or law.fit.is_adequate
-    error = float("nan") if is_clear else expected_error(law, run)
-    return SmallLaw(found=_found(law, run), is_clear=is_clear, expected_error=error)
+    found, evidence, errors = _found(law, run), None, np.zeros(0)
+    simple, weights = simple_errors(run), run.data.training.weights
+    if law.formulas:
+        errors = formula_errors(law.formulas[0], run)
+        others = simple | {NETWORK: found.errors}
+        evidence = assess(law.formulas[0], errors, others, run, lambda: stability_of(law, run))
+    is_consistent = evidence is not None and evidence.verdict == "consistent"
+    is_adequate = law.fit.is_adequate and not any(
+        is_better(other, found.errors, weights) for other in simple.values()
+    )
+    return SmallLaw(
+        found=found,
+        is_clear=law.error < EXACT or is_consistent or is_adequate,
+        formula_errors=errors,
+        evidence=evidence,
+    )
 
 
 def _found(law: Law, run: Run) -> Found:
@@ -70,25 +87,28 @@ def _found(law: Law, run: Run) -> Found:
         scaler=law.fit.scaler,
         history=law.fit.history,
         formulas=[law.formulas],
-        is_consistent=law.is_consistent,
         is_cut=law.is_cut,
         formula_of="network" if law.is_read else "law",
         dropped={run.names[i]: errors for i, errors in law.fit.dropped.items()},
+        errors=law_errors(law, run),
     )
 
 
 def _to_bytes(law: SmallLaw, run: Run, entries: np.ndarray) -> bytes:
     found = law.found
     predictor = run.data.predictor(found.network, found.inputs, found.scaler)
-    numbers = {"expected_error": np.array([law.expected_error]), "entries": entries}
-    return save(predictor, to_metadata(found) | {"is_clear": law.is_clear}, numbers)
+    evidence = None if law.evidence is None else law.evidence.to_dict()
+    numbers = {"errors": found.errors, "formula_errors": law.formula_errors, "entries": entries}
+    return save(predictor, to_metadata(found) | {"is_clear": law.is_clear, "law_evidence": evidence}, numbers)
 
 
 def _from_bytes(data: bytes, run: Run) -> SmallLaw:
     metadata, numbers = read_metadata(data), read_attached(data)
     run.contest.extend(numbers["entries"])
+    evidence = metadata["law_evidence"]
     return SmallLaw(
-        found=from_metadata(metadata, load(data)),
+        found=from_metadata(metadata, load(data), numbers["errors"]),
         is_clear=metadata["is_clear"],
-        expected_error=float(numbers["expected_error"][0]),
+        formula_errors=numbers["formula_errors"],
+        evidence=None if evidence is None else Evidence.from_dict(evidence),
     )

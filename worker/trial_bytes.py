@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple
 
 import numpy as np
+import torch
 
 from kan_engine import Step, Trained, Trial, copied, load, read_attached, read_metadata, save
 from worker.grounds import Grounds
@@ -27,6 +28,7 @@ def trained_to_bytes(trained: Trained, grounds: Grounds, entries: np.ndarray) ->
             "losses": np.array([trained.loss, folds_loss]),
             "history": np.array(history, dtype=float).ravel(),
             "entries": entries,
+            "fold_losses": np.zeros(0) if trained.fold_losses is None else trained.fold_losses.numpy(),
         },
     )
 
@@ -42,6 +44,7 @@ def trained_from_bytes(data: bytes) -> tuple[Trained, np.ndarray]:
         loss=loss,
         history=tuple(Step(int(number), int(grid), *losses) for number, grid, *losses in steps),
         optimizer=metadata["optimizer"],
+        fold_losses=torch.tensor(attached["fold_losses"]) if len(attached["fold_losses"]) else None,
         folds_loss=None if np.isnan(folds_loss) else folds_loss,
     )
     return trained, attached["entries"]

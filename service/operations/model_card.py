@@ -126,6 +126,7 @@ def _formulas(symbolic: dict[str, Any] | None) -> CardFormulas | None:
     return CardFormulas(
         verdict=verdict_of(symbolic),
         exact=symbolic["exact"],
+        reasons=[reason["detail"] for reason in (symbolic.get("evidence") or {}).get("reasons", [])],
         measured_on=symbolic.get("measured_on"),
         outputs=[
             CardFormula.model_validate({"quantity": "value"} | output) for output in symbolic["outputs"]

@@ -17,7 +17,7 @@ SHOWN = 20  # categories; more make a list that nobody reads
 NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")  # also what turns the direction
 VERDICTS = {
     "exact": "It is exact: as printed, it is right to 1e-7 of the spread of the target.",
-    "consistent": "It is consistent with the data: what it leaves of them is noise, as far as can be told.",
+    "consistent": "It is consistent with the data: no other model is better, and what it leaves is noise, as far as can be told.",
     "approximation": "It is an approximation: no compact formula was found that explains the data.",
 }
 
@@ -124,6 +124,8 @@ def _formulas(card: CardOut) -> Iterator[str]:
         yield "None was asked for, or none was found."
         return
     yield VERDICTS.get(card.formulas.verdict, VERDICTS["approximation"])
+    if card.formulas.reasons:
+        yield f"It is not called consistent with the data, since {'; '.join(card.formulas.reasons)}."
     if card.formulas.measured_on == "training":
         yield "Its errors are those on the training rows: none were held out."
     yield ""

@@ -60,6 +60,7 @@ class CardFormulas(BaseModel):
 
     verdict: str
     exact: bool
+    reasons: list[str] = Field(default=[], description="Why it is not `consistent`, where it is not.")
     measured_on: str | None = Field(description="`hold-out` rows, or `training` rows if none were held out.")
     outputs: list[CardFormula]
 

@@ -304,6 +304,43 @@ class FormulaOut(BaseModel):
     pareto: list[ParetoOut] = []
 
 
+class ComparisonOut(BaseModel):
+    """Another model beside the formula, on the same folds."""
+
+    rmse: float | None
+    is_better: bool = Field(description="Whether it is better than the formula by more than chance.")
+
+
+class ReasonOut(BaseModel):
+    """Why a formula is not consistent with the data."""
+
+    code: str = Field(description="A stable name of the reason.")
+    detail: str
+
+
+class EvidenceOut(BaseModel):
+    """What the verdict rests on; all errors are those on rows that the constants were not fitted to."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    noise: float = Field(description="RMSE of the formula, in the target's units.")
+    explained: float | None = Field(description="Share of the target's variance that it explains.")
+    rows: int = Field(description="Training rows.")
+    constants: int = Field(description="Measured constants of the formula.")
+    compared_with: dict[str, ComparisonOut] = Field(description="Other models, by name.")
+    p_value: float | None = Field(
+        description="Of a test whether what the formula leaves depends on the columns; null if not tested."
+    )
+    power: float | None = Field(
+        description="Share of planted signals of half the noise that the same test finds in these rows."
+    )
+    stability: float | None = Field(
+        description="Share of resamplings of the rows that lead to a formula that predicts alike; null if it "
+        "was not looked for again."
+    )
+    reasons: list[ReasonOut] = Field(description="Why the verdict is not `consistent`; empty if it is.")
+
+
 class SymbolicOut(BaseModel):
     """The network read off as formulas in the client's columns and units."""
 
@@ -313,9 +350,13 @@ class SymbolicOut(BaseModel):
     exact: bool = Field(description="Every formula is right to 1e-7 of the spread of its output.")
     verdict: Literal["exact", "consistent", "approximation"] = Field(
         default="approximation",
-        description="`exact` as above; `consistent` with the data: what the formula leaves of them is noise, "
-        "as far as another model can tell; `approximation`: no compact formula was found that explains the "
+        description="`exact` as above; `consistent` with the data: no other model is better, what the "
+        "formula leaves holds no signal that the rows could show, and resampled rows lead to it again; "
+        "`approximation`: no compact formula was found that explains the "
         "data, this is the best trade-off between error and length.",
+    )
+    evidence: EvidenceOut | None = Field(
+        default=None, description="What the verdict rests on; of regressions alone."
     )
     outputs: list[FormulaOut]
 

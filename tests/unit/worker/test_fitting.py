@@ -13,6 +13,7 @@ import torch
 from kan_engine import Limits, Predictor, load, search
 from service.tables import Table
 from tests.tables import request_for, table_of
+from worker.cross_validation import rmse_of
 from worker.decision import choose_decision
 from worker.fitting import find_network
 from worker.found import Found
@@ -76,7 +77,23 @@ def rare_search() -> tuple[Found, Prepared]:
     return searched(rare(ROWS, 0))
 
 
-def test_residuals_are_those_of_the_network_that_has_not_seen_the_validation_rows() -> None:
+def test_residuals_are_errors_on_rows_not_seen_of_all_training_rows_where_these_are_few() -> None:
+    table = table_of(**noisy(300, 0))
+    found, data = searched(table)
+    residuals = served(table).residuals
+    assert len(residuals) == len(data.training)
+    np.testing.assert_allclose(residuals, np.sort(found.errors))
+    with torch.no_grad():
+        seen = found.network(torch.from_numpy(found.inputs.forward(data.training.encoded))).numpy()
+    assert found.scaler is not None
+    assert np.abs(found.scaler.inverse(seen)[:, 0] - data.training.y).mean() < residuals.mean()
+
+
+def test_residuals_of_many_rows_are_those_of_the_network_that_has_not_seen_the_validation_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kan_engine.reach.CROSSED_ROWS", 100)
+    monkeypatch.setattr("worker.cross_validation.CROSSED_ROWS", 100)
     table = table_of(**noisy(300, 0))
     found, data = searched(table)
     assert found.contest is not None
@@ -131,10 +148,10 @@ def test_a_law_serves_where_its_error_on_rows_not_seen_is_no_larger(
     factor: float, serves: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.laws.search", lambda *args, **options: islice(search(*args, **options), 1))
-    monkeypatch.setattr("worker.small_law.expected_error", lambda *_: factor)
+    monkeypatch.setattr("worker.small_law.law_errors", lambda _, run: np.full(len(run.folds), factor * 0.01))
 
     def trained(run: Run, then: Sequence[Part] = ()) -> Found:
-        return replace(train_network(run, then), expected_error=1.0)
+        return replace(train_network(run, then), errors=np.full(len(run.folds), 0.01))
 
     monkeypatch.setattr("worker.fitting.train_network", trained)
     found, _ = searched(table_of(**noisy(120, 0)), network={}, training={})
@@ -164,7 +181,65 @@ def test_the_expected_error_of_a_network_is_about_its_error_on_fresh_rows(rows: 
         outputs = found.network(torch.from_numpy(found.inputs.forward(x))).numpy()
     assert found.scaler is not None
     error = np.sqrt(np.mean((found.scaler.inverse(outputs)[:, 0] - fresh["y"]) ** 2))
-    assert found.expected_error == pytest.approx(error, rel=0.15)
+    assert rmse_of(found.errors, data.training.weights) == pytest.approx(error, rel=0.15)
+
+
+def test_where_nothing_beats_a_line_a_network_of_straight_lines_serves_and_says_so() -> None:
+    x = inputs(250, 0)
+    y = 3 * x["a"] - 2 * x["b"] + np.random.default_rng(1).normal(0, 0.5, 250)
+    outcome = run_pipeline(table_of(**x, y=y), request_for(baselines=False, max_seconds=4))
+    predictor = load(outcome.artifact)
+    assert outcome.record["network"]["width"] == [3, 1]
+    assert "a straight line serves" in " ".join(outcome.record["warnings"])
+    far = {name: 100 * values for name, values in x.items()}
+    origin = {name: 0 * values for name, values in x.items()}
+    at_origin, near = predictor.predict(origin).astype(float), predictor.predict(x).astype(float)
+    np.testing.assert_allclose(
+        predictor.predict(far) - at_origin, 100 * (near - at_origin), rtol=1e-6, atol=1e-6
+    )
+    assert outcome.symbolic is not None
+    assert outcome.symbolic["verdict"] == "consistent"
+
+
+def test_where_a_line_tells_nothing_a_constant_serves() -> None:
+    y = np.random.default_rng(1).normal(0, 0.5, 60)
+    outcome = run_pipeline(table_of(**inputs(60, 0), y=y), request_for(baselines=False, max_seconds=3))
+    assert np.ptp(load(outcome.artifact).predict(inputs(50, 2)).astype(float)) < 1e-12
+    assert "a constant serves" in " ".join(outcome.record["warnings"])
+
+
+def test_a_shape_that_was_asked_for_serves_though_a_line_is_better_and_says_so() -> None:
+    x = inputs(120, 0)
+    y = 3 * x["a"] + np.random.default_rng(1).normal(0, 2.0, 120)
+    asked = {
+        "network": {"hidden": [8], "grid": 20},
+        "training": {"steps": 30, "optimizer": "levenberg_marquardt"},
+    }
+    record = run_pipeline(table_of(**x, y=y), request_for(**QUICK | asked)).record
+    assert record["network"]["width"] == [3, 8, 1]
+    assert "a straight line is better" in " ".join(record["warnings"])
+
+
+def test_two_classes_that_a_line_tells_apart_are_told_apart_by_logistic_regression() -> None:
+    x = inputs(90, 0)
+    y = np.where(x["a"] + 0.5 * x["b"] + np.random.default_rng(1).normal(0, 0.5, 90) > 0, "up", "down")
+    outcome = run_pipeline(
+        table_of(**x, y=y.tolist()), request_for(baselines=False, symbolic=False, max_seconds=3)
+    )
+    assert "logistic regression" in " ".join(outcome.record["warnings"])
+    fresh = inputs(500, 5)
+    guessed = load(outcome.artifact).predict(fresh)
+    assert np.mean((guessed == "up") == (fresh["a"] + 0.5 * fresh["b"] > 0)) > 0.85
+
+
+@pytest.mark.parametrize("scale", [30.0, 1e6])
+def test_answers_far_outside_stay_within_a_range_of_the_targets(scale: float) -> None:
+    table = noisy(200, 0)
+    predictor = served(table_of(**table))
+    y = table.pop("y")
+    answers = predictor.predict({name: scale * values for name, values in table.items()}).astype(float)
+    assert answers.min() >= y.min() - np.ptp(y)
+    assert answers.max() <= y.max() + np.ptp(y)
 
 
 def test_a_single_restart_serves_a_single_network() -> None:

@@ -10,6 +10,7 @@ import { constants, variables } from "./symbols.js";
 import { leftSide, unitOf, withUnit } from "./words.js";
 
 const LONG = 16; // complexity from which a formula is set smaller
+const percent = (share) => `${number(100 * share)} %`;
 const SIGNS = { exact: "✓", consistent: "≈", approximation: "~" };
 
 export function formulaSection(root, page) {
@@ -39,7 +40,27 @@ function verdict({ formulas, model }) {
   return html`<div class="verdict ${name}">
     <p><strong><span aria-hidden="true">${SIGNS[name]}</span> ${t(`model.verdict.${name}`)}</strong></p>
     <p>${t(isProved ? "model.verdict.proved about" : `model.verdict.${name} about`)}</p>
+    ${formulas.evidence && name !== "exact" ? evidence(formulas.evidence, model) : nothing}
   </div>`;
+}
+
+function evidence(told, model) {
+  const better = Object.entries(told.compared_with).filter(([, other]) => other.is_better);
+  const words = {
+    rows: told.rows,
+    constants: told.constants,
+    better: better.map(([name, other]) => `${t(`model.evidence.model.${name}`)} (${number(other.rmse)})`).join(", "),
+  };
+  const noise = t("model.evidence.noise", { rmse: number(told.noise), target: model.target });
+  return html`<details class="evidence">
+    <summary>${t("model.evidence")}</summary>
+    <ul>
+      <li>${noise}</li>
+      ${told.reasons.map(({ code }) => html`<li>${t(`model.evidence.${code}`, words)}</li>`)}
+      ${told.p_value === null ? nothing : html`<li>${t("model.evidence.test", { p: number(told.p_value), power: percent(told.power) })}</li>`}
+      ${told.stability === null ? nothing : html`<li>${t("model.evidence.stability", { share: percent(told.stability) })}</li>`}
+    </ul>
+  </details>`;
 }
 
 function oneOutput(output, mathml, page) {

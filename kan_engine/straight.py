@@ -1,0 +1,57 @@
+"""A linear function as a network of straight lines, and as a formula."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from kan_engine.expression import Expression, Variable, add, mul, number
+from kan_engine.network import KAN, KANConfig
+from kan_engine.scaling import Standardizer, TargetScaler
+
+
+@torch.no_grad()
+def straight_network(
+    slopes: Float[np.ndarray, "d outputs"],
+    intercepts: Float[np.ndarray, " outputs"],
+    inputs: Standardizer,
+    outputs: TargetScaler | None,
+    *,
+    order: int = 3,
+) -> KAN:
+    """The KAN [d, m] with G = 1 that is x @ slopes + intercepts, within the grid and beyond it.
+
+    A spline is the line a·x + b if its coefficients are a·ξ + b at the Greville abscissae ξ, the means of
+    k neighbouring knots (de Boor, A Practical Guide to Splines). Edges with a slope of 0 are pruned; where
+    all are, one stays for the constant.
+
+    Args:
+        slopes: In raw units; the columns of logits of a classifier.
+        intercepts: Values at x = 0.
+        inputs: Affine unit scale of the inputs.
+        outputs: Scale of the target; None for logits.
+        order: Order of the splines, at least 1.
+    """
+    network = KAN(KANConfig(width=slopes.shape, grid_size=1, order=order))
+    layer = network.stack[0]
+    mean, std = (0.0, 1.0) if outputs is None else (outputs.mean, outputs.std)
+    lines = slopes * inputs.scale[:, None] / std
+    levels = (intercepts + inputs.center @ slopes - mean) / std
+    alive = lines != 0
+    alive[0, ~alive.any(0)] = True
+    layer.mask[:] = torch.from_numpy(alive)
+    knots = layer.knots[0].numpy()
+    abscissae = np.array([knots[m + 1 : m + 1 + order].mean() for m in range(1 + order)])
+    shared = np.where(alive, levels / alive.sum(0), 0.0)
+    coefficients = lines[:, None] * abscissae[:, None] + shared[:, None]  # (in, terms, out)
+    layer.weight[:, :-1] = torch.from_numpy(coefficients)
+    return network
+
+
+def linear_formula(names: Sequence[str], slopes: Float[np.ndarray, " d"], intercept: float) -> Expression:
+    """Σ slope · column + intercept, without the columns of slope 0."""
+    terms = [mul(number(float(a)), Variable(name)) for name, a in zip(names, slopes, strict=True) if a != 0]
+    return add(*terms, number(float(intercept)))

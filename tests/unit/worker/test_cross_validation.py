@@ -1,0 +1,128 @@
+"""Errors on rows not seen, and which of two candidates is better by more than chance."""
+
+import numpy as np
+import pytest
+
+from kan_engine import Limits, expression
+from tests.tables import request_for, table_of
+from worker.cross_validation import (
+    cross_errors,
+    fit_constant,
+    fit_formula,
+    is_better,
+    line_through,
+    log_odds_through,
+    rmse_of,
+    simple_errors,
+)
+from worker.preparation import prepare
+from worker.readings import Run
+
+ROWS = 150
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(ROWS, 2))
+NOISE = RNG.normal(size=ROWS)
+ONES = np.ones(ROWS)
+
+
+def run_of(y: object, **body: object) -> Run:
+    request = request_for(**body)
+    data = prepare(table_of(a=X[:, 0], b=X[:, 1], y=y), request)
+    return Run.of(data, request, Limits(), lambda *_: None, lambda: False)
+
+
+def test_every_training_row_is_predicted_by_what_has_not_seen_it() -> None:
+    run = run_of(NOISE)
+    seen: list[int] = []
+
+    def fit(rows):  # type: ignore[no-untyped-def]
+        seen.append(len(rows))
+        return fit_constant(rows)
+
+    errors = cross_errors(fit, run)
+    assert np.isfinite(errors).all()
+    assert len(errors) == len(run.data.training)
+    assert sum(len(errors) - count for count in seen) == len(errors)
+
+
+def test_of_very_many_rows_the_validation_rows_alone_are_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.cross_validation.CROSSED_ROWS", 10)
+    run = run_of(NOISE)
+    errors = cross_errors(fit_constant, run)
+    assert np.isnan(errors[: len(run.data.fit)]).all()
+    assert np.isfinite(errors[len(run.data.fit) :]).all()
+
+
+def test_a_line_is_found_as_it_is_and_beats_the_constant() -> None:
+    run = run_of(2 * X[:, 0] - X[:, 1] + 5 + 0.1 * NOISE)
+    line = line_through(run.data.training)
+    np.testing.assert_allclose([*line.slopes, line.intercept], [2, -1, 5], atol=0.05)
+    errors, weights = simple_errors(run), run.data.training.weights
+    assert is_better(errors["linear"], errors["constant"], weights)
+    assert rmse_of(errors["linear"], weights) == pytest.approx(0.1, rel=0.2)
+
+
+def test_more_columns_than_rows_still_give_a_line() -> None:
+    rows = run_of(NOISE).data.training
+    wide = rows[:10]
+    x = np.random.default_rng(1).normal(size=(10, 30))
+    line = line_through(type(wide)(x, wide.y, wide.targets, wide.weights))
+    assert np.isfinite([*line.slopes, line.intercept]).all()
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_logistic_regression_gives_log_odds_or_logits_in_raw_units(classes: int) -> None:
+    labels = np.digitize(X[:, 0], [0.0] if classes == 2 else [-0.5, 0.5])
+    run = run_of([f"class {label}" for label in labels])
+    line = log_odds_through(run.data.training, classes)
+    guessed = line.predict(X)
+    found = (guessed > 0).astype(int) if classes == 2 else guessed.argmax(1)
+    assert np.mean(found == labels) > 0.9
+    errors, weights = simple_errors(run), run.data.training.weights
+    assert is_better(errors["linear"], errors["constant"], weights)
+
+
+def test_a_class_that_a_fold_lacks_is_rare_to_logistic_regression() -> None:
+    run = run_of(["a" if value > 0 else "b" for value in X[:, 0]])
+    only = run.data.training[run.data.training.targets == 0]
+    assert log_odds_through(only, 2).predict(X[:3]) == pytest.approx(np.log(0.5 / len(only)))
+
+
+def test_a_formula_is_fitted_again_without_each_fold() -> None:
+    run = run_of(3.0 * X[:, 0] ** 2 + 0.1 * NOISE)
+    a = expression.Variable("a")
+    tree = expression.mul(expression.number(0.5), expression.power(a, 2))  # its constant is far off
+    assert rmse_of(cross_errors(fit_formula(tree, ("a", "b")), run), run.data.training.weights) < 0.15
+
+
+def test_equal_errors_are_not_better_and_clearly_lower_ones_are() -> None:
+    errors = np.abs(NOISE)
+    assert not is_better(errors, errors, ONES)
+    assert is_better(0.5 * errors, errors, ONES)
+    assert not is_better(errors, 0.5 * errors, ONES)
+
+
+def test_a_difference_within_its_standard_error_is_chance() -> None:
+    one, other = np.abs(RNG.normal(size=(2, ROWS)))
+    assert not (is_better(one, other, ONES) and is_better(other, one, ONES))
+    assert sum(is_better(*np.abs(RNG.normal(size=(2, ROWS))), ONES) for _ in range(100)) < 35
+
+
+def test_one_row_far_off_makes_the_better_of_two_the_worse() -> None:
+    errors = np.abs(NOISE)
+    absurd = 0.9 * errors
+    absurd[7] = 1e6
+    assert not is_better(absurd, errors, ONES)
+    assert is_better(errors, absurd, ONES)
+
+
+def test_being_ahead_on_nearly_all_rows_counts_where_one_row_has_all_of_the_error() -> None:
+    theirs = np.abs(NOISE)
+    theirs[3] = 1e6
+    assert is_better(1e-9 * theirs, theirs, ONES)
+
+
+def test_what_is_not_a_number_is_never_better() -> None:
+    broken = np.where(np.arange(ROWS) == 3, np.inf, 0.0)
+    assert not is_better(broken, np.abs(NOISE), ONES)
+    assert is_better(np.abs(NOISE), broken, ONES)

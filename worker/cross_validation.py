@@ -1,0 +1,212 @@
+"""Errors of candidates on rows that they have not seen, all on the same folds, and which of two is better.
+
+With at most ``CROSSED_ROWS`` training rows every row is predicted by a fit without its fold; with more, the
+validation rows are predicted by a fit to the others. Errors are absolute, in the target's units, one per
+training row, and NaN for rows that are not predicted. Of a classifier they are roots of the log loss, so that
+their squares are losses as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from kan_engine import CROSSED_ROWS, Expression, Form, evaluate, free_constants
+from kan_engine.refit import refit
+from worker.preparation import Portion
+from worker.readings import Run
+
+ALPHAS = 10.0 ** np.arange(-9, 5)  # of ridge regression on standardised columns; the first ones are none
+LEARNT_ROWS = 20_000  # that a line or boosting is fitted to: more rows change their errors by less than noise
+FORM_STEPS = 20  # of Levenberg-Marquardt, from the constants found on all rows
+NEGLIGIBLE = 0.02  # share of a mean squared error, by which a lower one counts as the same
+SEEN_SHARE = 2.0  # standard errors of a share, above one half, that show one candidate ahead on most rows
+
+Fit = Callable[[Portion], Callable[[np.ndarray], np.ndarray]]
+"""From training rows to a function of encoded rows [n, d]."""
+
+
+def held_rows(run: Run) -> Iterator[np.ndarray]:
+    """Training rows that are predicted together, as a mask [rows] per fold."""
+    folds = run.folds.numpy()
+    if len(folds) > CROSSED_ROWS:
+        yield folds == 0
+        return
+    for fold in np.unique(folds):
+        yield folds == fold
+
+
+def cross_errors(fit: Fit, run: Run) -> np.ndarray:
+    """Errors of what ``fit`` gives, values or class probabilities; infinite where it is not a number."""
+    rows = run.data.training
+    errors = np.full(len(rows), np.nan)
+    for held in held_rows(run):
+        learnt, judged = rows[~held], rows[held]
+        with np.errstate(all="ignore"):
+            predicted = fit(learnt.sample(LEARNT_ROWS, 0))(judged.encoded)
+            if predicted.ndim == 1:
+                errors[held] = np.abs(predicted - judged.targets)
+            else:
+                own = predicted[np.arange(len(judged)), judged.targets.astype(int)]
+                errors[held] = np.sqrt(-np.log(np.maximum(own, np.finfo(float).tiny)))
+        errors[held & np.isnan(errors)] = np.inf
+    return errors
+
+
+def simple_errors(run: Run) -> dict[str, np.ndarray]:
+    """Errors of the models that every other one is compared with."""
+    fits: dict[str, Fit]
+    if (classes := run.data.classes) is not None:
+        fits = {"constant": partial(fit_shares, len(classes)), "linear": partial(fit_log_odds, len(classes))}
+    else:
+        fits = {"constant": fit_constant, "linear": fit_line, "boosting": fit_boosting}
+    return {name: cross_errors(fit, run) for name, fit in fits.items()}
+
+
+def fit_constant(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
+    """The weighted mean."""
+    mean = float(np.average(rows.y.astype(float), weights=rows.weights))
+    return lambda x: np.full(len(x), mean)
+
+
+def fit_line(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
+    """See ``line_through``."""
+    return line_through(rows).predict
+
+
+def fit_shares(classes: int, rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
+    """The weighted share of every class, with half a row of each more than there are."""
+    counts = np.bincount(rows.targets.astype(int), rows.weights, minlength=classes) + 0.5
+    return lambda x: np.tile(counts / counts.sum(), (len(x), 1))
+
+
+def fit_log_odds(classes: int, rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
+    """Class probabilities by ``log_odds_through``."""
+    line = log_odds_through(rows, classes)
+
+    def predict(x: np.ndarray) -> np.ndarray:
+        values = line.predict(x)
+        found: np.ndarray = softmax(np.stack([0 * values, values], 1) if values.ndim == 1 else values, axis=1)
+        return found
+
+    return predict
+
+
+@dataclass(frozen=True)
+class Line:
+    """A linear function of encoded columns: slopes [d] and an intercept, or [d, C] and [C] for classes."""
+
+    slopes: np.ndarray
+    intercept: float | np.ndarray
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Its values at rows [n, d]."""
+        values: np.ndarray = x @ self.slopes + self.intercept
+        return values
+
+
+def line_through(rows: Portion) -> Line:
+    """Ridge regression on standardised columns; the penalty by generalised cross-validation (Golub 1979)."""
+    x, y = rows.encoded, rows.y.astype(float)
+    center, scale = x.mean(0), x.std(0)
+    scale = np.where(scale > 0, scale, 1.0)
+    with threadpool_limits(1):
+        ridge = RidgeCV(alphas=ALPHAS).fit((x - center) / scale, y, sample_weight=rows.weights)
+    slopes = ridge.coef_ / scale
+    return Line(slopes, float(ridge.intercept_ - center @ slopes))
+
+
+def log_odds_through(rows: Portion, classes: int) -> Line:
+    """Logistic regression on standardised columns with scikit-learn's default penalty.
+
+    The log-odds of the second of two classes, or one logit per class; a class that no row has is as rare as
+    half a row.
+    """
+    x, y = rows.encoded, rows.targets.astype(int)
+    present = np.unique(y)
+    center, scale = x.mean(0), x.std(0)
+    scale = np.where(scale > 0, scale, 1.0)
+    slopes = np.zeros((x.shape[1], classes))
+    intercepts = np.full(classes, np.log(0.5 / len(rows)))
+    if len(present) == 1:
+        intercepts[present] = 0.0
+    else:
+        z = (x - center) / scale
+        with threadpool_limits(1):
+            model = LogisticRegression(max_iter=1_000).fit(z, y, sample_weight=rows.weights)
+        coefficients, levels = model.coef_, model.intercept_
+        if len(present) == 2:  # scikit-learn gives the log-odds of the second
+            coefficients = np.concatenate([0 * coefficients, coefficients])
+            levels = np.array([0.0, levels[0]])
+        slopes[:, present] = coefficients.T / scale[:, None]
+        intercepts[present] = levels - center @ slopes[:, present]
+    if classes == 2:
+        return Line(slopes[:, 1] - slopes[:, 0], float(intercepts[1] - intercepts[0]))
+    return Line(slopes, intercepts)
+
+
+def fit_boosting(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
+    """Histogram gradient boosting with scikit-learn's defaults, in one thread."""
+    model = HistGradientBoostingRegressor(early_stopping=False, random_state=0)
+    with threadpool_limits(1):
+        model.fit(rows.encoded, rows.y.astype(float), sample_weight=rows.weights)
+
+    def predict(x: np.ndarray) -> np.ndarray:
+        with threadpool_limits(1):
+            values: np.ndarray = model.predict(x)
+        return values
+
+    return predict
+
+
+def fit_formula(tree: Expression, names: tuple[str, ...]) -> Fit:
+    """The form of a formula, its measured constants fitted again to the rows."""
+    form, values = free_constants(tree)
+
+    def columns_of(x: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: x[:, place] for place, name in enumerate(names)}
+
+    def fit(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
+        again = refit(
+            Form(form, np.array(values)),
+            (columns_of(rows.encoded), rows.y.astype(float)),
+            iterations=FORM_STEPS,
+        )
+        return lambda x: np.broadcast_to(evaluate(again.tree, columns_of(x), again.values), len(x))
+
+    return fit
+
+
+def rmse_of(errors: np.ndarray, weights: np.ndarray) -> float:
+    """Root of the weighted mean square over the rows that are known."""
+    known = ~np.isnan(errors)
+    with np.errstate(over="ignore"):
+        return float(np.sqrt(np.average(errors[known] ** 2, weights=weights[known])))
+
+
+def is_better(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> bool:
+    """Whether a candidate is better than another by more than chance, on the rows that both were judged on.
+
+    Its mean squared error has to be lower by more than next to nothing, and either by a standard error of the
+    paired differences, or so that its error is the smaller one on clearly more than half of the rows: where a
+    few rows hold nearly all of the squared error, their difference and its standard error are about the same.
+    """
+    known = ~(np.isnan(errors) | np.isnan(others))
+    mine, theirs, w = errors[known], others[known], weights[known]
+    if not known.any() or not np.isfinite(mine).all():
+        return False
+    if not np.isfinite(theirs).all():
+        return True
+    gains = (theirs**2 - mine**2) * (w / w.mean())
+    gain, rows = float(gains.mean()), len(gains)
+    if gain <= NEGLIGIBLE * float(np.average(theirs**2, weights=w)):
+        return False
+    ahead = float(np.average(mine < theirs, weights=w))
+    return bool(gain > float(gains.std()) / rows**0.5 or ahead > 0.5 + SEEN_SHARE * 0.5 / rows**0.5)

@@ -1,0 +1,73 @@
+"""The network of straight lines: what serves where nothing is better than a line, or than a constant."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kan_engine import KAN, Formula, Step, TargetScaler, linear_formula, straight_network
+from worker.cross_validation import Line, fit_constant, line_through, log_odds_through
+from worker.evidence import ROWS_PER_CONSTANT
+from worker.found import Found
+from worker.preparation import Portion
+from worker.readings import Run, columns_of, sample_of, searched
+
+
+def straight_classifier(run: Run, errors: np.ndarray) -> Found:
+    """Logistic regression as a network of straight lines; what is judged has not seen the validation rows."""
+    data = run.data
+    classes = len(data.classes or ())
+
+    def network_of(rows: Portion) -> KAN:
+        line = log_odds_through(rows, classes)
+        slopes = line.slopes.reshape(len(data.names), -1)
+        intercepts = np.atleast_1d(np.asarray(line.intercept))
+        return straight_network(slopes, intercepts, run.inputs, None, order=run.request.network.order)
+
+    loss = float(np.mean(errors[np.isfinite(errors)] ** 2))
+    return Found(
+        network=network_of(data.training),
+        judged=network_of(data.fit),
+        is_straight=True,
+        inputs=run.inputs,
+        scaler=None,
+        history=(Step(0, 1, loss, loss),),
+        optimizer="lbfgs",
+        errors=errors,
+    )
+
+
+def straight_found(run: Run, errors: np.ndarray, *, is_constant: bool) -> Found:
+    """The line through all training rows, or their mean, as a network with its formula.
+
+    Args:
+        run: The job.
+        errors: Its absolute errors on rows not seen.
+        is_constant: Whether it is the mean.
+    """
+    data, rows = run.data, run.data.training
+    if is_constant:
+        line = Line(np.zeros(rows.encoded.shape[1]), float(fit_constant(rows)(rows.encoded[:1])[0]))
+    else:
+        line = line_through(rows)
+    scaler = TargetScaler.fit(rows.y[:, None].astype(float))
+    network = straight_network(
+        line.slopes[:, None], np.array([line.intercept]), run.inputs, scaler, order=run.request.network.order
+    )
+    residuals = (line.predict(rows.encoded) - rows.y.astype(float)) / scaler.std[0]
+    fit, validation = (columns_of(run.names, sample_of(part, run.inputs)) for part in searched(run))
+    tree = linear_formula(data.names, line.slopes, float(line.intercept))
+    if len(fit[1]) >= ROWS_PER_CONSTANT * (1 + len(line.slopes)):
+        formula = Formula.refitted(tree, fit, validation, run.limits.forbidden)
+    else:
+        formula = Formula.of(tree, fit, validation)
+    return Found(
+        network=network,
+        judged=network,
+        is_straight=True,
+        inputs=run.inputs,
+        scaler=scaler,
+        history=(Step(0, 1, float(np.mean(residuals**2) / 2), float(np.mean(residuals**2) / 2)),),
+        optimizer="least_squares",
+        formulas=[[formula]] if run.request.symbolic and run.limits.allow(formula.tree) else [],
+        errors=errors,
+    )
