@@ -96,6 +96,39 @@ def test_blank_lines_are_skipped(settings: Settings) -> None:
     assert read("\nx,y\n\n1,2\n   \n3,4\n\n", settings).frame.rows() == [(1, 2), (3, 4)]
 
 
+def test_columns_without_a_name_and_a_value_are_left_out_with_a_note(settings: Settings) -> None:
+    table = read("x;y;;\n1;2;;\n3;4; ;\n", settings)
+    assert table.frame.columns == ["x", "y"]
+    assert table.frame.rows() == [(1, 2), (3, 4)]
+    assert "2 columns" in warning(table, "empty_columns")["detail"]
+
+
+def test_thousands_of_empty_columns_are_within_the_limit_of_columns(settings: Settings) -> None:
+    assert read("x,y" + "," * 16_000 + "\n1,2" + "," * 16_000 + "\n", settings).frame.shape == (1, 2)
+
+
+def test_rows_without_a_value_are_left_out_with_a_note_and_move_no_line(settings: Settings) -> None:
+    table = read("x,y\n1,2\n,\nerror,4\n5,6\n7,7\n , \n", settings)
+    assert table.frame.rows() == [("1", 2), ("error", 4), ("5", 6), ("7", 7)]
+    found = warning(table, "empty_rows")
+    assert (found["line"], found["detail"].split(",")[0]) == (3, "2 rows without any value were left out")
+    assert warning(table, "mixed_types")["line"] == 4
+
+
+def test_empty_cells_beyond_the_header_are_no_cells(settings: Settings) -> None:
+    assert read("x,y\n1,2,\n3,4,,\n", settings).frame.rows() == [(1, 2), (3, 4)]
+
+
+def test_a_column_without_a_name_may_hold_nothing(settings: Settings) -> None:
+    refused = refusal("x,,y,\n1,,2,\n1,,2,5\n1,7,2,\n", settings)
+    assert refused.code == "column_names"
+    assert [(e["column_number"], e["line"]) for e in refused.errors] == [(2, 4), (4, 3)]
+
+
+def test_a_file_of_empty_rows_has_no_rows(settings: Settings) -> None:
+    assert refusal("x,y\n,\n,\n", settings).code == "no_rows"
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_name(settings: Settings) -> None:
     assert read("x,y\n1,2\n".encode("utf-8-sig"), settings).frame.columns == ["x", "y"]
 
