@@ -13,12 +13,13 @@ from functools import cached_property
 import numpy as np
 
 from kan_engine import KAN, Encoding, Feature, InvalidData, Predictor, Standardizer, TargetScaler
-from service.schemas.plan import Plan
+from service.schemas.plan import NARROWEST, NUMBERS, Plan
 from service.schemas.training import TrainRequest
 from service.tables import Table
 from worker.evaluation import Label, class_name
 from worker.splitting import Split, coded, split_rows, validation_rows
 
+CONSTANT = "no column varies over the training rows: the model knows the mean of the target and no more"
 NAMED = 20  # classes that a message lists at most
 
 
@@ -144,6 +145,8 @@ def prepare(table: Table, request: TrainRequest) -> Prepared:
         split.train_rows, target.numbers, plan.task, request.seed, kind=request.split.kind
     )
     encoding, warnings = _learnt(table, plan, present[split.train_rows])
+    if split.is_rescued:
+        warnings.append("a random split left one class to learn from; the hold-out rows were drawn by class")
     classes, known = None, split.test_rows
     if target.labels is not None:
         target, classes, known = _of_training(target, split)
@@ -199,8 +202,7 @@ def _target(table: Table, plan: Plan) -> tuple[_Target, np.ndarray]:
     """The target where it is not missing, and the numbers of those rows."""
     name = plan.request.goal
     values, kind = table.column(name), table.types[name]
-    missing = np.isnan(values) if values.dtype.kind == "f" else _is_none(values)
-    present = np.flatnonzero(~missing)
+    present = np.flatnonzero(~_is_missing(values))
     values = values[present]
     if plan.task == "regression":
         return _Target(values.astype(float)), present
@@ -210,7 +212,9 @@ def _target(table: Table, plan: Plan) -> tuple[_Target, np.ndarray]:
     return _Target(codes, tuple(labels)), present
 
 
-def _is_none(values: np.ndarray) -> np.ndarray:
+def _is_missing(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind == "f":
+        return np.isnan(values)
     return np.fromiter((value is None for value in values), bool, len(values))
 
 
@@ -245,14 +249,25 @@ def _learnt(table: Table, plan: Plan, rows: np.ndarray) -> tuple[Encoding, list[
         else:
             warnings.append(f"column {name!r} is left out: it is the same in all training rows")
     if not features:
-        raise InvalidData("no column varies over the training rows; there is nothing to learn from")
+        return _of_constants(table, plan, rows), [*warnings, CONSTANT]
     return Encoding.of(features), warnings
+
+
+def _of_constants(table: Table, plan: Plan, rows: np.ndarray) -> Encoding:
+    """The first column that has a value; a network needs one."""
+    for report in plan.features:
+        values = table.column(report["name"])[rows]
+        if not _is_missing(values).all():
+            return Encoding.of([Feature.fit(report["name"], values, plan.types[report["name"]])])
+    raise InvalidData("no column has a value in the training rows; there is nothing to learn from")
 
 
 def _why_not(report: dict[str, object], plan: Plan) -> str:
     if report["distinct"] in (0, 1):
         return "it is constant" if report["distinct"] else "it has no values"
     kind = plan.types[str(report["name"])]
+    if kind in NUMBERS:
+        return f"it varies by less than {NARROWEST:g}; upload it in another unit"
     remedy = "upload it as a number" if kind == "datetime" else "give it another type to use it"
     return f"it is {kind}; {remedy}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +29,8 @@ def assembled(found: Found, data: Prepared) -> tuple[Predictor, Decision | None]
         decision = choose_decision(judged, data)
         return replace(predictor, decision_weights=decision.weights), decision
     residuals = np.abs(judged.predict(data.validation.encoded) - data.validation.y.astype(float))
+    if not np.isfinite(residuals).all():  # the network is no number at some validation row
+        return predictor, None  # without residuals there are no intervals
     residuals = np.sort(residuals) if found.contest is None else found.contest.without_luck(residuals)
     return replace(predictor, residuals=residuals), None
 
@@ -73,11 +76,16 @@ def output_names(data: Prepared, request: TrainRequest) -> list[str]:
     return [class_name(label) for label in data.classes]
 
 
-def _history(found: Found) -> list[dict[str, float]]:
-    """Losses per step, thinned to what a plot can show."""
+def _history(found: Found) -> list[dict[str, float | None]]:
+    """Losses per step, thinned to what a plot can show; null where a validation row had no answer."""
     stride = -(-len(found.history) // HISTORY_POINTS) or 1
     return [
-        {"step": s.number, "grid": s.grid_size, "loss": s.loss, "validation_loss": s.validation_loss}
+        {
+            "step": s.number,
+            "grid": s.grid_size,
+            "loss": s.loss,
+            "validation_loss": s.validation_loss if math.isfinite(s.validation_loss) else None,
+        }
         for s in found.history[::stride]
     ]
 

@@ -6,7 +6,7 @@ from math import ceil
 
 from service.operations import density_checks as density
 from service.operations.mistakes import Mistakes, Path, listed, refuse
-from service.schemas.plan import NUMBERS, Plan, Report, class_name
+from service.schemas.plan import LARGEST, NARROWEST, NUMBERS, Plan, Report, class_name, is_narrow
 from service.schemas.training import TrainRequest
 
 MIN_ROWS = 5
@@ -70,6 +70,7 @@ def _of_types(plan: Plan) -> Mistakes:
 def _of_target(plan: Plan) -> Mistakes:
     path: Path = ["target"]
     name, kind, classes = repr(plan.request.target), plan.types[plan.request.goal], plan.target["distinct"]
+    low, high = (plan.target[end] or 0 if plan.target["type"] in NUMBERS else 0 for end in ("min", "max"))
     if plan.usable_rows == 0:
         yield "target_all_missing", path, f"the target {name} has no values; choose another column"
     elif classes < 2:
@@ -79,6 +80,12 @@ def _of_target(plan: Plan) -> Mistakes:
     elif plan.task == "regression" and kind not in (*NUMBERS, "boolean"):
         detail = f"the target {name} is {kind} and regression needs a number; choose the task classification"
         yield "target_not_numeric", path, detail
+    elif plan.task == "regression" and (max(-low, high) > LARGEST or is_narrow(plan.target)):
+        detail = (
+            f"the target {name} goes from {low:g} to {high:g}, and can be learnt up to {LARGEST:g} "
+            f"where its range is at least {NARROWEST:g}; upload it in another unit"
+        )
+        yield "target_not_usable", path, detail
     elif plan.usable_rows < MIN_ROWS:
         detail = f"only {plan.usable_rows} rows have a target, at least {MIN_ROWS} are needed; upload more"
         yield "too_few_rows", path, detail
@@ -95,6 +102,12 @@ def _of_features(plan: Plan) -> Mistakes:
         detail = (
             "no column is left to learn from: constants, times and free text are not used; "
             "upload a table with further columns, or give a column another type"
+        )
+        yield "no_features", ["features"], detail
+    elif 0 < (most := _most_values(plan)) <= plan.usable_rows - plan.training_rows < plan.usable_rows:
+        detail = (
+            f"no column to learn from has more than {most} values in the {plan.usable_rows} rows with a "
+            "target, and all of these may be held out; upload a table with fewer gaps"
         )
         yield "no_features", ["features"], detail
     seen: set[str] = set()
@@ -114,7 +127,15 @@ def _of_features(plan: Plan) -> Mistakes:
             yield "feature_constant", path, f"column {name!r} has one value in all rows; leave it out"
         elif plan.types[name] == "datetime":
             yield "feature_not_usable", path, f"column {name!r} is a time; upload it as a number"
+        elif is_narrow(plan.reports[name]):
+            detail = f"column {name!r} varies by less than {NARROWEST:g}; upload it in another unit"
+            yield "feature_not_usable", path, detail
         seen.add(name)
+
+
+def _most_values(plan: Plan) -> int:
+    """Values of the fullest column to learn from that rows with a target have at least."""
+    return max(plan.usable_rows - int(report["missing"]) for report in plan.features)
 
 
 def _of_weight(plan: Plan) -> Mistakes:

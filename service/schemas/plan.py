@@ -11,6 +11,7 @@ Report = dict[str, Any]
 
 LABELS = ("category", "boolean", "text")
 NUMBERS = ("number", "integer")
+LARGEST, NARROWEST = 1e75, 1e-75  # of numbers and of their range: fourth powers must be numbers
 
 
 def class_name(label: Any) -> str:
@@ -52,7 +53,11 @@ class Plan:
         if self.request.features is not None:
             return [self.reports[name] for name in self.request.features]
         others = [report for name, report in self.reports.items() if name not in self.roles]
-        return [r for r in others if r["distinct"] > 1 and self.types[r["name"]] not in ("datetime", "text")]
+        return [
+            r
+            for r in others
+            if r["distinct"] > 1 and self.types[r["name"]] not in ("datetime", "text") and not is_narrow(r)
+        ]
 
     @property
     def roles(self) -> dict[str | None, str]:
@@ -78,6 +83,11 @@ class Plan:
         """Outputs of the network: one, or one per class where there are more than two."""
         classes = int(self.target["distinct"])
         return classes if self.task == "classification" and classes > 2 else 1
+
+
+def is_narrow(report: Report) -> bool:
+    """Whether numbers vary too little to be told apart."""
+    return report["type"] in NUMBERS and 0 < report["max"] - report["min"] < NARROWEST
 
 
 def _to_learn_from(report: Report, wanted: str) -> str:

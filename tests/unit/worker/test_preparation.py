@@ -8,7 +8,8 @@ import pytest
 
 from kan_engine import InvalidData
 from tests.tables import request_for, table_of
-from worker.preparation import Prepared, prepare
+from worker.preparation import CONSTANT, Prepared, prepare
+from worker.splitting import split_rows
 
 ROWS = 40
 RAMP = [float(i) for i in range(ROWS)]
@@ -71,9 +72,24 @@ def test_a_column_that_is_one_value_or_missing_is_a_feature() -> None:
     assert data.names == ("b", "b is missing", "c is missing")
 
 
-def test_rows_that_show_no_differences_cannot_be_learnt_from() -> None:
+def test_of_rows_that_show_no_differences_the_mean_can_be_learnt() -> None:
+    data = prepared({"a": [0.0] * 30 + RAMP[:10], "y": RAMP}, split=TAIL)
+    assert data.names == ("a",)
+    assert CONSTANT in data.warnings
+
+
+def test_without_any_value_nothing_can_be_learnt() -> None:
     with pytest.raises(InvalidData, match="nothing to learn from"):
-        prepared({"a": [0.0] * 30 + RAMP[:10], "y": RAMP}, split=TAIL)
+        prepared({"a": [None] * 30 + RAMP[:10], "y": RAMP}, split=TAIL)
+
+
+def test_a_random_split_leaves_two_classes_to_learn_from() -> None:
+    labels = ["no", "no", "yes", "no", "no"]  # of which the third is the one row that seed 0 holds out
+    numbers = np.arange(5.0)
+    assert split_rows(kind="random", y=numbers, task="regression").test_rows.tolist() == [2]
+    data = prepared({"a": RAMP[:5], "y": labels})
+    assert data.classes == ("no", "yes")
+    assert any("drawn by class" in warning for warning in data.warnings)
 
 
 def test_a_column_is_read_as_the_type_that_was_asked_for() -> None:
