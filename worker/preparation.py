@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from kan_engine import KAN, Encoding, Feature, InvalidData, Predictor, Standardizer, TargetScaler
-from service.schemas.plan import NARROWEST, NUMBERS, Plan
+from service.schemas.plan import Plan, why_not_computed
 from service.schemas.training import TrainRequest
 from service.tables import Table
 from worker.evaluation import Label, class_name
@@ -145,6 +146,7 @@ def prepare(table: Table, request: TrainRequest) -> Prepared:
         split.train_rows, target.numbers, plan.task, request.seed, kind=request.split.kind
     )
     encoding, warnings = _learnt(table, plan, present[split.train_rows])
+    warnings += _possibly_missing(plan, encoding)
     if split.is_rescued:
         warnings.append("a random split left one class to learn from; the hold-out rows were drawn by class")
     classes, known = None, split.test_rows
@@ -214,7 +216,8 @@ def _target(table: Table, plan: Plan) -> tuple[_Target, np.ndarray]:
 
 def _is_missing(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "f":
-        return np.isnan(values)
+        missing: np.ndarray = np.isnan(values)
+        return missing
     return np.fromiter((value is None for value in values), bool, len(values))
 
 
@@ -262,14 +265,26 @@ def _of_constants(table: Table, plan: Plan, rows: np.ndarray) -> Encoding:
     raise InvalidData("no column has a value in the training rows; there is nothing to learn from")
 
 
-def _why_not(report: dict[str, object], plan: Plan) -> str:
+def _why_not(report: dict[str, Any], plan: Plan) -> str:
     if report["distinct"] in (0, 1):
         return "it is constant" if report["distinct"] else "it has no values"
     kind = plan.types[str(report["name"])]
-    if kind in NUMBERS:
-        return f"it varies by less than {NARROWEST:g}; upload it in another unit"
+    if reason := why_not_computed(report):
+        return f"it {reason}; upload it in another unit"
     remedy = "upload it as a number" if kind == "datetime" else "give it another type to use it"
     return f"it is {kind}; {remedy}"
+
+
+def _possibly_missing(plan: Plan, encoding: Encoding) -> list[str]:
+    """Numbers that may stand for missing values, in the target and in what is learnt from."""
+    names = [plan.request.goal, *(feature.name for feature in encoding.features)]
+    return [
+        f"column {name!r} has {code['value']} in {code['count']} rows, apart from its other values, and they "
+        "were learnt as numbers: if they mean missing, upload the table with "
+        f'missing = {{"{name}": [{code["value"]}]}}'
+        for name in names
+        for code in plan.reports.get(name, {}).get("possible_missing", [])
+    ]
 
 
 def _varies(values: np.ndarray) -> bool:

@@ -50,8 +50,8 @@ def split_rows(
 
     Args:
         kind: ``random`` and ``stratified`` pick what ``sklearn.model_selection.train_test_split`` picks,
-            unless ``random`` leaves one class alone to learn from; ``tail`` the last rows, of every class for a classifier; ``column`` the rows with certain
-            values; ``none`` holds nothing out.
+            unless ``random`` leaves one class alone to learn from; ``tail`` the last rows, of every class for
+            a classifier; ``column`` the rows with certain values; ``none`` holds nothing out.
         y: The target, without missing values: labels, or any numbers that order the classes as they do.
         task: ``classification`` or ``regression``.
         test_fraction: Share of the rows to hold out.
@@ -205,7 +205,7 @@ def _validation_sample(y: np.ndarray, task: str, seed: int) -> np.ndarray:
 
 
 def _sampled_by_class(y: np.ndarray, fraction: float, seed: int) -> np.ndarray | None:
-    """A sample with rows of every class but those of one row; None where it is smaller than there are classes."""
+    """A sample with rows of every class that has two; None where it is smaller than there are classes."""
     codes = coded(y)[1]
     counts = np.bincount(codes)
     sharing = np.flatnonzero(counts[codes] > 1)

@@ -9,6 +9,14 @@ import numpy as np
 import polars as pl
 
 from service.errors import Invalid
+from service.ingest.sentinels import (
+    Missing,
+    about_codes,
+    about_proposals,
+    proposals,
+    refuse_unknown,
+    without_codes,
+)
 
 EXACT_INTEGER = 2**53  # a double tells all integers up to here apart
 MAX_CATEGORIES = 1_000
@@ -38,20 +46,27 @@ class Ingested:
     warnings: Warnings
 
 
-def finish(raw: Raw) -> Ingested:
+def finish(raw: Raw, missing: Missing | None = None) -> Ingested:
     """Check the values, and describe the table.
 
+    Args:
+        raw: As it was read.
+        missing: By column, or for ``*``, the values that stand for missing ones.
+
     Raises:
-        Invalid: A text contains NUL, which PostgreSQL cannot store.
+        Invalid: A text contains NUL, which PostgreSQL cannot store, or ``missing`` names no column.
     """
+    refuse_unknown(missing or {}, raw.frame.columns)
     columns, warnings = [], list(raw.warnings)
     for column in raw.frame.iter_columns():
         finite, found = _without_infinities(_without_nul(column))
-        columns.append(finite)
-        warnings += found
-    reports = [_report(column) for column in columns]
+        columns.append(without_codes(finite, missing or {}))
+        warnings += found + about_codes(finite, columns[-1])
+    proposed = proposals(columns)
+    reports = [_report(column) | {"possible_missing": proposed.get(column.name, [])} for column in columns]
     for report in reports:
         warnings += _about(report)
+    warnings += about_proposals(proposed, columns)
     return Ingested(pl.DataFrame(columns), reports, [_placed(warning, raw.lines) for warning in warnings])
 
 

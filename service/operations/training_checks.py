@@ -6,7 +6,7 @@ from math import ceil
 
 from service.operations import density_checks as density
 from service.operations.mistakes import Mistakes, Path, listed, refuse
-from service.schemas.plan import LARGEST, NARROWEST, NUMBERS, Plan, Report, class_name, is_narrow
+from service.schemas.plan import NUMBERS, Plan, Report, class_name, why_not_computed
 from service.schemas.training import TrainRequest
 
 MIN_ROWS = 5
@@ -70,7 +70,6 @@ def _of_types(plan: Plan) -> Mistakes:
 def _of_target(plan: Plan) -> Mistakes:
     path: Path = ["target"]
     name, kind, classes = repr(plan.request.target), plan.types[plan.request.goal], plan.target["distinct"]
-    low, high = (plan.target[end] or 0 if plan.target["type"] in NUMBERS else 0 for end in ("min", "max"))
     if plan.usable_rows == 0:
         yield "target_all_missing", path, f"the target {name} has no values; choose another column"
     elif classes < 2:
@@ -80,12 +79,8 @@ def _of_target(plan: Plan) -> Mistakes:
     elif plan.task == "regression" and kind not in (*NUMBERS, "boolean"):
         detail = f"the target {name} is {kind} and regression needs a number; choose the task classification"
         yield "target_not_numeric", path, detail
-    elif plan.task == "regression" and (max(-low, high) > LARGEST or is_narrow(plan.target)):
-        detail = (
-            f"the target {name} goes from {low:g} to {high:g}, and can be learnt up to {LARGEST:g} "
-            f"where its range is at least {NARROWEST:g}; upload it in another unit"
-        )
-        yield "target_not_usable", path, detail
+    elif plan.task == "regression" and (reason := why_not_computed(plan.target)):
+        yield "target_not_usable", path, f"the target {name} {reason}; upload it in another unit"
     elif plan.usable_rows < MIN_ROWS:
         detail = f"only {plan.usable_rows} rows have a target, at least {MIN_ROWS} are needed; upload more"
         yield "too_few_rows", path, detail
@@ -127,9 +122,8 @@ def _of_features(plan: Plan) -> Mistakes:
             yield "feature_constant", path, f"column {name!r} has one value in all rows; leave it out"
         elif plan.types[name] == "datetime":
             yield "feature_not_usable", path, f"column {name!r} is a time; upload it as a number"
-        elif is_narrow(plan.reports[name]):
-            detail = f"column {name!r} varies by less than {NARROWEST:g}; upload it in another unit"
-            yield "feature_not_usable", path, detail
+        elif reason := why_not_computed(plan.reports[name]):
+            yield "feature_not_usable", path, f"column {name!r} {reason}; upload it in another unit"
         seen.add(name)
 
 

@@ -229,7 +229,7 @@ def test_a_column_is_described(settings: Settings) -> None:
         "name": "x", "type": "integer", "missing": 1, "distinct": 3,
         "min": 1, "max": 3, "mean": 2.0, "std": 1.0,
         "top": [{"value": 1, "count": 1}, {"value": 2, "count": 1}, {"value": 3, "count": 1}],
-        "histogram": number["histogram"],
+        "histogram": number["histogram"], "possible_missing": [],
     }  # fmt: skip
     assert category["top"] == [{"value": "b", "count": 3}, {"value": "a", "count": 1}]
 
