@@ -118,6 +118,13 @@ class Prepared:
             residuals=np.zeros(0),
         )
 
+    @cached_property
+    def repeated_count(self) -> int:
+        """Hold-out rows that equal a training row in all that is learnt from and in the target."""
+        hashes = _hashes(self.rows)
+        split = len(self.training)
+        return int(np.isin(hashes[split:], hashes[:split]).sum())
+
     def codes(self, part: Portion) -> np.ndarray:
         """Targets as numbers: themselves, or the number of the class, [n, 1]."""
         return part.targets[:, None]
@@ -271,8 +278,10 @@ def _why_not(report: dict[str, Any], plan: Plan) -> str:
     kind = plan.types[str(report["name"])]
     if reason := why_not_computed(report):
         return f"it {reason}; upload it in another unit"
+    if report.get("is_id"):
+        return "it names the rows, each of which has another value; list it in features to use it"
     remedy = "upload it as a number" if kind == "datetime" else "give it another type to use it"
-    return f"it is {kind}; {remedy}"
+    return f"it is {kind} with {report['distinct']} different values; {remedy}"
 
 
 def _possibly_missing(plan: Plan, encoding: Encoding) -> list[str]:
@@ -285,6 +294,16 @@ def _possibly_missing(plan: Plan, encoding: Encoding) -> list[str]:
         for name in names
         for code in plan.reports.get(name, {}).get("possible_missing", [])
     ]
+
+
+def _hashes(rows: Portion) -> np.ndarray:
+    """A number per row, the same for equal rows and, but for chance, for no others [n]."""
+    hashes = np.zeros(len(rows), np.uint64)
+    for values in (*rows.encoded.T, rows.targets):
+        bits = (values + 0.0).view(np.uint64)  # without the sign of zero
+        hashes = (hashes ^ bits) * np.uint64(0x9E3779B97F4A7C15)
+        hashes ^= hashes >> np.uint64(29)
+    return hashes
 
 
 def _varies(values: np.ndarray) -> bool:

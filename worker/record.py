@@ -54,11 +54,23 @@ def record_of(found: Found, worth: dict[str, Any], data: Prepared, request: Trai
             "training_rows": len(data.fit),
             "validation_rows": len(data.validation),
             "test_rows": len(data.test),
+            "repeated_rows": data.repeated_count,
         },
         "history": _history(found),
         "grids": list(found.grids),
-        "warnings": [*data.warnings, *worth["warnings"], *_cut(found)],
+        "warnings": [*data.warnings, *worth["warnings"], *_repeated(data), *_cut(found)],
     }
+
+
+def _repeated(data: Prepared) -> list[str]:
+    count, rows = data.repeated_count, len(data.test)
+    if not count:
+        return []
+    return [
+        f"{count} of {rows} hold-out rows ({count / rows:.0%}) equal a training row, also in the target: "
+        "on new rows the model may be worse than its metrics; remove duplicates, or hold out whole groups "
+        "by a column"
+    ]
 
 
 def _cut(found: Found) -> list[str]:

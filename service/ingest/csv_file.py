@@ -18,6 +18,7 @@ import polars as pl
 from service.errors import Invalid
 from service.ingest.files import encoding_of
 from service.ingest.names import MAX_ENTRIES, check_names, check_size
+from service.ingest.sentinels import Missing, about_codes, without_codes
 from service.ingest.table import Raw, Warnings
 from service.ingest.text_types import type_of_text
 from service.settings import Settings
@@ -32,8 +33,10 @@ Record = tuple[list[str], int]  # its cells, and the line on which it begins
 Cells = dict[str, list[pl.Series]]  # per column, the text of its cells in blocks
 
 
-def read(file: BinaryIO, filename: str | None, settings: Settings) -> Raw:
+def read(file: BinaryIO, filename: str | None, settings: Settings, missing: Missing | None = None) -> Raw:
     """A typed table and the warnings about what was guessed.
+
+    Cells that ``missing`` names decide nothing about the type of their column.
 
     Raises:
         Invalid: The text is no table; see the codes in the tests.
@@ -47,7 +50,7 @@ def read(file: BinaryIO, filename: str | None, settings: Settings) -> Raw:
         cells, lines, left_out = _read_cells(text, separator, settings)
     finally:
         text.detach()
-    typed, found = _typed(cells, separator)
+    typed, found = _typed(cells, separator, missing or {})
     return Raw(typed, warnings + left_out + _about_layout(typed, separator) + found, lines)
 
 
@@ -196,13 +199,15 @@ def _could_be_decimal_commas(cells: list[str], width: int) -> bool:
     return joined >= len(cells) - width > 0
 
 
-def _typed(cells: Cells, separator: str) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
+def _typed(cells: Cells, separator: str, missing: Missing) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
     """Each column in its type; its text is dropped at once, for text takes more memory than numbers."""
     typed, warnings = [], []
     for name in list(cells):
-        values, found = type_of_text(pl.concat(cells.pop(name)), comma_is_free=separator != ",")
+        text = pl.concat(cells.pop(name)).str.strip_chars()
+        kept = without_codes(text, missing)
+        values, found = type_of_text(kept, comma_is_free=separator != ",")
         typed.append(values)
-        warnings += found
+        warnings += about_codes(text, kept) + found
     return pl.DataFrame(typed), warnings
 
 

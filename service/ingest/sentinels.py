@@ -16,6 +16,7 @@ from service.errors import Invalid
 from service.strict_json import pointer
 
 Missing = Mapping[str, Sequence[float | str]]
+Notes = list[dict[str, Any]]
 
 EVERY = "*"  # column
 NINES = (99, 999, 9999, 99999, 999999)
@@ -97,7 +98,7 @@ def _ends(column: pl.Series) -> list[_End]:
     return found
 
 
-def about_codes(before: pl.Series, after: pl.Series) -> list[dict[str, Any]]:
+def about_codes(before: pl.Series, after: pl.Series) -> Notes:
     """How many values a client has declared missing."""
     count = after.null_count() - before.null_count()
     if not count:
@@ -109,7 +110,7 @@ def about_codes(before: pl.Series, after: pl.Series) -> list[dict[str, Any]]:
 
 def about_proposals(
     proposed: Mapping[str, Sequence[Mapping[str, Any]]], columns: Sequence[pl.Series]
-) -> list[dict[str, Any]]:
+) -> Notes:
     """A warning for each code, with what to do."""
     often = Counter(code["value"] for codes in proposed.values() for code in codes)
     by_name = {column.name: column for column in columns}

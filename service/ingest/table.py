@@ -1,6 +1,7 @@
 """The last step for every way in: no infinities, a type, a report per column, and what to beware of."""
 
 import math
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,7 @@ FEW_CATEGORIES = 20
 TOP = 10
 BINS = 24  # of a histogram: enough to see two peaks, few enough for a thumbnail
 SHOWN_CHARACTERS = 100
+ID = re.compile(r"(?i:(^|[^a-z])(id|uuid|guid|index|idx|rownames?))$|[a-z](ID|Id)$")  # ends of names
 
 Warnings = list[dict[str, Any]]
 
@@ -67,7 +69,22 @@ def finish(raw: Raw, missing: Missing | None = None) -> Ingested:
     for report in reports:
         warnings += _about(report)
     warnings += about_proposals(proposed, columns)
+    warnings += _about_repeated(pl.DataFrame(columns))
     return Ingested(pl.DataFrame(columns), reports, [_placed(warning, raw.lines) for warning in warnings])
+
+
+def _about_repeated(table: pl.DataFrame) -> Warnings:
+    """Rows that repeat an earlier one, by their hashes: those of a large table take little memory."""
+    hashes = table.hash_rows()
+    repeated = ~hashes.is_first_distinct()
+    count = int(repeated.sum())
+    if not count or table.width == 1:
+        return []
+    detail = (
+        f"{count} rows repeat an earlier row; a model is measured too well on rows that it has learnt from, "
+        "so remove them unless they were measured again"
+    )
+    return [{"code": "repeated_rows", "row": first_row(repeated), "detail": detail}]
 
 
 def _without_nul(column: pl.Series) -> pl.Series:
@@ -113,6 +130,8 @@ def _report(column: pl.Series) -> dict[str, Any]:
         "top": [],
         "histogram": None,
     }
+    is_told_apart = distinct == len(column) and values.dtype in (pl.Int64, pl.String)
+    report["is_id"] = is_told_apart and ID.search(column.name) is not None
     if len(values) and (values.dtype.is_numeric() or values.dtype == pl.Datetime):
         report |= {"min": _plain(values.min()), "max": _plain(values.max())}
     if len(values) and values.dtype.is_numeric():
@@ -169,6 +188,9 @@ def _about(report: dict[str, Any]) -> Warnings:
     if report["distinct"] == 0:
         detail = "every value is missing, so the column cannot be used"
         return [{"code": "all_missing", "column": name, "detail": detail}]
+    if report["is_id"]:
+        detail = "every row has a value of its own and the name is that of an id, so it is not learnt from"
+        return [{"code": "id", "column": name, "detail": detail}]
     if report["distinct"] == 1 and not report["missing"]:
         detail = "every value is the same, so nothing can be learnt from the column"
         return [{"code": "constant", "column": name, "detail": detail}]

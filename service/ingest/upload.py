@@ -29,7 +29,7 @@ def read_upload(
             case "jsonl":
                 return finish(json_rows.read_lines(plain, settings), missing)
             case _:
-                return finish(csv_file.read(plain, filename, settings), missing)
+                return finish(csv_file.read(plain, filename, settings, missing), missing)
 
 
 def read_columns(

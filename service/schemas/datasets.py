@@ -75,6 +75,7 @@ class ColumnOut(BaseModel):
         default=None,
         description="Of numbers; null if all are the same, and for tables of before it was kept.",
     )
+    is_id: bool = Field(default=False, description="Whether it names the rows: each has another value.")
     possible_missing: list[CodeOut] = Field(
         default=[],
         description="Numbers such as -999 that stand apart from all others and may mean missing. They count "

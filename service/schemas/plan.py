@@ -53,7 +53,8 @@ class Plan:
         if self.request.features is not None:
             return [self.reports[name] for name in self.request.features]
         others = [report for name, report in self.reports.items() if name not in self.roles]
-        return [r for r in others if self._is_usable(r)]
+        usable = [report for report in others if self._is_usable(report)]
+        return [report for report in usable if not report.get("is_id")] or usable
 
     def _is_usable(self, report: Report) -> bool:
         is_told_apart = report["distinct"] > 1 and why_not_computed(report) is None

@@ -43,10 +43,13 @@ def test_weight_and_split_column_are_no_features() -> None:
     [
         ([1.0] * ROWS, "it is constant"),
         ([None] * ROWS, "it has no values"),
-        ([f"note {i}" for i in range(ROWS)], "it is text; give it another type to use it"),
+        (
+            [f"note {i}" for i in range(ROWS)],
+            "it is text with 40 different values; give it another type to use it",
+        ),
         (
             [datetime(2020, 1, 1 + i % 28) for i in range(ROWS)],
-            "it is datetime; upload it as a number",
+            "it is datetime with 28 different values; upload it as a number",
         ),
     ],
 )
@@ -54,6 +57,15 @@ def test_a_column_that_cannot_be_used_is_left_out_with_its_reason(column: list[A
     data = prepared({"a": RAMP, "b": column, "y": RAMP})
     assert data.names == ("a",)
     assert data.warnings == (f"column 'b' is left out: {reason}",)
+
+
+def test_an_id_is_left_out_unless_it_is_all_there_is_or_is_asked_for() -> None:
+    table = {"laptop_ID": list(range(ROWS)), "a": RAMP, "y": RAMP}
+    data = prepared(table)
+    assert data.names == ("a",)
+    assert "names the rows" in data.warnings[0]
+    assert prepared(table, features=["laptop_ID"]).names == ("laptop_ID",)
+    assert prepared({"id": list(range(ROWS)), "y": RAMP}).names == ("id",)
 
 
 def test_columns_that_were_not_asked_for_need_no_reason() -> None:
@@ -266,3 +278,18 @@ def test_rows_that_all_weigh_nothing_cannot_be_used(idle: slice, purpose: str) -
     with pytest.raises(InvalidData, match=f"all rows to {purpose} have the weight 0") as caught:
         prepared({"a": RAMP, "w": weights.tolist(), "y": RAMP}, weight="w", split=TAIL)
     assert caught.value.column == "w"
+
+
+# --- Repeated rows -------------------------------------------------------------------------------------
+
+
+def test_hold_out_rows_that_repeat_training_rows_are_counted() -> None:
+    data = prepared(
+        {"a": RAMP[:30] + RAMP[:4] + RAMP[34:], "y": RAMP[:30] + RAMP[:4] + RAMP[34:]}, split=TAIL
+    )
+    assert data.repeated_count == 4
+
+
+def test_a_row_with_another_target_repeats_nothing() -> None:
+    data = prepared({"a": [*RAMP[:30], *RAMP[:10]], "y": RAMP}, split=TAIL)
+    assert data.repeated_count == 0
