@@ -117,6 +117,8 @@ def _decimals(value: float) -> Iterator[tuple[float, float]]:
     for digits in range(1, _DIGITS + 1):
         text = f"{value:.{digits - 1}e}"
         exponent = int(text.partition("e")[2])
+        if not isfinite(float(text)):  # rounded up, from the largest number there is
+            continue
         yield 3.0 + 3.4 * digits + 2 * max(0, abs(exponent) - 3), float(text)
 
 

@@ -33,9 +33,11 @@ class Contest:
         return contest
 
     def enter(self, errors: Float[np.ndarray, " rows"]) -> None:
-        """Take part with these absolute errors; not finite ones cannot win."""
-        if self.is_open and np.isfinite(errors).all():
-            self._errors.append(errors.astype(np.float32))
+        """Take part with these absolute errors; not finite ones, also when rounded, cannot win."""
+        with np.errstate(over="ignore"):
+            kept = errors.astype(np.float32)
+        if self.is_open and np.isfinite(kept).all():
+            self._errors.append(kept)
 
     @property
     def count(self) -> int:

@@ -98,12 +98,16 @@ def _mean_square(residual: Array) -> float:
 
 
 def standard_errors(form: Form, data: Data) -> Array:
-    """Standard error of every constant given the others are refitted; large for redundant ones."""
+    """Standard error of every constant given the others are refitted; large for redundant ones.
+
+    Of more constants than rows, some combinations are not determined: theirs is as large as it gets.
+    """
     columns, target = data
     v, jacobian = value_and_jacobian(form.tree, columns, form.values)
     jacobian = np.nan_to_num(np.clip(jacobian, -LARGEST_SLOPE, LARGEST_SLOPE))
     scale = np.linalg.norm(jacobian, axis=0) + 1e-300
     _, singular, right = np.linalg.svd(np.linalg.qr(jacobian / scale, mode="r"))
+    singular = np.pad(singular, (0, len(right) - len(singular)))
     variance = np.sum((right / np.maximum(singular, 1e-9)[:, None]) ** 2, axis=0)
     noise = max(np.sqrt(_mean_square(v - target)), 1e-13 * float(np.std(target)))
     with np.errstate(over="ignore"):  # of a constant that does nothing

@@ -100,7 +100,9 @@ class Surrogate:
 
     @staticmethod
     def fit(fit: Data, validation: Data, weights: Array | None = None) -> Surrogate | None:
-        """The closest on the validation rows, of all degrees, transforms and scales; None if none is finite.
+        """The closest on the validation rows, of all degrees, transforms and scales.
+
+        None if none is finite, or the rows do not determine any.
 
         Args:
             fit: Columns and target that the coefficients are found on.
@@ -119,6 +121,8 @@ class Surrogate:
             rotated = directions.T @ wanted
             for degree in range(1, int(totals.max()) + 1):
                 count = int((totals <= degree).sum())  # lower degrees come first, so they are solved for, too
+                if count > len(triangle):
+                    break  # fewer rows than columns: not even a plane is determined
                 found = _solved(triangle[:count, :count], rotated[:count])
                 for side, coefficients in zip(sides, found.T, strict=True):
                     error = _error(other[:, :count] @ coefficients, side, validation[1], weights)

@@ -44,7 +44,7 @@ class Evidence:
         stability: Share of resamplings that lead to a formula that predicts alike; None if it was not tried.
     """
 
-    noise: float
+    noise: float | None
     explained: float | None
     rows: int
     constants: int
@@ -121,7 +121,7 @@ def assess(
     y, weights = rows.y.astype(float), rows.weights
     noise, variance = rmse_of(errors, weights), float(np.cov(y, aweights=weights, ddof=0))
     evidence = Evidence(
-        noise=noise,
+        noise=_finite(noise),
         explained=1 - noise**2 / variance if variance > 0 and np.isfinite(noise) else None,
         rows=len(rows),
         constants=len(free_constants(formula.tree)[1]),

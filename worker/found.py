@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import math
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -54,15 +55,17 @@ class Found:
 def to_metadata(found: Found) -> dict[str, Any]:
     """What of a Found does not stand in the predictor, as JSON."""
     return {
-        "history": [asdict(step) for step in found.history],
+        "history": [{name: _finite(value) for name, value in vars(step).items()} for step in found.history],
         "optimizer": found.optimizer,
-        "formulas": [[{"tree": to_json(f.tree), "error": f.error} for f in part] for part in found.formulas],
+        "formulas": [
+            [{"tree": to_json(f.tree), "error": _finite(f.error)} for f in part] for part in found.formulas
+        ],
         "evidence": None if found.evidence is None else found.evidence.to_dict(),
         "warnings": list(found.warnings),
         "is_cut": found.is_cut,
         "is_straight": found.is_straight,
         "formula_of": found.formula_of,
-        "dropped": found.dropped,
+        "dropped": {name: [_finite(error) for error in errors] for name, errors in found.dropped.items()},
         "grids": list(found.grids),
     }
 
@@ -74,15 +77,27 @@ def from_metadata(data: dict[str, Any], predictor: Predictor, errors: np.ndarray
         judged=predictor.network,
         inputs=predictor.inputs,
         scaler=predictor.outputs,
-        history=tuple(Step(**step) for step in data["history"]),
+        history=tuple(Step(**{name: _number(value) for name, value in s.items()}) for s in data["history"]),
         optimizer=data["optimizer"],
-        formulas=[[Formula(from_json(f["tree"]), f["error"]) for f in part] for part in data["formulas"]],
+        formulas=[
+            [Formula(from_json(f["tree"]), _number(f["error"])) for f in part] for part in data["formulas"]
+        ],
         evidence=None if data.get("evidence") is None else Evidence.from_dict(data["evidence"]),
         errors=errors,
         warnings=tuple(data.get("warnings", ())),
         is_cut=data.get("is_cut", False),
         is_straight=data.get("is_straight", False),
         formula_of=data["formula_of"],
-        dropped={name: (with_it, without) for name, (with_it, without) in data.get("dropped", {}).items()},
+        dropped={n: (_number(w), _number(wo)) for n, (w, wo) in data.get("dropped", {}).items()},
         grids=tuple(data.get("grids", ())),
     )
+
+
+def _finite(value: Any) -> Any:
+    """A number as JSON knows it: an infinite error, of a fit that is no number somewhere, is null."""
+    return value if math.isfinite(value) else None
+
+
+def _number(value: Any) -> Any:
+    """A number as it was before ``_finite``."""
+    return math.inf if value is None else value

@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from kan_engine import KAN, Encoding, Feature, InvalidData, Predictor, Standardizer, TargetScaler
-from service.schemas.plan import Plan
+from service.schemas.plan import Plan, why_not_computed
 from service.schemas.training import TrainRequest
 from service.tables import Table
 from worker.evaluation import Label, class_name
 from worker.splitting import Split, coded, split_rows, validation_rows
 
+CONSTANT = "no column varies over the training rows: the model knows the mean of the target and no more"
 NAMED = 20  # classes that a message lists at most
 
 
@@ -118,6 +120,13 @@ class Prepared:
             residuals=np.zeros(0),
         )
 
+    @cached_property
+    def repeated_count(self) -> int:
+        """Hold-out rows that equal a training row in all that is learnt from and in the target."""
+        hashes = _hashes(self.rows)
+        split = len(self.training)
+        return int(np.isin(hashes[split:], hashes[:split]).sum())
+
     def codes(self, part: Portion) -> np.ndarray:
         """Targets as numbers: themselves, or the number of the class, [n, 1]."""
         return part.targets[:, None]
@@ -146,6 +155,9 @@ def prepare(table: Table, request: TrainRequest) -> Prepared:
         split.train_rows, target.numbers, plan.task, request.seed, kind=request.split.kind
     )
     encoding, warnings = _learnt(table, plan, present[split.train_rows])
+    warnings += _possibly_missing(plan, encoding)
+    if split.is_rescued:
+        warnings.append("a random split left one class to learn from; the hold-out rows were drawn by class")
     classes, known = None, split.test_rows
     if target.labels is not None:
         target, classes, known = _of_training(target, split)
@@ -202,8 +214,7 @@ def _target(table: Table, plan: Plan) -> tuple[_Target, np.ndarray]:
     """The target where it is not missing, and the numbers of those rows."""
     name = plan.request.goal
     values, kind = table.column(name), table.types[name]
-    missing = np.isnan(values) if values.dtype.kind == "f" else _is_none(values)
-    present = np.flatnonzero(~missing)
+    present = np.flatnonzero(~_is_missing(values))
     values = values[present]
     if plan.task == "regression":
         return _Target(values.astype(float)), present
@@ -213,7 +224,10 @@ def _target(table: Table, plan: Plan) -> tuple[_Target, np.ndarray]:
     return _Target(codes, tuple(labels)), present
 
 
-def _is_none(values: np.ndarray) -> np.ndarray:
+def _is_missing(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind == "f":
+        missing: np.ndarray = np.isnan(values)
+        return missing
     return np.fromiter((value is None for value in values), bool, len(values))
 
 
@@ -248,16 +262,51 @@ def _learnt(table: Table, plan: Plan, rows: np.ndarray) -> tuple[Encoding, list[
         else:
             warnings.append(f"column {name!r} is left out: it is the same in all training rows")
     if not features:
-        raise InvalidData("no column varies over the training rows; there is nothing to learn from")
+        return _of_constants(table, plan, rows), [*warnings, CONSTANT]
     return Encoding.of(features), warnings
 
 
-def _why_not(report: dict[str, object], plan: Plan) -> str:
+def _of_constants(table: Table, plan: Plan, rows: np.ndarray) -> Encoding:
+    """The first column that has a value; a network needs one."""
+    for report in plan.features:
+        values = table.column(report["name"])[rows]
+        if not _is_missing(values).all():
+            return Encoding.of([Feature.fit(report["name"], values, plan.types[report["name"]])])
+    raise InvalidData("no column has a value in the training rows; there is nothing to learn from")
+
+
+def _why_not(report: dict[str, Any], plan: Plan) -> str:
     if report["distinct"] in (0, 1):
         return "it is constant" if report["distinct"] else "it has no values"
     kind = plan.types[str(report["name"])]
+    if reason := why_not_computed(report):
+        return f"it {reason}; upload it in another unit"
+    if report.get("is_id"):
+        return "it names the rows, each of which has another value; list it in features to use it"
     remedy = "upload it as a number" if kind == "datetime" else "give it another type to use it"
-    return f"it is {kind}; {remedy}"
+    return f"it is {kind} with {report['distinct']} different values; {remedy}"
+
+
+def _possibly_missing(plan: Plan, encoding: Encoding) -> list[str]:
+    """Numbers that may stand for missing values, in the target and in what is learnt from."""
+    names = [plan.request.goal, *(feature.name for feature in encoding.features)]
+    return [
+        f"column {name!r} has {code['value']} in {code['count']} rows, apart from its other values, and they "
+        "were learnt as numbers: if they mean missing, upload the table with "
+        f'missing = {{"{name}": [{code["value"]}]}}'
+        for name in names
+        for code in plan.reports.get(name, {}).get("possible_missing", [])
+    ]
+
+
+def _hashes(rows: Portion) -> np.ndarray:
+    """A number per row, the same for equal rows and, but for chance, for no others [n]."""
+    hashes = np.zeros(len(rows), np.uint64)
+    for values in (*rows.encoded.T, rows.targets):
+        bits = (values + 0.0).view(np.uint64)  # without the sign of zero
+        hashes = (hashes ^ bits) * np.uint64(0x9E3779B97F4A7C15)
+        hashes ^= hashes >> np.uint64(29)
+    return hashes
 
 
 def _varies(values: np.ndarray) -> bool:

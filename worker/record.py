@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +39,8 @@ def _residuals(found: Found, judged: Predictor, data: Prepared) -> np.ndarray:
     if len(found.errors) and np.isfinite(found.errors).all():
         return np.sort(found.errors)
     residuals = np.abs(judged.predict(data.validation.encoded) - data.validation.y.astype(float))
+    if not np.isfinite(residuals).all():  # the network is no number at some validation row
+        return np.zeros(0)  # without residuals there are no intervals
     return np.sort(residuals) if found.contest is None else found.contest.without_luck(residuals)
 
 
@@ -60,11 +63,23 @@ def record_of(found: Found, worth: dict[str, Any], data: Prepared, request: Trai
             "training_rows": len(data.fit),
             "validation_rows": len(data.validation),
             "test_rows": len(data.test),
+            "repeated_rows": data.repeated_count,
         },
         "history": _history(found),
         "grids": list(found.grids),
-        "warnings": [*data.warnings, *found.warnings, *worth["warnings"], *_cut(found)],
+        "warnings": [*data.warnings, *found.warnings, *worth["warnings"], *_repeated(data), *_cut(found)],
     }
+
+
+def _repeated(data: Prepared) -> list[str]:
+    count, rows = data.repeated_count, len(data.test)
+    if not count:
+        return []
+    return [
+        f"{count} of {rows} hold-out rows ({count / rows:.0%}) equal a training row, also in the target: "
+        "on new rows the model may be worse than its metrics; remove duplicates, or hold out whole groups "
+        "by a column"
+    ]
 
 
 def _cut(found: Found) -> list[str]:
@@ -82,11 +97,16 @@ def output_names(data: Prepared, request: TrainRequest) -> list[str]:
     return [class_name(label) for label in data.classes]
 
 
-def _history(found: Found) -> list[dict[str, float]]:
-    """Losses per step, thinned to what a plot can show."""
+def _history(found: Found) -> list[dict[str, float | None]]:
+    """Losses per step, thinned to what a plot can show; null where a validation row had no answer."""
     stride = -(-len(found.history) // HISTORY_POINTS) or 1
     return [
-        {"step": s.number, "grid": s.grid_size, "loss": s.loss, "validation_loss": s.validation_loss}
+        {
+            "step": s.number,
+            "grid": s.grid_size,
+            "loss": s.loss,
+            "validation_loss": s.validation_loss if math.isfinite(s.validation_loss) else None,
+        }
         for s in found.history[::stride]
     ]
 

@@ -22,11 +22,17 @@ NAMED = 10  # values that a message lists at most
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers of the training and the hold-out rows, and a column that is then no feature."""
+    """Row numbers of the training and the hold-out rows, and a column that is then no feature.
+
+    Attributes:
+        is_rescued: Whether a random split would have left one class to learn from, so that every class kept
+            some rows instead.
+    """
 
     train_rows: np.ndarray
     test_rows: np.ndarray
     dropped_column: str | None = None
+    is_rescued: bool = False
 
 
 def split_rows(
@@ -43,9 +49,9 @@ def split_rows(
     """Divide the rows of a dataset.
 
     Args:
-        kind: ``random`` and ``stratified`` pick what ``sklearn.model_selection.train_test_split`` picks;
-            ``tail`` the last rows, of every class for a classifier; ``column`` the rows with certain
-            values; ``none`` holds nothing out.
+        kind: ``random`` and ``stratified`` pick what ``sklearn.model_selection.train_test_split`` picks,
+            unless ``random`` leaves one class alone to learn from; ``tail`` the last rows, of every class for
+            a classifier; ``column`` the rows with certain values; ``none`` holds nothing out.
         y: The target, without missing values: labels, or any numbers that order the classes as they do.
         task: ``classification`` or ``regression``.
         test_fraction: Share of the rows to hold out.
@@ -72,6 +78,10 @@ def split_rows(
         raise InvalidData(
             f"a test_fraction of {test_fraction} of {len(y)} rows leaves one side empty; change it"
         )
+    if kind == "random" and task == "classification" and len(set(np.delete(y, held).tolist())) == 1:
+        by_class = _sampled_by_class(y, test_fraction, seed)
+        if by_class is not None:
+            return Split(*_sides(rows, by_class), is_rescued=True)
     return Split(*_sides(rows, held))
 
 
@@ -190,16 +200,19 @@ def _sampled(y: np.ndarray, task: str, fraction: float, seed: int, *, stratified
 
 
 def _validation_sample(y: np.ndarray, task: str, seed: int) -> np.ndarray:
-    if task == "classification":
-        codes = coded(y)[1]
-        counts = np.bincount(codes)
-        sharing = np.flatnonzero(counts[codes] > 1)
-        if _share(len(sharing), VALIDATION_SHARE) >= (counts > 1).sum() > 0:
-            held: np.ndarray = sharing[
-                _sampled(codes[sharing], task, VALIDATION_SHARE, seed, stratified=True)
-            ]
-            return held
-    return _sampled(y, task, VALIDATION_SHARE, seed, stratified=False)
+    by_class = _sampled_by_class(y, VALIDATION_SHARE, seed) if task == "classification" else None
+    return _sampled(y, task, VALIDATION_SHARE, seed, stratified=False) if by_class is None else by_class
+
+
+def _sampled_by_class(y: np.ndarray, fraction: float, seed: int) -> np.ndarray | None:
+    """A sample with rows of every class that has two; None where it is smaller than there are classes."""
+    codes = coded(y)[1]
+    counts = np.bincount(codes)
+    sharing = np.flatnonzero(counts[codes] > 1)
+    if not _share(len(sharing), fraction) >= (counts > 1).sum() > 0:
+        return None
+    held: np.ndarray = sharing[_sampled(codes[sharing], "classification", fraction, seed, stratified=True)]
+    return held
 
 
 def _sides(rows: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

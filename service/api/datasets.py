@@ -23,9 +23,14 @@ from service.schemas.datasets import DatasetIn, DatasetOut, FormFields, PreviewO
 
 BODIES = upload(
     "CSV, TSV, JSON Lines or Parquet; may be gzipped.",
-    {"name": "A label; the file's name if absent.", "units": 'JSON: `{"column": "unit"}`.'},
+    {
+        "name": "A label; the file's name if absent.",
+        "units": 'JSON: `{"column": "unit"}`.',
+        "missing": 'JSON: values that stand for missing ones, `{"column": [-999]}`, or `{"*": [-999]}`.',
+    },
     **{"application/json": reference(DatasetIn)},
 )
+JSON_FIELDS = {"units": '{"column": "unit"}', "missing": '{"column": [-999]}'}
 PARQUET = "application/vnd.apache.parquet"
 
 router = APIRouter(prefix="/datasets", tags=["datasets"], route_class=StrictRoute)
@@ -129,22 +134,29 @@ def delete_dataset(dataset_id: str, sessions: Sessions, if_match: IfMatch = None
 
 
 def _add_form(form: Form, *, sessions: Sessions, settings: Config) -> Dataset:
-    fields = validated(FormFields, form.fields | _units_of(form), source="form")
+    told = form.fields | {name: _json_of(form, name, such) for name, such in JSON_FIELDS.items()}
+    fields = validated(FormFields, told, source="form")
     return datasets.add_upload(
-        form.file, form.filename, name=fields.name, units=fields.units, sessions=sessions, settings=settings
+        form.file,
+        form.filename,
+        name=fields.name,
+        units=fields.units,
+        missing=fields.missing,
+        sessions=sessions,
+        settings=settings,
     )
 
 
-def _units_of(form: Form) -> dict[str, Any]:
-    """The units, which a form can only carry as a text of JSON."""
-    text = form.fields.get("units")
+def _json_of(form: Form, name: str, such: str) -> Any:
+    """A field that a form can only carry as a text of JSON."""
+    text = form.fields.get(name)
     if not text:
-        return {"units": {}}
+        return {}
     try:
-        return {"units": strict_json.parse(text.encode())}
+        return strict_json.parse(text.encode())
     except Malformed as error:
-        detail = f'the field \'units\' must be JSON such as {{"column": "unit"}}: {error.detail}'
-        entry = {"field": "units", "code": error.code, "detail": detail}
+        detail = f"the field {name!r} must be JSON such as {such}: {error.detail}"
+        entry = {"field": name, "code": error.code, "detail": detail}
         raise Invalid("validation_failed", detail, errors=[entry]) from None
 
 

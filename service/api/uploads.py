@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 FILE = "file"
-TABLE = ("name", "units")  # fields that may come with a table
+TABLE = ("name", "units", "missing")  # fields that may come with a table
 MODEL = ("name",)
 MAX_FIELD_BYTES = 2**20
 

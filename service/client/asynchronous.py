@@ -65,10 +65,14 @@ class AsyncClient:
         await self._http.aclose()
 
     async def upload(
-        self, table: File | Table, name: str | None = None, units: Mapping[str, str] | None = None
+        self,
+        table: File | Table,
+        name: str | None = None,
+        units: Mapping[str, str] | None = None,
+        missing: Mapping[str, Sequence[float | str]] | None = None,
     ) -> Dataset:
         """Add a dataset."""
-        return await self._do(calls.upload(table, name, units))
+        return await self._do(calls.upload(table, name, units, missing))
 
     async def dataset(self, dataset_id: str) -> Dataset:
         """One dataset."""

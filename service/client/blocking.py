@@ -76,7 +76,11 @@ class Client:
         self._http.close()
 
     def upload(
-        self, table: File | Table, name: str | None = None, units: Mapping[str, str] | None = None
+        self,
+        table: File | Table,
+        name: str | None = None,
+        units: Mapping[str, str] | None = None,
+        missing: Mapping[str, Sequence[float | str]] | None = None,
     ) -> Dataset:
         """Add a dataset.
 
@@ -85,8 +89,9 @@ class Client:
                 of polars or pandas. Files and frames may be the largest.
             name: A label; without one, the file's name.
             units: Units by column, shown in formulas and pictures.
+            missing: Values that stand for missing ones, by column or under ``*``.
         """
-        return self._do(calls.upload(table, name, units))
+        return self._do(calls.upload(table, name, units, missing))
 
     def dataset(self, dataset_id: str) -> Dataset:
         """One dataset."""

@@ -92,15 +92,21 @@ class Listing(Generic[Out]):
         return items
 
 
-def upload(table: File | Table, name: str | None, units: Mapping[str, str] | None) -> Steps[Dataset]:
+def upload(
+    table: File | Table,
+    name: str | None,
+    units: Mapping[str, str] | None,
+    missing: Mapping[str, Sequence[float | str]] | None = None,
+) -> Steps[Dataset]:
     """Files and frames go as they are, columns and rows as JSON."""
     if is_frame(table) or is_file(table):
         fields = {"name": name, "units": json.dumps(units) if units else None}
+        fields["missing"] = json.dumps(missing) if missing else None
         form = {field: text for field, text in fields.items() if text is not None}
         with opened(table) as file:
             request = Request("POST", "/datasets", form=form, files={"file": file})
             return (yield from ask(request, _as(Dataset)))
-    body = {"name": name, "units": dict(units or {}), **document(table)}
+    body = {"name": name, "units": dict(units or {}), "missing": dict(missing or {}), **document(table)}
     return (yield from ask(Request("POST", "/datasets", body=body), _as(Dataset)))
 
 

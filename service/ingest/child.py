@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 from service import errors
 from service.errors import Invalid, ServiceError
 from service.ingest.files import GZIP, PARQUET
+from service.ingest.sentinels import Missing
 from service.ingest.table import Ingested
 from service.ingest.upload import read_upload
 from service.settings import GiB, Settings
@@ -44,7 +45,13 @@ class Described:
     warnings: list[dict[str, Any]]
 
 
-def convert(file: BinaryIO, filename: str | None, parquet: BinaryIO, settings: Settings) -> Described:
+def convert(
+    file: BinaryIO,
+    filename: str | None,
+    parquet: BinaryIO,
+    settings: Settings,
+    missing: Missing | None = None,
+) -> Described:
     """Read an uploaded file, and write its table to ``parquet``.
 
     Raises:
@@ -52,9 +59,10 @@ def convert(file: BinaryIO, filename: str | None, parquet: BinaryIO, settings: S
         TooLarge: Unpacked, it is over the limit.
     """
     if _is_harmless(file):
-        return write(read_upload(file, filename, settings), parquet)
+        return write(read_upload(file, filename, settings, missing), parquet)
     limits = settings.model_dump(mode="json", include=set(LIMITS))
     asked = {"file": file.fileno(), "parquet": parquet.fileno(), "filename": filename, "limits": limits}
+    asked["missing"] = missing or {}
     finished = subprocess.run(  # noqa: S603  # our own command
         COMMAND,
         input=json.dumps(asked).encode(),
@@ -101,7 +109,7 @@ def main() -> None:
     settings = Settings(**asked["limits"])
     _limit_process(settings)
     with os.fdopen(asked["file"], "rb") as file, os.fdopen(asked["parquet"], "wb") as parquet:
-        answer = _answer(file, asked["filename"], parquet, settings)
+        answer = _answer(file, asked["filename"], parquet, settings, asked["missing"])
     json.dump(answer, sys.stdout)
 
 
@@ -123,9 +131,11 @@ def _limit_process(settings: Settings) -> None:
         resource.setrlimit(what, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
 
 
-def _answer(file: BinaryIO, filename: str | None, parquet: BinaryIO, settings: Settings) -> dict[str, Any]:
+def _answer(
+    file: BinaryIO, filename: str | None, parquet: BinaryIO, settings: Settings, missing: Missing
+) -> dict[str, Any]:
     try:
-        return asdict(write(read_upload(file, filename, settings), parquet))
+        return asdict(write(read_upload(file, filename, settings, missing), parquet))
     except ServiceError as error:
         refusal = {"code": error.code, "detail": error.detail, "errors": error.errors}
         return {"kind": type(error).__name__, "refusal": refusal | error.extra}

@@ -18,7 +18,8 @@ import polars as pl
 from service.errors import Invalid
 from service.ingest.files import encoding_of
 from service.ingest.names import MAX_ENTRIES, check_names, check_size
-from service.ingest.table import Raw
+from service.ingest.sentinels import Missing, about_codes, without_codes
+from service.ingest.table import Raw, Warnings
 from service.ingest.text_types import type_of_text
 from service.settings import Settings
 
@@ -32,8 +33,10 @@ Record = tuple[list[str], int]  # its cells, and the line on which it begins
 Cells = dict[str, list[pl.Series]]  # per column, the text of its cells in blocks
 
 
-def read(file: BinaryIO, filename: str | None, settings: Settings) -> Raw:
+def read(file: BinaryIO, filename: str | None, settings: Settings, missing: Missing | None = None) -> Raw:
     """A typed table and the warnings about what was guessed.
+
+    Cells that ``missing`` names decide nothing about the type of their column.
 
     Raises:
         Invalid: The text is no table; see the codes in the tests.
@@ -44,11 +47,11 @@ def read(file: BinaryIO, filename: str | None, settings: Settings) -> Raw:
     try:
         separator = _separator_of(text.read(SAMPLE_CHARACTERS), filename)
         text.seek(0)
-        cells, lines = _read_cells(text, separator, settings)
+        cells, lines, left_out = _read_cells(text, separator, settings)
     finally:
         text.detach()
-    typed, found = _typed(cells, separator)
-    return Raw(typed, warnings + _about_layout(typed, separator) + found, lines)
+    typed, found = _typed(cells, separator, missing or {})
+    return Raw(typed, warnings + left_out + _about_layout(typed, separator) + found, lines)
 
 
 def _separator_of(sample: str, filename: str | None) -> str:
@@ -95,28 +98,75 @@ def _records(lines: Iterable[str], separator: str) -> Iterator[Record]:
 
 def _read_cells(
     text: io.TextIOWrapper, separator: str, settings: Settings
-) -> tuple[Cells, np.ndarray[Any, Any]]:
-    """All cells as text, and the line of every record."""
+) -> tuple[Cells, np.ndarray[Any, Any], Warnings]:
+    """All cells as text, the line of every record, and what was left out: columns and rows without anything.
+
+    Spreadsheets write both where a cell was once used: separators at the end of every line, or whole lines
+    of them.
+    """
     records = _records(text, separator)
     header, _ = next(records, ([], 0))
     if not header:
         raise Invalid("empty_file", "the file holds only blank lines; add a header and rows")
-    names = check_names(header, settings)
-    cells: Cells = {name: [] for name in names}
+    names = check_names(header, settings, may_be_empty=any(map(str.strip, header)))
+    named = [place for place, name in enumerate(names) if name]
+    cells: Cells = {names[place]: [] for place in named}
     lines: list[np.ndarray[Any, Any]] = []
+    empty_lines: list[int] = []
     rows = 0
-    while block := list(islice(records, BLOCK_ROWS)):
+    while records_left := list(islice(records, BLOCK_ROWS)):
+        block = [record for record in records_left if any(map(str.strip, record[0]))]
+        empty_lines += [line for record, line in records_left if not any(map(str.strip, record))]
+        block = [_without_surplus(record, len(names)) for record in block]
         _refuse_ragged(block, len(names), separator)
+        _refuse_unnamed(block, names)
         rows += len(block)
-        check_size(rows, len(names), settings, text_bytes=cast("BinaryIO", text.buffer).tell())
-        for name, column in zip(names, zip(*(record for record, _ in block), strict=True), strict=True):
-            cells[name].append(pl.Series(name, column, dtype=pl.String))
-        lines.append(np.array([line for _, line in block]))
+        check_size(rows, len(named), settings, text_bytes=cast("BinaryIO", text.buffer).tell())
+        columns = list(zip(*(record for record, _ in block), strict=True))
+        for place in named if block else ():
+            cells[names[place]].append(pl.Series(names[place], columns[place], dtype=pl.String))
+        lines.append(np.array([line for _, line in block], dtype=int))
     if not rows:
         raise Invalid(
-            "no_rows", f"the file has a header of {len(names)} columns and no rows; add at least one"
+            "no_rows", f"the file has a header of {len(named)} columns and no rows; add at least one"
         )
-    return cells, np.concatenate(lines)
+    return cells, np.concatenate(lines), _about_empty(len(names) - len(named), empty_lines)
+
+
+def _without_surplus(record: Record, width: int) -> Record:
+    """A record without the empty cells beyond the header."""
+    cells, line = record
+    return record if len(cells) <= width or any(map(str.strip, cells[width:])) else (cells[:width], line)
+
+
+def _refuse_unnamed(block: list[Record], names: list[str]) -> None:
+    """A column without a name may hold nothing."""
+    unnamed = [place for place, name in enumerate(names) if not name]
+    errors = {
+        place: {
+            "column_number": place + 1,
+            "line": line,
+            "code": "empty_name",
+            "detail": f"column {place + 1} has no name, but a value in line {line}; give it a name",
+        }
+        for cells, line in reversed(block if unnamed else [])
+        for place in unnamed
+        if cells[place].strip()
+    }
+    if errors:
+        first = [errors[place] for place in sorted(errors)]
+        raise Invalid("column_names", str(first[0]["detail"]), errors=first[:MAX_ENTRIES])
+
+
+def _about_empty(columns: int, lines: list[int]) -> Warnings:
+    warnings: Warnings = []
+    if columns:
+        detail = f"{columns} columns without a name and without any value were left out"
+        warnings.append({"code": "empty_columns", "detail": detail})
+    if lines:
+        detail = f"{len(lines)} rows without any value were left out, the first in line {lines[0]}"
+        warnings.append({"code": "empty_rows", "detail": detail, "line": lines[0]})
+    return warnings
 
 
 def _refuse_ragged(block: list[Record], width: int, separator: str) -> None:
@@ -149,13 +199,15 @@ def _could_be_decimal_commas(cells: list[str], width: int) -> bool:
     return joined >= len(cells) - width > 0
 
 
-def _typed(cells: Cells, separator: str) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
+def _typed(cells: Cells, separator: str, missing: Missing) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
     """Each column in its type; its text is dropped at once, for text takes more memory than numbers."""
     typed, warnings = [], []
     for name in list(cells):
-        values, found = type_of_text(pl.concat(cells.pop(name)), comma_is_free=separator != ",")
+        text = pl.concat(cells.pop(name)).str.strip_chars()
+        kept = without_codes(text, missing)
+        values, found = type_of_text(kept, comma_is_free=separator != ",")
         typed.append(values)
-        warnings += found
+        warnings += about_codes(text, kept) + found
     return pl.DataFrame(typed), warnings
 
 

@@ -11,26 +11,32 @@ CELL_BYTES = 28  # of memory per cell while a table is read from text: a place a
 NUMBER_BYTES = 12  # per cell of a column of numbers, where the file holds numbers
 
 
-def check_names(names: list[str], settings: Settings) -> list[str]:
+def check_names(names: list[str], settings: Settings, *, may_be_empty: bool = False) -> list[str]:
     """The names without surrounding spaces.
+
+    Args:
+        names: As they were sent.
+        settings: The limits.
+        may_be_empty: Whether columns without a name are left for the caller to drop; they do not count.
 
     Raises:
         Invalid: There are too many, or one is empty, too long, or given twice; all are listed.
     """
-    if len(names) > settings.max_columns:
+    names = [name.strip() for name in names]
+    count = sum(map(bool, names)) if may_be_empty else len(names)
+    if count > settings.max_columns:
         raise Invalid(
             "too_many_columns",
-            f"the table has {len(names)} columns, the limit is {settings.max_columns}; leave some out",
+            f"the table has {count} columns, the limit is {settings.max_columns}; leave some out",
             limit=settings.max_columns,
         )
-    names = [name.strip() for name in names]
     first_seen: dict[str, int] = {}
     errors: list[dict[str, Any]] = []
     for number, name in enumerate(names, start=1):
         if fault := _fault(name, first_seen.get(name)):
             errors.append({"column": name[:MAX_NAME], "column_number": number} | fault)
         first_seen.setdefault(name, number)
-    if errors:
+    if any(not may_be_empty or error["code"] != "empty_name" for error in errors):
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise Invalid("column_names", errors[0]["detail"] + more, errors=errors[:MAX_ENTRIES])
     return names

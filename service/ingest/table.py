@@ -1,6 +1,7 @@
 """The last step for every way in: no infinities, a type, a report per column, and what to beware of."""
 
 import math
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,14 @@ import numpy as np
 import polars as pl
 
 from service.errors import Invalid
+from service.ingest.sentinels import (
+    Missing,
+    about_codes,
+    about_proposals,
+    proposals,
+    refuse_unknown,
+    without_codes,
+)
 
 EXACT_INTEGER = 2**53  # a double tells all integers up to here apart
 MAX_CATEGORIES = 1_000
@@ -16,6 +25,7 @@ FEW_CATEGORIES = 20
 TOP = 10
 BINS = 24  # of a histogram: enough to see two peaks, few enough for a thumbnail
 SHOWN_CHARACTERS = 100
+ID = re.compile(r"(?i:(^|[^a-z])(id|uuid|guid|index|idx|rownames?))$|[a-z](ID|Id)$")  # ends of names
 
 Warnings = list[dict[str, Any]]
 
@@ -38,21 +48,43 @@ class Ingested:
     warnings: Warnings
 
 
-def finish(raw: Raw) -> Ingested:
+def finish(raw: Raw, missing: Missing | None = None) -> Ingested:
     """Check the values, and describe the table.
 
+    Args:
+        raw: As it was read.
+        missing: By column, or for ``*``, the values that stand for missing ones.
+
     Raises:
-        Invalid: A text contains NUL, which PostgreSQL cannot store.
+        Invalid: A text contains NUL, which PostgreSQL cannot store, or ``missing`` names no column.
     """
+    refuse_unknown(missing or {}, raw.frame.columns)
     columns, warnings = [], list(raw.warnings)
     for column in raw.frame.iter_columns():
         finite, found = _without_infinities(_without_nul(column))
-        columns.append(finite)
-        warnings += found
-    reports = [_report(column) for column in columns]
+        columns.append(without_codes(finite, missing or {}))
+        warnings += found + about_codes(finite, columns[-1])
+    proposed = proposals(columns)
+    reports = [_report(column) | {"possible_missing": proposed.get(column.name, [])} for column in columns]
     for report in reports:
         warnings += _about(report)
+    warnings += about_proposals(proposed, columns)
+    warnings += _about_repeated(pl.DataFrame(columns))
     return Ingested(pl.DataFrame(columns), reports, [_placed(warning, raw.lines) for warning in warnings])
+
+
+def _about_repeated(table: pl.DataFrame) -> Warnings:
+    """Rows that repeat an earlier one, by their hashes: those of a large table take little memory."""
+    hashes = table.hash_rows()
+    repeated = ~hashes.is_first_distinct()
+    count = int(repeated.sum())
+    if not count or table.width == 1:
+        return []
+    detail = (
+        f"{count} rows repeat an earlier row; a model is measured too well on rows that it has learnt from, "
+        "so remove them unless they were measured again"
+    )
+    return [{"code": "repeated_rows", "row": first_row(repeated), "detail": detail}]
 
 
 def _without_nul(column: pl.Series) -> pl.Series:
@@ -98,6 +130,8 @@ def _report(column: pl.Series) -> dict[str, Any]:
         "top": [],
         "histogram": None,
     }
+    is_told_apart = distinct == len(column) and values.dtype in (pl.Int64, pl.String)
+    report["is_id"] = is_told_apart and ID.search(column.name) is not None
     if len(values) and (values.dtype.is_numeric() or values.dtype == pl.Datetime):
         report |= {"min": _plain(values.min()), "max": _plain(values.max())}
     if len(values) and values.dtype.is_numeric():
@@ -154,6 +188,9 @@ def _about(report: dict[str, Any]) -> Warnings:
     if report["distinct"] == 0:
         detail = "every value is missing, so the column cannot be used"
         return [{"code": "all_missing", "column": name, "detail": detail}]
+    if report["is_id"]:
+        detail = "every row has a value of its own and the name is that of an id, so it is not learnt from"
+        return [{"code": "id", "column": name, "detail": detail}]
     if report["distinct"] == 1 and not report["missing"]:
         detail = "every value is the same, so nothing can be learnt from the column"
         return [{"code": "constant", "column": name, "detail": detail}]

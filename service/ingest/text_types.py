@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from service.ingest.table import Warnings, first_row
+from service.ingest.units import with_units
 
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-")
 MOSTLY = 0.5
@@ -35,11 +36,15 @@ def type_of_text(column: pl.Series, *, comma_is_free: bool) -> tuple[pl.Series, 
     warnings = _about_missing(cells, is_missing)
     if values.null_count() == len(values):
         return values.cast(pl.Float64), warnings
-    for attempt in (_boolean, _integer, _number, *_with_commas(comma_is_free), time_of_text):
+    numbers = [_integer, _number, *_with_commas(comma_is_free)]
+    for attempt in (_boolean, *numbers, time_of_text):
         typed, found = attempt(values)
         if typed is not None and typed.null_count() == values.null_count():
             return typed, warnings + found
-    return values, warnings + _about_mixed(values)
+    typed, found = with_units(values, numbers)
+    if typed is not None:
+        return typed, warnings + found
+    return values, warnings + found + _about_mixed(values)
 
 
 def time_of_text(values: pl.Series) -> tuple[pl.Series | None, Warnings]:

@@ -5,14 +5,18 @@ from typing import Any, BinaryIO
 
 from service.ingest import csv_file, json_rows, parquet_file
 from service.ingest.files import format_of, unpacked
+from service.ingest.sentinels import Missing
 from service.ingest.table import Ingested, finish
 from service.settings import Settings
 
 
-def read_upload(file: BinaryIO, filename: str | None, settings: Settings) -> Ingested:
+def read_upload(
+    file: BinaryIO, filename: str | None, settings: Settings, missing: Missing | None = None
+) -> Ingested:
     """Read a CSV, TSV, JSON Lines or Parquet file, plain or gzipped.
 
-    The content decides which of these it is; the name is only a hint between text formats.
+    The content decides which of these it is; the name is only a hint between text formats. ``missing`` has
+    the values that stand for missing ones, as for ``finish``.
 
     Raises:
         Invalid: The file holds no table that can be read; the error says where and what to do.
@@ -21,18 +25,20 @@ def read_upload(file: BinaryIO, filename: str | None, settings: Settings) -> Ing
         plain = unpacked(file, space, settings.max_body_bytes)
         match format_of(plain, filename):
             case "parquet":
-                return finish(parquet_file.read(plain, settings))
+                return finish(parquet_file.read(plain, settings), missing)
             case "jsonl":
-                return finish(json_rows.read_lines(plain, settings))
+                return finish(json_rows.read_lines(plain, settings), missing)
             case _:
-                return finish(csv_file.read(plain, filename, settings))
+                return finish(csv_file.read(plain, filename, settings, missing), missing)
 
 
-def read_columns(columns: dict[str, list[Any]], settings: Settings) -> Ingested:
+def read_columns(
+    columns: dict[str, list[Any]], settings: Settings, missing: Missing | None = None
+) -> Ingested:
     """Read a table given as ``{name: [values]}``."""
-    return finish(json_rows.read_columns(columns, settings))
+    return finish(json_rows.read_columns(columns, settings), missing)
 
 
-def read_rows(rows: list[Any], settings: Settings) -> Ingested:
+def read_rows(rows: list[Any], settings: Settings, missing: Missing | None = None) -> Ingested:
     """Read a table given as ``[{name: value}]``."""
-    return finish(json_rows.read_rows(rows, settings))
+    return finish(json_rows.read_rows(rows, settings), missing)

@@ -11,6 +11,7 @@ from service.db.session import Sessions, clock
 from service.db.tables import Blob, Dataset
 from service.errors import Conflict, Invalid
 from service.ingest import Described
+from service.ingest.sentinels import Missing
 from service.operations.downloads import chunks_of
 from service.operations.entity_tags import refuse_stale
 from service.operations.usage import refuse_more_bytes
@@ -29,21 +30,22 @@ def add_upload(
     *,
     name: str | None,
     units: dict[str, str],
+    missing: Missing,
     sessions: Sessions,
     settings: Settings,
 ) -> Dataset:
     """Keep an uploaded file as a dataset; without a name it is called like the file."""
     with tempfile.TemporaryFile(dir=settings.data_dir) as parquet:
-        described = ingest.convert(file, filename, parquet, settings)
+        described = ingest.convert(file, filename, parquet, settings, missing)
         return _store(described, parquet, name or _name_of(filename), units, sessions, settings)
 
 
 def add_body(body: DatasetIn, *, sessions: Sessions, settings: Settings) -> Dataset:
     """Keep a table from a JSON body as a dataset."""
     if body.columns is not None:
-        ingested = ingest.read_columns(body.columns, settings)
+        ingested = ingest.read_columns(body.columns, settings, body.missing)
     else:
-        ingested = ingest.read_rows(body.rows or [], settings)
+        ingested = ingest.read_rows(body.rows or [], settings, body.missing)
     with tempfile.TemporaryFile(dir=settings.data_dir) as parquet:
         described = ingest.write(ingested, parquet)
         return _store(described, parquet, body.name or DEFAULT_NAME, body.units, sessions, settings)

@@ -6,7 +6,7 @@ from math import ceil
 
 from service.operations import density_checks as density
 from service.operations.mistakes import Mistakes, Path, listed, refuse
-from service.schemas.plan import NUMBERS, Plan, Report, class_name
+from service.schemas.plan import NUMBERS, Plan, Report, class_name, why_not_computed
 from service.schemas.training import TrainRequest
 
 MIN_ROWS = 5
@@ -79,6 +79,8 @@ def _of_target(plan: Plan) -> Mistakes:
     elif plan.task == "regression" and kind not in (*NUMBERS, "boolean"):
         detail = f"the target {name} is {kind} and regression needs a number; choose the task classification"
         yield "target_not_numeric", path, detail
+    elif plan.task == "regression" and (reason := why_not_computed(plan.target)):
+        yield "target_not_usable", path, f"the target {name} {reason}; upload it in another unit"
     elif plan.usable_rows < MIN_ROWS:
         detail = f"only {plan.usable_rows} rows have a target, at least {MIN_ROWS} are needed; upload more"
         yield "too_few_rows", path, detail
@@ -95,6 +97,12 @@ def _of_features(plan: Plan) -> Mistakes:
         detail = (
             "no column is left to learn from: constants, times and free text are not used; "
             "upload a table with further columns, or give a column another type"
+        )
+        yield "no_features", ["features"], detail
+    elif 0 < (most := _most_values(plan)) <= plan.usable_rows - plan.training_rows < plan.usable_rows:
+        detail = (
+            f"no column to learn from has more than {most} values in the {plan.usable_rows} rows with a "
+            "target, and all of these may be held out; upload a table with fewer gaps"
         )
         yield "no_features", ["features"], detail
     seen: set[str] = set()
@@ -114,7 +122,14 @@ def _of_features(plan: Plan) -> Mistakes:
             yield "feature_constant", path, f"column {name!r} has one value in all rows; leave it out"
         elif plan.types[name] == "datetime":
             yield "feature_not_usable", path, f"column {name!r} is a time; upload it as a number"
+        elif reason := why_not_computed(plan.reports[name]):
+            yield "feature_not_usable", path, f"column {name!r} {reason}; upload it in another unit"
         seen.add(name)
+
+
+def _most_values(plan: Plan) -> int:
+    """Values of the fullest column to learn from that rows with a target have at least."""
+    return max(plan.usable_rows - int(report["missing"]) for report in plan.features)
 
 
 def _of_weight(plan: Plan) -> Mistakes:

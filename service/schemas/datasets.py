@@ -1,13 +1,21 @@
 """Datasets as clients send and see them."""
 
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.schemas.common import Label, RequestModel, either
 
 MAX_UNIT = 64
+
+MissingValues = Annotated[
+    dict[str, Annotated[list[int | float | str], Field(max_length=20)]],
+    Field(
+        description="Values that stand for missing ones, by column, or under `*` for all: "
+        '`{"*": [-999], "state": ["unknown"]}`.',
+    ),
+]
 
 
 class DatasetIn(RequestModel):
@@ -17,6 +25,7 @@ class DatasetIn(RequestModel):
 
     name: Label | None = None
     units: dict[str, str] = Field(default={}, description="Units per column, shown in formulas and pictures.")
+    missing: MissingValues = Field(default={})
     columns: dict[str, list[Any]] | None = Field(default=None, examples=[{"x": [0, 1, 2], "y": [0, 1, 4]}])
     rows: list[Any] | None = Field(default=None, description="Objects {name: value}.")
 
@@ -32,6 +41,7 @@ class FormFields(RequestModel):
 
     name: Label | None = None
     units: dict[str, str]
+    missing: MissingValues = Field(default={})
 
 
 class HistogramOut(BaseModel):
@@ -40,6 +50,13 @@ class HistogramOut(BaseModel):
     low: float
     high: float
     counts: list[int] = Field(description="In equal parts of the range from `low` to `high`.")
+
+
+class CodeOut(BaseModel):
+    """A number that may stand for missing values."""
+
+    value: int | float
+    count: int
 
 
 class ColumnOut(BaseModel):
@@ -57,6 +74,12 @@ class ColumnOut(BaseModel):
     histogram: HistogramOut | None = Field(
         default=None,
         description="Of numbers; null if all are the same, and for tables of before it was kept.",
+    )
+    is_id: bool = Field(default=False, description="Whether it names the rows: each has another value.")
+    possible_missing: list[CodeOut] = Field(
+        default=[],
+        description="Numbers such as -999 that stand apart from all others and may mean missing. They count "
+        "as numbers unless the table is uploaded with them in `missing`.",
     )
 
 

@@ -323,7 +323,7 @@ class EvidenceOut(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    noise: float = Field(description="RMSE of the formula, in the target's units.")
+    noise: float | None = Field(description="RMSE of the formula, in the target's units.")
     explained: float | None = Field(description="Share of the target's variance that it explains.")
     rows: int = Field(description="Training rows.")
     constants: int = Field(description="Measured constants of the formula.")

@@ -11,6 +11,7 @@ Report = dict[str, Any]
 
 LABELS = ("category", "boolean", "text")
 NUMBERS = ("number", "integer")
+LARGEST, NARROWEST = 1e75, 1e-75  # of numbers and of their range: fourth powers must be numbers
 
 
 def class_name(label: Any) -> str:
@@ -52,7 +53,12 @@ class Plan:
         if self.request.features is not None:
             return [self.reports[name] for name in self.request.features]
         others = [report for name, report in self.reports.items() if name not in self.roles]
-        return [r for r in others if r["distinct"] > 1 and self.types[r["name"]] not in ("datetime", "text")]
+        usable = [report for report in others if self._is_usable(report)]
+        return [report for report in usable if not report.get("is_id")] or usable
+
+    def _is_usable(self, report: Report) -> bool:
+        is_told_apart = report["distinct"] > 1 and why_not_computed(report) is None
+        return is_told_apart and self.types[report["name"]] not in ("datetime", "text")
 
     @property
     def roles(self) -> dict[str | None, str]:
@@ -78,6 +84,16 @@ class Plan:
         """Outputs of the network: one, or one per class where there are more than two."""
         classes = int(self.target["distinct"])
         return classes if self.task == "classification" and classes > 2 else 1
+
+
+def why_not_computed(report: Report) -> str | None:
+    """Why no network can compute with the numbers of a column; None if one can."""
+    if report["type"] not in NUMBERS or report["distinct"] < 2:
+        return None
+    low, high = report["min"], report["max"]
+    if max(-low, high) > LARGEST:
+        return f"goes from {low:g} to {high:g}, beyond {LARGEST:g}"
+    return f"varies by {high - low:g}, less than {NARROWEST:g}" if 0 < high - low < NARROWEST else None
 
 
 def _to_learn_from(report: Report, wanted: str) -> str:

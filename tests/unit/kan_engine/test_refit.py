@@ -66,6 +66,11 @@ def test_constants_that_can_stand_for_each_other_are_very_uncertain() -> None:
     assert standard_errors(twice, (U, noisy(6 * U["x1"]))).min() > 1e3
 
 
+def test_more_constants_than_rows_are_very_uncertain() -> None:
+    line = Form(mul(Parameter(0), X1) + Parameter(1), np.array([2.0, 3.0]))
+    assert standard_errors(line, ({"x1": np.array([1.0])}, np.array([5.5]))).min() > 1e6
+
+
 def test_a_parameter_that_becomes_a_number_is_none_any_more() -> None:
     form = fixed(Form(EXPONENTIAL + Parameter(2), np.array([2.0, -0.5, 7.0])), 1, number(3))
     assert to_text(form.tree) == "c0*exp(3*x1) + c1"

@@ -96,3 +96,8 @@ def test_rows_near_the_end_of_any_column_are_not_inside() -> None:
     columns = {"a": np.array([0.0, 5.0, 5.0, 10.0]), "b": np.array([5.0, 5.0, 0.2, 10.0])}
     basis = Basis.of(columns, (False, False))
     assert inside(basis, columns, 0.9).tolist() == [False, True, False, False]
+
+
+def test_fewer_rows_than_columns_have_no_polynomial() -> None:
+    few = {name: np.array([1.0, 2.0, 4.0]) ** power for power, name in enumerate("abcd")}
+    assert Surrogate.fit((few, np.array([1.0, 3.0, 2.0])), (few, np.array([1.0, 3.0, 2.0]))) is None

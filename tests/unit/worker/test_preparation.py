@@ -8,7 +8,8 @@ import pytest
 
 from kan_engine import InvalidData
 from tests.tables import request_for, table_of
-from worker.preparation import Prepared, prepare
+from worker.preparation import CONSTANT, Prepared, prepare
+from worker.splitting import split_rows
 
 ROWS = 40
 RAMP = [float(i) for i in range(ROWS)]
@@ -42,10 +43,13 @@ def test_weight_and_split_column_are_no_features() -> None:
     [
         ([1.0] * ROWS, "it is constant"),
         ([None] * ROWS, "it has no values"),
-        ([f"note {i}" for i in range(ROWS)], "it is text; give it another type to use it"),
+        (
+            [f"note {i}" for i in range(ROWS)],
+            "it is text with 40 different values; give it another type to use it",
+        ),
         (
             [datetime(2020, 1, 1 + i % 28) for i in range(ROWS)],
-            "it is datetime; upload it as a number",
+            "it is datetime with 28 different values; upload it as a number",
         ),
     ],
 )
@@ -53,6 +57,15 @@ def test_a_column_that_cannot_be_used_is_left_out_with_its_reason(column: list[A
     data = prepared({"a": RAMP, "b": column, "y": RAMP})
     assert data.names == ("a",)
     assert data.warnings == (f"column 'b' is left out: {reason}",)
+
+
+def test_an_id_is_left_out_unless_it_is_all_there_is_or_is_asked_for() -> None:
+    table = {"laptop_ID": list(range(ROWS)), "a": RAMP, "y": RAMP}
+    data = prepared(table)
+    assert data.names == ("a",)
+    assert "names the rows" in data.warnings[0]
+    assert prepared(table, features=["laptop_ID"]).names == ("laptop_ID",)
+    assert prepared({"id": list(range(ROWS)), "y": RAMP}).names == ("id",)
 
 
 def test_columns_that_were_not_asked_for_need_no_reason() -> None:
@@ -71,9 +84,24 @@ def test_a_column_that_is_one_value_or_missing_is_a_feature() -> None:
     assert data.names == ("b", "b is missing", "c is missing")
 
 
-def test_rows_that_show_no_differences_cannot_be_learnt_from() -> None:
+def test_of_rows_that_show_no_differences_the_mean_can_be_learnt() -> None:
+    data = prepared({"a": [0.0] * 30 + RAMP[:10], "y": RAMP}, split=TAIL)
+    assert data.names == ("a",)
+    assert CONSTANT in data.warnings
+
+
+def test_without_any_value_nothing_can_be_learnt() -> None:
     with pytest.raises(InvalidData, match="nothing to learn from"):
-        prepared({"a": [0.0] * 30 + RAMP[:10], "y": RAMP}, split=TAIL)
+        prepared({"a": [None] * 30 + RAMP[:10], "y": RAMP}, split=TAIL)
+
+
+def test_a_random_split_leaves_two_classes_to_learn_from() -> None:
+    labels = ["no", "no", "yes", "no", "no"]  # of which the third is the one row that seed 0 holds out
+    numbers = np.arange(5.0)
+    assert split_rows(kind="random", y=numbers, task="regression").test_rows.tolist() == [2]
+    data = prepared({"a": RAMP[:5], "y": labels})
+    assert data.classes == ("no", "yes")
+    assert any("drawn by class" in warning for warning in data.warnings)
 
 
 def test_a_column_is_read_as_the_type_that_was_asked_for() -> None:
@@ -250,3 +278,18 @@ def test_rows_that_all_weigh_nothing_cannot_be_used(idle: slice, purpose: str) -
     with pytest.raises(InvalidData, match=f"all rows to {purpose} have the weight 0") as caught:
         prepared({"a": RAMP, "w": weights.tolist(), "y": RAMP}, weight="w", split=TAIL)
     assert caught.value.column == "w"
+
+
+# --- Repeated rows -------------------------------------------------------------------------------------
+
+
+def test_hold_out_rows_that_repeat_training_rows_are_counted() -> None:
+    data = prepared(
+        {"a": RAMP[:30] + RAMP[:4] + RAMP[34:], "y": RAMP[:30] + RAMP[:4] + RAMP[34:]}, split=TAIL
+    )
+    assert data.repeated_count == 4
+
+
+def test_a_row_with_another_target_repeats_nothing() -> None:
+    data = prepared({"a": [*RAMP[:30], *RAMP[:10]], "y": RAMP}, split=TAIL)
+    assert data.repeated_count == 0

@@ -96,6 +96,39 @@ def test_blank_lines_are_skipped(settings: Settings) -> None:
     assert read("\nx,y\n\n1,2\n   \n3,4\n\n", settings).frame.rows() == [(1, 2), (3, 4)]
 
 
+def test_columns_without_a_name_and_a_value_are_left_out_with_a_note(settings: Settings) -> None:
+    table = read("x;y;;\n1;2;;\n3;4; ;\n", settings)
+    assert table.frame.columns == ["x", "y"]
+    assert table.frame.rows() == [(1, 2), (3, 4)]
+    assert "2 columns" in warning(table, "empty_columns")["detail"]
+
+
+def test_thousands_of_empty_columns_are_within_the_limit_of_columns(settings: Settings) -> None:
+    assert read("x,y" + "," * 16_000 + "\n1,2" + "," * 16_000 + "\n", settings).frame.shape == (1, 2)
+
+
+def test_rows_without_a_value_are_left_out_with_a_note_and_move_no_line(settings: Settings) -> None:
+    table = read("x,y\n1,2\n,\nerror,4\n5,6\n7,7\n , \n", settings)
+    assert table.frame.rows() == [("1", 2), ("error", 4), ("5", 6), ("7", 7)]
+    found = warning(table, "empty_rows")
+    assert (found["line"], found["detail"].split(",")[0]) == (3, "2 rows without any value were left out")
+    assert warning(table, "mixed_types")["line"] == 4
+
+
+def test_empty_cells_beyond_the_header_are_no_cells(settings: Settings) -> None:
+    assert read("x,y\n1,2,\n3,4,,\n", settings).frame.rows() == [(1, 2), (3, 4)]
+
+
+def test_a_column_without_a_name_may_hold_nothing(settings: Settings) -> None:
+    refused = refusal("x,,y,\n1,,2,\n1,,2,5\n1,7,2,\n", settings)
+    assert refused.code == "column_names"
+    assert [(e["column_number"], e["line"]) for e in refused.errors] == [(2, 4), (4, 3)]
+
+
+def test_a_file_of_empty_rows_has_no_rows(settings: Settings) -> None:
+    assert refusal("x,y\n,\n,\n", settings).code == "no_rows"
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_name(settings: Settings) -> None:
     assert read("x,y\n1,2\n".encode("utf-8-sig"), settings).frame.columns == ["x", "y"]
 
@@ -196,7 +229,7 @@ def test_a_column_is_described(settings: Settings) -> None:
         "name": "x", "type": "integer", "missing": 1, "distinct": 3,
         "min": 1, "max": 3, "mean": 2.0, "std": 1.0,
         "top": [{"value": 1, "count": 1}, {"value": 2, "count": 1}, {"value": 3, "count": 1}],
-        "histogram": number["histogram"],
+        "histogram": number["histogram"], "possible_missing": [], "is_id": False,
     }  # fmt: skip
     assert category["top"] == [{"value": "b", "count": 3}, {"value": "a", "count": 1}]
 
@@ -237,6 +270,78 @@ def test_a_column_without_values_is_accepted_with_a_warning(settings: Settings) 
 )
 def test_what_looks_wrong_is_reported(content: str, code: str, settings: Settings) -> None:
     assert code in codes(read(content, settings))
+
+
+def test_rows_that_repeat_others_are_counted_with_the_first(settings: Settings) -> None:
+    found = warning(read("x,y\n1,a\n2,b\n1,a\n1,b\n1,a\n", settings), "repeated_rows")
+    assert (found["row"], found["line"], found["detail"][:6]) == (2, 4, "2 rows")
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "is_id"),
+    [
+        ("laptop_ID", "1 2 3", True),
+        ("customerID", "a b c", True),
+        ("id", "7 8 9", True),
+        ("row index", "0 1 2", True),
+        ("id", "1 1 2", False),
+        ("paid", "1 2 3", False),
+        ("x", "1 2 3", False),
+        ("grid", "1 2 3", False),
+        ("id", "1.5 2.5 3.5", False),
+    ],
+)
+def test_a_column_that_names_the_rows_is_told_from_others(
+    name: str, cells: str, is_id: bool, settings: Settings
+) -> None:
+    table = read(f"{name},y\n" + "".join(f"{cell},1\n" for cell in cells.split()), settings)
+    assert table.columns[0]["is_id"] is is_id
+    assert ("id" in codes(table)) is is_id
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        ("8GB 16GB 4GB", [8, 16, 4]),
+        ("1.37kg 2kg 0.9kg", [1.37, 2, 0.9]),
+        ("19M 8.5M 2M", [19e6, 8.5e6, 2e6]),
+        ("19M 201k 1B", [19e6, 201e3, 1e9]),
+        ("300K 301K 302K", [300, 301, 302]),  # kelvin
+        ("256GB 1TB 512GB", [256, 1000, 512]),
+        ('"10,000+" 500+ "1,000,000+"', [10_000, 500, 1_000_000]),
+        ("$4.99 0 $0.99", [4.99, 0, 0.99]),
+        ("12% 7% 100%", [12, 7, 100]),
+        ("20\u00b0C -3\u00b0C 4\u00b0C", [20, -3, 4]),
+    ],
+)
+def test_numbers_with_units_are_read_as_numbers_with_a_note(
+    cells: str, values: list[float], settings: Settings
+) -> None:
+    table = read("x,y\n" + "".join(f"{cell},1\n" for cell in cells.split()), settings)
+    assert table.frame["x"].to_list() == pytest.approx(values)
+    assert warning(table, "units_in_cells")["line"] in (2, 3)
+
+
+def test_decimal_commas_may_have_units(settings: Settings) -> None:
+    assert read("x;y\n1,5 kg;1\n2,25 kg;2\n", settings).frame["x"].to_list() == [1.5, 2.25]
+
+
+@pytest.mark.parametrize(
+    ("cells", "code"),
+    [("5kg 3m 2s", "mixed_units"), ("1st 2nd 3rd", "mixed_units"), ("4a 4a 4a", None), ("v1 v2 v3", None)],
+)
+def test_numbers_with_units_that_do_not_belong_together_stay_text(
+    cells: str, code: str | None, settings: Settings
+) -> None:
+    table = read("x,y\n" + "".join(f"{cell},1\n" for cell in cells.split()), settings)
+    assert table.columns[0]["type"] == "category"
+    assert code is None or code in codes(table)
+
+
+def test_a_word_that_is_declared_missing_does_not_make_numbers_text(settings: Settings) -> None:
+    content = b"x,y\n19M,1\nVaries with device,2\n201k,3\n"
+    table = read_upload(io.BytesIO(content), "a.csv", settings, {"x": ["Varies with device"]})
+    assert table.frame["x"].to_list() == [19e6, None, 201e3]
 
 
 def test_a_single_column_of_numbers_looks_right_because_densities_need_no_more(settings: Settings) -> None:

@@ -22,6 +22,9 @@ COLUMNS = [
     column("gaps", missing=3),
     column("negative", min=-1.0),
     column("zero", min=0.0, max=0.0, distinct=2),
+    column("huge", max=1e200),
+    column("narrow", min=0.0, max=1e-200),
+    column("mostly gaps", missing=80),
     column("kind", "category", distinct=2, top=[{"value": "a", "count": 60}, {"value": "b", "count": 40}]),
     column("rare", "category", distinct=2, top=[{"value": "a", "count": 99}, {"value": "b", "count": 1}]),
 ]
@@ -48,6 +51,7 @@ def test_every_column_that_tells_rows_apart_becomes_a_feature() -> None:
         "gaps",
         "negative",
         "zero",
+        "mostly gaps",
         "kind",
         "rare",
     ]
@@ -55,7 +59,17 @@ def test_every_column_that_tells_rows_apart_becomes_a_feature() -> None:
 
 def test_weight_and_split_column_are_no_features() -> None:
     found = plan(weight="w", split={"kind": "column", "column": "c", "test": ["a"]}).features
-    assert [f["name"] for f in found] == ["x", "n", "b", "gaps", "negative", "zero", "kind", "rare"]
+    assert [f["name"] for f in found] == [
+        "x",
+        "n",
+        "b",
+        "gaps",
+        "negative",
+        "zero",
+        "mostly gaps",
+        "kind",
+        "rare",
+    ]
 
 
 def test_named_features_are_taken_in_their_order() -> None:
@@ -89,6 +103,8 @@ def test_the_task_follows_from_the_target(body: dict[str, Any], task: str, outpu
         ({"target": "empty"}, "target_all_missing", "#/target"),
         ({"target": "constant"}, "target_constant", "#/target"),
         ({"target": "time"}, "target_not_usable", "#/target"),
+        ({"target": "huge"}, "target_not_usable", "#/target"),
+        ({"target": "narrow"}, "target_not_usable", "#/target"),
         ({"target": "c", "task": "regression"}, "target_not_numeric", "#/target"),
         ({"target": "prose", "task": "regression"}, "target_not_numeric", "#/target"),
         ({"target": "prose"}, "more_classes_than_rows", "#/target"),
@@ -98,6 +114,9 @@ def test_the_task_follows_from_the_target(body: dict[str, Any], task: str, outpu
         ({"features": ["x", "x"]}, "duplicate_feature", "#/features/1"),
         ({"features": ["empty"]}, "feature_all_missing", "#/features/0"),
         ({"features": ["time"]}, "feature_not_usable", "#/features/0"),
+        ({"features": ["huge"]}, "feature_not_usable", "#/features/0"),
+        ({"features": ["narrow"]}, "feature_not_usable", "#/features/0"),
+        ({"features": ["mostly gaps"]}, "no_features", "#/features"),
         ({"features": ["x", "constant"]}, "feature_constant", "#/features/1"),
         ({"types": {"prose": "number"}}, "invalid_type", "#/types/prose"),
         ({"types": {"n": "boolean"}}, "invalid_type", "#/types/n"),

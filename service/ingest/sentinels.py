@@ -1,0 +1,131 @@
+"""Numbers that stand for missing values: -999 and the like are proposed, and left to the client.
+
+Such a code is the smallest or the largest value of a column and stands apart from all others. Nothing is
+changed on its account: a person may know better. An upload with ``missing`` has it taken as missing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from service.errors import Invalid
+from service.strict_json import pointer
+
+Missing = Mapping[str, Sequence[float | str]]
+Notes = list[dict[str, Any]]
+
+EVERY = "*"  # column
+NINES = (99, 999, 9999, 99999, 999999)
+CODES = {
+    *(float(sign * nines) for nines in NINES for sign in (1, -1)),
+    *(-1.0, -9.0, -100.0, -200.0, -500.0, -888.0, -8888.0, -1000.0, -7777.0, -32767.0, -32768.0),
+    *(-1e30, -1e20, 1e20, 1e30),
+}
+FEWEST = 5  # other values: fewer have no range to stand apart from
+ALONE = 999  # a code that is given once must be as large as this
+
+
+def without_codes(column: pl.Series, missing: Missing) -> pl.Series:
+    """A column with null for the values that a client says are missing."""
+    codes = {*missing.get(EVERY, ()), *missing.get(column.name, ())}
+    if column.dtype.is_numeric():
+        numbers = [float(code) for code in codes if not isinstance(code, str)]
+        found = column.cast(pl.Float64).is_in(numbers) if numbers else None
+    elif column.dtype == pl.String:
+        found = column.is_in([str(code) for code in codes]) if codes else None
+    else:
+        found = None
+    return column if found is None else column.set(found.fill_null(value=False), None)
+
+
+def refuse_unknown(missing: Missing, columns: Sequence[str]) -> None:
+    """Invalid if values are said to be missing from a column that there is not."""
+    for name in missing:
+        if name != EVERY and name not in columns:
+            known = ", ".join(map(repr, columns[:10])) + (", …" if len(columns) > 10 else "")
+            detail = f"missing names a column {name!r}, which the table does not have; it has {known}"
+            entry = {"pointer": pointer(["missing", name]), "column": name, "code": "invalid_missing"}
+            raise Invalid("invalid_missing", detail, errors=[entry | {"detail": detail}])
+
+
+def proposals(columns: Sequence[pl.Series]) -> dict[str, list[dict[str, Any]]]:
+    """By column, the ``value`` and ``count`` of each code, most frequent first.
+
+    A code that stands far apart in one column is believed in others, too, where it merely stands apart.
+    """
+    sides = {column.name: _ends(column) for column in columns if column.dtype.is_numeric()}
+    sure = {end.value for ends in sides.values() for end in ends if end.is_far}
+    found = {name: [end for end in ends if end.is_far or end.value in sure] for name, ends in sides.items()}
+    return {
+        name: [{"value": end.shown, "count": end.count} for end in sorted(ends, key=lambda e: -e.count)]
+        for name, ends in found.items()
+        if ends
+    }
+
+
+class _End:
+    """A code at an end of a column, and how far it stands from the values next to it."""
+
+    def __init__(self, column: pl.Series, rest: pl.Series, value: float) -> None:
+        self.value = value
+        self.shown = int(value) if column.dtype.is_integer() or value.is_integer() else value
+        self.count = len(column) - len(rest)
+        distinct = rest.unique().sort()
+        distinct = distinct if value < distinct[0] else distinct.reverse()
+        gap = abs(distinct[0] - value)
+        half = distinct[: len(distinct) // 2 + 1]
+        typical = abs(float(rest.median() or 0.0) - distinct[0])  # type: ignore[arg-type]
+        is_frequent = self.count > 1 or abs(value) >= ALONE
+        self.is_apart = is_frequent and gap > float(half.diff().abs().max() or 0.0)  # type: ignore[arg-type]
+        self.is_far = self.is_apart and gap > typical
+
+
+def _ends(column: pl.Series) -> list[_End]:
+    """The codes at both ends that stand apart; behind one there may be another."""
+    values, found = column.drop_nulls().cast(pl.Float64), list[_End]()
+    while values.n_unique() > FEWEST:
+        low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
+        ends = [_End(values, values.filter(values != end), end) for end in (low, high) if end in CODES]
+        apart = [end for end in ends if end.is_apart]
+        if not apart:
+            break
+        found += apart
+        values = values.filter(~values.is_in([end.value for end in apart]))
+    return found
+
+
+def about_codes(before: pl.Series, after: pl.Series) -> Notes:
+    """How many values a client has declared missing."""
+    count = after.null_count() - before.null_count()
+    if not count:
+        return []
+    row = int((before.is_not_null() & after.is_null()).arg_max() or 0)
+    detail = f"{count} values were taken as missing, as was asked, such as {before[row]!r}"
+    return [{"code": "declared_missing", "column": before.name, "row": row, "detail": detail}]
+
+
+def about_proposals(
+    proposed: Mapping[str, Sequence[Mapping[str, Any]]], columns: Sequence[pl.Series]
+) -> Notes:
+    """A warning for each code, with what to do."""
+    often = Counter(code["value"] for codes in proposed.values() for code in codes)
+    by_name = {column.name: column for column in columns}
+    warnings = []
+    for name, codes in proposed.items():
+        for code in codes:
+            value, count = code["value"], code["count"]
+            where = EVERY if often[value] > 1 else name
+            detail = (
+                f"{value} is in {count} rows and stands apart from the other values: if it means missing, "
+                f'upload the table with missing = {{"{where}": [{value}]}}; it counts as a number else'
+            )
+            row = int((by_name[name] == value).fill_null(value=False).arg_max() or 0)
+            warnings.append(
+                {"code": "possible_missing", "column": name, "value": value, "count": count, "row": row}
+                | {"detail": detail}
+            )
+    return warnings

@@ -1,0 +1,80 @@
+"""Numbers with something around them in their cells: 8GB, 1.37kg, 19M, 10,000+, $4.99, 12%."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+
+from service.ingest.sentinels import Notes
+
+Attempt = Callable[[pl.Series], tuple[pl.Series | None, Notes]]
+
+MARKS = "[$€£¥₽]"
+CELL = rf"^({MARKS})?\s*([+-]?[\d.,]*\d)\s*({MARKS}|[%‰°]?[A-Za-zµ°]{{0,6}})\+?$"
+THOUSANDS = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9}
+FAMILIES: tuple[dict[str, float], ...] = (
+    {"kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12},
+    {"mg": 1e-3, "g": 1.0, "kg": 1e3, "t": 1e6},
+    {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "km": 1e3},
+    {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0},
+    {"ml": 1e-3, "l": 1.0},
+    {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6, "GHz": 1e9},
+)
+
+
+def with_units(values: pl.Series, attempts: list[Attempt]) -> tuple[pl.Series | None, Notes]:
+    """A column of numbers with units as numbers, with a note; None and perhaps a note where it is none.
+
+    Args:
+        values: Text without surrounding spaces, null where it is missing.
+        attempts: Ways to read the bare numbers.
+    """
+    if not values.str.contains(CELL).all() or values.n_unique() < 2:
+        return None, []
+    before, after = (values.str.extract(CELL, group).fill_null("") for group in (1, 3))
+    number, units = values.str.extract(CELL, 2), before + after
+    for attempt in attempts:
+        bare, notes = attempt(number)
+        if bare is not None and bare.null_count() == values.null_count():
+            break
+    else:
+        return None, []
+    counts = units.filter(values.is_not_null() & (bare.cast(pl.Float64) != 0)).value_counts(sort=True)
+    known = counts[units.name].to_list() if counts.height else [""]
+    row, scales = int((units != "").arg_max() or 0), _scales(known)
+    where = {"column": values.name, "row": row}
+    if scales is None:
+        listed = ", ".join(repr(unit) for unit in known[:5])
+        detail = f"the numbers have different units ({listed}), so the column was read as text; use one"
+        return None, [{"code": "mixed_units", "detail": detail} | where]
+    factors = units.replace_strict(scales, default=1.0, return_dtype=pl.Float64)
+    is_scaled = set(scales.values()) - {1.0}
+    detail = f"numbers were read without {_around(known)}, as in {values[row]!r}{_rule(known, scales)}"
+    notes = [*notes, {"code": "units_in_cells", "detail": detail} | where]
+    return (bare.cast(pl.Float64) * factors if is_scaled else bare), notes
+
+
+def _scales(units: list[str]) -> dict[str, float] | None:
+    """What each unit counts in the most frequent one; None if they have nothing in common."""
+    given = set(units)
+    if given <= THOUSANDS.keys() | {""}:
+        return {unit: THOUSANDS.get(unit, 1.0) for unit in units} if given != {"K"} else {"K": 1.0}  # kelvin
+    if len(given) == 1:
+        return {units[0]: 1.0}
+    family = next((family for family in FAMILIES if given <= family.keys()), None)
+    return family and {unit: family[unit] / family[units[0]] for unit in units}
+
+
+def _around(units: list[str]) -> str:
+    named = [repr(unit) for unit in units if unit]
+    return f"their units {', '.join(named)}" if named else "the + behind them"
+
+
+def _rule(units: list[str], scales: dict[str, float]) -> str:
+    scaled = [f"{unit} = {scales[unit]:g}{_unit(units[0])}" for unit in units if scales[unit] != 1]
+    return f"; {', '.join(scaled)}" if scaled else ""
+
+
+def _unit(unit: str) -> str:
+    return f" {unit}" if unit and unit not in THOUSANDS else ""

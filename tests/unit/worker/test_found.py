@@ -1,0 +1,27 @@
+"""The network that a search has found, beside a saved predictor."""
+
+import json
+import math
+
+from kan_engine import Formula, Step
+from kan_engine.tree import Number
+from tests.factories import make_predictor
+from worker.found import Found, from_metadata, to_metadata
+
+
+def test_what_is_infinite_comes_back_although_json_knows_no_infinity() -> None:
+    predictor = make_predictor()
+    found = Found(
+        network=predictor.network,
+        judged=predictor.network,
+        inputs=predictor.inputs,
+        scaler=predictor.outputs,
+        history=(Step(0, 4, 0.5, math.inf), Step(1, 8, 0.25, 0.125)),
+        formulas=[[Formula(Number(2), math.inf)]],
+        dropped={"c": (0.1, math.inf)},
+    )
+    written = json.dumps(to_metadata(found), allow_nan=False)
+    again = from_metadata(json.loads(written), predictor)
+    assert again.history == found.history
+    assert again.dropped == found.dropped
+    assert again.formulas[0][0].error == math.inf
