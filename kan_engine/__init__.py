@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kan_engine.agreement import Answers as Answers
     from kan_engine.agreement import answers_of as answers_of
     from kan_engine.agreement import largest_difference as largest_difference
     from kan_engine.artifact import load as load
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from kan_engine.fixing import fix_ as fix_
     from kan_engine.fixing import on_scale as on_scale
     from kan_engine.fixing import without_inputs as without_inputs
+    from kan_engine.formula_predictor import FormulaPredictor as FormulaPredictor
     from kan_engine.implicit import implicit_law as implicit_law
     from kan_engine.latex import to_latex as to_latex
     from kan_engine.lbfgs import Minimiser as Minimiser
@@ -83,6 +85,7 @@ if TYPE_CHECKING:
     from kan_engine.printers import to_text as to_text
     from kan_engine.probes import probe_columns as probe_columns
     from kan_engine.pruning import edge_scores as edge_scores
+    from kan_engine.python_export import run_formula as run_formula
     from kan_engine.python_export import run_python as run_python
     from kan_engine.python_export import to_python as to_python
     from kan_engine.reach import CROSSED_ROWS as CROSSED_ROWS
@@ -160,6 +163,7 @@ _HOME = {
     "NoSolution": "errors",
     "fit_from_json": "fit_json",
     "fit_to_json": "fit_json",
+    "Answers": "agreement",
     "answers_of": "agreement",
     "largest_difference": "agreement",
     "load": "artifact",
@@ -207,6 +211,7 @@ _HOME = {
     "fix_": "fixing",
     "on_scale": "fixing",
     "without_inputs": "fixing",
+    "FormulaPredictor": "formula_predictor",
     "implicit_law": "implicit",
     "to_latex": "latex",
     "Minimiser": "lbfgs",
@@ -224,6 +229,7 @@ _HOME = {
     "to_text": "printers",
     "probe_columns": "probes",
     "edge_scores": "pruning",
+    "run_formula": "python_export",
     "run_python": "python_export",
     "to_python": "python_export",
     "CROSSED_ROWS": "reach",
