@@ -1,0 +1,259 @@
+"""Test whether the residuals of a formula depend on the columns, and compute the power of that test.
+
+The hypothesis is mean independence: E[r | x] = 0. Noise may have heavy tails, and a variance that depends
+on x. The statistics are of two kinds. Projections of the clipped residuals s on functions of the ranks of
+the columns, t = φ·s / sqrt(φ²·s²), are squared, summed and compared with the chi-squared distribution
+(smooth tests: Neyman, Skandinavisk Aktuarietidskrift 20, 1937). Sums of s_i s_j over rows that are close
+see what oscillates faster (difference estimates of the noise: Rice, Annals of Statistics 12, 1984; in
+several columns the Gamma test). There are four families: functions of one column, products for two columns,
+neighbours by one or two columns, all columns together. Each is scaled by its own distribution, and the
+largest counts. The distribution under the hypothesis is that of residuals with random signs (wild
+bootstrap: Liu, Annals of Statistics 16, 1988).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.spatial import KDTree
+from scipy.special import chdtrc, ndtr
+from scipy.stats import rankdata
+
+Array = NDArray[np.float64]
+
+LEVEL = 0.03  # of the test: its share of false alarms where the tangents are given
+LEAST_POWER = 0.8  # at which residuals without a finding count as clean
+LEAST_FREE = 10  # rows beyond the fitted constants; with fewer, random signs hardly reach the level
+MOST_ROWS = 750  # that are tested: a sample of them where there are more
+MOST_PAIRED = 12  # columns whose pairs are tested: a sample of them where there are more
+SIGNS, PLANTS = 300, 100  # draws under the hypothesis, and with a planted signal
+CLIP = 3.0  # robust standard deviations at which residuals are clipped
+ORDERS = (1, 2, 4, 8, 16)  # numbers of cosines of one column that are summed up
+SQUARES = (1, 2, 3)  # numbers of cosines of either column whose products are summed up
+NEIGHBOURS = (1, 6)  # of every row, by one column or by all
+PAIR_NEIGHBOURS = (3,)  # by two columns
+WIDTHS = (0.5, 1.0)  # of the Gaussian kernel of all columns, over the median distance of rows
+TINY = 1e-300
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResidualTest:
+    """What the test finds, and what it could have found.
+
+    Attributes:
+        p_value: Of the hypothesis that the mean of the residuals does not depend on the columns.
+        power: Share of planted signals of the size that matters that the same test rejects at ``LEVEL``.
+        rows: That were tested.
+    """
+
+    p_value: float
+    power: float
+    rows: int
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was found by a test that would have found a signal of the size that matters."""
+        return self.p_value > LEVEL and self.power >= LEAST_POWER
+
+
+def examine_residuals(
+    residuals: Array,
+    x: Array,
+    weights: Array | None = None,
+    *,
+    tangents: Array | None = None,
+    size: float = 0.25,
+    seed: int = 0,
+) -> ResidualTest:
+    """Test whether the mean of the residuals depends on the columns.
+
+    The result does not change with the unit of the residuals, with increasing transforms of columns, or with
+    the order of the rows.
+
+    Args:
+        residuals: Target minus formula [n]. One that is not finite is a finding: p = 0.
+        x: Encoded columns [n, d], also those that the formula does not use.
+        weights: Of the rows [n]; those of weight 0 take no part.
+        tangents: Derivatives [n, p] of the formula by the constants that were fitted on these rows. What
+            they span, the fit has removed from the residuals; without them the test rejects too rarely where
+            p is not small beside n.
+        size: Variance of the planted signals over that of the clipped residuals; 0.25 is half the noise.
+    """
+    weights = np.ones(len(residuals)) if weights is None else weights
+    rows = np.flatnonzero(weights > 0)
+    if not np.isfinite(residuals[rows]).all():
+        return ResidualTest(p_value=0.0, power=1.0, rows=len(rows))
+    generator = np.random.default_rng(seed)
+    rows = rows[np.lexsort((residuals[rows], *x[rows].T))]  # an order that is that of the content
+    if len(rows) > MOST_ROWS:
+        rows = np.sort(generator.choice(rows, MOST_ROWS, replace=False))
+        rows = rows[np.lexsort((residuals[rows], *x[rows].T))]
+    roots = np.sqrt(weights[rows] / weights[rows].mean())
+    basis = _basis(roots, None if tangents is None else tangents[rows])
+    observed = _project(_clip(roots * residuals[rows], roots), basis)
+    spread = float(np.sqrt(np.mean(observed**2)))
+    ranks = _ranks(x[rows])
+    if len(rows) - basis.shape[1] < LEAST_FREE:
+        return ResidualTest(p_value=1.0, power=0.0, rows=len(rows))
+    if spread == 0 or not ranks.shape[1]:  # no residuals, or nothing that they could depend on
+        return ResidualTest(p_value=1.0, power=1.0, rows=len(rows))
+    flipped = generator.choice((-1.0, 1.0), (len(rows), SIGNS)) * observed[:, None]
+    signals = np.stack([_signal(ranks, kind, generator) for kind in range(PLANTS)], 1)
+    signals = _scale(_project(roots[:, None] * signals, basis), np.sqrt(size) * spread)
+    noise = generator.permuted(np.repeat(observed[:, None], PLANTS, 1), axis=0)
+    planted = _project(_clip(noise + signals, roots[:, None]), basis)
+    s = np.column_stack([_scale(_project(flipped, basis), spread), observed, planted]) / spread
+    families = np.stack(list(_families(s, ranks, roots, generator)))
+    middle, high = np.quantile(families[:, :SIGNS], (0.5, 0.95), axis=1)
+    largest = ((families - middle[:, None]) / (high - middle + TINY)[:, None]).max(0)
+    p_values = (1 + (largest[:SIGNS, None] >= largest[SIGNS:]).sum(0)) / (1 + SIGNS)
+    return ResidualTest(
+        p_value=float(p_values[0]), power=float(np.mean(p_values[1:] <= LEVEL)), rows=len(rows)
+    )
+
+
+def _basis(roots: Array, tangents: Array | None) -> Array:
+    """Orthonormal columns that span the weighted tangents and the constant."""
+    spanning = (
+        np.ones((len(roots), 1)) if tangents is None else np.column_stack([np.ones(len(roots)), tangents])
+    )
+    spanning = roots[:, None] * np.nan_to_num(spanning)
+    spanning = spanning / (np.sqrt((spanning**2).sum(0)) + TINY)
+    left, values, _ = np.linalg.svd(spanning, full_matrices=False)
+    return left[:, values > 1e-9 * values[0]]
+
+
+def _project(draws: Array, basis: Array) -> Array:
+    return draws - basis @ (basis.T @ draws)
+
+
+def _scale(draws: Array, spread: float) -> Array:
+    return np.asarray(draws * (spread / (np.sqrt(np.mean(draws**2, axis=0)) + TINY)))
+
+
+def _clip(residuals: Array, roots: Array) -> Array:
+    """Residuals cut off at robust standard deviations from their median, by column."""
+    plain = residuals / roots
+    middle = np.median(plain, axis=0)
+    spread = 1.4826 * np.median(np.abs(plain - middle), axis=0)
+    spread = np.where(spread > 0, spread, np.std(plain, axis=0))
+    return roots * np.clip(plain, middle - CLIP * spread, middle + CLIP * spread)
+
+
+def _ranks(x: Array) -> Array:
+    """Ranks of all columns that are not constant, within (0, 1)."""
+    varying = x[:, np.ptp(x, axis=0) > 0]
+    return np.asarray((rankdata(varying, axis=0) - 0.5) / len(x))
+
+
+def _signal(ranks: Array, kind: int, generator: np.random.Generator) -> Array:
+    """A function of one or two columns, as formulas miss them."""
+    count = ranks.shape[1]
+    u = ranks[:, generator.integers(count)]
+    one, other = generator.permutation(count)[:2] if count > 1 else (0, 0)
+    v, w = ranks[:, one], ranks[:, other]
+    phase, periods = generator.uniform(0, 2 * np.pi), generator.uniform(1, 2)
+    match kind % (5 if count > 1 else 3):
+        case 0:
+            return np.asarray(np.exp(generator.normal(0, 2) * u) + generator.normal() * (u - 0.5) ** 2)
+        case 1:
+            return np.asarray(np.sin(2 * np.pi * periods * u + phase))
+        case 2:
+            return np.asarray(np.where(u > generator.uniform(0.15, 0.85), 1.0, 0.0))
+        case 3:
+            return np.asarray((v - 0.5) * (w - 0.5))
+        case _:
+            return np.asarray(np.sin(2 * np.pi * periods / 2 * (v - w) + phase))
+
+
+def _families(s: Array, ranks: Array, roots: Array, generator: np.random.Generator) -> Iterator[Array]:
+    """The largest statistic of every family, by draw: minus logarithms of approximate p-values."""
+    count = ranks.shape[1]
+    cosines = np.cos(np.pi * ranks[:, :, None] * np.arange(1, max(ORDERS) + 1))  # [n, d, orders]
+    yield _largest(_sums(s, cosines[:, place], roots, ORDERS) for place in range(count))
+    pairs = list(combinations(sorted(generator.permutation(count)[:MOST_PAIRED]), 2))
+    if pairs:
+        yield _largest(_products(s, cosines[:, one], cosines[:, other], roots) for one, other in pairs)
+    near = [_near(s, ranks[:, [place]], NEIGHBOURS) for place in range(count)]
+    yield _largest([*near, *(_near(s, ranks[:, pair], PAIR_NEIGHBOURS) for pair in map(list, pairs))])
+    if count > 1:
+        yield _largest([_joint(s, ranks)])
+
+
+def _largest(statistics: Iterator[Array] | list[Array]) -> Array:
+    return np.asarray(reduce(np.maximum, (part.max(0) for part in statistics)))
+
+
+def _squares(s: Array, features: Array, roots: Array) -> Array:
+    """t² of every feature and draw; 0 for a feature that is constant."""
+    features = roots[:, None] * (features - np.average(features, axis=0, weights=roots**2))
+    norms = _weighted((features**2).T, s)
+    return np.where(norms > 1e-12 * len(s), (features.T @ s) ** 2 / (norms + TINY), 0.0)
+
+
+def _sums(s: Array, cosines: Array, roots: Array, orders: tuple[int, ...]) -> Array:
+    """Of the first cosines of one column."""
+    sums = np.cumsum(_squares(s, cosines, roots), axis=0)
+    return np.stack([_surprise(order, sums[order - 1]) for order in orders])
+
+
+def _products(s: Array, one: Array, other: Array, roots: Array) -> Array:
+    """Of products of the first cosines of two columns."""
+    most = max(SQUARES)
+    products = (one[:, :most, None] * other[:, None, :most]).reshape(len(s), -1)
+    squares = _squares(s, products, roots).reshape(most, most, -1)
+    return np.stack([_surprise(order**2, squares[:order, :order].sum((0, 1))) for order in SQUARES])
+
+
+def _near(s: Array, ranks: Array, counts: tuple[int, ...]) -> Array:
+    """Of neighbours by these columns."""
+    _, places = KDTree(ranks).query(ranks, max(counts) + 1)
+    return np.stack([_graph(s, places[:, 1 : 1 + count]) for count in counts])
+
+
+def _graph(s: Array, places: NDArray[np.int64]) -> Array:
+    rows = np.repeat(np.arange(len(s)), places.shape[1])
+    shape = (len(s), len(s))
+    near = sparse.csr_array((np.ones(len(rows)), (rows, places.ravel())), shape=shape)
+    near = near + near.T
+    near.setdiag(0)
+    return _quadratic(s, near, near.power(2))
+
+
+def _joint(s: Array, ranks: Array) -> Array:
+    """Of all columns together."""
+    distances = ((ranks[:, None] - ranks) ** 2).sum(-1)
+    middle = np.median(distances)
+    kernels = [_centered(np.exp(-distances / (2 * width**2 * middle))) for width in WIDTHS]
+    return np.stack([*(_quadratic(s, kernel, kernel**2) for kernel in kernels), *_near(s, ranks, NEIGHBOURS)])
+
+
+def _centered(kernel: Array) -> Array:
+    """Without row and column means, and without what a row has with itself."""
+    means = kernel.mean(0)
+    kernel = kernel - means - means[:, None] + means.mean()
+    np.fill_diagonal(kernel, 0.0)
+    return kernel
+
+
+def _quadratic(s: Array, kernel: Array, squared: Array) -> Array:
+    """s'Ks over its standard deviation under random signs."""
+    values = (s * (kernel @ s)).sum(0)
+    spread = np.sqrt(2 * (s**2 * _weighted(squared, s)).sum(0))
+    return np.asarray(-np.log(np.maximum(ndtr(-values / (spread + TINY)), TINY)))
+
+
+def _weighted(matrix: Array, s: Array) -> Array:
+    """The matrix times s². Random signs leave that as it is, so the observed column stands for them."""
+    own = matrix @ s[:, SIGNS:] ** 2
+    return np.column_stack([np.repeat(own[:, :1], SIGNS, axis=1), own])
+
+
+def _surprise(degrees: int, sums: Array) -> Array:
+    return np.asarray(-np.log(np.maximum(chdtrc(degrees, sums), TINY)))
