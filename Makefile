@@ -63,7 +63,7 @@ gallery: $(VENV)/installed-test
 
 bench: $(VENV)/installed-bench
 	$(VENV)/bin/python -m tests.benchmarks --data '$(DATA)' --out '$(OUT)' $(if $(SECTION),--section $(SECTION)) \
-		$(if $(WHO),--who '$(WHO)') $(if $(FRESH),--fresh) $(if $(QUICK),--quick)
+		$(if $(WHO),--who '$(WHO)') $(if $(WORK),--work '$(WORK)') $(if $(URL),--url '$(URL)') $(if $(FRESH),--fresh) $(if $(QUICK),--quick)
 
 bench-service: $(VENV)/installed-test
 	$(MAKE) bench SECTION='serving lifecycle scaling'

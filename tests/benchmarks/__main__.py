@@ -19,7 +19,7 @@ from tests.benchmarks.machine import fingerprint
 from tests.benchmarks.plan import Options
 from tests.benchmarks.report import excerpt, render
 from tests.benchmarks.rows import Journal
-from tests.benchmarks.runner import measure
+from tests.benchmarks.runner import is_wanted, measure
 
 README_BEGIN, README_END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
 
@@ -27,13 +27,17 @@ README_BEGIN, README_END = "<!-- make bench: begin -->", "<!-- make bench: end -
 def main(words: Sequence[str] | None = None) -> None:
     """Run what the command line asks for."""
     asked = _parser().parse_args(words)
-    options = Options(data=asked.data, quick=asked.quick)
+    options = Options(data=asked.data, quick=asked.quick, url=asked.url)
     journal, report = Journal(asked.out / "rows.jsonl"), asked.out / "report.md"
     wanted = [section for section in SECTIONS if section.name in (asked.section or _names())]
     if asked.fresh:
         codes = {(section.name, fingerprint(section, options)) for section in wanted}
         journal.forget(
-            lambda row: (row.section, row.code) in codes and (asked.who is None or row.who == asked.who)
+            lambda row: (
+                (row.section, row.code) in codes
+                and is_wanted(row.who, asked.who)
+                and is_wanted(row.work, asked.work)
+            )
         )
 
     def tell(text: str) -> None:
@@ -45,7 +49,7 @@ def main(words: Sequence[str] | None = None) -> None:
         if missing := section.missing(options):
             sys.stderr.write(f"{section.name}: left out, needs {', '.join(missing)}; DATA names the folder\n")
             continue
-        measure(section, options, journal, who=asked.who, tell=tell)
+        measure(section, options, journal, who=asked.who, work=asked.work, tell=tell)
     asked.out.mkdir(parents=True, exist_ok=True)
     report.write_text(render(SECTIONS, options, journal), encoding="utf-8")
     if asked.into:
@@ -56,7 +60,11 @@ def main(words: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Measure and report.")
     parser.add_argument("--section", nargs="+", choices=_names(), help="only these sections")
-    parser.add_argument("--who", help="only the rows of this one, as the report names it")
+    parser.add_argument(
+        "--who", help="only the rows of this one, as the report names it; '07*' for a pattern"
+    )
+    parser.add_argument("--work", help="only the rows of this work, likewise")
+    parser.add_argument("--url", help="of a running service to measure, where a section can")
     parser.add_argument("--data", type=_folder, help="folder with the data sets")
     parser.add_argument("--out", type=Path, default=Path("bench-results"), help="folder of the results")
     parser.add_argument("--fresh", action="store_true", help="measure again what is there already")

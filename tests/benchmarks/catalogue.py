@@ -22,6 +22,7 @@ from tests.benchmarks.sections import (
     special,
     starts,
     survey,
+    verdicts,
 )
 
 SECTIONS: tuple[Section, ...] = (
@@ -36,6 +37,7 @@ SECTIONS: tuple[Section, ...] = (
     survey.SECTION,
     small_tables.CONCRETE,
     small_tables.AIRFOIL,
+    verdicts.SECTION,
     kernels.SECTION,
     inference.SECTION,
     many_rows.SECTION,

@@ -20,10 +20,12 @@ class Options:
     Attributes:
         data: Folder with the data sets; None for what ships with the package.
         quick: Whether tiny sizes will do: to see that everything runs, not to measure.
+        url: Of a running service to measure, for the sections that can; None for one of their own.
     """
 
     data: Path | None = None
     quick: bool = False
+    url: str | None = None
 
     def seeds(self, count: int, first: int = 0) -> range:
         """Seeds, or rounds of a timing: all of them, or one that is quick."""
@@ -101,6 +103,7 @@ class Section:
         about: What the reader must know to judge the figures.
         needs: Files of the data folder without which there is nothing to measure.
         measures: Packages and folders of ours whose code decides the figures.
+        summary: The rows as a table, where one line per work and who would be too many.
     """
 
     name: str
@@ -110,6 +113,7 @@ class Section:
     goals: tuple[Goal, ...] = ()
     needs: tuple[str, ...] = ()
     measures: tuple[str, ...] = ("kan_engine",)
+    summary: Callable[[Measured], str] | None = None
 
     def missing(self, options: Options) -> list[str]:
         """Data sets that it needs and that are not there."""

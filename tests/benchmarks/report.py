@@ -67,7 +67,7 @@ def _section(section: Section, options: Options, journal: Journal) -> str:
         section.about,
         *_remarks(section, options, measured, code),
     ]
-    parts += [_figures(measured)] if measured.rows else []
+    parts += [(section.summary or _figures)(measured)] if measured.rows else []
     return "\n\n".join(parts)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -32,24 +33,31 @@ def measure(
     journal: Journal,
     *,
     who: str | None = None,
+    work: str | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Measure what the journal does not have yet.
 
     Args:
-        who: Measure only this one.
+        who: Measure only this one; ``*`` in it stands for any text.
+        work: Measure only this work, likewise.
         tell: Hears of every row, before and after.
     """
     done = {row.key for row in journal.rows}
     for task in section.tasks(options):
         code = fingerprint(section, options)  # anew for every row: the code may change while this runs
         key = (section.name, task.work, task.who, task.seed, code)
-        if key in done or (who is not None and who != task.who):
+        if key in done or not (is_wanted(task.who, who) and is_wanted(task.work, work)):
             continue
         tell(f"{section.name}: {task.work}, {task.who}, seed {task.seed} … ")
         row = replace(run(task), section=section.name, code=code, commit=commit())
         journal.add(row)
         tell(f"{row.failure or f'{row.seconds:.1f} s'}\n")
+
+
+def is_wanted(name: str, asked: str | None) -> bool:
+    """Whether a name is the one asked for, or fits its pattern."""
+    return asked is None or name == asked or fnmatchcase(name, asked)
 
 
 def run(task: Task) -> Row:
