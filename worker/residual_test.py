@@ -27,7 +27,10 @@ from scipy.stats import rankdata
 
 Array = NDArray[np.float64]
 
-LEVEL = 0.03  # of the test: its share of false alarms where the tangents are given
+# Of the test. Measured on 1,246 true formulas with 3 or 5 fitted constants (30 to 750 rows; 1, 3, 8 columns;
+# noise normal, of Student with 3 degrees of freedom, growing, exponential): 2.6 % false alarms, without
+# tangents 1.2 %; ``signal_left`` at its threshold 12 %, at 60 and 150 rows about 20 %.
+LEVEL = 0.03
 LEAST_POWER = 0.8  # at which residuals without a finding count as clean
 LEAST_FREE = 10  # rows beyond the fitted constants; with fewer, random signs hardly reach the level
 MOST_ROWS = 750  # that are tested: a sample of them where there are more
@@ -49,6 +52,8 @@ class ResidualTest:
     Attributes:
         p_value: Of the hypothesis that the mean of the residuals does not depend on the columns.
         power: Share of planted signals of the size that matters that the same test rejects at ``LEVEL``.
+            They are smooth curves, sines of at most two periods, steps, products and sines of two columns;
+            what oscillates faster is found less often.
         rows: That were tested.
     """
 
