@@ -30,6 +30,7 @@ from kan_engine import (
 )
 from service.errors import Conflict
 from service.portrait import portray
+from worker.additive import with_additive_forms
 from worker.decision import calibrate_on_validation_
 from worker.figures import figures_of
 from worker.found import Found
@@ -62,6 +63,7 @@ def revised(
         found = replace(found, formulas=_chosen(revises, predictor, run))
     else:
         found = replace(found, formulas=_other_formulas(predictor, run), formula_of="law")
+        found = with_additive_forms(found, run)
     record = revises.model.record
     return Outcome(
         artifact=revises.artifact,
@@ -96,7 +98,7 @@ def _other_formulas(predictor: Predictor, run: Run) -> list[list[Formula]]:
     """What a search within the limits finds."""
     if predictor.classes is not None:
         return log_odds_formulas(predictor.network, predictor.inputs, run)
-    law = find_law(run)
+    law = find_law(run.narrowed()[0])
     return [] if law is None else [law.formulas]
 
 

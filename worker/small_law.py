@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kan_engine import Limits, load, read_attached, read_metadata, save
+from kan_engine import Limits, load, read_attached, read_metadata, save, with_inputs
 from worker.found import Found, from_metadata, to_metadata
 from worker.laws import expected_error, find_law
 from worker.parts import Part
@@ -54,12 +54,17 @@ def small_law(run: Run, seconds: float | None = None) -> SmallLaw | None:
 
 
 def _hunted(run: Run, seconds: float | None) -> SmallLaw | None:
-    law = find_law(run, float("inf") if seconds is None else seconds)
+    inner, places = run.narrowed()
+    law = find_law(inner, float("inf") if seconds is None else seconds)
     if law is None:
         return None
     is_clear = law.error < EXACT or law.is_consistent or law.fit.is_adequate
-    error = float("nan") if is_clear else expected_error(law, run)
-    return SmallLaw(found=_found(law, run), is_clear=is_clear, expected_error=error)
+    error = float("nan") if is_clear else expected_error(law, inner)
+    found = _found(law, inner)
+    if inner is not run:
+        network = with_inputs(found.network, places, len(run.names))
+        found = replace(found, network=network, judged=network, inputs=run.inputs)
+    return SmallLaw(found=found, is_clear=is_clear, expected_error=error)
 
 
 def _found(law: Law, run: Run) -> Found:
