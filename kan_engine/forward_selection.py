@@ -85,13 +85,13 @@ def enough(losses: Array, weights: Array) -> int:
     return next(size for size in range(best + 1) if is_no_worse(losses[size], losses[best], weights))
 
 
-def is_no_worse(losses: Array, others: Array, weights: Array) -> bool:
-    """Whether losses row by row are higher in the mean by at most one standard error."""
+def is_no_worse(losses: Array, others: Array, weights: Array, standard_errors: float = 1.0) -> bool:
+    """Whether losses row by row are higher in the mean by at most so many standard errors."""
     share = weights / weights.sum()
     excess = losses - others
     mean = float(share @ excess)
     deviation = float(np.sqrt(np.sum(share**2 * (excess - mean) ** 2)))
-    return mean <= deviation
+    return mean <= standard_errors * deviation
 
 
 def clipped_squares(errors: Array, target: Array) -> Array:

@@ -126,7 +126,8 @@ def cross_losses(tree: Expression, data: Data) -> Array:
     errors = np.empty(len(target))
     for fold in np.unique(folds):
         held = folds == fold
-        learnt = refit(form, _some(data, ~held), iterations=CROSS_STEPS) if len(target) > 1 else form
+        others = _some(data, ~held)
+        learnt = refit(form, others, iterations=CROSS_STEPS) if np.isfinite(error(form, others)) else form
         errors[held] = evaluate(learnt.tree, _some(data, held)[0], learnt.values) - target[held]
     return clipped_squares(errors, target)
 

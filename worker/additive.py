@@ -21,6 +21,7 @@ from worker.laws import SURE, bounded_logits
 from worker.preparation import Portion, Prepared
 from worker.readings import EXACT, Run, searched
 
+CHANCE = 2.0  # standard errors: who looks at many formulas finds one that is a little better than a constant
 STOPPED_ROWS, STOPPED_VALIDATION = 400, 200  # where time is up: they take a tenth of a second
 
 
@@ -57,7 +58,7 @@ def is_weak(tree: Expression, data: Prepared) -> bool:
     part = data.training.sample(STOPPED_ROWS + STOPPED_VALIDATION, data.plan.request.seed)
     rows = _columns(part, data.names), part.targets
     constant = constant_form(float(np.average(part.targets, weights=part.weights)))
-    return is_no_worse(cross_losses(constant, rows), cross_losses(tree, rows), part.weights)
+    return is_no_worse(cross_losses(constant, rows), cross_losses(tree, rows), part.weights, CHANCE)
 
 
 def _rows(run: Run) -> tuple[Portion, Portion]:

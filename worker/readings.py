@@ -26,7 +26,6 @@ from kan_engine import (
     eliminate,
     read_formulas,
     shorter_formulas,
-    together,
 )
 from service.schemas.training import TrainRequest
 from worker.parts import Alone, Parts
@@ -108,9 +107,13 @@ class Run:
         """
         if len(self.names) <= MAX_STRUCTURE_INPUTS:
             return self, list(range(len(self.names)))
-        fit, validation = (columns_of(self.names, sample_of(part, self.inputs)) for part in searched(self))
-        weights = np.concatenate([part.weights for part in searched(self)])
-        kept = columns_that_matter(together(fit, validation), weights, OF_WIDE_TABLES)
+        parts = searched(self)
+        encoded, targets, weights = (
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("encoded", "targets", "weights")
+        )
+        columns = dict(zip(self.names, encoded.T, strict=True))
+        kept = columns_that_matter((columns, targets), weights, OF_WIDE_TABLES)
         places = [self.names.index(name) for name in kept]
         rows = replace(self.data.rows, encoded=self.data.rows.encoded[:, places])
         data = replace(self.data, rows=rows)

@@ -311,11 +311,12 @@ class SymbolicOut(BaseModel):
 
     model_id: str
     exact: bool = Field(description="Every formula is right to 1e-7 of the spread of its output.")
-    verdict: Literal["exact", "consistent", "approximation"] = Field(
+    verdict: Literal["exact", "consistent", "approximation", "weak"] = Field(
         default="approximation",
         description="`exact` as above; `consistent` with the data: what the formula leaves of them is noise, "
         "as far as another model can tell; `approximation`: no compact formula was found that explains the "
-        "data, this is the best trade-off between error and length.",
+        "data, this is the best trade-off between error and length; `weak`: a constant, or no better than "
+        "one on training rows left out.",
     )
     outputs: list[FormulaOut]
 
