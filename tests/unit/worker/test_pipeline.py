@@ -393,7 +393,6 @@ def test_a_formula_of_noise_is_weak() -> None:
     job = run(table_of(a=A, b=B, y=np.random.default_rng(5).normal(size=ROWS)), **BRIEF)
     assert job.outcome.symbolic is not None
     assert job.outcome.symbolic["verdict"] == "weak"
-    assert job.formulas[0]["domain"] == {}
 
 
 def test_without_symbolic_no_sum_of_terms_is_looked_for_either() -> None:
@@ -464,13 +463,13 @@ def test_a_classifier_no_better_than_a_guess_says_so() -> None:
     assert "does not beat always guessing the most frequent class" in warning
 
 
-def test_a_classifier_of_many_inputs_has_formulas_in_those_that_matter(
+def test_a_classifier_of_many_inputs_has_a_formula(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("worker.readings.MAX_STRUCTURE_INPUTS", 1)
     monkeypatch.setattr("worker.readings.OF_WIDE_TABLES", 1)
     job = run(table_of(a=A, b=B, y=labels(2)), **BRIEF)
-    assert list(job.formulas[0]["domain"]) == ["a"]
+    assert job.formulas[0]["r2"] > 0.5
 
 
 def test_log_odds_of_two_classes_have_a_formula_where_none_can_be_read(
