@@ -66,8 +66,11 @@ if TYPE_CHECKING:
     from kan_engine.fit_json import fit_to_json as fit_to_json
     from kan_engine.fixing import fix_ as fix_
     from kan_engine.fixing import on_scale as on_scale
+    from kan_engine.fixing import with_inputs as with_inputs
     from kan_engine.fixing import without_inputs as without_inputs
     from kan_engine.formula_predictor import FormulaPredictor as FormulaPredictor
+    from kan_engine.forward_selection import clipped_squares as clipped_squares
+    from kan_engine.forward_selection import is_no_worse as is_no_worse
     from kan_engine.implicit import implicit_law as implicit_law
     from kan_engine.latex import to_latex as to_latex
     from kan_engine.lbfgs import Minimiser as Minimiser
@@ -95,6 +98,7 @@ if TYPE_CHECKING:
     from kan_engine.refit import Data as Data
     from kan_engine.refit import Form as Form
     from kan_engine.refit import standard_errors as standard_errors
+    from kan_engine.refit import together as together
     from kan_engine.rows import Rows as Rows
     from kan_engine.scaling import Standardizer as Standardizer
     from kan_engine.scaling import TargetScaler as TargetScaler
@@ -115,6 +119,10 @@ if TYPE_CHECKING:
     from kan_engine.solution_laws import find_laws as find_laws
     from kan_engine.solution_network import Follower as Follower
     from kan_engine.solution_network import follow as follow
+    from kan_engine.sparse_additive import additive_forms as additive_forms
+    from kan_engine.sparse_additive import columns_that_matter as columns_that_matter
+    from kan_engine.sparse_additive import constant_form as constant_form
+    from kan_engine.sparse_additive import cross_losses as cross_losses
     from kan_engine.spline import robust_range as robust_range
     from kan_engine.start import AUTO_STARTS as AUTO_STARTS
     from kan_engine.straight import linear_formula as linear_formula
@@ -210,8 +218,11 @@ _HOME = {
     "variables": "expression",
     "fix_": "fixing",
     "on_scale": "fixing",
+    "with_inputs": "fixing",
     "without_inputs": "fixing",
     "FormulaPredictor": "formula_predictor",
+    "clipped_squares": "forward_selection",
+    "is_no_worse": "forward_selection",
     "implicit_law": "implicit",
     "to_latex": "latex",
     "Minimiser": "lbfgs",
@@ -240,6 +251,7 @@ _HOME = {
     "Form": "refit",
     "value_and_jacobian": "expression",
     "standard_errors": "refit",
+    "together": "refit",
     "Rows": "rows",
     "Standardizer": "scaling",
     "TargetScaler": "scaling",
@@ -256,6 +268,10 @@ _HOME = {
     "prune_trained": "selection",
     "run_trial": "selection",
     "train_on_all": "selection",
+    "additive_forms": "sparse_additive",
+    "columns_that_matter": "sparse_additive",
+    "constant_form": "sparse_additive",
+    "cross_losses": "sparse_additive",
     "AUTO_STARTS": "start",
     "Fit": "structure",
     "Sample": "structure",

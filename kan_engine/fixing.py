@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ import torch
 from kan_engine.edges import Axis, Suggestion, suggest
 from kan_engine.errors import InvalidData
 from kan_engine.layer import KANLayer, SymbolicEdge
-from kan_engine.network import KAN, copied
+from kan_engine.network import KAN, copied, resize_
 from kan_engine.pruning import drop_dead_edges_
 from kan_engine.scaling import Standardizer
 from kan_engine.spline import extend_knots, fit_coef, uniform_grid
@@ -28,6 +29,26 @@ def without_inputs(network: KAN, inputs: list[int]) -> KAN:
             layer.mask[inputs] = False
     drop_dead_edges_(less)
     return less
+
+
+@torch.no_grad()
+def with_inputs(network: KAN, places: Sequence[int], count: int) -> KAN:
+    """The network among more inputs, which it does not look at.
+
+    Args:
+        network: A network.
+        places: Of its inputs among all.
+        count: How many inputs there are.
+    """
+    width = (count, *network.config.width[1:])
+    wider = KAN(replace(network.config, width=width)).to(network.stack[0].weight)
+    for layer, own in zip(wider.all_layers, network.all_layers, strict=True):
+        resize_(layer, own.grid_size)
+        rows = list(places) if own is network.stack[0] or own is network.direct else list(range(own.in_dim))
+        layer.mask[:] = False
+        layer.knots[rows], layer.weight[rows], layer.mask[rows] = own.knots, own.weight, own.mask
+        layer.symbolic = {(rows[i], j): edge for (i, j), edge in own.symbolic.items()}
+    return wider
 
 
 @torch.no_grad()

@@ -34,11 +34,12 @@ def polished(form: Form, fit: Data, validation: Data, forbidden: frozenset[str] 
     form = refit(form, everything, iterations=REFITS)
     if len(form.values) <= MOST_SHORTENED:
         form = _shortened(form, everything)
-    tree = simplify(_rounded(form, validation).bound, columns, forbidden=forbidden)
-    return _rounded(_with_parameters(tree), validation).bound  # simplification has combined constants
+    tree = simplify(rounded(form, validation).bound, columns, forbidden=forbidden)
+    return rounded(as_form(tree), validation).bound  # simplification has combined constants
 
 
-def _with_parameters(tree: Expression) -> Form:
+def as_form(tree: Expression) -> Form:
+    """A formula with its measured constants free."""
     free, values = free_constants(tree)
     return Form(free, np.array(values))
 
@@ -47,7 +48,7 @@ def _error_of(tree: Expression, data: Data) -> float:
     return error(Form(tree, np.array([])), data)
 
 
-def _rounded(form: Form, validation: Data) -> Form:
+def rounded(form: Form, validation: Data) -> Form:
     """Constants with as few digits as leave the validation error alone: a misfit earns no nice constants."""
     allowed = 1.0005 * error(form, validation)
     for digits in (3, 4, 5, 6, 8):

@@ -23,6 +23,7 @@ from worker.residual_test import LEVEL, examine_residuals
 Verdict = Literal["consistent", "approximation", "weak"]
 
 ROWS_PER_CONSTANT = 10  # with p constants from n rows a true form errs by noise * sqrt(p / n): a third of it
+HALF_THE_NOISE, TENTH_OF_THE_SPREAD = 0.25, 0.01  # as shares of variances
 STABLE = 0.75  # share of the resamplings that have to lead to a formula that predicts alike
 NETWORK = "network"  # the one that serves, among the models that a formula is compared with
 
@@ -166,6 +167,7 @@ def _tested(formula: Formula, run: Run) -> dict[str, Any]:
         rows.encoded,
         rows.weights,
         tangents=tangents if np.isfinite(tangents).all() else None,
+        size=_size_that_matters(rows.y.astype(float), fitted),
         seed=run.request.seed,
     )
     sees_signal = found.p_value <= LEVEL
@@ -174,3 +176,13 @@ def _tested(formula: Formula, run: Run) -> dict[str, Any]:
         "power": found.power,
         "leaves_signal": sees_signal if sees_signal or found.is_clean else None,
     }
+
+
+def _size_that_matters(y: np.ndarray, fitted: np.ndarray) -> float:
+    """Variance of a signal that should be seen, over that of the residuals.
+
+    Half of the noise, or a tenth of the target's spread where that is more, but never more than the noise.
+    """
+    noise = float(np.mean((y - fitted) ** 2))
+    spread = float(np.var(y))
+    return max(HALF_THE_NOISE, min(1.0, TENTH_OF_THE_SPREAD * spread / noise)) if noise > 0 else 1.0

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from kan_engine import Limits
 from service.schemas.training import TrainRequest
+from worker.additive import with_additive_forms
 from worker.climb import probable_parts
 from worker.cross_validation import is_better, rmse_of, simple_errors
 from worker.decision import calibrate_on_validation_
@@ -41,9 +42,10 @@ def find_network(
     if data.classes is not None:
         found = _classifier(run)
         calibrate_on_validation_(found.network, found.judged, found.inputs, data)
-        return replace(found, formulas=log_odds_formulas(found.network, found.inputs, run), formula_of="law")
+        formulas = log_odds_formulas(found.network, found.inputs, run)
+        return with_additive_forms(replace(found, formulas=formulas, formula_of="law"), run)
     found = _free_regression(run) if _is_free(request) else _asked_regression(run)
-    return replace(found, contest=run.contest)
+    return replace(with_additive_forms(found, run), contest=run.contest)
 
 
 def _classifier(run: Run) -> Found:

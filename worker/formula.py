@@ -11,6 +11,7 @@ from kan_engine import (
     Encoding,
     Form,
     Formula,
+    clipped_squares,
     complexity,
     evaluate,
     free_constants,
@@ -54,9 +55,10 @@ def symbolic_document(
     for name, found in formulas.items():
         rated = [_rate(formula, columns, truth[name]) for formula in found]
         rated = [entry for entry in rated if entry["rmse"] is not None]
-        if not rated or _is_worthless(rated[0]):
-            return None
         rated = [entry for entry in rated if not _is_worthless(entry)]
+        if not rated:
+            return None
+        evidence = evidence if rated[0]["tree"] == found[0].tree else None
         output = _output(name, rated, seen or columns, encoding) | {"quantity": quantity}
         if seen is not None and learnt is not None:
             output["constants"] = _constants(rated[0], seen, learnt[name])
@@ -91,8 +93,8 @@ def _is_exact_on(
 
 
 def _is_worthless(entry: dict[str, Any]) -> bool:
-    """Whether the mean would do better."""
-    return entry["r2"] is not None and entry["r2"] < 0
+    """Whether the mean would do better; a constant is the mean of other rows, and what is left to say."""
+    return bool(entry["is_worse"] and variables(entry["tree"]))
 
 
 def _output(
@@ -145,8 +147,15 @@ def _rate(formula: Formula, columns: Mapping[str, np.ndarray], truth: np.ndarray
         "complexity": complexity(tree),
         "rmse": mse**0.5 if good else None,
         "r2": 1 - mse / spread if good and spread else None,
+        "is_worse": good and bool(spread) and _is_worse_than_the_mean(error, truth),
         "max_error": float(np.abs(error).max()) if good else None,
     }
+
+
+def _is_worse_than_the_mean(error: np.ndarray, truth: np.ndarray) -> bool:
+    """On most rows: a single one with a wrong value makes no formula worthless."""
+    own, means = (clipped_squares(values, truth).mean() for values in (error, truth - truth.mean()))
+    return bool(own > means)
 
 
 def _front(rated: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ def read_structure(structure: Fit, fit: Sample, validation: Sample, run: Run) ->
 
 def do_reading(run: Run, options: dict[str, Any]) -> None:
     """The same from the part's input."""
+    run, _ = run.narrowed()
     fit, validation = (sample_of(part, run.inputs) for part in searched(run))
     read_structure(fit_from_json(options["fit"], fit), fit, validation, run)
 

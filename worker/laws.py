@@ -32,6 +32,7 @@ from kan_engine import (
     sharpen,
 )
 from worker.law_readings import read_structure, reading_part
+from worker.preparation import Portion
 from worker.readings import (
     EXACT,
     SEARCH_ROWS,
@@ -57,7 +58,6 @@ CONTENDERS = 6  # of these that are read
 SHORT = 14  # complexity of a formula that, where it leaves nothing but noise, needs no rivals
 OF_GROUPS = 3  # formulas in fewer variables whose constants are fitted again
 AGAIN = 0.7  # share of an error below which another fit of the same shape is read, too
-MAX_STRUCTURE_INPUTS = 40
 ENOUGH_ROWS = 50  # validation rows that tell the error of a structure that represents the data
 RESAMPLINGS, RESAMPLED_STEPS = 4, 12
 ALIKE = 0.5  # of what a formula leaves, within which another one predicts as it does
@@ -72,8 +72,6 @@ def find_law(run: Run, seconds: float = float("inf")) -> Law | None:
         seconds: What the search may take as long as no structure represents the data: larger networks
             want their share of the job's time then.
     """
-    if run.data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS:
-        return None
     fit, validation = (sample_of(part, run.inputs) for part in searched(run))
     asked, until = run.should_stop, time.monotonic() + seconds
     is_cut = False
@@ -374,15 +372,12 @@ def stability_of(law: Law, run: Run) -> float | None:
 
 def log_odds_formulas(network: KAN, inputs: Standardizer, run: Run) -> list[list[Formula]]:
     """Additive formulas of a classifier's log-odds, from a small network fitted to them."""
-    data = run.data
-    if data.fit.encoded.shape[1] > MAX_STRUCTURE_INPUTS or not run.request.symbolic or run.should_stop():
+    if not run.request.symbolic or run.should_stop():
         return []
-    parts = searched(run)
-    with torch.no_grad():
-        scaled = [torch.from_numpy(inputs.forward(part.encoded)) for part in parts]
-        logits = [network(x).clamp(-SURE, SURE).numpy() for x in scaled]
-    formulas = []
-    for output in range(data.outputs):
+    logits = [bounded_logits(network, inputs, part) for part in searched(run)]
+    run, _ = run.narrowed()
+    parts, formulas = searched(run), []
+    for output in range(run.data.outputs):
         if run.should_stop():
             return []
         run.report("symbolic", 0.88, "reading a formula of the log-odds")
@@ -394,3 +389,11 @@ def log_odds_formulas(network: KAN, inputs: Standardizer, run: Run) -> list[list
         law = with_shorter(read_law(structure, fit, validation, run), fit, validation, run)
         formulas.append(law.formulas)
     return formulas
+
+
+def bounded_logits(network: KAN, inputs: Standardizer, part: Portion) -> np.ndarray:
+    """What formulas of a classifier are to give of these rows [n, outputs]."""
+    with torch.no_grad():
+        logits = network(torch.from_numpy(inputs.forward(part.encoded)))
+    bounded: np.ndarray = logits.clamp(-SURE, SURE).numpy()
+    return bounded

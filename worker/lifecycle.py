@@ -33,6 +33,8 @@ from worker.outcome import Stopped, Waiting
 log = logging.getLogger(__name__)
 
 WORKING_SHARE = 0.95  # of max_seconds; the rest is for measuring and storing what was found
+FINISH_S = 1.0  # of short jobs: for the formula that there always is, the measuring and the storing
+LEAST_SHARE = 0.5  # of the shortest ones that is for the work
 PAUSES_S = (0.1, 0.5, 1, 2, 4, 8, 15, 15)  # between tries to write: databases restart
 
 T = TypeVar("T")
@@ -135,7 +137,9 @@ def _seconds_left(job: Job, jobs: TrainingJobs) -> float:
     """Time for this attempt: a start from nothing has all of it, a resumption what earlier attempts left."""
     earlier, present = jobs.seconds_worked(job.id)
     spent = present + (earlier if job.checkpoint_sha256 or jobs.has_parts(job.id) else 0.0)
-    return max(0.0, float(job.request["max_seconds"]) * WORKING_SHARE - spent)
+    whole = float(job.request["max_seconds"])
+    working = max(LEAST_SHARE * whole, min(WORKING_SHARE * whole, whole - FINISH_S))
+    return max(0.0, working - spent)
 
 
 @dataclass(frozen=True)

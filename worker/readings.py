@@ -22,6 +22,7 @@ from kan_engine import (
     Reading,
     Sample,
     Standardizer,
+    columns_that_matter,
     eliminate,
     read_formulas,
     shorter_formulas,
@@ -32,6 +33,8 @@ from worker.preparation import Portion, Prepared
 from worker.residuals import signal_left
 from worker.splitting import fold_numbers
 
+MAX_STRUCTURE_INPUTS = 40  # encoded columns that a small law is looked for in
+OF_WIDE_TABLES = 20  # that are kept of more; formulas are read off at most 24 edges
 SEARCH_ROWS, SEARCH_VALIDATION = 1500, 750  # more rows do not change which small law is right
 EXACT = 1e-9  # validation error, over the spread, of a formula that ends the search
 NOTHING = 0.03  # share of what a formula leaves of the data, below which no signal is left in it
@@ -96,6 +99,26 @@ class Run:
     def fresh_generator(self) -> torch.Generator:
         """Random numbers for one piece of the search; what a piece draws changes nothing for the others."""
         return torch.Generator().manual_seed(self.request.seed)
+
+    def narrowed(self) -> tuple[Run, list[int]]:
+        """The run on the columns that matter if a search for a law would not end with all; their places.
+
+        They are chosen on the training rows.
+        """
+        if len(self.names) <= MAX_STRUCTURE_INPUTS:
+            return self, list(range(len(self.names)))
+        parts = searched(self)
+        encoded, targets, weights = (
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("encoded", "targets", "weights")
+        )
+        columns = dict(zip(self.names, encoded.T, strict=True))
+        kept = columns_that_matter((columns, targets), weights, OF_WIDE_TABLES)
+        places = [self.names.index(name) for name in kept]
+        rows = replace(self.data.rows, encoded=self.data.rows.encoded[:, places])
+        data = replace(self.data, rows=rows)
+        inputs = Standardizer.fit(data.training.encoded)
+        return replace(self, data=data, names=tuple(kept), inputs=inputs), places
 
     @cached_property
     def folds(self) -> torch.Tensor:

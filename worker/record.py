@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine import Predictor, bounded
+from kan_engine import Predictor, bounded, from_json
 from service.schemas.training import TrainRequest
 from service.shown import shown_features, shown_network
+from worker.additive import is_weak
 from worker.decision import Decision, choose_decision
 from worker.evaluation import class_name
 from worker.formula import symbolic_document
@@ -133,6 +134,10 @@ def formulas_of(found: Found, predictor: Predictor, data: Prepared) -> dict[str,
         seen={name: data.training.encoded[:, place] for place, name in enumerate(data.names)},
         encoding=data.encoding,
     )
+    if document is not None and not document["exact"] and found.evidence is None:
+        trees = [from_json(output["tree"]) for output in document["outputs"]]
+        if all(is_weak(tree, data) for tree in trees):
+            document = document | {"verdict": "weak"}
     return document and document | {"measured_on": "hold-out" if len(data.test) else "training"}
 
 

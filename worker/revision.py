@@ -30,6 +30,7 @@ from kan_engine import (
 )
 from service.errors import Conflict
 from service.portrait import portray
+from worker.additive import with_additive_forms
 from worker.cross_validation import simple_errors
 from worker.decision import calibrate_on_validation_
 from worker.evidence import assess, formula_errors
@@ -66,6 +67,7 @@ def revised(
         found = replace(found, formulas=_chosen(revises, predictor, run))
     else:
         found = replace(_searched_anew(found, predictor, run), formula_of="law")
+        found = with_additive_forms(found, run)
     record, symbolic = revises.model.record, _symbolic(found, predictor, run)
     formula_of = {} if changes.choose is not None else {"formula_of": found.formula_of}
     predictor, members = with_formula(predictor, symbolic, data)

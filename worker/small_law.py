@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kan_engine import Limits, load, read_attached, read_metadata, save
+from kan_engine import Limits, load, read_attached, read_metadata, save, with_inputs
 from worker.cross_validation import is_better, simple_errors
 from worker.evidence import NETWORK, Evidence, assess, formula_errors
 from worker.found import Found, from_metadata, to_metadata
@@ -58,15 +58,19 @@ def small_law(run: Run, seconds: float | None = None) -> SmallLaw | None:
 
 
 def _hunted(run: Run, seconds: float | None) -> SmallLaw | None:
-    law = find_law(run, float("inf") if seconds is None else seconds)
+    inner, places = run.narrowed()
+    law = find_law(inner, float("inf") if seconds is None else seconds)
     if law is None:
         return None
-    found, evidence, errors = _found(law, run), None, np.zeros(0)
+    found, evidence, errors = _found(law, inner), None, np.zeros(0)
+    if inner is not run:
+        network = with_inputs(found.network, places, len(run.names))
+        found = replace(found, network=network, judged=network, inputs=run.inputs)
     simple, weights = simple_errors(run), run.data.training.weights
     if law.formulas:
         errors = formula_errors(law.formulas[0], run)
         others = simple | {NETWORK: found.errors}
-        evidence = assess(law.formulas[0], errors, others, run, lambda: stability_of(law, run))
+        evidence = assess(law.formulas[0], errors, others, run, lambda: stability_of(law, inner))
     is_consistent = evidence is not None and evidence.verdict == "consistent"
     is_adequate = law.fit.is_adequate and not any(
         is_better(other, found.errors, weights) for other in simple.values()

@@ -13,6 +13,7 @@ VERDICTS = {
     "consistent": "explains the data: what it leaves of them is noise, as far as can be told",
     "approximation": "an approximation, shorter than the network and less exact: no compact formula was "
     "found that explains the data",
+    "weak": "a constant, or no better than one: the rows do not show that the columns say anything",
 }
 VERDICTS_OF = {  # by task, where they mean something else
     "density": {

@@ -61,7 +61,12 @@ def convert(
     if _is_harmless(file):
         return write(read_upload(file, filename, settings, missing), parquet)
     limits = settings.model_dump(mode="json", include=set(LIMITS))
-    asked = {"file": file.fileno(), "parquet": parquet.fileno(), "filename": filename, "limits": limits}
+    asked: dict[str, Any] = {
+        "file": file.fileno(),
+        "parquet": parquet.fileno(),
+        "filename": filename,
+        "limits": limits,
+    }
     asked["missing"] = missing or {}
     finished = subprocess.run(  # noqa: S603  # our own command
         COMMAND,

@@ -156,6 +156,8 @@ def _limits(model: ModelOut, formulas: CardFormulas | None, *, is_kept: bool) ->
         "are more or less frequent, they are off.": model.task == "classification",
         "The formula is an approximation: the best trade-off that was found between error and length, and "
         "no law.": verdict == "approximation",
+        "The formula is no better than a constant: the rows do not show that the columns say anything of the "
+        "target.": verdict == "weak",
         "The formula leaves of the data what looks like noise; that other formulas would, too, is not ruled "
         "out.": verdict == "consistent",
         "The dataset is not here, or not any more: the metrics cannot be checked against it.": not is_kept,

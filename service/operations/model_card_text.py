@@ -22,8 +22,10 @@ MEMBERS = {
 }
 VERDICTS = {
     "exact": "It is exact: as printed, it is right to 1e-7 of the spread of the target.",
-    "consistent": "It is consistent with the data: no other model is better, and what it leaves is noise, as far as can be told.",
+    "consistent": "It is consistent with the data: no other model is better, and what it leaves is noise, as "
+    "far as can be told.",
     "approximation": "It is an approximation: no compact formula was found that explains the data.",
+    "weak": "It is weak: a constant, or no better than one on rows that it was not fitted to.",
 }
 
 

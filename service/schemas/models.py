@@ -362,12 +362,12 @@ class SymbolicOut(BaseModel):
 
     model_id: str
     exact: bool = Field(description="Every formula is right to 1e-7 of the spread of its output.")
-    verdict: Literal["exact", "consistent", "approximation"] = Field(
+    verdict: Literal["exact", "consistent", "approximation", "weak"] = Field(
         default="approximation",
         description="`exact` as above; `consistent` with the data: no other model is better, what the "
         "formula leaves holds no signal that the rows could show, and resampled rows lead to it again; "
-        "`approximation`: no compact formula was found that explains the "
-        "data, this is the best trade-off between error and length.",
+        "`approximation`: no compact formula was found that explains the data, this is the best trade-off "
+        "between error and length; `weak`: no better than a constant, or worse than a line.",
     )
     evidence: EvidenceOut | None = Field(
         default=None, description="What the verdict rests on; of regressions alone."

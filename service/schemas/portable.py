@@ -100,7 +100,7 @@ class PortableSymbolic(Portable):
     """All formulas."""
 
     exact: bool
-    verdict: Literal["exact", "consistent", "approximation"] | None = None
+    verdict: Literal["exact", "consistent", "approximation", "weak"] | None = None
     measured_on: Literal["hold-out", "training"] | None = None
     outputs: list[PortableFormula]
 

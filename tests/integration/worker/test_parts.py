@@ -51,6 +51,7 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared_parts, "KEPT_FROM_S", 0.0)
     monkeypatch.setattr(shared_parts, "LOOK_S", 0.0)
     monkeypatch.setattr("worker.lifecycle.WORKING_SHARE", 100.0)  # no neighbour of the tests cuts a job short
+    monkeypatch.setattr("worker.lifecycle.FINISH_S", -1e5)
 
 
 @pytest.fixture

@@ -153,6 +153,14 @@ def test_no_formula_is_longer_than_allowed(service: Service, change: Callable[..
     assert all(entry["complexity"] <= 9 for entry in (formula, *formula["pareto"]))
 
 
+def test_a_length_that_no_law_keeps_to_gives_a_constant(
+    service: Service, change: Callable[..., Document]
+) -> None:
+    formula = service.formula(change(max_complexity=1))
+    assert [entry["complexity"] for entry in formula["pareto"]] == [1]
+    assert formula["domain"] == {}
+
+
 def test_a_formula_that_cannot_be_is_a_failure_in_words(service: Service, model: Document) -> None:
     fix = [{**EDGE, "function": "sin"}]
     body = {"kind": "symbolic", "model_id": model["id"], "fix": fix, "max_complexity": 1}

@@ -12,6 +12,7 @@ from kan_engine import (
     fix_,
     on_scale,
     train,
+    with_inputs,
     without_inputs,
 )
 from kan_engine.network import KAN
@@ -84,3 +85,12 @@ def test_on_another_scale_a_network_gives_nearly_the_same() -> None:
         old = network(torch.from_numpy(before.forward(rows)))
         new = moved(torch.from_numpy(after.forward(rows)))
     assert float((new - old).square().mean() / old.var()) < 0.05
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_a_network_among_more_inputs_gives_the_same_and_reads_only_its_own(direct: bool) -> None:
+    network = random_network((2, 2, 1), direct=direct)
+    wider = with_inputs(network, [3, 1], 5)
+    rows = torch.randn(90, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)
+    torch.testing.assert_close(wider(rows), network(rows[:, [3, 1]]), rtol=0, atol=1e-12)
+    assert wider.edge_count == network.edge_count

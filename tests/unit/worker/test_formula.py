@@ -106,6 +106,28 @@ def test_a_formula_worse_than_the_mean_is_none() -> None:
     assert document([LINE], -2 * X) is None
 
 
+def test_after_a_formula_worse_than_the_mean_comes_the_next_which_is_not_known_to_be_consistent() -> None:
+    ranked = [Formula(-LINE, 0.0), Formula(LINE, 1.0)]
+    found = symbolic_document({"y": ranked}, {"x": X}, {"y": 2 * X + 0.1 * np.sin(9 * X)}, is_consistent=True)
+    assert found is not None
+    assert found["outputs"][0]["expression"] == "2*x"
+    assert found["verdict"] == "approximation"
+
+
+def test_a_constant_is_left_where_all_else_is_worse_than_the_mean() -> None:
+    output = only_output([-LINE, number(1.5)], 2 * X)
+    assert output["expression"] == "1.5"
+    assert output["r2"] < 0
+
+
+def test_one_row_with_a_wrong_value_makes_no_formula_worthless() -> None:
+    wrong, right = np.linspace(0.0, 2.0, 81), np.linspace(0.0, 2.0, 81)
+    wrong[5] = 1e3
+    output = only_output([LINE, number(2.0)], 2 * right, x=wrong)
+    assert output["expression"] == "2*x"
+    assert output["r2"] < -1e3
+
+
 def test_the_domain_is_that_of_the_training_rows_where_they_are_given() -> None:
     found = symbolic_document({"y": [Formula(LINE, 0.0)]}, {"x": X}, {"y": 2 * X}, seen={"x": 3 * X})
     assert found is not None

@@ -361,7 +361,6 @@ def test_where_no_small_law_holds_the_better_network_is_served() -> None:
     job = run(table_of(a=A, b=B, y=(A - 0.8) * (B - 0.8)))  # additive to about a half
     assert job.record["formula_of"] == "law"
     assert job.record["network"]["width"][1] > 1
-    assert job.formulas[0]["r2"] < job.record["metrics"]["r2"]
 
 
 @pytest.mark.usefixtures("_only_additive")
@@ -379,15 +378,53 @@ def test_stages_that_are_switched_off_are_left_out() -> None:
 
 
 @pytest.mark.usefixtures("_only_additive")
-def test_formulas_beyond_the_greatest_complexity_are_not_told() -> None:
-    assert run(additive_table(), symbolic={"max_complexity": 2}).outcome.symbolic is None
+def test_a_complexity_that_no_law_keeps_to_leaves_a_constant_which_is_weak() -> None:
+    job = run(additive_table(), symbolic={"max_complexity": 2})
+    assert job.outcome.symbolic is not None
+    assert job.outcome.symbolic["verdict"] == "weak"
+    (entry,) = job.formulas[0]["pareto"]
+    assert float(entry["expression"]) == pytest.approx(np.mean(job.data.training.y), rel=0.01)
 
 
-def test_more_inputs_than_a_structure_search_bears_leave_no_formula(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.laws.MAX_STRUCTURE_INPUTS", 2)
-    job = run(additive_table(), **BRIEF)
-    assert job.outcome.symbolic is None
-    assert job.record["formula_of"] == "network"
+def test_a_law_of_a_wide_table_is_found_and_served_by_the_columns_that_matter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worker.readings.MAX_STRUCTURE_INPUTS", 2)
+    monkeypatch.setattr("worker.readings.OF_WIDE_TABLES", 2)
+    job = run(additive_table())
+    assert job.formulas[0]["expression"] == "a**2 + 3*cos(b)"
+    assert job.record["network"]["width"][0] == 3
+    assert job.predictor.unused == {"c"}
+    assert job.record["metrics"]["r2"] > 0.999
+
+
+@pytest.mark.usefixtures("_only_additive")
+def test_a_search_that_finds_nothing_leaves_a_sparse_sum_of_terms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.small_law.find_law", lambda *_: None)
+    y = 3 * np.log(A) + B + np.random.default_rng(3).normal(0, 0.05, ROWS)
+    job = run(table_of(a=A, b=B, c=C, y=y))
+    assert job.outcome.symbolic is not None
+    assert job.outcome.symbolic["verdict"] == "approximation"
+    assert "log(a)" in job.formulas[0]["expression"]
+    assert job.formulas[0]["r2"] > 0.98
+    assert job.formulas[0]["pareto"][0]["complexity"] == 1
+    assert job.record["formula_of"] == "law"
+
+
+def test_a_job_that_is_stopped_once_it_has_a_network_ends_with_a_formula() -> None:
+    job = run(table_of(a=A, b=B, y=A * B), should_stop=lambda: True, **BRIEF)
+    assert job.outcome.cut_by is not None
+    assert job.formulas[0]["r2"] > 0.9
+
+
+def test_a_formula_of_noise_is_weak() -> None:
+    job = run(table_of(a=A, b=B, y=np.random.default_rng(5).normal(size=ROWS)), **BRIEF)
+    assert job.outcome.symbolic is not None
+    assert job.outcome.symbolic["verdict"] == "weak"
+
+
+def test_without_symbolic_no_sum_of_terms_is_looked_for_either() -> None:
+    assert run(additive_table(), **BARE).outcome.symbolic is None
 
 
 def test_a_long_history_is_thinned_to_what_a_plot_shows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -454,9 +491,31 @@ def test_a_classifier_no_better_than_a_guess_says_so() -> None:
     assert "does not beat always guessing the most frequent class" in warning
 
 
-def test_a_classifier_of_many_inputs_has_no_formula(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.laws.MAX_STRUCTURE_INPUTS", 1)
-    assert run(table_of(a=A, b=B, y=labels(2)), **BRIEF).outcome.symbolic is None
+def test_a_classifier_of_many_inputs_has_a_formula(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worker.readings.MAX_STRUCTURE_INPUTS", 1)
+    monkeypatch.setattr("worker.readings.OF_WIDE_TABLES", 1)
+    job = run(table_of(a=A, b=B, y=labels(2)), **BRIEF)
+    assert job.formulas[0]["r2"] > 0.5
+
+
+def test_log_odds_of_two_classes_have_a_formula_where_none_can_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worker.fitting.log_odds_formulas", lambda *_: [])
+    job = run(table_of(a=A, b=B, y=labels(2)), **BRIEF)
+    assert job.outcome.symbolic is not None
+    assert job.formulas[0]["quantity"] == "log-odds"
+    assert job.formulas[0]["r2"] > 0.9
+    shortest = float(job.formulas[0]["pareto"][0]["expression"])
+    share = np.mean(job.data.training.targets)
+    assert shortest == pytest.approx(np.log(share / (1 - share)), abs=0.01)
+
+
+def test_three_classes_without_a_formula_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.fitting.log_odds_formulas", lambda *_: [])
+    assert run(table_of(a=A, b=B, y=labels(3)), **BRIEF).outcome.symbolic is None
 
 
 def test_balanced_classes_are_found_more_often_if_they_are_rare() -> None:
@@ -569,7 +628,7 @@ def test_a_job_that_is_stopped_at_once_still_gives_a_model(y: Any) -> None:
     job = run(table_of(a=A, b=B, y=y), should_stop=lambda: True)
     assert job.outcome.cut_by is not None
     assert len(job.predictor.predict({"a": A, "b": B})) == ROWS
-    assert job.outcome.symbolic is None
+    assert (job.outcome.symbolic is None) == (job.outcome.task == "classification")  # of three classes
 
 
 def test_a_cut_network_is_no_checkpoint() -> None:

@@ -11,7 +11,7 @@ import { leftSide, unitOf, withUnit } from "./words.js";
 
 const LONG = 16; // complexity from which a formula is set smaller
 const percent = (share) => `${number(100 * share)} %`;
-const SIGNS = { exact: "✓", consistent: "≈", approximation: "~" };
+const SIGNS = { exact: "✓", consistent: "≈", approximation: "~", weak: "∅" };
 
 export function formulaSection(root, page) {
   render(page.formulas ? found(page) : none(page, root), root);

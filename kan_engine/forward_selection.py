@@ -1,0 +1,146 @@
+"""Forward selection: which columns of a matrix a sum is made of, one after the other, and how many.
+
+Each step takes the column that shortens the description of the target most, by orthogonalised regression
+(Chen, Billings and Luo, "Orthogonal least squares methods and their application to non-linear system
+identification", Int. J. Control 50, 1989) in the Gram matrix, whose size does not depend on the rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from kan_engine.refit import Array
+
+FOLDS = 5
+LONELY_ROWS = 10  # rows below which each is a fold of its own
+COLLINEAR = 1e-7  # share of a column's square that others leave of it, below which it says nothing new
+NOTHING_LEFT = 1e-13  # share of the target's square that counts as rounding
+
+
+def folds_of(rows: int) -> np.ndarray:
+    """Fold of every row, the same for every table of so many rows."""
+    count = rows if rows < LONELY_ROWS else FOLDS
+    folds: np.ndarray = np.random.default_rng(0).permutation(rows) % max(count, 1)
+    return folds
+
+
+def path(matrix: Array, target: Array, weights: Array, prices: Array, most: int) -> list[int]:
+    """Columns in the order in which they are taken.
+
+    Args:
+        matrix: Candidates, [rows, columns].
+        target: What their sum is to give.
+        weights: Of the rows.
+        prices: Bits that each column costs.
+        most: How many to take.
+    """
+    share = weights / weights.sum()
+    centred = matrix - share @ matrix
+    root = np.sqrt(share)[:, None]
+    centred = centred * root
+    wanted = (target - share @ target) * root[:, 0]
+    gram, right = centred.T @ centred, centred.T @ wanted
+    left, whole, rows = float(wanted @ wanted), float(wanted @ wanted), len(target)
+    norms, first = np.diag(gram).copy(), np.diag(gram).copy()
+    directions = np.zeros((len(gram), 0))
+    taken: list[int] = []
+    while len(taken) < most and left > NOTHING_LEFT * whole:
+        is_open = norms > COLLINEAR * np.maximum(first, 1e-300)
+        is_open[taken] = False
+        if not is_open.any():
+            break
+        gains = np.where(is_open, right**2 / np.where(is_open, norms, 1.0), 0.0)
+        remaining = np.maximum(left - gains, 0.1 * NOTHING_LEFT * whole)
+        bits = np.where(is_open, rows / 2 * np.log2(remaining / left) + prices, np.inf)
+        best = int(bits.argmin())
+        direction = (gram[:, best] - directions @ directions[best]) / np.sqrt(norms[best])
+        step = right[best] / np.sqrt(norms[best])
+        right, norms, left = right - direction * step, norms - direction**2, left - step**2
+        directions = np.hstack([directions, direction[:, None]])
+        taken.append(best)
+    return taken
+
+
+def solutions(matrix: Array, target: Array, weights: Array) -> list[Array]:
+    """The constant and the coefficients of least squares, by the first 0, 1, … columns."""
+    root = np.sqrt(weights)
+    whole = np.hstack([np.ones((len(matrix), 1)), matrix]) * root[:, None]
+    scale = np.linalg.norm(whole, axis=0)
+    directions, triangle = np.linalg.qr(whole / scale)
+    rotated = directions.T @ (target * root)
+    sizes = range(1, len(rotated) + 1)
+    return [solve_triangular(triangle[:k, :k], rotated[:k]) / scale[:k] for k in sizes]
+
+
+def enough(losses: Array, weights: Array) -> int:
+    """The fewest terms that are no worse than the best number of them, by one standard error.
+
+    Args:
+        losses: Of every number of terms from 0 on, at every row [sizes, rows].
+        weights: Of the rows.
+    """
+    means = losses @ weights / weights.sum()
+    best = int(means.argmin())
+    return next(size for size in range(best + 1) if is_no_worse(losses[size], losses[best], weights))
+
+
+def is_no_worse(losses: Array, others: Array, weights: Array, standard_errors: float = 1.0) -> bool:
+    """Whether losses row by row are higher in the mean by at most so many standard errors."""
+    share = weights / weights.sum()
+    excess = losses - others
+    mean = float(share @ excess)
+    deviation = float(np.sqrt(np.sum(share**2 * (excess - mean) ** 2)))
+    return mean <= standard_errors * deviation
+
+
+def clipped_squares(errors: Array, target: Array) -> Array:
+    """Squared errors that no single row decides: those beyond five deviations of the target count as that."""
+    middle = np.median(target)
+    scale = 1.4826 * float(np.median(np.abs(target - middle))) or float(np.std(target)) or 1.0
+    with np.errstate(all="ignore"):
+        squares = np.minimum(errors**2, (5 * scale) ** 2)
+    return np.asarray(np.where(np.isnan(squares), (5 * scale) ** 2, squares))
+
+
+def relevant(matrix: Array, target: Array, weights: Array, most: int) -> list[int]:
+    """The columns of a wide matrix that matter: half of them one beside the others, half each alone.
+
+    Alone a column may matter as it is, by its order, or by its distance from its median. No Gram matrix is
+    formed, so that thousands of columns cost little.
+    """
+    share = weights / weights.sum()
+    root = np.sqrt(share)
+    wanted = (target - share @ target) * root
+    wanted = wanted / (np.linalg.norm(wanted) or 1.0)
+    ranks = np.argsort(np.argsort(matrix, axis=0, kind="stable"), axis=0).astype(float)
+    sides = [_unit(side, share) for side in (matrix, ranks, np.abs(matrix - np.median(matrix, axis=0)))]
+    alone = np.max([np.abs(wanted @ side) for side in sides], axis=0)
+    taken = _one_beside_another(sides[0], wanted, min(most // 2, len(target) // 2))
+    others = [int(place) for place in np.argsort(-alone, kind="stable") if place not in taken]
+    return sorted([*taken, *others[: most - len(taken)]])
+
+
+def _unit(matrix: Array, share: Array) -> Array:
+    """Columns about their means, of length 1; 0 where they do not vary."""
+    centred = (matrix - share @ matrix) * np.sqrt(share)[:, None]
+    norms = np.linalg.norm(centred, axis=0)
+    return np.asarray(centred / np.where(norms > 0, norms, np.inf))
+
+
+def _one_beside_another(rest: Array, left: Array, most: int) -> list[int]:
+    """Columns in turn, each the one that explains most of what those before it leave."""
+    taken: list[int] = []
+    sizes = np.sum(rest**2, axis=0)
+    while len(taken) < most:
+        gains = np.where(sizes > COLLINEAR, (left @ rest) ** 2 / np.maximum(sizes, COLLINEAR), 0.0)
+        gains[taken] = 0.0
+        best = int(gains.argmax())
+        if gains[best] <= NOTHING_LEFT:
+            break
+        taken.append(best)
+        direction = rest[:, best] / np.linalg.norm(rest[:, best])
+        left = left - direction * (direction @ left)
+        rest = rest - direction[:, None] * (direction @ rest)
+        sizes = np.sum(rest**2, axis=0)
+    return taken

@@ -1,0 +1,121 @@
+"""The formula that there always is: a sparse sum of terms, down to one constant, beside what was found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from kan_engine import (
+    Data,
+    Expression,
+    Formula,
+    additive_forms,
+    constant_form,
+    cross_losses,
+    evaluate,
+    is_no_worse,
+    together,
+    variables,
+)
+from worker.cross_validation import simple_errors
+from worker.evidence import NETWORK, assess, formula_errors
+from worker.found import Found
+from worker.laws import ALIKE, RESAMPLINGS, SURE, bounded_logits
+from worker.preparation import Portion, Prepared
+from worker.readings import EXACT, Run, searched
+
+CHANCE = 2.0  # standard errors: who looks at many formulas finds one that is a little better than a constant
+STOPPED_ROWS, STOPPED_VALIDATION = 400, 200  # where time is up: they take a tenth of a second
+
+
+def with_additive_forms(found: Found, run: Run) -> Found:
+    """A network with formulas, if any were asked for and the target is a number or one of two classes.
+
+    Beside an exact law nothing is wanted. Any other formula stays the first if it predicts rows left out as
+    well as the best sum of terms does. The work is bounded and asks for no time: of a job that was stopped
+    it takes fewer rows.
+    """
+    if not run.request.symbolic or run.data.outputs > 1:
+        return found
+    known = [formula for part in found.formulas for formula in part if variables(formula.tree)]
+    if known and known[0].error < EXACT:
+        return found
+    fit, validation = _rows(run)
+    weights = np.concatenate([run.data.row_weights(part) for part in (fit, validation)])
+    first, second = (_data(part, found, run) for part in (fit, validation))
+    constant = None if run.data.classes is None else _log_odds(run.data)
+    forms = additive_forms(first, second, weights, limits=run.limits, constant=constant)
+    if known and is_no_worse(cross_losses(known[0].tree, together(first, second)), forms.losses, weights):
+        return replace(found, formulas=[[*known, *forms.formulas]])
+    found = replace(found, formulas=[[*forms.formulas, *known]], formula_of="law", evidence=None)
+    if run.data.classes is not None:
+        return found
+    best, others = forms.formulas[0], simple_errors(run)
+    if len(found.errors):
+        others |= {NETWORK: found.errors}
+    evidence = assess(
+        best, formula_errors(best, run), others, run, lambda: _stability(best, first, second, run)
+    )
+    return replace(found, evidence=evidence)
+
+
+def _stability(best: Formula, first: Data, second: Data, run: Run) -> float | None:
+    """Share of resamplings of the rows from which a sum of terms is selected that predicts alike."""
+    columns, target = together(first, second)
+    expected = evaluate(best.tree, columns)
+    allowed = ALIKE * float(np.sqrt(np.mean((target - expected) ** 2)))
+    generator, alike = np.random.default_rng(run.request.seed), 0
+    for _ in range(RESAMPLINGS):
+        if run.should_stop():
+            return None
+        order = generator.permutation(len(target))
+        part = len(order) // 3
+        learnt, judged = (
+            ({name: values[rows] for name, values in columns.items()}, target[rows])
+            for rows in (order[part:], order[:part])
+        )
+        forms = additive_forms(learnt, judged, np.ones(len(order)), limits=run.limits, constant=None)
+        again = evaluate(forms.formulas[0].tree, columns)
+        alike += bool(np.sqrt(np.mean((again - expected) ** 2)) <= allowed)
+    return alike / RESAMPLINGS
+
+
+def is_weak(tree: Expression, data: Prepared) -> bool:
+    """Whether a formula is a constant, or no better than one on training rows left out."""
+    if not variables(tree):
+        return True
+    if (
+        data.classes is not None
+    ):  # what it is fitted to are the log-odds of a network that has seen these rows
+        return False
+    part = data.training.sample(STOPPED_ROWS + STOPPED_VALIDATION, data.plan.request.seed)
+    rows = _columns(part, data.names), part.targets
+    constant = constant_form(float(np.average(part.targets, weights=part.weights)))
+    return is_no_worse(cross_losses(constant, rows), cross_losses(tree, rows), part.weights, CHANCE)
+
+
+def _rows(run: Run) -> tuple[Portion, Portion]:
+    fit, validation = searched(run)
+    if not run.should_stop():
+        return fit, validation
+    seed = run.request.seed
+    return fit.sample(STOPPED_ROWS, seed), validation.sample(STOPPED_VALIDATION, seed)
+
+
+def _data(part: Portion, found: Found, run: Run) -> Data:
+    """Columns, and what formulas are to give of these rows."""
+    columns = _columns(part, run.names)
+    if run.data.classes is None:
+        return columns, part.targets
+    return columns, bounded_logits(found.network, found.inputs, part)[:, 0]
+
+
+def _columns(part: Portion, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    return {name: part.encoded[:, place] for place, name in enumerate(names)}
+
+
+def _log_odds(data: Prepared) -> float:
+    """Of the second class among the training rows."""
+    share = float(np.average(data.training.targets, weights=data.row_weights(data.training)))
+    return float(np.clip(np.log(share) - np.log1p(-share), -SURE, SURE))
