@@ -61,13 +61,14 @@ def cross_errors(fit: Fit, run: Run) -> np.ndarray:
 
 
 def simple_errors(run: Run) -> dict[str, np.ndarray]:
-    """Errors of the models that every other one is compared with."""
-    fits: dict[str, Fit]
-    if (classes := run.data.classes) is not None:
-        fits = {"constant": partial(fit_shares, len(classes)), "linear": partial(fit_log_odds, len(classes))}
-    else:
-        fits = {"constant": fit_constant, "linear": fit_line, "boosting": fit_boosting}
-    return {name: cross_errors(fit, run) for name, fit in fits.items()}
+    """Errors of the models that every other one is compared with; they are found once for the same rows."""
+    if id(run.data) not in run.simple:
+        fits: dict[str, Fit] = {"constant": fit_constant, "linear": fit_line, "boosting": fit_boosting}
+        if (classes := run.data.classes) is not None:
+            count = len(classes)
+            fits = {"constant": partial(fit_shares, count), "linear": partial(fit_log_odds, count)}
+        run.simple[id(run.data)] = {name: cross_errors(fit, run) for name, fit in fits.items()}
+    return dict(run.simple[id(run.data)])
 
 
 def fit_constant(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:

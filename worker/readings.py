@@ -60,6 +60,7 @@ class Run:
         contest: Takes the errors on the validation rows of all that is compared there.
         limits: What formulas may contain.
         parts: What of the search other workers do, or have done.
+        simple: Errors of simple models by the identity of their rows; see ``worker.cross_validation``.
     """
 
     data: Prepared
@@ -72,6 +73,7 @@ class Run:
     contest: Contest
     limits: Limits
     parts: Parts = field(default_factory=Alone)
+    simple: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
 
     @staticmethod
     def of(
