@@ -27,6 +27,7 @@ ALPHAS = 10.0 ** np.arange(-9, 5)  # of ridge regression on standardised columns
 LEARNT_ROWS = 20_000  # that a line or boosting is fitted to: more rows change their errors by less than noise
 FORM_STEPS = 20  # of Levenberg-Marquardt, from the constants found on all rows
 NEGLIGIBLE = 0.02  # share of a mean squared error, by which a lower one counts as the same
+CAUTIOUS_ROWS = 100  # of so many rows a gain has to be two standard errors, of many more it has to be one
 SEEN_SHARE = 2.0  # standard errors of a share, above one half, that show one candidate ahead on most rows
 
 Fit = Callable[[Portion], Callable[[np.ndarray], np.ndarray]]
@@ -196,7 +197,7 @@ def is_better(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> bo
     """Whether a candidate is better than another by more than chance, on the rows that both were judged on.
 
     Its mean squared error has to be lower by more than next to nothing, and either by a standard error of the
-    paired differences, or so that its error is the smaller one on clearly more than half of the rows: where a
+    paired differences (by more of few rows, whose standard error is itself uncertain), or so that its error is the smaller one on clearly more than half of the rows: where a
     few rows hold nearly all of the squared error, their difference and its standard error are about the same.
     """
     known = ~(np.isnan(errors) | np.isnan(others))
@@ -210,4 +211,5 @@ def is_better(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> bo
     if gain <= NEGLIGIBLE * float(np.average(theirs**2, weights=w)):
         return False
     ahead = float(np.average(mine < theirs, weights=w))
-    return bool(gain > float(gains.std()) / rows**0.5 or ahead > 0.5 + SEEN_SHARE * 0.5 / rows**0.5)
+    chance = (1 + CAUTIOUS_ROWS / rows) * float(gains.std()) / rows**0.5
+    return bool(gain > chance or ahead > 0.5 + SEEN_SHARE * 0.5 / rows**0.5)

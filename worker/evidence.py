@@ -24,6 +24,7 @@ Verdict = Literal["consistent", "approximation", "weak"]
 
 ROWS_PER_CONSTANT = 10  # with p constants from n rows a true form errs by noise * sqrt(p / n): a third of it
 HALF_THE_NOISE, TENTH_OF_THE_SPREAD = 0.25, 0.01  # as shares of variances
+CLEARLY_LOWER = 0.7  # factor between RMSEs
 STABLE = 0.75  # share of the resamplings that have to lead to a formula that predicts alike
 NETWORK = "network"  # the one that serves, among the models that a formula is compared with
 
@@ -145,10 +146,13 @@ def compare(evidence: Evidence, errors: np.ndarray, others: Mapping[str, np.ndar
 def _comparisons(
     errors: np.ndarray, others: Mapping[str, np.ndarray], weights: np.ndarray
 ) -> dict[str, dict[str, Any]]:
-    return {
-        name: {"rmse": _finite(rmse_of(other, weights)), "is_better": is_better(other, errors, weights)}
-        for name, other in others.items()
-    }
+    own, found = rmse_of(errors, weights), {}
+    for name, other in others.items():
+        rmse = rmse_of(other, weights)
+        # Of a formula that is absurd at one row the difference is no larger than its standard error.
+        is_ahead = is_better(other, errors, weights) or rmse < CLEARLY_LOWER * own
+        found[name] = {"rmse": _finite(rmse), "is_better": is_ahead}
+    return found
 
 
 def _finite(value: float) -> float | None:
