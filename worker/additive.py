@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from kan_engine import (
+    Additive,
     Data,
     Expression,
+    Formula,
     additive_forms,
     constant_form,
     cross_losses,
@@ -17,9 +19,9 @@ from kan_engine import (
     variables,
 )
 from worker.found import Found
-from worker.laws import SURE, bounded_logits
+from worker.laws import SHORT, SURE, bounded_logits
 from worker.preparation import Portion, Prepared
-from worker.readings import EXACT, Run, searched
+from worker.readings import EXACT, Run, leaves_noise, sample_of, searched
 
 CHANCE = 2.0  # standard errors: who looks at many formulas finds one that is a little better than a constant
 STOPPED_ROWS, STOPPED_VALIDATION = 400, 200  # where time is up: they take a tenth of a second
@@ -29,22 +31,37 @@ def with_additive_forms(found: Found, run: Run) -> Found:
     """A network with formulas, if any were asked for and the target is a number or one of two classes.
 
     Beside an exact law nothing is wanted. Any other formula stays the first if it predicts rows left out as
-    well as the best sum of terms does. The work is bounded and asks for no time: of a job that was stopped
-    it takes fewer rows.
+    well as the best sum of terms does, and is short or clearly better. The work is bounded and asks for no
+    time: of a job that was stopped it takes fewer rows.
     """
     if not run.request.symbolic or run.data.outputs > 1:
         return found
     known = [formula for part in found.formulas for formula in part if variables(formula.tree)]
     if known and known[0].error < EXACT:
         return found
-    fit, validation = _rows(run)
-    weights = np.concatenate([run.data.row_weights(part) for part in (fit, validation)])
-    first, second = (_data(part, found, run) for part in (fit, validation))
+    parts = _rows(run)
+    weights = np.concatenate([run.data.row_weights(part) for part in parts])
+    fit, validation = (_data(part, found, run) for part in parts)
     constant = None if run.data.classes is None else _log_odds(run.data)
-    forms = additive_forms(first, second, weights, limits=run.limits, constant=constant)
-    if known and is_no_worse(cross_losses(known[0].tree, together(first, second)), forms.losses, weights):
-        return replace(found, formulas=[[*known, *forms.formulas]])
-    return replace(found, formulas=[[*forms.formulas, *known]], formula_of="law", is_consistent=False)
+    sums = additive_forms(fit, validation, weights, limits=run.limits, constant=constant)
+    if known and _stays(known[0], sums, together(fit, validation), weights):
+        return replace(found, formulas=[[*known, *sums.formulas]])
+    is_consistent = found.is_consistent and _leave_noise(sums, parts, run)
+    formulas = [[*sums.formulas, *known]]
+    return replace(found, formulas=formulas, formula_of="law", is_consistent=is_consistent)
+
+
+def _leave_noise(sums: Additive, parts: tuple[Portion, Portion], run: Run) -> bool:
+    fit, validation = (sample_of(part, run.inputs) for part in parts)
+    return leaves_noise(sums.formulas, fit, validation, run)
+
+
+def _stays(law: Formula, sums: Additive, rows: Data, weights: np.ndarray) -> bool:
+    losses = cross_losses(law.tree, rows)
+    if not is_no_worse(losses, sums.losses, weights):
+        return False
+    is_shorter = sums.formulas[0].complexity < law.complexity
+    return law.complexity <= SHORT or not (is_shorter and is_no_worse(sums.losses, losses, weights))
 
 
 def is_weak(tree: Expression, data: Prepared) -> bool:
