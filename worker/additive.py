@@ -68,9 +68,7 @@ def is_weak(tree: Expression, data: Prepared) -> bool:
     """Whether a formula is a constant, or no better than one on training rows left out."""
     if not variables(tree):
         return True
-    if (
-        data.classes is not None
-    ):  # what it is fitted to are the log-odds of a network that has seen these rows
+    if data.classes is not None:  # fitted to the log-odds of a network, which has seen all of these rows
         return False
     part = data.training.sample(STOPPED_ROWS + STOPPED_VALIDATION, data.plan.request.seed)
     rows = _columns(part, data.names), part.targets
