@@ -119,6 +119,7 @@ if TYPE_CHECKING:
     from kan_engine.solution_laws import find_laws as find_laws
     from kan_engine.solution_network import Follower as Follower
     from kan_engine.solution_network import follow as follow
+    from kan_engine.sparse_additive import Additive as Additive
     from kan_engine.sparse_additive import additive_forms as additive_forms
     from kan_engine.sparse_additive import columns_that_matter as columns_that_matter
     from kan_engine.sparse_additive import constant_form as constant_form
@@ -268,6 +269,7 @@ _HOME = {
     "prune_trained": "selection",
     "run_trial": "selection",
     "train_on_all": "selection",
+    "Additive": "sparse_additive",
     "additive_forms": "sparse_additive",
     "columns_that_matter": "sparse_additive",
     "constant_form": "sparse_additive",

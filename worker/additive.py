@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from kan_engine import (
+    Additive,
     Data,
     Expression,
     Formula,
@@ -21,7 +22,7 @@ from kan_engine import (
 from worker.cross_validation import simple_errors
 from worker.evidence import NETWORK, assess, formula_errors
 from worker.found import Found
-from worker.laws import ALIKE, RESAMPLINGS, SURE, bounded_logits
+from worker.laws import ALIKE, RESAMPLINGS, SHORT, SURE, bounded_logits
 from worker.preparation import Portion, Prepared
 from worker.readings import EXACT, Run, searched
 
@@ -33,36 +34,35 @@ def with_additive_forms(found: Found, run: Run) -> Found:
     """A network with formulas, if any were asked for and the target is a number or one of two classes.
 
     Beside an exact law nothing is wanted. Any other formula stays the first if it predicts rows left out as
-    well as the best sum of terms does. The work is bounded and asks for no time: of a job that was stopped
-    it takes fewer rows.
+    well as the best sum of terms does, and is short or clearly better. The work is bounded and asks for no
+    time: of a job that was stopped it takes fewer rows.
     """
     if not run.request.symbolic or run.data.outputs > 1:
         return found
     known = [formula for part in found.formulas for formula in part if variables(formula.tree)]
     if known and known[0].error < EXACT:
         return found
-    fit, validation = _rows(run)
-    weights = np.concatenate([run.data.row_weights(part) for part in (fit, validation)])
-    first, second = (_data(part, found, run) for part in (fit, validation))
+    parts = _rows(run)
+    weights = np.concatenate([run.data.row_weights(part) for part in parts])
+    fit, validation = (_data(part, found, run) for part in parts)
     constant = None if run.data.classes is None else _log_odds(run.data)
-    forms = additive_forms(first, second, weights, limits=run.limits, constant=constant)
-    if known and is_no_worse(cross_losses(known[0].tree, together(first, second)), forms.losses, weights):
-        return replace(found, formulas=[[*known, *forms.formulas]])
-    found = replace(found, formulas=[[*forms.formulas, *known]], formula_of="law", evidence=None)
+    sums = additive_forms(fit, validation, weights, limits=run.limits, constant=constant)
+    rows = together(fit, validation)
+    if known and _stays(known[0], sums, rows, weights):
+        return replace(found, formulas=[[*known, *sums.formulas]])
+    found = replace(found, formulas=[[*sums.formulas, *known]], formula_of="law", evidence=None)
     if run.data.classes is not None:
         return found
-    best, others = forms.formulas[0], simple_errors(run)
+    best, others = sums.formulas[0], simple_errors(run)
     if len(found.errors):
         others |= {NETWORK: found.errors}
-    evidence = assess(
-        best, formula_errors(best, run), others, run, lambda: _stability(best, first, second, run)
-    )
+    evidence = assess(best, formula_errors(best, run), others, run, lambda: _stability(best, rows, run))
     return replace(found, evidence=evidence)
 
 
-def _stability(best: Formula, first: Data, second: Data, run: Run) -> float | None:
+def _stability(best: Formula, rows: Data, run: Run) -> float | None:
     """Share of resamplings of the rows from which a sum of terms is selected that predicts alike."""
-    columns, target = together(first, second)
+    columns, target = rows
     expected = evaluate(best.tree, columns)
     allowed = ALIKE * float(np.sqrt(np.mean((target - expected) ** 2)))
     generator, alike = np.random.default_rng(run.request.seed), 0
@@ -72,22 +72,28 @@ def _stability(best: Formula, first: Data, second: Data, run: Run) -> float | No
         order = generator.permutation(len(target))
         part = len(order) // 3
         learnt, judged = (
-            ({name: values[rows] for name, values in columns.items()}, target[rows])
-            for rows in (order[part:], order[:part])
+            ({name: values[some] for name, values in columns.items()}, target[some])
+            for some in (order[part:], order[:part])
         )
-        forms = additive_forms(learnt, judged, np.ones(len(order)), limits=run.limits, constant=None)
-        again = evaluate(forms.formulas[0].tree, columns)
-        alike += bool(np.sqrt(np.mean((again - expected) ** 2)) <= allowed)
+        again = additive_forms(learnt, judged, np.ones(len(order)), limits=run.limits, constant=None)
+        difference = evaluate(again.formulas[0].tree, columns) - expected
+        alike += bool(np.sqrt(np.mean(difference**2)) <= allowed)
     return alike / RESAMPLINGS
+
+
+def _stays(law: Formula, sums: Additive, rows: Data, weights: np.ndarray) -> bool:
+    losses = cross_losses(law.tree, rows)
+    if not is_no_worse(losses, sums.losses, weights):
+        return False
+    is_shorter = sums.formulas[0].complexity < law.complexity
+    return law.complexity <= SHORT or not (is_shorter and is_no_worse(sums.losses, losses, weights))
 
 
 def is_weak(tree: Expression, data: Prepared) -> bool:
     """Whether a formula is a constant, or no better than one on training rows left out."""
     if not variables(tree):
         return True
-    if (
-        data.classes is not None
-    ):  # what it is fitted to are the log-odds of a network that has seen these rows
+    if data.classes is not None:  # fitted to the log-odds of a network, which has seen all of these rows
         return False
     part = data.training.sample(STOPPED_ROWS + STOPPED_VALIDATION, data.plan.request.seed)
     rows = _columns(part, data.names), part.targets

@@ -26,6 +26,7 @@ from kan_engine import (
     save,
     shorter_formulas,
     train,
+    variables,
     without_inputs,
 )
 from service.errors import Conflict
@@ -221,7 +222,8 @@ def _read_off(
             fixed=functions,
         )
         found = read_formulas(network, reading, run.should_stop)
-        formulas.append([*found, *shorter_formulas(network, reading, run.should_stop)])
+        found += shorter_formulas(network, reading, run.should_stop)
+        formulas.append([formula for formula in found if variables(formula.tree)])  # a constant fixes nothing
     return formulas
 
 

@@ -25,6 +25,7 @@ from service.settings import Settings
 from service.storage import read_bytes
 from tests.factories import make_dataset, make_job
 from worker import lifecycle
+from worker.attempt import Attempt
 from worker.heartbeat import Termination
 from worker.lifecycle import run_job
 from worker.outcome import Outcome, Progress, Revised, Stopped
@@ -250,6 +251,20 @@ def test_a_cancelled_job_that_has_nothing_yet_keeps_nothing(
 def test_the_time_limit_cuts_the_job_and_keeps_the_best(submit: Any, run: Any) -> None:
     job = run(submit(max_seconds=0.5), ToyPipeline(lasts_s=30))
     assert (job.status, job.cut_by) == ("succeeded", "fit")
+
+
+@pytest.mark.parametrize(("limit", "most"), [(0.5, 0.25), (4, 3.0), (300, 285.0)])
+def test_a_part_of_the_time_is_kept_for_the_formula_and_the_measuring(
+    sessions: Sessions, settings: Settings, submit: Any, limit: float, most: float
+) -> None:
+    left: list[float] = []
+
+    def work(attempt: Attempt) -> Any:
+        left.append(attempt.seconds_left())
+        raise Stopped
+
+    run_job(submit(max_seconds=limit), None, sessions, settings, work_of=lambda _: work)
+    assert most - 2 < left[0] <= most  # the start of a busy machine counts as work
 
 
 def test_a_time_limit_too_short_for_any_network_is_said(submit: Any, run: Any) -> None:

@@ -79,6 +79,11 @@ def test_rows_that_have_no_likelihood_are_no_missing_rows(capsys: pytest.Capture
     assert "nothing was measured: the warnings say why" in capsys.readouterr().out
 
 
+def test_a_weak_formula_is_told_to_be_one(capsys: pytest.CaptureFixture[str]) -> None:
+    report(MODEL, FORMULAS.model_copy(update={"verdict": "weak"}))
+    assert "verdict:   a constant, or no better than one" in capsys.readouterr().out
+
+
 def test_a_solution_is_told_by_its_residuals_and_numbers(capsys: pytest.CaptureFixture[str]) -> None:
     report(SOLUTION, FORMULAS)
     lines = capsys.readouterr().out.splitlines()
