@@ -80,8 +80,10 @@ def _show_airfoil(client: Client, job: Job, dataset: Dataset) -> None:
     _save_picture(client, model, "airfoil")
     row = client.preview(dataset).rows[0]
     answer = client.predict(model, [row], interval=0.9)
-    (value,), ((low, high),) = answer.values, answer.intervals or []
-    _say(f"prediction: {value:.1f} dB, 90 % interval {low:.1f} to {high:.1f}; measured {row[AIRFOIL_TARGET]}")
+    (value,), (interval,) = answer.values, answer.intervals or [None]
+    low, high = interval or (None, None)
+    known = "no interval" if low is None or high is None else f"90 % interval {low:.1f} to {high:.1f}"
+    _say(f"prediction: {value:.1f} dB, {known}; measured {row[AIRFOIL_TARGET]}")
     if (model.metrics["r2"] or 0) <= _linear(model)["r2"]:
         raise DemoFailed("the network does not beat the linear model")
 

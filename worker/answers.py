@@ -43,12 +43,11 @@ class Answers:
         """The columns of ``schema`` for the rows of a block, which has the columns that the model reads."""
         predictor = self._predictor
         columns = {f.name: _values(block[f.name], f) for f in predictor.encoding.features if f.name in block}
+        outside = predictor.outside_mask(columns)
         found: list[pl.Series]
         if predictor.classes is None:
             values = predictor.predict(columns).reshape(block.height, -1)
             found = [_finite(values[:, place]) for place in range(values.shape[1])]
-            if self._margin is not None:
-                found += [_finite(values[:, 0] - self._margin), _finite(values[:, 0] + self._margin)]
         else:
             probabilities = predictor.probabilities(columns)
             labels = predictor.labels(probabilities).tolist()
@@ -56,7 +55,10 @@ class Answers:
         undefined = found[0].is_null().to_numpy()
         for series in found[1:]:
             undefined = undefined | series.is_null().to_numpy()
-        found.append(self._warnings(block, predictor.outside_mask(columns), undefined))
+        if self._margin is not None:  # an interval holds for rows like those of training, and for no others
+            known = np.where(outside.any(1), np.nan, values[:, 0])
+            found += [_finite(known - self._margin), _finite(known + self._margin)]
+        found.append(self._warnings(block, outside, undefined))
         return pl.DataFrame([series.alias(name) for name, series in zip(self.schema, found, strict=True)])
 
     def _columns(self) -> list[tuple[str, pl.DataType]]:

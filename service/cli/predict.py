@@ -84,11 +84,12 @@ def _print(answers: list[Predictions], as_json: bool) -> None:
 
 
 def _rows(answer: Predictions) -> Iterator[Any]:
-    """The bare value; with its bounds if they were asked for."""
+    """The bare value; with its bounds if they were asked for, which are null where there are none."""
     if answer.intervals is None:
         yield from answer.values
         return
-    for value, (low, high) in zip(answer.values, answer.intervals, strict=True):
+    for value, interval in zip(answer.values, answer.intervals, strict=True):
+        low, high = interval or (None, None)
         yield {"prediction": value, "low": low, "high": high}
 
 

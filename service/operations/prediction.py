@@ -123,12 +123,13 @@ def _answer(predictor: Predictor, columns: Columns, outputs: Sequence[str], marg
     values = predictor.predict(columns) if probabilities is None else predictor.labels(probabilities)
     predictions = _listed(values)
     gaps = [(row, predictor.target, NOT_FINITE) for row, v in enumerate(predictions) if _has_gap(v)]
-    strange, strange_count = _strange_values(predictor, columns)
+    outside = predictor.outside_mask(columns)
+    strange, strange_count = _strange_values(predictor, columns, outside)
     warnings = sorted(strange + gaps, key=lambda finding: finding[0])[:MAX_WARNINGS]
     return {
         "predictions": _by_output(predictions, outputs),
         "probabilities": None if probabilities is None else _by_class(probabilities, predictor.classes or ()),
-        "intervals": None if margin is None else _around(values, margin),
+        "intervals": None if margin is None else _around(values, margin, outside),
         "warnings": [{"row": row, "column": column, "code": code} for row, column, code in warnings],
         "warning_count": strange_count + len(gaps),
     }
@@ -143,8 +144,11 @@ def _listed(values: np.ndarray) -> list[Any]:
     return listed
 
 
-def _around(values: np.ndarray, margin: float) -> list[Any]:
-    return _listed(np.stack([values - margin, values + margin], axis=1))
+def _around(values: np.ndarray, margin: float, outside: np.ndarray) -> list[Any]:
+    """Intervals; null for rows unlike those of training, of which nothing is known, and without a value."""
+    has_none = outside.any(axis=1) | ~np.isfinite(values)
+    bounds = np.stack([values - margin, values + margin], axis=1).tolist()
+    return [None if none else interval for none, interval in zip(has_none.tolist(), bounds, strict=True)]
 
 
 def _has_gap(value: Any) -> bool:
@@ -163,10 +167,9 @@ def _by_class(probabilities: np.ndarray, classes: Sequence[Any]) -> list[Documen
     return [dict(zip(names, row, strict=True)) for row in _listed(probabilities)]
 
 
-def _strange_values(predictor: Predictor, columns: Columns) -> tuple[list[Finding], int]:
+def _strange_values(predictor: Predictor, columns: Columns, mask: np.ndarray) -> tuple[list[Finding], int]:
     """The first values that training saw nothing like, and how many there are."""
     features = predictor.encoding.features
-    mask = predictor.outside_mask(columns)
     rows = np.flatnonzero(mask.any(1))[:MAX_WARNINGS].tolist()
     found = [
         (row, features[place].name, _doubt(features[place], columns[features[place].name][row]))

@@ -12,9 +12,9 @@ class BatchRequest(RequestModel):
     """Predictions of a model for every row of a dataset, as a file: `GET /jobs/{id}/result`.
 
     Its columns are the prediction under the name of the target, or one for each of several outputs;
-    `probability_<class>` for a classifier; `<target>_low` and `<target>_high` with `interval`; and `warning`,
-    which is null or says why a row deserves less trust. A name that the dataset has already gets `_predicted`
-    at its end.
+    `probability_<class>` for a classifier; `<target>_low` and `<target>_high` with `interval`, null for a row
+    with any value outside of what training saw; and `warning`, which is null or says why a row deserves less
+    trust. A name that the dataset has already gets `_predicted` at its end.
     """
 
     kind: Literal["predict"]

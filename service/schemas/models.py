@@ -409,8 +409,9 @@ class PredictionOut(BaseModel):
         description="Per class, for a classifier; calibrated on the validation rows to the frequencies of "
         "the data, whatever `class_weight` was. The label follows by the model's `decision`."
     )
-    intervals: list[list[float | None]] | None = Field(
-        description="`[low, high]`, if `interval` was asked for."
+    intervals: list[list[float | None] | None] | None = Field(
+        description="`[low, high]`, if `interval` was asked for; null for a row with any value outside of "
+        "what training saw, and for one without a prediction: there is no interval there."
     )
     warnings: list[WarningOut] = Field(description="The first of them.")
     warning_count: int = Field(description="All of them.")

@@ -158,6 +158,20 @@ def test_values_that_training_saw_nothing_like_are_warned_of(client: TestClient,
 
 
 def test_only_the_first_warnings_are_listed_but_all_are_counted(
+@pytest.mark.parametrize(
+    "strange", [{"size": 1000.0}, {"size": -0.5}, {"is_new": None}, {"kind": "never seen"}]
+)
+def test_a_row_with_a_value_outside_of_training_has_a_warning_and_no_interval(
+    client: TestClient, sessions: Sessions, strange: dict[str, Any]
+) -> None:
+    usual = {"size": 1.5, "is_new": True, "kind": "b"}
+    model = make_model(sessions, make_predictor(MIXED))
+    body = predict(client, model.id, [usual, usual | strange, usual], interval=0.9).json()
+    assert [interval is None for interval in body["intervals"]] == [False, True, False]
+    assert [(warning["row"], warning["column"]) for warning in body["warnings"]] == [(1, *strange)]
+    assert isinstance(body["predictions"][1], float)
+
+
     client: TestClient, sessions: Sessions
 ) -> None:
     body = predict(client, make_model(sessions).id, [{"x1": 7, "x2": 7}] * 80).json()
@@ -173,7 +187,7 @@ def test_a_value_that_is_not_finite_is_null_and_warned_of(client: TestClient, se
     body = predict(client, make_model(sessions, broken).id, rows, interval=0.5).json()
     gaps = [row for row, value in enumerate(body["predictions"]) if value is None]
     assert gaps, "exp of a large number overflows"
-    assert [body["intervals"][row] for row in gaps] == [[None, None]] * len(gaps)
+    assert [body["intervals"][row] for row in gaps] == [None] * len(gaps)
     assert [warning["row"] for warning in body["warnings"] if warning["code"] == "not_finite"] == gaps
 
 

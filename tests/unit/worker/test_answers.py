@@ -41,6 +41,14 @@ def test_an_interval_is_two_columns_around_the_prediction() -> None:
     assert found["y_high"].to_list() == (found["y"] + margin).to_list()
 
 
+def test_a_row_outside_of_training_has_an_answer_and_no_interval() -> None:
+    rows = pl.DataFrame({"x1": [0.5, 50.0, 0.5], "x2": [0.0, 0.0, -9.0]})
+    found = answers(interval=0.9).to(rows)
+    assert found["y"].null_count() == 0
+    assert found["y_low"].is_null().to_list() == found["y_high"].is_null().to_list() == [False, True, True]
+    assert found["warning"].to_list() == [None, "outside_training_range", "outside_training_range"]
+
+
 def test_several_outputs_have_their_names() -> None:
     found = answers(outputs=("y", "z")).to(ROWS)
     expected = make_predictor(outputs=2).predict({name: ROWS[name].to_numpy() for name in ROWS.columns})
