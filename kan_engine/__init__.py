@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from kan_engine.fixing import fix_ as fix_
     from kan_engine.fixing import on_scale as on_scale
     from kan_engine.fixing import without_inputs as without_inputs
+    from kan_engine.formula_predictor import FormulaPredictor as FormulaPredictor
     from kan_engine.implicit import implicit_law as implicit_law
     from kan_engine.latex import to_latex as to_latex
     from kan_engine.lbfgs import Minimiser as Minimiser
@@ -202,6 +203,7 @@ _HOME = {
     "fix_": "fixing",
     "on_scale": "fixing",
     "without_inputs": "fixing",
+    "FormulaPredictor": "formula_predictor",
     "implicit_law": "implicit",
     "to_latex": "latex",
     "Minimiser": "lbfgs",

@@ -38,6 +38,7 @@ FEW_WEIGHTS = (
 _KEY = "kan"  # of our header among safetensors' metadata
 _NETWORK = "network."  # prefix of the tensors of the network
 _ATTACHED = "attached."  # prefix of numbers that merely travel with the model
+_OF_FORMULA = _ATTACHED + "formula.residuals"  # attached, so that older programs read the rest without them
 _DTYPES = {torch.float64: "F64", torch.bool: "BOOL"}
 _BROKEN = (
     ArithmeticError,
@@ -142,6 +143,8 @@ def _tensors(predictor: Predictor) -> dict[str, Tensor]:
         "inputs.scale": predictor.inputs.scale,
         "residuals": predictor.residuals,
     }
+    if predictor.formula_residuals is not None:
+        arrays[_OF_FORMULA] = predictor.formula_residuals
     if predictor.inputs.quantiles is not None:
         arrays["inputs.quantiles"] = predictor.inputs.quantiles
     if predictor.outputs is not None:
@@ -281,6 +284,7 @@ def _assemble(header: dict[str, Any], network: KAN, tensors: dict[str, Tensor]) 
         classes=None if classes is None else tuple(classes),
         target=header["target"],
         residuals=arrays["residuals"],
+        formula_residuals=arrays.get(_OF_FORMULA),
         decision_weights=None if weights is None else tuple(weights),
         support=_support(header["support"]) if header["version"] == WITH_SUPPORT else None,
     )

@@ -41,6 +41,8 @@ class Predictor:
         target: The client's name of the target.
         residuals: Absolute errors on the validation rows, as they were if these had not chosen the network
             (see ``Contest``), in the target's units; they give intervals.
+        formula_residuals: The same of the model's formula, sorted; None if it has none, or from before they
+            were kept.
         support: Of a density, the range of every input within which it is not 0; None of anything else.
         decision_weights: What the probabilities of the classes are multiplied by before the largest is
             the label; None takes the likeliest class.
@@ -53,6 +55,7 @@ class Predictor:
     classes: tuple[Label, ...] | None
     target: str
     residuals: Float[np.ndarray, " validation"]
+    formula_residuals: Float[np.ndarray, " formula"] | None = None
     decision_weights: tuple[float, ...] | None = None
     support: tuple[tuple[float, float], ...] | None = None
 
@@ -69,8 +72,9 @@ class Predictor:
             raise InvalidConfig(
                 f"{len(self.classes)} classes do not take the {width[-1]} outputs of the network"
             )
-        if not (np.isfinite(self.residuals) & (self.residuals >= 0)).all():
-            raise InvalidConfig("residuals must be finite and not negative")
+        for residuals in (self.residuals, self.formula_residuals):
+            if residuals is not None and not (np.isfinite(residuals) & (residuals >= 0)).all():
+                raise InvalidConfig("residuals must be finite and not negative")
         if self.decision_weights is not None:
             _check_decision(self.decision_weights, self.classes)
         if self.support is not None:

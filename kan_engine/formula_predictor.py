@@ -1,0 +1,126 @@
+"""Formula predictor: the formulas of a model in place of its network, with the same columns and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from kan_engine.errors import InvalidConfig, InvalidData
+from kan_engine.expression import Expression, evaluate, variables, walk
+from kan_engine.predictor import Columns, Predictor
+
+BLOCK_NUMBERS = 2**20  # values of all nodes of the formulas over one block of rows: 8 MB
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FormulaPredictor(Predictor):
+    """Columns in the client's units → encoding → formulas → values, or log-odds and labels.
+
+    A formula answers wherever it is defined, also outside the range of the training rows; elsewhere its
+    answer is not finite. ``residuals`` are those of the formulas.
+
+    Args:
+        trees: A formula of the encoded columns for each output: of the target, or of the log-odds or logits.
+        lacks_residuals: Whether the network has residuals, and those of the formulas were not kept.
+    """
+
+    trees: tuple[Expression, ...]
+    lacks_residuals: bool = False
+
+    @staticmethod
+    def of(
+        predictor: Predictor,
+        trees: Sequence[Expression],
+        *,
+        support: Mapping[str, Sequence[float | None]] | None = None,
+        largest_error: float | None = None,
+    ) -> FormulaPredictor:
+        """The formulas beside a network.
+
+        Args:
+            predictor: The network with all that lies between columns and answers.
+            trees: A formula for each of its outputs.
+            support: Of a density, the range of each column within which the formula is not 0; None is no end.
+            largest_error: Stands for each of the residuals, where those of the formulas were not kept.
+
+        Raises:
+            InvalidConfig: The formulas are not one for each output, or read columns that there are not.
+        """
+        names = [column.name for column in predictor.encoding.names]
+        unknown = {name for tree in trees for name in variables(tree)} - set(names)
+        if unknown or len(trees) != predictor.network.config.width[-1]:
+            raise InvalidConfig(f"{len(trees)} formulas of {names}, and {unknown}, do not fit the network")
+        inherited: dict[str, Any] = {
+            field.name: getattr(predictor, field.name) for field in fields(Predictor)
+        }
+        residuals = predictor.formula_residuals
+        if residuals is None:
+            residuals = (
+                predictor.residuals[:0] if largest_error is None else predictor.residuals * 0 + largest_error
+            )
+        if support is not None:
+            inherited["support"] = tuple(_ends(support.get(name, (None, None))) for name in names)
+        lacks = predictor.formula_residuals is None and len(residuals) < len(predictor.residuals)
+        return FormulaPredictor(
+            **inherited | {"residuals": residuals}, trees=tuple(trees), lacks_residuals=lacks
+        )
+
+    @cached_property
+    def unused(self) -> frozenset[str]:
+        """Features that no formula reads; they may be absent and change nothing."""
+        read = {name for tree in self.trees for name in variables(tree)}
+        used = {column.feature for column in self.encoding.names if column.name in read}
+        return frozenset(feature.name for feature in self.encoding.features if feature.name not in used)
+
+    def raw(self, columns: Columns) -> Float[np.ndarray, "rows outputs"]:
+        """What the formulas give: values in the target's units, log-odds or logits; NaN where undefined."""
+        encoded = self._encoded(columns)
+        y = np.empty((len(encoded), len(self.trees)))
+        for start in range(0, len(encoded), self._rows_at_once):
+            block = slice(start, start + self._rows_at_once)
+            rows = {column.name: encoded[block, place] for place, column in self._read}
+            for output, tree in enumerate(self.trees):
+                y[block, output] = evaluate(tree, rows)
+        y[~np.isfinite(y)] = np.nan
+        return y
+
+    def predict(self, columns: Columns) -> Shaped[np.ndarray, " rows *outputs"]:
+        """Values in the target's units, or labels; NaN or None where a formula is not defined."""
+        if self.classes is not None:
+            return super().predict(columns)
+        encoded = self._encoded(columns)
+        values = self.raw(encoded)
+        if self.support is not None:
+            low, high = np.array(self.support).T
+            values[((encoded < low) | (encoded > high)).any(1)] = 0.0
+        return values[:, 0] if values.shape[1] == 1 else values
+
+    def margin(self, level: float) -> float:
+        """Half the width of the prediction interval, as of the network, from the errors of the formula."""
+        if self.lacks_residuals:
+            raise InvalidData(
+                "the errors of the formula were not kept when this model was made: ask for the intervals of "
+                'another member, such as "by": "accurate", or train the model again'
+            )
+        return super().margin(level)
+
+    @cached_property
+    def _read(self) -> list[tuple[int, Any]]:
+        """Place and column of everything that a formula reads."""
+        read = {name for tree in self.trees for name in variables(tree)}
+        return [entry for entry in enumerate(self.encoding.names) if entry[1].name in read]
+
+    @cached_property
+    def _rows_at_once(self) -> int:
+        nodes = sum(1 for tree in self.trees for _ in walk(tree))
+        return max(1, BLOCK_NUMBERS // nodes)
+
+
+def _ends(side: Sequence[float | None]) -> tuple[float, float]:
+    low, high = side
+    return (-np.inf if low is None else low, np.inf if high is None else high)
