@@ -8,7 +8,9 @@ import numpy as np
 import torch
 
 import kan_engine
+from kan_engine.expression import Expression, complexity, to_json
 from kan_engine.network import initialise_
+from kan_engine.printers import to_text
 from service.callers import LOCAL
 from service.db.repositories import Datasets, TrainedModels, TrainingJobs
 from service.db.session import Sessions, clock
@@ -147,6 +149,30 @@ def make_predictor(
         target="y",
         residuals=np.linspace(0.1, 2.0, 20) if classes is None else np.zeros(0),
     )
+
+
+def make_symbolic(
+    verdict: str, *trees: Expression, quantity: str = "value", names: Sequence[str] = ("y", "z")
+) -> dict[str, Any]:
+    """What a training job records of these formulas, as far as predictions read it."""
+    outputs = [
+        {
+            "name": name,
+            "tree": to_json(tree),
+            "expression": to_text(tree),
+            "latex": "",
+            "symbols": {},
+            "quantity": quantity,
+            "complexity": complexity(tree),
+            "r2": 0.75,
+            "rmse": 0.5,
+            "max_error": 1e-12,
+            "domain": {},
+            "pareto": [],
+        }
+        for name, tree in zip(names, trees, strict=False)
+    ]
+    return {"exact": verdict == "exact", "verdict": verdict, "outputs": outputs}
 
 
 def make_model(sessions: Sessions, predictor: kan_engine.Predictor | None = None, **fields: Any) -> Model:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from kan_engine import Predictor, load
 from service.db.repositories import Datasets, TrainedModels
+from service.members import Members
 from service.schemas.batch import BatchRequest
 from service.storage import put_file, read_bytes
 from service.tables import Table
@@ -53,7 +54,8 @@ def predict_dataset(attempt: Attempt) -> Predictions:
     assert isinstance(request, BatchRequest)  # noqa: S101 - this is its kind
     with attempt.sessions.read() as session:
         model = TrainedModels(session).with_id(request.model)
-        predictor = load(read_bytes(session, model.artifact_sha256))
+        network = load(read_bytes(session, model.artifact_sha256))
+        _, predictor = Members.of(network, model.symbolic).answering(request.by)
         name = f"{Datasets(session).get(request.dataset_id).name}-predictions.{request.format}"
     with attempt.table(request.dataset_id) as table:
         file = attempt.temporary_file()

@@ -128,13 +128,13 @@ def unload(name: Name, sessions: Sessions, directory: Directory, predictors: Pre
 @router.get("/models/{name}", dependencies=[PREDICT], summary="What a model takes and gives")
 def describe_model(name: Name, sessions: Sessions, directory: Directory) -> ModelMetadata:
     """Its inputs and outputs with their types."""
-    return _describe(directory.get(name, sessions))
+    return _describe(directory.get(name, sessions), sessions)
 
 
 @router.get("/models/{name}/versions/{version}", dependencies=[PREDICT], summary="The same of a version")
 def describe_version(name: Name, version: Version, sessions: Sessions) -> ModelMetadata:
     """Its inputs and outputs with their types."""
-    return _describe(inference.find_version(name, version, sessions))
+    return _describe(inference.find_version(name, version, sessions), sessions)
 
 
 @router.get("/models/{name}/ready", dependencies=[PREDICT], summary="Is a model ready?")
@@ -191,8 +191,8 @@ def infer_version(
     return _infer(inference.find_version(name, version, serving.sessions), body, header_length, serving)
 
 
-def _describe(model: Model) -> ModelMetadata:
-    return ModelMetadata.model_validate(inference.describe(model))
+def _describe(model: Model, sessions: Sessions) -> ModelMetadata:
+    return ModelMetadata.model_validate(inference.describe(model, sessions))
 
 
 def _infer(model: Model, body: bytes, header_length: int | None, serving: _Serving) -> Response:

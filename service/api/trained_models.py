@@ -38,7 +38,7 @@ def list_models(
         repository = TrainedModels(session)
         page, cursor = window.cut(repository.page(limit=window.limit, after=window.after, name=name))
         aliases = repository.aliases(page)
-    return Page(items=[ModelOut.of(model, aliases[model.id]) for model in page], next_cursor=cursor)
+        return Page(items=[ModelOut.of(model, aliases[model.id]) for model in page], next_cursor=cursor)
 
 
 @router.get(

@@ -12,7 +12,7 @@ from service.db.repositories import Datasets, TrainedModels
 from service.db.session import Sessions
 from service.errors import Invalid, NotFound
 from service.operations.mistakes import listed
-from service.operations.prediction import margin_of, predictor_of
+from service.operations.prediction import margin_of, members_of
 from service.operations.prediction_input import TAKEN
 from service.operations.predictor_cache import PredictorCache
 from service.schemas.batch import BatchRequest
@@ -35,25 +35,28 @@ def load_ahead(request: AnyRequest, sessions: Sessions, predictors: PredictorCac
         with suppress(NotFound):
             with sessions.read() as session:
                 model = TrainedModels(session).get(request.model)
-            predictor_of(model, sessions, predictors)
+            members_of(model, sessions, predictors)
 
 
 def check_batch(
     request: BatchRequest, session: Session, sessions: Sessions, predictors: PredictorCache
 ) -> BatchRequest:
-    """The request with the id of its model; the dataset stays until the transaction ends.
+    """The request with the id of its model and the member that answers.
+
+    The dataset stays until the transaction ends.
 
     Raises:
         NotFound: There is no such model or dataset.
+        Conflict: The model does not have the member that is to answer.
         Invalid: The dataset does not have what the model reads, or the model has no such intervals.
     """
     model = TrainedModels(session).get(request.model)
     dataset = Datasets(session).hold(request.dataset_id)
-    predictor = predictor_of(model, sessions, predictors)
+    by, predictor = members_of(model, sessions, predictors).answering(request.by)
     if request.interval is not None:
         margin_of(predictor, request.interval)
     check_columns(dataset.columns, predictor.encoding.features, optional=predictor.unused)
-    return request.model_copy(update={"model": model.id})
+    return request.model_copy(update={"model": model.id, "by": by})
 
 
 def check_columns(

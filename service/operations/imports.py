@@ -21,6 +21,7 @@ from service.errors import Invalid, TooLarge
 from service.operations import portable, symbolic
 from service.operations.prediction import compute_in_one_thread
 from service.operations.usage import refuse_more_bytes
+from service.schemas.members import formula_members
 from service.schemas.portable import PortableModel
 from service.settings import Settings
 
@@ -138,6 +139,8 @@ def _shown(predictor: Predictor, told: PortableModel | None, attached: portable.
     """What the service keeps of a model beside its network."""
     record = portable.record_of(predictor, told)
     formulas = portable.symbolic_of(predictor, told.symbolic if told else None, record["outputs"])
+    members = told.record.members if told else {}
+    record["members"] = formula_members(formulas, members["formula"].model_dump() if members else {})
     if formulas is not None:
         _refuse_what_cannot_be_printed(formulas, record)
     return {

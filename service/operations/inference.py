@@ -15,10 +15,11 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.errors import Invalid, TooLarge
-from service.operations.prediction import predictor_of
+from service.operations.prediction import members_of
 from service.operations.predictor_cache import PredictorCache
 from service.operations.tensors import NUMBERS, Tensor, read_tensors, to_bytes, to_json
-from service.schemas.inference import InferRequest
+from service.schemas.inference import InferParameters, InferRequest
+from service.schemas.members import Member, automatic_member, describe_members
 from service.schemas.plan import class_name
 
 if TYPE_CHECKING:
@@ -83,8 +84,10 @@ def index(sessions: Sessions) -> list[Document]:
     ]
 
 
-def describe(model: Model) -> Document:
-    """What a model takes and gives."""
+def describe(model: Model, sessions: Sessions) -> Document:
+    """What a model takes and gives, and what may answer for it."""
+    with sessions.read() as session:
+        members = describe_members(TrainedModels(session).with_id(model.id))
     features, record = model.record["features"], model.record
     inputs = [(feature["name"], DATATYPES[feature["type"]], [-1]) for feature in features]
     classes: list[Any] = record.get("classes") or []
@@ -101,7 +104,8 @@ def describe(model: Model) -> Document:
         "platform": PLATFORM,
         "inputs": [dict(zip(("name", "datatype", "shape"), entry, strict=True)) for entry in inputs],
         "outputs": [dict(zip(("name", "datatype", "shape"), entry, strict=True)) for entry in outputs],
-        "parameters": {"classes": [class_name(label) for label in classes]} if classes else {},
+        "parameters": {"by": automatic_member(members), "members": list(members)}
+        | ({"classes": [class_name(label) for label in classes]} if classes else {}),
     }
 
 
@@ -117,16 +121,17 @@ def infer(
     """The answer as JSON, and what stands behind it.
 
     Raises:
+        Conflict: The model does not have the member that is to answer.
         Invalid: The tensors are not what the model takes.
         TooLarge: They have too many rows.
     """
     started, rows = time.perf_counter_ns(), None
     try:
-        predictor = predictor_of(model, sessions, cache)
+        by, predictor = members_of(model, sessions, cache).answering(_asked(request).by)
         tensors = read_tensors([given.model_dump() for given in request.inputs], raw)
         columns = _columns(tensors, predictor, model, max_rows)
         outputs = _outputs(predictor, columns, model)
-        answer = _answer(model, request, outputs)
+        answer = _answer(model, by, request, outputs)
         rows = len(next(iter(outputs.values())))
     finally:
         statistics.add(model.id, rows, time.perf_counter_ns() - started)
@@ -227,9 +232,9 @@ def _outputs(predictor: Predictor, columns: Mapping[str, np.ndarray], model: Mod
 
 
 def _answer(
-    model: Model, request: InferRequest, outputs: Mapping[str, np.ndarray]
+    model: Model, by: Member, request: InferRequest, outputs: Mapping[str, np.ndarray]
 ) -> tuple[Document, list[bytes]]:
-    all_binary = bool((request.parameters or {}).get("binary_data_output"))
+    all_binary = bool(_asked(request).binary_data_output)
     wanted = {output.name: output.parameters or {} for output in request.outputs or ()}
     told, behind = [], list[bytes]()
     for name, parameters in (wanted or dict.fromkeys(outputs, Document())).items():
@@ -244,8 +249,13 @@ def _answer(
         else:
             described = to_json(tensor)
         told.append(described)
-    document = {"model_name": model.name, "model_version": str(model.version), "outputs": told}
+    document: Document = {"model_name": model.name, "model_version": str(model.version)}
+    document |= {"parameters": {"by": by}, "outputs": told}
     return document if request.id is None else document | {"id": request.id}, behind
+
+
+def _asked(request: InferRequest) -> InferParameters:
+    return request.parameters or InferParameters()
 
 
 def _datatype_of(classes: Sequence[Any]) -> str:

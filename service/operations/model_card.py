@@ -6,7 +6,7 @@ from service.db.repositories.lineage import Lineage, Step
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Dataset
-from service.operations.symbolic import verdict_of
+from service.schemas.members import verdict_of
 from service.schemas.model_card import (
     CardBaseline,
     CardData,

@@ -58,7 +58,7 @@ def _joined(parts: list[list[float | None]]) -> np.ndarray:
 def record_of(predictor: Predictor, told: PortableModel | None) -> Document:
     """The record of a model: what its network tells, and what was told of it."""
     record = told.record if told else PortableRecord(outputs=default_outputs(predictor))
-    carried = record.model_dump(exclude={"network", "decision"})
+    carried = record.model_dump(exclude={"network", "decision", "members"})
     shape = shown_network(predictor.network, predictor.inputs, predictor.outputs, record.network.optimizer)
     return carried | {
         "decision": record.decision and record.decision.model_dump(exclude_unset=True),

@@ -17,6 +17,7 @@ from service.db.session import Sessions
 from service.db.tables import Model
 from service.doubts import NOT_FINITE, doubt_about
 from service.errors import Invalid
+from service.members import Members
 from service.operations.model_directory import ModelDirectory
 from service.operations.prediction_input import read_columns
 from service.operations.predictor_cache import PredictorCache
@@ -55,10 +56,12 @@ def predict(reference: str, request: Rows, serving: Serving) -> Document:
     Raises:
         NotFound: There is no such model.
         TooLarge: There are too many rows.
+        Conflict: The model does not have the member that is to answer.
         Invalid: The rows do not have the columns and values that the model reads.
     """
     model = serving.directory.get(reference, serving.sessions)
-    predictor = predictor_of(model, serving.sessions, serving.predictors)
+    members = members_of(model, serving.sessions, serving.predictors)
+    by, predictor = members.answering(request.by)
     margin = None if request.interval is None else margin_of(predictor, request.interval)
     columns = read_columns(
         request,
@@ -67,11 +70,16 @@ def predict(reference: str, request: Rows, serving: Serving) -> Document:
         ignored={model.target, *model.record["ignored_columns"]},
         max_rows=serving.max_rows,
     )
-    return {"model_id": model.id, **_answer(predictor, columns, model.record["outputs"], margin)}
+    return {"model_id": model.id, "by": by, **_answer(predictor, columns, model.record["outputs"], margin)}
 
 
 def predictor_of(model: Model, sessions: Sessions, cache: PredictorCache) -> Predictor:
-    """The network of a model, loaded once.
+    """The network of a model, as ``members_of`` has it."""
+    return members_of(model, sessions, cache).accurate
+
+
+def members_of(model: Model, sessions: Sessions, cache: PredictorCache) -> Members:
+    """The network of a model and its formulas, loaded once.
 
     Raises:
         NotFound: The model has been deleted, and is not loaded.
@@ -79,8 +87,8 @@ def predictor_of(model: Model, sessions: Sessions, cache: PredictorCache) -> Pre
     return cache.get(model.id, lambda: _load(model, sessions))
 
 
-def _load(model: Model, sessions: Sessions) -> tuple[Predictor, int]:
-    """The network from its artifact; the first one brings torch with it."""
+def _load(model: Model, sessions: Sessions) -> tuple[Members, int]:
+    """The network from its artifact, and the formulas beside it; the first one brings torch with it."""
     compute_in_one_thread()
     with sessions.read() as session:
         try:
@@ -88,9 +96,13 @@ def _load(model: Model, sessions: Sessions) -> tuple[Predictor, int]:
         except storage.DamagedBlob:
             TrainedModels(session).with_id(model.id)  # it may have been deleted since it was looked up
             raise
+        symbolic = TrainedModels(session).with_id(model.id).symbolic
     try:
-        return kan_engine.load(data), len(data) + OVERHEAD_BYTES
-    except kan_engine.ArtifactError as error:  # what is stored is broken: no fault of the client's, no 4xx
+        return Members.of(kan_engine.load(data), symbolic), len(data) + OVERHEAD_BYTES
+    except (
+        kan_engine.ArtifactError,
+        kan_engine.InvalidConfig,
+    ) as error:  # what is stored is broken: no fault of the client's, no 4xx
         raise RuntimeError(f"the artifact of model {model.id} cannot be read") from error
 
 

@@ -1,4 +1,4 @@
-"""Loaded networks, kept while there is room for them.
+"""Loaded networks, with the formulas beside them, kept while there is room for them.
 
 The key is the id of a model, whose artifact never changes: an entry is never stale. What has gone
 unused longest leaves first.
@@ -13,22 +13,22 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kan_engine.predictor import Predictor
+    from service.members import Members
 
-Load = Callable[[], "tuple[Predictor, int]"]
+Load = Callable[[], "tuple[Members, int]"]
 
 
 class PredictorCache:
-    """Predictors by model id, up to a number of bytes; safe to use from many threads."""
+    """Members of models by model id, up to a number of bytes; safe to use from many threads."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._kept: OrderedDict[str, tuple[Predictor, int]] = OrderedDict()
-        self._loading: dict[str, Future[Predictor]] = {}
+        self._kept: OrderedDict[str, tuple[Members, int]] = OrderedDict()
+        self._loading: dict[str, Future[Members]] = {}
         self._lock = threading.Lock()
 
-    def get(self, model_id: str, load: Load) -> Predictor:
+    def get(self, model_id: str, load: Load) -> Members:
         """The predictor of a model, loaded once however many ask for it at the same time.
 
         Args:
@@ -55,7 +55,7 @@ class PredictorCache:
             _, freed = self._kept.pop(model_id, (None, 0))
             self._bytes -= freed
 
-    def _load(self, model_id: str, load: Load, future: Future[Predictor]) -> Predictor:
+    def _load(self, model_id: str, load: Load, future: Future[Members]) -> Members:
         try:
             predictor, size = load()
         except BaseException as error:
@@ -69,7 +69,7 @@ class PredictorCache:
         future.set_result(predictor)
         return predictor
 
-    def _keep(self, model_id: str, predictor: Predictor, size: int) -> None:
+    def _keep(self, model_id: str, predictor: Members, size: int) -> None:
         """Make room and keep it; what is larger than all the room is not kept."""
         self._kept[model_id] = (predictor, size)
         self._bytes += size

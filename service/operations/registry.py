@@ -7,7 +7,7 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.errors import Invalid
-from service.operations.symbolic import verdict_of
+from service.schemas.members import verdict_of
 from service.schemas.models import Metrics, ModelOut
 from service.schemas.registry import ComparedFormula, ComparedOut, CompareOut
 

@@ -11,6 +11,7 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.errors import Conflict
 from service.mathml import to_mathml
+from service.schemas.members import verdict_of
 from service.schemas.models import FormulaFormat
 
 Formulas = dict[str, Any]
@@ -40,11 +41,6 @@ def completed(symbolic: Formulas, record: dict[str, Any]) -> Formulas:
     """Formulas with what the record of their model knows of them."""
     outputs = [_completed(output, record) for output in symbolic["outputs"]]
     return {**symbolic, "verdict": verdict_of(symbolic), "outputs": outputs}
-
-
-def verdict_of(symbolic: Formulas) -> str:
-    """What the formulas are worth; models of older versions say of them only whether they are exact."""
-    return symbolic.get("verdict") or ("exact" if symbolic["exact"] else "approximation")
 
 
 def _completed(output: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:

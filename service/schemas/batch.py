@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from service.schemas.common import RequestModel
+from service.schemas.members import BY, By
 from service.schemas.training import Priority
 
 
@@ -27,6 +28,7 @@ class BatchRequest(RequestModel):
     interval: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=None, description="Share of true values that the intervals are to cover, for a regression."
     )
+    by: By = Field(default="auto", description=BY)
     include_inputs: bool = Field(default=True, description="Whether the columns of the dataset come along.")
     max_seconds: Annotated[float, Field(gt=0)] = 300
     priority: Priority = 0

@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.schemas.members import BY, By
+
 Name = Annotated[str, Field(min_length=1, max_length=300)]
 Parameters = dict[str, Any]
 
@@ -32,11 +34,20 @@ class OutputTensor(Lenient):
     parameters: Parameters | None = None
 
 
+class InferParameters(Lenient):
+    """What is asked of a prediction as a whole."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+    by: By = Field(default="auto", description=BY)
+    binary_data_output: Any = None
+
+
 class InferRequest(Lenient):
     """Rows to predict: a tensor per column, or one matrix with a column for every feature."""
 
     id: Annotated[str, Field(max_length=300)] | None = None
-    parameters: Parameters | None = None
+    parameters: InferParameters | None = None
     inputs: Annotated[list[InputTensor], Field(min_length=1)] = Field(
         examples=[[{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [0.1, 0.2]}]]
     )
@@ -59,6 +70,7 @@ class InferResponse(BaseModel):
     model_name: str
     model_version: str
     id: str | None = None
+    parameters: Parameters = Field(default={}, description="`by`: the member of the model that answers.")
     outputs: list[TensorOut]
 
 
@@ -79,7 +91,8 @@ class ModelMetadata(BaseModel):
     inputs: list[TensorMetadata]
     outputs: list[TensorMetadata]
     parameters: Parameters = Field(
-        description="The classes of a classifier, in the order of `probabilities`."
+        description="`members` of the model, and the one that answers where a request has no parameter `by`; "
+        "`classes` of a classifier, in the order of `probabilities`."
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.schemas.common import RequestModel, Tags, either
+from service.schemas.members import BY, By, FormulaMemberOut, Member, describe_members
 from service.schemas.training import ModelName, matches
 
 Alias = Annotated[
@@ -68,6 +69,15 @@ class NetworkOut(BaseModel):
     )
     parameters: int
     edges: int
+
+
+class NetworkMemberOut(BaseModel):
+    """What a network of a model is worth."""
+
+    model_config = ConfigDict(extra="allow")
+
+    metrics: Metrics = Field(description="On the hold-out rows, in the target's units.")
+    network: NetworkOut
 
 
 class GridOut(BaseModel):
@@ -138,6 +148,11 @@ class ModelOut(BaseModel):
     ignored_columns: list[str] = Field(description="Further columns of the dataset; predictions accept them.")
     units: dict[str, str]
     outputs: list[str]
+    members: dict[str, NetworkMemberOut | FormulaMemberOut] = Field(
+        default={},
+        description="What may answer predictions (`by`): `accurate`, the network; `formula` where there is "
+        "one.",
+    )
     network: NetworkOut
     classes: list[Any] | None = Field(
         default=None, description="What a classifier tells apart, in order; null for a regression."
@@ -187,11 +202,10 @@ class ModelOut(BaseModel):
 
     @staticmethod
     def of(model: Any, aliases: list[str]) -> "ModelOut":
-        """The model as it is now, from its row."""
+        """The model as it is now, from its row, while its session is open."""
         columns = ("id", "name", "version", "job_id", "dataset_id", "task", "target", "tags", "created_at")
-        return ModelOut(
-            **model.record | {name: getattr(model, name) for name in columns} | {"aliases": aliases}
-        )
+        own = {name: getattr(model, name) for name in columns}
+        return ModelOut(**model.record | own | {"aliases": aliases, "members": describe_members(model)})
 
 
 class ModelPatch(RequestModel):
@@ -368,6 +382,7 @@ class Rows(RequestModel):
         description="Share of true values that the intervals are to cover, for a regression; it holds in the "
         "mean over rows drawn like the training rows.",
     )
+    by: By = Field(default="auto", description=BY)
 
     @model_validator(mode="after")
     def _one_way_round(self) -> Self:
@@ -394,7 +409,7 @@ class WarningOut(BaseModel):
     column: str
     code: Literal["outside_training_range", "unseen_category", "unexpected_missing", "not_finite"] = Field(
         description="`unexpected_missing`: training saw no missing value in this column; "
-        "`not_finite`: the network is not defined there, and the prediction is null."
+        "`not_finite`: the network or the formula is not defined there, and the prediction is null."
     )
 
 
@@ -402,6 +417,7 @@ class PredictionOut(BaseModel):
     """Predictions in the order of the rows."""
 
     model_id: str
+    by: Member | None = Field(default=None, description="The member of the model that answers.")
     predictions: list[Any] = Field(
         description="Numbers or class labels; `{output: value}` each where there are several outputs."
     )

@@ -42,6 +42,13 @@ class PortableSource(Portable):
     rows: int
 
 
+class PortableMember(Portable):
+    """What the formula is worth as it predicts; all else of it is in the formula itself."""
+
+    metrics: Numbers
+    fidelity: Number = None
+
+
 class PortableRecord(Portable):
     """What ``GET /models/{id}`` shows beside what the network tells."""
 
@@ -62,6 +69,7 @@ class PortableRecord(Portable):
     warnings: list[str | dict[str, Any]] = []
     formula_of: Literal["network", "law"] | None = None
     dropped: list[DroppedOut] = []
+    members: dict[Literal["formula"], PortableMember] = {}
     timings: Numbers = {}
 
 

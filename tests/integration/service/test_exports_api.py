@@ -164,7 +164,8 @@ def test_an_imported_model_is_shown_and_predicts_as_the_exported_one(
         model = make_model(sessions, predictor, record=record)
     there = imported(client, export(client, model))
     here = client.get(f"/models/{model.id}").json()
-    common = [key for key in here if key not in OWN | {"network", "features"}]
+    common = [key for key in here if key not in OWN | {"network", "features", "members"}]
+    assert there["members"].get("formula") == here["members"].get("formula")
     assert {key: there[key] for key in common} == {key: here[key] for key in common}
     shape = here["network"].keys() - {"parameters"}  # which the makers of tests do not count
     assert {key: there["network"][key] for key in shape} == {key: here["network"][key] for key in shape}

@@ -132,7 +132,7 @@ def test_triton_s_client_sends_categories_and_gets_labels(
     make_model(sessions, predictor)
     described = client_of_triton.get_model_metadata("law")
     assert [entry["datatype"] for entry in described["inputs"]] == ["FP64", "BYTES", "BOOL"]
-    assert described["parameters"] == {"classes": ["no", "perhaps", "yes"]}
+    assert described["parameters"]["classes"] == ["no", "perhaps", "yes"]
     arrays_ = {"x": np.array(columns["x"]), **{n: np.array(columns[n], dtype=object) for n in ("kind", "on")}}
     inputs = [
         tensor_of("x", arrays_["x"].astype(np.float32), "FP32"),

@@ -51,6 +51,7 @@ def test_a_regression_predicts_a_flat_list_of_numbers(client: TestClient, sessio
     assert response.status_code == 200
     assert response.json() == {
         "model_id": model.id,
+        "by": "accurate",
         "predictions": own_values(predictor, ROWS).tolist(),
         "probabilities": None,
         "intervals": None,
@@ -157,7 +158,6 @@ def test_values_that_training_saw_nothing_like_are_warned_of(client: TestClient,
     assert all(np.isfinite(value) for value in body["predictions"])
 
 
-def test_only_the_first_warnings_are_listed_but_all_are_counted(
 @pytest.mark.parametrize(
     "strange", [{"size": 1000.0}, {"size": -0.5}, {"is_new": None}, {"kind": "never seen"}]
 )
@@ -172,6 +172,7 @@ def test_a_row_with_a_value_outside_of_training_has_a_warning_and_no_interval(
     assert isinstance(body["predictions"][1], float)
 
 
+def test_only_the_first_warnings_are_listed_but_all_are_counted(
     client: TestClient, sessions: Sessions
 ) -> None:
     body = predict(client, make_model(sessions).id, [{"x1": 7, "x2": 7}] * 80).json()

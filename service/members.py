@@ -1,0 +1,79 @@
+"""Which member of a model answers: its network or its formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import kan_engine
+from service.errors import Conflict
+from service.schemas.members import By, Member, verdict_of
+
+if TYPE_CHECKING:
+    from kan_engine import FormulaPredictor, Predictor
+
+
+@dataclass(frozen=True)
+class Members:
+    """The members that there are of a model.
+
+    Args:
+        accurate: Its network.
+        formula: Its formulas, if it has any.
+        is_exact: Whether their verdict is ``exact``.
+    """
+
+    accurate: Predictor
+    formula: FormulaPredictor | None = None
+    is_exact: bool = False
+
+    @staticmethod
+    def of(predictor: Predictor, symbolic: Mapping[str, Any] | None) -> Members:
+        """The network of a model, and its formulas as they are stored.
+
+        Raises:
+            InvalidConfig: The formulas are none of this network's columns and outputs.
+        """
+        if symbolic is None:
+            return Members(predictor)
+        is_exact = verdict_of(symbolic) == "exact"
+        return Members(predictor, _formula(predictor, symbolic, is_exact=is_exact), is_exact)
+
+    def answering(self, by: By) -> tuple[Member, Predictor]:
+        """The member that answers, with its name.
+
+        Raises:
+            Conflict: The model does not have the one that was asked for.
+        """
+        if by == "compact":
+            raise _refusal("no_compact_network", f"the model has no compact network; {self._remedy}")
+        if by == "formula" and self.formula is None:
+            wanted = 'a job with "symbolic": true looks for one'
+            raise _refusal(
+                "no_formula", f"the model has no formula; {self._remedy}, or train again: {wanted}"
+            )
+        if self.formula is not None and (by == "formula" or (by == "auto" and self.is_exact)):
+            return "formula", self.formula
+        return "accurate", self.accurate
+
+    @property
+    def _remedy(self) -> str:
+        others = '"accurate"' if self.formula is None else '"accurate" or "formula"'
+        return f'send "by": "auto", {others}'
+
+
+def _refusal(code: str, detail: str) -> Conflict:
+    return Conflict(code, detail, errors=[{"pointer": "#/by", "code": code, "detail": detail}])
+
+
+def _formula(predictor: Predictor, symbolic: Mapping[str, Any], *, is_exact: bool) -> FormulaPredictor:
+    outputs = symbolic["outputs"]
+    law, errors = outputs[0].get("law"), [output.get("max_error") for output in outputs]
+    is_known = is_exact and None not in errors
+    return kan_engine.FormulaPredictor.of(
+        predictor,
+        [kan_engine.from_json(output["tree"]) for output in outputs],
+        support=law and law["support"],
+        largest_error=max(errors) if is_known else None,
+    )
