@@ -15,6 +15,7 @@ from kan_engine import (
     fit_plane_density,
     save,
 )
+from service.members import Members
 from service.portrait import portray
 from service.schemas.training import TrainRequest
 from service.shown import shown_features, shown_network
@@ -23,6 +24,7 @@ from worker.density_figures import density_figures
 from worker.density_formula import density_document
 from worker.density_laws import Recognised, Verdict, line_laws, plane_laws
 from worker.density_rows import DensityRows, density_rows, mean_or_none
+from worker.formula_member import entries
 from worker.kernel import kernel_baseline
 from worker.outcome import Outcome
 from worker.watch import Watch
@@ -50,6 +52,7 @@ def run_density(table: Table, request: TrainRequest, watch: Watch) -> Outcome:
     with watch.stage("evaluate", 0.88, "measuring on the hold-out rows"):
         record = _record(rows, predictor, found, verdict, request)
         symbolic = density_document(verdict.accepted, rows, request.goal)
+        record["members"] = _members(predictor, symbolic, record["metrics"], rows)
     with watch.stage("figures", 0.92, "drawing the density"):
         figures = density_figures(predictor, rows, law)
         picture = portray(
@@ -135,6 +138,16 @@ def _record(
         "history": _history(found, predictor),
         "warnings": warnings,
     }
+
+
+def _members(
+    predictor: Predictor, symbolic: dict[str, Any] | None, metrics: dict[str, float | None], rows: DensityRows
+) -> dict[str, Any]:
+    """What is told of the law as a member of the model."""
+    formula = Members.of(predictor, symbolic).formula
+    if formula is None or symbolic is None:
+        return {}
+    return entries(symbolic, {METRIC: metrics[OF_LAW]}, predictor, formula, rows.test)
 
 
 def _ends(side: tuple[float, float]) -> list[float | None]:

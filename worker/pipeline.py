@@ -16,6 +16,7 @@ from worker.decision import Decision
 from worker.density import run_density
 from worker.figures import figures_of
 from worker.fitting import find_network
+from worker.formula_member import with_formula
 from worker.found import from_metadata, to_metadata
 from worker.measurement import measure
 from worker.outcome import Outcome, Progress, Revised
@@ -76,6 +77,7 @@ def run_pipeline(
         record = record_of(found, measure(predictor, data, decision), data, request)
     with watch.stage("symbolic", 0.92, "checking the formula"):
         symbolic = formulas_of(found, predictor, data)
+        predictor, members = with_formula(predictor, symbolic, data)
         picture = portray(
             found.network,
             found.inputs,
@@ -88,7 +90,7 @@ def run_pipeline(
         figures = figures_of(predictor, data, picture, watch.should_stop)
     with watch.stage("baselines", 0.95, "fitting the baselines"):
         record |= _baselines(data, request, record, predictor.decision_weights, watch.should_stop)
-    record["timings"] = watch.seconds
+    record |= {"members": members, "timings": watch.seconds}
     return Outcome(
         artifact=save(predictor),
         record=record,

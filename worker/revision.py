@@ -32,6 +32,7 @@ from service.errors import Conflict
 from service.portrait import portray
 from worker.decision import calibrate_on_validation_
 from worker.figures import figures_of
+from worker.formula_member import with_formula
 from worker.found import Found
 from worker.laws import find_law, log_odds_formulas
 from worker.measurement import measure
@@ -62,11 +63,13 @@ def revised(
         found = replace(found, formulas=_chosen(revises, predictor, run))
     else:
         found = replace(found, formulas=_other_formulas(predictor, run), formula_of="law")
-    record = revises.model.record
+    record, symbolic = revises.model.record, _symbolic(found, predictor, run)
+    formula_of = {} if changes.choose is not None else {"formula_of": found.formula_of}
+    predictor, members = with_formula(predictor, symbolic, data)
     return Outcome(
-        artifact=revises.artifact,
-        record=record if changes.choose is not None else record | {"formula_of": found.formula_of},
-        symbolic=_symbolic(found, predictor, run),
+        artifact=save(predictor),
+        record=record | formula_of | {"members": members},
+        symbolic=symbolic,
         edges=revises.model.edges,
         task=data.plan.task,
         figures=figures_of(predictor, data, revises.model.edges, should_stop),
@@ -147,6 +150,8 @@ def _with_functions(revises: Revised, predictor: Predictor, run: Run) -> Outcome
     run.report("symbolic", 0.7, "reading a formula off the network")
     found = replace(found, formulas=_read_off(network, changed, functions, run))
     record = record_of(found, measure(changed, data, decision), data, data.plan.request)
+    symbolic = _symbolic(found, changed, run)
+    changed, members = with_formula(changed, symbolic, data)
     picture = portray(
         network,
         inputs,
@@ -161,8 +166,9 @@ def _with_functions(revises: Revised, predictor: Predictor, run: Run) -> Outcome
         | {
             "warnings": [*record["warnings"], *_poor(r2, functions)],
             "baselines": revises.model.record["baselines"],
+            "members": members,
         },
-        symbolic=_symbolic(found, changed, run),
+        symbolic=symbolic,
         edges=picture,
         task=data.plan.task,
         figures=figures_of(changed, data, picture, run.should_stop),

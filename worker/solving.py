@@ -31,13 +31,16 @@ from kan_engine import (
     standardizer_of,
 )
 from service.db.repositories import TrainedModels
+from service.members import Members
 from service.portrait import portray
+from service.schemas.members import OF_EQUATIONS
 from service.schemas.solving import SolveRequest
 from service.shown import shown_features, shown_network
 from service.storage import put_bytes
 from worker.attempt import Attempt, Kept
 from worker.equation_networks import Served, as_found, trained, worst
 from worker.formula import symbolic_document
+from worker.formula_member import entries
 from worker.lineage import lineage_of, usual_name
 from worker.outcome import Progress, Stopped
 from worker.solution_figures import ValuesAt, solution_figures
@@ -120,7 +123,8 @@ def solve_equations(attempt: Attempt) -> _Solved:
     edges = portray(
         predictor.network, predictor.inputs, predictor.encoding, points, request.unknowns, attempt.should_stop
     )
-    record = _record(request, solution, predictor, served) | {"timings": timings}
+    members = _members(predictor, symbolic, points)
+    record = _record(request, solution, predictor, served) | {"members": members, "timings": timings}
     figures = solution_figures(solution, _values_at(predictor), request.unknowns, measured)
     return _Solved(attempt.job_id, request, save(predictor), record, symbolic, edges, figures, cut_by)
 
@@ -246,6 +250,14 @@ def _document(
         "equation_residual": max(each.relative for each in by_equation),
         "condition_residual": max((each.relative for each in by_condition), default=0.0),
     }
+
+
+def _members(predictor: Predictor, symbolic: dict[str, Any] | None, points: np.ndarray) -> dict[str, Any]:
+    """What is told of laws as a member of the model."""
+    formula = Members.of(predictor, symbolic).formula
+    if formula is None or symbolic is None:
+        return {}
+    return entries(symbolic, {name: symbolic[name] for name in OF_EQUATIONS}, predictor, formula, points)
 
 
 def _record(

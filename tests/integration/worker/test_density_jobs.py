@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from sympy import sympify
 
 from service.db.migrate import upgrade
 from service.main import create_app
@@ -66,6 +67,17 @@ def test_predictions_are_values_of_the_density(api: TestClient, model: Document)
     assert inside == pytest.approx(0.5 * np.exp(-0.5), rel=0.25)
     assert (below, far) == (0.0, 0.0)
     assert answer["warning_count"] == 2
+
+
+def test_the_law_of_a_density_predicts_when_it_is_asked(api: TestClient, model: Document) -> None:
+    rows = [{"wait": 1.0}, {"wait": -1.0}]
+    answer = api.post(f"/models/{model['id']}/predict", json={"rows": rows, "by": "formula"}).json()
+    (law,) = api.get(f"/models/{model['id']}/symbolic").json()["outputs"]
+    expected = float(sympify(law["expression"]).subs("wait", 1.0))
+    assert answer["predictions"] == pytest.approx([expected, 0.0])
+    member = model["members"]["formula"]
+    assert member["metrics"] == {"mean_log_likelihood": model["metrics"]["law_mean_log_likelihood"]}
+    assert 0.5 < member["fidelity"] <= 1
 
 
 def test_intervals_of_a_density_are_refused(api: TestClient, model: Document) -> None:

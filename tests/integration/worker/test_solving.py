@@ -84,7 +84,9 @@ def test_a_solved_equation_is_a_model_of_its_unknown(
     assert model["metrics"]["equation_residual"] < 1e-10
     assert model["metrics"]["condition_residual"] < 1e-12
     answer = client.post("/models/decay/predict", json={"columns": {"x": [0, 1, 6]}}).json()
-    np.testing.assert_allclose(answer["predictions"][:2], np.exp([0.0, -1.0]), rtol=1e-10)
+    np.testing.assert_allclose(answer["predictions"], np.exp([0.0, -1.0, -6.0]), rtol=1e-14)
+    assert answer["by"] == "formula"
+    assert model["members"]["formula"]["fidelity"] == pytest.approx(1.0, abs=1e-9)
     assert answer["warnings"] == [{"row": 2, "column": "x", "code": "outside_training_range"}]
 
 
@@ -124,7 +126,7 @@ def test_a_shape_that_is_asked_for_follows_the_solution_and_keeps_its_formula(
     grids = [entry["grid"] for entry in model["history"]]
     assert grids == sorted(grids)
     x = np.linspace(0, 5, 200)
-    rows = {"columns": {"x": x.tolist()}}
+    rows = {"columns": {"x": x.tolist()}, "by": "accurate"}
     found = client.post(f"/models/{model['id']}/predict", json=rows).json()["predictions"]
     assert np.abs(found - np.exp(-x)).max() < 1e-8
     formulas = client.get(f"/models/{model['id']}/symbolic").json()

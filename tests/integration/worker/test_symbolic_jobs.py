@@ -183,7 +183,11 @@ def test_another_formula_of_the_front_can_be_chosen(
 ) -> None:
     front = service.formula(model)["pareto"]
     assert len(front) > 1
-    chosen = service.formula(change(choose=0))
+    changed = change(choose=0)
+    chosen = service.formula(changed)
+    member = changed["members"]["formula"]
+    assert member["complexity"] == front[0]["complexity"] < model["members"]["formula"]["complexity"]
+    assert member["metrics"]["rmse"] == pytest.approx(front[0]["rmse"])
     assert chosen["expression"] == front[0]["expression"]
     assert chosen["rmse"] == pytest.approx(front[0]["rmse"])
     assert [entry["expression"] for entry in chosen["pareto"]] == [entry["expression"] for entry in front]

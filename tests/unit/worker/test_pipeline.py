@@ -21,6 +21,7 @@ from kan_engine import (
     save,
     search,
 )
+from service.members import Members
 from service.tables import Table
 from tests.networks import random_network
 from tests.tables import request_for, table_of
@@ -167,6 +168,33 @@ def test_intervals_come_from_the_validation_rows(law: Job) -> None:
     validation = law.data.validation
     errors = np.abs(law.predictor.predict(validation.encoded) - validation.y)
     np.testing.assert_allclose(law.predictor.residuals, np.sort(errors))
+
+
+def test_the_formula_is_a_member_with_its_own_errors_beside_those_of_the_network(law: Job) -> None:
+    formula = Members.of(law.predictor, law.outcome.symbolic).formula
+    assert formula is not None
+    validation, test = law.data.validation, law.data.test
+    errors = np.sort(np.abs(formula.predict(validation.encoded) - validation.y.astype(float)))
+    assert law.predictor.formula_residuals is not None
+    np.testing.assert_array_equal(law.predictor.formula_residuals, errors)
+    assert formula.margin(0.9) < law.predictor.margin(0.9)
+    member = law.record["members"]["formula"]
+    rmse = float(np.sqrt(np.mean((formula.predict(test.encoded) - test.y.astype(float)) ** 2)))
+    assert member["metrics"]["rmse"] == pytest.approx(rmse)
+    assert (member["complexity"], member["verdict"]) == (law.formulas[0]["complexity"], "exact")
+    assert member["fidelity"] == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["binary", "three"])
+def test_the_formulas_of_a_classifier_are_measured_as_its_network_is(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    job: Job = request.getfixturevalue(name)
+    member = job.record["members"]["formula"]
+    assert member["metrics"].keys() == job.record["metrics"].keys()
+    assert member["metrics"]["accuracy"] > 0.8
+    assert 0.5 < member["fidelity"] <= 1
+    assert job.predictor.formula_residuals is None
 
 
 def test_intervals_allow_for_the_luck_of_the_network_that_won_on_the_validation_rows(

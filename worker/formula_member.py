@@ -1,0 +1,84 @@
+"""The formula of a model as a member that predicts: its residuals, and how good it is beside the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from kan_engine import FormulaPredictor, Predictor
+from service.members import Members
+from service.schemas.members import formula_entry
+from worker.evaluation import Metrics, classification_metrics, regression_metrics
+from worker.laws import SURE
+from worker.preparation import Portion, Prepared
+
+Document = Mapping[str, Any]
+Entries = dict[str, dict[str, Any]]  # of ``members`` in the record of a model
+
+
+def with_formula(
+    predictor: Predictor, symbolic: Document | None, data: Prepared
+) -> tuple[Predictor, Entries]:
+    """The network with the residuals of the formula beside its own, and the formula's part of the record."""
+    formula = Members.of(predictor, symbolic).formula
+    if formula is None or symbolic is None:
+        return replace(predictor, formula_residuals=None), {}
+    metrics = _metrics(formula, data)
+    told = entries(symbolic, metrics, predictor, formula, data.test.encoded)
+    return replace(predictor, formula_residuals=formula_residuals(formula, data.validation)), told
+
+
+def formula_residuals(formula: FormulaPredictor, validation: Portion) -> np.ndarray | None:
+    """Sorted absolute errors where the formula is defined: elsewhere it has no answer, and no interval."""
+    if formula.classes is not None:
+        return None
+    errors = np.abs(formula.predict(validation.encoded) - validation.y.astype(float))
+    return np.sort(errors[np.isfinite(errors)])
+
+
+def entries(
+    symbolic: Document, metrics: Metrics, predictor: Predictor, formula: FormulaPredictor, rows: np.ndarray
+) -> Entries:
+    """What the record tells of the formula.
+
+    Args:
+        symbolic: The formulas.
+        metrics: What they are worth.
+        predictor: The network.
+        formula: The formulas as they predict.
+        rows: Encoded rows to compare the two on.
+    """
+    return {"formula": formula_entry(symbolic, metrics, fidelity(predictor, formula, rows))}
+
+
+def fidelity(predictor: Predictor, formula: FormulaPredictor, rows: np.ndarray) -> float | None:
+    """R² of the formula against the network, in the mean over the outputs; None where one is not defined.
+
+    Log-odds and logits are compared within the range that tells probabilities apart.
+    """
+    if not len(rows):
+        return None
+    network, other = _answers(predictor, rows), _answers(formula, rows)
+    spread = network.var(0)
+    if not (np.isfinite(network).all() and np.isfinite(other).all() and (spread > 0).all()):
+        return None
+    return float(np.mean(1 - ((other - network) ** 2).mean(0) / spread))
+
+
+def _answers(predictor: Predictor, rows: np.ndarray) -> np.ndarray:
+    if predictor.classes is None:
+        return predictor.predict(rows).astype(float).reshape(len(rows), -1)
+    bounded: np.ndarray = np.clip(predictor.raw(rows), -SURE, SURE)
+    return bounded
+
+
+def _metrics(formula: FormulaPredictor, data: Prepared) -> Metrics:
+    test, classes = data.test, formula.classes
+    if classes is None:
+        predicted = formula.predict(test.encoded).astype(float) if len(test) else np.zeros(0)
+        return regression_metrics(test.y.astype(float), predicted)
+    chances = formula.probabilities(test.encoded) if len(test) else np.zeros((0, len(classes)))
+    return classification_metrics(test.y, chances, classes, formula.decision_weights)
