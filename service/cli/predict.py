@@ -15,6 +15,7 @@ from service.cli.files import as_table, read_columns
 from service.cli.live import followed
 from service.cli.output import AsJson, say, show
 from service.client import Client, ClientError, Dataset, Job, Predictions
+from service.schemas.members import By
 
 ROWS_AT_ONCE = 10_000
 
@@ -36,6 +37,10 @@ def predict(
     interval: Annotated[
         float | None, typer.Option(help="Share of true values that intervals are to cover, such as 0.9.")
     ] = None,
+    by: Annotated[
+        By,
+        typer.Option(help="Who answers: accurate is the network; auto an exact formula, else the network."),
+    ] = "auto",
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,
@@ -44,14 +49,14 @@ def predict(
     out = out and as_table(out, "--out")
     with connected(server, key) as client:
         if out is None:
-            _print(list(_asked(client, model, file, interval)), as_json)
+            _print(list(_asked(client, model, file, interval, by)), as_json)
             return
-        rows = _written(client, model, file, out, interval)
+        rows = _written(client, model, file, out, interval, by)
     told = f"wrote {rows:,} rows with their predictions to {out}"
     show({"out": str(out), "rows": rows}, as_json, lambda: typer.echo(told))
 
 
-def _asked(client: Client, model: str, file: Path, interval: float | None) -> Iterator[Predictions]:
+def _asked(client: Client, model: str, file: Path, interval: float | None, by: By) -> Iterator[Predictions]:
     """Predictions for as many rows at a time as one request should have."""
     columns = read_columns(file)
     length = len(next(iter(columns.values()), []))
@@ -59,7 +64,7 @@ def _asked(client: Client, model: str, file: Path, interval: float | None) -> It
         raise UnusableInput(f"{file} has no rows; add at least one")
     for start in range(0, length, ROWS_AT_ONCE):
         part = {name: values[start : start + ROWS_AT_ONCE] for name, values in columns.items()}
-        yield client.predict(model, part, interval)
+        yield client.predict(model, part, interval, by)
 
 
 def _print(answers: list[Predictions], as_json: bool) -> None:
@@ -70,6 +75,7 @@ def _print(answers: list[Predictions], as_json: bool) -> None:
     ]
     document = {
         "model_id": answers[0].model_id,
+        "by": answers[0].by,
         "predictions": [value for answer in answers for value in answer.values],
         "probabilities": _joined(answers, "probabilities"),
         "intervals": _joined(answers, "intervals"),
@@ -98,12 +104,13 @@ def _joined(answers: list[Predictions], name: str) -> list[Any] | None:
     return None if parts[0] is None else [row for part in parts for row in part]
 
 
-def _written(client: Client, model: str, file: Path, out: Path, interval: float | None) -> int:
+def _written(client: Client, model: str, file: Path, out: Path, interval: float | None, by: By) -> int:
     """Leave it to a job, which reads the file as training would; neither it nor the table stays."""
     dataset = uploaded(client, file)
     job: Job | None = None
     try:
         wished: dict[str, Any] = {} if interval is None else {"interval": interval}
+        wished |= {} if by == "auto" else {"by": by}
         kind = out.suffix.lower().removeprefix(".")
         job = client.submit(dataset, kind="predict", model=model, format=kind, **wished)
         with followed() as progress:

@@ -33,6 +33,7 @@ from service.client.results import (
 from service.client.sending import Outcome, Request, Steps, arriving, connection
 from service.client.tables import File, Table
 from service.schemas.figures import LanguageName, ThemeName
+from service.schemas.members import By
 from service.schemas.models import FormulaFormat
 
 T = TypeVar("T")
@@ -148,9 +149,11 @@ class AsyncClient:
         """All models, or the versions of a name, newest first."""
         return self._each(Listing(Model, "models", name=name))
 
-    async def predict(self, model: AnyModel, rows: Table, interval: float | None = None) -> Predictions:
+    async def predict(
+        self, model: AnyModel, rows: Table, interval: float | None = None, by: By = "auto"
+    ) -> Predictions:
         """Predict for rows as a list of dicts, columns as a dict, or a DataFrame."""
-        return await self._do(calls.predict(model, rows, interval))
+        return await self._do(calls.predict(model, rows, interval, by))
 
     async def predict_dataset(
         self,

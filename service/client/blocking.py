@@ -33,6 +33,7 @@ from service.client.results import (
 from service.client.sending import Outcome, Request, Steps, arriving, connection
 from service.client.tables import File, Table
 from service.schemas.figures import LanguageName, ThemeName
+from service.schemas.members import By
 from service.schemas.models import FormulaFormat
 
 T = TypeVar("T")
@@ -205,13 +206,17 @@ class Client:
         """All models, or the versions of a name, newest first."""
         return self._each(Listing(Model, "models", name=name))
 
-    def predict(self, model: AnyModel, rows: Table, interval: float | None = None) -> Predictions:
+    def predict(
+        self, model: AnyModel, rows: Table, interval: float | None = None, by: By = "auto"
+    ) -> Predictions:
         """Predict for rows as a list of dicts, columns as a dict, or a DataFrame.
 
         Args:
             interval: The share of true values that the intervals are to cover.
+            by: The member that answers: ``accurate``, the network, or ``formula``; ``auto`` is an exact
+                formula, else the network. ``by`` of the answer tells which it was.
         """
-        return self._do(calls.predict(model, rows, interval))
+        return self._do(calls.predict(model, rows, interval, by))
 
     def predict_dataset(
         self,
@@ -226,7 +231,7 @@ class Client:
 
         Args:
             path: The file; as CSV if its name ends so, else as Parquet.
-            body: What else the job is to be, as ``POST /jobs`` takes it: ``interval``, ``include_inputs``, ….
+            body: What else the job is to be, as ``POST /jobs`` takes it: ``interval``, ``by``, ….
 
         Raises:
             JobFailed: The job failed.

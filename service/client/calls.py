@@ -33,6 +33,7 @@ from service.client.sending import Request, Steps, ask, get, path, send
 from service.client.tables import Columns, File, Frame, Table, document, is_file, is_frame, opened
 from service.schemas.common import Page
 from service.schemas.figures import LanguageName, ThemeName
+from service.schemas.members import By
 from service.schemas.models import FormulaFormat
 from service.schemas.registry import AliasPage
 
@@ -195,9 +196,10 @@ def model(reference: str) -> Steps[Model]:
     return ask(get("models", reference), _as(Model))
 
 
-def predict(model: AnyModel, rows: Table, interval: float | None) -> Steps[Predictions]:
-    """Predictions; asking twice changes nothing."""
-    body = {"model": _id(model), "interval": interval, **document(rows)}
+def predict(model: AnyModel, rows: Table, interval: float | None, by: By) -> Steps[Predictions]:
+    """Predictions; asking twice changes nothing. ``auto`` is not sent: older services do not know it."""
+    wished = {} if by == "auto" else {"by": by}
+    body = {"model": _id(model), "interval": interval, **wished, **document(rows)}
     return ask(Request("POST", "/predict", body=body, is_repeatable=True), _as(Predictions))
 
 

@@ -93,7 +93,7 @@ class Usage(UsageOut):
 
 
 class Predictions(PredictionOut):
-    """Predictions in the order of the rows, with ``probabilities``, ``intervals`` and ``warnings``."""
+    """Predictions ``by`` a member, with ``probabilities``, ``intervals`` and ``warnings``, row by row."""
 
     def __len__(self) -> int:
         return len(self.predictions)

@@ -17,12 +17,13 @@ export function answer({ told, error }, model, truth) {
     ${isMany(prediction)
       ? Object.entries(prediction).map(([name, value]) => big(value, unitOf(model, name), name))
       : big(prediction, unitOf(model, model.target))}
+    <p class="hint by">${t(`model.answer.by.${told.by}`)}</p>
     ${told.intervals ? interval(told.intervals[0], unitOf(model, model.target)) : nothing}
     ${told.probabilities ? bars(told.probabilities[0], prediction) : nothing}
     <p class="hint truth">
       ${truth === undefined || truth === null ? "\u00a0" : t("model.answer.truth", { value: withUnit(shown(truth), unitOf(model, model.target)) })}
     </p>
-    <div class="doubts">${told.warnings.map((warning) => html`<p class="warning">${doubt(warning)}</p>`)}</div>`;
+    <div class="doubts">${told.warnings.map((warning) => html`<p class="warning">${doubt(warning, told.by)}</p>`)}</div>`;
 }
 
 /** Whether it is {output: value}: of several outputs. */
@@ -33,8 +34,9 @@ function big(value, unit, name = "") {
   return html`<p class="big">${name ? html`<span class="quiet">${name}</span> ` : nothing}<data value=${String(value)}>${words}</data></p>`;
 }
 
-function interval([low, high], unit) {
-  if (low === null || high === null) return nothing;
+function interval(bounds, unit) {
+  if (bounds === null) return html`<p class="hint">${t("model.answer.no interval")}</p>`;
+  const [low, high] = bounds;
   const digits = [4, 6, 8, 10].find((places) => number(low, places) !== number(high, places)) ?? 12;
   return html`<p>${t("model.answer.interval", { low: number(low, digits), high: withUnit(number(high, digits), unit) })}</p>`;
 }
@@ -51,11 +53,14 @@ function bars(probabilities, label) {
   </ul>`;
 }
 
-const doubt = ({ column, code }) => t(`model.doubt.${code}`, { column });
+function doubt({ column, code }, by) {
+  const isOfFormula = by === "formula" && code === "outside_training_range";
+  return t(isOfFormula ? "model.doubt.beyond" : `model.doubt.${code}`, { column });
+}
 
 /** The same in one sentence, to be read aloud. */
 export function inWords(told) {
   const prediction = told.predictions[0];
   const values = isMany(prediction) ? Object.entries(prediction).map(([name, value]) => `${name} ${shown(value)}`).join(", ") : shown(prediction);
-  return [t("model.answer.aloud", { value: values }), ...told.warnings.map(doubt)].join(" ");
+  return [t("model.answer.aloud", { value: values }), ...told.warnings.map((warning) => doubt(warning, told.by))].join(" ");
 }

@@ -21,9 +21,9 @@ export function elsewhere(root, page) {
       <div class="manage"></div>`,
     root,
   );
-  const show = (row) => render(code(page.model, row), root.querySelector(".code"));
-  page.row.listen(show);
-  show(page.row.get());
+  const show = () => render(code(page.model, page.row.get(), page.by.get()), root.querySelector(".code"));
+  [page.row, page.by].forEach((value) => value.listen(show));
+  show();
   manage(root.querySelector(".manage"), page);
 }
 

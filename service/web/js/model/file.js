@@ -8,12 +8,14 @@ import { number, t } from "../i18n.js";
 import { labelled } from "../parts/labelled.js";
 import { problem } from "../parts/problem.js";
 import { postingFor } from "./interval.js";
+import { automatic, memberField, wish } from "./members.js";
 
 const ACCEPTED = ".csv,.tsv,.jsonl,.ndjson,.parquet,.gz";
 
 export function predictFile(root, page) {
-  const state = { share: null, error: null };
-  const show = () => render(content(page, state, start), root);
+  const state = { share: null, error: null, by: automatic(page.model) };
+  const answeredBy = (by) => { state.by = by; };
+  const show = () => render(content(page, state, { start, answeredBy }), root);
   const start = async (event) => {
     event.preventDefault();
     const file = event.target.elements.file.files[0];
@@ -24,7 +26,7 @@ export function predictFile(root, page) {
     try {
       const onProgress = (share) => { state.share = share; show(); };
       const dataset = await upload(file, { onProgress, signal: page.signal });
-      const job = await postingFor(page.model)("jobs", { kind: "predict", model: page.model.id, dataset_id: dataset.id, format }, { signal: page.signal });
+      const job = await postingFor(page.model)("jobs", { kind: "predict", model: page.model.id, dataset_id: dataset.id, format, ...wish(page.model, state.by) }, { signal: page.signal });
       announce(t("model.submitted"));
       go(`/jobs/${job.id}`);
     } catch (error) {
@@ -36,7 +38,7 @@ export function predictFile(root, page) {
   show();
 }
 
-function content({ model }, { share, error }, start) {
+function content({ model }, { share, error, by }, { start, answeredBy }) {
   const isBusy = share !== null;
   return html`<h3>${t("model.file.title")}</h3>
     <p>${t("model.file.about", { columns: model.features.map((feature) => feature.name).slice(0, 12).join(", ") })}</p>
@@ -48,6 +50,7 @@ function content({ model }, { share, error }, start) {
           <option value="csv">CSV</option>
           <option value="parquet">Parquet</option>
         </select>`)}
+      ${memberField("file-by", model, by, answeredBy)}
       <p class="actions"><button ?disabled=${isBusy}>${t("model.file.predict")}</button></p>
       ${isBusy
         ? html`<progress max="1" .value=${share} aria-label=${t("model.file.uploading")}></progress>

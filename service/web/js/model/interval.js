@@ -6,13 +6,15 @@ const LEVEL = 0.9;
 
 /** A function that posts what asks for predictions. */
 export function postingFor(model) {
-  let hasInterval = model.task === "regression" && model.outputs.length === 1;
+  const without = new Set(); // members
+  const isNumber = model.task === "regression" && model.outputs.length === 1;
   return async function post(path, body, options) {
+    const hasInterval = isNumber && !without.has(body.by);
     try {
       return await send("POST", path, hasInterval ? { ...body, interval: LEVEL } : body, options);
     } catch (error) {
       if (error.code !== "no_interval") throw error;
-      hasInterval = false;
+      without.add(body.by);
       return post(path, body, options);
     }
   };

@@ -7,6 +7,7 @@ import { answer, inWords } from "./answer.js";
 import { field } from "./fields.js";
 import { predictFile } from "./file.js";
 import { postingFor } from "./interval.js";
+import { memberField, wish } from "./members.js";
 import { middle, realRows } from "./rows.js";
 
 const PAUSE_MS = 60; // between the last change and the question
@@ -29,13 +30,17 @@ export function tryOut(root, page) {
     state.row = rows[state.from].row;
     changed(0);
   };
+  const answeredBy = (by) => {
+    page.by.set(by);
+    changed(0);
+  };
   const centre = () => {
     state.from = -1;
     state.row = middle(model);
     changed(0);
   };
   const changed = (pause) => {
-    render(form(page, state, { rows, change, another, centre }), root.querySelector(".inputs"));
+    render(form(page, state, { rows, change, another, centre, answeredBy }), root.querySelector(".inputs"));
     page.row.set(state.row);
     ask(pause);
   };
@@ -55,7 +60,7 @@ function frame() {
     <div class="file"></div>`;
 }
 
-function form({ model }, state, { rows, change, another, centre }) {
+function form({ model, by }, state, { rows, change, another, centre, answeredBy }) {
   const one = (feature) => field(feature, state.row[feature.name], model, (value) => change(feature.name, value));
   const idle = new Set(model.dropped.map((dropped) => dropped.input));
   const used = model.features.filter((feature) => !idle.has(feature.name));
@@ -65,6 +70,7 @@ function form({ model }, state, { rows, change, another, centre }) {
       ${rows.length ? html`<button type="button" @click=${another}>${t("model.try.another")}</button>` : nothing}
       <button type="button" @click=${centre}>${t("model.try.middle")}</button>
     </p>
+    ${memberField("try-by", model, by.get(), answeredBy)}
     <div class="fields">${used.slice(0, SHOWN).map(one)}</div>
     ${behind("model.try.more", used.slice(SHOWN).map(one))} ${behind("model.try.unused", unused.map(one))}
   </form>`;
@@ -82,14 +88,14 @@ function behind(key, fields) {
 const truth = (rows, state) => rows[state.from]?.truth;
 
 /** Asks a little after the last change; an answer that comes late gives way to the newest. */
-function asking({ model, path, signal }, state, show) {
+function asking({ model, path, by, signal }, state, show) {
   const post = postingFor(model);
   let [timer, voice, asked, isFirst] = [0, 0, new AbortController(), true];
   const predict = async () => {
     asked.abort();
     asked = new AbortController();
     try {
-      const told = await post(`${path}/predict`, { rows: [state.row] }, { signal: AbortSignal.any([signal, asked.signal]) });
+      const told = await post(`${path}/predict`, { rows: [state.row], ...wish(model, by.get()) }, { signal: AbortSignal.any([signal, asked.signal]) });
       show({ told });
       clearTimeout(voice);
       if (!isFirst) voice = setTimeout(() => announce(inWords(told)), SILENCE_MS);

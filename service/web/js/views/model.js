@@ -7,6 +7,7 @@ import { collect } from "../model/collect.js";
 import { contents, follow, goTo } from "../model/contents.js";
 import { elsewhere } from "../model/elsewhere.js";
 import { formulaSection } from "../model/formula.js";
+import { automatic } from "../model/members.js";
 import { network } from "../model/network.js";
 import { origin } from "../model/origin.js";
 import { paretoSection } from "../model/pareto.js";
@@ -18,7 +19,7 @@ const SECTIONS = { formula: formulaSection, simpler: paretoSection, network, qua
 
 export default async function view({ root, params, query, signal }) {
   const model = await get(`models/${encodeURIComponent(params.id)}`, { signal });
-  const page = { model, signal, ...(await collect(model, signal)), row: changing(null) };
+  const page = { model, signal, ...(await collect(model, signal)), row: changing(null), by: changing(automatic(model)) };
   const names = Object.keys(SECTIONS).filter((name) => name !== "simpler" || page.formulas);
   render(frame(page, names), root);
   for (const name of names) {

@@ -16,7 +16,7 @@ from service.cli.completion import model_names
 from service.client import Client, Dataset
 from service.db.session import Sessions
 from service.db.tables import Model
-from tests.factories import EDGES, make_model
+from tests.factories import EDGES, make_model, make_symbolic
 from tests.servers import free_port
 
 Kan = Callable[..., Any]
@@ -125,6 +125,23 @@ def test_rows_become_values(kan: Kan, law: Model, tmp_path: Path) -> None:
     assert told["warnings"] == [{"row": 2, "column": "x1", "code": "outside_training_range"}]
     first = json.loads(kan("predict", law.name, "rows.csv", "--interval", "0.5").stdout.splitlines()[0])
     assert first == {"prediction": values[0], "low": told["intervals"][0][0], "high": told["intervals"][0][1]}
+
+
+def test_rows_are_predicted_by_the_formula_where_that_is_wished(
+    kan: Kan, sessions: Sessions, tmp_path: Path
+) -> None:
+    from kan_engine.expression import Variable
+
+    formula = make_symbolic("approximation", Variable("x1") + 1)
+    model = make_model(sessions, symbolic=formula, name="told")
+    (tmp_path / "rows.csv").write_text("x1,x2\n0.1,1\n30,0\n")
+    told = document(kan("predict", model.name, "rows.csv", "--by", "formula", "--json"))
+    assert (told["by"], told["predictions"]) == ("formula", [1.1, 31.0])
+    assert document(kan("predict", model.name, "rows.csv", "--json"))["by"] == "accurate"
+    far = kan("predict", model.name, "rows.csv", "--interval", "0.5").stdout.splitlines()[1]
+    assert json.loads(far) | {"prediction": 0} == {"prediction": 0, "low": None, "high": None}
+    refused = kan("predict", model.name, "rows.csv", "--by", "compact")
+    assert (refused.exit_code, "formula" in refused.stderr) == (1, True)
 
 
 def test_many_rows_are_asked_for_in_parts(

@@ -13,10 +13,11 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from kan_engine.expression import Variable
 from service.client import ApiError, AsyncClient, Client, Dataset, Model, Unreachable, calls, sending
 from service.db.session import Sessions
 from service.db.tables import Model as Row
-from tests.factories import EDGES, FIGURES, make_job, make_model, make_predictor
+from tests.factories import EDGES, FIGURES, make_job, make_model, make_predictor, make_symbolic
 from tests.integration.service.client.conftest import Way, answer, lose_the_answer
 from tests.servers import free_port
 
@@ -243,6 +244,17 @@ def test_rows_columns_and_frames_are_predicted_alike(kan: Any, sessions: Session
         low < value < high
         for value, (low, high) in zip(predictions.values, predictions.intervals, strict=True)
     ] == [True, True]
+
+
+def test_the_member_that_answers_is_chosen_and_told(kan: Any, sessions: Sessions) -> None:
+    model = kan.model(make_model(sessions, symbolic=make_symbolic("exact", Variable("x1") + 1)).id)
+    assert model.members["formula"].verdict == "exact"
+    rows = [{"x1": 0.5, "x2": 0.0}]
+    found = kan.predict(model, rows)
+    assert (found.by, found.values) == ("formula", [1.5])
+    assert kan.predict(model, rows, by="accurate").by == "accurate"
+    with pytest.raises(ApiError, match="compact"):
+        kan.predict(model, rows, by="compact")
 
 
 def test_doubts_come_with_the_predictions(kan: Any, sessions: Sessions) -> None:
