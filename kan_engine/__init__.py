@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kan_engine.agreement import Answers as Answers
     from kan_engine.agreement import answers_of as answers_of
     from kan_engine.agreement import largest_difference as largest_difference
     from kan_engine.artifact import load as load
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
     from kan_engine.printers import to_text as to_text
     from kan_engine.probes import probe_columns as probe_columns
     from kan_engine.pruning import edge_scores as edge_scores
+    from kan_engine.python_export import run_formula as run_formula
     from kan_engine.python_export import run_python as run_python
     from kan_engine.python_export import to_python as to_python
     from kan_engine.reach import CROSSED_ROWS as CROSSED_ROWS
@@ -156,6 +158,7 @@ _HOME = {
     "NoSolution": "errors",
     "fit_from_json": "fit_json",
     "fit_to_json": "fit_json",
+    "Answers": "agreement",
     "answers_of": "agreement",
     "largest_difference": "agreement",
     "load": "artifact",
@@ -221,6 +224,7 @@ _HOME = {
     "to_text": "printers",
     "probe_columns": "probes",
     "edge_scores": "pruning",
+    "run_formula": "python_export",
     "run_python": "python_export",
     "to_python": "python_export",
     "CROSSED_ROWS": "reach",

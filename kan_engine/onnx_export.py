@@ -59,7 +59,12 @@ def to_onnx(predictor: Predictor, *, units: Mapping[str, str] | None = None) -> 
         inputs_of(part.encoding, dict(units or {})),
         described,
         meaning=f"A Kolmogorov-Arnold network that predicts {part.target!r}.",
-        metadata={"target": part.target, "features": json.dumps(names), "classes": json.dumps(part.classes)},
+        metadata={
+            "target": part.target,
+            "features": json.dumps(names),
+            "classes": json.dumps(part.classes),
+            "member": "accurate",  # the network, whatever formulas the model has
+        },
     )
 
 

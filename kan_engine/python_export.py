@@ -21,6 +21,7 @@ from kan_engine.compiled import CompiledLayer, compile_network
 from kan_engine.compiled_pieces import IrregularPieces, PieceLayer, UniformPieces
 from kan_engine.encoding import Feature
 from kan_engine.errors import NotExportable
+from kan_engine.expression import Expression, to_json, variables
 from kan_engine.predictor import Predictor
 from kan_engine.scaling import Standardizer
 from kan_engine.used import used_part
@@ -32,20 +33,32 @@ FEW = 12  # numbers that are written out
 WRAP = 88
 
 
-def to_python(predictor: Predictor, *, title: str = "", units: Mapping[str, str] | None = None) -> str:
+def to_python(
+    predictor: Predictor,
+    *,
+    title: str = "",
+    units: Mapping[str, str] | None = None,
+    trees: Sequence[Expression] = (),
+) -> str:
     """The text of a program with ``predict(columns)``, which also predicts the rows of a CSV file.
+
+    ``predict`` is of the network; ``formula(columns)`` is of the formulas, if any are given.
 
     Args:
         predictor: What to export.
         title: What the model is called.
         units: Of columns and of the target.
+        trees: Formulas of its outputs; left out where they read what the network does not.
 
     Raises:
         NotExportable: The model would not come back from the text.
     """
     part = used_part(predictor)
-    model = _model_of(part)
-    description = "\n".join(_description(part, title, dict(units or {})))
+    names = [column.name for column in part.encoding.names]
+    formulas = [to_json(tree) for tree in trees if set(variables(tree)) <= set(names)]
+    formulas = formulas if len(formulas) == len(trees) else []
+    model = _model_of(part) | {"encoded": names if formulas else [], "formulas": formulas}
+    description = "\n".join(_description(part, title, dict(units or {}), has_formula=bool(formulas)))
     before, after = _code_of_template().split(SLOT)
     text = f'"""{_inside_quotes(description)}"""{before}MODEL: Model = {_literal(model)}{after}'
     if read_back(text) != model:
@@ -64,6 +77,12 @@ def read_back(text: str) -> Model:
         raise NotExportable("the Python file holds other code than it should")
     data: Model = ast.literal_eval(model)
     return data
+
+
+def run_formula(text: str, columns: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """What the formula in an exported file says of rows; None where the file holds none."""
+    model = python_template.decoded(read_back(text))
+    return python_template.formula_values(columns, model) if model["formulas"] else None
 
 
 def run_python(text: str, columns: Mapping[str, np.ndarray]) -> Answers:
@@ -93,12 +112,16 @@ def _taken_apart(text: str) -> tuple[str, ast.expr]:
     raise NotExportable("the Python file holds no data")
 
 
-def _description(part: Predictor, title: str, units: dict[str, str]) -> Iterator[str]:
+def _description(part: Predictor, title: str, units: dict[str, str], *, has_formula: bool) -> Iterator[str]:
     """What the file says of itself."""
     unit = units.get(part.target)
     what = f"{part.target!r}{f' in {unit}' if unit else ''}"
     does = "predicts" if part.support is None else "tells the density"
     yield f"A Kolmogorov-Arnold network that {does} {what}.{f' Model: {title}.' if title else ''}"
+    yield ""
+    yield "predict gives what the service answers by the member accurate, its network."
+    if has_formula:
+        yield "The formula of the model is exact; formula(columns) gives its values, wherever it is defined."
     yield ""
     yield "It needs NumPy alone. As a program it prints predictions for the rows of a CSV file:"
     yield ""

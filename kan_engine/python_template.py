@@ -6,6 +6,7 @@ import base64
 import csv
 import sys
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
@@ -38,6 +39,11 @@ def probabilities(columns: Columns) -> Array:
     return found
 
 
+def formula(columns: Columns) -> Array:
+    """The value of the formula in every row, NaN where it is not defined; of a model with an exact one."""
+    return formula_values(columns, _model())
+
+
 def answers(columns: Columns, model: Model) -> tuple[Array, Array | None]:
     """Values and None, or labels and probabilities."""
     encoded = _encoded(columns, model["features"])
@@ -53,6 +59,19 @@ def answers(columns: Columns, model: Model) -> tuple[Array, Array | None]:
         return (values[:, 0] if values.shape[1] == 1 else values), None
     chances = _chances(raw)
     return _labels(chances, end["classes"], end["weights"]), chances
+
+
+def formula_values(columns: Columns, model: Model) -> Array:
+    """What the formulas give: a number per row, or of several outputs a column each."""
+    if not model["formulas"]:
+        raise ValueError("this file holds no formula: the model has none, or none that is exact")
+    encoded = _encoded(columns, model["features"])
+    named = dict(zip(model["encoded"], encoded.T, strict=True))
+    with np.errstate(all="ignore"):
+        parts = [np.broadcast_to(_value(tree, named), len(encoded)) for tree in model["formulas"]]
+    values = np.stack(parts, axis=1)
+    values = np.where(np.isfinite(values), values, np.nan)
+    return values[:, 0] if len(parts) == 1 else values
 
 
 # From columns to numbers
@@ -264,6 +283,28 @@ _FUNCTIONS: dict[str, Any] = {
     "acosh": np.arccosh,
     "atanh": np.arctanh,
 }
+
+
+# The formula: numbers, columns, functions, sums, products and powers
+
+
+def _value(tree: Model, named: Mapping[str, Array]) -> Any:
+    if "number" in tree:
+        return float(Fraction(tree["number"]))
+    if "constant" in tree:
+        return {"pi": np.pi}[tree["constant"]]
+    if "variable" in tree:
+        return named[tree["variable"]]
+    if "call" in tree:
+        return _FUNCTIONS[tree["call"]](_value(tree["of"], named))
+    ((kind, parts),) = tree.items()
+    first, *others = [_value(part, named) for part in parts]
+    for other in others:
+        first = _OPERATIONS[kind](first, other)
+    return first
+
+
+_OPERATIONS: dict[str, Any] = {"add": np.add, "mul": np.multiply, "pow": np.float_power}
 
 
 # From the outputs of the network to answers

@@ -120,8 +120,8 @@ RUSSIAN = {
     # Effects and importance of features
     "Effects of the features": "Влияние признаков",
     "Effects of the features of {name} on {target}": "Влияние признаков на {target}, {name}",
-    "{name}: the mean of {what}, each feature by itself.": (
-        "{name}: {what}, среднее, когда меняется один признак."
+    "{name}: the mean of {what} by the network, each feature by itself.": (
+        "{name}: {what}, среднее по сети, когда меняется один признак."
     ),
     "{name}: the mean of {what} over each feature.": (
         "{name}: {what}, среднее в зависимости от каждого признака."

@@ -33,7 +33,7 @@ from service.schemas.models import ImportFields, ModelOut
 from service.schemas.training import ModelName
 from service.settings import Settings
 
-DIFFERENCE = "X-Max-Difference"
+DIFFERENCE, MEMBERS = "X-Max-Difference", "X-Members"
 RAW = "application/octet-stream"
 BODIES = upload(
     "A model as it was exported with `format=safetensors`.",
@@ -57,7 +57,12 @@ router = APIRouter(tags=["models"], route_class=StrictRoute)
                     "schema": {"type": "number"},
                     "description": "The largest difference between an answer of the file and of the model, "
                     "relative to the answer, but never to less than 1 or the median of all answers.",
-                }
+                },
+                MEMBERS: {
+                    "schema": {"type": "string"},
+                    "description": "The members of the model that the file holds: `accurate`, or `accurate, "
+                    "formula`.",
+                },
             },
         }
     },
@@ -69,8 +74,9 @@ def export_model(
     format: Annotated[
         ExportFormat,
         Query(
-            description="`safetensors`: tensors and JSON, for `POST /models/import`. `onnx`: a graph in "
-            "float64, from columns to answers. `python`: one file that needs NumPy alone."
+            description="`safetensors`: tensors and JSON with all members, for `POST /models/import`. "
+            "`onnx`: the network as a graph in float64, from columns to answers. `python`: the network as a "
+            "file that needs NumPy alone, with the formula beside it where that is exact."
         ),
     ] = "safetensors",
 ) -> Response:
@@ -82,7 +88,7 @@ def export_model(
         size=len(export.data),
         sha256=export.sha256,
         media_type=export.media_type,
-        headers={DIFFERENCE: f"{export.difference:.3g}"},
+        headers={DIFFERENCE: f"{export.difference:.3g}", MEMBERS: ", ".join(export.members)},
     )
 
 

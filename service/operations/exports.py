@@ -14,12 +14,14 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.errors import Conflict, Unfaithful
+from service.members import Members
 from service.operations import portable
-from service.operations.prediction import predictor_of
+from service.operations.prediction import members_of
 from service.operations.predictor_cache import PredictorCache
+from service.schemas.members import Member
 
 if TYPE_CHECKING:
-    from kan_engine import Answers, Predictor
+    from kan_engine import Answers
     from kan_engine.probes import Columns
 
 log = logging.getLogger(__name__)
@@ -28,17 +30,18 @@ ExportFormat = Literal["safetensors", "onnx", "python"]
 
 MOST = 1e-9  # by which an export may differ from the model
 
-Made = tuple[bytes, "Answers"]  # a file, and what it says of rows
+Made = tuple[bytes, dict[Member, "Answers"]]  # a file, and what each member in it says of rows
 
 
 @dataclass(frozen=True)
 class Export:
-    """A file that says what the model says, up to a difference as ``largest_difference`` measures it."""
+    """A file with members of a model, whose answers differ by so much, as ``largest_difference`` has it."""
 
     filename: str
     media_type: str
     data: bytes
     difference: float
+    members: tuple[Member, ...]
 
     @property
     def sha256(self) -> str:
@@ -59,49 +62,66 @@ def export_model(
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
         description = portable.describe(model) if format == "safetensors" else ({}, {})
-    predictor = predictor_of(model, sessions, predictors)
+    members = members_of(model, sessions, predictors)
     kind = KINDS[format]
-    columns = kan_engine.probe_columns(predictor.encoding)
+    columns = kan_engine.probe_columns(members.accurate.encoding)
     try:
-        data, answers = kind.make(model, predictor, description, columns)
+        data, answers = kind.make(model, members, description, columns)
     except NotExportable as error:
         raise Conflict("not_exportable", str(error)) from error
-    difference = kan_engine.largest_difference(predictor, kan_engine.answers_of(predictor, columns), answers)
+    difference = max(_difference(members, name, columns, told) for name, told in answers.items())
     if not difference <= MOST:
         log.error("export differs", extra={"model_id": model.id, "format": format, "difference": difference})
         detail = f"the {format} file differs from the model by {difference:.3g}; take it in another format"
         raise Unfaithful("export_differs", detail)
-    return Export(f"{model.id}.{kind.ending}", kind.media_type, data, difference)
+    return Export(f"{model.id}.{kind.ending}", kind.media_type, data, difference, tuple(answers))
+
+
+def _difference(members: Members, name: Member, columns: Columns, told: Answers) -> float:
+    """How far a member in a file is from that of the model."""
+    _, predictor = members.answering(name)
+    return kan_engine.largest_difference(predictor, kan_engine.answers_of(predictor, columns), told)
 
 
 Description = tuple[portable.Document, portable.Attached]
 
 
-def _safetensors(_: Model, predictor: Predictor, description: Description, columns: Columns) -> Made:
+def _safetensors(model: Model, members: Members, description: Description, columns: Columns) -> Made:
     """The artifact with all that is shown of the model; without it where it is too long for the file."""
+    symbolic = model.symbolic
     try:
-        data = kan_engine.save(predictor, *description)
+        data = kan_engine.save(members.accurate, *description)
     except ArtifactError:
-        data = kan_engine.save(predictor)
-    return data, kan_engine.answers_of(kan_engine.load(data), columns)
+        data, symbolic = kan_engine.save(members.accurate), None
+    held = Members.of(kan_engine.load(data), symbolic)
+    answers: dict[Member, Answers] = {"accurate": kan_engine.answers_of(held.accurate, columns)}
+    if held.formula is not None:
+        answers["formula"] = kan_engine.answers_of(held.formula, columns)
+    return data, answers
 
 
-def _onnx(model: Model, predictor: Predictor, _: Description, columns: Columns) -> Made:
-    data = kan_engine.to_onnx(predictor, units=model.record["units"])
-    return data, kan_engine.run_onnx(data, predictor, columns)
+def _onnx(model: Model, members: Members, _: Description, columns: Columns) -> Made:
+    data = kan_engine.to_onnx(members.accurate, units=model.record["units"])
+    return data, {"accurate": kan_engine.run_onnx(data, members.accurate, columns)}
 
 
-def _python(model: Model, predictor: Predictor, _: Description, columns: Columns) -> Made:
+def _python(model: Model, members: Members, _: Description, columns: Columns) -> Made:
+    """The network, and the formula beside it where it is exact."""
     title = f"{model.name}, version {model.version}"
-    text = kan_engine.to_python(predictor, title=title, units=model.record["units"])
-    return text.encode(), kan_engine.run_python(text, columns)
+    trees = members.formula.trees if members.formula is not None and members.is_exact else ()
+    text = kan_engine.to_python(members.accurate, title=title, units=model.record["units"], trees=trees)
+    answers: dict[Member, Answers] = {"accurate": kan_engine.run_python(text, columns)}
+    values = kan_engine.run_formula(text, columns)
+    if values is not None:
+        answers["formula"] = kan_engine.Answers(values.reshape(len(values), -1))
+    return text.encode(), answers
 
 
 @dataclass(frozen=True)
 class _Kind:
     """How a format is made, and what its files are called."""
 
-    make: Callable[[Model, Predictor, Description, Columns], Made]
+    make: Callable[[Model, Members, Description, Columns], Made]
     ending: str
     media_type: str
 

@@ -6,7 +6,7 @@ from service.db.repositories.lineage import Lineage, Step
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Dataset
-from service.schemas.members import verdict_of
+from service.schemas.members import automatic_member, describe_members, verdict_of
 from service.schemas.model_card import (
     CardBaseline,
     CardData,
@@ -32,6 +32,7 @@ def read_card(reference: str, sessions: Sessions) -> CardOut:
         repository = TrainedModels(session)
         row = repository.get(reference)
         model = ModelOut.of(row, repository.aliases([row])[row.id])
+        by = automatic_member(describe_members(row))
         lineage = Lineage(session)
         dataset, steps, symbolic = lineage.dataset(row), lineage.steps(row), row.symbolic
     formulas = _formulas(symbolic)
@@ -47,6 +48,8 @@ def read_card(reference: str, sessions: Sessions) -> CardOut:
         classes=model.classes,
         data=_data(model, dataset),
         features=[_feature(feature, model) for feature in model.features],
+        by=by,
+        members=model.members,
         metrics=model.metrics,
         parameters=model.network.parameters,
         training_seconds=_seconds(model.timings.get("train")),
@@ -140,7 +143,7 @@ def _limits(model: ModelOut, formulas: CardFormulas | None, *, is_kept: bool) ->
     verdict = formulas.verdict if formulas else None
     limits = {
         "It knows the ranges and categories named here and nothing else. A prediction outside of them is a "
-        "guess, and is answered with a warning.": True,
+        "guess, unless an exact law holds there, and is answered with a warning and no interval.": True,
         "It tells what goes together in these rows, not what causes what.": True,
         "No rows were held out: nothing is known of rows that it has not seen.": held_out == 0,
         f"Fewer than {FEW_ROWS} rows were held out: another few could give quite different metrics.": bool(

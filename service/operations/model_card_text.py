@@ -15,6 +15,11 @@ from service.schemas.models import Metrics
 
 SHOWN = 20  # categories; more make a list that nobody reads
 NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")  # also what turns the direction
+MEMBERS = {
+    "accurate": "its network",
+    "compact": "its compact network",
+    "formula": "its formula, which is exact",
+}
 VERDICTS = {
     "exact": "It is exact: as printed, it is right to 1e-7 of the spread of the target.",
     "consistent": "It is consistent with the data: what it leaves of them is noise, as far as can be told.",
@@ -65,6 +70,8 @@ def _summary(card: CardOut) -> Iterator[str]:
     yield f"Predicts {code(card.target)}{unit}, from {len(card.features)} columns; a {_word(card.task)}."
     yield ""
     yield f"- Id: {code(card.model_id)}"
+    others = "" if len(card.members) < 2 else f"; `by` of a request asks for another: {_some(card.members)}"
+    yield f"- Predictions are answered by: {MEMBERS[card.by]}{others}"
     if card.classes:
         yield f"- Classes: {_some(card.classes)}"
     if card.aliases:
@@ -101,7 +108,9 @@ def _metrics(card: CardOut) -> Iterator[str]:
     yield "On the hold-out rows, which had no part in any choice, beside other models on the same rows."
     yield ""
     own = {**card.metrics, "parameters": card.parameters, "seconds of training": card.training_seconds}
-    others = [
+    formula = card.members.get("formula")
+    others = [] if formula is None else [("its formula", formula.metrics)]
+    others += [
         (b.name, {**b.metrics, "parameters": b.parameters, "seconds of training": b.seconds})
         for b in card.baselines
     ]
@@ -161,7 +170,8 @@ def _step(step: CardStep) -> str:
     return f"- {name}{version} ({code(step.model_id)}), by {code(_told(step.changes))}"
 
 
-def _some(values: Sequence[Any]) -> str:
+def _some(listed: Iterable[Any]) -> str:
+    values = list(listed)
     more = f" and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
     return ", ".join(code(_told(value)) for value in values[:SHOWN]) + more
 

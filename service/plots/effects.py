@@ -35,7 +35,13 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
     told = _told(shown, what, subject, theme)
     head, top = headline(
         theme.say("Effects of the features"),
-        [theme.say("{name}: the mean of {what}, each feature by itself.", name=subject.name, what=what)],
+        [
+            theme.say(
+                "{name}: the mean of {what} by the network, each feature by itself.",
+                name=subject.name,
+                what=what,
+            )
+        ],
         width,
         theme,
     )

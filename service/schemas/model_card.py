@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from service.schemas.models import Metrics
+from service.schemas.members import FormulaMemberOut, Member
+from service.schemas.models import Metrics, NetworkMemberOut
 
 
 class CardData(BaseModel):
@@ -100,6 +101,8 @@ class CardOut(BaseModel):
     classes: list[Any] | None
     data: CardData
     features: list[CardFeature]
+    by: Member = Field(default="accurate", description="The member that predicts where none is asked for.")
+    members: dict[str, NetworkMemberOut | FormulaMemberOut] = {}
     metrics: Metrics = Field(description="On the hold-out rows.")
     parameters: int = Field(description="Numbers that it learnt.")
     training_seconds: float | None = Field(description="Of the search for its network, and its training.")

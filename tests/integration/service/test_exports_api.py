@@ -18,7 +18,7 @@ from kan_engine.probes import probe_columns
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.portrait import portray
-from tests.factories import make_model, make_predictor
+from tests.factories import make_model, make_predictor, make_symbolic
 from tests.runtimes import run_in_onnxruntime
 from worker.formula import symbolic_document
 
@@ -145,6 +145,24 @@ def test_what_a_file_cannot_hold_is_a_conflict(
     answer = client.get(f"/models/{make_model(sessions, predictor).id}/export", params={"format": "onnx"})
     assert (answer.status_code, answer.json()["code"]) == (409, "not_exportable")
     assert "tan" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("format_", "verdict", "members"),
+    [
+        ("safetensors", "exact", "accurate, formula"),
+        ("onnx", "exact", "accurate"),
+        ("python", "exact", "accurate, formula"),
+        ("python", "consistent", "accurate"),
+    ],
+)
+def test_an_export_says_which_members_of_the_model_it_holds(
+    client: TestClient, sessions: Sessions, format_: str, verdict: str, members: str
+) -> None:
+    model = make_model(sessions, symbolic=make_symbolic(verdict, call("log", Variable("x1")) + 1))
+    answer = client.get(f"/models/{model.id}/export", params={"format": format_})
+    assert (answer.status_code, answer.headers["x-members"]) == (200, members)
+    assert float(answer.headers["x-max-difference"]) <= 1e-9
 
 
 @pytest.mark.parametrize("format_", ["pickle", "../../etc/passwd"])

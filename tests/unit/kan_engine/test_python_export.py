@@ -4,6 +4,7 @@ import ast
 import csv
 import subprocess
 import sys
+from fractions import Fraction
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 
 from kan_engine import python_template
 from kan_engine.errors import NotExportable
+from kan_engine.expression import PI, Variable, call
+from kan_engine.formula_predictor import FormulaPredictor
 from kan_engine.library import LIBRARY
 from kan_engine.predictor import Predictor
 from kan_engine.probes import probe_columns
@@ -150,6 +153,28 @@ def test_what_cannot_be_read_is_refused_in_words(columns: dict[str, list[Any]], 
     predict = module_of(to_python(factories.make_predictor()))["predict"]
     with pytest.raises(ValueError, match=message):
         predict(columns)
+
+
+def test_an_exact_formula_stands_beside_the_network() -> None:
+    x, n = Variable("x"), Variable("n")
+    trees = [call("exp", call("sin", x) / 3) - n ** Fraction(1, 2), Variable("c is red") * PI - 0.1 * x]
+    predictor = make_predictor(outputs=2)
+    space = module_of(to_python(predictor, trees=trees))
+    rows = some_columns() | {"x": np.linspace(-100, 100, 40)}
+    expected = FormulaPredictor.of(predictor, trees).predict(rows)
+    np.testing.assert_allclose(space["formula"](rows), expected, rtol=1e-14)
+    np.testing.assert_allclose(space["predict"](rows), predictor.predict(rows), rtol=1e-12)
+    assert "formula(columns)" in space["__doc__"]
+
+
+def test_where_the_formula_in_a_file_is_not_defined_it_gives_nan() -> None:
+    found = module_of(to_python(factories.make_predictor(), trees=[call("log", Variable("x1"))]))["formula"]
+    np.testing.assert_array_equal(found({"x1": [1.0, 0.0, -1.0], "x2": [0.0] * 3}), [0.0, np.nan, np.nan])
+
+
+def test_a_file_without_a_formula_says_so() -> None:
+    with pytest.raises(ValueError, match="no formula"):
+        module_of(to_python(factories.make_predictor()))["formula"]({"x1": [0.5], "x2": [0.0]})
 
 
 def test_several_outputs_are_columns() -> None:

@@ -98,6 +98,21 @@ def test_a_card_tells_what_is_known_of_a_model(client: TestClient, sessions: Ses
     assert any("Fewer than 50 rows" in limit for limit in card["limits"])
 
 
+@pytest.mark.parametrize(
+    ("verdict", "by", "words"),
+    [("exact", "formula", "its formula, which is exact"), ("consistent", "accurate", "its network")],
+)
+def test_a_card_tells_which_member_answers_and_what_the_formula_is_worth(
+    client: TestClient, sessions: Sessions, verdict: str, by: str, words: str
+) -> None:
+    model = model_with(sessions, {"symbolic": SYMBOLIC | {"verdict": verdict}})
+    card = client.get(f"/models/{model.id}/card").json()
+    assert (card["by"], list(card["members"])) == (by, ["accurate", "formula"])
+    text = client.get(f"/models/{model.id}/card?format=markdown").text
+    assert f"Predictions are answered by: {words}" in text
+    assert "| metric | this model | its formula | linear |" in text
+
+
 def test_a_card_outlives_the_dataset_of_its_model(client: TestClient, sessions: Sessions) -> None:
     dataset_id = make_dataset(sessions)
     model = model_with(sessions, {"dataset_id": dataset_id})
@@ -172,7 +187,7 @@ def test_a_card_as_markdown_has_the_numbers_of_the_model(client: TestClient, ses
     model = model_with(sessions, {"symbolic": SYMBOLIC, "name": "falling"})
     text = client.get(f"/models/{model.id}/card?format=markdown").text
     assert text.startswith("# Model `falling`, version 1\n\nPredicts `y`, in `m/s`, from 2 columns")
-    assert "| metric | this model | linear |\n| --- | --- | --- |\n| mae | 0.1 | 0.4 |" in text
+    assert "| metric | this model | its formula | linear |\n| --- | --- | --- | --- |\n| mae | 0.1 | unknown | 0.4 |" in text
     assert f"| parameters | {model.record['network']['parameters']} | 3 |\n" in text
     assert "| seconds of training | 2 | 0.1 |" in text
     assert "`x1 + 2*x2`" in text
