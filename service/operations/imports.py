@@ -18,6 +18,7 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model, new_id
 from service.errors import Invalid, TooLarge
+from service.members import Members
 from service.operations import portable, symbolic
 from service.operations.prediction import compute_in_one_thread
 from service.operations.usage import refuse_more_bytes
@@ -143,6 +144,7 @@ def _shown(predictor: Predictor, told: PortableModel | None, attached: portable.
     record["members"] = formula_members(formulas, members["formula"].model_dump() if members else {})
     if formulas is not None:
         _refuse_what_cannot_be_printed(formulas, record)
+        _refuse_what_cannot_predict(formulas, predictor)
     return {
         "task": predictor.task,
         "target": predictor.target,
@@ -160,6 +162,14 @@ def _refuse_what_cannot_be_printed(formulas: dict[str, Any], record: dict[str, A
             write(complete["outputs"])
     except UNPRINTABLE as error:
         raise _refusal(f"a formula cannot be printed: {error}") from error
+
+
+def _refuse_what_cannot_predict(formulas: dict[str, Any], predictor: Predictor) -> None:
+    """Formulas answer for the model as its network does."""
+    try:
+        Members.of(predictor, formulas)
+    except UNPRINTABLE as error:
+        raise _refusal(f"a formula cannot predict: {error}") from error
 
 
 def _label(filename: str | None) -> str | None:

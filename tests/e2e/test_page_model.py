@@ -111,10 +111,27 @@ def test_the_prediction_follows_the_inputs(page: Page, api: httpx.Client, law: s
     assert float(slider.input_value()) < -0.4
     assert shown(page) == predicted(page, api, law)
     with page.expect_response("**/predict"):
-        page.get_by_role("spinbutton", name="x2, as a number").fill("7")
+        page.get_by_role("spinbutton", name="x2, as a number").fill("2")
     expect(page.locator(".prediction")).to_contain_text("x2 is outside of what training saw")
     assert shown(page) == predicted(page, api, law)
-    assert '"x2": 7' in page.get_by_role("region", name="The request with Python").inner_text()
+    assert '"x2": 2' in page.get_by_role("region", name="The request with Python").inner_text()
+
+
+def test_the_form_says_who_answers_and_lets_people_choose(page: Page, api: httpx.Client, law: str) -> None:
+    answer = page.locator(".prediction")
+    expect(answer).to_contain_text("Answered by the formula.")
+    with page.expect_response("**/predict"):
+        page.get_by_role("spinbutton", name="x1, as a number").fill("3")
+    expect(answer).to_contain_text("There is no interval here")
+    expect(answer).to_contain_text("x1 is outside of what training saw: the formula was not checked there.")
+    by_formula = shown(page)
+    with page.expect_request("**/predict") as sent:
+        page.locator(".inputs").get_by_role("combobox", name="Answered by").select_option("accurate")
+    assert sent.value.post_data_json["by"] == "accurate"
+    expect(answer).to_contain_text("Answered by the network.")
+    assert shown(page) != by_formula
+    assert 'by="accurate"' in page.get_by_role("region", name="The request with Python").inner_text()
+    assert '"by":"accurate"' in page.get_by_role("region", name="The request with curl").inner_text()
 
 
 def test_a_russian_page_shows_russian_pictures(browser: Browser, url: str, law: str) -> None:

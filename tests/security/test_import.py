@@ -25,6 +25,7 @@ from tests.servers import LOOPBACK
 TREE = {"add": [{"variable": "x1"}, {"number": "2"}]}
 RECORD = {"outputs": ["y"], "units": {"x1": "m"}, "metrics": {"rmse": 1.0}}
 FORMULA = {"name": "y", "tree": TREE, "pareto": [{"tree": TREE}], "expression": "__import__('os')"}
+LAW = {"name": "normal", "parameters": [], "level": 0.95, "support": {"x1": [0.0]}, "p_value": 0.5}
 CURVE = {key: value for key, value in EDGE.items() if key not in "xy"} | {"points": 3, "function": None}
 ATTACHED = {portable.X: np.arange(3.0), portable.Y: np.arange(3.0)}
 
@@ -124,6 +125,10 @@ REFUSED = {
     "an endless formula": changed(
         lambda told: told["symbolic"]["outputs"][0].update(tree={"add": [{"variable": "x1"}] * 20_000})
     ),
+    "an exact formula with a negative error": changed(
+        lambda told: told["symbolic"].update(exact=True, outputs=[FORMULA | {"max_error": -1.0}])
+    ),
+    "a law with half a range": changed(lambda told: told["symbolic"]["outputs"][0].update(law=LAW)),
     "a formula of another output": changed(lambda told: told["symbolic"]["outputs"][0].update(name="z")),
     "no formula for the output": changed(lambda told: told["symbolic"].update(outputs=[])),
     "an edge from nowhere": changed(lambda told: told["edges"][0].update({"in": 7})),

@@ -37,7 +37,8 @@ function big(value, unit, name = "") {
 function interval(bounds, unit) {
   if (bounds === null) return html`<p class="hint">${t("model.answer.no interval")}</p>`;
   const [low, high] = bounds;
-  const digits = [4, 6, 8, 10].find((places) => number(low, places) !== number(high, places)) ?? 12;
+  const digits = [4, 6, 8, 10, 12].find((places) => number(low, places) !== number(high, places));
+  if (!digits) return nothing; // exact to the last digit that is shown
   return html`<p>${t("model.answer.interval", { low: number(low, digits), high: withUnit(number(high, digits), unit) })}</p>`;
 }
 

@@ -10,12 +10,12 @@ export const automatic = ({ members }) => (members.formula?.verdict === "exact" 
 /** What a request says of the member that is to answer: nothing where it is the usual one. */
 export const wish = (model, by) => (by === automatic(model) ? {} : { by });
 
-/** A choice where there are two. */
-export function memberField(id, model, by, change) {
+/** A choice where there are two; with a hint, where there is room for it. */
+export function memberField(id, model, by, change, hint = "") {
   const names = Object.keys(model.members);
   if (names.length < 2) return nothing;
-  return labelled(id, t("model.member.field"), t("model.member.about"), (field, hint) =>
-    html`<select id=${field} name="by" aria-describedby=${hint} @change=${(event) => change(names[event.target.selectedIndex])}>
+  return labelled(id, t("model.member.field"), hint, (field, hintId) =>
+    html`<select id=${field} name="by" aria-describedby=${hintId} @change=${(event) => change(names[event.target.selectedIndex])}>
       ${names.map((name) => html`<option value=${name} .selected=${name === by}>${nameOf(name, model)}</option>`)}
     </select>`);
 }

@@ -24,11 +24,11 @@ export function quality(root, page) {
 const rowsOf = (split) => (split.training_rows ?? 0) + (split.validation_rows ?? 0) + (split.test_rows ?? 0);
 
 /** A row for each metric, a column for each model; the best of a row in bold. */
-function beside({ model, formulas }) {
+function beside({ model }) {
   const names = METRICS[model.task]?.filter((name) => name in model.metrics) ?? Object.keys(model.metrics);
   const entries = [
     { name: t("model.quality.this"), metrics: model.metrics, parameters: model.network.parameters, seconds: model.timings?.train ?? model.timings?.solve },
-    ...ofFormula(model, formulas),
+    ...ofFormula(model),
     ...Object.entries(model.baselines).map(([name, entry]) => ({ name: baselineName(name, entry), ...entry })),
   ];
   const rows = names.map((name) => [
@@ -64,16 +64,9 @@ function cell(name, entry, entries, model) {
   return value !== undefined && value === bestOf(name, entries) ? html`<strong>${words}</strong>` : words;
 }
 
-/** The formula is a predictor of its own, where it gives the target or the density; of equations it has residuals. */
-function ofFormula(model, formulas) {
-  if (model.task === "density" && formulas) {
-    const { mean_log_likelihood } = formulas.outputs[0];
-    return [{ name: t("model.quality.formula"), metrics: { mean_log_likelihood } }];
-  }
-  if (model.task === "equation" && formulas) return [{ name: t("model.quality.formula"), metrics: formulas }];
-  const output = formulas?.outputs.length === 1 && formulas.outputs[0].quantity === "value" ? formulas.outputs[0] : null;
-  if (!output) return [];
-  return [{ name: t("model.quality.formula"), metrics: { rmse: output.rmse, r2: output.r2 } }];
+/** The formula is a member of its own. */
+function ofFormula({ members }) {
+  return members.formula ? [{ name: t("model.quality.formula"), metrics: members.formula.metrics }] : [];
 }
 
 function bestOf(name, entries) {

@@ -70,7 +70,7 @@ function form({ model, by }, state, { rows, change, another, centre, answeredBy 
       ${rows.length ? html`<button type="button" @click=${another}>${t("model.try.another")}</button>` : nothing}
       <button type="button" @click=${centre}>${t("model.try.middle")}</button>
     </p>
-    ${memberField("try-by", model, by.get(), answeredBy)}
+    ${memberField("try-by", model, by.get(), answeredBy, t("model.member.about"))}
     <div class="fields">${used.slice(0, SHOWN).map(one)}</div>
     ${behind("model.try.more", used.slice(SHOWN).map(one))} ${behind("model.try.unused", unused.map(one))}
   </form>`;
