@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kan_engine.dates import meaning_of
+from kan_engine.errors import NotExportable
 from kan_engine.printers import Names, quoted_column, table_column
 
 TOLD = 60  # characters of a name or a category in a comment
@@ -19,7 +21,8 @@ class Derivation:
     """Where the variables of a formula come from; those not named are columns as they are.
 
     Args:
-        derived: By variable: its ``column``, and ``equals``, ``other_than`` or ``missing``.
+        derived: By variable: its ``column``, and ``equals``, ``other_than`` or ``missing``; or the ``part``
+            of a time, and the ``wave`` that it is taken by.
         fills: What stands for a missing value, by column.
         booleans: Columns of true and false.
     """
@@ -38,11 +41,20 @@ def _sql(variable: str, derivation: Derivation) -> str:
     definition, fill = derivation.derived.get(variable), derivation.fills.get(variable)
     column = quoted_column(definition["column"] if definition else variable)
     if definition:
+        _refuse_time(definition, "SQL")
         return f"CASE WHEN {_sql_condition(column, definition)} THEN 1.0 ELSE 0.0 END"
     if variable in derivation.booleans:
         missing = "" if fill is None else f"WHEN {column} IS NULL THEN {float(fill)!r} "
         return f"CASE {missing}WHEN {column} THEN 1.0 ELSE 0.0 END"
     return column if fill is None else f"COALESCE({column}, {float(fill)!r})"
+
+
+def _refuse_time(definition: Mapping[str, Any], language: str) -> None:
+    if "part" in definition:
+        raise NotExportable(
+            f"the formula has the {definition['part']} of {told(definition['column'])}, and how {language} "
+            "takes times apart differs from product to product; take it as python, numpy, c or javascript"
+        )
 
 
 def _sql_condition(column: str, definition: Mapping[str, Any]) -> str:
@@ -66,6 +78,7 @@ def _cell(variable: str, derivation: Derivation) -> str:
     definition, fill = derivation.derived.get(variable), derivation.fills.get(variable)
     cell = table_column(definition["column"] if definition else variable)
     if definition:
+        _refuse_time(definition, "a spreadsheet")
         return f"IF({_cell_condition(cell, definition)},1,0)"
     return cell if fill is None else f"IF(ISBLANK({cell}),{float(fill)!r},{cell})"
 
@@ -94,6 +107,8 @@ def meanings(columns: Iterable[str], derivation: Derivation) -> Names:
 
 def _meaning(variable: str, derivation: Derivation) -> str:
     if definition := derivation.derived.get(variable):
+        if "part" in definition:
+            return meaning_of(told(definition["column"]), (definition["part"], definition["wave"] or ""))
         return f"1 where {told(definition['column'])} {_condition(definition)}, else 0"
     if variable in derivation.fills:
         return f"{told(variable)}, and {float(derivation.fills[variable])!r} where it is missing"

@@ -4,6 +4,7 @@
 |----------|---------------------------------------------------------------------------------------|
 | number   | itself, missing → the median of the training rows; "x is missing" if training had any |
 | boolean  | 0 or 1, missing → the more frequent value; "x is missing" if training had any         |
+| datetime | the parts that vary, see ``dates``; missing → those of the median, "x is missing"  |
 | category | one 0/1 column per category, the 20 most frequent; the rest share "x is other";       |
 |          | "x is missing" if training had any. Where that makes two columns, only the second     |
 
@@ -26,9 +27,22 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from kan_engine.columns import read_labels, read_numbers, row_count
+from kan_engine.dates import (
+    FIRST,
+    LAST,
+    PARTS,
+    PERIODS,
+    WAVES,
+    Part,
+    encode_part,
+    meaning_of,
+    parts_of,
+    read_times,
+    told_part,
+)
 from kan_engine.errors import InvalidConfig, InvalidData
 
-FeatureType = Literal["number", "boolean", "category"]
+FeatureType = Literal["number", "boolean", "category", "datetime"]
 
 OWN_COLUMNS = 20  # categories that get a column of their own
 REMEMBERED = 200  # further categories known by name; what is rarer still counts as unseen
@@ -40,7 +54,9 @@ _TYPES: dict[str, FeatureType] = {
     "boolean": "boolean",
     "category": "category",
     "text": "category",
+    "datetime": "datetime",
 }
+_LATER = {"parts": (), "form": None}  # fields that models of earlier versions lack, where they say nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +72,8 @@ class Feature:
         rare: Further categories seen; they share the column "other".
         fill: What stands for a missing number or boolean.
         has_missing: Whether training saw missing values.
+        parts: Of a time, what it is encoded as (see ``dates``); min, max and fill are in seconds since 1970.
+        form: Of a time, how the table wrote it where that is not ISO 8601.
     """
 
     name: str
@@ -66,10 +84,12 @@ class Feature:
     rare: tuple[str, ...] = ()
     fill: float = 0.0
     has_missing: bool = False
+    parts: tuple[Part, ...] = ()
+    form: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no ``fit`` gives; saved models pass here on their way in."""
-        if not isinstance(self.name, str) or self.type not in ("number", "boolean", "category"):
+        if not isinstance(self.name, str) or self.type not in {*_TYPES.values()}:
             raise InvalidConfig(f"a feature needs a name and a type, got {self.name!r}, {self.type!r}")
         if not isinstance(self.has_missing, bool) or not _is_finite(self.fill):
             raise InvalidConfig(f"the rule for missing values of {self.name!r} is broken")
@@ -79,10 +99,18 @@ class Feature:
             float, self.max
         ):
             raise InvalidConfig(f"the range of {self.name!r} is not one: {self.min!r} to {self.max!r}")
+        if self.type == "datetime":
+            _check_parts(self)
 
     @staticmethod
-    def fit(name: str, values: np.ndarray, type_name: str) -> Feature:
+    def fit(name: str, values: np.ndarray, type_name: str, form: str | None = None) -> Feature:
         """Learn range, fill or categories from the training rows of a column.
+
+        Args:
+            name: The client's name of the column.
+            values: Its values.
+            type_name: Type of the column in its dataset.
+            form: Of times, how the dataset wrote them where that is not ISO 8601.
 
         Raises:
             InvalidData: The column has no values, values that are not of its type, or no usable type.
@@ -90,6 +118,8 @@ class Feature:
         if type_name not in _TYPES:
             raise InvalidData(f"the column {name!r} of type {type_name} cannot be a feature", column=name)
         kind = _TYPES[type_name]
+        if kind == "datetime":
+            return _fit_times(name, values, form)
         return _fit_category(name, values) if kind == "category" else _fit_number(name, values, kind)
 
     @cached_property
@@ -105,6 +135,9 @@ class Feature:
     def columns(self) -> tuple[tuple[str, str], ...]:
         """Name and meaning of every encoded column."""
         missing = (f"{self.name} is missing", f"1 where {self.name} is missing, else 0")
+        if self.type == "datetime":
+            found = [(told_part(self.name, part), meaning_of(self.name, part)) for part in self.parts]
+            return (*found, *([missing] if self.has_missing else []))
         if self.type != "category":
             note = f", {self.fill:.6g} where it is missing" if self.has_missing else ""
             kind = " as 0 or 1" if self.type == "boolean" else ""
@@ -120,6 +153,9 @@ class Feature:
     def definitions(self) -> tuple[dict[str, Any] | None, ...]:
         """How each of ``columns`` follows from the client's column; None where it is that column itself."""
         missing: list[dict[str, Any] | None] = [{"column": self.name, "missing": True}]
+        if self.type == "datetime":
+            parts = [{"column": self.name, "part": part, "wave": wave or None} for part, wave in self.parts]
+            return (*parts, *(missing if self.has_missing else []))
         if self.type != "category":
             return (None, *(missing if self.has_missing else []))
         found: list[dict[str, Any] | None] = [{"column": self.name, "equals": c} for c in self.categories]
@@ -158,7 +194,7 @@ class Encoding:
 
         Args:
             columns: Training rows of every feature, in the order the network will read them.
-            types: Type of every column: number, integer, boolean, category or text.
+            types: Type of every column: number, integer, boolean, category, text or datetime.
 
         Raises:
             InvalidData: A column has no values, or values that are not of its type.
@@ -209,6 +245,8 @@ class Encoding:
                 self.write(encoded, feature, columns[feature.name])
             elif feature.name not in optional:
                 raise InvalidData(f"the column {feature.name!r} is absent", column=feature.name)
+            elif feature.type == "datetime":
+                self.write(encoded, feature, np.array([None] * len(encoded), dtype=object))
             elif feature.type != "category":
                 encoded[:, self._places[feature.name]] = feature.fill
         return encoded
@@ -242,17 +280,45 @@ class Encoding:
 
     def to_dict(self) -> dict[str, Any]:
         """The encoding as JSON."""
-        return {"features": [asdict(feature) for feature in self.features]}
+        return {"features": [_described(feature) for feature in self.features]}
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> Encoding:
         """The encoding that ``to_dict`` described; TypeError, KeyError or InvalidConfig if it is none."""
         return Encoding(
             tuple(
-                Feature(**item | {key: tuple(item[key]) for key in ("categories", "rare")})
+                Feature(
+                    **item
+                    | {key: tuple(item[key]) for key in ("categories", "rare")}
+                    | {"parts": tuple((part, wave) for part, wave in item.get("parts", ()))}
+                )
                 for item in data["features"]
             )
         )
+
+
+def _described(feature: Feature) -> dict[str, Any]:
+    return {name: value for name, value in asdict(feature).items() if _LATER.get(name, ...) != value}
+
+
+def _fit_times(name: str, values: np.ndarray, form: str | None) -> Feature:
+    seconds = read_times(name, values, form)
+    seen = seconds[~np.isnan(seconds)]
+    if not len(seen):
+        raise InvalidData(f"the column {name!r} has no values; leave it out", column=name)
+    parts = parts_of(seen)
+    if not parts and len(seen) == len(seconds):
+        raise InvalidData(f"the times in {name!r} are all the same; leave them out", column=name)
+    return Feature(
+        name=name,
+        type="datetime",
+        min=float(seen.min()),
+        max=float(seen.max()),
+        fill=float(np.median(seen)),
+        has_missing=len(seen) < len(seconds),
+        parts=parts,
+        form=form,
+    )
 
 
 def _fit_number(name: str, values: np.ndarray, kind: FeatureType) -> Feature:
@@ -308,11 +374,25 @@ def _encode_into(block: np.ndarray, feature: Feature, values: np.ndarray) -> Non
         for number in range(block.shape[1]):
             block[:, number] = places == first + number
         return
-    numbers = read_numbers(feature.name, values, boolean=feature.type == "boolean")
+    numbers = _numbers(feature, values)
     missing = np.isnan(numbers)
+    if feature.type == "datetime":
+        filled = np.where(missing, feature.fill, numbers)
+        for place, part in enumerate(feature.parts):
+            block[:, place] = encode_part(filled, part)
+        if feature.has_missing:
+            block[:, -1] = missing
+        return
     block[:, 0] = np.where(missing, feature.fill, numbers)
     if feature.has_missing:
         block[:, 1] = missing
+
+
+def _numbers(feature: Feature, values: np.ndarray) -> Float[np.ndarray, " rows"]:
+    """Numbers of a feature that is no category, NaN where one is missing."""
+    if feature.type == "datetime":
+        return read_times(feature.name, values, feature.form)
+    return read_numbers(feature.name, values, boolean=feature.type == "boolean")
 
 
 def _is_outside(feature: Feature, values: np.ndarray) -> Bool[np.ndarray, " rows"]:
@@ -320,7 +400,7 @@ def _is_outside(feature: Feature, values: np.ndarray) -> Bool[np.ndarray, " rows
         return np.array(
             [label not in feature.slots for label in read_labels(feature.name, values)], dtype=bool
         )
-    numbers = read_numbers(feature.name, values, boolean=feature.type == "boolean")
+    numbers = _numbers(feature, values)
     outside = (numbers < feature.min) | (numbers > feature.max)
     return outside if feature.has_missing else outside | np.isnan(numbers)
 
@@ -332,6 +412,17 @@ def _unique(name: str, taken: Counter[str]) -> str:
 
 def _is_finite(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_parts(feature: Feature) -> None:
+    known = {(part, wave) for part in PARTS for wave in ("", *(WAVES if part in PERIODS else ()))}
+    is_none = not (feature.parts or feature.has_missing)
+    if is_none or len(set(feature.parts)) != len(feature.parts) or not known >= {*feature.parts}:
+        raise InvalidConfig(f"the parts of {feature.name!r} are none of a time: {feature.parts!r}")
+    if not all(FIRST <= number <= LAST for number in (feature.min or 0.0, feature.max or 0.0, feature.fill)):
+        raise InvalidConfig(f"the times of {feature.name!r} are not within the years 1 to 9999")
+    if feature.form is not None and not isinstance(feature.form, str):
+        raise InvalidConfig(f"the form of {feature.name!r} is no text")
 
 
 def _check_categories(feature: Feature) -> None:

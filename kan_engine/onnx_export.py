@@ -112,6 +112,9 @@ def _tensor(feature: Feature, values: np.ndarray) -> np.ndarray:
 def _refuse_what_onnx_cannot(predictor: Predictor) -> None:
     if any(not feature.name for feature in predictor.encoding.features):
         raise NotExportable("ONNX has no inputs without a name; rename the column")
+    times = [feature.name for feature in predictor.encoding.features if feature.type == "datetime"]
+    if times:
+        raise NotExportable(f"ONNX cannot read times, which {times[0]!r} holds; export the model as python")
     fixed = sum(len(layer.symbolic) for layer in predictor.network.all_layers)
     if fixed > MOST_FIXED:
         raise NotExportable(f"{fixed} edges are functions; over {MOST_FIXED} make no ONNX graph of use")

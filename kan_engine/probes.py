@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from kan_engine.dates import iso_of
 from kan_engine.encoding import Encoding, Feature
 
 SEED = 20_261_127
@@ -29,7 +30,9 @@ def probe_columns(encoding: Encoding) -> Columns:
 
 def _column(feature: Feature, rows: int, generator: np.random.Generator) -> np.ndarray:
     column = np.empty(rows, dtype=object)
-    if feature.type == "number":
+    if feature.type == "datetime":
+        column[:] = [iso_of(round(number)) for number in _numbers(feature, rows, generator).tolist()]
+    elif feature.type == "number":
         column[:] = _numbers(feature, rows, generator).tolist()
     else:
         known = (False, True) if feature.type == "boolean" else (*feature.categories, *feature.rare, UNSEEN)

@@ -19,6 +19,7 @@ from kan_engine import python_template
 from kan_engine.agreement import Answers
 from kan_engine.compiled import CompiledLayer, compile_network
 from kan_engine.compiled_pieces import IrregularPieces, PieceLayer, UniformPieces
+from kan_engine.dates import PERIODS, iso_of
 from kan_engine.encoding import Feature
 from kan_engine.errors import NotExportable
 from kan_engine.expression import Expression, to_json, variables
@@ -142,6 +143,9 @@ def _meaning(feature: Feature, unit: str | None) -> str:
         return f"a number{f' in {unit}' if unit else ''}, {feature.min!r} to {feature.max!r} in training"
     if feature.type == "boolean":
         return "true or false"
+    if feature.type == "datetime":
+        seen = f"{iso_of(feature.min or 0.0)} to {iso_of(feature.max or 0.0)} in training"
+        return f"a time in ISO 8601{f' or as {feature.form!r}' if feature.form else ''}, {seen}"
     return f"a category, such as {feature.categories[0]!r}"
 
 
@@ -184,6 +188,9 @@ def _feature(feature: Feature) -> Model:
     known: Model = {"name": feature.name, "type": feature.type, "has_missing": feature.has_missing}
     if feature.type == "category":
         return known | {"categories": list(feature.categories), "rare": list(feature.rare)}
+    if feature.type == "datetime":
+        parts = [[part, wave, *PERIODS.get(part, (0.0, 1.0))] for part, wave in feature.parts]
+        return known | {"fill": feature.fill, "form": feature.form, "parts": parts}
     return known | {"fill": feature.fill}
 
 

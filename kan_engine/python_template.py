@@ -6,6 +6,7 @@ import base64
 import csv
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, timezone
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -129,7 +130,51 @@ def _category(value: Any) -> str | None:
     return str(int(value)) if value == int(value) else repr(value)
 
 
-_ENCODERS = {"number": _encode_numbers, "boolean": _encode_numbers, "category": _encode_categories}
+def _encode_times(values: Values, feature: Model) -> Array:
+    """The parts of times that vary, some of them as sine or cosine of a cycle."""
+    seconds = np.array([_time(value, feature) for value in values], dtype=np.float64)
+    missing = np.isnan(seconds)
+    filled = np.where(missing, feature["fill"], seconds)
+    columns = []
+    for name, wave, first, period in feature["parts"]:
+        part = np.array([_part(second, name) for second in filled.tolist()])
+        angle = 2 * np.pi * (part - first) / period
+        columns.append(np.sin(angle) if wave == "sin" else np.cos(angle) if wave == "cos" else part)
+    return np.stack([*columns, missing] if feature["has_missing"] else columns, axis=1)
+
+
+def _time(value: Any, feature: Model) -> float:
+    """Seconds since 1970."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return np.nan
+    form = feature["form"] or ""
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        time = datetime.strptime(value.strip(), form)
+        if "%Y" not in form:
+            time = datetime.combine(_EPOCH, time.time())
+    if time.tzinfo is not None:
+        time = time.astimezone(timezone.utc).replace(tzinfo=None)  # noqa: UP017
+    return (time - _EPOCH) / timedelta(seconds=1)
+
+
+_EPOCH = datetime(1970, 1, 1)
+
+
+def _part(seconds: float, name: str) -> float:
+    time = _EPOCH + timedelta(days=seconds // 86400)
+    if name == "hour":
+        return (seconds - seconds // 86400 * 86400) / 3600
+    return float(time.weekday() if name == "weekday" else getattr(time, name))
+
+
+_ENCODERS = {
+    "number": _encode_numbers,
+    "boolean": _encode_numbers,
+    "category": _encode_categories,
+    "datetime": _encode_times,
+}
 
 
 def _scaled(x: Array, scale: Model) -> Array:
@@ -409,7 +454,7 @@ def _cell(text: str | None, feature: Model, row: int) -> Any:
     if text is None:
         raise SystemExit(f"row {row} has no column {feature['name']!r}")
     text = text if feature["type"] == "category" else text.strip()
-    if not text or feature["type"] == "category":
+    if not text or feature["type"] in ("category", "datetime"):
         return text or None
     if feature["type"] == "boolean":
         text = {"true": "1", "false": "0"}.get(text.lower(), text)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kan_engine import to_latex, to_text, variables
+from kan_engine.dates import iso_of
 
 if TYPE_CHECKING:
-    from kan_engine import KAN, Encoding, Expression, Standardizer, TargetScaler
+    from kan_engine import KAN, Encoding, Expression, Feature, Standardizer, TargetScaler
 
 
 def shown_features(encoding: Encoding) -> list[dict[str, Any]]:
@@ -17,14 +18,19 @@ def shown_features(encoding: Encoding) -> list[dict[str, Any]]:
         {
             "name": feature.name,
             "type": feature.type,
-            "min": feature.min,
-            "max": feature.max,
+            "min": _shown(feature, feature.min),
+            "max": _shown(feature, feature.max),
             "categories": list(feature.categories) or None,
             "has_missing": feature.has_missing,
-            "fill": None if feature.type == "category" else feature.fill,
+            "fill": None if feature.type == "category" else _shown(feature, feature.fill),
         }
         for feature in encoding.features
     ]
+
+
+def _shown(feature: Feature, value: float | None) -> float | str | None:
+    """A number; of a time its text."""
+    return iso_of(value) if feature.type == "datetime" and value is not None else value
 
 
 def shown_network(
@@ -69,4 +75,8 @@ def shown_formula(tree: Expression, names: Mapping[str, str], encoding: Encoding
 def _fills(used: tuple[str, ...], encoding: Encoding | None) -> dict[str, float]:
     """What stands for a missing value, for the columns that had some in training."""
     features = encoding.features if encoding else ()
-    return {f.name: f.fill for f in features if f.has_missing and f.type != "category" and f.name in used}
+    return {
+        f.name: f.fill
+        for f in features
+        if f.has_missing and f.type not in ("category", "datetime") and f.name in used
+    }

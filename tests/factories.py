@@ -129,11 +129,14 @@ def make_predictor(
     classes: Sequence[Any] | None = None,
     outputs: int = 1,
     seed: int = 0,
+    types: Mapping[str, str] | None = None,
 ) -> kan_engine.Predictor:
-    """A small network with random activations over these columns; their types are those of their values."""
+    """A small network with random activations over these columns; other types are those of their values."""
     columns = columns or {"x1": [0.0, 0.25, 0.5, 0.75, 1.0], "x2": [-1.0, 2.0, 0.0, 1.0, -2.0]}
     arrays = {name: _array(values) for name, values in columns.items()}
-    encoding = kan_engine.Encoding.fit(arrays, {name: _type(values) for name, values in arrays.items()})
+    encoding = kan_engine.Encoding.fit(
+        arrays, {name: _type(values) for name, values in arrays.items()} | dict(types or {})
+    )
     encoded = encoding.transform(arrays)
     if classes is not None:
         outputs = 1 if len(classes) == 2 else len(classes)

@@ -102,7 +102,7 @@ class Answers:
 
 def _values(column: pl.Series, feature: Feature) -> np.ndarray:
     """A column as its feature is read; what has no values may be of any type."""
-    if feature.type == "category":
+    if feature.type in ("category", "datetime"):
         return values_of(column)
     return values_of(column.cast(pl.Float64))
 

@@ -54,6 +54,8 @@ def effects_of(
     for feature in features:
         if should_stop():
             break
+        if feature.type == "datetime":  # its parts change together, and only time goes on along it
+            continue
         found.append(_effect(predictor, data, feature, sample, shown))
     return found
 

@@ -258,7 +258,7 @@ def _learnt(table: Table, plan: Plan, rows: np.ndarray) -> tuple[Encoding, list[
     for name in chosen:
         values = table.column(name)[rows]
         if _varies(values):
-            features.append(Feature.fit(name, values, plan.types[name]))
+            features.append(Feature.fit(name, values, plan.types[name], plan.reports[name].get("form")))
         else:
             warnings.append(f"column {name!r} is left out: it is the same in all training rows")
     if not features:
@@ -271,7 +271,8 @@ def _of_constants(table: Table, plan: Plan, rows: np.ndarray) -> Encoding:
     for report in plan.features:
         values = table.column(report["name"])[rows]
         if not _is_missing(values).all():
-            return Encoding.of([Feature.fit(report["name"], values, plan.types[report["name"]])])
+            kind = "text" if plan.types[report["name"]] == "datetime" else plan.types[report["name"]]
+            return Encoding.of([Feature.fit(report["name"], values, kind)])
     raise InvalidData("no column has a value in the training rows; there is nothing to learn from")
 
 
@@ -283,8 +284,7 @@ def _why_not(report: dict[str, Any], plan: Plan) -> str:
         return f"it {reason}; upload it in another unit"
     if report.get("is_id"):
         return "it names the rows, each of which has another value; list it in features to use it"
-    remedy = "upload it as a number" if kind == "datetime" else "give it another type to use it"
-    return f"it is {kind} with {report['distinct']} different values; {remedy}"
+    return f"it is {kind} with {report['distinct']} different values; give it another type to use it"
 
 
 def _possibly_missing(plan: Plan, encoding: Encoding) -> list[str]:

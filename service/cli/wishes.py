@@ -132,10 +132,9 @@ def features_of(
 
 
 def _is_usable(column: Any) -> bool:
-    """As the service chooses by itself: no free text, no times, no ids, nothing constant."""
-    if getattr(column, "is_id", False):
-        return False
-    return column.type not in ("text", "datetime") and column.distinct > (0 if column.missing else 1)
+    """As the service chooses by itself: no free text, no ids, nothing constant."""
+    varies = column.distinct > (0 if column.missing else 1)
+    return bool(varies and column.type != "text" and not getattr(column, "is_id", False))
 
 
 def _columns(given: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -61,13 +61,8 @@ def convert(
     if _is_harmless(file):
         return write(read_upload(file, filename, settings, missing), parquet)
     limits = settings.model_dump(mode="json", include=set(LIMITS))
-    asked: dict[str, Any] = {
-        "file": file.fileno(),
-        "parquet": parquet.fileno(),
-        "filename": filename,
-        "limits": limits,
-    }
-    asked["missing"] = missing or {}
+    told = {"filename": filename, "limits": limits, "missing": missing or {}}
+    asked = {"file": file.fileno(), "parquet": parquet.fileno(), **told}
     finished = subprocess.run(  # noqa: S603  # our own command
         COMMAND,
         input=json.dumps(asked).encode(),

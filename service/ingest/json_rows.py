@@ -12,7 +12,7 @@ from service import strict_json
 from service.errors import Invalid, Malformed
 from service.ingest.files import encoding_of
 from service.ingest.names import check_names, check_size
-from service.ingest.table import Raw
+from service.ingest.table import Raw, Warnings
 from service.ingest.text_types import time_of_text
 from service.settings import MiB, Settings
 
@@ -142,8 +142,10 @@ class _Table:
             raise Invalid("no_columns", "the rows have no fields; name at least one")
         frame = pl.concat(self._blocks, how="diagonal_relaxed", rechunk=True)
         frame.columns = check_names(frame.columns, self._settings)
-        columns = [_settled(column) for column in frame.iter_columns()]
-        return Raw(pl.DataFrame(columns), [warning for column in columns for warning in _about_text(column)])
+        settled = [_settled(column) for column in frame.iter_columns()]
+        columns = [column for column, _ in settled]
+        warnings = [warning for column, found in settled for warning in (*found, *_about_text(column))]
+        return Raw(pl.DataFrame(columns), warnings)
 
     def _series(self, name: str, values: list[Any]) -> pl.Series:
         kinds = {self._kind(kind, name, values) for kind in set(map(type, values)) - {type(None)}}
@@ -186,14 +188,15 @@ def _numbers(name: str, values: list[Any]) -> pl.Series:
     return pl.Series(name, [None if value is None else float(value) for value in values], dtype=pl.Float64)
 
 
-def _settled(column: pl.Series) -> pl.Series:
+def _settled(column: pl.Series) -> tuple[pl.Series, Warnings]:
     """The final type: a column without any value counts as numbers, a text of times as times."""
     if column.dtype == pl.Null:
-        return column.cast(pl.Float64)
-    if column.dtype != pl.String:
-        return column
-    times, _ = time_of_text(column)
-    return times if times is not None and times.null_count() == column.null_count() else column
+        return column.cast(pl.Float64), []
+    if column.dtype != pl.String or column.null_count() == len(column):
+        return column, []
+    times, found = time_of_text(column)
+    is_read = times is not None and times.null_count() == column.null_count()
+    return (times, found) if times is not None and is_read else (column, [])
 
 
 def _about_text(column: pl.Series) -> list[dict[str, Any]]:

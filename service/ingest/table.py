@@ -65,7 +65,11 @@ def finish(raw: Raw, missing: Missing | None = None) -> Ingested:
         columns.append(without_codes(finite, missing or {}))
         warnings += found + about_codes(finite, columns[-1])
     proposed = proposals(columns)
-    reports = [_report(column) | {"possible_missing": proposed.get(column.name, [])} for column in columns]
+    forms = {warning["column"]: warning["form"] for warning in raw.warnings if "form" in warning}
+    reports = [
+        _report(column) | {"possible_missing": proposed.get(column.name, []), "form": forms.get(column.name)}
+        for column in columns
+    ]
     for report in reports:
         warnings += _about(report)
     warnings += about_proposals(proposed, columns)

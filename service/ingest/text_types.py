@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from service.ingest.dates import written_times
 from service.ingest.table import Warnings, first_row
 from service.ingest.units import with_units
 
@@ -48,9 +49,9 @@ def type_of_text(column: pl.Series, *, comma_is_free: bool) -> tuple[pl.Series, 
 
 
 def time_of_text(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
-    """ISO 8601 dates and times, also with a space or slashes; UTC where a zone is given."""
+    """ISO 8601 dates and times, also with a space or slashes; UTC where a zone is given; or other forms."""
     if not values.str.contains(DATETIME).all():
-        return None, []
+        return written_times(values)
     text = values.str.replace_all("/", "-", literal=True).str.replace(" ", "T", literal=True)
     local = [text.str.to_datetime(form, time_unit="us", strict=False) for form in LOCAL_TIMES]
     zoned = [

@@ -26,6 +26,7 @@ FITTING = {
     "number": NUMBERS,
     "boolean": ("boolean",),
     "category": ("category", "text", "boolean", *NUMBERS),
+    "datetime": ("datetime",),
 }
 
 

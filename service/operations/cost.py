@@ -15,6 +15,7 @@ Method = Literal["levenberg_marquardt", "adam", "lbfgs"]
 
 DOUBLE = 8
 MAX_LAYERS = 32
+MOST_PARTS = 7  # of a time: the year, and sine and cosine of three cycles
 OWN_COLUMNS = 20  # categories with a column of their own, as the engine encodes them
 VALIDATION_SHARE = 0.2  # of the training rows
 ROW_NUMBERS = 14  # beside the inputs: target, weight, places in the table, a column on its way in
@@ -126,6 +127,8 @@ def encoded_inputs(columns: list[dict[str, Any]], types: dict[str, str]) -> int:
 
 def _encoded(column: dict[str, Any], kind: str) -> int:
     missing = int(column["missing"] > 0)
+    if kind == "datetime":
+        return MOST_PARTS + missing
     if kind not in ("category", "text"):
         return 1 + missing
     distinct = int(column["distinct"])

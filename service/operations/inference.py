@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from kan_engine import Feature, Predictor
 
 PLATFORM = "pytorch_kan"
-DATATYPES = {"number": "FP64", "boolean": "BOOL", "category": "BYTES"}
-TAKEN = {"number": "fiu", "boolean": "biu", "category": "Obiu"}  # kinds of NumPy types
+DATATYPES = {"number": "FP64", "boolean": "BOOL", "category": "BYTES", "datetime": "BYTES"}
+TAKEN = {"number": "fiu", "boolean": "biu", "category": "Obiu", "datetime": "O"}  # kinds of NumPy types
 PROBABILITIES = "probabilities"
 Document = dict[str, Any]
 

@@ -120,7 +120,7 @@ def _missing(feature: FeatureOut) -> str:
 def _value(feature: FeatureOut) -> str:
     if feature.type == "boolean":
         return "true" if feature.fill else "false"
-    return f"{feature.fill:.6g}"
+    return feature.fill if isinstance(feature.fill, str) else f"{feature.fill:.6g}"
 
 
 def _formulas(symbolic: dict[str, Any] | None) -> CardFormulas | None:

@@ -97,7 +97,8 @@ def _feature(feature: CardFeature) -> str:
     if feature.unit:
         of.append(f"in {code(feature.unit)}")
     if feature.min is not None and feature.max is not None:
-        of.append(f"from {number(feature.min)} to {number(feature.max)}")
+        low, high = (end if isinstance(end, str) else number(end) for end in (feature.min, feature.max))
+        of.append(f"from {low} to {high}")
     if feature.categories:
         of.append(f"one of {_some(feature.categories)}")
     return f"- {code(feature.name)}: {', '.join(of)}. A missing value: {feature.missing}."

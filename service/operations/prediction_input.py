@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 MAX_ENTRIES = 100
 NAMED = 20  # columns that a message lists at most
-TAKEN = {
+TAKEN: dict[str, tuple[set[type], str]] = {
     "number": ({int, float}, "a number"),
     "boolean": ({bool, int, float}, "true or false"),
     "category": ({str, bool, int, float}, "a category: a text, a number, true or false"),
+    "datetime": ({str}, "a time: a text such as 2026-01-31T18:00:00, or as the table had them"),
 }
 Columns = dict[str, list[Any]]
 Place = list[str | int]

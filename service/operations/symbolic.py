@@ -5,6 +5,7 @@ from typing import Any
 
 from kan_engine import derivation, modules, printers
 from kan_engine.derivation import Derivation
+from kan_engine.errors import NotExportable
 from kan_engine.expression import Expression, from_json, variables
 from kan_engine.modules import Function
 from service.db.repositories.models import TrainedModels
@@ -98,8 +99,15 @@ def _shown(entry: Formulas) -> Formulas:
 
 
 def write_formulas(formulas: Formulas, language: FormulaFormat) -> str:
-    """Every formula in a language, ready to be pasted: as in the document, or printed from its tree."""
-    return WRITERS[language](formulas["outputs"]) + "\n"
+    """Every formula in a language, ready to be pasted: as in the document, or printed from its tree.
+
+    Raises:
+        Conflict: The language cannot express it.
+    """
+    try:
+        return WRITERS[language](formulas["outputs"]) + "\n"
+    except NotExportable as error:
+        raise Conflict("not_exportable", str(error)) from error
 
 
 def _each(write: Callable[[Formulas], str], between: str = "\n") -> Callable[[list[Formulas]], str]:

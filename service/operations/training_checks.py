@@ -95,7 +95,7 @@ def _of_target(plan: Plan) -> Mistakes:
 def _of_features(plan: Plan) -> Mistakes:
     if not plan.features:
         detail = (
-            "no column is left to learn from: constants, times and free text are not used; "
+            "no column is left to learn from: constants and free text are not used; "
             "upload a table with further columns, or give a column another type"
         )
         yield "no_features", ["features"], detail
@@ -120,8 +120,6 @@ def _of_features(plan: Plan) -> Mistakes:
             yield "feature_all_missing", path, f"column {name!r} has no values; leave it out"
         elif plan.reports[name]["distinct"] == 1 and not plan.reports[name]["missing"]:
             yield "feature_constant", path, f"column {name!r} has one value in all rows; leave it out"
-        elif plan.types[name] == "datetime":
-            yield "feature_not_usable", path, f"column {name!r} is a time; upload it as a number"
         elif reason := why_not_computed(plan.reports[name]):
             yield "feature_not_usable", path, f"column {name!r} {reason}; upload it in another unit"
         seen.add(name)

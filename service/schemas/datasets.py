@@ -75,6 +75,9 @@ class ColumnOut(BaseModel):
         default=None,
         description="Of numbers; null if all are the same, and for tables of before it was kept.",
     )
+    form: str | None = Field(
+        default=None, description="Of times, how the table wrote them where that is not ISO 8601."
+    )
     is_id: bool = Field(default=False, description="Whether it names the rows: each has another value.")
     possible_missing: list[CodeOut] = Field(
         default=[],

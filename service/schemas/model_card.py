@@ -26,8 +26,8 @@ class CardFeature(BaseModel):
     name: str
     type: str
     unit: str | None
-    min: float | None
-    max: float | None
+    min: float | str | None
+    max: float | str | None
     categories: list[Any] | None
     missing: str = Field(description="What happens to a missing value.")
 

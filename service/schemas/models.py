@@ -35,14 +35,16 @@ class FeatureOut(BaseModel):
 
     name: str
     type: str
-    min: float | None = None
-    max: float | None = None
+    min: float | str | None = None
+    max: float | str | None = None
     categories: list[Any] | None = None
     has_missing: bool | None = Field(
         default=None,
         description="Whether training saw missing values; null for models of before it was kept.",
     )
-    fill: float | None = Field(default=None, description="What stands for a missing number or boolean.")
+    fill: float | str | None = Field(
+        default=None, description="What stands for a missing number, boolean or time."
+    )
 
 
 class SourceOut(BaseModel):

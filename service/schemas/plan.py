@@ -58,7 +58,7 @@ class Plan:
 
     def _is_usable(self, report: Report) -> bool:
         is_told_apart = report["distinct"] > 1 and why_not_computed(report) is None
-        return is_told_apart and self.types[report["name"]] not in ("datetime", "text")
+        return is_told_apart and self.types[report["name"]] != "text"
 
     @property
     def roles(self) -> dict[str | None, str]:

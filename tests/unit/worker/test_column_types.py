@@ -1,18 +1,23 @@
 """Columns that a client has read as another type: what passes the checks is learnt from and predicts."""
 
+import io
+import tempfile
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from kan_engine import Predictor, load
+from kan_engine import InvalidData, Predictor, load
 from service.errors import Invalid
+from service.ingest import read_upload
 from service.operations.batch import check_columns
 from service.operations.prediction_input import read_columns
 from service.operations.training_checks import READABLE_AS, check
 from service.schemas.models import Rows
 from service.schemas.plan import LABELS
+from service.settings import Settings
 from service.tables import Table, values_of
 from tests.tables import request_for, table_of
 from worker.answers import Answers
@@ -69,9 +74,7 @@ def test_a_feature_is_learnt_from_as_it_was_read_and_predicts_from_the_clients_o
     table = table_of(a=A, v=values, y=A + effects)
     assert table.types["v"] == kind
     if kind == "datetime":
-        with pytest.raises(Invalid, match="upload it as a number"):
-            learnt(table, types={"v": wanted}, features=["a", "v"])
-        return
+        values = [value.isoformat() for value in values]
     predictor = learnt(table, types={"v": wanted}, features=["a", "v"])
     assert (predictor.encoding.features[1].type == "category") == (wanted in ("category", "text"))
     columns = asked(predictor, a=A.tolist(), v=values)
@@ -135,3 +138,33 @@ def test_booleans_are_zero_and_one_for_a_regression_too() -> None:
 def test_more_than_two_numbers_are_not_read_as_boolean() -> None:
     with pytest.raises(Invalid, match="cannot be read as boolean"):
         learnt(table_of(a=A, v=COLUMNS["integer"][0], y=A), types={"v": "boolean"})
+
+
+def test_dates_predict_from_the_texts_that_the_table_had() -> None:
+    """A table as sensors write it: empty columns and rows, dates, hours, decimal commas, -200 for missing."""
+    days = [datetime(2026, 1, 1) + timedelta(hours=7 * i) for i in range(400)]
+    wave = [np.sin(2 * np.pi * day.hour / 24) + 0.1 * day.month for day in days]
+    numbers = ["-200" if i % 50 == 0 else f"{value:.4f}".replace(".", ",") for i, value in enumerate(wave)]
+    rows = [f"{day:%d/%m/%Y;%H.%M.%S};{number};;" for day, number in zip(days, numbers, strict=True)]
+    lines = ["Date;Time;y;;", *rows, ";;;;"]
+    settings = Settings(data_dir=Path(tempfile.gettempdir()))
+    content = io.BytesIO("\n".join(lines).encode())
+    ingested = read_upload(content, "sensors.csv", settings, {"*": [-200]})
+    assert [column["type"] for column in ingested.columns] == ["datetime", "datetime", "number"]
+    assert ingested.columns[2]["missing"] == 8
+    table = Table(
+        frame=ingested.frame.lazy(),
+        types={column["name"]: column["type"] for column in ingested.columns},
+        units={},
+        rows=ingested.frame.height,
+        reports=ingested.columns,
+    )
+    predictor = learnt(table, network={"hidden": [], "grid": 8}, training={"steps": 10})
+    texts = {
+        "Date": [f"{day:%d/%m/%Y}" for day in days[:40]],
+        "Time": [f"{day:%H.%M.%S}" for day in days[:40]],
+    }
+    found = predictor.predict(asked(predictor, **texts))
+    np.testing.assert_allclose(found, wave[:40], atol=0.1)
+    with pytest.raises(InvalidData, match="Date"):
+        predictor.predict(asked(predictor, Date=["next week"], Time=["18.00.00"]))

@@ -47,10 +47,6 @@ def test_weight_and_split_column_are_no_features() -> None:
             [f"note {i}" for i in range(ROWS)],
             "it is text with 40 different values; give it another type to use it",
         ),
-        (
-            [datetime(2020, 1, 1 + i % 28) for i in range(ROWS)],
-            "it is datetime with 28 different values; upload it as a number",
-        ),
     ],
 )
 def test_a_column_that_cannot_be_used_is_left_out_with_its_reason(column: list[Any], reason: str) -> None:
@@ -66,6 +62,12 @@ def test_an_id_is_left_out_unless_it_is_all_there_is_or_is_asked_for() -> None:
     assert "names the rows" in data.warnings[0]
     assert prepared(table, features=["laptop_ID"]).names == ("laptop_ID",)
     assert prepared({"id": list(range(ROWS)), "y": RAMP}).names == ("id",)
+
+
+def test_of_times_the_parts_that_vary_are_learnt_from() -> None:
+    data = prepared({"t": [datetime(2020, 1 + i % 12, 1 + i % 28) for i in range(ROWS)], "y": RAMP})
+    parts = ("month", "day of the week")
+    assert data.names == tuple(f"{wave} of {part} of t" for part in parts for wave in ("sin", "cos"))
 
 
 def test_columns_that_were_not_asked_for_need_no_reason() -> None:

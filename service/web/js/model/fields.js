@@ -12,7 +12,7 @@ const ids = new Map();
 export function field(feature, value, model, change) {
   const id = idOf(`${model.id} ${feature.name}`);
   const unit = unitOf(model, feature.name);
-  const kind = feature.categories ? choice : feature.type === "boolean" ? tick : measure;
+  const kind = feature.categories ? choice : feature.type === "boolean" ? tick : feature.type === "datetime" ? when : measure;
   return html`<fieldset class="input">
     <legend>${feature.name}${unit ? html` <span class="quiet">[${unit}]</span>` : nothing}</legend>
     ${kind({ feature, value, unit, id, change })}
@@ -87,6 +87,17 @@ function choice({ feature, value, id, change }) {
     </select>`;
 }
 
+function when({ feature, value, id, change }) {
+  return html`<input
+    type="text"
+    id=${id}
+    aria-label=${t("model.try.value of", { name: feature.name })}
+    .value=${value ?? ""}
+    ?disabled=${value === null}
+    @change=${(event) => change(event.target.value)}
+  />`;
+}
+
 function tick({ feature, value, id, change }) {
   return html`<label for=${id}>
     <input type="checkbox" id=${id} .checked=${value === true} ?disabled=${value === null} @change=${(event) => change(event.target.checked)} />
@@ -105,5 +116,6 @@ function missing(feature, value, change) {
 function standIn(feature) {
   if (feature.categories?.length) return feature.categories[0];
   if (feature.type === "boolean") return Boolean(feature.fill);
+  if (feature.type === "datetime") return feature.fill;
   return Number((feature.fill ?? feature.min ?? 0).toPrecision(4));
 }

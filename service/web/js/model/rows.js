@@ -8,6 +8,7 @@ export function middle(model) {
 function middleOf(feature) {
   if (feature.categories?.length) return feature.categories[0];
   if (feature.type === "boolean") return Boolean(feature.fill);
+  if (feature.type === "datetime") return feature.fill;
   if (feature.min === null || feature.max === null) return feature.fill ?? 0;
   const value = (feature.min + feature.max) / 2;
   return feature.type === "integer" ? Math.round(value) : Number(value.toPrecision(4));

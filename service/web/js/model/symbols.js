@@ -37,6 +37,7 @@ function explained(name, output, model) {
 const safe = (name) => name.replace(/[^\p{L}\p{N}_]/gu, "_");
 
 function derivedWords({ column, ...rule }) {
+  if ("part" in rule) return `${rule.wave ? `${rule.wave}: ` : ""}${rule.part} (${column})`;
   if ("equals" in rule) return t("model.symbols.equals", { column, value: rule.equals });
   if ("other_than" in rule) return t("model.symbols.other", { column, values: [rule.other_than].flat().join(", ") });
   return t("model.symbols.is missing", { column });

@@ -16,7 +16,7 @@ export function readableAs(column) {
 
 /** Whether a training takes a column by itself. */
 export function isUsable(column, types = {}) {
-  return column.distinct > 1 && !column.is_id && !["datetime", "text"].includes(types[column.name] || column.type);
+  return column.distinct > 1 && !column.is_id && (types[column.name] || column.type) !== "text";
 }
 
 /** Whether classes are told apart, as the service decides it. */

@@ -1,0 +1,74 @@
+"""Dates and times as people write them: 31.12.2026, 12/31/2026 18:00, 18.00.00."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from service.ingest.sentinels import Notes
+
+DATE = r"^(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?:[ T](\d{1,2}[:.]\d{2}(?:[:.]\d{2})?))?$"
+TIME = r"^\d{1,2}(:\d{2}(:\d{2})?|\.\d{2}\.\d{2})$"
+MONTHS = 12
+
+
+def written_times(values: pl.Series) -> tuple[pl.Series | None, Notes]:
+    """Times of dates with the year behind, or of hours alone; a note has the ``form`` that they are in."""
+    if values.str.contains(TIME).all():
+        return _hours(values)
+    if not values.str.contains(DATE).all():
+        return None, []
+    first, mark, second = (values.str.extract(DATE, group) for group in (1, 2, 3))
+    if mark.n_unique() - mark.has_nulls() > 1:
+        return None, []
+    day_first, why = _is_day_first(values, first.cast(pl.Int64), second.cast(pl.Int64))
+    separator = mark.drop_nulls()[0]
+    form = separator.join(["%d", "%m", "%Y"] if day_first else ["%m", "%d", "%Y"]) + _hours_form(values)
+    times = values.str.to_datetime(form, time_unit="us", strict=False)
+    order = "the day first" if day_first else "the month first"
+    return times, [_note(values, form, f"dates were read with {order}, {why}, as in")]
+
+
+def _is_day_first(values: pl.Series, first: pl.Series, second: pl.Series) -> tuple[bool, str]:
+    """Which of two numbers is the day, by all of the column; and why."""
+    most = [max(numbers.drop_nulls().to_list(), default=0) for numbers in (first, second)]
+    if most[0] > MONTHS:
+        return True, f"since the first number goes up to {most[0]}"
+    if most[1] > MONTHS:
+        return False, f"since the second number goes up to {most[1]}"
+    year = values.str.extract(DATE, 4).cast(pl.Int64)
+    jumps = []
+    for day, month in ((first, second), (second, first)):
+        days = (372 * year + 31 * month + day).drop_nulls()
+        jumps.append(int(days.diff().abs().sum() or 0))
+    if values.str.contains(".", literal=True).any() or jumps[0] == jumps[1]:
+        return True, "as is usual, though both numbers could be months"
+    return jumps[0] < jumps[
+        1
+    ], "in which the rows follow each other more closely; both numbers could be months"
+
+
+def _hours_form(values: pl.Series) -> str:
+    """The form of what stands behind the dates."""
+    hours = values.str.extract(DATE, 5).drop_nulls()
+    if not len(hours):
+        return ""
+    between = "T" if values.str.contains("T", literal=True).any() else " "
+    return between + _form_of_hours(hours[0])
+
+
+def _form_of_hours(text: str) -> str:
+    mark = ":" if ":" in text else "."
+    return mark.join(["%H", "%M", "%S"][: text.count(mark) + 1])
+
+
+def _hours(values: pl.Series) -> tuple[pl.Series | None, Notes]:
+    form = _form_of_hours(values.drop_nulls()[0])
+    days = pl.Series(values.name, ["1970-01-01 "] * len(values)) + values
+    times = days.str.to_datetime(f"%Y-%m-%d {form}", time_unit="us", strict=False)
+    return times, [_note(values, form, "times of day were read, as in")]
+
+
+def _note(values: pl.Series, form: str, what: str) -> dict[str, object]:
+    row = int(values.is_not_null().arg_max() or 0)
+    detail = f"{what} {values[row]!r}"
+    return {"code": "date_form", "column": values.name, "row": row, "form": form, "detail": detail}
