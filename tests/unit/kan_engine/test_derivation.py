@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kan_engine.derivation import Derivation, meanings, sql_names, table_names
+from kan_engine.errors import NotExportable
 from kan_engine.expression import Variable
 from kan_engine.printers import quoted_column, to_excel, to_sql
 from tests import languages
@@ -119,3 +120,17 @@ def test_what_to_pass_is_told_for_variables_that_are_no_columns():
         "mass": "'mass', and 0.37 where it is missing",
         "b": "'b', and 1.0 where it is missing",
     }
+
+
+TIME = Derivation(derived={"sin of month of day": {"column": "day", "part": "month", "wave": "sin"}})
+
+
+@pytest.mark.parametrize("write", [sql_names, table_names])
+def test_parts_of_times_are_refused_where_languages_differ(write):
+    with pytest.raises(NotExportable, match="the month of 'day'"):
+        write(["sin of month of day"], TIME)
+
+
+def test_programs_are_told_what_to_pass_for_a_part_of_a_time():
+    (meaning,) = meanings(["sin of month of day"], TIME).values()
+    assert meaning == "sin(2*pi*(month - 1)/12) of the month, 1 to 12, of 'day'"

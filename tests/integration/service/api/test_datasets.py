@@ -45,7 +45,35 @@ def test_a_dataset_tells_name_type_and_statistics_of_its_columns(client: TestCli
     assert body["columns"][1] | {"top": []} == {
         "name": "y", "type": "number", "missing": 1, "distinct": 1,
         "min": 0.5, "max": 0.5, "mean": 0.5, "std": None, "top": [], "histogram": None,
+        "possible_missing": [], "is_id": False, "form": None,
     }  # fmt: skip
+
+
+CODES = "x,y\n" + "".join(f"{number},{number}.5\n" for number in range(8)) + "-999,1\n-999,2\n"
+
+
+def test_codes_for_missing_values_are_proposed_and_taken_when_an_upload_names_them(
+    client: TestClient,
+) -> None:
+    proposed = upload(client, CODES.encode()).json()
+    assert proposed["columns"][0]["possible_missing"] == [{"value": -999, "count": 2}]
+    accepted = upload(client, CODES.encode(), missing='{"*": [-999]}').json()
+    assert (accepted["columns"][0]["missing"], accepted["columns"][0]["min"]) == (2, 0)
+    large = upload(client, (CODES + "8,8.5\n" * 60_000).encode(), missing='{"x": [-999]}').json()
+    assert large["columns"][0]["missing"] == 2  # read by a process of its own
+    columns = {"x": [*range(8), -999, -999]}
+    body = client.post("/datasets", json={"columns": columns, "missing": {"x": [-999]}}).json()
+    assert body["columns"][0]["missing"] == 2
+
+
+@ON_ONE_DATABASE
+@pytest.mark.parametrize(
+    ("missing", "code"),
+    [('{"z": [-999]}', "invalid_missing"), ("[-999]", "validation_failed"), ("-999", "validation_failed")],
+)
+def test_missing_values_must_belong_to_columns(missing: str, code: str, client: TestClient) -> None:
+    answer = upload(client, CODES.encode(), missing=missing)
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
 
 
 @ON_ONE_DATABASE
