@@ -133,7 +133,10 @@ class Settings(BaseSettings):
     max_predict_rows: int = Field(default=100_000, ge=1, description="of one prediction")
     max_parameters: int = Field(default=2_000_000, ge=1, description="of a network")
     max_memory_bytes: int = Field(
-        default=4 * GiB, ge=1, description="that a job may need by estimate; one that needs more is refused"
+        default=4 * GiB,
+        ge=1,
+        description="that a job may take: one that needs more by estimate is refused, "
+        "one that takes more is ended",
     )
     max_study_trainings: int = Field(default=200, ge=1, description="of one study")
     max_job_seconds: float = Field(default=3600.0, gt=0, description="most that a job may ask for")

@@ -6,8 +6,11 @@ the job back instead.
 """
 
 import logging
+import math
+import os
 import threading
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from service.settings import Settings
+from worker.memory import LOOKS_OFTEN, MemoryLimit
 from worker.outcome import Progress, Stopped
 
 log = logging.getLogger(__name__)
@@ -24,7 +28,12 @@ log = logging.getLogger(__name__)
 BEAT_S = 1.0  # at most; a cancellation is noticed within this time
 LOOK_S = 0.1  # for news worth a beat of their own
 AGAIN_S = 0.1  # between tries to give the job back
+CANCEL_S = 10.0  # for a cancelled job to notice
+GRACE_SHARE, GRACE_S = 0.13, 3.0  # of max_seconds and beyond: from the deadline to the end of the process
 ETA_FROM = 0.1  # below this share of the work, the time left is a guess that helps nobody
+
+
+end_process = os._exit
 
 
 @dataclass
@@ -44,7 +53,9 @@ class Heartbeat:
     """Beats for one job while the ``with`` block runs.
 
     Args:
-        deadline: Time of ``time.monotonic()`` at which the job has to come to an end.
+        deadline: Time of ``time.monotonic()`` at which the job has to come to an end by itself.
+        max_seconds: That the job may take; somewhat beyond them its process is ended.
+        memory: That the job may take; beyond it its process is ended.
     """
 
     def __init__(
@@ -56,10 +67,15 @@ class Heartbeat:
         *,
         deadline: float,
         termination: Termination,
+        max_seconds: float = math.inf,
+        memory: MemoryLimit | None = None,
     ) -> None:
         self._job_id, self._token = job_id, token
         self._sessions, self._settings = sessions, settings
         self._began, self._deadline = time.monotonic(), deadline
+        self._max_seconds, self._memory = max_seconds, memory
+        self._ends_at = deadline + GRACE_SHARE * max_seconds + GRACE_S
+        self._cancelled_at = math.inf
         self._termination = termination
         self._pending: list[dict[str, Any]] = []
         self._latest: dict[str, Any] = {}
@@ -129,17 +145,43 @@ class Heartbeat:
 
     def _run(self) -> None:
         while not (self._has_ended or self._is_lost):
-            self.beat()
-            self._pause()
+            try:
+                self.beat()
+                self._pause()
+            except MemoryError:  # the training has taken it, and is about to learn so, too
+                time.sleep(AGAIN_S)
             if self._termination.requested:
                 time.sleep(AGAIN_S)
 
     def _pause(self) -> None:
         """Until the next beat is due, or a new stage, a termination or the end of the job calls for it."""
+        self._enforce()
         due_at = time.monotonic() + min(BEAT_S, self._settings.heartbeat_s)
         while not self._has_news and (left_s := due_at - time.monotonic()) > 0:
+            if LOOKS_OFTEN and self._memory is not None and self._memory.is_exceeded:
+                self._enforce()
             if self._termination.wake.wait(min(LOOK_S, left_s)):
                 return
+
+    def _enforce(self) -> None:
+        """End the process of a job that has gone beyond its limits, whatever it is at."""
+        now = time.monotonic()
+        if self._memory is not None and self._memory.is_exceeded:
+            self._end_process(code="out_of_memory", detail=self._memory.words())
+        elif now > self._ends_at:
+            detail = f"the job did not end within max_seconds = {self._max_seconds:g}; allow more time"
+            self._end_process(code="time_limit", detail=detail)
+        elif now > self._cancelled_at + CANCEL_S:
+            self._end_process(code="cancelled", detail="the job was cancelled, and did not notice")
+
+    def _end_process(self, *, code: str, detail: str) -> None:
+        """Give the verdict, and end: what the job computes with may not ask anything for hours."""
+        if self._has_ended:
+            return
+        with suppress(SQLAlchemyError), self._sessions.begin() as session:
+            TrainingJobs(session).fail(self._job_id, self._token, code=code, detail=detail)
+        log.error("process of a job ended", extra={"job_id": self._job_id, "code": code, "reason": detail})
+        end_process(1)
 
     def _write(self, batch: list[dict[str, Any]], latest: dict[str, Any]) -> None:
         with self._sessions.begin() as session:
@@ -158,6 +200,8 @@ class Heartbeat:
                 jobs.record_progress(job, **progress)
             if job.cancel_requested_at is not None:
                 self._winds_down, self._is_cancelled = job.keep_best, not job.keep_best
+                if self._is_cancelled:
+                    self._cancelled_at = min(self._cancelled_at, time.monotonic())
 
     def _eta_seconds(self, fraction: float) -> float | None:
         if fraction < ETA_FROM:

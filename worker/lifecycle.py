@@ -28,6 +28,7 @@ from service.storage import put_bytes, read_bytes, release
 from worker.attempt import Attempt, Result, Work
 from worker.heartbeat import Heartbeat, Termination
 from worker.holders import this_process
+from worker.memory import MemoryLimit, asked_for, is_out_of_memory, refusing
 from worker.outcome import Stopped, Waiting
 
 log = logging.getLogger(__name__)
@@ -66,12 +67,15 @@ def run_job(
         log.info("job not taken", extra={"job_id": job_id})
         return
     log.info("job taken", extra={"job_id": held.job_id, "resumes": held.resume is not None})
+    memory = MemoryLimit(settings.max_memory_bytes)
     beat = Heartbeat(
         held.job_id,
         held.token,
         sessions,
         settings,
         deadline=time.monotonic() + held.seconds_left,
+        max_seconds=held.request.max_seconds,
+        memory=memory,
         termination=termination or Termination(),
     )
     own = sessions.of(held.owner)
@@ -91,7 +95,7 @@ def run_job(
             ring=ring,
         )
         with beat:
-            verdict = _done(lambda: work_of(held.kind)(attempt), attempt, beat)
+            verdict = _done(lambda: work_of(held.kind), attempt, beat, memory)
         _persist(lambda session: _store(verdict, held, beat, session), own)
     ring()
 
@@ -154,9 +158,12 @@ Verdict = Result | _Failure | Waiting | None
 """The last one where the attempt was stopped and nothing of it is to be kept."""
 
 
-def _done(work: Callable[[], Result], attempt: Attempt, beat: Heartbeat) -> Verdict:
+def _done(work: Callable[[], Work], attempt: Attempt, beat: Heartbeat, memory: MemoryLimit) -> Verdict:
     try:
-        return work()
+        do = work()
+        memory.begin()
+        with refusing(memory.limit):
+            return do(attempt)
     except Waiting as waiting:
         return waiting
     except Stopped as stopped:
@@ -169,17 +176,18 @@ def _done(work: Callable[[], Result], attempt: Attempt, beat: Heartbeat) -> Verd
         log.warning("database failed", extra={"job_id": attempt.job_id, "reason": str(error.orig)})
         return None
     except Exception as error:
-        return _failure(error, attempt.job_id)
+        return _failure(error, attempt.job_id, memory)
 
 
-def _failure(error: Exception, job_id: str) -> _Failure:
+def _failure(error: Exception, job_id: str, memory: MemoryLimit) -> _Failure:
     """What the client is told; the reason in the log is for what nobody foresaw."""
     if isinstance(error, ServiceError):
         return _Failure(error.code, error.detail)
     if isinstance(error, KANEngineError):
         return _Failure(_snake_case(type(error).__name__), str(error))
-    if isinstance(error, MemoryError):
-        return _Failure("out_of_memory", "the worker has too little memory; ask for a smaller network")
+    if is_out_of_memory(error):
+        log.warning("job ran out of memory", extra={"job_id": job_id, "reason": str(error)})
+        return _Failure("out_of_memory", memory.words(asked_for(error)))
     if is_disk_full(error):
         return _Failure("disk_full", "the worker has no room on its disk; retry the job when there is room")
     log.error("job failed", exc_info=error, extra={"job_id": job_id})

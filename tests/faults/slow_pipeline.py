@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from service.schemas.training import TrainRequest
@@ -21,6 +22,7 @@ from worker.outcome import Outcome, Progress, Revised
 from worker.parts import Parts
 from worker.training import training_works
 
+MiB = 2**20
 STEPS, STEP_S = 40, 0.1
 RESUMED = 0.25  # of that, for the steps of a job that goes on: what was to happen to it has happened
 
@@ -43,6 +45,7 @@ def slow_pipeline(
     steps, step_s = int(request.tags.get("steps", STEPS)), float(request.tags.get("step_s", STEP_S))
     if first:
         step_s *= RESUMED
+    hoarded: list[np.ndarray] = []
     note(f"start {os.getpid()} at {first}")
     if "number" in request.tags:
         note(f"number {request.tags['number']} {os.getpid()}")
@@ -51,6 +54,10 @@ def slow_pipeline(
         if should_stop():
             return outcome(cut_by="slow")
         time.sleep(step_s)
+        if "hoards" in request.tags:
+            hoarded.append(np.ones(MiB))
+        while "deaf" in request.tags:
+            time.sleep(step_s)
         if "poison" in request.tags:
             os.kill(os.getpid(), signal.SIGKILL)
         if step == 7:

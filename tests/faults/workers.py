@@ -77,7 +77,8 @@ class Workers:
     def submit(self, **tags: str) -> str:
         """Queue a job of about four seconds, or of what the tags say."""
         dataset_id = self.add_dataset()
-        request = {"dataset_id": dataset_id, "target": "y", "max_seconds": 300, "tags": tags}
+        max_seconds = float(tags.get("max_seconds", 300))
+        request = {"dataset_id": dataset_id, "target": "y", "max_seconds": max_seconds, "tags": tags}
         return make_job(self.sessions, dataset_id=dataset_id, request=request).id
 
     def submit_prediction(self) -> str:

@@ -1,0 +1,45 @@
+"""A job that takes more than it may is ended, whatever it is at, and nothing else is harmed."""
+
+import time
+
+from service.db.repositories import TrainingJobs
+from tests.faults.workers import ON_ONE_MACHINE_IN_EVERY_RUN, Workers
+
+MiB = 2**20
+QUEUED, RUNNING = ("queued", None), ("running", None)
+FOR_EVER = "1000000"
+LONG = "600"  # seconds: nothing here waits for a lease
+
+
+@ON_ONE_MACHINE_IN_EVERY_RUN
+def test_a_job_that_takes_too_much_memory_fails_at_once_and_alone(workers: Workers) -> None:
+    workers.start(KAN_LEASE_S=LONG, KAN_WORKER_SLOTS="2", KAN_MAX_MEMORY_BYTES=str(256 * MiB))
+    beside = workers.submit(steps="10")
+    job = workers.wait_for_end(workers.submit(hoards="", steps=FOR_EVER, step_s="0.02"))
+    assert (job.status, job.error_code, job.attempt) == ("failed", "out_of_memory", 1)
+    assert "a job may take 0.25 GiB" in (job.error_detail or "")
+    workers.assert_done_once(beside)
+    workers.assert_done_once(workers.submit(steps="1"))
+
+
+@ON_ONE_MACHINE_IN_EVERY_RUN
+def test_a_job_that_does_not_ask_for_the_time_is_ended(workers: Workers) -> None:
+    workers.start(KAN_LEASE_S=LONG)
+    job_id = workers.submit(deaf="", max_seconds="2")
+    workers.wait_for_note("start")
+    began = time.monotonic()
+    job = workers.wait_for_end(job_id)
+    assert time.monotonic() - began < 30  # 5.2 seconds, and what a busy machine takes
+    assert (job.status, job.error_code, job.attempt) == ("failed", "time_limit", 1)
+    workers.assert_done_once(workers.submit(steps="1"))
+
+
+@ON_ONE_MACHINE_IN_EVERY_RUN
+def test_a_job_that_does_not_notice_its_cancellation_is_ended(workers: Workers) -> None:
+    workers.start(KAN_LEASE_S=LONG)
+    job_id = workers.submit(deaf="")
+    workers.wait_for_note("start")
+    with workers.sessions.begin() as session:
+        TrainingJobs(session).cancel(job_id)
+    assert workers.wait_for_end(job_id).status == "cancelled"
+    workers.assert_done_once(workers.submit(steps="1"))

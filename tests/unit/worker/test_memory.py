@@ -1,0 +1,38 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from worker.memory import MemoryLimit, asked_for, is_out_of_memory, refusing
+
+GiB = 2**30
+
+
+@pytest.mark.parametrize(
+    "allocate",
+    [lambda: np.ones(GiB // 8), lambda: torch.empty(GiB // 8, dtype=torch.float64), lambda: bytearray(GiB)],
+    ids=["numpy", "torch", "python"],
+)
+def test_what_leads_beyond_the_limit_is_refused(allocate: Callable[[], Any]) -> None:
+    with pytest.raises((MemoryError, RuntimeError)) as caught, refusing(GiB // 4):
+        allocate()
+    assert is_out_of_memory(caught.value)
+    assert asked_for(caught.value) in (GiB, None)
+    assert len(allocate()) > 0  # the limit has gone with the job
+
+
+def test_an_error_of_another_kind_is_none_of_memory() -> None:
+    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not is_out_of_memory(ValueError("not enough memory"))
+
+
+def test_what_a_job_takes_is_counted_from_its_beginning() -> None:
+    memory = MemoryLimit(100 * 2**20)
+    memory.begin()
+    taken = np.ones(GiB // 32)
+    assert memory.taken > taken.nbytes // 2
+    assert memory.is_exceeded
+    assert "0.0977 GiB" in memory.words()
+    assert "needed 1 GiB more in one step" in memory.words(GiB)
