@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kan_engine.density import fit_line_density as fit_line_density
     from kan_engine.density import fit_plane_density as fit_plane_density
     from kan_engine.differential import Reached as Reached
+    from kan_engine.differential import first_cost as first_cost
     from kan_engine.differential import solve as solve
     from kan_engine.edge_readings import Reading as Reading
     from kan_engine.edges import Axis as Axis
@@ -159,6 +160,7 @@ _HOME = {
     "Reached": "differential",
     "Problem": "equations",
     "pose": "equations",
+    "first_cost": "differential",
     "solve": "differential",
     "Estimate": "solution",
     "Solution": "solution",

@@ -15,12 +15,14 @@ from math import prod
 import numpy as np
 
 from kan_engine.collocation import System
-from kan_engine.equation_rows import Anchor, Measured, Rows, State
+from kan_engine.equation_rows import Anchor, Measured, Rows, State, points_per_interval
 from kan_engine.equations import Problem, Residual
 from kan_engine.jets import Jet
 from kan_engine.tensor_spline import Axis
 from kan_engine.tree import Parameter
 
+COPIES = 4  # of the front, and of the rows of an interval, while they are made
+MOST_BYTES = 2.0**31  # that a step may hold: grids become no finer than that
 FIRM = 10.0  # conditions are to hold better than equations do
 
 
@@ -74,6 +76,20 @@ def work(problem: Problem, axes: Sequence[Axis]) -> float:
     first, *others = (axes[a] for a in front_order(problem, axes))
     block = len(problem.unknowns) * prod(axis.terms for axis in others)
     return float(first.terms * block * ((first.order + 1) * block) ** 2)
+
+
+def memory_bytes(problem: Problem, axes: Sequence[Axis]) -> float:
+    """What a step holds at once, roughly: the front, what was eliminated, an interval of all rows."""
+    first, *others = (axes[a] for a in front_order(problem, axes))
+    block = len(problem.unknowns) * prod(axis.terms for axis in others)
+    is_whole = any(len(c.fixed.get(front_order(problem, axes)[0], ())) > 1 for c in problem.conditions)
+    side = block * (first.terms if is_whole else min(first.order + 1, first.terms)) + len(
+        problem.coefficients
+    )
+    points = prod(axis.size * points_per_interval(axis) for axis in others) * points_per_interval(first)
+    local = len(problem.unknowns) * prod(axis.order + 1 for axis in axes)
+    rows = (len(problem.equations) + COPIES) * points * local
+    return 8.0 * (COPIES * side**2 + first.terms * block * (side + block) + rows)
 
 
 def residual_of(anchor: Anchor, axes: int) -> Residual:

@@ -6,20 +6,24 @@ those of the boundary, of measurements over their rows.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from math import prod
+from operator import itemgetter
 
 import numpy as np
 from jaxtyping import Float
 
-from kan_engine.equation_rows import Layout, Measured, Part, Rows, State
+from kan_engine.equation_rows import Layout, Measured, Rows, State
 from kan_engine.equations import Problem
 from kan_engine.frontal import TINY, Front, NotDefinite
 from kan_engine.tensor_spline import Axis
 
 Array = np.ndarray
 ELIMINATED = 32  # unknowns at least that a front eliminates at a time, so that few large steps do the work
+LARGE = 500  # unknowns of a front from which on an elimination takes long enough to ask whether there is time
 GENTLE, STRONGEST = 1e-8, 1e6  # damping after a failed step, and beyond which there is no step
 IN_VAIN = 2  # free steps in a row that fail before none is tried any more
 NOTHING = 1e-20  # objective of what is solved to rounding
@@ -57,13 +61,17 @@ class System:
         """Sum of all squares."""
         return sum(rows.squares(state) for rows in self.rows)
 
-    def step(self, state: State, damping: float) -> State:
+    def step(self, state: State, damping: float, should_stop: Callable[[], bool] = lambda: False) -> State:
         """A Gauss-Newton step.
+
+        Args:
+            should_stop: Asked before each elimination of a large front.
 
         Raises:
             NotDefinite: The damping is too weak.
+            Interrupted: The step was not finished.
         """
-        front, blocks = self._front(state, damping)
+        front, blocks = self._front(state, damping, should_stop)
         flat = front.solution(blocks).numpy()
         count = len(self.problem.coefficients)
         inner = flat[: len(flat) - count].reshape(self.axes[0].terms, len(self.problem.unknowns), -1)
@@ -87,21 +95,31 @@ class System:
         variances[shares[:, is_open].sum(1) > TAKES_PART] = np.inf
         return variances
 
-    def _front(self, state: State, damping: float) -> tuple[Front, int]:
+    def _front(
+        self, state: State, damping: float, should_stop: Callable[[], bool] = lambda: False
+    ) -> tuple[Front, int]:
         """The front when all rows have been added, and how many blocks it holds."""
         layout, first = self._layout, self.axes[0]
         front = Front(layout.block, layout.width, len(self.problem.coefficients), damping)
-        by_slab: dict[int, list[Part]] = {}
-        for part in (part for rows in self.rows for part in rows.parts(layout, state)):
-            by_slab.setdefault(part[0], []).append(part)
         start = 0
-        for slab in range(first.size):
-            if slab == start + layout.stride:
+        # One interval of all rows at a time: those of a whole grid may be larger than all else together.
+        in_order = heapq.merge(*(rows.parts(layout, state) for rows in self.rows), key=itemgetter(0))
+        for slab, parts in groupby(in_order, key=itemgetter(0)):
+            while slab >= start + layout.stride:
+                if len(front.gradient) > LARGE and should_stop():
+                    raise Interrupted
                 front.advance(layout.stride)
-                start = slab
-            for _, squares, slopes, places in by_slab.get(slab, []):
+                start += layout.stride
+            for _, squares, slopes, places in parts:
                 front.add_squares(squares, slopes, places)
+        while first.size > start + layout.stride:
+            front.advance(layout.stride)
+            start += layout.stride
         return front, first.terms - start
+
+
+class Interrupted(Exception):
+    """There was no time to finish a step."""
 
 
 @dataclass(frozen=True)
@@ -139,17 +157,17 @@ def descend(
         strongest: Damping beyond which no step is looked for.
         settled: Step, relative to the unknowns, after which none is worth another, if above ``SETTLED``.
         slight: Share of the objective; what lowers it by less is the last step, too.
-        should_stop: Asked before every step.
+        should_stop: Asked before every step, and within it; a step that is not finished counts for nothing.
     """
     reached = Descent(state.permuted(system.order), np.inf, np.inf, 0)
     reached, damping, failed = replace(reached, objective=system.objective(reached.state)), 0.0, 0
     while reached.steps < steps and not should_stop():
-        fresh = _step(system, reached, damping)
+        fresh = _step(system, reached, damping, should_stop)
         if not damping:
             failed = failed + 1 if fresh is None else 0
-        while fresh is None and damping < strongest:
+        while fresh is None and damping < strongest and not should_stop():
             damping = max(GENTLE, 10 * damping)
-            fresh = _step(system, reached, damping)
+            fresh = _step(system, reached, damping, should_stop)
         if fresh is None:
             if reached.objective < NOTHING:  # it began at the solution
                 reached = replace(reached, moved=0.0)
@@ -163,11 +181,11 @@ def descend(
     return replace(reached, state=reached.state.permuted(back))
 
 
-def _step(system: System, start: Descent, damping: float) -> Descent | None:
-    """One step, if it lowers the objective."""
+def _step(system: System, start: Descent, damping: float, should_stop: Callable[[], bool]) -> Descent | None:
+    """One step, if it lowers the objective, and there is time for it."""
     try:
-        state = system.step(start.state, damping)
-    except NotDefinite:
+        state = system.step(start.state, damping, should_stop)
+    except (NotDefinite, Interrupted):
         return None
     objective = system.objective(state)
     is_rounding = max(objective, start.objective) < NOTHING

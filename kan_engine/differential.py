@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
-from kan_engine.balance import system_of, work
+from kan_engine.balance import MOST_BYTES, memory_bytes, system_of, work
 from kan_engine.calculus import derivative
 from kan_engine.collocation import Descent, descend
 from kan_engine.equation_rows import State
@@ -82,9 +83,8 @@ def solve(
     """
     turned, axes_order = _time_first(problem)
     count, steps = len(problem.independent), steps or STEPS
-    k = order or spline_order(problem)
-    axes = tuple(Axis.uniform(low, high, grid or FIRST_GRID[count], k) for low, high in turned.domain)
-    state, found, fraction = None, None, 0.0
+    axes = _first_axes(turned, grid, order)
+    state, found, fraction = _constant(turned, axes, 0.0), None, 0.0
     if not (linear := is_linear(turned)):
         if is_initial(turned, 0) and grid is None:
             for marched in march(turned, axes, steps=steps, should_stop=should_stop):
@@ -98,10 +98,11 @@ def solve(
             started = _started(turned, axes, steps, should_stop)
             if started is not None:
                 state, found = started.state, _found(turned, started, axes_order, np.inf, linear)
-    if state is None:
-        state = _constant(turned, axes, 0.0)
     before, change, worst = None, np.inf, _largest(jumps_of(state.spline))
     for level in range(LEVELS):
+        if found is not None and memory_bytes(turned, state.spline.axes) > MOST_BYTES:
+            yield Reached(1.0, found, _intervals(found.spline))
+            return
         reached = descend(
             system_of(turned, state.spline.axes, state),
             state,
@@ -131,6 +132,18 @@ def solve(
         if finer is None:
             return
         before, state = state.spline, replace(state, spline=state.spline.moved(finer))
+
+
+def first_cost(problem: Problem, grid: int | None = None, order: int | None = None) -> tuple[int, int]:
+    """Coefficients, and bytes that a step holds at once, of the grid that the search begins with."""
+    turned, _ = _time_first(problem)
+    axes = _first_axes(turned, grid, order)
+    return len(problem.unknowns) * prod(axis.terms for axis in axes), int(memory_bytes(turned, axes))
+
+
+def _first_axes(problem: Problem, grid: int | None, order: int | None) -> tuple[Axis, ...]:
+    size, k = grid or FIRST_GRID[len(problem.independent)], order or spline_order(problem)
+    return tuple(Axis.uniform(low, high, size, k) for low, high in problem.domain)
 
 
 def _found(problem: Problem, reached: Descent, order: Sequence[int], change: float, linear: bool) -> Solution:
@@ -248,6 +261,6 @@ def finer_axes(
             split_axis(axis, jump > limit) if (jump > limit).any() else axis
             for axis, jump in zip(axes, jumps, strict=True)
         )
-        if work(problem, finer) <= MOST_WORK:
+        if work(problem, finer) <= MOST_WORK and memory_bytes(problem, finer) <= MOST_BYTES:
             return finer
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -201,8 +201,8 @@ class Rows:
         values = evaluate(self.residual.tree, self.columns, self._leaves(state)) - self.target
         return float(np.square(self.weight * self.roots * values).sum())
 
-    def parts(self, layout: Layout, state: State) -> list[Part]:
-        """What the rows of each cell along the first axis add to the normal equations."""
+    def parts(self, layout: Layout, state: State) -> Iterator[Part]:
+        """What the rows of each cell along the first axis add to the normal equations, in its order."""
         values, slopes = self.evaluate(state)
         weights = self.weight * self.roots
         cells = [reach.points.shape for reach in self.reaches]
@@ -213,7 +213,6 @@ class Rows:
         numbers = values[0].size * local * len(self.unknowns) * len(self.groups)
         chunk = max(1, CHUNK // max(numbers, 1))
         borders = [number for number, leaf in enumerate(leaves) if not isinstance(leaf, Jet)]
-        result = []
         for start in range(0, len(slabs), chunk):
             part = slice(start, start + chunk)
             blocks, places = [], []
@@ -227,10 +226,12 @@ class Rows:
             jacobian = torch.from_numpy(np.concatenate(blocks, -1))
             where = torch.from_numpy(np.concatenate(places, -1))
             residuals = torch.from_numpy(np.ascontiguousarray(values[part]))
-            squares = jacobian.transpose(-1, -2) @ jacobian
-            gradients = (jacobian.transpose(-1, -2) @ residuals[..., None])[..., 0]
-            result += [(int(slab), squares[n], gradients[n], where[n]) for n, slab in enumerate(slabs[part])]
-        return result
+            some = max(1, CHUNK // jacobian.shape[-1] ** 2)  # cells whose squares are in memory at a time
+            for number, slab in enumerate(slabs[part]):
+                pieces = (torch.split(each[number], some) for each in (jacobian, residuals, where))
+                for rows, left, own in zip(*pieces, strict=True):
+                    across = rows.transpose(-1, -2)
+                    yield int(slab), across @ rows, (across @ left[..., None])[..., 0], own
 
     def _group(
         self, at: tuple[float | None, ...], slopes: Array, part: slice, leaves: list[Jet | str]
@@ -311,7 +312,7 @@ class Measured:
         """Its part of the objective."""
         return float(np.square(self.weight * self.residuals(state)).sum())
 
-    def parts(self, layout: Layout, state: State) -> list[Part]:
+    def parts(self, layout: Layout, state: State) -> Iterator[Part]:
         """What the rows in every interval of the first axis add to the normal equations."""
         basis = self.local[0]
         place = self.firsts[0][:, None] % layout.stride + np.arange(self.axes[0].order + 1)
@@ -326,13 +327,11 @@ class Measured:
         rows = self.weight * (basis[:, :, None] * values[:, None, :]).reshape(len(basis), 1, -1)
         jacobian = torch.from_numpy(rows)
         differences = torch.from_numpy(self.weight * self.residuals(state))[:, None, None]
-        result = []
         for slab in np.unique(self.firsts[0]):
             mine = np.flatnonzero(self.firsts[0] == slab)
             own = jacobian[mine]
             squares, slopes = own.transpose(1, 2) @ own, (own.transpose(1, 2) @ differences[mine])[..., 0]
-            result.append((int(slab), squares, slopes, torch.from_numpy(places[mine, 0])))
-        return result
+            yield int(slab), squares, slopes, torch.from_numpy(places[mine, 0])
 
 
 def _dense(reach: Reach, place: float | None, order: int, terms: int) -> Array:

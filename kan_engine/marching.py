@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from kan_engine.balance import system_of
+from kan_engine.balance import MOST_BYTES, memory_bytes, system_of
 from kan_engine.collocation import descend
 from kan_engine.equation_rows import Anchor, State
 from kan_engine.equations import Problem
@@ -42,7 +42,7 @@ def march(
         problem: All conditions on the first axis are at its start.
         axes: Where to begin with the grids; that of the first axis is not used.
         steps: Most steps in a window, if there are less than it may take anyway.
-        should_stop: Once true, no further windows are solved.
+        should_stop: Once true, no further windows are solved, and that at work is given up.
 
     Yields:
         How much of the first axis is done; last the solution.
@@ -55,7 +55,7 @@ def march(
     length = (high - low) * FIRST
     windows: list[TensorSpline] = []
     largest = np.zeros(len(problem.unknowns))  # sizes that the unknowns have had so far
-    others, place = _resolving(problem, axes, resolved, steps), low
+    others, place = _resolving(problem, axes, resolved, steps, should_stop), low
     order, before, noise = axes[0].order, np.inf, 0.0
     shortest = ROUGH[len(axes)] * (high - low) * (1 + 1e-9)
     while place < high - 1e-12 * (high - low):
@@ -70,14 +70,18 @@ def march(
         end = min(place + length, high)
         end = high if high - end < 0.2 * length else end
         first = Axis.uniform(place, end, INTERVALS, order)
-        spline, is_solved = _window(problem, (first, *others), windows[-1] if windows else None, steps)
+        spline, is_solved = _window(
+            problem, (first, *others), windows[-1] if windows else None, steps, should_stop
+        )
+        if not is_solved and should_stop():
+            break
         scale = np.maximum(largest, spline.sizes())
         along, *across = (_largest_jump(spline, scale, axis) for axis in range(len(axes)))
         if end - place <= shortest or before / 2 < along < LOOSEST[len(axes)]:  # shorter windows do not help
             noise = 2 * along
         tolerated = max(resolved, min(LOOSEST[len(axes)], max([noise, *across])))
         finer = _finer(spline, scale, resolved) if is_solved and along < 1e6 * resolved else None
-        if finer is not None:
+        if finer is not None and memory_bytes(problem, (first, *finer)) <= MOST_BYTES:
             others = finer
             windows = [each.moved((each.axes[0], *others)) for each in windows]
         elif not is_solved or (along > tolerated and end - place > shortest):
@@ -103,25 +107,35 @@ def _growth(jump: float, tolerated: float, order: int) -> float:
     return float(np.clip(0.8 * (tolerated / max(jump, 1e-300)) ** (1 / (order + 1)), LEAST, MOST))
 
 
-def _resolving(problem: Problem, axes: Sequence[Axis], resolved: float, steps: int) -> tuple[Axis, ...]:
+def _resolving(
+    problem: Problem,
+    axes: Sequence[Axis],
+    resolved: float,
+    steps: int,
+    should_stop: Callable[[], bool],
+) -> tuple[Axis, ...]:
     """Grids along the other axes that resolve the values at the start."""
-    while len(axes) > 1:
-        spline = _initial(problem, axes, steps)
+    while len(axes) > 1 and not should_stop():
+        spline = _initial(problem, axes, steps, should_stop)
         finer = _finer(spline, spline.sizes(), resolved)
-        if finer is None:
+        if finer is None or memory_bytes(problem, (axes[0], *finer)) > MOST_BYTES:
             break
         axes = (axes[0], *finer)
     return tuple(axes[1:])
 
 
 def _window(
-    problem: Problem, axes: Sequence[Axis], before: TensorSpline | None, steps: int
+    problem: Problem,
+    axes: Sequence[Axis],
+    before: TensorSpline | None,
+    steps: int,
+    should_stop: Callable[[], bool],
 ) -> tuple[TensorSpline, bool]:
     """The unknowns on one window, and whether the steps have converged."""
     start = axes[0].grid[0]
     if before is None:
         part, anchors = problem, []
-        guess = _initial(problem, axes, steps)
+        guess = _initial(problem, axes, steps, should_stop)
     else:
         part = replace(problem, conditions=tuple(c for c in problem.conditions if 0 not in c.fixed))
         anchors = list(_anchors(problem, before, start))
@@ -136,18 +150,21 @@ def _window(
         strongest=STRONGEST,
         settled=RESOLVED[len(axes)],
         slight=SLIGHT,
+        should_stop=should_stop,
     )
     return reached.state.spline, reached.moved < CONVERGED[len(axes)]
 
 
-def _initial(problem: Problem, axes: Sequence[Axis], steps: int) -> TensorSpline:
+def _initial(
+    problem: Problem, axes: Sequence[Axis], steps: int, should_stop: Callable[[], bool]
+) -> TensorSpline:
     """The initial values everywhere, as far as the conditions tell them."""
     flat = (Axis(axes[0].grid[[0, -1]], 0), *axes[1:])  # constant along the first
     start = State(TensorSpline.zero(flat, len(problem.unknowns)), np.zeros(0))
     told = tuple(c for c in problem.conditions if 0 in c.fixed and not any(jet.orders[0] for jet in c.jets))
     if told:
         system = system_of(replace(problem, equations=(), conditions=told), flat, start)
-        start = descend(system, start, steps=steps).state
+        start = descend(system, start, steps=steps, should_stop=should_stop).state
     size = (len(problem.unknowns), *(axis.terms for axis in axes))
     return TensorSpline(tuple(axes), np.broadcast_to(start.spline.coef, size).copy())
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def peak_bytes(what: str, **arguments: Any) -> int:
-    """Of ``training``, ``job`` or ``column`` with these arguments, measured in a fresh process."""
+    """Of one of the functions below with these arguments, measured in a fresh process."""
     command = [sys.executable, "-m", "tests.peak"]
     asked = json.dumps([what, arguments])
     return int(
@@ -52,6 +52,19 @@ def job(parquet: str, reports: list[dict[str, Any]], body: dict[str, Any]) -> No
         frame = pl.scan_parquet(file)
         rows = frame.select(pl.len()).collect().item()
         run_pipeline(Table(frame, types, {}, rows, reports), request_for(**body))
+
+
+def solution(body: dict[str, Any], seconds: float) -> None:
+    """Solve equations, for so long."""
+    import time
+
+    from kan_engine import pose, solve
+    from service.schemas.solving import SolveRequest
+
+    ends_at = time.monotonic() + seconds
+    problem = pose(**SolveRequest.model_validate(body).problem())
+    for _ in solve(problem, should_stop=lambda: time.monotonic() > ends_at):
+        pass
 
 
 def column(parquet: str, name: str) -> None:
@@ -99,7 +112,7 @@ def main() -> None:
     if what in ("column", "job"):
         read_a_little()
     before = own_peak()
-    {"training": training, "job": job, "column": column}[what](**arguments)
+    {"training": training, "job": job, "column": column, "solution": solution}[what](**arguments)
     print(own_peak() - before)  # noqa: T201
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from kan_engine import Climb, WantedShape, Workload, affordable_grids, climbing_time
+from kan_engine import Climb, Problem, WantedShape, Workload, affordable_grids, climbing_time, first_cost
 from service.errors import Invalid
 from service.schemas.baselines import Baseline, hidden_of, parameters_of
 from service.schemas.models import PICTURED_EDGES
@@ -88,6 +88,15 @@ def _of_density(plan: Plan) -> Cost:
         memory_bytes=DOUBLE * (plan.rows * (columns + ROW_NUMBERS) + places * parameters + parameters**2),
         seconds=float(f"{VALUE_SECONDS * plan.rows * columns + 1e-9 * (places + rows) * parameters:.3g}"),
     )
+
+
+def estimate_grid(problem: Problem, grid: int | None, order: int | None) -> Cost:
+    """Cost of the grid with which the solution of equations begins: without it there is nothing to keep.
+
+    The search refines it only as far as memory and time reach.
+    """
+    coefficients, memory = first_cost(problem, grid, order)
+    return Cost(layers=1, parameters=coefficients, memory_bytes=memory, seconds=0.0)
 
 
 def estimate_shape(shape: WantedShape) -> Cost:

@@ -6,7 +6,7 @@ from typing import Any
 from kan_engine import InvalidEquation, Problem, WantedShape, pose
 from service.db.tables import Dataset
 from service.errors import Invalid
-from service.operations.cost import estimate_shape, refuse_too_costly
+from service.operations.cost import estimate_grid, estimate_shape, refuse_too_costly
 from service.operations.mistakes import Mistake, Mistakes, Path, refuse
 from service.schemas.solving import HIGHEST_ORDER, SolveRequest
 from service.settings import Settings
@@ -39,7 +39,11 @@ def check_problem(request: SolveRequest, dataset: Dataset | None, settings: Sett
         raise _refusal(error) from error
     if request.hidden is None:
         refuse(_of_grid(request, problem))
+        grid, order = request.network.grid, request.network.order
+        own = None if grid == "auto" else grid, None if order == "auto" else order
+        refuse_too_costly(estimate_grid(problem, *own), settings, request.max_seconds)
         return
+    refuse_too_costly(estimate_grid(problem, None, None), settings, request.max_seconds)
     shape = WantedShape.of(problem, **request.shape(request.hidden))
     refuse(_of_shape(problem, shape))
     refuse_too_costly(estimate_shape(shape), settings, request.max_seconds)

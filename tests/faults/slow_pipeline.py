@@ -49,6 +49,8 @@ def slow_pipeline(
     note(f"start {os.getpid()} at {first}")
     if "number" in request.tags:
         note(f"number {request.tags['number']} {os.getpid()}")
+    while "deaf" in request.tags:
+        time.sleep(step_s)
     for step in range(first, steps):
         report(Progress("slow", step / steps, f"step {step}"))
         if should_stop():
@@ -56,8 +58,6 @@ def slow_pipeline(
         time.sleep(step_s)
         if "hoards" in request.tags:
             hoarded.append(np.ones(MiB))
-        while "deaf" in request.tags:
-            time.sleep(step_s)
         if "poison" in request.tags:
             os.kill(os.getpid(), signal.SIGKILL)
         if step == 7:

@@ -1,5 +1,6 @@
 """What is estimated before a job is queued holds: no process takes more memory, nor a small part of it."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from kan_engine import Workload
 from service.ingest.table import Raw, finish
 from service.operations.cost import estimate
 from service.schemas.plan import Plan
+from service.settings import Settings
+from tests.flows import taylor_green
 from tests.peak import peak_bytes
 from tests.tables import request_for
 
@@ -70,3 +73,12 @@ def rows_of(count: int, classes: int) -> pl.DataFrame:
     y = x[:, 0] + x[:, 1] ** 2 + generator.normal(0, 0.1, count)
     labels = [f"class {int(place)}" for place in np.clip(y + 2, 0, classes - 1)] if classes else y
     return pl.DataFrame({f"x{place}": x[:, place] for place in range(20)} | {"y": labels})
+
+
+def test_a_flow_in_two_dimensions_takes_the_memory_and_the_time_that_it_may() -> None:
+    """Taylor and Green's vortex took 22 GB, for the rows of all intervals were in memory at once."""
+    seconds = 120.0
+    began = time.monotonic()
+    taken = peak_bytes("solution", body=taylor_green(), seconds=seconds)
+    assert taken < Settings().max_memory_bytes
+    assert time.monotonic() - began < 2 * seconds  # 5 % beyond, and imports

@@ -12,8 +12,11 @@ from httpx import Response
 from kan_engine import marching
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
+from service.main import create_app
 from service.schemas.solving import DECAY
 from service.settings import Settings
+from tests.flows import taylor_green
+from tests.servers import LOOPBACK
 from worker.lifecycle import run_job
 from worker.works import WORKS
 
@@ -363,3 +366,13 @@ def test_the_place_of_a_mistake_is_told_to_the_character(client: TestClient) -> 
 def test_measurements_of_a_dataset_that_is_not_there_are_not_found(client: TestClient) -> None:
     answer = client.post("/jobs", json=DECAY | {"measurements": {"dataset_id": "nothing"}})
     assert (answer.status_code, answer.json()["code"]) == (404, "dataset_not_found")
+
+
+def test_equations_that_need_too_much_memory_are_refused_with_the_estimate(settings: Settings) -> None:
+    little = settings.model_copy(update={"max_memory_bytes": 100 * 2**20})
+    with TestClient(create_app(little), base_url=LOOPBACK) as client:
+        answer = client.post("/jobs", json=taylor_green())
+        assert client.post("/jobs", json=DECAY).status_code == 202
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (422, "cost_too_high")
+    assert problem["estimate"]["memory_bytes"] > problem["limit"]["memory_bytes"] == 100 * 2**20

@@ -172,7 +172,7 @@ def test_a_solution_that_too_few_steps_cannot_follow_is_told_so(early: None) -> 
 
 def test_a_solution_that_is_stopped_on_its_way_has_the_domain_that_it_has_reached() -> None:
     case = ORDINARY["logistic"]
-    solution = list(solve(case.problem(), should_stop=Stop(6)))[-1].solution
+    solution = list(solve(case.problem(), should_stop=Stop(30)))[-1].solution
     assert solution is not None
     ((low, high),) = solution.problem.domain
     assert low == 0

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
+from kan_engine import collocation
+from kan_engine.balance import system_of
+from kan_engine.collocation import descend
 from kan_engine.differential import STEPS, solve
 from kan_engine.equation_rows import State
 from kan_engine.equations import pose
 from kan_engine.marching import march
-from kan_engine.tensor_spline import Axis
+from kan_engine.tensor_spline import Axis, TensorSpline
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
@@ -79,3 +82,33 @@ def sharp_fronts(count: int = 2048, steps: int = 10_000) -> tuple[np.ndarray, np
         u = growth * u / np.sqrt(1 + (growth**2 - 1) * u**2)
         u = np.fft.irfft(fades * np.fft.rfft(u), count)
     return x, u
+
+
+def test_a_step_that_is_not_finished_in_time_counts_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = pose(
+        independent=["t", "x"],
+        unknowns=["u"],
+        domain={"t": [0, 1], "x": [0, 1]},
+        equations=["Derivative(u(t, x), t) + Derivative(u(t, x), x)"],
+        conditions=[({"t": 0}, "u(0, x) - sin(x)"), ({"x": 0}, "u(t, 0) + sin(t)")],
+    )
+    axes = [Axis.uniform(0, 1, 8, 5), Axis.uniform(0, 1, 8, 5)]
+    monkeypatch.setattr(collocation, "LARGE", 0)
+    start = State(TensorSpline.zero(axes, 1), np.zeros(0))
+    asked = iter([False, False, True])
+    reached = descend(system_of(problem, axes, start), start, steps=5, should_stop=lambda: next(asked, True))
+    assert reached.steps == 0
+    assert next(asked, None) is None
+    assert descend(system_of(problem, axes, start), start, steps=5).steps > 0
+
+
+def test_no_window_is_finished_when_time_is_up() -> None:
+    problem = pose(
+        independent=["t", "x"],
+        unknowns=["u"],
+        domain={"t": [0, 1], "x": [-1, 1]},
+        equations=["Derivative(u(t, x), t) - Derivative(u(t, x), (x, 2)) + u(t, x)**3"],
+        conditions=[({"t": 0}, "u(0, x) - cos(x)"), ({"x": -1}, "u(t, -1) - 1"), ({"x": 1}, "u(t, 1) - 1")],
+    )
+    axes = [Axis.uniform(0, 1, 8, 7), Axis.uniform(-1, 1, 8, 7)]
+    assert list(march(problem, axes, steps=STEPS, should_stop=lambda: True)) == []
