@@ -172,7 +172,7 @@ class Heartbeat:
             detail = f"the job did not end within max_seconds = {self._max_seconds:g}; allow more time"
             self._end_process(code="time_limit", detail=detail)
         elif now > self._cancelled_at + CANCEL_S:
-            self._end_process(code="cancelled", detail="the job was cancelled, and did not notice")
+            self._end_process(code="time_limit", detail="the job did not notice that it was cancelled")
 
     def _end_process(self, *, code: str, detail: str) -> None:
         """Give the verdict, and end: what the job computes with may not ask anything for hours."""
