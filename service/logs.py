@@ -27,6 +27,11 @@ def facts(**known: Any) -> Iterator[None]:
         _known.reset(token)
 
 
+def known() -> dict[str, Any]:
+    """The facts of every line that is logged here."""
+    return _known.get()
+
+
 class FactsFormatter(logging.Formatter):
     """Appends what ``extra`` brought: ``job claimed job_id=… attempt=1``. Control characters are escaped."""
 

@@ -29,9 +29,11 @@ from service.api import (
 from service.api.frame import Frame
 from service.api.head import AnswerHead
 from service.api.job_meters import JobMeters
+from service.api.large_bodies import LargeBodies, Reader
 from service.api.limits import RequestLimits
 from service.api.meters import Meters
 from service.api.shutdown import told_of_shutdown
+from service.api.slots import Slots
 from service.api.watch import JobWatch
 from service.db.session import make_engine, make_sessions
 from service.operations.inference import Statistics
@@ -52,13 +54,34 @@ RESOURCES: list[APIRouter] = [
     tenant.router,
     metrics.router,
 ]
-MAX_PARSING = 2  # uploads parsed at once: each may hold a whole table in memory
+MAX_PARSING = 3  # large uploads and bodies read at once: each may hold a whole table in memory
+MAX_PARSING_OF_TENANT = 2
 MAX_DRAWING = 2  # pictures drawn in pixels at once: each takes a processor
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Make the API over one database; nothing is connected before the first request."""
     settings = settings or load_settings()
+    app = make_application(settings)
+    app.add_middleware(
+        LargeBodies,
+        folder=settings.data_dir,
+        slots=app.state.parsing,
+        reader=app.state.reader,
+        meters=app.state.meters,
+        statistics=app.state.statistics,
+    )
+    app.add_middleware(RequestLimits, settings=settings)
+    if needs_key(settings.host):
+        rates = make_rates(settings.rate_limit, settings.broker_url)
+        app.add_middleware(RequireKey, sessions=app.state.sessions, rates=rates)
+    app.add_middleware(AnswerHead)
+    app.add_middleware(Frame, hosts=settings.hosts, meters=app.state.meters)
+    return app
+
+
+def make_application(settings: Settings) -> FastAPI:
+    """The routes and what they need, without what decides which requests come to them."""
     engine = make_engine(settings)
 
     @asynccontextmanager
@@ -66,6 +89,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings.data_dir.mkdir(parents=True, exist_ok=True)  # uploads pass through it
         with told_of_shutdown(app.state.watch.close, settings.shutdown_delay_s):
             yield
+        app.state.reader.close()
         engine.dispose()
 
     app = FastAPI(
@@ -80,7 +104,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.sessions = make_sessions(engine)
-    app.state.parsing = CapacityLimiter(MAX_PARSING)
+    app.state.parsing = Slots(MAX_PARSING, MAX_PARSING_OF_TENANT)
+    app.state.reader = Reader(settings)
     app.state.drawing = CapacityLimiter(MAX_DRAWING)
     app.state.queue = make_queue(settings)
     app.state.watch = JobWatch(app.state.sessions)
@@ -88,12 +113,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.directory = ModelDirectory()
     app.state.statistics = Statistics()
     app.state.meters = Meters(JobMeters(app.state.sessions))
-    app.add_middleware(RequestLimits, settings=settings)
-    if needs_key(settings.host):
-        rates = make_rates(settings.rate_limit, settings.broker_url)
-        app.add_middleware(RequireKey, sessions=app.state.sessions, rates=rates)
-    app.add_middleware(AnswerHead)
-    app.add_middleware(Frame, hosts=settings.hosts, meters=app.state.meters)
     problems.register(app)
     description.complete(app)
     for router in [*RESOURCES, inference.router, docs.router, guide.router, web.router, health.router]:

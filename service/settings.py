@@ -127,6 +127,9 @@ class Settings(BaseSettings):
 
     max_body_bytes: int = Field(default=2 * GiB, ge=1, description="of a request, uploads too")
     max_json_bytes: int = Field(default=64 * MiB, ge=1, description="of a request in JSON")
+    max_request_bytes: int = Field(
+        default=8 * MiB, ge=1, description="of one in JSON that brings no table: jobs, changes of models"
+    )
     max_artifact_bytes: int = Field(default=64 * MiB, ge=1, description="of a model that is imported")
     max_columns: int = Field(default=2_000, ge=1, description="of a dataset")
     max_rows: int = Field(default=10_000_000, ge=1, description="of a dataset")

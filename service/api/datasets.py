@@ -1,13 +1,14 @@
 """Routes of datasets."""
 
+from contextlib import nullcontext
 from functools import partial
 from typing import Annotated, Any
 
-from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
 
-from service import strict_json
+from service import ingest, strict_json
 from service.api.conditional import NOT_MODIFIED, IfMatch, IfNoneMatch, tagged
 from service.api.deps import READ, TRAIN, Config, Here, Parsing, Sessions, StrictRoute, is_json, media_type
 from service.api.description import NO_SPACE, file, reference, upload
@@ -62,10 +63,13 @@ async def add_dataset(
     if media_type(content_type) == "multipart/form-data":
         async with received(request, settings.data_dir, TABLE) as form:
             add = partial(_add_form, form, sessions=sessions, settings=settings)
-            dataset = await to_thread.run_sync(add, limiter=parsing)
+            is_small = ingest.is_harmless(form.file)
+            async with nullcontext() if is_small else parsing.one(sessions.tenant):
+                dataset = await run_in_threadpool(add)
     elif is_json(content_type):
-        add = partial(_add_body, await request.json(), sessions=sessions, settings=settings)
-        dataset = await to_thread.run_sync(add, limiter=parsing)
+        dataset = await run_in_threadpool(
+            _add_body, await request.json(), sessions=sessions, settings=settings
+        )
     else:
         raise UnsupportedMedia(
             "unsupported_media_type",

@@ -25,9 +25,11 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer, SecurityScopes
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 
 from service import strict_json
 from service.api.meters import Meters
+from service.api.slots import Slots
 from service.api.watch import JobWatch
 from service.callers import LOCAL, Caller, Scope
 from service.db import session
@@ -88,7 +90,7 @@ LOOK_AT_MODELS = Security(_authorize, scopes=[Scope.READ, Scope.PREDICT])
 Sessions = Annotated[session.Sessions, Depends(_sessions)]
 Config = Annotated[Settings, _held("settings")]
 Queue = Annotated[TaskQueue, _held("queue")]
-Parsing = Annotated[CapacityLimiter, _held("parsing")]
+Parsing = Annotated[Slots, _held("parsing")]
 Drawing = Annotated[CapacityLimiter, _held("drawing")]
 Predictors = Annotated[PredictorCache, _held("predictors")]
 Watch = Annotated[JobWatch, _held("watch")]
@@ -106,12 +108,10 @@ class StrictRequest(Request):
         """The body as JSON, read once.
 
         Raises:
-            UnsupportedMedia: The body is not declared as JSON in UTF-8.
             Malformed: The body is not strict JSON.
         """
         if not hasattr(self, "_strict"):
             raw = await self.body()
-            _require_json(self.headers.get("content-type", ""))
             in_thread = len(raw) > LARGE_BODY
             self._strict = (
                 await run_in_threadpool(strict_json.parse, raw) if in_thread else strict_json.parse(raw)
@@ -130,11 +130,17 @@ class StrictRoute(APIRoute):
         async def handle_strictly(request: Request) -> Response:
             _refuse_unknown_parameters(request, parameters)
             strict = StrictRequest(request.scope, request.receive)
-            if self.body_field is not None and await strict.body():
-                await strict.json()
+            if self.body_field is not None and _has_body(strict.headers):
+                _require_json(strict.headers.get("content-type", ""))  # before what could be 2 GiB is read
+                if await strict.body():
+                    await strict.json()
             return await handle(strict)
 
         return handle_strictly
+
+
+def _has_body(headers: Headers) -> bool:
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 def _query_parameters(dependant: Dependant) -> Iterator[str]:

@@ -4,7 +4,6 @@ import tempfile
 from functools import partial
 from typing import Annotated, BinaryIO, cast
 
-from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -122,7 +121,8 @@ async def import_model(
         async with received(request, settings.data_dir, MODEL) as form:
             given = validated(ImportFields, form.fields, source="form").name or name
             keep = partial(_keep, form.file, form.filename, given, sessions=sessions, settings=settings)
-            out = await to_thread.run_sync(keep, limiter=parsing)
+            async with parsing.one(sessions.tenant):
+                out = await run_in_threadpool(keep)
     elif media_type(content_type) == RAW:
         with tempfile.TemporaryFile(dir=settings.data_dir) as file:
             async for chunk in request.stream():
@@ -130,7 +130,8 @@ async def import_model(
             file.seek(0)
             body = cast("BinaryIO", file)
             keep = partial(_keep, body, None, name, sessions=sessions, settings=settings)
-            out = await to_thread.run_sync(keep, limiter=parsing)
+            async with parsing.one(sessions.tenant):
+                out = await run_in_threadpool(keep)
     else:
         raise UnsupportedMedia(
             "unsupported_media_type",

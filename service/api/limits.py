@@ -4,6 +4,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.deps import is_json
+from service.api.large_bodies import brings_table
 from service.api.problems import problem
 from service.errors import Malformed, ServiceError, TooLarge, UnsupportedMedia
 from service.settings import Settings
@@ -31,11 +32,13 @@ class RequestLimits:
         await self.app(scope, _counting(receive, limit), send)
 
     def _limit(self, headers: Headers, path: str) -> int:
-        json = is_json(headers.get("content-type", "")) or path.startswith("/v2")
-        return min(
-            self.settings.max_json_bytes if json else self.settings.max_body_bytes,
-            self.settings.max_body_bytes,
-        )
+        is_read_as_json = is_json(headers.get("content-type", "")) or path.startswith("/v2")
+        limits = [self.settings.max_body_bytes]
+        if is_read_as_json:
+            limits.append(self.settings.max_json_bytes)
+            if not brings_table(path):
+                limits.append(self.settings.max_request_bytes)
+        return min(limits)
 
 
 def _check(scope: Scope, headers: Headers, limit: int) -> None:

@@ -85,6 +85,11 @@ class Meters:
         yield self._rows.labels(call).inc
         self._prediction_seconds.labels(call).observe(perf_counter() - since)
 
+    def note_prediction(self, call: Call, rows: float, seconds: float) -> None:
+        """Count a prediction that another process made."""
+        self._rows.labels(call).inc(rows)
+        self._prediction_seconds.labels(call).observe(seconds)
+
     def tell(self, accept: str) -> tuple[bytes, str]:
         """All numbers as text, and its media type: Prometheus's, or OpenMetrics' for who asks for that."""
         encode, media_type = choose_encoder(accept)

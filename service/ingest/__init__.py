@@ -7,6 +7,7 @@ with the line and the column, never repaired in silence.
 
 from service.ingest.child import Described as Described
 from service.ingest.child import convert as convert
+from service.ingest.child import is_harmless as is_harmless
 from service.ingest.child import write as write
 from service.ingest.table import Ingested as Ingested
 from service.ingest.upload import read_columns as read_columns

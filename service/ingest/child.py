@@ -7,17 +7,12 @@ its description. The memory of the table is never that of the API.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import resource
-import signal
 import subprocess
 import sys
 import traceback
-from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from service import errors
@@ -26,12 +21,16 @@ from service.ingest.files import GZIP, PARQUET
 from service.ingest.sentinels import Missing
 from service.ingest.table import Ingested
 from service.ingest.upload import read_upload
-from service.settings import GiB, Settings
+from service.process_limits import limit_process
+from service.settings import GiB, MiB, Settings
 
 COMMAND = (sys.executable, "-m", "service.ingest.child")
 SMALL_BYTES = 256 * 1024  # of plain text: read here in less time than a process takes to start
-CPU_SECONDS = 1800  # ten times what the largest table takes
-PR_SET_PDEATHSIG = 1
+CPU_S = 10  # and for every MiB that is sent
+CPU_S_PER_MIB = (
+    5  # five times what gzip's usual tables take; a small file that stands for a huge one ends soon
+)
+WAITS = 3  # times its processor time, for disks and for others that want the processor
 SPARE = 2  # times the memory that tables may take by their estimates, before the system says no
 LIMITS = ("data_dir", "max_body_bytes", "max_columns", "max_memory_bytes", "max_rows")
 
@@ -58,41 +57,49 @@ def convert(
         Invalid: The file holds no table that can be read, or one that takes too much to read.
         TooLarge: Unpacked, it is over the limit.
     """
-    if _is_harmless(file):
+    if is_harmless(file):
         return write(read_upload(file, filename, settings, missing), parquet)
-    limits = settings.model_dump(mode="json", include=set(LIMITS))
-    told = {"filename": filename, "limits": limits, "missing": missing or {}}
-    asked = {"file": file.fileno(), "parquet": parquet.fileno(), **told}
-    finished = subprocess.run(  # noqa: S603  # our own command
-        COMMAND,
-        input=json.dumps(asked).encode(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # a parser that fails tells what it read
-        pass_fds=(file.fileno(), parquet.fileno()),
-        check=False,
-    )
-    if finished.returncode:
+    cpu_s = CPU_S + file.seek(0, 2) * CPU_S_PER_MIB // MiB
+    asked = {
+        "file": file.fileno(),
+        "parquet": parquet.fileno(),
+        "filename": filename,
+        "limits": settings.model_dump(mode="json", include=set(LIMITS)),
+        "missing": missing or {},
+        "cpu_s": cpu_s,
+    }
+    try:
+        finished = subprocess.run(  # noqa: S603  # our own command
+            COMMAND,
+            input=json.dumps(asked).encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # a parser that fails tells what it read
+            pass_fds=(file.fileno(), parquet.fileno()),
+            check=True,
+            timeout=WAITS * cpu_s,
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
         raise Invalid(
             "unreadable_file",
             "reading the file took more memory or time than a file may, or the file is damaged; "
             "write it anew, or send fewer rows or columns",
-        )
+        ) from None
     return _understood(json.loads(finished.stdout))
 
 
-def write(ingested: Ingested, parquet: BinaryIO) -> Described:
-    """Keep a table as Parquet."""
-    ingested.frame.write_parquet(parquet)
-    return Described(ingested.frame.height, ingested.columns, ingested.warnings)
-
-
-def _is_harmless(file: BinaryIO) -> bool:
+def is_harmless(file: BinaryIO) -> bool:
     """Whether a file is no larger than it looks, and is read by what cannot crash."""
     file.seek(0)
     head = file.read(len(PARQUET))
     is_small = file.seek(0, 2) <= SMALL_BYTES
     file.seek(0)
     return is_small and not head.startswith((GZIP, PARQUET))
+
+
+def write(ingested: Ingested, parquet: BinaryIO) -> Described:
+    """Keep a table as Parquet."""
+    ingested.frame.write_parquet(parquet)
+    return Described(ingested.frame.height, ingested.columns, ingested.warnings)
 
 
 def _understood(answer: dict[str, Any]) -> Described:
@@ -107,28 +114,10 @@ def main() -> None:
     """Do what is asked on standard input, and answer on standard output."""
     asked = json.load(sys.stdin)
     settings = Settings(**asked["limits"])
-    _limit_process(settings)
+    limit_process(GiB + SPARE * settings.max_memory_bytes, asked["cpu_s"])
     with os.fdopen(asked["file"], "rb") as file, os.fdopen(asked["parquet"], "wb") as parquet:
         answer = _answer(file, asked["filename"], parquet, settings, asked["missing"])
     json.dump(answer, sys.stdout)
-
-
-def _limit_process(settings: Settings) -> None:
-    """What goes beyond ends this process, and no other."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    with suppress(
-        OSError
-    ):  # a wish: of all processes, this one goes first when the machine runs out of memory
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    used = resource.getpagesize() * int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    memory = used + GiB + SPARE * settings.max_memory_bytes
-    for what, limit in (
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_CPU, CPU_SECONDS),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        _, most = resource.getrlimit(what)
-        resource.setrlimit(what, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
 
 
 def _answer(

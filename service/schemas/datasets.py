@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.schemas.common import Label, RequestModel, either
+from service.schemas.common import Label, RequestModel, either, first_wrong
 
 MAX_UNIT = 64
 
@@ -24,9 +24,13 @@ class DatasetIn(RequestModel):
     model_config = ConfigDict(json_schema_extra=either(columns="object", rows="array"))
 
     name: Label | None = None
-    units: dict[str, str] = Field(default={}, description="Units per column, shown in formulas and pictures.")
+    units: Annotated[dict[str, str], first_wrong(str)] = Field(
+        default={}, description="Units per column, shown in formulas and pictures."
+    )
     missing: MissingValues = Field(default={})
-    columns: dict[str, list[Any]] | None = Field(default=None, examples=[{"x": [0, 1, 2], "y": [0, 1, 4]}])
+    columns: Annotated[dict[str, list[Any]], first_wrong(list)] | None = Field(
+        default=None, examples=[{"x": [0, 1, 2], "y": [0, 1, 4]}]
+    )
     rows: list[Any] | None = Field(default=None, description="Objects {name: value}.")
 
     @model_validator(mode="after")
@@ -40,7 +44,7 @@ class FormFields(RequestModel):
     """What may accompany an uploaded file."""
 
     name: Label | None = None
-    units: dict[str, str]
+    units: Annotated[dict[str, str], first_wrong(str)]
     missing: MissingValues = Field(default={})
 
 

@@ -22,7 +22,7 @@ class InputTensor(Lenient):
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
     name: Name
-    shape: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    shape: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, fail_fast=True)]
     datatype: str
     parameters: Parameters | None = None
 
@@ -48,10 +48,10 @@ class InferRequest(Lenient):
 
     id: Annotated[str, Field(max_length=300)] | None = None
     parameters: InferParameters | None = None
-    inputs: Annotated[list[InputTensor], Field(min_length=1)] = Field(
+    inputs: Annotated[list[InputTensor], Field(min_length=1, fail_fast=True)] = Field(
         examples=[[{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [0.1, 0.2]}]]
     )
-    outputs: list[OutputTensor] | None = None
+    outputs: Annotated[list[OutputTensor], Field(fail_fast=True)] | None = None
 
 
 class TensorOut(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.schemas.common import RequestModel, Tags, either
+from service.schemas.common import RequestModel, Tags, either, first_wrong
 from service.schemas.members import BY, By, FormulaMemberOut, Member, describe_members
 from service.schemas.training import ModelName, matches
 
@@ -414,10 +414,10 @@ class Rows(RequestModel):
 
     model_config = ConfigDict(json_schema_extra=either(columns="object", rows="array"))
 
-    rows: Annotated[list[dict[str, Any]], Field(min_length=1)] | None = Field(
+    rows: Annotated[list[dict[str, Any]], Field(min_length=1, fail_fast=True)] | None = Field(
         default=None, examples=[[{"x1": 0.1, "x2": 0.2}]]
     )
-    columns: Annotated[dict[str, list[Any]], Field(min_length=1)] | None = Field(
+    columns: Annotated[dict[str, list[Any]], Field(min_length=1), first_wrong(list)] | None = Field(
         default=None, examples=[{"x1": [0.1, 0.3], "x2": [0.2, 0.4]}]
     )
     interval: Annotated[float, Field(gt=0, lt=1)] | None = Field(

@@ -68,4 +68,4 @@ def test_a_large_text_takes_no_memory_of_this_process(settings: Settings) -> Non
     ("content", "is_harmless"), [(TABLE, True), (TABLE * 10_000, False), (b"PAR1", False)]
 )
 def test_only_what_is_small_and_plain_is_read_here(content: bytes, is_harmless: bool) -> None:
-    assert child._is_harmless(io.BytesIO(content)) is is_harmless
+    assert child.is_harmless(io.BytesIO(content)) is is_harmless

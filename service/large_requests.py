@@ -1,0 +1,169 @@
+"""The process that answers requests with large bodies: ``python -m service.large_requests``.
+
+It has the application at hand, and makes a copy of itself for every request that comes over its standard
+input as three open files: the request, a place for the answer, and a pipe that says how it ended. The copy
+works under limits of its own, so what a body takes ends the copy alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from fastapi import FastAPI
+from starlette.types import Message
+
+from service import logs
+from service.api.problems import is_v2
+from service.callers import Caller
+from service.callers import Scope as Allowed
+from service.main import make_application
+from service.operations.inference import Statistics
+from service.operations.prediction import compute_in_one_thread
+from service.process_limits import limit_process
+from service.settings import Settings, load_settings
+
+log = logging.getLogger(__name__)
+
+IDLE_S = 600.0
+CPU_S = 60
+ALL_S = 5 * CPU_S  # others may want the processor, too
+CHUNK_BYTES = 2**20
+PER_BYTE = 24  # of memory, for each that a body may have: a table takes about ten, empty lists thirty
+SPARE_BYTES = 64 * 2**20
+
+
+def main() -> None:
+    """Answer until the service ends, or has sent nothing for a while."""
+    settings = load_settings()
+    logs.configure(as_json=settings.log_format == "json")
+    line = socket.socket(fileno=os.dup(sys.stdin.fileno()))
+    line.settimeout(IDLE_S)
+    application = make_application(settings)
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # of a terminal, for all processes: the service will see to us
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a copy ended
+    while True:
+        try:
+            asked, files, *_ = socket.recv_fds(line, 1, 3)
+        except TimeoutError:
+            return
+        if not asked:
+            return
+        if asked == b"p":
+            compute_in_one_thread()  # imports torch here once, and not in every copy
+        if not os.fork():
+            _answer_and_end(application, settings, files)
+        for file in files:
+            os.close(file)
+
+
+def _answer_and_end(application: FastAPI, settings: Settings, files: list[int]) -> None:
+    """What a copy does. It does not come back, whatever happens."""
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(ALL_S)
+        gc.disable()  # JSON has no cycles, and millions of lists would be searched for them
+        os.write(files[2], b"!")
+        limit_process(SPARE_BYTES + PER_BYTE * settings.max_json_bytes, CPU_S)
+        with os.fdopen(files[0], "rb") as request, os.fdopen(files[1], "wb") as answer:
+            request.seek(0)
+            done = asyncio.run(_answer(application, request, answer))
+        os.write(files[2], json.dumps(done).encode() + b"\n")
+        os._exit(0)
+    except MemoryError:
+        pass
+    except BaseException:
+        log.exception("a large request failed")
+    finally:
+        os._exit(1)
+
+
+async def _answer(application: FastAPI, request: BinaryIO, answer: BinaryIO) -> dict[str, Any]:
+    told = json.loads(request.readline())
+    noted = _Noted()
+    application.state.meters = application.state.statistics = noted
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        **told["scope"],
+        "raw_path": told["scope"]["path"].encode(),
+        "query_string": told["query_string"].encode("latin-1"),
+        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told["headers"]],
+        "state": {
+            "caller": Caller(**told["caller"] | {"scopes": frozenset(map(Allowed, told["caller"]["scopes"]))})
+        },
+    }
+    size = os.fstat(request.fileno()).st_size
+    is_asked_for_more = asyncio.Event()  # which never comes
+
+    async def receive() -> Message:
+        if request.tell() == size:
+            await is_asked_for_more.wait()
+        return {
+            "type": "http.request",
+            "body": request.read(CHUNK_BYTES),
+            "more_body": request.tell() < size,
+        }
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [
+                [name.decode("latin-1"), value.decode("latin-1")] for name, value in message["headers"]
+            ]
+            start = {"status": message["status"], "headers": headers}
+            answer.write(json.dumps(start).encode() + b"\n")
+        else:
+            answer.write(message.get("body", b""))
+
+    is_v2.set(told["scope"]["path"].startswith("/v2"))
+    with logs.facts(**told["facts"]):
+        try:
+            await application(scope, receive, send)
+        except Exception as error:  # answered and logged by the application, which lets it out nevertheless
+            if _is_for_want_of_memory(error):
+                raise
+    return noted.told | {
+        "route": getattr(scope.get("route"), "path", "other"),
+        "error_code": scope["state"].get("error_code"),
+    }
+
+
+def _is_for_want_of_memory(error: BaseException | None) -> bool:
+    """Whether there was too little memory when it happened: libraries make other errors of that."""
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+class _Noted(Statistics):
+    """What the service is to count, in the places of its meters and of its statistics."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: dict[str, list[Any]] = {"predictions": [], "inferences": []}
+
+    @contextmanager
+    def predicting(self, call: str) -> Iterator[Any]:
+        since, counted = time.perf_counter(), list[float]()
+        yield counted.append
+        self.told["predictions"].append([call, sum(counted), time.perf_counter() - since])
+
+    def add(self, model_id: str, rows: int | None, nanoseconds: int) -> None:
+        self.told["inferences"].append([model_id, rows, nanoseconds])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""Bodies of many megabytes: whoever sends them gets the usual answer, and nobody else notices."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from service.api import large_bodies
+from service.db.repositories.keys import ApiKeys
+from service.db.session import Sessions
+from service.main import create_app
+from service.settings import MiB, Settings
+from tests.factories import make_model, make_predictor
+from tests.peak import forget_peak, own_peak
+from tests.servers import LOOPBACK, serving
+
+JSON = {"content-type": "application/json"}
+MANY_MISTAKES = b'{"model": "x", "rows": [' + b"1," * 2 * MiB + b"1]}"
+MANY_LISTS = b'{"model": "x", "columns": {"x": [' + b"[[]]," * 1_600_000 + b"[]]}}"
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Any) -> Settings:
+    return Settings(database_url=database_url, data_dir=tmp_path, max_json_bytes=8 * MiB)
+
+
+def pieces(body: bytes) -> Iterator[bytes]:
+    """A body without a copy of it, and without its length in advance."""
+    return (body[start : start + MiB] for start in range(0, len(body), MiB))
+
+
+def patient(server: str, **more: Any) -> httpx.Client:
+    return httpx.Client(base_url=server, timeout=200, **more)
+
+
+def test_others_are_answered_while_a_large_body_is_read(server: str) -> None:
+    answers: list[int] = []
+
+    def attack() -> None:
+        with patient(server) as client:
+            answers.append(client.post("/predict", content=pieces(MANY_MISTAKES), headers=JSON).status_code)
+
+    attacker = threading.Thread(target=attack)
+    attacker.start()
+    waits = []
+    with patient(server) as client:
+        while attacker.is_alive():
+            since = time.monotonic()
+            assert client.get("/health/live").status_code == 200
+            waits.append(time.monotonic() - since)
+            time.sleep(0.02)
+    attacker.join()
+    assert answers == [422]
+    assert max(waits) < 5  # half a second, on a machine with nothing else to do
+
+
+def test_a_large_body_takes_no_memory_of_the_service(server: str) -> None:
+    with patient(server) as client:
+        client.post("/predict", content=pieces(MANY_MISTAKES[: 2 * MiB]), headers=JSON)
+        forget_peak()
+        before = own_peak()
+        assert client.post("/predict", content=pieces(MANY_MISTAKES), headers=JSON).status_code == 422
+        assert client.post("/datasets", content=pieces(MANY_MISTAKES), headers=JSON).status_code == 422
+    assert own_peak() - before < 8 * MiB
+
+
+def test_a_body_that_takes_too_much_memory_is_refused_and_the_next_is_read(server: str) -> None:
+    with patient(server) as client:
+        refused = client.post("/predict", content=pieces(MANY_LISTS), headers=JSON)
+        assert (refused.status_code, refused.json()["code"]) == (413, "body_too_costly")
+        assert client.post("/predict", content=pieces(MANY_MISTAKES), headers=JSON).status_code == 422
+
+
+@pytest.mark.parametrize("path", ["/predict", "/jobs", "/datasets", "/models/import"])
+def test_what_is_in_no_form_that_a_path_takes_is_not_even_received(path: str, server: str) -> None:
+    body = bytes(64 * MiB)
+    with patient(server) as client:
+        forget_peak()
+        before = own_peak()
+        answer = client.post(path, content=pieces(body), headers={"content-type": "text/plain"})
+    assert answer.status_code == 415
+    assert own_peak() - before < 8 * MiB
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model": "x", "rows": [' + b"1," * 400_000 + b"1]}",
+        b'{"model": "x", "columns": {' + b",".join(b'"%d":1' % i for i in range(90_000)) + b"}}",
+        b'{"model": "x", ' + b",".join(b'"%d":1' % i for i in range(90_000)) + b"}",
+    ],
+    ids=["rows that are none", "columns that are none", "unknown fields"],
+)
+def test_the_mistakes_of_a_body_of_a_megabyte_are_told_at_once(body: bytes, client: TestClient) -> None:
+    assert len(body) < large_bodies.LARGE_TABLE
+    since = time.monotonic()
+    answer = client.post("/predict", content=body, headers=JSON)
+    assert time.monotonic() - since < 2
+    assert answer.status_code == 422
+    assert 1 <= len(answer.json()["errors"]) <= 100
+
+
+def test_a_job_cannot_be_as_large_as_a_table(client: TestClient) -> None:
+    answer = client.post("/jobs", content=b" " * 9 * MiB, headers=JSON)
+    assert (answer.status_code, answer.json()["limit"]) == (413, 8 * MiB)
+
+
+def test_many_mistakes_in_a_job_keep_nobody_waiting(client: TestClient) -> None:
+    body = b'{"dataset_id": "x", "target": "y", "features": [' + b"1," * 200_000 + b"1]}"
+    answer = client.post("/jobs", content=body, headers=JSON)
+    assert answer.status_code == 422
+    assert len(answer.json()["errors"]) == 100
+    assert client.app.state.reader._process is not None  # type: ignore[attr-defined]  # not here
+
+
+def test_a_large_table_becomes_the_dataset_that_a_small_one_would(client: TestClient) -> None:
+    values = [number / 7 for number in range(100_000)]
+    answer = client.post("/v1/datasets", json={"name": "large", "columns": {"x": values}})
+    assert answer.status_code == 201
+    assert answer.headers["location"] == f"/v1/datasets/{answer.json()['id']}"
+    assert answer.headers["x-request-id"]
+    preview = client.get(f"{answer.headers['location']}/preview", params={"limit": 3})
+    assert [row["x"] for row in preview.json()["rows"]] == values[:3]
+
+
+@pytest.fixture
+def rows() -> dict[str, list[float]]:
+    generator = np.random.default_rng(0)
+    return {name: generator.uniform(-1, 1, 40_000).tolist() for name in ("x1", "x2")}
+
+
+def test_a_large_prediction_is_the_same_and_is_counted(
+    client: TestClient, sessions: Sessions, rows: dict[str, list[float]]
+) -> None:
+    predictor = make_predictor()
+    model = make_model(sessions, predictor)
+    answer = client.post("/predict", json={"model": model.id, "columns": rows})
+    expected = predictor.predict({name: np.array(values) for name, values in rows.items()})
+    assert answer.json()["predictions"] == expected.tolist()
+    told = client.get("/metrics").text
+    assert 'kan_predicted_rows_total{call="predict"} 40000.0' in told
+    assert 'kan_requests_total{method="POST",route="/predict",status="2xx"} 1.0' in told
+
+
+def test_a_large_inference_is_the_same_and_is_counted(
+    client: TestClient, sessions: Sessions, rows: dict[str, list[float]]
+) -> None:
+    model = make_model(sessions)
+    inputs = [{"name": n, "shape": [len(v)], "datatype": "FP64", "data": v} for n, v in rows.items()]
+    answer = client.post(f"/v2/models/{model.id}/infer", json={"inputs": inputs})
+    few = client.post(
+        f"/v2/models/{model.id}/infer",
+        json={"inputs": [tensor | {"shape": [5], "data": tensor["data"][:5]} for tensor in inputs]},
+    )
+    assert answer.json()["outputs"][0]["data"][:5] == few.json()["outputs"][0]["data"]
+    stats = client.get(f"/v2/models/{model.id}/stats").json()["model_stats"][0]
+    assert (stats["execution_count"], stats["inference_count"]) == (2, 40_005)
+
+
+@pytest.fixture
+def keyed(settings: Settings) -> Iterator[TestClient]:
+    with TestClient(create_app(settings.model_copy(update={"host": "0.0.0.0"})), base_url=LOOPBACK) as client:
+        yield client
+
+
+@pytest.fixture
+def key_of(sessions: Sessions) -> Callable[..., dict[str, str]]:
+    def made(tenant: str, **more: Any) -> dict[str, str]:
+        with sessions.begin() as session:
+            return {"Authorization": f"Bearer {ApiKeys(session).add('key', tenant=tenant, **more)[1]}"}
+
+    return made
+
+
+def test_a_large_body_comes_from_the_tenant_of_its_key(
+    keyed: TestClient, key_of: Callable[..., dict[str, str]]
+) -> None:
+    mine, theirs = key_of("mine"), key_of("theirs")
+    body = {"columns": {"x": [number / 7 for number in range(100_000)]}}
+    made = keyed.post("/datasets", json=body, headers=mine)
+    assert made.status_code == 201
+    assert keyed.get(made.headers["location"], headers=mine).status_code == 200
+    assert keyed.get(made.headers["location"], headers=theirs).status_code == 404
+
+
+def test_nothing_of_a_large_body_is_kept_for_one_without_a_key(keyed: TestClient) -> None:
+    assert keyed.post("/datasets", content=MANY_MISTAKES, headers=JSON).status_code == 401
+    assert keyed.app.state.reader._process is None  # type: ignore[attr-defined]
+
+
+def test_the_process_that_reads_is_started_anew_when_it_has_died(server_app: Any) -> None:
+    with serving(server_app) as url, patient(url) as client:
+        for _ in range(2):
+            assert client.post("/predict", content=pieces(MANY_MISTAKES), headers=JSON).status_code == 422
+            server_app.state.reader._process.kill()
+            server_app.state.reader._process.wait()
+
+
+@pytest.fixture
+def server_app(settings: Settings) -> Any:
+    return create_app(settings)

@@ -1,0 +1,66 @@
+"""Slots: nobody holds them all, and nobody waits for ever."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from functools import wraps
+from typing import Any
+
+import pytest
+
+from service.api.slots import MAX_WAITING, Slots
+from service.errors import TooMany, Unavailable
+
+
+def in_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    @wraps(test)
+    def run() -> None:
+        asyncio.run(test())
+
+    return run
+
+
+@in_a_loop
+async def test_one_tenant_leaves_a_slot_for_another() -> None:
+    slots = Slots(3, 2, patience_s=0.05)
+    async with AsyncExitStack() as held:
+        for _ in range(2):
+            await held.enter_async_context(slots.one("a"))
+        with pytest.raises(Unavailable, match="send yours again"):
+            await held.enter_async_context(slots.one("a"))
+        await held.enter_async_context(slots.one("b"))
+        with pytest.raises(Unavailable):
+            await held.enter_async_context(slots.one("c"))
+    async with slots.one("c"), slots.one("a"), slots.one("a"):
+        pass
+
+
+@in_a_loop
+async def test_who_waits_gets_the_slot_that_comes_free() -> None:
+    slots = Slots(1, 1)
+    order = []
+
+    async def work(name: str) -> None:
+        async with slots.one(name):
+            order.append(name)
+            await asyncio.sleep(0.01)
+
+    await asyncio.gather(*map(work, "abc"))
+    assert order == ["a", "b", "c"]
+
+
+@in_a_loop
+async def test_more_than_so_many_of_a_tenant_do_not_even_wait() -> None:
+    slots = Slots(1, 1)
+    async with slots.one("a"):
+        waiting = [asyncio.create_task(_hold(slots)) for _ in range(MAX_WAITING - 1)]
+        await asyncio.sleep(0)
+        with pytest.raises(TooMany):
+            await _hold(slots)
+    await asyncio.gather(*waiting)
+    await _hold(slots)
+
+
+async def _hold(slots: Slots) -> None:
+    async with slots.one("a"):
+        pass
