@@ -14,11 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service import logs
 from service.api.meters import Meters
 from service.api.problems import is_v2, problem
-from service.errors import Malformed
+from service.errors import Forbidden, Malformed, ServiceError
+from service.settings import LOOPBACK_NAMES
 
 log = logging.getLogger(__name__)
 
 REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+SAFE = ("GET", "HEAD", "OPTIONS")  # methods that change nothing
 QUIET = ("/health/live", "/health/ready", "/metrics")  # asked every few seconds, by machines
 # For answers that say nothing of their own; pages and pictures do.
 HEADERS = {
@@ -43,6 +45,7 @@ class Frame:
         self.app = app
         self._meters = meters
         self._hosts = frozenset(host.lower() for host in hosts)
+        self._named = self._hosts - {*LOOPBACK_NAMES}  # another port of this machine is another's
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and see to its answer."""
@@ -67,7 +70,7 @@ class Frame:
         is_v2.set(scope["path"].startswith("/v2"))
         with logs.facts(request_id=request_id):
             try:
-                if refusal := self._refusal(headers):
+                if refusal := self._refusal(scope["method"], headers):
                     await problem(refusal, headers={"Connection": "close"})(scope, receive, send_framed)
                 else:
                     await self.app(scope, receive, send_framed)
@@ -76,7 +79,7 @@ class Frame:
                 self._meters.answered(scope, status, seconds)
                 self._tell(scope, status, seconds)
 
-    def _refusal(self, headers: Headers) -> Malformed | None:
+    def _refusal(self, method: str, headers: Headers) -> ServiceError | None:
         if self._hosts and _name_of(headers.get("host", "")) not in self._hosts:
             return _wrong_host()
         if len(headers.getlist("host")) > 1:
@@ -84,7 +87,22 @@ class Frame:
         coding = headers.get("transfer-encoding")
         if coding is not None and (coding.lower() != "chunked" or "content-length" in headers):
             return _unclear_end()
+        if method not in SAFE and self._is_from_elsewhere(headers):
+            return _cross_site()
         return None
+
+    def _is_from_elsewhere(self, headers: Headers) -> bool:
+        """Whether a page of another origin sends this; programs say neither of what browsers say."""
+        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        if site is not None:
+            return site not in ("same-origin", "none")
+        if origin is None:
+            return False
+        scheme, _, authority = origin.lower().partition("://")
+        if _name_of(authority) in self._named:  # a proxy may have changed the Host
+            return False
+        usual = {"http": ":80", "https": ":443"}.get(scheme, "")
+        return authority.removesuffix(usual) != headers.get("host", "").lower().removesuffix(usual)
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         path = scope["path"].removeprefix("/v1")
@@ -106,6 +124,14 @@ def _name_of(host: str) -> str:
 def _wrong_host() -> Malformed:
     detail = "this service does not go by that name; use its own address, or have KAN_ALLOWED_HOSTS set"
     return Malformed("host_not_allowed", detail)
+
+
+def _cross_site() -> Forbidden:
+    detail = (
+        "a page of another site sent this, and only pages of this service may change things; "
+        "send it from a program, or through a server of your own"
+    )
+    return Forbidden("cross_site_request", detail)
 
 
 def _unclear_end() -> Malformed:
