@@ -30,7 +30,7 @@ CPU_S = 10  # and for every MiB that is sent
 CPU_S_PER_MIB = (
     5  # five times what gzip's usual tables take; a small file that stands for a huge one ends soon
 )
-WAITS = 3  # times its processor time, for disks and for others that want the processor
+WAITS = 10  # times its processor time: others may want the processor, too
 SPARE = 2  # times the memory that tables may take by their estimates, before the system says no
 LIMITS = ("data_dir", "max_body_bytes", "max_columns", "max_memory_bytes", "max_rows")
 
