@@ -16,7 +16,8 @@ PIP  := $(VENV)/bin/pip --disable-pip-version-check
 LOCK := --constraint service/constraints.txt
 PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(JOBS) --dist worksteal
 
-.PHONY: install demo serve test test-faults coverage browser chaos check gallery bench bench-service bench-formulas
+.PHONY: install demo serve test test-faults coverage browser chaos check gallery bench bench-service bench-formulas \
+	lock sbom secrets
 
 install: $(VENV)/installed
 
@@ -73,6 +74,23 @@ bench-formulas: $(VENV)/installed-test
 		--jobs $(JOBS) $(if $(NOISE),--noise $(NOISE)) $(if $(SECONDS),--seconds $(SECONDS)) \
 		$(if $(SEEDS),--seeds $(SEEDS)) $(if $(SUBSET),--subset $(SUBSET)) $(if $(SOURCE),--source $(SOURCE)) \
 		$(if $(ROWS),--rows $(ROWS)) $(if $(IRRELEVANT),--irrelevant $(IRRELEVANT)) $(if $(NETWORKS),--networks)
+
+# What the image installs, with hashes; renew it with service/constraints.txt.
+lock: $(VENV)/installed
+	$(VENV)/bin/python .ci/lock.py
+
+# What is in the image, as CycloneDX.
+sbom: $(VENV)/installed-test
+	$(VENV)/bin/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml --output-file sbom.json \
+		service/requirements.lock
+
+# For docker-compose.yml. The folder is its owner's alone; the containers, which are others, read the files in it.
+secrets:
+	@mkdir -m 700 secrets && cd secrets && umask 0333 && \
+		new() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; } && database=$$(new) && redis=$$(new) && \
+		printf %s "$$database" > postgres_password && printf %s "$$redis" > redis_password && \
+		printf %s "postgresql+psycopg://kan:$$database@postgres:5432/kan" > database_url && \
+		printf %s "redis://:$$redis@redis:6379/0" > broker_url
 
 $(VENV)/installed: pyproject.toml service/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

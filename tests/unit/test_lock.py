@@ -1,0 +1,69 @@
+"""The lock of the image, and what is told of it: every file by its hash, nothing left out."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import requires, version
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.compose import ROOT
+
+ENTRY = re.compile(r"^([\w.-]+)==(\S+) ((?:\\\n    --hash=sha256:[0-9a-f]{64} ?)+)$", re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def locked() -> dict[str, str]:
+    """Versions by name."""
+    text = (ROOT / "service" / "requirements.lock").read_text()
+    entries = ENTRY.findall(text)
+    lines = [line for line in text.splitlines() if not line.startswith(("#", " "))]
+    assert len(entries) == len(lines)
+    return {name: version for name, version, _ in entries}
+
+
+def test_what_the_project_depends_on_is_locked_at_a_version_that_it_takes(locked: dict[str, str]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for line in project["dependencies"]:
+        requirement = Requirement(line)
+        if requirement.name != "torch":
+            assert requirement.specifier.contains(locked[requirement.name]), line
+
+
+def test_what_these_depend_on_is_locked_too(locked: dict[str, str]) -> None:
+    for name in (*locked, "torch"):
+        for line in requires(name) or []:
+            requirement = Requirement(line)
+            is_needed = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+            if is_needed and requirement.name != "torch":
+                dependency = requirement.name.lower().replace("_", "-")
+                assert requirement.specifier.contains(locked[dependency]), (name, line)
+
+
+def test_the_lock_and_the_constraints_name_the_same_versions(locked: dict[str, str]) -> None:
+    lines = (ROOT / "service" / "constraints.txt").read_text().splitlines()
+    constraints = dict(line.lower().replace("_", "-").split("==") for line in lines if "==" in line)
+    assert {name: constraints.get(name, locked[name]) for name in locked} == locked
+
+
+def test_the_image_has_the_torch_that_the_tests_run_with() -> None:
+    dockerfile = (ROOT / "service" / "Dockerfile").read_text()
+    pinned = re.search(r"ARG TORCH_VERSION=(\S+)", dockerfile)
+    assert pinned
+    assert pinned[1].split(".")[:2] == version("torch").split(".")[:2]
+
+
+def test_the_bill_of_materials_names_everything_with_its_hash(locked: dict[str, str], tmp_path: Path) -> None:
+    bill = tmp_path / "sbom.json"
+    command = [str(Path(sys.executable).with_name("cyclonedx-py")), "requirements", "--output-reproducible"]
+    command += ["--pyproject", str(ROOT / "pyproject.toml"), "--output-file", str(bill)]
+    subprocess.run([*command, str(ROOT / "service" / "requirements.lock")], check=True)
+    document = json.loads(bill.read_text())
+    assert document["metadata"]["component"]["name"] == "kan-service"
+    assert {part["name"]: part["version"] for part in document["components"]} == locked
+    for part in document["components"]:
+        assert any(reference.get("hashes") for reference in part["externalReferences"])
