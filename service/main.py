@@ -86,7 +86,7 @@ def make_application(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)  # uploads pass through it
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # uploads pass through it
         with told_of_shutdown(app.state.watch.close, settings.shutdown_delay_s):
             yield
         app.state.reader.close()

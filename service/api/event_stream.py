@@ -12,12 +12,14 @@ from fastapi import Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from service.api.watch import JobWatch
 from service.db.repositories import TrainingJobs
+from service.db.repositories.keys import ApiKeys
 from service.db.session import Sessions
 from service.db.tables import JobStatus
-from service.errors import NotFound
+from service.errors import NotFound, Unauthorized
 from service.schemas.jobs import EventOut
 
 MEDIA_TYPE = "text/event-stream"
@@ -32,34 +34,44 @@ def stream(job_id: str, after: int, sessions: Sessions, watch: JobWatch) -> Resp
 
     Raises:
         NotFound: There is no such job.
-        TooMany: The caller has too many streams open.
     """
     events, ended = _read(job_id, after, sessions)
     if ended is not None and not events:
         return Response(status_code=204)
-    watch.refuse_too_many(sessions.tenant)
-    return StreamingResponse(_follow(job_id, after, sessions, watch), media_type=MEDIA_TYPE, headers=HEADERS)
+    return _Stream(job_id, after, sessions, watch)
+
+
+class _Stream(StreamingResponse):
+    """Refused or counted in one step: routes run side by side, and all of them would see a place."""
+
+    def __init__(self, job_id: str, after: int, sessions: Sessions, watch: JobWatch) -> None:
+        super().__init__(_follow(job_id, after, sessions, watch), media_type=MEDIA_TYPE, headers=HEADERS)
+        self._tenant, self._watch = sessions.tenant, watch
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Stream, unless the tenant has too many of them open: TooMany."""
+        with self._watch.streaming(self._tenant):
+            await super().__call__(scope, receive, send)
 
 
 async def _follow(job_id: str, number: int, sessions: Sessions, watch: JobWatch) -> AsyncIterator[bytes]:
-    """What has happened, then what happens, until the job has ended or the service has."""
-    with watch.streaming(sessions.tenant):
-        yield format_sse_event(data_str=None, retry=COME_BACK_MS)
-        while not watch.is_closed:
-            try:
-                events, ended = await run_in_threadpool(_read, job_id, number, sessions)
-            except NotFound:  # the job was deleted meanwhile; who comes back is told so
-                return
-            for event in events:
-                number = event.number
-                yield format_sse_event(data_str=event.model_dump_json(), event=event.kind, id=str(number))
-            if len(events) == PAGE:
-                continue
-            if ended is not None:
-                yield format_sse_event(data_str=f'{{"status":"{ended}"}}', event="done")
-                return
-            if not await watch.has_news(job_id, number, within_s=PING_S):
-                yield format_sse_event(data_str=None, comment="ping")
+    """What has happened, then what happens, until the job, the service or the key has ended."""
+    yield format_sse_event(data_str=None, retry=COME_BACK_MS)
+    while not watch.is_closed:
+        try:
+            events, ended = await run_in_threadpool(_read, job_id, number, sessions)
+        except (NotFound, Unauthorized):  # since the stream began; who comes back is told so
+            return
+        for event in events:
+            number = event.number
+            yield format_sse_event(data_str=event.model_dump_json(), event=event.kind, id=str(number))
+        if len(events) == PAGE:
+            continue
+        if ended is not None:
+            yield format_sse_event(data_str=f'{{"status":"{ended}"}}', event="done")
+            return
+        if not await watch.has_news(job_id, number, within_s=PING_S):
+            yield format_sse_event(data_str=None, comment="ping")
 
 
 def _read(job_id: str, after: int, sessions: Sessions) -> tuple[list[EventOut], str | None]:
@@ -68,6 +80,8 @@ def _read(job_id: str, after: int, sessions: Sessions) -> tuple[list[EventOut], 
     The job is read first: what it ended with is an event that is there by then.
     """
     with sessions.read() as session:
+        if sessions.caller is not None and sessions.caller.key_id is not None:
+            ApiKeys(session).refuse_ended(sessions.caller.key_id)
         jobs = TrainingJobs(session)
         status = JobStatus(jobs.get(job_id).status)
         events = jobs.events(job_id, after=after, limit=PAGE)[:PAGE]

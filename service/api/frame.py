@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Sequence
+from urllib.parse import urlsplit, urlunsplit
 
 import uuid_utils
 from starlette.datastructures import Headers, MutableHeaders
@@ -64,6 +65,8 @@ class Frame:
                 answered["X-Request-ID"] = request_id
                 for name, value in HEADERS.items():
                     answered.setdefault(name, value)
+                if status in (307, 308):
+                    answered["Location"] = _on_this_host(answered["Location"])
             await send(message)
 
         scope.setdefault("state", {})  # before anyone copies the scope, so that all write into the same
@@ -119,6 +122,12 @@ def _name_of(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.rpartition(":")[0].lower() if ":" in host else host.lower()
+
+
+def _on_this_host(location: str) -> str:
+    """An address without what the client called this service, which could be the name of another."""
+    split = urlsplit(location)
+    return urlunsplit(("", "", "/" + split.path.lstrip("/\\"), split.query, ""))
 
 
 def _wrong_host() -> Malformed:

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from kan_engine.errors import InvalidData, KANEngineError
 from service.api.description import PROBLEM
-from service.db.session import UNUSABLE
+from service.db.session import UNUSABLE, is_full
 from service.errors import (
     Invalid,
     Malformed,
@@ -203,6 +203,9 @@ def _on_database_error(request: Request, error: DBAPIError) -> Response:
     """The database is down, restarting or not migrated: the client may come again."""
     instance = _new_instance()
     log.error("database failed", exc_info=error, extra={"instance": instance, "path": request.url.path})
+    if is_full(error):
+        detail = "the database has no room left; nothing was kept, try again when there is room"
+        return problem(OutOfSpace("disk_full", detail), instance=instance)
     detail = "the database cannot be used right now; try again, and see /health/ready"
     return problem(Unavailable("database_unavailable", detail), instance=instance)
 

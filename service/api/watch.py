@@ -40,15 +40,7 @@ class JobWatch:
 
     @contextmanager
     def streaming(self, tenant: str) -> Iterator[None]:
-        """While a stream of a tenant is open."""
-        self._streams[tenant] += 1
-        try:
-            yield
-        finally:
-            self._streams[tenant] -= 1
-
-    def refuse_too_many(self, tenant: str) -> None:
-        """Refuse a stream where the tenant has enough of them.
+        """While a stream of a tenant is open.
 
         Raises:
             TooMany: It has as many as it may have.
@@ -58,6 +50,11 @@ class JobWatch:
                 f"{MAX_STREAMS} streams of events are open already; close some, or ask for pages of events"
             )
             raise TooMany("too_many_streams", detail, limit=MAX_STREAMS)
+        self._streams[tenant] += 1
+        try:
+            yield
+        finally:
+            self._streams[tenant] -= 1
 
     async def has_news(self, job_id: str, number: int, *, within_s: float) -> bool:
         """Wait until a job has events after this number; false if time is up, or the service shuts down."""

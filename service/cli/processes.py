@@ -154,7 +154,7 @@ def _counting_together(settings: Settings) -> Iterator[None]:
     if os.environ.get("WEB_CONCURRENCY", "1") == "1" or COUNTS_FOLDER in os.environ:
         yield
         return
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="metrics-", dir=settings.data_dir) as folder:
         os.environ[COUNTS_FOLDER] = folder
         yield

@@ -27,7 +27,7 @@ def announced(url: str, settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def _left(url: str, settings: Settings) -> Iterator[None]:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = settings.data_dir / FILE
     with path.open("a", encoding="utf-8") as file:
         _lock(file, is_shared=False)

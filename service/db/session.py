@@ -7,6 +7,7 @@ One that begins by reading and writes later fails at once when another writer wa
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import InternalError, OperationalError
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -36,6 +37,8 @@ SQLITE_PRAGMAS = (
 )
 # What drivers raise while a database is away, full or locked, or a standby that takes no writes.
 UNUSABLE = (OperationalError, InternalError)
+
+FULL = (sqlite3.SQLITE_FULL, "53100")  # SQLite's code, and PostgreSQL's SQLSTATE disk_full
 
 CALLER = "caller"  # key of a session's info
 # How a row is locked that is to be changed or deleted. Before PostgreSQL deletes a blob it looks at the rows
@@ -130,12 +133,19 @@ def make_engine(settings: Settings) -> Engine:
 
 def _make_sqlite_engine(url: str) -> Engine:
     path = make_url(url).database
-    if path:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    if path and path != ":memory:":
+        make_private(Path(path))
     engine = create_engine(url, pool_size=10, max_overflow=60)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def make_private(path: Path) -> None:
+    """Make the file of a database for its owner alone; SQLite gives those beside it the same mode."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch(mode=0o600)
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -149,6 +159,12 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
 def _begin_sqlite(connection: Connection) -> None:
     read_only = connection.get_execution_options().get("read_only", False)
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def is_full(error: DBAPIError) -> bool:
+    """Whether the database had no room on its disk."""
+    code = getattr(error.orig, "sqlite_errorcode", None) or getattr(error.orig, "sqlstate", None)
+    return code in FULL
 
 
 def clock(session: Session) -> datetime:

@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from service.db.backup_error import BackupError
+from service.db.session import make_private
 
 NAME = "SQLite"
 MAGIC = b"SQLite format 3\0"
@@ -44,7 +45,7 @@ def revision_in(file: Path) -> str | None:
 def load(url: str, file: Path) -> None:
     """Replace all pages of the database, in one transaction: who has it open sees the old or the new."""
     path = _path(url)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path)
     with (
         closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as source,
         closing(sqlite3.connect(path)) as target,

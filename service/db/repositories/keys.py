@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from service.callers import OWN, USUAL, Scope
 from service.db.session import clock
 from service.db.tables import ApiKey
+from service.errors import Unauthorized
 
 SCHEME = "kan_"
 SHOWN = 12  # characters of a key that lists show, the scheme among them
@@ -57,6 +58,15 @@ class ApiKeys:
     def find(self, secret: str) -> ApiKey | None:
         """The key that is ``secret``, if it is one that still opens."""
         return self._session.scalar(select(ApiKey).where(ApiKey.sha256 == _digest(secret), self._is_valid()))
+
+    def refuse_ended(self, key_id: str) -> None:
+        """Refuse to go on for a key that opened when the request came.
+
+        Raises:
+            Unauthorized: It is expired or revoked.
+        """
+        if not self._session.scalar(select(exists().where(ApiKey.id == key_id, self._is_valid()))):
+            raise Unauthorized("invalid_key", "this key is expired or revoked; ask for a new one")
 
     def is_use_to_be_noted(self, key: ApiKey) -> bool:
         """Whether the last use that is known of was a while ago."""
