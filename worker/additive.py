@@ -19,7 +19,7 @@ from kan_engine import (
     together,
     variables,
 )
-from worker.cross_validation import simple_errors
+from worker.cross_validation import is_better, rmse_of, simple_errors
 from worker.evidence import NETWORK, assess, formula_errors
 from worker.found import Found
 from worker.laws import ALIKE, RESAMPLINGS, SHORT, SURE, bounded_logits
@@ -54,10 +54,22 @@ def with_additive_forms(found: Found, run: Run) -> Found:
     if run.data.classes is not None:
         return found
     best, others = sums.formulas[0], simple_errors(run)
+    errors = formula_errors(best, run)
     if len(found.errors):
         others |= {NETWORK: found.errors}
-    evidence = assess(best, formula_errors(best, run), others, run, lambda: _stability(best, rows, run))
-    return replace(found, evidence=evidence)
+    evidence = assess(best, errors, others, run, lambda: _stability(best, rows, run))
+    return replace(found, evidence=evidence, warnings=(*found.warnings, *_ahead(errors, found, run)))
+
+
+def _ahead(errors: np.ndarray, found: Found, run: Run) -> list[str]:
+    """A warning where the formula predicts better than the network that serves."""
+    weights = run.data.training.weights
+    if not len(found.errors) or not is_better(errors, found.errors, weights):
+        return []
+    return [
+        f"the formula is better than the network by cross-validation (RMSE {rmse_of(errors, weights):.4g}, "
+        f"of the network {rmse_of(found.errors, weights):.4g}): predict by the formula"
+    ]
 
 
 def _stability(best: Formula, rows: Data, run: Run) -> float | None:

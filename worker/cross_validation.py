@@ -197,8 +197,8 @@ def is_better(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> bo
     """Whether a candidate is better than another by more than chance, on the rows that both were judged on.
 
     Its mean squared error has to be lower by more than next to nothing, and either by a standard error of the
-    paired differences (by more of few rows, whose standard error is itself uncertain), or so that its error is
-    the smaller one on clearly more than half of the rows: where a few rows hold nearly all of the squared
+    paired differences (by more of few rows, whose standard error is itself uncertain), or so that its error
+    is the smaller one on clearly more than half of the rows: where a few rows hold nearly all of the squared
     error, their difference and its standard error are about the same.
     """
     known = ~(np.isnan(errors) | np.isnan(others))
