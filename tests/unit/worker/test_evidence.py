@@ -1,0 +1,117 @@
+"""Verdicts rest on evidence: what speaks against a formula keeps it from being called consistent."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from kan_engine import Formula, Limits
+from kan_engine.expression import Expression, Variable, add, call, mul, number
+from tests.tables import request_for, table_of
+from worker.cross_validation import simple_errors
+from worker.evidence import Evidence, assess, compare, formula_errors
+from worker.preparation import prepare
+from worker.readings import Run
+
+ROWS = 400
+RNG = np.random.default_rng(0)
+X = RNG.uniform(-2, 2, (ROWS, 2))
+NOISE = RNG.normal(0, 0.3, ROWS)
+A, B = Variable("a"), Variable("b")
+LAW = add(mul(number(2.0), call("sin", mul(number(1.5), A))), mul(number(0.5), B))
+
+
+def law(x: np.ndarray) -> np.ndarray:
+    return np.asarray(2 * np.sin(1.5 * x[:, 0]) + 0.5 * x[:, 1])
+
+
+def run_of(y: np.ndarray, rows: int = ROWS) -> Run:
+    request = request_for()
+    data = prepare(table_of(a=X[:rows, 0], b=X[:rows, 1], y=y[:rows]), request)
+    return Run.of(data, request, Limits(), lambda *_: None, lambda: False)
+
+
+def judge(
+    tree: Expression,
+    y: np.ndarray,
+    rows: int = ROWS,
+    stability: Callable[[], float | None] | None = lambda: 1.0,
+) -> Evidence:
+    run, formula = run_of(y, rows), Formula(tree, 0.0)
+    return assess(formula, formula_errors(formula, run), simple_errors(run), run, stability)
+
+
+def codes(evidence: Evidence) -> set[str]:
+    return {reason["code"] for reason in evidence.reasons}
+
+
+@pytest.fixture(scope="module")
+def of_the_law() -> Evidence:
+    return judge(LAW, law(X) + NOISE)
+
+
+def test_the_law_behind_noise_is_consistent_and_its_noise_is_known(of_the_law: Evidence) -> None:
+    assert (of_the_law.verdict, of_the_law.reasons) == ("consistent", [])
+    assert of_the_law.noise == pytest.approx(0.3, rel=0.15)
+    assert of_the_law.power is not None
+    assert of_the_law.power >= 0.8
+    assert Evidence.from_dict(of_the_law.to_dict()) == of_the_law
+
+
+def test_a_line_through_a_sine_is_not_consistent() -> None:
+    assert judge(add(mul(number(1.0), A), mul(number(0.5), B)), law(X) + NOISE).verdict != "consistent"
+
+
+def test_a_formula_that_lacks_a_column_leaves_signal_or_loses_to_others() -> None:
+    found = judge(mul(number(2.0), call("sin", mul(number(1.5), A))), law(X) + NOISE)
+    assert codes(found) & {"signal_left", "others_better"}
+
+
+def test_a_formula_no_better_than_a_constant_is_weak() -> None:
+    found = judge(mul(number(0.01), A), NOISE)
+    assert found.verdict == "weak"
+    assert "no_better_than_constant" in codes(found)
+
+
+def test_a_formula_that_a_line_beats_is_weak() -> None:
+    found = judge(mul(number(2.0), A), 2 * X[:, 0] + 3 * X[:, 1] + NOISE)
+    assert found.verdict == "weak"
+
+
+def test_few_rows_tell_nothing_of_what_is_left() -> None:
+    found = judge(LAW, law(X) + NOISE * 3, rows=50)
+    assert found.verdict != "consistent"
+    assert codes(found) & {"rows_cannot_tell", "no_better_than_constant", "too_many_constants"}
+
+
+def test_a_formula_with_many_constants_needs_many_rows() -> None:
+    waves = [mul(number(0.1 + k), call("sin", mul(number(float(k)), A))) for k in range(1, 9)]
+    found = judge(add(LAW, *waves), law(X) + NOISE, rows=120)
+    assert "too_many_constants" in codes(found)
+
+
+@pytest.mark.parametrize(("stability", "code"), [(0.5, "unstable"), (None, "not_resampled")])
+def test_a_formula_that_does_not_come_back_is_an_approximation(stability: float | None, code: str) -> None:
+    found = judge(LAW, law(X) + NOISE, stability=lambda: stability)
+    assert (found.verdict, codes(found)) == ("approximation", {code})
+
+
+def test_resamplings_are_not_made_where_something_else_speaks_against_the_formula() -> None:
+    def never() -> float:
+        raise AssertionError
+
+    assert judge(mul(number(0.01), A), NOISE, stability=never).stability is None
+
+
+def test_a_better_network_takes_the_verdict_back(of_the_law: Evidence) -> None:
+    run = run_of(law(X) + NOISE)
+    errors = formula_errors(Formula(LAW, 0.0), run)
+    beside = compare(of_the_law, errors, {"network": 0.3 * errors}, run)
+    assert (beside.verdict, codes(beside)) == ("approximation", {"others_better"})
+    assert compare(of_the_law, errors, {"network": errors}, run).verdict == "consistent"
+
+
+def test_a_formula_that_is_no_number_at_some_rows_is_told_in_json() -> None:
+    found = judge(call("log", A), law(X) + NOISE)
+    assert found.noise is None
+    assert found.verdict == "weak"
