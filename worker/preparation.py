@@ -289,14 +289,21 @@ def _why_not(report: dict[str, Any], plan: Plan) -> str:
 
 def _possibly_missing(plan: Plan, encoding: Encoding) -> list[str]:
     """Numbers that may stand for missing values, in the target and in what is learnt from."""
-    names = [plan.request.goal, *(feature.name for feature in encoding.features)]
+    holders: dict[float, dict[str, int]] = {}
+    for name in (plan.request.goal, *(feature.name for feature in encoding.features)):
+        for code in plan.reports.get(name, {}).get("possible_missing", []):
+            holders.setdefault(code["value"], {})[name] = code["count"]
     return [
-        f"column {name!r} has {code['value']} in {code['count']} rows, apart from its other values, and they "
-        "were learnt as numbers: if they mean missing, upload the table with "
-        f'missing = {{"{name}": [{code["value"]}]}}'
-        for name in names
-        for code in plan.reports.get(name, {}).get("possible_missing", [])
+        f"{value} stands apart from the other values of {_counted(counts)}, and was learnt as a number: "
+        "if it means missing, upload the table with missing = "
+        f'{{"{next(iter(counts)) if len(counts) == 1 else "*"}": [{value}]}}'
+        for value, counts in holders.items()
     ]
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    shown = ", ".join(f"{name!r} ({count} rows)" for name, count in list(counts.items())[:NAMED])
+    return shown + (f" and {len(counts) - NAMED} more columns" if len(counts) > NAMED else "")
 
 
 def _hashes(rows: Portion) -> np.ndarray:

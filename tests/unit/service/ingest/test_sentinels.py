@@ -84,4 +84,6 @@ def test_a_column_that_there_is_not_has_no_missing_values() -> None:
 def test_a_model_that_learns_from_a_code_says_so() -> None:
     x = [*USUAL, -999.0, -999.0]
     data = prepare(table_of(x=x, y=[2 * value for value in x]), request_for())
-    assert any("'x' has -999 in 2 rows" in warning for warning in data.warnings)
+    (warning,) = data.warnings
+    assert warning.startswith("-999 stands apart from the other values of 'x' (2 rows)")
+    assert '{"x": [-999]}' in warning
