@@ -51,7 +51,7 @@ def test_features_are_the_columns_that_tell_rows_apart_and_have_no_other_role() 
         weight="w",
         split={"kind": "column", "column": "s", "test": [1]},
     )
-    assert [report["name"] for report in found.features] == ["x"]
+    assert [report["name"] for report in found.features] == ["x", "when"]
 
 
 def test_named_features_are_taken_in_their_order() -> None:
