@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from tests.faults.deployment import IDLE, VICTIMS, Deployment
 
 PAUSES_S = (1.0, 4.0)  # between a restart and the next kill
-CALM_S = 15.0  # at most, for a process to become idle
+CALM_S = 60.0  # at most, for a process to become idle
 DOWN_S = (0.1, 2.0)  # before a supervisor notices
 
 
