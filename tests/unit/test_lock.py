@@ -35,13 +35,21 @@ def test_what_the_project_depends_on_is_locked_at_a_version_that_it_takes(locked
 
 
 def test_what_these_depend_on_is_locked_too(locked: dict[str, str]) -> None:
-    for name in (*locked, "torch"):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    waiting = [Requirement(line) for line in project["dependencies"]]
+    seen = set()
+    while waiting:
+        requirement = waiting.pop()
+        if str(requirement) in seen:
+            continue
+        seen.add(str(requirement))
+        name = requirement.name.lower().replace("_", "-")
+        assert name == "torch" or requirement.specifier.contains(locked[name]), requirement
         for line in requires(name) or []:
-            requirement = Requirement(line)
-            is_needed = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-            if is_needed and requirement.name != "torch":
-                dependency = requirement.name.lower().replace("_", "-")
-                assert requirement.specifier.contains(locked[dependency]), (name, line)
+            further = Requirement(line)
+            extras = requirement.extras or {""}
+            if further.marker is None or any(further.marker.evaluate({"extra": extra}) for extra in extras):
+                waiting.append(further)
 
 
 def test_the_lock_and_the_constraints_name_the_same_versions(locked: dict[str, str]) -> None:
