@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from kan_engine import Limits
 from service.schemas.training import TrainRequest
 from worker.additive import with_additive_forms
@@ -21,6 +23,7 @@ from worker.readings import Report, Run
 from worker.small_law import SmallLaw, law_part, small_law
 from worker.straight import straight_classifier, straight_found
 
+NEGLIGIBLE = 1e-6  # RMSE over the spread of the target, below which a lower one is rounding
 LAW_SHARE = 0.6  # of a job's time that a law is looked for where none shows
 
 
@@ -134,7 +137,9 @@ def _asked_regression(run: Run) -> Found:
     found = train_network(run, [law_part(run.limits, None)] if run.request.symbolic else [])
     law = small_law(run) if run.request.symbolic and not run.should_stop() else None
     simple, weights = simple_errors(run), run.data.training.weights
-    if is_better(simple["linear"], found.errors, weights):
+    spread = float(np.std(run.data.training.y.astype(float)))
+    is_exact = rmse_of(found.errors, weights) < NEGLIGIBLE * spread
+    if not is_exact and is_better(simple["linear"], found.errors, weights):
         warning = (
             f"a straight line is better by cross-validation (RMSE {rmse_of(simple['linear'], weights):.4g}) "
             f"than the network that was asked for ({rmse_of(found.errors, weights):.4g}): "

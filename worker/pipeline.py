@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
+
 from kan_engine import Limits, load, read_attached, read_metadata, save
 from service.portrait import portray
 from service.schemas.baselines import Baseline, is_matched, name_of
@@ -74,7 +76,7 @@ def run_pipeline(
             checkpoint(save(predictor, kept, {"errors": found.errors}))
     else:
         predictor, kept = load(resume), read_metadata(resume)
-        found = from_metadata(kept, predictor, read_attached(resume)["errors"])
+        found = from_metadata(kept, predictor, read_attached(resume).get("errors", np.zeros(0)))
         decision = kept["decision"] and Decision(**kept["decision"])
     with watch.stage("evaluate", 0.9, "measuring on the hold-out rows"):
         record = record_of(found, measure(predictor, data, decision), data, request)

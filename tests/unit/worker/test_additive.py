@@ -10,6 +10,7 @@ from kan_engine import KAN, Expression, Formula, KANConfig, Limits, Standardizer
 from kan_engine.expression import add, apply_function, mul
 from tests.tables import request_for, table_of
 from worker.additive import is_weak, with_additive_forms
+from worker.evidence import Evidence
 from worker.found import Found
 from worker.preparation import prepare
 from worker.readings import Run
@@ -18,6 +19,7 @@ ROWS = 150
 RNG = np.random.default_rng(0)
 A, B = RNG.uniform(0.5, 3.0, (2, ROWS))
 NOISE = RNG.normal(0, 0.1, ROWS)
+EVIDENCE = Evidence(noise=0.1, explained=0.9, rows=100, constants=1, compared_with={}, beats_constant=True)
 PRODUCT = mul(2.0, Variable("a"), Variable("b"))
 
 
@@ -47,9 +49,9 @@ def test_without_a_law_the_sum_of_terms_is_the_formula(stopped: bool) -> None:
 
 def test_a_law_that_predicts_as_well_stays_and_shorter_sums_follow() -> None:
     run = run_of(2 * A * B + NOISE)
-    found = with_additive_forms(found_in(run, PRODUCT, is_consistent=True), run)
+    found = with_additive_forms(found_in(run, PRODUCT, evidence=EVIDENCE), run)
     assert texts(found)[0] == to_text(PRODUCT)
-    assert found.is_consistent
+    assert found.evidence is EVIDENCE
     assert found.formulas[0][-1].complexity == 1
 
 
@@ -58,7 +60,8 @@ def test_a_law_that_predicts_worse_comes_after_the_sums() -> None:
     found = with_additive_forms(found_in(run, PRODUCT), run)
     assert texts(found)[-1] == to_text(PRODUCT)
     assert "log(a)" in texts(found)[0]
-    assert not found.is_consistent
+    assert found.evidence is not None
+    assert found.evidence.noise == pytest.approx(0.1, rel=0.3)
 
 
 def test_a_long_law_gives_way_to_a_sum_that_predicts_alike() -> None:
@@ -66,10 +69,10 @@ def test_a_long_law_gives_way_to_a_sum_that_predicts_alike() -> None:
     x, z = Variable("a"), Variable("b")
     ripple = mul(1e-3, apply_function("sin", mul(5.0, x)), apply_function("cos", mul(7.0, z)))
     law = add(mul(2.0, x), mul(3.0, z), ripple, mul(1e-4, apply_function("exp", x)))
-    found = with_additive_forms(found_in(run, law, is_consistent=True), run)
+    found = with_additive_forms(found_in(run, law, evidence=EVIDENCE), run)
     assert texts(found)[-1] == to_text(law)
     assert "sin" not in texts(found)[0]
-    assert found.is_consistent  # what it leaves is noise, too
+    assert found.evidence is not EVIDENCE
 
 
 def test_beside_an_exact_law_there_is_nothing_else() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from kan_engine import Encoding, Expression, Formula, evaluate, from_json
 from kan_engine.expression import Variable, apply_function, mul, number
+from worker.evidence import Evidence
 from worker.formula import symbolic_document
 
 X = np.linspace(0.0, 2.0, 21)
@@ -108,7 +109,12 @@ def test_a_formula_worse_than_the_mean_is_none() -> None:
 
 def test_after_a_formula_worse_than_the_mean_comes_the_next_which_is_not_known_to_be_consistent() -> None:
     ranked = [Formula(-LINE, 0.0), Formula(LINE, 1.0)]
-    found = symbolic_document({"y": ranked}, {"x": X}, {"y": 2 * X + 0.1 * np.sin(9 * X)}, is_consistent=True)
+    evidence = Evidence(
+        noise=0.1, explained=0.9, rows=100, constants=1, compared_with={}, beats_constant=True, stability=1.0
+    )
+    assert evidence.verdict == "consistent"
+    truth = {"y": 2 * X + 0.1 * np.sin(9 * X)}
+    found = symbolic_document({"y": ranked}, {"x": X}, truth, evidence=evidence)
     assert found is not None
     assert found["outputs"][0]["expression"] == "2*x"
     assert found["verdict"] == "approximation"

@@ -3,6 +3,8 @@
 import json
 import math
 
+import numpy as np
+
 from kan_engine import Formula, Step
 from kan_engine.tree import Number
 from tests.factories import make_predictor
@@ -19,9 +21,10 @@ def test_what_is_infinite_comes_back_although_json_knows_no_infinity() -> None:
         history=(Step(0, 4, 0.5, math.inf), Step(1, 8, 0.25, 0.125)),
         formulas=[[Formula(Number(2), math.inf)]],
         dropped={"c": (0.1, math.inf)},
+        errors=np.array([0.5, math.inf, math.nan]),
     )
     written = json.dumps(to_metadata(found), allow_nan=False)
-    again = from_metadata(json.loads(written), predictor)
+    again = from_metadata(json.loads(written), predictor, found.errors)
     assert again.history == found.history
     assert again.dropped == found.dropped
     assert again.formulas[0][0].error == math.inf
