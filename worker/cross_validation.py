@@ -62,14 +62,25 @@ def cross_errors(fit: Fit, run: Run) -> np.ndarray:
 
 
 def simple_errors(run: Run) -> dict[str, np.ndarray]:
-    """Errors of the models that every other one is compared with; they are found once for the same rows."""
-    if id(run.data) not in run.simple:
-        fits: dict[str, Fit] = {"constant": fit_constant, "linear": fit_line, "boosting": fit_boosting}
-        if (classes := run.data.classes) is not None:
-            count = len(classes)
-            fits = {"constant": partial(fit_shares, count), "linear": partial(fit_log_odds, count)}
-        run.simple[id(run.data)] = {name: cross_errors(fit, run) for name, fit in fits.items()}
-    return dict(run.simple[id(run.data)])
+    """Errors of a constant and a line, which every model is compared with."""
+    fits: dict[str, Fit] = {"constant": fit_constant, "linear": fit_line}
+    if (classes := run.data.classes) is not None:
+        count = len(classes)
+        fits = {"constant": partial(fit_shares, count), "linear": partial(fit_log_odds, count)}
+    return {name: _found_once(name, fit, run) for name, fit in fits.items()}
+
+
+def boosting_errors(run: Run) -> np.ndarray:
+    """Errors of boosting; they take a second or two, and are asked for last."""
+    return _found_once("boosting", fit_boosting, run)
+
+
+def _found_once(name: str, fit: Fit, run: Run) -> np.ndarray:
+    """Errors that are found once for the same rows."""
+    known = run.simple.setdefault(id(run.data), {})
+    if name not in known:
+        known[name] = cross_errors(fit, run)
+    return known[name]
 
 
 def fit_constant(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:

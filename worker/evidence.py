@@ -16,7 +16,14 @@ import numpy as np
 
 from kan_engine import Form, Formula, free_constants, value_and_jacobian
 from kan_engine.refit import refit
-from worker.cross_validation import FORM_STEPS, cross_errors, fit_formula, is_better, rmse_of
+from worker.cross_validation import (
+    FORM_STEPS,
+    boosting_errors,
+    cross_errors,
+    fit_formula,
+    is_better,
+    rmse_of,
+)
 from worker.readings import Run
 from worker.residual_test import LEVEL, examine_residuals
 
@@ -26,7 +33,7 @@ ROWS_PER_CONSTANT = 10  # with p constants from n rows a true form errs by noise
 HALF_THE_NOISE, TENTH_OF_THE_SPREAD = 0.25, 0.01  # as shares of variances
 CLEARLY_LOWER = 0.7  # factor between RMSEs
 STABLE = 0.75  # share of the resamplings that have to lead to a formula that predicts alike
-NETWORK = "network"  # the one that serves, among the models that a formula is compared with
+NETWORK, BOOSTING = "network", "boosting"  # among the models that a formula is compared with
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,7 @@ def assess(
     Args:
         formula: In the encoded columns.
         errors: Its absolute errors on rows not seen; see ``formula_errors``.
-        others: The same of other models; ``constant`` among them.
+        others: The same of other models, ``constant`` among them; boosting is looked at where none is better.
         run: The job.
         stability: Share of resamplings that lead to a formula that predicts alike; asked last, and only of a
             formula that nothing else speaks against.
@@ -131,6 +138,8 @@ def assess(
         beats_constant=is_better(errors, others["constant"], weights),
         stability=1.0,
     )
+    if not evidence.reasons:
+        evidence = compare(evidence, errors, {BOOSTING: boosting_errors(run)}, run)
     if not evidence.reasons:
         evidence = replace(evidence, **_tested(formula, run))
     is_open = not evidence.reasons and stability is not None

@@ -19,7 +19,7 @@ from worker.laws import log_odds_formulas
 from worker.networks import task_of, train_network
 from worker.parts import Parts
 from worker.preparation import Prepared
-from worker.readings import Report, Run
+from worker.readings import EXACT, Report, Run
 from worker.small_law import SmallLaw, law_part, small_law
 from worker.straight import straight_classifier, straight_found
 
@@ -112,7 +112,8 @@ def _not_worse_than_a_line(found: Found, law: SmallLaw | None, run: Run) -> Foun
     straight = [formula for part in base.formulas for formula in part]
     known = law.found.formulas[0] if law is not None and law.found.formulas else []
     formulas, evidence = [*known, *straight], law.evidence if law is not None else None
-    if straight and (evidence is None or evidence.verdict != "consistent"):
+    is_exact = bool(known) and known[0].error < EXACT
+    if straight and not is_exact and (evidence is None or evidence.verdict != "consistent"):
         errors = formula_errors(straight[0], run)
         own = assess(straight[0], errors, simple, run, lambda: 1.0)  # from other rows comes a line, too
         if evidence is None or evidence.verdict == "weak" or own.verdict == "consistent":

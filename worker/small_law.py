@@ -67,7 +67,7 @@ def _hunted(run: Run, seconds: float | None) -> SmallLaw | None:
         network = with_inputs(found.network, places, len(run.names))
         found = replace(found, network=network, judged=network, inputs=run.inputs)
     simple, weights = simple_errors(run), run.data.training.weights
-    if law.formulas:
+    if law.formulas and law.error >= EXACT:
         errors = formula_errors(law.formulas[0], run)
         others = simple | {NETWORK: found.errors}
         evidence = assess(law.formulas[0], errors, others, run, lambda: stability_of(law, inner))
