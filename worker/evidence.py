@@ -138,6 +138,8 @@ def assess(
         beats_constant=is_better(errors, others["constant"], weights),
         stability=1.0,
     )
+    if run.should_stop():  # what is not known speaks for nothing
+        return replace(evidence, stability=None)
     if not evidence.reasons:
         evidence = compare(evidence, errors, {BOOSTING: boosting_errors(run)}, run)
     if not evidence.reasons:

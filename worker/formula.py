@@ -69,8 +69,8 @@ def symbolic_document(
     close = all(o["rmse"] < EXACT * spread for o, spread in zip(outputs, spreads, strict=True))
     is_exact = close and quantity == "value" and _is_exact_on(seen, learnt, outputs)
     verdict = "exact" if is_exact else "approximation" if evidence is None else evidence.verdict
-    told = None if evidence is None else evidence.to_dict() | {"reasons": evidence.reasons}
-    return {"exact": is_exact, "verdict": verdict, "evidence": told, "outputs": outputs}
+    told = {} if evidence is None else {"evidence": evidence.to_dict() | {"reasons": evidence.reasons}}
+    return {"exact": is_exact, "verdict": verdict, **told, "outputs": outputs}
 
 
 def _is_exact_on(

@@ -134,7 +134,7 @@ def formulas_of(found: Found, predictor: Predictor, data: Prepared) -> dict[str,
         seen={name: data.training.encoded[:, place] for place, name in enumerate(data.names)},
         encoding=data.encoding,
     )
-    if document is not None and not document["exact"] and document["evidence"] is None:
+    if document is not None and not document["exact"] and "evidence" not in document:
         trees = [from_json(output["tree"]) for output in document["outputs"]]
         if all(is_weak(tree, data) for tree in trees):
             document = document | {"verdict": "weak"}

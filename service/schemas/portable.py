@@ -96,11 +96,40 @@ class PortableFormula(Portable):
     pareto: Annotated[list[PortablePareto], Field(max_length=1_000)] = []
 
 
+class PortableComparison(Portable):
+    """Another model beside the formula."""
+
+    rmse: Number = None
+    is_better: bool
+
+
+class PortableReason(Portable):
+    """Why a formula is not consistent."""
+
+    code: Annotated[str, Field(max_length=100)]
+    detail: Annotated[str, Field(max_length=1_000)]
+
+
+class PortableEvidence(Portable):
+    """What a verdict rests on."""
+
+    noise: Number = None
+    explained: Number = None
+    rows: int
+    constants: int
+    compared_with: Annotated[dict[str, PortableComparison], Field(max_length=20)] = {}
+    p_value: Number = None
+    power: Number = None
+    stability: Number = None
+    reasons: Annotated[list[PortableReason], Field(max_length=20)] = []
+
+
 class PortableSymbolic(Portable):
     """All formulas."""
 
     exact: bool
     verdict: Literal["exact", "consistent", "approximation", "weak"] | None = None
+    evidence: PortableEvidence | None = None
     measured_on: Literal["hold-out", "training"] | None = None
     outputs: list[PortableFormula]
 
