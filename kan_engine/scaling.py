@@ -249,7 +249,7 @@ class TargetScaler:
             return transform.inverse(moved)  # type: ignore[no-any-return]
 
 
-def bounded(scaler: TargetScaler, y: Float[np.ndarray, " rows"]) -> TargetScaler:
+def bounded(scaler: TargetScaler, y: Float[np.ndarray, "rows ..."]) -> TargetScaler:
     """The scale with bounds one range of these targets below the lowest and above the highest of them.
 
     A network whose activations go on along their tangents gives any number for a row far outside.

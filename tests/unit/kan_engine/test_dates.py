@@ -86,7 +86,7 @@ def test_an_encoding_comes_back_from_json_and_others_are_as_before() -> None:
     assert "parts" not in encoding.to_dict()["features"][1]
 
 
-@pytest.mark.parametrize("fault", [{"parts": ()}, {"parts": (("week", ""),)}, {"max": 1e300}, {"form": 3}])
+@pytest.mark.parametrize("fault", [{"parts": ()}, {"parts": (("week", ""),)}, {"max": 1e300}])
 def test_a_feature_that_no_times_give_is_refused(fault: dict[str, Any]) -> None:
     with pytest.raises(InvalidConfig):
         replace(Feature.fit("t", texts(*YEARS), "datetime"), **fault)
