@@ -163,7 +163,7 @@ def test_a_spline_of_one_variable_is_the_solution_itself(
 def test_a_shape_whose_time_is_up_is_kept_as_far_as_it_came(
     client: TestClient, solve: Callable[..., dict[str, Any]]
 ) -> None:
-    job = solve(DECAY, network={"hidden": [40, 40]}, max_seconds=2, symbolic=False)
+    job = solve(DECAY, network={"hidden": [40, 40]}, max_seconds=4, symbolic=False)
     assert job["cut_by"] == "train"
     assert model_of(client, job)["network"]["width"] == [1, 40, 40, 1]
 
