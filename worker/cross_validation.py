@@ -24,7 +24,7 @@ from worker.preparation import Portion
 from worker.readings import Run
 
 ALPHAS = 10.0 ** np.arange(-9, 5)  # of ridge regression on standardised columns; the first ones are none
-LEARNT_ROWS = 20_000  # that a line or boosting is fitted to: more rows change their errors by less than noise
+LEARNT_ROWS = 10_000  # that a line or boosting is fitted to: more rows change their errors by less than noise
 FORM_STEPS = 20  # of Levenberg-Marquardt, from the constants found on all rows
 NEGLIGIBLE = 0.02  # share of a mean squared error, by which a lower one counts as the same
 CAUTIOUS_ROWS = 100  # of so many rows a gain has to be two standard errors, of many more it has to be one
@@ -49,9 +49,9 @@ def cross_errors(fit: Fit, run: Run) -> np.ndarray:
     rows = run.data.training
     errors = np.full(len(rows), np.nan)
     for held in held_rows(run):
-        learnt, judged = rows[~held], rows[held]
+        learnt, judged = rows[_some(~held)], rows[_places(held)]
         with np.errstate(all="ignore"):
-            predicted = fit(learnt.sample(LEARNT_ROWS, 0))(judged.encoded)
+            predicted = fit(learnt)(judged.encoded)
             if predicted.ndim == 1:
                 errors[held] = np.abs(predicted - judged.targets)
             else:
@@ -59,6 +59,21 @@ def cross_errors(fit: Fit, run: Run) -> np.ndarray:
                 errors[held] = np.sqrt(-np.log(np.maximum(own, np.finfo(float).tiny)))
         errors[held & np.isnan(errors)] = np.inf
     return errors
+
+
+def _some(chosen: np.ndarray) -> np.ndarray:
+    """At most ``LEARNT_ROWS`` of the chosen rows: only these are copied."""
+    places = np.flatnonzero(chosen)
+    if len(places) > LEARNT_ROWS:
+        places = np.sort(np.random.default_rng(0).choice(places, LEARNT_ROWS, replace=False))
+    return places
+
+
+def _places(chosen: np.ndarray) -> slice | np.ndarray:
+    """The chosen rows; as a slice, which copies nothing, where they follow one another."""
+    places = np.flatnonzero(chosen)
+    first, last = int(places[0]), int(places[-1])
+    return slice(first, last + 1) if last + 1 - first == len(places) else places
 
 
 def simple_errors(run: Run) -> dict[str, np.ndarray]:

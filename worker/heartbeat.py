@@ -29,7 +29,7 @@ BEAT_S = 1.0  # at most; a cancellation is noticed within this time
 LOOK_S = 0.1  # for news worth a beat of their own
 AGAIN_S = 0.1  # between tries to give the job back
 CANCEL_S = 10.0  # for a cancelled job to notice
-GRACE_SHARE, GRACE_S = 0.13, 3.0  # of max_seconds and beyond: from the deadline to the end of the process
+GRACE_SHARE, GRACE_S = 0.13, 4.0  # of max_seconds and beyond: from the deadline to the end of the process
 ETA_FROM = 0.1  # below this share of the work, the time left is a guess that helps nobody
 
 

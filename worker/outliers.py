@@ -20,7 +20,7 @@ from worker.preparation import Portion, Prepared
 from worker.splitting import fold_numbers
 
 LEAST_ROWS = 20  # fewer do not tell what is usual
-MOST_ROWS = 100_000  # of more rows a few errors decide nothing
+MOST_ROWS = 10_000  # of more rows a few errors decide nothing
 MOST_OUTLIERS = 0.01  # share of the rows that may be outliers; at least one row may be
 GROSS = 30.0  # robust standard deviations of the residuals
 APART = 5.0  # times the largest residual of all other rows

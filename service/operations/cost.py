@@ -25,6 +25,7 @@ MLP_VECTORS = 54  # of its parameters: those of L-BFGS where they are few, else 
 MLP_ROW_COPIES, MLP_ROWS = 6, 5_000_000  # of the nodes of its inner layers at all rows, if these are few
 ANSWER_COPIES = 8  # of the probabilities, while they are measured
 EDGE_BYTES = 8_000  # of an activation in the picture: its curve as numbers, and as text
+CHECK_COPIES, CHECKED_ROWS = 7, 100_000  # of the encoded rows, as measured with so many
 SEARCH_BYTES = 32 * 2**20  # that searches took beyond the estimate of their largest network, when measured
 DENSITY_NODES = 4  # of the hidden layer that two columns have
 DENSITY_GRIDS = 80, 10  # finest grid of one column, and that of two
@@ -68,7 +69,9 @@ def estimate(plan: Plan) -> Cost:
     return Cost(
         layers=len(smallest.width) - 1,
         parameters=smallest.parameters,
-        memory_bytes=_held_bytes(plan, inputs) + max(training, _later_bytes(plan, networks)),
+        memory_bytes=_held_bytes(plan, inputs)
+        + _check_bytes(plan, inputs)
+        + max(training, _later_bytes(plan, networks)),
         seconds=float(f"{reading + min(network.seconds for network in networks):.3g}"),
     )
 
@@ -238,6 +241,11 @@ def _held_bytes(plan: Plan, inputs: int) -> int:
     read = [*plan.features, plan.target]
     labels = max(report["distinct"] * (plan.types[report["name"]] in LABELS) for report in read)
     return DOUBLE * plan.rows * (inputs + ROW_NUMBERS) + LABEL_BYTES * int(labels)
+
+
+def _check_bytes(plan: Plan, inputs: int) -> int:
+    """What comparisons with simple models take, on a sample of very many rows."""
+    return CHECK_COPIES * DOUBLE * min(plan.rows, CHECKED_ROWS) * (inputs + ROW_NUMBERS)
 
 
 def _later_bytes(plan: Plan, networks: list[_Network]) -> int:

@@ -419,7 +419,7 @@ def finished(api: httpx.Client, tmp_path_factory: pytest.TempPathFactory) -> lis
     path = tmp_path_factory.mktemp("wide") / "wide.csv"
     path.write_text(wide_table())
     dataset_id = uploaded(api, path)
-    trained = ended(api, {"dataset_id": dataset_id, "target": WIDE[-1], "max_seconds": 0.1})
+    trained = ended(api, {"dataset_id": dataset_id, "target": WIDE[-1], "max_seconds": 2})
     body = {"kind": "predict", "dataset_id": dataset_id, "model": trained["model_id"], "max_seconds": 1e-9}
     failed = ended(api, body)
     assert [trained["status"], failed["status"]] == ["succeeded", "failed"]
