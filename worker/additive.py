@@ -14,16 +14,15 @@ from kan_engine import (
     additive_forms,
     constant_form,
     cross_losses,
-    evaluate,
     is_no_worse,
     together,
     variables,
 )
 from worker.cross_validation import is_better, rmse_of, simple_errors
-from worker.evidence import NETWORK, assess, formula_errors
+from worker.evidence import NETWORK, assess, formula_errors, measure_stability
 from worker.found import Found
-from worker.laws import ALIKE, RESAMPLINGS, SHORT, SURE, bounded_logits
-from worker.preparation import Portion, Prepared
+from worker.laws import SHORT, SURE, bounded_logits
+from worker.preparation import Portion, Prepared, named_columns
 from worker.readings import EXACT, Run, searched
 
 CHANCE = 2.0  # standard errors: who looks at many formulas finds one that is a little better than a constant
@@ -57,7 +56,7 @@ def with_additive_forms(found: Found, run: Run) -> Found:
     errors = formula_errors(best, run)
     if len(found.errors):
         others |= {NETWORK: found.errors}
-    evidence = assess(best, errors, others, run, lambda: _stability(best, rows, run))
+    evidence = assess(best, errors, others, run, lambda: _measure_stability(best, rows, run))
     return replace(found, evidence=evidence, warnings=(*found.warnings, *_ahead(errors, found, run)))
 
 
@@ -72,25 +71,18 @@ def _ahead(errors: np.ndarray, found: Found, run: Run) -> list[str]:
     ]
 
 
-def _stability(best: Formula, rows: Data, run: Run) -> float | None:
+def _measure_stability(best: Formula, rows: Data, run: Run) -> float | None:
     """Share of resamplings of the rows from which a sum of terms is selected that predicts alike."""
     columns, target = rows
-    expected = evaluate(best.tree, columns)
-    allowed = ALIKE * float(np.sqrt(np.mean((target - expected) ** 2)))
-    generator, alike = np.random.default_rng(run.request.seed), 0
-    for _ in range(RESAMPLINGS):
-        if run.should_stop():
-            return None
-        order = generator.permutation(len(target))
-        part = len(order) // 3
-        learnt, judged = (
+
+    def select(learnt: np.ndarray, judged: np.ndarray) -> Formula:
+        first, second = (
             ({name: values[some] for name, values in columns.items()}, target[some])
-            for some in (order[part:], order[:part])
+            for some in (learnt, judged)
         )
-        again = additive_forms(learnt, judged, np.ones(len(order)), limits=run.limits, constant=None)
-        difference = evaluate(again.formulas[0].tree, columns) - expected
-        alike += bool(np.sqrt(np.mean(difference**2)) <= allowed)
-    return alike / RESAMPLINGS
+        return additive_forms(first, second, limits=run.limits).formulas[0]
+
+    return measure_stability(best, rows, select, run)
 
 
 def _stays(law: Formula, sums: Additive, rows: Data, weights: np.ndarray) -> bool:
@@ -108,7 +100,7 @@ def is_weak(tree: Expression, data: Prepared) -> bool:
     if data.classes is not None:  # fitted to the log-odds of a network, which has seen all of these rows
         return False
     part = data.training.sample(STOPPED_ROWS + STOPPED_VALIDATION, data.plan.request.seed)
-    rows = _columns(part, data.names), part.targets
+    rows = named_columns(part.encoded, data.names), part.targets
     constant = constant_form(float(np.average(part.targets, weights=part.weights)))
     return is_no_worse(cross_losses(constant, rows), cross_losses(tree, rows), part.weights, CHANCE)
 
@@ -123,14 +115,10 @@ def _rows(run: Run) -> tuple[Portion, Portion]:
 
 def _data(part: Portion, found: Found, run: Run) -> Data:
     """Columns, and what formulas are to give of these rows."""
-    columns = _columns(part, run.names)
+    columns = named_columns(part.encoded, run.names)
     if run.data.classes is None:
         return columns, part.targets
     return columns, bounded_logits(found.network, found.inputs, part)[:, 0]
-
-
-def _columns(part: Portion, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    return {name: part.encoded[:, place] for place, name in enumerate(names)}
 
 
 def _log_odds(data: Prepared) -> float:

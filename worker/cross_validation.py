@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from kan_engine import CROSSED_ROWS, Expression, Form, evaluate, free_constants
 from kan_engine.refit import refit
-from worker.preparation import Portion
+from worker.preparation import Portion, named_columns
 from worker.readings import Run
 
 ALPHAS = 10.0 ** np.arange(-9, 5)  # of ridge regression on standardised columns; the first ones are none
@@ -82,20 +82,19 @@ def simple_errors(run: Run) -> dict[str, np.ndarray]:
     if (classes := run.data.classes) is not None:
         count = len(classes)
         fits = {"constant": partial(fit_shares, count), "linear": partial(fit_log_odds, count)}
-    return {name: _found_once(name, fit, run) for name, fit in fits.items()}
+    return {name: _remember(name, fit, run) for name, fit in fits.items()}
 
 
 def boosting_errors(run: Run) -> np.ndarray:
     """Errors of boosting; they take a second or two, and are asked for last."""
-    return _found_once("boosting", fit_boosting, run)
+    return _remember("boosting", fit_boosting, run)
 
 
-def _found_once(name: str, fit: Fit, run: Run) -> np.ndarray:
-    """Errors that are found once for the same rows."""
-    known = run.simple.setdefault(id(run.data), {})
-    if name not in known:
-        known[name] = cross_errors(fit, run)
-    return known[name]
+def _remember(name: str, fit: Fit, run: Run) -> np.ndarray:
+    """Errors of a simple model, which are measured once for a run."""
+    if name not in run.simple:
+        run.simple[name] = cross_errors(fit, run)
+    return run.simple[name]
 
 
 def fit_constant(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
@@ -198,16 +197,13 @@ def fit_formula(tree: Expression, names: tuple[str, ...]) -> Fit:
     """The form of a formula, its measured constants fitted again to the rows."""
     form, values = free_constants(tree)
 
-    def columns_of(x: np.ndarray) -> dict[str, np.ndarray]:
-        return {name: x[:, place] for place, name in enumerate(names)}
-
     def fit(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
         again = refit(
             Form(form, np.array(values)),
-            (columns_of(rows.encoded), rows.y.astype(float)),
+            (named_columns(rows.encoded, names), rows.targets),
             iterations=FORM_STEPS,
         )
-        return lambda x: np.broadcast_to(evaluate(again.tree, columns_of(x), again.values), len(x))
+        return lambda x: np.broadcast_to(evaluate(again.tree, named_columns(x, names), again.values), len(x))
 
     return fit
 

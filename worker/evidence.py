@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from kan_engine import Form, Formula, free_constants, value_and_jacobian
+from kan_engine import Data, Form, Formula, evaluate, free_constants, value_and_jacobian
 from kan_engine.refit import refit
 from worker.cross_validation import (
     FORM_STEPS,
@@ -24,14 +24,17 @@ from worker.cross_validation import (
     is_better,
     rmse_of,
 )
+from worker.preparation import named_columns
 from worker.readings import Run
-from worker.residual_test import LEVEL, examine_residuals
+from worker.residual_test import LEAST_POWER, LEVEL, ResidualTest, examine_residuals
 
 Verdict = Literal["consistent", "approximation", "weak"]
 
 ROWS_PER_CONSTANT = 10  # with p constants from n rows a true form errs by noise * sqrt(p / n): a third of it
 HALF_THE_NOISE, TENTH_OF_THE_SPREAD = 0.25, 0.01  # as shares of variances
 CLEARLY_LOWER = 0.7  # factor between RMSEs
+RESAMPLINGS = 4
+ALIKE = 0.5  # of what a formula leaves, within which another one predicts as it does
 STABLE = 0.75  # share of the resamplings that have to lead to a formula that predicts alike
 NETWORK, BOOSTING = "network", "boosting"  # among the models that a formula is compared with
 
@@ -49,7 +52,6 @@ class Evidence:
         beats_constant: Whether it is better than a constant.
         p_value: Of the hypothesis that what it leaves is independent of the columns.
         power: Share of the signals of the size that matters which that test sees; None without a test.
-        leaves_signal: Whether that test sees a signal; None where it would not see one of that size.
         stability: Share of resamplings that lead to a formula that predicts alike; None if it was not tried.
     """
 
@@ -61,31 +63,40 @@ class Evidence:
     beats_constant: bool
     p_value: float | None = None
     power: float | None = None
-    leaves_signal: bool | None = None
     stability: float | None = None
 
     @property
     def reasons(self) -> list[dict[str, str]]:
         """Why it is not consistent, as codes and in words; none if it is."""
-        better = [name for name, told in self.compared_with.items() if told["is_better"]]
-        few = f"{self.rows} training rows are few for {self.constants} measured constants"
-        can_tell = self.p_value is None or self.leaves_signal is not None
-        reasons = {
-            "no_better_than_constant": not self.beats_constant
-            and "a constant is as good by cross-validation",
-            "others_better": bool(better) and f"better on the same folds: {', '.join(better)}",
-            "too_many_constants": self.rows < ROWS_PER_CONSTANT * self.constants and few,
-            "signal_left": bool(self.leaves_signal) and "what it leaves still depends on the columns",
-            "rows_cannot_tell": not can_tell
-            and "the rows are too few to tell whether what it leaves is noise",
-            "unstable": self.stability is not None
-            and self.stability < STABLE
-            and "resampled rows lead to formulas that predict otherwise",
-        }
-        found = {code: detail for code, detail in reasons.items() if detail}
+        found = self.objections
         if not found and self.stability is None:
-            found["not_resampled"] = "it was not looked for again in resampled rows"
-        return [{"code": code, "detail": str(detail)} for code, detail in found.items()]
+            found = {"not_resampled": "it was not looked for again in resampled rows"}
+        return [{"code": code, "detail": detail} for code, detail in found.items()]
+
+    @property
+    def objections(self) -> dict[str, str]:
+        """What speaks against it, by code."""
+        better = ", ".join(name for name, told in self.compared_with.items() if told["is_better"])
+        sees_signal = self.p_value is not None and self.p_value <= LEVEL
+        is_blind = self.power is not None and self.power < LEAST_POWER
+        is_stable = self.stability is None or self.stability >= STABLE
+        checks = (
+            (not self.beats_constant, "no_better_than_constant", "a constant is as good by cross-validation"),
+            (bool(better), "others_better", f"better on the same folds: {better}"),
+            (
+                self.rows < ROWS_PER_CONSTANT * self.constants,
+                "too_many_constants",
+                f"{self.rows} training rows are few for {self.constants} measured constants",
+            ),
+            (sees_signal, "signal_left", "what it leaves still depends on the columns"),
+            (
+                is_blind and not sees_signal,
+                "rows_cannot_tell",
+                "the rows are too few to tell whether what it leaves is noise",
+            ),
+            (not is_stable, "unstable", "resampled rows lead to formulas that predict otherwise"),
+        )
+        return {code: detail for holds, code, detail in checks if holds}
 
     @property
     def verdict(self) -> Verdict:
@@ -127,7 +138,7 @@ def assess(
             formula that nothing else speaks against.
     """
     rows = run.data.training
-    y, weights = rows.y.astype(float), rows.weights
+    y, weights = rows.targets, rows.weights
     noise, variance = rmse_of(errors, weights), float(np.cov(y, aweights=weights, ddof=0))
     evidence = Evidence(
         noise=_finite(noise),
@@ -136,16 +147,46 @@ def assess(
         constants=len(free_constants(formula.tree)[1]),
         compared_with=_comparisons(errors, others, weights),
         beats_constant=is_better(errors, others["constant"], weights),
-        stability=1.0,
     )
     if run.should_stop():  # what is not known speaks for nothing
-        return replace(evidence, stability=None)
-    if not evidence.reasons:
+        return evidence
+    if not evidence.objections:
         evidence = compare(evidence, errors, {BOOSTING: boosting_errors(run)}, run)
-    if not evidence.reasons:
-        evidence = replace(evidence, **_tested(formula, run))
-    is_open = not evidence.reasons and stability is not None
-    return replace(evidence, stability=stability() if is_open and stability else None)
+    if not evidence.objections:
+        found = _test_residuals(formula, run)
+        evidence = replace(evidence, p_value=found.p_value, power=found.power)
+    if not evidence.objections and stability is not None:
+        evidence = replace(evidence, stability=stability())
+    return evidence
+
+
+def measure_stability(
+    formula: Formula, rows: Data, find: Callable[[np.ndarray, np.ndarray], Formula | None], run: Run
+) -> float | None:
+    """Share of resamplings of the rows that lead to a formula that predicts as this one does.
+
+    Two formulas predict alike if they differ by less than half of what this one leaves of the rows.
+
+    Args:
+        formula: What was found on all rows.
+        rows: Columns and target.
+        find: From places of the rows to learn from, and to judge by, to a formula.
+        run: The job; None is the answer where it has no time.
+    """
+    columns, target = rows
+    expected = evaluate(formula.tree, columns)
+    allowed = ALIKE * float(np.sqrt(np.mean((target - expected) ** 2)))
+    generator, alike = np.random.default_rng(run.request.seed), 0
+    for _ in range(RESAMPLINGS):
+        if run.should_stop():
+            return None
+        order = generator.permutation(len(target))
+        part = len(order) // 3
+        again = find(order[part:], order[:part])
+        if again is not None:
+            difference = evaluate(again.tree, columns) - expected
+            alike += bool(np.sqrt(np.mean(difference**2)) <= allowed)
+    return alike / RESAMPLINGS
 
 
 def compare(evidence: Evidence, errors: np.ndarray, others: Mapping[str, np.ndarray], run: Run) -> Evidence:
@@ -170,27 +211,21 @@ def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _tested(formula: Formula, run: Run) -> dict[str, Any]:
-    """Whether what the formula leaves of the training rows holds signal; None where it would not be seen."""
+def _test_residuals(formula: Formula, run: Run) -> ResidualTest:
+    """Whether what the formula leaves of the training rows depends on the columns."""
     rows = run.data.training
-    columns = {name: rows.encoded[:, place] for place, name in enumerate(run.names)}
+    columns, y = named_columns(rows.encoded, run.names), rows.targets
     tree, values = free_constants(formula.tree)
-    form = refit(Form(tree, np.array(values)), (columns, rows.y.astype(float)), iterations=FORM_STEPS)
+    form = refit(Form(tree, np.array(values)), (columns, y), iterations=FORM_STEPS)
     fitted, tangents = value_and_jacobian(form.tree, columns, form.values)
-    found = examine_residuals(
-        rows.y.astype(float) - fitted,
+    return examine_residuals(
+        y - fitted,
         rows.encoded,
         rows.weights,
         tangents=tangents if np.isfinite(tangents).all() else None,
-        size=_size_that_matters(rows.y.astype(float), fitted),
+        size=_size_that_matters(y, fitted),
         seed=run.request.seed,
     )
-    sees_signal = found.p_value <= LEVEL
-    return {
-        "p_value": found.p_value,
-        "power": found.power,
-        "leaves_signal": sees_signal if sees_signal or found.is_clean else None,
-    }
 
 
 def _size_that_matters(y: np.ndarray, fitted: np.ndarray) -> float:

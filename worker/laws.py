@@ -23,7 +23,6 @@ from kan_engine import (
     additive,
     cross_predict,
     eliminate,
-    evaluate,
     implicit_law,
     index_law,
     law_of_one,
@@ -35,7 +34,6 @@ from worker.law_readings import read_structure, reading_part
 from worker.preparation import Portion
 from worker.readings import (
     EXACT,
-    SEARCH_ROWS,
     Law,
     Run,
     columns_of,
@@ -59,8 +57,6 @@ SHORT = 14  # complexity of a formula that, where it leaves nothing but noise, n
 OF_GROUPS = 3  # formulas in fewer variables whose constants are fitted again
 AGAIN = 0.7  # share of an error below which another fit of the same shape is read, too
 ENOUGH_ROWS = 50  # validation rows that tell the error of a structure that represents the data
-RESAMPLINGS, RESAMPLED_STEPS = 4, 12
-ALIKE = 0.5  # of what a formula leaves, within which another one predicts as it does
 SURE = 10.0  # log-odds beyond it are probabilities of 0 and 1 for every purpose; formulas need not follow
 
 
@@ -95,8 +91,7 @@ def find_law(run: Run, seconds: float = float("inf")) -> Law | None:
     if law.fit.is_adequate:
         law = replace(law, fit=sharpen(law.fit, fit, validation, run.should_stop))
         enter(law.fit, run)
-    is_consistent = law.is_consistent or leaves_noise(law.formulas, fit, validation, run)
-    return replace(law, is_consistent=is_consistent, is_cut=is_cut)
+    return replace(law, is_cut=is_cut)
 
 
 def exact_law(run: Run) -> Expression | None:
@@ -191,7 +186,7 @@ class _Hunt:
             return False
         law = read_law(structure, self._fit, self._validation, run)
         if self._is_enough(law):
-            self.read = replace(law, is_consistent=True)
+            self.read = law
         return self.read is not None
 
     def _before(self, structure: Fit) -> None:
@@ -264,7 +259,7 @@ class _Hunt:
         run = self._run
         best = self._of_groups()
         if best is not None and self._is_enough(best):
-            return replace(best, is_consistent=True)
+            return best
         near = [structure for structure in self.seen if structure.error <= NEAR * self.closest.error]
         distinct = {structure.shape: structure for structure in sorted(near, key=lambda s: -s.error)}
         contenders = sorted(distinct.values(), key=_richness)[:CONTENDERS]
@@ -274,7 +269,7 @@ class _Hunt:
             if best is None or law.bits < best.bits:
                 best = law
                 if self._is_enough(law):
-                    return replace(law, is_consistent=True)
+                    return law
             if run.should_stop():
                 break
         assert best is not None  # noqa: S101 - the closest is a contender
@@ -342,32 +337,6 @@ def law_errors(law: Law, run: Run) -> np.ndarray:
             held = rows[run.folds == 0]
             errors[(run.folds == 0).numpy()] = np.abs(law.fit.predict(held) - held.y[:, 0].numpy())
     return np.where(np.isnan(errors) & (run.folds == 0).numpy(), np.inf, errors)
-
-
-def stability_of(law: Law, run: Run) -> float | None:
-    """Share of resamplings of the rows from which a formula is read that predicts as the law's best one does.
-
-    Each time the structure is fitted to two thirds of the rows, and its formulas are read anew. Two formulas
-    predict alike if they differ by less than half of what the law's leaves of the rows. None where there was
-    no time.
-    """
-    rows = sample_of(run.data.training.sample(SEARCH_ROWS, run.request.seed), run.inputs)
-    columns, target = columns_of(run.names, rows)
-    expected = evaluate(law.formulas[0].tree, columns)
-    allowed = ALIKE * float(np.sqrt(np.mean((target - expected) ** 2)))
-    generator, found = np.random.default_rng(run.request.seed), 0
-    for _ in range(RESAMPLINGS):
-        if run.should_stop():
-            return None
-        order = torch.from_numpy(generator.permutation(len(target)))
-        part = len(order) // 3
-        learnt, judged = rows[order[part:]], rows[order[:part]]
-        fit = replace(law.fit, bundle=law.fit.trained(learnt, steps=RESAMPLED_STEPS))
-        fit = replace(fit, errors=(fit.error_on(judged),))
-        if formulas := read_law(fit, learnt, judged, run).formulas:
-            difference = evaluate(formulas[0].tree, columns) - expected
-            found += bool(np.sqrt(np.mean(difference**2)) <= allowed)
-    return found / RESAMPLINGS
 
 
 def log_odds_formulas(network: KAN, inputs: Standardizer, run: Run) -> list[list[Formula]]:

@@ -6,7 +6,7 @@ stages look at, so that every number of a large table is in memory once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -45,6 +45,11 @@ class Portion:
         if len(self) <= most:
             return self
         return self[np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))]
+
+
+def named_columns(encoded: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Encoded rows [n, d] as the columns that formulas read."""
+    return {name: encoded[:, place] for place, name in enumerate(names)}
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class Run:
         contest: Takes the errors on the validation rows of all that is compared there.
         limits: What formulas may contain.
         parts: What of the search other workers do, or have done.
-        simple: Errors of simple models by the identity of their rows; see ``worker.cross_validation``.
+        simple: Errors of simple models that are known; see ``worker.cross_validation``.
     """
 
     data: Prepared
@@ -73,7 +73,7 @@ class Run:
     contest: Contest
     limits: Limits
     parts: Parts = field(default_factory=Alone)
-    simple: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
+    simple: dict[str, np.ndarray] = field(default_factory=dict)
 
     @staticmethod
     def of(
@@ -120,7 +120,7 @@ class Run:
         rows = replace(self.data.rows, encoded=self.data.rows.encoded[:, places])
         data = replace(self.data, rows=rows)
         inputs = Standardizer.fit(data.training.encoded)
-        return replace(self, data=data, names=tuple(kept), inputs=inputs), places
+        return replace(self, data=data, names=tuple(kept), inputs=inputs, simple={}), places
 
     @cached_property
     def folds(self) -> torch.Tensor:
@@ -140,14 +140,12 @@ class Law:
     """A small structure, and its formulas.
 
     Attributes:
-        is_consistent: Whether nothing was found in what the best formula leaves of the data.
         is_read: Whether the best formula was read off the structure; else it was found beside it.
         is_cut: Whether the search was ended to leave time for larger networks.
     """
 
     fit: Fit
     formulas: list[Formula]
-    is_consistent: bool = False
     is_read: bool = True
     is_cut: bool = False
 

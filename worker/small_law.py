@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
-from kan_engine import Limits, load, read_attached, read_metadata, save, with_inputs
+from kan_engine import Formula, Limits, load, read_attached, read_metadata, save, with_inputs
 from worker.cross_validation import is_better, simple_errors
-from worker.evidence import NETWORK, Evidence, assess, formula_errors
+from worker.evidence import NETWORK, Evidence, assess, formula_errors, measure_stability
 from worker.found import Found, from_metadata, to_metadata
-from worker.laws import find_law, law_errors, stability_of
+from worker.laws import find_law, law_errors
 from worker.parts import Part
-from worker.readings import EXACT, Law, Run
+from worker.readings import EXACT, SEARCH_ROWS, Law, Run, columns_of, read_law, sample_of
+
+RESAMPLED_STEPS = 12  # of a structure that is fitted to some of its rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +73,7 @@ def _hunted(run: Run, seconds: float | None) -> SmallLaw | None:
     if law.formulas and law.error >= EXACT:
         errors = formula_errors(law.formulas[0], run)
         others = simple | {NETWORK: found.errors}
-        evidence = assess(law.formulas[0], errors, others, run, lambda: stability_of(law, inner))
+        evidence = assess(law.formulas[0], errors, others, run, lambda: _measure_stability(law, inner))
     is_consistent = evidence is not None and evidence.verdict == "consistent"
     is_adequate = law.fit.is_adequate and not any(
         is_better(other, found.errors, weights) for other in simple.values()
@@ -81,6 +84,22 @@ def _hunted(run: Run, seconds: float | None) -> SmallLaw | None:
         formula_errors=errors,
         evidence=evidence,
     )
+
+
+def _measure_stability(law: Law, run: Run) -> float | None:
+    """Share of resamplings from which a formula is read that predicts alike.
+
+    Each time the structure is fitted to two thirds of the rows, and its formulas are read anew.
+    """
+    rows = sample_of(run.data.training.sample(SEARCH_ROWS, run.request.seed), run.inputs)
+
+    def read(learnt: np.ndarray, judged: np.ndarray) -> Formula | None:
+        first, second = (rows[torch.from_numpy(places)] for places in (learnt, judged))
+        fit = replace(law.fit, bundle=law.fit.trained(first, steps=RESAMPLED_STEPS))
+        formulas = read_law(replace(fit, errors=(fit.error_on(second),)), first, second, run).formulas
+        return formulas[0] if formulas else None
+
+    return measure_stability(law.formulas[0], columns_of(run.names, rows), read, run)
 
 
 def _found(law: Law, run: Run) -> Found:
