@@ -12,10 +12,10 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1
 
 
-def end_with_parent() -> None:
-    """Be killed when the thread that started this process ends; where the system knows such a wish."""
+def end_with_parent(number: int = signal.SIGKILL) -> None:
+    """Get this signal when the thread that started this process ends, even by SIGKILL (Linux)."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
 
 
 def limit_process(memory_bytes: int, cpu_s: int) -> None:

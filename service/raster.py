@@ -6,10 +6,8 @@ what it lacks, such as Chinese, is an empty box in a PNG and only right in the S
 Drawing takes up to seconds and lets no other thread run meanwhile, so a child does it.
 """
 
-import ctypes
 import re
 import resource
-import signal
 import subprocess
 import sys
 from importlib import resources
@@ -17,13 +15,13 @@ from importlib import resources
 import resvg_py
 
 from service.errors import Invalid
+from service.process_limits import end_with_parent
 
 COMMAND = (sys.executable, "-m", "service.raster")
 MOST_PIXELS = 40_000_000  # 160 MB while it is drawn
 MEMORY, SECONDS = 2**30, 60  # many times what the largest picture takes
 FONT_FOLDER = ("web", "fonts")
 SIZE = re.compile(r'\A<svg [^>]*? width="([0-9.e+]+)" height="([0-9.e+]+)"')
-PR_SET_PDEATHSIG = 1
 
 
 def to_png(svg: str, width: int) -> bytes:
@@ -52,7 +50,7 @@ def to_png(svg: str, width: int) -> bytes:
 
 def main() -> None:
     """Draw the SVG of standard input on standard output."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     with resources.as_file(resources.files("service").joinpath(*FONT_FOLDER)) as folder:

@@ -4,16 +4,17 @@ The children are ordinary processes in the group of this one, under the commands
 would type. They outlive neither a signal to this process nor its sudden end.
 """
 
-import ctypes
 import logging
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
+
+from service.process_limits import end_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,6 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 STEADY_S = 60.0  # who has run this long starts again without a pause
 KILL_AFTER_S = 5.0  # beyond the time that a child needs to drain
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -42,7 +42,8 @@ class Child:
         self.process = subprocess.Popen(  # noqa: S603  # our own commands
             self.command,
             env=dict(environment),
-            preexec_fn=end_with_parent,  # noqa: PLW1509  # the supervisor has one thread
+            # The supervisor has one thread.
+            preexec_fn=partial(end_with_parent, signal.SIGTERM),  # noqa: PLW1509
         )
 
     def note_end(self) -> None:
@@ -117,9 +118,3 @@ class Supervisor:
 
     def _on_signal(self, _: int, __: FrameType | None) -> None:
         self._stopped.set()
-
-
-def end_with_parent() -> None:
-    """Get SIGTERM when the parent is gone, even by SIGKILL (Linux). The child runs this first."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -4,19 +4,21 @@ It may run beside others over that folder: what it keeps is in the database, and
 does it to the end or hands it back.
 """
 
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from tempfile import TemporaryFile
 from typing import IO
 
 import httpx
 
 from service.cli.errors import failed
-from service.supervisor import end_with_parent
+from service.process_limits import end_with_parent
 
 READY_WITHIN_S = 60.0
 POLL_S = 0.3
@@ -44,7 +46,8 @@ def embedded_service(
             stderr=output,
             env=environment,
             process_group=0,  # Ctrl-C is for the command, which still has to cancel its job here
-            preexec_fn=end_with_parent,  # noqa: PLW1509  # commands have one thread
+            # Commands have one thread.
+            preexec_fn=partial(end_with_parent, signal.SIGTERM),  # noqa: PLW1509
         ) as process,
     ):
         try:

@@ -128,7 +128,12 @@ class TrainedModels:
             query = query.where(Model.id < after)
         if name is not None:
             query = query.where(Model.name == name)
-        return self._session.scalars(query).all()
+        models = self._session.scalars(query).all()
+        if older := [model.id for model in models if "members" not in model.record]:
+            # Their formulas tell what their records do not; one query reads all of them.
+            formulas = select(Model).where(Model.id.in_(older)).options(undefer(Model.symbolic))
+            self._session.scalars(formulas).all()
+        return models
 
     def aliases(self, models: Sequence[Model]) -> dict[str, list[str]]:
         """Aliases of each of these models, sorted, by its id."""

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 import sympy
 from fastapi.testclient import TestClient
+from sqlalchemy import event
 
 from kan_engine.expression import Expression, Variable, call, complexity, to_json
 from kan_engine.latex import to_latex
@@ -96,6 +97,17 @@ def test_models_are_listed_in_pages_newest_first(client: TestClient, sessions: S
     rest = client.get("/models", params={"limit": 3, "cursor": first["next_cursor"]}).json()
     assert [item["id"] for item in first["items"] + rest["items"]] == ids[::-1]
     assert rest["next_cursor"] is None
+
+
+def test_formulas_of_older_models_in_a_list_take_one_query(client: TestClient, sessions: Sessions) -> None:
+    for _ in range(3):
+        make_model(sessions, symbolic=symbolic(y=LAW))
+    sent: list[str] = []
+    with client.app.state.sessions.read() as session:  # type: ignore[attr-defined]
+        event.listen(session.get_bind(), "before_cursor_execute", lambda *told: sent.append(told[2]))
+        listed = client.get("/models").json()["items"]
+    assert all("formula" in model["members"] for model in listed)
+    assert len([statement for statement in sent if "model.symbolic" in statement]) == 1
 
 
 def test_a_list_can_be_of_one_name(client: TestClient, sessions: Sessions) -> None:
