@@ -11,7 +11,7 @@ from service.api.meters import Meters
 from service.api.trained_models import Reference
 from service.operations import prediction
 from service.operations.prediction import Serving
-from service.schemas.models import PredictionOut, PredictRequest, Rows
+from service.schemas.prediction import PredictionOut, PredictRequest, Rows
 
 FEW_ROWS = 32  # predicted in less time than a change of threads takes
 

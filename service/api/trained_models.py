@@ -14,13 +14,8 @@ from service.db.repositories.models import TrainedModels
 from service.operations import models, symbolic
 from service.operations.entity_tags import entity_tag
 from service.schemas.common import Page
-from service.schemas.models import (
-    EdgesOut,
-    FormulaFormat,
-    ModelOut,
-    ModelPatch,
-    SymbolicOut,
-)
+from service.schemas.formulas import FormulaFormat, SymbolicOut
+from service.schemas.models import EdgesOut, ModelOut, ModelPatch
 
 router = APIRouter(tags=["models"], route_class=StrictRoute)
 

@@ -7,7 +7,7 @@ import typer
 from service.cli.completion import Model
 from service.cli.connection import Key, Server, connected
 from service.cli.output import AsJson, show
-from service.schemas.models import FormulaFormat
+from service.schemas.formulas import FormulaFormat
 
 
 def add_to(app: typer.Typer) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from service.cli.output import readable, tell
 from service.client import Model, Symbolic
-from service.schemas.models import LawOut
+from service.schemas.formulas import LawOut
 
 NAMES = {
     "r2": "R²",

@@ -33,8 +33,8 @@ from service.client.results import (
 from service.client.sending import Outcome, Request, Steps, arriving, connection
 from service.client.tables import File, Table
 from service.schemas.figures import LanguageName, ThemeName
+from service.schemas.formulas import FormulaFormat
 from service.schemas.members import By
-from service.schemas.models import FormulaFormat
 
 T = TypeVar("T")
 

@@ -33,8 +33,8 @@ from service.client.sending import Request, Steps, ask, get, path, send
 from service.client.tables import Columns, File, Frame, Table, document, is_file, is_frame, opened
 from service.schemas.common import Page
 from service.schemas.figures import LanguageName, ThemeName
+from service.schemas.formulas import FormulaFormat
 from service.schemas.members import By
-from service.schemas.models import FormulaFormat
 from service.schemas.registry import AliasPage
 
 MAX_PAGE = 200

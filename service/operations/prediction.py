@@ -21,8 +21,8 @@ from service.members import Members
 from service.operations.model_directory import ModelDirectory
 from service.operations.prediction_input import read_columns
 from service.operations.predictor_cache import PredictorCache
-from service.schemas.models import Rows
 from service.schemas.plan import class_name
+from service.schemas.prediction import Rows
 
 if TYPE_CHECKING:
     from kan_engine import Feature, Predictor

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from service.errors import Invalid, TooLarge
-from service.schemas.models import Rows
+from service.schemas.prediction import Rows
 from service.strict_json import pointer
 
 if TYPE_CHECKING:

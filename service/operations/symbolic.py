@@ -12,8 +12,8 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.errors import Conflict
 from service.mathml import to_mathml
+from service.schemas.formulas import FormulaFormat
 from service.schemas.members import verdict_of
-from service.schemas.models import FormulaFormat
 
 Formulas = dict[str, Any]
 HIDDEN = ("tree", "booleans", "remarks")

@@ -9,14 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.schemas.datasets import MAX_UNIT
-from service.schemas.models import (
-    PICTURED_EDGES,
-    ConstantOut,
-    DecisionOut,
-    DroppedOut,
-    GridOut,
-    LawOut,
-)
+from service.schemas.formulas import ConstantOut, LawOut
+from service.schemas.models import PICTURED_EDGES, DecisionOut, DroppedOut, GridOut
 
 Number = int | float | None
 Numbers = dict[str, Number]

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from service.access import RequireKey
 from service.db.session import make_engine, make_sessions
-from service.schemas.models import PredictionOut, PredictRequest
+from service.schemas.prediction import PredictionOut, PredictRequest
 from service.settings import load_settings
 
 

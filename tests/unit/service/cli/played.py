@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from service.client import ApiError, Dataset, Job, Model, Symbolic
-from service.schemas.models import LawOut
+from service.schemas.formulas import LawOut
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 COLUMN = {"type": "number", "missing": 0, "distinct": 9, "min": 0, "max": 1, "mean": 0, "std": 1, "top": []}

@@ -9,7 +9,7 @@ import pytest
 from kan_engine.encoding import Feature
 from service.errors import Invalid, ServiceError, TooLarge
 from service.operations.prediction_input import MAX_ENTRIES, read_columns
-from service.schemas.models import Rows
+from service.schemas.prediction import Rows
 
 FEATURES = (
     Feature(name="x", type="number", min=0.0, max=1.0),

@@ -1,0 +1,75 @@
+"""Rows to predict, and what is answered."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from service.schemas.common import RequestModel, either, first_wrong
+from service.schemas.members import BY, By, Member
+
+
+class Rows(RequestModel):
+    """Rows to predict, either way round. A missing value is null."""
+
+    model_config = ConfigDict(json_schema_extra=either(columns="object", rows="array"))
+
+    rows: Annotated[list[dict[str, Any]], Field(min_length=1, fail_fast=True)] | None = Field(
+        default=None, examples=[[{"x1": 0.1, "x2": 0.2}]]
+    )
+    columns: Annotated[dict[str, list[Any]], Field(min_length=1), first_wrong(list)] | None = Field(
+        default=None, examples=[{"x1": [0.1, 0.3], "x2": [0.2, 0.4]}]
+    )
+    interval: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None,
+        description="Share of true values that the intervals are to cover, for a regression; it holds in the "
+        "mean over rows drawn like the training rows.",
+    )
+    by: By = Field(default="auto", description=BY)
+
+    @model_validator(mode="after")
+    def _one_way_round(self) -> Self:
+        if (self.rows is None) == (self.columns is None):
+            raise ValueError("give either rows or columns")
+        return self
+
+    @property
+    def row_count(self) -> int:
+        """Rows, at most: columns may still turn out to be of unequal length."""
+        return len(self.rows) if self.rows is not None else max(map(len, (self.columns or {}).values()))
+
+
+class PredictRequest(Rows):
+    """Rows to predict, and the model to do it."""
+
+    model: str = Field(min_length=1, max_length=300, description="Id, name or `name@alias`.")
+
+
+class WarningOut(BaseModel):
+    """Why a prediction deserves less trust."""
+
+    row: int = Field(description="Counted from 0.")
+    column: str
+    code: Literal["outside_training_range", "unseen_category", "unexpected_missing", "not_finite"] = Field(
+        description="`unexpected_missing`: training saw no missing value in this column; "
+        "`not_finite`: the network or the formula is not defined there, and the prediction is null."
+    )
+
+
+class PredictionOut(BaseModel):
+    """Predictions in the order of the rows."""
+
+    model_id: str
+    by: Member | None = Field(default=None, description="The member of the model that answers.")
+    predictions: list[Any] = Field(
+        description="Numbers or class labels; `{output: value}` each where there are several outputs."
+    )
+    probabilities: list[dict[str, float | None]] | None = Field(
+        description="Per class, for a classifier; calibrated on the validation rows to the frequencies of "
+        "the data, whatever `class_weight` was. The label follows by the model's `decision`."
+    )
+    intervals: list[list[float | None] | None] | None = Field(
+        description="`[low, high]`, if `interval` was asked for; null for a row with any value outside of "
+        "what training saw, and for one without a prediction: there is no interval there."
+    )
+    warnings: list[WarningOut] = Field(description="The first of them.")
+    warning_count: int = Field(description="All of them.")
