@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from kan_engine.elimination import eliminate as eliminate
     from kan_engine.elimination import sharpen as sharpen
     from kan_engine.encoding import Encoding as Encoding
-    from kan_engine.encoding import Feature as Feature
     from kan_engine.equations import Problem as Problem
     from kan_engine.equations import pose as pose
     from kan_engine.errors import ArtifactError as ArtifactError
@@ -63,6 +62,7 @@ if TYPE_CHECKING:
     from kan_engine.expression import to_json as to_json
     from kan_engine.expression import value_and_jacobian as value_and_jacobian
     from kan_engine.expression import variables as variables
+    from kan_engine.feature import Feature as Feature
     from kan_engine.fit_json import fit_from_json as fit_from_json
     from kan_engine.fit_json import fit_to_json as fit_to_json
     from kan_engine.fixing import fix_ as fix_
@@ -203,7 +203,7 @@ _HOME = {
     "eliminate": "elimination",
     "sharpen": "elimination",
     "Encoding": "encoding",
-    "Feature": "encoding",
+    "Feature": "feature",
     "ArtifactError": "errors",
     "InvalidConfig": "errors",
     "InvalidData": "errors",
@@ -219,6 +219,7 @@ _HOME = {
     "from_json": "expression",
     "to_json": "expression",
     "variables": "expression",
+    "value_and_jacobian": "expression",
     "fix_": "fixing",
     "on_scale": "fixing",
     "with_inputs": "fixing",
@@ -252,14 +253,12 @@ _HOME = {
     "climbing_time": "reach",
     "Data": "refit",
     "Form": "refit",
-    "value_and_jacobian": "expression",
     "standard_errors": "refit",
     "together": "refit",
     "Rows": "rows",
     "Standardizer": "scaling",
     "TargetScaler": "scaling",
     "bounded": "scaling",
-    "robust_range": "spline",
     "linear_formula": "straight",
     "straight_network": "straight",
     "FEW_ROWS": "selection",
@@ -276,6 +275,7 @@ _HOME = {
     "columns_that_matter": "sparse_additive",
     "constant_form": "sparse_additive",
     "cross_losses": "sparse_additive",
+    "robust_range": "spline",
     "AUTO_STARTS": "start",
     "Fit": "structure",
     "Sample": "structure",

@@ -6,7 +6,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from kan_engine.encoding import Encoding, Feature
+from kan_engine.encoding import Encoding
+from kan_engine.feature import Feature
 from kan_engine.onnx_graph import LABELS, Graph, tensor
 from kan_engine.scaling import Curve, Standardizer
 

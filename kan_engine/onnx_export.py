@@ -12,8 +12,8 @@ from onnx.reference import ReferenceEvaluator
 
 from kan_engine.agreement import Answers, label_text
 from kan_engine.compiled import compile_network
-from kan_engine.encoding import Feature
 from kan_engine.errors import NotExportable
+from kan_engine.feature import Feature
 from kan_engine.onnx_columns import inputs_of, missing_text, write_encoding, write_scale
 from kan_engine.onnx_functions import arccos, arcsin, write_power
 from kan_engine.onnx_graph import Graph, tensor, to_bytes

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from kan_engine.dates import iso_of
-from kan_engine.encoding import Encoding, Feature
+from kan_engine.encoding import Encoding
+from kan_engine.feature import Feature
 
 SEED = 20_261_127
 ROWS = 256

@@ -92,7 +92,7 @@ def additive_forms(
     weights = np.ones(len(target)) if weights is None else weights
     names = columns_that_matter((columns, target), weights, MOST_COLUMNS)
     table = _Table({name: columns[name] for name in names}, target, weights, limits)
-    plan = _chosen(table)
+    plan = _choose(table)
     first, second = (_some(fit, plan.rows[: len(fit[1])]), _some(validation, plan.rows[len(fit[1]) :]))
     if not len(first[1]) or not len(second[1]):
         first, second = fit, validation
@@ -188,7 +188,7 @@ class _Plan:
         errors = np.zeros((most + 1, len(target)))
         for fold, rows in zip(np.unique(folds), learning, strict=True):
             held = folds == fold
-            for size, predicted in enumerate(self._predicted(rows, held, most)):
+            for size, predicted in enumerate(self._predict(rows, held, most)):
                 errors[size, held] = predicted - target[held]
         return clipped_squares(errors, target)
 
@@ -196,7 +196,7 @@ class _Plan:
     def size(self) -> int:
         """How many terms are enough; the last of them also pay for their constants."""
         most = enough(self.losses, self.table.weights)
-        everything = self._predicted(self.rows, self.rows, most)
+        everything = self._predict(self.rows, self.rows, most)
         target, weights = self.table.target[self.rows], self.table.weights[self.rows]
         left = [np.average(clipped_squares(value - target, target), weights=weights) for value in everything]
         bits = len(target) / 2 * np.log2(np.maximum(left, NOTHING_LEFT * (left[0] or 1.0)))
@@ -219,7 +219,7 @@ class _Plan:
             found.append(apply_function("exp", tree) if self.is_log else tree)
         return found[1:]
 
-    def _predicted(self, learnt: np.ndarray, held: np.ndarray, most: int) -> list[Array]:
+    def _predict(self, learnt: np.ndarray, held: np.ndarray, most: int) -> list[Array]:
         """The target of some rows by sums of 0, 1, … terms that were found on others."""
         found = []
         for terms, constant, coefficients in self._sums(learnt, most):
@@ -235,13 +235,13 @@ class _Plan:
         first = _most(
             int(rows.sum())
         )  # products may be enough where more terms of one column would be needed
-        terms = self._taken(
+        terms = self._take(
             self.singles, self.matrix[rows], rows, wanted, first if self.has_products else most
         )
         if self.has_products and len(terms) > 1:
             products = self._products(terms)
             wider = np.hstack([self.matrix[rows], _matrix(products, rows)])
-            terms = self._taken([*self.singles, *products], wider, rows, wanted, most)
+            terms = self._take([*self.singles, *products], wider, rows, wanted, most)
         matrix = _matrix(terms, rows)
         for size, found in enumerate(solutions(matrix, wanted, weights)):
             constant, slopes = float(found[0]), found[1:]
@@ -250,7 +250,7 @@ class _Plan:
                 constant += float(np.log(np.average(target / fitted, weights=weights)))
             yield terms[:size], constant, slopes
 
-    def _taken(
+    def _take(
         self, offered: list[Term], matrix: Array, rows: np.ndarray, wanted: Array, most: int
     ) -> list[Term]:
         prices = np.array([NODE_BITS * (term.complexity + NODES_OF_A_TERM) for term in offered])
@@ -265,7 +265,7 @@ class _Plan:
         return products_of([*factors, *others], self.rows, self.table.limits, self.products)
 
 
-def _chosen(table: _Table) -> _Plan:
+def _choose(table: _Table) -> _Plan:
     """The way whose forms do best on rows left out; a richer one has to be clearly better."""
     best: _Plan | None = None
     for rows in table.row_sets:

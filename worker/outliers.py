@@ -37,15 +37,15 @@ def set_outliers_aside(data: Prepared) -> Prepared:
         return data
     y = rows.y.astype(float)
     residuals, usual = _robust_residuals(rows)
-    far = _gross(residuals)
-    isolated = _isolated(rows.encoded) & ~far
+    far = _find_gross(residuals)
+    isolated = _find_isolated(rows.encoded) & ~far
     groups = ((far, "its target"), (isolated, "a value of its columns"))
     away = np.zeros(len(rows), dtype=bool)
     warnings = []
     for group, what in groups:
         if group.any() and _is_better_without(group, rows, data):
             away |= group
-            warnings.append(_told(group, what, data, y, usual))
+            warnings.append(_describe(group, what, data, y, usual))
     if not away.any():
         return data
     kept = np.flatnonzero(~away)
@@ -71,11 +71,11 @@ def _robust_residuals(rows: Portion) -> tuple[np.ndarray, float]:
     line = t - HuberRegressor(max_iter=500, alpha=1e-6).fit(z, t, sample_weight=rows.weights).predict(z)
     smallest = np.abs(line)
     if (smallest > GROSS * _deviation(line)).any():
-        smallest = np.minimum(smallest, np.abs(t - _by_trees(x, t, rows.weights)))
+        smallest = np.minimum(smallest, np.abs(t - _predict_by_trees(x, t, rows.weights)))
     return smallest * spread, _deviation(smallest) * spread
 
 
-def _by_trees(x: np.ndarray, t: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _predict_by_trees(x: np.ndarray, t: np.ndarray, weights: np.ndarray) -> np.ndarray:
     folds = np.arange(len(t)) % FOLDS
     predicted = np.empty(len(t))
     with threadpool_limits(1):
@@ -92,7 +92,7 @@ def _deviation(residuals: np.ndarray) -> float:
     return 1.4826 * float(np.median(np.abs(residuals)))
 
 
-def _gross(residuals: np.ndarray) -> np.ndarray:
+def _find_gross(residuals: np.ndarray) -> np.ndarray:
     """Which of few rows stand apart from all others by their residuals."""
     order = np.argsort(residuals)
     most = max(1, int(MOST_OUTLIERS * len(residuals)))
@@ -105,7 +105,7 @@ def _gross(residuals: np.ndarray) -> np.ndarray:
     return found
 
 
-def _isolated(x: np.ndarray) -> np.ndarray:
+def _find_isolated(x: np.ndarray) -> np.ndarray:
     """Rows with a value that at least doubles the range of its column."""
     low, high = (ends.numpy() for ends in robust_range(torch.from_numpy(x)))
     found: np.ndarray = np.asarray(((x < low) | (x > high)).any(1))
@@ -129,7 +129,7 @@ def _is_better_without(group: np.ndarray, rows: Portion, data: Prepared) -> bool
     return bool((without < with_them).sum() >= BETTER_FOLDS and without.sum() < BETTER * with_them.sum())
 
 
-def _told(group: np.ndarray, what: str, data: Prepared, y: np.ndarray, usual: float) -> str:
+def _describe(group: np.ndarray, what: str, data: Prepared, y: np.ndarray, usual: float) -> str:
     numbers = data.numbers[: len(group)][group]
     named = ", ".join(str(number + 1) for number in numbers[:NAMED].tolist())
     more = f" and {len(numbers) - NAMED} more" if len(numbers) > NAMED else ""

@@ -267,11 +267,11 @@ def _learnt(table: Table, plan: Plan, rows: np.ndarray) -> tuple[Encoding, list[
         else:
             warnings.append(f"column {name!r} is left out: it is the same in all training rows")
     if not features:
-        return _of_constants(table, plan, rows), [*warnings, CONSTANT]
+        return _encode_constant(table, plan, rows), [*warnings, CONSTANT]
     return Encoding.of(features), warnings
 
 
-def _of_constants(table: Table, plan: Plan, rows: np.ndarray) -> Encoding:
+def _encode_constant(table: Table, plan: Plan, rows: np.ndarray) -> Encoding:
     """The first column that has a value; a network needs one."""
     for report in plan.features:
         values = table.column(report["name"])[rows]
@@ -299,14 +299,14 @@ def _possibly_missing(plan: Plan, encoding: Encoding) -> list[str]:
         for code in plan.reports.get(name, {}).get("possible_missing", []):
             holders.setdefault(code["value"], {})[name] = code["count"]
     return [
-        f"{value} stands apart from the other values of {_counted(counts)}, and was learnt as a number: "
+        f"{value} stands apart from the other values of {_list_counts(counts)}, and was learnt as a number: "
         "if it means missing, upload the table with missing = "
         f'{{"{next(iter(counts)) if len(counts) == 1 else "*"}": [{value}]}}'
         for value, counts in holders.items()
     ]
 
 
-def _counted(counts: Mapping[str, int]) -> str:
+def _list_counts(counts: Mapping[str, int]) -> str:
     shown = ", ".join(f"{name!r} ({count} rows)" for name, count in list(counts.items())[:NAMED])
     return shown + (f" and {len(counts) - NAMED} more columns" if len(counts) > NAMED else "")
 

@@ -68,11 +68,17 @@ def record_of(found: Found, worth: dict[str, Any], data: Prepared, request: Trai
         },
         "history": _history(found),
         "grids": list(found.grids),
-        "warnings": [*data.warnings, *found.warnings, *worth["warnings"], *_repeated(data), *_cut(found)],
+        "warnings": [
+            *data.warnings,
+            *found.warnings,
+            *worth["warnings"],
+            *_warn_of_repeats(data),
+            *_cut(found),
+        ],
     }
 
 
-def _repeated(data: Prepared) -> list[str]:
+def _warn_of_repeats(data: Prepared) -> list[str]:
     count, rows = data.repeated_count, len(data.test)
     if not count:
         return []

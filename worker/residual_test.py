@@ -235,11 +235,11 @@ def _joint(s: Array, ranks: Array) -> Array:
     """Of all columns together."""
     distances = ((ranks[:, None] - ranks) ** 2).sum(-1)
     middle = np.median(distances)
-    kernels = [_centered(np.exp(-distances / (2 * width**2 * middle))) for width in WIDTHS]
+    kernels = [_center(np.exp(-distances / (2 * width**2 * middle))) for width in WIDTHS]
     return np.stack([*(_quadratic(s, kernel, kernel**2) for kernel in kernels), *_near(s, ranks, NEIGHBOURS)])
 
 
-def _centered(kernel: Array) -> Array:
+def _center(kernel: Array) -> Array:
     """Without row and column means, and without what a row has with itself."""
     means = kernel.mean(0)
     kernel = kernel - means - means[:, None] + means.mean()

@@ -67,7 +67,7 @@ def revised(
     if changes.choose is not None:
         found = replace(found, formulas=_chosen(revises, predictor, run))
     else:
-        found = replace(_searched_anew(found, predictor, run), formula_of="law")
+        found = replace(_search_anew(found, predictor, run), formula_of="law")
         found = with_additive_forms(found, run)
     record, symbolic = revises.model.record, _symbolic(found, predictor, run)
     formula_of = {} if changes.choose is not None else {"formula_of": found.formula_of}
@@ -103,7 +103,7 @@ def _symbolic(found: Found, predictor: Predictor, run: Run) -> dict[str, Any]:
     return document
 
 
-def _searched_anew(found: Found, predictor: Predictor, run: Run) -> Found:
+def _search_anew(found: Found, predictor: Predictor, run: Run) -> Found:
     """With the formulas that a search within the limits finds."""
     if predictor.classes is not None:
         return replace(found, formulas=log_odds_formulas(predictor.network, predictor.inputs, run))

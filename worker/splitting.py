@@ -79,7 +79,7 @@ def split_rows(
             f"a test_fraction of {test_fraction} of {len(y)} rows leaves one side empty; change it"
         )
     if kind == "random" and task == "classification" and len(set(np.delete(y, held).tolist())) == 1:
-        by_class = _sampled_by_class(y, test_fraction, seed)
+        by_class = _sample_by_class(y, test_fraction, seed)
         if by_class is not None:
             return Split(*_sides(rows, by_class), is_rescued=True)
     return Split(*_sides(rows, held))
@@ -200,11 +200,11 @@ def _sampled(y: np.ndarray, task: str, fraction: float, seed: int, *, stratified
 
 
 def _validation_sample(y: np.ndarray, task: str, seed: int) -> np.ndarray:
-    by_class = _sampled_by_class(y, VALIDATION_SHARE, seed) if task == "classification" else None
+    by_class = _sample_by_class(y, VALIDATION_SHARE, seed) if task == "classification" else None
     return _sampled(y, task, VALIDATION_SHARE, seed, stratified=False) if by_class is None else by_class
 
 
-def _sampled_by_class(y: np.ndarray, fraction: float, seed: int) -> np.ndarray | None:
+def _sample_by_class(y: np.ndarray, fraction: float, seed: int) -> np.ndarray | None:
     """A sample with rows of every class that has two; None where it is smaller than there are classes."""
     codes = coded(y)[1]
     counts = np.bincount(codes)

@@ -82,7 +82,7 @@ class LargeBodies:
             limit = LARGE_TABLE if brings_table(scope["path"]) else LARGE_OTHER
             beginning, is_whole = await _beginning(receive, limit)
             if is_whole and _is_light(beginning, limit):
-                return await self.app(scope, _replayed(beginning, receive), send)
+                return await self.app(scope, _replay(beginning, receive), send)
             with self._file() as body, self._file() as answer:
                 await _keep(scope, beginning, None if is_whole else receive, body)
                 async with self._slots.one(_caller_of(scope).tenant):
@@ -144,7 +144,7 @@ def _is_light(messages: list[Message], limit: int) -> bool:
     return sum(map(len, bodies)) <= limit and containers <= MAX_CONTAINERS
 
 
-def _replayed(messages: list[Message], receive: Receive) -> Receive:
+def _replay(messages: list[Message], receive: Receive) -> Receive:
     waiting = iter(messages)
 
     async def receive_again() -> Message:
@@ -242,7 +242,7 @@ class Reader:
         ours, theirs = socket.socketpair()
         others = {name: value for name, value in os.environ.items() if _is_no_setting(name)}
         with theirs:
-            environment = others | _as_environment(self._settings)
+            environment = others | _list_variables(self._settings)
             self._process = subprocess.Popen(COMMAND, env=environment, stdin=theirs.fileno())  # noqa: S603  # our own
         return ours
 
@@ -260,7 +260,7 @@ def _is_no_setting(name: str) -> bool:
     return not name.startswith(PREFIX) or name.startswith(TEST_PREFIX)
 
 
-def _as_environment(settings: Settings) -> dict[str, str]:
+def _list_variables(settings: Settings) -> dict[str, str]:
     """Not as arguments, which everybody on the machine can read."""
     given = settings.model_dump(mode="json")
     return {f"{PREFIX}{name.upper()}": str(value) for name, value in given.items()}

@@ -63,11 +63,11 @@ def _boundary(request: Request) -> bytes:
     _, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary", b"")
     if not 1 <= len(boundary) <= MAX_BOUNDARY:
-        raise _malformed(f"the Content-Type has no boundary of 1 to {MAX_BOUNDARY} characters")
+        raise _form_error(f"the Content-Type has no boundary of 1 to {MAX_BOUNDARY} characters")
     return boundary
 
 
-def _malformed(reason: str) -> Malformed:
+def _form_error(reason: str) -> Malformed:
     return Malformed(
         "malformed_multipart", f"the multipart form cannot be read: {reason}; let a library write it"
     )
@@ -109,7 +109,7 @@ class _Splitter:
         found = self._line.search(self._pending)
         end = found.start() if found else max(0, len(self._pending) - self._longest)
         if at_most is not None and end > at_most:
-            raise _malformed("its first boundary does not come")
+            raise _form_error("its first boundary does not come")
         length, is_last = (len(found[0]), found[1] == b"--") if found else (0, False)
         if end > self._lead and (found or at_most is None):
             give(bytes(self._pending[self._lead : end]))
@@ -128,11 +128,11 @@ class _Splitter:
         end = self._pending.find(b"\r\n\r\n", 0, MAX_HEADER_BYTES)
         if end < 0:
             if len(self._pending) >= MAX_HEADER_BYTES:
-                raise _malformed(f"the headers of a part are over {MAX_HEADER_BYTES} bytes long")
+                raise _form_error(f"the headers of a part are over {MAX_HEADER_BYTES} bytes long")
             return False
         lines = bytes(self._pending[2:end]).split(b"\r\n") if end else []
         if len(lines) > MAX_HEADERS:
-            raise _malformed(f"a part has over {MAX_HEADERS} headers")
+            raise _form_error(f"a part has over {MAX_HEADERS} headers")
         del self._pending[: end + 2]  # which leaves a line's end: a part without data has no other
         self._receiver.begin_part([_header(line) for line in lines])
         self._step, self._lead = self._read_data, 2
@@ -142,7 +142,7 @@ class _Splitter:
 def _header(line: bytes) -> tuple[bytes, bytes]:
     name, colon, value = line.partition(b":")
     if not colon or not HEADER_NAME.fullmatch(name):
-        raise _malformed("a part has a header that is none")
+        raise _form_error("a part has a header that is none")
     return name.lower(), value.strip()
 
 

@@ -49,14 +49,16 @@ def predict(
     out = out and as_table(out, "--out")
     with connected(server, key) as client:
         if out is None:
-            _print(list(_asked(client, model, file, interval, by)), as_json)
+            _print(list(_request_predictions(client, model, file, interval, by)), as_json)
             return
         rows = _written(client, model, file, out, interval, by)
     told = f"wrote {rows:,} rows with their predictions to {out}"
     show({"out": str(out), "rows": rows}, as_json, lambda: typer.echo(told))
 
 
-def _asked(client: Client, model: str, file: Path, interval: float | None, by: By) -> Iterator[Predictions]:
+def _request_predictions(
+    client: Client, model: str, file: Path, interval: float | None, by: By
+) -> Iterator[Predictions]:
     """Predictions for as many rows at a time as one request should have."""
     columns = read_columns(file)
     length = len(next(iter(columns.values()), []))

@@ -127,7 +127,7 @@ def infer(
     """
     started, rows = time.perf_counter_ns(), None
     try:
-        by, predictor = members_of(model, sessions, cache).answering(_asked(request).by)
+        by, predictor = members_of(model, sessions, cache).answering(_parameters_of(request).by)
         tensors = read_tensors([given.model_dump() for given in request.inputs], raw)
         columns = _columns(tensors, predictor, model, max_rows)
         outputs = _outputs(predictor, columns, model)
@@ -234,7 +234,7 @@ def _outputs(predictor: Predictor, columns: Mapping[str, np.ndarray], model: Mod
 def _answer(
     model: Model, by: Member, request: InferRequest, outputs: Mapping[str, np.ndarray]
 ) -> tuple[Document, list[bytes]]:
-    all_binary = bool(_asked(request).binary_data_output)
+    all_binary = bool(_parameters_of(request).binary_data_output)
     wanted = {output.name: output.parameters or {} for output in request.outputs or ()}
     told, behind = [], list[bytes]()
     for name, parameters in (wanted or dict.fromkeys(outputs, Document())).items():
@@ -254,7 +254,7 @@ def _answer(
     return document if request.id is None else document | {"id": request.id}, behind
 
 
-def _asked(request: InferRequest) -> InferParameters:
+def _parameters_of(request: InferRequest) -> InferParameters:
     return request.parameters or InferParameters()
 
 

@@ -1,15 +1,12 @@
 """Pages of other sites: whatever a browser lets them send, nothing here changes."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import httpx
 import pytest
 from fastapi.testclient import TestClient
 
 from service.db.session import Sessions
-from service.main import create_app
-from service.settings import Settings
 from tests.factories import make_job, make_model
 from tests.servers import LOOPBACK
 
@@ -34,20 +31,6 @@ FILE = {"file": ("a.csv", b"x,y\n1,2\n")}
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
     return sqlite_url
-
-
-@pytest.fixture
-def start(settings: Settings) -> Iterator[Callable[..., TestClient]]:
-    opened: list[TestClient] = []
-
-    def started(**change: Any) -> TestClient:
-        client = TestClient(create_app(settings.model_copy(update=change)), base_url=LOOPBACK)
-        opened.append(client)
-        return client.__enter__()
-
-    yield started
-    for client in opened:
-        client.__exit__(None, None, None)
 
 
 def upload(client: TestClient, headers: dict[str, str]) -> httpx.Response:

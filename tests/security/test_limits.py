@@ -1,7 +1,6 @@
 """What keeps a service usable: hosts it answers to, rates, quotas, and headers for browsers."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -9,10 +8,8 @@ from fastapi.testclient import TestClient
 
 from service.db.repositories.keys import ApiKeys
 from service.db.session import Sessions
-from service.main import create_app
 from service.rates import LocalRates, RedisRates, make_rates
-from service.settings import Settings
-from tests.servers import LOOPBACK, ValkeyServer
+from tests.servers import ValkeyServer
 
 TABLE = {"columns": {"x": [float(i) for i in range(40)], "y": [float(i * i) for i in range(40)]}}
 
@@ -20,20 +17,6 @@ TABLE = {"columns": {"x": [float(i) for i in range(40)], "y": [float(i * i) for 
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
     return sqlite_url
-
-
-@pytest.fixture
-def start(settings: Settings) -> Iterator[Callable[..., TestClient]]:
-    opened: list[TestClient] = []
-
-    def started(**change: Any) -> TestClient:
-        client = TestClient(create_app(settings.model_copy(update=change)), base_url=LOOPBACK)
-        opened.append(client)
-        return client.__enter__()
-
-    yield started
-    for client in opened:
-        client.__exit__(None, None, None)
 
 
 @pytest.fixture

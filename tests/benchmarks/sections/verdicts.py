@@ -72,9 +72,9 @@ def summary(measured: Measured) -> str:
     low = [row for row in measured.rows if row.who in IN_REACH and row.work in LOW]
     claimed = [row for row in measured.rows if row.values.get("claimed")]
     shares = (
-        f"Of the rows measured: false {_counted(measured.rows, 'false')} of all tables, "
-        f"{_counted(claimed, 'false')} of those called consistent or exact; "
-        f"right {_counted(low, 'right')} of the tables in reach at a noise of at most 10 %."
+        f"Of the rows measured: false {_count(measured.rows, 'false')} of all tables, "
+        f"{_count(claimed, 'false')} of those called consistent or exact; "
+        f"right {_count(low, 'right')} of the tables in reach at a noise of at most 10 %."
     )
     wrong = [
         f"- {row.work}, {row.who}: {_case(row)}"
@@ -123,7 +123,7 @@ def _share(rows: Sequence[Row], name: str) -> float:
     return mean(float(row.values.get(name) or 0) for row in rows) if rows else nan
 
 
-def _counted(rows: Sequence[Row], name: str) -> str:
+def _count(rows: Sequence[Row], name: str) -> str:
     count = round(sum(float(row.values.get(name) or 0) for row in rows))
     return f"{count} of {len(rows)}" + (f" ({count / len(rows):.1%})" if rows else "")
 

@@ -1,0 +1,270 @@
+"""A column as training saw it: what it is encoded as, and which values are unlike those seen."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Literal, cast
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from kan_engine.columns import read_labels, read_numbers
+from kan_engine.dates import (
+    FIRST,
+    LAST,
+    PARTS,
+    PERIODS,
+    WAVES,
+    Part,
+    encode_part,
+    meaning_of,
+    parts_of,
+    read_times,
+    told_part,
+)
+from kan_engine.errors import InvalidConfig, InvalidData
+
+FeatureType = Literal["number", "boolean", "category", "datetime"]
+OWN_COLUMNS = 20  # categories that get a column of their own
+REMEMBERED = 200  # further categories known by name; what is rarer still counts as unseen
+_TYPES: dict[str, FeatureType] = {
+    "number": "number",
+    "integer": "number",
+    "boolean": "boolean",
+    "category": "category",
+    "text": "category",
+    "datetime": "datetime",
+}
+_LATER = {"parts": (), "form": None}  # fields that models of earlier versions lack, where they say nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature:
+    """A column as training saw it.
+
+    Args:
+        name: The client's name of the column.
+        type: How the column is encoded.
+        min: Smallest value seen; None for a category.
+        max: Largest value seen; None for a category.
+        categories: Categories with a column of their own, sorted.
+        rare: Further categories seen; they share the column "other".
+        fill: What stands for a missing number or boolean.
+        has_missing: Whether training saw missing values.
+        parts: Of a time, what it is encoded as (see ``dates``); min, max and fill are in seconds since 1970.
+        form: Of a time, how the table wrote it where that is not ISO 8601.
+    """
+
+    name: str
+    type: FeatureType
+    min: float | None = None
+    max: float | None = None
+    categories: tuple[str, ...] = ()
+    rare: tuple[str, ...] = ()
+    fill: float = 0.0
+    has_missing: bool = False
+    parts: tuple[Part, ...] = ()
+    form: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no ``fit`` gives; saved models pass here on their way in."""
+        if not isinstance(self.name, str) or self.type not in {*_TYPES.values()}:
+            raise InvalidConfig(f"a feature needs a name and a type, got {self.name!r}, {self.type!r}")
+        if not isinstance(self.has_missing, bool) or not _is_finite(self.fill):
+            raise InvalidConfig(f"the rule for missing values of {self.name!r} is broken")
+        if self.type == "category":
+            _check_categories(self)
+        elif not (_is_finite(self.min) and _is_finite(self.max)) or cast(float, self.min) > cast(
+            float, self.max
+        ):
+            raise InvalidConfig(f"the range of {self.name!r} is not one: {self.min!r} to {self.max!r}")
+        if self.type == "datetime":
+            _check_parts(self)
+
+    @staticmethod
+    def fit(name: str, values: np.ndarray, type_name: str, form: str | None = None) -> Feature:
+        """Learn range, fill or categories from the training rows of a column.
+
+        Args:
+            name: The client's name of the column.
+            values: Its values.
+            type_name: Type of the column in its dataset.
+            form: Of times, how the dataset wrote them where that is not ISO 8601.
+
+        Raises:
+            InvalidData: The column has no values, values that are not of its type, or no usable type.
+        """
+        if type_name not in _TYPES:
+            raise InvalidData(f"the column {name!r} of type {type_name} cannot be a feature", column=name)
+        kind = _TYPES[type_name]
+        if kind == "datetime":
+            return _fit_times(name, values, form)
+        return _fit_category(name, values) if kind == "category" else _fit_number(name, values, kind)
+
+    @cached_property
+    def slots(self) -> dict[str | None, int]:
+        """Place of every known category among the columns "one per category"; None is missing."""
+        places: dict[str | None, int] = {category: place for place, category in enumerate(self.categories)}
+        places |= dict.fromkeys(self.rare, len(self.categories))
+        if self.has_missing:
+            places[None] = len(self.categories) + bool(self.rare)
+        return places
+
+    @cached_property
+    def columns(self) -> tuple[tuple[str, str], ...]:
+        """Name and meaning of every encoded column."""
+        missing = (f"{self.name} is missing", f"1 where {self.name} is missing, else 0")
+        if self.type == "datetime":
+            found = [(told_part(self.name, part), meaning_of(self.name, part)) for part in self.parts]
+            return (*found, *([missing] if self.has_missing else []))
+        if self.type != "category":
+            note = f", {self.fill:.6g} where it is missing" if self.has_missing else ""
+            kind = " as 0 or 1" if self.type == "boolean" else ""
+            return ((self.name, f"{self.name}{kind}{note}"), *([missing] if self.has_missing else []))
+        columns = [(f"{self.name} is {c}", f"1 where {self.name} is {c!r}, else 0") for c in self.categories]
+        if self.rare:
+            columns.append((f"{self.name} is other", f"1 where {self.name} is a rare category, else 0"))
+        if self.has_missing:
+            columns.append(missing)
+        return tuple(columns[1:] if len(columns) == 2 else columns)
+
+    @cached_property
+    def definitions(self) -> tuple[dict[str, Any] | None, ...]:
+        """How each of ``columns`` follows from the client's column; None where it is that column itself."""
+        missing: list[dict[str, Any] | None] = [{"column": self.name, "missing": True}]
+        if self.type == "datetime":
+            parts = [{"column": self.name, "part": part, "wave": wave or None} for part, wave in self.parts]
+            return (*parts, *(missing if self.has_missing else []))
+        if self.type != "category":
+            return (None, *(missing if self.has_missing else []))
+        found: list[dict[str, Any] | None] = [{"column": self.name, "equals": c} for c in self.categories]
+        if self.rare:
+            found.append({"column": self.name, "other_than": list(self.categories)})
+        if self.has_missing:
+            found += missing
+        return tuple(found[1:] if len(found) == 2 else found)
+
+
+def describe_feature(feature: Feature) -> dict[str, Any]:
+    """The feature as JSON, without what models of earlier versions lack where it says nothing."""
+    return {name: value for name, value in asdict(feature).items() if _LATER.get(name, ...) != value}
+
+
+def _fit_times(name: str, values: np.ndarray, form: str | None) -> Feature:
+    seconds = read_times(name, values, form)
+    seen = seconds[~np.isnan(seconds)]
+    if not len(seen):
+        raise InvalidData(f"the column {name!r} has no values; leave it out", column=name)
+    parts = parts_of(seen)
+    if not parts and len(seen) == len(seconds):
+        raise InvalidData(f"the times in {name!r} are all the same; leave them out", column=name)
+    return Feature(
+        name=name,
+        type="datetime",
+        min=float(seen.min()),
+        max=float(seen.max()),
+        fill=float(np.median(seen)),
+        has_missing=len(seen) < len(seconds),
+        parts=parts,
+        form=form,
+    )
+
+
+def _fit_number(name: str, values: np.ndarray, kind: FeatureType) -> Feature:
+    numbers = read_numbers(name, values, boolean=kind == "boolean")
+    seen = numbers[~np.isnan(numbers)]
+    if not len(seen):
+        raise InvalidData(f"the column {name!r} has no values; leave it out", column=name)
+    median = float(np.median(seen))
+    return Feature(
+        name=name,
+        type=kind,
+        min=float(seen.min()),
+        max=float(seen.max()),
+        fill=float(median >= 0.5) if kind == "boolean" else median,
+        has_missing=len(seen) < len(numbers),
+    )
+
+
+def _fit_category(name: str, values: np.ndarray) -> Feature:
+    counts = Counter(read_labels(name, values))
+    has_missing = counts.pop(None, 0) > 0
+    if not counts:
+        raise InvalidData(f"the column {name!r} has no values; leave it out", column=name)
+    ranked = sorted(cast("Counter[str]", counts).items(), key=lambda item: (-item[1], item[0]))
+    ordered = [category for category, _ in ranked[: OWN_COLUMNS + REMEMBERED]]
+    return Feature(
+        name=name,
+        type="category",
+        categories=tuple(sorted(ordered[:OWN_COLUMNS])),
+        rare=tuple(sorted(ordered[OWN_COLUMNS:])),
+        has_missing=has_missing,
+    )
+
+
+def encode_feature(block: np.ndarray, feature: Feature, values: np.ndarray) -> None:
+    """Write the encoded columns of a feature; ``block`` holds zeros."""
+    if feature.type == "category":
+        other = len(feature.categories) if feature.rare else -1
+        labels = read_labels(feature.name, values)
+        places = np.fromiter((feature.slots.get(label, other) for label in labels), int, len(labels))
+        first = 1 if block.shape[1] == 1 and max(feature.slots.values()) == 1 else 0
+        for number in range(block.shape[1]):
+            block[:, number] = places == first + number
+        return
+    numbers = _numbers(feature, values)
+    missing = np.isnan(numbers)
+    if feature.type == "datetime":
+        filled = np.where(missing, feature.fill, numbers)
+        for place, part in enumerate(feature.parts):
+            block[:, place] = encode_part(filled, part)
+        if feature.has_missing:
+            block[:, -1] = missing
+        return
+    block[:, 0] = np.where(missing, feature.fill, numbers)
+    if feature.has_missing:
+        block[:, 1] = missing
+
+
+def _numbers(feature: Feature, values: np.ndarray) -> Float[np.ndarray, " rows"]:
+    """Numbers of a feature that is no category, NaN where one is missing."""
+    if feature.type == "datetime":
+        return read_times(feature.name, values, feature.form)
+    return read_numbers(feature.name, values, boolean=feature.type == "boolean")
+
+
+def is_outside(feature: Feature, values: np.ndarray) -> Bool[np.ndarray, " rows"]:
+    """Which values training never saw the like of."""
+    if feature.type == "category":
+        return np.array(
+            [label not in feature.slots for label in read_labels(feature.name, values)], dtype=bool
+        )
+    numbers = _numbers(feature, values)
+    outside = (numbers < feature.min) | (numbers > feature.max)
+    return outside if feature.has_missing else outside | np.isnan(numbers)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_parts(feature: Feature) -> None:
+    known = {(part, wave) for part in PARTS for wave in ("", *(WAVES if part in PERIODS else ()))}
+    is_none = not (feature.parts or feature.has_missing)
+    if is_none or len(set(feature.parts)) != len(feature.parts) or not known >= {*feature.parts}:
+        raise InvalidConfig(f"the parts of {feature.name!r} are none of a time: {feature.parts!r}")
+    if not all(FIRST <= number <= LAST for number in (feature.min or 0.0, feature.max or 0.0, feature.fill)):
+        raise InvalidConfig(f"the times of {feature.name!r} are not within the years 1 to 9999")
+    if feature.form is not None and not isinstance(feature.form, str):
+        raise InvalidConfig(f"the form of {feature.name!r} is no text")
+
+
+def _check_categories(feature: Feature) -> None:
+    known = (*feature.categories, *feature.rare)
+    if not feature.categories or not all(isinstance(category, str) for category in known):
+        raise InvalidConfig(f"the categories of {feature.name!r} are no names")
+    if len(set(known)) != len(known):
+        raise InvalidConfig(f"the categories of {feature.name!r} repeat")
