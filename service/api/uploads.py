@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import Any, BinaryIO, TypeVar, cast
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 from pydantic import BaseModel, ValidationError
-from python_multipart.multipart import parse_options_header
 from starlette.concurrency import run_in_threadpool
 
 from service.errors import Invalid, Malformed
@@ -23,11 +22,8 @@ TABLE = ("name", "units", "missing")  # fields that may come with a table
 MODEL = ("name",)
 MAX_FIELD_BYTES = 2**20
 MAX_BOUNDARY = 200  # RFC 2046 allows 70
-MAX_PADDING = 64  # blanks behind a boundary
-MAX_PREAMBLE = 64 * 1024
-MAX_HEADER_BYTES = 8 * 1024  # of a part
+MAX_HEADER_BYTES = 8 * 1024  # of one header of a part
 MAX_HEADERS = 16
-HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -53,15 +49,21 @@ async def received(request: Request, folder: Path, fields: Sequence[str]) -> Asy
     """
     with tempfile.TemporaryFile(dir=folder) as file:
         receiver = _Receiver(cast("BinaryIO", file), fields)
-        form = _Splitter(_boundary(request), receiver)
-        async for chunk in request.stream():
-            await run_in_threadpool(form.write, chunk)
+        try:
+            with PushMultipartParser(
+                _boundary(request), max_header_size=MAX_HEADER_BYTES, max_header_count=MAX_HEADERS
+            ) as parser:
+                async for chunk in request.stream():
+                    if chunk and not parser.closed:  # what follows the last boundary says nothing
+                        await run_in_threadpool(receiver.take, parser.parse(chunk))
+        except MultipartError as error:
+            raise _form_error(str(error)) from None
         yield receiver.form()
 
 
-def _boundary(request: Request) -> bytes:
-    _, options = parse_options_header(request.headers.get("content-type"))
-    boundary = options.get(b"boundary", b"")
+def _boundary(request: Request) -> str:
+    _, options = parse_options_header(request.headers.get("content-type", ""))
+    boundary: str = options.get("boundary", "")
     if not 1 <= len(boundary) <= MAX_BOUNDARY:
         raise _form_error(f"the Content-Type has no boundary of 1 to {MAX_BOUNDARY} characters")
     return boundary
@@ -73,79 +75,6 @@ def _form_error(reason: str) -> Malformed:
     )
 
 
-class _Splitter:
-    """Finds parts by searching for the whole line between them, at the speed of memory.
-
-    A parser that compares character by character takes half a second for each MiB that is full of beginnings
-    of such a line.
-    """
-
-    def __init__(self, boundary: bytes, receiver: _Receiver) -> None:
-        self._line = re.compile(rb"\r\n--%s(--|[ \t]{0,%d}\r\n)" % (re.escape(boundary), MAX_PADDING))
-        self._longest = len(boundary) + MAX_PADDING + 6
-        self._pending = bytearray(b"\r\n")  # the first line may begin the body
-        self._lead = 0  # bytes before the data of a part
-        self._receiver = receiver
-        self._step = self._skip_preamble
-
-    def write(self, chunk: bytes) -> None:
-        """Take the next bytes."""
-        self._pending += chunk
-        while self._step():
-            pass
-
-    def _skip_preamble(self) -> bool:
-        return self._find_line(lambda _: None, at_most=MAX_PREAMBLE)
-
-    def _read_data(self) -> bool:
-        return self._find_line(self._receiver.add_data)
-
-    def _skip_rest(self) -> bool:
-        self._pending.clear()
-        return False
-
-    def _find_line(self, give: Callable[[bytes], None], at_most: int | None = None) -> bool:
-        """Give what stands before the next line, as far as that is certain; whether the line has come."""
-        found = self._line.search(self._pending)
-        end = found.start() if found else max(0, len(self._pending) - self._longest)
-        if at_most is not None and end > at_most:
-            raise _form_error("its first boundary does not come")
-        length, is_last = (len(found[0]), found[1] == b"--") if found else (0, False)
-        if end > self._lead and (found or at_most is None):
-            give(bytes(self._pending[self._lead : end]))
-            self._lead = 0
-            del self._pending[:end]
-            end = 0
-        if found is None:
-            return False
-        del self._pending[: end + length - (0 if is_last else 2)]
-        if is_last:
-            self._receiver.end()
-        self._step = self._skip_rest if is_last else self._read_headers
-        return True
-
-    def _read_headers(self) -> bool:
-        end = self._pending.find(b"\r\n\r\n", 0, MAX_HEADER_BYTES)
-        if end < 0:
-            if len(self._pending) >= MAX_HEADER_BYTES:
-                raise _form_error(f"the headers of a part are over {MAX_HEADER_BYTES} bytes long")
-            return False
-        lines = bytes(self._pending[2:end]).split(b"\r\n") if end else []
-        if len(lines) > MAX_HEADERS:
-            raise _form_error(f"a part has over {MAX_HEADERS} headers")
-        del self._pending[: end + 2]  # which leaves a line's end: a part without data has no other
-        self._receiver.begin_part([_header(line) for line in lines])
-        self._step, self._lead = self._read_data, 2
-        return True
-
-
-def _header(line: bytes) -> tuple[bytes, bytes]:
-    name, colon, value = line.partition(b":")
-    if not colon or not HEADER_NAME.fullmatch(name):
-        raise _form_error("a part has a header that is none")
-    return name.lower(), value.strip()
-
-
 class _Receiver:
     """Takes what the parser finds, part by part."""
 
@@ -155,26 +84,27 @@ class _Receiver:
         self._filename: str | None = None
         self._parts: dict[str, bytearray] = {}
         self._part = ""
-        self._is_complete = False
+
+    def take(self, events: Iterable[MultipartSegment | bytearray | bytes | None]) -> None:
+        """Take what the parser has found: the beginning of a part, some of its data, or its end."""
+        for event in events:
+            if isinstance(event, MultipartSegment):
+                self._begin_part(event)
+            elif event is not None:
+                self._add_data(event)
 
     def form(self) -> Form:
         """The whole form."""
-        if not self._is_complete:
-            raise Malformed(
-                "malformed_multipart", "the multipart form ends before its last boundary; send it again"
-            )
         if FILE not in self._parts:
             raise _refusal(FILE, "missing", "the form needs the field 'file' with the file in it")
         self._file.seek(0)
         fields = {name: _text(name, value) for name, value in self._parts.items() if name != FILE}
         return Form(self._file, self._filename, fields)
 
-    def begin_part(self, headers: list[tuple[bytes, bytes]]) -> None:
-        """A part with these headers; its data follow."""
-        options = next((_options(value) for name, value in headers if name == b"content-disposition"), {})
-        self._part = options.get(b"name", b"").decode(errors="replace")
-        if self._part == FILE and b"filename" in options:
-            self._filename = options[b"filename"].decode(errors="replace")
+    def _begin_part(self, part: MultipartSegment) -> None:
+        self._part = part.name or ""
+        if self._part == FILE:
+            self._filename = part.filename
         if self._part not in (FILE, *self._fields):
             known = ", ".join((FILE, *self._fields))
             raise _refusal(
@@ -186,8 +116,7 @@ class _Receiver:
             )
         self._parts[self._part] = bytearray()
 
-    def add_data(self, data: bytes) -> None:
-        """More of the part."""
+    def _add_data(self, data: bytearray | bytes) -> None:
         if self._part == FILE:
             self._file.write(data)
             return
@@ -196,14 +125,6 @@ class _Receiver:
         if len(value) > MAX_FIELD_BYTES:
             detail = f"the field {self._part!r} is over {MAX_FIELD_BYTES} bytes long; shorten it"
             raise _refusal(self._part, "too_long", detail)
-
-    def end(self) -> None:
-        """The form has come to its end."""
-        self._is_complete = True
-
-
-def _options(value: bytes) -> dict[bytes, bytes]:
-    return parse_options_header(value)[1]
 
 
 def _text(name: str, value: bytearray) -> str:
