@@ -40,7 +40,7 @@ CPU_S = 60
 ALL_S = 5 * CPU_S  # others may want the processor, too
 CHUNK_BYTES = 2**20
 PER_BYTE = 24  # of memory, for each that a body may have: a table takes about ten, empty lists thirty
-SPARE_BYTES = 512 * 2**20  # of address space: every thread reserves 64 MiB of it, whatever it takes
+SPARE_BYTES = 128 * 2**20  # for the stacks of threads, and the answer
 
 
 def main() -> None:

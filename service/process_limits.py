@@ -27,16 +27,17 @@ def limit_process(memory_bytes: int, cpu_s: int) -> None:
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     for what, limit in (
-        (resource.RLIMIT_AS, _address_space() + memory_bytes),
+        (resource.RLIMIT_DATA, _data() + memory_bytes),
         (resource.RLIMIT_CPU, cpu_s),
         (resource.RLIMIT_CORE, 0),
     ):
         _, most = resource.getrlimit(what)
-        with suppress(ValueError, OSError):  # macOS has no limit of the address space
+        with suppress(ValueError, OSError):
             resource.setrlimit(what, (limit if most == resource.RLIM_INFINITY else min(limit, most), most))
 
 
-def _address_space() -> int:
+def _data() -> int:
+    """Bytes that this process may write to, in use or not."""
     with suppress(OSError):
-        return resource.getpagesize() * int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        return resource.getpagesize() * int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
     return 0

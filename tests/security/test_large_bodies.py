@@ -21,7 +21,7 @@ from tests.servers import LOOPBACK, serving
 
 JSON = {"content-type": "application/json"}
 MANY_MISTAKES = b'{"model": "x", "rows": [' + b"1," * 2 * MiB + b"1]}"
-MANY_LISTS = b'{"model": "x", "columns": {"x": [' + b"[[]]," * 1_600_000 + b"[]]}}"
+MANY_LISTS = b'{"model": "x", "columns": {"x": [' + (b"[" * 100 + b"]" * 100 + b",") * 40_000 + b"[]]}}"
 
 
 @pytest.fixture
