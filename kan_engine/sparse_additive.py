@@ -62,12 +62,15 @@ class Additive:
         fit: The rows of the first data that their bits and errors were counted on: without the extreme ones
             where these were left out.
         validation: The same of the other data.
-        losses: Clipped squared error at every row of both, by forms that were found without it.
+        errors: At every row of both, of forms that were found without it: terms, their number apart, as well
+            as coefficients.
+        losses: Their squares, clipped.
     """
 
     formulas: list[Formula]
     fit: Data
     validation: Data
+    errors: Array
     losses: Array
 
 
@@ -100,7 +103,13 @@ def additive_forms(
     shortest = constant_form(mean if constant is None else constant)
     found = [_formula(tree, first, second, limits) for tree in (*reversed(plan.trees()), shortest)]
     allowed = [f for f in found[:-1] if np.isfinite(f.error) and limits.allow(f.tree)]
-    return Additive(formulas=[*allowed, found[-1]], fit=first, validation=second, losses=plan.lowest)
+    return Additive(
+        formulas=[*allowed, found[-1]],
+        fit=first,
+        validation=second,
+        errors=plan.errors[plan.size],
+        losses=plan.lowest,
+    )
 
 
 def constant_form(value: float) -> Expression:
@@ -180,8 +189,8 @@ class _Plan:
     products: dict[Expression, Term | None] = field(default_factory=dict)
 
     @cached_property
-    def losses(self) -> Array:
-        """Clipped squared error of every number of terms at every row, by forms found without its fold."""
+    def errors(self) -> Array:
+        """Of every number of terms at every row, by forms found without its fold."""
         target, folds = self.table.target, self.table.folds
         learning = [self.rows & (folds != fold) for fold in np.unique(folds)]
         most = _most(min(int(rows.sum()) for rows in learning))
@@ -190,7 +199,12 @@ class _Plan:
             held = folds == fold
             for size, predicted in enumerate(self._predict(rows, held, most)):
                 errors[size, held] = predicted - target[held]
-        return clipped_squares(errors, target)
+        return errors
+
+    @cached_property
+    def losses(self) -> Array:
+        """The squares of these errors, clipped."""
+        return clipped_squares(self.errors, self.table.target)
 
     @cached_property
     def size(self) -> int:

@@ -18,7 +18,7 @@ from kan_engine import (
     together,
     variables,
 )
-from worker.cross_validation import is_better, rmse_of, simple_errors
+from worker.cross_validation import is_better, paired_rmse, simple_errors
 from worker.evidence import NETWORK, assess, formula_errors, measure_stability
 from worker.found import Found
 from worker.laws import SHORT, SURE, bounded_logits
@@ -53,7 +53,9 @@ def with_additive_forms(found: Found, run: Run) -> Found:
     if run.data.classes is not None:
         return found
     best, others = sums.formulas[0], simple_errors(run)
-    errors = formula_errors(best, run)
+    errors = np.nan_to_num(np.abs(sums.errors), nan=np.inf)
+    if len(errors) < len(run.data.training):  # of so many rows the choice of terms adds next to nothing
+        errors = formula_errors(best, run)
     if len(found.errors):
         others |= {NETWORK: found.errors}
     evidence = assess(best, errors, others, run, lambda: _measure_stability(best, rows, run))
@@ -65,9 +67,10 @@ def _ahead(errors: np.ndarray, found: Found, run: Run) -> list[str]:
     weights = run.data.training.weights
     if not len(found.errors) or not is_better(errors, found.errors, weights):
         return []
+    of_formula, of_network = paired_rmse(errors, found.errors, weights)
     return [
-        f"the formula is better than the network by cross-validation (RMSE {rmse_of(errors, weights):.4g}, "
-        f"of the network {rmse_of(found.errors, weights):.4g}): predict by the formula"
+        f"the formula is better than the network by cross-validation (RMSE {of_formula:.4g}, "
+        f"of the network {of_network:.4g}): predict by the formula"
     ]
 
 

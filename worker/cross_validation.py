@@ -24,6 +24,7 @@ from worker.preparation import Portion, named_columns
 from worker.readings import Run
 
 ALPHAS = 10.0 ** np.arange(-9, 5)  # of ridge regression on standardised columns; the first ones are none
+STRENGTHS = (0.01, 1.0, 100.0)  # of logistic regression on standardised columns, over its penalty
 LEARNT_ROWS = 10_000  # that a line or boosting is fitted to: more rows change their errors by less than noise
 FORM_STEPS = 20  # of Levenberg-Marquardt, from the constants found on all rows
 NEGLIGIBLE = 0.02  # share of a mean squared error, by which a lower one counts as the same
@@ -78,11 +79,25 @@ def _places(chosen: np.ndarray) -> slice | np.ndarray:
 
 def simple_errors(run: Run) -> dict[str, np.ndarray]:
     """Errors of a constant and a line, which every model is compared with."""
-    fits: dict[str, Fit] = {"constant": fit_constant, "linear": fit_line}
     if (classes := run.data.classes) is not None:
-        count = len(classes)
-        fits = {"constant": partial(fit_shares, count), "linear": partial(fit_log_odds, count)}
+        shares = _remember("constant", partial(fit_shares, len(classes)), run)
+        return {"constant": shares, "linear": _log_odds_errors(best_strength(run), run)}
+    fits: dict[str, Fit] = {"constant": fit_constant, "linear": fit_line}
     return {name: _remember(name, fit, run) for name, fit in fits.items()}
+
+
+def best_strength(run: Run) -> float:
+    """The strength at which logistic regression has the lowest log loss on rows not seen.
+
+    Classes that a line parts nearly cleanly ask for a high one: the usual 1 leaves odds that are too even.
+    """
+    weights = run.data.training.weights
+    return min(STRENGTHS, key=lambda strength: rmse_of(_log_odds_errors(strength, run), weights))
+
+
+def _log_odds_errors(strength: float, run: Run) -> np.ndarray:
+    fit = partial(fit_log_odds, len(run.data.classes or ()), strength)
+    return _remember(f"linear {strength}", fit, run)
 
 
 def boosting_errors(run: Run) -> np.ndarray:
@@ -114,9 +129,9 @@ def fit_shares(classes: int, rows: Portion) -> Callable[[np.ndarray], np.ndarray
     return lambda x: np.tile(counts / counts.sum(), (len(x), 1))
 
 
-def fit_log_odds(classes: int, rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
+def fit_log_odds(classes: int, strength: float, rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
     """Class probabilities by ``log_odds_through``."""
-    line = log_odds_through(rows, classes)
+    line = log_odds_through(rows, classes, strength)
 
     def predict(x: np.ndarray) -> np.ndarray:
         values = line.predict(x)
@@ -150,8 +165,8 @@ def line_through(rows: Portion) -> Line:
     return Line(slopes, float(ridge.intercept_ - center @ slopes))
 
 
-def log_odds_through(rows: Portion, classes: int) -> Line:
-    """Logistic regression on standardised columns with scikit-learn's default penalty.
+def log_odds_through(rows: Portion, classes: int, strength: float) -> Line:
+    """Logistic regression on standardised columns; ``strength`` is scikit-learn's ``C``.
 
     The log-odds of the second of two classes, or one logit per class; a class that no row has is as rare as
     half a row.
@@ -167,7 +182,7 @@ def log_odds_through(rows: Portion, classes: int) -> Line:
     else:
         z = (x - center) / scale
         with threadpool_limits(1):
-            model = LogisticRegression(max_iter=1_000).fit(z, y, sample_weight=rows.weights)
+            model = LogisticRegression(C=strength, max_iter=1_000).fit(z, y, sample_weight=rows.weights)
         coefficients, levels = model.coef_, model.intercept_
         if len(present) == 2:  # scikit-learn gives the log-odds of the second
             coefficients = np.concatenate([0 * coefficients, coefficients])
@@ -213,6 +228,12 @@ def rmse_of(errors: np.ndarray, weights: np.ndarray) -> float:
     known = ~np.isnan(errors)
     with np.errstate(over="ignore"):
         return float(np.sqrt(np.average(errors[known] ** 2, weights=weights[known])))
+
+
+def paired_rmse(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """RMSE of two candidates on the rows that both were judged on."""
+    known = ~(np.isnan(errors) | np.isnan(others))
+    return rmse_of(errors[known], weights[known]), rmse_of(others[known], weights[known])
 
 
 def is_better(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> bool:

@@ -12,7 +12,7 @@ from kan_engine import Limits
 from service.schemas.training import TrainRequest
 from worker.additive import with_additive_forms
 from worker.climb import probable_parts
-from worker.cross_validation import is_better, rmse_of, simple_errors
+from worker.cross_validation import is_better, paired_rmse, rmse_of, simple_errors
 from worker.decision import calibrate_on_validation_
 from worker.evidence import NETWORK, assess, compare, formula_errors
 from worker.found import Found
@@ -62,9 +62,7 @@ def _classifier(run: Run) -> Found:
         simple["constant"], simple["linear"], weights
     ):
         return found
-    losses = " and ".join(
-        f"{rmse_of(errors, weights) ** 2:.4g}" for errors in (found.errors, simple["linear"])
-    )
+    losses = " and ".join(f"{rmse**2:.4g}" for rmse in paired_rmse(found.errors, simple["linear"], weights))
     told = f"no network is better than logistic regression by cross-validation (log losses {losses})"
     if not _is_free(run.request):
         return replace(found, warnings=(told,))
@@ -86,10 +84,12 @@ def _free_regression(run: Run) -> Found:
         if is_early() and not run.should_stop():
             found = replace(found, warnings=(ENDED_EARLY,))
         weights = run.data.training.weights
-        if law is not None and rmse_of(law.found.errors, weights) <= rmse_of(found.errors, weights):
-            found = replace(law.found, evidence=law.evidence)
-        elif law is not None:
-            found = _with_formulas(found, law, run)
+        if law is not None:
+            of_law, of_network = paired_rmse(law.found.errors, found.errors, weights)
+            if of_law <= of_network:
+                found = replace(law.found, evidence=law.evidence)
+            else:
+                found = _with_formulas(found, law, run)
     return _not_worse_than_a_line(found, law, run)
 
 
@@ -135,9 +135,10 @@ def _not_worse_than_a_line(found: Found, law: SmallLaw | None, run: Run) -> Foun
         if evidence is None or evidence.verdict == "weak" or own.verdict == "consistent":
             formulas, evidence = [*straight, *known], own
     told = "a constant" if is_constant else "a straight line"
+    of_network, of_simple = paired_rmse(found.errors, simple[name], weights)
     warning = (
-        f"no network is better than {told} by cross-validation (RMSE {rmse_of(found.errors, weights):.4g}, "
-        f"of {told} {rmse_of(simple[name], weights):.4g}): {told} serves"
+        f"no network is better than {told} by cross-validation (RMSE {of_network:.4g}, "
+        f"of {told} {of_simple:.4g}): {told} serves"
     )
     return replace(
         base,
@@ -157,9 +158,10 @@ def _asked_regression(run: Run) -> Found:
     spread = float(np.std(run.data.training.y.astype(float)))
     is_exact = rmse_of(found.errors, weights) < NEGLIGIBLE * spread
     if not is_exact and is_better(simple["linear"], found.errors, weights):
+        of_line, of_network = paired_rmse(simple["linear"], found.errors, weights)
         warning = (
-            f"a straight line is better by cross-validation (RMSE {rmse_of(simple['linear'], weights):.4g}) "
-            f"than the network that was asked for ({rmse_of(found.errors, weights):.4g}): "
+            f"a straight line is better by cross-validation (RMSE {of_line:.4g}) "
+            f"than the network that was asked for ({of_network:.4g}): "
             "leave its shape to the service"
         )
         found = replace(found, warnings=(warning,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kan_engine import KAN, Formula, Step, TargetScaler, linear_formula, straight_network
-from worker.cross_validation import Line, fit_constant, line_through, log_odds_through
+from worker.cross_validation import Line, best_strength, fit_constant, line_through, log_odds_through
 from worker.evidence import ROWS_PER_CONSTANT
 from worker.found import Found
 from worker.preparation import Portion
@@ -15,10 +15,10 @@ from worker.readings import Run, columns_of, sample_of, searched
 def straight_classifier(run: Run, errors: np.ndarray) -> Found:
     """Logistic regression as a network of straight lines; what is judged has not seen the validation rows."""
     data = run.data
-    classes = len(data.classes or ())
+    classes, strength = len(data.classes or ()), best_strength(run)
 
     def network_of(rows: Portion) -> KAN:
-        line = log_odds_through(rows, classes)
+        line = log_odds_through(rows, classes, strength)
         slopes = line.slopes.reshape(len(data.names), -1)
         intercepts = np.atleast_1d(np.asarray(line.intercept))
         return straight_network(slopes, intercepts, run.inputs, None, order=run.request.network.order)

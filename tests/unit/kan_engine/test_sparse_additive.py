@@ -54,6 +54,18 @@ def test_noise_is_a_constant() -> None:
     assert sizes.count(1) >= 16
 
 
+def test_errors_are_those_of_fresh_rows_though_terms_were_chosen() -> None:
+    told, fresh = [], []
+    for seed in range(12):
+        columns = normal(2060, *"abcdefgh", seed=seed)
+        target = columns["a"] + 0.5 * columns["b"] ** 2 + np.random.default_rng(seed).normal(size=2060)
+        few = {name: values[:60] for name, values in columns.items()}
+        sums = additive_forms(*halves(few, target[:60]))
+        told.append(np.sqrt(np.mean(sums.errors**2)))
+        fresh.append(np.sqrt(np.mean((evaluate(sums.formulas[0].tree, columns) - target)[60:] ** 2)))
+    assert np.median(told) >= 0.95 * np.median(fresh)
+
+
 def test_curves_of_several_columns_are_told_apart() -> None:
     x, z, idle = RNG.uniform(0.5, 9, (3, 300))
     target = 3 * np.log(x) - 20 / z + 0.1 * RNG.normal(size=300)

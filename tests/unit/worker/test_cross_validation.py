@@ -6,6 +6,7 @@ import pytest
 from kan_engine import Limits, expression
 from tests.tables import request_for, table_of
 from worker.cross_validation import (
+    best_strength,
     cross_errors,
     fit_constant,
     fit_formula,
@@ -74,7 +75,7 @@ def test_more_columns_than_rows_still_give_a_line() -> None:
 def test_logistic_regression_gives_log_odds_or_logits_in_raw_units(classes: int) -> None:
     labels = np.digitize(X[:, 0], [0.0] if classes == 2 else [-0.5, 0.5])
     run = run_of([f"class {label}" for label in labels])
-    line = log_odds_through(run.data.training, classes)
+    line = log_odds_through(run.data.training, classes, strength=1.0)
     guessed = line.predict(X)
     found = (guessed > 0).astype(int) if classes == 2 else guessed.argmax(1)
     assert np.mean(found == labels) > 0.9
@@ -82,10 +83,16 @@ def test_logistic_regression_gives_log_odds_or_logits_in_raw_units(classes: int)
     assert is_better(errors["linear"], errors["constant"], weights)
 
 
+@pytest.mark.parametrize(("noise", "strength"), [(0.02, 100.0), (8.0, 0.01)], ids=["parted cleanly", "noise"])
+def test_the_odds_of_logistic_regression_are_as_sharp_as_the_rows_say(noise: float, strength: float) -> None:
+    run = run_of([f"class {value > 0}" for value in X[:, 0] + X[:, 1] + noise * NOISE])
+    assert best_strength(run) == strength
+
+
 def test_a_class_that_a_fold_lacks_is_rare_to_logistic_regression() -> None:
     run = run_of(["a" if value > 0 else "b" for value in X[:, 0]])
     only = run.data.training[run.data.training.targets == 0]
-    assert log_odds_through(only, 2).predict(X[:3]) == pytest.approx(np.log(0.5 / len(only)))
+    assert log_odds_through(only, 2, strength=1.0).predict(X[:3]) == pytest.approx(np.log(0.5 / len(only)))
 
 
 def test_a_formula_is_fitted_again_without_each_fold() -> None:
