@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
+from itertools import takewhile
 from types import MappingProxyType
 
 import numpy as np
@@ -59,6 +60,7 @@ class Reading:
         known: How well the network's curves are known.
         limits: What the formula may contain.
         fixed: Function of the library that an edge has to be, by layer of ``all_layers``, input and output.
+        should_stop: Asked between fits and refits; once true, what was found for a curve is enough.
     """
 
     names: tuple[str, ...]
@@ -72,6 +74,7 @@ class Reading:
     known: Precision
     limits: Limits = NO_LIMITS
     fixed: Mapping[tuple[int, int, int], str] = field(default_factory=dict)
+    should_stop: Callable[[], bool] = lambda: False
 
     @property
     def effort(self) -> Effort:
@@ -142,7 +145,13 @@ def forms_of_column(
 ) -> list[Candidate]:
     """Candidates of the edge that leaves input i, in that input's own variable."""
     found = forms(
-        reading.axes[i], v, known, as_logarithm=as_logarithm, most=reading.effort, allows=reading.offers
+        reading.axes[i],
+        v,
+        known,
+        as_logarithm=as_logarithm,
+        most=reading.effort,
+        allows=reading.offers,
+        should_stop=reading.should_stop,
     )
     return _of_variable(found, i, reading)
 
@@ -166,15 +175,19 @@ def forms(
     as_logarithm: bool,
     most: Effort,
     allows: Callable[[Candidate], bool] = lambda _: True,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> list[Candidate]:
     """Closed forms, and logarithms of closed forms, until one is as close as the curve is known."""
     found: list[Candidate] = []
     for effort in list(Effort)[: most + 1]:
         more = closed_forms(axis, v, known=known, effort=effort, raw=True)
-        if as_logarithm and effort < Effort.SUMS and not is_settled([*found, *more], known, SIMPLE):
-            more += logarithms(axis, v, known, effort)
+        is_wanted = as_logarithm and effort < Effort.SUMS and not is_settled([*found, *more], known, SIMPLE)
+        if is_wanted and not (more and should_stop()):
+            more += takewhile(lambda _: not should_stop(), logarithms(axis, v, known, effort))
         found += [edge for edge in more if allows(edge)]
-        if is_settled(found, known, SIMPLE if effort == Effort.PLAIN else ENOUGH):
+        if is_settled(found, known, SIMPLE if effort == Effort.PLAIN else ENOUGH) or (
+            found and should_stop()
+        ):
             break
     return best_forms(found, known, PER_NOISY_EDGE if known.is_noisy else PER_EDGE)
 

@@ -27,10 +27,12 @@ class FormulaPredictor(Predictor):
     Args:
         trees: A formula of the encoded columns for each output: of the target, or of the log-odds or logits.
         lacks_residuals: Whether the network has residuals, and those of the formulas were not kept.
+        within: Lowest and highest value that it answers; None for no bounds.
     """
 
     trees: tuple[Expression, ...]
     lacks_residuals: bool = False
+    within: tuple[float, float] | None = None
 
     @staticmethod
     def of(
@@ -98,6 +100,8 @@ class FormulaPredictor(Predictor):
         if self.support is not None:
             low, high = np.array(self.support).T
             values[((encoded < low) | (encoded > high)).any(1)] = 0.0
+        if self.within is not None:
+            values = values.clip(*self.within)
         return values[:, 0] if values.shape[1] == 1 else values
 
     def margin(self, level: float) -> float:

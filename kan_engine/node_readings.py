@@ -99,6 +99,7 @@ class Node:
             as_logarithm=reading.is_log,
             most=reading.effort,
             allows=reading.offers,
+            should_stop=reading.should_stop,
         )
         return found[:LONGER]
 

@@ -122,7 +122,7 @@ def _description(part: Predictor, title: str, units: dict[str, str], *, has_form
     yield ""
     yield "predict gives what the service answers by the member accurate, its network."
     if has_formula:
-        yield "The formula of the model is exact; formula(columns) gives its values, wherever it is defined."
+        yield "formula(columns) gives the values of the model's formula, wherever it is defined."
     yield ""
     yield "It needs NumPy alone. As a program it prints predictions for the rows of a CSV file:"
     yield ""

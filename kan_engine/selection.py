@@ -232,7 +232,8 @@ def _expected_losses(networks: list[KAN], rows: Rows, kind: Loss, members: int) 
     """Loss of every row that the mean of so many such networks would have.
 
     What the mean of m networks saves grows as 1 - 1/m for the squared error (Krogh and Vedelsby, "Neural
-    network ensembles, cross validation, and active learning", NIPS 1994), and nearly so for the others.
+    network ensembles, cross validation, and active learning", NIPS 1994), and nearly so for the others. As an
+    estimate it may fall below 0 at a single row.
     """
     outputs = torch.stack([network(rows.x) for network in networks])
     single = torch.stack([loss_per_row(kind, output, rows.targets) for output in outputs]).mean(0)

@@ -62,8 +62,8 @@ class Additive:
         fit: The rows of the first data that their bits and errors were counted on: without the extreme ones
             where these were left out.
         validation: The same of the other data.
-        errors: At every row of both, of forms that were found without it: terms, their number apart, as well
-            as coefficients.
+        errors: Of forms of as many terms as the first formula has, at every row of both, which neither chose
+            their terms nor measured their coefficients.
         losses: Their squares, clipped.
     """
 
@@ -101,14 +101,17 @@ def additive_forms(
         first, second = fit, validation
     mean = float(np.average(target[plan.rows], weights=weights[plan.rows]))
     shortest = constant_form(mean if constant is None else constant)
-    found = [_formula(tree, first, second, limits) for tree in (*reversed(plan.trees()), shortest)]
-    allowed = [f for f in found[:-1] if np.isfinite(f.error) and limits.allow(f.tree)]
+    trees = [shortest, *plan.trees()]  # of as many terms as their places tell
+    found = {size: _formula(tree, first, second, limits) for size, tree in enumerate(trees)}
+    allowed = [
+        size for size, f in found.items() if size == 0 or (np.isfinite(f.error) and limits.allow(f.tree))
+    ]
     return Additive(
-        formulas=[*allowed, found[-1]],
+        formulas=[found[size] for size in reversed(allowed)],
         fit=first,
         validation=second,
-        errors=plan.errors[plan.size],
-        losses=plan.lowest,
+        errors=plan.errors[allowed[-1]],
+        losses=plan.losses[allowed[-1]],
     )
 
 

@@ -196,6 +196,11 @@ class Fit:
         output = outputs(bundle or self.bundle, self.frame.terms(sample, self.terms.grid_size))
         return self.scaler.inverse(output.T.numpy())[:, 0]
 
+    def predict_by_splines(self, sample: Sample) -> Float[np.ndarray, " batch"]:
+        """The same by the network, whose activations are splines throughout."""
+        with torch.no_grad():
+            return np.asarray(self.scaler.inverse(self.network(sample.x).numpy())[:, 0])
+
     def error_on(self, sample: Sample, bundle: Bundle | None = None) -> float:
         """RMSE over the spread of the target on other rows, of these or other coefficients on this grid."""
         return error_of(self.predict(sample, bundle)[:, None], sample)

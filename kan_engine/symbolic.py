@@ -76,19 +76,16 @@ class Formula:
         return complexity(self.tree)
 
 
-def read_formulas(
-    network: KAN, reading: Reading, should_stop: Callable[[], bool] = lambda: False
-) -> list[Formula]:
+def read_formulas(network: KAN, reading: Reading) -> list[Formula]:
     """Formulas of one output of a network, shortest description first; empty where there is none.
 
     Args:
         network: With at most one hidden layer.
         reading: Data and units.
-        should_stop: Asked between refits; true returns what there is.
     """
     if not _is_readable(network):
         return []
-    trials = _Trials(reading, should_stop)
+    trials = _Trials(reading)
     for known in reading.known.views():
         view, count = replace(reading, known=known), 0
         for parts in variants(network, view):
@@ -98,38 +95,36 @@ def read_formulas(
                 break
         if trials.is_over or trials.is_close() or count > FEW_PARTS:
             break
-    return _polished(trials.best(), reading, should_stop)
+    return _polished(trials.best(), reading)
 
 
-def shorter_formulas(
-    network: KAN, reading: Reading, should_stop: Callable[[], bool] = lambda: False
-) -> list[Formula]:
+def shorter_formulas(network: KAN, reading: Reading) -> list[Formula]:
     """Formulas that leave parts of a network out or write them shorter, from the shortest on.
 
     Of every complexity the choices for all parts whose errors add up to the least, by dynamic programming;
     where each shortens the data's description much more than the one before.
     """
-    if not _is_readable(network):
+    if not _is_readable(network) or reading.should_stop():
         return []
     parts = next(iter(variants(network, reading)))
     longest = reading.limits.max_complexity or LONGEST
     forms = [_joined(picks, reading) for picks in short_combinations(parts, reading, longest)]
     fitted = []
     for form in forms:
-        if should_stop():
+        if reading.should_stop():
             break
         fitted.append(refit(refit(form, few(reading.fit), iterations=40), reading.fit, iterations=20))
-    return _polished(fitted, reading, should_stop)
+    return _polished(fitted, reading)
 
 
 def _is_readable(network: KAN) -> bool:
     return len(network.stack) <= MAX_HIDDEN_LAYERS + 1 and network.edge_count <= MAX_EDGES
 
 
-def _polished(forms: list[Form], reading: Reading, should_stop: Callable[[], bool]) -> list[Formula]:
+def _polished(forms: list[Form], reading: Reading) -> list[Formula]:
     trees: dict[Expression, None] = {}
     for form in forms:
-        if trees and should_stop():
+        if trees and reading.should_stop():
             break
         trees[polished(form, reading.fit, reading.validation, reading.limits.forbidden)] = None
     formulas = [Formula.of(tree, reading.fit, reading.validation) for tree in trees]
@@ -140,8 +135,8 @@ def _polished(forms: list[Form], reading: Reading, should_stop: Callable[[], boo
 class _Trials:
     """Whole forms, refitted to the data one after the other until one of them proves itself."""
 
-    def __init__(self, reading: Reading, should_stop: Callable[[], bool]) -> None:
-        self._reading, self._should_stop = reading, should_stop
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
         self._everything = together(reading.fit, reading.validation)
         self._spread = float(np.std(reading.fit[1])) or 1.0
         self._found: list[tuple[float, Form]] = []
@@ -170,7 +165,7 @@ class _Trials:
         self, combinations: Iterable[tuple[Choice, ...]], tried: dict[tuple[Choice, ...], float]
     ) -> None:
         for picks in combinations:
-            if self.is_over or (self._found and self._should_stop()):
+            if self.is_over or (self._found and self._reading.should_stop()):
                 self.is_over = True
                 return
             if picks not in tried:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import kan_engine
@@ -21,12 +21,13 @@ class Members:
     Args:
         accurate: Its network.
         formula: Its formulas, if it has any.
-        is_exact: Whether their verdict is ``exact``.
+        serving: The formulas as they answer in place of the network, if they do: an exact one everywhere, any
+            other within bounds.
     """
 
     accurate: Predictor
     formula: FormulaPredictor | None = None
-    is_exact: bool = False
+    serving: FormulaPredictor | None = None
 
     @staticmethod
     def of(predictor: Predictor, symbolic: Mapping[str, Any] | None) -> Members:
@@ -37,8 +38,12 @@ class Members:
         """
         if symbolic is None:
             return Members(predictor)
-        is_exact = verdict_of(symbolic) == "exact"
-        return Members(predictor, _formula(predictor, symbolic, is_exact=is_exact), is_exact)
+        is_exact, within = verdict_of(symbolic) == "exact", symbolic.get("serves_within")
+        formula = _formula(predictor, symbolic, is_exact=is_exact)
+        if is_exact or within is None:
+            return Members(predictor, formula, formula if is_exact else None)
+        low, high = within
+        return Members(predictor, formula, replace(formula, within=(low, high)))
 
     def answering(self, by: By) -> tuple[Member, Predictor]:
         """The member that answers, with its name.
@@ -53,8 +58,9 @@ class Members:
             raise _refusal(
                 "no_formula", f"the model has no formula; {self._remedy}, or train again: {wanted}"
             )
-        if self.formula is not None and (by == "formula" or (by == "auto" and self.is_exact)):
-            return "formula", self.formula
+        answering = self.formula if by == "formula" else self.serving if by == "auto" else None
+        if answering is not None:
+            return "formula", answering
         return "accurate", self.accurate
 
     @property

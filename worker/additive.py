@@ -18,7 +18,7 @@ from kan_engine import (
     together,
     variables,
 )
-from worker.cross_validation import is_better, paired_rmse, simple_errors
+from worker.cross_validation import simple_errors
 from worker.evidence import NETWORK, assess, formula_errors, measure_stability
 from worker.found import Found
 from worker.laws import SHORT, SURE, bounded_logits
@@ -50,28 +50,16 @@ def with_additive_forms(found: Found, run: Run) -> Found:
     if known and _stays(known[0], sums, rows, weights):
         return replace(found, formulas=[[*known, *sums.formulas]])
     found = replace(found, formulas=[[*sums.formulas, *known]], formula_of="law", evidence=None)
+    found = replace(found, formula_errors=np.zeros(0))
     if run.data.classes is not None:
         return found
     best, others = sums.formulas[0], simple_errors(run)
-    errors = np.nan_to_num(np.abs(sums.errors), nan=np.inf)
-    if len(errors) < len(run.data.training):  # of so many rows the choice of terms adds next to nothing
-        errors = formula_errors(best, run)
+    counts_choice = len(sums.errors) == len(run.data.training)
+    errors = np.nan_to_num(np.abs(sums.errors), nan=np.inf) if counts_choice else formula_errors(best, run)
     if len(found.errors):
         others |= {NETWORK: found.errors}
     evidence = assess(best, errors, others, run, lambda: _measure_stability(best, rows, run))
-    return replace(found, evidence=evidence, warnings=(*found.warnings, *_ahead(errors, found, run)))
-
-
-def _ahead(errors: np.ndarray, found: Found, run: Run) -> list[str]:
-    """A warning where the formula predicts better than the network that serves."""
-    weights = run.data.training.weights
-    if not len(found.errors) or not is_better(errors, found.errors, weights):
-        return []
-    of_formula, of_network = paired_rmse(errors, found.errors, weights)
-    return [
-        f"the formula is better than the network by cross-validation (RMSE {of_formula:.4g}, "
-        f"of the network {of_network:.4g}): predict by the formula"
-    ]
+    return replace(found, evidence=evidence, formula_errors=errors, counts_choice=counts_choice)
 
 
 def _measure_stability(best: Formula, rows: Data, run: Run) -> float | None:

@@ -14,7 +14,7 @@ from worker.additive import with_additive_forms
 from worker.climb import probable_parts
 from worker.cross_validation import is_better, paired_rmse, rmse_of, simple_errors
 from worker.decision import calibrate_on_validation_
-from worker.evidence import NETWORK, assess, compare, formula_errors
+from worker.evidence import CLEARLY_LOWER, NETWORK, assess, compare, formula_errors
 from worker.found import Found
 from worker.laws import log_odds_formulas
 from worker.networks import task_of, train_network
@@ -51,7 +51,7 @@ def find_network(
         formulas = log_odds_formulas(found.network, found.inputs, run)
         return with_additive_forms(replace(found, formulas=formulas, formula_of="law"), run)
     found = _free_regression(run) if _is_free(request) else _asked_regression(run)
-    return replace(with_additive_forms(found, run), contest=run.contest)
+    return replace(best_member(with_additive_forms(found, run), run), contest=run.contest)
 
 
 def _classifier(run: Run) -> Found:
@@ -78,7 +78,7 @@ def _free_regression(run: Run) -> Found:
     with run.parts.ahead(lambda: probable_parts(run.parts, task, losses)):
         law = small_law(run, LAW_SHARE * run.request.max_seconds)
     if law is not None and law.is_clear:
-        found = replace(law.found, evidence=law.evidence)
+        found = law.found
     else:
         found = train_network(training)
         if is_early() and not run.should_stop():
@@ -86,10 +86,7 @@ def _free_regression(run: Run) -> Found:
         weights = run.data.training.weights
         if law is not None:
             of_law, of_network = paired_rmse(law.found.errors, found.errors, weights)
-            if of_law <= of_network:
-                found = replace(law.found, evidence=law.evidence)
-            else:
-                found = _with_formulas(found, law, run)
+            found = law.found if of_law <= of_network else _with_formulas(found, law, run)
     return _not_worse_than_a_line(found, law, run)
 
 
@@ -105,14 +102,16 @@ def _leaving_time(run: Run) -> tuple[Run, Callable[[], bool]]:
 
 def _with_formulas(found: Found, law: SmallLaw, run: Run) -> Found:
     """A larger network beside which a small law was found."""
-    evidence = law.evidence
+    known = law.found
+    evidence = known.evidence
     if evidence is not None:
-        evidence = compare(evidence, law.formula_errors, {NETWORK: found.errors}, run)
+        evidence = compare(evidence, known.formula_errors, {NETWORK: found.errors}, run)
     return replace(
         found,
-        formulas=law.found.formulas,
+        formulas=known.formulas,
+        formula_errors=known.formula_errors,
         evidence=evidence,
-        is_cut=law.found.is_cut,
+        is_cut=known.is_cut,
         formula_of="law",
     )
 
@@ -127,13 +126,14 @@ def _not_worse_than_a_line(found: Found, law: SmallLaw | None, run: Run) -> Foun
     base = straight_found(run, simple[name], is_constant=is_constant)
     straight = [formula for part in base.formulas for formula in part]
     known = law.found.formulas[0] if law is not None and law.found.formulas else []
-    formulas, evidence = [*known, *straight], law.evidence if law is not None else None
+    formulas, evidence = [*known, *straight], law.found.evidence if law is not None else None
+    errors = law.found.formula_errors if known and law is not None else simple[name]
     is_exact = bool(known) and known[0].error < EXACT
     if straight and not is_exact and (evidence is None or evidence.verdict != "consistent"):
-        errors = formula_errors(straight[0], run)
-        own = assess(straight[0], errors, simple, run, lambda: 1.0)  # from other rows comes a line, too
+        of_line = formula_errors(straight[0], run)
+        own = assess(straight[0], of_line, simple, run, lambda: 1.0)  # from other rows comes a line, too
         if evidence is None or evidence.verdict == "weak" or own.verdict == "consistent":
-            formulas, evidence = [*straight, *known], own
+            formulas, evidence, errors = [*straight, *known], own, of_line
     told = "a constant" if is_constant else "a straight line"
     of_network, of_simple = paired_rmse(found.errors, simple[name], weights)
     warning = (
@@ -143,11 +143,39 @@ def _not_worse_than_a_line(found: Found, law: SmallLaw | None, run: Run) -> Foun
     return replace(
         base,
         formulas=[formulas] if formulas else [],
+        formula_errors=errors,
         evidence=evidence,
         is_cut=found.is_cut,
         formula_of="network" if not known or formulas[0] is not known[0] else "law",
         warnings=(*found.warnings, warning),
     )
+
+
+def best_member(found: Found, run: Run) -> Found:
+    """With the formula in place of the network where it is the better one and may be; else with a warning.
+
+    What is known of a formula are its errors with its constants measured anew; that its form was chosen by
+    the same rows counts as nothing where the evidence is complete, or where the formula is far better.
+    """
+    evidence, weights = found.evidence, run.data.training.weights
+    if (
+        evidence is None
+        or not len(found.errors)
+        or not is_better(found.formula_errors, found.errors, weights)
+    ):
+        return found
+    of_formula, of_network = paired_rmse(found.formula_errors, found.errors, weights)
+    is_far_better = (
+        of_formula < CLEARLY_LOWER * of_network and "too_many_constants" not in evidence.objections
+    )
+    if not found.counts_choice and evidence.verdict != "consistent" and not is_far_better:
+        return found
+    serves = _is_free(run.request)
+    told = (
+        f"the formula is better than the network by cross-validation (RMSE {of_formula:.4g}, "
+        f"of the network {of_network:.4g}): {'the formula answers' if serves else 'predict by the formula'}"
+    )
+    return replace(found, formula_serves=serves, warnings=(*found.warnings, told))
 
 
 def _asked_regression(run: Run) -> Found:

@@ -20,15 +20,26 @@ Entries = dict[str, dict[str, Any]]  # of ``members`` in the record of a model
 
 
 def with_formula(
-    predictor: Predictor, symbolic: Document | None, data: Prepared
+    predictor: Predictor, symbolic: Document | None, data: Prepared, errors: np.ndarray | None = None
 ) -> tuple[Predictor, Entries]:
-    """The network with the residuals of the formula beside its own, and the formula's part of the record."""
+    """The network with the residuals of the formula beside its own, and the formula's part of the record.
+
+    Args:
+        predictor: The network.
+        symbolic: The formulas.
+        data: Their rows.
+        errors: Absolute errors of the formula on rows not seen, NaN for others; without any finite ones those
+            on the validation rows are taken.
+    """
     formula = Members.of(predictor, symbolic).formula
     if formula is None or symbolic is None:
         return replace(predictor, formula_residuals=None), {}
     metrics = _metrics(formula, data)
     told = entries(symbolic, metrics, predictor, formula, data.test.encoded)
-    return replace(predictor, formula_residuals=formula_residuals(formula, data.validation)), told
+    known = np.zeros(0) if errors is None else errors[~np.isnan(errors)]
+    is_finite = len(known) > 0 and bool(np.isfinite(known).all())
+    residuals = np.sort(known) if is_finite else formula_residuals(formula, data.validation)
+    return replace(predictor, formula_residuals=residuals), told
 
 
 def formula_residuals(formula: FormulaPredictor, validation: Portion) -> np.ndarray | None:

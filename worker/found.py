@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,9 @@ class Found:
         history: Steps of its training.
         formulas: Formulas in the client's columns, best first.
         evidence: For the best formula, of a regression.
+        formula_errors: The same as ``errors`` of the best formula.
+        counts_choice: Whether these errors also count that the form was chosen, by other rows each time.
+        formula_serves: Whether it answers in place of the network.
         is_cut: Whether the search for a law was ended to leave time for larger networks.
         formula_of: ``network`` if the formulas were read off the served network, ``law`` if they were found
             beside it.
@@ -43,6 +47,9 @@ class Found:
     optimizer: str = "levenberg_marquardt"
     formulas: list[list[Formula]] = field(default_factory=list)
     evidence: Evidence | None = None
+    formula_errors: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    counts_choice: bool = False
+    formula_serves: bool = False
     is_cut: bool = False
     formula_of: str = "network"
     errors: np.ndarray = field(default_factory=lambda: np.zeros(0))
@@ -61,6 +68,7 @@ def to_metadata(found: Found) -> dict[str, Any]:
             [{"tree": to_json(f.tree), "error": _finite(f.error)} for f in part] for part in found.formulas
         ],
         "evidence": None if found.evidence is None else found.evidence.to_dict(),
+        "formula_serves": found.formula_serves,
         "warnings": list(found.warnings),
         "is_cut": found.is_cut,
         "is_straight": found.is_straight,
@@ -70,8 +78,14 @@ def to_metadata(found: Found) -> dict[str, Any]:
     }
 
 
-def from_metadata(data: dict[str, Any], predictor: Predictor, errors: np.ndarray) -> Found:
-    """The Found that ``to_metadata`` described; its errors are too many for JSON."""
+def errors_of(found: Found) -> dict[str, np.ndarray]:
+    """What of a Found is too much for JSON."""
+    return {"errors": found.errors, "formula_errors": found.formula_errors}
+
+
+def from_metadata(data: dict[str, Any], predictor: Predictor, numbers: Mapping[str, np.ndarray]) -> Found:
+    """The Found that ``to_metadata`` and ``errors_of`` described."""
+    none = np.zeros(0)
     return Found(
         network=predictor.network,
         judged=predictor.network,
@@ -83,7 +97,9 @@ def from_metadata(data: dict[str, Any], predictor: Predictor, errors: np.ndarray
             [Formula(from_json(f["tree"]), _number(f["error"])) for f in part] for part in data["formulas"]
         ],
         evidence=None if data.get("evidence") is None else Evidence.from_dict(data["evidence"]),
-        errors=errors,
+        errors=numbers.get("errors", none),
+        formula_errors=numbers.get("formula_errors", none),
+        formula_serves=data.get("formula_serves", False),
         warnings=tuple(data.get("warnings", ())),
         is_cut=data.get("is_cut", False),
         is_straight=data.get("is_straight", False),

@@ -326,7 +326,11 @@ def _is_worth_reading(structure: Fit, read: list[Fit]) -> bool:
 
 
 def law_errors(law: Law, run: Run) -> np.ndarray:
-    """Absolute errors of a law's network on the training rows that it has not seen, NaN for the others."""
+    """Absolute errors of a law's network on the training rows that it has not seen, NaN for the others.
+
+    Its splines may follow the functions of the structure badly, as a logarithm over ten decades: by how much
+    is added.
+    """
     data, rows = run.data, sample_of(run.data.training, run.inputs)
     errors = np.full(len(data.training), np.nan)
     is_certain = law.fit.is_adequate and len(data.validation) >= ENOUGH_ROWS
@@ -336,6 +340,7 @@ def law_errors(law: Law, run: Run) -> np.ndarray:
         else:
             held = rows[run.folds == 0]
             errors[(run.folds == 0).numpy()] = np.abs(law.fit.predict(held) - held.y[:, 0].numpy())
+        errors += np.abs(law.fit.predict(rows) - law.fit.predict_by_splines(rows))
     return np.where(np.isnan(errors) & (run.folds == 0).numpy(), np.inf, errors)
 
 

@@ -20,6 +20,7 @@ from worker.preparation import Portion, Prepared
 TOLD_ROWS = 100_000  # of the training rows, for their metrics: more would delay the result and say the same
 UNEXPECTED = 2.0  # times the RMSE that validation promises, beyond which a hold-out RMSE needs an explanation
 CHANCE = 4.0  # standard errors of the mean square, within which it is chance
+EXACT = 1e-7  # of the spread of the target: what is left are rounding errors
 MOSTLY = 0.5  # share of the squared error that one cause has to hold
 OUTLYING = 10.0  # times the promised RMSE, from which on a single row is named
 OF_LABELS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # metrics that a decision changes
@@ -60,7 +61,8 @@ def _unexpected(predictor: Predictor, data: Prepared, errors: np.ndarray) -> lis
         return []
     expected, found = float(promised.mean()), float(squares.mean())
     chance = float(promised.std()) / len(squares) ** 0.5
-    if found <= UNEXPECTED**2 * expected or found <= expected + CHANCE * chance:
+    is_expected = found <= UNEXPECTED**2 * expected or found <= expected + CHANCE * chance
+    if is_expected or found <= float(data.training.y.astype(float).var()) * EXACT**2:
         return []
     told = (
         f"the RMSE on the hold-out rows, {found**0.5:.4g}, is far above the {expected**0.5:.4g} of validation"

@@ -75,16 +75,21 @@ def train_network(run: Run, then: Sequence[Part] = ()) -> Found:
 def _errors(best: Trained, grounds: Grounds, run: Run) -> np.ndarray:
     """Errors on the training rows that the network has not seen, NaN for the others.
 
-    See ``worker.cross_validation``: half a squared error, or a log loss, is what training minimises.
+    See ``worker.cross_validation``: half a squared error, or a log loss, is what training minimises. Rows
+    that have chosen the network tell too small errors, which are made as large as fresh rows would tell.
     """
     unit = np.sqrt(2) * grounds.scaler.std[0] if grounds.scaler is not None else 1.0
     if best.fold_losses is not None:
-        return np.asarray(best.fold_losses.sqrt().numpy() * unit)
+        return np.asarray(best.fold_losses.clamp(min=0).sqrt().numpy() * unit)
     judge = grounds.validation.rows(best.trial)
     with torch.no_grad():
         losses = loss_per_row(best.trial.training.loss, best.network(judge.x), judge.targets)
     errors = np.full(len(run.data.training), np.nan)
-    errors[len(run.data.fit) :] = losses.sqrt().numpy() * unit
+    own = losses.sqrt().numpy() * unit
+    fair = run.contest.without_luck(own)
+    with np.errstate(all="ignore"):
+        luck = np.sqrt(np.mean(fair**2) / np.mean(own**2))
+    errors[len(run.data.fit) :] = own * (luck if luck > 1 else 1.0)
     return errors
 
 

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
-
 from kan_engine import Limits, load, read_attached, read_metadata, save
+from service.members import Members
 from service.portrait import portray
 from service.schemas.baselines import Baseline, is_matched, name_of
 from service.schemas.training import TrainRequest
@@ -19,7 +18,7 @@ from worker.density import run_density
 from worker.figures import figures_of
 from worker.fitting import find_network
 from worker.formula_member import with_formula
-from worker.found import from_metadata, to_metadata
+from worker.found import errors_of, from_metadata, to_metadata
 from worker.measurement import measure
 from worker.outcome import Outcome, Progress, Revised
 from worker.outliers import set_outliers_aside
@@ -73,16 +72,23 @@ def run_pipeline(
         predictor, decision = assembled(found, data)
         if watch.cut_by is None:
             kept = to_metadata(found) | {"decision": decision and asdict(decision)}
-            checkpoint(save(predictor, kept, {"errors": found.errors}))
+            checkpoint(save(predictor, kept, errors_of(found)))
     else:
         predictor, kept = load(resume), read_metadata(resume)
-        found = from_metadata(kept, predictor, read_attached(resume).get("errors", np.zeros(0)))
+        found = from_metadata(kept, predictor, read_attached(resume))
         decision = kept["decision"] and Decision(**kept["decision"])
     with watch.stage("evaluate", 0.9, "measuring on the hold-out rows"):
-        record = record_of(found, measure(predictor, data, decision), data, request)
-    with watch.stage("symbolic", 0.92, "checking the formula"):
         symbolic = formulas_of(found, predictor, data)
-        predictor, members = with_formula(predictor, symbolic, data)
+        is_known = symbolic is not None and "evidence" in symbolic  # the first formula is the one found best
+        predictor, members = with_formula(
+            predictor, symbolic, data, found.formula_errors if is_known else None
+        )
+        _, serving = Members.of(predictor, symbolic).answering("auto")
+        worth = measure(serving, data, decision)
+        if serving is not predictor:
+            worth |= {"network_metrics": measure(predictor, data, decision)["metrics"]}
+        record = record_of(found, worth, data, request)
+    with watch.stage("symbolic", 0.92, "looking for functions that fit the activations"):
         picture = portray(
             found.network,
             found.inputs,
@@ -91,8 +97,8 @@ def run_pipeline(
             output_names(data, request),
             watch.should_stop,
         )
-    with watch.stage("figures", 0.94, "drawing what the network has learnt"):
-        figures = figures_of(predictor, data, picture, watch.should_stop)
+    with watch.stage("figures", 0.94, "drawing what the model has learnt"):
+        figures = figures_of(serving, data, picture, watch.should_stop)
     with watch.stage("baselines", 0.95, "fitting the baselines"):
         record |= _baselines(data, request, record, predictor.decision_weights, watch.should_stop)
     record |= {"members": members, "timings": watch.seconds}

@@ -207,9 +207,9 @@ def read_law(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:
     if not run.request.symbolic:
         return Law(fit=structure, formulas=[])
     reading = _reading(structure, fit, validation, run)
-    formulas = read_formulas(structure.network, reading, run.should_stop)
+    formulas = read_formulas(structure.network, reading)
     if run.limits.max_complexity is not None:
-        formulas += shorter_formulas(structure.network, reading, run.should_stop)
+        formulas += shorter_formulas(structure.network, reading)
     return Law(fit=structure, formulas=in_order(formulas))
 
 
@@ -217,7 +217,7 @@ def with_shorter(law: Law, fit: Sample, validation: Sample, run: Run) -> Law:
     """The law with shorter formulas beside its best, which are further off."""
     if not law.formulas or law.error < EXACT:
         return law
-    shorter = shorter_formulas(law.fit.network, _reading(law.fit, fit, validation, run), run.should_stop)
+    shorter = shorter_formulas(law.fit.network, _reading(law.fit, fit, validation, run))
     return replace(law, formulas=in_order([*law.formulas, *shorter]))
 
 
@@ -240,6 +240,7 @@ def _reading(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Readi
             structure.error, structure.network, len(fit.x), is_noisy=not structure.is_adequate
         ),
         limits=run.limits,
+        should_stop=run.should_stop,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine import Predictor, bounded, from_json
+from kan_engine import Predictor, TargetScaler, bounded, from_json
 from service.schemas.training import TrainRequest
 from service.shown import shown_features, shown_network
 from worker.additive import is_weak
@@ -140,6 +140,14 @@ def formulas_of(found: Found, predictor: Predictor, data: Prepared) -> dict[str,
         seen=named_columns(data.training.encoded, data.names),
         encoding=data.encoding,
     )
+    if (
+        found.formula_serves
+        and document
+        and from_json(document["outputs"][0]["tree"]) == found.formulas[0][0].tree
+    ):
+        targets = data.training.y[:, None].astype(float)
+        within = bounded(TargetScaler.fit(targets), targets).bounds
+        document = document | {"serves_within": within and list(within)}
     if document is not None and not document["exact"] and "evidence" not in document:
         trees = [from_json(output["tree"]) for output in document["outputs"]]
         if all(is_weak(tree, data) for tree in trees):

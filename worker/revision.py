@@ -108,7 +108,7 @@ def _search_anew(found: Found, predictor: Predictor, run: Run) -> Found:
     if predictor.classes is not None:
         return replace(found, formulas=log_odds_formulas(predictor.network, predictor.inputs, run))
     law = small_law(run)
-    return found if law is None else replace(found, formulas=law.found.formulas, evidence=law.evidence)
+    return found if law is None else replace(found, formulas=law.found.formulas, evidence=law.found.evidence)
 
 
 def _chosen(revises: Revised, predictor: Predictor, run: Run) -> list[list[Formula]]:
@@ -220,9 +220,10 @@ def _read_off(
             known=_precision(network, predictor, validation, run),
             limits=run.limits,
             fixed=functions,
+            should_stop=run.should_stop,
         )
-        found = read_formulas(network, reading, run.should_stop)
-        found += shorter_formulas(network, reading, run.should_stop)
+        found = read_formulas(network, reading)
+        found += shorter_formulas(network, reading)
         formulas.append([formula for formula in found if variables(formula.tree)])  # a constant fixes nothing
     return formulas
 

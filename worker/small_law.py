@@ -9,8 +9,8 @@ import torch
 
 from kan_engine import Formula, Limits, load, read_attached, read_metadata, save, with_inputs
 from worker.cross_validation import is_better, simple_errors
-from worker.evidence import NETWORK, Evidence, assess, formula_errors, measure_stability
-from worker.found import Found, from_metadata, to_metadata
+from worker.evidence import NETWORK, assess, formula_errors, measure_stability
+from worker.found import Found, errors_of, from_metadata, to_metadata
 from worker.laws import find_law, law_errors
 from worker.parts import Part
 from worker.readings import EXACT, SEARCH_ROWS, Law, Run, columns_of, read_law, sample_of
@@ -23,16 +23,12 @@ class SmallLaw:
     """A small law as a network that can serve.
 
     Attributes:
-        found: The network with its formulas, and its errors on rows that it has not seen.
+        found: The network with its formulas, and the errors of both on rows that they have not seen.
         is_clear: Whether it explains the data, so that no larger network is needed.
-        formula_errors: Those of the best formula; none where there is no formula.
-        evidence: For the best formula.
     """
 
     found: Found
     is_clear: bool
-    formula_errors: np.ndarray
-    evidence: Evidence | None
 
 
 def law_part(limits: Limits, seconds: float | None) -> Part:
@@ -65,7 +61,7 @@ def _hunted(run: Run, seconds: float | None) -> SmallLaw | None:
     law = find_law(inner, float("inf") if seconds is None else seconds)
     if law is None:
         return None
-    found, evidence, errors = _found(law, inner), None, np.zeros(0)
+    found = _found(law, inner)
     if inner is not run:
         network = with_inputs(found.network, places, len(run.names))
         found = replace(found, network=network, judged=network, inputs=run.inputs)
@@ -74,15 +70,14 @@ def _hunted(run: Run, seconds: float | None) -> SmallLaw | None:
         errors = formula_errors(law.formulas[0], run)
         others = simple | {NETWORK: found.errors}
         evidence = assess(law.formulas[0], errors, others, run, lambda: _measure_stability(law, inner))
-    is_consistent = evidence is not None and evidence.verdict == "consistent"
+        found = replace(found, evidence=evidence, formula_errors=errors)
+    is_consistent = found.evidence is not None and found.evidence.verdict == "consistent"
     is_adequate = law.fit.is_adequate and not any(
         is_better(other, found.errors, weights) for other in simple.values()
     )
     return SmallLaw(
         found=found,
         is_clear=law.error < EXACT or is_consistent or is_adequate,
-        formula_errors=errors,
-        evidence=evidence,
     )
 
 
@@ -120,18 +115,12 @@ def _found(law: Law, run: Run) -> Found:
 def _to_bytes(law: SmallLaw, run: Run, entries: np.ndarray) -> bytes:
     found = law.found
     predictor = run.data.predictor(found.network, found.inputs, found.scaler)
-    evidence = None if law.evidence is None else law.evidence.to_dict()
-    numbers = {"errors": found.errors, "formula_errors": law.formula_errors, "entries": entries}
-    return save(predictor, to_metadata(found) | {"is_clear": law.is_clear, "law_evidence": evidence}, numbers)
+    return save(
+        predictor, to_metadata(found) | {"is_clear": law.is_clear}, {**errors_of(found), "entries": entries}
+    )
 
 
 def _from_bytes(data: bytes, run: Run) -> SmallLaw:
     metadata, numbers = read_metadata(data), read_attached(data)
     run.contest.extend(numbers["entries"])
-    evidence = metadata["law_evidence"]
-    return SmallLaw(
-        found=from_metadata(metadata, load(data), numbers["errors"]),
-        is_clear=metadata["is_clear"],
-        formula_errors=numbers["formula_errors"],
-        evidence=None if evidence is None else Evidence.from_dict(evidence),
-    )
+    return SmallLaw(found=from_metadata(metadata, load(data), numbers), is_clear=metadata["is_clear"])

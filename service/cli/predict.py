@@ -39,7 +39,7 @@ def predict(
     ] = None,
     by: Annotated[
         By,
-        typer.Option(help="Who answers: accurate is the network; auto an exact formula, else the network."),
+        typer.Option(help="Who answers: accurate is the network; auto the better of it and the formula."),
     ] = "auto",
     as_json: AsJson = False,
     server: Server = None,

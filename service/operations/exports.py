@@ -106,9 +106,9 @@ def _onnx(model: Model, members: Members, _: Description, columns: Columns) -> M
 
 
 def _python(model: Model, members: Members, _: Description, columns: Columns) -> Made:
-    """The network, and the formula beside it where it is exact."""
+    """The network, and the formula beside it where it is exact or serves."""
     title = f"{model.name}, version {model.version}"
-    trees = members.formula.trees if members.formula is not None and members.is_exact else ()
+    trees = members.serving.trees if members.serving is not None else ()
     text = kan_engine.to_python(members.accurate, title=title, units=model.record["units"], trees=trees)
     answers: dict[Member, Answers] = {"accurate": kan_engine.run_python(text, columns)}
     values = kan_engine.run_formula(text, columns)

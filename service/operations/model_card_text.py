@@ -18,7 +18,7 @@ NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")  # also
 MEMBERS = {
     "accurate": "its network",
     "compact": "its compact network",
-    "formula": "its formula, which is exact",
+    "formula": "its formula, which is exact or better than the network on rows not seen",
 }
 VERDICTS = {
     "exact": "It is exact: as printed, it is right to 1e-7 of the spread of the target.",

@@ -89,9 +89,8 @@ def symbolic_of(predictor: Predictor, told: PortableSymbolic | None, outputs: li
         raise ArtifactError(f"its formulas are not one for each of the outputs {outputs}")
     quantity = _quantity(predictor, len(outputs))
     formulas = [_formula(formula, predictor.encoding) | {"quantity": quantity} for formula in told.outputs]
-    return told.model_dump(include={"exact", "verdict", "evidence", "measured_on"}, exclude_none=True) | {
-        "outputs": formulas
-    }
+    kept = {"exact", "verdict", "evidence", "serves_within", "measured_on"}
+    return told.model_dump(include=kept, exclude_none=True) | {"outputs": formulas}
 
 
 def _quantity(predictor: Predictor, outputs: int) -> str:

@@ -155,4 +155,9 @@ class SymbolicOut(BaseModel):
     evidence: EvidenceOut | None = Field(
         default=None, description="What the verdict rests on; of regressions alone."
     )
+    serves_within: tuple[float, float] | None = Field(
+        default=None,
+        description="Bounds of its answers where it answers in place of the network without being exact, "
+        "since it predicts rows not seen better. Null where the network answers, or the formula everywhere.",
+    )
     outputs: list[FormulaOut]

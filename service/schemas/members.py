@@ -11,7 +11,8 @@ By = Literal["auto", "accurate", "compact", "formula"]
 BY = (
     "Which member of the model answers: `accurate`, its network; `compact`, a network of few edges, which no "
     "model has yet; `formula`, which answers wherever it is defined, also outside the training range. `auto` "
-    "is the formula where its verdict is `exact`, else the network."
+    "is the formula where its verdict is `exact` or where it predicts rows not seen better than the network, "
+    "else the network."
 )
 
 OF_OUTPUT = ("rmse", "r2", "mean_log_likelihood")  # metrics that models of older versions keep with a formula
@@ -26,6 +27,7 @@ class FormulaMemberOut(BaseModel):
     metrics: dict[str, float | None] = Field(description="On the hold-out rows, in the target's units.")
     complexity: int = Field(description="Of all formulas together.")
     verdict: str = Field(description="As in `/symbolic`.")
+    serves: bool = Field(default=False, description="Whether it answers where no member was asked for.")
     fidelity: float | None = Field(
         description="R² of the formula against the network on the hold-out rows; of a classifier, of the "
         "log-odds or logits. Null where it was not measured."
@@ -35,6 +37,11 @@ class FormulaMemberOut(BaseModel):
 def verdict_of(symbolic: Mapping[str, Any]) -> str:
     """What the formulas are worth; models of older versions say of them only whether they are exact."""
     return symbolic.get("verdict") or ("exact" if symbolic["exact"] else "approximation")
+
+
+def serves(symbolic: Mapping[str, Any]) -> bool:
+    """Whether the formulas answer where no member was asked for."""
+    return verdict_of(symbolic) == "exact" or symbolic.get("serves_within") is not None
 
 
 def formula_entry(
@@ -51,6 +58,7 @@ def formula_entry(
         "metrics": dict(metrics),
         "complexity": sum(output["complexity"] for output in symbolic["outputs"]),
         "verdict": verdict_of(symbolic),
+        "serves": serves(symbolic),
         "fidelity": fidelity,
     }
 
@@ -58,14 +66,17 @@ def formula_entry(
 def describe_members(model: Any) -> dict[str, dict[str, Any]]:
     """The members of a model, from its row; one of an older version needs its session for that."""
     record = model.record
-    accurate = {"metrics": record["metrics"], "network": record["network"]}
+    metrics = record.get("network_metrics") or record["metrics"]
+    accurate = {"metrics": metrics, "network": record["network"]}
     told = record.get("members")
-    return {"accurate": accurate, **(formula_members(model.symbolic, {}) if told is None else told)}
+    others = formula_members(model.symbolic, {}) if told is None else told
+    known = {name: {"serves": entry["verdict"] == "exact", **entry} for name, entry in others.items()}
+    return {"accurate": accurate, **known}
 
 
 def automatic_member(members: Mapping[str, Mapping[str, Any]]) -> Member:
-    """The member that answers where none was asked for."""
-    return "formula" if members.get("formula", {}).get("verdict") == "exact" else "accurate"
+    """The member that answers where none was asked for, of those that ``describe_members`` tells of."""
+    return "formula" if members.get("formula", {}).get("serves") else "accurate"
 
 
 def formula_members(symbolic: Mapping[str, Any] | None, told: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

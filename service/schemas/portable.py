@@ -52,6 +52,7 @@ class PortableRecord(Portable):
     ignored_columns: list[str] = []
     network: PortableNetwork = PortableNetwork()
     metrics: Numbers = {}
+    network_metrics: Numbers = {}
     threshold: Number = None
     decision: DecisionOut | None = None
     per_class: dict[str, Numbers] = {}
@@ -124,6 +125,7 @@ class PortableSymbolic(Portable):
     exact: bool
     verdict: Literal["exact", "consistent", "approximation", "weak"] | None = None
     evidence: PortableEvidence | None = None
+    serves_within: tuple[float, float] | None = None
     measured_on: Literal["hold-out", "training"] | None = None
     outputs: list[PortableFormula]
 

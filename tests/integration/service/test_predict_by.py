@@ -61,6 +61,19 @@ def test_an_exact_law_answers_by_its_formula_everywhere(client: TestClient, sess
     assert by_network["intervals"][1] is None
 
 
+def test_a_formula_that_serves_stays_within_bounds_unless_it_is_asked_for(
+    client: TestClient, sessions: Sessions
+) -> None:
+    predictor = replace(make_predictor(), formula_residuals=np.full(99, 1e-9))
+    symbolic = make_symbolic("approximation", X1 * 2) | {"serves_within": [-1.0, 1.0]}
+    model = make_model(sessions, predictor, symbolic=symbolic)
+    body = predict(client, model).json()
+    assert (body["by"], body["predictions"]) == ("formula", [0.5, 1.0, 1.0])
+    assert predict(client, model, by="formula").json()["predictions"] == [0.5, 6.0, 1.0]
+    assert client.get(f"/models/{model.id}").json()["members"]["formula"]["serves"]
+    assert client.get(f"/models/{model.id}/card").json()["by"] == "formula"
+
+
 @pytest.mark.parametrize("verdict", ["consistent", "approximation"])
 def test_any_other_formula_answers_where_it_is_asked(
     client: TestClient, sessions: Sessions, verdict: str
@@ -146,7 +159,7 @@ def test_a_model_tells_its_members(client: TestClient, sessions: Sessions) -> No
         members = shown["members"]
         assert members == {
             "accurate": {"metrics": {"r2": 0.5}, "network": shown["network"]},
-            "formula": entry,
+            "formula": entry | {"serves": True},
         }
 
 
@@ -159,6 +172,7 @@ def test_a_model_of_before_members_tells_what_its_formulas_do(client: TestClient
         "metrics": {"r2": 0.75, "rmse": 0.5},
         "complexity": complexity(LAW),
         "verdict": "approximation",
+        "serves": False,
         "fidelity": None,
     }
 

@@ -254,7 +254,7 @@ def test_a_network_with_too_many_edges_or_layers_has_no_formula(width: tuple[int
 def test_reading_that_is_told_to_stop_still_gives_a_formula(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kan_engine.symbolic.SOLVED", 0.0)  # nothing proves itself: all would be tried
     fit, validation = on_raw(additive_law, 2, 100), on_raw(additive_law, 2, 50, seed=1)
-    assert len(read_formulas(ADDITIVE, reading_of(fit, validation), lambda: True)) == 1
+    assert len(read_formulas(ADDITIVE, replace(reading_of(fit, validation), should_stop=lambda: True))) == 1
 
 
 @pytest.fixture

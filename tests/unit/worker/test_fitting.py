@@ -12,11 +12,14 @@ import torch
 
 from kan_engine import Limits, Predictor, load, search
 from service.tables import Table
+from tests.factories import make_predictor
 from tests.tables import request_for, table_of
 from worker.cross_validation import rmse_of
 from worker.decision import choose_decision
-from worker.fitting import find_network
+from worker.evidence import Evidence
+from worker.fitting import best_member, find_network
 from worker.found import Found
+from worker.laws import law_errors
 from worker.networks import train_network
 from worker.parts import Part
 from worker.pipeline import run_pipeline
@@ -157,6 +160,65 @@ def test_a_law_serves_where_its_error_on_rows_not_seen_is_no_larger(
     found, _ = searched(table_of(**noisy(120, 0)), network={}, training={}, max_seconds=4)
     assert (len(found.network.config.width) == 2 and found.network.config.groups == 1) is (serves == "law")
     assert (found.judged is found.network) is (serves == "law")
+
+
+def test_the_errors_of_a_law_count_how_badly_its_splines_follow_its_functions() -> None:
+    data = prepare(table_of(**noisy(400, 0)), request_for(**QUICK))
+    run = Run.of(data, data.plan.request, Limits(), lambda *_: None, lambda: False)
+    right = SimpleNamespace(
+        is_adequate=True,
+        predict=lambda rows: rows.y[:, 0].numpy(),
+        predict_by_splines=lambda rows: rows.y[:, 0].numpy() + 3,
+    )
+    errors = law_errors(SimpleNamespace(fit=right), run)  # type: ignore[arg-type]
+    np.testing.assert_allclose(errors[~np.isnan(errors)], 3)
+
+
+WORSE = np.random.default_rng(3).uniform(0.9, 1.1, 120)
+
+
+@pytest.mark.parametrize(
+    ("formula", "verdict", "counts_choice", "asked", "serves"),
+    [
+        (0.95, "consistent", False, {}, True),
+        (0.95, "approximation", True, {}, True),
+        (0.95, "approximation", False, {}, False),  # its form was chosen by these rows
+        (0.5, "approximation", False, {}, True),
+        (1.0, "consistent", False, {}, False),
+        (0.5, "consistent", True, {"network": {"hidden": [3]}}, False),  # who asks for a network gets it
+    ],
+)
+def test_a_formula_that_is_better_on_rows_not_seen_answers_in_place_of_the_network(
+    formula: float, verdict: str, counts_choice: bool, asked: dict[str, Any], serves: bool
+) -> None:
+    data = prepare(table_of(**noisy(150, 0)), request_for(**{"network": {}, **asked}))
+    run = Run.of(data, data.plan.request, Limits(), lambda *_: None, lambda: False)
+    predictor = make_predictor()
+    evidence = Evidence(
+        noise=1.0,
+        explained=0.5,
+        rows=120,
+        constants=3,
+        compared_with={},
+        beats_constant=True,
+        p_value=0.5,
+        power=0.99,
+        stability=1.0 if verdict == "consistent" else 0.0,
+    )
+    assert evidence.verdict == verdict
+    found = Found(
+        network=predictor.network,
+        judged=predictor.network,
+        inputs=predictor.inputs,
+        scaler=predictor.outputs,
+        evidence=evidence,
+        errors=WORSE,
+        formula_errors=formula * WORSE,
+        counts_choice=counts_choice,
+    )
+    best = best_member(found, run)
+    assert best.formula_serves is serves
+    assert any("the formula answers" in told for told in best.warnings) is serves
 
 
 @pytest.mark.parametrize(("noise", "is_cut"), [(NOISE, True), (0.0, False)])

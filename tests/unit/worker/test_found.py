@@ -8,7 +8,7 @@ import numpy as np
 from kan_engine import Formula, Step
 from kan_engine.tree import Number
 from tests.factories import make_predictor
-from worker.found import Found, from_metadata, to_metadata
+from worker.found import Found, errors_of, from_metadata, to_metadata
 
 
 def test_what_is_infinite_comes_back_although_json_knows_no_infinity() -> None:
@@ -24,7 +24,7 @@ def test_what_is_infinite_comes_back_although_json_knows_no_infinity() -> None:
         errors=np.array([0.5, math.inf, math.nan]),
     )
     written = json.dumps(to_metadata(found), allow_nan=False)
-    again = from_metadata(json.loads(written), predictor, found.errors)
+    again = from_metadata(json.loads(written), predictor, errors_of(found))
     assert again.history == found.history
     assert again.dropped == found.dropped
     assert again.formulas[0][0].error == math.inf

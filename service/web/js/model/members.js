@@ -5,7 +5,7 @@ import { t } from "../i18n.js";
 import { labelled } from "../parts/labelled.js";
 
 /** The member that answers where none is asked for. */
-export const automatic = ({ members }) => (members.formula?.verdict === "exact" ? "formula" : "accurate");
+export const automatic = ({ members }) => (members.formula?.serves ? "formula" : "accurate");
 
 /** What a request says of the member that is to answer: nothing where it is the usual one. */
 export const wish = (model, by) => (by === automatic(model) ? {} : { by });

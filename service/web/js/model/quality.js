@@ -27,7 +27,7 @@ const rowsOf = (split) => (split.training_rows ?? 0) + (split.validation_rows ??
 function beside({ model }) {
   const names = METRICS[model.task]?.filter((name) => name in model.metrics) ?? Object.keys(model.metrics);
   const entries = [
-    { name: t("model.quality.this"), metrics: model.metrics, parameters: model.network.parameters, seconds: model.timings?.train ?? model.timings?.solve },
+    { name: t("model.quality.this"), metrics: model.members.accurate.metrics, parameters: model.network.parameters, seconds: model.timings?.train ?? model.timings?.solve },
     ...ofFormula(model),
     ...Object.entries(model.baselines).map(([name, entry]) => ({ name: baselineName(name, entry), ...entry })),
   ];
