@@ -155,7 +155,7 @@ def best_member(found: Found, run: Run) -> Found:
     """With the formula in place of the network where it is the better one and may be; else with a warning.
 
     What is known of a formula are its errors with its constants measured anew; that its form was chosen by
-    the same rows counts as nothing where the evidence is complete, or where the formula is far better.
+    the same rows counts as nothing where nothing else speaks against it, or where it is far better.
     """
     evidence, weights = found.evidence, run.data.training.weights
     if (
@@ -165,10 +165,9 @@ def best_member(found: Found, run: Run) -> Found:
     ):
         return found
     of_formula, of_network = paired_rmse(found.formula_errors, found.errors, weights)
-    is_far_better = (
-        of_formula < CLEARLY_LOWER * of_network and "too_many_constants" not in evidence.objections
-    )
-    if not found.counts_choice and evidence.verdict != "consistent" and not is_far_better:
+    against = evidence.objections.keys() - {"rows_cannot_tell"}
+    is_far_better = of_formula < CLEARLY_LOWER * of_network and "too_many_constants" not in against
+    if against and not found.counts_choice and not is_far_better:
         return found
     serves = _is_free(run.request)
     told = (

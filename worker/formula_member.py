@@ -11,8 +11,10 @@ import numpy as np
 from kan_engine import FormulaPredictor, Predictor
 from service.members import Members
 from service.schemas.members import formula_entry
+from worker.decision import Decision
 from worker.evaluation import Metrics, classification_metrics, regression_metrics
 from worker.laws import SURE
+from worker.measurement import measure
 from worker.preparation import Portion, Prepared
 
 Document = Mapping[str, Any]
@@ -40,6 +42,23 @@ def with_formula(
     is_finite = len(known) > 0 and bool(np.isfinite(known).all())
     residuals = np.sort(known) if is_finite else formula_residuals(formula, data.validation)
     return replace(predictor, formula_residuals=residuals), told
+
+
+def answering(predictor: Predictor, symbolic: Document | None) -> Predictor:
+    """The member that answers where none is asked for."""
+    _, found = Members.of(predictor, symbolic).answering("auto")
+    return found
+
+
+def worth_of(
+    predictor: Predictor, symbolic: Document | None, data: Prepared, decision: Decision | None
+) -> dict[str, Any]:
+    """What the hold-out rows tell of the member that answers, and of the network where a formula does."""
+    own = measure(predictor, data, decision)
+    found = answering(predictor, symbolic)
+    if found is predictor:
+        return own | {"network_metrics": {}}
+    return measure(found, data, decision) | {"network_metrics": own["metrics"]}
 
 
 def formula_residuals(formula: FormulaPredictor, validation: Portion) -> np.ndarray | None:

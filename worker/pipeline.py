@@ -7,7 +7,6 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from kan_engine import Limits, load, read_attached, read_metadata, save
-from service.members import Members
 from service.portrait import portray
 from service.schemas.baselines import Baseline, is_matched, name_of
 from service.schemas.training import TrainRequest
@@ -17,9 +16,8 @@ from worker.decision import Decision
 from worker.density import run_density
 from worker.figures import figures_of
 from worker.fitting import find_network
-from worker.formula_member import with_formula
+from worker.formula_member import answering, with_formula, worth_of
 from worker.found import errors_of, from_metadata, to_metadata
-from worker.measurement import measure
 from worker.outcome import Outcome, Progress, Revised
 from worker.outliers import set_outliers_aside
 from worker.parts import Parts
@@ -83,11 +81,7 @@ def run_pipeline(
         predictor, members = with_formula(
             predictor, symbolic, data, found.formula_errors if is_known else None
         )
-        _, serving = Members.of(predictor, symbolic).answering("auto")
-        worth = measure(serving, data, decision)
-        if serving is not predictor:
-            worth |= {"network_metrics": measure(predictor, data, decision)["metrics"]}
-        record = record_of(found, worth, data, request)
+        record = record_of(found, worth_of(predictor, symbolic, data, decision), data, request)
     with watch.stage("symbolic", 0.92, "looking for functions that fit the activations"):
         picture = portray(
             found.network,
@@ -98,7 +92,7 @@ def run_pipeline(
             watch.should_stop,
         )
     with watch.stage("figures", 0.94, "drawing what the model has learnt"):
-        figures = figures_of(serving, data, picture, watch.should_stop)
+        figures = figures_of(answering(predictor, symbolic), data, picture, watch.should_stop)
     with watch.stage("baselines", 0.95, "fitting the baselines"):
         record |= _baselines(data, request, record, predictor.decision_weights, watch.should_stop)
     record |= {"members": members, "timings": watch.seconds}

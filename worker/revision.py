@@ -36,10 +36,9 @@ from worker.cross_validation import simple_errors
 from worker.decision import calibrate_on_validation_
 from worker.evidence import assess, formula_errors
 from worker.figures import figures_of
-from worker.formula_member import with_formula
+from worker.formula_member import answering, with_formula, worth_of
 from worker.found import Found
 from worker.laws import log_odds_formulas
-from worker.measurement import measure
 from worker.outcome import Outcome, Revised
 from worker.preparation import Portion, Prepared, named_columns
 from worker.readings import Report, Run, precision_of, searched
@@ -72,13 +71,17 @@ def revised(
     record, symbolic = revises.model.record, _symbolic(found, predictor, run)
     formula_of = {} if changes.choose is not None else {"formula_of": found.formula_of}
     predictor, members = with_formula(predictor, symbolic, data)
+    told = {"members": members} | formula_of
+    if predictor.classes is None:
+        worth = worth_of(predictor, symbolic, data, None)
+        told |= {name: worth[name] for name in ("metrics", "training_metrics", "network_metrics")}
     return Outcome(
         artifact=save(predictor),
-        record=record | formula_of | {"members": members},
+        record=record | told,
         symbolic=symbolic,
         edges=revises.model.edges,
         task=data.plan.task,
-        figures=figures_of(predictor, data, revises.model.edges, should_stop),
+        figures=figures_of(answering(predictor, symbolic), data, revises.model.edges, should_stop),
     )
 
 
@@ -157,9 +160,9 @@ def _with_functions(revises: Revised, predictor: Predictor, run: Run) -> Outcome
     changed, decision = assembled(found, data)
     run.report("symbolic", 0.7, "reading a formula off the network")
     found = replace(found, formulas=_read_off(network, changed, functions, run))
-    record = record_of(found, measure(changed, data, decision), data, data.plan.request)
     symbolic = _symbolic(found, changed, run)
     changed, members = with_formula(changed, symbolic, data)
+    record = record_of(found, worth_of(changed, symbolic, data, decision), data, data.plan.request)
     picture = portray(
         network,
         inputs,
@@ -179,7 +182,7 @@ def _with_functions(revises: Revised, predictor: Predictor, run: Run) -> Outcome
         symbolic=symbolic,
         edges=picture,
         task=data.plan.task,
-        figures=figures_of(changed, data, picture, run.should_stop),
+        figures=figures_of(answering(changed, symbolic), data, picture, run.should_stop),
     )
 
 

@@ -182,7 +182,7 @@ WORSE = np.random.default_rng(3).uniform(0.9, 1.1, 120)
     [
         (0.95, "consistent", False, {}, True),
         (0.95, "approximation", True, {}, True),
-        (0.95, "approximation", False, {}, False),  # its form was chosen by these rows
+        (0.95, "approximation", False, {}, False),  # rows taken anew lead elsewhere
         (0.5, "approximation", False, {}, True),
         (1.0, "consistent", False, {}, False),
         (0.5, "consistent", True, {"network": {"hidden": [3]}}, False),  # who asks for a network gets it
