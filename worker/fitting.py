@@ -158,16 +158,14 @@ def best_member(found: Found, run: Run) -> Found:
     the same rows counts as nothing where nothing else speaks against it, or where it is far better.
     """
     evidence, weights = found.evidence, run.data.training.weights
-    if (
-        evidence is None
-        or not len(found.errors)
-        or not is_better(found.formula_errors, found.errors, weights)
-    ):
+    if evidence is None or not len(found.errors) or not len(found.formula_errors):
         return found
     of_formula, of_network = paired_rmse(found.formula_errors, found.errors, weights)
     against = evidence.objections.keys() - {"rows_cannot_tell"}
+    # Of a network that is absurd at one row the difference is no larger than its standard error.
     is_far_better = of_formula < CLEARLY_LOWER * of_network and "too_many_constants" not in against
-    if against and not found.counts_choice and not is_far_better:
+    is_known = found.counts_choice or not against
+    if not is_far_better and not (is_known and is_better(found.formula_errors, found.errors, weights)):
         return found
     serves = _is_free(run.request)
     told = (
