@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from kan_engine import Limits, Predictor, load, search
+from service.members import Members
 from service.tables import Table
 from tests.factories import make_predictor
 from tests.tables import request_for, table_of
@@ -338,3 +339,25 @@ def test_networks_side_by_side_are_trained_on_without_what_was_pruned(
     edges = found.network.edge_count
     assert found.judged is not found.network
     assert edges == found.judged.edge_count < searched(table, training=training)[0].network.edge_count
+
+
+def test_columns_over_many_decades_are_answered_by_their_formula() -> None:
+    def draw(seed: int) -> dict[str, np.ndarray]:
+        rng = np.random.default_rng(seed)
+        a, b = 10 ** rng.uniform(-10, 10, (2, 150))
+        return {"a": a, "b": b, "y": np.log10(a) + np.log10(b) / 2 + 0.1 * rng.normal(size=150)}
+
+    outcome = run_pipeline(table_of(**draw(0)), request_for(max_seconds=8))
+    assert outcome.symbolic is not None
+    low, high = outcome.symbolic["serves_within"]
+    assert low < -30
+    assert high > 30
+    assert outcome.record["members"]["formula"]["serves"]
+    assert outcome.record["metrics"] == pytest.approx(outcome.record["members"]["formula"]["metrics"])
+    assert outcome.record["metrics"]["r2"] > 0.99
+    assert outcome.record["network_metrics"] != outcome.record["metrics"]
+    fresh = draw(1)
+    y = fresh.pop("y")
+    _, serving = Members.of(load(outcome.artifact), outcome.symbolic).answering("auto")
+    assert np.corrcoef(serving.predict(fresh), y)[0, 1] > 0.99
+    assert 0.8 < np.mean(np.abs(serving.predict(fresh) - y) <= serving.margin(0.9)) < 0.99
