@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -25,7 +24,6 @@ from worker.small_law import SmallLaw, law_part, small_law
 from worker.straight import straight_classifier, straight_found
 
 NEGLIGIBLE = 1e-6  # RMSE over the spread of the target, below which a lower one is rounding
-TRAINING_SHARE = 0.85  # of a job's time after which larger networks end, so that verdicts can be founded
 ENDED_EARLY = "larger networks were ended to leave time for checks; a longer max_seconds gives them more"
 LAW_SHARE = 0.6  # of a job's time that a law is looked for where none shows
 
@@ -74,30 +72,20 @@ def _classifier(run: Run) -> Found:
 def _free_regression(run: Run) -> Found:
     """The small law if it explains the data or no larger network does better, else the best of those."""
     task, losses = task_of(run), dict[str, float]()
-    training, is_early = _leaving_time(run)
+    training = run.leaving_time()
     with run.parts.ahead(lambda: probable_parts(run.parts, task, losses)):
         law = small_law(run, LAW_SHARE * run.request.max_seconds)
     if law is not None and law.is_clear:
         found = law.found
     else:
         found = train_network(training)
-        if is_early() and not run.should_stop():
+        if training.should_stop() and not run.should_stop():
             found = replace(found, warnings=(ENDED_EARLY,))
         weights = run.data.training.weights
         if law is not None:
             of_law, of_network = paired_rmse(law.found.errors, found.errors, weights)
             found = law.found if of_law <= of_network else _with_formulas(found, law, run)
     return _not_worse_than_a_line(found, law, run)
-
-
-def _leaving_time(run: Run) -> tuple[Run, Callable[[], bool]]:
-    """The run as larger networks see it, which leave time for the evidence; whether that time has come."""
-    until = time.monotonic() + TRAINING_SHARE * run.request.max_seconds
-
-    def is_early() -> bool:
-        return time.monotonic() > until
-
-    return replace(run, should_stop=lambda: run.should_stop() or is_early()), is_early
 
 
 def _with_formulas(found: Found, law: SmallLaw, run: Run) -> Found:

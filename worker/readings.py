@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -37,6 +38,7 @@ MAX_STRUCTURE_INPUTS = 40  # encoded columns that a small law is looked for in
 OF_WIDE_TABLES = 20  # that are kept of more; formulas are read off at most 24 edges
 SEARCH_ROWS, SEARCH_VALIDATION = 1500, 750  # more rows do not change which small law is right
 EXACT = 1e-9  # validation error, over the spread, of a formula that ends the search
+TRAINING_SHARE = 0.85  # of a job's time after which searches end, so that verdicts can be founded
 NOTHING = 0.03  # share of what a formula leaves of the data, below which no signal is left in it
 ROUGH = 0.03  # error of an edge's curve below which fits count as equal, however noisy the data are
 
@@ -101,6 +103,11 @@ class Run:
     def fresh_generator(self) -> torch.Generator:
         """Random numbers for one piece of the search; what a piece draws changes nothing for the others."""
         return torch.Generator().manual_seed(self.request.seed)
+
+    def leaving_time(self) -> Run:
+        """The run as those parts see it that end early enough for what they found to be checked."""
+        until = time.monotonic() + TRAINING_SHARE * self.request.max_seconds
+        return replace(self, should_stop=lambda: self.should_stop() or time.monotonic() > until)
 
     def narrowed(self) -> tuple[Run, list[int]]:
         """The run on the columns that matter if a search for a law would not end with all; their places.

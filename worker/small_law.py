@@ -13,7 +13,7 @@ from worker.evidence import NETWORK, assess, formula_errors, measure_stability
 from worker.found import Found, errors_of, from_metadata, to_metadata
 from worker.laws import find_law, law_errors
 from worker.parts import Part
-from worker.readings import EXACT, SEARCH_ROWS, Law, Run, columns_of, in_order, read_law, sample_of
+from worker.readings import EXACT, SEARCH_ROWS, Law, Run, columns_of, read_law, sample_of
 
 RESAMPLED_STEPS = 12  # of a structure that is fitted to some of its rows
 
@@ -58,7 +58,7 @@ def small_law(run: Run, seconds: float | None = None) -> SmallLaw | None:
 
 def _hunted(run: Run, seconds: float | None) -> SmallLaw | None:
     inner, places = run.narrowed()
-    law = find_law(inner, float("inf") if seconds is None else seconds)
+    law = find_law(inner.leaving_time(), float("inf") if seconds is None else seconds)
     if law is None:
         return None
     found = _found(law, inner)
@@ -84,18 +84,15 @@ def _hunted(run: Run, seconds: float | None) -> SmallLaw | None:
 def _measure_stability(law: Law, run: Run) -> float | None:
     """Share of resamplings from which a formula is read that predicts alike.
 
-    Each time the structure is fitted to two thirds of the rows, and its formulas are read anew. The form that
-    is judged stands beside them, as it would if other structures were looked at again, too.
+    Each time the structure is fitted to two thirds of the rows, and its formulas are read anew.
     """
     rows = sample_of(run.data.training.sample(SEARCH_ROWS, run.request.seed), run.inputs)
 
-    def read(learnt: np.ndarray, judged: np.ndarray) -> Formula:
+    def read(learnt: np.ndarray, judged: np.ndarray) -> Formula | None:
         first, second = (rows[torch.from_numpy(places)] for places in (learnt, judged))
         fit = replace(law.fit, bundle=law.fit.trained(first, steps=RESAMPLED_STEPS))
         formulas = read_law(replace(fit, errors=(fit.error_on(second),)), first, second, run).formulas
-        rows_of, others = (columns_of(run.names, part) for part in (first, second))
-        again = Formula.refitted(law.formulas[0].tree, rows_of, others, run.limits.forbidden)
-        return in_order([*formulas, again])[0]
+        return formulas[0] if formulas else None
 
     return measure_stability(law.formulas[0], columns_of(run.names, rows), read, run)
 
