@@ -60,7 +60,7 @@ def test_what_almost_ends_a_part_is_a_part_of_it(pieces: list[bytes], sizes: lis
     assert receive_form(form_of(content, b"a table"), sizes) == (content, {"name": "a table"})
 
 
-@pytest.mark.parametrize("content", [b"", b"\r", b"\r\n", b"\r\n\r\n", b"x" * 100_000])
+@pytest.mark.parametrize("content", [b"", b"\r", b"\r\n", b"\r\n\r\n", b"x" * 5_000])
 @pytest.mark.parametrize("size", [1, 7, 1 << 16])
 def test_a_file_may_be_empty_or_line_ends_alone(content: bytes, size: int) -> None:
     assert receive_form(form_of(content), [size]) == (content, {})
