@@ -10,7 +10,8 @@ import math
 import os
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -94,6 +95,15 @@ class Heartbeat:
         self._has_ended = True
         self._termination.wake.set()
         self._thread.join()
+
+    @contextmanager
+    def pausing_clock(self) -> Iterator[None]:
+        """The time of the job does not run, while what its work needs is imported."""
+        since, ends_at, self._ends_at = time.monotonic(), self._ends_at, math.inf
+        yield
+        pause = time.monotonic() - since
+        self._deadline += pause
+        self._ends_at = ends_at + pause
 
     @property
     def is_interrupted(self) -> bool:

@@ -160,7 +160,8 @@ Verdict = Result | _Failure | Waiting | None
 
 def _done(work: Callable[[], Work], attempt: Attempt, beat: Heartbeat, memory: MemoryLimit) -> Verdict:
     try:
-        do = work()
+        with beat.pausing_clock():
+            do = work()
         memory.begin()
         with refusing(memory.limit):
             return do(attempt)

@@ -267,6 +267,23 @@ def test_a_part_of_the_time_is_kept_for_the_formula_and_the_measuring(
     assert most - 2 < left[0] <= most  # the start of a busy machine counts as work
 
 
+def test_what_a_process_that_has_just_started_imports_takes_nothing_of_the_time(
+    sessions: Sessions, settings: Settings, submit: Any
+) -> None:
+    left: list[float] = []
+
+    def work(attempt: Attempt) -> Any:
+        left.append(attempt.seconds_left())
+        raise Stopped
+
+    def work_of(_: str) -> Any:
+        time.sleep(2.5)
+        return work
+
+    run_job(submit(max_seconds=4), None, sessions, settings, work_of=work_of)
+    assert 1 < left[0] <= 3
+
+
 def test_a_time_limit_too_short_for_any_network_is_said(submit: Any, run: Any) -> None:
     job = run(submit(max_seconds=0.5), ToyPipeline(lasts_s=30, has_best=False))
     assert (job.status, job.error_code) == ("failed", "time_limit")
