@@ -158,6 +158,7 @@ def test_a_law_serves_where_its_error_on_rows_not_seen_is_no_larger(
         return replace(train_network(run, then), errors=np.full(len(run.folds), 0.01))
 
     monkeypatch.setattr("worker.fitting.train_network", trained)
+    monkeypatch.setattr("worker.readings.TRAINING_SHARE", 100.0)  # nothing is ended by the clock
     found, _ = searched(table_of(**noisy(120, 0)), network={}, training={}, max_seconds=4)
     assert (len(found.network.config.width) == 2 and found.network.config.groups == 1) is (serves == "law")
     assert (found.judged is found.network) is (serves == "law")
