@@ -95,7 +95,7 @@ def read_formulas(network: KAN, reading: Reading) -> list[Formula]:
                 break
         if trials.is_over or trials.is_close() or count > FEW_PARTS:
             break
-    return _polished(trials.best(), reading)
+    return _polish(trials.best(), reading)
 
 
 def shorter_formulas(network: KAN, reading: Reading) -> list[Formula]:
@@ -114,14 +114,14 @@ def shorter_formulas(network: KAN, reading: Reading) -> list[Formula]:
         if reading.should_stop():
             break
         fitted.append(refit(refit(form, few(reading.fit), iterations=40), reading.fit, iterations=20))
-    return _polished(fitted, reading)
+    return _polish(fitted, reading)
 
 
 def _is_readable(network: KAN) -> bool:
     return len(network.stack) <= MAX_HIDDEN_LAYERS + 1 and network.edge_count <= MAX_EDGES
 
 
-def _polished(forms: list[Form], reading: Reading) -> list[Formula]:
+def _polish(forms: list[Form], reading: Reading) -> list[Formula]:
     trees: dict[Expression, None] = {}
     for form in forms:
         if trees and reading.should_stop():

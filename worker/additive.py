@@ -22,7 +22,7 @@ from worker.cross_validation import simple_errors
 from worker.evidence import NETWORK, assess, formula_errors, measure_stability
 from worker.found import Found
 from worker.laws import SHORT, SURE, bounded_logits
-from worker.preparation import Portion, Prepared, named_columns
+from worker.preparation import Portion, Prepared, name_columns
 from worker.readings import EXACT, Run, searched
 
 CHANCE = 2.0  # standard errors: who looks at many formulas finds one that is a little better than a constant
@@ -91,7 +91,7 @@ def is_weak(tree: Expression, data: Prepared) -> bool:
     if data.classes is not None:  # fitted to the log-odds of a network, which has seen all of these rows
         return False
     part = data.training.sample(STOPPED_ROWS + STOPPED_VALIDATION, data.plan.request.seed)
-    rows = named_columns(part.encoded, data.names), part.targets
+    rows = name_columns(part.encoded, data.names), part.targets
     constant = constant_form(float(np.average(part.targets, weights=part.weights)))
     return is_no_worse(cross_losses(constant, rows), cross_losses(tree, rows), part.weights, CHANCE)
 
@@ -106,7 +106,7 @@ def _rows(run: Run) -> tuple[Portion, Portion]:
 
 def _data(part: Portion, found: Found, run: Run) -> Data:
     """Columns, and what formulas are to give of these rows."""
-    columns = named_columns(part.encoded, run.names)
+    columns = name_columns(part.encoded, run.names)
     if run.data.classes is None:
         return columns, part.targets
     return columns, bounded_logits(found.network, found.inputs, part)[:, 0]

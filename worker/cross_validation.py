@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from kan_engine import CROSSED_ROWS, Expression, Form, evaluate, free_constants
 from kan_engine.refit import refit
-from worker.preparation import Portion, named_columns
+from worker.preparation import Portion, name_columns
 from worker.readings import Run
 
 ALPHAS = 10.0 ** np.arange(-9, 5)  # of ridge regression on standardised columns; the first ones are none
@@ -215,10 +215,10 @@ def fit_formula(tree: Expression, names: tuple[str, ...]) -> Fit:
     def fit(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
         again = refit(
             Form(form, np.array(values)),
-            (named_columns(rows.encoded, names), rows.targets),
+            (name_columns(rows.encoded, names), rows.targets),
             iterations=FORM_STEPS,
         )
-        return lambda x: np.broadcast_to(evaluate(again.tree, named_columns(x, names), again.values), len(x))
+        return lambda x: np.broadcast_to(evaluate(again.tree, name_columns(x, names), again.values), len(x))
 
     return fit
 
@@ -230,7 +230,7 @@ def rmse_of(errors: np.ndarray, weights: np.ndarray) -> float:
         return float(np.sqrt(np.average(errors[known] ** 2, weights=weights[known])))
 
 
-def paired_rmse(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+def measure_paired(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
     """RMSE of two candidates on the rows that both were judged on."""
     known = ~(np.isnan(errors) | np.isnan(others))
     return rmse_of(errors[known], weights[known]), rmse_of(others[known], weights[known])

@@ -24,7 +24,7 @@ from worker.cross_validation import (
     is_better,
     rmse_of,
 )
-from worker.preparation import named_columns
+from worker.preparation import name_columns
 from worker.readings import Run
 from worker.residual_test import LEAST_POWER, LEVEL, ResidualTest, examine_residuals
 
@@ -214,7 +214,7 @@ def _finite(value: float) -> float | None:
 def _test_residuals(formula: Formula, run: Run) -> ResidualTest:
     """Whether what the formula leaves of the training rows depends on the columns."""
     rows = run.data.training
-    columns, y = named_columns(rows.encoded, run.names), rows.targets
+    columns, y = name_columns(rows.encoded, run.names), rows.targets
     tree, values = free_constants(formula.tree)
     form = refit(Form(tree, np.array(values)), (columns, y), iterations=FORM_STEPS)
     fitted, tangents = value_and_jacobian(form.tree, columns, form.values)

@@ -11,7 +11,7 @@ from kan_engine import Limits
 from service.schemas.training import TrainRequest
 from worker.additive import with_additive_forms
 from worker.climb import probable_parts
-from worker.cross_validation import is_better, paired_rmse, rmse_of, simple_errors
+from worker.cross_validation import is_better, measure_paired, rmse_of, simple_errors
 from worker.decision import calibrate_on_validation_
 from worker.evidence import CLEARLY_LOWER, NETWORK, assess, compare, formula_errors
 from worker.found import Found
@@ -60,7 +60,9 @@ def _classifier(run: Run) -> Found:
         simple["constant"], simple["linear"], weights
     ):
         return found
-    losses = " and ".join(f"{rmse**2:.4g}" for rmse in paired_rmse(found.errors, simple["linear"], weights))
+    losses = " and ".join(
+        f"{rmse**2:.4g}" for rmse in measure_paired(found.errors, simple["linear"], weights)
+    )
     told = f"no network is better than logistic regression by cross-validation (log losses {losses})"
     if not _is_free(run.request):
         return replace(found, warnings=(told,))
@@ -83,7 +85,7 @@ def _free_regression(run: Run) -> Found:
             found = replace(found, warnings=(ENDED_EARLY,))
         weights = run.data.training.weights
         if law is not None:
-            of_law, of_network = paired_rmse(law.found.errors, found.errors, weights)
+            of_law, of_network = measure_paired(law.found.errors, found.errors, weights)
             found = law.found if of_law <= of_network else _with_formulas(found, law, run)
     return _not_worse_than_a_line(found, law, run)
 
@@ -123,7 +125,7 @@ def _not_worse_than_a_line(found: Found, law: SmallLaw | None, run: Run) -> Foun
         if evidence is None or evidence.verdict == "weak" or own.verdict == "consistent":
             formulas, evidence, errors = [*straight, *known], own, of_line
     told = "a constant" if is_constant else "a straight line"
-    of_network, of_simple = paired_rmse(found.errors, simple[name], weights)
+    of_network, of_simple = measure_paired(found.errors, simple[name], weights)
     warning = (
         f"no network is better than {told} by cross-validation (RMSE {of_network:.4g}, "
         f"of {told} {of_simple:.4g}): {told} serves"
@@ -148,7 +150,7 @@ def best_member(found: Found, run: Run) -> Found:
     evidence, weights = found.evidence, run.data.training.weights
     if evidence is None or not len(found.errors) or not len(found.formula_errors):
         return found
-    of_formula, of_network = paired_rmse(found.formula_errors, found.errors, weights)
+    of_formula, of_network = measure_paired(found.formula_errors, found.errors, weights)
     against = evidence.objections.keys() - {"rows_cannot_tell"}
     # Of a network that is absurd at one row the difference is no larger than its standard error.
     is_far_better = of_formula < CLEARLY_LOWER * of_network and "too_many_constants" not in against
@@ -171,7 +173,7 @@ def _asked_regression(run: Run) -> Found:
     spread = float(np.std(run.data.training.y.astype(float)))
     is_exact = rmse_of(found.errors, weights) < NEGLIGIBLE * spread
     if not is_exact and is_better(simple["linear"], found.errors, weights):
-        of_line, of_network = paired_rmse(simple["linear"], found.errors, weights)
+        of_line, of_network = measure_paired(simple["linear"], found.errors, weights)
         warning = (
             f"a straight line is better by cross-validation (RMSE {of_line:.4g}) "
             f"than the network that was asked for ({of_network:.4g}): "

@@ -47,7 +47,7 @@ class Portion:
         return self[np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))]
 
 
-def named_columns(encoded: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+def name_columns(encoded: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Encoded rows [n, d] as the columns that formulas read."""
     return {name: encoded[:, place] for place, name in enumerate(names)}
 

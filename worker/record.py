@@ -17,7 +17,7 @@ from worker.evaluation import class_name
 from worker.formula import symbolic_document
 from worker.found import Found
 from worker.laws import SURE
-from worker.preparation import Portion, Prepared, named_columns
+from worker.preparation import Portion, Prepared, name_columns
 
 HISTORY_POINTS = 500
 
@@ -125,7 +125,7 @@ def formulas_of(found: Found, predictor: Predictor, data: Prepared) -> dict[str,
     that tells probabilities apart.
     """
     part = data.test if len(data.test) else data.training
-    columns = named_columns(part.encoded, data.names)
+    columns = name_columns(part.encoded, data.names)
     outputs = output_names(data, data.plan.request)
     truth = dict(zip(outputs, told_by_formulas(predictor, part).T, strict=True))
     if len(found.formulas) != len(outputs):
@@ -137,7 +137,7 @@ def formulas_of(found: Found, predictor: Predictor, data: Prepared) -> dict[str,
         quantity="value" if data.classes is None else "log-odds" if len(outputs) == 1 else "logit",
         evidence=found.evidence,
         learnt={outputs[0]: data.training.y.astype(float)} if data.classes is None else None,
-        seen=named_columns(data.training.encoded, data.names),
+        seen=name_columns(data.training.encoded, data.names),
         encoding=data.encoding,
     )
     if (

@@ -40,7 +40,7 @@ from worker.formula_member import answering, with_formula, worth_of
 from worker.found import Found
 from worker.laws import log_odds_formulas
 from worker.outcome import Outcome, Revised
-from worker.preparation import Portion, Prepared, named_columns
+from worker.preparation import Portion, Prepared, name_columns
 from worker.readings import Report, Run, precision_of, searched
 from worker.record import assembled, formulas_of, output_names, record_of, told_by_formulas
 from worker.small_law import small_law
@@ -133,7 +133,7 @@ def _chosen(revises: Revised, predictor: Predictor, run: Run) -> list[list[Formu
 def _of_output(
     part: Portion, output: int, predictor: Predictor, run: Run
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    columns = named_columns(part.encoded, run.names)
+    columns = name_columns(part.encoded, run.names)
     return columns, told_by_formulas(predictor, part)[:, output]
 
 

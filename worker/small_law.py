@@ -75,10 +75,7 @@ def _hunted(run: Run, seconds: float | None) -> SmallLaw | None:
     is_adequate = law.fit.is_adequate and not any(
         is_better(other, found.errors, weights) for other in simple.values()
     )
-    return SmallLaw(
-        found=found,
-        is_clear=law.error < EXACT or is_consistent or is_adequate,
-    )
+    return SmallLaw(found=found, is_clear=law.error < EXACT or is_consistent or is_adequate)
 
 
 def _measure_stability(law: Law, run: Run) -> float | None:
