@@ -16,6 +16,7 @@ from kan_engine.edges import LARGEST, SCALE_FREE, Array, Axis, Suggestion, plain
 from kan_engine.expression import Expression, Parameter, add, apply_function, evaluate, mul, number
 from kan_engine.precision import Precision
 from kan_engine.refit import Form, refit
+from kan_engine.waves import sums_of_waves
 
 SIMPLE, ENOUGH = 4, 10  # complexity of a form that, where it is close, needs no rivals: cheap ones, any
 SURE = 1e-3  # floor above which a near miss says little
@@ -59,7 +60,11 @@ def closed_forms(
         return found
     if effort == Effort.SINGLE:
         return [*(as_candidate(fit) for fit in suggest(axis, v)), *_powers(axis.u, at)]
-    return [refitted(form, axis.u, at) for form in sums_of_terms(axis, at, known=known, raw=raw)]
+    waves = list(sums_of_waves(axis.u, at))
+    if not known.is_noisy and is_settled(waves, known):
+        return waves
+    sums = sums_of_terms(axis, at, known=known, raw=raw)
+    return [*waves, *(refitted(form, axis.u, at) for form in sums)]
 
 
 def best_forms(found: Iterable[Candidate], known: Precision, keep: int) -> list[Candidate]:

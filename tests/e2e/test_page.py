@@ -53,7 +53,9 @@ def test_a_dropped_table_becomes_a_model_with_its_formula(page: Page, api: httpx
 
 
 def test_the_same_goes_with_the_keyboard_alone(page: Page, api: httpx.Client, law: Path) -> None:
-    with page.expect_file_chooser() as choosing:  # from the first Tab on: a key just behind the wish overtakes it
+    with (
+        page.expect_file_chooser() as choosing
+    ):  # from the first Tab on: a key just behind the wish overtakes it
         tab_to(page, "#drop-file")
         page.keyboard.press("Space")
     choosing.value.set_files(law)

@@ -1,0 +1,199 @@
+"""Sums of exponentials and damped oscillations, Σ c·exp(a·u)·cos(b·u + φ), whatever their constants.
+
+Rates and frequencies are found one term after the other on a grid of both (matching pursuit, Mallat and Zhang
+1993), each with its factor and phase by least squares; then all constants are refined at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, replace
+
+import numpy as np
+
+from kan_engine.dictionary import PLACEHOLDER, Candidate
+from kan_engine.edges import Array
+from kan_engine.expression import Expression, Parameter, add, call, evaluate, mul
+from kan_engine.library import LIBRARY
+from kan_engine.refit import Form, refit
+
+MOST_TERMS = 3
+DAMPINGS = np.geomspace(0.5, 30.0, 12)  # over the whole range; exp(-0.5) is hardly more than a line
+PERIODS = np.array([0.0, *np.arange(0.5, 25.0, 0.25)])  # in the whole range
+STEEPEST = 50.0  # logarithm of the factor that an exponential about 0 may need; there are none steeper
+ITERATIONS = 40
+WORTH = 0.8  # of its error, to which another term has to bring a sum at least
+SPARED = 1.05  # factor by which leaving out a constant may raise the error
+CLEAN = 1e-9  # error that counts as none
+NEW = 1e-6  # share of a column, squared, that others have to leave for it to be another one
+
+
+@dataclass(frozen=True)
+class _Wave:
+    """``factor·exp(rate·u)·function(frequency·u + phase)``; None for what it does without."""
+
+    factor: float
+    rate: float | None
+    frequency: float | None
+    phase: float | None
+    function: str = "cos"
+
+    @property
+    def constants(self) -> list[float]:
+        """Those that are fitted, in the order in which they are written."""
+        return [value for value in astuple(self)[:-1] if value is not None]
+
+    def with_constants(self, values: Iterator[float]) -> _Wave:
+        """The same with other ones."""
+
+        def other(value: float | None) -> float | None:
+            return None if value is None else next(values)
+
+        return replace(
+            self,
+            factor=next(values),
+            rate=other(self.rate),
+            frequency=other(self.frequency),
+            phase=other(self.phase),
+        )
+
+    def written(self, first: int) -> Expression:
+        """As a tree whose parameters are numbered from ``first`` on."""
+        places = iter(range(first, first + len(self.constants)))
+        parts: list[Expression] = [Parameter(next(places))]
+        if self.rate is not None:
+            parts.append(call("exp", mul(Parameter(next(places)), PLACEHOLDER)))
+        if self.frequency is not None:
+            angle = mul(Parameter(next(places)), PLACEHOLDER)
+            if self.phase is not None:
+                angle = add(angle, Parameter(next(places)))
+            parts.append(call(self.function, angle))
+        return mul(*parts)
+
+    def columns(self, u: Array) -> list[Array]:
+        """What it spans with any phase."""
+        with np.errstate(all="ignore"):
+            envelope = np.exp((self.rate or 0.0) * (u - (u[-1] if (self.rate or 0.0) > 0 else u[0])))
+        if self.frequency is None:
+            return [envelope]
+        return [envelope * np.cos(self.frequency * u), envelope * np.sin(self.frequency * u)]
+
+    def shorter(self) -> Iterator[_Wave]:
+        """The same with a constant less."""
+        if self.frequency is not None and self.rate is not None:
+            yield replace(self, rate=None)
+            yield replace(self, frequency=None, phase=None)
+        if self.phase is not None:
+            for function, angle in (("cos", self.phase), ("sin", self.phase + np.pi / 2)):
+                yield replace(self, factor=self.factor * float(np.cos(angle)), phase=None, function=function)
+
+
+@dataclass(frozen=True)
+class _Sum:
+    waves: tuple[_Wave, ...]
+    constant: float
+    error: float = np.inf
+
+    @property
+    def values(self) -> list[float]:
+        """All constants but the one that is added."""
+        return [value for wave in self.waves for value in wave.constants]
+
+    @property
+    def factors(self) -> tuple[int, ...]:
+        """Which of these multiply a whole term: the first of every wave."""
+        return tuple(np.cumsum([0, *(len(wave.constants) for wave in self.waves[:-1])]).tolist())
+
+    @property
+    def tree(self) -> Expression:
+        """Without the constant that is added."""
+        return add(*(wave.written(place) for wave, place in zip(self.waves, self.factors, strict=True)))
+
+    def refitted(self, u: Array, v: Array) -> _Sum:
+        """All constants at their best."""
+        form = Form(add(self.tree, Parameter(len(self.values))), np.array([*self.values, self.constant]))
+        better = refit(form, ({PLACEHOLDER.name: u}, v), iterations=ITERATIONS)
+        reached = evaluate(better.tree, {PLACEHOLDER.name: u}, better.values)
+        found = iter(better.values.tolist())
+        waves = tuple(wave.with_constants(found) for wave in self.waves)
+        return _Sum(waves, next(found), float(np.sqrt(np.mean((reached - v) ** 2)) / np.std(v)))
+
+    def shortened(self, u: Array, v: Array) -> _Sum:
+        """Without the constants that can be spared."""
+        allowed = max(SPARED * self.error, CLEAN)
+        best, place = self, 0
+        while place < len(best.waves):
+            for wave in best.waves[place].shorter():
+                waves = (*best.waves[:place], wave, *best.waves[place + 1 :])
+                trial = replace(best, waves=waves).refitted(u, v)
+                if trial.error <= allowed:
+                    best = trial
+                    break
+            else:
+                place += 1
+        return best
+
+    def candidate(self) -> Candidate:
+        """As a closed form of an edge."""
+        price = sum(_price(wave) for wave in self.waves)
+        return Candidate(self.tree, tuple(self.values), self.factors, self.constant, self.error, price)
+
+
+def _price(wave: _Wave) -> int:
+    functions = ["exp"] * (wave.rate is not None) + [wave.function] * (wave.frequency is not None)
+    return sum(LIBRARY[name].complexity for name in functions) + len(functions) - 1 + len(wave.constants)
+
+
+def sums_of_waves(u: Array, v: Array) -> Iterator[Candidate]:
+    """The best sums of one to three terms, as long as each brings something; also with fewer constants.
+
+    Args:
+        u: Places, in order.
+        v: The values there.
+    """
+    found = _Sum((), float(v.mean()), 1.0)
+    while len(found.waves) < MOST_TERMS and found.error > CLEAN:
+        wave = _best_wave(u, v, found.waves)
+        longer = replace(found, waves=(*found.waves, wave)).refitted(u, v)
+        if not longer.error < WORTH * found.error:
+            return
+        shorter = longer.shortened(u, v)
+        yield longer.candidate()
+        if shorter.waves != longer.waves:
+            yield shorter.candidate()
+        found = shorter
+
+
+def _best_wave(u: Array, v: Array, others: tuple[_Wave, ...]) -> _Wave:
+    """That of the grid which, with a phase of its own, explains most of what others leave."""
+    length, far = float(u[-1] - u[0]), float(np.abs(u).max())
+    rates = np.array([0.0, *-DAMPINGS, *DAMPINGS]) / length
+    rates = rates[np.abs(rates) * far < STEEPEST]
+    origin = np.where(rates > 0, u[-1], u[0])
+    envelopes = np.exp(rates[:, None] * (u - origin[:, None]))
+    angles = 2 * np.pi * PERIODS[:, None] / length * u
+    pairs = np.stack([np.cos(angles), np.sin(angles)], 1)  # [frequency, 2, place]
+    columns = envelopes[:, None, None] * pairs  # [rate, frequency, 2, place]
+    taken = np.linalg.qr(np.stack([np.ones_like(u), *(c for wave in others for c in wave.columns(u))], 1))[0]
+    rest, left = v - taken @ (taken.T @ v), columns - (columns @ taken) @ taken.T
+    explained = _explained(left, rest, np.square(columns).sum(-1))
+    place = np.unravel_index(int(explained.argmax()), explained.shape)
+    (a, b), *_ = np.linalg.lstsq(left[place].T, rest, rcond=1e-6)
+    rate, periods = float(rates[place[0]]), float(PERIODS[place[1]])
+    size = float(np.exp(-rate * origin[place[0]]))
+    if not periods:
+        return _Wave(float(a) * size, rate, None, None)
+    return _Wave(float(np.hypot(a, b)) * size, rate, 2 * np.pi * periods / length, float(np.arctan2(-b, a)))
+
+
+def _explained(left: Array, rest: Array, sizes: Array) -> Array:
+    """Squares that every pair of columns [..., 2, place] takes off the rest; if none, the better column."""
+    onto, own = left @ rest, np.square(left).sum(-1)
+    is_new = own > NEW * sizes
+    one = np.where(is_new, onto**2 / np.where(is_new, own, 1.0), 0.0).max(-1)
+    cross = (left[..., 0, :] * left[..., 1, :]).sum(-1)
+    determinant = own.prod(-1) - cross**2
+    is_pair = is_new.all(-1) & (determinant > NEW * own.prod(-1))
+    both = own[..., 1] * onto[..., 0] ** 2 + own[..., 0] * onto[..., 1] ** 2 - 2 * cross * onto.prod(-1)
+    better: Array = np.where(is_pair, both / np.where(is_pair, determinant, 1.0), one)
+    return better
