@@ -82,6 +82,9 @@ def _fault(name: str, first_seen: int | None) -> dict[str, Any] | None:
         }
     if "\0" in name:
         return {"code": "nul_character", "detail": "a column name contains the character NUL; remove it"}
+    if name.startswith("^") and name.endswith("$"):  # a pattern, to Polars, that stands for other columns
+        detail = f"the column name {name!r} begins with ^ and ends with $, as only patterns do; rename it"
+        return {"code": "reserved_name", "detail": detail}
     if first_seen is not None:
         detail = f"the column name {name!r} is given twice, first for column {first_seen}; rename one"
         return {"code": "duplicate_name", "detail": detail}

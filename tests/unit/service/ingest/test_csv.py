@@ -361,6 +361,7 @@ def test_a_single_column_of_numbers_looks_right_because_densities_need_no_more(s
         ("x,x\n1,2\n", "column_names", "given twice"),
         ("x, x \n1,2\n", "column_names", "given twice"),
         ("x,\n1,2\n", "column_names", "no name"),
+        ("x,^x$\n1,2\n", "column_names", "rename"),
         ("x,  \n1,2\n", "column_names", "no name"),
         (f"x,{'a' * 201}\n1,2\n", "column_names", "shorten"),
         ('x,y\n1,"2\n3,4\n', "unreadable_csv", "quote"),

@@ -162,6 +162,7 @@ def test_a_bad_value_in_rows_is_pointed_at(
         ({"x": []}, "no_rows"),
         ({"": [1]}, "column_names"),
         ({"x": [1], " x": [2]}, "column_names"),
+        ({"x": [1], "^x$": [2]}, "column_names"),
         ({f"x{n}": [1] for n in range(6)}, "too_many_columns"),
         ({"x": [1] * 30_001}, "too_many_rows"),
     ],

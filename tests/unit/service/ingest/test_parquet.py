@@ -81,6 +81,7 @@ NO_TABLES = {
     "wide": (parquet({f"x{n}": [1] for n in range(21)}), "too_many_columns"),
     "twice": (parquet({"x": [1], " x": [2]}), "column_names"),
     "nul in a text": (parquet({"x": ["a\0b"]}), "nul_character"),
+    "a pattern for a name": (parquet({"x": [1], "^x$": [1]}), "column_names"),
     "nul in a name": (parquet({"x\0": [1]}), "column_names"),
 }
 
