@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from kan_engine.expression import evaluate as evaluate
     from kan_engine.expression import free_constants as free_constants
     from kan_engine.expression import from_json as from_json
+    from kan_engine.expression import is_affine as is_affine
     from kan_engine.expression import to_json as to_json
     from kan_engine.expression import value_and_jacobian as value_and_jacobian
     from kan_engine.expression import variables as variables
@@ -217,6 +218,7 @@ _HOME = {
     "evaluate": "expression",
     "free_constants": "expression",
     "from_json": "expression",
+    "is_affine": "expression",
     "to_json": "expression",
     "variables": "expression",
     "value_and_jacobian": "expression",

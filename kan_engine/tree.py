@@ -307,6 +307,16 @@ def is_constant(tree: Expression) -> bool:
     return not any(isinstance(node, Variable) for node in walk(tree))
 
 
+def is_affine(tree: Expression) -> bool:
+    """Whether a tree, as it is written, is a constant plus multiples of its variables."""
+    if isinstance(tree, Add):
+        return all(map(is_affine, tree.terms))
+    if isinstance(tree, Mul):
+        varying = [factor for factor in tree.factors if not is_constant(factor)]
+        return len(varying) < 2 and all(map(is_affine, varying))
+    return isinstance(tree, Variable) or is_constant(tree)
+
+
 def substitute(tree: Expression, replacements: Mapping[Expression, Expression]) -> Expression:
     """The tree with some of its parts exchanged for others."""
     if tree in replacements:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,8 @@ class Members:
         if is_exact or within is None:
             return Members(predictor, formula, formula if is_exact else None)
         low, high = within
-        return Members(predictor, formula, replace(formula, within=(low, high)))
+        bounds = -math.inf if low is None else low, math.inf if high is None else high
+        return Members(predictor, formula, replace(formula, within=bounds))
 
     def answering(self, by: By) -> tuple[Member, Predictor]:
         """The member that answers, with its name.

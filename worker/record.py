@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine import Predictor, TargetScaler, bounded, from_json
+from kan_engine import Predictor, TargetScaler, bounded, from_json, is_affine
 from service.schemas.training import TrainRequest
 from service.shown import shown_features, shown_network
 from worker.additive import is_weak
@@ -145,14 +145,19 @@ def formulas_of(found: Found, predictor: Predictor, data: Prepared) -> dict[str,
         and document
         and from_json(document["outputs"][0]["tree"]) == found.formulas[0][0].tree
     ):
-        targets = data.training.y[:, None].astype(float)
-        within = bounded(TargetScaler.fit(targets), targets).bounds
-        document = document | {"serves_within": within and list(within)}
+        within = None if is_affine(found.formulas[0][0].tree) else _bounds_of_answers(data.training.y)
+        document = document | {"serves_within": within or [None, None]}
     if document is not None and not document["exact"] and "evidence" not in document:
         trees = [from_json(output["tree"]) for output in document["outputs"]]
         if all(is_weak(tree, data) for tree in trees):
             document = document | {"verdict": "weak"}
     return document and document | {"measured_on": "hold-out" if len(data.test) else "training"}
+
+
+def _bounds_of_answers(targets: np.ndarray) -> tuple[float, float] | None:
+    """As those of a network; a line has none, whoever answers by it."""
+    values = targets[:, None].astype(float)
+    return bounded(TargetScaler.fit(values), values).bounds
 
 
 def told_by_formulas(predictor: Predictor, part: Portion) -> np.ndarray:

@@ -155,9 +155,10 @@ class SymbolicOut(BaseModel):
     evidence: EvidenceOut | None = Field(
         default=None, description="What the verdict rests on; of regressions alone."
     )
-    serves_within: tuple[float, float] | None = Field(
+    serves_within: tuple[float | None, float | None] | None = Field(
         default=None,
         description="Bounds of its answers where it answers in place of the network without being exact, "
-        "since it predicts rows not seen better. Null where the network answers, or the formula everywhere.",
+        "since it predicts rows not seen better; two nulls where it is a line, which goes on. Null where the "
+        "network answers, or an exact formula.",
     )
     outputs: list[FormulaOut]

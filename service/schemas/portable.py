@@ -125,7 +125,7 @@ class PortableSymbolic(Portable):
     exact: bool
     verdict: Literal["exact", "consistent", "approximation", "weak"] | None = None
     evidence: PortableEvidence | None = None
-    serves_within: tuple[float, float] | None = None
+    serves_within: tuple[float | None, float | None] | None = None
     measured_on: Literal["hold-out", "training"] | None = None
     outputs: list[PortableFormula]
 

@@ -61,14 +61,17 @@ def test_an_exact_law_answers_by_its_formula_everywhere(client: TestClient, sess
     assert by_network["intervals"][1] is None
 
 
-def test_a_formula_that_serves_stays_within_bounds_unless_it_is_asked_for(
-    client: TestClient, sessions: Sessions
+@pytest.mark.parametrize(
+    ("within", "expected"), [([-1.0, 1.0], [0.5, 1.0, 1.0]), ([None, None], [0.5, 6.0, 1.0])]
+)
+def test_a_formula_that_serves_stays_within_its_bounds_unless_it_is_asked_for(
+    client: TestClient, sessions: Sessions, within: list[float | None], expected: list[float]
 ) -> None:
     predictor = replace(make_predictor(), formula_residuals=np.full(99, 1e-9))
-    symbolic = make_symbolic("approximation", X1 * 2) | {"serves_within": [-1.0, 1.0]}
+    symbolic = make_symbolic("approximation", X1 * 2) | {"serves_within": within}
     model = make_model(sessions, predictor, symbolic=symbolic)
     body = predict(client, model).json()
-    assert (body["by"], body["predictions"]) == ("formula", [0.5, 1.0, 1.0])
+    assert (body["by"], body["predictions"]) == ("formula", expected)
     assert predict(client, model, by="formula").json()["predictions"] == [0.5, 6.0, 1.0]
     assert client.get(f"/models/{model.id}").json()["members"]["formula"]["serves"]
     assert client.get(f"/models/{model.id}/card").json()["by"] == "formula"

@@ -23,6 +23,7 @@ from kan_engine.expression import (
     evaluate,
     free_constants,
     from_json,
+    is_affine,
     is_constant,
     mul,
     number,
@@ -109,6 +110,13 @@ def test_variables_come_in_order_of_appearance():
 def test_parameters_are_constants():
     assert is_constant(p0 * PI)
     assert not is_constant(p0 * x)
+
+
+def test_what_is_affine_is_a_constant_plus_multiples_of_variables():
+    assert is_affine(p0 * x + 2 * (y + p1 * x) - PI)
+    assert is_affine(p0 * PI)
+    for tree in (x * y, x**2, 1 / x, call("abs", x), 2 + x * (1 + x)):
+        assert not is_affine(tree)
 
 
 def test_substitution_rebuilds_what_it_changes():

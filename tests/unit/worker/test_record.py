@@ -1,0 +1,44 @@
+"""What is kept of formulas that answer in place of a network."""
+
+import numpy as np
+
+from kan_engine import KAN, Expression, Formula, KANConfig, Limits, TargetScaler, Variable
+from kan_engine.expression import add, mul
+from tests.tables import request_for, table_of
+from worker.found import Found
+from worker.preparation import prepare
+from worker.readings import Run
+from worker.record import assembled, formulas_of
+
+A, B = np.random.default_rng(0).uniform(0.5, 3.0, (2, 150))
+X, Y = Variable("a"), Variable("b")
+
+
+def bounds_of(tree: Expression) -> list[float | None]:
+    noisy = A + B + np.random.default_rng(1).normal(0, 0.01, len(A))
+    data = prepare(table_of(a=A, b=B, y=noisy), request_for())
+    run = Run.of(data, data.plan.request, Limits(), lambda *_: None, should_stop=lambda: False)
+    network = KAN(KANConfig(width=(2, 1)))
+    found = Found(
+        network=network,
+        judged=network,
+        inputs=run.inputs,
+        scaler=TargetScaler.fit(data.training.y[:, None]),
+        formulas=[[Formula(tree, 0.1)]],
+        formula_serves=True,
+    )
+    symbolic = formulas_of(found, assembled(found, data)[0], data)
+    assert symbolic is not None
+    return list(symbolic["serves_within"])
+
+
+def test_a_line_goes_on_as_the_line_does_that_it_stands_for() -> None:
+    assert bounds_of(add(mul(1.01, X), Y)) == [None, None]
+
+
+def test_any_other_formula_stays_within_one_range_of_the_targets_beyond_their_ends() -> None:
+    low, high = bounds_of(add(X, Y, mul(0.01, X, Y)))
+    assert low is not None
+    assert high is not None
+    assert -5 < low < 0
+    assert 6 < high < 12
