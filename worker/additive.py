@@ -18,7 +18,7 @@ from kan_engine import (
     together,
     variables,
 )
-from worker.cross_validation import simple_errors
+from worker.cross_validation import is_better, simple_errors
 from worker.evidence import NETWORK, assess, formula_errors, measure_stability
 from worker.found import Found
 from worker.laws import SHORT, SURE, bounded_logits
@@ -47,7 +47,7 @@ def with_additive_forms(found: Found, run: Run) -> Found:
     constant = None if run.data.classes is None else _log_odds(run.data)
     sums = additive_forms(fit, validation, weights, limits=run.limits, constant=constant)
     rows = together(fit, validation)
-    if known and _stays(known[0], sums, rows, weights):
+    if known and (_is_exponential(found, sums, run) or _stays(known[0], sums, rows, weights)):
         return replace(found, formulas=[[*known, *sums.formulas]])
     found = replace(found, formulas=[[*sums.formulas, *known]], formula_of="law", evidence=None)
     found = replace(found, formula_errors=np.zeros(0))
@@ -74,6 +74,16 @@ def _measure_stability(best: Formula, rows: Data, run: Run) -> float | None:
         return additive_forms(first, second, limits=run.limits).formulas[0]
 
     return measure_stability(best, rows, select, run)
+
+
+def _is_exponential(found: Found, sums: Additive, run: Run) -> bool:
+    """Whether the formula is the exponential of a line that serves, and no sum of terms is better.
+
+    Its constants are not those of least squares, with which other formulas are judged.
+    """
+    is_it = found.formula_of == "network" and found.scaler is not None and found.scaler.transform == "log"
+    errors, weights = found.formula_errors, run.data.training.weights
+    return is_it and not (len(sums.errors) == len(errors) and is_better(np.abs(sums.errors), errors, weights))
 
 
 def _stays(law: Formula, sums: Additive, rows: Data, weights: np.ndarray) -> bool:

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 from scipy.special import softmax
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.linear_model import GammaRegressor, LogisticRegression, RidgeCV
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from kan_engine import CROSSED_ROWS, Expression, Form, evaluate, free_constants
@@ -24,6 +24,9 @@ from worker.preparation import Portion, name_columns
 from worker.readings import Run
 
 ALPHAS = 10.0 ** np.arange(-9, 5)  # of ridge regression on standardised columns; the first ones are none
+SKEWED = 0.5  # standard deviation of log y, from which an exponential of a line is a candidate of its own
+ROWS_PER_SLOPE = 10  # that it has to have, at least
+PENALTY = 1e-4  # of its slopes on standardised columns: next to none, yet columns may be copies of each other
 STRENGTHS = (0.01, 1.0, 100.0)  # of logistic regression on standardised columns, over its penalty
 LEARNT_ROWS = 10_000  # that a line or boosting is fitted to: more rows change their errors by less than noise
 FORM_STEPS = 20  # of Levenberg-Marquardt, from the constants found on all rows
@@ -78,12 +81,21 @@ def _places(chosen: np.ndarray) -> slice | np.ndarray:
 
 
 def simple_errors(run: Run) -> dict[str, np.ndarray]:
-    """Errors of a constant and a line, which every model is compared with."""
+    """Errors of a constant, of a line and, where the target is skewed, of its exponential."""
     if (classes := run.data.classes) is not None:
         shares = _remember("constant", partial(fit_shares, len(classes)), run)
         return {"constant": shares, "linear": _log_odds_errors(best_strength(run), run)}
     fits: dict[str, Fit] = {"constant": fit_constant, "linear": fit_line}
+    if _is_skewed(run.data.training):
+        fits["log_linear"] = fit_log_line
     return {name: _remember(name, fit, run) for name, fit in fits.items()}
+
+
+def _is_skewed(rows: Portion) -> bool:
+    """Whether the target is positive and its size rather than its value is what varies."""
+    y = rows.y.astype(float)
+    has_rows = len(rows) >= ROWS_PER_SLOPE * (1 + rows.encoded.shape[1])
+    return has_rows and bool(y.min() > 0) and float(np.std(np.log(y))) > SKEWED
 
 
 def best_strength(run: Run) -> float:
@@ -121,6 +133,12 @@ def fit_constant(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
 def fit_line(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
     """See ``line_through``."""
     return line_through(rows).predict
+
+
+def fit_log_line(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
+    """The exponential of ``log_line_through``."""
+    line = log_line_through(rows)
+    return lambda x: np.exp(line.predict(x))
 
 
 def fit_shares(classes: int, rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
@@ -163,6 +181,22 @@ def line_through(rows: Portion) -> Line:
         ridge = RidgeCV(alphas=ALPHAS).fit((x - center) / scale, y, sample_weight=rows.weights)
     slopes = ridge.coef_ / scale
     return Line(slopes, float(ridge.intercept_ - center @ slopes))
+
+
+def log_line_through(rows: Portion) -> Line:
+    """Logarithm of the mean target by gamma regression, whose errors are in proportion to what is expected.
+
+    Least squares of targets that vary by factors hear only the largest; of their logarithms, they miss the
+    mean (McCullagh and Nelder, Generalized Linear Models, chapter 8).
+    """
+    x, y = rows.encoded, rows.y.astype(float)
+    center, scale, size = x.mean(0), x.std(0), float(np.average(y, weights=rows.weights))
+    scale = np.where(scale > 0, scale, 1.0)
+    model = GammaRegressor(alpha=PENALTY, solver="newton-cholesky", max_iter=1_000)
+    with threadpool_limits(1):
+        model.fit((x - center) / scale, y / size, sample_weight=rows.weights)
+    slopes = model.coef_ / scale
+    return Line(slopes, float(model.intercept_ - center @ slopes + np.log(size)))
 
 
 def log_odds_through(rows: Portion, classes: int, strength: float) -> Line:

@@ -13,8 +13,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from kan_engine import Data, Form, Formula, evaluate, free_constants, value_and_jacobian
+from kan_engine.expression import apply_function
 from kan_engine.refit import refit
 from worker.cross_validation import (
     FORM_STEPS,
@@ -32,6 +34,7 @@ Verdict = Literal["consistent", "approximation", "weak"]
 
 ROWS_PER_CONSTANT = 10  # with p constants from n rows a true form errs by noise * sqrt(p / n): a third of it
 HALF_THE_NOISE, TENTH_OF_THE_SPREAD = 0.25, 0.01  # as shares of variances
+SURELY = 1e-3  # p-value below which errors are taken to grow with what is expected
 CLEARLY_LOWER = 0.7  # factor between RMSEs
 RESAMPLINGS = 4
 ALIKE = 0.5  # of what a formula leaves, within which another one predicts as it does
@@ -218,6 +221,10 @@ def _test_residuals(formula: Formula, run: Run) -> ResidualTest:
     tree, values = free_constants(formula.tree)
     form = refit(Form(tree, np.array(values)), (columns, y), iterations=FORM_STEPS)
     fitted, tangents = value_and_jacobian(form.tree, columns, form.values)
+    if y.min() > 0 and _is_relative(y - fitted, fitted):
+        y, form = np.log(y), Form(apply_function("log", tree), form.values)
+        form = refit(form, (columns, y), iterations=FORM_STEPS)
+        fitted, tangents = value_and_jacobian(form.tree, columns, form.values)
     return examine_residuals(
         y - fitted,
         rows.encoded,
@@ -226,6 +233,17 @@ def _test_residuals(formula: Formula, run: Run) -> ResidualTest:
         size=_size_that_matters(y, fitted),
         seed=run.request.seed,
     )
+
+
+def _is_relative(left: np.ndarray, fitted: np.ndarray) -> bool:
+    """Whether errors grow with what is expected: then the largest rows alone would speak of all.
+
+    By the rank correlation (Spearman 1904) of their sizes with it.
+    """
+    if not (np.isfinite(fitted).all() and fitted.min() > 0):
+        return False
+    found = spearmanr(np.abs(left), fitted)
+    return bool(found.statistic > 0 and found.pvalue < SURELY)
 
 
 def _size_that_matters(y: np.ndarray, fitted: np.ndarray) -> float:

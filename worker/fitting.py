@@ -21,10 +21,15 @@ from worker.parts import Parts
 from worker.preparation import Prepared
 from worker.readings import EXACT, Report, Run
 from worker.small_law import SmallLaw, law_part, small_law
-from worker.straight import straight_classifier, straight_found
+from worker.straight import Kind, straight_classifier, straight_found
 
 NEGLIGIBLE = 1e-6  # RMSE over the spread of the target, below which a lower one is rounding
 ENDED_EARLY = "larger networks were ended to leave time for checks; a longer max_seconds gives them more"
+SIMPLE = {
+    "constant": "a constant",
+    "linear": "a straight line",
+    "log_linear": "the exponential of a straight line",
+}
 LAW_SHARE = 0.6  # of a job's time that a law is looked for where none shows
 
 
@@ -107,25 +112,28 @@ def _with_formulas(found: Found, law: SmallLaw, run: Run) -> Found:
 
 
 def _not_worse_than_a_line(found: Found, law: SmallLaw | None, run: Run) -> Found:
-    """What was found, if it is better than a line and a constant; else the better of these."""
+    """What was found, if it is better than a line, its exponential and a constant; else the best of these."""
     simple, weights = simple_errors(run), run.data.training.weights
-    is_constant = not is_better(simple["linear"], simple["constant"], weights)
-    name = "constant" if is_constant else "linear"
-    if is_better(found.errors, simple[name], weights):
+    kind: Kind = "constant"
+    for other in ("linear", "log_linear"):
+        if other in simple and is_better(simple[other], simple[kind], weights):
+            kind = other
+    if is_better(found.errors, simple[kind], weights):
         return found
-    base = straight_found(run, simple[name], is_constant=is_constant)
+    base = straight_found(run, simple[kind], kind)
     straight = [formula for part in base.formulas for formula in part]
     known = law.found.formulas[0] if law is not None and law.found.formulas else []
     formulas, evidence = [*known, *straight], law.found.evidence if law is not None else None
-    errors = law.found.formula_errors if known and law is not None else simple[name]
+    errors = law.found.formula_errors if known and law is not None else simple[kind]
     is_exact = bool(known) and known[0].error < EXACT
     if straight and not is_exact and (evidence is None or evidence.verdict != "consistent"):
-        of_line = formula_errors(straight[0], run)
+        of_line = simple[kind] if kind == "log_linear" else formula_errors(straight[0], run)
         own = assess(straight[0], of_line, simple, run, lambda: 1.0)  # from other rows comes a line, too
-        if evidence is None or evidence.verdict == "weak" or own.verdict == "consistent":
+        is_first = evidence is None or evidence.verdict == "weak" or own.verdict == "consistent"
+        if is_first or (kind == "log_linear" and not is_better(errors, of_line, weights)):
             formulas, evidence, errors = [*straight, *known], own, of_line
-    told = "a constant" if is_constant else "a straight line"
-    of_network, of_simple = measure_paired(found.errors, simple[name], weights)
+    told = SIMPLE[kind]
+    of_network, of_simple = measure_paired(found.errors, simple[kind], weights)
     warning = (
         f"no network is better than {told} by cross-validation (RMSE {of_network:.4g}, "
         f"of {told} {of_simple:.4g}): {told} serves"

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from kan_engine import KAN, Formula, Step, TargetScaler, linear_formula, straight_network
-from worker.cross_validation import Line, best_strength, fit_constant, line_through, log_odds_through
+from kan_engine.expression import apply_function
+from kan_engine.scaling import TRANSFORMS
+from worker.cross_validation import (
+    Line,
+    best_strength,
+    fit_constant,
+    line_through,
+    log_line_through,
+    log_odds_through,
+)
 from worker.evidence import ROWS_PER_CONSTANT
 from worker.found import Found
 from worker.preparation import Portion
 from worker.readings import Run, columns_of, sample_of, searched
+
+DIGITS = 6  # of the constants of a formula that are not fitted once more
+Kind = Literal["constant", "linear", "log_linear"]
 
 
 def straight_classifier(run: Run, errors: np.ndarray) -> Found:
@@ -36,38 +50,47 @@ def straight_classifier(run: Run, errors: np.ndarray) -> Found:
     )
 
 
-def straight_found(run: Run, errors: np.ndarray, *, is_constant: bool) -> Found:
-    """The line through all training rows, or their mean, as a network with its formula.
+def _rounded(value: float) -> float:
+    """To the digits that a formula shows."""
+    return float(f"{value:.{DIGITS}g}")
+
+
+def straight_found(run: Run, errors: np.ndarray, kind: Kind) -> Found:
+    """The line through all training rows, its exponential, or their mean, as a network with its formula.
 
     Args:
         run: The job.
         errors: Its absolute errors on rows not seen.
-        is_constant: Whether it is the mean.
+        kind: Which of these.
     """
     data, rows = run.data, run.data.training
-    if is_constant:
+    if kind == "constant":
         line = Line(np.zeros(rows.encoded.shape[1]), float(fit_constant(rows)(rows.encoded[:1])[0]))
     else:
-        line = line_through(rows)
-    scaler = TargetScaler.fit(rows.y[:, None].astype(float))
+        line = log_line_through(rows) if kind == "log_linear" else line_through(rows)
+    scaler = TargetScaler.fit(rows.y[:, None].astype(float), "log" if kind == "log_linear" else "identity")
     network = straight_network(
         line.slopes[:, None], np.array([line.intercept]), run.inputs, scaler, order=run.request.network.order
     )
-    residuals = (line.predict(rows.encoded) - rows.y.astype(float)) / scaler.std[0]
+    moved = TRANSFORMS[scaler.transform].forward(rows.y.astype(float))
+    residuals = (line.predict(rows.encoded) - moved) / scaler.std[0]
     fit, validation = (columns_of(run.names, sample_of(part, run.inputs)) for part in searched(run))
-    tree = linear_formula(data.names, line.slopes, float(line.intercept))
-    if len(fit[1]) >= ROWS_PER_CONSTANT * (1 + len(line.slopes)):
+    slopes, intercept = np.vectorize(_rounded)(line.slopes), _rounded(float(line.intercept))
+    tree = linear_formula(data.names, slopes, intercept)
+    if kind == "log_linear":  # as it is: least squares would hear only the largest targets
+        formula = Formula.of(apply_function("exp", tree), fit, validation)
+    elif len(fit[1]) >= ROWS_PER_CONSTANT * (1 + len(line.slopes)):
         formula = Formula.refitted(tree, fit, validation, run.limits.forbidden)
     else:
         formula = Formula.of(tree, fit, validation)
     return Found(
         network=network,
         judged=network,
-        is_straight=True,
+        is_straight=kind != "log_linear",
         inputs=run.inputs,
         scaler=scaler,
         history=(Step(0, 1, float(np.mean(residuals**2) / 2), float(np.mean(residuals**2) / 2)),),
-        optimizer="least_squares",
+        optimizer="least_squares" if kind != "log_linear" else "newton",
         formulas=[[formula]] if run.request.symbolic and run.limits.allow(formula.tree) else [],
         errors=errors,
     )

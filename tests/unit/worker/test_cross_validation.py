@@ -12,6 +12,7 @@ from worker.cross_validation import (
     fit_formula,
     is_better,
     line_through,
+    log_line_through,
     log_odds_through,
     rmse_of,
     simple_errors,
@@ -52,6 +53,25 @@ def test_of_very_many_rows_the_validation_rows_alone_are_predicted(monkeypatch: 
     errors = cross_errors(fit_constant, run)
     assert np.isnan(errors[: len(run.data.fit)]).all()
     assert np.isfinite(errors[len(run.data.fit) :]).all()
+
+
+def test_of_skewed_targets_the_exponential_of_a_line_is_a_candidate() -> None:
+    y = np.exp(2 + X[:, 0] - X[:, 1] / 2 + NOISE / 2)
+    run = run_of(y)
+    simple, weights = simple_errors(run), run.data.training.weights
+    assert is_better(simple["log_linear"], simple["linear"], weights)
+    line = log_line_through(run.data.training)
+    np.testing.assert_allclose([*line.slopes, line.intercept], [1, -0.5, 2 + 1 / 8], atol=0.2)
+    larger = log_line_through(run_of(1e9 * y).data.training)
+    np.testing.assert_allclose(larger.slopes, line.slopes, rtol=1e-6)
+    assert larger.intercept == pytest.approx(line.intercept + np.log(1e9), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "y", [10 + 0.5 * X[:, 0] + 0.1 * NOISE, np.exp(X[:, 0]) - 1], ids=["even", "negative"]
+)
+def test_of_other_targets_it_is_not(y: np.ndarray) -> None:
+    assert simple_errors(run_of(y)).keys() == {"constant", "linear"}
 
 
 def test_a_line_is_found_as_it_is_and_beats_the_constant() -> None:

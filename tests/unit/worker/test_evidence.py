@@ -67,6 +67,13 @@ def test_a_formula_that_lacks_a_column_leaves_signal_or_loses_to_others() -> Non
     assert codes(found) & {"signal_left", "others_better"}
 
 
+def test_errors_in_proportion_to_the_target_hide_no_column_that_lacks() -> None:
+    y = np.exp(X[:, 0] + 0.3 * X[:, 1] + RNG.normal(0, 0.3, ROWS))
+    whole, short = (call("exp", add(A, *more)) for more in ([mul(number(0.3), B)], []))
+    assert judge(whole, y).p_value == pytest.approx(0.5, abs=0.48)
+    assert codes(judge(short, y)) & {"signal_left", "others_better"}
+
+
 def test_a_formula_no_better_than_a_constant_is_weak() -> None:
     found = judge(mul(number(0.01), A), NOISE)
     assert found.verdict == "weak"

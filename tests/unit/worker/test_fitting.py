@@ -265,6 +265,26 @@ def test_where_nothing_beats_a_line_a_network_of_straight_lines_serves_and_says_
     assert outcome.symbolic["verdict"] == "consistent"
 
 
+def test_targets_that_vary_by_factors_are_answered_by_the_exponential_of_a_line() -> None:
+    def draw(seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        x = inputs(150, seed)
+        noise = np.random.default_rng(seed + 1).normal(0, 0.5, 150)
+        return x, np.exp(1 + 2 * x["a"] - 1.5 * x["b"] + noise)
+
+    x, y = draw(0)
+    outcome = run_pipeline(table_of(**x, y=y), request_for(baselines=False, max_seconds=8))
+    predictor = load(outcome.artifact)
+    assert "the exponential of a straight line serves" in " ".join(outcome.record["warnings"])
+    assert outcome.symbolic is not None
+    assert outcome.symbolic["verdict"] == "consistent"
+    assert outcome.symbolic["outputs"][0]["expression"].startswith("exp(")
+    fresh, _ = draw(7)
+    expected = np.exp(1 + 2 * fresh["a"] - 1.5 * fresh["b"] + 0.125)  # the mean, not the median
+    np.testing.assert_allclose(predictor.predict(fresh).astype(float), expected, rtol=0.35)
+    far = {name: 100 * values for name, values in x.items()}
+    assert predictor.predict(far).astype(float).max() <= 2 * y.max()
+
+
 def test_where_a_line_tells_nothing_a_constant_serves() -> None:
     y = np.random.default_rng(1).normal(0, 0.5, 60)
     outcome = run_pipeline(table_of(**inputs(60, 0), y=y), request_for(baselines=False, max_seconds=3))
