@@ -16,8 +16,8 @@ PIP  := $(VENV)/bin/pip --disable-pip-version-check
 LOCK := --constraint service/constraints.txt
 PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/pytest -n $(JOBS) --dist worksteal
 
-.PHONY: install demo serve test test-faults coverage browser chaos check gallery bench bench-service bench-formulas \
-	lock sbom secrets
+.PHONY: install demo serve test parts covered coverage test-faults browser chaos check gallery bench bench-service \
+	bench-formulas lock sbom secrets
 
 install: $(VENV)/installed
 
@@ -33,19 +33,26 @@ check: $(VENV)/installed-test
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-test: $(VENV)/installed-test
+# COVERAGE=yes measures what the tests of the parts reach, and fails below what it is to be.
+test: parts $(VENV)/installed-test
 	-@$(MAKE) --no-print-directory browser
-	$(PYTEST) -m shaped tests/unit/kan_engine
-	KAN_TEST_SHAPES=off $(PYTEST) -m 'not shaped and not thorough'
+	KAN_TEST_SHAPES=off $(PYTEST) -m 'not thorough' tests/e2e tests/faults tests/property tests/security
+
+parts: $(VENV)/installed-test
+	$(PYTEST) -m shaped $(if $(COVERAGE),--cov --cov-report=) tests/unit/kan_engine
+	KAN_TEST_SHAPES=off $(PYTEST) -m 'not shaped and not thorough' \
+		$(if $(COVERAGE),--cov --cov-append --cov-report=) tests/unit tests/integration
+	$(if $(COVERAGE),$(MAKE) --no-print-directory covered)
+
+covered:
+	$(VENV)/bin/coverage report --skip-covered --show-missing --include='kan_engine/*' --fail-under=95
+	$(VENV)/bin/coverage report --skip-covered --show-missing --include='service/*,worker/*' --fail-under=90
+
+coverage:
+	$(MAKE) parts COVERAGE=yes
 
 test-faults: $(VENV)/installed-test
 	KAN_TEST_SHAPES=off $(PYTEST) -m thorough
-
-# By the tests of the parts alone. To measure Python takes up to nine times as long as to run it.
-coverage: $(VENV)/installed-test
-	KAN_TEST_SHAPES=off $(PYTEST) --cov --cov-report= tests/unit tests/integration
-	$(VENV)/bin/coverage report --skip-covered --show-missing --include='kan_engine/*' --fail-under=95
-	$(VENV)/bin/coverage report --skip-covered --show-missing --include='service/*,worker/*' --fail-under=90
 
 # For the tests of the page. Wheels carry no browser, so it is the system's; without one these tests fail.
 browser:

@@ -122,6 +122,7 @@ def stack(tmp_path: Path, empty_postgres_url: str) -> Iterator[Stack]:
     stack.stop()
 
 
+@pytest.mark.thorough
 def test_the_services_of_the_compose_file_do_a_job_together(stack: Stack) -> None:
     stack.start("redis")
     wait_until(lambda: _redis_answers(stack))

@@ -14,6 +14,7 @@ def _in_a_fresh_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "MEASUREMENTS_S", 6)
 
 
+@pytest.mark.thorough
 def test_the_demo_finds_the_law_and_beats_the_linear_model(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

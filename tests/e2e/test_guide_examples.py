@@ -56,6 +56,7 @@ def url(tmp_path: Path) -> Iterator[str]:
         yield serving.url
 
 
+@pytest.mark.thorough
 def test_every_example_does_what_the_guide_says(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,9 +124,8 @@ def test_without_any_server_the_command_starts_one_and_stops_it_again(
     assert children_of(os.getpid()) == before
 
 
-@pytest.mark.parametrize(
-    "victim", [pytest.param("the process that trains", marks=pytest.mark.thorough), "the worker"]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("victim", ["the process that trains", "the worker"])
 def test_a_real_job_survives_what_is_killed(
     serving: Serving, client: httpx.Client, table: Path, victim: str
 ) -> None:

@@ -64,6 +64,7 @@ def test_a_worker_that_is_killed_leaves_a_study_to_the_next_one(workers: Workers
 
 
 @ON_ONE_MACHINE_IN_EVERY_RUN
+@pytest.mark.thorough
 def test_a_cancelled_study_stops_with_all_its_trainings(workers: Workers) -> None:
     workers.start(KAN_WORKER_SLOTS="2")
     study_id = submit(workers)

@@ -23,6 +23,7 @@ def test_a_job_that_takes_too_much_memory_fails_at_once_and_alone(workers: Worke
 
 
 @ON_ONE_MACHINE_IN_EVERY_RUN
+@pytest.mark.thorough
 def test_a_job_that_does_not_ask_for_the_time_is_ended(workers: Workers) -> None:
     workers.start(KAN_LEASE_S=LONG)
     job_id = workers.submit(deaf="", max_seconds="2")
@@ -35,6 +36,7 @@ def test_a_job_that_does_not_ask_for_the_time_is_ended(workers: Workers) -> None
 
 
 @ON_ONE_MACHINE_IN_EVERY_RUN
+@pytest.mark.thorough
 def test_a_job_that_does_not_notice_its_cancellation_is_ended(workers: Workers) -> None:
     workers.start(KAN_LEASE_S=LONG)
     job_id = workers.submit(deaf="")

@@ -44,6 +44,7 @@ def test_a_job_submitted_while_the_broker_is_down_is_accepted_and_done_later(
     assert with_broker.wait_for_end(response.json()["id"]).status == "succeeded"
 
 
+@pytest.mark.thorough
 def test_a_broker_that_dies_in_the_middle_of_a_job_harms_neither_it_nor_the_next(
     with_broker: Workers, valkey: ValkeyServer
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_broker_that_is_away_when_a_job_ends_does_not_silence_the_worker(
     with_broker.assert_one_success(next_id, ("queued", None), RUNNING, ("succeeded", None))
 
 
+@pytest.mark.thorough
 def test_a_database_that_dies_in_the_middle_of_a_job_costs_no_job(tmp_path: Path) -> None:
     server = PostgresServer()
     try:

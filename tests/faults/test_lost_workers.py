@@ -30,8 +30,9 @@ def test_a_killed_process_costs_no_finished_step(workers: Workers) -> None:
     assert len(workers.notes("end")) == 1
 
 
-@pytest.mark.parametrize("slots", [1, pytest.param(2, marks=pytest.mark.thorough)])
-@pytest.mark.parametrize("stops_first", [False, pytest.param(True, marks=pytest.mark.thorough)])
+@pytest.mark.thorough
+@pytest.mark.parametrize("slots", [1, 2])
+@pytest.mark.parametrize("stops_first", [False, True])
 def test_a_process_that_is_killed_while_it_waits_costs_nothing(
     workers: Workers, slots: int, stops_first: bool
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_stopping_worker_gives_its_job_back_at_once_and_for_nothing(workers: W
 
 
 @ON_ONE_MACHINE_IN_EVERY_RUN
+@pytest.mark.thorough
 def test_a_process_that_slept_past_its_lease_cannot_write_any_more(workers: Workers) -> None:
     workers.start()
     job_id = workers.submit()

@@ -7,18 +7,30 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from service.db.session import Sessions
+from service.db.session import Sessions, make_engine, make_sessions
+from service.main import create_app
+from service.settings import Settings
 from tests.factories import make_model
+from tests.servers import LOOPBACK
 
 HUGE = 10**15
 
 
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    return sqlite_url
+@pytest.fixture(scope="module")
+def client(lasting_settings: Settings) -> Iterator[TestClient]:
+    """One for all: what reads large bodies takes seconds to start."""
+    with TestClient(create_app(lasting_settings), base_url=LOOPBACK) as client:
+        yield client
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def sessions(lasting_settings: Settings) -> Iterator[Sessions]:
+    engine = make_engine(lasting_settings)
+    yield make_sessions(engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
 def table(client: TestClient) -> str:
     columns = {name: [float(i * power) for i in range(40)] for power, name in enumerate(("x", "y"), start=1)}
     return str(client.post("/datasets", json={"columns": columns}).json()["id"])

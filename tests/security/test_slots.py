@@ -23,6 +23,7 @@ def bomb() -> bytes:
     return gzip.compress(b"x,y\n" + b"1.25,2.5\n" * 12_000_000, 9)
 
 
+@pytest.mark.thorough
 def test_a_small_upload_waits_for_no_large_one(server: str, bomb: bytes) -> None:
     def attack() -> None:
         httpx.post(f"{server}/datasets", files={"file": ("a.csv.gz", bomb)}, timeout=100)

@@ -116,8 +116,14 @@ def another_worker(sessions: Sessions, settings: Settings) -> Iterator[list[int]
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"network": {}, "training": {}, "symbolic": True, "features": ["a"], "max_seconds": 20}],
-    ids=["a network", "a law"],
+    [
+        pytest.param({}, id="a network"),
+        pytest.param(
+            {"network": {}, "training": {}, "symbolic": True, "features": ["a"], "max_seconds": 20},
+            id="a law",
+            marks=pytest.mark.thorough,
+        ),
+    ],
 )
 def test_a_job_whose_parts_others_do_gives_the_model_that_it_gives_alone(
     sessions: Sessions,
