@@ -264,6 +264,13 @@ def rmse_of(errors: np.ndarray, weights: np.ndarray) -> float:
         return float(np.sqrt(np.average(errors[known] ** 2, weights=weights[known])))
 
 
+def say_formula_is_better(errors: np.ndarray, of_network: np.ndarray, weights: np.ndarray) -> str:
+    """By which errors a formula is the better member."""
+    own, other = measure_paired(errors, of_network, weights)
+    rmses = f"RMSE {own:.4g}, of the network {other:.4g}"
+    return f"the formula is better than the network by cross-validation ({rmses})"
+
+
 def measure_paired(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
     """RMSE of two candidates on the rows that both were judged on."""
     known = ~(np.isnan(errors) | np.isnan(others))

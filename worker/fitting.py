@@ -11,7 +11,13 @@ from kan_engine import Limits
 from service.schemas.training import TrainRequest
 from worker.additive import with_additive_forms
 from worker.climb import probable_parts
-from worker.cross_validation import is_better, measure_paired, rmse_of, simple_errors
+from worker.cross_validation import (
+    is_better,
+    measure_paired,
+    rmse_of,
+    say_formula_is_better,
+    simple_errors,
+)
 from worker.decision import calibrate_on_validation_
 from worker.evidence import CLEARLY_LOWER, NETWORK, assess, compare, formula_errors
 from worker.found import Found
@@ -165,12 +171,10 @@ def best_member(found: Found, run: Run) -> Found:
     is_known = found.counts_choice or not against
     if not is_far_better and not (is_known and is_better(found.formula_errors, found.errors, weights)):
         return found
-    serves = _is_free(run.request)
-    told = (
-        f"the formula is better than the network by cross-validation (RMSE {of_formula:.4g}, "
-        f"of the network {of_network:.4g}): {'the formula answers' if serves else 'predict by the formula'}"
-    )
-    return replace(found, formula_serves=serves, warnings=(*found.warnings, told))
+    if _is_free(run.request):
+        return replace(found, formula_serves=True)
+    told = say_formula_is_better(found.formula_errors, found.errors, weights)
+    return replace(found, warnings=(*found.warnings, f"{told}: predict by the formula"))
 
 
 def _asked_regression(run: Run) -> Found:

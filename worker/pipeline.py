@@ -81,7 +81,8 @@ def run_pipeline(
         predictor, members = with_formula(
             predictor, symbolic, data, found.formula_errors if is_known else None
         )
-        record = record_of(found, worth_of(predictor, symbolic, data, decision), data, request)
+        worth = worth_of(predictor, symbolic, data, decision)
+        record = record_of(found, worth, symbolic, data, request)
     with watch.stage("symbolic", 0.92, "looking for functions that fit the activations"):
         picture = portray(
             found.network,

@@ -12,6 +12,7 @@ from kan_engine import Predictor, TargetScaler, bounded, from_json, is_affine
 from service.schemas.training import TrainRequest
 from service.shown import shown_features, shown_network
 from worker.additive import is_weak
+from worker.cross_validation import say_formula_is_better
 from worker.decision import Decision, choose_decision
 from worker.evaluation import class_name
 from worker.formula import symbolic_document
@@ -45,7 +46,13 @@ def _residuals(found: Found, judged: Predictor, data: Prepared) -> np.ndarray:
     return np.sort(residuals) if found.contest is None else found.contest.without_luck(residuals)
 
 
-def record_of(found: Found, worth: dict[str, Any], data: Prepared, request: TrainRequest) -> dict[str, Any]:
+def record_of(
+    found: Found,
+    worth: dict[str, Any],
+    symbolic: dict[str, Any] | None,
+    data: Prepared,
+    request: TrainRequest,
+) -> dict[str, Any]:
     """What ``GET /models/{id}`` shows of the network, with what it is worth."""
     return {
         "features": shown_features(data.encoding),
@@ -71,11 +78,20 @@ def record_of(found: Found, worth: dict[str, Any], data: Prepared, request: Trai
         "warnings": [
             *data.warnings,
             *found.warnings,
+            *_say_formula_answers(found, symbolic, data),
             *worth["warnings"],
             *_warn_of_repeats(data),
             *_cut(found),
         ],
     }
+
+
+def _say_formula_answers(found: Found, symbolic: dict[str, Any] | None, data: Prepared) -> list[str]:
+    """Of one that is not exact; one that has no value at a hold-out row was left out, and does not."""
+    if symbolic is None or symbolic.get("serves_within") is None:
+        return []
+    told = say_formula_is_better(found.formula_errors, found.errors, data.training.weights)
+    return [f"{told}: the formula answers"]
 
 
 def _warn_of_repeats(data: Prepared) -> list[str]:

@@ -162,7 +162,8 @@ def _with_functions(revises: Revised, predictor: Predictor, run: Run) -> Outcome
     found = replace(found, formulas=_read_off(network, changed, functions, run))
     symbolic = _symbolic(found, changed, run)
     changed, members = with_formula(changed, symbolic, data)
-    record = record_of(found, worth_of(changed, symbolic, data, decision), data, data.plan.request)
+    worth = worth_of(changed, symbolic, data, decision)
+    record = record_of(found, worth, symbolic, data, data.plan.request)
     picture = portray(
         network,
         inputs,

@@ -220,7 +220,6 @@ def test_a_formula_that_is_better_on_rows_not_seen_answers_in_place_of_the_netwo
     )
     best = best_member(found, run)
     assert best.formula_serves is serves
-    assert any("the formula answers" in told for told in best.warnings) is serves
 
 
 @pytest.mark.parametrize(("noise", "is_cut"), [(NOISE, True), (0.0, False)])
@@ -374,6 +373,7 @@ def test_columns_over_many_decades_are_answered_by_their_formula() -> None:
     assert low < -30
     assert high > 30
     assert outcome.record["members"]["formula"]["serves"]
+    assert "the formula answers" in " ".join(outcome.record["warnings"])
     assert outcome.record["metrics"] == pytest.approx(outcome.record["members"]["formula"]["metrics"])
     assert outcome.record["metrics"]["r2"] > 0.99
     assert outcome.record["network_metrics"] != outcome.record["metrics"]
