@@ -168,7 +168,8 @@ def measure_stability(
 ) -> float | None:
     """Share of resamplings of the rows that lead to a formula that predicts as this one does.
 
-    Two formulas predict alike if they differ by less than half of what this one leaves of the rows.
+    Two formulas predict alike if they differ by less than half of what this one leaves of the rows. Once the
+    share can reach, or miss, ``STABLE`` no more by further resamplings, there are none.
 
     Args:
         formula: What was found on all rows.
@@ -179,10 +180,12 @@ def measure_stability(
     columns, target = rows
     expected = evaluate(formula.tree, columns)
     allowed = ALIKE * float(np.sqrt(np.mean((target - expected) ** 2)))
-    generator, alike = np.random.default_rng(run.request.seed), 0
-    for _ in range(RESAMPLINGS):
+    generator, alike, needed = np.random.default_rng(run.request.seed), 0, STABLE * RESAMPLINGS
+    for number in range(RESAMPLINGS):
         if run.should_stop():
             return None
+        if alike >= needed or alike + RESAMPLINGS - number < needed:
+            return alike / number
         order = generator.permutation(len(target))
         part = len(order) // 3
         again = find(order[part:], order[:part])

@@ -119,6 +119,7 @@ class _Hunt:
         self._rows, self._others = columns_of(run.names, fit), columns_of(run.names, validation)
         self.seen = list[Fit]()
         self.read: Law | None = None
+        self._known: tuple[Fit | None, Law | None] = None, None  # the structure read last, and its law
         self.proved: Formula | None = None
         self.inner: tuple[Reduction, _Hunt] | None = None
 
@@ -185,6 +186,7 @@ class _Hunt:
         if smooth is None or smooth.error < AS_CLOSE * structure.error * self._validation.spread:
             return False
         law = read_law(structure, self._fit, self._validation, run)
+        self._known = structure, law
         if self._is_enough(law):
             self.read = law
         return self.read is not None
@@ -199,8 +201,9 @@ class _Hunt:
 
     def _read(self, structure: Fit) -> bool:
         """Read the formulas of a structure; whether that is enough."""
-        run = self._run
-        law = read_law(structure, self._fit, self._validation, run)
+        run, (known, law) = self._run, self._known
+        if law is None or known is not structure:
+            law = read_law(structure, self._fit, self._validation, run)
         if self.read is None or law.bits < self.read.bits:
             self.read = law
         if self.read.error < EXACT or not run.request.symbolic:
