@@ -9,7 +9,7 @@ from kan_engine import Formula, Limits
 from kan_engine.expression import Expression, Variable, add, call, mul, number
 from tests.tables import request_for, table_of
 from worker.cross_validation import simple_errors
-from worker.evidence import Evidence, assess, compare, formula_errors
+from worker.evidence import Evidence, assess, compare, formula_errors, measure_stability
 from worker.preparation import prepare
 from worker.readings import Run
 
@@ -72,6 +72,24 @@ def test_errors_in_proportion_to_the_target_hide_no_column_that_lacks() -> None:
     whole, short = (call("exp", add(A, *more)) for more in ([mul(number(0.3), B)], []))
     assert judge(whole, y).p_value == pytest.approx(0.5, abs=0.48)
     assert codes(judge(short, y)) & {"signal_left", "others_better"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "share", "asked"),
+    [("yyyy", 1.0, 3), ("nyyy", 0.75, 4), ("nn", 0.0, 2), ("ynn", 1 / 3, 3)],
+)
+def test_rows_are_resampled_until_the_answer_is_certain(answers: str, share: float, asked: int) -> None:
+    law_itself, other = Formula(LAW, 0.0), Formula(A, 0.0)
+    given = iter([law_itself if answer == "y" else other for answer in answers])
+    taken = list[int]()
+
+    def find(learnt: np.ndarray, judged: np.ndarray) -> Formula:
+        taken.append(len(learnt) + len(judged))
+        return next(given)
+
+    rows = {"a": X[:, 0], "b": X[:, 1]}, law(X) + NOISE
+    assert measure_stability(law_itself, rows, find, run_of(law(X) + NOISE)) == pytest.approx(share)
+    assert taken == [ROWS] * asked
 
 
 def test_a_formula_no_better_than_a_constant_is_weak() -> None:
