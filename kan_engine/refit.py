@@ -68,6 +68,8 @@ def refit(form: Form, data: Data, *, iterations: int) -> Form:
         return form
     v, jacobian = value_and_jacobian(form.tree, columns, values)
     lowest = _mean_square(v - target)
+    if not np.isfinite(lowest):  # no step leads out of where the form is not a number
+        return form
     for _ in range(iterations):
         if not np.isfinite(jacobian).all() or np.abs(jacobian).max() > LARGEST_SLOPE:
             break

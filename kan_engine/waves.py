@@ -17,7 +17,7 @@ from kan_engine.expression import Expression, Parameter, add, call, evaluate, mu
 from kan_engine.library import LIBRARY
 from kan_engine.refit import Form, refit
 
-MOST_TERMS = 3
+MOST_TERMS, PLACES_PER_TERM = 3, 15  # of which a term may take four constants
 DAMPINGS = np.geomspace(0.5, 30.0, 12)  # over the whole range; exp(-0.5) is hardly more than a line
 PERIODS = np.array([0.0, *np.arange(0.5, 25.0, 0.25)])  # in the whole range
 STEEPEST = 50.0  # logarithm of the factor that an exponential about 0 may need; there are none steeper
@@ -152,7 +152,8 @@ def sums_of_waves(u: Array, v: Array) -> Iterator[Candidate]:
         v: The values there.
     """
     found = _Sum((), float(v.mean()), 1.0)
-    while len(found.waves) < MOST_TERMS and found.error > CLEAN:
+    most = min(MOST_TERMS, len(u) // PLACES_PER_TERM) if np.isfinite(u).all() and u[-1] > u[0] else 0
+    while len(found.waves) < most and found.error > CLEAN:
         wave = _best_wave(u, v, found.waves)
         longer = replace(found, waves=(*found.waves, wave)).refitted(u, v)
         if not longer.error < WORTH * found.error:

@@ -71,6 +71,11 @@ def test_far_from_zero_no_factor_leaves_the_numbers() -> None:
     assert values_of(found, years) == pytest.approx(np.sin(3 * years), abs=1e-6)
 
 
+@pytest.mark.parametrize("u", [U[:14], np.ones(120), np.append(U, np.inf)], ids=["few", "one", "infinite"])
+def test_places_that_can_tell_no_oscillation_give_none(u: np.ndarray) -> None:
+    assert list(sums_of_waves(u, np.random.default_rng(0).normal(size=len(u)))) == []
+
+
 def test_a_damped_oscillation_is_the_law_of_a_table_of_one_column() -> None:
     t = np.random.default_rng(2).uniform(0, 5, 200)
     y = 2.3 * np.exp(-0.7 * t) * np.cos(3 * t + 0.4) + 1.3
