@@ -69,8 +69,10 @@ def closed_forms(
 
 def best_forms(found: Iterable[Candidate], known: Precision, keep: int) -> list[Candidate]:
     """The best of several forms, best score first, each once."""
-    ordered = sorted(found, key=lambda candidate: candidate.score(known))
-    return list({candidate.tree: candidate for candidate in reversed(ordered)}.values())[::-1][:keep]
+    best = dict[Expression, Candidate]()
+    for candidate in sorted(found, key=lambda candidate: candidate.score(known)):
+        best.setdefault(candidate.tree, candidate)  # in the place of the best of a form, not of its worst
+    return list(best.values())[:keep]
 
 
 def is_settled(found: Iterable[Candidate], known: Precision, complexity: int = ENOUGH) -> bool:

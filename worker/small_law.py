@@ -13,7 +13,7 @@ from worker.evidence import NETWORK, assess, formula_errors, measure_stability
 from worker.found import Found, errors_of, from_metadata, to_metadata
 from worker.laws import find_law, law_errors
 from worker.parts import Part
-from worker.readings import EXACT, SEARCH_ROWS, Law, Run, columns_of, in_order, read_law, sample_of
+from worker.readings import EXACT, SEARCH_ROWS, Law, Run, columns_of, read_law, sample_of
 
 RESAMPLED_STEPS = 12  # of a structure that is fitted to some of its rows
 
@@ -81,8 +81,7 @@ def _hunted(run: Run, seconds: float | None) -> SmallLaw | None:
 def _measure_stability(law: Law, run: Run) -> float | None:
     """Share of resamplings from which a formula is read that predicts alike.
 
-    Each time the structure is fitted to two thirds of the rows, and its formulas are read anew; a law that
-    was not read off it, but found in fewer variables, competes with them.
+    Each time the structure is fitted to two thirds of the rows, and its formulas are read anew.
     """
     rows = sample_of(run.data.training.sample(SEARCH_ROWS, run.request.seed), run.inputs)
 
@@ -90,10 +89,7 @@ def _measure_stability(law: Law, run: Run) -> float | None:
         first, second = (rows[torch.from_numpy(places)] for places in (learnt, judged))
         fit = replace(law.fit, bundle=law.fit.trained(first, steps=RESAMPLED_STEPS))
         formulas = read_law(replace(fit, errors=(fit.error_on(second),)), first, second, run).formulas
-        if not law.is_read:
-            learn, judge = (columns_of(run.names, part) for part in (first, second))
-            formulas.append(Formula.refitted(law.formulas[0].tree, learn, judge, run.limits.forbidden))
-        return in_order(formulas)[0] if formulas else None
+        return formulas[0] if formulas else None
 
     return measure_stability(law.formulas[0], columns_of(run.names, rows), read, run)
 

@@ -1,5 +1,7 @@
 """Closed forms of a curve: the cheap ones first, and no more than are needed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -70,6 +72,13 @@ def test_an_error_below_the_floor_earns_nothing() -> None:
 def test_a_more_complex_form_has_to_earn_its_price() -> None:
     assert form(1e-2, 3).score(FINE) < form(1e-3, 9).score(FINE)
     assert form(1e-2, 3).score(FINE) > form(1e-6, 9).score(FINE)
+
+
+def test_a_form_stands_where_the_best_of_its_fits_does() -> None:
+    first, second = (as_candidate(fit) for fit in suggest(AXIS, U)[:2])
+    assert first.tree != second.tree
+    fits = [replace(first, error=1.0), replace(second, error=0.1), replace(first, error=1e-6)]
+    assert [kept.error for kept in best_forms(fits, KNOWN, 2)] == [1e-6, 0.1]
 
 
 def test_the_best_forms_are_sorted_by_score_cut_and_different() -> None:
