@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from service.db.repositories import TrainingJobs
 from tests.faults.workers import ON_ONE_MACHINE_IN_EVERY_RUN, Workers
 
