@@ -124,7 +124,9 @@ class EvidenceOut(BaseModel):
     explained: float | None = Field(description="Share of the target's variance that it explains.")
     rows: int = Field(description="Training rows.")
     constants: int = Field(description="Measured constants of the formula.")
-    compared_with: dict[str, ComparisonOut] = Field(description="Other models, by name.")
+    compared_with: dict[str, ComparisonOut] = Field(
+        description="Others: `constant`, `linear`, `log_linear` (its exponential), `boosting`, `network`."
+    )
     p_value: float | None = Field(
         description="Of a test whether what the formula leaves depends on the columns; null if not tested."
     )
