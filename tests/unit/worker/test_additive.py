@@ -10,10 +10,12 @@ from kan_engine import KAN, Expression, Formula, KANConfig, Limits, Standardizer
 from kan_engine.expression import add, apply_function, mul
 from tests.tables import request_for, table_of
 from worker.additive import is_weak, with_additive_forms
+from worker.cross_validation import simple_errors
 from worker.evidence import Evidence
 from worker.found import Found
 from worker.preparation import prepare
 from worker.readings import Run
+from worker.straight import straight_found
 
 ROWS = 150
 RNG = np.random.default_rng(0)
@@ -53,6 +55,15 @@ def test_a_law_that_predicts_as_well_stays_and_shorter_sums_follow() -> None:
     assert texts(found)[0] == to_text(PRODUCT)
     assert found.evidence is EVIDENCE
     assert found.formulas[0][-1].complexity == 1
+
+
+def test_the_exponential_of_a_line_that_serves_stays_with_constants_of_its_own() -> None:
+    run = run_of(np.exp(1.5 * A - 2 * B + 5 * NOISE))
+    errors = simple_errors(run)["log_linear"]
+    straight = replace(straight_found(run, errors, "log_linear"), formula_errors=errors, evidence=EVIDENCE)
+    found = with_additive_forms(straight, run)
+    assert texts(found)[0].startswith("exp(")
+    assert found.evidence is EVIDENCE
 
 
 def test_a_law_that_predicts_worse_comes_after_the_sums() -> None:

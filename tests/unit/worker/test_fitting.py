@@ -274,8 +274,6 @@ def test_targets_that_vary_by_factors_are_answered_by_the_exponential_of_a_line(
     outcome = run_pipeline(table_of(**x, y=y), request_for(baselines=False, max_seconds=8))
     predictor = load(outcome.artifact)
     assert "the exponential of a straight line serves" in " ".join(outcome.record["warnings"])
-    assert outcome.symbolic is not None
-    assert outcome.symbolic["outputs"][0]["expression"].startswith("exp(")
     fresh, _ = draw(7)
     expected = np.exp(1 + 2 * fresh["a"] - 1.5 * fresh["b"] + 0.125)  # the mean, not the median
     np.testing.assert_allclose(predictor.predict(fresh).astype(float), expected, rtol=0.35)
