@@ -6,16 +6,21 @@ Cheap forms come first, and the search ends as soon as one of them is as close a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from enum import IntEnum
 
 import numpy as np
 
-from kan_engine.dictionary import NEAR, PLACEHOLDER, Candidate, sums_of_terms
+from kan_engine.dictionary import (
+    NEAR,
+    PLACEHOLDER,
+    Candidate,
+    refit_candidate,
+    relative_error,
+    sums_of_terms,
+)
 from kan_engine.edges import LARGEST, SCALE_FREE, Array, Axis, Suggestion, plain_fits, suggest
 from kan_engine.expression import Expression, Parameter, add, apply_function, evaluate, mul, number
 from kan_engine.precision import Precision
-from kan_engine.refit import Form, refit
 from kan_engine.waves import sums_of_waves
 
 SIMPLE, ENOUGH = 4, 10  # complexity of a form that, where it is close, needs no rivals: cheap ones, any
@@ -64,7 +69,7 @@ def closed_forms(
     if not known.is_noisy and is_settled(waves, known):
         return waves
     sums = sums_of_terms(axis, at, known=known, raw=raw)
-    return [*waves, *(refitted(form, axis.u, at) for form in sums)]
+    return [*waves, *(refit_candidate(form, axis.u, at) for form in sums)]
 
 
 def best_forms(found: Iterable[Candidate], known: Precision, keep: int) -> list[Candidate]:
@@ -113,10 +118,10 @@ def _powers(u: Array, v: Array) -> list[Candidate]:
         if power_[0] < LARGEST:
             matrix = np.stack([power_, np.ones_like(u)], 1)
             (c, d), *_ = np.linalg.lstsq(matrix, v, rcond=None)
-            fits.append((_relative(matrix @ (c, d) - v, v), p, float(c * u[-1] ** -p), float(d)))
+            fits.append((relative_error(matrix @ (c, d) - v, v), p, float(c * u[-1] ** -p), float(d)))
     tree = mul(Parameter(0), PLACEHOLDER ** Parameter(1))
     best = [Candidate(tree, (c, p), (0,), d, error, POWER_PRICE) for error, p, c, d in sorted(fits)[:POWERS]]
-    return [refitted(candidate, u, v) for candidate in best]
+    return [refit_candidate(candidate, u, v) for candidate in best]
 
 
 def _polynomials(u: Array, v: Array) -> list[Candidate]:
@@ -135,7 +140,7 @@ def _polynomials(u: Array, v: Array) -> list[Candidate]:
         if not np.isfinite(values).all() or not values.all():
             continue  # a power of the input leaves the numbers
         constant = float(np.mean(v - powers[:, kept] @ coefficients[kept]))
-        error = _relative(powers @ coefficients - v, v)
+        error = relative_error(powers @ coefficients - v, v)
         linear = tuple(range(len(kept)))
         price = 2 * len(kept) + 1
         found.append(Candidate(add(*terms), tuple(values.tolist()), linear, constant, error, price))
@@ -187,21 +192,6 @@ def _quotient(above: Array, below: Array, scale: float, u: Array, v: Array) -> l
         return []
     constant = float(np.mean(v - reached))
     price = 2 * len(values)
-    return [Candidate(tree, tuple(values), linear, constant, _relative(reached + constant - v, v), price)]
-
-
-def refitted(candidate: Candidate, u: Array, v: Array) -> Candidate:
-    """All constants at their best, where some of them are inside of functions."""
-    if len(candidate.parameters) == len(candidate.linear):
-        return candidate
-    place = Parameter(len(candidate.parameters))
-    form = Form(add(candidate.tree, place), np.array([*candidate.parameters, candidate.constant]))
-    better = refit(form, ({PLACEHOLDER.name: u}, v), iterations=30)
-    reached = evaluate(better.tree, {PLACEHOLDER.name: u}, better.values)
-    *parameters, constant = map(float, better.values)
-    error = _relative(reached - v, v)
-    return replace(candidate, parameters=tuple(parameters), constant=constant, error=error)
-
-
-def _relative(residual: Array, v: Array) -> float:
-    return float(np.sqrt(np.mean(residual**2) / max(float(np.var(v)), 1e-300)))
+    return [
+        Candidate(tree, tuple(values), linear, constant, relative_error(reached + constant - v, v), price)
+    ]

@@ -20,6 +20,7 @@ from kan_engine.edges import LARGEST, SCALE_FREE, Array, Axis
 from kan_engine.expression import evaluate
 from kan_engine.library import LIBRARY
 from kan_engine.precision import Precision
+from kan_engine.refit import Form, refit
 from kan_engine.tree import (
     PI,
     Expression,
@@ -79,6 +80,24 @@ class Candidate:
     def score(self, known: Precision) -> float:
         """Small is good."""
         return known.score(self.error, self.complexity)
+
+
+def refit_candidate(candidate: Candidate, u: Array, v: Array, iterations: int = 30) -> Candidate:
+    """All constants at their best, where some of them are inside of functions."""
+    if len(candidate.parameters) == len(candidate.linear):
+        return candidate
+    place = Parameter(len(candidate.parameters))
+    form = Form(add(candidate.tree, place), np.array([*candidate.parameters, candidate.constant]))
+    better = refit(form, ({PLACEHOLDER.name: u}, v), iterations=iterations)
+    reached = evaluate(better.tree, {PLACEHOLDER.name: u}, better.values)
+    *parameters, constant = map(float, better.values)
+    error = relative_error(reached - v, v)
+    return replace(candidate, parameters=tuple(parameters), constant=constant, error=error)
+
+
+def relative_error(residual: Array, v: Array) -> float:
+    """RMSE over the spread of the curve."""
+    return float(np.sqrt(np.mean(residual**2) / max(float(np.var(v)), 1e-300)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,7 +290,7 @@ def _sum(places: tuple[int, ...], dictionary: _Dictionary, u: Array, v: Array, t
     scales = np.linalg.norm(columns, axis=0)
     coefficients, *_ = np.linalg.lstsq(columns / scales, v, rcond=None)
     coefficients = coefficients / scales
-    error = float(np.sqrt(np.mean((columns @ coefficients - v) ** 2) / max(float(np.var(v)), 1e-300)))
+    error = relative_error(columns @ coefficients - v, v)
     parts: list[Expression] = []
     values: list[float] = []
     linear = []

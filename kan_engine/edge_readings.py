@@ -25,9 +25,8 @@ from kan_engine.closed_forms import (
     best_forms,
     closed_forms,
     is_settled,
-    refitted,
 )
-from kan_engine.dictionary import PLACEHOLDER, Candidate
+from kan_engine.dictionary import PLACEHOLDER, Candidate, refit_candidate
 from kan_engine.edges import Array, Axis, suggest
 from kan_engine.expression import Expression, Variable, add, apply_function, evaluate, mul, number, substitute
 from kan_engine.limits import NO_LIMITS, Limits
@@ -209,7 +208,7 @@ def logarithms(
         for edge in best_forms(closed_forms(axis, f, known=near, effort=effort), near, FEW):
             found = _logarithm(edge, s, axis.u, axis.thinned(v))
             if found is not None:  # F is fitted where it is large, its logarithm has to be right everywhere
-                yield refitted(found, axis.u, axis.thinned(v)) if known.is_noisy else found
+                yield refit_candidate(found, axis.u, axis.thinned(v)) if known.is_noisy else found
 
 
 def _logarithm(edge: Candidate, s: float, u: Array, v: Array) -> Candidate | None:

@@ -11,11 +11,10 @@ from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
-from kan_engine.dictionary import PLACEHOLDER, Candidate
+from kan_engine.dictionary import PLACEHOLDER, Candidate, refit_candidate
 from kan_engine.edges import Array
-from kan_engine.expression import Expression, Parameter, add, call, evaluate, mul
+from kan_engine.expression import Expression, Parameter, add, call, mul
 from kan_engine.library import LIBRARY
-from kan_engine.refit import Form, refit
 
 MOST_TERMS, PLACES_PER_TERM = 3, 15  # of which a term may take four constants
 DAMPINGS = np.geomspace(0.5, 30.0, 12)  # over the whole range; exp(-0.5) is hardly more than a line
@@ -43,7 +42,7 @@ class _Wave:
         """Those that are fitted, in the order in which they are written."""
         return [value for value in astuple(self)[:-1] if value is not None]
 
-    def with_constants(self, values: Iterator[float]) -> _Wave:
+    def take_values(self, values: Iterator[float]) -> _Wave:
         """The same with other ones."""
 
         def other(value: float | None) -> float | None:
@@ -57,7 +56,7 @@ class _Wave:
             phase=other(self.phase),
         )
 
-    def written(self, first: int) -> Expression:
+    def to_tree(self, first: int) -> Expression:
         """As a tree whose parameters are numbered from ``first`` on."""
         places = iter(range(first, first + len(self.constants)))
         parts: list[Expression] = [Parameter(next(places))]
@@ -72,13 +71,14 @@ class _Wave:
 
     def columns(self, u: Array) -> list[Array]:
         """What it spans with any phase."""
+        rate = self.rate or 0.0
         with np.errstate(all="ignore"):
-            envelope = np.exp((self.rate or 0.0) * (u - (u[-1] if (self.rate or 0.0) > 0 else u[0])))
+            envelope = np.exp(rate * (u - (u[-1] if rate > 0 else u[0])))
         if self.frequency is None:
             return [envelope]
         return [envelope * np.cos(self.frequency * u), envelope * np.sin(self.frequency * u)]
 
-    def shorter(self) -> Iterator[_Wave]:
+    def drop_constants(self) -> Iterator[_Wave]:
         """The same with a constant less."""
         if self.frequency is not None and self.rate is not None:
             yield replace(self, rate=None)
@@ -107,25 +107,23 @@ class _Sum:
     @property
     def tree(self) -> Expression:
         """Without the constant that is added."""
-        return add(*(wave.written(place) for wave, place in zip(self.waves, self.factors, strict=True)))
+        return add(*(wave.to_tree(place) for wave, place in zip(self.waves, self.factors, strict=True)))
 
-    def refitted(self, u: Array, v: Array) -> _Sum:
+    def fit(self, u: Array, v: Array) -> _Sum:
         """All constants at their best."""
-        form = Form(add(self.tree, Parameter(len(self.values))), np.array([*self.values, self.constant]))
-        better = refit(form, ({PLACEHOLDER.name: u}, v), iterations=ITERATIONS)
-        reached = evaluate(better.tree, {PLACEHOLDER.name: u}, better.values)
-        found = iter(better.values.tolist())
-        waves = tuple(wave.with_constants(found) for wave in self.waves)
-        return _Sum(waves, next(found), float(np.sqrt(np.mean((reached - v) ** 2)) / np.std(v)))
+        better = refit_candidate(self.to_candidate(), u, v, ITERATIONS)
+        values = iter(better.parameters)
+        waves = tuple(wave.take_values(values) for wave in self.waves)
+        return _Sum(waves, better.constant, better.error)
 
-    def shortened(self, u: Array, v: Array) -> _Sum:
+    def shorten(self, u: Array, v: Array) -> _Sum:
         """Without the constants that can be spared."""
         allowed = max(SPARED * self.error, CLEAN)
         best, place = self, 0
         while place < len(best.waves):
-            for wave in best.waves[place].shorter():
+            for wave in best.waves[place].drop_constants():
                 waves = (*best.waves[:place], wave, *best.waves[place + 1 :])
-                trial = replace(best, waves=waves).refitted(u, v)
+                trial = replace(best, waves=waves).fit(u, v)
                 if trial.error <= allowed:
                     best = trial
                     break
@@ -133,7 +131,7 @@ class _Sum:
                 place += 1
         return best
 
-    def candidate(self) -> Candidate:
+    def to_candidate(self) -> Candidate:
         """As a closed form of an edge."""
         price = sum(_price(wave) for wave in self.waves)
         return Candidate(self.tree, tuple(self.values), self.factors, self.constant, self.error, price)
@@ -155,13 +153,13 @@ def sums_of_waves(u: Array, v: Array) -> Iterator[Candidate]:
     most = min(MOST_TERMS, len(u) // PLACES_PER_TERM) if np.isfinite(u).all() and u[-1] > u[0] else 0
     while len(found.waves) < most and found.error > CLEAN:
         wave = _best_wave(u, v, found.waves)
-        longer = replace(found, waves=(*found.waves, wave)).refitted(u, v)
+        longer = replace(found, waves=(*found.waves, wave)).fit(u, v)
         if not longer.error < WORTH * found.error:
             return
-        shorter = longer.shortened(u, v)
-        yield longer.candidate()
+        shorter = longer.shorten(u, v)
+        yield longer.to_candidate()
         if shorter.waves != longer.waves:
-            yield shorter.candidate()
+            yield shorter.to_candidate()
         found = shorter
 
 
@@ -177,7 +175,7 @@ def _best_wave(u: Array, v: Array, others: tuple[_Wave, ...]) -> _Wave:
     columns = envelopes[:, None, None] * pairs  # [rate, frequency, 2, place]
     taken = np.linalg.qr(np.stack([np.ones_like(u), *(c for wave in others for c in wave.columns(u))], 1))[0]
     rest, left = v - taken @ (taken.T @ v), columns - (columns @ taken) @ taken.T
-    explained = _explained(left, rest, np.square(columns).sum(-1))
+    explained = _measure_gain(left, rest, np.square(columns).sum(-1))
     place = np.unravel_index(int(explained.argmax()), explained.shape)
     (a, b), *_ = np.linalg.lstsq(left[place].T, rest, rcond=1e-6)
     rate, periods = float(rates[place[0]]), float(PERIODS[place[1]])
@@ -187,7 +185,7 @@ def _best_wave(u: Array, v: Array, others: tuple[_Wave, ...]) -> _Wave:
     return _Wave(float(np.hypot(a, b)) * size, rate, 2 * np.pi * periods / length, float(np.arctan2(-b, a)))
 
 
-def _explained(left: Array, rest: Array, sizes: Array) -> Array:
+def _measure_gain(left: Array, rest: Array, sizes: Array) -> Array:
     """Squares that every pair of columns [..., 2, place] takes off the rest; if none, the better column."""
     onto, own = left @ rest, np.square(left).sum(-1)
     is_new = own > NEW * sizes

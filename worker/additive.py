@@ -81,9 +81,13 @@ def _is_exponential(found: Found, sums: Additive, run: Run) -> bool:
 
     Its constants are not those of least squares, with which other formulas are judged.
     """
-    is_it = found.formula_of == "network" and found.scaler is not None and found.scaler.transform == "log"
+    is_log = found.is_straight and found.scaler is not None and found.scaler.transform == "log"
     errors, weights = found.formula_errors, run.data.training.weights
-    return is_it and not (len(sums.errors) == len(errors) and is_better(np.abs(sums.errors), errors, weights))
+    return (
+        is_log
+        and found.formula_of == "network"
+        and not (len(sums.errors) == len(errors) and is_better(np.abs(sums.errors), errors, weights))
+    )
 
 
 def _stays(law: Formula, sums: Additive, rows: Data, weights: np.ndarray) -> bool:

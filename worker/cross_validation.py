@@ -25,7 +25,7 @@ from worker.readings import Run
 
 ALPHAS = 10.0 ** np.arange(-9, 5)  # of ridge regression on standardised columns; the first ones are none
 SKEWED = 0.5  # standard deviation of log y, from which an exponential of a line is a candidate of its own
-ROWS_PER_SLOPE = 10  # that it has to have, at least
+ROWS_PER_CONSTANT = 10  # with p constants from n rows a true form errs by noise * sqrt(p / n): a third of it
 PENALTY = 1e-4  # of its slopes on standardised columns: next to none, yet columns may be copies of each other
 STRENGTHS = (0.01, 1.0, 100.0)  # of logistic regression on standardised columns, over its penalty
 LEARNT_ROWS = 10_000  # that a line or boosting is fitted to: more rows change their errors by less than noise
@@ -94,7 +94,7 @@ def simple_errors(run: Run) -> dict[str, np.ndarray]:
 def _is_skewed(rows: Portion) -> bool:
     """Whether the target is positive and its size rather than its value is what varies."""
     y = rows.y.astype(float)
-    has_rows = len(rows) >= ROWS_PER_SLOPE * (1 + rows.encoded.shape[1])
+    has_rows = len(rows) >= ROWS_PER_CONSTANT * (1 + rows.encoded.shape[1])
     return has_rows and bool(y.min() > 0) and float(np.std(np.log(y))) > SKEWED
 
 
@@ -175,12 +175,17 @@ class Line:
 def line_through(rows: Portion) -> Line:
     """Ridge regression on standardised columns; the penalty by generalised cross-validation (Golub 1979)."""
     x, y = rows.encoded, rows.y.astype(float)
-    center, scale = x.mean(0), x.std(0)
-    scale = np.where(scale > 0, scale, 1.0)
+    center, scale = _center_and_scale(x)
     with threadpool_limits(1):
         ridge = RidgeCV(alphas=ALPHAS).fit((x - center) / scale, y, sample_weight=rows.weights)
     slopes = ridge.coef_ / scale
     return Line(slopes, float(ridge.intercept_ - center @ slopes))
+
+
+def _center_and_scale(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of every column; 1 for one that does not vary."""
+    scale = x.std(0)
+    return x.mean(0), np.where(scale > 0, scale, 1.0)
 
 
 def log_line_through(rows: Portion) -> Line:
@@ -190,8 +195,7 @@ def log_line_through(rows: Portion) -> Line:
     mean (McCullagh and Nelder, Generalized Linear Models, chapter 8).
     """
     x, y = rows.encoded, rows.y.astype(float)
-    center, scale, size = x.mean(0), x.std(0), float(np.average(y, weights=rows.weights))
-    scale = np.where(scale > 0, scale, 1.0)
+    (center, scale), size = _center_and_scale(x), float(np.average(y, weights=rows.weights))
     model = GammaRegressor(alpha=PENALTY, solver="newton-cholesky", max_iter=1_000)
     with threadpool_limits(1):
         model.fit((x - center) / scale, y / size, sample_weight=rows.weights)
@@ -207,8 +211,7 @@ def log_odds_through(rows: Portion, classes: int, strength: float) -> Line:
     """
     x, y = rows.encoded, rows.targets.astype(int)
     present = np.unique(y)
-    center, scale = x.mean(0), x.std(0)
-    scale = np.where(scale > 0, scale, 1.0)
+    center, scale = _center_and_scale(x)
     slopes = np.zeros((x.shape[1], classes))
     intercepts = np.full(classes, np.log(0.5 / len(rows)))
     if len(present) == 1:

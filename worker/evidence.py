@@ -20,6 +20,7 @@ from kan_engine.expression import apply_function
 from kan_engine.refit import refit
 from worker.cross_validation import (
     FORM_STEPS,
+    ROWS_PER_CONSTANT,
     boosting_errors,
     cross_errors,
     fit_formula,
@@ -32,7 +33,6 @@ from worker.residual_test import LEAST_POWER, LEVEL, ResidualTest, examine_resid
 
 Verdict = Literal["consistent", "approximation", "weak"]
 
-ROWS_PER_CONSTANT = 10  # with p constants from n rows a true form errs by noise * sqrt(p / n): a third of it
 HALF_THE_NOISE, TENTH_OF_THE_SPREAD = 0.25, 0.01  # as shares of variances
 SURELY = 1e-3  # p-value below which errors are taken to grow with what is expected
 CLEARLY_LOWER = 0.7  # factor between RMSEs

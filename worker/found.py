@@ -18,7 +18,7 @@ class Found:
     """The network to serve and what came with it.
 
     Attributes:
-        is_straight: Whether its activations are straight lines, which go on beyond the rows as they are.
+        is_straight: Whether it is a straight line, or the exponential of one: the line goes on as it is.
         judged: The network before it learnt from the validation rows as well, which tells what it is worth
             on rows it has not seen; the same one if it never has.
         history: Steps of its training.

@@ -119,7 +119,6 @@ class _Hunt:
         self._rows, self._others = columns_of(run.names, fit), columns_of(run.names, validation)
         self.seen = list[Fit]()
         self.read: Law | None = None
-        self._known: tuple[Fit | None, Law | None] = None, None  # the structure read last, and its law
         self.proved: Formula | None = None
         self.inner: tuple[Reduction, _Hunt] | None = None
 
@@ -164,32 +163,27 @@ class _Hunt:
             run.report("structure", min(0.35, 0.05 + 0.01 * number), *_told(number, structure.error))
             self._before(structure)
             self.seen.append(structure)
-            if number == 1 and self._is_simple_law_under_noise(structure):
+            law = self._read_under_noise(structure) if number == 1 else None
+            if law is not None and self._is_enough(law):
+                self.read = law
                 break
             if self.proved is not None:
                 if structure.is_adequate or len(self.seen) >= LOOKED_AT or run.should_stop():
                     break
             elif _is_worth_reading(structure, read):
                 read.append(structure)
-                if self._read(structure) or len(read) == READ_AT_MOST or run.should_stop():
+                if self._read(structure, law) or len(read) == READ_AT_MOST or run.should_stop():
                     break
 
-    def _is_simple_law_under_noise(self, structure: Fit) -> bool:
-        """Whether the closest additive law is as close as anything smooth, and leaves nothing but noise.
-
-        Its formula is kept then.
-        """
+    def _read_under_noise(self, structure: Fit) -> Law | None:
+        """The law of the closest additive structure, if that is as close as anything smooth is."""
         run = self._run
         if structure.is_adequate or structure.error > HOPELESS or not run.request.symbolic:
-            return False
+            return None
         smooth = Surrogate.fit(self._rows, self._others)
         if smooth is None or smooth.error < AS_CLOSE * structure.error * self._validation.spread:
-            return False
-        law = read_law(structure, self._fit, self._validation, run)
-        self._known = structure, law
-        if self._is_enough(law):
-            self.read = law
-        return self.read is not None
+            return None
+        return read_law(structure, self._fit, self._validation, run)
 
     def _before(self, structure: Fit) -> None:
         """What is tried before the first structure with a hidden node, and the first with two."""
@@ -199,11 +193,10 @@ class _Hunt:
         if nodes > 1 and before == 1:  # beyond it trials take seconds
             self.prove(angles=False)
 
-    def _read(self, structure: Fit) -> bool:
-        """Read the formulas of a structure; whether that is enough."""
-        run, (known, law) = self._run, self._known
-        if law is None or known is not structure:
-            law = read_law(structure, self._fit, self._validation, run)
+    def _read(self, structure: Fit, known: Law | None) -> bool:
+        """Read the formulas of a structure unless they are known; whether they are enough."""
+        run = self._run
+        law = known or read_law(structure, self._fit, self._validation, run)
         if self.read is None or law.bits < self.read.bits:
             self.read = law
         if self.read.error < EXACT or not run.request.symbolic:

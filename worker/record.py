@@ -26,7 +26,7 @@ HISTORY_POINTS = 500
 def assembled(found: Found, data: Prepared) -> tuple[Predictor, Decision | None]:
     """The network with all that turns columns into it and it into answers, and how it decides for a label."""
     scaler = found.scaler
-    if scaler is not None and not found.is_straight:
+    if scaler is not None and not (found.is_straight and scaler.transform == "identity"):
         scaler = bounded(scaler, data.training.y.astype(float))
     predictor = data.predictor(found.network, found.inputs, scaler)
     judged = replace(predictor, network=found.judged)

@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from kan_engine import KAN, Formula, Step, TargetScaler, linear_formula, straight_network
-from kan_engine.expression import apply_function
-from kan_engine.scaling import TRANSFORMS
+from kan_engine import KAN, Formula, Step, TargetScaler, free_constants, linear_formula, straight_network
+from kan_engine.expression import apply_function, bind
 from worker.cross_validation import (
+    ROWS_PER_CONSTANT,
     Line,
     best_strength,
     fit_constant,
@@ -17,12 +17,11 @@ from worker.cross_validation import (
     log_line_through,
     log_odds_through,
 )
-from worker.evidence import ROWS_PER_CONSTANT
 from worker.found import Found
 from worker.preparation import Portion
 from worker.readings import Run, columns_of, sample_of, searched
 
-DIGITS = 6  # of the constants of a formula that are not fitted once more
+DIGITS = 6  # of the constants of an exponential, which are not fitted once more
 Kind = Literal["constant", "linear", "log_linear"]
 
 
@@ -50,11 +49,6 @@ def straight_classifier(run: Run, errors: np.ndarray) -> Found:
     )
 
 
-def _rounded(value: float) -> float:
-    """To the digits that a formula shows."""
-    return float(f"{value:.{DIGITS}g}")
-
-
 def straight_found(run: Run, errors: np.ndarray, kind: Kind) -> Found:
     """The line through all training rows, its exponential, or their mean, as a network with its formula.
 
@@ -63,22 +57,23 @@ def straight_found(run: Run, errors: np.ndarray, kind: Kind) -> Found:
         errors: Its absolute errors on rows not seen.
         kind: Which of these.
     """
-    data, rows = run.data, run.data.training
+    data, rows, is_log = run.data, run.data.training, kind == "log_linear"
     if kind == "constant":
         line = Line(np.zeros(rows.encoded.shape[1]), float(fit_constant(rows)(rows.encoded[:1])[0]))
     else:
-        line = log_line_through(rows) if kind == "log_linear" else line_through(rows)
-    scaler = TargetScaler.fit(rows.y[:, None].astype(float), "log" if kind == "log_linear" else "identity")
+        line = log_line_through(rows) if is_log else line_through(rows)
+    scaler = TargetScaler.fit(rows.y[:, None].astype(float), "log" if is_log else "identity")
     network = straight_network(
         line.slopes[:, None], np.array([line.intercept]), run.inputs, scaler, order=run.request.network.order
     )
-    moved = TRANSFORMS[scaler.transform].forward(rows.y.astype(float))
-    residuals = (line.predict(rows.encoded) - moved) / scaler.std[0]
+    z = scaler.forward(rows.y[:, None].astype(float))[:, 0]
+    residuals = (line.predict(rows.encoded) - scaler.mean[0]) / scaler.std[0] - z
     fit, validation = (columns_of(run.names, sample_of(part, run.inputs)) for part in searched(run))
-    slopes, intercept = np.vectorize(_rounded)(line.slopes), _rounded(float(line.intercept))
-    tree = linear_formula(data.names, slopes, intercept)
-    if kind == "log_linear":  # as it is: least squares would hear only the largest targets
-        formula = Formula.of(apply_function("exp", tree), fit, validation)
+    tree = linear_formula(data.names, line.slopes, float(line.intercept))
+    if is_log:  # as it is: least squares would hear only the largest targets
+        form, values = free_constants(tree)
+        short = bind(form, [float(f"{value:.{DIGITS}g}") for value in values])
+        formula = Formula.of(apply_function("exp", short), fit, validation)
     elif len(fit[1]) >= ROWS_PER_CONSTANT * (1 + len(line.slopes)):
         formula = Formula.refitted(tree, fit, validation, run.limits.forbidden)
     else:
@@ -86,11 +81,11 @@ def straight_found(run: Run, errors: np.ndarray, kind: Kind) -> Found:
     return Found(
         network=network,
         judged=network,
-        is_straight=kind != "log_linear",
+        is_straight=True,
         inputs=run.inputs,
         scaler=scaler,
         history=(Step(0, 1, float(np.mean(residuals**2) / 2), float(np.mean(residuals**2) / 2)),),
-        optimizer="least_squares" if kind != "log_linear" else "newton",
+        optimizer="newton" if is_log else "least_squares",
         formulas=[[formula]] if run.request.symbolic and run.limits.allow(formula.tree) else [],
         errors=errors,
     )
