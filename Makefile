@@ -34,7 +34,7 @@ check: $(VENV)/installed-test
 	$(VENV)/bin/lint-imports
 
 # COVERAGE=yes measures what the tests of the parts reach, and fails below what it is to be.
-test: parts $(VENV)/installed-test
+test: parts
 	-@$(MAKE) --no-print-directory browser
 	KAN_TEST_SHAPES=off $(PYTEST) -m 'not thorough' tests/e2e tests/faults tests/property tests/security
 
@@ -48,8 +48,8 @@ covered:
 	$(VENV)/bin/coverage report --skip-covered --show-missing --include='kan_engine/*' --fail-under=95
 	$(VENV)/bin/coverage report --skip-covered --show-missing --include='service/*,worker/*' --fail-under=90
 
-coverage:
-	$(MAKE) parts COVERAGE=yes
+coverage: COVERAGE := yes
+coverage: parts
 
 test-faults: $(VENV)/installed-test
 	KAN_TEST_SHAPES=off $(PYTEST) -m thorough

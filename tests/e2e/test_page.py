@@ -53,9 +53,8 @@ def test_a_dropped_table_becomes_a_model_with_its_formula(page: Page, api: httpx
 
 
 def test_the_same_goes_with_the_keyboard_alone(page: Page, api: httpx.Client, law: Path) -> None:
-    with (
-        page.expect_file_chooser() as choosing
-    ):  # from the first Tab on: a key just behind the wish overtakes it
+    # The wish to wait is sent without an answer: a key right behind it may come first.
+    with page.expect_file_chooser() as choosing:
         tab_to(page, "#drop-file")
         page.keyboard.press("Space")
     choosing.value.set_files(law)

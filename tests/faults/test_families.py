@@ -9,7 +9,7 @@ from service.db.repositories import TrainingJobs
 from service.db.repositories.job_parts import JobParts
 from service.db.tables import Job
 from tests.factories import make_job
-from tests.faults.workers import ON_ONE_MACHINE_IN_EVERY_RUN, Workers, pid_in
+from tests.faults.workers import Workers, pid_in
 from tests.servers import wait_until
 
 STEPS = {"steps": "15", "step_s": "0.1"}
@@ -63,7 +63,6 @@ def test_a_worker_that_is_killed_leaves_a_study_to_the_next_one(workers: Workers
     assert_all_done_once(workers, study_id)
 
 
-@ON_ONE_MACHINE_IN_EVERY_RUN
 @pytest.mark.thorough
 def test_a_cancelled_study_stops_with_all_its_trainings(workers: Workers) -> None:
     workers.start(KAN_WORKER_SLOTS="2")

@@ -24,7 +24,6 @@ def test_a_job_that_takes_too_much_memory_fails_at_once_and_alone(workers: Worke
     workers.assert_done_once(workers.submit(steps="1"))
 
 
-@ON_ONE_MACHINE_IN_EVERY_RUN
 @pytest.mark.thorough
 def test_a_job_that_does_not_ask_for_the_time_is_ended(workers: Workers) -> None:
     workers.start(KAN_LEASE_S=LONG)
@@ -37,7 +36,6 @@ def test_a_job_that_does_not_ask_for_the_time_is_ended(workers: Workers) -> None
     workers.assert_done_once(workers.submit(steps="1"))
 
 
-@ON_ONE_MACHINE_IN_EVERY_RUN
 @pytest.mark.thorough
 def test_a_job_that_does_not_notice_its_cancellation_is_ended(workers: Workers) -> None:
     workers.start(KAN_LEASE_S=LONG)

@@ -100,7 +100,6 @@ def test_a_stopping_worker_gives_its_job_back_at_once_and_for_nothing(workers: W
     assert not workers.notes("start")[1].endswith("at 0")
 
 
-@ON_ONE_MACHINE_IN_EVERY_RUN
 @pytest.mark.thorough
 def test_a_process_that_slept_past_its_lease_cannot_write_any_more(workers: Workers) -> None:
     workers.start()

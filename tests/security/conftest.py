@@ -1,8 +1,6 @@
 """A service with settings of a test's own."""
 
-import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,14 +9,6 @@ from fastapi.testclient import TestClient
 from service.main import create_app
 from service.settings import Settings
 from tests.servers import LOOPBACK
-
-
-@pytest.fixture(scope="module")
-def lasting_settings(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings over a database that all tests of a file share, for those that start processes."""
-    folder = tmp_path_factory.mktemp("lasting")
-    shutil.copy(_sqlite_template, folder / "kan.db")
-    return Settings(database_url=f"sqlite:///{folder / 'kan.db'}", data_dir=folder)
 
 
 @pytest.fixture

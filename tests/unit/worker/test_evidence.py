@@ -67,11 +67,20 @@ def test_a_formula_that_lacks_a_column_leaves_signal_or_loses_to_others() -> Non
     assert codes(found) & {"signal_left", "others_better"}
 
 
-def test_errors_in_proportion_to_the_target_hide_no_column_that_lacks() -> None:
-    y = np.exp(X[:, 0] + 0.3 * X[:, 1] + RNG.normal(0, 0.3, ROWS))
-    whole, short = (call("exp", add(A, *more)) for more in ([mul(number(0.3), B)], []))
-    assert judge(whole, y).p_value == pytest.approx(0.5, abs=0.48)
-    assert codes(judge(short, y)) & {"signal_left", "others_better"}
+def test_errors_in_proportion_to_the_target_hide_no_column_that_lacks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    y = np.exp(4 * X[:, 0] + 0.25 * X[:, 1] + np.random.default_rng(3).normal(0, 0.7, ROWS))
+    whole, short = (call("exp", add(mul(number(4.0), A), *more)) for more in ([mul(number(0.25), B)], []))
+    monkeypatch.setattr("worker.evidence.boosting_errors", lambda run: np.full(len(run.folds), np.inf))
+    run = run_of(y, 200)
+
+    def reasons(tree: Expression) -> set[str]:
+        formula, others = Formula(tree, 0.0), {"constant": simple_errors(run)["constant"]}
+        return codes(assess(formula, formula_errors(formula, run), others, run, lambda: 1.0))
+
+    assert reasons(whole) == set()
+    assert reasons(short) == {"signal_left"}
 
 
 @pytest.mark.parametrize(

@@ -7,27 +7,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from service.db.session import Sessions, make_engine, make_sessions
-from service.main import create_app
-from service.settings import Settings
+from service.db.session import Sessions
 from tests.factories import make_model
-from tests.servers import LOOPBACK
 
 HUGE = 10**15
-
-
-@pytest.fixture(scope="module")
-def client(lasting_settings: Settings) -> Iterator[TestClient]:
-    """One for all: what reads large bodies takes seconds to start."""
-    with TestClient(create_app(lasting_settings), base_url=LOOPBACK) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def sessions(lasting_settings: Settings) -> Iterator[Sessions]:
-    engine = make_engine(lasting_settings)
-    yield make_sessions(engine)
-    engine.dispose()
 
 
 @pytest.fixture(scope="module")

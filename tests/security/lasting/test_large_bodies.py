@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from service.api import large_bodies
 from service.db.repositories.keys import ApiKeys
-from service.db.session import Sessions, make_engine, make_sessions
+from service.db.session import Sessions
 from service.main import create_app
 from service.settings import MiB, Settings
 from tests.factories import make_model, make_predictor
@@ -22,31 +22,6 @@ from tests.servers import LOOPBACK, serving
 JSON = {"content-type": "application/json"}
 MANY_MISTAKES = b'{"model": "x", "rows": [' + b"1," * 2 * MiB + b"1]}"
 MANY_LISTS = b'{"model": "x", "columns": {"x": [' + (b"[" * 100 + b"]" * 100 + b",") * 40_000 + b"[]]}}"
-
-
-@pytest.fixture(scope="module")
-def settings(lasting_settings: Settings) -> Settings:
-    return lasting_settings.model_copy(update={"max_json_bytes": 8 * MiB})
-
-
-@pytest.fixture(scope="module")
-def sessions(settings: Settings) -> Iterator[Sessions]:
-    engine = make_engine(settings)
-    yield make_sessions(engine)
-    engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def client(settings: Settings) -> Iterator[TestClient]:
-    """One for all, as the server is: what reads large bodies takes seconds to start."""
-    with TestClient(create_app(settings), base_url=LOOPBACK) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def server(settings: Settings) -> Iterator[str]:
-    with serving(create_app(settings)) as url:
-        yield url
 
 
 def pieces(body: bytes) -> Iterator[bytes]:
