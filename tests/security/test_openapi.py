@@ -26,7 +26,7 @@ from service.db.session import Sessions
 from service.db.tables import Worker
 from service.main import create_app
 from service.settings import Settings
-from tests.factories import EDGES, FIGURES, make_job, make_model, make_predictor
+from tests.factories import EDGES, FIGURES, make_job, make_model, make_predictor, start_job
 from tests.servers import serving
 
 DOCUMENT = create_app(Settings()).openapi()
@@ -60,6 +60,7 @@ class House:
         self.headers = {"Authorization": f"Bearer {secret}"}
         self.ids = {name: make() for name, make in self._makers().items()}
         self._stop_job(self.ids["job_id"])  # or whoever waits for its end would wait
+        start_job(sessions, self._job())  # or jobs that are sent wait in vain, and the service is not ready
 
     def id_for(self, operation: tuple[str, str], name: str) -> str:
         """What there is of a kind; something new for an operation that is the last of it."""
