@@ -42,6 +42,7 @@ HALVINGS = 40
 PROMISED = 1e-4  # of the fall that the slope promises, by which a step has to lower the loss
 ROUNDING = 1e-12  # of the price: what is less is lost in it
 RIDGE = 1e-9  # of Newton's matrix: coefficients where no row lies stay finite
+LONGEST_TAIL = 10.0  # mean of the exponential law of a tail, in lengths of the grid
 FLATTEST = 200.0  # of a first parabola, below its top: what is further down is all the same
 BLOCK = 2**16  # rows at a time
 NARROWEST = 1e-6  # spread of the middle half, by which a grid is stretched
@@ -137,11 +138,16 @@ class PartSums:
 
 
 def moments(grid: LineGrid, c: Vector) -> Moments | None:
-    """Integrals of the density that these coefficients give; None if it has none."""
+    """Integrals of the density that these coefficients give; None if it has none.
+
+    Where few rows hold it up, the likelihood may ask for a tail that never falls, however thin: its integrals
+    would hide all others. No tail reaches further than ``LONGEST_TAIL``.
+    """
     basis, weights = grid.rule
     values = basis @ c
     starts = [(float(value @ c), float(slope @ c)) for value, slope in grid.tails]
-    if not np.isfinite(values).all() or any(not slope < 0 for _, slope in starts):
+    longest = LONGEST_TAIL * float(grid.points[-1] - grid.points[0])
+    if not np.isfinite(values).all() or any(not slope < -1 / longest for _, slope in starts):
         return None
     top = max([float(values.max()), *(value for value, _ in starts)])
     masses = weights * np.exp(values - top)
