@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from kan_engine.checkpoint import State
-
 TINY = 1e-8
 
 
@@ -48,16 +46,3 @@ class AdamW:
             square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
             parameter.mul_(1 - rate * self._decay)
             parameter.addcdiv_(mean, square.sqrt().mul_(unbias).add_(TINY), value=-size)
-
-    def state(self) -> State:
-        """The number of steps and both running means."""
-        named = {"mean": self._means, "square": self._squares}
-        tensors = {f"{name}.{number}": t for name, part in named.items() for number, t in enumerate(part)}
-        return {"taken": self._taken} | tensors
-
-    def restore_(self, state: State) -> None:
-        """Take over what ``state`` gave."""
-        self._taken = state["taken"]
-        count = range(len(self._parameters))
-        self._means = [state[f"mean.{number}"] for number in count]
-        self._squares = [state[f"square.{number}"] for number in count]

@@ -6,15 +6,13 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from kan_engine.equation_text import RESERVED, parse_equation
 from kan_engine.errors import InvalidEquation
 from kan_engine.jets import Jet, Words, compact
 from kan_engine.tree import Expression, Variable, number, substitute, variables
 
-MOST_INDEPENDENT, MOST_UNKNOWNS, MOST_RESIDUALS = 3, 10, 100
-ConditionKind = Literal["initial", "boundary", "periodic"]
+MOST_INDEPENDENT, MOST_UNKNOWNS = 3, 10
 On = Mapping[str, float | Sequence[float]]
 
 

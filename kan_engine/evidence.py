@@ -16,7 +16,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from kan_engine.checkpoint import State
 from kan_engine.network import KAN
 from kan_engine.penalty import differences
 
@@ -103,15 +102,6 @@ class Evidence:
             torch.minimum(variance * gamma / rough.clamp_min(1e-300), bound)
             for gamma, rough, bound in zip(determined, self._roughness(), bounds, strict=True)
         ]
-
-    def state(self) -> State:
-        """The prices."""
-        return {str(number): strength for number, strength in enumerate(self._strengths)}
-
-    def restore_(self, state: State) -> None:
-        """Take over what ``state`` gave."""
-        self._strengths = [state[str(number)] for number in range(len(self._strengths))]
-        self._regrid_()
 
     def _regrid_(self) -> None:
         self._differences = [differences(layer, layer.order + 2) for layer in self._network.all_layers]

@@ -7,7 +7,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.adamw import AdamW
-from kan_engine.checkpoint import State, network_state, part_of, to_network, within
 from kan_engine.grid import lay_grids_, refine_, update_grid_
 from kan_engine.layer import KANLayer
 from kan_engine.loss import loss_per_row
@@ -52,7 +51,6 @@ class Adam:
         self._epochs = max(1, config.steps // len(self._sizes))
         self._batches = -(-len(rows) // config.batch_size)
         self._place, self._epoch, self._batch = -1, 0, 0
-        self._drawn = generator.get_state()  # before the order of this epoch was drawn
         self._order: tuple[Tensor, ...] = ()
         self._fresh_()
 
@@ -87,23 +85,6 @@ class Adam:
         with torch.no_grad():
             return loss + float(self._config.penalty.price(self._twin)) / self._groups
 
-    def state(self) -> State:
-        """Place in the schedule and the epoch, the twin with its scales, and the moments of AdamW."""
-        own: State = {"place": self._place, "epoch": self._epoch, "batch": self._batch, "drawn": self._drawn}
-        own |= within("adamw", self._adamw.state())
-        scales = within("scales", self._scales.state()) if self._scales else {}
-        return own | scales | within("twin", network_state(self._twin))
-
-    def restore_(self, state: State) -> None:
-        """Go on where ``state`` was taken."""
-        self._place, self._epoch, self._batch = state["place"], state["epoch"], state["batch"]
-        self._twin = to_network(part_of(state, "twin"), dtype=self._rows.x.dtype)
-        if self._scales:
-            self._scales.restore_(part_of(state, "scales"))
-        self._fresh_()
-        self._adamw.restore_(part_of(state, "adamw"))
-        self._draw_(state["drawn"])
-
     def _lay_grids_(self) -> None:
         if self._scales:
             lay_grids_(self._twin, self._rows.x, reach=REACH)
@@ -122,15 +103,7 @@ class Adam:
         if is_rising and not self._scales:
             update_grid_(self._twin, self._rows.x)
             self._fresh_()
-        state = self._generator.get_state()
-        self._draw_(state)
-        torch.randperm(len(self._rows), generator=self._generator)
-
-    def _draw_(self, state: Tensor) -> None:
-        """The order of rows that the generator gives from this state on."""
-        self._drawn, generator = state, torch.Generator()
-        generator.set_state(state)
-        order = torch.randperm(len(self._rows), generator=generator).to(self._rows.x.device)
+        order = torch.randperm(len(self._rows), generator=self._generator).to(self._rows.x.device)
         self._order = torch.tensor_split(order, self._batches)
 
     def _slice_(self) -> float:

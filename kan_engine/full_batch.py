@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from kan_engine.checkpoint import State, part_of, within
 from kan_engine.cost import sparse_rows
 from kan_engine.grid import refine_, update_grid_
 from kan_engine.lbfgs import Minimiser
@@ -52,17 +51,6 @@ class FullBatch:
                 return reached
             self._begin_grid_()
         return None
-
-    def state(self) -> State:
-        """Place in the schedule, and what L-BFGS remembers."""
-        own = {"place": self._place, "taken": self._taken}
-        return own | within("minimiser", self._minimiser.state())
-
-    def restore_(self, state: State) -> None:
-        """Go on where ``state`` was taken."""
-        self._place, self._taken = state["place"], state["taken"]
-        self._minimiser = self._fresh()
-        self._minimiser.restore_(part_of(state, "minimiser"))
 
     def _begin_grid_(self) -> None:
         self._place, self._taken = self._place + 1, 0

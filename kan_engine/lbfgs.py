@@ -11,8 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kan_engine.checkpoint import State
-
 MEMORY = 20  # pairs of steps and gradient changes kept
 ARMIJO = 1e-4  # share of the predicted fall that a step must reach
 HALVINGS = 25
@@ -43,27 +41,6 @@ class Minimiser:
                 return None
             self._pairs.clear()
         return self._reached[0]
-
-    def state(self) -> State:
-        """All but the parameters themselves."""
-        if self._reached is None:
-            return {}
-        value, gradient = self._reached
-        steps, changes = ([pair[side] for pair in self._pairs] for side in (0, 1))
-        none = gradient.new_zeros(0, len(gradient))
-        return {
-            "value": value,
-            "gradient": gradient,
-            "steps": torch.stack(steps) if steps else none,
-            "changes": torch.stack(changes) if changes else none,
-        }
-
-    def restore_(self, state: State) -> None:
-        """Go on where ``state`` was taken."""
-        if "value" in state:
-            self._reached = state["value"], state["gradient"]
-            pairs = zip(state["steps"], state["changes"], strict=True)
-            self._pairs.extend((step.clone(), change.clone()) for step, change in pairs)
 
     def _step_(self) -> bool:
         """Search along the quasi-Newton direction; whether the objective fell."""

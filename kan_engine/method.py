@@ -1,8 +1,6 @@
-"""What all ways of training have in common: they advance, and their state can be kept and restored."""
+"""What all ways of training have in common: they advance step by step."""
 
 from typing import Protocol, runtime_checkable
-
-from kan_engine.checkpoint import State, part_of, within
 
 
 @runtime_checkable
@@ -23,12 +21,6 @@ class Method(Protocol):
 
     def advance_(self) -> float | None:
         """Take one step; the objective that it reached, or None if training is over."""
-
-    def state(self) -> State:
-        """All that, beside the network, decides how training goes on."""
-
-    def restore_(self, state: State) -> None:
-        """Go on where ``state`` was taken, bit for bit; the network must be as it was then."""
 
 
 class InTurn:
@@ -64,14 +56,3 @@ class InTurn:
                 return reached
             self._place += 1
         return None
-
-    def state(self) -> State:
-        """Which method is at work, and the state of each."""
-        parts = (within(str(number), method.state()) for number, method in enumerate(self._methods))
-        return {"place": self._place} | {name: value for part in parts for name, value in part.items()}
-
-    def restore_(self, state: State) -> None:
-        """Go on where ``state`` was taken."""
-        self._place = state["place"]
-        for number, method in enumerate(self._methods):
-            method.restore_(part_of(state, str(number)))

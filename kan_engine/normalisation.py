@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kan_engine.checkpoint import State
 from kan_engine.network import KAN
 
 MEMORY = 0.95  # share of the running statistics that a batch leaves, once there have been enough of them
@@ -22,7 +21,7 @@ class NodeScales:
 
     def __init__(self, network: KAN) -> None:
         hidden = [layer.weight.new_zeros(layer.out_dim) for layer in network.stack[:-1]]
-        self._means, self._variances = hidden, [torch.ones_like(mean) for mean in hidden]
+        self.means, self.variances = hidden, [torch.ones_like(mean) for mean in hidden]
         self._batches = 0
 
     def normalised(self, number: int, h: Float[Tensor, "batch nodes"]) -> Float[Tensor, "batch nodes"]:
@@ -34,26 +33,14 @@ class NodeScales:
         self._batches += number == 0 and len(h) > 1
         share = max(1 - MEMORY, 1 / max(1, self._batches))
         return torch.nn.functional.batch_norm(
-            h, self._means[number], self._variances[number], None, None, len(h) > 1, share, TINY
+            h, self.means[number], self.variances[number], None, None, len(h) > 1, share, TINY
         )
 
     @torch.no_grad()
     def fold_(self, network: KAN) -> None:
         """Put the running scales into the splines, in place."""
-        for layer, mean, variance in zip(network.stack, self._means, self._variances, strict=False):
+        for layer, mean, variance in zip(network.stack, self.means, self.variances, strict=False):
             deviation = (variance + TINY).sqrt()
             layer.weight.div_(deviation)
             entering = layer.mask.sum(0).clamp_min(1)
             layer.weight[:, :-1].sub_((mean / deviation / entering) * layer.mask.unsqueeze(1))
-
-    def state(self) -> State:
-        """All running numbers."""
-        named = {"mean": self._means, "variance": self._variances}
-        tensors = {f"{name}.{number}": t for name, part in named.items() for number, t in enumerate(part)}
-        return {"batches": self._batches} | tensors
-
-    def restore_(self, state: State) -> None:
-        """Take over what ``state`` gave."""
-        self._batches, count = state["batches"], range(len(self._means))
-        self._means = [state[f"mean.{number}"] for number in count]
-        self._variances = [state[f"variance.{number}"] for number in count]

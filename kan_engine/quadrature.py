@@ -17,8 +17,3 @@ def gauss_legendre(
     half = np.diff(ends) / 2
     middle = ends[:-1] + half
     return (middle[:, None] + half[:, None] * u).ravel(), (half[:, None] * w).ravel()
-
-
-def panels(low: float, high: float, width: float) -> Float[np.ndarray, " ends"]:
-    """Ends of equal panels over a range, none of them wider than this."""
-    return np.linspace(low, high, max(1, int(np.ceil((high - low) / width))) + 1)

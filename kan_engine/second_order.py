@@ -1,8 +1,5 @@
 """Training by Levenberg-Marquardt, grid by grid."""
 
-from dataclasses import asdict
-
-from kan_engine.checkpoint import State, part_of, within
 from kan_engine.evidence import Evidence
 from kan_engine.grid import follow_, is_stray, refine_
 from kan_engine.levenberg_marquardt import Damping, Problem, step_
@@ -62,30 +59,6 @@ class SecondOrder:
             if not self._follow_again_():
                 self._begin_grid_()
         return None
-
-    def state(self) -> State:
-        """All scalars of the course, and the prices; the network holds the rest."""
-        own: State = {
-            "place": self._place,
-            "left": self._left,
-            "slow": self._slow,
-            "crawl": self._crawl,
-            "loss": self._loss,
-            "previous": self._previous,
-            "is_last": self._is_last,
-            "damping": asdict(self._damping),
-        }
-        evidence = self._problem.evidence
-        return own | (within("evidence", evidence.state()) if evidence else {})
-
-    def restore_(self, state: State) -> None:
-        """Go on where ``state`` was taken."""
-        self._place, self._left = state["place"], state["left"]
-        self._slow, self._crawl, self._loss = state["slow"], state["crawl"], state["loss"]
-        self._previous, self._is_last = state["previous"], state["is_last"]
-        self._damping = Damping(**state["damping"])
-        if self._problem.evidence:
-            self._problem.evidence.restore_(part_of(state, "evidence"))
 
     def _goes_on(self) -> bool:
         """Whether the round is worth another step."""

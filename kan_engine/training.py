@@ -4,19 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from safetensors import SafetensorError
 
-from kan_engine.checkpoint import (
-    State,
-    from_bytes,
-    network_state,
-    part_of,
-    to_bytes,
-    to_network,
-    within,
-)
 from kan_engine.cost import automatic
-from kan_engine.errors import ArtifactError, TrainingDiverged
+from kan_engine.errors import TrainingDiverged
 from kan_engine.first_order import Adam
 from kan_engine.full_batch import FullBatch
 from kan_engine.method import InTurn, Method
@@ -26,8 +16,6 @@ from kan_engine.second_order import SecondOrder
 from kan_engine.training_config import Optimizer, TrainingConfig
 
 __all__ = ["Optimizer", "Rows", "Step", "Training", "TrainingConfig", "chosen_optimizer", "train"]
-
-CHECKPOINT_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -90,7 +78,7 @@ def train(
 
 
 class Training:
-    """A training that can be checkpointed after any step and resumed elsewhere, bit for bit.
+    """A training, step by step.
 
     Args:
         network: As for ``train``.
@@ -112,7 +100,7 @@ class Training:
         self.network, self.config = network, config
         self.generator = generator if generator is not None else torch.Generator().manual_seed(0)
         self._rows, self._validation = rows, validation
-        for layer in network.all_layers:  # a checkpoint does not know in what order memory holds them
+        for layer in network.all_layers:  # sums are taken in the order in which memory holds them
             layer.weight = torch.nn.Parameter(layer.weight.detach().contiguous())
         self._method = _method(network, rows, config, self.generator)
         self._best = _Snapshot(network)
@@ -143,57 +131,6 @@ class Training:
         if self._is_complete and self.config.keep_last:
             return
         self._best.restore_(self.network)
-
-    def checkpoint(self) -> bytes:
-        """The whole state but the rows, for ``resume``."""
-        own = {
-            "version": CHECKPOINT_VERSION,
-            "config": self.config.to_dict(),
-            "generator": self.generator.get_state(),
-            "number": self._number,
-            "stale": self._stale,
-            "judged": self._judged,
-            "rows": list(self._rows.x.shape),
-        }
-        parts = {"network": network_state(self.network), "best": self._best.state()}
-        parts["method"] = self._method.state()
-        return to_bytes(
-            own | {name: value for part in parts for name, value in within(part, parts[part]).items()}
-        )
-
-    @staticmethod
-    def resume(data: bytes, rows: Rows, *, validation: Rows | None = None) -> "Training":
-        """The training that ``checkpoint`` described, with a network and a generator of its own.
-
-        Args:
-            data: The checkpoint.
-            rows: The rows of the training that was checkpointed.
-            validation: Its validation rows, if it had some.
-
-        Raises:
-            ArtifactError: The bytes are no checkpoint, or one of a training on other rows.
-        """
-        try:
-            state = from_bytes(data)
-            return Training._restored(state, rows, validation)
-        except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-            raise ArtifactError(f"these bytes are no checkpoint of a training: {error}") from error
-
-    @staticmethod
-    def _restored(state: State, rows: Rows, validation: Rows | None) -> "Training":
-        if state["version"] != CHECKPOINT_VERSION or state["rows"] != list(rows.x.shape):
-            raise ValueError(
-                f"it has version {state['version']} and rows of shape {state['rows']}, "
-                f"expected {CHECKPOINT_VERSION} and {list(rows.x.shape)}"
-            )
-        generator = torch.Generator()
-        generator.set_state(state["generator"])
-        network, config = to_network(part_of(state, "network")), TrainingConfig.from_dict(state["config"])
-        run = Training(network, rows, config, validation=validation, generator=generator)
-        run._number, run._stale, run._judged = state["number"], state["stale"], state["judged"]
-        run._best.load_(part_of(state, "best"))
-        run._method.restore_(part_of(state, "method"))
-        return run
 
     def _judge_(self, loss: float) -> float:
         """The validation loss, measured where the method says it is worth it; keeps the best weights."""
@@ -242,17 +179,3 @@ class _Snapshot:
         for layer, (knots, weight) in zip(network.all_layers, self._layers, strict=True):
             layer.knots = knots.clone()
             layer.weight = torch.nn.Parameter(weight.clone())
-
-    def state(self) -> State:
-        """Loss and weights."""
-        tensors: State = {}
-        for number, (knots, weight) in enumerate(self._layers):
-            tensors |= {f"{number}.knots": knots, f"{number}.weight": weight}
-        return {"loss": self._loss} | tensors
-
-    def load_(self, state: State) -> None:
-        """Take over what ``state`` gave."""
-        self._loss = state["loss"]
-        self._layers = [
-            (state[f"{number}.knots"], state[f"{number}.weight"]) for number in range(len(self._layers))
-        ]

@@ -31,7 +31,6 @@ class Split:
 
     train_rows: np.ndarray
     test_rows: np.ndarray
-    dropped_column: str | None = None
     is_rescued: bool = False
 
 

@@ -161,15 +161,6 @@ def test_pruned_edges_have_no_price() -> None:
     assert float(strengths[1, 0]) == 0
 
 
-def test_prices_are_the_same_after_their_state_was_restored() -> None:
-    network, evidence = trained(noisy(0.1))
-    other = Evidence(network, ROWS, is_noisy=True)
-    assert other.price() == 0.0
-    other.restore_(evidence.state())
-    assert other.price() == evidence.price() > 0.0
-    assert all(torch.equal(a, b) for a, b in zip(other.gradients(), evidence.gradients(), strict=True))
-
-
 def test_gradients_are_those_of_the_price() -> None:
     network, evidence = trained(noisy(0.1))
     layer = network.layers[0]

@@ -63,11 +63,9 @@ def test_tail_leaves_a_row_of_every_class_to_train_on() -> None:
         (np.array(["a", None], dtype=object), [None], [1]),
     ],
 )
-def test_a_column_tells_the_rows_apart_and_is_dropped(
-    values: np.ndarray, test: list[object], held: list[int]
-) -> None:
+def test_a_column_tells_the_rows_apart(values: np.ndarray, test: list[object], held: list[int]) -> None:
     got = split(kind="column", column="g", test=test, columns={"g": values})
-    assert (got.test_rows.tolist(), got.dropped_column) == (held, "g")
+    assert got.test_rows.tolist() == held
     assert sorted([*got.train_rows, *got.test_rows]) == list(range(len(values)))
 
 
@@ -85,7 +83,7 @@ def test_a_column_without_the_test_values_is_refused_with_those_it_has(
 
 def test_none_holds_nothing_out() -> None:
     got = split(kind="none")
-    assert (len(got.train_rows), len(got.test_rows), got.dropped_column) == (50, 0, None)
+    assert (len(got.train_rows), len(got.test_rows)) == (50, 0)
 
 
 @pytest.mark.parametrize(
