@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from kan_engine.predictor import Label, Predictor
+from kan_engine.labels import class_name
+from kan_engine.predictor import Predictor
 
 TIE = 1e-9  # of two weighted probabilities that differ by less, either may give the label
 
@@ -58,18 +59,13 @@ def _difference(expected: Float[np.ndarray, " rows"], got: Float[np.ndarray, " r
     return float((np.abs(got - expected) / unit).max())
 
 
-def label_text(label: Label | None) -> str:
-    """A label as text, where labels of several types have to share one."""
-    return str(label).lower() if isinstance(label, bool) else str(label)
-
-
 def _has_other_label(predictor: Predictor, expected: Answers, got: Answers) -> bool:
     if expected.labels is None or got.labels is None:
         return (expected.labels is None) != (got.labels is None)
     weighted = np.sort(expected.numbers * np.asarray(predictor.decision_weights or 1.0), axis=1)
     is_clear = weighted[:, -1] - weighted[:, -2] > TIE * weighted[:, -1]
     return any(
-        theirs not in (mine, label_text(mine))
+        theirs not in (mine, class_name(mine))
         for mine, theirs, clear in zip(expected.labels.tolist(), got.labels.tolist(), is_clear, strict=True)
         if clear
     )

@@ -15,7 +15,7 @@ from torch import Tensor
 from kan_engine.errors import InvalidConfig
 from kan_engine.layer import KANLayer
 from kan_engine.network import KAN
-from kan_engine.rows import row_blocks
+from kan_engine.row_blocks import row_blocks
 
 FOLDS = 5
 SPREADS = (1.0, 0.5)  # standard deviations of the normal priors: of log s, and of every b

@@ -10,7 +10,8 @@ from kan_engine.lbfgs import Minimiser
 from kan_engine.loss import loss_per_row
 from kan_engine.network import KAN
 from kan_engine.regularization import regularization
-from kan_engine.rows import Rows, row_blocks
+from kan_engine.row_blocks import row_blocks
+from kan_engine.rows import Rows
 from kan_engine.training_config import TrainingConfig
 
 

@@ -16,7 +16,8 @@ from kan_engine.cost import JACOBIAN_BYTES
 from kan_engine.layer import Passage
 from kan_engine.loss import Loss, gradient_and_root
 from kan_engine.network import KAN
-from kan_engine.rows import Rows, row_blocks
+from kan_engine.row_blocks import row_blocks
+from kan_engine.rows import Rows
 
 STRIDE = 0.1  # of a step, over which second derivatives along it are measured
 

@@ -18,7 +18,7 @@ from kan_engine.basis import uniform_spacing
 from kan_engine.features import Features, activations
 from kan_engine.network import KAN
 from kan_engine.quadrature import gauss_legendre
-from kan_engine.rows import row_blocks
+from kan_engine.row_blocks import row_blocks
 from kan_engine.spline import extend_knots
 
 TAIL = 4.0  # how far integrals go beyond the grid, in standard deviations

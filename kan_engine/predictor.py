@@ -16,10 +16,10 @@ from kan_engine.compiled import CompiledNetwork, compile_network
 from kan_engine.decision import decide
 from kan_engine.encoding import Encoding
 from kan_engine.errors import InvalidConfig, InvalidData
+from kan_engine.labels import Label
 from kan_engine.network import KAN
 from kan_engine.scaling import Standardizer, TargetScaler
 
-Label = bool | int | float | str
 Columns = Mapping[str, np.ndarray] | Float[np.ndarray, "rows inputs"]  # by name, or encoded already
 
 BLOCK_NUMBERS = 2**18  # inputs of one block of rows: 2 MB

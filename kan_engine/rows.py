@@ -1,15 +1,15 @@
 """Rows: inputs, targets and weights, and the loss of a network on them, block by block."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from kan_engine.cost import FEATURE_BYTES
 from kan_engine.loss import Loss, loss_per_row
 from kan_engine.network import KAN
+from kan_engine.row_blocks import row_blocks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +57,3 @@ class Rows:
         if self.on_losses:
             self.on_losses(losses)
         return float(losses @ self.weights / self.weights.sum())
-
-
-def row_blocks(network: KAN, rows: int) -> Iterator[slice]:
-    """Slices of rows whose features fit into ``FEATURE_BYTES``."""
-    features = max(layer.weight.shape[0] * layer.weight.shape[1] for layer in network.all_layers)
-    size = max(1, FEATURE_BYTES // (8 * features))
-    return (slice(start, start + size) for start in range(0, rows, size))

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from kan_engine.jets import Jet
 from kan_engine.network import KAN, KANConfig, copied
-from kan_engine.rows import Rows, row_blocks
+from kan_engine.row_blocks import row_blocks
+from kan_engine.rows import Rows
 from kan_engine.scaling import Standardizer, TargetScaler
 from kan_engine.separation import standardizer_of
 from kan_engine.solution import Solution, Violation

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from kan_engine import Feature, Predictor
+from kan_engine.labels import class_name
 from service.doubts import DOUBTS, NOT_FINITE, doubt_about
-from service.schemas.plan import class_name
 from service.tables import values_of
 
 INT64 = range(-(2**63), 2**63)

@@ -10,8 +10,8 @@ import numpy as np
 from sklearn import metrics
 
 from kan_engine import decide
+from kan_engine.labels import Label, class_name
 
-Label = bool | int | float | str
 Metrics = dict[str, float | None]
 
 
@@ -117,11 +117,6 @@ def constant_guess_accuracy(y_train: np.ndarray, y: np.ndarray) -> float | None:
     counts = Counter(y_train.tolist())
     guess = max(sorted(counts), key=counts.__getitem__)  # the first of equally frequent ones
     return float(y.tolist().count(guess) / len(y))
-
-
-def class_name(label: Label) -> str:
-    """A label as the key of a JSON object."""
-    return str(label).lower() if isinstance(label, bool) else str(label)
 
 
 def _coded(

@@ -7,14 +7,9 @@ from typing import Any
 import numpy as np
 
 from kan_engine import Predictor
+from kan_engine.labels import class_name
 from worker.decision import Decision
-from worker.evaluation import (
-    class_name,
-    classification_metrics,
-    constant_guess_accuracy,
-    per_class,
-    regression_metrics,
-)
+from worker.evaluation import classification_metrics, constant_guess_accuracy, per_class, regression_metrics
 from worker.preparation import Portion, Prepared
 
 TOLD_ROWS = 100_000  # of the training rows, for their metrics: more would delay the result and say the same

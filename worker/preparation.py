@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from kan_engine import KAN, Encoding, Feature, InvalidData, Predictor, Standardizer, TargetScaler
+from kan_engine.labels import Label, class_name
 from service.schemas.plan import Plan, why_not_computed
 from service.schemas.training import TrainRequest
 from service.tables import Table
-from worker.evaluation import Label, class_name
 from worker.splitting import Split, coded, split_rows, validation_rows
 
 CONSTANT = "no column varies over the training rows: the model knows the mean of the target and no more"

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from kan_engine import Predictor, TargetScaler, bounded, from_json, is_affine
+from kan_engine.labels import class_name
 from service.schemas.training import TrainRequest
 from service.shown import shown_features, shown_network
 from worker.additive import is_weak
 from worker.cross_validation import say_formula_is_better
 from worker.decision import Decision, choose_decision
-from worker.evaluation import class_name
 from worker.formula import symbolic_document
 from worker.found import Found
 from worker.laws import SURE

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kan_engine.labels import class_name
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
@@ -20,7 +21,6 @@ from service.operations.predictor_cache import PredictorCache
 from service.operations.tensors import NUMBERS, Tensor, read_tensors, to_bytes, to_json
 from service.schemas.inference import InferParameters, InferRequest
 from service.schemas.members import Member, automatic_member, describe_members
-from service.schemas.plan import class_name
 
 if TYPE_CHECKING:
     from kan_engine import Feature, Predictor

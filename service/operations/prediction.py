@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import kan_engine
+from kan_engine.labels import class_name
 from service import storage
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
@@ -21,7 +22,6 @@ from service.members import Members
 from service.operations.model_directory import ModelDirectory
 from service.operations.prediction_input import read_columns
 from service.operations.predictor_cache import PredictorCache
-from service.schemas.plan import class_name
 from service.schemas.prediction import Rows
 
 if TYPE_CHECKING:

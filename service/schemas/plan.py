@@ -14,11 +14,6 @@ NUMBERS = ("number", "integer")
 LARGEST, NARROWEST = 1e75, 1e-75  # of numbers and of their range: fourth powers must be numbers
 
 
-def class_name(label: Any) -> str:
-    """A label as the key of a JSON object."""
-    return str(label).lower() if isinstance(label, bool) else str(label)
-
-
 @dataclass(frozen=True)
 class Plan:
     """A request beside the columns it is about, and what it amounts to."""

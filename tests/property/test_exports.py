@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from kan_engine.agreement import answers_of, largest_difference
 from kan_engine.encoding import Encoding
+from kan_engine.labels import Label
 from kan_engine.onnx_export import run_onnx, to_onnx
-from kan_engine.predictor import Label, Predictor
+from kan_engine.predictor import Predictor
 from kan_engine.probes import probe_columns
 from kan_engine.python_export import run_python, to_python
 from kan_engine.scaling import TRANSFORMS, Standardizer, TargetScaler

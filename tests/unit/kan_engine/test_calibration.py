@@ -159,7 +159,7 @@ def test_rows_are_evaluated_block_by_block_and_the_result_is_the_same(
         return calibrate_(network, x, codes, weights=ones, class_weights=ones[:2])
 
     whole = calibrated()
-    monkeypatch.setattr("kan_engine.rows.FEATURE_BYTES", 10_000)
+    monkeypatch.setattr("kan_engine.row_blocks.FEATURE_BYTES", 10_000)
     assert calibrated().scale == pytest.approx(whole.scale, rel=1e-9)
 
 

@@ -4,13 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from worker.evaluation import (
-    class_name,
-    classification_metrics,
-    constant_guess_accuracy,
-    per_class,
-    regression_metrics,
-)
+from worker.evaluation import classification_metrics, constant_guess_accuracy, per_class, regression_metrics
 
 CLASSES = ("a", "b", "c")
 
@@ -150,11 +144,6 @@ def test_every_class_is_measured_alone() -> None:
 def test_a_class_that_the_rows_lack_has_no_recall() -> None:
     got = per_class(labels("a", "b"), np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]]), CLASSES)["c"]
     assert (got["recall"], got["roc_auc"], got["support"]) == (None, None, 0)
-
-
-@pytest.mark.parametrize(("label", "name"), [(True, "true"), (3, "3"), (2.5, "2.5"), ("Yes", "Yes")])
-def test_a_class_is_named_as_json_writes_it(label: bool | int | float | str, name: str) -> None:
-    assert class_name(label) == name
 
 
 def test_the_constant_guess_is_the_most_frequent_training_class() -> None:
