@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from kan_engine import Feature, Predictor
-from kan_engine.labels import class_name
+from kan_engine.labels import Label, class_name
 from service.doubts import DOUBTS, NOT_FINITE, doubt_about
 from service.tables import values_of
 
@@ -81,9 +81,11 @@ class Answers:
         is_known = len(kinds) == 1 and (kinds != {int} or all(label in INT64 for label in labels))
         return LABELS[kinds.pop()]() if is_known else pl.String()
 
-    def _labelled(self, labels: list[object]) -> pl.Series:
+    def _labelled(self, labels: Sequence[Label | None]) -> pl.Series:
         if self._label_type == pl.String:
-            labels = [None if label is None else class_name(label) for label in labels]
+            return pl.Series(
+                [None if label is None else class_name(label) for label in labels], dtype=pl.String
+            )
         return pl.Series(labels, dtype=self._label_type)
 
     def _warnings(self, block: pl.DataFrame, outside: np.ndarray, undefined: np.ndarray) -> pl.Series:

@@ -75,8 +75,8 @@ def train_network(run: Run, then: Sequence[Part] = ()) -> Found:
 def _errors(best: Trained, grounds: Grounds, run: Run) -> np.ndarray:
     """Errors on the training rows that the network has not seen, NaN for the others.
 
-    See ``worker.cross_validation``: half a squared error, or a log loss, is what training minimises. Rows
-    that have chosen the network tell too small errors, which are made as large as fresh rows would tell.
+    See ``worker.cross_validation``: half a squared error, or a log loss, is what training minimises.
+    Rows that have chosen the network tell too small errors, which are made as large as fresh rows would tell.
     """
     unit = np.sqrt(2) * grounds.scaler.std[0] if grounds.scaler is not None else 1.0
     if best.fold_losses is not None:

@@ -154,7 +154,7 @@ def _by_column(column: str, test: Sequence[object], columns: Mapping[str, np.nda
     held = np.array([label in names for label in read_labels(column, columns[column])], dtype=bool)
     if held.all() or not held.any():
         raise InvalidData(_why_useless(column, columns[column], is_all=bool(held.all())), column=column)
-    return Split(np.flatnonzero(~held), np.flatnonzero(held), column)
+    return Split(np.flatnonzero(~held), np.flatnonzero(held))
 
 
 def _why_useless(column: str, values: np.ndarray, *, is_all: bool) -> str:

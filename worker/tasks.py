@@ -30,4 +30,5 @@ def work_of(kind: str) -> Work:
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def _warm_up(**_: Any) -> None:
     """Import torch while there is nothing to do; the first job then starts at once."""
-    threading.Thread(target=import_module, args=("worker.works",), name="warm-up", daemon=True).start()
+    warm_up = threading.Thread(target=import_module, args=("worker.works",), name="warm-up", daemon=True)
+    warm_up.start()

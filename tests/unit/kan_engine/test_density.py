@@ -10,7 +10,6 @@ from kan_engine import (
     Density,
     DensityConfig,
     Encoding,
-    InvalidConfig,
     InvalidData,
     Predictor,
     answers_of,
@@ -27,6 +26,7 @@ from kan_engine import (
 )
 from kan_engine.artifact import ArtifactError
 from kan_engine.density import LINE_SIZES
+from kan_engine.errors import InvalidConfig
 from kan_engine.line_density import LineGrid, log_normaliser, maximum, normal_start, uniform_points
 from kan_engine.plane_density import LAMBS
 from kan_engine.quadrature import gauss_legendre, panels
