@@ -58,12 +58,12 @@ from .forward_selection import clipped_squares as clipped_squares
 from .forward_selection import is_no_worse as is_no_worse
 from .implicit import implicit_law as implicit_law
 from .latex import to_latex as to_latex
-from .lbfgs import Minimiser as Minimiser
 from .limits import Limits as Limits
 from .names import safe_names as safe_names
 from .network import KAN as KAN
 from .network import KANConfig as KANConfig
 from .network import copied as copied
+from .numerics.lbfgs import Minimiser as Minimiser
 from .one_variable import law_of_one as law_of_one
 from .onnx_export import run_onnx as run_onnx
 from .onnx_export import to_onnx as to_onnx

@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from kan_engine.equation_rows import Layout, Measured, Rows, State
 from kan_engine.equations import Problem
-from kan_engine.frontal import TINY, Front, NotDefinite
+from kan_engine.numerics.frontal_solver import TINY, Front, NotDefinite
 from kan_engine.tensor_spline import Axis
 
 Array = np.ndarray

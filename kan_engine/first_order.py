@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kan_engine.adamw import AdamW
 from kan_engine.grid import lay_grids_, refine_, update_grid_
 from kan_engine.layer import KANLayer
 from kan_engine.loss import loss_per_row
 from kan_engine.network import KAN, copied
 from kan_engine.normalisation import NodeScales
+from kan_engine.numerics.adamw import AdamW
 from kan_engine.regularization import regularization
 from kan_engine.rows import Rows
 from kan_engine.training_config import TrainingConfig

@@ -6,9 +6,9 @@ from torch import Tensor
 
 from kan_engine.cost import sparse_rows
 from kan_engine.grid import refine_, update_grid_
-from kan_engine.lbfgs import Minimiser
 from kan_engine.loss import loss_per_row
 from kan_engine.network import KAN
+from kan_engine.numerics.lbfgs import Minimiser
 from kan_engine.regularization import regularization
 from kan_engine.row_blocks import row_blocks
 from kan_engine.rows import Rows

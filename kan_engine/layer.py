@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from kan_engine.basis import Spacing, uniform_spacing
 from kan_engine.features import Features, evaluate
 from kan_engine.library import LIBRARY, NumpyFunction
-from kan_engine.memory import keep_freed_memory
+from kan_engine.numerics.malloc import keep_freed_memory
 from kan_engine.spline import extend_knots, uniform_grid
 
 keep_freed_memory()

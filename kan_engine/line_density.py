@@ -28,7 +28,7 @@ from jaxtyping import Float, Int
 from kan_engine.errors import TrainingDiverged
 from kan_engine.features import evaluate
 from kan_engine.network import KAN, KANConfig
-from kan_engine.quadrature import gauss_legendre
+from kan_engine.numerics.quadrature import gauss_legendre
 from kan_engine.spline import extend_knots
 
 POINTS = 10  # of the quadrature, on every interval of the grid

@@ -17,7 +17,7 @@ from torch import Tensor
 from kan_engine.basis import uniform_spacing
 from kan_engine.features import Features, activations
 from kan_engine.network import KAN
-from kan_engine.quadrature import gauss_legendre
+from kan_engine.numerics.quadrature import gauss_legendre
 from kan_engine.row_blocks import row_blocks
 from kan_engine.spline import extend_knots
 

@@ -46,7 +46,7 @@ ENGINE = Path(__file__).parent / "unit" / "kan_engine"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests in which shapes are checked."""
     for item in items:
-        if item.path.parent == ENGINE and "shapes_unchecked" not in item.fixturenames:
+        if ENGINE in item.path.parents and "shapes_unchecked" not in item.fixturenames:
             item.add_marker("shaped")
 
 
@@ -55,7 +55,7 @@ def _shapes_checked_in_tests_of_parts(request: pytest.FixtureRequest) -> None:
     """In ``tests/unit/kan_engine`` alone: checks take as long as all else, and what calls the parts has no
     shapes of its own.
     """
-    config.update("jaxtyping_disable", request.path.parent != ENGINE)
+    config.update("jaxtyping_disable", ENGINE not in request.path.parents)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kan_engine import Density, DensityConfig, Encoding, fit_line_density
-from kan_engine.quadrature import gauss_legendre
+from kan_engine.numerics.quadrature import gauss_legendre
 
 KINDS = ("normal", "exponential", "uniform", "cauchy")
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kan_engine.frontal import Front, NotDefinite
+from kan_engine.numerics.frontal_solver import Front, NotDefinite
 
 BLOCK, REACH = 2, 3  # unknowns of a block, blocks that a row touches
 

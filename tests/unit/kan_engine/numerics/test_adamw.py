@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kan_engine.adamw import AdamW
+from kan_engine.numerics.adamw import AdamW
 
 BETAS = 0.9, 0.99
 RATES = (1e-2, 3e-2, 1e-2, 2e-3, 1e-4)

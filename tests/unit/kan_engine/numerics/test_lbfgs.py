@@ -6,7 +6,7 @@ from itertools import pairwise, takewhile
 import pytest
 import torch
 
-from kan_engine.lbfgs import MEMORY, Minimiser
+from kan_engine.numerics.lbfgs import MEMORY, Minimiser
 
 ENOUGH = 300  # steps; a minimiser that does not end reaches them all
 

@@ -1,0 +1,1 @@
+"""Optimisers, linear solvers and quadrature; nothing here knows a network."""
