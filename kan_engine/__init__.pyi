@@ -109,7 +109,7 @@ from .sparse_additive import additive_forms as additive_forms
 from .sparse_additive import columns_that_matter as columns_that_matter
 from .sparse_additive import constant_form as constant_form
 from .sparse_additive import cross_losses as cross_losses
-from .spline import robust_range as robust_range
+from .splines.knots import robust_range as robust_range
 from .start import AUTO_STARTS as AUTO_STARTS
 from .straight import linear_formula as linear_formula
 from .straight import straight_network as straight_network

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from kan_engine.equation_rows import Layout, Measured, Rows, State
 from kan_engine.equations import Problem
 from kan_engine.numerics.frontal_solver import TINY, Front, NotDefinite
-from kan_engine.tensor_spline import Axis
+from kan_engine.splines.tensor_product import Axis
 
 Array = np.ndarray
 ELIMINATED = 32  # unknowns at least that a front eliminates at a time, so that few large steps do the work

@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from kan_engine.basis import uniform_spacing
 from kan_engine.compiled_basis import BasisLayer, basis_layer
 from kan_engine.compiled_pieces import PieceLayer, frozen, piece_layer
 from kan_engine.layer import KANLayer, SymbolicEdge
 from kan_engine.library import LIBRARY
 from kan_engine.network import KAN
+from kan_engine.splines.basis import uniform_spacing
 
 NOTHING = -1  # enters a product that is 0
 BLOCK_NUMBERS = 2**17  # that a layer handles at a time: a megabyte stays in the cache

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kan_engine.basis import Spacing, cardinal_polynomials
 from kan_engine.compiled_pieces import frozen, silu
-from kan_engine.spline import grid_range
+from kan_engine.splines.basis import Spacing, cardinal_polynomials
+from kan_engine.splines.knots import grid_range
 
 
 @dataclass(frozen=True, eq=False)

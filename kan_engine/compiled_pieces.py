@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from kan_engine.basis import Spacing, local_basis
-from kan_engine.features import silu_derivative
+from kan_engine.splines.basis import Spacing, local_basis
+from kan_engine.splines.features import silu_derivative
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from kan_engine.equation_rows import State
 from kan_engine.equations import Problem
 from kan_engine.marching import SLIGHT, march, split_axis
 from kan_engine.solution import Solution
-from kan_engine.tensor_spline import Axis, TensorSpline
+from kan_engine.splines.tensor_product import Axis, TensorSpline
 from kan_engine.tree import ONE, ZERO, Expression, Parameter, walk
 
 FIRST_GRID = {1: 8, 2: 8, 3: 4}  # intervals along every axis, by the number of axes

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from kan_engine.equations import Problem, Residual
 from kan_engine.expression import evaluate, value_and_jacobian
 from kan_engine.jets import Jet
-from kan_engine.tensor_spline import Axis, TensorSpline
+from kan_engine.splines.tensor_product import Axis, TensorSpline
 
 Array = np.ndarray
 CHUNK = 2**22  # numbers of a Jacobian that are assembled at a time

@@ -33,7 +33,7 @@ from kan_engine.equations import Problem, Residual
 from kan_engine.errors import NoSolution
 from kan_engine.jets import Jet, compact
 from kan_engine.solution import Estimate, Solution
-from kan_engine.tensor_spline import Axis, TensorSpline
+from kan_engine.splines.tensor_product import Axis, TensorSpline
 from kan_engine.tree import Expression, Parameter, number, substitute
 
 Array = np.ndarray

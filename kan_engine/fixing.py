@@ -14,7 +14,7 @@ from kan_engine.layer import KANLayer, SymbolicEdge
 from kan_engine.network import KAN, copied, resize_
 from kan_engine.pruning import drop_dead_edges_
 from kan_engine.scaling import Standardizer
-from kan_engine.spline import extend_knots, fit_coef, uniform_grid
+from kan_engine.splines.knots import extend_knots, fit_coef, uniform_grid
 
 Place = tuple[int, int, int]  # layer of ``all_layers``, input, output
 

@@ -10,11 +10,11 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
-from kan_engine.basis import Spacing, uniform_spacing
-from kan_engine.features import Features, evaluate
 from kan_engine.library import LIBRARY, NumpyFunction
 from kan_engine.numerics.malloc import keep_freed_memory
-from kan_engine.spline import extend_knots, uniform_grid
+from kan_engine.splines.basis import Spacing, uniform_spacing
+from kan_engine.splines.features import Features, evaluate
+from kan_engine.splines.knots import extend_knots, uniform_grid
 
 keep_freed_memory()
 

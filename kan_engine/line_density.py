@@ -26,10 +26,10 @@ import torch
 from jaxtyping import Float, Int
 
 from kan_engine.errors import TrainingDiverged
-from kan_engine.features import evaluate
 from kan_engine.network import KAN, KANConfig
 from kan_engine.numerics.quadrature import gauss_legendre
-from kan_engine.spline import extend_knots
+from kan_engine.splines.features import evaluate
+from kan_engine.splines.knots import extend_knots
 
 POINTS = 10  # of the quadrature, on every interval of the grid
 MARGIN = 0.25  # reach of the grid beyond the rows where there is no end, as a share of their range

@@ -12,7 +12,7 @@ from kan_engine.collocation import descend
 from kan_engine.equation_rows import Anchor, State
 from kan_engine.equations import Problem
 from kan_engine.errors import NoSolution
-from kan_engine.tensor_spline import Axis, TensorSpline
+from kan_engine.splines.tensor_product import Axis, TensorSpline
 
 INTERVALS = 4  # of a window along the first axis
 FIRST = 1 / 32  # of the whole length: the first window

@@ -14,12 +14,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from kan_engine.basis import uniform_spacing
-from kan_engine.features import Features, activations
 from kan_engine.network import KAN
 from kan_engine.numerics.quadrature import gauss_legendre
 from kan_engine.row_blocks import row_blocks
-from kan_engine.spline import extend_knots
+from kan_engine.splines.basis import uniform_spacing
+from kan_engine.splines.features import Features, activations
+from kan_engine.splines.knots import extend_knots
 
 TAIL = 4.0  # how far integrals go beyond the grid, in standard deviations
 TAIL_PANELS = 2  # of the quadrature over a tail, for each in an interval of the grid

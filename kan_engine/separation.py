@@ -17,7 +17,7 @@ from jaxtyping import Float
 from kan_engine.layer import KANLayer, SymbolicEdge
 from kan_engine.network import KAN, KANConfig
 from kan_engine.scaling import Standardizer
-from kan_engine.tensor_spline import Axis, TensorSpline
+from kan_engine.splines.tensor_product import Axis, TensorSpline
 
 Array = np.ndarray
 Term = tuple[Float[Array, " terms"], ...]  # coefficients of one factor along each axis

@@ -15,7 +15,7 @@ from kan_engine.equation_rows import State
 from kan_engine.equations import Problem, Residual
 from kan_engine.expression import evaluate, value_and_jacobian
 from kan_engine.jets import Jet
-from kan_engine.tensor_spline import TensorSpline
+from kan_engine.splines.tensor_product import TensorSpline
 from kan_engine.tree import ONE, ZERO, Expression, Variable
 
 Array = np.ndarray

@@ -26,7 +26,7 @@ from kan_engine.separation import Term, separated
 from kan_engine.simplify import simplify
 from kan_engine.snapping import polished
 from kan_engine.solution import Solution
-from kan_engine.tensor_spline import Axis, TensorSpline
+from kan_engine.splines.tensor_product import Axis, TensorSpline
 from kan_engine.tree import (
     Add,
     Call,

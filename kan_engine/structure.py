@@ -20,7 +20,7 @@ from kan_engine.bundle import Bundle, Node, Terms, network_of, outputs, started
 from kan_engine.bundle_fit import fitted, refined
 from kan_engine.network import KAN
 from kan_engine.scaling import TRANSFORMS, TargetScaler, is_defined
-from kan_engine.spline import extend_knots, robust_range, uniform_grid
+from kan_engine.splines.knots import extend_knots, robust_range, uniform_grid
 from kan_engine.training import Step
 
 GRIDS = (4, 8, 16)

@@ -8,7 +8,7 @@ import torch
 
 from kan_engine.bundle import Bundle, Inner, Node, Terms, started
 from kan_engine.bundle_fit import settled
-from kan_engine.spline import extend_knots, uniform_grid
+from kan_engine.splines.knots import extend_knots, uniform_grid
 from tests.networks import uniform_rows
 
 INPUTS = 2

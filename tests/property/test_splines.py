@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.interpolate import BSpline
 
-from kan_engine.basis import collect, local_basis, spread, uniform_spacing
-from kan_engine.spline import NARROWEST, extend_knots, fit_coef, quantile_grid, uniform_grid
+from kan_engine.splines.basis import collect, local_basis, spread, uniform_spacing
+from kan_engine.splines.knots import NARROWEST, extend_knots, fit_coef, quantile_grid, uniform_grid
 
 ORDERS = st.integers(0, 5)
 SIZES = st.integers(1, 12)

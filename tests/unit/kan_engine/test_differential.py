@@ -13,7 +13,7 @@ from kan_engine.equation_rows import State
 from kan_engine.equations import Problem, pose
 from kan_engine.errors import NoSolution
 from kan_engine.solution import Solution
-from kan_engine.tensor_spline import Axis, TensorSpline
+from kan_engine.splines.tensor_product import Axis, TensorSpline
 from tests.differential import CASES, ORDINARY, PARTIAL, Case, last, solved
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

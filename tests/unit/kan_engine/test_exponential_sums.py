@@ -7,7 +7,7 @@ from kan_engine.exponential_sums import exponential_sum
 from kan_engine.printers import to_text
 from kan_engine.refit import Data, Form
 from kan_engine.snapping import polished
-from kan_engine.tensor_spline import Axis, TensorSpline
+from kan_engine.splines.tensor_product import Axis, TensorSpline
 from tests.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

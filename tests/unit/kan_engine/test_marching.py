@@ -10,7 +10,7 @@ from kan_engine.differential import STEPS, solve
 from kan_engine.equation_rows import State
 from kan_engine.equations import pose
 from kan_engine.marching import march
-from kan_engine.tensor_spline import Axis, TensorSpline
+from kan_engine.splines.tensor_product import Axis, TensorSpline
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

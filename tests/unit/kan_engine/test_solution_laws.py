@@ -12,7 +12,7 @@ from kan_engine.printers import to_text
 from kan_engine.refit import Data
 from kan_engine.solution import Solution, derived
 from kan_engine.solution_laws import find_laws, proved
-from kan_engine.tensor_spline import Axis, TensorSpline
+from kan_engine.splines.tensor_product import Axis, TensorSpline
 from kan_engine.tree import Expression, Variable, call, number
 from tests.differential import CASES, ORDINARY, PARTIAL, Case, solved
 

@@ -17,7 +17,7 @@ from kan_engine.network import KAN, KANConfig
 from kan_engine.precision import Precision
 from kan_engine.printers import to_text
 from kan_engine.scaling import TRANSFORMS
-from kan_engine.spline import extend_knots, fit_coef, uniform_grid
+from kan_engine.splines.knots import extend_knots, fit_coef, uniform_grid
 from kan_engine.structure import Fit, Sample, search
 from kan_engine.symbolic import MAX_EDGES, Formula, read_formulas, shorter_formulas
 from kan_engine.tree import Number

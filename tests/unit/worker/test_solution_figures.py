@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kan_engine import Measurements, Solution, pose
-from kan_engine.tensor_spline import Axis, TensorSpline
+from kan_engine.splines.tensor_product import Axis, TensorSpline
 from worker.solution_figures import DIGITS, MOST_MEASURED, solution_figures
 
 

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from kan_engine.basis import local_basis
-from kan_engine.spline import extend_knots
+from kan_engine.splines.basis import local_basis
+from kan_engine.splines.knots import extend_knots
 
 Array = np.ndarray
 

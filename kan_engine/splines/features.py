@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from kan_engine.basis import LocalBasis, Spacing, collect, local_basis, spread
-from kan_engine.spline import grid_range
+from kan_engine.splines.basis import LocalBasis, Spacing, collect, local_basis, spread
+from kan_engine.splines.knots import grid_range
 
 
 class Features(torch.autograd.Function):

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from kan_engine.spline import grid_range
+from kan_engine.splines.knots import grid_range
 
 ROUNDING = 512  # steps of the last digit, relative to an interval, by which uniform knots may be off
 

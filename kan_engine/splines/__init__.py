@@ -1,0 +1,1 @@
+"""B-splines: bases, knots, features, tensor products."""
