@@ -11,6 +11,11 @@ from .calibration import put_into_ as put_into_
 from .contest import Contest as Contest
 from .cost import Workload as Workload
 from .cost import affordable_grids as affordable_grids
+from .data.encoding import Encoding as Encoding
+from .data.feature import Feature as Feature
+from .data.scaling import Standardizer as Standardizer
+from .data.scaling import TargetScaler as TargetScaler
+from .data.scaling import bounded as bounded
 from .decision import decide as decide
 from .decision import f1_threshold as f1_threshold
 from .density import Density as Density
@@ -27,7 +32,6 @@ from .edges import suggest as suggest
 from .elimination import cross_predict as cross_predict
 from .elimination import eliminate as eliminate
 from .elimination import sharpen as sharpen
-from .encoding import Encoding as Encoding
 from .equations import Problem as Problem
 from .equations import pose as pose
 from .errors import ArtifactError as ArtifactError
@@ -46,7 +50,6 @@ from .expression import is_affine as is_affine
 from .expression import to_json as to_json
 from .expression import value_and_jacobian as value_and_jacobian
 from .expression import variables as variables
-from .feature import Feature as Feature
 from .fit_json import fit_from_json as fit_from_json
 from .fit_json import fit_to_json as fit_to_json
 from .fixing import fix_ as fix_
@@ -85,9 +88,6 @@ from .refit import Form as Form
 from .refit import standard_errors as standard_errors
 from .refit import together as together
 from .rows import Rows as Rows
-from .scaling import Standardizer as Standardizer
-from .scaling import TargetScaler as TargetScaler
-from .scaling import bounded as bounded
 from .selection import FEW_ROWS as FEW_ROWS
 from .selection import Inputs as Inputs
 from .selection import Trained as Trained

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from kan_engine.labels import class_name
+from kan_engine.data.labels import class_name
 from kan_engine.predictor import Predictor
 
 TIE = 1e-9  # of two weighted probabilities that differ by less, either may give the label

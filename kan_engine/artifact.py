@@ -19,12 +19,12 @@ from safetensors import SafetensorError, deserialize
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from kan_engine.encoding import Encoding
+from kan_engine.data.encoding import Encoding
+from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.errors import ArtifactError
 from kan_engine.library import LIBRARY
 from kan_engine.network import KAN
 from kan_engine.predictor import Predictor
-from kan_engine.scaling import Standardizer, TargetScaler
 
 VERSION = 2  # 2 has decision weights
 WITH_SUPPORT = 3  # of densities alone: older programs would not know where they are 0

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kan_engine.dates import meaning_of
+from kan_engine.data.datetime_parts import meaning_of
 from kan_engine.errors import NotExportable
 from kan_engine.printers import Names, quoted_column, table_column
 

@@ -26,13 +26,13 @@ from kan_engine.closed_forms import (
     closed_forms,
     is_settled,
 )
+from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.dictionary import PLACEHOLDER, Candidate, refit_candidate
 from kan_engine.edges import Array, Axis, suggest
 from kan_engine.expression import Expression, Variable, add, apply_function, evaluate, mul, number, substitute
 from kan_engine.limits import NO_LIMITS, Limits
 from kan_engine.precision import Precision
 from kan_engine.refit import Data, Form, fixed
-from kan_engine.scaling import TRANSFORMS
 
 PER_EDGE, PER_NOISY_EDGE = 5, 24  # candidates kept on an edge: noise makes more of them equal
 FEW = 3  # closed forms of exp(s·v) that are looked at

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from kan_engine.bundle import Bundle, Node
-from kan_engine.scaling import TargetScaler
+from kan_engine.data.scaling import TargetScaler
 from kan_engine.structure import Fit, Frame, Sample, Shape
 from kan_engine.training import Step
 

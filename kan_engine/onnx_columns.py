@@ -6,10 +6,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from kan_engine.encoding import Encoding
-from kan_engine.feature import Feature
+from kan_engine.data.encoding import Encoding
+from kan_engine.data.feature import Feature
+from kan_engine.data.scaling import Curve, Standardizer
 from kan_engine.onnx_graph import LABELS, Graph, tensor
-from kan_engine.scaling import Curve, Standardizer
 
 UNKNOWN = -1  # place of a category that training never saw
 

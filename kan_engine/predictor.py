@@ -13,12 +13,12 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 
 from kan_engine.compiled import CompiledNetwork, compile_network
+from kan_engine.data.encoding import Encoding
+from kan_engine.data.labels import Label
+from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.decision import decide
-from kan_engine.encoding import Encoding
 from kan_engine.errors import InvalidConfig, InvalidData
-from kan_engine.labels import Label
 from kan_engine.network import KAN
-from kan_engine.scaling import Standardizer, TargetScaler
 
 Columns = Mapping[str, np.ndarray] | Float[np.ndarray, "rows inputs"]  # by name, or encoded already
 

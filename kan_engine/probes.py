@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from kan_engine.dates import iso_of
-from kan_engine.encoding import Encoding
-from kan_engine.feature import Feature
+from kan_engine.data.datetime_parts import iso_of
+from kan_engine.data.encoding import Encoding
+from kan_engine.data.feature import Feature
 
 SEED = 20_261_127
 ROWS = 256

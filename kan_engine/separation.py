@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from kan_engine.data.scaling import Standardizer
 from kan_engine.layer import KANLayer, SymbolicEdge
 from kan_engine.network import KAN, KANConfig
-from kan_engine.scaling import Standardizer
 from kan_engine.splines.tensor_product import Axis, TensorSpline
 
 Array = np.ndarray

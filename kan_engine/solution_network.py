@@ -15,11 +15,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.jets import Jet
 from kan_engine.network import KAN, KANConfig, copied
 from kan_engine.row_blocks import row_blocks
 from kan_engine.rows import Rows
-from kan_engine.scaling import Standardizer, TargetScaler
 from kan_engine.separation import standardizer_of
 from kan_engine.solution import Solution, Violation
 from kan_engine.start import AUTO_STARTS, best_start

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.expression import Expression, Variable, add, mul, number
 from kan_engine.network import KAN, KANConfig
-from kan_engine.scaling import Standardizer, TargetScaler
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.description import description_length
 from kan_engine.edge_readings import Choice, Reading
 from kan_engine.expression import (
@@ -27,7 +28,6 @@ from kan_engine.network import KAN
 from kan_engine.node_readings import best_combinations, renumbered
 from kan_engine.readings import Part, short_combinations, variants
 from kan_engine.refit import Data, Form, error, few, refit, together
-from kan_engine.scaling import TRANSFORMS
 from kan_engine.snapping import polished
 
 COMBINATIONS = 24  # refitted jointly

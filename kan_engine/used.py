@@ -7,10 +7,10 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from kan_engine.encoding import Encoding
+from kan_engine.data.encoding import Encoding
+from kan_engine.data.scaling import Standardizer
 from kan_engine.network import KAN, resize_
 from kan_engine.predictor import Predictor
-from kan_engine.scaling import Standardizer
 
 
 def used_part(predictor: Predictor) -> Predictor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kan_engine.feature import Feature
+    from kan_engine.data.feature import Feature
 
 OUTSIDE, UNSEEN, MISSING = "outside_training_range", "unseen_category", "unexpected_missing"
 NOT_FINITE = "not_finite"

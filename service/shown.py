@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kan_engine import to_latex, to_text, variables
-from kan_engine.dates import iso_of
+from kan_engine.data.datetime_parts import iso_of
 
 if TYPE_CHECKING:
     from kan_engine import KAN, Encoding, Expression, Feature, Standardizer, TargetScaler

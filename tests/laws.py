@@ -8,7 +8,7 @@ import torch
 
 from kan_engine.bundle import Node, outputs, started
 from kan_engine.bundle_fit import fitted
-from kan_engine.scaling import TargetScaler
+from kan_engine.data.scaling import TargetScaler
 from kan_engine.structure import Fit, Frame, Sample, Shape, targets_of
 
 Law = Callable[..., np.ndarray]

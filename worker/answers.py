@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from kan_engine import Feature, Predictor
-from kan_engine.labels import Label, class_name
+from kan_engine.data.labels import Label, class_name
 from service.doubts import DOUBTS, NOT_FINITE, doubt_about
 from service.tables import values_of
 

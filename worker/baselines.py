@@ -21,7 +21,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from kan_engine.labels import Label
+from kan_engine.data.labels import Label
 from service.schemas.baselines import MlpBaseline, Name, hidden_of, name_of
 from worker.evaluation import Metrics, classification_metrics, regression_metrics
 from worker.mlp import Learnt, Mlp, fit_mlp

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn import metrics
 
 from kan_engine import Predictor, decide
-from kan_engine.labels import class_name
+from kan_engine.data.labels import class_name
 from worker.preparation import Portion
 
 PAIRS = 2_000  # rows of a regression that are shown

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from kan_engine import KAN, Predictor, Standardizer, calibrate_, f1_threshold, put_into_
-from kan_engine.labels import class_name
+from kan_engine.data.labels import class_name
 from worker.preparation import Prepared
 
 IMBALANCED = 0.2

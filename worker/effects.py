@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kan_engine import Feature, Predictor
-from kan_engine.labels import class_name
+from kan_engine.data.labels import class_name
 from worker.preparation import Portion, Prepared
 
 POINTS = 41  # of the range of a number

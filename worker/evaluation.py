@@ -10,7 +10,7 @@ import numpy as np
 from sklearn import metrics
 
 from kan_engine import decide
-from kan_engine.labels import Label, class_name
+from kan_engine.data.labels import Label, class_name
 
 Metrics = dict[str, float | None]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kan_engine import Predictor
-from kan_engine.labels import class_name
+from kan_engine.data.labels import class_name
 from worker.decision import Decision
 from worker.evaluation import classification_metrics, constant_guess_accuracy, per_class, regression_metrics
 from worker.preparation import Portion, Prepared

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from kan_engine import KAN, Encoding, Feature, InvalidData, Predictor, Standardizer, TargetScaler
-from kan_engine.labels import Label, class_name
+from kan_engine.data.labels import Label, class_name
 from service.schemas.plan import Plan, why_not_computed
 from service.schemas.training import TrainRequest
 from service.tables import Table

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kan_engine import Predictor, TargetScaler, bounded, from_json, is_affine
-from kan_engine.labels import class_name
+from kan_engine.data.labels import class_name
 from service.schemas.training import TrainRequest
 from service.shown import shown_features, shown_network
 from worker.additive import is_weak

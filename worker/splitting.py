@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from kan_engine.columns import read_labels
+from kan_engine.data.columns import read_labels
 from kan_engine.errors import InvalidData
 
 VALIDATION_SHARE = 0.2

@@ -20,7 +20,7 @@ from service.schemas.jobs import AnyRequest
 from service.schemas.plan import NUMBERS, Report
 
 if TYPE_CHECKING:
-    from kan_engine.feature import Feature
+    from kan_engine.data.feature import Feature
 
 FITTING = {
     "number": NUMBERS,

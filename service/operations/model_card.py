@@ -106,7 +106,7 @@ def _feature(feature: FeatureOut, model: ModelOut) -> CardFeature:
 
 
 def _missing(feature: FeatureOut) -> str:
-    """The rule of ``kan_engine.encoding``, in words."""
+    """The rule of ``kan_engine.data.encoding``, in words."""
     if feature.has_missing is None:
         return "not recorded"
     if feature.type == "category":

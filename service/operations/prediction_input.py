@@ -18,7 +18,7 @@ from service.schemas.prediction import Rows
 from service.strict_json import pointer
 
 if TYPE_CHECKING:
-    from kan_engine.feature import Feature
+    from kan_engine.data.feature import Feature
 
 MAX_ENTRIES = 100
 NAMED = 20  # columns that a message lists at most

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from math import ceil
 
-from kan_engine.labels import class_name
+from kan_engine.data.labels import class_name
 from service.operations import density_checks as density
 from service.operations.mistakes import Mistakes, Path, listed, refuse
 from service.schemas.plan import NUMBERS, Plan, Report, why_not_computed

@@ -7,13 +7,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kan_engine.agreement import answers_of, largest_difference
-from kan_engine.encoding import Encoding
-from kan_engine.labels import Label
+from kan_engine.data.encoding import Encoding
+from kan_engine.data.labels import Label
+from kan_engine.data.scaling import TRANSFORMS, Standardizer, TargetScaler
 from kan_engine.onnx_export import run_onnx, to_onnx
 from kan_engine.predictor import Predictor
 from kan_engine.probes import probe_columns
 from kan_engine.python_export import run_python, to_python
-from kan_engine.scaling import TRANSFORMS, Standardizer, TargetScaler
 from tests.network_cases import CASES, Case, network_of
 from tests.runtimes import run_in_onnxruntime
 

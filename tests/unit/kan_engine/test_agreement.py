@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kan_engine.agreement import Answers, answers_of, largest_difference
-from kan_engine.encoding import Encoding
-from kan_engine.feature import OWN_COLUMNS
+from kan_engine.data.encoding import Encoding
+from kan_engine.data.feature import OWN_COLUMNS
 from kan_engine.probes import UNSEEN, probe_columns
 from tests.predictors import make_predictor, some_columns
 

@@ -9,8 +9,9 @@ import pytest
 from onnx import TensorProto
 
 from kan_engine.agreement import answers_of, largest_difference
+from kan_engine.data.labels import Label
+from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.errors import NotExportable
-from kan_engine.labels import Label
 from kan_engine.layer import SymbolicEdge
 from kan_engine.library import LIBRARY
 from kan_engine.onnx_export import to_onnx
@@ -18,7 +19,6 @@ from kan_engine.onnx_functions import write_function
 from kan_engine.onnx_graph import Graph, tensor, to_bytes
 from kan_engine.predictor import Predictor
 from kan_engine.probes import probe_columns
-from kan_engine.scaling import TRANSFORMS
 from tests import factories
 from tests.predictors import make_predictor
 from tests.runtimes import run_in_onnxruntime, session_of

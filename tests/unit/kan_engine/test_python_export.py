@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from kan_engine import python_template
+from kan_engine.data.scaling import TRANSFORMS, TargetScaler
 from kan_engine.errors import NotExportable
 from kan_engine.expression import PI, Variable, call
 from kan_engine.formula_predictor import FormulaPredictor
@@ -20,7 +21,6 @@ from kan_engine.library import LIBRARY
 from kan_engine.predictor import Predictor
 from kan_engine.probes import probe_columns
 from kan_engine.python_export import read_back, to_python
-from kan_engine.scaling import TRANSFORMS, TargetScaler
 from tests import factories
 from tests.predictors import TYPES, make_predictor, some_columns
 

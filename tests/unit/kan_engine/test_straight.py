@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.expression import evaluate, variables
-from kan_engine.scaling import Standardizer, TargetScaler
 from kan_engine.straight import linear_formula, straight_network
 
 

@@ -9,7 +9,7 @@ import torch
 
 from kan_engine.bundle import Bundle, Node, Terms
 from kan_engine.bundle_fit import fitted
-from kan_engine.scaling import TargetScaler
+from kan_engine.data.scaling import TargetScaler
 from kan_engine.structure import (
     ADDITIVE,
     FREE,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.edge_readings import Reading
 from kan_engine.edges import Array
 from kan_engine.elimination import eliminate
@@ -16,7 +17,6 @@ from kan_engine.limits import Limits, functions_of
 from kan_engine.network import KAN, KANConfig
 from kan_engine.precision import Precision
 from kan_engine.printers import to_text
-from kan_engine.scaling import TRANSFORMS
 from kan_engine.splines.knots import extend_knots, fit_coef, uniform_grid
 from kan_engine.structure import Fit, Sample, search
 from kan_engine.symbolic import MAX_EDGES, Formula, read_formulas, shorter_formulas

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kan_engine.feature import Feature
+from kan_engine.data.feature import Feature
 from service.errors import Invalid
 from service.operations.batch import check_columns
 from tests.factories import column

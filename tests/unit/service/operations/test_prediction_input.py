@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kan_engine.feature import Feature
+from kan_engine.data.feature import Feature
 from service.errors import Invalid, ServiceError, TooLarge
 from service.operations.prediction_input import MAX_ENTRIES, read_columns
 from service.schemas.prediction import Rows

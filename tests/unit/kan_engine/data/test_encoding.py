@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from kan_engine.encoding import NAMES_LIMIT, Encoding
+from kan_engine.data.encoding import NAMES_LIMIT, Encoding
+from kan_engine.data.feature import OWN_COLUMNS, REMEMBERED, Feature
 from kan_engine.errors import InvalidConfig, InvalidData
-from kan_engine.feature import OWN_COLUMNS, REMEMBERED, Feature
 
 
 def objects(*values: object) -> np.ndarray:

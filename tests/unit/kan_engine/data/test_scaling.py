@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from kan_engine.data.scaling import TRANSFORMS, Standardizer, TargetScaler, bounded, is_defined
 from kan_engine.errors import InvalidConfig, InvalidData
-from kan_engine.scaling import TRANSFORMS, Standardizer, TargetScaler, bounded, is_defined
 
 
 def skewed(rows: int = 1_000) -> np.ndarray:
@@ -29,7 +29,7 @@ def test_a_scale_can_be_undone(quantile: bool) -> None:
 
 def test_quantiles_of_very_many_rows_are_those_of_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     every = Standardizer.fit(skewed(), quantile=True).forward(skewed())
-    monkeypatch.setattr("kan_engine.scaling.QUANTILE_ROWS", 500)
+    monkeypatch.setattr("kan_engine.data.scaling.QUANTILE_ROWS", 500)
     some = Standardizer.fit(skewed(), quantile=True).forward(skewed())
     assert np.abs(some - every).max() < 0.1
     assert (some.min(), some.max()) == pytest.approx((-1, 1))  # the ends are those of all rows

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kan_engine.dates import PARTS, part_of, parts_of, read_times
-from kan_engine.encoding import Encoding
+from kan_engine.data.datetime_parts import PARTS, part_of, parts_of, read_times
+from kan_engine.data.encoding import Encoding
+from kan_engine.data.feature import Feature
 from kan_engine.errors import InvalidConfig, InvalidData, NotExportable
-from kan_engine.feature import Feature
 from kan_engine.onnx_export import to_onnx
 from kan_engine.probes import probe_columns
 from kan_engine.python_export import run_python, to_python

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kan_engine.labels import class_name
+from kan_engine.data.labels import class_name
 
 
 @pytest.mark.parametrize(("label", "name"), [(True, "true"), (3, "3"), (2.5, "2.5"), ("Yes", "Yes")])

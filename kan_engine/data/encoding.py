@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from kan_engine.columns import row_count
+from kan_engine.data.columns import row_count
+from kan_engine.data.feature import Feature, describe_feature, encode_feature, is_outside
 from kan_engine.errors import InvalidConfig, InvalidData
-from kan_engine.feature import Feature, describe_feature, encode_feature, is_outside
 
 NAMES_LIMIT = 2**20  # characters of all categories together: they travel in the header of a saved model
 

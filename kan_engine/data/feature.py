@@ -11,8 +11,8 @@ from typing import Any, Literal, cast
 import numpy as np
 from jaxtyping import Bool, Float
 
-from kan_engine.columns import read_labels, read_numbers
-from kan_engine.dates import (
+from kan_engine.data.columns import read_labels, read_numbers
+from kan_engine.data.datetime_parts import (
     FIRST,
     LAST,
     PARTS,
