@@ -12,7 +12,8 @@ from itertools import combinations
 
 import numpy as np
 
-from kan_engine.expression import (
+from kan_engine.expressions.constraints import Limits
+from kan_engine.expressions.evaluation import (
     Expression,
     Variable,
     add,
@@ -23,7 +24,6 @@ from kan_engine.expression import (
     number,
     variables,
 )
-from kan_engine.limits import Limits
 from kan_engine.refit import Array
 
 LARGEST_SHARE = 0.25  # of a term's squared deviation that one row may have, but for a plain column

@@ -17,9 +17,9 @@ import numpy as np
 from kan_engine.collocation import System
 from kan_engine.equation_rows import Anchor, Measured, Rows, State, points_per_interval
 from kan_engine.equations import Problem, Residual
+from kan_engine.expressions.nodes import Parameter
 from kan_engine.jets import Jet
 from kan_engine.splines.tensor_product import Axis
-from kan_engine.tree import Parameter
 
 COPIES = 4  # of the front, and of the rows of an interval, while they are made
 MOST_BYTES = 2.0**31  # that a step may hold: grids become no finer than that

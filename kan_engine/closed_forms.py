@@ -19,7 +19,15 @@ from kan_engine.dictionary import (
     sums_of_terms,
 )
 from kan_engine.edges import LARGEST, SCALE_FREE, Array, Axis, Suggestion, plain_fits, suggest
-from kan_engine.expression import Expression, Parameter, add, apply_function, evaluate, mul, number
+from kan_engine.expressions.evaluation import (
+    Expression,
+    Parameter,
+    add,
+    apply_function,
+    evaluate,
+    mul,
+    number,
+)
 from kan_engine.precision import Precision
 from kan_engine.waves import sums_of_waves
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from kan_engine.compiled_basis import BasisLayer, basis_layer
 from kan_engine.compiled_pieces import PieceLayer, frozen, piece_layer
+from kan_engine.expressions.library import LIBRARY
 from kan_engine.layer import KANLayer, SymbolicEdge
-from kan_engine.library import LIBRARY
 from kan_engine.network import KAN
 from kan_engine.splines.basis import uniform_spacing
 

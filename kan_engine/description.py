@@ -8,7 +8,7 @@ standard error with all others held: the marginal one would make terms that canc
 import numpy as np
 
 from kan_engine.edges import Array
-from kan_engine.expression import complexity, value_and_jacobian
+from kan_engine.expressions.evaluation import complexity, value_and_jacobian
 from kan_engine.refit import Data, Form
 
 NODE_BITS = 3.0

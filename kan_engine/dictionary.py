@@ -17,11 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kan_engine.edges import LARGEST, SCALE_FREE, Array, Axis
-from kan_engine.expression import evaluate
-from kan_engine.library import LIBRARY
-from kan_engine.precision import Precision
-from kan_engine.refit import Form, refit
-from kan_engine.tree import (
+from kan_engine.expressions.evaluation import evaluate
+from kan_engine.expressions.library import LIBRARY
+from kan_engine.expressions.nodes import (
     PI,
     Expression,
     Parameter,
@@ -32,6 +30,8 @@ from kan_engine.tree import (
     number,
     substitute,
 )
+from kan_engine.precision import Precision
+from kan_engine.refit import Form, refit
 
 PLACEHOLDER = Variable("u")
 

@@ -29,8 +29,17 @@ from kan_engine.closed_forms import (
 from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.dictionary import PLACEHOLDER, Candidate, refit_candidate
 from kan_engine.edges import Array, Axis, suggest
-from kan_engine.expression import Expression, Variable, add, apply_function, evaluate, mul, number, substitute
-from kan_engine.limits import NO_LIMITS, Limits
+from kan_engine.expressions.constraints import NO_LIMITS, Limits
+from kan_engine.expressions.evaluation import (
+    Expression,
+    Variable,
+    add,
+    apply_function,
+    evaluate,
+    mul,
+    number,
+    substitute,
+)
 from kan_engine.precision import Precision
 from kan_engine.refit import Data, Form, fixed
 

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from kan_engine.library import LIBRARY, Function, NumpyFunction
+from kan_engine.expressions.library import LIBRARY, Function, NumpyFunction
 
 Array = NDArray[np.float64]
 

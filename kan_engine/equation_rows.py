@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 
 from kan_engine.equations import Problem, Residual
-from kan_engine.expression import evaluate, value_and_jacobian
+from kan_engine.expressions.evaluation import evaluate, value_and_jacobian
 from kan_engine.jets import Jet
 from kan_engine.splines.tensor_product import Axis, TensorSpline
 

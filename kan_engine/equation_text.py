@@ -22,9 +22,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from kan_engine.errors import InvalidEquation
-from kan_engine.expression import evaluate
-from kan_engine.jets import HIGHEST_ORDER, Jet, Words, at_place, total_derivative
-from kan_engine.tree import (
+from kan_engine.expressions.evaluation import evaluate
+from kan_engine.expressions.nodes import (
     HALF,
     ONE,
     PI,
@@ -40,6 +39,7 @@ from kan_engine.tree import (
     power,
     walk,
 )
+from kan_engine.jets import HIGHEST_ORDER, Jet, Words, at_place, total_derivative
 
 LONGEST, DEEPEST = 10_000, 60  # characters of an equation, brackets within brackets
 MOST_NODES = 500  # of a formula that is differentiated: the derivative of a product grows with its square

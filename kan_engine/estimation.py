@@ -31,10 +31,10 @@ from kan_engine.differential import (
 from kan_engine.equation_rows import State
 from kan_engine.equations import Problem, Residual
 from kan_engine.errors import NoSolution
+from kan_engine.expressions.nodes import Expression, Parameter, number, substitute
 from kan_engine.jets import Jet, compact
 from kan_engine.solution import Estimate, Solution
 from kan_engine.splines.tensor_product import Axis, TensorSpline
-from kan_engine.tree import Expression, Parameter, number, substitute
 
 Array = np.ndarray
 FIRST = (100.0, 10.0, 1.0, 0.1)  # weights of measurements against equations, one after the other

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from kan_engine.errors import InvalidConfig, InvalidData
-from kan_engine.expression import Expression, evaluate, variables, walk
+from kan_engine.expressions.evaluation import Expression, evaluate, variables, walk
 from kan_engine.predictor import Columns, Predictor
 
 BLOCK_NUMBERS = 2**20  # values of all nodes of the formulas over one block of rows: 8 MB

@@ -14,10 +14,19 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from kan_engine.constants import nice_constants
 from kan_engine.data.scaling import TRANSFORMS, is_defined
 from kan_engine.edges import Array
-from kan_engine.expression import Expression, Parameter, Variable, add, apply_function, evaluate, mul, number
+from kan_engine.expressions.evaluation import (
+    Expression,
+    Parameter,
+    Variable,
+    add,
+    apply_function,
+    evaluate,
+    mul,
+    number,
+)
+from kan_engine.expressions.nice_constants import nice_constants
 from kan_engine.refit import Data, Form, error
 from kan_engine.snapping import PROVED, polished
 from kan_engine.symbolic import UNDO

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from kan_engine.calculus import derivative
 from kan_engine.errors import InvalidEquation
-from kan_engine.tree import (
+from kan_engine.expressions.differentiation import derivative
+from kan_engine.expressions.nodes import (
     ONE,
     ZERO,
     Expression,

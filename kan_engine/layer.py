@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
-from kan_engine.library import LIBRARY, NumpyFunction
+from kan_engine.expressions.library import LIBRARY, NumpyFunction
 from kan_engine.numerics.malloc import keep_freed_memory
 from kan_engine.splines.basis import Spacing, uniform_spacing
 from kan_engine.splines.features import Features, evaluate

@@ -26,7 +26,7 @@ from kan_engine.edge_readings import (
     logarithms,
 )
 from kan_engine.edges import Array, Axis, Suggestion, suggest
-from kan_engine.expression import (
+from kan_engine.expressions.evaluation import (
     Expression,
     Parameter,
     Variable,

@@ -15,7 +15,7 @@ from kan_engine.closed_forms import ENOUGH, SIMPLE, Effort, best_forms, closed_f
 from kan_engine.data.scaling import TRANSFORMS, is_defined
 from kan_engine.dictionary import PLACEHOLDER, Candidate
 from kan_engine.edges import Axis
-from kan_engine.expression import Expression, Parameter, add, evaluate, power, substitute
+from kan_engine.expressions.evaluation import Expression, Parameter, add, evaluate, power, substitute
 from kan_engine.precision import Precision
 from kan_engine.refit import Array, Data, Form, error, refit
 from kan_engine.snapping import polished

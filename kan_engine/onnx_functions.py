@@ -12,7 +12,7 @@ import numpy as np
 from onnx import TensorProto
 
 from kan_engine.errors import NotExportable
-from kan_engine.library import LIBRARY
+from kan_engine.expressions.library import LIBRARY
 from kan_engine.onnx_graph import Graph
 
 Writer = Callable[[Graph, str], str]

@@ -13,7 +13,7 @@ from math import gcd
 
 import numpy as np
 
-from kan_engine.expression import Expression, Variable, mul, power
+from kan_engine.expressions.evaluation import Expression, Variable, mul, power
 from kan_engine.one_variable import law_of_one
 from kan_engine.refit import Data
 

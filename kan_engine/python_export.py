@@ -23,7 +23,7 @@ from kan_engine.data.datetime_parts import PERIODS, iso_of
 from kan_engine.data.feature import Feature
 from kan_engine.data.scaling import Standardizer
 from kan_engine.errors import NotExportable
-from kan_engine.expression import Expression, to_json, variables
+from kan_engine.expressions.evaluation import Expression, to_json, variables
 from kan_engine.predictor import Predictor
 from kan_engine.used import used_part
 

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kan_engine.expression import Expression, Parameter, bind, evaluate, substitute, value_and_jacobian
+from kan_engine.expressions.evaluation import (
+    Expression,
+    Parameter,
+    bind,
+    evaluate,
+    substitute,
+    value_and_jacobian,
+)
 
 Array = NDArray[np.float64]
 Data = tuple[Mapping[str, Array], Array]

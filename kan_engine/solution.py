@@ -10,13 +10,13 @@ from math import comb
 import numpy as np
 from jaxtyping import Float
 
-from kan_engine.calculus import derivative
 from kan_engine.equation_rows import State
 from kan_engine.equations import Problem, Residual
-from kan_engine.expression import evaluate, value_and_jacobian
+from kan_engine.expressions.differentiation import derivative
+from kan_engine.expressions.evaluation import evaluate, value_and_jacobian
+from kan_engine.expressions.nodes import ONE, ZERO, Expression, Variable
 from kan_engine.jets import Jet
 from kan_engine.splines.tensor_product import TensorSpline
-from kan_engine.tree import ONE, ZERO, Expression, Variable
 
 Array = np.ndarray
 JetValues = Callable[[Jet, Mapping[str, Array]], Array]  # at points, by the names of the variables

@@ -16,18 +16,10 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float
 
-from kan_engine.constants import nice_constants
 from kan_engine.equations import Problem
 from kan_engine.exponential_sums import exponential_sum
-from kan_engine.jets import Jet
-from kan_engine.one_variable import law_of_one
-from kan_engine.refit import Data, Form, refit
-from kan_engine.separation import Term, separated
-from kan_engine.simplify import simplify
-from kan_engine.snapping import polished
-from kan_engine.solution import Solution
-from kan_engine.splines.tensor_product import Axis, TensorSpline
-from kan_engine.tree import (
+from kan_engine.expressions.nice_constants import nice_constants
+from kan_engine.expressions.nodes import (
     Add,
     Call,
     Expression,
@@ -44,6 +36,14 @@ from kan_engine.tree import (
     substitute,
     walk,
 )
+from kan_engine.expressions.simplification.simplify import simplify
+from kan_engine.jets import Jet
+from kan_engine.one_variable import law_of_one
+from kan_engine.refit import Data, Form, refit
+from kan_engine.separation import Term, separated
+from kan_engine.snapping import polished
+from kan_engine.solution import Solution
+from kan_engine.splines.tensor_product import Axis, TensorSpline
 
 Array = np.ndarray
 Hunt = Callable[[Data, Data], Expression | None]  # a law by values at points, and by others for the proof

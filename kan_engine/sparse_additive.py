@@ -17,7 +17,8 @@ import numpy as np
 
 from kan_engine.additive_terms import MOST_FACTORS, Term, products_of, terms_of
 from kan_engine.description import NODE_BITS
-from kan_engine.expression import (
+from kan_engine.expressions.constraints import NO_LIMITS, Limits
+from kan_engine.expressions.evaluation import (
     Expression,
     Number,
     Variable,
@@ -38,7 +39,6 @@ from kan_engine.forward_selection import (
     relevant,
     solutions,
 )
-from kan_engine.limits import NO_LIMITS, Limits
 from kan_engine.refit import Array, Data, error, refit, together
 from kan_engine.snapping import PROVED, as_form, polished, rounded
 from kan_engine.symbolic import Formula

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 
 from kan_engine.data.scaling import Standardizer, TargetScaler
-from kan_engine.expression import Expression, Variable, add, mul, number
+from kan_engine.expressions.evaluation import Expression, Variable, add, mul, number
 from kan_engine.network import KAN, KANConfig
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.description import description_length
 from kan_engine.edge_readings import Choice, Reading
-from kan_engine.expression import (
+from kan_engine.expressions.constraints import MAX_EDGES, MAX_HIDDEN_LAYERS
+from kan_engine.expressions.evaluation import (
     Call,
     Expression,
     Parameter,
@@ -23,7 +24,6 @@ from kan_engine.expression import (
     complexity,
     free_constants,
 )
-from kan_engine.limits import MAX_EDGES, MAX_HIDDEN_LAYERS
 from kan_engine.network import KAN
 from kan_engine.node_readings import best_combinations, renumbered
 from kan_engine.readings import Part, short_combinations, variants

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 from latex2mathml.converter import convert
 
-from kan_engine import latex
+from kan_engine.expressions.printing import latex
 
 _WORD = re.compile(r"\\(?:mathrm|textrm)\{((?:\\.|\$[^$]*\$|[^{}\\$])*)\}")
 _BETWEEN_FACTORS = re.compile(r"(?<![+-])(?<!\\cdot) (?![+-]|\\cdot)")

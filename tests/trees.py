@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from kan_engine.expression import (
+from kan_engine.expressions.evaluation import (
     PI,
     Add,
     Call,
@@ -21,7 +21,7 @@ from kan_engine.expression import (
     mul,
     power,
 )
-from kan_engine.library import LIBRARY
+from kan_engine.expressions.library import LIBRARY
 
 Trees = st.SearchStrategy[Expression]
 

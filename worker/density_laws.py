@@ -14,7 +14,7 @@ import numpy as np
 from scipy import special
 
 from kan_engine import Expression, Variable, variables
-from kan_engine.expression import call, mul, number
+from kan_engine.expressions.evaluation import call, mul, number
 from worker.distributions import laws_for
 from worker.likelihood import LEVEL, Fitted, Parameter, fit, interval, intervals
 from worker.values import Values, worth

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 from kan_engine import Expression, possible_ends
-from kan_engine.expression import call, mul, number, power
+from kan_engine.expressions.evaluation import call, mul, number, power
 from worker.likelihood import Law, Vector
 from worker.values import Values
 

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from kan_engine import Data, Form, Formula, evaluate, free_constants, value_and_jacobian
-from kan_engine.expression import apply_function
+from kan_engine.expressions.evaluation import apply_function
 from kan_engine.refit import refit
 from worker.cross_validation import (
     FORM_STEPS,

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from kan_engine import KAN, Formula, Step, TargetScaler, free_constants, linear_formula, straight_network
-from kan_engine.expression import apply_function, bind
+from kan_engine.expressions.evaluation import apply_function, bind
 from worker.cross_validation import (
     ROWS_PER_CONSTANT,
     Line,

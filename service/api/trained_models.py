@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Path, Query, Response
 
-from kan_engine.library import LIBRARY
+from kan_engine.expressions.library import LIBRARY
 from service.api.conditional import NOT_MODIFIED, IfMatch, IfNoneMatch, tagged
 from service.api.deps import LOOK_AT_MODELS, READ, TRAIN, Directory, Sessions, StrictRoute
 from service.api.description import file

@@ -11,7 +11,7 @@ import numpy as np
 
 from kan_engine import complexity, from_json, safe_names, to_json, to_text, variables
 from kan_engine.errors import ArtifactError
-from kan_engine.expression import Number, Parameter, walk
+from kan_engine.expressions.evaluation import Number, Parameter, walk
 from service.db.tables import Model
 from service.schemas.portable import (
     PortableEdge,

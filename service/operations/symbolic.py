@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kan_engine import derivation, modules, printers
-from kan_engine.derivation import Derivation
 from kan_engine.errors import NotExportable
-from kan_engine.expression import Expression, from_json, variables
-from kan_engine.modules import Function
+from kan_engine.expressions.evaluation import Expression, from_json, variables
+from kan_engine.expressions.printing import derived_variables as derivation
+from kan_engine.expressions.printing import infix as printers
+from kan_engine.expressions.printing import source_files as modules
+from kan_engine.expressions.printing.derived_variables import Derivation
+from kan_engine.expressions.printing.source_files import Function
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.errors import Conflict

@@ -9,9 +9,9 @@ import numpy as np
 import psycopg
 import pytest
 
-from kan_engine.derivation import Derivation, sql_names
-from kan_engine.expression import Expression, Variable, call, evaluate
-from kan_engine.printers import to_text
+from kan_engine.expressions.evaluation import Expression, Variable, call, evaluate
+from kan_engine.expressions.printing.derived_variables import Derivation, sql_names
+from kan_engine.expressions.printing.infix import to_text
 from tests import languages
 from tests.servers import libpq_url
 

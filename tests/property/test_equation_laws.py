@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kan_engine.equation_text import FUNCTIONS, LONGEST, parse_equation
 from kan_engine.equations import pose
 from kan_engine.errors import InvalidEquation
-from kan_engine.expression import evaluate
+from kan_engine.expressions.evaluation import evaluate
 from kan_engine.jets import Words
 
 SAFE = ("sin", "cos", "exp", "atan", "tanh")  # defined everywhere

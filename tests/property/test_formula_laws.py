@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kan_engine.expression import (
+from kan_engine.expressions.evaluation import (
     Expression,
     Parameter,
     complexity,
@@ -16,9 +16,9 @@ from kan_engine.expression import (
     to_json,
     value_and_jacobian,
 )
-from kan_engine.names import safe_names
-from kan_engine.simplify import simplify
-from kan_engine.sympy_bridge import from_sympy, to_sympy
+from kan_engine.expressions.printing.identifiers import safe_names
+from kan_engine.expressions.simplification.simplify import simplify
+from kan_engine.expressions.sympy_bridge import from_sympy, to_sympy
 from tests import trees
 
 # Under test, beartype draws the items that it checks with `random`, also while strategies build trees.

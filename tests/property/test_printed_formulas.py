@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kan_engine.expression import Expression, evaluate, walk
+from kan_engine.expressions.evaluation import Expression, evaluate, walk
 from tests import languages, trees
 from tests.servers import libpq_url
 

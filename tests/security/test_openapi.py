@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis.checks import CHECKS
 from schemathesis.core.parameters import ParameterLocation
 
-from kan_engine.expression import Variable, to_json
+from kan_engine.expressions.evaluation import Variable, to_json
 from service.callers import LOCAL, OWN, Scope
 from service.db.migrate import upgrade
 from service.db.repositories import TrainingJobs

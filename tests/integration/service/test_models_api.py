@@ -11,10 +11,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event
 
 from kan_engine.data.scaling import TRANSFORMS
-from kan_engine.expression import Expression, Variable, call, complexity, to_json
-from kan_engine.latex import to_latex
-from kan_engine.names import safe_names
-from kan_engine.printers import to_text
+from kan_engine.expressions.evaluation import Expression, Variable, call, complexity, to_json
+from kan_engine.expressions.printing.identifiers import safe_names
+from kan_engine.expressions.printing.infix import to_text
+from kan_engine.expressions.printing.latex import to_latex
 from service.db.session import Sessions
 from tests.factories import EDGES, make_model
 

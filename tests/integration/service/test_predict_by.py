@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 from sqlalchemy import select
 
-from kan_engine.expression import Variable, call, complexity
+from kan_engine.expressions.evaluation import Variable, call, complexity
 from service.db.session import Sessions
 from service.db.tables import Job, Model
 from service.settings import Settings

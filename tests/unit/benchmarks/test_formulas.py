@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import sympy
 
-from kan_engine.expression import to_json, variables
-from kan_engine.printers import to_text
-from kan_engine.tree import Expression, Variable, add, apply_function, mul, number, power
+from kan_engine.expressions.evaluation import to_json, variables
+from kan_engine.expressions.nodes import Expression, Variable, add, apply_function, mul, number, power
+from kan_engine.expressions.printing.infix import to_text
 from tests.benchmarks.formulas.judge import is_equivalent, judge
 from tests.benchmarks.formulas.lines import TARGET, Conditions, Line, draw, read, small
 from tests.benchmarks.formulas.report import render

@@ -17,9 +17,9 @@ from kan_engine.closed_forms import (
 )
 from kan_engine.dictionary import PLACEHOLDER
 from kan_engine.edges import Array, Axis, suggest
-from kan_engine.expression import evaluate
+from kan_engine.expressions.evaluation import evaluate
+from kan_engine.expressions.printing.infix import to_text
 from kan_engine.precision import Precision
-from kan_engine.printers import to_text
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kan_engine.description import bits_by_part, description_length
-from kan_engine.expression import Parameter, Variable
+from kan_engine.expressions.evaluation import Parameter, Variable
 from kan_engine.refit import Form
 
 X = Variable("x")

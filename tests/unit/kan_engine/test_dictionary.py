@@ -5,9 +5,9 @@ import pytest
 
 from kan_engine.dictionary import PAIRS, PLACEHOLDER, SINGLES, TRIPLES, Candidate, sums_of_terms
 from kan_engine.edges import Array, Axis
-from kan_engine.expression import evaluate
+from kan_engine.expressions.evaluation import evaluate
+from kan_engine.expressions.printing.infix import to_text
 from kan_engine.precision import Precision
-from kan_engine.printers import to_text
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

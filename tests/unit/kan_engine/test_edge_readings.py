@@ -16,9 +16,9 @@ from kan_engine.edge_readings import (
     logarithms,
 )
 from kan_engine.edges import Array, Axis
-from kan_engine.expression import evaluate, variables
+from kan_engine.expressions.evaluation import evaluate, variables
+from kan_engine.expressions.printing.infix import to_text
 from kan_engine.precision import Precision
-from kan_engine.printers import to_text
 from tests.laws import sampled
 from tests.readings import reading_of
 

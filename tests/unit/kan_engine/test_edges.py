@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kan_engine.edges import POINTS, SCALE_FREE, Axis, Suggestion, plain_fits, suggest
-from kan_engine.library import LIBRARY
+from kan_engine.expressions.library import LIBRARY
 
 U = np.linspace(0.4, 2.1, 300)
 AXIS = Axis(U)

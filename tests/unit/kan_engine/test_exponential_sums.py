@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kan_engine.exponential_sums import exponential_sum
-from kan_engine.printers import to_text
+from kan_engine.expressions.printing.infix import to_text
 from kan_engine.refit import Data, Form
 from kan_engine.snapping import polished
 from kan_engine.splines.tensor_product import Axis, TensorSpline

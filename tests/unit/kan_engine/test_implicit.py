@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from kan_engine.expressions.printing.infix import to_text
 from kan_engine.implicit import implicit_law
-from kan_engine.printers import to_text
 from kan_engine.refit import Data
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

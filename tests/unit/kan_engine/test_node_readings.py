@@ -9,7 +9,8 @@ import torch
 
 from kan_engine.edge_readings import Choice, Reading
 from kan_engine.edges import Array, Axis, suggest
-from kan_engine.expression import Expression, Parameter, Variable, apply_function, evaluate
+from kan_engine.expressions.evaluation import Expression, Parameter, Variable, apply_function, evaluate
+from kan_engine.expressions.printing.infix import to_text
 from kan_engine.node_readings import (
     PER_NODE,
     Node,
@@ -18,7 +19,6 @@ from kan_engine.node_readings import (
     renumbered,
     sum_choices,
 )
-from kan_engine.printers import to_text
 from tests.laws import Law, sampled
 from tests.readings import reading_of
 

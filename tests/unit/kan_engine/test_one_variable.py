@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from kan_engine.expressions.nodes import Expression, Variable
+from kan_engine.expressions.printing.infix import to_text
 from kan_engine.one_variable import law_of_one
-from kan_engine.printers import to_text
 from kan_engine.refit import Data
-from kan_engine.tree import Expression, Variable
 from tests.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")

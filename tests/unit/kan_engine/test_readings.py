@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine.expression import evaluate, variables
+from kan_engine.expressions.evaluation import evaluate, variables
+from kan_engine.expressions.printing.infix import to_text
 from kan_engine.network import KAN
 from kan_engine.node_readings import best_combinations
 from kan_engine.precision import Precision
-from kan_engine.printers import to_text
 from kan_engine.readings import SHARED, Part, variants
 from kan_engine.structure import FREE, LINE, LINE_PRODUCT, PRODUCT, Fit, Sample
 from tests.laws import Law, fit_of, sampled

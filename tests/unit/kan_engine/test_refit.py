@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from kan_engine.expression import Parameter, Variable, apply_function, mul, number
-from kan_engine.printers import to_text
+from kan_engine.expressions.evaluation import Parameter, Variable, apply_function, mul, number
+from kan_engine.expressions.printing.infix import to_text
 from kan_engine.refit import FEW_ROWS, Form, error, few, fixed, refit, standard_errors
 
 X1 = Variable("x1")

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from kan_engine.expression import Expression, Parameter, Variable, apply_function, mul, walk
-from kan_engine.printers import to_text
+from kan_engine.expressions.evaluation import Expression, Parameter, Variable, apply_function, mul, walk
+from kan_engine.expressions.nodes import Number
+from kan_engine.expressions.printing.infix import to_text
 from kan_engine.refit import Data, Form
 from kan_engine.snapping import polished
-from kan_engine.tree import Number
 
 X = Variable("x")
 LINE = mul(Parameter(0), X) + Parameter(1)

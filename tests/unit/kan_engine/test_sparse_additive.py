@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kan_engine import Data, Formula, Limits, additive_forms, columns_that_matter, evaluate, variables
-from kan_engine.limits import functions_of
+from kan_engine.expressions.constraints import functions_of
 
 RNG = np.random.default_rng(0)
 

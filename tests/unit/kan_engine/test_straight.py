@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kan_engine.data.scaling import Standardizer, TargetScaler
-from kan_engine.expression import evaluate, variables
+from kan_engine.expressions.evaluation import evaluate, variables
 from kan_engine.straight import linear_formula, straight_network
 
 

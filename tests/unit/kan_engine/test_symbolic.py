@@ -11,16 +11,16 @@ from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.edge_readings import Reading
 from kan_engine.edges import Array
 from kan_engine.elimination import eliminate
-from kan_engine.expression import Variable, apply_function, complexity, evaluate, variables, walk
+from kan_engine.expressions.constraints import Limits, functions_of
+from kan_engine.expressions.evaluation import Variable, apply_function, complexity, evaluate, variables, walk
+from kan_engine.expressions.nodes import Number
+from kan_engine.expressions.printing.infix import to_text
 from kan_engine.layer import SymbolicEdge
-from kan_engine.limits import Limits, functions_of
 from kan_engine.network import KAN, KANConfig
 from kan_engine.precision import Precision
-from kan_engine.printers import to_text
 from kan_engine.splines.knots import extend_knots, fit_coef, uniform_grid
 from kan_engine.structure import Fit, Sample, search
 from kan_engine.symbolic import MAX_EDGES, Formula, read_formulas, shorter_formulas
-from kan_engine.tree import Number
 from tests.laws import Ends, Law, sampled
 from tests.readings import reading_of
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kan_engine.dictionary import PLACEHOLDER, Candidate
-from kan_engine.expression import Variable, evaluate
+from kan_engine.expressions.evaluation import Variable, evaluate
 from kan_engine.one_variable import law_of_one
 from kan_engine.waves import sums_of_waves
 from tests.laws import Law

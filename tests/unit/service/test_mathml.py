@@ -4,8 +4,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from kan_engine.expression import Variable, call, number
-from kan_engine.latex import to_latex
+from kan_engine.expressions.evaluation import Variable, call, number
+from kan_engine.expressions.printing.latex import to_latex
 from service.mathml import to_mathml
 
 M = "{http://www.w3.org/1998/Math/MathML}"

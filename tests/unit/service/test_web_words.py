@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kan_engine.library import LIBRARY
+from kan_engine.expressions.library import LIBRARY
 from service.cli.live import STAGES
 
 WEB = Path("service/web")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kan_engine import KAN, Expression, Formula, KANConfig, Limits, Standardizer, Variable, to_text
-from kan_engine.expression import add, apply_function, mul
+from kan_engine.expressions.evaluation import add, apply_function, mul
 from tests.tables import request_for, table_of
 from worker.additive import is_weak, with_additive_forms
 from worker.cross_validation import simple_errors

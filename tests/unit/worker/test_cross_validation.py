@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from kan_engine import Limits, expression
+from kan_engine import Limits
+from kan_engine.expressions import evaluation as expression
 from tests.tables import request_for, table_of
 from worker.cross_validation import (
     best_strength,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kan_engine import Formula, Limits
-from kan_engine.expression import Expression, Variable, add, call, mul, number
+from kan_engine.expressions.evaluation import Expression, Variable, add, call, mul, number
 from tests.tables import request_for, table_of
 from worker.cross_validation import simple_errors
 from worker.evidence import Evidence, assess, compare, formula_errors, measure_stability

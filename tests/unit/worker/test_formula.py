@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kan_engine import Encoding, Expression, Formula, evaluate, from_json
-from kan_engine.expression import Variable, apply_function, mul, number
+from kan_engine.expressions.evaluation import Variable, apply_function, mul, number
 from worker.evidence import Evidence
 from worker.formula import symbolic_document
 

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from kan_engine import Formula, Step
-from kan_engine.tree import Number
+from kan_engine.expressions.nodes import Number
 from tests.factories import make_predictor
 from worker.found import Found, errors_of, from_metadata, to_metadata
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kan_engine import KAN, Expression, Formula, KANConfig, Limits, TargetScaler, Variable
-from kan_engine.expression import add, mul
+from kan_engine.expressions.evaluation import add, mul
 from tests.tables import request_for, table_of
 from worker.found import Found
 from worker.preparation import prepare

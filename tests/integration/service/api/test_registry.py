@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from kan_engine.expression import Variable, to_json
+from kan_engine.expressions.evaluation import Variable, to_json
 from service.db.session import Sessions
 from service.db.tables import Model
 from tests.factories import make_dataset, make_model, make_predictor

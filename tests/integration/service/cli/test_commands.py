@@ -36,7 +36,7 @@ LAW: dict[str, Any] = {
 
 @pytest.fixture
 def law(sessions: Sessions) -> Model:
-    from kan_engine.expression import Variable, to_json
+    from kan_engine.expressions.evaluation import Variable, to_json
 
     tree = to_json(Variable("x1") + Variable("x2") ** 2)
     symbolic = {"exact": True, "verdict": "exact", "outputs": [LAW | {"tree": tree}]}
@@ -130,7 +130,7 @@ def test_rows_become_values(kan: Kan, law: Model, tmp_path: Path) -> None:
 def test_rows_are_predicted_by_the_formula_where_that_is_wished(
     kan: Kan, sessions: Sessions, tmp_path: Path
 ) -> None:
-    from kan_engine.expression import Variable
+    from kan_engine.expressions.evaluation import Variable
 
     formula = make_symbolic("approximation", Variable("x1") + 1)
     model = make_model(sessions, symbolic=formula, name="told")

@@ -13,7 +13,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from kan_engine.expression import Variable
+from kan_engine.expressions.evaluation import Variable
 from service.client import ApiError, AsyncClient, Client, Dataset, Model, Unreachable, calls, sending
 from service.db.session import Sessions
 from service.db.tables import Model as Row
@@ -51,7 +51,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def law(sessions: Sessions) -> Row:
-    from kan_engine.expression import Variable, to_json
+    from kan_engine.expressions.evaluation import Variable, to_json
 
     tree = to_json(Variable("x1") + Variable("x2") ** 2)
     return make_model(sessions, edges=EDGES, symbolic={"exact": True, "outputs": [LAW | {"tree": tree}]})

@@ -1,0 +1,1 @@
+"""Formulas as trees: the symbolic library, nodes, evaluation, differentiation."""

@@ -1,0 +1,335 @@
+"""What can be done with a formula: evaluate it, differentiate it, weigh it, store it.
+
+This is the door to formulas: the nodes and builders of ``tree.py`` are also found here. Algebra lives in
+``simplify.py``, text in ``printers.py``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kan_engine.errors import ArtifactError
+from kan_engine.expressions.library import LIBRARY, Values, power_value
+from kan_engine.expressions.nodes import (
+    CONSTANTS,
+    HALF,
+    MINUS_ONE,
+    ONE,
+    PI,
+    ZERO,
+    Add,
+    Call,
+    Constant,
+    Expression,
+    Mul,
+    Number,
+    Operand,
+    Parameter,
+    Pow,
+    Variable,
+    add,
+    apply_function,
+    as_tree,
+    bind,
+    call,
+    children,
+    free_constants,
+    is_affine,
+    is_constant,
+    mul,
+    number,
+    power,
+    rebuild,
+    substitute,
+    variables,
+    walk,
+)
+
+__all__ = [
+    "CONSTANTS",
+    "HALF",
+    "MINUS_ONE",
+    "ONE",
+    "PI",
+    "ZERO",
+    "Add",
+    "Call",
+    "Constant",
+    "Expression",
+    "Mul",
+    "Number",
+    "Operand",
+    "Parameter",
+    "Pow",
+    "Variable",
+    "add",
+    "apply_function",
+    "as_tree",
+    "bind",
+    "call",
+    "children",
+    "complexity",
+    "evaluate",
+    "free_constants",
+    "from_json",
+    "is_affine",
+    "is_constant",
+    "mul",
+    "number",
+    "power",
+    "rebuild",
+    "substitute",
+    "to_json",
+    "value_and_jacobian",
+    "variables",
+    "walk",
+]
+
+
+def evaluate(
+    tree: Expression, columns: Mapping[str, NDArray[Any]], parameters: Sequence[Any] | NDArray[Any] = ()
+) -> NDArray[np.float64]:
+    """Values of the formula, one per row.
+
+    Args:
+        tree: The formula.
+        columns: Arrays by the names of the variables, all of one shape.
+        parameters: A number for each Parameter, or arrays that broadcast with the columns: of shape
+            [P, B, 1] they evaluate B parameter sets at once.
+
+    Returns:
+        Values of the broadcast shape; NaN or infinite where the formula is not defined, without a warning.
+    """
+    with np.errstate(all="ignore"):
+        value = _trace(tree, columns, parameters).value
+    return np.array(np.broadcast_to(value, _shape(value, columns)), dtype=np.float64)
+
+
+def value_and_jacobian(
+    tree: Expression, columns: Mapping[str, NDArray[Any]], parameters: Sequence[Any] | NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Values [N] and their derivatives with respect to the parameters [N, P], in one backward pass.
+
+    Reverse accumulation: every node hands its adjoint ∂v/∂node to its parts; rows stay vectors throughout.
+    """
+    with np.errstate(all="ignore"):
+        trace = _trace(tree, columns, parameters)
+        gradients: list[Values] = [0.0] * len(parameters)
+        _accumulate(trace, 1.0, gradients)
+    shape = _shape(trace.value, columns)
+    jacobian = np.empty((*shape, len(parameters)))
+    for index, gradient in enumerate(gradients):
+        jacobian[..., index] = gradient
+    return np.array(np.broadcast_to(trace.value, shape), dtype=np.float64), jacobian
+
+
+@dataclass(slots=True)
+class _Trace:
+    """A node with its value, for the way back."""
+
+    tree: Expression
+    value: Values
+    parts: tuple["_Trace", ...]
+    depends: bool  # whether a parameter occurs in it
+
+
+def _shape(value: Values, columns: Mapping[str, NDArray[Any]]) -> tuple[int, ...]:
+    return np.broadcast_shapes(np.shape(value), *(np.shape(column) for column in columns.values()))
+
+
+def _trace(tree: Expression, columns: Mapping[str, NDArray[Any]], parameters: Any) -> _Trace:
+    parts = tuple(_trace(part, columns, parameters) for part in children(tree))
+    value = node_value(tree, [part.value for part in parts], columns, parameters)
+    return _Trace(tree, value, parts, isinstance(tree, Parameter) or any(part.depends for part in parts))
+
+
+def node_value(
+    tree: Expression, parts: Sequence[Values], columns: Mapping[str, NDArray[Any]], parameters: Any = ()
+) -> Values:
+    """Value of one node, given the values of its parts."""
+    value: Values
+    match tree:
+        case Number(exact):
+            value = float(exact)
+        case Constant(name):
+            value = CONSTANTS[name]
+        case Parameter(index):
+            value = parameters[index]
+        case Variable(name):
+            value = np.asarray(columns[name], dtype=np.float64)
+        case Add():
+            value = sum(parts[1:], start=parts[0])
+        case Mul():
+            value = prod(parts[1:], start=parts[0])
+        case Pow():
+            value = _power(parts[0], parts[1])
+        case Call(function, _):
+            value = LIBRARY[function].of(parts[0])
+        case _:
+            raise TypeError(f"not a node of a formula: {tree!r}")
+    return value
+
+
+def _power(base: Values, exponent: Values) -> Values:
+    return power_value(base, exponent) if isinstance(exponent, float) else np.power(base, exponent)
+
+
+def _accumulate(trace: _Trace, adjoint: Values, gradients: list[Values]) -> None:
+    """Add what ``trace`` contributes to the gradient, given ∂v/∂trace."""
+    if not trace.depends:
+        return
+    match trace.tree:
+        case Parameter(index):
+            gradients[index] = gradients[index] + adjoint
+        case Add():
+            for part in trace.parts:
+                _accumulate(part, adjoint, gradients)
+        case Mul():
+            for place, part in enumerate(trace.parts):
+                if part.depends:
+                    others = [other.value for at, other in enumerate(trace.parts) if at != place]
+                    _accumulate(part, prod(others, start=adjoint), gradients)
+        case Pow():
+            base, exponent = trace.parts
+            if base.depends:
+                lowered = _power(base.value, exponent.value - 1)
+                _accumulate(base, adjoint * exponent.value * lowered, gradients)
+            if exponent.depends:
+                slope = np.where(trace.value == 0, 0.0, trace.value * np.log(base.value))  # 0^e stays 0
+                _accumulate(exponent, adjoint * slope, gradients)
+        case Call(function, _):
+            argument = trace.parts[0]
+            _accumulate(argument, adjoint * LIBRARY[function].slope(argument.value), gradients)
+
+
+def complexity(tree: Expression) -> int:
+    """How much there is to read: ``exp(sin(x1) - x2**2)`` is 6 (exp, sin, x1, -, **, x2).
+
+    Variables, functions and binary operators count 1 each, and so does a constant, however it is written
+    (2, 0.37, 3*pi/2). An exponent that is whole or one half is part of its operator. A sign costs nothing
+    where it turns an addition into a subtraction, a reciprocal costs nothing where it turns a
+    multiplication into a division; standing alone they cost 1.
+    """
+    if is_constant(tree):
+        return 1
+    match tree:
+        case Add(terms):
+            return _complexity_of_sum(terms)
+        case Mul(factors):
+            return _complexity_of_product(factors)
+        case Pow(base, exponent):
+            return _complexity_of_power(base, exponent) + (1 if _is_negative(exponent) else 0)
+        case Call(_, argument):
+            return 1 + complexity(argument)
+    return 1
+
+
+def _complexity_of_sum(terms: tuple[Expression, ...]) -> int:
+    varying = [term for term in terms if not is_constant(term)]
+    count = len(varying) + (1 if len(varying) < len(terms) else 0)
+    signs = [_is_negative(term.factors[0] if isinstance(term, Mul) else term) for term in terms]
+    unsigned = [
+        mul(*term.factors[1:]) if isinstance(term, Mul) and term.factors[0] == MINUS_ONE else term
+        for term in varying
+    ]
+    leading_sign = 1 if all(signs) else 0
+    return sum(map(complexity, unsigned)) + (count - len(varying)) + (count - 1) + leading_sign
+
+
+def _complexity_of_product(factors: tuple[Expression, ...]) -> int:
+    varying = [factor for factor in factors if not is_constant(factor)]
+    has_constant = len(varying) < len(factors)
+    parts = [
+        _complexity_of_power(factor.base, factor.exponent) if isinstance(factor, Pow) else complexity(factor)
+        for factor in varying
+    ]
+    if has_constant and [factor for factor in factors if is_constant(factor)] == [MINUS_ONE]:
+        return sum(parts) + len(varying)  # a sign alone: no operator of its own
+    only_divisors = not has_constant and all(isinstance(f, Pow) and _is_negative(f.exponent) for f in varying)
+    count = len(varying) + (1 if has_constant else 0)
+    return sum(parts) + (1 if has_constant else 0) + (count - 1) + (1 if only_divisors else 0)
+
+
+def _complexity_of_power(base: Expression, exponent: Expression) -> int:
+    """Cost of a power, were its exponent positive."""
+    if not is_constant(exponent):
+        return complexity(base) + 1 + complexity(exponent)
+    value = exponent.value if isinstance(exponent, Number) else Fraction(1, 3)  # 1/3: neither whole nor half
+    whole_or_half = float(value).is_integer() or abs(value) == 0.5
+    operator = 0 if value == -1 else 1
+    return complexity(base) + operator + (0 if whole_or_half else 1)
+
+
+def _is_negative(tree: Expression) -> bool:
+    return isinstance(tree, Number) and tree.value < 0
+
+
+_DEEPEST = 200
+
+
+def to_json(tree: Expression) -> dict[str, Any]:
+    """The tree as JSON. Numbers are strings ("1/3", "0.1"), so that no reader rounds them."""
+    match tree:
+        case Number(value):
+            data: dict[str, Any] = {
+                "number": str(value) if isinstance(value, Fraction) else repr(float(value))
+            }
+        case Constant(name):
+            data = {"constant": name}
+        case Parameter(index):
+            data = {"parameter": index}
+        case Variable(name):
+            data = {"variable": name}
+        case Call(function, argument):
+            data = {"call": function, "of": to_json(argument)}
+        case _:
+            kind = {Add: "add", Mul: "mul", Pow: "pow"}[type(tree)]
+            data = {kind: [to_json(part) for part in children(tree)]}
+    return data
+
+
+def from_json(data: Any) -> Expression:
+    """The tree that ``to_json`` wrote, node by node.
+
+    Raises:
+        ArtifactError: The data are no formula.
+    """
+    return _read(data, _DEEPEST)
+
+
+def _read(data: Any, levels: int) -> Expression:
+    """One node, with at most so many levels of nodes below it."""
+    if levels < 0:
+        raise ArtifactError(f"the formula is nested deeper than {_DEEPEST} levels")
+    match data:
+        case {"number": str(text)}:
+            tree: Expression = _read_number(text)
+        case {"constant": str(name)} if name in CONSTANTS:
+            tree = Constant(name)
+        case {"parameter": int(index)} if index >= 0:
+            tree = Parameter(index)
+        case {"variable": str(name)}:
+            tree = Variable(name)
+        case {"call": str(function), "of": argument} if function in LIBRARY and LIBRARY[function].elementary:
+            tree = Call(function, _read(argument, levels - 1))
+        case {"add": [_, _, *_] as terms}:
+            tree = Add(tuple(_read(term, levels - 1) for term in terms))
+        case {"mul": [_, _, *_] as factors}:
+            tree = Mul(tuple(_read(factor, levels - 1) for factor in factors))
+        case {"pow": [base, exponent]}:
+            tree = Pow(_read(base, levels - 1), _read(exponent, levels - 1))
+        case _:
+            raise ArtifactError(f"this is no part of a formula: {str(data)[:80]}")
+    return tree
+
+
+def _read_number(text: str) -> Number:
+    try:
+        return Number(float(text) if set(text) & set(".enaif") else Fraction(text))
+    except (ValueError, ZeroDivisionError) as error:
+        raise ArtifactError(f"the formula holds no number but {text[:80]!r}") from error

@@ -1,0 +1,347 @@
+"""The nodes of a formula: an immutable tree, how it is built and how it is walked.
+
+The nodes are plain data. The builders ``add``, ``mul``, ``power`` and ``call`` (also behind ``+ - * / **``)
+flatten and fold numbers and do no algebra beyond that; algebra lives in ``simplify.py``.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import isfinite, isqrt
+from math import pi as pi_value
+from typing import Any
+
+from kan_engine.expressions.library import LIBRARY
+
+
+class Expression:
+    """A node of a formula; the arithmetic operators build larger ones."""
+
+    __slots__ = ()
+
+    def __add__(self, other: "Operand") -> "Expression":
+        return add(self, other)
+
+    def __radd__(self, other: "Operand") -> "Expression":
+        return add(other, self)
+
+    def __sub__(self, other: "Operand") -> "Expression":
+        return add(self, mul(-1, other))
+
+    def __rsub__(self, other: "Operand") -> "Expression":
+        return add(other, mul(-1, self))
+
+    def __mul__(self, other: "Operand") -> "Expression":
+        return mul(self, other)
+
+    def __rmul__(self, other: "Operand") -> "Expression":
+        return mul(other, self)
+
+    def __truediv__(self, other: "Operand") -> "Expression":
+        return mul(self, power(other, -1))
+
+    def __rtruediv__(self, other: "Operand") -> "Expression":
+        return mul(other, power(self, -1))
+
+    def __pow__(self, other: "Operand") -> "Expression":
+        return power(self, other)
+
+    def __neg__(self) -> "Expression":
+        return mul(-1, self)
+
+
+Operand = Expression | Fraction | float
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Expression):
+    """A real number: exact if it is a Fraction, as measured if it is a float."""
+
+    value: Fraction | float
+
+    def __post_init__(self) -> None:
+        """An int counts as exact."""
+        if isinstance(self.value, int):
+            object.__setattr__(self, "value", Fraction(self.value))
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Expression):
+    """A named real number: ``pi``."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter(Expression):
+    """A number still to be fitted: entry ``index`` of the parameters given to ``evaluate``."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Variable(Expression):
+    """A column of the table, by its own name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Add(Expression):
+    """The sum of two or more terms."""
+
+    terms: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mul(Expression):
+    """The product of two or more factors; a quotient has factors with negative exponents."""
+
+    factors: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pow(Expression):
+    """base^exponent, real: NaN for a negative base and a broken exponent."""
+
+    base: Expression
+    exponent: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Expression):
+    """An elementary function of the library, applied."""
+
+    function: str
+    argument: Expression
+
+
+CONSTANTS = {"pi": pi_value}
+ZERO, ONE, MINUS_ONE, HALF = (
+    Number(Fraction(value)) for value in (Fraction(0), Fraction(1), Fraction(-1), Fraction(1, 2))
+)
+PI = Constant("pi")
+
+_LARGEST_EXACT = 10**15  # integers beyond it may not survive as floats; fractions beyond it help nobody
+_LARGEST_FOLDED_EXPONENT = 64
+
+
+def number(value: Fraction | float) -> Number:
+    """A Number; whole floats become exact, monstrous fractions become floats."""
+    if isinstance(value, Fraction):
+        exact = abs(value.numerator) <= _LARGEST_EXACT and value.denominator <= _LARGEST_EXACT
+        return Number(value if exact else float(value))
+    if isfinite(value) and value == int(value) and abs(value) <= _LARGEST_EXACT:
+        return Number(Fraction(int(value)))
+    return Number(float(value))
+
+
+def add(*terms: Operand) -> Expression:
+    """Sum, flat, with its numbers folded into one term that stands where the first of them stood."""
+    kept, constant = _fold(terms, Add, lambda a, b: a + b, ZERO)
+    return _join(kept, constant, ZERO, Add)
+
+
+def mul(*factors: Operand) -> Expression:
+    """Product, flat, with its numbers folded into one coefficient in front; 0 if that is 0."""
+    kept, coefficient = _fold(factors, Mul, lambda a, b: a * b, ONE)
+    if coefficient == ZERO:
+        return ZERO
+    kept = [factor for factor in kept if factor is not None]
+    return _join([None, *kept], coefficient, ONE, Mul)
+
+
+def power(base: Operand, exponent: Operand) -> Expression:
+    """base^exponent, with numbers folded where that is exact or a float is involved anyway."""
+    base, exponent = as_tree(base), as_tree(exponent)
+    if exponent == ONE:
+        return base
+    if exponent == ZERO:
+        return ONE
+    if isinstance(base, Number) and isinstance(exponent, Number):
+        return _power_of_numbers(base, exponent)
+    return Pow(base, exponent)
+
+
+def call(function: str, argument: Operand) -> Expression:
+    """An elementary function of ``argument``.
+
+    Raises:
+        KeyError: The library has no elementary function of this name.
+    """
+    if not LIBRARY[function].elementary:
+        raise KeyError(function)
+    return Call(function, as_tree(argument))
+
+
+def apply_function(name: str, argument: Operand) -> Expression:
+    """Any function of the library as a tree: ``gaussian`` of u is exp(-u**2)."""
+    u = as_tree(argument)
+    if name in _SPELLED_OUT:
+        return _SPELLED_OUT[name](u)
+    exponent = LIBRARY[name].exponent
+    return call(name, u) if exponent is None else power(u, exponent)
+
+
+_SPELLED_OUT: dict[str, Callable[[Expression], Expression]] = {
+    "x": lambda u: u,
+    "gaussian": lambda u: call("exp", -(u**2)),
+    "lorentzian": lambda u: 1 / (1 + u**2),
+    "sigmoid": lambda u: 1 / (1 + call("exp", -u)),
+    "softplus": lambda u: call("log", 1 + call("exp", u)),
+    "silu": lambda u: u / (1 + call("exp", -u)),
+    "planck": lambda u: 1 / (call("exp", u) - 1),
+    "sqrt(1+x^2)": lambda u: (1 + u**2) ** Fraction(1, 2),
+}
+
+
+def as_tree(value: Operand) -> Expression:
+    """A number as a node; a node as itself."""
+    return value if isinstance(value, Expression) else number(value)
+
+
+def _fold(
+    operands: Sequence[Operand],
+    kind: type[Add] | type[Mul],
+    combine: Callable[[Any, Any], Any],
+    neutral: Number,
+) -> tuple[list[Expression | None], Number]:
+    """Operands of nested nodes of one kind side by side; None marks the place of the folded number."""
+    kept: list[Expression | None] = []
+    folded = neutral
+    for operand in (flat for given in operands for flat in _flat(as_tree(given), kind)):
+        if not isinstance(operand, Number):
+            kept.append(operand)
+            continue
+        if None not in kept:
+            kept.append(None)
+        folded = number(combine(folded.value, operand.value))
+    return kept, folded
+
+
+def _flat(tree: Expression, kind: type[Add] | type[Mul]) -> tuple[Expression, ...]:
+    return children(tree) if isinstance(tree, kind) else (tree,)
+
+
+def _join(
+    kept: Sequence[Expression | None], folded: Number, neutral: Number, kind: type[Add] | type[Mul]
+) -> Expression:
+    operands = [folded if operand is None else operand for operand in kept]
+    operands = [operand for operand in operands if operand != neutral]
+    if len(operands) > 1:
+        return kind(tuple(operands))
+    return operands[0] if operands else neutral
+
+
+def _power_of_numbers(base: Number, exponent: Number) -> Expression:
+    b, e = base.value, exponent.value
+    if isinstance(b, Fraction) and isinstance(e, Fraction):
+        exact = _exact_power(b, e)
+        try:
+            return Pow(base, exponent) if exact is None else number(exact)
+        except OverflowError:
+            return Pow(base, exponent)
+    try:
+        value = float(b) ** float(e)
+    except (OverflowError, ZeroDivisionError):
+        return Pow(base, exponent)
+    return Pow(base, exponent) if isinstance(value, complex) else number(value)
+
+
+def _exact_power(base: Fraction, exponent: Fraction) -> Fraction | None:
+    """base^exponent if that is a fraction of reasonable size, for whole and half exponents."""
+    if exponent.denominator > 2 or abs(exponent) > _LARGEST_FOLDED_EXPONENT or (base == 0 and exponent < 0):
+        return None
+    if exponent.denominator == 2:
+        if base < 0:
+            return None
+        root = Fraction(isqrt(base.numerator), isqrt(base.denominator))
+        if root * root != base:
+            return None
+        base, exponent = root, 2 * exponent
+    return Fraction(base) ** int(exponent)
+
+
+def children(tree: Expression) -> tuple[Expression, ...]:
+    """Direct parts of a node."""
+    match tree:
+        case Add(terms):
+            return terms
+        case Mul(factors):
+            return factors
+        case Pow(base, exponent):
+            return (base, exponent)
+        case Call(_, argument):
+            return (argument,)
+    return ()
+
+
+def rebuild(tree: Expression, parts: Sequence[Expression]) -> Expression:
+    """The same kind of node over other parts, through the builders."""
+    match tree:
+        case Add():
+            return add(*parts)
+        case Mul():
+            return mul(*parts)
+        case Pow():
+            return power(parts[0], parts[1])
+        case Call(function, _):
+            return call(function, parts[0])
+    return tree
+
+
+def walk(tree: Expression) -> Iterator[Expression]:
+    """Every node, a parent before its parts."""
+    yield tree
+    for part in children(tree):
+        yield from walk(part)
+
+
+def variables(tree: Expression) -> tuple[str, ...]:
+    """Names of the columns that occur, in order of appearance."""
+    return tuple(dict.fromkeys(node.name for node in walk(tree) if isinstance(node, Variable)))
+
+
+def is_constant(tree: Expression) -> bool:
+    """Whether no column occurs."""
+    return not any(isinstance(node, Variable) for node in walk(tree))
+
+
+def is_affine(tree: Expression) -> bool:
+    """Whether a tree, as it is written, is a constant plus multiples of its variables."""
+    if isinstance(tree, Add):
+        return all(map(is_affine, tree.terms))
+    if isinstance(tree, Mul):
+        varying = [factor for factor in tree.factors if not is_constant(factor)]
+        return len(varying) < 2 and all(map(is_affine, varying))
+    return isinstance(tree, Variable) or is_constant(tree)
+
+
+def substitute(tree: Expression, replacements: Mapping[Expression, Expression]) -> Expression:
+    """The tree with some of its parts exchanged for others."""
+    if tree in replacements:
+        return replacements[tree]
+    parts = children(tree)
+    return rebuild(tree, [substitute(part, replacements) for part in parts]) if parts else tree
+
+
+def bind(tree: Expression, parameters: Sequence[float]) -> Expression:
+    """The tree with its parameters replaced by numbers."""
+    return substitute(tree, {Parameter(i): number(float(value)) for i, value in enumerate(parameters)})
+
+
+def free_constants(tree: Expression) -> tuple[Expression, list[float]]:
+    """The tree with a parameter in place of every measured (float) number, and their values.
+
+    Equal floats at several places become several parameters.
+    """
+    values: list[float] = []
+
+    def release(node: Expression) -> Expression:
+        if isinstance(node, Number) and isinstance(node.value, float):
+            values.append(node.value)
+            return Parameter(len(values) - 1)
+        parts = children(node)
+        return rebuild(node, [release(part) for part in parts]) if parts else node
+
+    return release(tree), values

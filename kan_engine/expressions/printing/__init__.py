@@ -1,0 +1,1 @@
+"""Formulas as text: infix languages, LaTeX, source files."""

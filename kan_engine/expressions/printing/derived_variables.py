@@ -1,0 +1,129 @@
+"""Variables of formulas that are no columns of the client, written in terms of those that are.
+
+A network reads "color is red" and "mass is missing", and a fill for a missing mass. A database or a
+spreadsheet has only ``color`` and ``mass``; a program is told what to pass.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kan_engine.data.datetime_parts import meaning_of
+from kan_engine.errors import NotExportable
+from kan_engine.expressions.printing.infix import Names, quoted_column, table_column
+
+TOLD = 60  # characters of a name or a category in a comment
+LONGEST_TEXT = 255  # characters of a text inside a spreadsheet's formula
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derivation:
+    """Where the variables of a formula come from; those not named are columns as they are.
+
+    Args:
+        derived: By variable: its ``column``, and ``equals``, ``other_than`` or ``missing``; or the ``part``
+            of a time, and the ``wave`` that it is taken by.
+        fills: What stands for a missing value, by column.
+        booleans: Columns of true and false.
+    """
+
+    derived: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    fills: Mapping[str, float] = field(default_factory=dict)
+    booleans: Collection[str] = ()
+
+
+def sql_names(columns: Iterable[str], derivation: Derivation) -> Names:
+    """An SQL expression for each variable."""
+    return {column: _sql(column, derivation) for column in columns}
+
+
+def _sql(variable: str, derivation: Derivation) -> str:
+    definition, fill = derivation.derived.get(variable), derivation.fills.get(variable)
+    column = quoted_column(definition["column"] if definition else variable)
+    if definition:
+        _refuse_time(definition, "SQL")
+        return f"CASE WHEN {_sql_condition(column, definition)} THEN 1.0 ELSE 0.0 END"
+    if variable in derivation.booleans:
+        missing = "" if fill is None else f"WHEN {column} IS NULL THEN {float(fill)!r} "
+        return f"CASE {missing}WHEN {column} THEN 1.0 ELSE 0.0 END"
+    return column if fill is None else f"COALESCE({column}, {float(fill)!r})"
+
+
+def _refuse_time(definition: Mapping[str, Any], language: str) -> None:
+    if "part" in definition:
+        raise NotExportable(
+            f"the formula has the {definition['part']} of {told(definition['column'])}, and how {language} "
+            "takes times apart differs from product to product; take it as python, numpy, c or javascript"
+        )
+
+
+def _sql_condition(column: str, definition: Mapping[str, Any]) -> str:
+    if "equals" in definition:
+        return f"{column} = {_sql_text(definition['equals'])}"
+    if definition.get("other_than"):
+        return f"{column} NOT IN ({', '.join(map(_sql_text, definition['other_than']))})"
+    return f"{column} IS NULL" if definition.get("missing") else f"{column} IS NOT NULL"
+
+
+def _sql_text(value: Any) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def table_names(columns: Iterable[str], derivation: Derivation) -> Names:
+    """A spreadsheet expression for each variable, over the columns of a table."""
+    return {column: _cell(column, derivation) for column in columns}
+
+
+def _cell(variable: str, derivation: Derivation) -> str:
+    definition, fill = derivation.derived.get(variable), derivation.fills.get(variable)
+    cell = table_column(definition["column"] if definition else variable)
+    if definition:
+        _refuse_time(definition, "a spreadsheet")
+        return f"IF({_cell_condition(cell, definition)},1,0)"
+    return cell if fill is None else f"IF(ISBLANK({cell}),{float(fill)!r},{cell})"
+
+
+def _cell_condition(cell: str, definition: Mapping[str, Any]) -> str:
+    """``EXACT`` and not ``=``, to which "Red" is "red" and the number 1 is not the category "1"."""
+    if "equals" in definition:
+        return f"EXACT({cell},{_cell_text(definition['equals'])})"
+    others = [f"NOT(EXACT({cell},{_cell_text(value)}))" for value in definition.get("other_than", ())]
+    blank = f"ISBLANK({cell})"
+    return blank if definition.get("missing") else f"AND({','.join([f'NOT({blank})', *others])})"
+
+
+def _cell_text(value: Any) -> str:
+    """A text in quotes; in pieces if it is longer than a spreadsheet admits."""
+    text = str(value)
+    pieces = [text[start : start + LONGEST_TEXT] for start in range(0, len(text), LONGEST_TEXT)] or [""]
+    return "&".join('"' + piece.replace('"', '""') + '"' for piece in pieces)
+
+
+def meanings(columns: Iterable[str], derivation: Derivation) -> Names:
+    """What to pass for each variable that is not simply a column."""
+    found = {column: _meaning(column, derivation) for column in columns}
+    return {column: meaning for column, meaning in found.items() if meaning}
+
+
+def _meaning(variable: str, derivation: Derivation) -> str:
+    if definition := derivation.derived.get(variable):
+        if "part" in definition:
+            return meaning_of(told(definition["column"]), (definition["part"], definition["wave"] or ""))
+        return f"1 where {told(definition['column'])} {_condition(definition)}, else 0"
+    if variable in derivation.fills:
+        return f"{told(variable)}, and {float(derivation.fills[variable])!r} where it is missing"
+    return ""
+
+
+def _condition(definition: Mapping[str, Any]) -> str:
+    if "equals" in definition:
+        return f"is {told(definition['equals'])}"
+    if "other_than" in definition:
+        return "is none of " + ", ".join(map(told, definition["other_than"]))
+    return "is missing"
+
+
+def told(value: Any) -> str:
+    """A name or a category in quotes, cut where it is long."""
+    text = str(value)
+    return "'" + (text if len(text) <= TOLD else text[: TOLD - 1] + "…") + "'"

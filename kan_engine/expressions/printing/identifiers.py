@@ -1,0 +1,109 @@
+"""Names under which columns appear in printed formulas.
+
+A column may be called anything, ``"); import os #`` included. Printed text only ever contains identifiers
+that this module has checked or made.
+"""
+
+import keyword
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from kan_engine.expressions.library import LIBRARY
+
+PYTHON_WORDS = frozenset(keyword.kwlist) | {"math", "np"}
+"""What has a meaning of its own in a Python formula."""
+
+SYMPY_WORDS = (
+    frozenset(keyword.kwlist)
+    | frozenset(function.sympy for function in LIBRARY.values() if function.elementary)
+    | frozenset({"sqrt", "pi", "_"})
+)
+"""What has a meaning of its own where ``to_text`` is read.
+
+``E``, ``beta`` and the like may name columns, since readers pass the columns as ``locals``.
+"""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+C_WORDS = _words("""
+    alignas alignof asm auto bool break case char const constexpr continue default do double else enum extern
+    false float for goto if inline int long main nullptr register restrict return short signed sizeof static
+    static_assert struct switch thread_local true typedef typeof typeof_unqual union unsigned void volatile
+    while _Alignas _Alignof _Atomic _BitInt _Bool _Complex _Generic _Imaginary _Noreturn _Static_assert
+    _Thread_local
+    acos acosh asin asinh atan atanh cos cosh exp fabs log pow sin sinh sqrt tan tanh
+    linux unix NAN INFINITY HUGE_VAL HUGE_VALF HUGE_VALL MATH_ERRNO MATH_ERREXCEPT math_errhandling
+    FP_INFINITE FP_NAN FP_NORMAL FP_SUBNORMAL FP_ZERO FP_ILOGB0 FP_ILOGBNAN
+    M_E M_LOG2E M_LOG10E M_LN2 M_LN10 M_PI M_PI_2 M_PI_4 M_1_PI M_2_PI M_2_SQRTPI M_SQRT2 M_SQRT1_2
+""")
+"""Words of C, the functions that formulas call, and the macros of compilers and of <math.h>."""
+
+_MATHEMATICAL = _words("""
+    abs acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh div drem erf erfc exp exp10 exp2
+    expm1 fabs fdim floor fma fmax fmin fmod frexp gamma hypot ilogb j0 j1 jn labs ldexp lgamma llrint llround
+    log log10 log1p log2 logb lrint lround modf nan nearbyint nextafter nexttoward pow pow10 remainder remquo
+    rint round scalb scalbln scalbn significand sin sinh sqrt tan tanh tgamma trunc y0 y1 yn
+""")
+
+C_FUNCTIONS = frozenset(name + kind for name in _MATHEMATICAL for kind in ("", "f", "l")) | _words("""
+    finite finitef finitel fpclassify isfinite isgreater isgreaterequal isinf isinff isinfl isless islessequal
+    islessgreater isnan isnanf isnanl isnormal isunordered lgamma_r lgammaf_r lgammal_r signbit signgam
+""")
+"""Names that <math.h> gives to functions of each kind of number, so that no other function may have them."""
+
+JAVASCRIPT_WORDS = _words("""
+    arguments async await break case catch class const continue debugger default delete do else enum eval
+    export extends false finally for function if implements import in instanceof interface let new null
+    package private protected public return static super switch this throw true try typeof undefined var void
+    while with yield Math NaN Infinity
+""")
+"""Words of JavaScript, and the names that formulas use."""
+
+
+def safe_names(
+    columns: Iterable[str], *, reserved: frozenset[str] = SYMPY_WORDS, ascii_only: bool = False
+) -> dict[str, str]:
+    """A distinct identifier for each column: its own name where that is one, a readable substitute elsewhere.
+
+    Args:
+        columns: Names of columns, each once.
+        reserved: Identifiers with a meaning of their own in the language.
+        ascii_only: Whether letters beyond ASCII are no letters there.
+    """
+    columns = list(columns)
+    good = {name for name in columns if _is_safe(name, reserved, ascii_only)}
+    names = {name: name for name in good}
+    taken = set(good) | reserved
+    for column in columns:
+        if column not in good:
+            names[column] = _substitute(column, taken)
+            taken.add(names[column])
+    return {column: names[column] for column in columns}
+
+
+def _is_safe(name: str, reserved: frozenset[str], ascii_only: bool) -> bool:
+    """Identifiers that Python would normalise, or that look like its internals, are not safe."""
+    return (
+        name.isidentifier()
+        and name not in reserved
+        and not name.startswith("__")
+        and unicodedata.normalize("NFKC", name) == name
+        and (name.isascii() or not ascii_only)
+    )
+
+
+def _substitute(column: str, taken: set[str] | frozenset[str]) -> str:
+    decomposed = unicodedata.normalize("NFKD", column).encode("ascii", "ignore").decode()
+    stem = re.sub(r"\W+", "_", decomposed).strip("_")[:40]
+    if not stem or not stem[0].isalpha():
+        stem = f"x_{stem}".rstrip("_")
+    if stem in taken:
+        stem = f"{stem}_"
+    name, count = stem, 2
+    while name in taken:
+        name, count = f"{stem}{count}", count + 1
+    return name

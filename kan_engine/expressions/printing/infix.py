@@ -1,0 +1,318 @@
+"""A formula as text: for SymPy, Python, NumPy, C, SQL, JavaScript and spreadsheets.
+
+LaTeX is in ``latex.py``, files of functions are in ``modules.py``.
+
+One algorithm writes all of them: sums with their signs, products as quotients, parentheses by precedence. A
+``Dialect`` says how a language writes numbers, powers, functions and columns.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
+
+from kan_engine.expressions.library import LIBRARY
+from kan_engine.expressions.nodes import (
+    CONSTANTS,
+    HALF,
+    MINUS_ONE,
+    ONE,
+    Add,
+    Call,
+    Constant,
+    Expression,
+    Mul,
+    Number,
+    Parameter,
+    Pow,
+    Variable,
+    mul,
+    number,
+    power,
+    variables,
+)
+from kan_engine.expressions.printing.identifiers import C_WORDS, JAVASCRIPT_WORDS, PYTHON_WORDS, safe_names
+
+Names = Mapping[str, str]
+
+SUM, PRODUCT, POWER, ATOM = range(4)
+"""Precedence of a piece of text, loosest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """How an infix language differs from the others.
+
+    Args:
+        names: Gives the columns their identifiers.
+        function: Template for ``{name}`` of ``{}``.
+        functions: Names of elementary functions, and of sqrt, where they are not the library's; or templates.
+        power: Template for ``{base}`` to a whole ``{exponent}``.
+        real_power: The same for any exponent.
+        pi: How π is written.
+        whole: How an integer is written: ``{}.0`` where 1/2 would be 0.
+        minus_power: How the sign in front of a power is written: in a spreadsheet -2^2 is 4.
+        guards_integers: Whether columns may be integers, whose quotients are cut and whose products overflow.
+    """
+
+    names: Callable[[Iterable[str]], Names]
+    function: str = "{name}({})"
+    functions: Names = field(default_factory=dict)
+    power: str = "{base}**{exponent}"
+    real_power: str = "{base}**{exponent}"
+    pi: str = repr(CONSTANTS["pi"])
+    whole: str = "{}"
+    minus_power: str = "-"
+    guards_integers: bool = False
+
+
+def to_text(tree: Expression, names: Names | None = None) -> str:
+    """The formula as SymPy reads it: ``sympify(text, locals=symbols of the columns)``.
+
+    Floats are written with all the digits that they need to read back the same, exact numbers exactly.
+
+    Args:
+        tree: The formula.
+        names: Identifiers of the columns; ``safe_names`` of them if not given. So too in the other printers.
+    """
+    return _Writer(_TEXT, tree, names).write(tree)
+
+
+def to_python(tree: Expression, names: Names | None = None) -> str:
+    """The formula for one row, with the ``math`` module."""
+    return _Writer(_PYTHON, tree, names).write(tree)
+
+
+def to_numpy(tree: Expression, names: Names | None = None) -> str:
+    """The formula for arrays, with NumPy as ``np``."""
+    return _Writer(_NUMPY, tree, names).write(tree)
+
+
+def to_c(tree: Expression, names: Names | None = None) -> str:
+    """The formula in C for ``double`` arguments, with <math.h>."""
+    return _Writer(_C, tree, names).write(tree)
+
+
+def to_javascript(tree: Expression, names: Names | None = None) -> str:
+    """The formula in JavaScript, with ``Math``."""
+    return _Writer(_JAVASCRIPT, tree, names).write(tree)
+
+
+def to_sql(tree: Expression, names: Names | None = None) -> str:
+    """The formula as an SQL expression over quoted columns, as PostgreSQL and SQLite read it.
+
+    DuckDB reads it too, for columns that are DOUBLE: its products of integers and decimal numbers overflow.
+    PostgreSQL raises an error where EXP leaves the range of doubles, 1e-308 to 1e308.
+    """
+    return _Writer(_SQL, tree, names).write(tree)
+
+
+def to_excel(tree: Expression, names: Names | None = None) -> str:
+    """The formula for a row of a spreadsheet table that has the columns: ``=EXP([@x1])``."""
+    return "=" + _Writer(_EXCEL, tree, names).write(tree)
+
+
+class _Writer:
+    """Writes a tree in one dialect; pieces of text come with their precedence."""
+
+    def __init__(self, dialect: Dialect, tree: Expression, names: Names | None) -> None:
+        self.dialect = dialect
+        self.names = dialect.names(variables(tree)) if names is None else names
+
+    def write(self, tree: Expression) -> str:
+        return self.piece(tree)[0]
+
+    def within(self, tree: Expression, needed: int) -> str:
+        text, precedence = self.piece(tree)
+        return text if precedence >= needed else f"({text})"
+
+    def piece(self, tree: Expression) -> tuple[str, int]:
+        match tree:
+            case Variable(name):
+                result = self.names[name], ATOM
+            case Constant():
+                result = self.dialect.pi, ATOM
+            case Parameter(index):
+                result = f"c{index}", ATOM
+            case Add(terms):
+                result = self.sum(terms), SUM
+            case Call(function, argument):
+                result = self.call(function, argument), ATOM
+            case _:
+                negative, body = split_sign(tree)
+                result = (self.negated(body), SUM) if negative else self.product(body)
+        return result
+
+    def sum(self, terms: tuple[Expression, ...]) -> str:
+        """Terms in their order, but a positive one first."""
+        signed = [split_sign(term) for term in terms]
+        first = next((at for at, (negative, _) in enumerate(signed) if not negative), 0)
+        signed.insert(0, signed.pop(first))
+        negative, body = signed[0]
+        text = self.negated(body) if negative else self.within(body, PRODUCT)
+        for negative, body in signed[1:]:
+            text += (" - " if negative else " + ") + self.within(body, PRODUCT)
+        return text
+
+    def negated(self, body: Expression) -> str:
+        text = self.within(body, PRODUCT)
+        return (self.dialect.minus_power if "^" in text else "-") + text
+
+    def product(self, tree: Expression) -> tuple[str, int]:
+        """A positive number, a power or a product."""
+        above, below = split_quotient(tree)
+        if below:
+            above = self.guarded(above) if len(above) == len(below) == 1 and not is_real(below[0]) else above
+            return f"{self.factors(above)}/{self.divisor(below)}", PRODUCT
+        if len(above) > 1:
+            return self.factors(above), PRODUCT
+        match above[0]:
+            case Number(value):
+                return (
+                    self.dialect.whole.format(value) if isinstance(value, Fraction) else repr(value)
+                ), ATOM
+            case Pow() as root:
+                return self.power(root)
+        return self.piece(above[0])
+
+    def factors(self, factors: tuple[Expression, ...]) -> str:
+        factors = self.guarded(factors) if len(factors) > 1 else factors
+        return "*".join(self.within(factor, PRODUCT) for factor in factors)
+
+    def guarded(self, factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
+        """The factors with a 1.0 in front where the first two may be integers."""
+        needed = self.dialect.guards_integers and not any(map(is_real, factors[:2]))
+        return (ONE, *factors) if needed else factors
+
+    def divisor(self, factors: tuple[Expression, ...]) -> str:
+        """What stands below the line: in parentheses if it holds a product."""
+        text = self.factors(factors)
+        return f"({text})" if len(factors) > 1 or self.piece(factors[0])[1] == PRODUCT else text
+
+    def power(self, tree: Pow) -> tuple[str, int]:
+        if tree.exponent == HALF:
+            return self.call("sqrt", tree.base), ATOM
+        template = self.dialect.power if is_whole(tree.exponent) else self.dialect.real_power
+        is_call = template.endswith(")")
+        base, exponent = (self.within(part, SUM if is_call else ATOM) for part in (tree.base, tree.exponent))
+        return template.format(base=base, exponent=exponent), ATOM if is_call else POWER
+
+    def call(self, function: str, argument: Expression) -> str:
+        name = self.dialect.functions.get(function, function)
+        return (name if "{" in name else self.dialect.function).format(self.write(argument), name=name)
+
+
+def split_sign(tree: Expression) -> tuple[bool, Expression]:
+    """Whether a term is negative by its coefficient, and the term without that sign."""
+    match tree:
+        case Number(value) if value < 0:
+            return True, Number(-value)
+        case Mul((Number(value), *rest)) if value < 0:
+            return True, mul(Number(-value), *rest)
+    return False, tree
+
+
+def split_quotient(tree: Expression) -> tuple[tuple[Expression, ...], tuple[Expression, ...]]:
+    """Factors above (at least one) and below the fraction line, those below with positive exponents."""
+    above: list[Expression] = []
+    below: list[Expression] = []
+    for factor in tree.factors if isinstance(tree, Mul) else (tree,):
+        match factor:
+            case Number(Fraction() as value):
+                above += [number(Fraction(value.numerator))] if value.numerator != 1 else []
+                below += [number(Fraction(value.denominator))] if value.denominator != 1 else []
+            case Pow(base, Number(exponent)) if exponent < 0:
+                below.append(power(base, Number(-exponent)))
+            case _:
+                above.append(factor)
+    return tuple(above) or (ONE,), tuple(below)
+
+
+def is_real(tree: Expression) -> bool:
+    """Whether the value is no integer to a language that has both kinds, whatever the columns are."""
+    match tree:
+        case Variable():
+            return False
+        case Add(terms):
+            return any(map(is_real, terms))
+        case Mul(factors):
+            unsigned = [factor for factor in factors if factor not in (ONE, MINUS_ONE)]
+            return len(unsigned) != 1 or is_real(unsigned[0])  # products of integers get a 1.0
+        case Call(function, argument):
+            return function not in ("abs", "sign") or is_real(argument)
+    return True
+
+
+def is_whole(tree: Expression) -> bool:
+    """Whether this is an exact integer."""
+    return isinstance(tree, Number) and isinstance(tree.value, Fraction) and tree.value.denominator == 1
+
+
+def quoted_column(column: str) -> str:
+    """SQL's delimited identifier."""
+    return '"' + column.replace('"', '""') + '"'
+
+
+def table_column(column: str) -> str:
+    """A spreadsheet table's column in the same row; ``'`` escapes what has a meaning there."""
+    name = "".join(f"'{c}" if c in "[]#'@" else c for c in column)
+    return f"[@{name}]" if column.isalnum() else f"[@[{name}]]"
+
+
+def _each(write: Callable[[str], str], columns: Iterable[str]) -> Names:
+    return {column: write(column) for column in columns}
+
+
+_UPPER = {name: name.upper() for name, function in LIBRARY.items() if function.elementary}
+_ARC = {name: name.replace("a", "arc", 1) for name in ("asin", "acos", "atan", "asinh", "acosh", "atanh")}
+_SIGN = "(({0} > 0) - ({0} < 0))"
+
+_TEXT = Dialect(
+    names=safe_names,
+    functions={name: function.sympy for name, function in LIBRARY.items() if function.elementary},
+    pi="pi",
+)
+_PYTHON = Dialect(
+    names=partial(safe_names, reserved=PYTHON_WORDS),
+    function="math.{name}({})",
+    functions={"abs": "fabs", "sign": _SIGN},
+    real_power="math.pow({base}, {exponent})",  # ** would give a complex number for a negative base
+    pi="math.pi",
+)
+_NUMPY = Dialect(
+    names=partial(safe_names, reserved=PYTHON_WORDS),
+    function="np.{name}({})",
+    functions=_ARC,
+    pi="np.pi",
+)
+_C = Dialect(
+    names=partial(safe_names, reserved=C_WORDS, ascii_only=True),
+    functions={"abs": "fabs", "sign": f"((double){_SIGN})"},
+    power="pow({base}, {exponent})",
+    real_power="pow({base}, {exponent})",
+    whole="{}.0",
+)
+_JAVASCRIPT = Dialect(
+    names=partial(safe_names, reserved=JAVASCRIPT_WORDS, ascii_only=True),
+    function="Math.{name}({})",
+    power="Math.pow({base}, {exponent})",
+    real_power="Math.pow({base}, {exponent})",
+    pi="Math.PI",
+)
+_SQL = Dialect(
+    names=partial(_each, quoted_column),
+    functions=_UPPER | {"sqrt": "SQRT", "log": "LN"},
+    power="POWER({base}, {exponent})",
+    real_power="POWER({base}, {exponent})",
+    pi="PI()",
+    whole="{}.0",
+    guards_integers=True,
+)
+_EXCEL = Dialect(
+    names=partial(_each, table_column),
+    functions=_UPPER | {"sqrt": "SQRT", "log": "LN"},
+    power="{base}^{exponent}",
+    real_power="{base}^{exponent}",
+    pi="PI()",
+    minus_power="-1*",
+)

@@ -1,0 +1,218 @@
+"""A formula as LaTeX: fractions, roots, powers of functions, column names as mathematical symbols."""
+
+import re
+from collections.abc import Mapping
+from itertools import chain, count, pairwise
+
+from kan_engine.expressions.nodes import (
+    HALF,
+    Add,
+    Call,
+    Constant,
+    Expression,
+    Number,
+    Parameter,
+    Pow,
+    Variable,
+    variables,
+)
+from kan_engine.expressions.printing.infix import (
+    ATOM,
+    POWER,
+    PRODUCT,
+    SUM,
+    is_whole,
+    split_quotient,
+    split_sign,
+)
+
+_FUNCTIONS = {
+    "log": r"\ln",  # \log is the decimal one to many readers
+    "asin": r"\arcsin",
+    "acos": r"\arccos",
+    "atan": r"\arctan",
+    "sign": r"\operatorname{sgn}",
+    "asinh": r"\operatorname{arsinh}",
+    "acosh": r"\operatorname{arcosh}",
+    "atanh": r"\operatorname{artanh}",
+}
+_LETTERS = (
+    "α alpha β beta γ gamma δ delta ε epsilon ζ zeta η eta θ theta ι iota κ kappa λ lambda μ mu ν nu ξ xi "
+    "π pi ρ rho σ sigma τ tau υ upsilon φ phi χ chi ψ psi ω omega "
+    "Γ Gamma Δ Delta Θ Theta Λ Lambda Ξ Xi Π Pi Σ Sigma Υ Upsilon Φ Phi Ψ Psi Ω Omega"
+)  # LaTeX has no command for capitals that look Latin
+_GREEK = {letter: f"\\{name}" for letter, name in re.findall(r"(\w) (\w+)", _LETTERS)}
+_ESCAPED = {
+    "\\": r"\textbackslash ",
+    "^": r"\textasciicircum ",
+    "~": r"\textasciitilde ",
+    "<": r"\textless ",
+    ">": r"\textgreater ",
+    " ": r"\ ",
+    **{character: f"\\{character}" for character in "{}$&#_%"},
+    **{letter: f"${command}$" for letter, command in _GREEK.items()},
+}
+_PLAIN = {escaped: character for character, escaped in _ESCAPED.items()}
+_ESCAPES = re.compile("|".join(map(re.escape, sorted(_PLAIN, key=len, reverse=True))))
+_WORD = (r"\mathrm", r"\textrm")
+
+
+def to_latex(tree: Expression, names: Mapping[str, str] | None = None) -> str:
+    """The formula in LaTeX's mathematical mode.
+
+    Args:
+        tree: The formula.
+        names: Other names for columns; they are typeset like the columns' own: ``omega_0`` becomes ω₀.
+            Name all columns, and two formulas of one model have the same symbols.
+    """
+    names = dict(names or {})
+    names |= {name: name for name in variables(tree) if name not in names}
+    return _piece(tree, symbols(names))[0]
+
+
+def symbols(names: Mapping[str, str]) -> dict[str, str]:
+    """A distinct symbol for each column: of ``x1`` and ``x_1`` only the first becomes x₁.
+
+    Args:
+        names: What columns are called in the formula; those with their own name choose first.
+    """
+    found: dict[str, str] = {}
+    taken = {r"\pi", "e"}  # constants: columns of these names are spelled in upright letters
+    for column, name in sorted(names.items(), key=lambda item: item[0] != item[1]):
+        spelled = _spelled(name)
+        numbered = (f"{spelled}_{{({number})}}" for number in count(2))
+        found[column] = next(text for text in chain([symbol(name), spelled], numbered) if text not in taken)
+        taken.add(found[column])
+    return found
+
+
+def _piece(tree: Expression, symbols: Mapping[str, str]) -> tuple[str, int]:
+    """Text and its precedence."""
+    match tree:
+        case Variable(name):
+            result = symbols[name], ATOM
+        case Constant(name):
+            result = f"\\{name}", ATOM
+        case Parameter(index):
+            result = f"c_{{{index}}}", ATOM
+        case Add(terms):
+            result = _sum(terms, symbols), SUM
+        case Call(function, argument):
+            result = _call(function, _piece(argument, symbols)[0])
+        case _:
+            negative, body = split_sign(tree)
+            result = (f"- {_within(body, PRODUCT, symbols)}", SUM) if negative else _product(body, symbols)
+    return result
+
+
+def _within(tree: Expression, needed: int, symbols: Mapping[str, str]) -> str:
+    text, precedence = _piece(tree, symbols)
+    return text if precedence >= needed else _parenthesised(text)
+
+
+def _parenthesised(text: str) -> str:
+    return rf"\left({text}\right)"
+
+
+def _sum(terms: tuple[Expression, ...], symbols: Mapping[str, str]) -> str:
+    """Terms in their order, but a positive one first."""
+    signed = [split_sign(term) for term in terms]
+    first = next((at for at, (negative, _) in enumerate(signed) if not negative), 0)
+    signed.insert(0, signed.pop(first))
+    text = "".join(
+        (" - " if negative else " + ") + _within(body, PRODUCT, symbols) for negative, body in signed
+    )
+    return text.removeprefix(" + ").lstrip()
+
+
+def _product(tree: Expression, symbols: Mapping[str, str]) -> tuple[str, int]:
+    """A positive number, a power or a product."""
+    above, below = split_quotient(tree)
+    if below:
+        return rf"\frac{{{_factors(above, symbols)}}}{{{_factors(below, symbols)}}}", PRODUCT
+    if len(above) > 1:
+        return _factors(above, symbols), PRODUCT
+    match above[0]:
+        case Number(value):
+            return _number(str(value))
+        case Pow() as root:
+            return _power(root, symbols)
+    return _piece(above[0], symbols)
+
+
+def _factors(factors: tuple[Expression, ...], symbols: Mapping[str, str]) -> str:
+    """Side by side; a dot where neighbours would run together."""
+    if len(factors) == 1:
+        return _piece(factors[0], symbols)[0]
+    pieces = [_within(factor, PRODUCT, symbols) for factor in factors]
+    text = pieces[0]
+    for left, right in pairwise(pieces):
+        text += (r" \cdot " if _run_together(left, right) else " ") + right
+    return text
+
+
+def _run_together(left: str, right: str) -> bool:
+    """A number after all, a word beside all but numbers, a fraction after a number (2 1/3 is not 2/3)."""
+    is_fraction, is_word = right.startswith((r"\frac", r"\left(\frac")), right.startswith(_WORD)
+    return right[0].isdigit() or left.startswith(_WORD) or (is_fraction if left[-1].isdigit() else is_word)
+
+
+def _number(text: str) -> tuple[str, int]:
+    mantissa, has_exponent, exponent = text.partition("e")
+    if not has_exponent:
+        return mantissa, ATOM
+    ten = f"10^{{{int(exponent)}}}"
+    return (ten, POWER) if mantissa == "1" else (rf"{mantissa} \cdot {ten}", PRODUCT)
+
+
+def _power(tree: Pow, symbols: Mapping[str, str]) -> tuple[str, int]:
+    exponent = _piece(tree.exponent, symbols)[0]
+    if tree.exponent == HALF:
+        return rf"\sqrt{{{_piece(tree.base, symbols)[0]}}}", ATOM
+    if isinstance(tree.base, Call) and tree.base.function not in ("exp", "abs") and is_whole(tree.exponent):
+        name, argument = _function(tree.base.function), _piece(tree.base.argument, symbols)[0]
+        return f"{name}^{{{exponent}}}{_parenthesised(argument)}", POWER
+    return f"{_within(tree.base, ATOM, symbols)}^{{{exponent}}}", POWER
+
+
+def _call(function: str, argument: str) -> tuple[str, int]:
+    if function == "exp":
+        return f"e^{{{argument}}}", POWER
+    if function == "abs":
+        return rf"\left|{argument}\right|", ATOM
+    return _function(function) + _parenthesised(argument), POWER
+
+
+def _function(name: str) -> str:
+    return _FUNCTIONS.get(name, f"\\{name}")
+
+
+def symbol(name: str) -> str:
+    """A column's name as a mathematical symbol: x1 → x_{1}, theta → \\theta, MedInc → \\mathrm{MedInc}."""
+    match = re.fullmatch(rf"([A-Za-z]+|[{''.join(_GREEK)}])_?([0-9]*|(?<=_)[A-Za-z0-9]+)_?", name)
+    if match is None:
+        return _spelled(name)
+    stem, index = match.groups()
+    return _letters(stem) + (f"_{{{_letters(index)}}}" if index else "")
+
+
+def _letters(text: str) -> str:
+    if text in _GREEK or f"\\{text}" in _GREEK.values():
+        return _GREEK.get(text, f"\\{text}")
+    return text if len(text) == 1 or text.isdigit() else rf"\mathrm{{{text}}}"
+
+
+def _spelled(name: str) -> str:
+    """The name letter by letter; what cannot be printed, such as a line break, as a space.
+
+    Only words go into mathematical mode, which takes ``-`` for a minus and refuses ``ö``.
+    """
+    without_accents = re.sub(rf"([{''.join(_GREEK)}])[\u0300-\u036f]+", r"\1", name)  # of commands
+    plain = (character if character.isprintable() else " " for character in without_accents)
+    style = "mathrm" if re.fullmatch(r"\w*", name, re.ASCII) else "textrm"
+    return rf"\{style}{{{''.join(_ESCAPED.get(character, character) for character in plain)}}}"
+
+
+def plain(spelled: str) -> str:
+    """What stands inside of ``\\mathrm{…}`` or ``\\textrm{…}``, as it was before it was escaped."""
+    return _ESCAPES.sub(lambda match: _PLAIN[match[0]], spelled)

@@ -1,0 +1,96 @@
+"""Formulas as a file of functions: one Python, C or JavaScript module for all outputs of a model."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from kan_engine.expressions.nodes import Expression, variables
+from kan_engine.expressions.printing.identifiers import (
+    C_FUNCTIONS,
+    C_WORDS,
+    JAVASCRIPT_WORDS,
+    PYTHON_WORDS,
+    safe_names,
+)
+from kan_engine.expressions.printing.infix import Names, to_c, to_javascript, to_numpy, to_python
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """What a module says of one output.
+
+    Args:
+        name: What to call it, as far as the language allows.
+        tree: Its formula.
+        remarks: One line each, written above it.
+        meanings: What arguments mean that are no columns of the client.
+    """
+
+    name: str
+    tree: Expression
+    remarks: Sequence[str] = ()
+    meanings: Names | None = None
+
+
+def python_module(functions: Sequence[Function], *, arrays: bool = False) -> str:
+    """Python functions of the columns, for one row (``math``) or for arrays (NumPy).
+
+    Arrays become floats first: to NumPy true + true is true, and large integers wrap around.
+    """
+    head, write = ("import numpy as np", to_numpy) if arrays else ("import math", to_python)
+
+    def text(name: str, function: Function, arguments: Names) -> str:
+        floats = [f"    {argument} = np.float64({argument})\n" for argument in arguments.values() if arrays]
+        signature = f"def {name}({', '.join(arguments.values())}):\n"
+        return f"{signature}{''.join(floats)}    return {write(function.tree, arguments)}\n"
+
+    words = PYTHON_WORDS
+    return f"{head}\n\n\n" + "\n\n".join(_written(functions, text, "#", words, ascii_only=False))
+
+
+def c_module(functions: Sequence[Function]) -> str:
+    """C functions of the columns."""
+
+    def text(name: str, function: Function, arguments: Names) -> str:
+        taken = ", ".join(f"double {argument}" for argument in arguments.values()) or "void"
+        return f"double {name}({taken}) {{\n    return {to_c(function.tree, arguments)};\n}}\n"
+
+    return "#include <math.h>\n\n" + "\n".join(_written(functions, text, "//", C_WORDS, C_FUNCTIONS))
+
+
+def javascript_module(functions: Sequence[Function]) -> str:
+    """JavaScript functions of the columns."""
+
+    def text(name: str, function: Function, arguments: Names) -> str:
+        body = to_javascript(function.tree, arguments)
+        return f"function {name}({', '.join(arguments.values())}) {{\n  return {body};\n}}\n"
+
+    return "\n".join(_written(functions, text, "//", JAVASCRIPT_WORDS))
+
+
+def _written(
+    functions: Sequence[Function],
+    text: Callable[[str, Function, Names], str],
+    comment: str,
+    words: frozenset[str],
+    library: frozenset[str] = frozenset(),
+    *,
+    ascii_only: bool = True,
+) -> list[str]:
+    """Every function with its comments, under a name that no other function and no argument has."""
+    arguments = [
+        safe_names(variables(function.tree), reserved=words, ascii_only=ascii_only) for function in functions
+    ]
+    taken = words | library | {name for names in arguments for name in names.values()}
+    names = safe_names([function.name for function in functions], reserved=taken, ascii_only=ascii_only)
+    written = []
+    for function, own in zip(functions, arguments, strict=True):
+        meanings = function.meanings or {}
+        told = [f"{own[column]}: {meaning}" for column, meaning in meanings.items() if column in own]
+        lines = [f"{comment} {one_line(line)}\n" for line in [*function.remarks, *told]]
+        written.append("".join(lines) + text(names[function.name], function, own))
+    return written
+
+
+def one_line(text: str) -> str:
+    """Fit for a comment to the end of the line: nothing that ends, continues or reorders it."""
+    return "".join(c if c.isprintable() else " " for c in text).replace("\\", "/")

@@ -1,0 +1,1 @@
+"""Formulas simplified: normal form, rewrites, display form."""

@@ -1,0 +1,64 @@
+"""The last touch before printing: roots of one product instead of products of roots.
+
+While formulas are simplified roots stand apart, √x·√y, so that they can cancel; readers want √(x·y).
+"""
+
+from fractions import Fraction
+
+from kan_engine.expressions.nodes import (
+    HALF,
+    MINUS_ONE,
+    Expression,
+    Mul,
+    Number,
+    Pow,
+    children,
+    mul,
+    number,
+    power,
+    rebuild,
+)
+from kan_engine.expressions.printing.infix import is_whole
+from kan_engine.expressions.simplification.ordering import factor_order
+
+
+def finished(tree: Expression) -> Expression:
+    """The tree with equal broken exponents gathered: √x·√y/√z → √(x·y/z) and √2/(2·√π) → 1/√(2·π)."""
+    parts = [finished(part) for part in children(tree)]
+    node = rebuild(tree, parts) if parts else tree
+    return _gathered(node.factors) if isinstance(node, Mul) else node
+
+
+def _gathered(factors: tuple[Expression, ...]) -> Expression:
+    groups: dict[Expression, list[tuple[Expression, int]]] = {}
+    others: list[Expression] = []
+    for factor in _with_root_below(factors):
+        match factor:
+            case Pow(base, Number(value)) if not is_whole(factor.exponent):
+                sign = 1 if value > 0 else -1
+                groups.setdefault(number(sign * value), []).append((base, sign))
+            case _:
+                others.append(factor)
+    others += [_root(bases, exponent) for exponent, bases in groups.items()]
+    return mul(*sorted(others, key=factor_order))
+
+
+def _root(bases: list[tuple[Expression, int]], exponent: Expression) -> Expression:
+    """(Π base^±1)^exponent, as 1/(…)^exponent if all of them divide."""
+    sign = max(sign for _, sign in bases)
+    inner = sorted((base if s == sign else power(base, MINUS_ONE) for base, s in bases), key=factor_order)
+    return Pow(mul(*inner), mul(sign, exponent))
+
+
+def _with_root_below(factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
+    """a/(b·n)·√n → a/(b·√n) for whole n."""
+    match factors:
+        case (Number(Fraction() as coefficient), *rest):
+            for root in rest:
+                match root:
+                    case Pow(Number(Fraction() as n), exponent) if (
+                        exponent == HALF and n.denominator == 1 and coefficient.denominator % n.numerator == 0
+                    ):
+                        others = [factor for factor in rest if factor != root]
+                        return (Number(coefficient * n), power(root.base, Number(Fraction(-1, 2))), *others)
+    return factors

@@ -1,0 +1,380 @@
+"""One tidy way to write each sum, product, power and function, for given data.
+
+``tidy`` collects like terms and equal bases, folds numbers, undoes inverse functions, turns phases of kπ/2
+and sorts. Rules that need a sign, such as √(x²) = x, take it from a sample of the data; every rewritten node
+is checked against its values there, and left as it was if they changed.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
+from math import pi
+
+import numpy as np
+
+from kan_engine.expressions.nice_constants import recognised, root_of_fraction
+from kan_engine.expressions.nodes import (
+    HALF,
+    MINUS_ONE,
+    ONE,
+    ZERO,
+    Add,
+    Call,
+    Expression,
+    Mul,
+    Number,
+    Pow,
+    add,
+    call,
+    children,
+    is_constant,
+    mul,
+    number,
+    power,
+    rebuild,
+)
+from kan_engine.expressions.printing.infix import is_whole
+from kan_engine.expressions.simplification.numeric_equivalence import Sample
+from kan_engine.expressions.simplification.ordering import factor_order, term_order
+from kan_engine.expressions.simplification.terms import (
+    flat_parts,
+    holds_float,
+    is_all_negative,
+    is_even,
+    negated,
+    split_coefficient,
+    starts_negative,
+)
+
+ODD = frozenset({"sin", "tan", "tanh", "sinh", "asinh", "asin", "atan", "atanh", "sign"})
+EVEN = frozenset({"cos", "cosh", "abs"})
+_LEFT_INVERSES = {  # outer(inner(u)) = u wherever inner(u) is defined
+    ("log", "exp"), ("exp", "log"), ("sin", "asin"), ("cos", "acos"), ("tan", "atan"),
+    ("sinh", "asinh"), ("asinh", "sinh"), ("cosh", "acosh"), ("tanh", "atanh"), ("atanh", "tanh"),
+}  # fmt: skip
+_NEGLIGIBLE = 1e-15
+_LARGEST_SHIFT = 100.0  # exp(c + …) becomes exp(c)·exp(…) up to this c
+
+
+def tidy(tree: Expression, sample: Sample) -> Expression:
+    """The tree in tidy form, node by node from the leaves."""
+    if tree not in sample.tidied:
+        result = _tidy(tree, sample)
+        sample.tidied[tree] = sample.tidied[result] = result
+    return sample.tidied[tree]
+
+
+def _tidy(tree: Expression, sample: Sample) -> Expression:
+    parts = [tidy(part, sample) for part in children(tree)]
+    node = rebuild(tree, parts) if parts else tree
+    match node:
+        case Number(value):
+            tidied = recognised(value) if isinstance(value, float) else node
+        case Add(terms):
+            tidied = total(terms, sample)
+        case Mul(factors):
+            tidied = product(factors, sample)
+        case Pow(base, exponent):
+            tidied = raised(base, exponent, sample)
+        case Call(function, argument):
+            tidied = applied(function, argument, sample)
+        case _:
+            tidied = node
+    return tidied if tidied == node or sample.same(node, tidied) else node
+
+
+# --- sums -------------------------------------------------------------------------------------------
+
+
+def total(terms: Iterable[Expression], sample: Sample) -> Expression:
+    """Sum of tidy terms with like terms collected."""
+    groups: dict[Expression, dict[Expression, list[Fraction | float]]] = {}
+    for term in flat_parts(terms, Add):
+        coefficient, symbolic, varying = split_coefficient(term)
+        groups.setdefault(varying, {}).setdefault(symbolic, []).append(coefficient)
+    collected = [
+        product([coefficient, varying], sample)
+        for varying, coefficients in groups.items()
+        for coefficient in _added(coefficients, sample)
+    ]
+    collected = [term for term in flat_parts(collected, Add) if term != ZERO]
+    return add(*sorted(_without_negligible(collected, sample), key=term_order))
+
+
+def _added(coefficients: Mapping[Expression, list[Fraction | float]], sample: Sample) -> list[Expression]:
+    """Sum of constants: exact ones by their kind (3π + 2π), all in one float if one of them is a float."""
+    if any(isinstance(value, float) for values in coefficients.values() for value in values):
+        parts = [
+            float(value) * float(sample.values(kind))
+            for kind, values in coefficients.items()
+            for value in values
+        ]
+        summed = sum(parts)
+        cancelled = abs(summed) <= 4e-16 * len(parts) * max(map(abs, parts))
+        return [ZERO if cancelled else recognised(summed)]
+    return [mul(number(sum(values, Fraction(0))), kind) for kind, values in coefficients.items()]
+
+
+def _without_negligible(terms: list[Expression], sample: Sample) -> list[Expression]:
+    """Without terms that vanish in the rounding error of the largest."""
+    sizes = []
+    for term in terms:
+        values = np.abs(np.asarray(sample.values(term)))
+        values = values[np.isfinite(values)]
+        sizes.append(float(values.max()) if values.size else float("inf"))
+    largest = max(sizes, default=0.0)
+    return [term for term, size in zip(terms, sizes, strict=True) if size > _NEGLIGIBLE * largest] or terms
+
+
+# --- products ---------------------------------------------------------------------------------------
+
+
+def product(factors: Iterable[Expression], sample: Sample) -> Expression:
+    """Product of tidy factors with the exponents of equal bases added, and those of exp too."""
+    flat = flat_parts(factors, Mul)
+    coefficient: Fraction | float = Fraction(1)
+    exponents: dict[Expression, list[Expression]] = {}
+    for factor in flat:
+        match factor:
+            case Number(value):
+                coefficient = coefficient * value
+            case Pow(base, exponent):
+                exponents.setdefault(base, []).append(exponent)
+            case Call("exp", argument):
+                exponents.setdefault(_EULER, []).append(argument)
+            case _:
+                exponents.setdefault(factor, []).append(ONE)
+    if coefficient == 0:
+        return ZERO
+    merged = [_merged(base, found, sample) for base, found in exponents.items()]
+    if any(isinstance(factor, Number | Mul) for factor in merged):  # a merger may need another: √2·√2·x
+        return product([number(coefficient), *merged], sample)
+    constants = [factor for factor in merged if is_constant(factor)]
+    if isinstance(coefficient, float) or any(holds_float(factor) for factor in constants):
+        value = float(coefficient) * float(np.prod([sample.values(factor) for factor in constants]))
+        merged = [recognised(value), *(factor for factor in merged if factor not in constants)]
+        coefficient = Fraction(1)
+    return mul(number(coefficient), *sorted(flat_parts(merged, Mul), key=factor_order))
+
+
+_EULER = Call("exp", ONE)
+
+
+def _merged(base: Expression, exponents: list[Expression], sample: Sample) -> Expression:
+    if base == _EULER:
+        return (
+            call("exp", exponents[0])
+            if len(exponents) == 1
+            else applied("exp", total(exponents, sample), sample)
+        )
+    if len(exponents) == 1:
+        return power(base, exponents[0])
+    return raised(base, total(exponents, sample), sample)
+
+
+# --- powers -----------------------------------------------------------------------------------------
+
+
+def raised(base: Expression, exponent: Expression, sample: Sample) -> Expression:
+    """base^exponent with nested powers multiplied out, as far as the signs in the data allow."""
+    match base:
+        case Call("exp", argument):
+            result = applied("exp", product([exponent, argument], sample), sample)
+        case Call("abs", argument) if is_even(exponent):
+            result = raised(argument, exponent, sample)
+        case Pow(inner, first) if is_whole(exponent) or sample.sign(inner) == 1:
+            result = raised(inner, product([first, exponent], sample), sample)
+        case Pow(inner, first) if is_even(first):
+            result = raised(applied("abs", inner, sample), product([first, exponent], sample), sample)
+        case Mul(factors):
+            result = _raised_product(factors, exponent, sample)
+        case Number(Fraction() as square) if exponent in (HALF, _MINUS_HALF) and square:
+            result = root_of_fraction(square if exponent == HALF else 1 / square)
+        case _:
+            result = power(base, exponent)
+    match result:
+        case Number(float() as value):
+            return recognised(value)
+    return result
+
+
+_MINUS_HALF = Number(Fraction(-1, 2))
+
+
+def _raised_product(factors: tuple[Expression, ...], exponent: Expression, sample: Sample) -> Expression:
+    """(Π f)^e = Π f^e for whole e; otherwise positive factors leave, and negative ones in pairs."""
+    if is_whole(exponent):
+        return product([raised(factor, exponent, sample) for factor in factors], sample)
+    signs = [sample.sign(factor) for factor in factors]
+    negative = signs.count(-1)
+    if 0 not in signs and negative % 2 == 0:
+        return product(
+            [_raised_factor(f, sign, exponent, sample) for f, sign in zip(factors, signs, strict=True)],
+            sample,
+        )
+    leaving = [factor for factor, sign in zip(factors, signs, strict=True) if sign == 1]
+    rest = mul(*(factor for factor, sign in zip(factors, signs, strict=True) if sign != 1))
+    return product([*(raised(factor, exponent, sample) for factor in leaving), power(rest, exponent)], sample)
+
+
+def _raised_factor(factor: Expression, sign: int, exponent: Expression, sample: Sample) -> Expression:
+    """|factor|^exponent; what cannot be negated at once keeps its minus inside: √(-x)."""
+    if sign == 1 or isinstance(factor, Number | Add):
+        return raised(negated(factor) if sign < 0 else factor, exponent, sample)
+    return power(negated(factor), exponent)
+
+
+# --- functions --------------------------------------------------------------------------------------
+
+
+def applied(function: str, argument: Expression, sample: Sample) -> Expression:
+    """A function of a tidy argument."""
+    if is_constant(argument):
+        return _of_constant(function, argument, sample)
+    if isinstance(argument, Call) and (function, argument.function) in _LEFT_INVERSES:
+        return argument.argument
+    if function in ODD and is_all_negative(argument):
+        return product([MINUS_ONE, applied(function, negated(argument), sample)], sample)
+    if function in EVEN and starts_negative(argument):
+        argument = negated(argument)
+    rule = _RULES.get(function)
+    return call(function, argument) if rule is None else rule(argument, sample)
+
+
+def _of_constant(function: str, argument: Expression, sample: Sample) -> Expression:
+    """A number if the argument is measured or the value a simple one (cos π = -1), else as it stands."""
+    node = call(function, argument)
+    value = float(sample.values(node))
+    if not np.isfinite(value):
+        return node
+    known = recognised(value)
+    if holds_float(argument):
+        return known
+    return known if isinstance(known, Number) and abs(known.value) in _SIMPLE else node
+
+
+_SIMPLE = (0, 1, Fraction(1, 2), 2)
+
+
+def _exponential(argument: Expression, sample: Sample) -> Expression:
+    """exp(c + a·log u + …) = e^c · u^a · exp(…)."""
+    factors, rest = [], []
+    for term in _distributed(argument, sample):
+        match _as_multiple_of_log(term):
+            case (exponent, inner):
+                factors.append(raised(inner, exponent, sample))
+            case _ if (
+                isinstance(term, Number)
+                and isinstance(term.value, float)
+                and abs(term.value) < _LARGEST_SHIFT
+            ):
+                factors.append(recognised(float(np.exp(term.value))))
+            case _:
+                rest.append(term)
+    if not factors:
+        return call("exp", argument)
+    return product([*factors, applied("exp", total(rest, sample), sample)] if rest else factors, sample)
+
+
+def _distributed(argument: Expression, sample: Sample) -> list[Expression]:
+    """Terms of a sum, also of a number times a sum."""
+    match argument:
+        case Mul((Number() as coefficient, Add(terms))):
+            return [product([coefficient, term], sample) for term in terms]
+    return flat_parts([argument], Add)
+
+
+def _as_multiple_of_log(term: Expression) -> tuple[Expression, Expression] | None:
+    """(a, u) if the term is a·log(u)."""
+    factors = term.factors if isinstance(term, Mul) else (term,)
+    logs = [factor for factor in factors if isinstance(factor, Call) and factor.function == "log"]
+    others = mul(*(factor for factor in factors if factor not in logs))
+    return (others, logs[0].argument) if len(logs) == 1 else None
+
+
+def _logarithm(argument: Expression, sample: Sample) -> Expression:
+    """log(u^p) = p·log u and log(e^v·u) = v + log u."""
+    match argument:
+        case Pow(base, exponent):
+            if is_even(exponent) and sample.sign(base) != 1:
+                base = applied("abs", base, sample)
+            if sample.sign(base) == 1:
+                return product([exponent, applied("log", base, sample)], sample)
+        case Mul(factors):
+            shifts = [
+                factor.argument for factor in factors if isinstance(factor, Call) and factor.function == "exp"
+            ]
+            if shifts:
+                rest = mul(*(f for f in factors if not (isinstance(f, Call) and f.function == "exp")))
+                return total([*shifts, applied("log", rest, sample)], sample)
+    return call("log", argument)
+
+
+def _absolute(argument: Expression, sample: Sample) -> Expression:
+    """Without what has one sign in the data."""
+    signs = {factor: sample.sign(factor) for factor in flat_parts([argument], Mul)}
+    known = [negated(factor) if sign < 0 else factor for factor, sign in signs.items() if sign]
+    rest = [factor for factor, sign in signs.items() if not sign]
+    return product([*known, call("abs", product(rest, sample))] if rest else known, sample)
+
+
+def _signum(argument: Expression, sample: Sample) -> Expression:
+    sign = sample.sign(argument)
+    return number(Fraction(sign)) if sign else call("sign", argument)
+
+
+def _sine(argument: Expression, sample: Sample) -> Expression:
+    quarters, rest = _without_quarter_turns(argument, sample, 4)
+    function, sign = (("sin", 1), ("cos", 1), ("sin", -1), ("cos", -1))[quarters]
+    if function in sample.forbidden:
+        return call("sin", argument)
+    return _turned(function, sign, quarters, rest, sample)
+
+
+def _cosine(argument: Expression, sample: Sample) -> Expression:
+    quarters, rest = _without_quarter_turns(argument, sample, 4)
+    function, sign = (("cos", 1), ("sin", -1), ("cos", -1), ("sin", 1))[quarters]
+    if function in sample.forbidden:
+        return call("cos", argument)
+    return _turned(function, sign, quarters, rest, sample)
+
+
+def _tangent(argument: Expression, sample: Sample) -> Expression:
+    quarters, rest = _without_quarter_turns(argument, sample, 2)
+    if quarters == 0:
+        return _turned("tan", 1, quarters, rest, sample)
+    return product([MINUS_ONE, raised(applied("tan", rest, sample), MINUS_ONE, sample)], sample)
+
+
+def _turned(function: str, sign: int, quarters: int, rest: Expression, sample: Sample) -> Expression:
+    """The function after the turn; without one, signs have been seen to already."""
+    node = applied(function, rest, sample) if quarters else call(function, rest)
+    return product([number(Fraction(sign)), node], sample)
+
+
+def _without_quarter_turns(argument: Expression, sample: Sample, period: int) -> tuple[int, Expression]:
+    """Quarter turns (kπ/2) in the argument's constant term, modulo the period, and the argument without them.
+
+    Other measured phases are brought into one period.
+    """
+    terms = flat_parts([argument], Add)
+    phase = [term for term in terms if is_constant(term)]
+    rest = [term for term in terms if not is_constant(term)]
+    shift = float(sum(sample.values(term) for term in phase))
+    quarters = round(shift / (pi / 2))
+    if quarters and abs(shift - quarters * pi / 2) <= 1e-14 * abs(shift) + 1e-15:
+        return quarters % period, total(rest, sample)
+    turns = round(shift / (period * pi / 2))
+    if turns and any(holds_float(term) for term in phase):
+        return 0, total([*rest, recognised(shift - turns * period * pi / 2)], sample)
+    return 0, argument
+
+
+_RULES: dict[str, Callable[[Expression, Sample], Expression]] = {
+    "exp": _exponential,
+    "log": _logarithm,
+    "abs": _absolute,
+    "sign": _signum,
+    "sin": _sine,
+    "cos": _cosine,
+    "tan": _tangent,
+}

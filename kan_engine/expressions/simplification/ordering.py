@@ -1,0 +1,53 @@
+"""The order in which people write the terms of a sum and the factors of a product."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from kan_engine.expressions.nodes import Add, Expression, Mul, Number, Pow, Variable, is_constant, variables
+from kan_engine.expressions.printing.infix import is_whole, to_text
+
+
+@lru_cache(maxsize=10_000)
+def term_order(term: Expression) -> tuple[Any, ...]:
+    """Constants last, else by variables, higher degrees first: x**2 + x + x*y + y + 1."""
+    return is_constant(term), _natural(sorted(variables(term))), -_degree(term), to_text(term)
+
+
+@lru_cache(maxsize=10_000)
+def factor_order(factor: Expression) -> tuple[Any, ...]:
+    """Numbers, constants, variables, sums, roots, functions: 3*pi*x*(y + 1)*sqrt(z)*exp(t)."""
+    return _rank(factor), _natural(sorted(variables(factor))), to_text(factor)
+
+
+def _rank(factor: Expression) -> int:
+    base = factor.base if isinstance(factor, Pow) and is_whole(factor.exponent) else factor
+    if is_constant(factor):
+        return 0 if isinstance(factor, Number) else 1
+    return {Variable: 2, Add: 3, Pow: 4}.get(type(base), 5)
+
+
+def _natural(names: Iterable[str]) -> tuple[Any, ...]:
+    """x2 before x10."""
+    return tuple(
+        tuple(
+            (not part.isdigit(), int(part) if part.isdigit() else part)
+            for part in re.findall(r"\d+|\D+", name)
+        )
+        for name in names
+    )
+
+
+def _degree(tree: Expression) -> float:
+    """Degree as a polynomial; what is none counts 0."""
+    match tree:
+        case Variable():
+            return 1
+        case Pow(base, Number(exponent)):
+            return _degree(base) * float(exponent)
+        case Mul(factors):
+            return sum(map(_degree, factors))
+        case Add(terms):
+            return max(map(_degree, terms))
+    return 0

@@ -1,0 +1,395 @@
+"""Other ways to write a node, from which simplification picks the shortest that is true on the data.
+
+Every function here proposes; nothing is checked. A proposal may be longer, or wrong for some signs.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from functools import reduce
+from itertools import combinations, permutations
+
+from kan_engine.expressions.evaluation import complexity
+from kan_engine.expressions.nodes import (
+    HALF,
+    MINUS_ONE,
+    ONE,
+    Add,
+    Call,
+    Expression,
+    Mul,
+    Number,
+    Pow,
+    add,
+    call,
+    children,
+    is_constant,
+    mul,
+    number,
+    power,
+    rebuild,
+)
+from kan_engine.expressions.printing.infix import is_whole
+from kan_engine.expressions.simplification.normal_form import product, raised, total
+from kan_engine.expressions.simplification.numeric_equivalence import Sample
+from kan_engine.expressions.simplification.terms import split_coefficient
+
+_MOST_TERMS = 36  # of an expanded sum
+_LARGEST_EXPANDED_POWER = 6
+_MOST_TERMS_IN_PAIRS = 12
+_MOST_FACTORS_TRIED = 6
+_SHORT = 4  # characters of a number: 2.4, 0.25, 15.0
+
+
+def alternatives(node: Expression, sample: Sample) -> Iterator[Expression]:
+    """Other forms of a tidy node; its parts are only touched where it takes both."""
+    match node:
+        case Add():
+            yield from _of_sum(node, sample)
+        case Mul(factors):
+            yield from _of_product(factors, sample)
+        case Pow(Add() as base, exponent):
+            yield from _of_power(base, exponent, sample)
+    if isinstance(node, Pow | Call):
+        yield from _inside(node, sample)
+
+
+def _inside(node: Pow | Call, sample: Sample) -> Iterator[Expression]:
+    """The node over another form of the sum in it, which alone may be longer."""
+    inner, *others = children(node)
+    if isinstance(inner, Add):
+        for form in (
+            common_factor_out(inner, sample),
+            over_one_denominator(inner, sample),
+            expanded(inner, sample),
+        ):
+            if form is not None:
+                yield rebuild(node, [form, *others])
+
+
+# --- sums -------------------------------------------------------------------------------------------
+
+
+def _of_sum(node: Add, sample: Sample) -> Iterator[Expression]:
+    for whole in (expanded, common_factor_out, over_one_denominator, merged_logarithms):
+        form = whole(node, sample)
+        if form is not None:
+            yield form
+    yield from _without_a_common_number(node, sample)
+    yield from _with_partly_common_factors(node, sample)
+    if len(node.terms) <= _MOST_TERMS_IN_PAIRS:
+        yield from _with_pairs_joined(node.terms, sample)
+        yield from _with_squares_completed(node.terms, sample)
+
+
+def expanded(tree: Expression, sample: Sample) -> Expression | None:
+    """Products and whole powers of sums multiplied out, or None if that is long or changes nothing."""
+    terms = _expand(tree, sample)
+    result = None if terms is None else total(terms, sample)
+    return None if result == tree else result
+
+
+def _expand(tree: Expression, sample: Sample) -> tuple[Expression, ...] | None:
+    if tree not in sample.expansions:
+        sample.expansions[tree] = _fresh_expansion(tree, sample)
+    return sample.expansions[tree]
+
+
+def _fresh_expansion(tree: Expression, sample: Sample) -> tuple[Expression, ...] | None:
+    match tree:
+        case Add(terms):
+            parts = [_expand(term, sample) for term in terms]
+            flat = tuple(term for part in parts if part is not None for term in part)
+            return None if None in parts or len(flat) > _MOST_TERMS else flat
+        case Mul(factors):
+            return _multiplied([_expand(factor, sample) for factor in factors], sample)
+        case Pow(Add() as base, Number(exponent)) if (
+            2 <= exponent <= _LARGEST_EXPANDED_POWER and exponent % 1 == 0
+        ):
+            return _multiplied([_expand(base, sample)] * int(exponent), sample)
+    return (tree,)
+
+
+def _multiplied(
+    factors: list[tuple[Expression, ...] | None], sample: Sample
+) -> tuple[Expression, ...] | None:
+    """Terms of the product of sums, like ones collected on the way."""
+    if all(factor is not None and len(factor) == 1 for factor in factors):
+        return (product([factor[0] for factor in factors if factor is not None], sample),)
+    terms: tuple[Expression, ...] = (ONE,)
+    for factor in factors:
+        if factor is None or len(terms) * len(factor) > _MOST_TERMS:
+            return None
+        summed = total([product([term, other], sample) for term in terms for other in factor], sample)
+        terms = summed.terms if isinstance(summed, Add) else (summed,)
+    return terms
+
+
+def common_factor_out(tree: Expression, sample: Sample) -> Expression | None:
+    """What all terms share, with its largest exponent, in front of the sum; their number too if it is one."""
+    terms = tree.terms if isinstance(tree, Add) else (tree,)
+    shared = dict(_bases(terms[0]))
+    for term in terms[1:]:
+        bases = dict(_bases(term))
+        shared = {base: _smaller(exponent, bases[base]) for base, exponent in shared.items() if base in bases}
+    factor = mul(*(power(base, number(exponent)) for base, exponent in shared.items() if exponent))
+    sizes: set[Fraction | float] = {_size(split_coefficient(term)[0]) for term in terms}
+    if len(sizes) == 1:
+        factor = mul(number(sizes.pop()), factor)
+    if _all_negative(terms):
+        factor = mul(MINUS_ONE, factor)
+    return None if factor == ONE or len(terms) < 2 else _with_factor(factor, terms, (), sample)
+
+
+def _bases(term: Expression) -> Iterator[tuple[Expression, Fraction | float]]:
+    """Bases of a term with their numeric exponents."""
+    for factor in term.factors if isinstance(term, Mul) else (term,):
+        match factor:
+            case Number():
+                continue
+            case Pow(base, Number(exponent)):
+                yield base, exponent
+            case _:
+                yield factor, Fraction(1)
+
+
+def _smaller(a: Fraction | float, b: Fraction | float) -> Fraction | float:
+    """The exponent that two powers share; 0 if one of them divides."""
+    return Fraction(0) if a * b < 0 else a if _size(a) <= _size(b) else b
+
+
+def _size(value: Fraction | float) -> Fraction | float:
+    return -value if value < 0 else value
+
+
+def _all_negative(terms: tuple[Expression, ...]) -> bool:
+    return all(split_coefficient(term)[0] < 0 for term in terms)
+
+
+def _with_factor(
+    factor: Expression, terms: tuple[Expression, ...], rest: tuple[Expression, ...], sample: Sample
+) -> Expression:
+    """factor · (Σ terms / factor) + Σ rest."""
+    inverse = raised(factor, MINUS_ONE, sample)
+    inner = total([product([term, inverse], sample) for term in terms], sample)
+    return add(mul(factor, inner), *rest)
+
+
+def _without_a_common_number(node: Add, sample: Sample) -> Iterator[Expression]:
+    """c · (…) for a coefficient c that several terms have, if that leaves no long numbers."""
+    sizes = Counter(_size(split_coefficient(term)[0]) for term in node.terms)
+    for size, count in sizes.items():
+        if size != 1 and count > 1 and all(len(repr(float(other / size))) <= _SHORT for other in sizes):
+            yield _with_factor(number(size), node.terms, (), sample)
+
+
+def _with_partly_common_factors(node: Add, sample: Sample) -> Iterator[Expression]:
+    """b · (…) + rest for each base that some terms share: x*y + x*z + w → x*(y + z) + w."""
+    bases = [dict(_bases(term)) for term in node.terms]
+    counts = Counter(base for found in bases for base in found if not is_constant(base))
+    for base, count in counts.most_common(_MOST_FACTORS_TRIED):
+        if not count > 1:
+            break
+        for sign in (1, -1):
+            having = [found.get(base, 0) * sign > 0 for found in bases]
+            if sum(having) > 1:
+                exponent = reduce(
+                    _smaller, (found[base] for found, has in zip(bases, having, strict=True) if has)
+                )
+                chosen = tuple(term for term, has in zip(node.terms, having, strict=True) if has)
+                rest = tuple(term for term, has in zip(node.terms, having, strict=True) if not has)
+                yield _with_factor(power(base, number(exponent)), chosen, rest, sample)
+
+
+def over_one_denominator(tree: Expression, sample: Sample) -> Expression | None:
+    """a/b + c/d → (a·d + c·b)/(b·d), or None if nothing is divided."""
+    terms = tree.terms if isinstance(tree, Add) else (tree,)
+    below: dict[Expression, Fraction | float] = {}
+    for term in terms:
+        for base, exponent in _bases(term):
+            if exponent < 0 and not is_constant(base):
+                below[base] = max(below.get(base, Fraction(0)), -exponent)
+    if not below or len(terms) < 2:
+        return None
+    denominator = mul(*(power(base, number(exponent)) for base, exponent in below.items()))
+    above = total([product([term, denominator], sample) for term in terms], sample)
+    return mul(expanded(above, sample) or above, power(denominator, MINUS_ONE))
+
+
+def merged_logarithms(tree: Expression, sample: Sample) -> Expression | None:
+    """a·log u ± a·log v → a·log(u·v^±1), or None if there are no two such terms."""
+    groups: dict[Expression, list[tuple[int, Expression]]] = {}
+    others = []
+    for term in children(tree):
+        log = next((f for f in _factors(term) if isinstance(f, Call) and f.function == "log"), None)
+        if log is None:
+            others.append(term)
+            continue
+        front = product([term, power(log, MINUS_ONE)], sample)
+        negative = split_coefficient(front)[0] < 0
+        front = product([MINUS_ONE, front], sample) if negative else front
+        groups.setdefault(front, []).append((-1 if negative else 1, log.argument))
+    if all(len(group) < 2 for group in groups.values()):
+        return None
+    for front, group in groups.items():
+        sign = max(sign for sign, _ in group)
+        inner = product([raised(u, number(Fraction(s * sign)), sample) for s, u in group], sample)
+        others.append(mul(sign, front, call("log", inner)))
+    return add(*others)
+
+
+def _factors(term: Expression) -> tuple[Expression, ...]:
+    return term.factors if isinstance(term, Mul) else (term,)
+
+
+def _with_pairs_joined(terms: tuple[Expression, ...], sample: Sample) -> Iterator[Expression]:
+    """The sum with two of its terms replaced by what an identity makes of them."""
+    for first, second in permutations(terms, 2):
+        for call_factor in _factors(first):
+            for joined in _joined(first, second, call_factor, sample):
+                yield add(*(term for term in terms if term not in (first, second)), joined)
+
+
+def _joined(
+    first: Expression, second: Expression, factor: Expression, sample: Sample
+) -> Iterator[Expression]:
+    """What ``first``, a multiple r of ``factor``, makes with ``second``, where that is r times something too.
+
+    sin² + cos² = 1, 1 ± cos v = 2 cos²(v/2) or 2 sin²(v/2), 1 + tanh v = 2/(1 + e^(-2v)), e^u ± e^(-u).
+    """
+    rest = product([first, raised(factor, MINUS_ONE, sample)], sample)
+    ratio = product([second, raised(rest, MINUS_ONE, sample)], sample)
+    double = product([number(Fraction(2)), rest], sample)
+    match factor:
+        case Pow(Call("sin" | "cos" as name, u), Number(exponent)) if exponent == 2:
+            other = power(call(_PARTNER[name], u), 2)
+            if ratio == other:
+                yield rest
+            elif ratio == MINUS_ONE:
+                yield product([MINUS_ONE, rest, other], sample)
+        case Call("cos", v) if ratio in (ONE, MINUS_ONE):
+            half = call("cos" if ratio == ONE else "sin", product([HALF, v], sample))
+            yield product([double, ratio, power(half, 2)], sample)
+        case Call("tanh", v) if ratio in (ONE, MINUS_ONE):
+            sign = -2 if ratio == ONE else 2
+            yield mul(
+                double, ratio, power(add(1, call("exp", product([number(Fraction(sign)), v], sample))), -1)
+            )
+        case Call("exp", u) if ratio in (_reflected(u, 1, sample), _reflected(u, -1, sample)):
+            yield mul(double, call("cosh" if ratio == _reflected(u, 1, sample) else "sinh", u))
+
+
+_PARTNER = {"sin": "cos", "cos": "sin"}
+
+
+def _reflected(u: Expression, sign: int, sample: Sample) -> Expression:
+    return product([number(Fraction(sign)), call("exp", product([MINUS_ONE, u], sample))], sample)
+
+
+def _with_squares_completed(terms: tuple[Expression, ...], sample: Sample) -> Iterator[Expression]:
+    """p² ± 2pq + q² → (p ± q)²."""
+    roots = {term: root for term in terms if (root := _square_root(term)) is not None}
+    for (first, p), (second, q) in combinations(roots.items(), 2):
+        mixed = product([number(Fraction(2)), p, q], sample)
+        for sign in (1, -1):
+            third = product([number(Fraction(sign)), mixed], sample)
+            if third in terms:
+                rest = (term for term in terms if term not in (first, second, third))
+                yield add(power(add(p, mul(sign, q)), 2), *rest)
+
+
+def _square_root(term: Expression) -> Expression | None:
+    """The root of a term with even exponents and a positive coefficient."""
+    parts = []
+    for factor in _factors(term):
+        match factor:
+            case Number(value) if value > 0:
+                parts.append(power(factor, HALF))
+            case Pow(base, Number(exponent)) if is_whole(factor.exponent) and exponent % 2 == 0:
+                parts.append(power(base, number(exponent / 2)))
+            case _:
+                return None
+    return mul(*parts)
+
+
+# --- products ---------------------------------------------------------------------------------------
+
+
+def _of_product(factors: tuple[Expression, ...], sample: Sample) -> Iterator[Expression]:
+    node = Mul(factors)
+    form = expanded(node, sample)
+    if form is not None:
+        yield form
+    yield from _with_one_factor_in_a_sum(factors, sample)
+    yield from _with_trigonometric_pairs(factors, sample)
+    yield _with_one_absolute_value(factors)
+    for factor in factors:
+        match factor:
+            case Pow(Add() as base, exponent):
+                for inner in _of_power(base, exponent, sample):
+                    yield mul(*(other for other in factors if other != factor), inner)
+            case Add():
+                front = common_factor_out(factor, sample)
+                if front is not None:
+                    yield mul(*(other for other in factors if other != factor), front)
+
+
+def _with_one_factor_in_a_sum(factors: tuple[Expression, ...], sample: Sample) -> Iterator[Expression]:
+    """f·(a + b) → (f·a + f·b) for each factor and sum, and e^x/(1 + e^x) → 1/(e^-x + 1)."""
+    sums: list[tuple[Expression, int]] = [(f, 1) for f in factors if isinstance(f, Add)]
+    sums += [
+        (f, -1) for f in factors if isinstance(f, Pow) and isinstance(f.base, Add) and f.exponent == MINUS_ONE
+    ]
+    for holder, sign in sums[:_MOST_FACTORS_TRIED]:
+        others = [f for f in factors if f != holder and (sign == 1 or _is_exponential(f))]
+        for factor in others[:_MOST_FACTORS_TRIED]:
+            moved = factor if sign == 1 else raised(factor, MINUS_ONE, sample)
+            inner = holder if isinstance(holder, Add) else children(holder)[0]
+            summed = total([product([term, moved], sample) for term in children(inner)], sample)
+            if sign == 1 and complexity(summed) > complexity(
+                inner
+            ):  # x*(x + 1) is better than x**2 + x within a product
+                continue
+            yield mul(*(f for f in factors if f not in (holder, factor)), power(summed, sign))
+
+
+def _is_exponential(tree: Expression) -> bool:
+    return isinstance(tree, Call) and tree.function == "exp"
+
+
+def _with_one_absolute_value(factors: tuple[Expression, ...]) -> Expression:
+    """|u|·|v| → |u·v|."""
+    inside = [factor.argument for factor in factors if isinstance(factor, Call) and factor.function == "abs"]
+    others = [factor for factor in factors if not (isinstance(factor, Call) and factor.function == "abs")]
+    return mul(*others, call("abs", mul(*inside))) if len(inside) > 1 else Mul(factors)
+
+
+def _with_trigonometric_pairs(factors: tuple[Expression, ...], sample: Sample) -> Iterator[Expression]:
+    """sin·cos → sin(2u)/2, sin/cos → tan, tan·cos → sin, and sinh/cosh → tanh."""
+    bases = [(b, e) for f in factors for b, e in _bases(f) if isinstance(b, Call)]
+    for (first, a), (second, b) in permutations(bases, 2):
+        rule = _PRODUCTS.get((first.function, second.function, a == b)) if abs(a) == abs(b) else None
+        if rule is not None and first.argument == second.argument:
+            joined = raised(rule(first.argument, sample), number(a), sample)
+            gone = (power(first, number(a)), power(second, number(b)))
+            yield mul(*(factor for factor in factors if factor not in gone), joined)
+
+
+_PRODUCTS: dict[tuple[str, str, bool], Callable[[Expression, Sample], Expression]] = {
+    ("sin", "cos", True): lambda u, sample: mul(HALF, call("sin", product([number(Fraction(2)), u], sample))),
+    ("sin", "cos", False): lambda u, _: call("tan", u),
+    ("tan", "cos", True): lambda u, _: call("sin", u),
+    ("sinh", "cosh", False): lambda u, _: call("tanh", u),
+    ("tanh", "cosh", True): lambda u, _: call("sinh", u),
+}
+
+
+# --- powers -----------------------------------------------------------------------------------------
+
+
+def _of_power(base: Add, exponent: Expression, sample: Sample) -> Iterator[Expression]:
+    """(c·s)^e → c^e·s^e, where s is the sum without a common factor."""
+    forms = [common_factor_out(base, sample), *_without_a_common_number(base, sample)]
+    for form in forms:
+        if isinstance(form, Mul):
+            yield raised(form, exponent, sample)

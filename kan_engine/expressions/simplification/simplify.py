@@ -1,0 +1,237 @@
+"""A formula as a physicist would write it: short, tidy, and with the same values.
+
+``normal_form.py`` has one tidy form of every node, ``alternatives.py`` proposes others; here the shortest is
+chosen, from the leaves up, and SymPy is asked for a few more. Nothing counts as equal by algebra alone: each
+step is checked on the data and taken back if it changes a value beyond rounding.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from kan_engine.expressions.constraints import functions_of
+from kan_engine.expressions.evaluation import complexity
+from kan_engine.expressions.nice_constants import nice_constants
+from kan_engine.expressions.nodes import (
+    Add,
+    Expression,
+    Mul,
+    Number,
+    Parameter,
+    Pow,
+    Variable,
+    children,
+    number,
+    rebuild,
+    substitute,
+    variables,
+    walk,
+)
+from kan_engine.expressions.simplification.display_form import finished
+from kan_engine.expressions.simplification.normal_form import tidy
+from kan_engine.expressions.simplification.numeric_equivalence import Sample
+from kan_engine.expressions.simplification.rewrites import alternatives
+from kan_engine.expressions.sympy_bridge import from_sympy, to_sympy
+
+__all__ = ["from_sympy", "nice_constants", "simplify", "snap_floats", "to_sympy"]
+
+_SAMPLE_ROWS = 60
+_MOST_TRIALS = 200  # forms that are looked at for one formula
+_LARGEST_FOR_SYMPY = 80  # nodes, beyond which its steps may take seconds
+_MOST_TERMS_TO_FACTOR = 12
+_ROUNDS = 4
+_TIDINESS = 1  # node by which a tidy form may be longer: exp(3*x) for exp(x)**3
+_LONGEST_DETOUR = 3  # nodes by which a form may be longer before its parts are shortened
+
+
+def simplify(
+    tree: Expression,
+    columns: Mapping[str, NDArray[Any]],
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    forbidden: frozenset[str] = frozenset(),
+) -> Expression:
+    """The shortest tidy form found that has the tree's values on every row of ``columns``.
+
+    Signs are taken from the data: √(x²) is x where all x are positive, and |x| elsewhere. Rows on which the
+    tree is not a number say nothing. The work is bounded; a formula too large for it is returned tidied.
+
+    Args:
+        tree: A formula without parameters.
+        columns: The rows for which the result must be equal.
+        should_stop: Asked now and then; true returns the best so far.
+        forbidden: Functions that the result may not contain unless the tree does.
+    """
+    if any(isinstance(node, Parameter) for node in walk(tree)) or not variables(tree):
+        return tree
+    used = {name: np.asarray(columns[name], dtype=np.float64) for name in variables(tree)}
+    unwanted = forbidden - functions_of(tree)
+    every_row = Sample(used, unwanted)
+    if not every_row.same(tree, tree):  # nowhere a number
+        return tree
+    for sample in (Sample(_some_rows(used), unwanted), every_row):
+        for form in _attempts(tree, sample, should_stop):
+            for result in (finished(form), form):
+                is_short = complexity(result) <= complexity(tree) + _TIDINESS
+                if is_short and every_row.same(tree, result) and not unwanted & functions_of(result):
+                    return result
+    return tree
+
+
+def snap_floats(
+    tree: Expression, accepts: Callable[[Expression], bool], relative_tolerance: float = 1e-8
+) -> Expression:
+    """The tree with measured numbers in turn replaced by nice ones, as far as the caller accepts the result.
+
+    Simplification combines constants, after which a product such as 0.0795… may show that it is 1/(4π).
+    """
+    for value in [
+        node.value for node in walk(tree) if isinstance(node, Number) and isinstance(node.value, float)
+    ]:
+        for constant in nice_constants(value, relative_tolerance * abs(value)):
+            candidate = _replaced(tree, Number(value), constant)
+            if candidate != tree and accepts(candidate):
+                tree = candidate
+                break
+    return tree
+
+
+def _replaced(tree: Expression, old: Expression, new: Expression) -> Expression:
+    if tree == old:
+        return new
+    parts = children(tree)
+    return rebuild(tree, [_replaced(part, old, new) for part in parts]) if parts else tree
+
+
+def _some_rows(columns: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """Rows spread over the table, and those with the extremes of each column."""
+    rows = min(len(column) for column in columns.values())
+    chosen = set(np.linspace(0, rows - 1, min(rows, _SAMPLE_ROWS)).astype(int).tolist())
+    for column in columns.values():
+        chosen |= (
+            {int(np.nanargmin(column)), int(np.nanargmax(column))} if np.isfinite(column).any() else set()
+        )
+    return {name: column[sorted(chosen)] for name, column in columns.items()}
+
+
+def _attempts(tree: Expression, sample: Sample, should_stop: Callable[[], bool]) -> Iterator[Expression]:
+    """Results for the sample, best first; all are equal there, a few rows may think otherwise."""
+    start = tidy(tree, sample)
+    search = _Search(sample, should_stop)
+    best = search.shortest(start)
+    if complexity(best) <= _LARGEST_FOR_SYMPY and not should_stop():
+        for form in _sympy_forms(best):
+            candidate = tidy(form, sample)
+            if sample.same(best, candidate):
+                best = min(best, search.shortest(candidate), key=cost)
+    yield best
+    yield start
+
+
+def cost(tree: Expression) -> tuple[int, int]:
+    """What is shorter: few nodes and sums (x**2 + x*y + y**2, not x*(x + y) + y**2), then few decimals."""
+    nodes = list(walk(finished(tree)))
+    digits = sum(
+        len(repr(abs(n.value))) for n in nodes if isinstance(n, Number) and isinstance(n.value, float)
+    )
+    return complexity(nodes[0]) + sum(isinstance(node, Add) for node in nodes), digits
+
+
+class _Search:
+    """Greedy descent over the forms of every node, within a budget of trials."""
+
+    def __init__(self, sample: Sample, should_stop: Callable[[], bool]) -> None:
+        self._sample = sample
+        self._should_stop = should_stop
+        self._trials = _MOST_TRIALS
+        self._known: dict[Expression, Expression] = {}
+
+    def shortest(self, tree: Expression) -> Expression:
+        """The cheapest form found of a tidy tree."""
+        if tree not in self._known:
+            self._known[tree] = tree  # for trees that lead back to themselves
+            self._known[tree] = self._descend(tree)
+        return self._known[tree]
+
+    def _descend(self, tree: Expression) -> Expression:
+        parts = [self.shortest(part) for part in children(tree)]
+        best = self._tidied(rebuild(tree, parts), tree) if parts else tree
+        for _ in range(_ROUNDS):
+            better = self._improved(best)
+            if better == best:
+                break
+            best = better
+        return best
+
+    def _improved(self, node: Expression) -> Expression:
+        """The best of the node's alternatives, each with its parts at their shortest."""
+        best = node
+        for form in alternatives(node, self._sample):
+            if self._trials <= 0 or self._should_stop():
+                break
+            self._trials -= 1
+            candidate = self._tidied(form, node)
+            if self._sample.forbidden & functions_of(candidate):
+                continue
+            if candidate != node and complexity(candidate) <= complexity(node) + _LONGEST_DETOUR:
+                candidate = self._with_short_parts(candidate)
+                best = min(best, candidate, key=cost)
+        return best
+
+    def _with_short_parts(self, tree: Expression) -> Expression:
+        parts = children(tree)
+        if not parts:
+            return tree
+        return self._tidied(rebuild(tree, [self.shortest(part) for part in parts]), tree)
+
+    def _tidied(self, form: Expression, otherwise: Expression) -> Expression:
+        result = tidy(form, self._sample)
+        return result if self._sample.same(otherwise, result) else otherwise
+
+
+def _sympy_forms(tree: Expression) -> Iterator[Expression]:
+    """What SymPy makes of the tree; polynomials with exact coefficients are factored wherever they stand."""
+    symbols = {name: sympy.Symbol(f"x{place}") for place, name in enumerate(variables(tree))}
+    names = {symbol.name: name for name, symbol in symbols.items()}
+    for step in (sympy.factor_terms, sympy.together):
+        yield from _changed(tree, step, symbols, names)
+    for node in dict.fromkeys(walk(tree)):
+        if isinstance(node, Add) and len(node.terms) <= _MOST_TERMS_TO_FACTOR and _is_polynomial(node):
+            for factored in _changed(node, sympy.factor, symbols, names):
+                yield substitute(tree, {node: factored})
+
+
+def _changed(
+    tree: Expression,
+    step: Callable[[sympy.Expr], sympy.Expr],
+    symbols: Mapping[str, sympy.Symbol],
+    names: Mapping[str, str],
+) -> Iterator[Expression]:
+    """The result of a step of SymPy if it changes the tree into something that can be written as one."""
+    before = to_sympy(tree, symbols)
+    after = step(before)
+    if after != before:
+        with suppress(ValueError):
+            yield from_sympy(after, names)
+
+
+def _is_polynomial(tree: Expression) -> bool:
+    """Whether this is a polynomial with exact coefficients in variables, of a degree that factors at once."""
+    match tree:
+        case Number(value):
+            return isinstance(value, Fraction)
+        case Variable():
+            return True
+        case Add() | Mul():
+            return all(map(_is_polynomial, children(tree)))
+        case Pow(base, exponent):
+            return _is_polynomial(base) and exponent in _WHOLE
+    return False
+
+
+_WHOLE = frozenset(number(Fraction(n)) for n in range(2, 9))
