@@ -64,9 +64,10 @@ from .formula_predictor import FormulaPredictor as FormulaPredictor
 from .forward_selection import clipped_squares as clipped_squares
 from .forward_selection import is_no_worse as is_no_worse
 from .implicit import implicit_law as implicit_law
-from .network import KAN as KAN
-from .network import KANConfig as KANConfig
-from .network import copied as copied
+from .network.kan import KAN as KAN
+from .network.kan import KANConfig as KANConfig
+from .network.kan import copied as copied
+from .network.pruning import edge_scores as edge_scores
 from .numerics.lbfgs import Minimiser as Minimiser
 from .one_variable import law_of_one as law_of_one
 from .onnx_export import run_onnx as run_onnx
@@ -75,7 +76,6 @@ from .power_index import index_law as index_law
 from .precision import Precision as Precision
 from .predictor import Predictor as Predictor
 from .probes import probe_columns as probe_columns
-from .pruning import edge_scores as edge_scores
 from .python_export import run_formula as run_formula
 from .python_export import run_python as run_python
 from .python_export import to_python as to_python

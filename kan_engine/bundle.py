@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from kan_engine.layer import SymbolicEdge
-from kan_engine.network import KAN, KANConfig
+from kan_engine.network.kan import KAN, KANConfig
+from kan_engine.network.layer import SymbolicEdge
 from kan_engine.splines.basis import uniform_spacing
 from kan_engine.splines.features import evaluate
 from kan_engine.splines.knots import extend_knots, fit_coef, uniform_grid

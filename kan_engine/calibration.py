@@ -13,9 +13,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from kan_engine.errors import InvalidConfig
-from kan_engine.layer import KANLayer
-from kan_engine.network import KAN
-from kan_engine.row_blocks import row_blocks
+from kan_engine.network.kan import KAN
+from kan_engine.network.layer import KANLayer
+from kan_engine.network.row_blocks import row_blocks
 
 FOLDS = 5
 SPREADS = (1.0, 0.5)  # standard deviations of the normal priors: of log s, and of every b

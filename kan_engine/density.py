@@ -30,7 +30,7 @@ from kan_engine.line_density import (
     stretched_points,
     uniform_points,
 )
-from kan_engine.network import KAN
+from kan_engine.network.kan import KAN
 from kan_engine.plane_density import best_plane
 from kan_engine.plane_frame import Frame
 from kan_engine.plane_likelihood import log_normaliser as plane_normaliser

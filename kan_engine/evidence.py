@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from kan_engine.network import KAN
+from kan_engine.network.kan import KAN
 from kan_engine.penalty import differences
 
 STIFFEST = 1e4  # bound of the price, in units of the data's own curvature: such an activation is a polynomial

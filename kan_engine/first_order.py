@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kan_engine.grid import lay_grids_, refine_, update_grid_
-from kan_engine.layer import KANLayer
 from kan_engine.loss import loss_per_row
-from kan_engine.network import KAN, copied
+from kan_engine.network.grid_updates import lay_grids_, refine_, update_grid_
+from kan_engine.network.kan import KAN, copied
+from kan_engine.network.layer import KANLayer
 from kan_engine.normalisation import NodeScales
 from kan_engine.numerics.adamw import AdamW
 from kan_engine.regularization import regularization

@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kan_engine.gauss_newton import Edges, backward, flat, forward, gathered
-from kan_engine.layer import KANLayer
 from kan_engine.loss import Loss, gradient_and_root
-from kan_engine.network import KAN
+from kan_engine.network.kan import KAN
+from kan_engine.network.layer import KANLayer
 from kan_engine.rows import Rows
 
 SOME_ROWS = 500  # evenly spaced, tell where a node lies

@@ -18,7 +18,7 @@ from kan_engine.gauss_newton import (
     trainable_edges,
 )
 from kan_engine.loss import Loss
-from kan_engine.network import KAN
+from kan_engine.network.kan import KAN
 from kan_engine.penalty import Penalty
 from kan_engine.rows import Rows
 

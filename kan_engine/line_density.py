@@ -26,7 +26,7 @@ import torch
 from jaxtyping import Float, Int
 
 from kan_engine.errors import TrainingDiverged
-from kan_engine.network import KAN, KANConfig
+from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.numerics.quadrature import gauss_legendre
 from kan_engine.splines.features import evaluate
 from kan_engine.splines.knots import extend_knots

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kan_engine.network import KAN
+from kan_engine.network.kan import KAN
 
 MEMORY = 0.95  # share of the running statistics that a batch leaves, once there have been enough of them
 TINY = 1e-5  # added to every variance, so that a constant node can be divided by it

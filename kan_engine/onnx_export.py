@@ -11,11 +11,11 @@ from onnx import TensorProto
 from onnx.reference import ReferenceEvaluator
 
 from kan_engine.agreement import Answers
-from kan_engine.compiled import compile_network
 from kan_engine.data.feature import Feature
 from kan_engine.data.labels import Label, class_name
 from kan_engine.data.scaling import OVERSHOOT, TRANSFORMS, TargetScaler
 from kan_engine.errors import NotExportable
+from kan_engine.network.compiled.network import compile_network
 from kan_engine.onnx_columns import inputs_of, missing_text, write_encoding, write_scale
 from kan_engine.onnx_functions import arccos, arcsin, write_power
 from kan_engine.onnx_graph import Graph, tensor, to_bytes

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kan_engine.layer import KANLayer
-from kan_engine.network import KAN
+from kan_engine.network.kan import KAN
+from kan_engine.network.layer import KANLayer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,9 +15,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from kan_engine.grid import follow_layer_
-from kan_engine.layer import SymbolicEdge
-from kan_engine.network import KAN, KANConfig
+from kan_engine.network.grid_updates import follow_layer_
+from kan_engine.network.kan import KAN, KANConfig
+from kan_engine.network.layer import SymbolicEdge
 from kan_engine.plane_frame import Frame, Places
 from kan_engine.plane_likelihood import Likelihood, ShouldStop, Trained, log_normaliser
 

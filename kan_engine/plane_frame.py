@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from kan_engine.network import KAN
+from kan_engine.network.kan import KAN
+from kan_engine.network.row_blocks import row_blocks
 from kan_engine.numerics.quadrature import gauss_legendre
-from kan_engine.row_blocks import row_blocks
 from kan_engine.splines.basis import uniform_spacing
 from kan_engine.splines.features import Features, activations
 from kan_engine.splines.knots import extend_knots

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from kan_engine.cost import JACOBIAN_BYTES
 from kan_engine.gauss_newton import add_square_, flat, set_flat_, trainable_edges
-from kan_engine.grid import follow_layer_
-from kan_engine.network import KAN, copied
+from kan_engine.network.grid_updates import follow_layer_
+from kan_engine.network.kan import KAN, copied
 from kan_engine.plane_frame import LATTICE, Frame, Places
 
 NEGLIGIBLE = 1e-10  # share of the mass, of nodes that a step does without

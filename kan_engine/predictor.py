@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Shaped
 
-from kan_engine.compiled import CompiledNetwork, compile_network
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.labels import Label
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.decision import decide
 from kan_engine.errors import InvalidConfig, InvalidData
-from kan_engine.network import KAN
+from kan_engine.network.compiled.network import CompiledNetwork, compile_network
+from kan_engine.network.kan import KAN
 
 Columns = Mapping[str, np.ndarray] | Float[np.ndarray, "rows inputs"]  # by name, or encoded already
 

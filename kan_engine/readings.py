@@ -12,7 +12,7 @@ from kan_engine.dictionary import PLACEHOLDER
 from kan_engine.edge_readings import NOTHING_FIXED, Choice, Reading, edge_choices
 from kan_engine.edges import Array, Axis, suggest
 from kan_engine.expressions.evaluation import apply_function, complexity, evaluate, number
-from kan_engine.network import KAN
+from kan_engine.network.kan import KAN
 from kan_engine.node_readings import Node, node_choices, sum_choices
 
 SHARED = 3  # functions tried beside a line that a node shares with direct edges

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kan_engine.network import KAN
+from kan_engine.network.kan import KAN
 
 
 def edge_norms(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Tensor, "_ _"]]:

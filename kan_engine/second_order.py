@@ -1,9 +1,9 @@
 """Training by Levenberg-Marquardt, grid by grid."""
 
 from kan_engine.evidence import Evidence
-from kan_engine.grid import follow_, is_stray, refine_
 from kan_engine.levenberg_marquardt import Damping, Problem, step_
-from kan_engine.network import KAN
+from kan_engine.network.grid_updates import follow_, is_stray, refine_
+from kan_engine.network.kan import KAN
 from kan_engine.rows import Rows
 from kan_engine.training_config import TrainingConfig
 

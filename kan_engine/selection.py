@@ -10,8 +10,8 @@ from torch import Tensor
 
 from kan_engine.cost import Workload
 from kan_engine.loss import Loss, loss_per_row
-from kan_engine.network import KAN, KANConfig, copied, member
-from kan_engine.pruning import prune
+from kan_engine.network.kan import KAN, KANConfig, copied, member
+from kan_engine.network.pruning import prune
 from kan_engine.start import best_start, fresh_network
 from kan_engine.training import Rows, Step, TrainingConfig, chosen_optimizer, train
 

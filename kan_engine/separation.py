@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Float
 
 from kan_engine.data.scaling import Standardizer
-from kan_engine.layer import KANLayer, SymbolicEdge
-from kan_engine.network import KAN, KANConfig
+from kan_engine.network.kan import KAN, KANConfig
+from kan_engine.network.layer import KANLayer, SymbolicEdge
 from kan_engine.splines.tensor_product import Axis, TensorSpline
 
 Array = np.ndarray

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.jets import Jet
-from kan_engine.network import KAN, KANConfig, copied
-from kan_engine.row_blocks import row_blocks
+from kan_engine.network.kan import KAN, KANConfig, copied
+from kan_engine.network.row_blocks import row_blocks
 from kan_engine.rows import Rows
 from kan_engine.separation import standardizer_of
 from kan_engine.solution import Solution, Violation

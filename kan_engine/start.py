@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 
 from kan_engine.errors import InvalidConfig
-from kan_engine.network import KAN, KANConfig, initialise_
+from kan_engine.network.kan import KAN, KANConfig, initialise_
 from kan_engine.rows import Rows
 from kan_engine.training import TrainingConfig, chosen_optimizer, train
 

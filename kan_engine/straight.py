@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.expressions.evaluation import Expression, Variable, add, mul, number
-from kan_engine.network import KAN, KANConfig
+from kan_engine.network.kan import KAN, KANConfig
 
 
 @torch.no_grad()

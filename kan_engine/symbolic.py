@@ -24,7 +24,7 @@ from kan_engine.expressions.evaluation import (
     complexity,
     free_constants,
 )
-from kan_engine.network import KAN
+from kan_engine.network.kan import KAN
 from kan_engine.node_readings import best_combinations, renumbered
 from kan_engine.readings import Part, short_combinations, variants
 from kan_engine.refit import Data, Form, error, few, refit, together

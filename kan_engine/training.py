@@ -10,7 +10,7 @@ from kan_engine.errors import TrainingDiverged
 from kan_engine.first_order import Adam
 from kan_engine.full_batch import FullBatch
 from kan_engine.method import InTurn, Method
-from kan_engine.network import KAN
+from kan_engine.network.kan import KAN
 from kan_engine.rows import Rows
 from kan_engine.second_order import SecondOrder
 from kan_engine.training_config import Optimizer, TrainingConfig

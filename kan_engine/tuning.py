@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from kan_engine.cost import Workload
-from kan_engine.network import KANConfig
+from kan_engine.network.kan import KANConfig
 from kan_engine.penalty import Penalty
 from kan_engine.reach import COARSEST, FIXED_STEPS, FOLDS, Climb, is_lean
 from kan_engine.selection import Trial

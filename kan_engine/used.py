@@ -9,7 +9,7 @@ from torch import nn
 
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.scaling import Standardizer
-from kan_engine.network import KAN, resize_
+from kan_engine.network.kan import KAN, resize_
 from kan_engine.predictor import Predictor
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from kan_engine.grid import refine_, update_grid_
-from kan_engine.layer import SymbolicEdge
-from kan_engine.network import KAN, KANConfig, initialise_
+from kan_engine.network.grid_updates import refine_, update_grid_
+from kan_engine.network.kan import KAN, KANConfig, initialise_
+from kan_engine.network.layer import SymbolicEdge
 
 EVERYWHERE = ["x", "sin", "tanh", "gaussian", "x^2", "silu", "abs"]
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from kan_engine.network import KAN, KANConfig, initialise_
+from kan_engine.network.kan import KAN, KANConfig, initialise_
 
 
 def random_network(

@@ -27,7 +27,7 @@ def training(width: list[int], grid: int, rows: int, validation_rows: int, **con
     import torch
 
     from kan_engine import KAN, KANConfig, Rows, TrainingConfig, train
-    from kan_engine.network import initialise_
+    from kan_engine.network.kan import initialise_
 
     generator = torch.Generator().manual_seed(0)
     network = KAN(KANConfig(width=tuple(width), grid_size=grid))

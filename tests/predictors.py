@@ -40,7 +40,7 @@ def make_predictor(
     import torch
 
     from kan_engine import KAN, Encoding, KANConfig, Predictor, Standardizer, TargetScaler
-    from kan_engine.network import initialise_
+    from kan_engine.network.kan import initialise_
 
     encoding = Encoding.fit(some_columns(), TYPES)
     encoded = encoding.transform(some_columns())

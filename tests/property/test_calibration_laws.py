@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kan_engine.calibration import as_logits, calibrate_, rescale_
-from kan_engine.layer import SymbolicEdge
-from kan_engine.network import KAN, KANConfig, copied, initialise_
+from kan_engine.network.kan import KAN, KANConfig, copied, initialise_
+from kan_engine.network.layer import SymbolicEdge
 
 networks = st.fixed_dictionaries(
     {

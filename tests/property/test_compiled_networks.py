@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kan_engine.compiled import compile_network
+from kan_engine.network.compiled.network import compile_network
 from tests.network_cases import CASES, Case, network_of
 
 

@@ -55,7 +55,7 @@ def trained(method: Method, width: tuple[int, ...], grid: int, rows: int) -> int
     import torch
 
     from kan_engine import KAN, KANConfig, Rows, TrainingConfig, train
-    from kan_engine.network import initialise_
+    from kan_engine.network.kan import initialise_
 
     generator = torch.Generator().manual_seed(0)
     x = torch.empty(rows + rows // 4, width[0], dtype=torch.float64).uniform_(-1, 1, generator=generator)

@@ -28,9 +28,9 @@ def tasks(options: Options) -> Iterator[Task]:
 def ours(rows: int) -> Values:
     import torch
 
-    from kan_engine.compiled import compile_network
-    from kan_engine.network import KAN, KANConfig, initialise_
-    from kan_engine.pruning import prune
+    from kan_engine.network.compiled.network import compile_network
+    from kan_engine.network.kan import KAN, KANConfig, initialise_
+    from kan_engine.network.pruning import prune
 
     network = KAN(KANConfig(width=WIDTH, grid_size=GRID))
     initialise_(network, torch.Generator().manual_seed(0))

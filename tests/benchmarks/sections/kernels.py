@@ -34,7 +34,7 @@ def tasks(options: Options) -> Iterator[Task]:
 def ours(precision: str) -> Values:
     import torch
 
-    from kan_engine.network import KAN, KANConfig, initialise_
+    from kan_engine.network.kan import KAN, KANConfig, initialise_
 
     network = KAN(KANConfig(width=WIDTH, grid_size=GRID, order=ORDER))
     initialise_(network, torch.Generator().manual_seed(0))

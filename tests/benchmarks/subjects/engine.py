@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from kan_engine.network import KAN, KANConfig
+from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.start import AUTO_STARTS, best_start, fresh_network
 from kan_engine.training import Rows, TrainingConfig, train
 

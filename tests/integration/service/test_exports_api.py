@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 import kan_engine
 from kan_engine import Formula
 from kan_engine.expressions.evaluation import Variable, call
-from kan_engine.layer import SymbolicEdge
+from kan_engine.network.layer import SymbolicEdge
 from kan_engine.probes import probe_columns
 from service.db.session import Sessions
 from service.db.tables import Model

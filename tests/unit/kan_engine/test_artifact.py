@@ -15,8 +15,8 @@ import pytest
 from kan_engine import artifact
 from kan_engine.artifact import load, read_attached, read_metadata, save
 from kan_engine.errors import ArtifactError
-from kan_engine.layer import SymbolicEdge
-from kan_engine.network import resize_
+from kan_engine.network.kan import resize_
+from kan_engine.network.layer import SymbolicEdge
 from kan_engine.predictor import Predictor
 from tests.artifacts import put_together, taken_apart
 from tests.predictors import make_predictor, some_columns

@@ -18,7 +18,7 @@ from kan_engine.bundle import (
     without_node,
 )
 from kan_engine.bundle_fit import settled
-from kan_engine.layer import SymbolicEdge
+from kan_engine.network.layer import SymbolicEdge
 from tests.bundles import INPUTS, KINDS, X, random_bundle, terms_of
 from tests.networks import uniform_rows
 

@@ -14,7 +14,7 @@ from kan_engine.calibration import (
     rescale_,
 )
 from kan_engine.errors import InvalidConfig
-from kan_engine.network import KAN, KANConfig, initialise_
+from kan_engine.network.kan import KAN, KANConfig, initialise_
 from tests.networks import random_network, uniform_rows
 
 ROWS = 4_000
@@ -159,7 +159,7 @@ def test_rows_are_evaluated_block_by_block_and_the_result_is_the_same(
         return calibrate_(network, x, codes, weights=ones, class_weights=ones[:2])
 
     whole = calibrated()
-    monkeypatch.setattr("kan_engine.row_blocks.FEATURE_BYTES", 10_000)
+    monkeypatch.setattr("kan_engine.network.row_blocks.FEATURE_BYTES", 10_000)
     assert calibrated().scale == pytest.approx(whole.scale, rel=1e-9)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kan_engine.cost import Method, Workload, affordable_grids, sparse_rows
-from kan_engine.network import KAN, KANConfig
+from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.training import TrainingConfig, chosen_optimizer
 
 METHODS: list[Method] = ["levenberg_marquardt", "adam", "lbfgs"]

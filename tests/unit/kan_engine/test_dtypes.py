@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from kan_engine.grid import refine, refine_, update_grid_
-from kan_engine.layer import SymbolicEdge
-from kan_engine.network import KAN, KANConfig, copied, initialise_, resize_
-from kan_engine.pruning import prune
+from kan_engine.network.grid_updates import refine, refine_, update_grid_
+from kan_engine.network.kan import KAN, KANConfig, copied, initialise_, resize_
+from kan_engine.network.layer import SymbolicEdge
+from kan_engine.network.pruning import prune
 from tests.networks import random_network, uniform_rows
 
 

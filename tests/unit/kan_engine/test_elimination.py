@@ -8,7 +8,7 @@ import torch
 
 from kan_engine.bundle import Node, outputs
 from kan_engine.elimination import OUTPUT, cross_predict, eliminate, sharpen, without_edge
-from kan_engine.layer import KANLayer
+from kan_engine.network.layer import KANLayer
 from kan_engine.structure import FREE, LINE, LINE_PRODUCT, LOG, PRODUCT, Fit, Sample, additive
 from tests.laws import Law, fit_of, sampled
 

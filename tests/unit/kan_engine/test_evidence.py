@@ -6,7 +6,7 @@ import torch
 from kan_engine.evidence import STIFFEST, Evidence
 from kan_engine.gauss_newton import add_per_edge_, gauss_newton, trainable_edges
 from kan_engine.loss import Loss
-from kan_engine.network import KAN, KANConfig
+from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.penalty import Penalty
 from kan_engine.rows import Rows
 from kan_engine.training import Training, TrainingConfig

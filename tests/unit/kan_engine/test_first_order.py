@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from kan_engine.first_order import SETTLING, one_cycle
-from kan_engine.layer import SymbolicEdge
-from kan_engine.network import KAN, KANConfig, initialise_, member
+from kan_engine.network.kan import KAN, KANConfig, initialise_, member
+from kan_engine.network.layer import SymbolicEdge
 from kan_engine.penalty import Penalty
 from kan_engine.rows import Rows
 from kan_engine.training import Training, train

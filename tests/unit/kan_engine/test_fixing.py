@@ -15,7 +15,7 @@ from kan_engine import (
     with_inputs,
     without_inputs,
 )
-from kan_engine.network import KAN
+from kan_engine.network.kan import KAN
 from tests.networks import random_network
 
 X = torch.linspace(-1, 1, 90, dtype=torch.float64)[:, None] * torch.tensor([[1.0, -0.7]], dtype=torch.float64)

@@ -5,8 +5,8 @@ import torch
 
 from kan_engine.gauge import gauge_rows
 from kan_engine.gauss_newton import flat, set_flat_, trainable_edges
-from kan_engine.layer import SymbolicEdge
-from kan_engine.network import KAN
+from kan_engine.network.kan import KAN
+from kan_engine.network.layer import SymbolicEdge
 from kan_engine.rows import Rows
 from tests.networks import random_network, uniform_rows
 

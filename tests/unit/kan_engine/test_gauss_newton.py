@@ -13,7 +13,7 @@ from kan_engine.gauss_newton import (
     trainable_edges,
 )
 from kan_engine.loss import Loss, loss_per_row
-from kan_engine.network import KAN
+from kan_engine.network.kan import KAN
 from kan_engine.rows import Rows
 from tests.problems import OUTPUTS, mixed_network, rows_of
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from kan_engine.grid import refine
-from kan_engine.layer import KANLayer
-from kan_engine.network import KAN, KANConfig, copied, initialise_, member
-from kan_engine.pruning import prune, without_dead_nodes
+from kan_engine.network.grid_updates import refine
+from kan_engine.network.kan import KAN, KANConfig, copied, initialise_, member
+from kan_engine.network.layer import KANLayer
+from kan_engine.network.pruning import prune, without_dead_nodes
 from tests.networks import random_network, uniform_rows
 
 GROUPS = 2

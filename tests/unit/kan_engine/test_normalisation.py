@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kan_engine.network import KAN, copied
+from kan_engine.network.kan import KAN, copied
 from kan_engine.normalisation import MEMORY, NodeScales
 from tests.networks import random_network, uniform_rows
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kan_engine.network import KAN, KANConfig
+from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.penalty import Penalty, differences
 from tests.networks import random_network
 

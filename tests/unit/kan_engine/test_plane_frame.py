@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from kan_engine.gauss_newton import gathered, trainable_edges
-from kan_engine.network import KAN
+from kan_engine.network.kan import KAN
 from kan_engine.plane_density import begin
 from kan_engine.plane_frame import Frame, Places
 

@@ -8,7 +8,7 @@ import torch
 
 from kan_engine import predictor as module
 from kan_engine.errors import InvalidConfig, InvalidData
-from kan_engine.layer import SymbolicEdge
+from kan_engine.network.layer import SymbolicEdge
 from tests.predictors import make_predictor, some_columns
 
 

@@ -9,7 +9,7 @@ import torch
 
 from kan_engine.expressions.evaluation import evaluate, variables
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.network import KAN
+from kan_engine.network.kan import KAN
 from kan_engine.node_readings import best_combinations
 from kan_engine.precision import Precision
 from kan_engine.readings import SHARED, Part, variants

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from kan_engine.network import KAN, KANConfig
+from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.regularization import edge_norms, regularization
 from tests.networks import random_network, uniform_rows
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from kan_engine.network import KAN, KANConfig
+from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.selection import (
     FEW_ROWS,
     THRESHOLDS,

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from kan_engine.data.scaling import TargetScaler
-from kan_engine.network import KANConfig
+from kan_engine.network.kan import KANConfig
 from kan_engine.separation import network_of, standardizer_of
 from kan_engine.solution_network import Follower, follow
 from kan_engine.wanted_shape import WantedShape

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kan_engine.errors import InvalidConfig
-from kan_engine.network import KAN, KANConfig
+from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.rows import Rows
 from kan_engine.start import best_start, fresh_network
 from kan_engine.training import TrainingConfig, train

@@ -15,8 +15,8 @@ from kan_engine.expressions.constraints import Limits, functions_of
 from kan_engine.expressions.evaluation import Variable, apply_function, complexity, evaluate, variables, walk
 from kan_engine.expressions.nodes import Number
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.layer import SymbolicEdge
-from kan_engine.network import KAN, KANConfig
+from kan_engine.network.kan import KAN, KANConfig
+from kan_engine.network.layer import SymbolicEdge
 from kan_engine.precision import Precision
 from kan_engine.splines.knots import extend_knots, fit_coef, uniform_grid
 from kan_engine.structure import Fit, Sample, search

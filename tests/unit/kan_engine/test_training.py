@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from kan_engine.errors import InvalidConfig, TrainingDiverged
-from kan_engine.network import KAN, KANConfig, initialise_
+from kan_engine.network.kan import KAN, KANConfig, initialise_
 from kan_engine.training import Optimizer, Rows, TrainingConfig, chosen_optimizer, train
 
 

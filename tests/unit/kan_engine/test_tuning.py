@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kan_engine.network import KAN, KANConfig
+from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.penalty import Penalty
 from kan_engine.reach import (
     COARSEST,

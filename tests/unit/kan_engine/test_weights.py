@@ -5,7 +5,7 @@ import torch
 
 from kan_engine.calibration import fit_calibration
 from kan_engine.loss import Loss
-from kan_engine.network import KAN, KANConfig, initialise_
+from kan_engine.network.kan import KAN, KANConfig, initialise_
 from kan_engine.penalty import Penalty
 from kan_engine.training import Optimizer, Rows, TrainingConfig, train
 from tests.networks import uniform_rows

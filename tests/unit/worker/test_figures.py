@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics
 
 from kan_engine import KAN, KANConfig, Predictor, Standardizer, TargetScaler
-from kan_engine.network import initialise_
+from kan_engine.network.kan import initialise_
 from tests.tables import request_for, table_of
 from worker import figures as module
 from worker.effects import OTHER

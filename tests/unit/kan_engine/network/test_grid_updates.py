@@ -5,9 +5,9 @@ from itertools import pairwise
 import pytest
 import torch
 
-from kan_engine.grid import MARGIN, follow_, is_stray, refine, update_grid_
-from kan_engine.layer import KANLayer
-from kan_engine.network import KAN, copied
+from kan_engine.network.grid_updates import MARGIN, follow_, is_stray, refine, update_grid_
+from kan_engine.network.kan import KAN, copied
+from kan_engine.network.layer import KANLayer
 from kan_engine.splines.knots import grid_range, quantile_grid, uniform_grid
 from tests.networks import random_network, uniform_rows
 

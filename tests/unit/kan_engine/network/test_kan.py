@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from kan_engine.errors import ArtifactError, InvalidConfig
-from kan_engine.layer import SymbolicEdge
-from kan_engine.network import KAN, KANConfig, copied, initialise_
+from kan_engine.network.kan import KAN, KANConfig, copied, initialise_
+from kan_engine.network.layer import SymbolicEdge
 from tests.networks import random_network, uniform_rows
 
 

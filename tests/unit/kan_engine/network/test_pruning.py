@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from kan_engine.layer import SymbolicEdge
-from kan_engine.network import KAN
-from kan_engine.pruning import (
+from kan_engine.network.kan import KAN
+from kan_engine.network.layer import SymbolicEdge
+from kan_engine.network.pruning import (
     drop_dead_edges_,
     edge_scores,
     incoming_score,
@@ -51,7 +51,7 @@ def test_scores_are_the_same_however_few_rows_are_looked_at_together(
 ) -> None:
     network = random_network((2, 3, 1), direct=direct)
     whole = edge_scores(network, X)
-    monkeypatch.setattr("kan_engine.pruning.FEATURE_BYTES", 1_000)
+    monkeypatch.setattr("kan_engine.network.pruning.FEATURE_BYTES", 1_000)
     torch.testing.assert_close(edge_scores(network, X), whole)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kan_engine.cost import FEATURE_BYTES
-from kan_engine.network import KAN
+from kan_engine.network.kan import KAN
 
 
 def row_blocks(network: KAN, rows: int) -> Iterator[slice]:

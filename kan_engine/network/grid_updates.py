@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from kan_engine.layer import KANLayer
-from kan_engine.network import KAN, copied
-from kan_engine.row_blocks import row_blocks
+from kan_engine.network.kan import KAN, copied
+from kan_engine.network.layer import KANLayer
+from kan_engine.network.row_blocks import row_blocks
 from kan_engine.splines.knots import extend_knots, fit_coef, grid_range, quantile_grid, uniform_grid
 
 FILLED = 0.8  # least share of a grid that its inputs should span

@@ -10,11 +10,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from kan_engine.compiled_basis import BasisLayer, basis_layer
-from kan_engine.compiled_pieces import PieceLayer, frozen, piece_layer
 from kan_engine.expressions.library import LIBRARY
-from kan_engine.layer import KANLayer, SymbolicEdge
-from kan_engine.network import KAN
+from kan_engine.network.compiled.basis_layer import BasisLayer, basis_layer
+from kan_engine.network.compiled.piecewise_layer import PieceLayer, frozen, piece_layer
+from kan_engine.network.kan import KAN
+from kan_engine.network.layer import KANLayer, SymbolicEdge
 from kan_engine.splines.basis import uniform_spacing
 
 NOTHING = -1  # enters a product that is 0

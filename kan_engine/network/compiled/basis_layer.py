@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kan_engine.compiled_pieces import frozen, silu
+from kan_engine.network.compiled.piecewise_layer import frozen, silu
 from kan_engine.splines.basis import Spacing, cardinal_polynomials
 from kan_engine.splines.knots import grid_range
 

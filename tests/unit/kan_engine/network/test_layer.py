@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.interpolate import BSpline
 
-from kan_engine.layer import KANLayer, SymbolicEdge, symbolic_slope, symbolic_value
+from kan_engine.network.layer import KANLayer, SymbolicEdge, symbolic_slope, symbolic_value
 from tests.networks import uniform_rows
 
 SINE = SymbolicEdge("sin", 1.5, 0.2, 0.7, 0.1)

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.cost import FEATURE_BYTES
-from kan_engine.layer import KANLayer
-from kan_engine.network import KAN, copied
+from kan_engine.network.kan import KAN, copied
+from kan_engine.network.layer import KANLayer
 
 
 @torch.no_grad()

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine.compiled import compile_network
-from kan_engine.compiled_basis import BasisLayer
-from kan_engine.compiled_pieces import IrregularPieces, PieceLayer, UniformPieces
-from kan_engine.grid import refine_, update_grid_
-from kan_engine.layer import SymbolicEdge
-from kan_engine.network import KAN
+from kan_engine.network.compiled.basis_layer import BasisLayer
+from kan_engine.network.compiled.network import compile_network
+from kan_engine.network.compiled.piecewise_layer import IrregularPieces, PieceLayer, UniformPieces
+from kan_engine.network.grid_updates import refine_, update_grid_
+from kan_engine.network.kan import KAN
+from kan_engine.network.layer import SymbolicEdge
 from tests.networks import random_network, uniform_rows
 
 LOGARITHM = SymbolicEdge("log", 1.0, 0.0, 1.0, 0.0)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from kan_engine.errors import ArtifactError, InvalidConfig
-from kan_engine.layer import KANLayer, SymbolicEdge
+from kan_engine.network.layer import KANLayer, SymbolicEdge
 
 
 @dataclass(frozen=True, kw_only=True)

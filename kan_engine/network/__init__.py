@@ -1,0 +1,1 @@
+"""Kolmogorov-Arnold networks: layers, grid updates, pruning."""

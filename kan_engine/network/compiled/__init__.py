@@ -1,0 +1,1 @@
+"""Networks evaluated with NumPy alone."""
