@@ -87,7 +87,6 @@ from .refit import Data as Data
 from .refit import Form as Form
 from .refit import standard_errors as standard_errors
 from .refit import together as together
-from .rows import Rows as Rows
 from .selection import FEW_ROWS as FEW_ROWS
 from .selection import Inputs as Inputs
 from .selection import Trained as Trained
@@ -110,7 +109,6 @@ from .sparse_additive import columns_that_matter as columns_that_matter
 from .sparse_additive import constant_form as constant_form
 from .sparse_additive import cross_losses as cross_losses
 from .splines.knots import robust_range as robust_range
-from .start import AUTO_STARTS as AUTO_STARTS
 from .straight import linear_formula as linear_formula
 from .straight import straight_network as straight_network
 from .structure import Fit as Fit
@@ -124,9 +122,11 @@ from .symbolic import read_formulas as read_formulas
 from .symbolic import shorter_formulas as shorter_formulas
 from .symmetry import Reduction as Reduction
 from .symmetry import reduction as reduction
-from .training import Step as Step
-from .training import train as train
-from .training_config import TrainingConfig as TrainingConfig
+from .training.config import TrainingConfig as TrainingConfig
+from .training.loop import Step as Step
+from .training.loop import train as train
+from .training.multi_start import AUTO_STARTS as AUTO_STARTS
+from .training.rows import Rows as Rows
 from .tuning import Task as Task
 from .tuning import changes as changes
 from .tuning import climbing_seconds as climbing_seconds

@@ -13,7 +13,7 @@ from torch import Tensor
 from kan_engine.bundle import Bundle, Node
 from kan_engine.data.scaling import TargetScaler
 from kan_engine.structure import Fit, Frame, Sample, Shape
-from kan_engine.training import Step
+from kan_engine.training.loop import Step
 
 
 def fit_to_json(fit: Fit) -> dict[str, Any]:

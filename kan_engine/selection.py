@@ -9,11 +9,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from kan_engine.cost import Workload
-from kan_engine.loss import Loss, loss_per_row
 from kan_engine.network.kan import KAN, KANConfig, copied, member
 from kan_engine.network.pruning import prune
-from kan_engine.start import best_start, fresh_network
-from kan_engine.training import Rows, Step, TrainingConfig, chosen_optimizer, train
+from kan_engine.training.loop import Rows, Step, TrainingConfig, chosen_optimizer, train
+from kan_engine.training.losses import Loss, loss_per_row
+from kan_engine.training.multi_start import best_start, fresh_network
 
 THRESHOLDS = (0.1, 0.02)  # of the strongest edge's score: bold, and shy
 UNMISSED = 1.005  # factor by which pruning may raise the validation loss

@@ -19,12 +19,12 @@ from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.jets import Jet
 from kan_engine.network.kan import KAN, KANConfig, copied
 from kan_engine.network.row_blocks import row_blocks
-from kan_engine.rows import Rows
 from kan_engine.separation import standardizer_of
 from kan_engine.solution import Solution, Violation
-from kan_engine.start import AUTO_STARTS, best_start
-from kan_engine.training import train
-from kan_engine.training_config import TrainingConfig
+from kan_engine.training.config import TrainingConfig
+from kan_engine.training.loop import train
+from kan_engine.training.multi_start import AUTO_STARTS, best_start
+from kan_engine.training.rows import Rows
 from kan_engine.wanted_shape import WantedShape
 
 Array = np.ndarray

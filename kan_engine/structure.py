@@ -21,7 +21,7 @@ from kan_engine.bundle_fit import fitted, refined
 from kan_engine.data.scaling import TRANSFORMS, TargetScaler, is_defined
 from kan_engine.network.kan import KAN
 from kan_engine.splines.knots import extend_knots, robust_range, uniform_grid
-from kan_engine.training import Step
+from kan_engine.training.loop import Step
 
 GRIDS = (4, 8, 16)
 GRIDS_OF_FEW, FEW = (8, 16, 32), 2  # where the inputs are so few that finer grids cost little

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 
 from kan_engine.cost import Workload
 from kan_engine.network.kan import KANConfig
-from kan_engine.penalty import Penalty
 from kan_engine.reach import COARSEST, FIXED_STEPS, FOLDS, Climb, is_lean
 from kan_engine.selection import Trial
-from kan_engine.training_config import TrainingConfig
+from kan_engine.training.config import TrainingConfig
+from kan_engine.training.penalty import Penalty
 
 Change = Callable[[Trial], Trial | None]  # None where there is nothing left to change
 

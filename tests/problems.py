@@ -2,10 +2,10 @@
 
 import torch
 
-from kan_engine.loss import Loss
 from kan_engine.network.kan import KAN, KANConfig, initialise_
 from kan_engine.network.layer import SymbolicEdge
-from kan_engine.rows import Rows
+from kan_engine.training.losses import Loss
+from kan_engine.training.rows import Rows
 
 OUTPUTS: dict[Loss, int] = {"squared": 2, "logistic": 1, "softmax": 3}
 

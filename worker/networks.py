@@ -18,7 +18,7 @@ from kan_engine import (
     prune_trained,
     train_on_all,
 )
-from kan_engine.loss import loss_per_row
+from kan_engine.training.losses import loss_per_row
 from service.schemas.training import TrainRequest
 from worker.climb import probable_parts, tuned
 from worker.found import Found

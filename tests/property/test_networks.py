@@ -5,12 +5,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kan_engine.levenberg_marquardt import Damping, Problem, step_
 from kan_engine.network.grid_updates import refine, update_grid_
 from kan_engine.network.kan import KAN, KANConfig, copied, initialise_
 from kan_engine.network.pruning import prune
-from kan_engine.penalty import Penalty
-from kan_engine.rows import Rows
+from kan_engine.training.levenberg_marquardt import Damping, Problem, step_
+from kan_engine.training.penalty import Penalty
+from kan_engine.training.rows import Rows
 
 WIDTHS = st.sampled_from([(1, 1), (2, 1), (3, 2, 1), (2, 3, 2), (2, 2, 2, 1)])
 SEEDS = st.integers(0, 2**31)

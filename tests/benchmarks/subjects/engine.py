@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from kan_engine.network.kan import KAN, KANConfig
-from kan_engine.start import AUTO_STARTS, best_start, fresh_network
-from kan_engine.training import Rows, TrainingConfig, train
+from kan_engine.training.loop import Rows, TrainingConfig, train
+from kan_engine.training.multi_start import AUTO_STARTS, best_start, fresh_network
 
 
 def trained(

@@ -9,7 +9,7 @@ import pytest
 
 from kan_engine.cost import Method, Workload, affordable_grids, sparse_rows
 from kan_engine.network.kan import KAN, KANConfig
-from kan_engine.training import TrainingConfig, chosen_optimizer
+from kan_engine.training.loop import TrainingConfig, chosen_optimizer
 
 METHODS: list[Method] = ["levenberg_marquardt", "adam", "lbfgs"]
 MILLION = Workload(width=(20, 10, 1), terms=9, rows=1_000_000, validation_rows=200_000)

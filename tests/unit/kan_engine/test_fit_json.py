@@ -10,7 +10,7 @@ import torch
 
 from kan_engine import fit_from_json, fit_to_json, search
 from kan_engine.structure import CURVED_LINE_PRODUCT, LOG, ONE_NODE, Fit, Sample, _Search
-from kan_engine.training import Step
+from kan_engine.training.loop import Step
 
 RNG = np.random.default_rng(0)
 

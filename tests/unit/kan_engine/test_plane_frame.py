@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from kan_engine.gauss_newton import gathered, trainable_edges
 from kan_engine.network.kan import KAN
 from kan_engine.plane_density import begin
 from kan_engine.plane_frame import Frame, Places
+from kan_engine.training.gauss_newton import gathered, trainable_edges
 
 STRETCHED = np.array([-6.0, -2.0, -0.5, 0.5, 3.0])
 X = torch.tensor([[0.1, -0.2], [-0.7, 1.4], [2.9, 0.0], [-9.0, 5.0], [0.4, 0.3]], dtype=torch.float64)

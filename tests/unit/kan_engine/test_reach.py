@@ -19,7 +19,7 @@ from kan_engine.reach import (
     is_lean,
 )
 from kan_engine.selection import Trial
-from kan_engine.training_config import TrainingConfig
+from kan_engine.training.config import TrainingConfig
 from kan_engine.tuning import (
     Task,
     changes,

@@ -20,8 +20,8 @@ from kan_engine.selection import (
     run_trial,
     train_on_all,
 )
-from kan_engine.start import COARSE
-from kan_engine.training import Step, TrainingConfig
+from kan_engine.training.loop import Step, TrainingConfig
+from kan_engine.training.multi_start import COARSE
 from tests.networks import uniform_rows
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

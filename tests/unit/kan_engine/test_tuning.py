@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from kan_engine.network.kan import KAN, KANConfig
-from kan_engine.penalty import Penalty
 from kan_engine.reach import (
     COARSEST,
     DENSE_WEIGHTS,
@@ -23,7 +22,8 @@ from kan_engine.reach import (
     TRIED_GROUPS,
 )
 from kan_engine.selection import Trial
-from kan_engine.training_config import TrainingConfig
+from kan_engine.training.config import TrainingConfig
+from kan_engine.training.penalty import Penalty
 from kan_engine.tuning import (
     BEGINNING,
     LENGTHENED,

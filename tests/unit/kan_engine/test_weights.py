@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from kan_engine.calibration import fit_calibration
-from kan_engine.loss import Loss
 from kan_engine.network.kan import KAN, KANConfig, initialise_
-from kan_engine.penalty import Penalty
-from kan_engine.training import Optimizer, Rows, TrainingConfig, train
+from kan_engine.training.loop import Optimizer, Rows, TrainingConfig, train
+from kan_engine.training.losses import Loss
+from kan_engine.training.penalty import Penalty
 from tests.networks import uniform_rows
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

@@ -6,7 +6,7 @@ import torch
 
 from kan_engine.errors import InvalidConfig, TrainingDiverged
 from kan_engine.network.kan import KAN, KANConfig, initialise_
-from kan_engine.training import Optimizer, Rows, TrainingConfig, chosen_optimizer, train
+from kan_engine.training.loop import Optimizer, Rows, TrainingConfig, chosen_optimizer, train
 
 
 def law(rows: int, seed: int) -> Rows:

@@ -6,15 +6,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kan_engine.loss import loss_per_row
 from kan_engine.network.grid_updates import lay_grids_, refine_, update_grid_
 from kan_engine.network.kan import KAN, copied
 from kan_engine.network.layer import KANLayer
-from kan_engine.normalisation import NodeScales
 from kan_engine.numerics.adamw import AdamW
-from kan_engine.regularization import regularization
-from kan_engine.rows import Rows
-from kan_engine.training_config import TrainingConfig
+from kan_engine.training.batch_norm import NodeScales
+from kan_engine.training.config import TrainingConfig
+from kan_engine.training.losses import loss_per_row
+from kan_engine.training.regularization import regularization
+from kan_engine.training.rows import Rows
 
 WARM_UP = 0.2  # share of the training in which the learning rate rises
 SETTLING = 0.1  # of the peak rate: below it a stale validation loss means something

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from kan_engine.network.kan import KAN, KANConfig
-from kan_engine.penalty import Penalty, differences
+from kan_engine.training.penalty import Penalty, differences
 from tests.networks import random_network
 
 

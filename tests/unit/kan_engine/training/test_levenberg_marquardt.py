@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from kan_engine.evidence import Evidence
-from kan_engine.gauss_newton import flat, gathered, trainable_edges
-from kan_engine.levenberg_marquardt import Damping, Problem, step_
-from kan_engine.loss import Loss, loss_per_row
 from kan_engine.network.kan import KAN, KANConfig
-from kan_engine.penalty import Penalty
-from kan_engine.rows import Rows
+from kan_engine.training.evidence import Evidence
+from kan_engine.training.gauss_newton import flat, gathered, trainable_edges
+from kan_engine.training.levenberg_marquardt import Damping, Problem, step_
+from kan_engine.training.losses import Loss, loss_per_row
+from kan_engine.training.penalty import Penalty
+from kan_engine.training.rows import Rows
 from tests.networks import random_network, uniform_rows
 from tests.problems import OUTPUTS, mixed_network, rows_of
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kan_engine.loss import Loss, gradient_and_root, loss_per_row
+from kan_engine.training.losses import Loss, gradient_and_root, loss_per_row
 
 CASES: list[tuple[Loss, int]] = [("squared", 2), ("logistic", 1), ("softmax", 3)]
 

@@ -13,11 +13,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kan_engine.cost import JACOBIAN_BYTES
-from kan_engine.loss import Loss, gradient_and_root
 from kan_engine.network.kan import KAN
 from kan_engine.network.layer import Passage
 from kan_engine.network.row_blocks import row_blocks
-from kan_engine.rows import Rows
+from kan_engine.training.losses import Loss, gradient_and_root
+from kan_engine.training.rows import Rows
 
 STRIDE = 0.1  # of a step, over which second derivatives along it are measured
 

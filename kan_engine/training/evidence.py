@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from kan_engine.network.kan import KAN
-from kan_engine.penalty import differences
+from kan_engine.training.penalty import differences
 
 STIFFEST = 1e4  # bound of the price, in units of the data's own curvature: such an activation is a polynomial
 LEAST_SHARE = 0.1  # of the observations that count as free of parameters, however many these are

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from kan_engine.network.kan import KAN, copied
-from kan_engine.normalisation import MEMORY, NodeScales
+from kan_engine.training.batch_norm import MEMORY, NodeScales
 from tests.networks import random_network, uniform_rows
 
 WIDTHS = [(2, 3, 1), (2, 3, 4, 2)]

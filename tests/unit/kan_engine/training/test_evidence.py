@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from kan_engine.evidence import STIFFEST, Evidence
-from kan_engine.gauss_newton import add_per_edge_, gauss_newton, trainable_edges
-from kan_engine.loss import Loss
 from kan_engine.network.kan import KAN, KANConfig
-from kan_engine.penalty import Penalty
-from kan_engine.rows import Rows
-from kan_engine.training import Training, TrainingConfig
+from kan_engine.training.evidence import STIFFEST, Evidence
+from kan_engine.training.gauss_newton import add_per_edge_, gauss_newton, trainable_edges
+from kan_engine.training.loop import Training, TrainingConfig
+from kan_engine.training.losses import Loss
+from kan_engine.training.penalty import Penalty
+from kan_engine.training.rows import Rows
 from tests.networks import random_network, uniform_rows
 
 ROWS = 300

@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from kan_engine.loss import Loss, loss_per_row
 from kan_engine.network.kan import KAN
 from kan_engine.network.row_blocks import row_blocks
+from kan_engine.training.losses import Loss, loss_per_row
 
 
 @dataclass(frozen=True, kw_only=True)

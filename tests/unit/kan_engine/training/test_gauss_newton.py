@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from kan_engine.gauss_newton import (
+from kan_engine.network.kan import KAN
+from kan_engine.training.gauss_newton import (
     add_per_edge_,
     curvature,
     flat,
@@ -12,9 +13,8 @@ from kan_engine.gauss_newton import (
     set_flat_,
     trainable_edges,
 )
-from kan_engine.loss import Loss, loss_per_row
-from kan_engine.network.kan import KAN
-from kan_engine.rows import Rows
+from kan_engine.training.losses import Loss, loss_per_row
+from kan_engine.training.rows import Rows
 from tests.problems import OUTPUTS, mixed_network, rows_of
 
 each_loss = pytest.mark.parametrize("loss", OUTPUTS)
@@ -64,7 +64,9 @@ def test_blocks_of_rows_add_up_to_the_whole(loss: Loss, monkeypatch: pytest.Monk
     network, rows = mixed_network(loss, direct=True), rows_of(loss)
     edges = trainable_edges(network)
     whole = gauss_newton(network, rows, loss, edges)
-    monkeypatch.setattr("kan_engine.gauss_newton.JACOBIAN_BYTES", 8 * len(whole[1]) * OUTPUTS[loss] * 7)
+    monkeypatch.setattr(
+        "kan_engine.training.gauss_newton.JACOBIAN_BYTES", 8 * len(whole[1]) * OUTPUTS[loss] * 7
+    )
     torch.testing.assert_close(gauss_newton(network, rows, loss, edges), whole)  # six blocks, the last of 5
 
 

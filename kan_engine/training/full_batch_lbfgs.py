@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from kan_engine.cost import sparse_rows
-from kan_engine.loss import loss_per_row
 from kan_engine.network.grid_updates import refine_, update_grid_
 from kan_engine.network.kan import KAN
 from kan_engine.network.row_blocks import row_blocks
 from kan_engine.numerics.lbfgs import Minimiser
-from kan_engine.regularization import regularization
-from kan_engine.rows import Rows
-from kan_engine.training_config import TrainingConfig
+from kan_engine.training.config import TrainingConfig
+from kan_engine.training.losses import loss_per_row
+from kan_engine.training.regularization import regularization
+from kan_engine.training.rows import Rows
 
 
 class FullBatch:

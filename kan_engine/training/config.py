@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from kan_engine.cost import BATCH_ROWS
 from kan_engine.errors import InvalidConfig
-from kan_engine.loss import Loss
-from kan_engine.penalty import Penalty
+from kan_engine.training.losses import Loss
+from kan_engine.training.penalty import Penalty
 
 Optimizer = Literal["auto", "levenberg_marquardt", "adam", "lbfgs"]
 Precision = Literal["auto", "float32", "float64"]

@@ -7,8 +7,8 @@ import torch
 
 from kan_engine.errors import InvalidConfig
 from kan_engine.network.kan import KAN, KANConfig, initialise_
-from kan_engine.rows import Rows
-from kan_engine.training import TrainingConfig, chosen_optimizer, train
+from kan_engine.training.loop import TrainingConfig, chosen_optimizer, train
+from kan_engine.training.rows import Rows
 
 NOISE = 0.3  # of the coefficients, for first-order methods; second order starts from lines
 COARSE = 3  # grid of the trials: few intervals have few bad minima

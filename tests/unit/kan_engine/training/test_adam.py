@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from kan_engine.first_order import SETTLING, one_cycle
 from kan_engine.network.kan import KAN, KANConfig, initialise_, member
 from kan_engine.network.layer import SymbolicEdge
-from kan_engine.penalty import Penalty
-from kan_engine.rows import Rows
-from kan_engine.training import Training, train
-from kan_engine.training_config import TrainingConfig
+from kan_engine.training.adam import SETTLING, one_cycle
+from kan_engine.training.config import TrainingConfig
+from kan_engine.training.loop import Training, train
+from kan_engine.training.penalty import Penalty
+from kan_engine.training.rows import Rows
 from tests.networks import random_network, uniform_rows
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

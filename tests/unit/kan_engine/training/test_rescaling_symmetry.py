@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from kan_engine.gauge import gauge_rows
-from kan_engine.gauss_newton import flat, set_flat_, trainable_edges
 from kan_engine.network.kan import KAN
 from kan_engine.network.layer import SymbolicEdge
-from kan_engine.rows import Rows
+from kan_engine.training.gauss_newton import flat, set_flat_, trainable_edges
+from kan_engine.training.rescaling_symmetry import gauge_rows
+from kan_engine.training.rows import Rows
 from tests.networks import random_network, uniform_rows
 
 

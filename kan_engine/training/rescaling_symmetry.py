@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from kan_engine.gauss_newton import Edges, backward, flat, forward, gathered
-from kan_engine.loss import Loss, gradient_and_root
 from kan_engine.network.kan import KAN
 from kan_engine.network.layer import KANLayer
-from kan_engine.rows import Rows
+from kan_engine.training.gauss_newton import Edges, backward, flat, forward, gathered
+from kan_engine.training.losses import Loss, gradient_and_root
+from kan_engine.training.rows import Rows
 
 SOME_ROWS = 500  # evenly spaced, tell where a node lies
 

@@ -1,11 +1,11 @@
 """Training by Levenberg-Marquardt, grid by grid."""
 
-from kan_engine.evidence import Evidence
-from kan_engine.levenberg_marquardt import Damping, Problem, step_
 from kan_engine.network.grid_updates import follow_, is_stray, refine_
 from kan_engine.network.kan import KAN
-from kan_engine.rows import Rows
-from kan_engine.training_config import TrainingConfig
+from kan_engine.training.config import TrainingConfig
+from kan_engine.training.evidence import Evidence
+from kan_engine.training.levenberg_marquardt import Damping, Problem, step_
+from kan_engine.training.rows import Rows
 
 SLOW_STEPS = 3  # in a row that each gain little: this grid has converged
 CRAWL = 0.1  # gain of a step below which it is time to ask whether the grids still fit

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kan_engine.evidence import Evidence
-from kan_engine.gauge import gauge_rows
-from kan_engine.gauss_newton import (
+from kan_engine.network.kan import KAN
+from kan_engine.training.evidence import Evidence
+from kan_engine.training.gauss_newton import (
     Edges,
     add_per_edge_,
     curvature,
@@ -17,10 +17,10 @@ from kan_engine.gauss_newton import (
     set_flat_,
     trainable_edges,
 )
-from kan_engine.loss import Loss
-from kan_engine.network.kan import KAN
-from kan_engine.penalty import Penalty
-from kan_engine.rows import Rows
+from kan_engine.training.losses import Loss
+from kan_engine.training.penalty import Penalty
+from kan_engine.training.rescaling_symmetry import gauge_rows
+from kan_engine.training.rows import Rows
 
 MAX_DAMPING = 1e12
 JITTER = 1e-13  # of the diagonal, so that directions without any effect can be inverted

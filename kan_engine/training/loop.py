@@ -7,13 +7,13 @@ import torch
 
 from kan_engine.cost import automatic
 from kan_engine.errors import TrainingDiverged
-from kan_engine.first_order import Adam
-from kan_engine.full_batch import FullBatch
-from kan_engine.method import InTurn, Method
 from kan_engine.network.kan import KAN
-from kan_engine.rows import Rows
-from kan_engine.second_order import SecondOrder
-from kan_engine.training_config import Optimizer, TrainingConfig
+from kan_engine.training.adam import Adam
+from kan_engine.training.config import Optimizer, TrainingConfig
+from kan_engine.training.full_batch_lbfgs import FullBatch
+from kan_engine.training.grid_schedule_lm import SecondOrder
+from kan_engine.training.optimizer import InTurn, Method
+from kan_engine.training.rows import Rows
 
 __all__ = ["Optimizer", "Rows", "Step", "Training", "TrainingConfig", "chosen_optimizer", "train"]
 
