@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from kan_engine.data.labels import class_name
-from kan_engine.predictor import Predictor
+from kan_engine.inference.predictor import Predictor
 
 TIE = 1e-9  # of two weighted probabilities that differ by less, either may give the label
 

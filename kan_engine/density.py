@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.errors import InvalidConfig, InvalidData
+from kan_engine.inference.predictor import Predictor
 from kan_engine.line_density import (
     BLOCK,
     LineGrid,
@@ -34,7 +35,6 @@ from kan_engine.network.kan import KAN
 from kan_engine.plane_density import best_plane
 from kan_engine.plane_frame import Frame
 from kan_engine.plane_likelihood import log_normaliser as plane_normaliser
-from kan_engine.predictor import Predictor
 from kan_engine.support import possible_ends
 
 FOLDS, PLANE_FOLDS = 5, 4

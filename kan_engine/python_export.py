@@ -22,9 +22,9 @@ from kan_engine.data.feature import Feature
 from kan_engine.data.scaling import Standardizer
 from kan_engine.errors import NotExportable
 from kan_engine.expressions.evaluation import Expression, to_json, variables
+from kan_engine.inference.predictor import Predictor
 from kan_engine.network.compiled.network import CompiledLayer, compile_network
 from kan_engine.network.compiled.piecewise_layer import IrregularPieces, PieceLayer, UniformPieces
-from kan_engine.predictor import Predictor
 from kan_engine.used import used_part
 
 Model = dict[str, Any]

@@ -9,8 +9,8 @@ from torch import nn
 
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.scaling import Standardizer
+from kan_engine.inference.predictor import Predictor
 from kan_engine.network.kan import KAN, resize_
-from kan_engine.predictor import Predictor
 
 
 def used_part(predictor: Predictor) -> Predictor:

@@ -6,8 +6,8 @@ import numpy as np
 from onnxruntime import InferenceSession, SessionOptions
 
 from kan_engine.agreement import Answers
+from kan_engine.inference.predictor import Predictor
 from kan_engine.onnx_export import tensors
-from kan_engine.predictor import Predictor
 
 
 def session_of(data: bytes) -> InferenceSession:

@@ -7,8 +7,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kan_engine.artifact import load, read_metadata, save
 from kan_engine.errors import ArtifactError
+from kan_engine.inference.artifact import load, read_metadata, save
 from tests.predictors import make_predictor, some_columns
 
 json_values = st.recursive(

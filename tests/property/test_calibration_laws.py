@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kan_engine.calibration import as_logits, calibrate_, rescale_
+from kan_engine.inference.calibration import as_logits, calibrate_, rescale_
 from kan_engine.network.kan import KAN, KANConfig, copied, initialise_
 from kan_engine.network.layer import SymbolicEdge
 

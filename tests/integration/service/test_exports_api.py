@@ -286,7 +286,7 @@ def test_a_description_too_long_for_a_file_is_left_out(
     client: TestClient, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = whole_model(sessions)
-    monkeypatch.setattr("kan_engine.artifact.HEADER_LIMIT", 3000)
+    monkeypatch.setattr("kan_engine.inference.artifact.HEADER_LIMIT", 3000)
     assert kan_engine.read_metadata(export(client, model)) == {}
 
 

@@ -24,9 +24,9 @@ from kan_engine import (
     to_onnx,
     to_python,
 )
-from kan_engine.artifact import ArtifactError
 from kan_engine.density import LINE_SIZES
 from kan_engine.errors import InvalidConfig
+from kan_engine.inference.artifact import ArtifactError
 from kan_engine.line_density import LineGrid, log_normaliser, maximum, normal_start, uniform_points
 from kan_engine.numerics.quadrature import gauss_legendre, panels
 from kan_engine.plane_density import LAMBS

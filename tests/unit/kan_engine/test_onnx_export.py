@@ -13,11 +13,11 @@ from kan_engine.data.labels import Label
 from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.errors import NotExportable
 from kan_engine.expressions.library import LIBRARY
+from kan_engine.inference.predictor import Predictor
 from kan_engine.network.layer import SymbolicEdge
 from kan_engine.onnx_export import to_onnx
 from kan_engine.onnx_functions import write_function
 from kan_engine.onnx_graph import Graph, tensor, to_bytes
-from kan_engine.predictor import Predictor
 from kan_engine.probes import probe_columns
 from tests import factories
 from tests.predictors import make_predictor

@@ -17,8 +17,8 @@ from kan_engine.data.scaling import TRANSFORMS, TargetScaler
 from kan_engine.errors import NotExportable
 from kan_engine.expressions.evaluation import PI, Variable, call
 from kan_engine.expressions.library import LIBRARY
-from kan_engine.formula_predictor import FormulaPredictor
-from kan_engine.predictor import Predictor
+from kan_engine.inference.formula_predictor import FormulaPredictor
+from kan_engine.inference.predictor import Predictor
 from kan_engine.probes import probe_columns
 from kan_engine.python_export import read_back, to_python
 from tests import factories

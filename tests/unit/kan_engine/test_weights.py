@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kan_engine.calibration import fit_calibration
+from kan_engine.inference.calibration import fit_calibration
 from kan_engine.network.kan import KAN, KANConfig, initialise_
 from kan_engine.training.loop import Optimizer, Rows, TrainingConfig, train
 from kan_engine.training.losses import Loss

@@ -20,7 +20,7 @@ from kan_engine import (
     TrainingConfig,
     Trial,
 )
-from kan_engine.contest import Contest
+from kan_engine.inference.optimism import Contest
 from kan_engine.tuning import estimated_seconds
 from tests.tables import request_for, table_of
 from worker.grounds import Grounds

@@ -23,8 +23,8 @@ from kan_engine.data.encoding import Encoding
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.errors import ArtifactError
 from kan_engine.expressions.library import LIBRARY
+from kan_engine.inference.predictor import Predictor
 from kan_engine.network.kan import KAN
-from kan_engine.predictor import Predictor
 
 VERSION = 2  # 2 has decision weights
 WITH_SUPPORT = 3  # of densities alone: older programs would not know where they are 0

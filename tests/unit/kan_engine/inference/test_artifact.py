@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kan_engine import artifact
-from kan_engine.artifact import load, read_attached, read_metadata, save
 from kan_engine.errors import ArtifactError
+from kan_engine.inference import artifact
+from kan_engine.inference.artifact import load, read_attached, read_metadata, save
+from kan_engine.inference.predictor import Predictor
 from kan_engine.network.kan import resize_
 from kan_engine.network.layer import SymbolicEdge
-from kan_engine.predictor import Predictor
 from tests.artifacts import put_together, taken_apart
 from tests.predictors import make_predictor, some_columns
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from kan_engine import contest as module
-from kan_engine.contest import Contest
+from kan_engine.inference import optimism as module
+from kan_engine.inference.optimism import Contest
 
 ROWS = 30
 

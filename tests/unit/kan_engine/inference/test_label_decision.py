@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from kan_engine.decision import decide, f1_threshold
+from kan_engine.inference.label_decision import decide, f1_threshold
 
 probabilities = st.lists(st.floats(0.001, 0.999), min_size=1, max_size=40).map(np.array)
 

@@ -100,7 +100,7 @@ def test_formulas_that_do_not_fit_the_network_are_refused(trees: tuple[Expressio
 def test_many_rows_are_evaluated_block_by_block_to_the_same_values(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.linspace(-1, 1, 1_000)
     whole = formula(call("sin", X) + X**2).predict({"x": x})
-    monkeypatch.setattr("kan_engine.formula_predictor.BLOCK_NUMBERS", 70)
+    monkeypatch.setattr("kan_engine.inference.formula_predictor.BLOCK_NUMBERS", 70)
     np.testing.assert_array_equal(formula(call("sin", X) + X**2).predict({"x": x}), whole)
 
 

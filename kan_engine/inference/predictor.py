@@ -15,8 +15,8 @@ from jaxtyping import Bool, Float, Shaped
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.labels import Label
 from kan_engine.data.scaling import Standardizer, TargetScaler
-from kan_engine.decision import decide
 from kan_engine.errors import InvalidConfig, InvalidData
+from kan_engine.inference.label_decision import decide
 from kan_engine.network.compiled.network import CompiledNetwork, compile_network
 from kan_engine.network.kan import KAN
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine.calibration import (
+from kan_engine.errors import InvalidConfig
+from kan_engine.inference.calibration import (
     SPREADS,
     Calibration,
     as_logits,
@@ -13,7 +14,6 @@ from kan_engine.calibration import (
     put_into_,
     rescale_,
 )
-from kan_engine.errors import InvalidConfig
 from kan_engine.network.kan import KAN, KANConfig, initialise_
 from tests.networks import random_network, uniform_rows
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine import predictor as module
 from kan_engine.errors import InvalidConfig, InvalidData
+from kan_engine.inference import predictor as module
 from kan_engine.network.layer import SymbolicEdge
 from tests.predictors import make_predictor, some_columns
 

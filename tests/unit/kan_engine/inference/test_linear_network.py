@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from kan_engine.data.scaling import Standardizer, TargetScaler
 from kan_engine.expressions.evaluation import evaluate, variables
-from kan_engine.straight import linear_formula, straight_network
+from kan_engine.inference.linear_network import linear_formula, straight_network
 
 
 @given(seed=st.integers(0, 10_000), order=st.integers(1, 5), outputs=st.integers(1, 3))

@@ -12,7 +12,7 @@ from jaxtyping import Float, Shaped
 
 from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.expressions.evaluation import Expression, evaluate, variables, walk
-from kan_engine.predictor import Columns, Predictor
+from kan_engine.inference.predictor import Columns, Predictor
 
 BLOCK_NUMBERS = 2**20  # values of all nodes of the formulas over one block of rows: 8 MB
 

@@ -1,0 +1,1 @@
+"""Trained models: predictions, calibration, intervals, the artifact."""
