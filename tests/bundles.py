@@ -6,9 +6,9 @@ from typing import get_args
 
 import torch
 
-from kan_engine.bundle import Bundle, Inner, Node, Terms, started
-from kan_engine.bundle_fit import settled
 from kan_engine.splines.knots import extend_knots, uniform_grid
+from kan_engine.structure.batched_levenberg_marquardt import settled
+from kan_engine.structure.batched_networks import Bundle, Inner, Node, Terms, started
 from tests.networks import uniform_rows
 
 INPUTS = 2

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from kan_engine.bundle import Node, outputs, started
-from kan_engine.bundle_fit import fitted
 from kan_engine.data.scaling import TargetScaler
-from kan_engine.structure import Fit, Frame, Sample, Shape, targets_of
+from kan_engine.structure.batched_levenberg_marquardt import fitted
+from kan_engine.structure.batched_networks import Node, outputs, started
+from kan_engine.structure.search import Fit, Frame, Sample, Shape, targets_of
 
 Law = Callable[..., np.ndarray]
 Ends = float | tuple[float, ...]

@@ -4,7 +4,7 @@ import numpy as np
 
 from kan_engine.edge_readings import Reading
 from kan_engine.precision import Precision
-from kan_engine.structure import Sample
+from kan_engine.structure.search import Sample
 
 
 def reading_of(fit: Sample, validation: Sample | None = None) -> Reading:

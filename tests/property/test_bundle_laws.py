@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kan_engine.bundle import (
+from kan_engine.structure.batched_levenberg_marquardt import fitted, refined, settled
+from kan_engine.structure.batched_networks import (
     Bundle,
     Node,
     Terms,
@@ -18,7 +19,6 @@ from kan_engine.bundle import (
     passed,
     without_node,
 )
-from kan_engine.bundle_fit import fitted, refined, settled
 from tests.bundles import KINDS, WEIGHTS, X, held_at_random, random_bundle, terms_of, with_held_edge
 from tests.networks import uniform_rows
 

@@ -13,7 +13,7 @@ from kan_engine.network.kan import KAN
 from kan_engine.node_readings import best_combinations
 from kan_engine.precision import Precision
 from kan_engine.readings import SHARED, Part, variants
-from kan_engine.structure import FREE, LINE, LINE_PRODUCT, PRODUCT, Fit, Sample
+from kan_engine.structure.search import FREE, LINE, LINE_PRODUCT, PRODUCT, Fit, Sample
 from tests.laws import Law, fit_of, sampled
 from tests.readings import reading_of
 

@@ -10,7 +10,6 @@ import torch
 from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.edge_readings import Reading
 from kan_engine.edges import Array
-from kan_engine.elimination import eliminate
 from kan_engine.expressions.constraints import Limits, functions_of
 from kan_engine.expressions.evaluation import Variable, apply_function, complexity, evaluate, variables, walk
 from kan_engine.expressions.nodes import Number
@@ -19,7 +18,8 @@ from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.network.layer import SymbolicEdge
 from kan_engine.precision import Precision
 from kan_engine.splines.knots import extend_knots, fit_coef, uniform_grid
-from kan_engine.structure import Fit, Sample, search
+from kan_engine.structure.backward_elimination import eliminate
+from kan_engine.structure.search import Fit, Sample, search
 from kan_engine.symbolic import MAX_EDGES, Formula, read_formulas, shorter_formulas
 from tests.laws import Ends, Law, sampled
 from tests.readings import reading_of
@@ -95,7 +95,9 @@ def test_a_law_whose_transform_is_a_sum_is_exact(law: Law) -> None:
 
 
 def test_a_law_with_a_function_of_a_sum_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kan_engine.structure.is_defined", lambda transform, y: transform == "identity")
+    monkeypatch.setattr(
+        "kan_engine.structure.search.is_defined", lambda transform, y: transform == "identity"
+    )
     assert found(lambda a, b: np.sin(a + b**2), 2).error < 1e-10
 
 
@@ -104,7 +106,7 @@ def test_a_formula_has_only_the_inputs_that_elimination_left() -> None:
 
 
 def test_shapes_that_cannot_represent_the_data_are_not_adequate(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kan_engine.structure.SCREENED", (2, 2))  # the most promising are refined
+    monkeypatch.setattr("kan_engine.structure.search.SCREENED", (2, 2))  # the most promising are refined
     noise = np.random.default_rng(5).normal(size=100)
 
     def law(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -6,7 +6,9 @@ from typing import get_args
 import pytest
 import torch
 
-from kan_engine.bundle import (
+from kan_engine.network.layer import SymbolicEdge
+from kan_engine.structure.batched_levenberg_marquardt import settled
+from kan_engine.structure.batched_networks import (
     Inner,
     Node,
     Terms,
@@ -17,8 +19,6 @@ from kan_engine.bundle import (
     started,
     without_node,
 )
-from kan_engine.bundle_fit import settled
-from kan_engine.network.layer import SymbolicEdge
 from tests.bundles import INPUTS, KINDS, X, random_bundle, terms_of
 from tests.networks import uniform_rows
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from kan_engine.bundle import Bundle, Passed, Terms, jacobian, linear, node_values, passed
+from kan_engine.structure.batched_networks import Bundle, Passed, Terms, jacobian, linear, node_values, passed
 
 RIDGE = 1e-11  # of the mean square of a term, so that what no row decides stays small
 DAMPING, EASED, STIFFENED = 1e-2, 0.2, 5.0  # at first, and its factor after a step that was taken, or not

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from kan_engine import fit_from_json, fit_to_json, search
-from kan_engine.structure import CURVED_LINE_PRODUCT, LOG, ONE_NODE, Fit, Sample, _Search
+from kan_engine.structure.search import CURVED_LINE_PRODUCT, LOG, ONE_NODE, Fit, Sample, _Search
 from kan_engine.training.loop import Step
 
 RNG = np.random.default_rng(0)

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kan_engine.bundle import Bundle, Node
 from kan_engine.data.scaling import TargetScaler
-from kan_engine.structure import Fit, Frame, Sample, Shape
+from kan_engine.structure.batched_networks import Bundle, Node
+from kan_engine.structure.search import Fit, Frame, Sample, Shape
 from kan_engine.training.loop import Step
 
 

@@ -16,11 +16,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kan_engine.bundle import Bundle, Node, Terms, network_of, outputs, started
-from kan_engine.bundle_fit import fitted, refined
 from kan_engine.data.scaling import TRANSFORMS, TargetScaler, is_defined
 from kan_engine.network.kan import KAN
 from kan_engine.splines.knots import extend_knots, robust_range, uniform_grid
+from kan_engine.structure.batched_levenberg_marquardt import fitted, refined
+from kan_engine.structure.batched_networks import Bundle, Node, Terms, network_of, outputs, started
 from kan_engine.training.loop import Step
 
 GRIDS = (4, 8, 16)

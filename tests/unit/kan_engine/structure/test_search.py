@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine.bundle import Bundle, Node, Terms
-from kan_engine.bundle_fit import fitted
 from kan_engine.data.scaling import TargetScaler
-from kan_engine.structure import (
+from kan_engine.structure.batched_levenberg_marquardt import fitted
+from kan_engine.structure.batched_networks import Bundle, Node, Terms
+from kan_engine.structure.search import (
     ADDITIVE,
     FREE,
     GRIDS,
@@ -51,11 +51,13 @@ def fit() -> Fit:
 @pytest.fixture
 def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hardly any training: enough where a test is about the order of things."""
-    monkeypatch.setattr("kan_engine.structure.STARTS", (1, 1, 1))
-    monkeypatch.setattr("kan_engine.structure.STEPS", (1, 1, 1))
-    monkeypatch.setattr("kan_engine.structure.SCREENING_STEPS", 1)
-    monkeypatch.setattr("kan_engine.structure.SCREENED", (100, 100))
-    monkeypatch.setattr("kan_engine.structure.is_defined", lambda transform, y: transform == "identity")
+    monkeypatch.setattr("kan_engine.structure.search.STARTS", (1, 1, 1))
+    monkeypatch.setattr("kan_engine.structure.search.STEPS", (1, 1, 1))
+    monkeypatch.setattr("kan_engine.structure.search.SCREENING_STEPS", 1)
+    monkeypatch.setattr("kan_engine.structure.search.SCREENED", (100, 100))
+    monkeypatch.setattr(
+        "kan_engine.structure.search.is_defined", lambda transform, y: transform == "identity"
+    )
 
 
 @pytest.mark.parametrize(
@@ -180,7 +182,7 @@ def test_shapes_come_from_few_nodes_to_many_and_without_logarithms_of_what_is_no
 
 @pytest.mark.usefixtures("_brief")
 def test_only_so_many_shapes_survive_the_coarse_grid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kan_engine.structure.SCREENED", (3, 2))
+    monkeypatch.setattr("kan_engine.structure.search.SCREENED", (3, 2))
     sample = sampled(lambda a, b: a - b, 2, 40)
     counts = [len(fit.shape.nodes) for fit in search(sample, sample, generator=generator())]
     assert [sum(c == 1 for c in counts), sum(c > 1 for c in counts)] == [3, 2]
@@ -191,7 +193,7 @@ def test_only_so_many_shapes_survive_the_coarse_grid(monkeypatch: pytest.MonkeyP
 def test_shapes_that_cannot_imitate_as_much_have_an_advantage(
     advantage: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kan_engine.structure.SIMPLER", advantage)
+    monkeypatch.setattr("kan_engine.structure.search.SIMPLER", advantage)
     sample = sampled(lambda a, b: np.sin(3 * a * b), 2, 40)
     nodes = [fit.shape for fit in search(sample, sample, generator=generator()) if len(fit.shape.nodes) == 1]
     simple = [shape.is_simple for shape in nodes]
@@ -277,7 +279,7 @@ def test_a_fit_is_cut_after_the_step_in_which_it_is_told_to_stop(monkeypatch: py
         calls.append(terms.grid_size)
         return fitted(bundle, terms, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("kan_engine.structure.fitted", counted)
+    monkeypatch.setattr("kan_engine.structure.search.fitted", counted)
     sample = sampled(lambda a, b: a * b, 2, 400)
     additive(sample, sample, generator(), lambda: True)
     assert calls == [4]

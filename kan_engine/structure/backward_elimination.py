@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from kan_engine.bundle import Bundle, passed, without_node
-from kan_engine.bundle_fit import refined
-from kan_engine.structure import GOOD_ENOUGH, Fit, Sample
+from kan_engine.structure.batched_levenberg_marquardt import refined
+from kan_engine.structure.batched_networks import Bundle, passed, without_node
+from kan_engine.structure.search import GOOD_ENOUGH, Fit, Sample
 
 FINE_GRIDS = (32, 64)  # for the network that is served
 SHARPENING_STEPS = 12

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine.bundle import Node, outputs
-from kan_engine.elimination import OUTPUT, cross_predict, eliminate, sharpen, without_edge
 from kan_engine.network.layer import KANLayer
-from kan_engine.structure import FREE, LINE, LINE_PRODUCT, LOG, PRODUCT, Fit, Sample, additive
+from kan_engine.structure.backward_elimination import OUTPUT, cross_predict, eliminate, sharpen, without_edge
+from kan_engine.structure.batched_networks import Node, outputs
+from kan_engine.structure.search import FREE, LINE, LINE_PRODUCT, LOG, PRODUCT, Fit, Sample, additive
 from tests.laws import Law, fit_of, sampled
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

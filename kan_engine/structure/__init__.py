@@ -1,0 +1,1 @@
+"""Which small network: batched fits, search, backward elimination."""
