@@ -16,8 +16,8 @@ from jaxtyping import Float
 
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.nodes import Expression, Parameter, Variable, add, call, mul, power
-from kan_engine.refit import Data, Form, error, refit
 from kan_engine.spans import Wave, waves_in_span
+from kan_engine.symbolic.constant_fitting import Data, Form, error, refit
 
 Array = np.ndarray
 HIGHEST = 4  # order of the relation

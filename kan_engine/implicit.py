@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kan_engine.data.scaling import TRANSFORMS, is_defined
-from kan_engine.edges import Array
 from kan_engine.expressions.evaluation import (
     Expression,
     Parameter,
@@ -27,9 +26,10 @@ from kan_engine.expressions.evaluation import (
     number,
 )
 from kan_engine.expressions.nice_constants import nice_constants
-from kan_engine.refit import Data, Form, error
-from kan_engine.snapping import PROVED, polished
-from kan_engine.symbolic import UNDO
+from kan_engine.symbolic.constant_fitting import Data, Form, error
+from kan_engine.symbolic.constant_snapping import PROVED, polished
+from kan_engine.symbolic.extraction import UNDO
+from kan_engine.symbolic.univariate_fit import Array
 
 DEGREES = [(p, q) for p in range(1, 7) for q in range(5)]
 LARGEST_SHARE = 0.7  # of the rows, that there may be columns

@@ -11,15 +11,15 @@ from itertools import product
 
 import numpy as np
 
-from kan_engine.closed_forms import ENOUGH, SIMPLE, Effort, best_forms, closed_forms
 from kan_engine.data.scaling import TRANSFORMS, is_defined
-from kan_engine.dictionary import PLACEHOLDER, Candidate
-from kan_engine.edges import Axis
 from kan_engine.expressions.evaluation import Expression, Parameter, add, evaluate, power, substitute
-from kan_engine.precision import Precision
-from kan_engine.refit import Array, Data, Form, error, refit
-from kan_engine.snapping import polished
-from kan_engine.symbolic import UNDO
+from kan_engine.symbolic.closed_forms import ENOUGH, SIMPLE, Effort, best_forms, closed_forms
+from kan_engine.symbolic.constant_fitting import Array, Data, Form, error, refit
+from kan_engine.symbolic.constant_snapping import polished
+from kan_engine.symbolic.dictionary_regression import PLACEHOLDER, Candidate
+from kan_engine.symbolic.extraction import UNDO
+from kan_engine.symbolic.noise_model import Precision
+from kan_engine.symbolic.univariate_fit import Axis
 
 FLOOR = 1e-10  # error over the spread that counts as none
 PRECISE = Precision.exact(FLOOR)

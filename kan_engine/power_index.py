@@ -15,7 +15,7 @@ import numpy as np
 
 from kan_engine.expressions.evaluation import Expression, Variable, mul, power
 from kan_engine.one_variable import law_of_one
-from kan_engine.refit import Data
+from kan_engine.symbolic.constant_fitting import Data
 
 MOST_INPUTS = 4
 EXPONENTS = range(-2, 3)

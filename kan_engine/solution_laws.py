@@ -39,11 +39,11 @@ from kan_engine.expressions.nodes import (
 from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.jets import Jet
 from kan_engine.one_variable import law_of_one
-from kan_engine.refit import Data, Form, refit
 from kan_engine.separation import Term, separated
-from kan_engine.snapping import polished
 from kan_engine.solution import Solution
 from kan_engine.splines.tensor_product import Axis, TensorSpline
+from kan_engine.symbolic.constant_fitting import Data, Form, refit
+from kan_engine.symbolic.constant_snapping import polished
 
 Array = np.ndarray
 Hunt = Callable[[Data, Data], Expression | None]  # a law by values at points, and by others for the proof

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.polynomial import chebyshev
 
 from kan_engine.data.scaling import TRANSFORMS, is_defined
-from kan_engine.refit import Array, Data
+from kan_engine.symbolic.constant_fitting import Array, Data
 
 LARGEST_SHARE = 0.5  # of the rows, that there may be terms
 MOST_TERMS, MOST_DEGREE = 400, 30

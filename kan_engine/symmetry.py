@@ -20,8 +20,8 @@ from jaxtyping import Float
 from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, evaluate, mul, power, substitute
 from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.power_index import is_primitive
-from kan_engine.refit import Array, Data
 from kan_engine.surrogate import DEGREES, Columns, Surrogate, inside
+from kan_engine.symbolic.constant_fitting import Array, Data
 
 INNER, FEWEST_ROWS = 0.9, 50  # rows for the gradients: share of the unit scale, unless these are too few
 MOST_INPUTS = 8

@@ -69,8 +69,9 @@ def shapes_unchecked() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def small_dictionary() -> Iterator[None]:
     """Few products of terms and coarse grids, for tests of more than what is found: most time is theirs."""
-    from kan_engine import dictionary, surrogate
+    from kan_engine import surrogate
     from kan_engine.structure import search as structure
+    from kan_engine.symbolic import dictionary_regression as dictionary
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dictionary, "FACTORS", 8)

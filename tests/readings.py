@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from kan_engine.edge_readings import Reading
-from kan_engine.precision import Precision
 from kan_engine.structure.search import Sample
+from kan_engine.symbolic.edge_candidates import Reading
+from kan_engine.symbolic.noise_model import Precision
 
 
 def reading_of(fit: Sample, validation: Sample | None = None) -> Reading:

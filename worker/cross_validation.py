@@ -19,7 +19,7 @@ from sklearn.linear_model import GammaRegressor, LogisticRegression, RidgeCV
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from kan_engine import CROSSED_ROWS, Expression, Form, evaluate, free_constants
-from kan_engine.refit import refit
+from kan_engine.symbolic.constant_fitting import refit
 from worker.preparation import Portion, name_columns
 from worker.readings import Run
 

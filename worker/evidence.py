@@ -17,7 +17,7 @@ from scipy.stats import spearmanr
 
 from kan_engine import Data, Form, Formula, evaluate, free_constants, value_and_jacobian
 from kan_engine.expressions.evaluation import apply_function
-from kan_engine.refit import refit
+from kan_engine.symbolic.constant_fitting import refit
 from worker.cross_validation import (
     FORM_STEPS,
     ROWS_PER_CONSTANT,

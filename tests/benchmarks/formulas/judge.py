@@ -15,8 +15,8 @@ import sympy
 from kan_engine.expressions.evaluation import complexity, evaluate, free_constants, from_json, walk
 from kan_engine.expressions.nodes import Expression, Number
 from kan_engine.expressions.sympy_bridge import from_sympy, to_sympy
-from kan_engine.refit import Form, refit
-from kan_engine.refit import error as rmse_of
+from kan_engine.symbolic.constant_fitting import Form, refit
+from kan_engine.symbolic.constant_fitting import error as rmse_of
 from tests.benchmarks.formulas.lines import Drawn, Line
 from tests.benchmarks.rows import Values
 

@@ -5,9 +5,9 @@ import pytest
 
 from kan_engine.exponential_sums import exponential_sum
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.refit import Data, Form
-from kan_engine.snapping import polished
 from kan_engine.splines.tensor_product import Axis, TensorSpline
+from kan_engine.symbolic.constant_fitting import Data, Form
+from kan_engine.symbolic.constant_snapping import polished
 from tests.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

@@ -6,7 +6,7 @@ import pytest
 from kan_engine.expressions.nodes import Expression, Variable
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.one_variable import law_of_one
-from kan_engine.refit import Data
+from kan_engine.symbolic.constant_fitting import Data
 from tests.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")

@@ -7,7 +7,7 @@ import pytest
 
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.power_index import index_law
-from kan_engine.refit import Data
+from kan_engine.symbolic.constant_fitting import Data
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

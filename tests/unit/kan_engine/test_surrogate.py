@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from kan_engine.refit import Data
 from kan_engine.surrogate import Basis, Surrogate, inside
+from kan_engine.symbolic.constant_fitting import Data
 from tests.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

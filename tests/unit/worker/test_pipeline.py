@@ -297,7 +297,7 @@ def _only_additive(monkeypatch: pytest.MonkeyPatch) -> None:
     def first(*args: Any, **options: Any) -> Iterator[Fit]:
         return islice(search(*args, **options), 1)
 
-    monkeypatch.setattr("kan_engine.symbolic.COMBINATIONS", 2)
+    monkeypatch.setattr("kan_engine.symbolic.extraction.COMBINATIONS", 2)
     monkeypatch.setattr("worker.laws.search", first)
     monkeypatch.setattr("kan_engine.reach.CLIMBING", 1e-3)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kan_engine.precision import MOST_UNSURE, PRICE, UNIT_BITS, Precision
+from kan_engine.symbolic.noise_model import MOST_UNSURE, PRICE, UNIT_BITS, Precision
 
 
 def test_a_small_part_is_known_less_well_than_a_large_one() -> None:

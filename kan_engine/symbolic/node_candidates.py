@@ -13,19 +13,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from kan_engine.closed_forms import SIMPLE, Effort, best_forms, closed_forms, is_settled, varies
-from kan_engine.dictionary import NEAR, PLACEHOLDER, Candidate
-from kan_engine.edge_readings import (
-    OFFSET,
-    POWERS,
-    Choice,
-    Reading,
-    form_by,
-    forms,
-    forms_of_column,
-    logarithms,
-)
-from kan_engine.edges import Array, Axis, Suggestion, suggest
 from kan_engine.expressions.evaluation import (
     Expression,
     Parameter,
@@ -39,8 +26,21 @@ from kan_engine.expressions.evaluation import (
     substitute,
     walk,
 )
-from kan_engine.precision import Precision
-from kan_engine.refit import Form, fixed
+from kan_engine.symbolic.closed_forms import SIMPLE, Effort, best_forms, closed_forms, is_settled, varies
+from kan_engine.symbolic.constant_fitting import Form, fixed
+from kan_engine.symbolic.dictionary_regression import NEAR, PLACEHOLDER, Candidate
+from kan_engine.symbolic.edge_candidates import (
+    OFFSET,
+    POWERS,
+    Choice,
+    Reading,
+    form_by,
+    forms,
+    forms_of_column,
+    logarithms,
+)
+from kan_engine.symbolic.noise_model import Precision
+from kan_engine.symbolic.univariate_fit import Array, Axis, Suggestion, suggest
 
 T = TypeVar("T")
 

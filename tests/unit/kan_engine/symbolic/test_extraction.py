@@ -8,19 +8,19 @@ import pytest
 import torch
 
 from kan_engine.data.scaling import TRANSFORMS
-from kan_engine.edge_readings import Reading
-from kan_engine.edges import Array
 from kan_engine.expressions.constraints import Limits, functions_of
 from kan_engine.expressions.evaluation import Variable, apply_function, complexity, evaluate, variables, walk
 from kan_engine.expressions.nodes import Number
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.network.layer import SymbolicEdge
-from kan_engine.precision import Precision
 from kan_engine.splines.knots import extend_knots, fit_coef, uniform_grid
 from kan_engine.structure.backward_elimination import eliminate
 from kan_engine.structure.search import Fit, Sample, search
-from kan_engine.symbolic import MAX_EDGES, Formula, read_formulas, shorter_formulas
+from kan_engine.symbolic.edge_candidates import Reading
+from kan_engine.symbolic.extraction import MAX_EDGES, Formula, read_formulas, shorter_formulas
+from kan_engine.symbolic.noise_model import Precision
+from kan_engine.symbolic.univariate_fit import Array
 from tests.laws import Ends, Law, sampled
 from tests.readings import reading_of
 
@@ -254,7 +254,9 @@ def test_a_network_with_too_many_edges_or_layers_has_no_formula(width: tuple[int
 
 
 def test_reading_that_is_told_to_stop_still_gives_a_formula(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kan_engine.symbolic.SOLVED", 0.0)  # nothing proves itself: all would be tried
+    monkeypatch.setattr(
+        "kan_engine.symbolic.extraction.SOLVED", 0.0
+    )  # nothing proves itself: all would be tried
     fit, validation = on_raw(additive_law, 2, 100), on_raw(additive_law, 2, 50, seed=1)
     assert len(read_formulas(ADDITIVE, replace(reading_of(fit, validation), should_stop=lambda: True))) == 1
 

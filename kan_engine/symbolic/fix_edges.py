@@ -9,12 +9,12 @@ import numpy as np
 import torch
 
 from kan_engine.data.scaling import Standardizer
-from kan_engine.edges import Axis, Suggestion, suggest
 from kan_engine.errors import InvalidData
 from kan_engine.network.kan import KAN, copied, resize_
 from kan_engine.network.layer import KANLayer, SymbolicEdge
 from kan_engine.network.pruning import drop_dead_edges_
 from kan_engine.splines.knots import extend_knots, fit_coef, uniform_grid
+from kan_engine.symbolic.univariate_fit import Axis, Suggestion, suggest
 
 Place = tuple[int, int, int]  # layer of ``all_layers``, input, output
 

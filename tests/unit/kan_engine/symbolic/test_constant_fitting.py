@@ -5,7 +5,7 @@ import pytest
 
 from kan_engine.expressions.evaluation import Parameter, Variable, apply_function, mul, number
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.refit import FEW_ROWS, Form, error, few, fixed, refit, standard_errors
+from kan_engine.symbolic.constant_fitting import FEW_ROWS, Form, error, few, fixed, refit, standard_errors
 
 X1 = Variable("x1")
 EXPONENTIAL = mul(Parameter(0), apply_function("exp", mul(Parameter(1), X1)))

@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from kan_engine.edges import POINTS, SCALE_FREE, Axis, Suggestion, plain_fits, suggest
 from kan_engine.expressions.library import LIBRARY
+from kan_engine.symbolic.univariate_fit import POINTS, SCALE_FREE, Axis, Suggestion, plain_fits, suggest
 
 U = np.linspace(0.4, 2.1, 300)
 AXIS = Axis(U)

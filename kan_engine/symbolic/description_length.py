@@ -7,9 +7,9 @@ standard error with all others held: the marginal one would make terms that canc
 
 import numpy as np
 
-from kan_engine.edges import Array
 from kan_engine.expressions.evaluation import complexity, value_and_jacobian
-from kan_engine.refit import Data, Form
+from kan_engine.symbolic.constant_fitting import Data, Form
+from kan_engine.symbolic.univariate_fit import Array
 
 NODE_BITS = 3.0
 ROUNDING = 1e-13  # residual over the spread, below which digits tell nothing

@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kan_engine.data.scaling import TRANSFORMS
-from kan_engine.description import description_length
-from kan_engine.edge_readings import Choice, Reading
 from kan_engine.expressions.constraints import MAX_EDGES, MAX_HIDDEN_LAYERS
 from kan_engine.expressions.evaluation import (
     Call,
@@ -25,10 +23,12 @@ from kan_engine.expressions.evaluation import (
     free_constants,
 )
 from kan_engine.network.kan import KAN
-from kan_engine.node_readings import best_combinations, renumbered
-from kan_engine.readings import Part, short_combinations, variants
-from kan_engine.refit import Data, Form, error, few, refit, together
-from kan_engine.snapping import polished
+from kan_engine.symbolic.constant_fitting import Data, Form, error, few, refit, together
+from kan_engine.symbolic.constant_snapping import polished
+from kan_engine.symbolic.description_length import description_length
+from kan_engine.symbolic.edge_candidates import Choice, Reading
+from kan_engine.symbolic.network_candidates import Part, short_combinations, variants
+from kan_engine.symbolic.node_candidates import best_combinations, renumbered
 
 COMBINATIONS = 24  # refitted jointly
 STEPS, FEW_STEPS = 40, 25  # of a refit: to rounding error, and to what noise lets tell

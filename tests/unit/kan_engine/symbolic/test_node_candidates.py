@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from kan_engine.edge_readings import Choice, Reading
-from kan_engine.edges import Array, Axis, suggest
 from kan_engine.expressions.evaluation import Expression, Parameter, Variable, apply_function, evaluate
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.node_readings import (
+from kan_engine.symbolic.edge_candidates import Choice, Reading
+from kan_engine.symbolic.node_candidates import (
     PER_NODE,
     Node,
     best_combinations,
@@ -19,6 +18,7 @@ from kan_engine.node_readings import (
     renumbered,
     sum_choices,
 )
+from kan_engine.symbolic.univariate_fit import Array, Axis, suggest
 from tests.laws import Law, sampled
 from tests.readings import reading_of
 
@@ -129,7 +129,7 @@ def test_a_node_that_adds_logarithms_is_a_function_of_a_product_of_powers(
 def test_where_the_network_gives_a_logarithm_such_a_node_is_one_of_a_simple_function(
     curves: tuple[Array, ...], leaving: Law, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kan_engine.node_readings.SHIFTS", (0,))  # the next test is about these
+    monkeypatch.setattr("kan_engine.symbolic.node_candidates.SHIFTS", (0,))  # the next test is about these
     assert best(node_of(*curves, leaving=leaving), OF_LOG) == expected
 
 

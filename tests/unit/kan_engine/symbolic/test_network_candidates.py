@@ -10,10 +10,10 @@ import torch
 from kan_engine.expressions.evaluation import evaluate, variables
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.network.kan import KAN
-from kan_engine.node_readings import best_combinations
-from kan_engine.precision import Precision
-from kan_engine.readings import SHARED, Part, variants
 from kan_engine.structure.search import FREE, LINE, LINE_PRODUCT, PRODUCT, Fit, Sample
+from kan_engine.symbolic.network_candidates import SHARED, Part, variants
+from kan_engine.symbolic.node_candidates import best_combinations
+from kan_engine.symbolic.noise_model import Precision
 from tests.laws import Law, fit_of, sampled
 from tests.readings import reading_of
 

@@ -11,10 +11,10 @@ from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
-from kan_engine.dictionary import PLACEHOLDER, Candidate, refit_candidate
-from kan_engine.edges import Array
 from kan_engine.expressions.evaluation import Expression, Parameter, add, call, mul
 from kan_engine.expressions.library import LIBRARY
+from kan_engine.symbolic.dictionary_regression import PLACEHOLDER, Candidate, refit_candidate
+from kan_engine.symbolic.univariate_fit import Array
 
 MOST_TERMS, PLACES_PER_TERM = 3, 15  # of which a term may take four constants
 DAMPINGS = np.geomspace(0.5, 30.0, 12)  # over the whole range; exp(-0.5) is hardly more than a line

@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kan_engine.closed_forms import Candidate, Effort, closed_forms
-from kan_engine.dictionary import PLACEHOLDER
-from kan_engine.edge_readings import (
+from kan_engine.expressions.evaluation import evaluate, variables
+from kan_engine.expressions.printing.infix import to_text
+from kan_engine.symbolic.closed_forms import Candidate, Effort, closed_forms
+from kan_engine.symbolic.dictionary_regression import PLACEHOLDER
+from kan_engine.symbolic.edge_candidates import (
     PER_EDGE,
     Choice,
     edge_choices,
@@ -15,10 +17,8 @@ from kan_engine.edge_readings import (
     forms_of_column,
     logarithms,
 )
-from kan_engine.edges import Array, Axis
-from kan_engine.expressions.evaluation import evaluate, variables
-from kan_engine.expressions.printing.infix import to_text
-from kan_engine.precision import Precision
+from kan_engine.symbolic.noise_model import Precision
+from kan_engine.symbolic.univariate_fit import Array, Axis
 from tests.laws import sampled
 from tests.readings import reading_of
 
@@ -111,7 +111,7 @@ def test_no_more_effort_is_made_once_a_form_is_close(
         made.append(effort)
         return closed_forms(axis, v, known=known, effort=effort, raw=raw)
 
-    monkeypatch.setattr("kan_engine.edge_readings.closed_forms", counted)
+    monkeypatch.setattr("kan_engine.symbolic.edge_candidates.closed_forms", counted)
     found = forms(AXIS, v, FINE, as_logarithm=False, most=Effort.SUMS)
     assert made == efforts
     assert len(found) <= PER_EDGE

@@ -15,8 +15,6 @@ from math import log2
 
 import numpy as np
 
-from kan_engine.additive_terms import MOST_FACTORS, Term, products_of, terms_of
-from kan_engine.description import NODE_BITS
 from kan_engine.expressions.constraints import NO_LIMITS, Limits
 from kan_engine.expressions.evaluation import (
     Expression,
@@ -29,7 +27,12 @@ from kan_engine.expressions.evaluation import (
     power,
     variables,
 )
-from kan_engine.forward_selection import (
+from kan_engine.symbolic.additive_terms import MOST_FACTORS, Term, products_of, terms_of
+from kan_engine.symbolic.constant_fitting import Array, Data, error, refit, together
+from kan_engine.symbolic.constant_snapping import PROVED, as_form, polished, rounded
+from kan_engine.symbolic.description_length import NODE_BITS
+from kan_engine.symbolic.extraction import Formula
+from kan_engine.symbolic.forward_selection import (
     NOTHING_LEFT,
     clipped_squares,
     enough,
@@ -39,9 +42,6 @@ from kan_engine.forward_selection import (
     relevant,
     solutions,
 )
-from kan_engine.refit import Array, Data, error, refit, together
-from kan_engine.snapping import PROVED, as_form, polished, rounded
-from kan_engine.symbolic import Formula
 
 MOST_TERMS = 12
 ROWS_PER_TERM = 2  # and one for the constant, at least

@@ -10,15 +10,6 @@ from enum import IntEnum
 
 import numpy as np
 
-from kan_engine.dictionary import (
-    NEAR,
-    PLACEHOLDER,
-    Candidate,
-    refit_candidate,
-    relative_error,
-    sums_of_terms,
-)
-from kan_engine.edges import LARGEST, SCALE_FREE, Array, Axis, Suggestion, plain_fits, suggest
 from kan_engine.expressions.evaluation import (
     Expression,
     Parameter,
@@ -28,8 +19,25 @@ from kan_engine.expressions.evaluation import (
     mul,
     number,
 )
-from kan_engine.precision import Precision
-from kan_engine.waves import sums_of_waves
+from kan_engine.symbolic.damped_oscillations import sums_of_waves
+from kan_engine.symbolic.dictionary_regression import (
+    NEAR,
+    PLACEHOLDER,
+    Candidate,
+    refit_candidate,
+    relative_error,
+    sums_of_terms,
+)
+from kan_engine.symbolic.noise_model import Precision
+from kan_engine.symbolic.univariate_fit import (
+    LARGEST,
+    SCALE_FREE,
+    Array,
+    Axis,
+    Suggestion,
+    plain_fits,
+    suggest,
+)
 
 SIMPLE, ENOUGH = 4, 10  # complexity of a form that, where it is close, needs no rivals: cheap ones, any
 SURE = 1e-3  # floor above which a near miss says little

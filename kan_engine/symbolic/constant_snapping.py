@@ -2,12 +2,22 @@
 
 import numpy as np
 
-from kan_engine.description import description_length
 from kan_engine.expressions.evaluation import Expression, free_constants
 from kan_engine.expressions.nice_constants import nice_constants, priced
 from kan_engine.expressions.nodes import Number
 from kan_engine.expressions.simplification.simplify import simplify, snap_floats
-from kan_engine.refit import Array, Data, Form, error, few, fixed, refit, standard_errors, together
+from kan_engine.symbolic.constant_fitting import (
+    Array,
+    Data,
+    Form,
+    error,
+    few,
+    fixed,
+    refit,
+    standard_errors,
+    together,
+)
+from kan_engine.symbolic.description_length import description_length
 
 PROVED = 1e-9  # validation error, over the target's spread, of a form that is taken for the law itself
 TRIED = 4  # nice numbers per constant, cheapest first

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from kan_engine.dictionary import PLACEHOLDER
-from kan_engine.edge_readings import NOTHING_FIXED, Choice, Reading, edge_choices
-from kan_engine.edges import Array, Axis, suggest
 from kan_engine.expressions.evaluation import apply_function, complexity, evaluate, number
 from kan_engine.network.kan import KAN
-from kan_engine.node_readings import Node, node_choices, sum_choices
+from kan_engine.symbolic.dictionary_regression import PLACEHOLDER
+from kan_engine.symbolic.edge_candidates import NOTHING_FIXED, Choice, Reading, edge_choices
+from kan_engine.symbolic.node_candidates import Node, node_choices, sum_choices
+from kan_engine.symbolic.univariate_fit import Array, Axis, suggest
 
 SHARED = 3  # functions tried beside a line that a node shares with direct edges
 SHORTER = 8  # combinations from the shortest to the closest one

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kan_engine.closed_forms import (
+from kan_engine.expressions.evaluation import evaluate
+from kan_engine.expressions.printing.infix import to_text
+from kan_engine.symbolic.closed_forms import (
     ENOUGH,
     Candidate,
     Effort,
@@ -15,11 +17,9 @@ from kan_engine.closed_forms import (
     is_settled,
     varies,
 )
-from kan_engine.dictionary import PLACEHOLDER
-from kan_engine.edges import Array, Axis, suggest
-from kan_engine.expressions.evaluation import evaluate
-from kan_engine.expressions.printing.infix import to_text
-from kan_engine.precision import Precision
+from kan_engine.symbolic.dictionary_regression import PLACEHOLDER
+from kan_engine.symbolic.noise_model import Precision
+from kan_engine.symbolic.univariate_fit import Array, Axis, suggest
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from kan_engine.refit import Array
+from kan_engine.symbolic.constant_fitting import Array
 
 FOLDS = 5
 LONELY_ROWS = 10  # rows below which each is a fold of its own

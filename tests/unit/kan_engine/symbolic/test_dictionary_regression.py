@@ -3,11 +3,18 @@
 import numpy as np
 import pytest
 
-from kan_engine.dictionary import PAIRS, PLACEHOLDER, SINGLES, TRIPLES, Candidate, sums_of_terms
-from kan_engine.edges import Array, Axis
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.precision import Precision
+from kan_engine.symbolic.dictionary_regression import (
+    PAIRS,
+    PLACEHOLDER,
+    SINGLES,
+    TRIPLES,
+    Candidate,
+    sums_of_terms,
+)
+from kan_engine.symbolic.noise_model import Precision
+from kan_engine.symbolic.univariate_fit import Array, Axis
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

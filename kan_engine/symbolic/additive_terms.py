@@ -24,7 +24,7 @@ from kan_engine.expressions.evaluation import (
     number,
     variables,
 )
-from kan_engine.refit import Array
+from kan_engine.symbolic.constant_fitting import Array
 
 LARGEST_SHARE = 0.25  # of a term's squared deviation that one row may have, but for a plain column
 FEW_ROWS = 12  # rows below which one of them has a large share anyway

@@ -16,19 +16,7 @@ from types import MappingProxyType
 import numpy as np
 import torch
 
-from kan_engine.closed_forms import (
-    ENOUGH,
-    SIMPLE,
-    SURE,
-    Effort,
-    as_candidate,
-    best_forms,
-    closed_forms,
-    is_settled,
-)
 from kan_engine.data.scaling import TRANSFORMS
-from kan_engine.dictionary import PLACEHOLDER, Candidate, refit_candidate
-from kan_engine.edges import Array, Axis, suggest
 from kan_engine.expressions.constraints import NO_LIMITS, Limits
 from kan_engine.expressions.evaluation import (
     Expression,
@@ -40,8 +28,20 @@ from kan_engine.expressions.evaluation import (
     number,
     substitute,
 )
-from kan_engine.precision import Precision
-from kan_engine.refit import Data, Form, fixed
+from kan_engine.symbolic.closed_forms import (
+    ENOUGH,
+    SIMPLE,
+    SURE,
+    Effort,
+    as_candidate,
+    best_forms,
+    closed_forms,
+    is_settled,
+)
+from kan_engine.symbolic.constant_fitting import Data, Form, fixed
+from kan_engine.symbolic.dictionary_regression import PLACEHOLDER, Candidate, refit_candidate
+from kan_engine.symbolic.noise_model import Precision
+from kan_engine.symbolic.univariate_fit import Array, Axis, suggest
 
 PER_EDGE, PER_NOISY_EDGE = 5, 24  # candidates kept on an edge: noise makes more of them equal
 FEW = 3  # closed forms of exp(s·v) that are looked at

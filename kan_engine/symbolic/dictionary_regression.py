@@ -16,7 +16,6 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from kan_engine.edges import LARGEST, SCALE_FREE, Array, Axis
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.nodes import (
@@ -30,8 +29,9 @@ from kan_engine.expressions.nodes import (
     number,
     substitute,
 )
-from kan_engine.precision import Precision
-from kan_engine.refit import Form, refit
+from kan_engine.symbolic.constant_fitting import Form, refit
+from kan_engine.symbolic.noise_model import Precision
+from kan_engine.symbolic.univariate_fit import LARGEST, SCALE_FREE, Array, Axis
 
 PLACEHOLDER = Variable("u")
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from kan_engine.description import bits_by_part, description_length
 from kan_engine.expressions.evaluation import Parameter, Variable
-from kan_engine.refit import Form
+from kan_engine.symbolic.constant_fitting import Form
+from kan_engine.symbolic.description_length import bits_by_part, description_length
 
 X = Variable("x")
 RNG = np.random.default_rng(0)

@@ -8,8 +8,8 @@ import pytest
 from kan_engine.expressions.evaluation import Expression, Parameter, Variable, apply_function, mul, walk
 from kan_engine.expressions.nodes import Number
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.refit import Data, Form
-from kan_engine.snapping import polished
+from kan_engine.symbolic.constant_fitting import Data, Form
+from kan_engine.symbolic.constant_snapping import polished
 
 X = Variable("x")
 LINE = mul(Parameter(0), X) + Parameter(1)

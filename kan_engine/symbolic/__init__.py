@@ -1,0 +1,1 @@
+"""From curves and rows to formulas: candidates, constants, extraction."""
