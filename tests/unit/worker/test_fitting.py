@@ -96,7 +96,7 @@ def test_residuals_are_errors_on_rows_not_seen_of_all_training_rows_where_these_
 def test_residuals_of_many_rows_are_those_of_the_network_that_has_not_seen_the_validation_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("kan_engine.reach.CROSSED_ROWS", 100)
+    monkeypatch.setattr("kan_engine.model_selection.budget.CROSSED_ROWS", 100)
     monkeypatch.setattr("worker.cross_validation.CROSSED_ROWS", 100)
     table = table_of(**noisy(300, 0))
     found, data = searched(table)
@@ -347,7 +347,7 @@ def test_a_network_without_a_shape_is_trained_as_was_asked_for() -> None:
 def test_networks_side_by_side_are_trained_on_without_what_was_pruned(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("kan_engine.selection.UNMISSED", 1e9)
+    monkeypatch.setattr("kan_engine.model_selection.trials.UNMISSED", 1e9)
     x = inputs(ROWS, 0)
     table = table_of(**x, y=np.sin(3 * x["a"]) + x["b"])
     training = {"restarts": 2, "optimizer": "adam"}

@@ -299,7 +299,7 @@ def _only_additive(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("kan_engine.symbolic.extraction.COMBINATIONS", 2)
     monkeypatch.setattr("worker.laws.search", first)
-    monkeypatch.setattr("kan_engine.reach.CLIMBING", 1e-3)
+    monkeypatch.setattr("kan_engine.model_selection.budget.CLIMBING", 1e-3)
 
 
 def test_a_network_that_was_asked_for_keeps_its_shape_and_grid() -> None:

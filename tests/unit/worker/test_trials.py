@@ -21,7 +21,7 @@ from kan_engine import (
     Trial,
 )
 from kan_engine.inference.optimism import Contest
-from kan_engine.tuning import estimated_seconds
+from kan_engine.model_selection.moves import estimated_seconds
 from tests.tables import request_for, table_of
 from worker.grounds import Grounds
 from worker.preparation import prepare

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from kan_engine.network.kan import KAN, KANConfig
-from kan_engine.reach import (
+from kan_engine.model_selection.budget import (
     COARSEST,
     DENSE_WEIGHTS,
     FIXED_STEPS,
@@ -21,10 +20,7 @@ from kan_engine.reach import (
     SMALLEST_BATCH,
     TRIED_GROUPS,
 )
-from kan_engine.selection import Trial
-from kan_engine.training.config import TrainingConfig
-from kan_engine.training.penalty import Penalty
-from kan_engine.tuning import (
+from kan_engine.model_selection.moves import (
     BEGINNING,
     LENGTHENED,
     STRICTNESS,
@@ -38,6 +34,10 @@ from kan_engine.tuning import (
     is_freer,
     side_by_side,
 )
+from kan_engine.model_selection.trials import Trial
+from kan_engine.network.kan import KAN, KANConfig
+from kan_engine.training.config import TrainingConfig
+from kan_engine.training.penalty import Penalty
 
 ENDLESS = 1e9  # seconds
 SPARSE = TrainingConfig(lamb=1e-3)

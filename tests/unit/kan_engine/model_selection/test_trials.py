@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from kan_engine.network.kan import KAN, KANConfig
-from kan_engine.selection import (
+from kan_engine.model_selection.trials import (
     FEW_ROWS,
     THRESHOLDS,
     UNMISSED,
@@ -20,6 +19,7 @@ from kan_engine.selection import (
     run_trial,
     train_on_all,
 )
+from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.training.loop import Step, TrainingConfig
 from kan_engine.training.multi_start import COARSE
 from tests.networks import uniform_rows
@@ -205,13 +205,13 @@ def test_what_the_validation_rows_do_not_miss_is_pruned(fitted: Trained) -> None
 
 
 def test_a_network_whose_edges_are_all_missed_stays(monkeypatch: pytest.MonkeyPatch, fitted: Trained) -> None:
-    monkeypatch.setattr("kan_engine.selection.UNMISSED", 0.0)
+    monkeypatch.setattr("kan_engine.model_selection.trials.UNMISSED", 0.0)
     assert prune_trained(fitted, inputs(), inputs(40, seed=1)) is fitted
 
 
 def test_pruning_that_drops_nothing_is_not_refitted(monkeypatch: pytest.MonkeyPatch, fitted: Trained) -> None:
-    monkeypatch.setattr("kan_engine.selection.THRESHOLDS", (0.0,))
-    monkeypatch.setattr("kan_engine.selection.train", None)
+    monkeypatch.setattr("kan_engine.model_selection.trials.THRESHOLDS", (0.0,))
+    monkeypatch.setattr("kan_engine.model_selection.trials.train", None)
     assert prune_trained(fitted, inputs(), inputs(40, seed=1)) is fitted
 
 
@@ -223,7 +223,7 @@ def test_an_output_never_loses_all_its_edges(monkeypatch: pytest.MonkeyPatch) ->
     result = run_trial(trial((2, 2)), rows, rows, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         result.network.layers[0].weight[:, :, 1] = 0.0
-    monkeypatch.setattr("kan_engine.selection.UNMISSED", float("inf"))
+    monkeypatch.setattr("kan_engine.model_selection.trials.UNMISSED", float("inf"))
     assert prune_trained(result, rows, rows) is result
 
 
@@ -241,8 +241,8 @@ def test_a_refit_after_pruning_stops_when_it_is_told_to(fitted: Trained) -> None
 def test_after_pruning_a_network_of_first_order_is_not_trained_again(
     monkeypatch: pytest.MonkeyPatch, by_adam: Trained
 ) -> None:
-    monkeypatch.setattr("kan_engine.selection.UNMISSED", float("inf"))
-    monkeypatch.setattr("kan_engine.selection.train", None)
+    monkeypatch.setattr("kan_engine.model_selection.trials.UNMISSED", float("inf"))
+    monkeypatch.setattr("kan_engine.model_selection.trials.train", None)
     pruned = prune_trained(by_adam, inputs(), inputs(40, seed=1))
     assert pruned.network.edge_count < by_adam.network.edge_count
     assert pruned.loss == inputs(40, seed=1).rows(by_adam.trial).loss(pruned.network, "squared")
@@ -294,7 +294,7 @@ def test_a_training_on_all_rows_that_is_stopped_leaves_the_network_as_it_was(by_
 def test_a_training_that_was_judged_at_its_best_moment_is_not_repeated_on_all_rows(
     monkeypatch: pytest.MonkeyPatch, by_adam: Trained
 ) -> None:
-    monkeypatch.setattr("kan_engine.selection.train", None)
+    monkeypatch.setattr("kan_engine.model_selection.trials.train", None)
     trial = replace(by_adam.trial, training=replace(BY_ADAM, keep_last=False))
     assert on_all(replace(by_adam, trial=trial), inputs()) is by_adam.network
 
@@ -302,7 +302,7 @@ def test_a_training_that_was_judged_at_its_best_moment_is_not_repeated_on_all_ro
 def test_a_network_of_second_order_is_not_trained_on_all_rows(
     monkeypatch: pytest.MonkeyPatch, fitted: Trained
 ) -> None:
-    monkeypatch.setattr("kan_engine.selection.train", None)
+    monkeypatch.setattr("kan_engine.model_selection.trials.train", None)
     assert on_all(fitted, inputs()) is fitted.network
 
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from kan_engine.cost import Workload
+from kan_engine.model_selection.budget import COARSEST, FIXED_STEPS, FOLDS, Climb, is_lean
+from kan_engine.model_selection.trials import Trial
 from kan_engine.network.kan import KANConfig
-from kan_engine.reach import COARSEST, FIXED_STEPS, FOLDS, Climb, is_lean
-from kan_engine.selection import Trial
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.penalty import Penalty
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kan_engine.cost import Workload
-from kan_engine.reach import (
+from kan_engine.model_selection.budget import (
     CLIMBING,
     FOLDS,
     MOST_NODES,
@@ -18,9 +18,7 @@ from kan_engine.reach import (
     climbing_time,
     is_lean,
 )
-from kan_engine.selection import Trial
-from kan_engine.training.config import TrainingConfig
-from kan_engine.tuning import (
+from kan_engine.model_selection.moves import (
     Task,
     changes,
     estimated_seconds,
@@ -29,6 +27,8 @@ from kan_engine.tuning import (
     fixed_trials,
     is_within_reach,
 )
+from kan_engine.model_selection.trials import Trial
+from kan_engine.training.config import TrainingConfig
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 
