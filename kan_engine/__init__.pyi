@@ -8,10 +8,11 @@ from .data.feature import Feature as Feature
 from .data.scaling import Standardizer as Standardizer
 from .data.scaling import TargetScaler as TargetScaler
 from .data.scaling import bounded as bounded
-from .density import Density as Density
-from .density import DensityConfig as DensityConfig
-from .density import fit_line_density as fit_line_density
-from .density import fit_plane_density as fit_plane_density
+from .density.estimation import Density as Density
+from .density.estimation import DensityConfig as DensityConfig
+from .density.estimation import fit_line_density as fit_line_density
+from .density.estimation import fit_plane_density as fit_plane_density
+from .density.support import possible_ends as possible_ends
 from .differential import Reached as Reached
 from .differential import first_cost as first_cost
 from .differential import solve as solve
@@ -103,7 +104,6 @@ from .structure.search import additive as additive
 from .structure.search import search as search
 from .structure.serialization import fit_from_json as fit_from_json
 from .structure.serialization import fit_to_json as fit_to_json
-from .support import possible_ends as possible_ends
 from .surrogate import Surrogate as Surrogate
 from .symbolic.constant_fitting import Data as Data
 from .symbolic.constant_fitting import Form as Form

@@ -15,6 +15,7 @@ from kan_engine import (
     fit_plane_density,
     save,
 )
+from kan_engine.density.law_recognition import Recognised, Verdict, line_laws, plane_laws
 from service.members import Members
 from service.portrait import portray
 from service.schemas.training import TrainRequest
@@ -22,7 +23,6 @@ from service.shown import shown_features, shown_network
 from service.tables import Table
 from worker.density_figures import density_figures
 from worker.density_formula import density_document
-from worker.density_laws import Recognised, Verdict, line_laws, plane_laws
 from worker.density_rows import DensityRows, density_rows, mean_or_none
 from worker.formula_member import entries
 from worker.kernel import kernel_baseline

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kan_engine import Predictor
-from worker.density_laws import Recognised
+from kan_engine.density.law_recognition import Recognised
 from worker.density_rows import DensityRows
 
 POINTS, PLANE_POINTS = 241, 61

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from kan_engine import complexity, evaluate, safe_names, to_json, to_text, variables
+from kan_engine.density.law_recognition import Recognised
 from service.shown import shown_formula
-from worker.density_laws import Recognised
 from worker.density_rows import DensityRows
 
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from kan_engine import InvalidData, Variable, evaluate, from_json, load
+from kan_engine.density.distributions import laws_for
+from kan_engine.density.maximum_likelihood import fit, intervals
+from kan_engine.density.weighted_values import Values
 from service.schemas.training import TrainRequest
 from tests.tables import table_of
 from worker.density_rows import density_rows
-from worker.distributions import laws_for
 from worker.kernel import Kernel
-from worker.likelihood import fit, intervals
 from worker.outcome import Outcome
 from worker.pipeline import run_pipeline
-from worker.values import Values
 
 RNG = np.random.default_rng(11)
 HEIGHTS = RNG.normal(172, 7, 600)

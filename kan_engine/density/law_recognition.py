@@ -14,10 +14,10 @@ import numpy as np
 from scipy import special
 
 from kan_engine import Expression, Variable, variables
+from kan_engine.density.distributions import laws_for
+from kan_engine.density.maximum_likelihood import LEVEL, Fitted, Parameter, fit, interval, intervals
+from kan_engine.density.weighted_values import Values, worth
 from kan_engine.expressions.evaluation import call, mul, number
-from worker.distributions import laws_for
-from worker.likelihood import LEVEL, Fitted, Parameter, fit, interval, intervals
-from worker.values import Values, worth
 
 FOLDS = 5
 MOST_ROWS = 100_000  # of more rows a sample tells the law

@@ -8,9 +8,9 @@ import numpy as np
 from scipy import special
 
 from kan_engine import Expression, possible_ends
+from kan_engine.density.maximum_likelihood import Law, Vector
+from kan_engine.density.weighted_values import Values
 from kan_engine.expressions.evaluation import call, mul, number, power
-from worker.likelihood import Law, Vector
-from worker.values import Values
 
 STEEP = 50.0  # shape of a gamma law
 ROUNDS = 200  # of expectation and maximisation

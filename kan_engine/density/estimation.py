@@ -16,9 +16,11 @@ from jaxtyping import Float, Int
 
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.scaling import Standardizer, TargetScaler
-from kan_engine.errors import InvalidConfig, InvalidData
-from kan_engine.inference.predictor import Predictor
-from kan_engine.line_density import (
+from kan_engine.density.bivariate import best_plane
+from kan_engine.density.bivariate_likelihood import log_normaliser as plane_normaliser
+from kan_engine.density.bivariate_mesh import Frame
+from kan_engine.density.support import possible_ends
+from kan_engine.density.univariate import (
     BLOCK,
     LineGrid,
     PartSums,
@@ -31,11 +33,9 @@ from kan_engine.line_density import (
     stretched_points,
     uniform_points,
 )
+from kan_engine.errors import InvalidConfig, InvalidData
+from kan_engine.inference.predictor import Predictor
 from kan_engine.network.kan import KAN
-from kan_engine.plane_density import best_plane
-from kan_engine.plane_frame import Frame
-from kan_engine.plane_likelihood import log_normaliser as plane_normaliser
-from kan_engine.support import possible_ends
 
 FOLDS, PLANE_FOLDS = 5, 4
 SEARCH_ROWS = 50_000  # of more rows a sample chooses grid, ends and price

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from kan_engine.density.bivariate import begin
+from kan_engine.density.bivariate_mesh import Frame, Places
 from kan_engine.network.kan import KAN
-from kan_engine.plane_density import begin
-from kan_engine.plane_frame import Frame, Places
 from kan_engine.training.gauss_newton import gathered, trainable_edges
 
 STRETCHED = np.array([-6.0, -2.0, -0.5, 0.5, 3.0])

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from kan_engine.plane_density import begin
-from kan_engine.plane_frame import Frame
-from kan_engine.plane_likelihood import SLOWNESS, Likelihood, Trained, log_normaliser
+from kan_engine.density.bivariate import begin
+from kan_engine.density.bivariate_likelihood import SLOWNESS, Likelihood, Trained, log_normaliser
+from kan_engine.density.bivariate_mesh import Frame
 
 COVARIANCE = np.array([[0.2, 0.12], [0.12, 0.3]])
 
@@ -82,6 +82,6 @@ def test_without_time_nothing_changes(likelihood: Likelihood) -> None:
 def test_where_the_quadrature_misses_a_spike_the_network_stays_as_it_was(
     likelihood: Likelihood, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kan_engine.plane_likelihood.UNRELIABLE", 0.0)
+    monkeypatch.setattr("kan_engine.density.bivariate_likelihood.UNRELIABLE", 0.0)
     start = begun(likelihood)
     assert likelihood.trained(start, 1e-3, 2, lambda: False) is start

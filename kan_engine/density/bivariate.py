@@ -15,11 +15,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from kan_engine.density.bivariate_likelihood import Likelihood, ShouldStop, Trained, log_normaliser
+from kan_engine.density.bivariate_mesh import Frame, Places
 from kan_engine.network.grid_updates import follow_layer_
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.network.layer import SymbolicEdge
-from kan_engine.plane_frame import Frame, Places
-from kan_engine.plane_likelihood import Likelihood, ShouldStop, Trained, log_normaliser
 
 LAMBS = tuple(10.0 ** (-2 * exponent / 3) for exponent in range(9))  # prices to try, per row
 WORSE = 2  # prices that were worse than the best by LOSS, after which no lower one is tried

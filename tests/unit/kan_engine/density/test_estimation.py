@@ -24,13 +24,13 @@ from kan_engine import (
     to_onnx,
     to_python,
 )
-from kan_engine.density import LINE_SIZES
+from kan_engine.density.bivariate import LAMBS
+from kan_engine.density.estimation import LINE_SIZES
+from kan_engine.density.support import possible_ends, simplest
+from kan_engine.density.univariate import LineGrid, log_normaliser, maximum, normal_start, uniform_points
 from kan_engine.errors import InvalidConfig
 from kan_engine.inference.artifact import ArtifactError
-from kan_engine.line_density import LineGrid, log_normaliser, maximum, normal_start, uniform_points
-from kan_engine.numerics.quadrature import gauss_legendre, panels
-from kan_engine.plane_density import LAMBS
-from kan_engine.support import possible_ends, simplest
+from kan_engine.numerics.quadrature import gauss_legendre
 from tests.artifacts import put_together, taken_apart
 
 RNG = np.random.default_rng(5)
@@ -227,11 +227,6 @@ def test_ends_lie_beyond_all_rows() -> None:
     assert high > SAMPLES["normal"].max()
 
 
-def test_panels_are_no_wider_than_asked() -> None:
-    ends = panels(0.0, 1.0, 0.3)
-    assert (ends[0], ends[-1], len(ends)) == (0.0, 1.0, 5)
-
-
 @pytest.fixture(scope="module")
 def plane() -> tuple[Density, np.ndarray]:
     u, v = np.random.default_rng(2).normal(size=(2, 200))
@@ -249,7 +244,7 @@ def of_two(x: np.ndarray, should_stop: Callable[[], bool] = lambda: False, **con
 def test_the_density_of_two_columns_integrates_to_one(plane: tuple[Density, np.ndarray]) -> None:
     found, x = plane
     (a, u), (b, v) = (
-        gauss_legendre(panels(m - 9 * s, m + 9 * s, s / 3), 5)
+        gauss_legendre(np.linspace(m - 9 * s, m + 9 * s, 55), 5)
         for m, s in zip(x.mean(0), x.std(0), strict=True)
     )
     places = np.stack(np.meshgrid(a, b, indexing="ij"), -1).reshape(-1, 2)

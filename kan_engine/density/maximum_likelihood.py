@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from kan_engine import Expression
-from worker.values import Values
+from kan_engine.density.weighted_values import Values
 
 LEVEL = 1.959963984540054  # standard errors on either side that hold 95 %
 STEP = 1e-4  # of a difference of the log-likelihood, in standard errors' rough size

@@ -19,9 +19,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.cost import JACOBIAN_BYTES
+from kan_engine.density.bivariate_mesh import LATTICE, Frame, Places
 from kan_engine.network.grid_updates import follow_layer_
 from kan_engine.network.kan import KAN, copied
-from kan_engine.plane_frame import LATTICE, Frame, Places
 from kan_engine.training.gauss_newton import add_square_, flat, set_flat_, trainable_edges
 
 NEGLIGIBLE = 1e-10  # share of the mass, of nodes that a step does without

@@ -1,0 +1,1 @@
+"""Densities of columns, and the named laws that they follow."""
