@@ -16,6 +16,12 @@ from .density.support import possible_ends as possible_ends
 from .differential import Reached as Reached
 from .differential import first_cost as first_cost
 from .differential import solve as solve
+from .discovery.chebyshev_surrogate import Surrogate as Surrogate
+from .discovery.power_product_law import index_law as index_law
+from .discovery.rational_law import implicit_law as implicit_law
+from .discovery.univariate_law import law_of_one as law_of_one
+from .discovery.variable_groups import Reduction as Reduction
+from .discovery.variable_groups import reduction as reduction
 from .equations import Problem as Problem
 from .equations import pose as pose
 from .errors import ArtifactError as ArtifactError
@@ -38,7 +44,6 @@ from .expressions.evaluation import variables as variables
 from .expressions.printing.identifiers import safe_names as safe_names
 from .expressions.printing.infix import to_text as to_text
 from .expressions.printing.latex import to_latex as to_latex
-from .implicit import implicit_law as implicit_law
 from .inference.artifact import load as load
 from .inference.artifact import read_attached as read_attached
 from .inference.artifact import read_header as read_header
@@ -79,10 +84,8 @@ from .network.kan import KANConfig as KANConfig
 from .network.kan import copied as copied
 from .network.pruning import edge_scores as edge_scores
 from .numerics.lbfgs import Minimiser as Minimiser
-from .one_variable import law_of_one as law_of_one
 from .onnx_export import run_onnx as run_onnx
 from .onnx_export import to_onnx as to_onnx
-from .power_index import index_law as index_law
 from .probes import probe_columns as probe_columns
 from .python_export import run_formula as run_formula
 from .python_export import run_python as run_python
@@ -104,7 +107,6 @@ from .structure.search import additive as additive
 from .structure.search import search as search
 from .structure.serialization import fit_from_json as fit_from_json
 from .structure.serialization import fit_to_json as fit_to_json
-from .surrogate import Surrogate as Surrogate
 from .symbolic.constant_fitting import Data as Data
 from .symbolic.constant_fitting import Form as Form
 from .symbolic.constant_fitting import standard_errors as standard_errors
@@ -128,8 +130,6 @@ from .symbolic.sparse_additive import cross_losses as cross_losses
 from .symbolic.univariate_fit import Axis as Axis
 from .symbolic.univariate_fit import Suggestion as Suggestion
 from .symbolic.univariate_fit import suggest as suggest
-from .symmetry import Reduction as Reduction
-from .symmetry import reduction as reduction
 from .training.config import TrainingConfig as TrainingConfig
 from .training.loop import Step as Step
 from .training.loop import train as train

@@ -16,6 +16,7 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float
 
+from kan_engine.discovery.univariate_law import law_of_one
 from kan_engine.equations import Problem
 from kan_engine.exponential_sums import exponential_sum
 from kan_engine.expressions.nice_constants import nice_constants
@@ -38,7 +39,6 @@ from kan_engine.expressions.nodes import (
 )
 from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.jets import Jet
-from kan_engine.one_variable import law_of_one
 from kan_engine.separation import Term, separated
 from kan_engine.solution import Solution
 from kan_engine.splines.tensor_product import Axis, TensorSpline

@@ -69,7 +69,7 @@ def shapes_unchecked() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def small_dictionary() -> Iterator[None]:
     """Few products of terms and coarse grids, for tests of more than what is found: most time is theirs."""
-    from kan_engine import surrogate
+    from kan_engine.discovery import chebyshev_surrogate as surrogate
     from kan_engine.structure import search as structure
     from kan_engine.symbolic import dictionary_regression as dictionary
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kan_engine.discovery.univariate_law import law_of_one
 from kan_engine.expressions.evaluation import Variable, evaluate
-from kan_engine.one_variable import law_of_one
 from kan_engine.symbolic.damped_oscillations import sums_of_waves
 from kan_engine.symbolic.dictionary_regression import PLACEHOLDER, Candidate
 from tests.laws import Law

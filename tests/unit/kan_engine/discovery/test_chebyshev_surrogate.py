@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kan_engine.surrogate import Basis, Surrogate, inside
+from kan_engine.discovery.chebyshev_surrogate import Basis, Surrogate, inside
 from kan_engine.symbolic.constant_fitting import Data
 from tests.laws import Law
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from kan_engine.discovery.power_product_law import index_law
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.power_index import index_law
 from kan_engine.symbolic.constant_fitting import Data
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

@@ -17,10 +17,10 @@ from itertools import combinations, product
 import numpy as np
 from jaxtyping import Float
 
+from kan_engine.discovery.chebyshev_surrogate import DEGREES, Columns, Surrogate, inside
+from kan_engine.discovery.power_product_law import is_primitive
 from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, evaluate, mul, power, substitute
 from kan_engine.expressions.simplification.simplify import simplify
-from kan_engine.power_index import is_primitive
-from kan_engine.surrogate import DEGREES, Columns, Surrogate, inside
 from kan_engine.symbolic.constant_fitting import Array, Data
 
 INNER, FEWEST_ROWS = 0.9, 50  # rows for the gradients: share of the unit scale, unless these are too few

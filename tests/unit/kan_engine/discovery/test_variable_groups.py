@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from kan_engine.discovery.variable_groups import Reduction, reduction
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Variable, call
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.symbolic.constant_fitting import Data
-from kan_engine.symmetry import Reduction, reduction
 from tests.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

@@ -13,8 +13,8 @@ from math import gcd
 
 import numpy as np
 
+from kan_engine.discovery.univariate_law import law_of_one
 from kan_engine.expressions.evaluation import Expression, Variable, mul, power
-from kan_engine.one_variable import law_of_one
 from kan_engine.symbolic.constant_fitting import Data
 
 MOST_INPUTS = 4

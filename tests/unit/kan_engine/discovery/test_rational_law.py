@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from kan_engine.discovery.rational_law import implicit_law
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.implicit import implicit_law
 from kan_engine.symbolic.constant_fitting import Data
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

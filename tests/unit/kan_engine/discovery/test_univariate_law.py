@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from kan_engine.discovery.univariate_law import law_of_one
 from kan_engine.expressions.nodes import Expression, Variable
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.one_variable import law_of_one
 from kan_engine.symbolic.constant_fitting import Data
 from tests.laws import Law
 
