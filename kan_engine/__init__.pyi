@@ -1,6 +1,3 @@
-from .agreement import Answers as Answers
-from .agreement import answers_of as answers_of
-from .agreement import largest_difference as largest_difference
 from .cost import Workload as Workload
 from .cost import affordable_grids as affordable_grids
 from .data.encoding import Encoding as Encoding
@@ -30,6 +27,15 @@ from .errors import InvalidData as InvalidData
 from .errors import InvalidEquation as InvalidEquation
 from .estimation import Measurements as Measurements
 from .estimation import estimate as estimate
+from .export.onnx.export import run_onnx as run_onnx
+from .export.onnx.export import to_onnx as to_onnx
+from .export.probe_rows import probe_columns as probe_columns
+from .export.python.export import run_formula as run_formula
+from .export.python.export import run_python as run_python
+from .export.python.export import to_python as to_python
+from .export.verification import Answers as Answers
+from .export.verification import answers_of as answers_of
+from .export.verification import largest_difference as largest_difference
 from .expressions.constraints import Limits as Limits
 from .expressions.evaluation import Expression as Expression
 from .expressions.evaluation import Variable as Variable
@@ -84,12 +90,6 @@ from .network.kan import KANConfig as KANConfig
 from .network.kan import copied as copied
 from .network.pruning import edge_scores as edge_scores
 from .numerics.lbfgs import Minimiser as Minimiser
-from .onnx_export import run_onnx as run_onnx
-from .onnx_export import to_onnx as to_onnx
-from .probes import probe_columns as probe_columns
-from .python_export import run_formula as run_formula
-from .python_export import run_python as run_python
-from .python_export import to_python as to_python
 from .separation import network_of as network_of
 from .separation import standardizer_of as standardizer_of
 from .solution import Estimate as Estimate

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from onnxruntime import InferenceSession, SessionOptions
 
-from kan_engine.agreement import Answers
+from kan_engine.export.onnx.export import tensors
+from kan_engine.export.verification import Answers
 from kan_engine.inference.predictor import Predictor
-from kan_engine.onnx_export import tensors
 
 
 def session_of(data: bytes) -> InferenceSession:

@@ -22,7 +22,7 @@ from service.schemas.members import Member
 
 if TYPE_CHECKING:
     from kan_engine import Answers
-    from kan_engine.probes import Columns
+    from kan_engine.export.probe_rows import Columns
 
 log = logging.getLogger(__name__)
 

@@ -6,14 +6,14 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kan_engine.agreement import answers_of, largest_difference
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.labels import Label
 from kan_engine.data.scaling import TRANSFORMS, Standardizer, TargetScaler
+from kan_engine.export.onnx.export import run_onnx, to_onnx
+from kan_engine.export.probe_rows import probe_columns
+from kan_engine.export.python.export import run_python, to_python
+from kan_engine.export.verification import answers_of, largest_difference
 from kan_engine.inference.predictor import Predictor
-from kan_engine.onnx_export import run_onnx, to_onnx
-from kan_engine.probes import probe_columns
-from kan_engine.python_export import run_python, to_python
 from tests.network_cases import CASES, Case, network_of
 from tests.runtimes import run_in_onnxruntime
 

@@ -12,9 +12,9 @@ from fastapi.testclient import TestClient
 
 import kan_engine
 from kan_engine import Formula
+from kan_engine.export.probe_rows import probe_columns
 from kan_engine.expressions.evaluation import Variable, call
 from kan_engine.network.layer import SymbolicEdge
-from kan_engine.probes import probe_columns
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.portrait import portray
@@ -137,7 +137,7 @@ def test_a_file_that_differs_from_the_model_is_not_offered(
 def test_what_a_file_cannot_hold_is_a_conflict(
     client: TestClient, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kan_engine import onnx_functions
+    from kan_engine.export.onnx import functions as onnx_functions
 
     predictor = make_predictor()
     predictor.network.all_layers[0].symbolic[0, 0] = SymbolicEdge("tan", 0.1, 0.0, 1.0, 0.0)

@@ -11,9 +11,9 @@ from kan_engine.data.datetime_parts import PARTS, part_of, parts_of, read_times
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.feature import Feature
 from kan_engine.errors import InvalidConfig, InvalidData, NotExportable
-from kan_engine.onnx_export import to_onnx
-from kan_engine.probes import probe_columns
-from kan_engine.python_export import run_python, to_python
+from kan_engine.export.onnx.export import to_onnx
+from kan_engine.export.probe_rows import probe_columns
+from kan_engine.export.python.export import run_python, to_python
 from tests.factories import make_predictor
 
 START = datetime(2024, 1, 1)

@@ -10,18 +10,18 @@ import onnx
 from onnx import TensorProto
 from onnx.reference import ReferenceEvaluator
 
-from kan_engine.agreement import Answers
 from kan_engine.data.feature import Feature
 from kan_engine.data.labels import Label, class_name
 from kan_engine.data.scaling import OVERSHOOT, TRANSFORMS, TargetScaler
 from kan_engine.errors import NotExportable
+from kan_engine.export.onnx.encoding import inputs_of, missing_text, write_encoding, write_scale
+from kan_engine.export.onnx.functions import arccos, arcsin, write_power
+from kan_engine.export.onnx.graph import Graph, tensor, to_bytes
+from kan_engine.export.onnx.layers import write_network
+from kan_engine.export.unused_features import used_part
+from kan_engine.export.verification import Answers
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.compiled.network import compile_network
-from kan_engine.onnx_columns import inputs_of, missing_text, write_encoding, write_scale
-from kan_engine.onnx_functions import arccos, arcsin, write_power
-from kan_engine.onnx_graph import Graph, tensor, to_bytes
-from kan_engine.onnx_layers import write_network
-from kan_engine.used import used_part
 
 VALUE, LABEL, PROBABILITIES = "value", "label", "probabilities"
 MOST_FIXED = 5_000  # symbolic edges: each is a dozen nodes

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from onnx import TensorProto, helper
 
+from kan_engine.export.onnx.functions import silu, write_function
+from kan_engine.export.onnx.graph import Graph
 from kan_engine.network.compiled.basis_layer import BasisLayer
 from kan_engine.network.compiled.network import CompiledLayer, CompiledNetwork
 from kan_engine.network.compiled.piecewise_layer import IrregularPieces, PieceLayer, UniformPieces
 from kan_engine.network.layer import SymbolicEdge
-from kan_engine.onnx_functions import silu, write_function
-from kan_engine.onnx_graph import Graph
 
 
 def write_network(g: Graph, network: CompiledNetwork, x: str) -> str:

@@ -9,7 +9,7 @@ from onnx import TensorProto
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.feature import Feature
 from kan_engine.data.scaling import Curve, Standardizer
-from kan_engine.onnx_graph import LABELS, Graph, tensor
+from kan_engine.export.onnx.graph import LABELS, Graph, tensor
 
 UNKNOWN = -1  # place of a category that training never saw
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kan_engine.agreement import Answers, answers_of, largest_difference
 from kan_engine.data.encoding import Encoding
 from kan_engine.data.feature import OWN_COLUMNS
-from kan_engine.probes import UNSEEN, probe_columns
+from kan_engine.export.probe_rows import UNSEEN, probe_columns
+from kan_engine.export.verification import Answers, answers_of, largest_difference
 from tests.predictors import make_predictor, some_columns
 
 

@@ -15,17 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine import python_template
-from kan_engine.agreement import Answers
 from kan_engine.data.datetime_parts import PERIODS, iso_of
 from kan_engine.data.feature import Feature
 from kan_engine.data.scaling import Standardizer
 from kan_engine.errors import NotExportable
+from kan_engine.export.python import template as python_template
+from kan_engine.export.unused_features import used_part
+from kan_engine.export.verification import Answers
 from kan_engine.expressions.evaluation import Expression, to_json, variables
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.compiled.network import CompiledLayer, compile_network
 from kan_engine.network.compiled.piecewise_layer import IrregularPieces, PieceLayer, UniformPieces
-from kan_engine.used import used_part
 
 Model = dict[str, Any]
 

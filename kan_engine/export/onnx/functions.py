@@ -12,8 +12,8 @@ import numpy as np
 from onnx import TensorProto
 
 from kan_engine.errors import NotExportable
+from kan_engine.export.onnx.graph import Graph
 from kan_engine.expressions.library import LIBRARY
-from kan_engine.onnx_graph import Graph
 
 Writer = Callable[[Graph, str], str]
 

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kan_engine import python_template
 from kan_engine.data.scaling import TRANSFORMS, TargetScaler
 from kan_engine.errors import NotExportable
+from kan_engine.export.probe_rows import probe_columns
+from kan_engine.export.python import template as python_template
+from kan_engine.export.python.export import read_back, to_python
 from kan_engine.expressions.evaluation import PI, Variable, call
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.inference.formula_predictor import FormulaPredictor
 from kan_engine.inference.predictor import Predictor
-from kan_engine.probes import probe_columns
-from kan_engine.python_export import read_back, to_python
 from tests import factories
 from tests.predictors import TYPES, make_predictor, some_columns
 

@@ -1,0 +1,1 @@
+"""Models as a module of plain Python."""
