@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from kan_engine.differential import Reached, solve
-from kan_engine.equations import Problem, pose
-from kan_engine.solution import Solution
+from kan_engine.differential.adaptive_solver import Reached, solve
+from kan_engine.differential.problem import Problem, pose
+from kan_engine.differential.solution import Solution
 
 Condition = tuple[Mapping[str, Any], str]
 BRATU = 1.5171645990507543  # t = √2·cosh(t / 4): the lower one of the two solutions for λ = 1

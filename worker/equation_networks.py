@@ -15,7 +15,7 @@ from worker.attempt import Attempt
 from worker.outcome import Progress
 
 if TYPE_CHECKING:
-    from kan_engine.solution import Violation
+    from kan_engine.differential.solution import Violation
 
 PRECISION = 1e-13  # relative, up to which products are kept at least
 TRAINED_FROM, TRAINED_BY = 0.5, 0.95  # share of the job

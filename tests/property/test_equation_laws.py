@@ -8,11 +8,11 @@ import sympy
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from kan_engine.equation_text import FUNCTIONS, LONGEST, parse_equation
-from kan_engine.equations import pose
+from kan_engine.differential.jets import Words
+from kan_engine.differential.parser import FUNCTIONS, LONGEST, parse_equation
+from kan_engine.differential.problem import pose
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.evaluation import evaluate
-from kan_engine.jets import Words
 
 SAFE = ("sin", "cos", "exp", "atan", "tanh")  # defined everywhere
 SPACES = st.sampled_from(["", "", " "])

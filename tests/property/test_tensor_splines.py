@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import BSpline
 
-from kan_engine.separation import network_of, separated, standardizer_of
+from kan_engine.differential.low_rank_network import network_of, separated, standardizer_of
 from kan_engine.splines.tensor_product import Axis, TensorSpline
 
 SEEDS, ORDERS, SIZES = st.integers(0, 2**31), st.integers(1, 7), st.integers(1, 8)

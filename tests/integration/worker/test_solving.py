@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from kan_engine import marching
+from kan_engine.differential import time_marching as marching
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from service.main import create_app

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kan_engine.exponential_sums import exponential_sum
+from kan_engine.differential.prony import exponential_sum
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.splines.tensor_product import Axis, TensorSpline
 from kan_engine.symbolic.constant_fitting import Data, Form

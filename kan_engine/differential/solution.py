@@ -10,12 +10,12 @@ from math import comb
 import numpy as np
 from jaxtyping import Float
 
-from kan_engine.equation_rows import State
-from kan_engine.equations import Problem, Residual
+from kan_engine.differential.assembly import State
+from kan_engine.differential.jets import Jet
+from kan_engine.differential.problem import Problem, Residual
 from kan_engine.expressions.differentiation import derivative
 from kan_engine.expressions.evaluation import evaluate, value_and_jacobian
 from kan_engine.expressions.nodes import ONE, ZERO, Expression, Variable
-from kan_engine.jets import Jet
 from kan_engine.splines.tensor_product import TensorSpline
 
 Array = np.ndarray

@@ -16,8 +16,8 @@ from operator import itemgetter
 import numpy as np
 from jaxtyping import Float
 
-from kan_engine.equation_rows import Layout, Measured, Rows, State
-from kan_engine.equations import Problem
+from kan_engine.differential.assembly import Layout, Measured, Rows, State
+from kan_engine.differential.problem import Problem
 from kan_engine.numerics.frontal_solver import TINY, Front, NotDefinite
 from kan_engine.splines.tensor_product import Axis
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from kan_engine.balance import MOST_BYTES, memory_bytes, system_of
-from kan_engine.collocation import descend
-from kan_engine.equation_rows import Anchor, State
-from kan_engine.equations import Problem
+from kan_engine.differential.assembly import Anchor, State
+from kan_engine.differential.collocation import descend
+from kan_engine.differential.problem import Problem
+from kan_engine.differential.residual_weights import MOST_BYTES, memory_bytes, system_of
 from kan_engine.errors import NoSolution
 from kan_engine.splines.tensor_product import Axis, TensorSpline
 

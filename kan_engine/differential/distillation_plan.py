@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from kan_engine.cost import Workload
-from kan_engine.equations import Problem
+from kan_engine.differential.problem import Problem
 
 PLACES = {1: 400, 2: 48, 3: 16}  # points along every axis, by the number of axes
 PER_INTERVAL = 2  # of these at least

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from kan_engine import collocation
-from kan_engine.balance import system_of
-from kan_engine.collocation import descend
-from kan_engine.differential import STEPS, solve
-from kan_engine.equation_rows import State
-from kan_engine.equations import pose
-from kan_engine.marching import march
+from kan_engine.differential import collocation
+from kan_engine.differential.adaptive_solver import STEPS, solve
+from kan_engine.differential.assembly import State
+from kan_engine.differential.collocation import descend
+from kan_engine.differential.problem import pose
+from kan_engine.differential.residual_weights import system_of
+from kan_engine.differential.time_marching import march
 from kan_engine.splines.tensor_product import Axis, TensorSpline
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

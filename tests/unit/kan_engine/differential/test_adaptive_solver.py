@@ -5,14 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kan_engine import differential, marching
-from kan_engine.balance import system_of
-from kan_engine.collocation import Descent, descend
-from kan_engine.differential import STEPS, is_initial, is_linear, solve
-from kan_engine.equation_rows import State
-from kan_engine.equations import Problem, pose
+from kan_engine.differential import adaptive_solver as differential
+from kan_engine.differential import time_marching as marching
+from kan_engine.differential.adaptive_solver import STEPS, is_initial, is_linear, solve
+from kan_engine.differential.assembly import State
+from kan_engine.differential.collocation import Descent, descend
+from kan_engine.differential.problem import Problem, pose
+from kan_engine.differential.residual_weights import system_of
+from kan_engine.differential.solution import Solution
 from kan_engine.errors import NoSolution
-from kan_engine.solution import Solution
 from kan_engine.splines.tensor_product import Axis, TensorSpline
 from tests.differential import CASES, ORDINARY, PARTIAL, Case, last, solved
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from kan_engine.data.scaling import TargetScaler
+from kan_engine.differential.distillation import Follower, follow
+from kan_engine.differential.distillation_plan import WantedShape
+from kan_engine.differential.low_rank_network import network_of, standardizer_of
 from kan_engine.network.kan import KANConfig
-from kan_engine.separation import network_of, standardizer_of
-from kan_engine.solution_network import Follower, follow
-from kan_engine.wanted_shape import WantedShape
 from tests.differential import CASES, solved
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")

@@ -16,9 +16,12 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float
 
+from kan_engine.differential.jets import Jet
+from kan_engine.differential.low_rank_network import Term, separated
+from kan_engine.differential.problem import Problem
+from kan_engine.differential.prony import exponential_sum
+from kan_engine.differential.solution import Solution
 from kan_engine.discovery.univariate_law import law_of_one
-from kan_engine.equations import Problem
-from kan_engine.exponential_sums import exponential_sum
 from kan_engine.expressions.nice_constants import nice_constants
 from kan_engine.expressions.nodes import (
     Add,
@@ -38,9 +41,6 @@ from kan_engine.expressions.nodes import (
     walk,
 )
 from kan_engine.expressions.simplification.simplify import simplify
-from kan_engine.jets import Jet
-from kan_engine.separation import Term, separated
-from kan_engine.solution import Solution
 from kan_engine.splines.tensor_product import Axis, TensorSpline
 from kan_engine.symbolic.constant_fitting import Data, Form, refit
 from kan_engine.symbolic.constant_snapping import polished

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from kan_engine.equations import pose
-from kan_engine.wanted_shape import WantedShape
+from kan_engine.differential.distillation_plan import WantedShape
+from kan_engine.differential.problem import pose
 from tests.differential import CASES
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from kan_engine.equations import Problem, pose
+from kan_engine.differential.jets import Jet
+from kan_engine.differential.problem import Problem, pose
 from kan_engine.errors import InvalidEquation
-from kan_engine.jets import Jet
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

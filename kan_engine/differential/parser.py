@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from kan_engine.differential.jets import HIGHEST_ORDER, Jet, Words, at_place, total_derivative
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import (
@@ -39,7 +40,6 @@ from kan_engine.expressions.nodes import (
     power,
     walk,
 )
-from kan_engine.jets import HIGHEST_ORDER, Jet, Words, at_place, total_derivative
 
 LONGEST, DEEPEST = 10_000, 60  # characters of an equation, brackets within brackets
 MOST_NODES = 500  # of a formula that is differentiated: the derivative of a product grows with its square

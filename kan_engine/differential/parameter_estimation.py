@@ -16,9 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from kan_engine.balance import system_of
-from kan_engine.collocation import System, descend
-from kan_engine.differential import (
+from kan_engine.differential.adaptive_solver import (
     FIRST_GRID,
     LEVELS,
     Reached,
@@ -28,12 +26,14 @@ from kan_engine.differential import (
     solve,
     spline_order,
 )
-from kan_engine.equation_rows import State
-from kan_engine.equations import Problem, Residual
+from kan_engine.differential.assembly import State
+from kan_engine.differential.collocation import System, descend
+from kan_engine.differential.jets import Jet, compact
+from kan_engine.differential.problem import Problem, Residual
+from kan_engine.differential.residual_weights import system_of
+from kan_engine.differential.solution import Estimate, Solution
 from kan_engine.errors import NoSolution
 from kan_engine.expressions.nodes import Expression, Parameter, number, substitute
-from kan_engine.jets import Jet, compact
-from kan_engine.solution import Estimate, Solution
 from kan_engine.splines.tensor_product import Axis, TensorSpline
 
 Array = np.ndarray

@@ -4,12 +4,12 @@ from fractions import Fraction
 
 import pytest
 
-from kan_engine.equation_text import FUNCTIONS, LONGEST, parse_equation
+from kan_engine.differential.jets import Jet, Words, at_place
+from kan_engine.differential.parser import FUNCTIONS, LONGEST, parse_equation
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Expression, Number, Variable, substitute
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.jets import Jet, Words, at_place
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")  # nothing here has a shape
 

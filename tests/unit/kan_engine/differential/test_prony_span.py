@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kan_engine.spans import Wave, waves_in_span
+from kan_engine.differential.prony_span import Wave, waves_in_span
 
 PLACES = np.random.default_rng(0).uniform(-1.0, 2.0, 300)
 ATOMS = {

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kan_engine.equations import pose
+from kan_engine.differential.exact_laws import find_laws, proved
+from kan_engine.differential.problem import pose
+from kan_engine.differential.solution import Solution, derived
 from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Expression, Variable, call, number
 from kan_engine.expressions.printing.infix import to_text
-from kan_engine.solution import Solution, derived
-from kan_engine.solution_laws import find_laws, proved
 from kan_engine.splines.tensor_product import Axis, TensorSpline
 from kan_engine.symbolic.constant_fitting import Data
 from tests.differential import CASES, ORDINARY, PARTIAL, Case, solved

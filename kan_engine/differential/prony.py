@@ -14,9 +14,9 @@ from itertools import chain, islice, product
 import numpy as np
 from jaxtyping import Float
 
+from kan_engine.differential.prony_span import Wave, waves_in_span
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.nodes import Expression, Parameter, Variable, add, call, mul, power
-from kan_engine.spans import Wave, waves_in_span
 from kan_engine.symbolic.constant_fitting import Data, Form, error, refit
 
 Array = np.ndarray

@@ -14,11 +14,11 @@ from math import prod
 
 import numpy as np
 
-from kan_engine.collocation import System
-from kan_engine.equation_rows import Anchor, Measured, Rows, State, points_per_interval
-from kan_engine.equations import Problem, Residual
+from kan_engine.differential.assembly import Anchor, Measured, Rows, State, points_per_interval
+from kan_engine.differential.collocation import System
+from kan_engine.differential.jets import Jet
+from kan_engine.differential.problem import Problem, Residual
 from kan_engine.expressions.nodes import Parameter
-from kan_engine.jets import Jet
 from kan_engine.splines.tensor_product import Axis
 
 COPIES = 4  # of the front, and of the rows of an interval, while they are made

@@ -16,16 +16,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kan_engine.data.scaling import Standardizer, TargetScaler
-from kan_engine.jets import Jet
+from kan_engine.differential.distillation_plan import WantedShape
+from kan_engine.differential.jets import Jet
+from kan_engine.differential.low_rank_network import standardizer_of
+from kan_engine.differential.solution import Solution, Violation
 from kan_engine.network.kan import KAN, KANConfig, copied
 from kan_engine.network.row_blocks import row_blocks
-from kan_engine.separation import standardizer_of
-from kan_engine.solution import Solution, Violation
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.loop import train
 from kan_engine.training.multi_start import AUTO_STARTS, best_start
 from kan_engine.training.rows import Rows
-from kan_engine.wanted_shape import WantedShape
 
 Array = np.ndarray
 STEPS = {"levenberg_marquardt": 40, "lbfgs": 400}  # on one grid, at most

@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from kan_engine.equation_text import RESERVED, parse_equation
+from kan_engine.differential.jets import Jet, Words, compact
+from kan_engine.differential.parser import RESERVED, parse_equation
 from kan_engine.errors import InvalidEquation
 from kan_engine.expressions.nodes import Expression, Variable, number, substitute, variables
-from kan_engine.jets import Jet, Words, compact
 
 MOST_INDEPENDENT, MOST_UNKNOWNS = 3, 10
 On = Mapping[str, float | Sequence[float]]

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from kan_engine.equations import Problem, Residual
+from kan_engine.differential.jets import Jet
+from kan_engine.differential.problem import Problem, Residual
 from kan_engine.expressions.evaluation import evaluate, value_and_jacobian
-from kan_engine.jets import Jet
 from kan_engine.splines.tensor_product import Axis, TensorSpline
 
 Array = np.ndarray

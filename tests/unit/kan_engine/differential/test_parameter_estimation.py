@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.optimize import curve_fit
 
-from kan_engine.differential import Reached, solve
-from kan_engine.equations import On, Problem, pose
-from kan_engine.estimation import Measurements, estimate, known
-from kan_engine.solution import Estimate, Solution
+from kan_engine.differential.adaptive_solver import Reached, solve
+from kan_engine.differential.parameter_estimation import Measurements, estimate, known
+from kan_engine.differential.problem import On, Problem, pose
+from kan_engine.differential.solution import Estimate, Solution
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

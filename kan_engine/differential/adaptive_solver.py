@@ -14,14 +14,14 @@ from math import prod
 
 import numpy as np
 
-from kan_engine.balance import MOST_BYTES, memory_bytes, system_of, work
-from kan_engine.collocation import Descent, descend
-from kan_engine.equation_rows import State
-from kan_engine.equations import Problem
+from kan_engine.differential.assembly import State
+from kan_engine.differential.collocation import Descent, descend
+from kan_engine.differential.problem import Problem
+from kan_engine.differential.residual_weights import MOST_BYTES, memory_bytes, system_of, work
+from kan_engine.differential.solution import Solution
+from kan_engine.differential.time_marching import SLIGHT, march, split_axis
 from kan_engine.expressions.differentiation import derivative
 from kan_engine.expressions.nodes import ONE, ZERO, Expression, Parameter, walk
-from kan_engine.marching import SLIGHT, march, split_axis
-from kan_engine.solution import Solution
 from kan_engine.splines.tensor_product import Axis, TensorSpline
 
 FIRST_GRID = {1: 8, 2: 8, 3: 4}  # intervals along every axis, by the number of axes

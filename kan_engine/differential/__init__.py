@@ -1,0 +1,1 @@
+"""Differential equations: parser, collocation, time marching, solutions, exact laws."""
