@@ -19,7 +19,7 @@ from kan_engine.data.datetime_parts import PERIODS, iso_of
 from kan_engine.data.feature import Feature
 from kan_engine.data.scaling import Standardizer
 from kan_engine.errors import NotExportable
-from kan_engine.export.python import template as python_template
+from kan_engine.export.python import template
 from kan_engine.export.unused_features import used_part
 from kan_engine.export.verification import Answers
 from kan_engine.expressions.evaluation import Expression, to_json, variables
@@ -82,14 +82,14 @@ def read_back(text: str) -> Model:
 
 def run_formula(text: str, columns: Mapping[str, np.ndarray]) -> np.ndarray | None:
     """What the formula in an exported file says of rows; None where the file holds none."""
-    model = python_template.decoded(read_back(text))
-    return python_template.formula_values(columns, model) if model["formulas"] else None
+    model = template.decoded(read_back(text))
+    return template.formula_values(columns, model) if model["formulas"] else None
 
 
 def run_python(text: str, columns: Mapping[str, np.ndarray]) -> Answers:
     """What an exported file says of rows, without executing it: its code is known, its data are read."""
-    model = python_template.decoded(read_back(text))
-    values, probabilities = python_template.answers(columns, model)
+    model = template.decoded(read_back(text))
+    values, probabilities = template.answers(columns, model)
     if probabilities is None:
         return Answers(values.reshape(len(values), -1))
     return Answers(probabilities, values)
@@ -98,7 +98,7 @@ def run_python(text: str, columns: Mapping[str, np.ndarray]) -> Answers:
 @cache
 def _code_of_template() -> str:
     """All of the template behind its description."""
-    text = files("kan_engine").joinpath("python_template.py").read_text(encoding="utf-8")
+    text = files("kan_engine.export.python").joinpath("template.py").read_text(encoding="utf-8")
     return text.split('"""', 2)[2]
 
 

@@ -15,7 +15,7 @@ import pytest
 from kan_engine.data.scaling import TRANSFORMS, TargetScaler
 from kan_engine.errors import NotExportable
 from kan_engine.export.probe_rows import probe_columns
-from kan_engine.export.python import template as python_template
+from kan_engine.export.python import template
 from kan_engine.export.python.export import read_back, to_python
 from kan_engine.expressions.evaluation import PI, Variable, call
 from kan_engine.expressions.library import LIBRARY
@@ -112,7 +112,7 @@ def test_the_description_tells_the_model_its_columns_and_their_units() -> None:
 def test_the_functions_are_those_of_the_library_to_the_last_bit(name: str) -> None:
     u = np.concatenate([np.linspace(-3, 3, 61), [1e-9, 1e300, -700.0, 700.0]])
     with np.errstate(all="ignore"):
-        found = python_template._FUNCTIONS[name](u)
+        found = template._FUNCTIONS[name](u)
     np.testing.assert_array_equal(found, LIBRARY[name].value(u))
 
 
@@ -122,15 +122,15 @@ def test_transforms_are_undone_as_here(transform: str, bounds: tuple[float, floa
     scaler = TargetScaler(transform, np.array([0.5]), np.array([0.25]), bounds)
     raw = np.concatenate([np.linspace(-4, 4, 33), [2.001, 2.1, -2.001, -6.01]])[:, None]
     ends = None if bounds is None else list(bounds)
-    found = python_template._inverse(transform, raw, scaler.mean, scaler.std, ends)
+    found = template._inverse(transform, raw, scaler.mean, scaler.std, ends)
     np.testing.assert_array_equal(found, scaler.inverse(raw))
 
 
 def test_more_rows_than_are_computed_at_a_time_are_no_different(monkeypatch: pytest.MonkeyPatch) -> None:
     predictor = make_predictor()
-    model = python_template.decoded(read_back(to_python(predictor)))
-    monkeypatch.setattr(python_template, "ROWS_AT_A_TIME", 7)
-    found, _ = python_template.answers(some_columns(), model)
+    model = template.decoded(read_back(to_python(predictor)))
+    monkeypatch.setattr(template, "ROWS_AT_A_TIME", 7)
+    found, _ = template.answers(some_columns(), model)
     np.testing.assert_allclose(found, predictor.predict(some_columns()), rtol=1e-12)
 
 
