@@ -20,8 +20,8 @@ from service.schemas.batch import BatchRequest
 from service.storage import put_file, read_bytes
 from service.tables import Table
 from worker.answers import Answers
-from worker.attempt import Attempt, Kept
-from worker.outcome import Progress, Stopped
+from worker.execution.attempt import Attempt, Kept
+from worker.execution.outcome import Progress, Stopped
 from worker.spreadsheets import harmless
 
 READ_CELLS, MOST_READ_ROWS = 2**23, 2**16  # at a time: 64 MB of numbers

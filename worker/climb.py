@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from kan_engine import Task, Trained, Trial, changes, final_trial, first_trial, fixed_trials, is_freer
-from worker.parts import Part, Parts
+from worker.execution.subtasks import Part, Parts
 from worker.trial_bytes import expected_loss
 from worker.trials import Budget, Trials, climbing_part
 

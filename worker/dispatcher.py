@@ -14,7 +14,7 @@ from service.db.repositories.jobs import adopted
 from service.db.session import Sessions
 from service.queue import kinds_in
 from service.settings import Settings
-from worker.holders import this_process
+from worker.execution.process_identity import this_process
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from kan_engine import KAN, Follower, Solution, TargetScaler, WantedShape, follow, network_of
 from service.schemas.solving import SolveRequest
-from worker.attempt import Attempt
-from worker.outcome import Progress
+from worker.execution.attempt import Attempt
+from worker.execution.outcome import Progress
 
 if TYPE_CHECKING:
     from kan_engine.differential.solution import Violation

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from kan_engine import Fit, Formula, Limits, Sample, fit_from_json, fit_to_json, from_json, to_json
-from worker.parts import Part
+from worker.execution.subtasks import Part
 from worker.readings import Law, Run, read_law, sample_of, searched
 
 

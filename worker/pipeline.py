@@ -14,17 +14,17 @@ from service.tables import Table
 from worker.baselines import Rows, run_baselines
 from worker.decision import Decision
 from worker.density import run_density
+from worker.execution.outcome import Outcome, Progress, Revised
+from worker.execution.stage_timer import Watch
+from worker.execution.subtasks import Parts
 from worker.figures import figures_of
 from worker.fitting import find_network
 from worker.formula_member import answering, with_formula, worth_of
 from worker.found import errors_of, from_metadata, to_metadata
-from worker.outcome import Outcome, Progress, Revised
 from worker.outliers import set_outliers_aside
-from worker.parts import Parts
 from worker.preparation import Prepared, prepare
 from worker.record import assembled, formulas_of, output_names, record_of
 from worker.revision import revised
-from worker.watch import Watch
 
 
 def run_pipeline(

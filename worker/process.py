@@ -13,7 +13,7 @@ from service import logs
 from service.db.session import UNUSABLE, Sessions, make_engine, make_sessions
 from service.queue import EMBEDDED, TaskQueue, make_queue
 from service.settings import Settings, load_settings
-from worker.heartbeat import Termination
+from worker.execution.heartbeat import Termination
 from worker.upkeep import ring_again
 
 

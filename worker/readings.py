@@ -29,7 +29,7 @@ from kan_engine import (
     shorter_formulas,
 )
 from service.schemas.training import TrainRequest
-from worker.parts import Alone, Parts
+from worker.execution.subtasks import Alone, Parts
 from worker.preparation import Portion, Prepared
 from worker.residuals import signal_left
 from worker.splitting import fold_numbers

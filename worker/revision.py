@@ -35,11 +35,11 @@ from worker.additive import with_additive_forms
 from worker.cross_validation import simple_errors
 from worker.decision import calibrate_on_validation_
 from worker.evidence import assess, formula_errors
+from worker.execution.outcome import Outcome, Revised
 from worker.figures import figures_of
 from worker.formula_member import answering, with_formula, worth_of
 from worker.found import Found
 from worker.laws import log_odds_formulas
-from worker.outcome import Outcome, Revised
 from worker.preparation import Portion, Prepared, name_columns
 from worker.readings import Report, Run, precision_of, searched
 from worker.record import assembled, formulas_of, output_names, record_of, told_by_formulas

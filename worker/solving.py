@@ -37,12 +37,12 @@ from service.schemas.members import OF_EQUATIONS
 from service.schemas.solving import SolveRequest
 from service.shown import shown_features, shown_network
 from service.storage import put_bytes
-from worker.attempt import Attempt, Kept
 from worker.equation_networks import Served, as_found, trained, worst
+from worker.execution.attempt import Attempt, Kept
+from worker.execution.outcome import Progress, Stopped
 from worker.formula import symbolic_document
 from worker.formula_member import entries
 from worker.lineage import lineage_of, usual_name
-from worker.outcome import Progress, Stopped
 from worker.solution_figures import ValuesAt, solution_figures
 from worker.solution_hunt import hunted_law
 

@@ -18,9 +18,9 @@ from service.errors import Invalid
 from service.schemas.common import fingerprint
 from service.schemas.study import GRID, StudyRequest, trained_of
 from service.schemas.training import TrainRequest
-from worker.attempt import Attempt
 from worker.batch import Predictions as Table
-from worker.outcome import Waiting
+from worker.execution.attempt import Attempt
+from worker.execution.outcome import Waiting
 from worker.spreadsheets import harmless
 
 TOLD = {  # columns beside settings and metrics

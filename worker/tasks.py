@@ -8,8 +8,8 @@ from celery import shared_task, signals
 
 from service.queue import JOB_TASK
 from service.tracing import job_span
-from worker.attempt import Work
-from worker.lifecycle import run_job
+from worker.execution.attempt import Work
+from worker.execution.runner import run_job
 from worker.process import ring, sessions, settings, until_terminated
 
 

@@ -13,11 +13,11 @@ from service.schemas.symbolic import SymbolicRequest
 from service.schemas.training import TrainRequest
 from service.storage import put_bytes, read_bytes
 from service.tables import Table
-from worker.attempt import Attempt, Kept, Work
+from worker.execution.attempt import Attempt, Kept, Work
+from worker.execution.distributed_subtasks import SharedParts
+from worker.execution.outcome import Outcome, Progress, Revised
+from worker.execution.subtasks import Parts
 from worker.lineage import lineage_of, usual_name
-from worker.outcome import Outcome, Progress, Revised
-from worker.parts import Parts
-from worker.shared_parts import SharedParts
 
 
 class Pipeline(Protocol):

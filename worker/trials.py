@@ -20,8 +20,8 @@ from kan_engine import (
     run_trial,
 )
 from service.schemas.training import TrainRequest
+from worker.execution.subtasks import Part
 from worker.grounds import Grounds
-from worker.parts import Part
 from worker.readings import Run
 from worker.trial_bytes import trained_from_bytes, trained_to_bytes
 

@@ -17,7 +17,7 @@ from service.db.tables import new_id
 from service.queue import TaskQueue
 from service.settings import Settings
 from service.storage import release
-from worker.holders import gone
+from worker.execution.process_identity import gone
 
 log = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from worker.attempt import Work
 from worker.batch import predict_dataset
+from worker.execution.attempt import Work
 from worker.pieces import do_part
 from worker.pipeline import run_pipeline
 from worker.solving import solve_equations

@@ -17,9 +17,9 @@ from service.tables import Table
 from tests.faults import points, troubles
 from tests.faults.points import note
 from worker import tasks
-from worker.attempt import Attempt, Kept, Result
-from worker.outcome import Outcome, Progress, Revised
-from worker.parts import Parts
+from worker.execution.attempt import Attempt, Kept, Result
+from worker.execution.outcome import Outcome, Progress, Revised
+from worker.execution.subtasks import Parts
 from worker.training import training_works
 
 MiB = 2**20

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from service.db import repositories, session
 from tests.faults.points import beside_the_notes
-from worker import holders
+from worker.execution import process_identity as holders
 
 
 @cache

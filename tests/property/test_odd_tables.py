@@ -15,8 +15,8 @@ from kan_engine import load
 from service.errors import Invalid
 from service.operations.training_checks import check
 from tests.tables import request_for, table_of
-from worker.outcome import Outcome
-from worker.parts import Alone, Part
+from worker.execution.outcome import Outcome
+from worker.execution.subtasks import Alone, Part
 from worker.pipeline import run_pipeline
 
 pytestmark = [

@@ -14,7 +14,7 @@ from tests.servers import LOOPBACK
 from tests.tour.noting import Document, Tour, settled
 from tests.tour.refusals import meet_failures, meet_strangers, refuse_everywhere
 from tests.tour.things import see_datasets, see_ends, see_health, see_jobs, see_models, see_protocol
-from worker.lifecycle import run_job
+from worker.execution.runner import run_job
 from worker.works import WORKS
 
 KINDS = ("train", "predict", "study", "solve")

@@ -16,7 +16,7 @@ from service.db.session import Sessions
 from service.db.tables import Job, Model
 from service.settings import Settings
 from tests.factories import make_model, make_predictor, make_symbolic
-from worker.lifecycle import run_job
+from worker.execution.runner import run_job
 from worker.works import WORKS
 
 X1, X2 = Variable("x1"), Variable("x2")

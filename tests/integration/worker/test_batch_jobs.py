@@ -20,8 +20,8 @@ from service.storage import release
 from tests.factories import make_model, make_predictor
 from worker import batch
 from worker.answers import Answers
-from worker.heartbeat import Termination
-from worker.lifecycle import run_job
+from worker.execution.heartbeat import Termination
+from worker.execution.runner import run_job
 from worker.works import WORKS
 
 COLUMNS = {"x1": [i / 50 for i in range(50)], "x2": [i / 50 - 1 for i in range(50)], "id": [*range(50)]}

@@ -20,8 +20,9 @@ from service.db.tables import PART, Job, Model
 from service.settings import Settings
 from service.storage import read_bytes
 from tests.factories import column, make_dataset, make_job
-from worker import shared_parts, upkeep
-from worker.lifecycle import run_job
+from worker import upkeep
+from worker.execution import distributed_subtasks as shared_parts
+from worker.execution.runner import run_job
 from worker.trials import Trials
 from worker.works import WORKS
 
@@ -50,8 +51,10 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every part is kept, and workers without work are looked for all the time."""
     monkeypatch.setattr(shared_parts, "KEPT_FROM_S", 0.0)
     monkeypatch.setattr(shared_parts, "LOOK_S", 0.0)
-    monkeypatch.setattr("worker.lifecycle.WORKING_SHARE", 100.0)  # no neighbour of the tests cuts a job short
-    monkeypatch.setattr("worker.lifecycle.FINISH_S", -1e5)
+    monkeypatch.setattr(
+        "worker.execution.runner.WORKING_SHARE", 100.0
+    )  # no neighbour of the tests cuts a job short
+    monkeypatch.setattr("worker.execution.runner.FINISH_S", -1e5)
 
 
 @pytest.fixture

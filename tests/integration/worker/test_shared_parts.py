@@ -14,10 +14,10 @@ from service.db.tables import Job
 from service.storage import put_bytes
 from tests.factories import make_job, start_job
 from tests.tables import request_for
-from worker import shared_parts
-from worker.outcome import Waiting
-from worker.parts import Part
-from worker.shared_parts import SharedParts
+from worker.execution import distributed_subtasks as shared_parts
+from worker.execution.distributed_subtasks import SharedParts
+from worker.execution.outcome import Waiting
+from worker.execution.subtasks import Part
 
 FIRST, SECOND, THIRD = (Part("network", {"number": number}) for number in range(3))
 

@@ -17,7 +17,7 @@ from service.schemas.solving import DECAY
 from service.settings import Settings
 from tests.flows import taylor_green
 from tests.servers import LOOPBACK
-from worker.lifecycle import run_job
+from worker.execution.runner import run_job
 from worker.works import WORKS
 
 HEAT: dict[str, Any] = {

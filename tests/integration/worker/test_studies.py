@@ -15,7 +15,7 @@ from service.db.session import Sessions
 from service.operations.usage import refuse_more_jobs
 from service.settings import Settings
 from tests.databases import ON_ONE_DATABASE
-from worker.lifecycle import run_job
+from worker.execution.runner import run_job
 from worker.pipeline import run_pipeline
 from worker.training import training_works
 from worker.works import WORKS

@@ -13,7 +13,7 @@ from service.db.session import Sessions
 from service.main import create_app
 from service.settings import Settings
 from tests.servers import LOOPBACK
-from worker.lifecycle import run_job
+from worker.execution.runner import run_job
 from worker.works import WORKS
 
 pytestmark = pytest.mark.usefixtures("small_dictionary")

@@ -24,12 +24,12 @@ from service.db.tables import Blob, Job, JobEvent, Model
 from service.settings import Settings
 from service.storage import read_bytes
 from tests.factories import make_dataset, make_job
-from worker import lifecycle
-from worker.attempt import Attempt
-from worker.heartbeat import Termination
-from worker.lifecycle import run_job
-from worker.outcome import Outcome, Progress, Revised, Stopped
-from worker.parts import Parts
+from worker.execution import runner as lifecycle
+from worker.execution.attempt import Attempt
+from worker.execution.heartbeat import Termination
+from worker.execution.outcome import Outcome, Progress, Revised, Stopped
+from worker.execution.runner import run_job
+from worker.execution.subtasks import Parts
 from worker.training import Pipeline, training_works
 
 LEASE_S = 0.3  # beats every 0.1 s

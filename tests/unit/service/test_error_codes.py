@@ -13,7 +13,7 @@ from service import errors
 from service.api import problems
 from service.doubts import DOUBTS
 from service.error_codes import Code, as_markdown, known_entries, known_errors
-from worker.lifecycle import _snake_case
+from worker.execution.runner import _snake_case
 
 ROOT = Path(__file__).parents[3]
 WORD = re.compile(r"[a-z]+(_[a-z0-9]+)*")

@@ -18,11 +18,11 @@ from tests.tables import request_for, table_of
 from worker.cross_validation import rmse_of
 from worker.decision import choose_decision
 from worker.evidence import Evidence
+from worker.execution.subtasks import Part
 from worker.fitting import best_member, find_network
 from worker.found import Found
 from worker.laws import law_errors
 from worker.networks import train_network
-from worker.parts import Part
 from worker.pipeline import run_pipeline
 from worker.preparation import Prepared, prepare
 from worker.readings import Run

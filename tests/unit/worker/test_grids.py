@@ -7,8 +7,8 @@ import pytest
 
 from service.schemas.study import trained_of
 from tests.tables import request_for, table_of
+from worker.execution.outcome import Outcome
 from worker.mlp import fit_mlp
-from worker.outcome import Outcome
 from worker.pipeline import run_pipeline
 
 pytestmark = pytest.mark.usefixtures("no_suggestions")

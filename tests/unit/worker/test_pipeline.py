@@ -25,8 +25,8 @@ from service.members import Members
 from service.tables import Table
 from tests.networks import random_network
 from tests.tables import request_for, table_of
+from worker.execution.outcome import Outcome, Progress
 from worker.laws import SURE
-from worker.outcome import Outcome, Progress
 from worker.pipeline import run_pipeline
 from worker.preparation import Prepared, prepare
 

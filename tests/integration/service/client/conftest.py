@@ -110,7 +110,7 @@ def worked_on(sessions: Sessions, settings: Settings) -> Mishap:
 def _work(job_id: str, sessions: Sessions, settings: Settings) -> None:
     """Do a job, with all that it makes of itself."""
     from service.db.repositories import TrainingJobs
-    from worker.lifecycle import run_job
+    from worker.execution.runner import run_job
     from worker.works import WORKS
 
     is_queued = True

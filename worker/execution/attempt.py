@@ -14,7 +14,7 @@ from service.db.session import Sessions
 from service.db.tables import Job
 from service.schemas.jobs import AnyRequest, PartRequest
 from service.tables import Table, stored_table
-from worker.outcome import Progress
+from worker.execution.outcome import Progress
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from service.settings import Settings
-from worker.heartbeat import Heartbeat, Termination
-from worker.outcome import Progress, Stopped
+from worker.execution.heartbeat import Heartbeat, Termination
+from worker.execution.outcome import Progress, Stopped
 
 
 class NoDatabase:
@@ -70,7 +70,7 @@ def test_a_new_stage_is_told_at_once_and_further_words_of_it_at_the_next_beat(
 ) -> None:
     beat = heartbeat()
     monkeypatch.setattr(beat, "_settings", Settings(lease_s=60.0))
-    monkeypatch.setattr("worker.heartbeat.BEAT_S", 60.0)
+    monkeypatch.setattr("worker.execution.heartbeat.BEAT_S", 60.0)
     told: list[str] = []
     monkeypatch.setattr(beat, "_write", lambda batch, latest: told.extend(p["message"] for p in batch))
     with beat:

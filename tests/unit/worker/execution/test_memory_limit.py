@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from worker.memory import MemoryLimit, asked_for, is_out_of_memory, refusing
+from worker.execution.memory_limit import MemoryLimit, asked_for, is_out_of_memory, refusing
 
 GiB = 2**30
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from worker.outcome import Progress
+from worker.execution.outcome import Progress
 
 
 class Watch:

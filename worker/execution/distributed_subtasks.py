@@ -17,8 +17,8 @@ from service.db.tables import Job, JobStatus
 from service.schemas.jobs import PartRequest
 from service.schemas.training import TrainRequest
 from service.storage import put_bytes, read_bytes
-from worker.outcome import Waiting
-from worker.parts import Part, T
+from worker.execution.outcome import Waiting
+from worker.execution.subtasks import Part, T
 
 log = logging.getLogger(__name__)
 

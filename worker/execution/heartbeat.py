@@ -21,8 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from service.settings import Settings
-from worker.memory import LOOKS_OFTEN, MemoryLimit
-from worker.outcome import Progress, Stopped
+from worker.execution.memory_limit import LOOKS_OFTEN, MemoryLimit
+from worker.execution.outcome import Progress, Stopped
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from worker import holders
-from worker.holders import gone, machine, this_process
+from worker.execution import process_identity as holders
+from worker.execution.process_identity import gone, machine, this_process
 
 CODE = """
 import pathlib, time

@@ -25,11 +25,11 @@ from service.queue import kinds_beside
 from service.schemas.jobs import AnyRequest, PartRequest, read_request
 from service.settings import Settings
 from service.storage import put_bytes, read_bytes, release
-from worker.attempt import Attempt, Result, Work
-from worker.heartbeat import Heartbeat, Termination
-from worker.holders import this_process
-from worker.memory import MemoryLimit, asked_for, is_out_of_memory, refusing
-from worker.outcome import Stopped, Waiting
+from worker.execution.attempt import Attempt, Result, Work
+from worker.execution.heartbeat import Heartbeat, Termination
+from worker.execution.memory_limit import MemoryLimit, asked_for, is_out_of_memory, refusing
+from worker.execution.outcome import Stopped, Waiting
+from worker.execution.process_identity import this_process
 
 log = logging.getLogger(__name__)
 

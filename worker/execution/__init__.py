@@ -1,0 +1,1 @@
+"""How a job is executed: claim, lease, heartbeat, subtasks; the same for every kind."""
