@@ -12,11 +12,11 @@ from service.db.session import Sessions, make_engine, make_sessions
 from service.queue import EMBEDDED, JOB_TASK, QUEUE_OF, BrokenTransport, load_transport, make_queue
 from service.settings import InvalidSettings, Settings, load_settings
 from service.settings_report import log_settings
-from worker import upkeep
-from worker.app import TASKS, make_app, run_worker
-from worker.dispatcher import Dispatcher
-from worker.retention import retain
-from worker.upkeep import Chore
+from worker.runtime import housekeeping as upkeep
+from worker.runtime.celery_app import TASKS, make_app, run_worker
+from worker.runtime.dispatcher import Dispatcher
+from worker.runtime.housekeeping import Chore
+from worker.runtime.retention import retain
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from service.queue import JOB_TASK
 from service.tracing import job_span
 from worker.execution.attempt import Work
 from worker.execution.runner import run_job
-from worker.process import ring, sessions, settings, until_terminated
+from worker.runtime.child_process import ring, sessions, settings, until_terminated
 
 
 @shared_task(name=JOB_TASK)  # type: ignore[untyped-decorator]

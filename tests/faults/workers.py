@@ -19,7 +19,7 @@ from service.db.tables import Blob, Dataset, Job, JobEvent, JobStatus, Model
 from service.settings import Settings
 from tests.factories import make_dataset, make_job
 from tests.servers import wait_until
-from worker.upkeep import drop_checkpoints
+from worker.runtime.housekeeping import drop_checkpoints
 
 START_TIMEOUT_S = 90.0  # processes start slowly when all cores are busy
 ON_ONE_MACHINE_IN_EVERY_RUN = pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from service.errors import Conflict, NotFound
 from service.storage import put_bytes
 from tests.factories import make_job
 from tests.state_machines import Claim, claim_of, empty, run_machine
-from worker.upkeep import drop_parts
+from worker.runtime.housekeeping import drop_parts
 
 LEASE = 60.0
 MAX_ATTEMPTS = 3

@@ -38,7 +38,7 @@ from service.settings import Settings
 from service.storage import put_bytes, release
 from tests.factories import column, make_dataset
 from tests.state_machines import Claim, claim_of, empty, run_machine
-from worker.upkeep import drop_checkpoints
+from worker.runtime.housekeeping import drop_checkpoints
 
 LEASE = 60.0
 HOLDER = "machine/1/1"

@@ -5,8 +5,8 @@ from service.db.session import Sessions
 from service.db.tables import Job
 from service.settings import Settings
 from tests.factories import make_job
-from worker import dispatcher
-from worker.dispatcher import Dispatcher
+from worker.runtime import dispatcher
+from worker.runtime.dispatcher import Dispatcher
 
 
 class Sent(list[tuple[str, str]]):

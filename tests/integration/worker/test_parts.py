@@ -20,9 +20,9 @@ from service.db.tables import PART, Job, Model
 from service.settings import Settings
 from service.storage import read_bytes
 from tests.factories import column, make_dataset, make_job
-from worker import upkeep
 from worker.execution import distributed_subtasks as shared_parts
 from worker.execution.runner import run_job
+from worker.runtime import housekeeping as upkeep
 from worker.trials import Trials
 from worker.works import WORKS
 

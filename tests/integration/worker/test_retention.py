@@ -15,8 +15,8 @@ from service.schemas.models import ModelPatch
 from service.settings import Settings
 from service.storage import put_bytes
 from tests.factories import make_dataset, make_job, make_model, make_predictor
-from worker import retention
-from worker.retention import retain
+from worker.runtime import retention
+from worker.runtime.retention import retain
 
 PREDICTOR = make_predictor()
 

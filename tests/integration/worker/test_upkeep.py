@@ -14,7 +14,7 @@ from service.db.tables import Blob, Job, Worker
 from service.settings import Settings
 from service.storage import put_bytes
 from tests.factories import make_job
-from worker.upkeep import Chore, Presence, Upkeep, drop_checkpoints, reap, ring_again
+from worker.runtime.housekeeping import Chore, Presence, Upkeep, drop_checkpoints, reap, ring_again
 
 
 class RecordingQueue:
@@ -128,7 +128,7 @@ def test_workers_that_died_long_ago_are_forgotten(sessions: Sessions, settings: 
 def test_a_failing_chore_is_tried_again_and_holds_up_no_other(
     error: Exception, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.upkeep.PAUSE_AFTER_FAILURE_S", 0.02)
+    monkeypatch.setattr("worker.runtime.housekeeping.PAUSE_AFTER_FAILURE_S", 0.02)
     failures, done = [], threading.Event()
 
     def fail() -> None:

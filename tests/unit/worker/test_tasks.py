@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from service.queue import QUEUE_OF
-from worker import process, tasks
+from worker import tasks
+from worker.runtime import child_process as process
 from worker.works import WORKS
 
 

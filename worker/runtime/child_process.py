@@ -14,7 +14,7 @@ from service.db.session import UNUSABLE, Sessions, make_engine, make_sessions
 from service.queue import EMBEDDED, TaskQueue, make_queue
 from service.settings import Settings, load_settings
 from worker.execution.heartbeat import Termination
-from worker.upkeep import ring_again
+from worker.runtime.housekeeping import ring_again
 
 
 @cache

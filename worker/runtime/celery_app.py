@@ -33,7 +33,7 @@ WORKER_OPTIONS: Mapping[str, Any] = {
     "task_reject_on_worker_lost": False,
     "task_acks_on_failure": True,
     "task_acks_on_timeout": True,
-    "worker_pool": "worker.pool:SlotPool",
+    "worker_pool": "worker.runtime.process_pool:SlotPool",
     "worker_max_tasks_per_child": JOBS_PER_PROCESS,
     "worker_proc_alive_timeout": START_S,
     "worker_enable_remote_control": False,

@@ -1,7 +1,7 @@
 import os
 import signal
 
-from worker.process import until_terminated
+from worker.runtime.child_process import until_terminated
 
 
 def test_a_first_sigterm_asks_for_the_job_and_a_second_one_means_what_it_did_before() -> None:

@@ -8,8 +8,8 @@ import pytest
 from celery import signals
 
 from service.settings import Settings
-from worker import app as worker_app
-from worker.app import make_app
+from worker.runtime import celery_app as worker_app
+from worker.runtime.celery_app import make_app
 
 
 def test_one_machine_needs_no_broker() -> None:

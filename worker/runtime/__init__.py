@@ -1,0 +1,1 @@
+"""The processes of a worker: Celery, the pool, the dispatcher, housekeeping."""
