@@ -19,10 +19,10 @@ from kan_engine import (
     variables,
 )
 from worker.cross_validation import is_better, simple_errors
+from worker.data.preparation import Portion, Prepared, name_columns
 from worker.evidence import NETWORK, assess, formula_errors, measure_stability
 from worker.found import Found
 from worker.laws import SHORT, SURE, bounded_logits
-from worker.preparation import Portion, Prepared, name_columns
 from worker.readings import EXACT, Run, searched
 
 CHANCE = 2.0  # standard errors: who looks at many formulas finds one that is a little better than a constant

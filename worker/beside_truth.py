@@ -9,7 +9,7 @@ from sklearn import metrics
 
 from kan_engine import Predictor, decide
 from kan_engine.data.labels import class_name
-from worker.preparation import Portion
+from worker.data.preparation import Portion
 
 PAIRS = 2_000  # rows of a regression that are shown
 ROWS = 100_000  # rows of a classifier that are counted

@@ -14,7 +14,7 @@ import torch
 
 from kan_engine import KAN, Predictor, Standardizer, calibrate_, f1_threshold, put_into_
 from kan_engine.data.labels import class_name
-from worker.preparation import Prepared
+from worker.data.preparation import Prepared
 
 IMBALANCED = 0.2
 """Share of the rarer of two classes below which accuracy says little: who always guesses the other class

@@ -21,9 +21,9 @@ from service.portrait import portray
 from service.schemas.training import TrainRequest
 from service.shown import shown_features, shown_network
 from service.tables import Table
+from worker.data.density_rows import DensityRows, density_rows, mean_or_none
 from worker.density_figures import density_figures
 from worker.density_formula import density_document
-from worker.density_rows import DensityRows, density_rows, mean_or_none
 from worker.execution.outcome import Outcome
 from worker.execution.stage_timer import Watch
 from worker.formula_member import entries

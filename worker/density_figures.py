@@ -8,7 +8,7 @@ import numpy as np
 
 from kan_engine import Predictor
 from kan_engine.density.law_recognition import Recognised
-from worker.density_rows import DensityRows
+from worker.data.density_rows import DensityRows
 
 POINTS, PLANE_POINTS = 241, 61
 MOST_BARS = 60

@@ -10,7 +10,7 @@ import numpy as np
 from kan_engine import complexity, evaluate, safe_names, to_json, to_text, variables
 from kan_engine.density.law_recognition import Recognised
 from service.shown import shown_formula
-from worker.density_rows import DensityRows
+from worker.data.density_rows import DensityRows
 
 
 def density_document(laws: Sequence[Recognised], rows: DensityRows, goal: str) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from kan_engine import Feature, Predictor
 from kan_engine.data.labels import class_name
-from worker.preparation import Portion, Prepared
+from worker.data.preparation import Portion, Prepared
 
 POINTS = 41  # of the range of a number
 CATEGORIES = 30

@@ -27,7 +27,7 @@ from worker.cross_validation import (
     is_better,
     rmse_of,
 )
-from worker.preparation import name_columns
+from worker.data.preparation import name_columns
 from worker.readings import Run
 from worker.residual_test import LEAST_POWER, LEVEL, ResidualTest, examine_residuals
 

@@ -18,13 +18,13 @@ from worker.cross_validation import (
     say_formula_is_better,
     simple_errors,
 )
+from worker.data.preparation import Prepared
 from worker.decision import calibrate_on_validation_
 from worker.evidence import CLEARLY_LOWER, NETWORK, assess, compare, formula_errors
 from worker.execution.subtasks import Parts
 from worker.found import Found
 from worker.laws import log_odds_formulas
 from worker.networks import task_of, train_network
-from worker.preparation import Prepared
 from worker.readings import EXACT, Report, Run
 from worker.small_law import SmallLaw, law_part, small_law
 from worker.straight import Kind, straight_classifier, straight_found

@@ -11,11 +11,11 @@ import numpy as np
 from kan_engine import FormulaPredictor, Predictor
 from service.members import Members
 from service.schemas.members import formula_entry
+from worker.data.preparation import Portion, Prepared
 from worker.decision import Decision
 from worker.evaluation import Metrics, classification_metrics, regression_metrics
 from worker.laws import SURE
 from worker.measurement import measure
-from worker.preparation import Portion, Prepared
 
 Document = Mapping[str, Any]
 Entries = dict[str, dict[str, Any]]  # of ``members`` in the record of a model

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 
 from kan_engine import Contest, Inputs, Standardizer, TargetScaler
-from worker.preparation import Portion, Prepared
+from worker.data.preparation import Portion, Prepared
 from worker.readings import Run
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kan_engine import Feature, Predictor
-from worker.preparation import Portion, Prepared
+from worker.data.preparation import Portion, Prepared
 
 ROWS, FEWEST_ROWS = 2_000, 100
 SHUFFLES = 5

@@ -10,7 +10,7 @@ from scipy import special
 from scipy.spatial.distance import cdist
 
 from kan_engine.density.weighted_values import worth
-from worker.density_rows import DensityRows, mean_or_none
+from worker.data.density_rows import DensityRows, mean_or_none
 
 FACTORS = (0.1, 0.15, 0.22, 0.33, 0.5, 0.7, 1.0, 1.4)  # of Scott's bandwidth
 SOUGHT_ROWS = 2_000  # that choose the bandwidth, each left out of the others

@@ -30,8 +30,8 @@ from kan_engine import (
     search,
     sharpen,
 )
+from worker.data.preparation import Portion
 from worker.law_readings import read_structure, reading_part
-from worker.preparation import Portion
 from worker.readings import (
     EXACT,
     Law,

@@ -21,11 +21,11 @@ from kan_engine import (
 from kan_engine.training.losses import loss_per_row
 from service.schemas.training import TrainRequest
 from worker.climb import probable_parts, tuned
+from worker.data.preparation import Prepared
 from worker.execution.subtasks import Part
 from worker.found import Found
 from worker.grids import measured_grids
 from worker.grounds import Grounds
-from worker.preparation import Prepared
 from worker.readings import Run
 from worker.trials import Trials, has_stages
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from kan_engine import Limits, Trial
 from service.schemas.jobs import PartRequest
 from service.storage import put_bytes
+from worker.data.preparation import prepare
 from worker.execution.attempt import Attempt, Kept
 from worker.execution.outcome import Progress, Stopped
 from worker.execution.subtasks import Alone, Part, T
@@ -18,7 +19,6 @@ from worker.grounds import Grounds
 from worker.law_readings import do_reading
 from worker.networks import task_of
 from worker.outliers import set_outliers_aside
-from worker.preparation import prepare
 from worker.readings import Run
 from worker.small_law import small_law
 from worker.trials import Trials

@@ -12,6 +12,7 @@ from service.schemas.baselines import Baseline, is_matched, name_of
 from service.schemas.training import TrainRequest
 from service.tables import Table
 from worker.baselines import Rows, run_baselines
+from worker.data.preparation import Prepared, prepare
 from worker.decision import Decision
 from worker.density import run_density
 from worker.execution.outcome import Outcome, Progress, Revised
@@ -22,7 +23,6 @@ from worker.fitting import find_network
 from worker.formula_member import answering, with_formula, worth_of
 from worker.found import errors_of, from_metadata, to_metadata
 from worker.outliers import set_outliers_aside
-from worker.preparation import Prepared, prepare
 from worker.record import assembled, formulas_of, output_names, record_of
 from worker.revision import revised
 

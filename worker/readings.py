@@ -29,10 +29,10 @@ from kan_engine import (
     shorter_formulas,
 )
 from service.schemas.training import TrainRequest
+from worker.data.preparation import Portion, Prepared
+from worker.data.splitting import fold_numbers
 from worker.execution.subtasks import Alone, Parts
-from worker.preparation import Portion, Prepared
 from worker.residuals import signal_left
-from worker.splitting import fold_numbers
 
 MAX_STRUCTURE_INPUTS = 40  # encoded columns that a small law is looked for in
 OF_WIDE_TABLES = 20  # that are kept of more; formulas are read off at most 24 edges

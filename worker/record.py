@@ -14,11 +14,11 @@ from service.schemas.training import TrainRequest
 from service.shown import shown_features, shown_network
 from worker.additive import is_weak
 from worker.cross_validation import say_formula_is_better
+from worker.data.preparation import Portion, Prepared, name_columns
 from worker.decision import Decision, choose_decision
 from worker.formula import symbolic_document
 from worker.found import Found
 from worker.laws import SURE
-from worker.preparation import Portion, Prepared, name_columns
 
 HISTORY_POINTS = 500
 

@@ -33,6 +33,7 @@ from service.errors import Conflict
 from service.portrait import portray
 from worker.additive import with_additive_forms
 from worker.cross_validation import simple_errors
+from worker.data.preparation import Portion, Prepared, name_columns
 from worker.decision import calibrate_on_validation_
 from worker.evidence import assess, formula_errors
 from worker.execution.outcome import Outcome, Revised
@@ -40,7 +41,6 @@ from worker.figures import figures_of
 from worker.formula_member import answering, with_formula, worth_of
 from worker.found import Found
 from worker.laws import log_odds_formulas
-from worker.preparation import Portion, Prepared, name_columns
 from worker.readings import Report, Run, precision_of, searched
 from worker.record import assembled, formulas_of, output_names, record_of, told_by_formulas
 from worker.small_law import small_law

@@ -11,8 +11,8 @@ import torch
 from kan_engine import Contest, Data, Encoding, Expression, Feature, Limits, Standardizer
 from service.schemas.plan import Plan
 from service.schemas.training import TrainRequest
+from worker.data.preparation import Portion, Prepared
 from worker.laws import exact_law
-from worker.preparation import Portion, Prepared
 from worker.readings import Run
 
 SECONDS = 10.0  # that it may take

@@ -17,8 +17,8 @@ from worker.cross_validation import (
     log_line_through,
     log_odds_through,
 )
+from worker.data.preparation import Portion
 from worker.found import Found
-from worker.preparation import Portion
 from worker.readings import Run, columns_of, sample_of, searched
 
 DIGITS = 6  # of the constants of an exponential, which are not fitted once more

@@ -11,9 +11,9 @@ from kan_engine.expressions.evaluation import add, apply_function, mul
 from tests.tables import request_for, table_of
 from worker.additive import is_weak, with_additive_forms
 from worker.cross_validation import simple_errors
+from worker.data.preparation import prepare
 from worker.evidence import Evidence
 from worker.found import Found
-from worker.preparation import prepare
 from worker.readings import Run
 from worker.straight import straight_found
 

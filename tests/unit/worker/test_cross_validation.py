@@ -18,7 +18,7 @@ from worker.cross_validation import (
     rmse_of,
     simple_errors,
 )
-from worker.preparation import prepare
+from worker.data.preparation import prepare
 from worker.readings import Run
 
 ROWS = 150

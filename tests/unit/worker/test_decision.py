@@ -8,9 +8,9 @@ import pytest
 
 from kan_engine import KAN, KANConfig, Predictor, Standardizer
 from tests.tables import request_for, table_of
+from worker.data.preparation import Prepared, prepare
 from worker.decision import calibrate_on_validation_, choose_decision
 from worker.measurement import measure
-from worker.preparation import Prepared, prepare
 
 ROWS = 3_000
 SPLIT = {"kind": "random", "test_fraction": 0.5}

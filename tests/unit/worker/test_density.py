@@ -11,7 +11,7 @@ from kan_engine.density.maximum_likelihood import fit, intervals
 from kan_engine.density.weighted_values import Values
 from service.schemas.training import TrainRequest
 from tests.tables import table_of
-from worker.density_rows import density_rows
+from worker.data.density_rows import density_rows
 from worker.execution.outcome import Outcome
 from worker.kernel import Kernel
 from worker.pipeline import run_pipeline

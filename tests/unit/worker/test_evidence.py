@@ -9,8 +9,8 @@ from kan_engine import Formula, Limits
 from kan_engine.expressions.evaluation import Expression, Variable, add, call, mul, number
 from tests.tables import request_for, table_of
 from worker.cross_validation import simple_errors
+from worker.data.preparation import prepare
 from worker.evidence import Evidence, assess, compare, formula_errors, measure_stability
-from worker.preparation import prepare
 from worker.readings import Run
 
 ROWS = 400

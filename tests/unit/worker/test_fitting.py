@@ -16,6 +16,7 @@ from service.tables import Table
 from tests.factories import make_predictor
 from tests.tables import request_for, table_of
 from worker.cross_validation import rmse_of
+from worker.data.preparation import Prepared, prepare
 from worker.decision import choose_decision
 from worker.evidence import Evidence
 from worker.execution.subtasks import Part
@@ -24,7 +25,6 @@ from worker.found import Found
 from worker.laws import law_errors
 from worker.networks import train_network
 from worker.pipeline import run_pipeline
-from worker.preparation import Prepared, prepare
 from worker.readings import Run
 
 pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions")

@@ -25,10 +25,10 @@ from service.members import Members
 from service.tables import Table
 from tests.networks import random_network
 from tests.tables import request_for, table_of
+from worker.data.preparation import Prepared, prepare
 from worker.execution.outcome import Outcome, Progress
 from worker.laws import SURE
 from worker.pipeline import run_pipeline
-from worker.preparation import Prepared, prepare
 
 pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions")
 

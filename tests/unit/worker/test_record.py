@@ -5,8 +5,8 @@ import numpy as np
 from kan_engine import KAN, Expression, Formula, KANConfig, Limits, TargetScaler, Variable
 from kan_engine.expressions.evaluation import add, mul
 from tests.tables import request_for, table_of
+from worker.data.preparation import prepare
 from worker.found import Found
-from worker.preparation import prepare
 from worker.readings import Run
 from worker.record import assembled, formulas_of
 

@@ -23,8 +23,8 @@ from kan_engine import (
 from kan_engine.inference.optimism import Contest
 from kan_engine.model_selection.moves import estimated_seconds
 from tests.tables import request_for, table_of
+from worker.data.preparation import prepare
 from worker.grounds import Grounds
-from worker.preparation import prepare
 from worker.readings import Run
 from worker.trials import HOPELESS, PATIENT_STEPS, Trials, _Behind
 

@@ -10,7 +10,7 @@ from service.errors import Invalid
 from service.ingest import Ingested, read_columns
 from service.settings import Settings
 from tests.tables import request_for, table_of
-from worker.preparation import prepare
+from worker.data.preparation import prepare
 
 RNG = np.random.default_rng(0)
 USUAL = RNG.normal(20, 5, 60).round(1).tolist()

@@ -10,7 +10,7 @@ import numpy as np
 from kan_engine import Encoding, Feature, InvalidData
 from service.schemas.training import TrainRequest
 from service.tables import Table
-from worker.splitting import split_rows
+from worker.data.splitting import split_rows
 
 LEAST_ROWS = 20
 ON_A_LINE = 1 - 1e-12  # correlation of two columns that are one

@@ -8,8 +8,8 @@ import pytest
 
 from kan_engine import InvalidData
 from tests.tables import request_for, table_of
-from worker.preparation import CONSTANT, Prepared, prepare
-from worker.splitting import split_rows
+from worker.data.preparation import CONSTANT, Prepared, prepare
+from worker.data.splitting import split_rows
 
 ROWS = 40
 RAMP = [float(i) for i in range(ROWS)]

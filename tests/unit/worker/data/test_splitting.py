@@ -7,7 +7,7 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from kan_engine.errors import InvalidData
-from worker.splitting import Split, fold_numbers, split_rows, validation_rows
+from worker.data.splitting import Split, fold_numbers, split_rows, validation_rows
 
 
 def classes(*counts: int) -> np.ndarray:
