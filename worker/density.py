@@ -24,10 +24,10 @@ from service.tables import Table
 from worker.data.density_rows import DensityRows, density_rows, mean_or_none
 from worker.density_figures import density_figures
 from worker.density_formula import density_document
+from worker.evaluation.kernel_density import kernel_baseline
 from worker.execution.outcome import Outcome
 from worker.execution.stage_timer import Watch
 from worker.formula_member import entries
-from worker.kernel import kernel_baseline
 
 TOLD_ROWS = 100_000  # of the training rows, for their metrics
 METRIC, OF_LAW = "mean_log_likelihood", "law_mean_log_likelihood"

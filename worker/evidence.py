@@ -28,8 +28,8 @@ from worker.cross_validation import (
     rmse_of,
 )
 from worker.data.preparation import name_columns
+from worker.evaluation.residual_test import LEAST_POWER, LEVEL, ResidualTest, examine_residuals
 from worker.readings import Run
-from worker.residual_test import LEAST_POWER, LEVEL, ResidualTest, examine_residuals
 
 Verdict = Literal["consistent", "approximation", "weak"]
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kan_engine import Feature, Predictor
-from worker.beside_truth import beside_truth
 from worker.data.preparation import Prepared
-from worker.effects import effects_of
-from worker.importance import importance_of
+from worker.evaluation.diagnostics import beside_truth
+from worker.evaluation.partial_dependence import effects_of
+from worker.evaluation.permutation_importance import importance_of
 
 MOST_FEATURES = 50
 WORK = 150_000_000  # activations to evaluate for one kind of figure: about half a second

@@ -19,7 +19,7 @@ from worker.cross_validation import (
     simple_errors,
 )
 from worker.data.preparation import Prepared
-from worker.decision import calibrate_on_validation_
+from worker.evaluation.decision_rule import calibrate_on_validation_
 from worker.evidence import CLEARLY_LOWER, NETWORK, assess, compare, formula_errors
 from worker.execution.subtasks import Parts
 from worker.found import Found

@@ -12,10 +12,10 @@ from kan_engine import FormulaPredictor, Predictor
 from service.members import Members
 from service.schemas.members import formula_entry
 from worker.data.preparation import Portion, Prepared
-from worker.decision import Decision
-from worker.evaluation import Metrics, classification_metrics, regression_metrics
+from worker.evaluation.decision_rule import Decision
+from worker.evaluation.metrics import Metrics, classification_metrics, regression_metrics
+from worker.evaluation.model_metrics import measure
 from worker.laws import SURE
-from worker.measurement import measure
 
 Document = Mapping[str, Any]
 Entries = dict[str, dict[str, Any]]  # of ``members`` in the record of a model

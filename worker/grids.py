@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from kan_engine import KAN
-from worker.decision import calibrate_on_validation_, choose_decision
+from worker.evaluation.decision_rule import calibrate_on_validation_, choose_decision
+from worker.evaluation.model_metrics import measure
 from worker.grounds import Grounds
-from worker.measurement import measure
 
 
 def measured_grids(

@@ -11,10 +11,10 @@ from service.portrait import portray
 from service.schemas.baselines import Baseline, is_matched, name_of
 from service.schemas.training import TrainRequest
 from service.tables import Table
-from worker.baselines import Rows, run_baselines
 from worker.data.preparation import Prepared, prepare
-from worker.decision import Decision
 from worker.density import run_density
+from worker.evaluation.baselines import Rows, run_baselines
+from worker.evaluation.decision_rule import Decision
 from worker.execution.outcome import Outcome, Progress, Revised
 from worker.execution.stage_timer import Watch
 from worker.execution.subtasks import Parts

@@ -15,7 +15,7 @@ from service.shown import shown_features, shown_network
 from worker.additive import is_weak
 from worker.cross_validation import say_formula_is_better
 from worker.data.preparation import Portion, Prepared, name_columns
-from worker.decision import Decision, choose_decision
+from worker.evaluation.decision_rule import Decision, choose_decision
 from worker.formula import symbolic_document
 from worker.found import Found
 from worker.laws import SURE

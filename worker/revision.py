@@ -34,7 +34,7 @@ from service.portrait import portray
 from worker.additive import with_additive_forms
 from worker.cross_validation import simple_errors
 from worker.data.preparation import Portion, Prepared, name_columns
-from worker.decision import calibrate_on_validation_
+from worker.evaluation.decision_rule import calibrate_on_validation_
 from worker.evidence import assess, formula_errors
 from worker.execution.outcome import Outcome, Revised
 from worker.figures import figures_of

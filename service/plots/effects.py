@@ -20,7 +20,7 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
     """The mean prediction over each feature, with the band in which it lies for eight of ten rows.
 
     Args:
-        effects: What ``worker.effects`` found, the most important feature first.
+        effects: What ``worker.evaluation.partial_dependence`` found, the most important feature first.
         subject: The model.
         theme: Its colours.
     """

@@ -17,7 +17,7 @@ def draw_importance(importance: Mapping[str, Any], subject: Subject, theme: Them
     """A bar per feature: how much the error rises when its values are shuffled among the rows.
 
     Args:
-        importance: What ``worker.importance`` found.
+        importance: What ``worker.evaluation.permutation_importance`` found.
         subject: The model.
         theme: Its colours.
     """

@@ -18,7 +18,7 @@ from scipy import integrate, stats
 
 from kan_engine import DensityConfig, Encoding, fit_line_density, fit_plane_density
 from kan_engine.density.law_recognition import line_laws, plane_laws
-from worker.kernel import Kernel
+from worker.evaluation.kernel_density import Kernel
 
 FRESH, FRESH_OF_KERNEL = 20_000, 5_000
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.residual_test import examine_residuals
+from worker.evaluation.residual_test import examine_residuals
 
 seeds = st.integers(0, 2**32 - 1)
 

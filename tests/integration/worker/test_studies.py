@@ -187,7 +187,7 @@ def test_a_network_is_refined_from_grid_to_grid_and_each_is_a_row(
 def test_an_mlp_as_large_as_the_network_stands_beside_every_grid(
     client: TestClient, submit: Any, work: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.mlp.FULL_STEPS", 30)
+    monkeypatch.setattr("worker.evaluation.mlp.FULL_STEPS", 30)
     baselines = ["linear", {"kind": "mlp", "parameters": "matched"}]
     study = submit({"network.grid": [3, 30]}, refine=True, baselines=baselines).json()
     work()

@@ -12,8 +12,8 @@ from kan_engine.density.weighted_values import Values
 from service.schemas.training import TrainRequest
 from tests.tables import table_of
 from worker.data.density_rows import density_rows
+from worker.evaluation.kernel_density import Kernel
 from worker.execution.outcome import Outcome
-from worker.kernel import Kernel
 from worker.pipeline import run_pipeline
 
 RNG = np.random.default_rng(11)

@@ -11,7 +11,7 @@ from kan_engine.network.kan import initialise_
 from tests.tables import request_for, table_of
 from worker import figures as module
 from worker.data.preparation import Prepared, prepare
-from worker.effects import OTHER
+from worker.evaluation.partial_dependence import OTHER
 from worker.figures import MOST_FEATURES, figures_of
 
 ROWS = 200

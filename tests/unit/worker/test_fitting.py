@@ -17,7 +17,7 @@ from tests.factories import make_predictor
 from tests.tables import request_for, table_of
 from worker.cross_validation import rmse_of
 from worker.data.preparation import Prepared, prepare
-from worker.decision import choose_decision
+from worker.evaluation.decision_rule import choose_decision
 from worker.evidence import Evidence
 from worker.execution.subtasks import Part
 from worker.fitting import best_member, find_network

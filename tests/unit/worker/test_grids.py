@@ -7,8 +7,8 @@ import pytest
 
 from service.schemas.study import trained_of
 from tests.tables import request_for, table_of
+from worker.evaluation.mlp import fit_mlp
 from worker.execution.outcome import Outcome
-from worker.mlp import fit_mlp
 from worker.pipeline import run_pipeline
 
 pytestmark = pytest.mark.usefixtures("no_suggestions")
@@ -53,8 +53,8 @@ def test_an_mlp_as_large_as_one_that_was_fitted_is_not_fitted_again(monkeypatch:
         fitted.append(hidden)
         return fit_mlp(hidden, *rows, **options)
 
-    monkeypatch.setattr("worker.baselines.fit_mlp", fit)
-    monkeypatch.setattr("worker.mlp.FULL_STEPS", 30)
+    monkeypatch.setattr("worker.evaluation.baselines.fit_mlp", fit)
+    monkeypatch.setattr("worker.evaluation.mlp.FULL_STEPS", 30)
     body = QUICK | {"baselines": ["linear", {"kind": "mlp", "parameters": "matched"}]}
     training = {"steps": 5, "restarts": 1, "grid_schedule": [3, 6]}
     request = request_for(network={"hidden": [1], "grid": 3}, training=training, **body)

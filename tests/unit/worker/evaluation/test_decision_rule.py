@@ -9,8 +9,8 @@ import pytest
 from kan_engine import KAN, KANConfig, Predictor, Standardizer
 from tests.tables import request_for, table_of
 from worker.data.preparation import Prepared, prepare
-from worker.decision import calibrate_on_validation_, choose_decision
-from worker.measurement import measure
+from worker.evaluation.decision_rule import calibrate_on_validation_, choose_decision
+from worker.evaluation.model_metrics import measure
 
 ROWS = 3_000
 SPLIT = {"kind": "random", "test_fraction": 0.5}
@@ -150,7 +150,7 @@ def test_rows_count_in_calibration_as_often_as_they_weigh() -> None:
 
 @pytest.mark.parametrize("told", [500, ROWS])
 def test_training_metrics_are_of_a_sample_of_many_rows(told: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.measurement.TOLD_ROWS", told)
+    monkeypatch.setattr("worker.evaluation.model_metrics.TOLD_ROWS", told)
     asked: list[int] = []
     wanted = Predictor.probabilities
 

@@ -23,8 +23,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from kan_engine.data.labels import Label
 from service.schemas.baselines import MlpBaseline, Name, hidden_of, name_of
-from worker.evaluation import Metrics, classification_metrics, regression_metrics
-from worker.mlp import Learnt, Mlp, fit_mlp
+from worker.evaluation.metrics import Metrics, classification_metrics, regression_metrics
+from worker.evaluation.mlp import Learnt, Mlp, fit_mlp
 
 JUDGING = 5  # one in so many rows says when an MLP has learnt enough, where nobody says which rows do
 BOOSTING_ROUNDS = 300

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from worker.residual_test import ResidualTest, examine_residuals
+from worker.evaluation.residual_test import ResidualTest, examine_residuals
 
 ROWS, COLUMNS = 200, 3
 

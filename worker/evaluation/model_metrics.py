@@ -9,8 +9,13 @@ import numpy as np
 from kan_engine import Predictor
 from kan_engine.data.labels import class_name
 from worker.data.preparation import Portion, Prepared
-from worker.decision import Decision
-from worker.evaluation import classification_metrics, constant_guess_accuracy, per_class, regression_metrics
+from worker.evaluation.decision_rule import Decision
+from worker.evaluation.metrics import (
+    classification_metrics,
+    constant_guess_accuracy,
+    per_class,
+    regression_metrics,
+)
 
 TOLD_ROWS = 100_000  # of the training rows, for their metrics: more would delay the result and say the same
 UNEXPECTED = 2.0  # times the RMSE that validation promises, beyond which a hold-out RMSE needs an explanation

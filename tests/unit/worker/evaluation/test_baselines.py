@@ -7,8 +7,8 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from service.schemas.baselines import MlpBaseline
-from worker.baselines import Rows, run_baselines
-from worker.evaluation import regression_metrics
+from worker.evaluation.baselines import Rows, run_baselines
+from worker.evaluation.metrics import regression_metrics
 
 ALL = ("linear", "mlp", "boosting")
 
@@ -16,7 +16,7 @@ ALL = ("linear", "mlp", "boosting")
 @pytest.fixture(autouse=True)
 def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are enough for all that is learnt here."""
-    monkeypatch.setattr("worker.mlp.FULL_STEPS", 300)
+    monkeypatch.setattr("worker.evaluation.mlp.FULL_STEPS", 300)
 
 
 def line(rows: int = 200, seed: int = 0) -> Rows:

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from worker.evaluation import classification_metrics, constant_guess_accuracy, per_class, regression_metrics
+from worker.evaluation.metrics import (
+    classification_metrics,
+    constant_guess_accuracy,
+    per_class,
+    regression_metrics,
+)
 
 CLASSES = ("a", "b", "c")
 
