@@ -23,7 +23,7 @@ from kan_engine import (
     variables,
 )
 from service.shown import shown_formula
-from worker.evidence import Evidence
+from worker.search.formula_evidence import Evidence
 
 EXACT = 1e-7  # RMSE over the target's standard deviation below which a formula is exact
 

@@ -15,7 +15,7 @@ from worker.data.preparation import Portion, Prepared
 from worker.evaluation.decision_rule import Decision
 from worker.evaluation.metrics import Metrics, classification_metrics, regression_metrics
 from worker.evaluation.model_metrics import measure
-from worker.laws import SURE
+from worker.search.law_search import SURE
 
 Document = Mapping[str, Any]
 Entries = dict[str, dict[str, Any]]  # of ``members`` in the record of a model

@@ -15,13 +15,13 @@ from worker.data.preparation import prepare
 from worker.execution.attempt import Attempt, Kept
 from worker.execution.outcome import Progress, Stopped
 from worker.execution.subtasks import Alone, Part, T
-from worker.grounds import Grounds
-from worker.law_readings import do_reading
-from worker.networks import task_of
-from worker.outliers import set_outliers_aside
-from worker.readings import Run
-from worker.small_law import small_law
-from worker.trials import Trials
+from worker.search.context import Run
+from worker.search.extraction_subtask import do_reading
+from worker.search.law_subtask import small_law
+from worker.search.network_search import task_of
+from worker.search.outliers import set_outliers_aside
+from worker.search.search_rows import Grounds
+from worker.search.trials import Trials
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,12 @@ from worker.execution.outcome import Outcome, Progress, Revised
 from worker.execution.stage_timer import Watch
 from worker.execution.subtasks import Parts
 from worker.figures import figures_of
-from worker.fitting import find_network
 from worker.formula_member import answering, with_formula, worth_of
-from worker.found import errors_of, from_metadata, to_metadata
-from worker.outliers import set_outliers_aside
 from worker.record import assembled, formulas_of, output_names, record_of
 from worker.revision import revised
+from worker.search.model_search import find_network
+from worker.search.outliers import set_outliers_aside
+from worker.search.result import errors_of, from_metadata, to_metadata
 
 
 def run_pipeline(

@@ -12,13 +12,13 @@ from kan_engine import Predictor, TargetScaler, bounded, from_json, is_affine
 from kan_engine.data.labels import class_name
 from service.schemas.training import TrainRequest
 from service.shown import shown_features, shown_network
-from worker.additive import is_weak
-from worker.cross_validation import say_formula_is_better
 from worker.data.preparation import Portion, Prepared, name_columns
 from worker.evaluation.decision_rule import Decision, choose_decision
 from worker.formula import symbolic_document
-from worker.found import Found
-from worker.laws import SURE
+from worker.search.cross_validation import say_formula_is_better
+from worker.search.law_search import SURE
+from worker.search.result import Found
+from worker.search.sparse_additive import is_weak
 
 HISTORY_POINTS = 500
 

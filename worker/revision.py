@@ -31,19 +31,19 @@ from kan_engine import (
 )
 from service.errors import Conflict
 from service.portrait import portray
-from worker.additive import with_additive_forms
-from worker.cross_validation import simple_errors
 from worker.data.preparation import Portion, Prepared, name_columns
 from worker.evaluation.decision_rule import calibrate_on_validation_
-from worker.evidence import assess, formula_errors
 from worker.execution.outcome import Outcome, Revised
 from worker.figures import figures_of
 from worker.formula_member import answering, with_formula, worth_of
-from worker.found import Found
-from worker.laws import log_odds_formulas
-from worker.readings import Report, Run, precision_of, searched
 from worker.record import assembled, formulas_of, output_names, record_of, told_by_formulas
-from worker.small_law import small_law
+from worker.search.context import Report, Run, precision_of, searched
+from worker.search.cross_validation import simple_errors
+from worker.search.formula_evidence import assess, formula_errors
+from worker.search.law_search import log_odds_formulas
+from worker.search.law_subtask import small_law
+from worker.search.result import Found
+from worker.search.sparse_additive import with_additive_forms
 
 STEPS = 60  # of Levenberg-Marquardt after edges were fixed
 POOR = 0.9  # R² on an edge's curve below which a function that a person wanted there deserves a second look

@@ -12,8 +12,8 @@ from kan_engine import Contest, Data, Encoding, Expression, Feature, Limits, Sta
 from service.schemas.plan import Plan
 from service.schemas.training import TrainRequest
 from worker.data.preparation import Portion, Prepared
-from worker.laws import exact_law
-from worker.readings import Run
+from worker.search.context import Run
+from worker.search.law_search import exact_law
 
 SECONDS = 10.0  # that it may take
 TARGET = "the solution"  # no name of a client

@@ -192,7 +192,7 @@ def _given(plan: Plan, width: tuple[int, ...]) -> _Network:
 
 
 def _searched(plan: Plan, inputs: int) -> Iterator[_Network]:
-    """As ``worker.fitting`` searches."""
+    """As ``worker.search.model_search`` searches."""
     request, training, grids = plan.request, plan.request.training, _asked_grids(plan)
     climb = Climb(
         inputs=inputs,

@@ -38,5 +38,5 @@ def solve(line: Line, conditions: Conditions, max_seconds: float) -> Values:
 def _networks_alone() -> Iterator[None]:
     """Without the stages that find laws beside the networks."""
     beside = ("reduction", "index_law", "implicit_law")
-    with patch.multiple("worker.laws", **{name: lambda *_, **__: None for name in beside}):
+    with patch.multiple("worker.search.law_search", **{name: lambda *_, **__: None for name in beside}):
         yield

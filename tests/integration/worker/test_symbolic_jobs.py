@@ -63,7 +63,7 @@ class Service:
 @pytest.fixture(scope="module", autouse=True)
 def _few_structures_are_read() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("worker.laws.CONTENDERS", 1)
+        patch.setattr("worker.search.law_search.CONTENDERS", 1)
         yield
 
 

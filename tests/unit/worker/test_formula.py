@@ -8,8 +8,8 @@ import pytest
 
 from kan_engine import Encoding, Expression, Formula, evaluate, from_json
 from kan_engine.expressions.evaluation import Variable, apply_function, mul, number
-from worker.evidence import Evidence
 from worker.formula import symbolic_document
+from worker.search.formula_evidence import Evidence
 
 X = np.linspace(0.0, 2.0, 21)
 LINE = number(2.0) * Variable("x")

@@ -27,8 +27,8 @@ from tests.networks import random_network
 from tests.tables import request_for, table_of
 from worker.data.preparation import Prepared, prepare
 from worker.execution.outcome import Outcome, Progress
-from worker.laws import SURE
 from worker.pipeline import run_pipeline
+from worker.search.law_search import SURE
 
 pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions")
 
@@ -203,7 +203,9 @@ def test_the_formulas_of_a_classifier_are_measured_as_its_network_is(
 def test_intervals_allow_for_the_luck_of_the_network_that_won_on_the_validation_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("worker.networks.train_on_all", lambda trained, *_, **__: trained.network)
+    monkeypatch.setattr(
+        "worker.search.network_search.train_on_all", lambda trained, *_, **__: trained.network
+    )
     noisy = A + np.random.default_rng(3).normal(0, 0.3, ROWS)
     body = BARE | {"network": {}, "training": {"optimizer": "adam", "steps": 8, "restarts": 1}}
     job = run(table_of(a=A, b=B, y=noisy), **body, prune=False)
@@ -298,7 +300,7 @@ def _only_additive(monkeypatch: pytest.MonkeyPatch) -> None:
         return islice(search(*args, **options), 1)
 
     monkeypatch.setattr("kan_engine.symbolic.extraction.COMBINATIONS", 2)
-    monkeypatch.setattr("worker.laws.search", first)
+    monkeypatch.setattr("worker.search.law_search.search", first)
     monkeypatch.setattr("kan_engine.model_selection.budget.CLIMBING", 1e-3)
 
 
@@ -348,7 +350,7 @@ def test_a_shape_that_was_asked_for_begins_at_the_best_of_so_many_starts(
         given.append(options["starts"])
         return run_trial(*args, **options)
 
-    monkeypatch.setattr("worker.trials.run_trial", spied)
+    monkeypatch.setattr("worker.search.trials.run_trial", spied)
     run(additive_table(), **BARE | {"training": {"steps": 1, "restarts": restarts}})
     assert set(given) == {starts}
 
@@ -392,8 +394,8 @@ def test_a_complexity_that_no_law_keeps_to_leaves_a_constant_which_is_weak() -> 
 def test_a_law_of_a_wide_table_is_found_and_served_by_the_columns_that_matter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("worker.readings.MAX_STRUCTURE_INPUTS", 2)
-    monkeypatch.setattr("worker.readings.OF_WIDE_TABLES", 2)
+    monkeypatch.setattr("worker.search.context.MAX_STRUCTURE_INPUTS", 2)
+    monkeypatch.setattr("worker.search.context.OF_WIDE_TABLES", 2)
     job = run(additive_table())
     assert job.formulas[0]["expression"] == "a**2 + 3*cos(b)"
     assert job.record["network"]["width"][0] == 3
@@ -403,7 +405,7 @@ def test_a_law_of_a_wide_table_is_found_and_served_by_the_columns_that_matter(
 
 @pytest.mark.usefixtures("_only_additive")
 def test_a_search_that_finds_nothing_leaves_a_sparse_sum_of_terms(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.small_law.find_law", lambda *_: None)
+    monkeypatch.setattr("worker.search.law_subtask.find_law", lambda *_: None)
     y = 3 * np.log(A) + B + np.random.default_rng(3).normal(0, 0.05, ROWS)
     job = run(table_of(a=A, b=B, c=C, y=y))
     assert job.outcome.symbolic is not None
@@ -496,8 +498,8 @@ def test_a_classifier_no_better_than_a_guess_says_so() -> None:
 def test_a_classifier_of_many_inputs_has_a_formula(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("worker.readings.MAX_STRUCTURE_INPUTS", 1)
-    monkeypatch.setattr("worker.readings.OF_WIDE_TABLES", 1)
+    monkeypatch.setattr("worker.search.context.MAX_STRUCTURE_INPUTS", 1)
+    monkeypatch.setattr("worker.search.context.OF_WIDE_TABLES", 1)
     job = run(table_of(a=A, b=B, y=labels(2)), **BRIEF)
     assert job.formulas[0]["r2"] > 0.5
 
@@ -505,7 +507,7 @@ def test_a_classifier_of_many_inputs_has_a_formula(
 def test_log_odds_of_two_classes_have_a_formula_where_none_can_be_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("worker.fitting.log_odds_formulas", lambda *_: [])
+    monkeypatch.setattr("worker.search.model_search.log_odds_formulas", lambda *_: [])
     job = run(table_of(a=A, b=B, y=labels(2)), **BRIEF)
     assert job.outcome.symbolic is not None
     assert job.formulas[0]["quantity"] == "log-odds"
@@ -516,7 +518,7 @@ def test_log_odds_of_two_classes_have_a_formula_where_none_can_be_read(
 
 
 def test_three_classes_without_a_formula_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.fitting.log_odds_formulas", lambda *_: [])
+    monkeypatch.setattr("worker.search.model_search.log_odds_formulas", lambda *_: [])
     assert run(table_of(a=A, b=B, y=labels(3)), **BRIEF).outcome.symbolic is None
 
 

@@ -6,9 +6,9 @@ from kan_engine import KAN, Expression, Formula, KANConfig, Limits, TargetScaler
 from kan_engine.expressions.evaluation import add, mul
 from tests.tables import request_for, table_of
 from worker.data.preparation import prepare
-from worker.found import Found
-from worker.readings import Run
 from worker.record import assembled, formulas_of
+from worker.search.context import Run
+from worker.search.result import Found
 
 A, B = np.random.default_rng(0).uniform(0.5, 3.0, (2, 150))
 X, Y = Variable("a"), Variable("b")

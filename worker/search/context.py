@@ -32,7 +32,7 @@ from service.schemas.training import TrainRequest
 from worker.data.preparation import Portion, Prepared
 from worker.data.splitting import fold_numbers
 from worker.execution.subtasks import Alone, Parts
-from worker.residuals import signal_left
+from worker.search.residual_signal import signal_left
 
 MAX_STRUCTURE_INPUTS = 40  # encoded columns that a small law is looked for in
 OF_WIDE_TABLES = 20  # that are kept of more; formulas are read off at most 24 edges
@@ -62,7 +62,7 @@ class Run:
         contest: Takes the errors on the validation rows of all that is compared there.
         limits: What formulas may contain.
         parts: What of the search other workers do, or have done.
-        simple: Errors of simple models that are known; see ``worker.cross_validation``.
+        simple: Errors of simple models that are known; see ``worker.search.cross_validation``.
     """
 
     data: Prepared

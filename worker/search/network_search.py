@@ -20,14 +20,14 @@ from kan_engine import (
 )
 from kan_engine.training.losses import loss_per_row
 from service.schemas.training import TrainRequest
-from worker.climb import probable_parts, tuned
 from worker.data.preparation import Prepared
 from worker.execution.subtasks import Part
-from worker.found import Found
-from worker.grids import measured_grids
-from worker.grounds import Grounds
-from worker.readings import Run
-from worker.trials import Trials, has_stages
+from worker.search.context import Run
+from worker.search.grid_stages import measured_grids
+from worker.search.hill_climb import probable_parts, tuned
+from worker.search.result import Found
+from worker.search.search_rows import Grounds
+from worker.search.trials import Trials, has_stages
 
 
 def train_network(run: Run, then: Sequence[Part] = ()) -> Found:
@@ -75,7 +75,7 @@ def train_network(run: Run, then: Sequence[Part] = ()) -> Found:
 def _errors(best: Trained, grounds: Grounds, run: Run) -> np.ndarray:
     """Errors on the training rows that the network has not seen, NaN for the others.
 
-    See ``worker.cross_validation``: half a squared error, or a log loss, is what training minimises.
+    See ``worker.search.cross_validation``: half a squared error, or a log loss, is what training minimises.
     Rows that have chosen the network tell too small errors, which are made as large as fresh rows would tell.
     """
     unit = np.sqrt(2) * grounds.scaler.std[0] if grounds.scaler is not None else 1.0

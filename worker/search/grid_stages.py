@@ -9,7 +9,7 @@ from typing import Any
 from kan_engine import KAN
 from worker.evaluation.decision_rule import calibrate_on_validation_, choose_decision
 from worker.evaluation.model_metrics import measure
-from worker.grounds import Grounds
+from worker.search.search_rows import Grounds
 
 
 def measured_grids(

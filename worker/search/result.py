@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kan_engine import KAN, Contest, Formula, Predictor, Standardizer, Step, TargetScaler, from_json, to_json
-from worker.evidence import Evidence
+from worker.search.formula_evidence import Evidence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Found:
         formula_of: ``network`` if the formulas were read off the served network, ``law`` if they were found
             beside it.
         errors: Its absolute errors on the training rows without having seen them, NaN where unknown; of a
-            regression alone. See ``worker.cross_validation``.
+            regression alone. See ``worker.search.cross_validation``.
         warnings: What deserves a second look.
         contest: The errors of all that were compared with it, for a regression.
         dropped: Error over the spread before and after, of every input that the network does without.

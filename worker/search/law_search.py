@@ -31,8 +31,7 @@ from kan_engine import (
     sharpen,
 )
 from worker.data.preparation import Portion
-from worker.law_readings import read_structure, reading_part
-from worker.readings import (
+from worker.search.context import (
     EXACT,
     Law,
     Run,
@@ -46,6 +45,7 @@ from worker.readings import (
     searched,
     with_shorter,
 )
+from worker.search.extraction_subtask import read_structure, reading_part
 
 LOOKED_AT = 24  # structures, for an adequate one to serve beside a law that is known
 READ_AT_MOST = 8  # structures whose formulas are read before the search gives up on an exact one

@@ -15,9 +15,9 @@ from sklearn.linear_model import HuberRegressor
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from kan_engine import robust_range
-from worker.cross_validation import line_through
 from worker.data.preparation import Portion, Prepared
 from worker.data.splitting import fold_numbers
+from worker.search.cross_validation import line_through
 
 LEAST_ROWS = 20  # fewer do not tell what is usual
 MOST_ROWS = 10_000  # of more rows a few errors decide nothing

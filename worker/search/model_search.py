@@ -9,25 +9,25 @@ import numpy as np
 
 from kan_engine import Limits
 from service.schemas.training import TrainRequest
-from worker.additive import with_additive_forms
-from worker.climb import probable_parts
-from worker.cross_validation import (
+from worker.data.preparation import Prepared
+from worker.evaluation.decision_rule import calibrate_on_validation_
+from worker.execution.subtasks import Parts
+from worker.search.context import EXACT, Report, Run
+from worker.search.cross_validation import (
     is_better,
     measure_paired,
     rmse_of,
     say_formula_is_better,
     simple_errors,
 )
-from worker.data.preparation import Prepared
-from worker.evaluation.decision_rule import calibrate_on_validation_
-from worker.evidence import CLEARLY_LOWER, NETWORK, assess, compare, formula_errors
-from worker.execution.subtasks import Parts
-from worker.found import Found
-from worker.laws import log_odds_formulas
-from worker.networks import task_of, train_network
-from worker.readings import EXACT, Report, Run
-from worker.small_law import SmallLaw, law_part, small_law
-from worker.straight import Kind, straight_classifier, straight_found
+from worker.search.formula_evidence import CLEARLY_LOWER, NETWORK, assess, compare, formula_errors
+from worker.search.hill_climb import probable_parts
+from worker.search.law_search import log_odds_formulas
+from worker.search.law_subtask import SmallLaw, law_part, small_law
+from worker.search.linear_model import Kind, straight_classifier, straight_found
+from worker.search.network_search import task_of, train_network
+from worker.search.result import Found
+from worker.search.sparse_additive import with_additive_forms
 
 NEGLIGIBLE = 1e-6  # RMSE over the spread of the target, below which a lower one is rounding
 ENDED_EARLY = "larger networks were ended to leave time for checks; a longer max_seconds gives them more"

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from kan_engine import CROSSED_ROWS, Expression, Form, evaluate, free_constants
 from kan_engine.symbolic.constant_fitting import refit
 from worker.data.preparation import Portion, name_columns
-from worker.readings import Run
+from worker.search.context import Run
 
 ALPHAS = 10.0 ** np.arange(-9, 5)  # of ridge regression on standardised columns; the first ones are none
 SKEWED = 0.5  # standard deviation of log y, from which an exponential of a line is a candidate of its own

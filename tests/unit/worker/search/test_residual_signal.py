@@ -4,7 +4,7 @@ import numpy as np
 
 from kan_engine import Expression
 from kan_engine.expressions.nodes import Variable
-from worker.residuals import Data, signal_left
+from worker.search.residual_signal import Data, signal_left
 
 X, Y = Variable("x"), Variable("y")
 

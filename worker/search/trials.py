@@ -21,9 +21,9 @@ from kan_engine import (
 )
 from service.schemas.training import TrainRequest
 from worker.execution.subtasks import Part
-from worker.grounds import Grounds
-from worker.readings import Run
-from worker.trial_bytes import trained_from_bytes, trained_to_bytes
+from worker.search.context import Run
+from worker.search.search_rows import Grounds
+from worker.search.trial_serialization import trained_from_bytes, trained_to_bytes
 
 HOPELESS, PATIENT_STEPS = 1.1, 15  # a trial this far behind the best after these steps is given up
 

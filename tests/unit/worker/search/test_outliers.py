@@ -5,7 +5,7 @@ import pytest
 
 from tests.tables import request_for, table_of
 from worker.data.preparation import Prepared, prepare
-from worker.outliers import set_outliers_aside
+from worker.search.outliers import set_outliers_aside
 
 ROWS = 160
 WRONG = 17  # a row that a random split with seed 0 leaves among the training rows

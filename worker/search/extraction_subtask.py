@@ -7,7 +7,7 @@ from typing import Any
 
 from kan_engine import Fit, Formula, Limits, Sample, fit_from_json, fit_to_json, from_json, to_json
 from worker.execution.subtasks import Part
-from worker.readings import Law, Run, read_law, sample_of, searched
+from worker.search.context import Law, Run, read_law, sample_of, searched
 
 
 def reading_part(structure: Fit, limits: Limits) -> Part:

@@ -15,17 +15,17 @@ from service.members import Members
 from service.tables import Table
 from tests.factories import make_predictor
 from tests.tables import request_for, table_of
-from worker.cross_validation import rmse_of
 from worker.data.preparation import Prepared, prepare
 from worker.evaluation.decision_rule import choose_decision
-from worker.evidence import Evidence
 from worker.execution.subtasks import Part
-from worker.fitting import best_member, find_network
-from worker.found import Found
-from worker.laws import law_errors
-from worker.networks import train_network
 from worker.pipeline import run_pipeline
-from worker.readings import Run
+from worker.search.context import Run
+from worker.search.cross_validation import rmse_of
+from worker.search.formula_evidence import Evidence
+from worker.search.law_search import law_errors
+from worker.search.model_search import best_member, find_network
+from worker.search.network_search import train_network
+from worker.search.result import Found
 
 pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions")
 
@@ -97,7 +97,7 @@ def test_residuals_of_many_rows_are_those_of_the_network_that_has_not_seen_the_v
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("kan_engine.model_selection.budget.CROSSED_ROWS", 100)
-    monkeypatch.setattr("worker.cross_validation.CROSSED_ROWS", 100)
+    monkeypatch.setattr("worker.search.cross_validation.CROSSED_ROWS", 100)
     table = table_of(**noisy(300, 0))
     found, data = searched(table)
     assert found.contest is not None
@@ -137,8 +137,8 @@ def test_a_very_small_table_gives_a_model_with_all_defaults(
     rows: int, classes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Laws apart, which tests of their own look for."""
-    monkeypatch.setattr("worker.small_law.find_law", lambda *_: None)
-    monkeypatch.setattr("worker.fitting.log_odds_formulas", lambda *_: [])
+    monkeypatch.setattr("worker.search.law_subtask.find_law", lambda *_: None)
+    monkeypatch.setattr("worker.search.model_search.log_odds_formulas", lambda *_: [])
     x = inputs(rows, 0)
     rank = np.arange(rows) % max(classes, 1)
     y = [f"class {place}" for place in rank] if classes else x["a"] + x["b"] * x["c"]
@@ -151,14 +151,18 @@ def test_a_very_small_table_gives_a_model_with_all_defaults(
 def test_a_law_serves_where_its_error_on_rows_not_seen_is_no_larger(
     factor: float, serves: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.laws.search", lambda *args, **options: islice(search(*args, **options), 1))
-    monkeypatch.setattr("worker.small_law.law_errors", lambda _, run: np.full(len(run.folds), factor * 0.01))
+    monkeypatch.setattr(
+        "worker.search.law_search.search", lambda *args, **options: islice(search(*args, **options), 1)
+    )
+    monkeypatch.setattr(
+        "worker.search.law_subtask.law_errors", lambda _, run: np.full(len(run.folds), factor * 0.01)
+    )
 
     def trained(run: Run, then: Sequence[Part] = ()) -> Found:
         return replace(train_network(run, then), errors=np.full(len(run.folds), 0.01))
 
-    monkeypatch.setattr("worker.fitting.train_network", trained)
-    monkeypatch.setattr("worker.readings.TRAINING_SHARE", 100.0)  # nothing is ended by the clock
+    monkeypatch.setattr("worker.search.model_search.train_network", trained)
+    monkeypatch.setattr("worker.search.context.TRAINING_SHARE", 100.0)  # nothing is ended by the clock
     found, _ = searched(table_of(**noisy(120, 0)), network={}, training={}, max_seconds=4)
     assert (len(found.network.config.width) == 2 and found.network.config.groups == 1) is (serves == "law")
     assert (found.judged is found.network) is (serves == "law")
@@ -227,8 +231,8 @@ def test_larger_networks_get_their_share_of_the_time_unless_a_law_shows(
     noise: float, is_cut: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = SimpleNamespace(monotonic=count().__next__)  # every look at it is a second later
-    monkeypatch.setattr("worker.laws.time", clock)
-    monkeypatch.setattr("worker.fitting.LAW_SHARE", 10.0)
+    monkeypatch.setattr("worker.search.law_search.time", clock)
+    monkeypatch.setattr("worker.search.model_search.LAW_SHARE", 10.0)
     x = inputs(150, 0)
     y = np.exp(x["a"]) + x["b"] + np.random.default_rng(1).normal(0, noise, 150)
     record = run_pipeline(table_of(**x, y=y), request_for(baselines=False, max_seconds=2.0)).record
@@ -292,7 +296,8 @@ def test_a_shape_that_was_asked_for_serves_though_a_line_is_better_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "worker.fitting.simple_errors", lambda run: {"linear": np.zeros(len(run.folds), dtype=float)}
+        "worker.search.model_search.simple_errors",
+        lambda run: {"linear": np.zeros(len(run.folds), dtype=float)},
     )
     asked = {"network": {"hidden": [2], "grid": 3}, "training": {"steps": 2}}
     record = run_pipeline(table_of(**noisy(100, 0)), request_for(**QUICK | asked)).record
@@ -331,8 +336,8 @@ def test_a_single_restart_serves_a_single_network() -> None:
 def test_as_many_networks_serve_side_by_side_as_restarts_say(
     rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.climb.LUCK", 1e9)
-    monkeypatch.setattr("worker.climb.changes", lambda _: ())  # nor does an additive network win
+    monkeypatch.setattr("worker.search.hill_climb.LUCK", 1e9)
+    monkeypatch.setattr("worker.search.hill_climb.changes", lambda _: ())  # nor does an additive network win
     training = {"steps": 3, "restarts": 3, "optimizer": "adam"}
     predictor = served(table_of(**noisy(rows, 0)), training=training, max_seconds=20)
     assert predictor.network.config.groups == 3

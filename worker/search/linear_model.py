@@ -8,7 +8,9 @@ import numpy as np
 
 from kan_engine import KAN, Formula, Step, TargetScaler, free_constants, linear_formula, straight_network
 from kan_engine.expressions.evaluation import apply_function, bind
-from worker.cross_validation import (
+from worker.data.preparation import Portion
+from worker.search.context import Run, columns_of, sample_of, searched
+from worker.search.cross_validation import (
     ROWS_PER_CONSTANT,
     Line,
     best_strength,
@@ -17,9 +19,7 @@ from worker.cross_validation import (
     log_line_through,
     log_odds_through,
 )
-from worker.data.preparation import Portion
-from worker.found import Found
-from worker.readings import Run, columns_of, sample_of, searched
+from worker.search.result import Found
 
 DIGITS = 6  # of the constants of an exponential, which are not fitted once more
 Kind = Literal["constant", "linear", "log_linear"]

@@ -9,7 +9,7 @@ import torch
 
 from kan_engine import Contest, Inputs, Standardizer, TargetScaler
 from worker.data.preparation import Portion, Prepared
-from worker.readings import Run
+from worker.search.context import Run
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,10 @@ from scipy.stats import spearmanr
 from kan_engine import Data, Form, Formula, evaluate, free_constants, value_and_jacobian
 from kan_engine.expressions.evaluation import apply_function
 from kan_engine.symbolic.constant_fitting import refit
-from worker.cross_validation import (
+from worker.data.preparation import name_columns
+from worker.evaluation.residual_test import LEAST_POWER, LEVEL, ResidualTest, examine_residuals
+from worker.search.context import Run
+from worker.search.cross_validation import (
     FORM_STEPS,
     ROWS_PER_CONSTANT,
     boosting_errors,
@@ -27,9 +30,6 @@ from worker.cross_validation import (
     is_better,
     rmse_of,
 )
-from worker.data.preparation import name_columns
-from worker.evaluation.residual_test import LEAST_POWER, LEVEL, ResidualTest, examine_residuals
-from worker.readings import Run
 
 Verdict = Literal["consistent", "approximation", "weak"]
 

@@ -8,10 +8,10 @@ import pytest
 from kan_engine import Formula, Limits
 from kan_engine.expressions.evaluation import Expression, Variable, add, call, mul, number
 from tests.tables import request_for, table_of
-from worker.cross_validation import simple_errors
 from worker.data.preparation import prepare
-from worker.evidence import Evidence, assess, compare, formula_errors, measure_stability
-from worker.readings import Run
+from worker.search.context import Run
+from worker.search.cross_validation import simple_errors
+from worker.search.formula_evidence import Evidence, assess, compare, formula_errors, measure_stability
 
 ROWS = 400
 RNG = np.random.default_rng(0)
@@ -72,7 +72,9 @@ def test_errors_in_proportion_to_the_target_hide_no_column_that_lacks(
 ) -> None:
     y = np.exp(4 * X[:, 0] + 0.25 * X[:, 1] + np.random.default_rng(3).normal(0, 0.7, ROWS))
     whole, short = (call("exp", add(mul(number(4.0), A), *more)) for more in ([mul(number(0.25), B)], []))
-    monkeypatch.setattr("worker.evidence.boosting_errors", lambda run: np.full(len(run.folds), np.inf))
+    monkeypatch.setattr(
+        "worker.search.formula_evidence.boosting_errors", lambda run: np.full(len(run.folds), np.inf)
+    )
     run = run_of(y, 200)
 
     def reasons(tree: Expression) -> set[str]:

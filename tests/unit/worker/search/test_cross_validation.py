@@ -6,7 +6,9 @@ import pytest
 from kan_engine import Limits
 from kan_engine.expressions import evaluation as expression
 from tests.tables import request_for, table_of
-from worker.cross_validation import (
+from worker.data.preparation import prepare
+from worker.search.context import Run
+from worker.search.cross_validation import (
     best_strength,
     cross_errors,
     fit_constant,
@@ -18,8 +20,6 @@ from worker.cross_validation import (
     rmse_of,
     simple_errors,
 )
-from worker.data.preparation import prepare
-from worker.readings import Run
 
 ROWS = 150
 RNG = np.random.default_rng(0)
@@ -49,7 +49,7 @@ def test_every_training_row_is_predicted_by_what_has_not_seen_it() -> None:
 
 
 def test_of_very_many_rows_the_validation_rows_alone_are_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.cross_validation.CROSSED_ROWS", 10)
+    monkeypatch.setattr("worker.search.cross_validation.CROSSED_ROWS", 10)
     run = run_of(NOISE)
     errors = cross_errors(fit_constant, run)
     assert np.isnan(errors[: len(run.data.fit)]).all()

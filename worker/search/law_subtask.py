@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from kan_engine import Formula, Limits, load, read_attached, read_metadata, save, with_inputs
-from worker.cross_validation import is_better, simple_errors
-from worker.evidence import NETWORK, assess, formula_errors, measure_stability
 from worker.execution.subtasks import Part
-from worker.found import Found, errors_of, from_metadata, to_metadata
-from worker.laws import find_law, law_errors
-from worker.readings import EXACT, SEARCH_ROWS, Law, Run, columns_of, read_law, sample_of
+from worker.search.context import EXACT, SEARCH_ROWS, Law, Run, columns_of, read_law, sample_of
+from worker.search.cross_validation import is_better, simple_errors
+from worker.search.formula_evidence import NETWORK, assess, formula_errors, measure_stability
+from worker.search.law_search import find_law, law_errors
+from worker.search.result import Found, errors_of, from_metadata, to_metadata
 
 RESAMPLED_STEPS = 12  # of a structure that is fitted to some of its rows
 

@@ -8,7 +8,7 @@ import numpy as np
 from kan_engine import Formula, Step
 from kan_engine.expressions.nodes import Number
 from tests.factories import make_predictor
-from worker.found import Found, errors_of, from_metadata, to_metadata
+from worker.search.result import Found, errors_of, from_metadata, to_metadata
 
 
 def test_what_is_infinite_comes_back_although_json_knows_no_infinity() -> None:

@@ -9,13 +9,13 @@ import pytest
 from kan_engine import KAN, Expression, Formula, KANConfig, Limits, Standardizer, Variable, to_text
 from kan_engine.expressions.evaluation import add, apply_function, mul
 from tests.tables import request_for, table_of
-from worker.additive import is_weak, with_additive_forms
-from worker.cross_validation import simple_errors
 from worker.data.preparation import prepare
-from worker.evidence import Evidence
-from worker.found import Found
-from worker.readings import Run
-from worker.straight import straight_found
+from worker.search.context import Run
+from worker.search.cross_validation import simple_errors
+from worker.search.formula_evidence import Evidence
+from worker.search.linear_model import straight_found
+from worker.search.result import Found
+from worker.search.sparse_additive import is_weak, with_additive_forms
 
 ROWS = 150
 RNG = np.random.default_rng(0)
@@ -122,8 +122,8 @@ def test_a_formula_is_weak_where_a_constant_predicts_as_well() -> None:
 
 
 def test_a_wide_run_reads_the_columns_that_matter_of_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.readings.MAX_STRUCTURE_INPUTS", 1)
-    monkeypatch.setattr("worker.readings.OF_WIDE_TABLES", 1)
+    monkeypatch.setattr("worker.search.context.MAX_STRUCTURE_INPUTS", 1)
+    monkeypatch.setattr("worker.search.context.OF_WIDE_TABLES", 1)
     run = run_of(B + NOISE)
     narrow, places = run.narrowed()
     assert (narrow.names, places) == (("b",), [1])

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from kan_engine import Step, Trained, Trial, copied, load, read_attached, read_metadata, save
-from worker.grounds import Grounds
+from worker.search.search_rows import Grounds
 
 
 def trained_to_bytes(trained: Trained, grounds: Grounds, entries: np.ndarray) -> bytes:

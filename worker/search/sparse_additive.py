@@ -18,12 +18,12 @@ from kan_engine import (
     together,
     variables,
 )
-from worker.cross_validation import is_better, simple_errors
 from worker.data.preparation import Portion, Prepared, name_columns
-from worker.evidence import NETWORK, assess, formula_errors, measure_stability
-from worker.found import Found
-from worker.laws import SHORT, SURE, bounded_logits
-from worker.readings import EXACT, Run, searched
+from worker.search.context import EXACT, Run, searched
+from worker.search.cross_validation import is_better, simple_errors
+from worker.search.formula_evidence import NETWORK, assess, formula_errors, measure_stability
+from worker.search.law_search import SHORT, SURE, bounded_logits
+from worker.search.result import Found
 
 CHANCE = 2.0  # standard errors: who looks at many formulas finds one that is a little better than a constant
 STOPPED_ROWS, STOPPED_VALIDATION = 400, 200  # where time is up: they take a tenth of a second

@@ -24,9 +24,9 @@ from kan_engine.inference.optimism import Contest
 from kan_engine.model_selection.moves import estimated_seconds
 from tests.tables import request_for, table_of
 from worker.data.preparation import prepare
-from worker.grounds import Grounds
-from worker.readings import Run
-from worker.trials import HOPELESS, PATIENT_STEPS, Trials, _Behind
+from worker.search.context import Run
+from worker.search.search_rows import Grounds
+from worker.search.trials import HOPELESS, PATIENT_STEPS, Trials, _Behind
 
 X = np.random.default_rng(0).uniform(-1, 1, (40, 1))
 ROWS = Inputs(

@@ -7,8 +7,8 @@ from typing import Protocol, TypeVar
 
 from kan_engine import Task, Trained, Trial, changes, final_trial, first_trial, fixed_trials, is_freer
 from worker.execution.subtasks import Part, Parts
-from worker.trial_bytes import expected_loss
-from worker.trials import Budget, Trials, climbing_part
+from worker.search.trial_serialization import expected_loss
+from worker.search.trials import Budget, Trials, climbing_part
 
 FAR = 1.5  # factor of losses by which one network of second order has to win: see ``tuned``
 TIE = 1.02  # factor between losses of networks that count as equally good
