@@ -22,12 +22,12 @@ from service.schemas.training import TrainRequest
 from service.shown import shown_features, shown_network
 from service.tables import Table
 from worker.data.density_rows import DensityRows, density_rows, mean_or_none
-from worker.density_figures import density_figures
-from worker.density_formula import density_document
 from worker.evaluation.kernel_density import kernel_baseline
 from worker.execution.outcome import Outcome
 from worker.execution.stage_timer import Watch
-from worker.formula_member import entries
+from worker.results.density_document import density_document
+from worker.results.density_figures import density_figures
+from worker.results.formula_member import entries
 
 TOLD_ROWS = 100_000  # of the training rows, for their metrics
 METRIC, OF_LAW = "mean_log_likelihood", "law_mean_log_likelihood"

@@ -18,9 +18,9 @@ from worker.evaluation.decision_rule import Decision
 from worker.execution.outcome import Outcome, Progress, Revised
 from worker.execution.stage_timer import Watch
 from worker.execution.subtasks import Parts
-from worker.figures import figures_of
-from worker.formula_member import answering, with_formula, worth_of
-from worker.record import assembled, formulas_of, output_names, record_of
+from worker.results.figures import figures_of
+from worker.results.formula_member import answering, with_formula, worth_of
+from worker.results.model_record import assembled, formulas_of, output_names, record_of
 from worker.revision import revised
 from worker.search.model_search import find_network
 from worker.search.outliers import set_outliers_aside

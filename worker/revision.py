@@ -34,9 +34,9 @@ from service.portrait import portray
 from worker.data.preparation import Portion, Prepared, name_columns
 from worker.evaluation.decision_rule import calibrate_on_validation_
 from worker.execution.outcome import Outcome, Revised
-from worker.figures import figures_of
-from worker.formula_member import answering, with_formula, worth_of
-from worker.record import assembled, formulas_of, output_names, record_of, told_by_formulas
+from worker.results.figures import figures_of
+from worker.results.formula_member import answering, with_formula, worth_of
+from worker.results.model_record import assembled, formulas_of, output_names, record_of, told_by_formulas
 from worker.search.context import Report, Run, precision_of, searched
 from worker.search.cross_validation import simple_errors
 from worker.search.formula_evidence import assess, formula_errors

@@ -40,10 +40,10 @@ from service.storage import put_bytes
 from worker.equation_networks import Served, as_found, trained, worst
 from worker.execution.attempt import Attempt, Kept
 from worker.execution.outcome import Progress, Stopped
-from worker.formula import symbolic_document
-from worker.formula_member import entries
-from worker.lineage import lineage_of, usual_name
-from worker.solution_figures import ValuesAt, solution_figures
+from worker.results.formula_member import entries
+from worker.results.lineage import lineage_of, usual_name
+from worker.results.solution_figures import ValuesAt, solution_figures
+from worker.results.symbolic_document import symbolic_document
 from worker.solution_hunt import hunted_law
 
 TASK = "equation"

@@ -17,7 +17,7 @@ from worker.execution.attempt import Attempt, Kept, Work
 from worker.execution.distributed_subtasks import SharedParts
 from worker.execution.outcome import Outcome, Progress, Revised
 from worker.execution.subtasks import Parts
-from worker.lineage import lineage_of, usual_name
+from worker.results.lineage import lineage_of, usual_name
 
 
 class Pipeline(Protocol):

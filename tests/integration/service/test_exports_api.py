@@ -20,7 +20,7 @@ from service.db.tables import Model
 from service.portrait import portray
 from tests.factories import make_model, make_predictor, make_symbolic
 from tests.runtimes import run_in_onnxruntime
-from worker.formula import symbolic_document
+from worker.results.symbolic_document import symbolic_document
 
 OWN = {"id", "name", "version", "job_id", "dataset_id", "lineage", "aliases", "tags", "created_at"}
 TABLE: dict[str, list[Any]] = {

@@ -433,7 +433,7 @@ def test_without_symbolic_no_sum_of_terms_is_looked_for_either() -> None:
 
 
 def test_a_long_history_is_thinned_to_what_a_plot_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.record.HISTORY_POINTS", 2)
+    monkeypatch.setattr("worker.results.model_record.HISTORY_POINTS", 2)
     body = BARE | {"training": {"steps": 6, "optimizer": "adam"}}  # which takes all of its steps
     history = run(additive_table(), **body).record["history"]
     assert [step["step"] for step in history] == [0, 3]

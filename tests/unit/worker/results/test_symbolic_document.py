@@ -8,7 +8,7 @@ import pytest
 
 from kan_engine import Encoding, Expression, Formula, evaluate, from_json
 from kan_engine.expressions.evaluation import Variable, apply_function, mul, number
-from worker.formula import symbolic_document
+from worker.results.symbolic_document import symbolic_document
 from worker.search.formula_evidence import Evidence
 
 X = np.linspace(0.0, 2.0, 21)

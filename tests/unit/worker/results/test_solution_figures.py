@@ -5,7 +5,7 @@ import pytest
 
 from kan_engine import Measurements, Solution, pose
 from kan_engine.splines.tensor_product import Axis, TensorSpline
-from worker.solution_figures import DIGITS, MOST_MEASURED, solution_figures
+from worker.results.solution_figures import DIGITS, MOST_MEASURED, solution_figures
 
 
 def solution(*names: str, scale: float = 1.0) -> Solution:

@@ -9,10 +9,10 @@ from sklearn import metrics
 from kan_engine import KAN, KANConfig, Predictor, Standardizer, TargetScaler
 from kan_engine.network.kan import initialise_
 from tests.tables import request_for, table_of
-from worker import figures as module
 from worker.data.preparation import Prepared, prepare
 from worker.evaluation.partial_dependence import OTHER
-from worker.figures import MOST_FEATURES, figures_of
+from worker.results import figures as module
+from worker.results.figures import MOST_FEATURES, figures_of
 
 ROWS = 200
 RNG = np.random.default_rng(0)

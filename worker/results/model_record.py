@@ -14,7 +14,7 @@ from service.schemas.training import TrainRequest
 from service.shown import shown_features, shown_network
 from worker.data.preparation import Portion, Prepared, name_columns
 from worker.evaluation.decision_rule import Decision, choose_decision
-from worker.formula import symbolic_document
+from worker.results.symbolic_document import symbolic_document
 from worker.search.cross_validation import say_formula_is_better
 from worker.search.law_search import SURE
 from worker.search.result import Found

@@ -6,7 +6,7 @@ from kan_engine import KAN, Expression, Formula, KANConfig, Limits, TargetScaler
 from kan_engine.expressions.evaluation import add, mul
 from tests.tables import request_for, table_of
 from worker.data.preparation import prepare
-from worker.record import assembled, formulas_of
+from worker.results.model_record import assembled, formulas_of
 from worker.search.context import Run
 from worker.search.result import Found
 

@@ -1,0 +1,1 @@
+"""What a job stores: the record, the symbolic document, figures."""
