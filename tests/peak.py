@@ -45,7 +45,7 @@ def job(parquet: str, reports: list[dict[str, Any]], body: dict[str, Any]) -> No
 
     from service.tables import Table
     from tests.tables import request_for
-    from worker.pipeline import run_pipeline
+    from worker.pipelines.tabular import run_pipeline
 
     types = {report["name"]: report["type"] for report in reports}
     with Path(parquet).open("rb") as file:

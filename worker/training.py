@@ -21,7 +21,7 @@ from worker.results.lineage import lineage_of, usual_name
 
 
 class Pipeline(Protocol):
-    """From a table to a measured network; see ``worker.pipeline.run_pipeline``."""
+    """From a table to a measured network; see ``worker.pipelines.tabular.run_pipeline``."""
 
     def __call__(
         self,

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from worker.batch import predict_dataset
 from worker.execution.attempt import Work
 from worker.pieces import do_part
-from worker.pipeline import run_pipeline
-from worker.solving import solve_equations
+from worker.pipelines.equations import solve_equations
+from worker.pipelines.tabular import run_pipeline
 from worker.study import do_study
 from worker.training import training_works
 

@@ -17,7 +17,7 @@ from service.operations.training_checks import check
 from tests.tables import request_for, table_of
 from worker.execution.outcome import Outcome
 from worker.execution.subtasks import Alone, Part
-from worker.pipeline import run_pipeline
+from worker.pipelines.tabular import run_pipeline
 
 pytestmark = [
     pytest.mark.usefixtures("small_dictionary", "no_suggestions", "shapes_unchecked"),

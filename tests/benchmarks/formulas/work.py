@@ -11,7 +11,7 @@ from tests.benchmarks.formulas.judge import judge
 from tests.benchmarks.formulas.lines import TARGET, Conditions, Line, draw
 from tests.benchmarks.rows import Values
 from tests.tables import request_for, table_of
-from worker.pipeline import run_pipeline
+from worker.pipelines.tabular import run_pipeline
 
 
 def solve(line: Line, conditions: Conditions, max_seconds: float) -> Values:

@@ -16,7 +16,7 @@ from service.operations.usage import refuse_more_jobs
 from service.settings import Settings
 from tests.databases import ON_ONE_DATABASE
 from worker.execution.runner import run_job
-from worker.pipeline import run_pipeline
+from worker.pipelines.tabular import run_pipeline
 from worker.training import training_works
 from worker.works import WORKS
 

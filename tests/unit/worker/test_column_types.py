@@ -21,7 +21,7 @@ from service.settings import Settings
 from service.tables import Table, values_of
 from tests.tables import request_for, table_of
 from worker.answers import Answers
-from worker.pipeline import run_pipeline
+from worker.pipelines.tabular import run_pipeline
 
 pytestmark = pytest.mark.usefixtures("no_suggestions")
 

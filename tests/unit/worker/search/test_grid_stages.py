@@ -9,7 +9,7 @@ from service.schemas.study import trained_of
 from tests.tables import request_for, table_of
 from worker.evaluation.mlp import fit_mlp
 from worker.execution.outcome import Outcome
-from worker.pipeline import run_pipeline
+from worker.pipelines.tabular import run_pipeline
 
 pytestmark = pytest.mark.usefixtures("no_suggestions")
 

@@ -18,7 +18,7 @@ from tests.tables import request_for, table_of
 from worker.data.preparation import Prepared, prepare
 from worker.evaluation.decision_rule import choose_decision
 from worker.execution.subtasks import Part
-from worker.pipeline import run_pipeline
+from worker.pipelines.tabular import run_pipeline
 from worker.search.context import Run
 from worker.search.cross_validation import rmse_of
 from worker.search.formula_evidence import Evidence

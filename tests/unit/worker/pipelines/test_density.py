@@ -14,7 +14,7 @@ from tests.tables import table_of
 from worker.data.density_rows import density_rows
 from worker.evaluation.kernel_density import Kernel
 from worker.execution.outcome import Outcome
-from worker.pipeline import run_pipeline
+from worker.pipelines.tabular import run_pipeline
 
 RNG = np.random.default_rng(11)
 HEIGHTS = RNG.normal(172, 7, 600)

@@ -12,16 +12,16 @@ from service.schemas.baselines import Baseline, is_matched, name_of
 from service.schemas.training import TrainRequest
 from service.tables import Table
 from worker.data.preparation import Prepared, prepare
-from worker.density import run_density
 from worker.evaluation.baselines import Rows, run_baselines
 from worker.evaluation.decision_rule import Decision
 from worker.execution.outcome import Outcome, Progress, Revised
 from worker.execution.stage_timer import Watch
 from worker.execution.subtasks import Parts
+from worker.pipelines.density import run_density
+from worker.pipelines.revision import revised
 from worker.results.figures import figures_of
 from worker.results.formula_member import answering, with_formula, worth_of
 from worker.results.model_record import assembled, formulas_of, output_names, record_of
-from worker.revision import revised
 from worker.search.model_search import find_network
 from worker.search.outliers import set_outliers_aside
 from worker.search.result import errors_of, from_metadata, to_metadata

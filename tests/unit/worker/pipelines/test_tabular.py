@@ -27,7 +27,7 @@ from tests.networks import random_network
 from tests.tables import request_for, table_of
 from worker.data.preparation import Prepared, prepare
 from worker.execution.outcome import Outcome, Progress
-from worker.pipeline import run_pipeline
+from worker.pipelines.tabular import run_pipeline
 from worker.search.law_search import SURE
 
 pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions")
@@ -246,7 +246,7 @@ def test_the_linear_baseline_is_measured_beside_the_model(law: Job) -> None:
 def test_a_resumed_job_gives_the_same_model_without_training(
     law: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.pipeline.find_network", None)
+    monkeypatch.setattr("worker.pipelines.tabular.find_network", None)
     (checkpoint,) = law.checkpoints
     resumed = run(law.table, resume=checkpoint)
     assert resumed.outcome.artifact == law.outcome.artifact

@@ -37,14 +37,14 @@ from service.schemas.members import OF_EQUATIONS
 from service.schemas.solving import SolveRequest
 from service.shown import shown_features, shown_network
 from service.storage import put_bytes
-from worker.equation_networks import Served, as_found, trained, worst
 from worker.execution.attempt import Attempt, Kept
 from worker.execution.outcome import Progress, Stopped
+from worker.pipelines.equation_networks import Served, as_found, trained, worst
+from worker.pipelines.solution_law import hunted_law
 from worker.results.formula_member import entries
 from worker.results.lineage import lineage_of, usual_name
 from worker.results.solution_figures import ValuesAt, solution_figures
 from worker.results.symbolic_document import symbolic_document
-from worker.solution_hunt import hunted_law
 
 TASK = "equation"
 SOLVING = 0.7  # share of the job that finding the functions is

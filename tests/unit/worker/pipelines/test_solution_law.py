@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kan_engine import Data, to_text
-from worker.solution_hunt import hunted_law
+from worker.pipelines.solution_law import hunted_law
 
 
 def rows(count: int, seed: int) -> Data:
