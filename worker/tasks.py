@@ -22,7 +22,7 @@ def work(job_id: str, token: str | None = None) -> None:
 
 def work_of(kind: str) -> Work:
     """What is to be done for this kind of job."""
-    from worker.works import WORKS  # noqa: PLC0415
+    from worker.jobs.registry import WORKS  # noqa: PLC0415
 
     return WORKS[kind]
 
@@ -30,5 +30,7 @@ def work_of(kind: str) -> Work:
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def _warm_up(**_: Any) -> None:
     """Import torch while there is nothing to do; the first job then starts at once."""
-    warm_up = threading.Thread(target=import_module, args=("worker.works",), name="warm-up", daemon=True)
+    warm_up = threading.Thread(
+        target=import_module, args=("worker.jobs.registry",), name="warm-up", daemon=True
+    )
     warm_up.start()

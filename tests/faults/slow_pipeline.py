@@ -20,7 +20,7 @@ from worker import tasks
 from worker.execution.attempt import Attempt, Kept, Result
 from worker.execution.outcome import Outcome, Progress, Revised
 from worker.execution.subtasks import Parts
-from worker.training import training_works
+from worker.jobs.train import training_works
 
 MiB = 2**20
 STEPS, STEP_S = 40, 0.1
@@ -89,7 +89,7 @@ def predict(_: Attempt) -> Nothing:
 
 
 def study(attempt: Attempt) -> Result:
-    from worker.study import do_study  # as late as the worker imports it
+    from worker.jobs.study import do_study  # as late as the worker imports it
 
     return do_study(attempt)
 

@@ -338,7 +338,7 @@ def beat(session: Session, claim: Claim) -> None:
 
 
 def save_checkpoint(session: Session, claim: Claim, content: bytes = b"middle") -> None:
-    """As ``worker.training`` does it."""
+    """As ``worker.jobs.train`` does it."""
     jobs = TrainingJobs(session)
     job = jobs.hold(*claim)
     if job is not None:
@@ -349,7 +349,7 @@ def save_checkpoint(session: Session, claim: Claim, content: bytes = b"middle") 
 
 
 def finish(session: Session, claim: Claim) -> Job | None:
-    """As ``worker.training`` does it: the artifact, the model, the verdict."""
+    """As ``worker.jobs.train`` does it: the artifact, the model, the verdict."""
     jobs = TrainingJobs(session)
     job = jobs.hold(*claim)
     if job is None:

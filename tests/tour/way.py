@@ -15,7 +15,7 @@ from tests.tour.noting import Document, Tour, settled
 from tests.tour.refusals import meet_failures, meet_strangers, refuse_everywhere
 from tests.tour.things import see_datasets, see_ends, see_health, see_jobs, see_models, see_protocol
 from worker.execution.runner import run_job
-from worker.works import WORKS
+from worker.jobs.registry import WORKS
 
 KINDS = ("train", "predict", "study", "solve")
 

@@ -22,7 +22,7 @@ class Part:
     """A piece of a job.
 
     Args:
-        name: What is to be done; see ``worker.pieces``.
+        name: What is to be done; see ``worker.jobs.subtask``.
         input: With what, as JSON.
     """
 

@@ -14,7 +14,7 @@ from service.db.session import Sessions
 from service.settings import Settings
 from tests.factories import make_model, make_predictor
 from worker.execution.runner import run_job
-from worker.works import WORKS
+from worker.jobs.registry import WORKS
 
 COLUMNS = {"x1": [0.1, 0.9], "x2": [1.0, 7.0], "=note": ["=1+1", 'a, "b"\n'], "y": [1, 2]}
 

@@ -17,7 +17,7 @@ from service.db.tables import Job, Model
 from service.settings import Settings
 from tests.factories import make_model, make_predictor, make_symbolic
 from worker.execution.runner import run_job
-from worker.works import WORKS
+from worker.jobs.registry import WORKS
 
 X1, X2 = Variable("x1"), Variable("x2")
 LAW = call("exp", call("sin", X1) - X2**2)

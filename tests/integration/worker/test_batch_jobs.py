@@ -18,11 +18,11 @@ from service.db.tables import Blob, Job
 from service.settings import Settings
 from service.storage import release
 from tests.factories import make_model, make_predictor
-from worker import batch
-from worker.answers import Answers
 from worker.execution.heartbeat import Termination
 from worker.execution.runner import run_job
-from worker.works import WORKS
+from worker.jobs import batch_predict as batch
+from worker.jobs.prediction_columns import Answers
+from worker.jobs.registry import WORKS
 
 COLUMNS = {"x1": [i / 50 for i in range(50)], "x2": [i / 50 - 1 for i in range(50)], "id": [*range(50)]}
 

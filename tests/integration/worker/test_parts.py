@@ -22,9 +22,9 @@ from service.storage import read_bytes
 from tests.factories import column, make_dataset, make_job
 from worker.execution import distributed_subtasks as shared_parts
 from worker.execution.runner import run_job
+from worker.jobs.registry import WORKS
 from worker.runtime import housekeeping as upkeep
 from worker.search.trials import Trials
-from worker.works import WORKS
 
 pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions", "in_a_hurry")
 

@@ -18,7 +18,7 @@ from service.settings import Settings
 from tests.flows import taylor_green
 from tests.servers import LOOPBACK
 from worker.execution.runner import run_job
-from worker.works import WORKS
+from worker.jobs.registry import WORKS
 
 HEAT: dict[str, Any] = {
     "kind": "solve",

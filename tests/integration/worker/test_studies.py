@@ -16,9 +16,9 @@ from service.operations.usage import refuse_more_jobs
 from service.settings import Settings
 from tests.databases import ON_ONE_DATABASE
 from worker.execution.runner import run_job
+from worker.jobs.registry import WORKS
+from worker.jobs.train import training_works
 from worker.pipelines.tabular import run_pipeline
-from worker.training import training_works
-from worker.works import WORKS
 
 pytestmark = pytest.mark.usefixtures("no_suggestions")
 

@@ -14,7 +14,7 @@ from service.main import create_app
 from service.settings import Settings
 from tests.servers import LOOPBACK
 from worker.execution.runner import run_job
-from worker.works import WORKS
+from worker.jobs.registry import WORKS
 
 pytestmark = pytest.mark.usefixtures("small_dictionary")
 

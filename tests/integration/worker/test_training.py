@@ -30,7 +30,7 @@ from worker.execution.heartbeat import Termination
 from worker.execution.outcome import Outcome, Progress, Revised, Stopped
 from worker.execution.runner import run_job
 from worker.execution.subtasks import Parts
-from worker.training import Pipeline, training_works
+from worker.jobs.train import Pipeline, training_works
 
 LEASE_S = 0.3  # beats every 0.1 s
 

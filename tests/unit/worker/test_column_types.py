@@ -20,7 +20,7 @@ from service.schemas.prediction import Rows
 from service.settings import Settings
 from service.tables import Table, values_of
 from tests.tables import request_for, table_of
-from worker.answers import Answers
+from worker.jobs.prediction_columns import Answers
 from worker.pipelines.tabular import run_pipeline
 
 pytestmark = pytest.mark.usefixtures("no_suggestions")

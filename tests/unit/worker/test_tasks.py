@@ -4,8 +4,8 @@ import pytest
 
 from service.queue import QUEUE_OF
 from worker import tasks
+from worker.jobs.registry import WORKS
 from worker.runtime import child_process as process
-from worker.works import WORKS
 
 
 def test_the_task_unpacks_and_calls(monkeypatch: pytest.MonkeyPatch) -> None:

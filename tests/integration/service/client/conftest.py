@@ -111,7 +111,7 @@ def _work(job_id: str, sessions: Sessions, settings: Settings) -> None:
     """Do a job, with all that it makes of itself."""
     from service.db.repositories import TrainingJobs
     from worker.execution.runner import run_job
-    from worker.works import WORKS
+    from worker.jobs.registry import WORKS
 
     is_queued = True
     while is_queued:

@@ -19,10 +19,10 @@ from service.members import Members
 from service.schemas.batch import BatchRequest
 from service.storage import put_file, read_bytes
 from service.tables import Table
-from worker.answers import Answers
 from worker.execution.attempt import Attempt, Kept
 from worker.execution.outcome import Progress, Stopped
-from worker.spreadsheets import harmless
+from worker.jobs.csv_injection import harmless
+from worker.jobs.prediction_columns import Answers
 
 READ_CELLS, MOST_READ_ROWS = 2**23, 2**16  # at a time: 64 MB of numbers
 BLOCK_CURVES = 2**22  # evaluated between two looks at should_stop, on each edge for each row: half a second

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from worker.spreadsheets import harmless
+from worker.jobs.csv_injection import harmless
 
 TRIGGERS = ("=", "+", "-", "@", "\t", "\r", "\n")
 TEXTS = st.text(

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from tests.factories import make_predictor
-from worker.answers import Answers
+from worker.jobs.prediction_columns import Answers
 
 MIXED = {
     "size": [1.0, 2.0, None, 4.0],

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from worker.batch import predict_dataset
 from worker.execution.attempt import Work
-from worker.pieces import do_part
+from worker.jobs.batch_predict import predict_dataset
+from worker.jobs.study import do_study
+from worker.jobs.subtask import do_part
+from worker.jobs.train import training_works
 from worker.pipelines.equations import solve_equations
 from worker.pipelines.tabular import run_pipeline
-from worker.study import do_study
-from worker.training import training_works
 
 WORKS: Mapping[str, Work] = {
     **training_works(run_pipeline),

@@ -18,10 +18,10 @@ from service.errors import Invalid
 from service.schemas.common import fingerprint
 from service.schemas.study import GRID, StudyRequest, trained_of
 from service.schemas.training import TrainRequest
-from worker.batch import Predictions as Table
 from worker.execution.attempt import Attempt
 from worker.execution.outcome import Waiting
-from worker.spreadsheets import harmless
+from worker.jobs.batch_predict import Predictions as Table
+from worker.jobs.csv_injection import harmless
 
 TOLD = {  # columns beside settings and metrics
     "job_id": pl.String,

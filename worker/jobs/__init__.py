@@ -1,0 +1,1 @@
+"""One handler for every kind of job, and their registry."""
