@@ -23,11 +23,11 @@ from typing import Any, BinaryIO
 from fastapi import FastAPI
 from starlette.types import Message
 
-from service import logs
 from service.api.problems import is_v2
 from service.callers import Caller
 from service.callers import Scope as Allowed
 from service.main import make_application
+from service.observability import logs
 from service.operations.inference import Statistics
 from service.operations.prediction import compute_in_one_thread
 from service.process_limits import limit_process

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI
 
-from service import tracing
 from service.access import RequireKey, needs_key
 from service.api import (
     datasets,
@@ -36,6 +35,7 @@ from service.api.shutdown import told_of_shutdown
 from service.api.slots import Slots
 from service.api.watch import JobWatch
 from service.db.session import make_engine, make_sessions
+from service.observability import tracing
 from service.operations.inference import Statistics
 from service.operations.model_directory import ModelDirectory
 from service.operations.predictor_cache import PredictorCache

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from celery import Celery
 
-from service import logs
 from service.db.session import Sessions, make_engine, make_sessions
+from service.observability import logs
 from service.queue import EMBEDDED, JOB_TASK, QUEUE_OF, BrokenTransport, load_transport, make_queue
 from service.settings import InvalidSettings, Settings, load_settings
 from service.settings_report import log_settings

@@ -6,8 +6,8 @@ from typing import Any
 
 from celery import shared_task, signals
 
+from service.observability.tracing import job_span
 from service.queue import JOB_TASK
-from service.tracing import job_span
 from worker.execution.attempt import Work
 from worker.execution.runner import run_job
 from worker.runtime.child_process import ring, sessions, settings, until_terminated

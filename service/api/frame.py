@@ -12,10 +12,10 @@ import uuid_utils
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import logs
 from service.api.meters import Meters
 from service.api.problems import is_v2, problem
 from service.errors import Forbidden, Malformed, ServiceError
+from service.observability import logs
 from service.settings import LOOPBACK_NAMES
 
 log = logging.getLogger(__name__)

@@ -25,13 +25,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import logs
 from service.api.deps import is_json
 from service.api.meters import Meters
 from service.api.problems import problem
 from service.api.slots import Slots
 from service.callers import LOCAL, Caller
 from service.errors import Malformed, OutOfSpace, ServiceError, TooLarge, is_disk_full
+from service.observability import logs
 from service.operations.inference import Statistics
 from service.settings import PREFIX, TEST_PREFIX, MiB, Settings
 

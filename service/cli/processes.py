@@ -15,12 +15,12 @@ from typing import Annotated
 import httpx
 import typer
 
-from service import logs
 from service.cli.errors import explained
 from service.cli.output import AsJson, show
 from service.cli.running import announced
 from service.db.migrate import head_revision, revision_of, upgrade
 from service.db.session import make_engine, make_sessions
+from service.observability import logs
 from service.settings import InvalidSettings, Settings, load_settings
 from service.settings_report import log_settings
 from service.supervisor import Supervisor

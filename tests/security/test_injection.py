@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.db.session import Sessions
-from service.logs import FactsFormatter, JsonFormatter
+from service.observability.logs import FactsFormatter, JsonFormatter
 from tests.factories import EDGES, make_model
 
 TEXTS = (

@@ -9,8 +9,8 @@ from typing import Any
 
 from celery import signals
 
-from service import logs
 from service.db.session import UNUSABLE, Sessions, make_engine, make_sessions
+from service.observability import logs
 from service.queue import EMBEDDED, TaskQueue, make_queue
 from service.settings import Settings, load_settings
 from worker.execution.heartbeat import Termination

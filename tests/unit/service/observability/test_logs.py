@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from service import logs
+from service.observability import logs
 
 
 def line(message: str, **facts: object) -> str:

@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from opentelemetry import trace
 
-from service import tracing
 from service.main import create_app
+from service.observability import tracing
 from service.settings import Settings
 from tests.servers import LOOPBACK, free_port
 
