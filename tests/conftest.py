@@ -89,7 +89,7 @@ def small_dictionary() -> Iterator[None]:
 def no_suggestions() -> Iterator[None]:
     """Fitting the library to every edge of a picture takes longer than a small training; it has own tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.portrait.SUGGESTED_EDGES", 0)
+        patch.setattr("service.documents.network_curves.SUGGESTED_EDGES", 0)
         yield
 
 

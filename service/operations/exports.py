@@ -13,8 +13,8 @@ from kan_engine.errors import ArtifactError, NotExportable
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
+from service.documents.answering_member import Members
 from service.errors import Conflict, Unfaithful
-from service.members import Members
 from service.operations import portable
 from service.operations.prediction import members_of
 from service.operations.predictor_cache import PredictorCache

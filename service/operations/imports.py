@@ -17,8 +17,8 @@ from service.db.repositories.audit import Audit
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model, new_id
+from service.documents.answering_member import Members
 from service.errors import Invalid, TooLarge
-from service.members import Members
 from service.operations import portable, symbolic
 from service.operations.prediction import compute_in_one_thread
 from service.operations.usage import refuse_more_bytes

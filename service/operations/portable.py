@@ -13,6 +13,7 @@ from kan_engine import complexity, from_json, safe_names, to_json, to_text, vari
 from kan_engine.errors import ArtifactError
 from kan_engine.expressions.evaluation import Number, Parameter, walk
 from service.db.tables import Model
+from service.documents.model_summary import shown_features, shown_formula, shown_network
 from service.schemas.portable import (
     PortableEdge,
     PortableFormula,
@@ -20,7 +21,6 @@ from service.schemas.portable import (
     PortableRecord,
     PortableSymbolic,
 )
-from service.shown import shown_features, shown_formula, shown_network
 
 if TYPE_CHECKING:
     from kan_engine import Encoding, Expression, Predictor
@@ -147,7 +147,7 @@ def edges_of(
         ArtifactError: There is no such edge, or its curve is missing.
     """
     from kan_engine import probe_columns  # noqa: PLC0415  # as below
-    from service.portrait import frame_of, portray  # noqa: PLC0415  # brings torch along
+    from service.documents.network_curves import frame_of, portray  # noqa: PLC0415  # brings torch along
 
     network, encoding = predictor.network, predictor.encoding
     if told is None:

@@ -16,9 +16,9 @@ from service import storage
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
-from service.doubts import NOT_FINITE, doubt_about
+from service.documents.answering_member import Members
+from service.documents.prediction_warnings import NOT_FINITE, doubt_about
 from service.errors import Invalid
-from service.members import Members
 from service.operations.model_directory import ModelDirectory
 from service.operations.prediction_input import read_columns
 from service.operations.predictor_cache import PredictorCache

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from service.members import Members
+    from service.documents.answering_member import Members
 
 Load = Callable[[], "tuple[Members, int]"]
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from kan_engine import Predictor, load
 from service.db.repositories import Datasets, TrainedModels
-from service.members import Members
+from service.documents.answering_member import Members
 from service.schemas.batch import BatchRequest
 from service.storage import put_file, read_bytes
 from service.tables import Table

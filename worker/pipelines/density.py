@@ -16,10 +16,10 @@ from kan_engine import (
     save,
 )
 from kan_engine.density.law_recognition import Recognised, Verdict, line_laws, plane_laws
-from service.members import Members
-from service.portrait import portray
+from service.documents.answering_member import Members
+from service.documents.model_summary import shown_features, shown_network
+from service.documents.network_curves import portray
 from service.schemas.training import TrainRequest
-from service.shown import shown_features, shown_network
 from service.tables import Table
 from worker.data.density_rows import DensityRows, density_rows, mean_or_none
 from worker.evaluation.kernel_density import kernel_baseline

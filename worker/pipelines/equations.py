@@ -31,11 +31,11 @@ from kan_engine import (
     standardizer_of,
 )
 from service.db.repositories import TrainedModels
-from service.members import Members
-from service.portrait import portray
+from service.documents.answering_member import Members
+from service.documents.model_summary import shown_features, shown_network
+from service.documents.network_curves import portray
 from service.schemas.members import OF_EQUATIONS
 from service.schemas.solving import SolveRequest
-from service.shown import shown_features, shown_network
 from service.storage import put_bytes
 from worker.execution.attempt import Attempt, Kept
 from worker.execution.outcome import Progress, Stopped

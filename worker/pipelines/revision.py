@@ -29,8 +29,8 @@ from kan_engine import (
     variables,
     without_inputs,
 )
+from service.documents.network_curves import portray
 from service.errors import Conflict
-from service.portrait import portray
 from worker.data.preparation import Portion, Prepared, name_columns
 from worker.evaluation.decision_rule import calibrate_on_validation_
 from worker.execution.outcome import Outcome, Revised

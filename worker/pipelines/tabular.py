@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from kan_engine import Limits, load, read_attached, read_metadata, save
-from service.portrait import portray
+from service.documents.network_curves import portray
 from service.schemas.baselines import Baseline, is_matched, name_of
 from service.schemas.training import TrainRequest
 from service.tables import Table

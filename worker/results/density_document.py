@@ -9,7 +9,7 @@ import numpy as np
 
 from kan_engine import complexity, evaluate, safe_names, to_json, to_text, variables
 from kan_engine.density.law_recognition import Recognised
-from service.shown import shown_formula
+from service.documents.model_summary import shown_formula
 from worker.data.density_rows import DensityRows
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kan_engine import FormulaPredictor, Predictor
-from service.members import Members
+from service.documents.answering_member import Members
 from service.schemas.members import formula_entry
 from worker.data.preparation import Portion, Prepared
 from worker.evaluation.decision_rule import Decision

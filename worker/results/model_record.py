@@ -10,8 +10,8 @@ import numpy as np
 
 from kan_engine import Predictor, TargetScaler, bounded, from_json, is_affine
 from kan_engine.data.labels import class_name
+from service.documents.model_summary import shown_features, shown_network
 from service.schemas.training import TrainRequest
-from service.shown import shown_features, shown_network
 from worker.data.preparation import Portion, Prepared, name_columns
 from worker.evaluation.decision_rule import Decision, choose_decision
 from worker.results.symbolic_document import symbolic_document

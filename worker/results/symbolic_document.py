@@ -22,7 +22,7 @@ from kan_engine import (
     to_text,
     variables,
 )
-from service.shown import shown_formula
+from service.documents.model_summary import shown_formula
 from worker.search.formula_evidence import Evidence
 
 EXACT = 1e-7  # RMSE over the target's standard deviation below which a formula is exact

@@ -17,7 +17,7 @@ from kan_engine.expressions.evaluation import Variable, call
 from kan_engine.network.layer import SymbolicEdge
 from service.db.session import Sessions
 from service.db.tables import Model
-from service.portrait import portray
+from service.documents.network_curves import portray
 from tests.factories import make_model, make_predictor, make_symbolic
 from tests.runtimes import run_in_onnxruntime
 from worker.results.symbolic_document import symbolic_document
@@ -51,7 +51,7 @@ def example() -> tuple[kan_engine.Predictor, dict[str, Any] | None, dict[str, An
         formulas, seen, {"y": truth}, seen=seen, learnt={"y": truth}, encoding=encoding
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.portrait.SUGGESTED_EDGES", 2)
+        patch.setattr("service.documents.network_curves.SUGGESTED_EDGES", 2)
         picture = portray(predictor.network, predictor.inputs, encoding, encoded, ["y"])
     picture["edges"][0]["y"][3] = None
     return predictor, symbolic, picture

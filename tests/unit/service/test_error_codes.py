@@ -11,7 +11,7 @@ import pytest
 from kan_engine.errors import EQUATION_CODES
 from service import errors
 from service.api import problems
-from service.doubts import DOUBTS
+from service.documents.prediction_warnings import DOUBTS
 from service.error_codes import Code, as_markdown, known_entries, known_errors
 from worker.execution.runner import _snake_case
 

@@ -21,7 +21,7 @@ from kan_engine import (
     save,
     search,
 )
-from service.members import Members
+from service.documents.answering_member import Members
 from service.tables import Table
 from tests.networks import random_network
 from tests.tables import request_for, table_of

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from kan_engine import Limits, Predictor, load, search
-from service.members import Members
+from service.documents.answering_member import Members
 from service.tables import Table
 from tests.factories import make_predictor
 from tests.tables import request_for, table_of

@@ -1,0 +1,1 @@
+"""What is said of a model: summaries, warnings, which member answers."""
