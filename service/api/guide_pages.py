@@ -22,7 +22,7 @@ from mdit_py_plugins.anchors import anchors_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from service.error_codes import as_markdown as codes_as_markdown
-from service.picture_words import written
+from service.rendering.translations import written
 from service.schemas.figures import LanguageName
 from service.settings_report import as_markdown as settings_as_markdown
 

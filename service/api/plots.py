@@ -12,9 +12,9 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from service.api.deps import READ, Drawing, Sessions, StrictRoute
 from service.api.trained_models import Reference
 from service.operations import models, plots
-from service.raster import to_png
+from service.rendering.png import to_png
+from service.rendering.svg import THEMES, Theme
 from service.schemas.figures import FiguresOut, LanguageName, ThemeName
-from service.svg import THEMES, Theme
 
 Draw = Callable[[], str]
 SVG, PNG = "image/svg+xml", "image/png"

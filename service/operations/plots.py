@@ -9,18 +9,18 @@ from service.db.repositories.job_parts import JobParts
 from service.db.session import Sessions
 from service.db.tables import Dataset, Job, JobStatus, Model
 from service.errors import Conflict, NotFound
-from service.plots.confusion import draw_confusion
-from service.plots.density import draw_density
-from service.plots.effects import draw_effects
-from service.plots.history import draw_history
-from service.plots.importance import draw_importance
-from service.plots.parity import draw_parity, draw_residuals
-from service.plots.probabilities import draw_probabilities
-from service.plots.sheet import Subject
-from service.plots.solution import draw_solution
-from service.plots.study import Trained, View, draw_study
+from service.rendering.charts.chart_frame import Subject
+from service.rendering.charts.confusion import draw_confusion
+from service.rendering.charts.density import draw_density
+from service.rendering.charts.effects import draw_effects
+from service.rendering.charts.history import draw_history
+from service.rendering.charts.importance import draw_importance
+from service.rendering.charts.parity import draw_parity, draw_residuals
+from service.rendering.charts.reliability_and_roc import draw_probabilities
+from service.rendering.charts.solution import draw_solution
+from service.rendering.charts.study import Trained, View, draw_study
+from service.rendering.svg import Theme
 from service.schemas.study import StudyRequest, trained_of
-from service.svg import Theme
 
 Figures = Mapping[str, Any]
 ALONG_AXIS = ("grid", "grid_schedule", "seed")

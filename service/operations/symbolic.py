@@ -13,7 +13,7 @@ from kan_engine.expressions.printing.source_files import Function
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.errors import Conflict
-from service.mathml import to_mathml
+from service.rendering.mathml import to_mathml
 from service.schemas.formulas import FormulaFormat
 from service.schemas.members import verdict_of
 

@@ -9,17 +9,17 @@ from xml.etree import ElementTree
 
 import pytest
 
-from service.plots.confusion import draw_confusion
-from service.plots.density import draw_density
-from service.plots.effects import MOST, draw_effects
-from service.plots.history import draw_history
-from service.plots.importance import draw_importance
-from service.plots.parity import draw_parity, draw_residuals
-from service.plots.probabilities import draw_probabilities
-from service.plots.sheet import Subject
-from service.plots.solution import draw_solution
-from service.plots.study import Trained, View, draw_study
-from service.svg import DARK, LIGHT, Theme
+from service.rendering.charts.chart_frame import Subject
+from service.rendering.charts.confusion import draw_confusion
+from service.rendering.charts.density import draw_density
+from service.rendering.charts.effects import MOST, draw_effects
+from service.rendering.charts.history import draw_history
+from service.rendering.charts.importance import draw_importance
+from service.rendering.charts.parity import draw_parity, draw_residuals
+from service.rendering.charts.reliability_and_roc import draw_probabilities
+from service.rendering.charts.solution import draw_solution
+from service.rendering.charts.study import Trained, View, draw_study
+from service.rendering.svg import DARK, LIGHT, Theme
 from tests.pictures import english_in
 
 SVG = "{http://www.w3.org/2000/svg}"

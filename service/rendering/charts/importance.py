@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from service.picture_words import briefly
-from service.plots.axes import Panel, Scale, fitted, stroke, text_width
-from service.plots.sheet import Subject, footnote, headline
-from service.svg import Theme, document, number, words
+from service.rendering.charts.axes import Panel, Scale, fitted, stroke, text_width
+from service.rendering.charts.chart_frame import Subject, footnote, headline
+from service.rendering.svg import Theme, document, number, words
+from service.rendering.translations import briefly
 
 MOST = 30
 BAR, GAP = 15.0, 8.0

@@ -6,8 +6,8 @@ import zlib
 import pytest
 
 from service.errors import Invalid
-from service.raster import to_png
-from service.svg import LIGHT, document, words
+from service.rendering.png import to_png
+from service.rendering.svg import LIGHT, document, words
 
 SIGNS = "x̄ φ λ Ж ² √ − × · ≤ ∝ → ⁻⁴ ‰"
 

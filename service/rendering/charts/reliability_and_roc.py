@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.picture_words import briefly
-from service.plots.axes import Panel, Scale, stroke, text_width
-from service.plots.sheet import MARGIN, NOTE, Subject, headline, legend, lines
-from service.svg import Theme, document, number, words
+from service.rendering.charts.axes import Panel, Scale, stroke, text_width
+from service.rendering.charts.chart_frame import MARGIN, NOTE, Subject, headline, legend, lines
+from service.rendering.svg import Theme, document, number, words
+from service.rendering.translations import briefly
 
 SIDE, GAP = 300.0, 84.0
 UNIT = Scale(0.0, 1.0)

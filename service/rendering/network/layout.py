@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.drawing_blocks import GAP, Block, Item, Place, Point, places
+from service.rendering.network.edge_blocks import GAP, Block, Item, Place, Point, places
 
 MAX_EDGES = 400  # more cannot be told apart, and the file would grow without end
 MAX_IDLE_INPUTS = 24  # inputs without an edge are shown unless there are more inputs than this

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 from xml.sax.saxutils import escape
 
-from service import picture_words
+from service.rendering import translations as picture_words
 from service.schemas.figures import LanguageName, ThemeName
 
 FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from service.drawing_words import label_of
-from service.plots.axes import Panel, Value, fitted, stroke, text_width
-from service.svg import DASHES, Theme, words
+from service.rendering.charts.axes import Panel, Value, fitted, stroke, text_width
+from service.rendering.network.labels import label_of
+from service.rendering.svg import DASHES, Theme, words
 
 MARGIN = 16.0
 TITLE, NOTE = 15.0, 11.5

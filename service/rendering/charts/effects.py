@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.drawing_words import label_of
-from service.picture_words import briefly
-from service.plots.axes import SMALLEST, Panel, Scale, fitted, marks_width, stroke, text_width
-from service.plots.sheet import MARGIN, Subject, footnote, headline, legend, series
-from service.svg import Theme, document, number, text, words
+from service.rendering.charts.axes import SMALLEST, Panel, Scale, fitted, marks_width, stroke, text_width
+from service.rendering.charts.chart_frame import MARGIN, Subject, footnote, headline, legend, series
+from service.rendering.network.labels import label_of
+from service.rendering.svg import Theme, document, number, text, words
+from service.rendering.translations import briefly
 
 MOST = 12
 ACROSS = 3

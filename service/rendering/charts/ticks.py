@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from service.picture_words import power_of_ten
+from service.rendering.translations import power_of_ten
 
 NICE = (1, 2, 5)
 EVERY_DIGIT = 18  # with 17 any two doubles differ

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from service.plots.axes import Panel, Scale, marks_width, stroke
-from service.plots.sheet import Subject, headline, legend, lines
-from service.svg import Theme, document, number, words
+from service.rendering.charts.axes import Panel, Scale, marks_width, stroke
+from service.rendering.charts.chart_frame import Subject, headline, legend, lines
+from service.rendering.svg import Theme, document, number, words
 
 WIDTH, HEIGHT = 680.0, 330.0
 NARROWEST_LABEL = 34.0  # grids that follow each other faster are marked without their number

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from service.drawing_blocks import Point
-from service.drawing_layout import LABEL, Edge, Layout, PlacedEdge, function_of, lay_out
-from service.drawing_words import (
+from service.rendering.network.edge_blocks import Point
+from service.rendering.network.labels import (
     CAPTION_SIZE,
     FONT_SIZE,
     caption_of,
@@ -22,7 +21,8 @@ from service.drawing_words import (
     tell,
     width_of,
 )
-from service.svg import LIGHT, Theme, document, number, text, words
+from service.rendering.network.layout import LABEL, Edge, Layout, PlacedEdge, function_of, lay_out
+from service.rendering.svg import LIGHT, Theme, document, number, text, words
 
 ROOM_FOR_NAMES = 1_600.0  # beside each other; names that need more are slanted
 SLANT = -40

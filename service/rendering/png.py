@@ -17,7 +17,7 @@ import resvg_py
 from service.errors import Invalid
 from service.process_limits import end_with_parent
 
-COMMAND = (sys.executable, "-m", "service.raster")
+COMMAND = (sys.executable, "-m", "service.rendering.png")
 MOST_PIXELS = 40_000_000  # 160 MB while it is drawn
 MEMORY, SECONDS = 2**30, 60  # many times what the largest picture takes
 FONT_FOLDER = ("web", "fonts")

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from service.drawing_words import label_of
-from service.plots.axes import fitted, text_width
-from service.plots.sheet import MARGIN, Subject, footnote, headline
-from service.svg import Theme, document, number, text, words
+from service.rendering.charts.axes import fitted, text_width
+from service.rendering.charts.chart_frame import MARGIN, Subject, footnote, headline
+from service.rendering.network.labels import label_of
+from service.rendering.svg import Theme, document, number, text, words
 
 LARGEST, SMALLEST, COUNTED = 66.0, 14.0, 26.0  # sides of a cell; from the last on, counts are written into it
 LONGEST = 150.0

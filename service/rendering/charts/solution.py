@@ -4,12 +4,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from service.picture_words import briefly
-from service.plots.axes import SMALLEST, Panel, Scale, fitted, marks_width, stroke, text_width
-from service.plots.levels import Line, level_lines, level_path
-from service.plots.sheet import Subject, footnote, headline
-from service.plots.ticks import nice_ticks, tick_labels
-from service.svg import Theme, document, number, words
+from service.rendering.charts.axes import SMALLEST, Panel, Scale, fitted, marks_width, stroke, text_width
+from service.rendering.charts.chart_frame import Subject, footnote, headline
+from service.rendering.charts.contours import Line, level_lines, level_path
+from service.rendering.charts.ticks import nice_ticks, tick_labels
+from service.rendering.svg import Theme, document, number, words
+from service.rendering.translations import briefly
 
 WIDTH = 640.0
 HEIGHT, LOWER = 330.0, 150.0  # of the only curve, of one of several

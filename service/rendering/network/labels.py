@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from unicodedata import east_asian_width
 
-from service.drawing_layout import Edge, Layout, function_of
-from service.svg import Theme
+from service.rendering.network.layout import Edge, Layout, function_of
+from service.rendering.svg import Theme
 
 FONT_SIZE, CAPTION_SIZE = 13.0, 11.0
 CHARACTER = 0.6  # mean width, of the size; the reader's font is not known

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from service.picture_words import RAISED
-from service.plots.axes import Panel, Scale, marks_width, stroke
-from service.plots.sheet import MARGIN, headline, legend, series
-from service.svg import Theme, document, number, words
+from service.rendering.charts.axes import Panel, Scale, marks_width, stroke
+from service.rendering.charts.chart_frame import MARGIN, headline, legend, series
+from service.rendering.svg import Theme, document, number, words
+from service.rendering.translations import RAISED
 
 WIDTH, HEIGHT = 520.0, 400.0
 MOST_SERIES = 10

@@ -7,7 +7,7 @@ from string import Formatter
 
 import pytest
 
-from service.picture_words import RUSSIAN, say, written
+from service.rendering.translations import RUSSIAN, say, written
 
 SERVICE = Path(__file__).parents[3] / "service"
 

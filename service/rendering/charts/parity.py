@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.picture_words import briefly
-from service.plots.axes import Panel, Scale, marks_width, stroke
-from service.plots.sheet import Subject, footnote, headline
-from service.svg import Theme, document, number, words
+from service.rendering.charts.axes import Panel, Scale, marks_width, stroke
+from service.rendering.charts.chart_frame import Subject, footnote, headline
+from service.rendering.svg import Theme, document, number, words
+from service.rendering.translations import briefly
 
 SIDE = 420.0
 WIDE, LOW = 470.0, 330.0  # of the residuals

@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from service.drawing_words import CHARACTER
-from service.plots.ticks import log_ticks, nice_ticks, tick_labels
-from service.svg import Theme, number, words
+from service.rendering.charts.ticks import log_ticks, nice_ticks, tick_labels
+from service.rendering.network.labels import CHARACTER
+from service.rendering.svg import Theme, number, words
 
 SMALL, SMALLEST = 11.0, 10.0  # sizes of text: labels of axes, of marks
 ROOM = 0.04  # beyond the values, as a share of their range

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from service.plots.axes import Panel, Scale, marks_width, stroke
-from service.plots.levels import level_lines, level_path
-from service.plots.sheet import MARGIN, Subject, footnote, headline, legend, lines, series
-from service.svg import Theme, document, number
+from service.rendering.charts.axes import Panel, Scale, marks_width, stroke
+from service.rendering.charts.chart_frame import MARGIN, Subject, footnote, headline, legend, lines, series
+from service.rendering.charts.contours import level_lines, level_path
+from service.rendering.svg import Theme, document, number
 
 WIDTH, HEIGHT = 640.0, 330.0
 SIDE = 430.0

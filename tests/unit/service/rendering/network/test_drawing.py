@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from service.drawing import draw_network
-from service.drawing_layout import MAX_EDGES, MAX_IDLE_INPUTS, PlacedEdge, function_of, lay_out
-from service.drawing_words import CAPTION_SIZE, CHARACTER, width_of
-from service.svg import DARK, LIGHT
+from service.rendering.network.drawing import draw_network
+from service.rendering.network.labels import CAPTION_SIZE, CHARACTER, width_of
+from service.rendering.network.layout import MAX_EDGES, MAX_IDLE_INPUTS, PlacedEdge, function_of, lay_out
+from service.rendering.svg import DARK, LIGHT
 from tests.pictures import english_in
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -1,0 +1,1 @@
+"""Pictures: SVG, PNG, MathML, their words."""
