@@ -15,7 +15,7 @@ from service.callers import LOCAL
 from service.db.repositories import Datasets, TrainedModels, TrainingJobs
 from service.db.session import Sessions, clock
 from service.db.tables import Dataset, Job, Model
-from service.storage import put_bytes
+from service.storage.blobs import put_bytes
 
 EDGE = {
     "layer": 0,

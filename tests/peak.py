@@ -43,7 +43,7 @@ def job(parquet: str, reports: list[dict[str, Any]], body: dict[str, Any]) -> No
     """Run a job as the worker does."""
     import polars as pl
 
-    from service.tables import Table
+    from service.storage.stored_table import Table
     from tests.tables import request_for
     from worker.pipelines.tabular import run_pipeline
 
@@ -71,7 +71,7 @@ def column(parquet: str, name: str) -> None:
     """Read one column of a stored table."""
     import polars as pl
 
-    from service.tables import Table
+    from service.storage.stored_table import Table
 
     with Path(parquet).open("rb") as file:
         Table(pl.scan_parquet(file), {}, {}, 0, []).column(name)

@@ -6,7 +6,7 @@ import polars as pl
 
 from service.ingest.table import Raw, finish
 from service.schemas.training import TrainRequest
-from service.tables import Table
+from service.storage.stored_table import Table
 
 
 def table_of(**columns: Any) -> Table:

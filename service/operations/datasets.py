@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any, BinaryIO
 
-from service import ingest, storage, strict_json
+from service import ingest, strict_json
 from service.db.repositories import Audit, Datasets
 from service.db.session import Sessions, clock
 from service.db.tables import Blob, Dataset
@@ -15,10 +15,11 @@ from service.ingest.sentinels import Missing
 from service.operations.downloads import chunks_of
 from service.operations.entity_tags import refuse_stale
 from service.operations.usage import refuse_more_bytes
-from service.removal import remove_dataset
 from service.schemas.datasets import MAX_UNIT, DatasetIn, DatasetOut
 from service.settings import Settings
-from service.tables import first_rows, plain_rows
+from service.storage import blobs as storage
+from service.storage.deletion import remove_dataset
+from service.storage.stored_table import first_rows, plain_rows
 
 DEFAULT_NAME = "dataset"
 MAX_NAME = 200

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from service import storage
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from service.db.tables import Blob, Job
 from service.errors import Conflict
+from service.storage import blobs as storage
 
 
 def chunks_of(sha256: str, sessions: Sessions) -> Iterator[bytes]:

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 import kan_engine
 from kan_engine.errors import KANEngineError
-from service import storage
 from service.db.repositories.audit import Audit
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
@@ -25,6 +24,7 @@ from service.operations.usage import refuse_more_bytes
 from service.schemas.members import formula_members
 from service.schemas.portable import PortableModel
 from service.settings import Settings
+from service.storage import blobs as storage
 
 if TYPE_CHECKING:
     from kan_engine import Predictor

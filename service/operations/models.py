@@ -7,10 +7,10 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.operations.entity_tags import refuse_stale
-from service.removal import remove_model
 from service.rendering.network.drawing import draw_network
 from service.rendering.svg import LIGHT, Theme
 from service.schemas.models import ModelOut, ModelPatch
+from service.storage.deletion import remove_model
 
 
 def change_model(

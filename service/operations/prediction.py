@@ -12,7 +12,6 @@ import numpy as np
 
 import kan_engine
 from kan_engine.data.labels import class_name
-from service import storage
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
@@ -23,6 +22,7 @@ from service.operations.model_directory import ModelDirectory
 from service.operations.prediction_input import read_columns
 from service.operations.predictor_cache import PredictorCache
 from service.schemas.prediction import Rows
+from service.storage import blobs as storage
 
 if TYPE_CHECKING:
     from kan_engine import Feature, Predictor

@@ -23,7 +23,6 @@ from service.operations.solving import check_problem
 from service.operations.study import check_study
 from service.operations.usage import refuse_more_bytes, refuse_more_jobs
 from service.queue import TaskQueue
-from service.removal import remove_job
 from service.schemas.batch import BatchRequest
 from service.schemas.common import fingerprint
 from service.schemas.jobs import AnyRequest, JobOut, read_request
@@ -32,6 +31,7 @@ from service.schemas.study import StudyRequest
 from service.schemas.symbolic import SymbolicRequest
 from service.schemas.training import TrainRequest
 from service.settings import Settings
+from service.storage.deletion import remove_job
 
 KEY_LIFETIME = timedelta(hours=24)
 KEY = re.compile(r'"?([ -!#-\[\]-~]{1,255})"?')  # a structured-field string, or the same without quotes

@@ -13,7 +13,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from service.schemas.training import TrainRequest
-from service.tables import Table
+from service.storage.stored_table import Table
 from tests.faults import points, troubles
 from tests.faults.points import note
 from worker import tasks

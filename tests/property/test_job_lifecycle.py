@@ -35,7 +35,7 @@ from service.operations.predictor_cache import PredictorCache
 from service.queue import NoBell
 from service.schemas.training import TrainRequest
 from service.settings import Settings
-from service.storage import put_bytes, release
+from service.storage.blobs import put_bytes, release
 from tests.factories import column, make_dataset
 from tests.state_machines import Claim, claim_of, empty, run_machine
 from worker.runtime.housekeeping import drop_checkpoints

@@ -13,12 +13,12 @@ import pytest
 from anyio import to_thread
 from fastapi.testclient import TestClient
 
-from service import storage
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from service.db.tables import Blob
 from service.main import create_app
 from service.settings import Settings
+from service.storage import blobs as storage
 from tests.factories import make_job, make_model, make_predictor
 from tests.servers import serving
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from kan_engine import Encoding, Feature, InvalidData
 from service.schemas.training import TrainRequest
-from service.tables import Table
+from service.storage.stored_table import Table
 from worker.data.splitting import split_rows
 
 LEAST_ROWS = 20

@@ -17,7 +17,7 @@ from kan_engine import KAN, Encoding, Feature, InvalidData, Predictor, Standardi
 from kan_engine.data.labels import Label, class_name
 from service.schemas.plan import Plan, why_not_computed
 from service.schemas.training import TrainRequest
-from service.tables import Table
+from service.storage.stored_table import Table
 from worker.data.splitting import Split, coded, split_rows, validation_rows
 
 CONSTANT = "no column varies over the training rows: the model knows the mean of the target and no more"

@@ -13,7 +13,7 @@ from service.db.repositories import Datasets
 from service.db.session import Sessions
 from service.db.tables import Job
 from service.schemas.jobs import AnyRequest, PartRequest
-from service.tables import Table, stored_table
+from service.storage.stored_table import Table, stored_table
 from worker.execution.outcome import Progress
 
 

@@ -16,7 +16,7 @@ from service.db.session import UNUSABLE, Sessions
 from service.db.tables import Job, JobStatus
 from service.schemas.jobs import PartRequest
 from service.schemas.training import TrainRequest
-from service.storage import put_bytes, read_bytes
+from service.storage.blobs import put_bytes, read_bytes
 from worker.execution.outcome import Waiting
 from worker.execution.subtasks import Part, T
 

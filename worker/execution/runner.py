@@ -24,7 +24,7 @@ from service.errors import ServiceError, is_disk_full
 from service.queue import kinds_beside
 from service.schemas.jobs import AnyRequest, PartRequest, read_request
 from service.settings import Settings
-from service.storage import put_bytes, read_bytes, release
+from service.storage.blobs import put_bytes, read_bytes, release
 from worker.execution.attempt import Attempt, Result, Work
 from worker.execution.heartbeat import Heartbeat, Termination
 from worker.execution.memory_limit import MemoryLimit, asked_for, is_out_of_memory, refusing

@@ -17,8 +17,8 @@ from kan_engine import Predictor, load
 from service.db.repositories import Datasets, TrainedModels
 from service.documents.answering_member import Members
 from service.schemas.batch import BatchRequest
-from service.storage import put_file, read_bytes
-from service.tables import Table
+from service.storage.blobs import put_file, read_bytes
+from service.storage.stored_table import Table
 from worker.execution.attempt import Attempt, Kept
 from worker.execution.outcome import Progress, Stopped
 from worker.jobs.csv_injection import harmless

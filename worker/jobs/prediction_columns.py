@@ -11,7 +11,7 @@ import polars as pl
 from kan_engine import Feature, Predictor
 from kan_engine.data.labels import Label, class_name
 from service.documents.prediction_warnings import DOUBTS, NOT_FINITE, doubt_about
-from service.tables import values_of
+from service.storage.stored_table import values_of
 
 INT64 = range(-(2**63), 2**63)
 LABELS = {bool: pl.Boolean, int: pl.Int64, float: pl.Float64, str: pl.String}

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from kan_engine import Limits, Trial
 from service.schemas.jobs import PartRequest
-from service.storage import put_bytes
+from service.storage.blobs import put_bytes
 from worker.data.preparation import prepare
 from worker.execution.attempt import Attempt, Kept
 from worker.execution.outcome import Progress, Stopped

@@ -11,8 +11,8 @@ from service.db.repositories import TrainedModels
 from service.db.repositories.revisions import read_revision
 from service.schemas.symbolic import SymbolicRequest
 from service.schemas.training import TrainRequest
-from service.storage import put_bytes, read_bytes
-from service.tables import Table
+from service.storage.blobs import put_bytes, read_bytes
+from service.storage.stored_table import Table
 from worker.execution.attempt import Attempt, Kept, Work
 from worker.execution.distributed_subtasks import SharedParts
 from worker.execution.outcome import Outcome, Progress, Revised

@@ -20,7 +20,7 @@ from service.documents.answering_member import Members
 from service.documents.model_summary import shown_features, shown_network
 from service.documents.network_curves import portray
 from service.schemas.training import TrainRequest
-from service.tables import Table
+from service.storage.stored_table import Table
 from worker.data.density_rows import DensityRows, density_rows, mean_or_none
 from worker.evaluation.kernel_density import kernel_baseline
 from worker.execution.outcome import Outcome

@@ -36,7 +36,7 @@ from service.documents.model_summary import shown_features, shown_network
 from service.documents.network_curves import portray
 from service.schemas.members import OF_EQUATIONS
 from service.schemas.solving import SolveRequest
-from service.storage import put_bytes
+from service.storage.blobs import put_bytes
 from worker.execution.attempt import Attempt, Kept
 from worker.execution.outcome import Progress, Stopped
 from worker.pipelines.equation_networks import Served, as_found, trained, worst

@@ -10,7 +10,7 @@ from kan_engine import Limits, load, read_attached, read_metadata, save
 from service.documents.network_curves import portray
 from service.schemas.baselines import Baseline, is_matched, name_of
 from service.schemas.training import TrainRequest
-from service.tables import Table
+from service.storage.stored_table import Table
 from worker.data.preparation import Prepared, prepare
 from worker.evaluation.baselines import Rows, run_baselines
 from worker.evaluation.decision_rule import Decision

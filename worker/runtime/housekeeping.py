@@ -16,7 +16,7 @@ from service.db.session import Sessions
 from service.db.tables import new_id
 from service.queue import TaskQueue
 from service.settings import Settings
-from service.storage import release
+from service.storage.blobs import release
 from worker.execution.process_identity import gone
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from service.callers import Caller
 from service.db.repositories.expired import Expired, Found
 from service.db.session import TO_CHANGE, Sessions
 from service.db.tables import Dataset, Job, Model
-from service.removal import remove_dataset, remove_job, remove_model
 from service.settings import Settings
+from service.storage.deletion import remove_dataset, remove_job, remove_model
 
 log = logging.getLogger(__name__)
 

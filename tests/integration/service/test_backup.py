@@ -21,7 +21,7 @@ from service.db.repositories import ApiKeys, TrainingJobs, Workers
 from service.db.session import Sessions, make_engine, make_sessions
 from service.main import create_app
 from service.settings import Settings
-from service.storage import put_bytes, read_bytes
+from service.storage.blobs import put_bytes, read_bytes
 from tests.factories import make_dataset, make_job, make_model
 from tests.servers import LOOPBACK, wait_until
 

@@ -17,7 +17,7 @@ from service.main import create_app
 from service.operations.model_directory import ModelDirectory
 from service.operations.prediction import MAX_WARNINGS
 from service.settings import Settings
-from service.storage import put_bytes
+from service.storage.blobs import put_bytes
 from tests.factories import make_model, make_predictor
 from tests.servers import LOOPBACK
 

@@ -7,7 +7,6 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select
 
-from service import storage
 from service.callers import LOCAL, Caller
 from service.db.repositories import Datasets, TrainedModels, TrainingJobs
 from service.db.session import Sessions, clock
@@ -16,6 +15,7 @@ from service.errors import Conflict, NotFound, Stale
 from service.operations import datasets, models, training
 from service.operations.entity_tags import entity_tag
 from service.schemas.jobs import JobOut
+from service.storage import blobs as storage
 from tests.factories import make_job, make_model
 
 ONE, OTHER = Caller(tenant="one"), Caller(tenant="other")

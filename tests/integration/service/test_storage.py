@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import func, select, update
 
-from service import storage
 from service.callers import LOCAL
 from service.db.session import Sessions
 from service.db.tables import Blob, BlobChunk, Dataset
+from service.storage import blobs as storage
 
 DATA = bytes(range(256)) * 10_000  # 2.4 MiB: three chunks
 

@@ -7,7 +7,6 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
-from service import storage
 from service.callers import LOCAL
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
@@ -15,6 +14,7 @@ from service.db.tables import Blob, Model
 from service.errors import NotFound
 from service.operations.models import change_model, delete_model
 from service.schemas.models import ModelPatch
+from service.storage import blobs as storage
 from tests.factories import column, make_dataset
 
 

@@ -16,7 +16,7 @@ from service.db.repositories import TrainingJobs
 from service.db.session import Sessions, clock
 from service.db.tables import Blob, Job
 from service.settings import Settings
-from service.storage import release
+from service.storage.blobs import release
 from tests.factories import make_model, make_predictor
 from worker.execution.heartbeat import Termination
 from worker.execution.runner import run_job

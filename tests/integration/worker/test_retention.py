@@ -13,7 +13,7 @@ from service.db.tables import AuditEntry, Blob, Dataset, Job, JobEvent, Model
 from service.operations.models import change_model
 from service.schemas.models import ModelPatch
 from service.settings import Settings
-from service.storage import put_bytes
+from service.storage.blobs import put_bytes
 from tests.factories import make_dataset, make_job, make_model, make_predictor
 from worker.runtime import retention
 from worker.runtime.retention import retain

@@ -11,7 +11,7 @@ from service.db.repositories import TrainingJobs, Workers
 from service.db.repositories.job_parts import JobParts
 from service.db.session import Sessions
 from service.db.tables import Job
-from service.storage import put_bytes
+from service.storage.blobs import put_bytes
 from tests.factories import make_job, start_job
 from tests.tables import request_for
 from worker.execution import distributed_subtasks as shared_parts

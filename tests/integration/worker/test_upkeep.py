@@ -12,7 +12,7 @@ from service.db.repositories import TrainingJobs
 from service.db.session import Sessions, clock, make_engine, make_sessions
 from service.db.tables import Blob, Job, Worker
 from service.settings import Settings
-from service.storage import put_bytes
+from service.storage.blobs import put_bytes
 from tests.factories import make_job
 from worker.runtime.housekeeping import Chore, Presence, Upkeep, drop_checkpoints, reap, ring_again
 

@@ -18,7 +18,7 @@ from service.operations.training_checks import READABLE_AS, check
 from service.schemas.plan import LABELS
 from service.schemas.prediction import Rows
 from service.settings import Settings
-from service.tables import Table, values_of
+from service.storage.stored_table import Table, values_of
 from tests.tables import request_for, table_of
 from worker.jobs.prediction_columns import Answers
 from worker.pipelines.tabular import run_pipeline

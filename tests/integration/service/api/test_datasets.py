@@ -18,7 +18,7 @@ from service.callers import LOCAL
 from service.db.repositories import Datasets, TrainingJobs
 from service.db.session import Sessions
 from service.db.tables import Blob, JobStatus
-from service.tables import stored_table
+from service.storage.stored_table import stored_table
 from tests.databases import ON_ONE_DATABASE
 from tests.factories import make_job
 

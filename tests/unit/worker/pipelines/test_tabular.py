@@ -22,7 +22,7 @@ from kan_engine import (
     search,
 )
 from service.documents.answering_member import Members
-from service.tables import Table
+from service.storage.stored_table import Table
 from tests.networks import random_network
 from tests.tables import request_for, table_of
 from worker.data.preparation import Prepared, prepare

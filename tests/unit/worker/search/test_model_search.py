@@ -12,7 +12,7 @@ import torch
 
 from kan_engine import Limits, Predictor, load, search
 from service.documents.answering_member import Members
-from service.tables import Table
+from service.storage.stored_table import Table
 from tests.factories import make_predictor
 from tests.tables import request_for, table_of
 from worker.data.preparation import Prepared, prepare

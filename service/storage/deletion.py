@@ -7,12 +7,12 @@ finds that it is the last, and takes the blob along.
 
 from sqlalchemy.orm import Session
 
-from service import storage
 from service.db.repositories.audit import Audit
 from service.db.repositories.datasets import Datasets
 from service.db.repositories.jobs import TrainingJobs
 from service.db.repositories.models import TrainedModels
 from service.db.tables import Dataset, Job, Model
+from service.storage import blobs as storage
 
 
 def remove_dataset(session: Session, dataset: Dataset) -> None:
