@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api.problems import problem
 from service.callers import Caller
 from service.callers import Scope as Allowed
-from service.db.repositories.keys import ApiKeys
+from service.db.repositories.api_keys import ApiKeys
 from service.db.session import UNUSABLE, Sessions
 from service.errors import ServiceError, TooMany, Unauthorized, Unavailable
 from service.rates import Allowance, Rates

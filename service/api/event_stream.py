@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from service.api.watch import JobWatch
 from service.db.repositories import TrainingJobs
-from service.db.repositories.keys import ApiKeys
+from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.db.tables import JobStatus
 from service.errors import NotFound, Unauthorized

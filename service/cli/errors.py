@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from service.cli.output import say
 from service.client import ApiError, ClientError
-from service.db.backup_error import BackupError
+from service.db.backup.errors import BackupError
 from service.settings import InvalidSettings
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130

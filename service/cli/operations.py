@@ -8,7 +8,7 @@ import typer
 
 from service.cli.errors import explained
 from service.cli.output import AsJson, show
-from service.db import backup as backups
+from service.db.backup import backup as backups
 from service.settings import load_settings
 from service.settings_report import tell
 

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Float, case, cast, extract, func, select
 from sqlalchemy.orm import Session
 
-from service.db.repositories.job_reads import FINAL, UNFINISHED
+from service.db.repositories.job_queries import FINAL, UNFINISHED
 from service.db.repositories.workers import Presence, Workers
 from service.db.session import Sessions, clock
 from service.db.tables import Job, JobStatus

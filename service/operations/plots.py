@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from service.db.repositories import TrainedModels, TrainingJobs
-from service.db.repositories.job_parts import JobParts
+from service.db.repositories.subtasks import JobParts
 from service.db.session import Sessions
 from service.db.tables import Dataset, Job, JobStatus, Model
 from service.errors import Conflict, NotFound

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.db.repositories.job_reads import UNFINISHED
+from service.db.repositories.job_queries import UNFINISHED
 from service.db.session import Sessions
 from service.db.tables import PART, Blob, Dataset, Job, JobStatus, Model
 from service.errors import OutOfSpace, TooMany

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from service.db.repositories import TrainingJobs
-from service.db.repositories.job_parts import JobParts
+from service.db.repositories.subtasks import JobParts
 from service.db.tables import Job
 from tests.factories import make_job
 from tests.faults.workers import Workers, pid_in

@@ -19,7 +19,7 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from service.db.repositories import TrainingJobs
-from service.db.repositories.job_parts import JobParts
+from service.db.repositories.subtasks import JobParts
 from service.db.session import clock, make_sessions
 from service.db.tables import PART, Blob, Job, JobStatus
 from service.errors import Conflict, NotFound

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.access import needs_key, require_a_key
-from service.db.repositories.keys import ApiKeys
+from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.main import create_app
 from service.settings import InvalidSettings, Settings

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event, text
 
 from service.api import event_stream, watch
 from service.db.migrate import upgrade
-from service.db.repositories.keys import ApiKeys
+from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.main import create_app
 from service.settings import Settings

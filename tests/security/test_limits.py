@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from service.db.repositories.keys import ApiKeys
+from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.rates import LocalRates, RedisRates, make_rates
 from tests.servers import ValkeyServer

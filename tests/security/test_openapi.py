@@ -21,7 +21,7 @@ from kan_engine.expressions.evaluation import Variable, to_json
 from service.callers import LOCAL, OWN, Scope
 from service.db.migrate import upgrade
 from service.db.repositories import TrainingJobs
-from service.db.repositories.keys import ApiKeys
+from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.db.tables import Worker
 from service.main import create_app

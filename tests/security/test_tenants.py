@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from service.callers import LOCAL, OWN, Caller, Scope
 from service.db.migrate import upgrade
-from service.db.repositories.keys import ApiKeys
+from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.main import create_app
 from service.operations.models import change_model

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service.db.repositories.job_parts import JobParts, free_slots
+from service.db.repositories.subtasks import JobParts, free_slots
 from service.db.session import UNUSABLE, Sessions
 from service.db.tables import Job, JobStatus
 from service.schemas.jobs import PartRequest

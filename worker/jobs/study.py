@@ -12,7 +12,7 @@ import polars as pl
 from sqlalchemy.orm import Session
 
 from service.db.repositories import Datasets, TrainedModels, TrainingJobs
-from service.db.repositories.job_parts import JobParts
+from service.db.repositories.subtasks import JobParts
 from service.db.tables import Job, JobStatus, Model
 from service.errors import Invalid
 from service.schemas.common import fingerprint

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.db.repositories import TrainingJobs, Workers
-from service.db.repositories.job_parts import left_over
+from service.db.repositories.subtasks import left_over
 from service.db.session import Sessions
 from service.db.tables import new_id
 from service.queue import TaskQueue

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from service.db.repositories.job_reads import UNFINISHED
+from service.db.repositories.job_queries import UNFINISHED
 from service.db.session import TO_CHANGE
 from service.db.tables import Dataset, Job
 from service.errors import NotFound

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, upd
 from sqlalchemy.orm import aliased
 
 from service.db.repositories.fair_share import first_of, in_turn
-from service.db.repositories.job_reads import FINAL, NAMED, UNFINISHED, JobReads, shown
+from service.db.repositories.job_queries import FINAL, NAMED, UNFINISHED, JobReads, shown
 from service.db.session import TO_CHANGE, clock
 from service.db.tables import PART, Job, JobEvent, JobStatus
 from service.errors import Conflict

@@ -20,7 +20,7 @@ import numpy as np
 
 import kan_engine
 from service.db.migrate import upgrade
-from service.db.repositories.keys import ApiKeys
+from service.db.repositories.api_keys import ApiKeys
 from service.db.session import make_engine, make_sessions
 from service.settings import Settings
 from tests.benchmarks.rows import Values

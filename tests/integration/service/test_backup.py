@@ -14,8 +14,8 @@ from alembic import command
 from fastapi.testclient import TestClient
 from sqlalchemy import make_url, text
 
-from service.db.backup import back_up, restore
-from service.db.backup_error import BackupError
+from service.db.backup.backup import back_up, restore
+from service.db.backup.errors import BackupError
 from service.db.migrate import _config, head_revision, upgrade
 from service.db.repositories import ApiKeys, TrainingJobs, Workers
 from service.db.session import Sessions, make_engine, make_sessions
@@ -221,7 +221,7 @@ def test_a_database_of_something_else_is_refused(sqlite: Settings, tmp_path: Pat
 def test_a_backup_that_fails_leaves_nothing_and_tells_no_password(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.db.backup.revision_of", lambda _: head_revision())
+    monkeypatch.setattr("service.db.backup.backup.revision_of", lambda _: head_revision())
     with pytest.raises(BackupError, match=r"pg_dump failed.*refused") as refused:
         back_up(settings.model_copy(update={"database_url": AWAY}), tmp_path / "kan.backup")
     assert "hush" not in str(refused.value)
@@ -232,7 +232,7 @@ def test_where_a_program_is_missing_its_command_is_told(
     sqlite: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("service.db.backup.revision_of", lambda _: head_revision())
+    monkeypatch.setattr("service.db.backup.backup.revision_of", lambda _: head_revision())
     with pytest.raises(BackupError, match=r"pg_dump --format=custom .*postgresql://kan@127") as missing:
         back_up(sqlite.model_copy(update={"database_url": AWAY}), tmp_path / "kan.backup")
     assert "hush" not in str(missing.value)
@@ -246,7 +246,7 @@ def test_the_password_is_no_argument(
     program.write_text('#!/bin/sh\necho "$PGPASSWORD" "$@" >&2\nexit 1\n')
     program.chmod(0o700)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr("service.db.backup.revision_of", lambda _: head_revision())
+    monkeypatch.setattr("service.db.backup.backup.revision_of", lambda _: head_revision())
     with pytest.raises(BackupError) as failed:
         back_up(sqlite.model_copy(update={"database_url": AWAY}), tmp_path / "kan.backup")
     password, *arguments = str(failed.value).removeprefix("pg_dump failed: ").split()

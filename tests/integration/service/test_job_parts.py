@@ -5,7 +5,7 @@ from threading import Barrier, Thread
 from sqlalchemy import func, select
 
 from service.db.repositories import TrainingJobs
-from service.db.repositories.job_parts import JobParts, left_over
+from service.db.repositories.subtasks import JobParts, left_over
 from service.db.session import Sessions
 from service.db.tables import PART, Job, JobStatus
 from tests.factories import make_job, start_job

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from service.callers import OWN, Scope
 from service.db.repositories import TrainingJobs, Workers
-from service.db.repositories.keys import ApiKeys
+from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.main import create_app
 from service.settings import Settings

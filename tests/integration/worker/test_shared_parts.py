@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from service.callers import LOCAL
 from service.db.repositories import TrainingJobs, Workers
-from service.db.repositories.job_parts import JobParts
+from service.db.repositories.subtasks import JobParts
 from service.db.session import Sessions
 from service.db.tables import Job
 from service.storage.blobs import put_bytes

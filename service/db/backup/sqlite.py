@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from service.db.backup_error import BackupError
+from service.db.backup.errors import BackupError
 from service.db.session import make_private
 
 NAME = "SQLite"

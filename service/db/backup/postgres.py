@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from service.db.backup_error import BackupError
+from service.db.backup.errors import BackupError
 
 NAME = "PostgreSQL"
 MAGIC = b"PGDMP"

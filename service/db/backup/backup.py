@@ -11,8 +11,9 @@ from types import ModuleType
 
 from sqlalchemy import Engine, inspect, literal, make_url, select
 
-from service.db import postgres_backup, sqlite_backup
-from service.db.backup_error import BackupError
+from service.db.backup import postgres as postgres_backup
+from service.db.backup import sqlite as sqlite_backup
+from service.db.backup.errors import BackupError
 from service.db.migrate import head_revision, is_known, is_there, revision_of, upgrade
 from service.db.repositories.workers import Workers
 from service.db.session import make_engine, make_sessions

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from service.db.repositories.job_reads import FINAL, UNFINISHED
+from service.db.repositories.job_queries import FINAL, UNFINISHED
 from service.db.session import clock
 from service.db.tables import Dataset, Job, Model, ModelAlias
 

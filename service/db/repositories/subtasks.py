@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from service.db.repositories.job_reads import FINAL, UNFINISHED
+from service.db.repositories.job_queries import FINAL, UNFINISHED
 from service.db.repositories.jobs import TrainingJobs
 from service.db.repositories.workers import Workers
 from service.db.session import clock
