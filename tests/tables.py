@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 
-from service.ingest.table import Raw, finish
+from service.ingest.column_report import Raw, finish
 from service.schemas.training import TrainRequest
 from service.storage.stored_table import Table
 

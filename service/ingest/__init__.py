@@ -5,11 +5,11 @@ warnings that name everything that had to be guessed. What cannot be taken liter
 with the line and the column, never repaired in silence.
 """
 
-from service.ingest.child import Described as Described
-from service.ingest.child import convert as convert
-from service.ingest.child import is_harmless as is_harmless
-from service.ingest.child import write as write
-from service.ingest.table import Ingested as Ingested
-from service.ingest.upload import read_columns as read_columns
-from service.ingest.upload import read_rows as read_rows
-from service.ingest.upload import read_upload as read_upload
+from service.ingest.column_report import Ingested as Ingested
+from service.ingest.readers import read_columns as read_columns
+from service.ingest.readers import read_rows as read_rows
+from service.ingest.readers import read_upload as read_upload
+from service.ingest.subprocess_reader import Described as Described
+from service.ingest.subprocess_reader import convert as convert
+from service.ingest.subprocess_reader import is_harmless as is_harmless
+from service.ingest.subprocess_reader import write as write

@@ -11,7 +11,7 @@ from service.db.session import Sessions, clock
 from service.db.tables import Blob, Dataset
 from service.errors import Conflict, Invalid
 from service.ingest import Described
-from service.ingest.sentinels import Missing
+from service.ingest.missing_codes import Missing
 from service.operations.downloads import chunks_of
 from service.operations.entity_tags import refuse_stale
 from service.operations.usage import refuse_more_bytes

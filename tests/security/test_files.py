@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 
 from kan_engine import Predictor
 from service.db.session import Sessions
-from service.ingest import child
+from service.ingest import subprocess_reader as child
 from service.main import create_app
 from service.settings import MiB, Settings
 from tests.factories import make_model, make_predictor

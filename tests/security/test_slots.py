@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from service.errors import Invalid
-from service.ingest import child, convert
+from service.ingest import convert
+from service.ingest import subprocess_reader as child
 from service.settings import GiB, MiB, Settings
 
 

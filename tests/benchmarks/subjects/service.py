@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from service.cli.embedded import embedded_service
-from service.ingest.table import Raw, finish
+from service.ingest.column_report import Raw, finish
 from service.operations.cost import Cost, estimate
 from service.schemas.plan import Plan
 from service.schemas.training import TrainRequest

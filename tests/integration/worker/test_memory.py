@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from kan_engine import Workload
-from service.ingest.table import Raw, finish
+from service.ingest.column_report import Raw, finish
 from service.operations.cost import estimate
 from service.schemas.plan import Plan
 from service.settings import Settings

@@ -8,7 +8,7 @@ import pytest
 
 from service.errors import Invalid
 from service.ingest import Ingested, read_upload
-from service.ingest.names import CELL_BYTES
+from service.ingest.column_names import CELL_BYTES
 from service.settings import Settings
 
 

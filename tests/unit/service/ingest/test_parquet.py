@@ -10,7 +10,7 @@ import pytest
 
 from service.errors import Invalid
 from service.ingest import Ingested, read_upload
-from service.ingest.names import NUMBER_BYTES
+from service.ingest.column_names import NUMBER_BYTES
 from service.settings import Settings
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from service.ingest.sentinels import Notes
+from service.ingest.missing_codes import Notes
 
 Attempt = Callable[[pl.Series], tuple[pl.Series | None, Notes]]
 

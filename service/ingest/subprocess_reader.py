@@ -17,14 +17,14 @@ from typing import Any, BinaryIO
 
 from service import errors
 from service.errors import Invalid, ServiceError
-from service.ingest.files import GZIP, PARQUET
-from service.ingest.sentinels import Missing
-from service.ingest.table import Ingested
-from service.ingest.upload import read_upload
+from service.ingest.column_report import Ingested
+from service.ingest.missing_codes import Missing
+from service.ingest.readers import read_upload
+from service.ingest.sniffing import GZIP, PARQUET
 from service.process_limits import limit_process
 from service.settings import GiB, MiB, Settings
 
-COMMAND = (sys.executable, "-m", "service.ingest.child")
+COMMAND = (sys.executable, "-m", "service.ingest.subprocess_reader")
 SMALL_BYTES = 256 * 1024  # of plain text: read here in less time than a process takes to start
 CPU_S = 10  # and for every MiB that is sent
 CPU_S_PER_MIB = (

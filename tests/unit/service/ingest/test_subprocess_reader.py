@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 
 from service.errors import Invalid, ServiceError, TooLarge
-from service.ingest import child, convert
-from service.ingest.upload import read_upload
+from service.ingest import convert
+from service.ingest import subprocess_reader as child
+from service.ingest.readers import read_upload
 from service.settings import MiB, Settings
 from tests.peak import forget_peak, own_peak
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from service.ingest.sentinels import Notes
+from service.ingest.missing_codes import Notes
 
 DATE = r"^(\d{1,2})([./-])(\d{1,2})[./-](\d{4})(?:[ T](\d{1,2}[:.]\d{2}(?:[:.]\d{2})?))?$"
 TIME = r"^\d{1,2}(:\d{2}(:\d{2})?|\.\d{2}\.\d{2})$"

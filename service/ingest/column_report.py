@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from service.errors import Invalid
-from service.ingest.sentinels import (
+from service.ingest.missing_codes import (
     Missing,
     about_codes,
     about_proposals,

@@ -3,10 +3,12 @@
 import tempfile
 from typing import Any, BinaryIO
 
-from service.ingest import csv_file, json_rows, parquet_file
-from service.ingest.files import format_of, unpacked
-from service.ingest.sentinels import Missing
-from service.ingest.table import Ingested, finish
+from service.ingest import csv_reader as csv_file
+from service.ingest import json_reader as json_rows
+from service.ingest import parquet_reader as parquet_file
+from service.ingest.column_report import Ingested, finish
+from service.ingest.missing_codes import Missing
+from service.ingest.sniffing import format_of, unpacked
 from service.settings import Settings
 
 

@@ -10,10 +10,10 @@ import polars as pl
 
 from service import strict_json
 from service.errors import Invalid, Malformed
-from service.ingest.files import encoding_of
-from service.ingest.names import check_names, check_size
-from service.ingest.table import Raw, Warnings
-from service.ingest.text_types import time_of_text
+from service.ingest.column_names import check_names, check_size
+from service.ingest.column_report import Raw, Warnings
+from service.ingest.sniffing import encoding_of
+from service.ingest.type_inference import time_of_text
 from service.settings import MiB, Settings
 
 BLOCK_ROWS = 20_000

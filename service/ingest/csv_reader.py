@@ -16,11 +16,11 @@ import numpy as np
 import polars as pl
 
 from service.errors import Invalid
-from service.ingest.files import encoding_of
-from service.ingest.names import MAX_ENTRIES, check_names, check_size
-from service.ingest.sentinels import Missing, about_codes, without_codes
-from service.ingest.table import Raw, Warnings
-from service.ingest.text_types import type_of_text
+from service.ingest.column_names import MAX_ENTRIES, check_names, check_size
+from service.ingest.column_report import Raw, Warnings
+from service.ingest.missing_codes import Missing, about_codes, without_codes
+from service.ingest.sniffing import encoding_of
+from service.ingest.type_inference import type_of_text
 from service.settings import Settings
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}

@@ -6,8 +6,8 @@ from typing import BinaryIO
 import polars as pl
 
 from service.errors import Invalid
-from service.ingest.names import NUMBER_BYTES, check_names, check_size
-from service.ingest.table import Raw
+from service.ingest.column_names import NUMBER_BYTES, check_names, check_size
+from service.ingest.column_report import Raw
 from service.settings import Settings
 
 TEXT_BYTES = 40  # per cell of a column of texts, which are read whole

@@ -6,9 +6,9 @@ from typing import Any
 
 import polars as pl
 
-from service.ingest.dates import written_times
-from service.ingest.table import Warnings, first_row
-from service.ingest.units import with_units
+from service.ingest.column_report import Warnings, first_row
+from service.ingest.date_formats import written_times
+from service.ingest.number_formats import with_units
 
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-")
 MOSTLY = 0.5
