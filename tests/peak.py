@@ -59,7 +59,7 @@ def solution(body: dict[str, Any], seconds: float) -> None:
     import time
 
     from kan_engine import pose, solve
-    from service.schemas.solving import SolveRequest
+    from service.schemas.equations import SolveRequest
 
     ends_at = time.monotonic() + seconds
     problem = pose(**SolveRequest.model_validate(body).problem())

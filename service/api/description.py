@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from service.api.examples import add_examples
 from service.schemas.common import Problem
 from service.schemas.datasets import DatasetIn
-from service.schemas.inference import InferRequest
+from service.schemas.open_inference import InferRequest
 
 PROBLEM = "application/problem+json"
 SCHEMAS = "#/components/schemas/{model}"

@@ -21,7 +21,7 @@ from service.db.tables import Model
 from service.errors import Malformed
 from service.operations import inference
 from service.operations.prediction import predictor_of
-from service.schemas.inference import (
+from service.schemas.open_inference import (
     IndexEntry,
     InferRequest,
     InferResponse,

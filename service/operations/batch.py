@@ -17,7 +17,7 @@ from service.operations.prediction_input import TAKEN
 from service.operations.predictor_cache import PredictorCache
 from service.schemas.batch import BatchRequest
 from service.schemas.jobs import AnyRequest
-from service.schemas.plan import NUMBERS, Report
+from service.schemas.training_plan import NUMBERS, Report
 
 if TYPE_CHECKING:
     from kan_engine.data.feature import Feature

@@ -8,7 +8,7 @@ from kan_engine import Climb, Problem, WantedShape, Workload, affordable_grids, 
 from service.errors import Invalid
 from service.schemas.baselines import Baseline, hidden_of, parameters_of
 from service.schemas.models import PICTURED_EDGES
-from service.schemas.plan import LABELS, Plan
+from service.schemas.training_plan import LABELS, Plan
 from service.settings import Settings
 
 Method = Literal["levenberg_marquardt", "adam", "lbfgs"]

@@ -2,8 +2,8 @@
 
 from service.operations.mistakes import Mistakes, Path, listed
 from service.schemas.baselines import name_of
-from service.schemas.plan import NUMBERS, Plan
 from service.schemas.training import TrainingOptions
+from service.schemas.training_plan import NUMBERS, Plan
 
 LEAST_ROWS = 20
 MOST_COLUMNS = 2

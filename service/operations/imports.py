@@ -21,8 +21,8 @@ from service.errors import Invalid, TooLarge
 from service.operations import portable, symbolic
 from service.operations.prediction import compute_in_one_thread
 from service.operations.usage import refuse_more_bytes
+from service.schemas.export_document import PortableModel
 from service.schemas.members import formula_members
-from service.schemas.portable import PortableModel
 from service.settings import Settings
 from service.storage import blobs as storage
 

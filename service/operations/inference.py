@@ -19,8 +19,8 @@ from service.errors import Invalid, TooLarge
 from service.operations.prediction import members_of
 from service.operations.predictor_cache import PredictorCache
 from service.operations.tensors import NUMBERS, Tensor, read_tensors, to_bytes, to_json
-from service.schemas.inference import InferParameters, InferRequest
 from service.schemas.members import Member, automatic_member, describe_members
+from service.schemas.open_inference import InferParameters, InferRequest
 
 if TYPE_CHECKING:
     from kan_engine import Feature, Predictor

@@ -14,7 +14,7 @@ from kan_engine.errors import ArtifactError
 from kan_engine.expressions.evaluation import Number, Parameter, walk
 from service.db.tables import Model
 from service.documents.model_summary import shown_features, shown_formula, shown_network
-from service.schemas.portable import (
+from service.schemas.export_document import (
     PortableEdge,
     PortableFormula,
     PortableModel,

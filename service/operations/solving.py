@@ -8,7 +8,7 @@ from service.db.tables import Dataset
 from service.errors import Invalid
 from service.operations.cost import estimate_grid, estimate_shape, refuse_too_costly
 from service.operations.mistakes import Mistake, Mistakes, Path, refuse
-from service.schemas.solving import HIGHEST_ORDER, SolveRequest
+from service.schemas.equations import HIGHEST_ORDER, SolveRequest
 from service.settings import Settings
 from service.strict_json import pointer
 

@@ -25,10 +25,10 @@ from service.operations.usage import refuse_more_bytes, refuse_more_jobs
 from service.queue import TaskQueue
 from service.schemas.batch import BatchRequest
 from service.schemas.common import fingerprint
+from service.schemas.equations import SolveRequest
 from service.schemas.jobs import AnyRequest, JobOut, read_request
-from service.schemas.solving import SolveRequest
+from service.schemas.revision import SymbolicRequest
 from service.schemas.study import StudyRequest
-from service.schemas.symbolic import SymbolicRequest
 from service.schemas.training import TrainRequest
 from service.settings import Settings
 from service.storage.deletion import remove_job

@@ -7,8 +7,8 @@ from math import ceil
 from kan_engine.data.labels import class_name
 from service.operations import density_checks as density
 from service.operations.mistakes import Mistakes, Path, listed, refuse
-from service.schemas.plan import NUMBERS, Plan, Report, why_not_computed
 from service.schemas.training import TrainRequest
+from service.schemas.training_plan import NUMBERS, Plan, Report, why_not_computed
 
 MIN_ROWS = 5
 MIN_TRAINING_ROWS = 2  # one to fit on and one to choose by

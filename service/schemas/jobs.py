@@ -7,9 +7,9 @@ from pydantic import BaseModel, Discriminator, Field, Tag, TypeAdapter
 
 from service.schemas.batch import BatchRequest
 from service.schemas.common import RequestModel
-from service.schemas.solving import SolveRequest
+from service.schemas.equations import SolveRequest
+from service.schemas.revision import SymbolicRequest
 from service.schemas.study import StudyRequest
-from service.schemas.symbolic import SymbolicRequest
 from service.schemas.training import TrainRequest
 
 

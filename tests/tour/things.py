@@ -7,7 +7,7 @@ import numpy as np
 
 from service.db.session import Sessions
 from service.db.tables import Worker
-from service.schemas.solving import DECAY
+from service.schemas.equations import DECAY
 from tests.tour.noting import Document, Tour
 
 

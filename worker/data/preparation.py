@@ -15,8 +15,8 @@ import numpy as np
 
 from kan_engine import KAN, Encoding, Feature, InvalidData, Predictor, Standardizer, TargetScaler
 from kan_engine.data.labels import Label, class_name
-from service.schemas.plan import Plan, why_not_computed
 from service.schemas.training import TrainRequest
+from service.schemas.training_plan import Plan, why_not_computed
 from service.storage.stored_table import Table
 from worker.data.splitting import Split, coded, split_rows, validation_rows
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from service.db.repositories import TrainedModels
 from service.db.repositories.revisions import read_revision
-from service.schemas.symbolic import SymbolicRequest
+from service.schemas.revision import SymbolicRequest
 from service.schemas.training import TrainRequest
 from service.storage.blobs import put_bytes, read_bytes
 from service.storage.stored_table import Table

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kan_engine import KAN, Follower, Solution, TargetScaler, WantedShape, follow, network_of
-from service.schemas.solving import SolveRequest
+from service.schemas.equations import SolveRequest
 from worker.execution.attempt import Attempt
 from worker.execution.outcome import Progress
 

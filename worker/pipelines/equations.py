@@ -34,8 +34,8 @@ from service.db.repositories import TrainedModels
 from service.documents.answering_member import Members
 from service.documents.model_summary import shown_features, shown_network
 from service.documents.network_curves import portray
+from service.schemas.equations import SolveRequest
 from service.schemas.members import OF_EQUATIONS
-from service.schemas.solving import SolveRequest
 from service.storage.blobs import put_bytes
 from worker.execution.attempt import Attempt, Kept
 from worker.execution.outcome import Progress, Stopped

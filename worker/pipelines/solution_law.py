@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from kan_engine import Contest, Data, Encoding, Expression, Feature, Limits, Standardizer
-from service.schemas.plan import Plan
 from service.schemas.training import TrainRequest
+from service.schemas.training_plan import Plan
 from worker.data.preparation import Portion, Prepared
 from worker.search.context import Run
 from worker.search.law_search import exact_law

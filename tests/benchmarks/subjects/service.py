@@ -17,8 +17,8 @@ import polars as pl
 from service.cli.embedded import embedded_service
 from service.ingest.column_report import Raw, finish
 from service.operations.cost import Cost, estimate
-from service.schemas.plan import Plan
 from service.schemas.training import TrainRequest
+from service.schemas.training_plan import Plan
 from tests.benchmarks.rows import Values
 
 POLL_S = 0.1

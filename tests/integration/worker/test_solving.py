@@ -13,7 +13,7 @@ from kan_engine.differential import time_marching as marching
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from service.main import create_app
-from service.schemas.solving import DECAY
+from service.schemas.equations import DECAY
 from service.settings import Settings
 from tests.flows import taylor_green
 from tests.servers import LOOPBACK

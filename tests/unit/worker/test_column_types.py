@@ -15,8 +15,8 @@ from service.ingest import read_upload
 from service.operations.batch import check_columns
 from service.operations.prediction_input import read_columns
 from service.operations.training_checks import READABLE_AS, check
-from service.schemas.plan import LABELS
 from service.schemas.prediction import Rows
+from service.schemas.training_plan import LABELS
 from service.settings import Settings
 from service.storage.stored_table import Table, values_of
 from tests.tables import request_for, table_of

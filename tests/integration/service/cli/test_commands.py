@@ -193,7 +193,7 @@ def test_a_bad_table_is_told_with_its_lines(kan: Kan, tmp_path: Path) -> None:
 
 
 def test_equations_that_are_refused_are_told_with_their_place(kan: Kan, tmp_path: Path) -> None:
-    from service.schemas.solving import DECAY
+    from service.schemas.equations import DECAY
 
     (tmp_path / "decay.json").write_text(json.dumps(DECAY | {"equations": ["Derivative(y(x), x) + z(x)"]}))
     refused = kan("solve", "decay.json")

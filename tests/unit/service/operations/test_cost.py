@@ -4,7 +4,7 @@ import pytest
 
 from service.errors import Invalid
 from service.operations.cost import SEARCH_BYTES, Cost, encoded_inputs, estimate, refuse_too_costly
-from service.schemas.plan import Plan
+from service.schemas.training_plan import Plan
 from service.settings import Settings
 from tests.factories import column
 from tests.tables import request_for

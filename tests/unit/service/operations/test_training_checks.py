@@ -4,8 +4,8 @@ import pytest
 
 from service.errors import Invalid
 from service.operations.training_checks import check
-from service.schemas.plan import Plan
 from service.schemas.training import TrainRequest
+from service.schemas.training_plan import Plan
 from tests.factories import column
 
 COLUMNS = [

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.schemas.plan import Plan
+from service.schemas.training_plan import Plan
 from tests.factories import column
 from tests.tables import request_for
 
