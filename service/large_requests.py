@@ -28,8 +28,8 @@ from service.callers import Caller
 from service.callers import Scope as Allowed
 from service.main import make_application
 from service.observability import logs
-from service.operations.inference import Statistics
-from service.operations.prediction import compute_in_one_thread
+from service.operations.prediction.open_inference import Statistics
+from service.operations.prediction.predict import compute_in_one_thread
 from service.process_limits import limit_process
 from service.settings import Settings, load_settings
 

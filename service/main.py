@@ -36,9 +36,9 @@ from service.api.slots import Slots
 from service.api.watch import JobWatch
 from service.db.session import make_engine, make_sessions
 from service.observability import tracing
-from service.operations.inference import Statistics
-from service.operations.model_directory import ModelDirectory
-from service.operations.predictor_cache import PredictorCache
+from service.operations.prediction.model_resolver import ModelDirectory
+from service.operations.prediction.open_inference import Statistics
+from service.operations.prediction.predictor_cache import PredictorCache
 from service.queue import make_queue
 from service.rates import make_rates
 from service.settings import Settings, load_settings

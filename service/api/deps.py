@@ -34,9 +34,9 @@ from service.api.watch import JobWatch
 from service.callers import LOCAL, Caller, Scope
 from service.db import session
 from service.errors import Forbidden, Invalid, UnsupportedMedia
-from service.operations.inference import Statistics
-from service.operations.model_directory import ModelDirectory
-from service.operations.predictor_cache import PredictorCache
+from service.operations.prediction.model_resolver import ModelDirectory
+from service.operations.prediction.open_inference import Statistics
+from service.operations.prediction.predictor_cache import PredictorCache
 from service.queue import TaskQueue
 from service.settings import Settings
 

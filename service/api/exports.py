@@ -25,9 +25,9 @@ from service.api.trained_models import Reference
 from service.api.uploads import MODEL, received, validated
 from service.db.tables import Model
 from service.errors import UnsupportedMedia
-from service.operations import exports, imports
 from service.operations.entity_tags import entity_tag
-from service.operations.exports import ExportFormat
+from service.operations.models import exports, imports
+from service.operations.models.exports import ExportFormat
 from service.schemas.models import ImportFields, ModelOut
 from service.schemas.training import ModelName
 from service.settings import Settings

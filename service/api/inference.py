@@ -19,8 +19,8 @@ from service.api.description import file, reference
 from service.api.problems import validation_failed
 from service.db.tables import Model
 from service.errors import Malformed
-from service.operations import inference
-from service.operations.prediction import predictor_of
+from service.operations.prediction import open_inference as inference
+from service.operations.prediction.predict import predictor_of
 from service.schemas.open_inference import (
     IndexEntry,
     InferRequest,

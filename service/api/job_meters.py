@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.db.session import Sessions
-from service.operations.figures import RUN_BOUNDS, WAIT_BOUNDS, Figures, JobFigures, Spread
+from service.operations.job_statistics import RUN_BOUNDS, WAIT_BOUNDS, Figures, JobFigures, Spread
 
 log = logging.getLogger(__name__)
 

@@ -32,7 +32,7 @@ from service.api.slots import Slots
 from service.callers import LOCAL, Caller
 from service.errors import Malformed, OutOfSpace, ServiceError, TooLarge, is_disk_full
 from service.observability import logs
-from service.operations.inference import Statistics
+from service.operations.prediction.open_inference import Statistics
 from service.settings import PREFIX, TEST_PREFIX, MiB, Settings
 
 COMMAND = (sys.executable, "-m", "service.large_requests")

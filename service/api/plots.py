@@ -11,7 +11,8 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from service.api.deps import READ, Drawing, Sessions, StrictRoute
 from service.api.trained_models import Reference
-from service.operations import models, plots
+from service.operations.models import management as models
+from service.operations.models import plots
 from service.rendering.png import to_png
 from service.rendering.svg import THEMES, Theme
 from service.schemas.figures import FiguresOut, LanguageName, ThemeName

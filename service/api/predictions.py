@@ -9,8 +9,8 @@ from starlette.concurrency import run_in_threadpool
 from service.api.deps import PREDICT, Config, Directory, Metered, Predictors, Sessions, StrictRoute
 from service.api.meters import Meters
 from service.api.trained_models import Reference
-from service.operations import prediction
-from service.operations.prediction import Serving
+from service.operations.prediction import predict as prediction
+from service.operations.prediction.predict import Serving
 from service.schemas.prediction import PredictionOut, PredictRequest, Rows
 
 FEW_ROWS = 32  # predicted in less time than a change of threads takes

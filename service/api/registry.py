@@ -8,9 +8,9 @@ from service.api.deps import READ, Sessions, StrictRoute
 from service.api.pagination import Paging
 from service.api.trained_models import Reference
 from service.db.repositories.aliases import Aliases
-from service.operations.model_card import read_card
-from service.operations.model_card_text import write_card
-from service.operations.registry import FEWEST, MOST, compare_models
+from service.operations.models.comparison import FEWEST, MOST, compare_models
+from service.operations.models.model_card import read_card
+from service.operations.models.model_card_markdown import write_card
 from service.schemas.model_card import CardOut
 from service.schemas.registry import AliasMoveOut, AliasOut, AliasPage, CompareOut
 

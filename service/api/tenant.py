@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from service.api.deps import ADMIN, READ, Config, Sessions, StrictRoute
 from service.api.pagination import Paging
 from service.db.repositories import Audit
-from service.operations import usage
+from service.operations import quotas as usage
 from service.schemas.audit import AuditOut
 from service.schemas.common import Page
 from service.schemas.usage import UsageOut

@@ -11,8 +11,9 @@ from service.api.deps import LOOK_AT_MODELS, READ, TRAIN, Directory, Sessions, S
 from service.api.description import file
 from service.api.pagination import Paging
 from service.db.repositories.models import TrainedModels
-from service.operations import models, symbolic
 from service.operations.entity_tags import entity_tag
+from service.operations.models import formulas as symbolic
+from service.operations.models import management as models
 from service.schemas.common import Page
 from service.schemas.formulas import FormulaFormat, SymbolicOut
 from service.schemas.models import EdgesOut, ModelOut, ModelPatch

@@ -15,8 +15,9 @@ from service.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, Paging
 from service.db.repositories.jobs import TrainingJobs
 from service.db.session import Sessions as AnySessions
 from service.db.tables import Job, JobStatus
-from service.operations import downloads, training
+from service.operations import downloads
 from service.operations.entity_tags import entity_tag
+from service.operations.jobs import lifecycle as training
 from service.schemas.common import Page
 from service.schemas.jobs import EventOut, EventPage, JobOut, JobRequest
 

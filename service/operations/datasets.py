@@ -14,7 +14,7 @@ from service.ingest import Described
 from service.ingest.missing_codes import Missing
 from service.operations.downloads import chunks_of
 from service.operations.entity_tags import refuse_stale
-from service.operations.usage import refuse_more_bytes
+from service.operations.quotas import refuse_more_bytes
 from service.schemas.datasets import MAX_UNIT, DatasetIn, DatasetOut
 from service.settings import Settings
 from service.storage import blobs as storage

@@ -30,8 +30,9 @@ from service.db.repositories import TrainedModels, TrainingJobs
 from service.db.session import CALLER, clock, make_sessions
 from service.db.tables import Blob, Dataset, Job, JobStatus, Model, Table
 from service.errors import Conflict, Invalid, NotFound
-from service.operations import datasets, training
-from service.operations.predictor_cache import PredictorCache
+from service.operations import datasets
+from service.operations.jobs import lifecycle as training
+from service.operations.prediction.predictor_cache import PredictorCache
 from service.queue import NoBell
 from service.schemas.training import TrainRequest
 from service.settings import Settings

@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 import kan_engine
 from service.db.migrate import upgrade
 from service.main import create_app
-from service.operations import portable
+from service.operations.models import export_document as portable
 from service.settings import Settings
 from tests.artifacts import put_together, taken_apart
 from tests.factories import EDGE, make_predictor

@@ -16,7 +16,7 @@ from service.db.migrate import upgrade
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.main import create_app
-from service.operations.models import change_model
+from service.operations.models.management import change_model
 from service.schemas.models import ModelPatch
 from service.settings import Settings
 from tests.factories import EDGES, make_job, make_model, make_predictor

@@ -16,7 +16,7 @@ import polars as pl
 
 from service.cli.embedded import embedded_service
 from service.ingest.column_report import Raw, finish
-from service.operations.cost import Cost, estimate
+from service.operations.jobs.cost_estimate import Cost, estimate
 from service.schemas.training import TrainRequest
 from service.schemas.training_plan import Plan
 from tests.benchmarks.rows import Values

@@ -7,7 +7,7 @@ from service.callers import LOCAL, Caller
 from service.db.repositories import Aliases
 from service.db.session import Sessions
 from service.db.tables import Model
-from service.operations.models import change_model, delete_model
+from service.operations.models.management import change_model, delete_model
 from service.schemas.models import ModelPatch
 from tests.factories import make_model
 

@@ -129,7 +129,7 @@ def test_a_file_that_differs_from_the_model_is_not_offered(
     client: TestClient, sessions: Sessions, monkeypatch: pytest.MonkeyPatch, format_: str
 ) -> None:
     model = make_model(sessions)
-    monkeypatch.setattr("service.operations.exports.MOST", -1.0)
+    monkeypatch.setattr("service.operations.models.exports.MOST", -1.0)
     answer = client.get(f"/models/{model.id}/export", params={"format": format_})
     assert (answer.status_code, answer.json()["code"]) == (500, "export_differs")
 

@@ -8,8 +8,8 @@ from sqlalchemy import update
 from service.db.repositories import TrainingJobs, Workers
 from service.db.session import Sessions, clock
 from service.db.tables import Job
-from service.operations import figures
-from service.operations.figures import RUN_BOUNDS, WAIT_BOUNDS, JobFigures
+from service.operations import job_statistics as figures
+from service.operations.job_statistics import RUN_BOUNDS, WAIT_BOUNDS, JobFigures
 from tests.factories import make_job
 
 

@@ -22,7 +22,13 @@ from service.db.session import Sessions
 from service.db.tables import Model
 from service.errors import Invalid
 from service.main import create_app
-from service.operations.tensors import NUMBERS, Tensor, read_tensors, to_bytes, to_json
+from service.operations.prediction.open_inference_tensors import (
+    NUMBERS,
+    Tensor,
+    read_tensors,
+    to_bytes,
+    to_json,
+)
 from service.settings import Settings
 from tests.factories import make_model, make_predictor
 

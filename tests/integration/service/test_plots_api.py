@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from service.db.session import Sessions
 from service.db.tables import Model
-from service.operations.plots import OF_STUDIES, PLOTS
+from service.operations.models.plots import OF_STUDIES, PLOTS
 from tests.factories import EDGES, FIGURES, finish_job, make_job, make_model, start_job
 from tests.pictures import all_words, english_in
 

@@ -14,8 +14,8 @@ from kan_engine import Predictor
 from service.db.session import Sessions
 from service.db.tables import BlobChunk
 from service.main import create_app
-from service.operations.model_directory import ModelDirectory
-from service.operations.prediction import MAX_WARNINGS
+from service.operations.prediction.model_resolver import ModelDirectory
+from service.operations.prediction.predict import MAX_WARNINGS
 from service.settings import Settings
 from service.storage.blobs import put_bytes
 from tests.factories import make_model, make_predictor

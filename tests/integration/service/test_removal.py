@@ -12,8 +12,10 @@ from service.db.repositories import Datasets, TrainedModels, TrainingJobs
 from service.db.session import Sessions, clock
 from service.db.tables import Blob, BlobChunk, Dataset, JobEvent
 from service.errors import Conflict, NotFound, Stale
-from service.operations import datasets, models, training
+from service.operations import datasets
 from service.operations.entity_tags import entity_tag
+from service.operations.jobs import lifecycle as training
+from service.operations.models import management as models
 from service.schemas.jobs import JobOut
 from service.storage import blobs as storage
 from tests.factories import make_job, make_model

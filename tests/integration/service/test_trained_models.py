@@ -12,7 +12,7 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Blob, Model
 from service.errors import NotFound
-from service.operations.models import change_model, delete_model
+from service.operations.models.management import change_model, delete_model
 from service.schemas.models import ModelPatch
 from service.storage import blobs as storage
 from tests.factories import column, make_dataset

@@ -10,7 +10,7 @@ import pytest
 
 from kan_engine import Workload
 from service.ingest.column_report import Raw, finish
-from service.operations.cost import estimate
+from service.operations.jobs.cost_estimate import estimate
 from service.schemas.training_plan import Plan
 from service.settings import Settings
 from tests.flows import taylor_green

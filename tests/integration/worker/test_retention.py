@@ -10,7 +10,7 @@ from service.callers import LOCAL
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions, clock
 from service.db.tables import AuditEntry, Blob, Dataset, Job, JobEvent, Model
-from service.operations.models import change_model
+from service.operations.models.management import change_model
 from service.schemas.models import ModelPatch
 from service.settings import Settings
 from service.storage.blobs import put_bytes

@@ -12,7 +12,7 @@ from httpx import Response
 
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
-from service.operations.usage import refuse_more_jobs
+from service.operations.quotas import refuse_more_jobs
 from service.settings import Settings
 from tests.databases import ON_ONE_DATABASE
 from worker.execution.runner import run_job

@@ -12,9 +12,9 @@ import pytest
 from kan_engine import InvalidData, Predictor, load
 from service.errors import Invalid
 from service.ingest import read_upload
-from service.operations.batch import check_columns
-from service.operations.prediction_input import read_columns
-from service.operations.training_checks import READABLE_AS, check
+from service.operations.jobs.batch_checks import check_columns
+from service.operations.jobs.training_checks import READABLE_AS, check
+from service.operations.prediction.input_columns import read_columns
 from service.schemas.prediction import Rows
 from service.schemas.training_plan import LABELS
 from service.settings import Settings

@@ -5,8 +5,8 @@ from itertools import pairwise
 from math import ceil
 
 from kan_engine.data.labels import class_name
-from service.operations import density_checks as density
-from service.operations.mistakes import Mistakes, Path, listed, refuse
+from service.operations.jobs import density_checks as density
+from service.operations.jobs.validation_errors import Mistakes, Path, listed, refuse
 from service.schemas.training import TrainRequest
 from service.schemas.training_plan import NUMBERS, Plan, Report, why_not_computed
 

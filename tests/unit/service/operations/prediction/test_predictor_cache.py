@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.operations.predictor_cache import PredictorCache
+from service.operations.prediction.predictor_cache import PredictorCache
 
 
 class CountingLoader:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from kan_engine.expressions.constraints import MAX_EDGES, MAX_HIDDEN_LAYERS, VISIBLE
 from kan_engine.expressions.library import LIBRARY
 from service.db.repositories.revisions import Revision
-from service.operations.mistakes import Mistakes, Path, listed, refuse
+from service.operations.jobs.validation_errors import Mistakes, Path, listed, refuse
 
 Check = Callable[[Revision], Mistakes]
 

@@ -5,8 +5,8 @@ import pytest
 from service.callers import LOCAL, Caller
 from service.db.session import Sessions
 from service.errors import NotFound
-from service.operations import model_directory
-from service.operations.model_directory import ModelDirectory
+from service.operations.prediction import model_resolver as model_directory
+from service.operations.prediction.model_resolver import ModelDirectory
 from tests.factories import make_model
 
 

@@ -15,9 +15,9 @@ from service.db.session import Sessions
 from service.db.tables import Model
 from service.documents.answering_member import Members
 from service.errors import Conflict, Unfaithful
-from service.operations import portable
-from service.operations.prediction import members_of
-from service.operations.predictor_cache import PredictorCache
+from service.operations.models import export_document as portable
+from service.operations.prediction.predict import members_of
+from service.operations.prediction.predictor_cache import PredictorCache
 from service.schemas.members import Member
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from service.db.tables import Dataset
 from service.errors import Invalid
-from service.operations.cost import estimate, refuse_too_costly
-from service.operations.training_checks import check
+from service.operations.jobs.cost_estimate import estimate, refuse_too_costly
+from service.operations.jobs.training_checks import check
 from service.schemas.training import TrainRequest
 from service.settings import Settings
 

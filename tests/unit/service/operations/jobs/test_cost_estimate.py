@@ -3,7 +3,13 @@ from typing import Any
 import pytest
 
 from service.errors import Invalid
-from service.operations.cost import SEARCH_BYTES, Cost, encoded_inputs, estimate, refuse_too_costly
+from service.operations.jobs.cost_estimate import (
+    SEARCH_BYTES,
+    Cost,
+    encoded_inputs,
+    estimate,
+    refuse_too_costly,
+)
 from service.schemas.training_plan import Plan
 from service.settings import Settings
 from tests.factories import column

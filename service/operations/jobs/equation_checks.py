@@ -6,8 +6,8 @@ from typing import Any
 from kan_engine import InvalidEquation, Problem, WantedShape, pose
 from service.db.tables import Dataset
 from service.errors import Invalid
-from service.operations.cost import estimate_grid, estimate_shape, refuse_too_costly
-from service.operations.mistakes import Mistake, Mistakes, Path, refuse
+from service.operations.jobs.cost_estimate import estimate_grid, estimate_shape, refuse_too_costly
+from service.operations.jobs.validation_errors import Mistake, Mistakes, Path, refuse
 from service.schemas.equations import HIGHEST_ORDER, SolveRequest
 from service.settings import Settings
 from service.strict_json import pointer

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from service.operations.model_card_text import code, number, write_card
+from service.operations.models.model_card_markdown import code, number, write_card
 from service.schemas.model_card import (
     CardBaseline,
     CardData,

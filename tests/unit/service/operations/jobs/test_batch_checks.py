@@ -6,7 +6,7 @@ import pytest
 
 from kan_engine.data.feature import Feature
 from service.errors import Invalid
-from service.operations.batch import check_columns
+from service.operations.jobs.batch_checks import check_columns
 from tests.factories import column
 
 FEATURES = (

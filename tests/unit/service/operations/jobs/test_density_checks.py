@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from service.errors import Invalid
-from service.operations.cost import estimate
-from service.operations.training_checks import check
+from service.operations.jobs.cost_estimate import estimate
+from service.operations.jobs.training_checks import check
 from service.schemas.training import TrainRequest
 from service.schemas.training_plan import Plan
 from tests.factories import column

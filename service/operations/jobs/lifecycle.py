@@ -14,14 +14,14 @@ from service.db.repositories.revisions import read_revision
 from service.db.session import Sessions, clock
 from service.db.tables import Job
 from service.errors import Invalid
-from service.operations.admission import refuse_hopeless, refuse_too_long
-from service.operations.batch import check_batch, load_ahead
 from service.operations.entity_tags import refuse_stale
-from service.operations.predictor_cache import PredictorCache
-from service.operations.revision_checks import check_revision
-from service.operations.solving import check_problem
-from service.operations.study import check_study
-from service.operations.usage import refuse_more_bytes, refuse_more_jobs
+from service.operations.jobs.admission import refuse_hopeless, refuse_too_long
+from service.operations.jobs.batch_checks import check_batch, load_ahead
+from service.operations.jobs.equation_checks import check_problem
+from service.operations.jobs.revision_checks import check_revision
+from service.operations.jobs.study_checks import check_study
+from service.operations.prediction.predictor_cache import PredictorCache
+from service.operations.quotas import refuse_more_bytes, refuse_more_jobs
 from service.queue import TaskQueue
 from service.schemas.batch import BatchRequest
 from service.schemas.common import fingerprint

@@ -18,9 +18,10 @@ from service.db.session import Sessions
 from service.db.tables import Model, new_id
 from service.documents.answering_member import Members
 from service.errors import Invalid, TooLarge
-from service.operations import portable, symbolic
-from service.operations.prediction import compute_in_one_thread
-from service.operations.usage import refuse_more_bytes
+from service.operations.models import export_document as portable
+from service.operations.models import formulas as symbolic
+from service.operations.prediction.predict import compute_in_one_thread
+from service.operations.quotas import refuse_more_bytes
 from service.schemas.export_document import PortableModel
 from service.schemas.members import formula_members
 from service.settings import Settings

@@ -18,9 +18,9 @@ from service.db.tables import Model
 from service.documents.answering_member import Members
 from service.documents.prediction_warnings import NOT_FINITE, doubt_about
 from service.errors import Invalid
-from service.operations.model_directory import ModelDirectory
-from service.operations.prediction_input import read_columns
-from service.operations.predictor_cache import PredictorCache
+from service.operations.prediction.input_columns import read_columns
+from service.operations.prediction.model_resolver import ModelDirectory
+from service.operations.prediction.predictor_cache import PredictorCache
 from service.schemas.prediction import Rows
 from service.storage import blobs as storage
 

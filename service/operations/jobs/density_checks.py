@@ -1,6 +1,6 @@
 """What a dataset must have for the density of its columns, known from its column report alone."""
 
-from service.operations.mistakes import Mistakes, Path, listed
+from service.operations.jobs.validation_errors import Mistakes, Path, listed
 from service.schemas.baselines import name_of
 from service.schemas.training import TrainingOptions
 from service.schemas.training_plan import NUMBERS, Plan

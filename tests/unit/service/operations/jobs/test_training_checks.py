@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from service.errors import Invalid
-from service.operations.training_checks import check
+from service.operations.jobs.training_checks import check
 from service.schemas.training import TrainRequest
 from service.schemas.training_plan import Plan
 from tests.factories import column

@@ -8,7 +8,7 @@ import pytest
 
 from kan_engine.data.feature import Feature
 from service.errors import Invalid, ServiceError, TooLarge
-from service.operations.prediction_input import MAX_ENTRIES, read_columns
+from service.operations.prediction.input_columns import MAX_ENTRIES, read_columns
 from service.schemas.prediction import Rows
 
 FEATURES = (

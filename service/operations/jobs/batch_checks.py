@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from service.db.repositories import Datasets, TrainedModels
 from service.db.session import Sessions
 from service.errors import Invalid, NotFound
-from service.operations.mistakes import listed
-from service.operations.prediction import margin_of, members_of
-from service.operations.prediction_input import TAKEN
-from service.operations.predictor_cache import PredictorCache
+from service.operations.jobs.validation_errors import listed
+from service.operations.prediction.input_columns import TAKEN
+from service.operations.prediction.predict import margin_of, members_of
+from service.operations.prediction.predictor_cache import PredictorCache
 from service.schemas.batch import BatchRequest
 from service.schemas.jobs import AnyRequest
 from service.schemas.training_plan import NUMBERS, Report

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from service.db.tables import Dataset
 from service.errors import Invalid
-from service.operations.admission import refuse_hopeless, refuse_too_long
-from service.operations.mistakes import Mistakes, refuse
+from service.operations.jobs.admission import refuse_hopeless, refuse_too_long
+from service.operations.jobs.validation_errors import Mistakes, refuse
 from service.schemas.study import GRID, SHARED, StudyRequest
 from service.schemas.training import MOST_GRIDS, TrainRequest
 from service.settings import Settings

@@ -16,9 +16,15 @@ from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.errors import Invalid, TooLarge
-from service.operations.prediction import members_of
-from service.operations.predictor_cache import PredictorCache
-from service.operations.tensors import NUMBERS, Tensor, read_tensors, to_bytes, to_json
+from service.operations.prediction.open_inference_tensors import (
+    NUMBERS,
+    Tensor,
+    read_tensors,
+    to_bytes,
+    to_json,
+)
+from service.operations.prediction.predict import members_of
+from service.operations.prediction.predictor_cache import PredictorCache
 from service.schemas.members import Member, automatic_member, describe_members
 from service.schemas.open_inference import InferParameters, InferRequest
 

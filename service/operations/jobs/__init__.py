@@ -1,0 +1,1 @@
+"""Jobs: checks, cost estimates, the life cycle."""

@@ -1,0 +1,1 @@
+"""Models: exports, plots, cards, comparison."""

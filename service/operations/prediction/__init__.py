@@ -1,0 +1,1 @@
+"""Predictions: input, cache, the Open Inference Protocol."""
