@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 from fastapi import FastAPI
 from starlette.types import Message
 
-from service.api.problems import is_v2
+from service.api.http.problems import is_v2
 from service.callers import Caller
 from service.callers import Scope as Allowed
 from service.main import make_application

@@ -6,41 +6,41 @@ from contextlib import asynccontextmanager
 from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI
 
-from service.access import RequireKey, needs_key
-from service.api import (
+from service.api.http import problems
+from service.api.http.auth import RequireKey, needs_key
+from service.api.http.head_requests import AnswerHead
+from service.api.http.large_bodies import LargeBodies, Reader
+from service.api.http.rate_limit import make_rates
+from service.api.http.request_limits import RequestLimits
+from service.api.http.response_headers import Frame
+from service.api.http.shutdown import told_of_shutdown
+from service.api.http.slots import Slots
+from service.api.live.job_watch import JobWatch
+from service.api.openapi import document as description
+from service.api.routes import (
     datasets,
-    description,
     docs,
     exports,
     guide,
     health,
-    inference,
     metrics,
     plots,
     predictions,
-    problems,
     registry,
     tenant,
-    trained_models,
-    training_jobs,
     web,
 )
-from service.api.frame import Frame
-from service.api.head import AnswerHead
-from service.api.job_meters import JobMeters
-from service.api.large_bodies import LargeBodies, Reader
-from service.api.limits import RequestLimits
-from service.api.meters import Meters
-from service.api.shutdown import told_of_shutdown
-from service.api.slots import Slots
-from service.api.watch import JobWatch
+from service.api.routes import jobs as training_jobs
+from service.api.routes import models as trained_models
+from service.api.routes import open_inference as inference
+from service.api.telemetry.job_metrics import JobMeters
+from service.api.telemetry.request_metrics import Meters
 from service.db.session import make_engine, make_sessions
 from service.observability import tracing
 from service.operations.prediction.model_resolver import ModelDirectory
 from service.operations.prediction.open_inference import Statistics
 from service.operations.prediction.predictor_cache import PredictorCache
 from service.queue import make_queue
-from service.rates import make_rates
 from service.settings import Settings, load_settings
 
 RESOURCES: list[APIRouter] = [

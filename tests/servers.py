@@ -214,7 +214,7 @@ def _has_ended(process: subprocess.Popen[bytes]) -> str | None:
 @contextlib.contextmanager
 def serving(app: Any) -> Iterator[str]:
     """URL of an application that answers on a free port, as ``kan-service api`` has it answer."""
-    from service.api.protocol import BoundedHttp
+    from service.api.http.uvicorn_protocol import BoundedHttp
 
     config = uvicorn.Config(
         app,

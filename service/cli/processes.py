@@ -95,7 +95,7 @@ def api(host: Host = None, port: Port = None) -> None:
     """Run the API alone."""
     import uvicorn  # noqa: PLC0415  # the other commands do without
 
-    from service.api.protocol import BoundedHttp  # noqa: PLC0415
+    from service.api.http.uvicorn_protocol import BoundedHttp  # noqa: PLC0415
 
     with explained():
         settings = _settings(host, port)
@@ -173,7 +173,7 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 def _check_keys(settings: Settings) -> None:
-    from service.access import require_a_key  # noqa: PLC0415  # FastAPI comes with it
+    from service.api.http.auth import require_a_key  # noqa: PLC0415  # FastAPI comes with it
 
     engine = make_engine(settings)
     try:

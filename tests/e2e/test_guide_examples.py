@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from service.api.guide_pages import ENGLISH, PAGES, source_of
+from service.api.routes.guide_pages import ENGLISH, PAGES, source_of
 from service.schemas.training import TrainRequest
 from tests.servers import whole_service
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from service.api.guide_pages import LANGUAGES
+from service.api.routes.guide_pages import LANGUAGES
 from tests.benchmarks.machine import ROOT, commit, machine, versions
 from tests.benchmarks.subjects import service
 from tests.gallery import beside

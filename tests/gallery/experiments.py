@@ -14,7 +14,7 @@ import httpx
 import polars as pl
 from markdown_it import MarkdownIt
 
-from service.api.guide_pages import ENGLISH, FOLDER
+from service.api.routes.guide_pages import ENGLISH, FOLDER
 from tests.benchmarks.subjects.service import finished_job
 from tests.gallery.tables import Tables
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.api import protocol
+from service.api.http import uvicorn_protocol as protocol
 from service.main import create_app
 from service.settings import Settings
 from tests.servers import LOOPBACK, free_port, serving, wait_until

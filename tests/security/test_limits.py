@@ -6,9 +6,9 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
+from service.api.http.rate_limit import LocalRates, RedisRates, make_rates
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
-from service.rates import LocalRates, RedisRates, make_rates
 from tests.servers import ValkeyServer
 
 TABLE = {"columns": {"x": [float(i) for i in range(40)], "y": [float(i * i) for i in range(40)]}}
@@ -106,7 +106,7 @@ def test_a_bucket_fills_again_and_is_never_fuller_than_full() -> None:
 
 
 def test_buckets_that_are_full_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.rates.FORGET_FULL_AT", 10)
+    monkeypatch.setattr("service.api.http.rate_limit.FORGET_FULL_AT", 10)
     now = [0.0]
     rates = LocalRates(60, clock=lambda: now[0])
     for number in range(1000):

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from service.access import RequireKey
+from service.api.http.auth import RequireKey
 from service.db.session import make_engine, make_sessions
 from service.schemas.prediction import PredictionOut, PredictRequest
 from service.settings import load_settings

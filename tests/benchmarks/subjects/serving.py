@@ -32,7 +32,7 @@ WARM_UP = 30
 START_S = 60.0
 SERVE = """
 import sys, uvicorn
-from service.api.protocol import BoundedHttp
+from service.api.http.uvicorn_protocol import BoundedHttp
 app, port = sys.argv[1:]
 as_the_service_does = {"http": BoundedHttp, "access_log": False, "log_level": "warning"}
 uvicorn.run(app, factory=True, host="0.0.0.0", port=int(port), **as_the_service_does)

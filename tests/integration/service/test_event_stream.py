@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.api import event_stream, watch
+from service.api.live import event_stream
+from service.api.live import job_watch as watch
 from service.callers import LOCAL
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
@@ -68,7 +69,7 @@ def test_a_stream_tells_what_happened_and_what_happens_until_the_end(server: str
 def test_the_stream_of_a_job_that_is_deleted_ends(
     server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.api.event_stream.PING_S", 0.2)
+    monkeypatch.setattr("service.api.live.event_stream.PING_S", 0.2)
     job_id = make_job(sessions).id
     with followed(server, job_id) as events:
         assert next(events)["event"] == "status"

@@ -158,7 +158,7 @@ def test_only_an_admin_of_the_service_s_own_tenant_sees_numbers_of_all(
 COUNT_IN_TWO_PROCESSES = """
 import os
 from prometheus_client import CollectorRegistry
-from service.api.meters import Meters
+from service.api.telemetry.request_metrics import Meters
 
 class Nothing:
     def collect(self):

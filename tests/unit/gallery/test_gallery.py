@@ -7,7 +7,7 @@ import re
 import polars as pl
 import pytest
 
-from service.api.guide_pages import ENGLISH, FOLDER, LANGUAGES, gallery, measured, pictures
+from service.api.routes.guide_pages import ENGLISH, FOLDER, LANGUAGES, gallery, measured, pictures
 from service.schemas.jobs import read_request
 from tests.benchmarks.subjects.baselines import precision_at
 from tests.gallery.experiments import Experiment, experiments, of_study, shown
@@ -34,7 +34,7 @@ def test_every_picture_that_is_shown_is_there_and_no_other(language: str) -> Non
 
 def test_numbers_are_told_with_the_digits_that_people_read(monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = {"a": {"mae": 0.33012, "error": 5.87e-5, "zero": 0.0, "time": 156.23, "rows": 987, "word": "x"}}
-    monkeypatch.setattr("service.api.guide_pages.gallery", lambda: numbers)
+    monkeypatch.setattr("service.api.routes.guide_pages.gallery", lambda: numbers)
     told = [[measured(f"a.{name}", language) for name in numbers["a"]] for language in ("en", "ru")]
     assert told[0] == ["0.330", "5.9e-5", "0", "156", "987", "x"]
     assert told[1] == ["0,330", "5,9e-5", "0", "156", "987", "x"]

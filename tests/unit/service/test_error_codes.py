@@ -10,7 +10,7 @@ import pytest
 
 from kan_engine.errors import EQUATION_CODES
 from service import errors
-from service.api import problems
+from service.api.http import problems
 from service.documents.prediction_warnings import DOUBTS
 from service.error_codes import Code, as_markdown, known_entries, known_errors
 from worker.execution.runner import _snake_case

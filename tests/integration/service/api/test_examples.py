@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from service.api.description import PROBLEM
+from service.api.openapi.document import PROBLEM
 from service.error_codes import known_errors
 from service.main import create_app
 from service.settings import Settings

@@ -16,7 +16,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
 from kan_engine.errors import InvalidConfig, InvalidData
-from service.api.deps import StrictRoute
+from service.api.http.dependencies import StrictRoute
 from service.db.migrate import head_revision
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 from fastapi.testclient import TestClient
 
-from service.api.guide_pages import ENGLISH, FOLDER, LANGUAGES, PAGES, RUSSIAN, source_of
+from service.api.routes.guide_pages import ENGLISH, FOLDER, LANGUAGES, PAGES, RUSSIAN, source_of
 from service.main import create_app
 from service.settings import Settings
 from tests.servers import LOOPBACK

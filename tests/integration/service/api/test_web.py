@@ -5,7 +5,7 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
-from service.api.web import preferred
+from service.api.routes.web import preferred
 from service.main import create_app
 from service.settings import Settings
 from tests.servers import LOOPBACK

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.api import watch
+from service.api.live import job_watch as watch
 from service.callers import LOCAL
 from service.client import JobCancelled, JobFailed, NotFinished, Progress, following, sending
 from service.db.repositories import TrainingJobs

@@ -107,7 +107,7 @@ def test_the_worker_is_started_by_its_name(monkeypatch: Any, kan: Any) -> None:
 def test_the_api_listens_where_it_was_told_to(monkeypatch: Any, kan: Any) -> None:
     import uvicorn
 
-    from service.api.protocol import BoundedHttp
+    from service.api.http.uvicorn_protocol import BoundedHttp
 
     calls: list[dict[str, Any]] = []
     monkeypatch.setattr(uvicorn, "run", lambda app, **options: calls.append(options))

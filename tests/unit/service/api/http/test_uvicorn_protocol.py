@@ -5,7 +5,7 @@ import pytest
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from service.api.protocol import READ_AHEAD_BYTES, BoundedHttp
+from service.api.http.uvicorn_protocol import READ_AHEAD_BYTES, BoundedHttp
 
 HEAD = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 10000000\r\n\r\n"
 

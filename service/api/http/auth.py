@@ -14,13 +14,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.problems import problem
+from service.api.http.problems import problem
+from service.api.http.rate_limit import Allowance, Rates
 from service.callers import Caller
 from service.callers import Scope as Allowed
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import UNUSABLE, Sessions
 from service.errors import ServiceError, TooMany, Unauthorized, Unavailable
-from service.rates import Allowance, Rates
 from service.settings import InvalidSettings, is_loopback
 
 # A browser sends no key with an address, so the page and the documentation ask for it themselves; none of

@@ -4,8 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from service.api.deps import ADMIN, READ, Config, Sessions, StrictRoute
-from service.api.pagination import Paging
+from service.api.http.dependencies import ADMIN, READ, Config, Sessions, StrictRoute
+from service.api.http.pagination import Paging
 from service.db.repositories import Audit
 from service.operations import quotas as usage
 from service.schemas.audit import AuditOut

@@ -18,7 +18,7 @@ from starlette.routing import compile_path
 from starlette.types import Receive, Scope, Send
 
 from kan_engine.errors import InvalidData, KANEngineError
-from service.api.description import PROBLEM
+from service.api.openapi.document import PROBLEM
 from service.db.session import UNUSABLE, is_full
 from service.errors import (
     Invalid,

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import HTMLResponse
 
-from service.api.conditional import IfNoneMatch
+from service.api.http.conditional import IfNoneMatch
 from service.errors import NotFound
 from service.operations.entity_tags import is_among
 

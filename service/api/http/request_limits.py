@@ -3,9 +3,9 @@
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.deps import is_json
-from service.api.large_bodies import brings_table
-from service.api.problems import problem
+from service.api.http.dependencies import is_json
+from service.api.http.large_bodies import brings_table
+from service.api.http.problems import problem
 from service.errors import Malformed, ServiceError, TooLarge, UnsupportedMedia
 from service.settings import Settings
 

@@ -25,10 +25,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.deps import is_json
-from service.api.meters import Meters
-from service.api.problems import problem
-from service.api.slots import Slots
+from service.api.http.dependencies import is_json
+from service.api.http.problems import problem
+from service.api.http.slots import Slots
+from service.api.telemetry.request_metrics import Meters
 from service.callers import LOCAL, Caller
 from service.errors import Malformed, OutOfSpace, ServiceError, TooLarge, is_disk_full
 from service.observability import logs

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from service.api.guide_pages import PAGES, page, pictures
-from service.api.web import preferred
+from service.api.routes.guide_pages import PAGES, page, pictures
+from service.api.routes.web import preferred
 from service.errors import NotFound
 
 ASSETS = {"guide.css": ("guide/guide.css", "text/css"), "law.svg": ("examples/law.svg", "image/svg+xml")}

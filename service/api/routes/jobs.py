@@ -7,11 +7,21 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from service.api import event_stream
-from service.api.conditional import IfMatch
-from service.api.deps import READ, TRAIN, Config, Here, Predictors, Queue, Sessions, StrictRoute, Watch
-from service.api.downloads import download
-from service.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, Paging
+from service.api.http.conditional import IfMatch
+from service.api.http.dependencies import (
+    READ,
+    TRAIN,
+    Config,
+    Here,
+    Predictors,
+    Queue,
+    Sessions,
+    StrictRoute,
+    Watch,
+)
+from service.api.http.downloads import download
+from service.api.http.pagination import DEFAULT_LIMIT, MAX_LIMIT, Paging
+from service.api.live import event_stream
 from service.db.repositories.jobs import TrainingJobs
 from service.db.session import Sessions as AnySessions
 from service.db.tables import Job, JobStatus

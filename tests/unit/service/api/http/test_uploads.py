@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message
 
-from service.api.uploads import TABLE, received
+from service.api.http.uploads import TABLE, received
 from service.errors import Malformed
 from service.settings import MiB
 

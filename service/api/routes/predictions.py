@@ -6,9 +6,17 @@ import orjson
 from fastapi import APIRouter, Depends, Response
 from starlette.concurrency import run_in_threadpool
 
-from service.api.deps import PREDICT, Config, Directory, Metered, Predictors, Sessions, StrictRoute
-from service.api.meters import Meters
-from service.api.trained_models import Reference
+from service.api.http.dependencies import (
+    PREDICT,
+    Config,
+    Directory,
+    Metered,
+    Predictors,
+    Sessions,
+    StrictRoute,
+)
+from service.api.routes.models import Reference
+from service.api.telemetry.request_metrics import Meters
 from service.operations.prediction import predict as prediction
 from service.operations.prediction.predict import Serving
 from service.schemas.prediction import PredictionOut, PredictRequest, Rows

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 
-from service.api.deps import ADMIN, Metered, StrictRoute, Who
+from service.api.http.dependencies import ADMIN, Metered, StrictRoute, Who
 from service.callers import OWN
 from service.errors import Forbidden
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.api.slots import MAX_WAITING, Slots
+from service.api.http.slots import MAX_WAITING, Slots
 from service.errors import TooMany, Unavailable
 
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.api import deps
-from service.api.watch import JobWatch
+from service.api.http import dependencies as deps
+from service.api.live.job_watch import JobWatch
 from service.db.migrate import current_revision, head_revision
 from service.db.repositories import TrainingJobs
 from service.db.repositories.workers import SEEN_WITHIN, Workers

@@ -9,8 +9,8 @@ import orjson
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Path, Query, Response
 
-from service.api.deps import READ, Drawing, Sessions, StrictRoute
-from service.api.trained_models import Reference
+from service.api.http.dependencies import READ, Drawing, Sessions, StrictRoute
+from service.api.routes.models import Reference
 from service.operations.models import management as models
 from service.operations.models import plots
 from service.rendering.png import to_png

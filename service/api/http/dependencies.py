@@ -28,9 +28,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 
 from service import strict_json
-from service.api.meters import Meters
-from service.api.slots import Slots
-from service.api.watch import JobWatch
+from service.api.http.slots import Slots
+from service.api.live.job_watch import JobWatch
+from service.api.telemetry.request_metrics import Meters
 from service.callers import LOCAL, Caller, Scope
 from service.db import session
 from service.errors import Forbidden, Invalid, UnsupportedMedia

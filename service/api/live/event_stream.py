@@ -14,7 +14,7 @@ from fastapi.sse import format_sse_event
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from service.api.watch import JobWatch
+from service.api.live.job_watch import JobWatch
 from service.db.repositories import TrainingJobs
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions

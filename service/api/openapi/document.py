@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from service.api.examples import add_examples
+from service.api.openapi.examples import add_examples
 from service.schemas.common import Problem
 from service.schemas.datasets import DatasetIn
 from service.schemas.open_inference import InferRequest

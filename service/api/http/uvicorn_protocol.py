@@ -12,7 +12,7 @@ from functools import cache
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service.api.problems import problem
+from service.api.http.problems import problem
 from service.errors import Unavailable
 
 MAX_PENDING_BYTES = 64 * 1024  # as uvicorn's parser in Python has it

@@ -9,12 +9,22 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from service import ingest, strict_json
-from service.api.conditional import NOT_MODIFIED, IfMatch, IfNoneMatch, tagged
-from service.api.deps import READ, TRAIN, Config, Here, Parsing, Sessions, StrictRoute, is_json, media_type
-from service.api.description import NO_SPACE, file, reference, upload
-from service.api.downloads import download
-from service.api.pagination import MAX_LIMIT, Paging
-from service.api.uploads import TABLE, Form, received, validated
+from service.api.http.conditional import NOT_MODIFIED, IfMatch, IfNoneMatch, tagged
+from service.api.http.dependencies import (
+    READ,
+    TRAIN,
+    Config,
+    Here,
+    Parsing,
+    Sessions,
+    StrictRoute,
+    is_json,
+    media_type,
+)
+from service.api.http.downloads import download
+from service.api.http.pagination import MAX_LIMIT, Paging
+from service.api.http.uploads import TABLE, Form, received, validated
+from service.api.openapi.document import NO_SPACE, file, reference, upload
 from service.db.repositories import Datasets
 from service.db.tables import Dataset
 from service.errors import Invalid, Malformed, UnsupportedMedia

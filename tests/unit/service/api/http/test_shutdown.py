@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.api.shutdown import told_of_shutdown
+from service.api.http.shutdown import told_of_shutdown
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Annotated, BinaryIO, cast
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from service.api.deps import (
+from service.api.http.dependencies import (
     READ,
     TRAIN,
     Config,
@@ -19,10 +19,10 @@ from service.api.deps import (
     StrictRoute,
     media_type,
 )
-from service.api.description import upload
-from service.api.downloads import download
-from service.api.trained_models import Reference
-from service.api.uploads import MODEL, received, validated
+from service.api.http.downloads import download
+from service.api.http.uploads import MODEL, received, validated
+from service.api.openapi.document import upload
+from service.api.routes.models import Reference
 from service.db.tables import Model
 from service.errors import UnsupportedMedia
 from service.operations.entity_tags import entity_tag

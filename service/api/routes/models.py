@@ -6,10 +6,10 @@ import orjson
 from fastapi import APIRouter, Path, Query, Response
 
 from kan_engine.expressions.library import LIBRARY
-from service.api.conditional import NOT_MODIFIED, IfMatch, IfNoneMatch, tagged
-from service.api.deps import LOOK_AT_MODELS, READ, TRAIN, Directory, Sessions, StrictRoute
-from service.api.description import file
-from service.api.pagination import Paging
+from service.api.http.conditional import NOT_MODIFIED, IfMatch, IfNoneMatch, tagged
+from service.api.http.dependencies import LOOK_AT_MODELS, READ, TRAIN, Directory, Sessions, StrictRoute
+from service.api.http.pagination import Paging
+from service.api.openapi.document import file
 from service.db.repositories.models import TrainedModels
 from service.operations.entity_tags import entity_tag
 from service.operations.models import formulas as symbolic

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from service.api.deps import READ, Sessions, StrictRoute
-from service.api.pagination import Paging
-from service.api.trained_models import Reference
+from service.api.http.dependencies import READ, Sessions, StrictRoute
+from service.api.http.pagination import Paging
+from service.api.routes.models import Reference
 from service.db.repositories.aliases import Aliases
 from service.operations.models.comparison import FEWEST, MOST, compare_models
 from service.operations.models.model_card import read_card

@@ -13,10 +13,20 @@ from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from pydantic import ValidationError
 
 from service import strict_json
-from service.api import health
-from service.api.deps import ADMIN, PREDICT, Config, Directory, Metered, Predictors, Sessions, Stats, Watch
-from service.api.description import file, reference
-from service.api.problems import validation_failed
+from service.api.http.dependencies import (
+    ADMIN,
+    PREDICT,
+    Config,
+    Directory,
+    Metered,
+    Predictors,
+    Sessions,
+    Stats,
+    Watch,
+)
+from service.api.http.problems import validation_failed
+from service.api.openapi.document import file, reference
+from service.api.routes import health
 from service.db.tables import Model
 from service.errors import Malformed
 from service.operations.prediction import open_inference as inference

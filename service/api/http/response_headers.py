@@ -12,8 +12,8 @@ import uuid_utils
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.meters import Meters
-from service.api.problems import is_v2, problem
+from service.api.http.problems import is_v2, problem
+from service.api.telemetry.request_metrics import Meters
 from service.errors import Forbidden, Malformed, ServiceError
 from service.observability import logs
 from service.settings import LOOPBACK_NAMES

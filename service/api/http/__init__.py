@@ -1,0 +1,1 @@
+"""What holds for every request: keys, limits, problems, headers."""
