@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import typer
 
-from service.cli.embedded import embedded_service
+from service.cli.support.embedded_service import embedded_service
 from service.client import ApiError, Client, ClientError, Dataset, Job, Model, Progress
 
 LAW = "exp(sin(pi*x1) + x2**2)"

@@ -2,14 +2,14 @@
 
 import typer
 
-from service.cli import (
+from service.cli.commands import administration as operations
+from service.cli.commands import (
     datasets,
     doctor,
     formula,
     jobs,
     keys,
     models,
-    operations,
     plot,
     predict,
     processes,

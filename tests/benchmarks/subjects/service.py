@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 import polars as pl
 
-from service.cli.embedded import embedded_service
+from service.cli.support.embedded_service import embedded_service
 from service.ingest.column_report import Raw, finish
 from service.operations.jobs.cost_estimate import Cost, estimate
 from service.schemas.training import TrainRequest

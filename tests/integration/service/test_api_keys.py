@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from service.cli.keys import app
+from service.cli.commands.keys import app
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.db.tables import ApiKey

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kan_engine.expressions.library import LIBRARY
-from service.cli.live import STAGES
+from service.cli.support.live_progress import STAGES
 
 WEB = Path("service/web")
 WORDS = json.loads((WEB / "i18n/en.json").read_text())

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from service.cli import app
-from service.cli.completion import model_names
+from service.cli.support.completion import model_names
 from service.client import Client, Dataset
 from service.db.session import Sessions
 from service.db.tables import Model
@@ -149,7 +149,7 @@ def test_many_rows_are_asked_for_in_parts(
 ) -> None:
     (tmp_path / "rows.csv").write_text("x1,x2\n0.1,1\n0.9,-1.5\n0.5,0\n30,0\n0.1,0.1\n")
     whole = document(kan("predict", law.name, "rows.csv", "--json"))
-    monkeypatch.setattr("service.cli.predict.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("service.cli.commands.predict.ROWS_AT_ONCE", 2)
     assert document(kan("predict", law.name, "rows.csv", "--json")) == whole
 
 

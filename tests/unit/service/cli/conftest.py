@@ -8,7 +8,8 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from service.cli import app, connection
+from service.cli import app
+from service.cli.support import connection
 from tests.unit.service.cli.played import Played
 
 

@@ -1,0 +1,30 @@
+"""``kan-service formula``: a model to read."""
+
+from typing import Annotated
+
+import typer
+
+from service.cli.support.completion import Model
+from service.cli.support.connection import Key, Server, connected
+from service.cli.support.output import AsJson, show
+from service.schemas.formulas import FormulaFormat
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(formula)
+
+
+def formula(
+    model: Model,
+    form: Annotated[FormulaFormat, typer.Option("--format", help="Language to print it in.")] = "text",
+    as_json: AsJson = False,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Print the formula of a model."""
+    with connected(server, key) as client:
+        if as_json:
+            show(client.symbolic(model), as_json, lambda: None)
+        else:
+            typer.echo(client.formula(model, form))

@@ -1,0 +1,86 @@
+"""``kan-service jobs``: what a service is doing, and has done."""
+
+from typing import Annotated
+
+import typer
+
+from service.cli.support.connection import Key, Server, connected
+from service.cli.support.groups import group
+from service.cli.support.output import AsJson, readable, show, show_list
+from service.client import Job
+from service.client.calls import Status
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a job; the list has it.")]
+
+app = group("Trainings and other work.")
+
+
+@app.command("list")
+def list_all(
+    status: Annotated[Status | None, typer.Option(help="Only those of this status.")] = None,
+    as_json: AsJson = False,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """List the jobs, newest first."""
+    with connected(server, key) as client:
+        show_list(client.jobs(status), as_json, ["id", "kind", "status", "done", "created", "model"], _cells)
+
+
+@app.command("show")
+def show_one(job: Id, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
+    """Show how a job is doing, or how it ended."""
+    with connected(server, key) as client:
+        found = client.job(job)
+    show(found, as_json, lambda: _tell(found))
+
+
+@app.command()
+def cancel(
+    job: Id,
+    keep_best: Annotated[bool, typer.Option("--keep-best", help="Keep the best network so far.")] = False,
+    as_json: AsJson = False,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Stop a job."""
+    with connected(server, key) as client:
+        found = client.cancel(job, keep_best=keep_best)
+    what = "comes to an end with the best network so far" if keep_best else "is cancelled"
+    show(found, as_json, lambda: typer.echo(f"the job {found.id} {what}"))
+
+
+@app.command()
+def retry(job: Id, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
+    """Do a finished job again, as a new one."""
+    with connected(server, key) as client:
+        found = client.retry(job)
+    show(found, as_json, lambda: typer.echo(f"queued the job {found.id}; 'kan-service jobs show' follows it"))
+
+
+def _cells(job: Job) -> list[object]:
+    return [job.id, job.kind, job.status, f"{job.progress.fraction:.0%}", job.created_at, job.model_id]
+
+
+def _tell(job: Job) -> None:
+    now = job.progress
+    stage = ": ".join(word for word in (now.stage, now.message) if word) if not job.has_ended else None
+    facts = {
+        "job": f"{job.id} ({job.kind})",
+        "status": job.status,
+        "progress": f"{now.fraction:.0%}",
+        "stage": stage,
+        "left": None if job.has_ended or now.eta_seconds is None else f"about {now.eta_seconds:.0f} s",
+        "error": job.error and f"{job.error.detail} ({job.error.code})",
+        "cut by": job.cut_by,
+        "attempt": job.attempt or None,
+        "dataset": job.dataset_id,
+        "model": job.model_id,
+        "retry of": job.retry_of,
+        "created": job.created_at,
+        "started": job.started_at,
+        "finished": job.finished_at,
+    }
+    for name, value in facts.items():
+        if value is not None:
+            typer.echo(f"{name + ':':<10}{readable(str(value))}")

@@ -1,0 +1,117 @@
+"""``kan-service keys``: make, list and revoke the keys that clients send."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel, ConfigDict
+
+from service.callers import OWN, USUAL, Scope
+from service.cli.support.errors import WRONG_USE, explained, failed
+from service.cli.support.output import AsJson, say, show, show_list
+from service.db.migrate import current_revision, head_revision
+from service.db.repositories import ApiKeys, Audit
+from service.db.session import Sessions, make_engine, make_sessions
+from service.settings import load_settings
+
+TENANT = re.compile(r"[\w.-]{1,64}", re.ASCII)
+
+
+class KeyOut(BaseModel):
+    """A key as it may be shown."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    name: str
+    prefix: str
+    tenant: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+app = typer.Typer(help="Keys for clients on other machines.", no_args_is_help=True)
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Who will use it; a label, it may repeat.")],
+    tenant: Annotated[
+        str, typer.Option(help="Owner of all that it sees: 1 to 64 letters, digits, '-', '_' or '.'.")
+    ] = OWN,
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="What it allows; may be repeated [default: read train predict]")
+    ] = None,
+    days: Annotated[float | None, typer.Option(min=0, help="Ends by itself after so many days.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key and print it: it cannot be shown again."""
+    if not TENANT.fullmatch(tenant):
+        raise typer.BadParameter("1 to 64 letters, digits, '-', '_' or '.'", param_hint="--tenant")
+    lifetime = None if days is None else timedelta(days=days)
+    with _sessions() as sessions, sessions.begin() as session:
+        key, secret = ApiKeys(session).add(name, tenant=tenant, scopes=scope or USUAL, lifetime=lifetime)
+        Audit(session).add("key.create", key.id, tenant=tenant, name=name, scopes=key.scopes)
+    show(
+        KeyOut.model_validate(key).model_dump(mode="json") | {"key": secret},
+        as_json,
+        lambda: typer.echo(secret),
+    )
+    say("Keep it: it is not shown again. Clients send 'Authorization: Bearer <key>'.")
+
+
+@app.command("list")
+def list_all(as_json: AsJson = False) -> None:
+    """List the keys, by their first characters."""
+    with _sessions() as sessions, sessions.read() as session:
+        keys = ApiKeys(session).list()
+    names = ["key", "name", "state", "tenant", "scopes", "created", "last used"]
+    show_list([KeyOut.model_validate(key) for key in keys], as_json, names, _cells)
+
+
+@app.command()
+def revoke(
+    key: Annotated[str, typer.Argument(help="The first 12 characters of the key, or its id.")],
+    as_json: AsJson = False,
+) -> None:
+    """End a key for good."""
+    with _sessions() as sessions, sessions.begin() as session:
+        revoked = ApiKeys(session).revoke(key.removesuffix("…"))
+        if revoked is not None:
+            Audit(session).add("key.revoke", revoked.id, tenant=revoked.tenant, name=revoked.name)
+    if revoked is None:
+        raise failed(f"there is no key {key!r}; 'kan-service keys list' shows them")
+    told = f"revoked {revoked.prefix}… ({revoked.name})"
+    show(KeyOut.model_validate(revoked), as_json, lambda: typer.echo(told))
+
+
+def _cells(key: KeyOut) -> list[object]:
+    used = key.last_used_at or "never"
+    return [f"{key.prefix}…", key.name, _state(key), key.tenant, ",".join(key.scopes), key.created_at, used]
+
+
+def _state(key: KeyOut) -> str:
+    if key.revoked_at:
+        return f"revoked {key.revoked_at:%Y-%m-%d}"
+    return f"until {key.expires_at:%Y-%m-%d}" if key.expires_at else "valid"
+
+
+@contextmanager
+def _sessions() -> Iterator[Sessions]:
+    """Transactions on the configured database, which must have been migrated."""
+    with explained():
+        engine = make_engine(load_settings())
+        try:
+            with engine.connect() as connection:
+                is_current = current_revision(connection) == head_revision()
+            if not is_current:
+                raise failed("the database is not up to date; run 'kan-service migrate' first", WRONG_USE)
+            yield make_sessions(engine)
+        finally:
+            engine.dispose()

@@ -1,0 +1,88 @@
+"""``kan-service models``: what was trained, told, taken along and taken away."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from service.cli.support.completion import Model
+from service.cli.support.connection import Key, Server, connected
+from service.cli.support.files import file_name, unused
+from service.cli.support.groups import group
+from service.cli.support.metric_tables import NAMES
+from service.cli.support.model_report import formulas_of, report
+from service.cli.support.output import AsJson, show, show_list
+from service.client import Model as Trained
+
+ENDINGS = {"safetensors": ".safetensors", "onnx": ".onnx", "python": ".py"}
+TOLD = ("r2", "accuracy", "mean_log_likelihood", "equation_residual")  # of each kind of model one
+
+app = group("Trained networks.")
+
+
+@app.command("list")
+def list_all(
+    name: Annotated[str | None, typer.Option(help="Only the versions of this name.")] = None,
+    as_json: AsJson = False,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """List the models, newest first."""
+    names = ["id", "name", "version", "quality", "target", "trained"]
+    with connected(server, key) as client:
+        show_list(client.models(name), as_json, names, _cells)
+
+
+@app.command("show")
+def show_one(model: Model, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
+    """Show how good a model is, and its formula."""
+    with connected(server, key) as client:
+        found = client.model(model)
+        formulas = None if as_json else formulas_of(client, found)
+    show(found, as_json, lambda: report(found, formulas))
+
+
+@app.command()
+def card(model: Model, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
+    """Print all that is known of a model, as Markdown."""
+    with connected(server, key) as client:
+        if as_json:
+            show(client.card(model), as_json, lambda: None)
+        else:
+            typer.echo(client.card_text(model), nl=False)
+
+
+@app.command()
+def delete(model: Model, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
+    """Delete a model for ever."""
+    with connected(server, key) as client:
+        found = client.model(model)
+        client.delete(found)
+    told = f"deleted {found.name}, version {found.version} ({found.id})"
+    show({"deleted": found.id}, as_json, lambda: typer.echo(told))
+
+
+@app.command()
+def export(
+    model: Model,
+    form: Annotated[
+        Literal["safetensors", "onnx", "python"], typer.Option("--format", help="What to write.")
+    ] = "safetensors",
+    out: Annotated[
+        Path | None, typer.Option(help="The file. [default: MODEL in this folder]", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Write a model to a file, to be used elsewhere."""
+    path = out or unused(Path(file_name(model) + ENDINGS[form]))
+    with connected(server, key) as client:
+        client.export(model, form, path)
+    show({"out": str(path), "format": form}, as_json, lambda: typer.echo(str(path.resolve())))
+
+
+def _cells(model: Trained) -> list[object]:
+    measure = next((name for name in TOLD if model.metrics.get(name) is not None), None)
+    quality = measure and f"{NAMES.get(measure, measure.replace('_', ' '))} {model.metrics[measure]:.4g}"
+    return [model.id, model.name, model.version, quality, model.target, model.created_at]

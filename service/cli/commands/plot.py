@@ -1,0 +1,63 @@
+"""``kan-service plot``: a picture of a model, or of a study."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from service.cli.support.completion import Model
+from service.cli.support.connection import Key, Server, connected
+from service.cli.support.files import as_picture, file_name, unused
+from service.cli.support.output import AsJson, show
+from service.schemas.figures import LanguageName, ThemeName
+
+NETWORK = "network"
+OF_STUDIES = ("error_by_grid", "error_by_parameters", "time_by_grid")
+Name = Literal[
+    "network",
+    "history",
+    "parity",
+    "residuals",
+    "effects",
+    "importance",
+    "density",
+    "solution",
+    "error_by_grid",
+    "error_by_parameters",
+    "time_by_grid",
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(plot)
+
+
+def plot(
+    model: Model,
+    name: Annotated[
+        Name,
+        typer.Option(help="Which picture; those with _by_ are of a study, and take the id of its job."),
+    ] = "network",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The file, .svg or .png. [default: MODEL.svg in this folder]", show_default=False),
+    ] = None,
+    theme: Annotated[ThemeName, typer.Option(help="The ground it is drawn for.")] = "light",
+    lang: Annotated[LanguageName, typer.Option(help="The language of its words and numbers.")] = "en",
+    width: Annotated[int | None, typer.Option(min=1, help="Pixels across, of a .png.")] = None,
+    as_json: AsJson = False,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Draw a model: its network, its training, how well it predicts, what its columns do."""
+    path = as_picture(out, "--out") if out else unused(Path(_usual_name(model, name)))
+    with connected(server, key) as client:
+        thing = client.job(model) if name in OF_STUDIES else model
+        client.plot(thing, path, name, theme=theme, lang=lang, width=width)
+    show({"picture": str(path)}, as_json, lambda: typer.echo(str(path.resolve())))
+
+
+def _usual_name(model: str, name: str) -> str:
+    what = "" if name == NETWORK else f"-{name}"
+    return f"{file_name(model)}{what}.svg"

@@ -1,0 +1,222 @@
+"""``kan-service serve | api | worker | migrate``: the processes of the service, as operators start them."""
+
+import logging
+import os
+import runpy
+import socket
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+
+from service.cli.support.errors import explained
+from service.cli.support.output import AsJson, show
+from service.cli.support.running_service import announced
+from service.cli.support.supervisor import Supervisor
+from service.db.migrate import head_revision, revision_of, upgrade
+from service.db.session import make_engine, make_sessions
+from service.observability import logs
+from service.settings import InvalidSettings, Settings, load_settings
+from service.settings_report import log_settings
+
+Host = Annotated[
+    str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]", show_default=False)
+]
+Port = Annotated[int | None, typer.Option(help="0 takes a free one. [default: 8000]", show_default=False)]
+Unannounced = Annotated[
+    bool, typer.Option("--unannounced", hidden=True, help="For one command, which alone is to use it.")
+]
+
+OpenPage = Annotated[
+    bool, typer.Option("--open", help="Open the page in a browser, where there is a desktop.")
+]
+
+COUNTS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus-client when it is imported
+
+BANNER = """
+KAN service: open {url} in a browser.
+Everything it keeps is in {data}. Ctrl-C stops it.
+
+Or, in another terminal:
+  curl -F file=@table.csv {url}/datasets
+  curl --json '{{"dataset_id": "…", "target": "y"}}' {url}/jobs
+  kan-service train table.csv --target y --server {url}
+  {url}/docs shows every call
+"""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    for command in (serve, api, worker, migrate):
+        app.command()(command)
+
+
+def serve(
+    host: Host = None,
+    port: Port = None,
+    open_page: OpenPage = False,
+    unannounced: Unannounced = False,
+) -> None:
+    """Run the whole service on this machine: API and worker."""
+    with explained():
+        settings = _settings(host, port)
+        logs.configure(logging.WARNING)
+        upgrade(settings)
+        _check_keys(settings)
+        port = _bindable_port(settings)
+    settings = settings.model_copy(update={"port": port})
+    commands = {name: _own_command(name) for name in ("api", "worker")}
+    url = f"http://{_shown(settings.host)}:{port}"
+    with ExitStack() as until_it_ends:
+
+        def greet() -> bool:
+            if not _answers(url):
+                return False
+            if not unannounced:
+                until_it_ends.enter_context(announced(url, settings))
+            typer.echo(BANNER.format(url=url, data=settings.data_dir))
+            if open_page and _has_desktop():
+                webbrowser.open(url)
+            return True
+
+        supervisor = Supervisor(
+            commands, os.environ | _environment(settings), drain_s=settings.drain_s, on_look=greet
+        )
+        raise typer.Exit(supervisor.run())
+
+
+def api(host: Host = None, port: Port = None) -> None:
+    """Run the API alone."""
+    import uvicorn  # noqa: PLC0415  # the other commands do without
+
+    from service.api.http.uvicorn_protocol import BoundedHttp  # noqa: PLC0415
+
+    with explained():
+        settings = _settings(host, port)
+        _check_keys(settings)
+    os.environ |= _environment(settings)
+    logs.configure(as_json=settings.log_format == "json")
+    log_settings(settings)
+    with _counting_together(settings):
+        uvicorn.run(
+            "service.main:create_app",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            http=BoundedHttp,
+            timeout_graceful_shutdown=int(settings.drain_s),
+        )
+
+
+def worker() -> None:
+    """Run a worker: it trains. Start as many as there are machines."""
+    runpy.run_module("worker", run_name="__main__")
+
+
+def migrate(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Create or upgrade the database."""
+    with explained():
+        settings = load_settings()
+        before, needed = revision_of(settings), head_revision()
+        is_to_be_done = before != needed and not dry_run
+        if is_to_be_done:
+            upgrade(settings)
+    told = (
+        f"upgraded the database from revision {before or 'none'} to {needed}"
+        if is_to_be_done
+        else f"the database is at revision {before or 'none'}, this version needs {needed}"
+    )
+    show(
+        {"before": before, "needed": needed, "is_upgraded": is_to_be_done},
+        as_json,
+        lambda: typer.echo(told),
+    )
+
+
+@contextmanager
+def _counting_together(settings: Settings) -> Iterator[None]:
+    """Where uvicorn makes several processes of the API (``WEB_CONCURRENCY``), a folder in which they count.
+
+    Prometheus reaches one of them at a time; each then answers for all.
+    """
+    if os.environ.get("WEB_CONCURRENCY", "1") == "1" or COUNTS_FOLDER in os.environ:
+        yield
+        return
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="metrics-", dir=settings.data_dir) as folder:
+        os.environ[COUNTS_FOLDER] = folder
+        yield
+
+
+def _settings(host: str | None, port: int | None) -> Settings:
+    given = {"KAN_HOST": host, "KAN_PORT": port}
+    return load_settings(
+        os.environ | {name: str(value) for name, value in given.items() if value is not None}
+    )
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """What was given on the command line, for processes that read the environment."""
+    return {"KAN_HOST": settings.host, "KAN_PORT": str(settings.port)}
+
+
+def _check_keys(settings: Settings) -> None:
+    from service.api.http.auth import require_a_key  # noqa: PLC0415  # FastAPI comes with it
+
+    engine = make_engine(settings)
+    try:
+        require_a_key(settings.host, make_sessions(engine))
+    finally:
+        engine.dispose()
+
+
+def _bindable_port(settings: Settings) -> int:
+    """The port, tried out before anything is started on it; a free one for 0."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            where = f"{settings.host} port {settings.port}"
+            raise InvalidSettings(f"cannot listen on {where}: {error.strerror}; try --port 0") from None
+        return int(listener.getsockname()[1])
+
+
+def _has_desktop() -> bool:
+    """Elsewhere a browser for terminals might take this one."""
+    is_unix = sys.platform not in ("win32", "darwin")
+    return not is_unix or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+
+
+def _own_command(name: str) -> list[str]:
+    """``kan-service NAME`` as it was installed, or the same from a source folder."""
+    installed = [Path(sys.argv[0]), Path(sys.executable).with_name("kan-service")]
+    for script in installed:
+        if script.name == "kan-service" and script.is_file():
+            return [sys.executable, str(script.resolve()), name]
+    return [sys.executable, "-m", "service.cli", name]
+
+
+def _answers(url: str) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(f"{url}/health/live", timeout=1.0).is_success
+    return False
+
+
+def _shown(host: str) -> str:
+    """An address that a client on this machine can use."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # no address to bind to
+    return f"[{reachable}]" if ":" in reachable else reachable

@@ -1,0 +1,111 @@
+"""``kan-service solve``: from differential equations in a file to the functions that satisfy them."""
+
+import json
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from service.cli.support import training_options as wishes
+from service.cli.support.connection import Key, Server, connected
+from service.cli.support.dataset_upload import table_of
+from service.cli.support.errors import UnusableInput, answered
+from service.cli.support.files import as_picture
+from service.cli.support.job_result import tell_trained
+from service.cli.support.output import AsJson
+from service.cli.support.waiting import ended_job
+from service.client import ApiError
+
+STDIN = Path("-")
+KIND = "solve"
+EXAMPLE = (
+    '{"independent": ["x"], "unknowns": ["y"], "domain": {"x": [0, 5]}, '
+    '"equations": ["Derivative(y(x), x) + y(x)"], "conditions": [{"on": {"x": 0}, "residual": "y(0) - 1"}]}'
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command(epilog=f"The file holds, for example: {EXAMPLE}")(solve)
+
+
+def solve(
+    *,
+    file: Annotated[
+        Path,
+        typer.Argument(help="JSON with the equations, as the service takes them; '-' is standard input."),
+    ],
+    name: wishes.Name = None,
+    max_seconds: wishes.MaxSeconds = None,
+    measurements: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="Table of measured values, whose columns are named like variables and unknowns; "
+            "numbers in the equations are estimated from them.",
+        ),
+    ] = None,
+    no_formula: wishes.NoFormula = False,
+    picture: wishes.Picture = None,
+    no_picture: wishes.NoPicture = False,
+    keep_best: wishes.KeepBest = False,
+    as_json: AsJson = False,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Solve differential equations, and print how well they hold and the formula. Ctrl-C cancels the job."""
+    wished = wishes.body_of(name=name, max_seconds=max_seconds, no_formula=no_formula)
+    picture = picture and as_picture(picture, "--picture")
+    with answered():
+        body = _read(file)
+    with connected(server, key) as client:
+        with table_of(client, measurements) if measurements else nullcontext() as dataset:
+            wished |= {"measurements": {"dataset_id": dataset.id}} if dataset else {}
+            with _placed(file, wished):
+                job = client.submit(**body | wished | {"kind": KIND})
+        ended = ended_job(client, job, dataset, keep_best=keep_best)
+        tell_trained(client, ended, picture=picture, no_picture=no_picture, as_json=as_json, server=server)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """The body of the job.
+
+    Raises:
+        BadParameter: There is no such file.
+        UnusableInput: It is no body of such a job.
+    """
+    if file != STDIN and not file.exists():
+        raise typer.BadParameter(f"file {str(file)!r} does not exist.", param_hint="'file'")
+    try:
+        body = json.loads(sys.stdin.read() if file == STDIN else file.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise UnusableInput(f"{_called(file)} is no JSON: {error}; correct it there") from None
+    if not isinstance(body, dict):
+        raise UnusableInput(f"{_called(file)} is no JSON object; give one such as {EXAMPLE}")
+    if body.get("kind", KIND) != KIND:
+        raise UnusableInput(
+            f"{_called(file)} is a job of the kind {body['kind']!r}; leave kind out, or make it {KIND!r}"
+        )
+    return body
+
+
+@contextmanager
+def _placed(file: Path, options: Collection[str]) -> Iterator[None]:
+    """What the service refuses is said with its place in the file, if it does not come from an option."""
+    try:
+        yield
+    except ApiError as error:
+        pointer = str(next(iter(error.errors), {}).get("pointer", ""))
+        if not pointer or pointer.removeprefix("#/").partition("/")[0] in options:
+            raise
+        where = "" if pointer in error.detail else f"{pointer}: "
+        detail = f"{_called(file)}: {where}{error.detail}"
+        raise ApiError(error.status, error.code, detail, error.errors, error.extra) from None
+
+
+def _called(file: Path) -> str:
+    return "standard input" if file == STDIN else file.name

@@ -1,0 +1,160 @@
+"""``kan-service study``: the same training with every combination of some settings, and a table of them."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from service.cli.commands.plot import OF_STUDIES
+from service.cli.support import training_options as wishes
+from service.cli.support.connection import Key, Server, connected
+from service.cli.support.dataset_upload import TableFile, table_of
+from service.cli.support.files import as_table, file_name, read_columns, unused
+from service.cli.support.job_result import say_next
+from service.cli.support.output import AsJson, say, show
+from service.cli.support.study_table import tell_rows
+from service.cli.support.waiting import ended_job
+from service.client import ApiError, Client, Job
+from service.schemas.study import GRID
+
+COMMA = re.compile(r",(?![^\[]*\])")  # outside of brackets
+
+Vary = Annotated[
+    list[str],
+    typer.Option(
+        help="A setting by its path with the values to try, such as network.grid=3,10 or "
+        "'network.hidden=[5],[10,5]'; once for each setting that varies.",
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(study)
+
+
+def study(
+    *,
+    file: TableFile,
+    target: wishes.Target = None,
+    vary: Vary,
+    refine: Annotated[
+        bool, typer.Option("--refine", help="Take one network through the grids, from coarse to fine.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to write the table, .csv or .parquet. [default: FILE-study.csv in this folder]",
+            show_default=False,
+        ),
+    ] = None,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Draw error and time beside the table, by grid and parameters.")
+    ] = False,
+    name: wishes.Name = None,
+    max_seconds: Annotated[
+        float | None, typer.Option(help="Time limit of each training. [default: 300]")
+    ] = None,
+    task: wishes.Task = "auto",
+    features: wishes.Features = None,
+    drop: wishes.Drop = None,
+    hidden: wishes.Hidden = None,
+    grid: wishes.Grid = None,
+    seed: wishes.Seed = None,
+    test_fraction: wishes.TestFraction = None,
+    no_formula: wishes.NoFormula = False,
+    baselines: wishes.Baselines = None,
+    keep_best: Annotated[
+        bool, typer.Option("--keep-best", help="On Ctrl-C, keep the table of what was trained by then.")
+    ] = False,
+    as_json: AsJson = False,
+    server: Server = None,
+    key: Key = None,
+) -> None:
+    """Train on a file with every combination of settings, and print a table of what came of each."""
+    wishes.check_goal(target, task, features)
+    body = wishes.body_of(
+        name=name,
+        max_seconds=max_seconds,
+        task=task,
+        seed=seed,
+        hidden=hidden,
+        grid=grid,
+        test_fraction=test_fraction,
+        no_formula=no_formula,
+        baselines=baselines,
+    )
+    varied = _varied(vary)
+    out = out and as_table(out, "--out")
+    with connected(server, key) as client:
+        with table_of(client, file) as dataset:
+            body |= wishes.features_of(dataset, target, features, drop)
+            body |= {"vary": varied, "refine": refine}
+            path = out or unused(Path(f"{file_name(dataset.name)}-study.csv"))
+            form = path.suffix.lower().removeprefix(".")
+            job = client.submit(dataset, target, kind="study", format=form, **body)
+        ended = ended_job(client, job, None, keep_best=keep_best)
+        client.result(ended, path)
+        drawn = list(_drawn(client, ended, path)) if pictures else []
+        columns = read_columns(path)
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    result = {"job": ended, "table": str(path), "pictures": [str(each) for each in drawn], "rows": rows}
+    show(result, as_json, lambda: tell_rows(rows, list(varied)))
+    for row in rows:
+        if row["error"]:
+            say(f"training {row['training']}: {row['error']}")
+    for written in (path, *drawn):
+        say(f"wrote {written.resolve()}")
+    if not as_json:
+        hints = ["predict MODEL_ID ROWS.csv"]
+        hints += [] if pictures or GRID not in varied else [f"plot {ended.id} --name error_by_grid"]
+        say_next(hints, server)
+
+
+def _varied(given: Sequence[str]) -> dict[str, list[Any]]:
+    varied: dict[str, list[Any]] = {}
+    for text in given:
+        path, _, values = (part.strip() for part in text.partition("="))
+        if not path or not values:
+            words = f"{text!r} has no values; give them as in network.grid=3,10"
+            raise typer.BadParameter(words, param_hint="--vary")
+        if path in varied:
+            words = f"{path} varies twice; give all of its values at once, as in {path}=3,10"
+            raise typer.BadParameter(words, param_hint="--vary")
+        varied[path] = _values(values)
+    return varied
+
+
+def _values(text: str) -> list[Any]:
+    """JSON with commas between, in which words may do without quotes."""
+    try:
+        return list(json.loads(f"[{text}]"))
+    except ValueError:
+        return [_value(part.strip()) for part in COMMA.split(text)]
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        if text.startswith(("[", "{", '"')):
+            words = f'{text} is no JSON; lists are written as in \'features=["x1"],["x1","x2"]\''
+            raise typer.BadParameter(words, param_hint="--vary") from None
+        return text
+
+
+def _drawn(client: Client, job: Job, table: Path) -> Iterator[Path]:
+    """The pictures of a study, beside its table; why there are none is said once."""
+    reasons = set()
+    for name in OF_STUDIES:
+        path = unused(table.with_name(f"{table.stem}-{name}.svg"))
+        try:
+            client.plot(job, path, name)
+            yield path
+        except ApiError as error:
+            reasons.add(error.detail)
+    for reason in reasons:
+        say(f"no picture: {reason}")

@@ -1,0 +1,41 @@
+"""What the shell offers for a model when Tab is pressed: names of a service that runs already."""
+
+import os
+from contextlib import suppress
+from typing import Annotated
+
+import httpx
+import typer
+
+from service.cli.support.running_service import running_url
+from service.settings import load_settings
+
+ANSWER_S = 0.5  # nobody waits longer for a Tab
+LOOKED_AT = 200
+
+
+def model_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Names and aliases that begin so; no service is started for that, and no mistake is told here."""
+    with suppress(Exception):
+        given = context.params
+        url = given.get("server") or os.environ.get("KANSERVICE_URL") or running_url(load_settings())
+        key = given.get("key") or os.environ.get("KANSERVICE_KEY")
+        return [name for name in _names(url, key) if name.startswith(incomplete)] if url else []
+    return []
+
+
+def _names(url: str, key: str | None) -> list[str]:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    answer = httpx.get(f"{url}/models", params={"limit": LOOKED_AT}, headers=headers, timeout=ANSWER_S)
+    models = answer.raise_for_status().json()["items"]
+    names = [name for model in models for name in (model["name"], *_aliased(model))]
+    return list(dict.fromkeys(names))
+
+
+def _aliased(model: dict[str, list[str]]) -> list[str]:
+    return [f"{model['name']}@{alias}" for alias in model["aliases"]]
+
+
+Model = Annotated[
+    str, typer.Argument(help="Id or name of a model, or name@alias.", autocompletion=model_names)
+]

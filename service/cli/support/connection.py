@@ -1,0 +1,57 @@
+"""The service that a command asks: the one that was named, the one that runs here, or one of its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service.cli.support.embedded_service import embedded_service
+from service.cli.support.errors import answered, explained
+from service.cli.support.running_service import running_url
+from service.client import ApiError, Client, Dataset
+from service.settings import load_settings
+
+TIMEOUT_S = 300.0
+ABOUT_FILES = (413, 415, 422)
+
+Server = Annotated[
+    str | None,
+    typer.Option(
+        envvar="KANSERVICE_URL",
+        help="URL of a running service; by default that of this data folder, or one for this command alone.",
+        show_default=False,
+    ),
+]
+Key = Annotated[
+    str | None,
+    typer.Option(envvar="KANSERVICE_KEY", help="Key for that service, if it wants one.", show_default=False),
+]
+
+
+@contextmanager
+def connected(server: str | None, key: str | None) -> Iterator[Client]:
+    """A client; what the service refuses ends the command with its reason."""
+    with explained(), answered():
+        known = _address(server) if server else running_url(load_settings())
+        with (
+            nullcontext(known) if known else embedded_service() as url,
+            Client(url, key, timeout=TIMEOUT_S) as client,
+        ):
+            yield client
+
+
+def uploaded(client: Client, file: Path) -> Dataset:
+    """The table of a file; what is wrong with it is said with its name."""
+    try:
+        return client.upload(file)
+    except ApiError as error:
+        detail = f"{file.name}: {error.detail}" if error.status in ABOUT_FILES else error.detail
+        raise ApiError(error.status, error.code, detail, error.errors, error.extra) from None
+
+
+def _address(server: str) -> str:
+    if not server.startswith(("http://", "https://")):
+        raise typer.BadParameter("give a URL, such as http://127.0.0.1:8000", param_hint="--server")
+    return server.rstrip("/")

@@ -1,0 +1,80 @@
+"""What every command does with what goes wrong: a line or two for people, and a code for scripts."""
+
+import errno
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import typer
+from sqlalchemy.exc import OperationalError
+
+from service.cli.support.output import say
+from service.client import ApiError, ClientError
+from service.db.backup.errors import BackupError
+from service.settings import InvalidSettings
+
+FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+MORE_SHOWN = 2  # mistakes of one refusal, beside the first
+
+
+class UnusableInput(Exception):
+    """What was given cannot be used; the message says why and what to do."""
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """What an operator can correct is said without a traceback."""
+    try:
+        yield
+    except (InvalidSettings, BackupError) as error:
+        raise failed(str(error), WRONG_USE) from None
+    except OperationalError:
+        raise failed("the database cannot be used; 'kan-service doctor' says what is wrong") from None
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """So is what a service refuses, and a file that cannot be read or written."""
+    try:
+        yield
+    except ApiError as error:
+        raise failed(_told(error)) from None
+    except (ClientError, UnusableInput, httpx.InvalidURL) as error:
+        raise failed(str(error)) from None
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise
+        where = f": {error.filename}" if error.filename else ""
+        raise failed(f"{error.strerror or error}{where}") from None
+
+
+def failed(reason: str, code: int = FAILED) -> typer.Exit:
+    """Say why a command ends; raise what this gives."""
+    say(f"kan-service: {reason}")
+    return typer.Exit(code)
+
+
+def _told(error: ApiError) -> str:
+    """What the service says, with the places of the first mistakes if there are several."""
+    lines = [error.detail]
+    others = [entry for entry in error.errors[1 : 1 + MORE_SHOWN] if entry.get("detail") not in lines]
+    lines += [f"  also {place(entry)}{entry.get('detail')}" for entry in others]
+    if len(error.errors) > 1 + MORE_SHOWN:
+        lines.append(f"  and {len(error.errors) - 1 - MORE_SHOWN} more")
+    if error.status == httpx.codes.UNAUTHORIZED:
+        lines.append("  give the key with --key, or in KANSERVICE_KEY")
+    return "\n".join(lines)
+
+
+def place(entry: Mapping[str, Any]) -> str:
+    """Where something is, as far as the text beside it does not say so."""
+    detail = str(entry.get("detail"))
+    words = [f"line {entry['line']}"] if "line" in entry else []
+    words += [f"row {entry['row']}"] if "row" in entry and not words else []
+    words += [f"column {entry['column']!r}"] if "column" in entry else []
+    words = [word for word in words if word not in detail]
+    pointer = str(entry.get("pointer", ""))
+    name = pointer.rpartition("/")[2]
+    words += [pointer] if name.isdecimal() or name not in detail else []
+    return f"{', '.join(words)}: " if words else ""

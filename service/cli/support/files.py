@@ -1,0 +1,89 @@
+"""Files on the way in and out: rows to predict, and names for what is written."""
+
+import gzip
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from service.cli.support.errors import UnusableInput
+
+PICTURES = (".svg", ".png")
+TABLES = (".csv", ".parquet")
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+
+
+def read_columns(file: Path) -> dict[str, list[Any]]:
+    """A table as columns, with the values that the file has; the service checks them.
+
+    Raises:
+        UnusableInput: It is no table.
+    """
+    import polars as pl  # noqa: PLC0415  # slow to import, and most commands do without
+
+    kind = Path(file.stem).suffix.lower() if file.suffix == ".gz" else file.suffix.lower()
+    try:
+        if kind in SEPARATORS:
+            frame = pl.read_csv(file, separator=SEPARATORS[kind], infer_schema_length=None)
+        elif kind == ".parquet":
+            frame = pl.read_parquet(file)
+        else:
+            return _columns_of(file)
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UnusableInput(f"{file} cannot be read as a table: {reason}") from None
+    return frame.to_dict(as_series=False)
+
+
+def _columns_of(file: Path) -> dict[str, list[Any]]:
+    """Of JSON Lines; what a row lacks is missing."""
+    content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(content.decode("utf-8", errors="replace").splitlines(), 1):
+        if line.strip():
+            rows.append(_row(file, number, line))
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _row(file: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict):
+        hint = 'give one object a line, such as {"x": 1}, or name the file .csv, .tsv or .parquet'
+        raise UnusableInput(f"{file}: line {number} is no JSON object; {hint}")
+    return row
+
+
+def file_name(name: str) -> str:
+    """A model's name as a file's; it may hold any letters."""
+    return re.sub(r"[^\w-]+", "_", name).strip("_")[:100] or "model"
+
+
+def as_picture(path: Path, option: str) -> Path:
+    """The path of a picture, whose name must say what is in it."""
+    if path.suffix.lower() not in PICTURES:
+        raise typer.BadParameter(f"the file ends with {' or '.join(PICTURES)}", param_hint=option)
+    return path
+
+
+def as_table(path: Path, option: str) -> Path:
+    """The path of a table to write; the same, and its folder must be there before anyone works for hours."""
+    if path.suffix.lower() not in TABLES:
+        raise typer.BadParameter(f"the file ends with {' or '.join(TABLES)}", param_hint=option)
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
+    return path
+
+
+def unused(path: Path) -> Path:
+    """The path, or the next one with a number if there is such a file: nothing is overwritten unasked."""
+    number, tried = 1, path
+    while tried.exists():
+        number += 1
+        tried = path.with_stem(f"{path.stem}-{number}")
+    return tried

@@ -1,0 +1,119 @@
+"""How good a model is, as its kind is measured: tables of metrics and numbers, residuals in words."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import typer
+
+from service.cli.support.output import readable, tell
+from service.client import Model, Symbolic
+from service.schemas.formulas import LawOut
+
+NAMES = {
+    "r2": "R²",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "f1": "F1",
+    "roc_auc": "ROC AUC",
+    "mean_log_likelihood": "log-likelihood",
+}
+RESIDUALS = ("equation_residual", "condition_residual", "estimated_error")
+OF_LAW = "law_mean_log_likelihood"  # stands in the column of the law
+MOST_DECIMALS = 9
+
+
+def tell_quality(model: Model, formulas: Symbolic | None) -> None:
+    """What was measured, beside what others reach on the same rows."""
+    if all(value is None for value in model.metrics.values()):
+        has_rows = bool(model.split.get("test_rows"))
+        reason = "the warnings say why" if has_rows else "no rows were held out"
+        tell("hold-out", f"nothing was measured: {reason}")
+    elif model.task == "equation":
+        _tell_residuals(model)
+    else:
+        _show_columns(_metrics(model, formulas))
+
+
+def tell_estimates(model: Model) -> None:
+    """Numbers of equations that measurements have given."""
+    if model.parameters:
+        told = [
+            (name, found["value"], found["standard_error"], *(found["interval"] or (None, None)))
+            for name, found in model.parameters.items()
+        ]
+        _show_columns(_numbers("estimates:", told))
+
+
+def tell_law(law: LawOut) -> None:
+    """What a density follows, with the numbers of it."""
+    tell("law", f"{law.name} (p = {law.p_value:.2g} in a test of its fit)")
+    told = [
+        (number.name.replace("_", " "), number.value, number.standard_error, number.low, number.high)
+        for number in law.parameters
+    ]
+    _show_columns(_numbers("", told))
+
+
+def _tell_residuals(model: Model) -> None:
+    """Largest violations, relative to the terms that cancel; and how well the solution has settled."""
+    equations, conditions, error = (model.metrics.get(name) for name in RESIDUALS)
+    told = f"equations hold to {_number(equations, 2)} of their terms"
+    if model.residuals.get("conditions"):
+        told += ", conditions exactly" if conditions == 0 else f", conditions to {_number(conditions, 2)}"
+    tell("residuals", f"{told}, at the worst of many random points")
+    if error is not None:
+        tell("error", f"about {error:.1e} of the solution: so much did the last refinement change it")
+
+
+def _metrics(model: Model, formulas: Symbolic | None) -> Iterator[list[str]]:
+    """A line for every metric, a column for every model."""
+    measured: dict[str, Mapping[str, Any]] = {"network": model.metrics}
+    if formulas is not None and len(formulas.outputs) == 1:
+        (output,) = formulas.outputs
+        name = {"value": "formula", "density": "law"}.get(output.quantity)
+        measured |= {name: output.model_dump()} if name else {}
+    measured |= {name: told["metrics"] for name, told in model.baselines.items()}
+    yield ["hold-out:", *measured]
+    for metric in model.metrics:
+        if metric != OF_LAW:
+            name = NAMES.get(metric, metric.replace("_", " "))
+            yield [f"  {name}", *(_number(of.get(metric)) for of in measured.values())]
+    yield from _costs(model, measured)
+
+
+def _costs(model: Model, measured: Iterable[str]) -> Iterator[list[str]]:
+    """What each had to learn, and how long that took."""
+    of: dict[str, Mapping[str, Any]] = {
+        "network": {"parameters": model.network.parameters, "seconds": model.timings.get("train")},
+        **model.baselines,
+    }
+    for what in ("parameters", "seconds"):
+        yield [f"  {what}", *(_number(of.get(name, {}).get(what)) for name in measured)]
+
+
+def _numbers(title: str, numbers: Iterable[Sequence[Any]]) -> Iterator[list[str]]:
+    """A line for every number that was estimated: its value, its standard error, and its ends."""
+    yield [title, "value", "std. error", "95 % from", "to"]
+    for name, *values in numbers:
+        yield [f"  {readable(name)}", *_meant(values, values[1])]
+
+
+def _meant(values: Iterable[float | None], error: float | None) -> Iterator[str]:
+    """With as many decimals as a standard error leaves a meaning to."""
+    decimals = 1 - math.floor(math.log10(error)) if error else -1
+    for value in values:
+        is_plain = value is not None and 0 <= decimals <= MOST_DECIMALS
+        yield f"{value:.{decimals}f}" if is_plain else _number(value, 6)
+
+
+def _number(value: float | None, digits: int = 4) -> str:
+    return "" if value is None else f"{value:.{digits}g}"
+
+
+def _show_columns(rows: Iterable[Sequence[str]]) -> None:
+    lines = list(rows)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for name, *cells in lines:
+        numbers = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
+        typer.echo("  ".join([name.ljust(widths[0]), *numbers]).rstrip())
