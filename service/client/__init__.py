@@ -3,9 +3,8 @@
 It speaks HTTP and knows nothing of what is behind it: neither the database nor torch is imported.
 """
 
-from service.client.asynchronous import AsyncClient as AsyncClient
-from service.client.blocking import Client as Client
-from service.client.calls import Equations as Equations
+from service.client.async_client import AsyncClient as AsyncClient
+from service.client.endpoints import Equations as Equations
 from service.client.errors import ApiError as ApiError
 from service.client.errors import ClientError as ClientError
 from service.client.errors import JobCancelled as JobCancelled
@@ -26,3 +25,4 @@ from service.client.results import Preview as Preview
 from service.client.results import Progress as Progress
 from service.client.results import Symbolic as Symbolic
 from service.client.results import Usage as Usage
+from service.client.sync_client import Client as Client

@@ -15,7 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 from service.cli import app
-from service.client import Client, sending
+from service.client import Client
+from service.client import transport as sending
 from tests.servers import Serving, free_port, wait_until, whole_service
 
 START_TIMEOUT_S = 90.0

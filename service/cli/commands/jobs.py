@@ -8,7 +8,7 @@ from service.cli.support.connection import Key, Server, connected
 from service.cli.support.groups import group
 from service.cli.support.output import AsJson, readable, show, show_list
 from service.client import Job
-from service.client.calls import Status
+from service.client.endpoints import Status
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a job; the list has it.")]
 

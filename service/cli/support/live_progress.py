@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from service.client import Progress
-from service.client.bar import Shown
+from service.client.progress_bar import Shown
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from service.client import sending
+from service.client import transport as sending
 from tests.servers import serving
 
 if TYPE_CHECKING:

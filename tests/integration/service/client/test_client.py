@@ -14,7 +14,9 @@ import polars as pl
 import pytest
 
 from kan_engine.expressions.evaluation import Variable
-from service.client import ApiError, AsyncClient, Client, Dataset, Model, Unreachable, calls, sending
+from service.client import ApiError, AsyncClient, Client, Dataset, Model, Unreachable
+from service.client import endpoints as calls
+from service.client import transport as sending
 from service.db.session import Sessions
 from service.db.tables import Model as Row
 from tests.factories import EDGES, FIGURES, make_job, make_model, make_predictor, make_symbolic

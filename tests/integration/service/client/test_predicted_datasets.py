@@ -6,7 +6,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from service.client import ApiError, Unreachable, sending
+from service.client import ApiError, Unreachable
+from service.client import transport as sending
 from service.db.session import Sessions
 from tests.factories import make_model
 from tests.integration.service.client.conftest import Message, Mishap, Way, hang_up

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from service.client import ApiError, calls
+from service.client import ApiError
+from service.client import endpoints as calls
 from tests.integration.service.client.conftest import Mishap, Way
 
 DECAY: calls.Equations = {

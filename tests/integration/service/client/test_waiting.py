@@ -7,7 +7,9 @@ import pytest
 
 from service.api.live import job_watch as watch
 from service.callers import LOCAL
-from service.client import JobCancelled, JobFailed, NotFinished, Progress, following, sending
+from service.client import JobCancelled, JobFailed, NotFinished, Progress
+from service.client import job_progress as following
+from service.client import transport as sending
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from tests.factories import finish_job, make_job, make_model, report_progress, start_job

@@ -13,8 +13,8 @@ from uuid import uuid4
 import httpx
 from pydantic import BaseModel
 
-from service.client.bar import Shown, shown
-from service.client.following import follow
+from service.client.job_progress import follow
+from service.client.progress_bar import Shown, shown
 from service.client.results import (
     Alias,
     Card,
@@ -29,8 +29,8 @@ from service.client.results import (
     Symbolic,
     Usage,
 )
-from service.client.sending import Request, Steps, ask, get, path, send
-from service.client.tables import Columns, File, Frame, Table, document, is_file, is_frame, opened
+from service.client.table_payloads import Columns, File, Frame, Table, document, is_file, is_frame, opened
+from service.client.transport import Request, Steps, ask, get, path, send
 from service.schemas.common import Page
 from service.schemas.figures import LanguageName, ThemeName
 from service.schemas.formulas import FormulaFormat

@@ -12,9 +12,9 @@ from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 import httpx
 
-from service.client import calls
-from service.client.bar import Shown
-from service.client.calls import AnyDataset, AnyJob, AnyModel, Equations, Listing, ModelChanges, Status
+from service.client import endpoints as calls
+from service.client.endpoints import AnyDataset, AnyJob, AnyModel, Equations, Listing, ModelChanges, Status
+from service.client.progress_bar import Shown
 from service.client.results import (
     Alias,
     AliasMove,
@@ -30,8 +30,8 @@ from service.client.results import (
     Symbolic,
     Usage,
 )
-from service.client.sending import Outcome, Request, Steps, arriving, connection
-from service.client.tables import File, Table
+from service.client.table_payloads import File, Table
+from service.client.transport import Outcome, Request, Steps, arriving, connection
 from service.schemas.figures import LanguageName, ThemeName
 from service.schemas.formulas import FormulaFormat
 from service.schemas.members import By

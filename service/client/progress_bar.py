@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from service.client.following import Show
+from service.client.job_progress import Show
 from service.client.results import Progress
 
 if TYPE_CHECKING:

@@ -1,8 +1,9 @@
 import httpx
 import pytest
 
-from service.client import Unreachable, sending
-from service.client.sending import get, send
+from service.client import Unreachable
+from service.client import transport as sending
+from service.client.transport import get, send
 
 
 def pauses(*outcomes: sending.Outcome) -> list[float]:

@@ -1,6 +1,6 @@
 import pytest
 
-from service.client.following import follow
+from service.client.job_progress import follow
 
 
 @pytest.mark.parametrize("timeout_s", [None, 1.0, 100.0])

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from service.client.errors import JobCancelled, JobFailed, NotFinished
 from service.client.results import Job, Progress
-from service.client.sending import Request, Steps, get, path, send
+from service.client.transport import Request, Steps, get, path, send
 
 EVENT_STREAM = "text/event-stream"
 QUIET_S = 20.0  # the service pings every 15 s; nothing for longer means that the line is dead

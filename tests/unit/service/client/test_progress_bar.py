@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from service.client import Progress
-from service.client.bar import shown
+from service.client.progress_bar import shown
 
 STEPS = [
     Progress(stage=None, fraction=0.0),

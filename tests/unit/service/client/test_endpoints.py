@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from service.client import Dataset, calls
+from service.client import Dataset
+from service.client import endpoints as calls
 
 COLUMNS = {"x": [0.0, 1.0], "y": [1.0, 0.5]}
 DECAY: calls.Equations = {
