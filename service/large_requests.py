@@ -24,8 +24,8 @@ from fastapi import FastAPI
 from starlette.types import Message
 
 from service.api.http.problems import is_v2
-from service.callers import Caller
-from service.callers import Scope as Allowed
+from service.caller import Caller
+from service.caller import Scope as Allowed
 from service.main import make_application
 from service.observability import logs
 from service.operations.prediction.open_inference import Statistics

@@ -11,7 +11,7 @@ import kan_engine
 from kan_engine.expressions.evaluation import Expression, complexity, to_json
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.network.kan import initialise_
-from service.callers import LOCAL
+from service.caller import LOCAL
 from service.db.repositories import Datasets, TrainedModels, TrainingJobs
 from service.db.session import Sessions, clock
 from service.db.tables import Dataset, Job, Model

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from service.callers import LOCAL, Caller
+from service.caller import LOCAL, Caller
 from service.db.tables import Owned
 from service.settings import Settings
 

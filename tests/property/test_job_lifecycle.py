@@ -25,7 +25,7 @@ from sqlalchemy import Engine, event, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service.callers import LOCAL
+from service.caller import LOCAL
 from service.db.repositories import TrainedModels, TrainingJobs
 from service.db.session import CALLER, clock, make_sessions
 from service.db.tables import Blob, Dataset, Job, JobStatus, Model, Table

@@ -18,7 +18,7 @@ from schemathesis.checks import CHECKS
 from schemathesis.core.parameters import ParameterLocation
 
 from kan_engine.expressions.evaluation import Variable, to_json
-from service.callers import LOCAL, OWN, Scope
+from service.caller import LOCAL, OWN, Scope
 from service.db.migrate import upgrade
 from service.db.repositories import TrainingJobs
 from service.db.repositories.api_keys import ApiKeys

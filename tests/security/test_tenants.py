@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from service.callers import LOCAL, OWN, Caller, Scope
+from service.caller import LOCAL, OWN, Caller, Scope
 from service.db.migrate import upgrade
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions

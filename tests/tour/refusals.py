@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from fastapi.testclient import TestClient
 
-from service.callers import Scope
+from service.caller import Scope
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.main import create_app

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from kan_engine.errors import KANEngineError
-from service.callers import Caller
+from service.caller import Caller
 from service.db.repositories import TrainingJobs
 from service.db.session import UNUSABLE, Sessions
 from service.db.tables import PART, Job

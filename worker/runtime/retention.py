@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service.callers import Caller
+from service.caller import Caller
 from service.db.repositories.retention import Expired, Found
 from service.db.session import TO_CHANGE, Sessions
 from service.db.tables import Dataset, Job, Model

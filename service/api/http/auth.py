@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.http.problems import problem
 from service.api.http.rate_limit import Allowance, Rates
-from service.callers import Caller
-from service.callers import Scope as Allowed
+from service.caller import Caller
+from service.caller import Scope as Allowed
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import UNUSABLE, Sessions
 from service.errors import ServiceError, TooMany, Unauthorized, Unavailable

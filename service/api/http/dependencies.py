@@ -31,7 +31,7 @@ from service import strict_json
 from service.api.http.slots import Slots
 from service.api.live.job_watch import JobWatch
 from service.api.telemetry.request_metrics import Meters
-from service.callers import LOCAL, Caller, Scope
+from service.caller import LOCAL, Caller, Scope
 from service.db import session
 from service.errors import Forbidden, Invalid, UnsupportedMedia
 from service.operations.prediction.model_resolver import ModelDirectory

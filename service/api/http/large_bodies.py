@@ -29,7 +29,7 @@ from service.api.http.dependencies import is_json
 from service.api.http.problems import problem
 from service.api.http.slots import Slots
 from service.api.telemetry.request_metrics import Meters
-from service.callers import LOCAL, Caller
+from service.caller import LOCAL, Caller
 from service.errors import Malformed, OutOfSpace, ServiceError, TooLarge, is_disk_full
 from service.observability import logs
 from service.operations.prediction.open_inference import Statistics

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Response
 
 from service.api.http.dependencies import ADMIN, Metered, StrictRoute, Who
-from service.callers import OWN
+from service.caller import OWN
 from service.errors import Forbidden
 
 router = APIRouter(tags=["operations"], route_class=StrictRoute)

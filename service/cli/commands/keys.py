@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from pydantic import BaseModel, ConfigDict
 
-from service.callers import OWN, USUAL, Scope
+from service.caller import OWN, USUAL, Scope
 from service.cli.support.errors import WRONG_USE, explained, failed
 from service.cli.support.output import AsJson, say, show, show_list
 from service.db.migrate import current_revision, head_revision

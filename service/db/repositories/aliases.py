@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.callers import LOCAL
+from service.caller import LOCAL
 from service.db.session import caller_of, clock
 from service.db.tables import AliasMove, Model, ModelAlias
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
-from service.callers import OWN, USUAL, Scope
+from service.caller import OWN, USUAL, Scope
 from service.db.session import clock
 from service.db.tables import ApiKey
 from service.errors import Unauthorized

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.callers import LOCAL
+from service.caller import LOCAL
 from service.db.session import caller_of, clock
 from service.db.tables import AuditEntry
 

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from service.callers import LOCAL, Caller
+from service.caller import LOCAL, Caller
 from service.db.repositories import Aliases
 from service.db.session import Sessions
 from service.db.tables import Model

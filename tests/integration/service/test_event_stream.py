@@ -16,7 +16,7 @@ import pytest
 
 from service.api.live import event_stream
 from service.api.live import job_watch as watch
-from service.callers import LOCAL
+from service.caller import LOCAL
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from service.settings import Settings

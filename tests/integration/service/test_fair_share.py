@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.callers import Caller
+from service.caller import Caller
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from service.db.tables import Job

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
-from service.callers import OWN, Scope
+from service.caller import OWN, Scope
 from service.db.repositories import TrainingJobs, Workers
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import DateTime, Engine, MetaData, inspect, select, text
 from sqlalchemy.orm import Session
 
-from service.callers import OWN
+from service.caller import OWN
 from service.db.migrate import _config, current_revision, head_revision, upgrade
 from service.db.session import make_engine
 from service.db.tables import Owned, Table

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from service.db.session import Sessions, clock
 from service.db.tables import Worker, new_id
-from service.probe import SEEN_WITHIN, is_healthy
+from service.healthcheck import SEEN_WITHIN, is_healthy
 from service.settings import Settings
 from tests.servers import free_port
 

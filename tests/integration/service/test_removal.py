@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select
 
-from service.callers import LOCAL, Caller
+from service.caller import LOCAL, Caller
 from service.db.repositories import Datasets, TrainedModels, TrainingJobs
 from service.db.session import Sessions, clock
 from service.db.tables import Blob, BlobChunk, Dataset, JobEvent

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import func, select, update
 
-from service.callers import LOCAL
+from service.caller import LOCAL
 from service.db.session import Sessions
 from service.db.tables import Blob, BlobChunk, Dataset
 from service.storage import blobs as storage

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
-from service.callers import LOCAL
+from service.caller import LOCAL
 from service.db.repositories.models import TrainedModels
 from service.db.session import Sessions
 from service.db.tables import Blob, Model

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from service.callers import LOCAL
+from service.caller import LOCAL
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions, clock
 from service.db.tables import AuditEntry, Blob, Dataset, Job, JobEvent, Model

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from service.callers import LOCAL
+from service.caller import LOCAL
 from service.db.repositories import TrainingJobs, Workers
 from service.db.repositories.subtasks import JobParts
 from service.db.session import Sessions

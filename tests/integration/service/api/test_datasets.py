@@ -14,7 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
-from service.callers import LOCAL
+from service.caller import LOCAL
 from service.db.repositories import Datasets, TrainingJobs
 from service.db.session import Sessions
 from service.db.tables import Blob, JobStatus

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.api.live import job_watch as watch
-from service.callers import LOCAL
+from service.caller import LOCAL
 from service.client import JobCancelled, JobFailed, NotFinished, Progress
 from service.client import job_progress as following
 from service.client import transport as sending

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.callers import LOCAL, Caller
+from service.caller import LOCAL, Caller
 from service.db.session import Sessions
 from service.errors import NotFound
 from service.operations.prediction import model_resolver as model_directory

@@ -1,4 +1,4 @@
-"""``python -m service.probe api|worker``: what a container platform asks; exit 0 means healthy.
+"""``python -m service.healthcheck api|worker``: what a container platform asks; exit 0 means healthy.
 
 The API is healthy while it answers. A worker has no port: it is healthy while the row under its
 host's name is fresh, so what is asked is the same that ``/health/ready`` asks of all workers.
