@@ -7,7 +7,7 @@ import { table } from "../parts/table.js";
 import { curve } from "./curve.js";
 import { functionOf, nodeName } from "./nodes.js";
 import { submit } from "./submit.js";
-import { functionWords, range, unitOf } from "./words.js";
+import { functionWords, range, unitOf } from "./labels.js";
 
 export function edgeDialog(edge, edges, page) {
   const dialog = document.createElement("dialog");

@@ -7,7 +7,7 @@ import { parsed } from "../parts/inline.js";
 import { table } from "../parts/table.js";
 import { submit } from "./submit.js";
 import { constants, variables } from "./symbols.js";
-import { leftSide, unitOf, withUnit } from "./words.js";
+import { leftSide, unitOf, withUnit } from "./labels.js";
 
 const LONG = 16; // complexity from which a formula is set smaller
 const percent = (share) => `${number(100 * share)} %`;

@@ -1,7 +1,7 @@
 // The drawing of the network. Every curve in it is a button that opens the curve in large.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
-import { announce } from "../announce.js";
+import { announce } from "../screen_reader.js";
 import { count, number, t } from "../i18n.js";
 import { downloads } from "../parts/downloads.js";
 import { drawn } from "../parts/inline.js";
@@ -10,7 +10,7 @@ import { problem } from "../parts/problem.js";
 import { table } from "../parts/table.js";
 import { edgeDialog } from "./edge.js";
 import { functionOf, nodeName } from "./nodes.js";
-import { functionWords } from "./words.js";
+import { functionWords } from "./labels.js";
 
 const LISTED = 100; // edges in the table; more would say less
 const ROOMY = 800; // pixels that a drawing may be wide and still be read when it is shown whole

@@ -3,9 +3,9 @@
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { count, number, t } from "../i18n.js";
 import { table } from "../parts/table.js";
-import { frontChart } from "./front.js";
+import { frontChart } from "./pareto_chart.js";
 import { submit } from "./submit.js";
-import { unitOf, withUnit } from "./words.js";
+import { unitOf, withUnit } from "./labels.js";
 
 export function paretoSection(root, page) {
   const { outputs } = page.formulas;

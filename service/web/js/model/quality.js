@@ -3,8 +3,8 @@
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { count, number, t } from "../i18n.js";
 import { table } from "../parts/table.js";
-import { pictures } from "./pictures.js";
-import { METRICS, isShare, isSmallerBetter, unitOf, withUnit } from "./words.js";
+import { pictures } from "./plots.js";
+import { METRICS, isShare, isSmallerBetter, unitOf, withUnit } from "./labels.js";
 
 export function quality(root, page) {
   const { model } = page;

@@ -1,9 +1,9 @@
 // A job that changes a model: its view comes next, or what is wrong is told in a place of this one.
 
 import { render } from "../../vendor/lit-html.js";
-import { announce } from "../announce.js";
+import { announce } from "../screen_reader.js";
 import { send } from "../api.js";
-import { go } from "../go.js";
+import { go } from "../navigate.js";
 import { t } from "../i18n.js";
 import { problem } from "../parts/problem.js";
 

@@ -3,7 +3,7 @@
 import { html, nothing } from "../../vendor/lit-html.js";
 import { number, t } from "../i18n.js";
 import { table } from "../parts/table.js";
-import { range, unitOf, withUnit } from "./words.js";
+import { range, unitOf, withUnit } from "./labels.js";
 
 export function variables(output, model) {
   const names = Object.keys(output.domain);

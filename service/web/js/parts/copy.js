@@ -1,7 +1,7 @@
 // A button that puts a text on the clipboard.
 
 import { html } from "../../vendor/lit-html.js";
-import { announce } from "../announce.js";
+import { announce } from "../screen_reader.js";
 import { t } from "../i18n.js";
 
 const TOLD_MS = 2000;

@@ -3,8 +3,8 @@
 import { html, nothing } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
 import { saveButton } from "./downloads.js";
-import { stageWords } from "./history.js";
-import { told } from "./told.js";
+import { stageWords } from "../charts/history.js";
+import { told } from "./problem_text.js";
 
 export function jobEnd(job, study, retry) {
   if (job.status === "failed") return failed(job, retry);

@@ -1,7 +1,7 @@
 // A list that the service gives page by page.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
-import { announce } from "../announce.js";
+import { announce } from "../screen_reader.js";
 import { get } from "../api.js";
 import { t } from "../i18n.js";
 import { problem } from "./problem.js";

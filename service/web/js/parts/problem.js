@@ -2,8 +2,8 @@
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
-import { place } from "./place.js";
-import { told, toldOfEntry } from "./told.js";
+import { place } from "../forms/table_location.js";
+import { told, toldOfEntry } from "./problem_text.js";
 
 const MOST = 10;
 

@@ -1,18 +1,18 @@
 // A table: what is in it, and the choice of what is to be understood.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
-import { announce } from "../announce.js";
+import { announce } from "../screen_reader.js";
 import { get, send } from "../api.js";
-import { go } from "../go.js";
+import { go } from "../navigate.js";
 import { count, t, time } from "../i18n.js";
-import { columnCard } from "../parts/column_card.js";
+import { columnCard } from "../forms/column_card.js";
 import { confirmed } from "../parts/confirm.js";
 import { saveButton } from "../parts/downloads.js";
 import { keepingFocus } from "../parts/focus.js";
-import { preview } from "../parts/preview.js";
+import { preview } from "../forms/preview.js";
 import { listed, problem } from "../parts/problem.js";
-import { toldOfEntry } from "../parts/told.js";
-import { trainPanel } from "../parts/train_panel.js";
+import { toldOfEntry } from "../parts/problem_text.js";
+import { trainPanel } from "../forms/train_panel.js";
 import { bodyOf, missingIn, studyOf } from "../settings/body.js";
 import { isUsable } from "../settings/columns.js";
 import { fieldOf, initialValues } from "../settings/fields.js";

@@ -1,19 +1,19 @@
 // A job: what it is at, how the error falls, and what came of it.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
-import { announce } from "../announce.js";
+import { announce } from "../screen_reader.js";
 import { get, send } from "../api.js";
 import { eventsOf } from "../events.js";
-import { go } from "../go.js";
+import { go } from "../navigate.js";
 import { count, seconds, t, time } from "../i18n.js";
-import { errorCurve } from "../parts/error_curve.js";
+import { errorCurve } from "../charts/error_curve.js";
 import { keepingFocus } from "../parts/focus.js";
-import { history, stageWords } from "../parts/history.js";
+import { history, stageWords } from "../charts/history.js";
 import { jobEnd } from "../parts/job_end.js";
-import { jobTitle, status } from "../parts/lines.js";
+import { jobTitle, status } from "../parts/summaries.js";
 import { onTheme } from "../parts/picture.js";
 import { problem } from "../parts/problem.js";
-import { resultOf } from "../parts/study.js";
+import { resultOf } from "../charts/study.js";
 
 const TICK_MS = 1000;
 const FITTING = ["train", "symbolic"]; // kinds in which an error falls

@@ -3,16 +3,16 @@
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { get } from "../api.js";
 import { count, t, time } from "../i18n.js";
-import { collect } from "../model/collect.js";
+import { collect } from "../model/load.js";
 import { contents, follow, goTo } from "../model/contents.js";
-import { elsewhere } from "../model/elsewhere.js";
+import { elsewhere } from "../model/export_panel.js";
 import { formulaSection } from "../model/formula.js";
 import { automatic } from "../model/members.js";
 import { network } from "../model/network.js";
-import { origin } from "../model/origin.js";
+import { origin } from "../model/lineage.js";
 import { paretoSection } from "../model/pareto.js";
 import { quality } from "../model/quality.js";
-import { tryOut } from "../model/try.js";
+import { tryOut } from "../model/prediction_form.js";
 
 // In the order of the page; each shows itself in its own element.
 const SECTIONS = { formula: formulaSection, simpler: paretoSection, network, quality, try: tryOut, elsewhere, origin };

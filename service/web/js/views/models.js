@@ -2,7 +2,7 @@
 
 import { html } from "../../vendor/lit-html.js";
 import { t, time } from "../i18n.js";
-import { modelTitle, quality } from "../parts/lines.js";
+import { modelTitle, quality } from "../parts/summaries.js";
 import { pagedTable } from "../parts/paged.js";
 
 export default function view({ root, signal }) {

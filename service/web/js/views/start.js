@@ -2,11 +2,11 @@
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { get } from "../api.js";
-import { go } from "../go.js";
+import { go } from "../navigate.js";
 import { t } from "../i18n.js";
-import { dropZone } from "../parts/drop.js";
-import { jobLine, modelLine } from "../parts/lines.js";
-import { solveForm } from "../parts/solve_form.js";
+import { dropZone } from "../forms/dropzone.js";
+import { jobLine, modelLine } from "../parts/summaries.js";
+import { solveForm } from "../forms/solve_form.js";
 
 const NEWEST = 4;
 

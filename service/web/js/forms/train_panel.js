@@ -5,9 +5,9 @@ import { t } from "../i18n.js";
 import { bodyOf } from "../settings/body.js";
 import { densities, densityColumns } from "../settings/columns.js";
 import { isDensity } from "../settings/fields.js";
-import { labelled } from "./labelled.js";
-import { problem } from "./problem.js";
-import { recipes } from "./recipes.js";
+import { labelled } from "../parts/labelled.js";
+import { problem } from "../parts/problem.js";
+import { recipes } from "../parts/code_recipes.js";
 import { settingsForm } from "./settings_form.js";
 import { studyForm } from "./study_form.js";
 

@@ -1,16 +1,16 @@
 // Differential equations instead of a table: what is asked, and where it is wrong.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
-import { announce } from "../announce.js";
+import { announce } from "../screen_reader.js";
 import { get, send } from "../api.js";
 import { DECAY, EMPTY, NEEDED, placeOf, read } from "../equations/body.js";
-import { go } from "../go.js";
+import { go } from "../navigate.js";
 import { t } from "../i18n.js";
-import { keepingFocus } from "./focus.js";
-import { labelled } from "./labelled.js";
-import { problem } from "./problem.js";
-import { recipes } from "./recipes.js";
-import { toldOfEntry } from "./told.js";
+import { keepingFocus } from "../parts/focus.js";
+import { labelled } from "../parts/labelled.js";
+import { problem } from "../parts/problem.js";
+import { recipes } from "../parts/code_recipes.js";
+import { toldOfEntry } from "../parts/problem_text.js";
 
 const TABLES = 50; // of which one can be the measurements
 const AROUND = 40; // characters that are shown on both sides of one that is wrong

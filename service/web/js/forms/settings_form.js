@@ -4,8 +4,8 @@ import { html, nothing } from "../../vendor/lit-html.js";
 import { decimal, t } from "../i18n.js";
 import { columnOf, isUsable, knownValues, readableAs } from "../settings/columns.js";
 import { GROUPS, chosenColumn, isDensity, isShown, rolesOf, splitColumn } from "../settings/fields.js";
-import { labelled } from "./labelled.js";
-import { scrollBox } from "./scroll.js";
+import { labelled } from "../parts/labelled.js";
+import { scrollBox } from "../parts/scroll.js";
 
 /**
  * @param choice What is chosen: { dataset, target, features, types, values }; target is null for a density.

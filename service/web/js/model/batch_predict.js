@@ -2,8 +2,8 @@
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { upload } from "../api.js";
-import { announce } from "../announce.js";
-import { go } from "../go.js";
+import { announce } from "../screen_reader.js";
+import { go } from "../navigate.js";
 import { number, t } from "../i18n.js";
 import { labelled } from "../parts/labelled.js";
 import { problem } from "../parts/problem.js";

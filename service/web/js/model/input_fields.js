@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { number, t } from "../i18n.js";
-import { range, unitOf } from "./words.js";
+import { range, unitOf } from "./labels.js";
 
 const BEYOND = 0.1; // of the range that training saw, on both sides
 

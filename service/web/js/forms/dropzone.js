@@ -1,12 +1,12 @@
 // The place where a table comes in: dropped, chosen, or the example.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
-import { announce } from "../announce.js";
+import { announce } from "../screen_reader.js";
 import { upload } from "../api.js";
-import { example } from "../example.js";
+import { example } from "../sample_table.js";
 import { count, t } from "../i18n.js";
-import { keepingFocus } from "./focus.js";
-import { problem } from "./problem.js";
+import { keepingFocus } from "../parts/focus.js";
+import { problem } from "../parts/problem.js";
 
 const TYPES = ".csv,.tsv,.txt,.json,.jsonl,.ndjson,.parquet,.gz";
 

@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { key } from "../api.js";
-import { literal, recipe, root } from "../parts/recipes.js";
+import { literal, recipe, root } from "../parts/code_recipes.js";
 import { wish } from "./members.js";
 
 export function code(model, row, by) {

@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { count, number, t, time } from "../i18n.js";
-import { spread } from "./spread.js";
+import { spread } from "../charts/histogram.js";
 
 export function columnCard(column, dataset, target, choose) {
   const unit = dataset.units[column.name];

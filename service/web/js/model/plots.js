@@ -3,7 +3,7 @@
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
 import { figure, onTheme, picture } from "../parts/picture.js";
-import { picturesOf } from "./collect.js";
+import { picturesOf } from "./load.js";
 
 export function pictures(root, page) {
   show(root, page, page.figures);

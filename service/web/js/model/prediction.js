@@ -3,7 +3,7 @@
 import { html, nothing } from "../../vendor/lit-html.js";
 import { number, t } from "../i18n.js";
 import { problem } from "../parts/problem.js";
-import { shown, unitOf, withUnit } from "./words.js";
+import { shown, unitOf, withUnit } from "./labels.js";
 
 const DIGITS = 6;
 

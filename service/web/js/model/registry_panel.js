@@ -2,8 +2,8 @@
 
 import { html, render } from "../../vendor/lit-html.js";
 import { send } from "../api.js";
-import { announce } from "../announce.js";
-import { go } from "../go.js";
+import { announce } from "../screen_reader.js";
+import { go } from "../navigate.js";
 import { t } from "../i18n.js";
 import { confirmed } from "../parts/confirm.js";
 import { labelled } from "../parts/labelled.js";

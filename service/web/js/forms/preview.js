@@ -2,7 +2,7 @@
 
 import { html } from "../../vendor/lit-html.js";
 import { count, t } from "../i18n.js";
-import { scrollBox } from "./scroll.js";
+import { scrollBox } from "../parts/scroll.js";
 
 const NUMBERS = ["number", "integer"];
 

@@ -4,8 +4,8 @@ import { html, nothing } from "../../vendor/lit-html.js";
 import { text } from "../api.js";
 import { named, number, t } from "../i18n.js";
 import { settingWords } from "../settings/fields.js";
-import { figure, picture } from "./picture.js";
-import { scrollBox } from "./scroll.js";
+import { figure, picture } from "../parts/picture.js";
+import { scrollBox } from "../parts/scroll.js";
 import { studyBars } from "./study_bars.js";
 
 const SHOWN = 200;

@@ -3,7 +3,7 @@
 import { html, svg } from "../../vendor/lit-html.js";
 import { number, t } from "../i18n.js";
 import { ticks } from "./curve.js";
-import { withUnit } from "./words.js";
+import { withUnit } from "./labels.js";
 
 const [WIDTH, HEIGHT] = [640, 260];
 const [LEFT, RIGHT, TOP, BOTTOM] = [84, 24, 20, 46];
