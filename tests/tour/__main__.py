@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.tour.noting import written
 from tests.tour.way import make_tour
 
-FILE = Path("service/api/examples.json")
+FILE = Path("service/api/openapi/examples.json")
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:

@@ -23,7 +23,7 @@ def add_examples(document: Document, problem: str) -> None:
         document: The OpenAPI document.
         problem: The media type of refusals.
     """
-    noted = json.loads(files("service.api").joinpath("examples.json").read_text(encoding="utf-8"))
+    noted = json.loads(files("service.api.openapi").joinpath("examples.json").read_text(encoding="utf-8"))
     document["components"]["examples"] = _told(noted["problems"])
     for item in document["paths"].values():
         for operation in item.values():

@@ -9,7 +9,7 @@ import pytest
 
 from service.rendering.translations import RUSSIAN, say, written
 
-SERVICE = Path(__file__).parents[3] / "service"
+SERVICE = Path(__file__).parents[4] / "service"
 
 
 def said() -> Iterator[str]:
