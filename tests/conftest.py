@@ -20,9 +20,9 @@ import pytest
 import redis
 from jaxtyping import config, install_import_hook
 
-import tests.typecheck  # noqa: F401  # named by the import hook below
-from tests.databases import MigratedDatabases, new_database
-from tests.servers import LOOPBACK, PostgresServer, ValkeyServer, serving
+import tests.support.typecheck  # noqa: F401  # named by the import hook below
+from tests.support.databases import MigratedDatabases, new_database
+from tests.support.servers import LOOPBACK, PostgresServer, ValkeyServer, serving
 
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # The engine's shapes are checked while it is tested: this must come before anything imports it. What can be
 # checked takes half as long again even where it is not, so `make test` switches it off for all other tests.
 if os.environ.get("KAN_TEST_SHAPES") != "off":
-    install_import_hook("kan_engine", "tests.typecheck.typechecked")
+    install_import_hook("kan_engine", "tests.support.typecheck.typechecked")
 
 # Two noisy cores: time limits per example would say more about the neighbours than about the code.
 hypothesis.settings.register_profile("kan", deadline=None, max_examples=30)

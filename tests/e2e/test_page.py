@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from service.schemas.jobs import read_request
-from tests.browser import (
+from tests.support.browser import (
     PHONE,
     is_too_wide,
     severe_violations,
@@ -20,7 +20,7 @@ from tests.browser import (
     tab_to,
     visiting,
 )
-from tests.factories import column
+from tests.support.factories import column
 
 LAW = "exp(sin(pi*x1) + x2**2)"
 TRAINED_MS = 60_000

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import PHONE, is_too_wide, severe_violations, show, visiting
+from tests.support.browser import PHONE, is_too_wide, severe_violations, show, visiting
 
 LAW = "exp(sin(pi*x1) + x2**2)"
 JOB_TIMEOUT_S = 60

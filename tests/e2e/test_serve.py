@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from service.cli import app
 from service.client import Client
 from service.client import transport as sending
-from tests.servers import Serving, free_port, wait_until, whole_service
+from tests.support.servers import Serving, free_port, wait_until, whole_service
 
 START_TIMEOUT_S = 90.0
 JOB_TIMEOUT_S = 200.0

@@ -13,7 +13,7 @@ from service.db.migrate import upgrade
 from service.db.session import make_engine, make_sessions
 from service.settings import Settings
 from tests.faults.workers import START_TIMEOUT_S, Workers
-from tests.servers import PostgresServer, Server, ValkeyServer, free_port, wait_until
+from tests.support.servers import PostgresServer, Server, ValkeyServer, free_port, wait_until
 
 ONE_MACHINE, MANY_MACHINES = "one machine", "many machines"
 IDLE = "idle child"

@@ -8,9 +8,9 @@ import pytest
 from service.db.repositories import TrainingJobs
 from service.db.repositories.subtasks import JobParts
 from service.db.tables import Job
-from tests.factories import make_job
 from tests.faults.workers import Workers, pid_in
-from tests.servers import wait_until
+from tests.support.factories import make_job
+from tests.support.servers import wait_until
 
 STEPS = {"steps": "15", "step_s": "0.1"}
 TRAININGS = 4

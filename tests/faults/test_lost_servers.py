@@ -13,7 +13,7 @@ from service.main import create_app
 from service.settings import Settings
 from tests.faults.conftest import LEASE_S
 from tests.faults.workers import Workers
-from tests.servers import LOOPBACK, PostgresServer, ValkeyServer
+from tests.support.servers import LOOPBACK, PostgresServer, ValkeyServer
 
 RUNNING = ("running", None)
 

@@ -9,7 +9,7 @@ import pytest
 from service.db.repositories import TrainingJobs
 from tests.faults.deployment import idle_processes, training_processes
 from tests.faults.workers import ON_ONE_MACHINE_IN_EVERY_RUN, START_TIMEOUT_S, Workers, pid_in
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 QUEUED, RUNNING, SUCCEEDED = ("queued", None), ("running", None), ("succeeded", None)
 LONG = "600"  # seconds, more than any test waits

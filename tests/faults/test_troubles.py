@@ -19,7 +19,7 @@ from service.queue import EMBEDDED, make_queue
 from tests.faults.conftest import LEASE_S
 from tests.faults.deployment import MANY_MACHINES, ONE_MACHINE, deployed
 from tests.faults.workers import Workers, pid_in
-from tests.servers import libpq_url
+from tests.support.servers import libpq_url
 
 LOST = ("queued", "worker_lost")
 NO_LIMIT = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)

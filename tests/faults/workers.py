@@ -17,8 +17,8 @@ from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from service.db.tables import Blob, Dataset, Job, JobEvent, JobStatus, Model
 from service.settings import Settings
-from tests.factories import make_dataset, make_job
-from tests.servers import wait_until
+from tests.support.factories import make_dataset, make_job
+from tests.support.servers import wait_until
 from worker.runtime.housekeeping import drop_checkpoints
 
 START_TIMEOUT_S = 90.0  # processes start slowly when all cores are busy

@@ -12,8 +12,8 @@ import pytest
 from kan_engine.expressions.evaluation import Expression, Variable, call, evaluate
 from kan_engine.expressions.printing.derived_variables import Derivation, sql_names
 from kan_engine.expressions.printing.infix import to_text
-from tests import languages
-from tests.servers import libpq_url
+from tests.support import languages
+from tests.support.servers import libpq_url
 
 x, y = Variable("x"), Variable("y")
 TRICKY = "o'br\"own %s {}"

@@ -7,8 +7,8 @@ import pytest
 import redis
 from sqlalchemy import create_engine, inspect
 
-from tests.databases import MigratedDatabases
-from tests.servers import ValkeyServer, libpq_url, wait_until
+from tests.support.databases import MigratedDatabases
+from tests.support.servers import ValkeyServer, libpq_url, wait_until
 
 
 def test_a_test_database_has_the_tables_of_the_migrations(database_url: str) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kan_engine.errors import ArtifactError
 from kan_engine.inference.artifact import load, read_metadata, save
-from tests.predictors import make_predictor, some_columns
+from tests.support.predictors import make_predictor, some_columns
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

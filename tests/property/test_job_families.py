@@ -24,8 +24,8 @@ from service.db.session import clock, make_sessions
 from service.db.tables import PART, Blob, Job, JobStatus
 from service.errors import Conflict, NotFound
 from service.storage.blobs import put_bytes
-from tests.factories import make_job
-from tests.state_machines import Claim, claim_of, empty, run_machine
+from tests.support.factories import make_job
+from tests.support.state_machines import Claim, claim_of, empty, run_machine
 from worker.runtime.housekeeping import drop_parts
 
 LEASE = 60.0

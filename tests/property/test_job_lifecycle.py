@@ -37,8 +37,8 @@ from service.queue import NoBell
 from service.schemas.training import TrainRequest
 from service.settings import Settings
 from service.storage.blobs import put_bytes, release
-from tests.factories import column, make_dataset
-from tests.state_machines import Claim, claim_of, empty, run_machine
+from tests.support.factories import column, make_dataset
+from tests.support.state_machines import Claim, claim_of, empty, run_machine
 from worker.runtime.housekeeping import drop_checkpoints
 
 LEASE = 60.0

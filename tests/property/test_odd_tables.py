@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kan_engine import load
 from service.errors import Invalid
 from service.operations.jobs.training_checks import check
-from tests.tables import request_for, table_of
+from tests.support.tables import request_for, table_of
 from worker.execution.outcome import Outcome
 from worker.execution.subtasks import Alone, Part
 from worker.pipelines.tabular import run_pipeline

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from service.main import create_app
 from service.settings import Settings
-from tests.servers import LOOPBACK
+from tests.support.servers import LOOPBACK
 
 
 @pytest.fixture

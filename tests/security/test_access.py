@@ -12,7 +12,7 @@ from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.main import create_app
 from service.settings import InvalidSettings, Settings
-from tests.servers import LOOPBACK
+from tests.support.servers import LOOPBACK
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 from service.api.http import uvicorn_protocol as protocol
 from service.main import create_app
 from service.settings import Settings
-from tests.servers import LOOPBACK, free_port, serving, wait_until
+from tests.support.servers import LOOPBACK, free_port, serving, wait_until
 
 MAY_OPEN = 200
 HEAD = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"

@@ -15,8 +15,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.db.session import Sessions
-from tests.factories import EDGES, make_model, make_predictor
-from tests.peak import forget_peak, own_peak
+from tests.support.factories import EDGES, make_model, make_predictor
+from tests.support.peak import forget_peak, own_peak
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 JSON = {"content-type": "application/json"}

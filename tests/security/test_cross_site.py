@@ -7,8 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.db.session import Sessions
-from tests.factories import make_job, make_model
-from tests.servers import LOOPBACK
+from tests.support.factories import make_job, make_model
+from tests.support.servers import LOOPBACK
 
 FOREIGN = {
     "another site": {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},

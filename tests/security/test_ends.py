@@ -18,8 +18,8 @@ from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.main import create_app
 from service.settings import Settings
-from tests.factories import make_job, start_job
-from tests.servers import LOOPBACK, serving
+from tests.support.factories import make_job, start_job
+from tests.support.servers import LOOPBACK, serving
 
 STREAM = {"Accept": "text/event-stream"}
 

@@ -20,9 +20,9 @@ from service.db.session import Sessions
 from service.ingest import subprocess_reader as child
 from service.main import create_app
 from service.settings import MiB, Settings
-from tests.factories import make_model, make_predictor
-from tests.peak import forget_peak, own_peak
-from tests.servers import LOOPBACK
+from tests.support.factories import make_model, make_predictor
+from tests.support.peak import forget_peak, own_peak
+from tests.support.servers import LOOPBACK
 
 JSON = {"content-type": "application/json"}
 

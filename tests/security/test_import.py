@@ -18,9 +18,9 @@ from service.db.migrate import upgrade
 from service.main import create_app
 from service.operations.models import export_document as portable
 from service.settings import Settings
-from tests.artifacts import put_together, taken_apart
-from tests.factories import EDGE, make_predictor
-from tests.servers import LOOPBACK
+from tests.support.artifacts import put_together, taken_apart
+from tests.support.factories import EDGE, make_predictor
+from tests.support.servers import LOOPBACK
 
 TREE = {"add": [{"variable": "x1"}, {"number": "2"}]}
 RECORD = {"outputs": ["y"], "units": {"x1": "m"}, "metrics": {"rmse": 1.0}}

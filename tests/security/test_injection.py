@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from service.db.session import Sessions
 from service.observability.logs import FactsFormatter, JsonFormatter
-from tests.factories import EDGES, make_model
+from tests.support.factories import EDGES, make_model
 
 TEXTS = (
     "' OR 1=1 --",

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from service.api.http.rate_limit import LocalRates, RedisRates, make_rates
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
-from tests.servers import ValkeyServer
+from tests.support.servers import ValkeyServer
 
 TABLE = {"columns": {"x": [float(i) for i in range(40)], "y": [float(i * i) for i in range(40)]}}
 

@@ -10,8 +10,8 @@ import pytest
 
 from service.main import create_app
 from service.settings import Settings
-from tests.peak import forget_peak, own_peak
-from tests.servers import serving
+from tests.support.peak import forget_peak, own_peak
+from tests.support.servers import serving
 
 HOST = b"Host: 127.0.0.1\r\n"
 LIVE = b"GET /health/live HTTP/1.1\r\n" + HOST

@@ -26,8 +26,8 @@ from service.db.session import Sessions
 from service.db.tables import Worker
 from service.main import create_app
 from service.settings import Settings
-from tests.factories import EDGES, FIGURES, make_job, make_model, make_predictor, start_job
-from tests.servers import serving
+from tests.support.factories import EDGES, FIGURES, make_job, make_model, make_predictor, start_job
+from tests.support.servers import serving
 
 DOCUMENT = create_app(Settings()).openapi()
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)

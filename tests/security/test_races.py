@@ -19,8 +19,8 @@ from service.db.tables import Blob
 from service.main import create_app
 from service.settings import Settings
 from service.storage import blobs as storage
-from tests.factories import make_job, make_model, make_predictor
-from tests.servers import serving
+from tests.support.factories import make_job, make_model, make_predictor
+from tests.support.servers import serving
 
 ROUNDS = 6
 TABLE = {name: [float(i * power) for i in range(40)] for power, name in enumerate(("x", "y"), start=1)}

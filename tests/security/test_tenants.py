@@ -19,8 +19,8 @@ from service.main import create_app
 from service.operations.models.management import change_model
 from service.schemas.models import ModelPatch
 from service.settings import Settings
-from tests.factories import EDGES, make_job, make_model, make_predictor
-from tests.servers import LOOPBACK
+from tests.support.factories import EDGES, make_job, make_model, make_predictor
+from tests.support.servers import LOOPBACK
 
 METHODS = ("get", "post", "put", "patch", "delete")
 OPEN = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready")

@@ -10,7 +10,7 @@ from service.db.session import Sessions
 from service.db.tables import Job
 from service.main import create_app
 from service.settings import Settings
-from tests.servers import LOOPBACK
+from tests.support.servers import LOOPBACK
 from tests.tour.noting import Document, Tour, settled
 from tests.tour.refusals import meet_failures, meet_strangers, refuse_everywhere
 from tests.tour.things import see_datasets, see_ends, see_health, see_jobs, see_models, see_protocol

@@ -10,7 +10,7 @@ from unittest.mock import patch
 from tests.benchmarks.formulas.judge import judge
 from tests.benchmarks.formulas.lines import TARGET, Conditions, Line, draw
 from tests.benchmarks.rows import Values
-from tests.tables import request_for, table_of
+from tests.support.tables import request_for, table_of
 from worker.pipelines.tabular import run_pipeline
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from kan_engine.cost import Method, Workload
 from tests.benchmarks.plan import Goal, Options, Section, Task
 from tests.benchmarks.rows import Measured, Values
-from tests.peak import own_peak
+from tests.support.peak import own_peak
 
 STEPS = 3
 ROUNDS = 3

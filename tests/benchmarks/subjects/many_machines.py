@@ -18,7 +18,7 @@ START_S = 120.0
 @contextmanager
 def many_machines(workers: int = 1) -> Iterator[httpx.Client]:
     """A client of the processes that an operator starts, with so many workers that do one job at a time."""
-    from tests.servers import PostgresServer, ValkeyServer, free_port, wait_until
+    from tests.support.servers import PostgresServer, ValkeyServer, free_port, wait_until
 
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))

@@ -15,8 +15,8 @@ from playwright.sync_api import Browser
 
 from service.client import Client, Dataset
 from tests.benchmarks.rows import Values
-from tests.browser import running_browser, visiting
-from tests.servers import wait_until, whole_service
+from tests.support.browser import running_browser, visiting
+from tests.support.servers import wait_until, whole_service
 
 ROWS = 500
 SETTLED_MS = 2_000  # after the heading: pictures and lists have come, and moved what they move

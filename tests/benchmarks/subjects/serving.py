@@ -24,8 +24,8 @@ from service.db.repositories.api_keys import ApiKeys
 from service.db.session import make_engine, make_sessions
 from service.settings import Settings
 from tests.benchmarks.rows import Values
-from tests.factories import make_model, make_predictor
-from tests.servers import free_port, wait_until
+from tests.support.factories import make_model, make_predictor
+from tests.support.servers import free_port, wait_until
 
 FEATURES, HIDDEN = 8, (10,)
 WARM_UP = 30

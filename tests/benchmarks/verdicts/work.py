@@ -83,7 +83,7 @@ def limit(verdict: str, *, is_noisy: bool) -> float:
 
 
 def _in_process(case: Case, max_seconds: float) -> tuple[Mapping[str, Any] | None, Mapping[str, Any]]:
-    from tests.tables import request_for, table_of
+    from tests.support.tables import request_for, table_of
     from worker.pipelines.tabular import run_pipeline
 
     table = table_of(**{name: values.tolist() for name, values in case.columns.items()})

@@ -9,7 +9,7 @@ from service.db.session import Sessions
 from service.db.tables import Model
 from service.operations.models.management import change_model, delete_model
 from service.schemas.models import ModelPatch
-from tests.factories import make_model
+from tests.support.factories import make_model
 
 ANNE = Caller(key_id="018f0000-0000-7000-8000-000000000001", name="Anne")
 

@@ -22,8 +22,8 @@ from service.db.session import Sessions, make_engine, make_sessions
 from service.main import create_app
 from service.settings import Settings
 from service.storage.blobs import put_bytes, read_bytes
-from tests.factories import make_dataset, make_job, make_model
-from tests.servers import LOOPBACK, wait_until
+from tests.support.factories import make_dataset, make_job, make_model
+from tests.support.servers import LOOPBACK, wait_until
 
 ROWS = [{"x1": 0.1, "x2": -0.7}, {"x1": 0.9, "x2": 1.5}]
 AWAY = "postgresql+psycopg://kan:hush@127.0.0.1:1/kan"

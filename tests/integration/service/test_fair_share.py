@@ -6,7 +6,7 @@ from service.caller import Caller
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from service.db.tables import Job
-from tests.factories import start_job
+from tests.support.factories import start_job
 
 
 def submit(sessions: Sessions, tenant: str, **fields: object) -> str:

@@ -10,7 +10,7 @@ from service.db.session import Sessions, clock
 from service.db.tables import Job
 from service.operations import job_statistics as figures
 from service.operations.job_statistics import RUN_BOUNDS, WAIT_BOUNDS, JobFigures
-from tests.factories import make_job
+from tests.support.factories import make_job
 
 
 def finish(sessions: Sessions, job_id: str, *, waited_s: float, ran_s: float, age_s: float = 0.0) -> None:

@@ -15,7 +15,7 @@ from service.errors import NotFound
 from service.operations.models.management import change_model, delete_model
 from service.schemas.models import ModelPatch
 from service.storage import blobs as storage
-from tests.factories import column, make_dataset
+from tests.support.factories import column, make_dataset
 
 
 @pytest.fixture

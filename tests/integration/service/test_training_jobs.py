@@ -11,7 +11,7 @@ from service.db.session import Sessions, clock
 from service.db.tables import Job, JobStatus
 from service.errors import Conflict, NotFound
 from service.storage.blobs import put_bytes
-from tests.factories import make_job
+from tests.support.factories import make_job
 
 LEASE = 60.0
 

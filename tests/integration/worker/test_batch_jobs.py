@@ -17,7 +17,7 @@ from service.db.session import Sessions, clock
 from service.db.tables import Blob, Job
 from service.settings import Settings
 from service.storage.blobs import release
-from tests.factories import make_model, make_predictor
+from tests.support.factories import make_model, make_predictor
 from worker.execution.heartbeat import Termination
 from worker.execution.runner import run_job
 from worker.jobs import batch_predict as batch

@@ -12,7 +12,7 @@ from sympy import sympify
 from service.db.migrate import upgrade
 from service.main import create_app
 from service.settings import Settings
-from tests.servers import LOOPBACK
+from tests.support.servers import LOOPBACK
 from worker.execution.runner import run_job
 from worker.jobs.registry import WORKS
 

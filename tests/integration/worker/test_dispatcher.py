@@ -4,7 +4,7 @@ from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from service.db.tables import Job
 from service.settings import Settings
-from tests.factories import make_job
+from tests.support.factories import make_job
 from worker.runtime import dispatcher
 from worker.runtime.dispatcher import Dispatcher
 

@@ -13,9 +13,9 @@ from service.ingest.column_report import Raw, finish
 from service.operations.jobs.cost_estimate import estimate
 from service.schemas.training_plan import Plan
 from service.settings import Settings
-from tests.flows import taylor_green
-from tests.peak import peak_bytes
-from tests.tables import request_for
+from tests.support.flows import taylor_green
+from tests.support.peak import peak_bytes
+from tests.support.tables import request_for
 
 pytestmark = pytest.mark.thorough
 

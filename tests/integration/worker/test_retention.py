@@ -14,7 +14,7 @@ from service.operations.models.management import change_model
 from service.schemas.models import ModelPatch
 from service.settings import Settings
 from service.storage.blobs import put_bytes
-from tests.factories import make_dataset, make_job, make_model, make_predictor
+from tests.support.factories import make_dataset, make_job, make_model, make_predictor
 from worker.runtime import retention
 from worker.runtime.retention import retain
 

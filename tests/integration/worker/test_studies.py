@@ -14,7 +14,7 @@ from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from service.operations.quotas import refuse_more_jobs
 from service.settings import Settings
-from tests.databases import ON_ONE_DATABASE
+from tests.support.databases import ON_ONE_DATABASE
 from worker.execution.runner import run_job
 from worker.jobs.registry import WORKS
 from worker.jobs.train import training_works

@@ -23,7 +23,7 @@ from service.db.session import Sessions, clock
 from service.db.tables import Blob, Job, JobEvent, Model
 from service.settings import Settings
 from service.storage.blobs import read_bytes
-from tests.factories import make_dataset, make_job
+from tests.support.factories import make_dataset, make_job
 from worker.execution import runner as lifecycle
 from worker.execution.attempt import Attempt
 from worker.execution.heartbeat import Termination

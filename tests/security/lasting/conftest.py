@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from service.db.session import Sessions, make_engine, make_sessions
 from service.main import create_app
 from service.settings import MiB, Settings
-from tests.servers import LOOPBACK, serving
+from tests.support.servers import LOOPBACK, serving
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.db.session import Sessions
-from tests.factories import make_model
+from tests.support.factories import make_model
 
 HUGE = 10**15
 

@@ -15,9 +15,9 @@ from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.main import create_app
 from service.settings import MiB, Settings
-from tests.factories import make_model, make_predictor
-from tests.peak import forget_peak, own_peak
-from tests.servers import LOOPBACK, serving
+from tests.support.factories import make_model, make_predictor
+from tests.support.peak import forget_peak, own_peak
+from tests.support.servers import LOOPBACK, serving
 
 JSON = {"content-type": "application/json"}
 MANY_MISTAKES = b'{"model": "x", "rows": [' + b"1," * 2 * MiB + b"1]}"

@@ -5,7 +5,7 @@ import redis
 
 from service.queue import QUEUE_OF, NoBell, RedisBell, kinds_in, make_queue
 from service.settings import QUEUES, Settings
-from tests.servers import ValkeyServer, free_port
+from tests.support.servers import ValkeyServer, free_port
 
 
 def test_one_machine_has_no_bell() -> None:

@@ -19,7 +19,7 @@ from service.schemas.prediction import Rows
 from service.schemas.training_plan import LABELS
 from service.settings import Settings
 from service.storage.stored_table import Table, values_of
-from tests.tables import request_for, table_of
+from tests.support.tables import request_for, table_of
 from worker.jobs.prediction_columns import Answers
 from worker.pipelines.tabular import run_pipeline
 

@@ -19,8 +19,8 @@ from service.db.repositories import Datasets, TrainingJobs
 from service.db.session import Sessions
 from service.db.tables import Blob, JobStatus
 from service.storage.stored_table import stored_table
-from tests.databases import ON_ONE_DATABASE
-from tests.factories import make_job
+from tests.support.databases import ON_ONE_DATABASE
+from tests.support.factories import make_job
 
 CSV = b"x,y,color,ok,day\n1,0.5,red,true,2024-01-01\n2,,blue,false,2024-01-02\n"
 

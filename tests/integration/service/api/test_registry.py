@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from kan_engine.expressions.evaluation import Variable, to_json
 from service.db.session import Sessions
 from service.db.tables import Model
-from tests.factories import make_dataset, make_model, make_predictor
+from tests.support.factories import make_dataset, make_model, make_predictor
 
 PREDICTOR = make_predictor()
 SPLIT = {"kind": "random", "seed": 0, "training_rows": 70, "validation_rows": 10, "test_rows": 20}

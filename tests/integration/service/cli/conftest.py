@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from service.client import transport as sending
-from tests.servers import serving
+from tests.support.servers import serving
 
 if TYPE_CHECKING:
     from pathlib import Path

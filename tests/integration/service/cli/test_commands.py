@@ -16,8 +16,8 @@ from service.cli.support.completion import model_names
 from service.client import Client, Dataset
 from service.db.session import Sessions
 from service.db.tables import Model
-from tests.factories import EDGES, make_model, make_symbolic
-from tests.servers import free_port
+from tests.support.factories import EDGES, make_model, make_symbolic
+from tests.support.servers import free_port
 
 Kan = Callable[..., Any]
 LAW: dict[str, Any] = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from service.client import AsyncClient, Client
-from tests.servers import serving
+from tests.support.servers import serving
 
 if TYPE_CHECKING:
     from pathlib import Path

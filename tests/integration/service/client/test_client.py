@@ -19,9 +19,9 @@ from service.client import endpoints as calls
 from service.client import transport as sending
 from service.db.session import Sessions
 from service.db.tables import Model as Row
-from tests.factories import EDGES, FIGURES, make_job, make_model, make_predictor, make_symbolic
 from tests.integration.service.client.conftest import Way, answer, lose_the_answer
-from tests.servers import free_port
+from tests.support.factories import EDGES, FIGURES, make_job, make_model, make_predictor, make_symbolic
+from tests.support.servers import free_port
 
 DAYS = [datetime(2026, 1, day) for day in (1, 2, 3)]
 COLUMNS = {

@@ -9,8 +9,8 @@ import pytest
 from service.client import ApiError, Unreachable
 from service.client import transport as sending
 from service.db.session import Sessions
-from tests.factories import make_model
 from tests.integration.service.client.conftest import Message, Mishap, Way, hang_up
+from tests.support.factories import make_model
 
 COLUMNS = {"x1": [0.1, 0.9], "x2": [1.0, -1.5], "id": [1, 2]}
 

@@ -12,8 +12,8 @@ from service.client import job_progress as following
 from service.client import transport as sending
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
-from tests.factories import finish_job, make_job, make_model, report_progress, start_job
 from tests.integration.service.client.conftest import Way, answer, cut_after, hang_up, lose_the_answer
+from tests.support.factories import finish_job, make_job, make_model, report_progress, start_job
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from kan_engine.errors import InvalidConfig, InvalidData, NotExportable
 from kan_engine.export.onnx.export import to_onnx
 from kan_engine.export.probe_rows import probe_columns
 from kan_engine.export.python.export import run_python, to_python
-from tests.factories import make_predictor
+from tests.support.factories import make_predictor
 
 START = datetime(2024, 1, 1)
 

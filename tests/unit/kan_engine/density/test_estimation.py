@@ -31,7 +31,7 @@ from kan_engine.density.univariate import LineGrid, log_normaliser, maximum, nor
 from kan_engine.errors import InvalidConfig
 from kan_engine.inference.artifact import ArtifactError
 from kan_engine.numerics.quadrature import gauss_legendre
-from tests.artifacts import put_together, taken_apart
+from tests.support.artifacts import put_together, taken_apart
 
 RNG = np.random.default_rng(5)
 SAMPLES: dict[str, np.ndarray] = {

@@ -9,7 +9,7 @@ from kan_engine.data.encoding import Encoding
 from kan_engine.data.feature import OWN_COLUMNS
 from kan_engine.export.probe_rows import UNSEEN, probe_columns
 from kan_engine.export.verification import Answers, answers_of, largest_difference
-from tests.predictors import make_predictor, some_columns
+from tests.support.predictors import make_predictor, some_columns
 
 
 def difference(expected: list[float], got: list[float]) -> float:

@@ -18,8 +18,8 @@ from kan_engine.inference.artifact import load, read_attached, read_metadata, sa
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.kan import resize_
 from kan_engine.network.layer import SymbolicEdge
-from tests.artifacts import put_together, taken_apart
-from tests.predictors import make_predictor, some_columns
+from tests.support.artifacts import put_together, taken_apart
+from tests.support.predictors import make_predictor, some_columns
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

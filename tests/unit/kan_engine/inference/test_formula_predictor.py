@@ -8,7 +8,7 @@ import pytest
 from kan_engine import FormulaPredictor, Predictor, load, save
 from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.expressions.evaluation import Expression, Variable, call
-from tests.predictors import make_predictor
+from tests.support.predictors import make_predictor
 
 X, N, RED = Variable("x"), Variable("n"), Variable("c is red")
 

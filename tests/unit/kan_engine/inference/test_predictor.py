@@ -9,7 +9,7 @@ import torch
 from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.inference import predictor as module
 from kan_engine.network.layer import SymbolicEdge
-from tests.predictors import make_predictor, some_columns
+from tests.support.predictors import make_predictor, some_columns
 
 
 def one_row(**changes: object) -> dict[str, np.ndarray]:

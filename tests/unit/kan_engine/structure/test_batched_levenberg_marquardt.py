@@ -9,7 +9,16 @@ import torch
 
 from kan_engine.structure.batched_levenberg_marquardt import fitted, refined, solved
 from kan_engine.structure.batched_networks import Bundle, Node, Terms, linear, outputs, passed, started
-from tests.bundles import INPUTS, KINDS, WEIGHTS, X, held_at_random, random_bundle, terms_of, with_held_edge
+from tests.support.bundles import (
+    INPUTS,
+    KINDS,
+    WEIGHTS,
+    X,
+    held_at_random,
+    random_bundle,
+    terms_of,
+    with_held_edge,
+)
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

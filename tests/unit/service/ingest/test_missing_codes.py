@@ -9,7 +9,7 @@ import pytest
 from service.errors import Invalid
 from service.ingest import Ingested, read_columns
 from service.settings import Settings
-from tests.tables import request_for, table_of
+from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare
 
 RNG = np.random.default_rng(0)

@@ -13,7 +13,7 @@ from service.ingest import convert
 from service.ingest import subprocess_reader as child
 from service.ingest.readers import read_upload
 from service.settings import MiB, Settings
-from tests.peak import forget_peak, own_peak
+from tests.support.peak import forget_peak, own_peak
 
 TABLE = b"x,t,w\n1,2024-01-02,a\n2.5,2024-01-03,\n-inf,2024-01-04,c\n"
 

@@ -13,7 +13,7 @@ from opentelemetry import trace
 from service.main import create_app
 from service.observability import tracing
 from service.settings import Settings
-from tests.servers import LOOPBACK, free_port
+from tests.support.servers import LOOPBACK, free_port
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from service.rendering.charts.reliability_and_roc import draw_probabilities
 from service.rendering.charts.solution import draw_solution
 from service.rendering.charts.study import Trained, View, draw_study
 from service.rendering.svg import DARK, LIGHT, Theme
-from tests.pictures import english_in
+from tests.support.pictures import english_in
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "</text><script>alert(1)</script>\"' onload='x' &#0; nul\x00 half\ud800"

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from service.schemas.training_plan import Plan
-from tests.factories import column
-from tests.tables import request_for
+from tests.support.factories import column
+from tests.support.tables import request_for
 
 
 def plan(*columns: dict[str, Any], rows: int = 100, **body: Any) -> Plan:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kan_engine import InvalidData
-from tests.tables import request_for, table_of
+from tests.support.tables import request_for, table_of
 from worker.data.preparation import CONSTANT, Prepared, prepare
 from worker.data.splitting import split_rows
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kan_engine import KAN, KANConfig, Predictor, Standardizer
-from tests.tables import request_for, table_of
+from tests.support.tables import request_for, table_of
 from worker.data.preparation import Prepared, prepare
 from worker.evaluation.decision_rule import calibrate_on_validation_, choose_decision
 from worker.evaluation.model_metrics import measure

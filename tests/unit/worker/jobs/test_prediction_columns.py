@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.factories import make_predictor
+from tests.support.factories import make_predictor
 from worker.jobs.prediction_columns import Answers
 
 MIXED = {

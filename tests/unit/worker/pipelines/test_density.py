@@ -10,7 +10,7 @@ from kan_engine.density.distributions import laws_for
 from kan_engine.density.maximum_likelihood import fit, intervals
 from kan_engine.density.weighted_values import Values
 from service.schemas.training import TrainRequest
-from tests.tables import table_of
+from tests.support.tables import table_of
 from worker.data.density_rows import density_rows
 from worker.evaluation.kernel_density import Kernel
 from worker.execution.outcome import Outcome

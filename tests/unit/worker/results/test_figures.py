@@ -8,7 +8,7 @@ from sklearn import metrics
 
 from kan_engine import KAN, KANConfig, Predictor, Standardizer, TargetScaler
 from kan_engine.network.kan import initialise_
-from tests.tables import request_for, table_of
+from tests.support.tables import request_for, table_of
 from worker.data.preparation import Prepared, prepare
 from worker.evaluation.partial_dependence import OTHER
 from worker.results import figures as module

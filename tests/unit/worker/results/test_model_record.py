@@ -4,7 +4,7 @@ import numpy as np
 
 from kan_engine import KAN, Expression, Formula, KANConfig, Limits, TargetScaler, Variable
 from kan_engine.expressions.evaluation import add, mul
-from tests.tables import request_for, table_of
+from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare
 from worker.results.model_record import assembled, formulas_of
 from worker.search.context import Run

@@ -5,7 +5,7 @@ import pytest
 
 from kan_engine import Limits
 from kan_engine.expressions import evaluation as expression
-from tests.tables import request_for, table_of
+from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare
 from worker.search.context import Run
 from worker.search.cross_validation import (

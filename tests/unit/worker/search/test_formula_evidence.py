@@ -7,7 +7,7 @@ import pytest
 
 from kan_engine import Formula, Limits
 from kan_engine.expressions.evaluation import Expression, Variable, add, call, mul, number
-from tests.tables import request_for, table_of
+from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare
 from worker.search.context import Run
 from worker.search.cross_validation import simple_errors

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from service.schemas.study import trained_of
-from tests.tables import request_for, table_of
+from tests.support.tables import request_for, table_of
 from worker.evaluation.mlp import fit_mlp
 from worker.execution.outcome import Outcome
 from worker.pipelines.tabular import run_pipeline

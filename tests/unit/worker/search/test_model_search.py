@@ -13,8 +13,8 @@ import torch
 from kan_engine import Limits, Predictor, load, search
 from service.documents.answering_member import Members
 from service.storage.stored_table import Table
-from tests.factories import make_predictor
-from tests.tables import request_for, table_of
+from tests.support.factories import make_predictor
+from tests.support.tables import request_for, table_of
 from worker.data.preparation import Prepared, prepare
 from worker.evaluation.decision_rule import choose_decision
 from worker.execution.subtasks import Part

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.tables import request_for, table_of
+from tests.support.tables import request_for, table_of
 from worker.data.preparation import Prepared, prepare
 from worker.search.outliers import set_outliers_aside
 

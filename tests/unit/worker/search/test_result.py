@@ -7,7 +7,7 @@ import numpy as np
 
 from kan_engine import Formula, Step
 from kan_engine.expressions.nodes import Number
-from tests.factories import make_predictor
+from tests.support.factories import make_predictor
 from worker.search.result import Found, errors_of, from_metadata, to_metadata
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from kan_engine import KAN, Expression, Formula, KANConfig, Limits, Standardizer, Variable, to_text
 from kan_engine.expressions.evaluation import add, apply_function, mul
-from tests.tables import request_for, table_of
+from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare
 from worker.search.context import Run
 from worker.search.cross_validation import simple_errors

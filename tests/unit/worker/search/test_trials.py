@@ -22,7 +22,7 @@ from kan_engine import (
 )
 from kan_engine.inference.optimism import Contest
 from kan_engine.model_selection.moves import estimated_seconds
-from tests.tables import request_for, table_of
+from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare
 from worker.search.context import Run
 from worker.search.search_rows import Grounds

@@ -11,6 +11,7 @@ from onnx import TensorProto
 from kan_engine.data.labels import Label
 from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.errors import NotExportable
+from kan_engine.export.onnx import functions as onnx_functions
 from kan_engine.export.onnx.export import to_onnx
 from kan_engine.export.onnx.functions import write_function
 from kan_engine.export.onnx.graph import Graph, tensor, to_bytes
@@ -19,9 +20,9 @@ from kan_engine.export.verification import answers_of, largest_difference
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.layer import SymbolicEdge
-from tests import factories
-from tests.predictors import make_predictor
-from tests.runtimes import run_in_onnxruntime, session_of
+from tests.support import factories
+from tests.support.predictors import make_predictor
+from tests.support.runtimes import run_in_onnxruntime, session_of
 
 MAGNITUDES = np.concatenate([[0.0], 10.0 ** np.arange(-12, 3, 0.25), 1 - 10.0 ** np.arange(-12, 0, 1.0)])
 ARGUMENTS = np.concatenate([MAGNITUDES, -MAGNITUDES])
@@ -163,7 +164,7 @@ def test_the_inputs_tell_units_and_ranges() -> None:
 
 
 def test_a_function_that_onnx_does_not_have_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(__import__("kan_engine.export.onnx.functions").onnx_functions.WRITERS, "tan")
+    monkeypatch.delitem(onnx_functions.WRITERS, "tan")
     predictor = make_predictor()
     predictor.network.all_layers[0].symbolic[0, 0] = SymbolicEdge("tan", 0.1, 0.0, 1.0, 0.0)
     with pytest.raises(NotExportable, match="ONNX has no tan in float64"):

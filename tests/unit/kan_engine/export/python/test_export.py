@@ -21,8 +21,8 @@ from kan_engine.expressions.evaluation import PI, Variable, call
 from kan_engine.expressions.library import LIBRARY
 from kan_engine.inference.formula_predictor import FormulaPredictor
 from kan_engine.inference.predictor import Predictor
-from tests import factories
-from tests.predictors import TYPES, make_predictor, some_columns
+from tests.support import factories
+from tests.support.predictors import TYPES, make_predictor, some_columns
 
 HOSTILE = [
     '"); import os #',

@@ -10,7 +10,7 @@ from kan_engine.errors import NotExportable
 from kan_engine.expressions.evaluation import Variable
 from kan_engine.expressions.printing.derived_variables import Derivation, meanings, sql_names, table_names
 from kan_engine.expressions.printing.infix import quoted_column, to_excel, to_sql
-from tests import languages
+from tests.support import languages
 
 BROWN = "o'br\"own"
 DERIVATION = Derivation(

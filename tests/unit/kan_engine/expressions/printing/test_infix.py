@@ -23,7 +23,7 @@ from kan_engine.expressions.library import LIBRARY
 from kan_engine.expressions.printing.identifiers import safe_names
 from kan_engine.expressions.printing.infix import to_excel, to_sql, to_text
 from kan_engine.expressions.printing.latex import symbol, to_latex
-from tests import languages
+from tests.support import languages
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

@@ -16,7 +16,7 @@ from kan_engine.expressions.printing.source_files import (
     one_line,
     python_module,
 )
-from tests import languages
+from tests.support import languages
 
 x, y, odd = Variable("x"), Variable("y"), Variable("we \"ird] #na'me")
 MODULES = [python_module, c_module, javascript_module]

@@ -19,7 +19,7 @@ from service.db.migrate import head_revision
 from service.db.repositories.workers import Workers
 from service.db.session import make_engine, make_sessions
 from service.settings import GiB, MiB, load_settings
-from tests.servers import free_port
+from tests.support.servers import free_port
 
 Usage = namedtuple("Usage", "total used free")
 REDIS = "redis://:hush@127.0.0.1:{port}/0"

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from service.cli import app
 from service.cli.commands import processes
 from service.db.migrate import head_revision
-from tests.servers import free_port
+from tests.support.servers import free_port
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import pytest
 
 from service.cli.support import supervisor as supervision
 from service.cli.support.supervisor import Supervisor
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 
 def supervise(*code: str, drain_s: float = 5.0, **options: object) -> Supervisor:

@@ -7,7 +7,7 @@ import pytest
 from kan_engine.data.feature import Feature
 from service.errors import Invalid
 from service.operations.jobs.batch_checks import check_columns
-from tests.factories import column
+from tests.support.factories import column
 
 FEATURES = (
     Feature(name="x", type="number", min=0.0, max=1.0),

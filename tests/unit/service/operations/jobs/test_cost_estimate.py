@@ -12,8 +12,8 @@ from service.operations.jobs.cost_estimate import (
 )
 from service.schemas.training_plan import Plan
 from service.settings import Settings
-from tests.factories import column
-from tests.tables import request_for
+from tests.support.factories import column
+from tests.support.tables import request_for
 
 GiB = 2**30
 

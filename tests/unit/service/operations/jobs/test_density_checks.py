@@ -7,7 +7,7 @@ from service.operations.jobs.cost_estimate import estimate
 from service.operations.jobs.training_checks import check
 from service.schemas.training import TrainRequest
 from service.schemas.training_plan import Plan
-from tests.factories import column
+from tests.support.factories import column
 
 COLUMNS = [
     column("x"),

@@ -7,7 +7,7 @@ from service.db.session import Sessions
 from service.errors import NotFound
 from service.operations.prediction import model_resolver as model_directory
 from service.operations.prediction.model_resolver import ModelDirectory
-from tests.factories import make_model
+from tests.support.factories import make_model
 
 
 @pytest.fixture

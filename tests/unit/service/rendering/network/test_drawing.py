@@ -14,7 +14,7 @@ from service.rendering.network.drawing import draw_network
 from service.rendering.network.labels import CAPTION_SIZE, CHARACTER, width_of
 from service.rendering.network.layout import MAX_EDGES, MAX_IDLE_INPUTS, PlacedEdge, function_of, lay_out
 from service.rendering.svg import DARK, LIGHT
-from tests.pictures import english_in
+from tests.support.pictures import english_in
 
 SVG = "{http://www.w3.org/2000/svg}"
 ROOMS = {"input_room": 40.0, "output_room": 40.0, "label_room": 20.0}

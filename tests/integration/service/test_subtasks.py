@@ -8,7 +8,7 @@ from service.db.repositories import TrainingJobs
 from service.db.repositories.subtasks import JobParts, left_over
 from service.db.session import Sessions
 from service.db.tables import PART, Job, JobStatus
-from tests.factories import make_job, start_job
+from tests.support.factories import make_job, start_job
 
 LEASE = 60.0
 

@@ -13,7 +13,7 @@ from service.db.session import Sessions, clock, make_engine, make_sessions
 from service.db.tables import Blob, Job, Worker
 from service.settings import Settings
 from service.storage.blobs import put_bytes
-from tests.factories import make_job
+from tests.support.factories import make_job
 from worker.runtime.housekeeping import Chore, Presence, Upkeep, drop_checkpoints, reap, ring_again
 
 

@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.operations.models.plots import OF_STUDIES, PLOTS
-from tests.factories import EDGES, FIGURES, finish_job, make_job, make_model, start_job
-from tests.pictures import all_words, english_in
+from tests.support.factories import EDGES, FIGURES, finish_job, make_job, make_model, start_job
+from tests.support.pictures import all_words, english_in
 
 OTHERS = ("density", "solution")  # of models of another kind
 HISTORY = [{"step": step, "grid": 3, "loss": 0.5**step, "validation_loss": None} for step in range(5)]

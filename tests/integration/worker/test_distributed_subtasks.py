@@ -12,8 +12,8 @@ from service.db.repositories.subtasks import JobParts
 from service.db.session import Sessions
 from service.db.tables import Job
 from service.storage.blobs import put_bytes
-from tests.factories import make_job, start_job
-from tests.tables import request_for
+from tests.support.factories import make_job, start_job
+from tests.support.tables import request_for
 from worker.execution import distributed_subtasks as shared_parts
 from worker.execution.distributed_subtasks import SharedParts
 from worker.execution.outcome import Waiting

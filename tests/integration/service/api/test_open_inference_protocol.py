@@ -30,7 +30,7 @@ from service.operations.prediction.open_inference_tensors import (
     to_json,
 )
 from service.settings import Settings
-from tests.factories import make_model, make_predictor
+from tests.support.factories import make_model, make_predictor
 
 X = np.linspace(0, 1, 7)
 COLUMNS = {"x1": X, "x2": X**2 - 1}

@@ -18,7 +18,7 @@ from service.operations.jobs import lifecycle as training
 from service.operations.models import management as models
 from service.schemas.jobs import JobOut
 from service.storage import blobs as storage
-from tests.factories import make_job, make_model
+from tests.support.factories import make_job, make_model
 
 ONE, OTHER = Caller(tenant="one"), Caller(tenant="other")
 CONTENT = bytes(range(256)) * 5000  # two chunks

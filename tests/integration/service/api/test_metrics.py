@@ -18,8 +18,8 @@ from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
 from service.main import create_app
 from service.settings import Settings
-from tests.factories import make_job, make_model
-from tests.servers import LOOPBACK
+from tests.support.factories import make_job, make_model
+from tests.support.servers import LOOPBACK
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests.servers import libpq_url
+from tests.support.servers import libpq_url
 
 # For tests in which SQL decides nothing.
 ON_ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -18,8 +18,8 @@ from service.operations.prediction.model_resolver import ModelDirectory
 from service.operations.prediction.predict import MAX_WARNINGS
 from service.settings import Settings
 from service.storage.blobs import put_bytes
-from tests.factories import make_model, make_predictor
-from tests.servers import LOOPBACK
+from tests.support.factories import make_model, make_predictor
+from tests.support.servers import LOOPBACK
 
 ROWS = [{"x1": 0.1, "x2": 1.0}, {"x1": 0.9, "x2": -1.5}]
 MIXED = {

@@ -16,7 +16,7 @@ from kan_engine.expressions.printing.identifiers import safe_names
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.expressions.printing.latex import to_latex
 from service.db.session import Sessions
-from tests.factories import EDGES, make_model
+from tests.support.factories import EDGES, make_model
 
 X1, X2 = Variable("x1"), Variable("x2")
 LAW = call("exp", call("sin", X1) - X2**2)

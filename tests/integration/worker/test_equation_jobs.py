@@ -15,8 +15,8 @@ from service.db.session import Sessions
 from service.main import create_app
 from service.schemas.equations import DECAY
 from service.settings import Settings
-from tests.flows import taylor_green
-from tests.servers import LOOPBACK
+from tests.support.flows import taylor_green
+from tests.support.servers import LOOPBACK
 from worker.execution.runner import run_job
 from worker.jobs.registry import WORKS
 

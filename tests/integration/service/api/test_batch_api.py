@@ -12,7 +12,7 @@ from httpx import Response
 
 from service.db.session import Sessions
 from service.settings import Settings
-from tests.factories import make_model, make_predictor
+from tests.support.factories import make_model, make_predictor
 from worker.execution.runner import run_job
 from worker.jobs.registry import WORKS
 

@@ -19,7 +19,7 @@ from service.db.session import Sessions, clock
 from service.db.tables import PART, Job, Model
 from service.settings import Settings
 from service.storage.blobs import read_bytes
-from tests.factories import column, make_dataset, make_job
+from tests.support.factories import column, make_dataset, make_job
 from worker.execution import distributed_subtasks as shared_parts
 from worker.execution.runner import run_job
 from worker.jobs.registry import WORKS

@@ -12,9 +12,9 @@ from service.db.repositories import Datasets, TrainingJobs
 from service.db.session import Sessions
 from service.main import create_app
 from service.settings import Settings
-from tests.databases import ON_ONE_DATABASE
-from tests.factories import column, make_dataset
-from tests.servers import LOOPBACK
+from tests.support.databases import ON_ONE_DATABASE
+from tests.support.factories import column, make_dataset
+from tests.support.servers import LOOPBACK
 
 COLUMNS = [column("x"), column("y"), column("kind", "category", distinct=3)]
 

@@ -1,6 +1,6 @@
 """Run in a process of its own: how much memory a training or a job took, beyond what its imports had.
 
-``python -m tests.peak`` reads from stdin what to do, and prints the bytes; ``peak_bytes`` asks it.
+``python -m tests.support.peak`` reads from stdin what to do, and prints the bytes; ``peak_bytes`` asks it.
 """
 
 import json
@@ -10,12 +10,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def peak_bytes(what: str, **arguments: Any) -> int:
     """Of one of the functions below with these arguments, measured in a fresh process."""
-    command = [sys.executable, "-m", "tests.peak"]
+    command = [sys.executable, "-m", "tests.support.peak"]
     asked = json.dumps([what, arguments])
     return int(
         subprocess.run(command, input=asked, capture_output=True, text=True, check=True, cwd=ROOT).stdout
@@ -44,7 +44,7 @@ def job(parquet: str, reports: list[dict[str, Any]], body: dict[str, Any]) -> No
     import polars as pl
 
     from service.storage.stored_table import Table
-    from tests.tables import request_for
+    from tests.support.tables import request_for
     from worker.pipelines.tabular import run_pipeline
 
     types = {report["name"]: report["type"] for report in reports}

@@ -6,7 +6,7 @@ from service.db.session import Sessions, clock
 from service.db.tables import Worker, new_id
 from service.healthcheck import SEEN_WITHIN, is_healthy
 from service.settings import Settings
-from tests.servers import free_port
+from tests.support.servers import free_port
 
 
 def _saw_a_worker(sessions: Sessions, host: str, ago: timedelta) -> None:

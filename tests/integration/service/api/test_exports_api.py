@@ -18,8 +18,8 @@ from kan_engine.network.layer import SymbolicEdge
 from service.db.session import Sessions
 from service.db.tables import Model
 from service.documents.network_curves import portray
-from tests.factories import make_model, make_predictor, make_symbolic
-from tests.runtimes import run_in_onnxruntime
+from tests.support.factories import make_model, make_predictor, make_symbolic
+from tests.support.runtimes import run_in_onnxruntime
 from worker.results.symbolic_document import symbolic_document
 
 OWN = {"id", "name", "version", "job_id", "dataset_id", "lineage", "aliases", "tags", "created_at"}

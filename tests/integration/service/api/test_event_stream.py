@@ -20,9 +20,9 @@ from service.caller import LOCAL
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from service.settings import Settings
-from tests.databases import ON_ONE_DATABASE
-from tests.factories import finish_job, make_job, report_progress, start_job
-from tests.servers import free_port, wait_until
+from tests.support.databases import ON_ONE_DATABASE
+from tests.support.factories import finish_job, make_job, report_progress, start_job
+from tests.support.servers import free_port, wait_until
 
 STREAM = {"Accept": "text/event-stream"}
 Event = dict[str, str]

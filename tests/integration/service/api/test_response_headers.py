@@ -23,8 +23,8 @@ from service.db.session import Sessions
 from service.db.tables import JobEvent, Worker
 from service.main import RESOURCES, create_app
 from service.settings import Settings
-from tests.factories import make_dataset, make_job, start_job
-from tests.servers import LOOPBACK, ValkeyServer
+from tests.support.factories import make_dataset, make_job, start_job
+from tests.support.servers import LOOPBACK, ValkeyServer
 
 
 @pytest.fixture

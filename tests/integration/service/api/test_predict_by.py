@@ -15,7 +15,7 @@ from kan_engine.expressions.evaluation import Variable, call, complexity
 from service.db.session import Sessions
 from service.db.tables import Job, Model
 from service.settings import Settings
-from tests.factories import make_model, make_predictor, make_symbolic
+from tests.support.factories import make_model, make_predictor, make_symbolic
 from worker.execution.runner import run_job
 from worker.jobs.registry import WORKS
 
