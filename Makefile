@@ -32,6 +32,7 @@ check: $(VENV)/installed-test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/python .ci/folders.py
 
 # COVERAGE=yes measures what the tests of the parts reach, and fails below what it is to be.
 test: parts

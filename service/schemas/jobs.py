@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Discriminator, Field, Tag, TypeAdapter
 
-from service.schemas.batch import BatchRequest
 from service.schemas.common import RequestModel
 from service.schemas.equations import SolveRequest
+from service.schemas.prediction import BatchRequest
 from service.schemas.revision import SymbolicRequest
 from service.schemas.study import StudyRequest
 from service.schemas.training import TrainRequest

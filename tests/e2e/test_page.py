@@ -311,7 +311,7 @@ def test_a_model_without_intervals_is_asked_without_one(scripts: Page) -> None:
     scripts.route("**/predict", answer)
     scripts.evaluate(
         """async () => {
-            const { postingFor } = await import("/assets/js/model/interval.js");
+            const { postingFor } = await import("/assets/js/model/prediction/interval.js");
             await postingFor({task: "regression", outputs: ["y"]})("predict", {rows: []});
         }"""
     )

@@ -19,8 +19,16 @@ from kan_engine.structure.batched_networks import (
     passed,
     without_node,
 )
-from tests.support.bundles import KINDS, WEIGHTS, X, held_at_random, random_bundle, terms_of, with_held_edge
-from tests.support.networks import uniform_rows
+from tests.support.engine.bundles import (
+    KINDS,
+    WEIGHTS,
+    X,
+    held_at_random,
+    random_bundle,
+    terms_of,
+    with_held_edge,
+)
+from tests.support.engine.networks import uniform_rows
 
 # Under test, beartype draws the items that it checks with `random`, also while strategies build bundles.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kan_engine.network.compiled.network import compile_network
-from tests.support.network_cases import CASES, Case, network_of
+from tests.support.engine.network_cases import CASES, Case, network_of
 
 
 @given(CASES)

@@ -14,7 +14,7 @@ from kan_engine.export.probe_rows import probe_columns
 from kan_engine.export.python.export import run_python, to_python
 from kan_engine.export.verification import answers_of, largest_difference
 from kan_engine.inference.predictor import Predictor
-from tests.support.network_cases import CASES, Case, network_of
+from tests.support.engine.network_cases import CASES, Case, network_of
 from tests.support.runtimes import run_in_onnxruntime
 
 NAMES = st.sampled_from(["x", "value", "label", "kan1", '"); import os #', "größe", "a\nb", "'''", '"""\\'])

@@ -19,7 +19,7 @@ from kan_engine.expressions.evaluation import (
 from kan_engine.expressions.printing.identifiers import safe_names
 from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.expressions.sympy_bridge import from_sympy, to_sympy
-from tests.support import trees
+from tests.support.engine import trees
 
 # Under test, beartype draws the items that it checks with `random`, also while strategies build trees.
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")

@@ -11,7 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kan_engine.expressions.evaluation import Expression, evaluate, walk
-from tests.support import languages, trees
+from tests.support import languages
+from tests.support.engine import trees
 from tests.support.servers import libpq_url
 
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from kan_engine import Predictor, load
 from service.db.repositories import Datasets, TrainedModels
 from service.documents.answering_member import Members
-from service.schemas.batch import BatchRequest
+from service.schemas.prediction import BatchRequest
 from service.storage.blobs import put_file, read_bytes
 from service.storage.stored_table import Table
 from worker.execution.attempt import Attempt, Kept

@@ -15,8 +15,8 @@ from service.operations.jobs.validation_errors import listed
 from service.operations.prediction.input_columns import TAKEN
 from service.operations.prediction.predict import margin_of, members_of
 from service.operations.prediction.predictor_cache import PredictorCache
-from service.schemas.batch import BatchRequest
 from service.schemas.jobs import AnyRequest
+from service.schemas.prediction import BatchRequest
 from service.schemas.training_plan import NUMBERS, Report
 
 if TYPE_CHECKING:

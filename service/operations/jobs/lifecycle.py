@@ -23,10 +23,10 @@ from service.operations.jobs.study_checks import check_study
 from service.operations.prediction.predictor_cache import PredictorCache
 from service.operations.quotas import refuse_more_bytes, refuse_more_jobs
 from service.queue import TaskQueue
-from service.schemas.batch import BatchRequest
 from service.schemas.common import fingerprint
 from service.schemas.equations import SolveRequest
 from service.schemas.jobs import AnyRequest, JobOut, read_request
+from service.schemas.prediction import BatchRequest
 from service.schemas.revision import SymbolicRequest
 from service.schemas.study import StudyRequest
 from service.schemas.training import TrainRequest

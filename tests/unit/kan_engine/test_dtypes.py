@@ -9,7 +9,7 @@ from kan_engine.network.grid_updates import refine, refine_, update_grid_
 from kan_engine.network.kan import KAN, KANConfig, copied, initialise_, resize_
 from kan_engine.network.layer import SymbolicEdge
 from kan_engine.network.pruning import prune
-from tests.support.networks import random_network, uniform_rows
+from tests.support.engine.networks import random_network, uniform_rows
 
 
 def both_precisions() -> tuple[KAN, KAN]:

@@ -7,7 +7,7 @@ from kan_engine.network.grid_updates import refine
 from kan_engine.network.kan import KAN, KANConfig, copied, initialise_, member
 from kan_engine.network.layer import KANLayer
 from kan_engine.network.pruning import prune, without_dead_nodes
-from tests.support.networks import random_network, uniform_rows
+from tests.support.engine.networks import random_network, uniform_rows
 
 GROUPS = 2
 WIDTHS = [(2, 4, 1), (3, 4, 6, 2), (2, 4, 2, 4, 1)]

@@ -8,7 +8,7 @@ from kan_engine.network.kan import KAN, KANConfig, initialise_
 from kan_engine.training.loop import Optimizer, Rows, TrainingConfig, train
 from kan_engine.training.losses import Loss
 from kan_engine.training.penalty import Penalty
-from tests.support.networks import uniform_rows
+from tests.support.engine.networks import uniform_rows
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

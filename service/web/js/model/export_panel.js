@@ -4,7 +4,7 @@ import { html, nothing, render } from "../../vendor/lit-html.js";
 import { number, t, time } from "../i18n.js";
 import { saveButton } from "../parts/downloads.js";
 import { table } from "../parts/table.js";
-import { code } from "./prediction_code.js";
+import { code } from "./prediction/code.js";
 import { manage } from "./registry_panel.js";
 
 const EXPORTS = { safetensors: "safetensors", onnx: "onnx", python: "py" };

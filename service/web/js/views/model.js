@@ -12,7 +12,7 @@ import { network } from "../model/network.js";
 import { origin } from "../model/lineage.js";
 import { paretoSection } from "../model/pareto.js";
 import { quality } from "../model/quality.js";
-import { tryOut } from "../model/prediction_form.js";
+import { tryOut } from "../model/prediction/form.js";
 
 // In the order of the page; each shows itself in its own element.
 const SECTIONS = { formula: formulaSection, simpler: paretoSection, network, quality, try: tryOut, elsewhere, origin };

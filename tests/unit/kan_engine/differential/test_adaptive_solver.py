@@ -15,7 +15,7 @@ from kan_engine.differential.residual_weights import system_of
 from kan_engine.differential.solution import Solution
 from kan_engine.errors import NoSolution
 from kan_engine.splines.tensor_product import Axis, TensorSpline
-from tests.support.differential import CASES, ORDINARY, PARTIAL, Case, last, solved
+from tests.support.engine.differential import CASES, ORDINARY, PARTIAL, Case, last, solved
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

@@ -12,7 +12,7 @@ from kan_engine.differential.distillation import Follower, follow
 from kan_engine.differential.distillation_plan import WantedShape
 from kan_engine.differential.low_rank_network import network_of, standardizer_of
 from kan_engine.network.kan import KANConfig
-from tests.support.differential import CASES, solved
+from tests.support.engine.differential import CASES, solved
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

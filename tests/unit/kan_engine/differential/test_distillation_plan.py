@@ -7,7 +7,7 @@ import pytest
 
 from kan_engine.differential.distillation_plan import WantedShape
 from kan_engine.differential.problem import pose
-from tests.support.differential import CASES
+from tests.support.engine.differential import CASES
 
 
 def shape(name: str, hidden: Sequence[int], **given: Any) -> WantedShape:

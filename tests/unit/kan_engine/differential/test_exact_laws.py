@@ -14,7 +14,7 @@ from kan_engine.expressions.nodes import Expression, Variable, call, number
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.splines.tensor_product import Axis, TensorSpline
 from kan_engine.symbolic.constant_fitting import Data
-from tests.support.differential import CASES, ORDINARY, PARTIAL, Case, solved
+from tests.support.engine.differential import CASES, ORDINARY, PARTIAL, Case, solved
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 

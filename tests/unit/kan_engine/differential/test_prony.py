@@ -8,7 +8,7 @@ from kan_engine.expressions.printing.infix import to_text
 from kan_engine.splines.tensor_product import Axis, TensorSpline
 from kan_engine.symbolic.constant_fitting import Data, Form
 from kan_engine.symbolic.constant_snapping import polished
-from tests.support.laws import Law
+from tests.support.engine.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

@@ -5,7 +5,7 @@ import pytest
 
 from kan_engine.discovery.chebyshev_surrogate import Basis, Surrogate, inside
 from kan_engine.symbolic.constant_fitting import Data
-from tests.support.laws import Law
+from tests.support.engine.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

@@ -7,7 +7,7 @@ from kan_engine.discovery.univariate_law import law_of_one
 from kan_engine.expressions.nodes import Expression, Variable
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.symbolic.constant_fitting import Data
-from tests.support.laws import Law
+from tests.support.engine.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 

@@ -8,7 +8,7 @@ from kan_engine.expressions.evaluation import evaluate
 from kan_engine.expressions.nodes import Variable, call
 from kan_engine.expressions.printing.infix import to_text
 from kan_engine.symbolic.constant_fitting import Data
-from tests.support.laws import Law
+from tests.support.engine.laws import Law
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

@@ -22,7 +22,7 @@ from kan_engine.expressions.nodes import (
     variables,
 )
 from kan_engine.expressions.printing.infix import to_text
-from tests.support.trees import ELEMENTARY, plain_trees
+from tests.support.engine.trees import ELEMENTARY, plain_trees
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

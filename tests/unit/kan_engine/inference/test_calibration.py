@@ -15,7 +15,7 @@ from kan_engine.inference.calibration import (
     rescale_,
 )
 from kan_engine.network.kan import KAN, KANConfig, initialise_
-from tests.support.networks import random_network, uniform_rows
+from tests.support.engine.networks import random_network, uniform_rows
 
 ROWS = 4_000
 

@@ -22,7 +22,7 @@ from kan_engine.model_selection.trials import (
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.training.loop import Step, TrainingConfig
 from kan_engine.training.multi_start import COARSE
-from tests.support.networks import uniform_rows
+from tests.support.engine.networks import uniform_rows
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

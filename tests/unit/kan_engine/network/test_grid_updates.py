@@ -9,7 +9,7 @@ from kan_engine.network.grid_updates import MARGIN, follow_, is_stray, refine, u
 from kan_engine.network.kan import KAN, copied
 from kan_engine.network.layer import KANLayer
 from kan_engine.splines.knots import grid_range, quantile_grid, uniform_grid
-from tests.support.networks import random_network, uniform_rows
+from tests.support.engine.networks import random_network, uniform_rows
 
 
 def numbers(*values: float) -> torch.Tensor:

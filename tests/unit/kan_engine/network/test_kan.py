@@ -8,7 +8,7 @@ import torch
 from kan_engine.errors import ArtifactError, InvalidConfig
 from kan_engine.network.kan import KAN, KANConfig, copied, initialise_
 from kan_engine.network.layer import SymbolicEdge
-from tests.support.networks import random_network, uniform_rows
+from tests.support.engine.networks import random_network, uniform_rows
 
 
 @pytest.mark.parametrize(

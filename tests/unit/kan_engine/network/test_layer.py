@@ -6,7 +6,7 @@ import torch
 from scipy.interpolate import BSpline
 
 from kan_engine.network.layer import KANLayer, SymbolicEdge, symbolic_slope, symbolic_value
-from tests.support.networks import uniform_rows
+from tests.support.engine.networks import uniform_rows
 
 SINE = SymbolicEdge("sin", 1.5, 0.2, 0.7, 0.1)
 

@@ -13,7 +13,7 @@ from kan_engine.network.pruning import (
     prune,
     without_dead_nodes,
 )
-from tests.support.networks import random_network, uniform_rows
+from tests.support.engine.networks import random_network, uniform_rows
 
 X = uniform_rows(50, 2)
 

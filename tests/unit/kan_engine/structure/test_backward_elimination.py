@@ -10,7 +10,7 @@ from kan_engine.network.layer import KANLayer
 from kan_engine.structure.backward_elimination import OUTPUT, cross_predict, eliminate, sharpen, without_edge
 from kan_engine.structure.batched_networks import Node, outputs
 from kan_engine.structure.search import FREE, LINE, LINE_PRODUCT, LOG, PRODUCT, Fit, Sample, additive
-from tests.support.laws import Law, fit_of, sampled
+from tests.support.engine.laws import Law, fit_of, sampled
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

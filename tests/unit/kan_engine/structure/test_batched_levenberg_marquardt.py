@@ -9,7 +9,7 @@ import torch
 
 from kan_engine.structure.batched_levenberg_marquardt import fitted, refined, solved
 from kan_engine.structure.batched_networks import Bundle, Node, Terms, linear, outputs, passed, started
-from tests.support.bundles import (
+from tests.support.engine.bundles import (
     INPUTS,
     KINDS,
     WEIGHTS,

@@ -19,8 +19,8 @@ from kan_engine.structure.batched_networks import (
     started,
     without_node,
 )
-from tests.support.bundles import INPUTS, KINDS, X, random_bundle, terms_of
-from tests.support.networks import uniform_rows
+from tests.support.engine.bundles import INPUTS, KINDS, X, random_bundle, terms_of
+from tests.support.engine.networks import uniform_rows
 
 TERMS = terms_of(X)
 FRESH = uniform_rows(30, INPUTS, seed=1)

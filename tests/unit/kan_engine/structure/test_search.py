@@ -28,7 +28,7 @@ from kan_engine.structure.search import (
     error_of,
     search,
 )
-from tests.support.laws import Law, sampled
+from tests.support.engine.laws import Law, sampled
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

@@ -9,7 +9,7 @@ from kan_engine.discovery.univariate_law import law_of_one
 from kan_engine.expressions.evaluation import Variable, evaluate
 from kan_engine.symbolic.damped_oscillations import sums_of_waves
 from kan_engine.symbolic.dictionary_regression import PLACEHOLDER, Candidate
-from tests.support.laws import Law
+from tests.support.engine.laws import Law
 
 U = np.sort(np.random.default_rng(0).uniform(0, 5, 120))
 

@@ -19,8 +19,8 @@ from kan_engine.symbolic.edge_candidates import (
 )
 from kan_engine.symbolic.noise_model import Precision
 from kan_engine.symbolic.univariate_fit import Array, Axis
-from tests.support.laws import sampled
-from tests.support.readings import reading_of
+from tests.support.engine.laws import sampled
+from tests.support.engine.readings import reading_of
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 

@@ -21,8 +21,8 @@ from kan_engine.symbolic.edge_candidates import Reading
 from kan_engine.symbolic.extraction import MAX_EDGES, Formula, read_formulas, shorter_formulas
 from kan_engine.symbolic.noise_model import Precision
 from kan_engine.symbolic.univariate_fit import Array
-from tests.support.laws import Ends, Law, sampled
-from tests.support.readings import reading_of
+from tests.support.engine.laws import Ends, Law, sampled
+from tests.support.engine.readings import reading_of
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 

@@ -16,7 +16,7 @@ from kan_engine import (
     without_inputs,
 )
 from kan_engine.network.kan import KAN
-from tests.support.networks import random_network
+from tests.support.engine.networks import random_network
 
 X = torch.linspace(-1, 1, 90, dtype=torch.float64)[:, None] * torch.tensor([[1.0, -0.7]], dtype=torch.float64)
 

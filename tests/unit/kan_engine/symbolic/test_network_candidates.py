@@ -14,8 +14,8 @@ from kan_engine.structure.search import FREE, LINE, LINE_PRODUCT, PRODUCT, Fit, 
 from kan_engine.symbolic.network_candidates import SHARED, Part, variants
 from kan_engine.symbolic.node_candidates import best_combinations
 from kan_engine.symbolic.noise_model import Precision
-from tests.support.laws import Law, fit_of, sampled
-from tests.support.readings import reading_of
+from tests.support.engine.laws import Law, fit_of, sampled
+from tests.support.engine.readings import reading_of
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 

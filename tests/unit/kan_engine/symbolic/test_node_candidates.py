@@ -19,8 +19,8 @@ from kan_engine.symbolic.node_candidates import (
     sum_choices,
 )
 from kan_engine.symbolic.univariate_fit import Array, Axis, suggest
-from tests.support.laws import Law, sampled
-from tests.support.readings import reading_of
+from tests.support.engine.laws import Law, sampled
+from tests.support.engine.readings import reading_of
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked", "small_dictionary")
 

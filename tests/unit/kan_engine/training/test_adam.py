@@ -12,7 +12,7 @@ from kan_engine.training.config import TrainingConfig
 from kan_engine.training.loop import Training, train
 from kan_engine.training.penalty import Penalty
 from kan_engine.training.rows import Rows
-from tests.support.networks import random_network, uniform_rows
+from tests.support.engine.networks import random_network, uniform_rows
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

@@ -5,7 +5,7 @@ import torch
 
 from kan_engine.network.kan import KAN, copied
 from kan_engine.training.batch_norm import MEMORY, NodeScales
-from tests.support.networks import random_network, uniform_rows
+from tests.support.engine.networks import random_network, uniform_rows
 
 WIDTHS = [(2, 3, 1), (2, 3, 4, 2)]
 

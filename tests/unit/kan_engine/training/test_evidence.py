@@ -10,7 +10,7 @@ from kan_engine.training.loop import Training, TrainingConfig
 from kan_engine.training.losses import Loss
 from kan_engine.training.penalty import Penalty
 from kan_engine.training.rows import Rows
-from tests.support.networks import random_network, uniform_rows
+from tests.support.engine.networks import random_network, uniform_rows
 
 ROWS = 300
 

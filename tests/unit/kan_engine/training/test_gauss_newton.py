@@ -15,7 +15,7 @@ from kan_engine.training.gauss_newton import (
 )
 from kan_engine.training.losses import Loss, loss_per_row
 from kan_engine.training.rows import Rows
-from tests.support.problems import OUTPUTS, mixed_network, rows_of
+from tests.support.engine.problems import OUTPUTS, mixed_network, rows_of
 
 each_loss = pytest.mark.parametrize("loss", OUTPUTS)
 each_network = pytest.mark.parametrize(("direct", "products"), [(False, 0), (True, 0), (True, 2)])

@@ -10,8 +10,8 @@ from kan_engine.training.levenberg_marquardt import Damping, Problem, step_
 from kan_engine.training.losses import Loss, loss_per_row
 from kan_engine.training.penalty import Penalty
 from kan_engine.training.rows import Rows
-from tests.support.networks import random_network, uniform_rows
-from tests.support.problems import OUTPUTS, mixed_network, rows_of
+from tests.support.engine.networks import random_network, uniform_rows
+from tests.support.engine.problems import OUTPUTS, mixed_network, rows_of
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

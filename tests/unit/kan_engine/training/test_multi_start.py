@@ -11,7 +11,7 @@ from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.training.loop import TrainingConfig, train
 from kan_engine.training.multi_start import best_start, fresh_network
 from kan_engine.training.rows import Rows
-from tests.support.networks import uniform_rows
+from tests.support.engine.networks import uniform_rows
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 

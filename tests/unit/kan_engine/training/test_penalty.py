@@ -5,7 +5,7 @@ import torch
 
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.training.penalty import Penalty, differences
-from tests.support.networks import random_network
+from tests.support.engine.networks import random_network
 
 
 def test_smoothness_charges_second_differences_of_the_spline_only() -> None:

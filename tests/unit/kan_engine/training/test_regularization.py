@@ -7,7 +7,7 @@ import torch
 
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.training.regularization import edge_norms, regularization
-from tests.support.networks import random_network, uniform_rows
+from tests.support.engine.networks import random_network, uniform_rows
 
 X = uniform_rows(30, 2)
 

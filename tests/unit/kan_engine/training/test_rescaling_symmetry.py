@@ -8,7 +8,7 @@ from kan_engine.network.layer import SymbolicEdge
 from kan_engine.training.gauss_newton import flat, set_flat_, trainable_edges
 from kan_engine.training.rescaling_symmetry import gauge_rows
 from kan_engine.training.rows import Rows
-from tests.support.networks import random_network, uniform_rows
+from tests.support.engine.networks import random_network, uniform_rows
 
 
 def setting(width: tuple[int, ...] = (2, 2, 1)) -> tuple[KAN, Rows]:

@@ -9,7 +9,7 @@ import torch
 
 from kan_engine import KAN, Encoding, Standardizer
 from service.documents.network_curves import POINTS, SUGGESTIONS, portray
-from tests.support.networks import random_network
+from tests.support.engine.networks import random_network
 
 X = np.random.default_rng(0).uniform([10.0, -3.0], [20.0, -1.0], (200, 2))
 ENCODING = Encoding.fit({"a": X[:, 0], "b": X[:, 1]}, {"a": "number", "b": "number"})

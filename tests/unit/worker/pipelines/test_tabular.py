@@ -23,7 +23,7 @@ from kan_engine import (
 )
 from service.documents.answering_member import Members
 from service.storage.stored_table import Table
-from tests.support.networks import random_network
+from tests.support.engine.networks import random_network
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import Prepared, prepare
 from worker.execution.outcome import Outcome, Progress

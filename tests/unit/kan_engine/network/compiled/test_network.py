@@ -14,7 +14,7 @@ from kan_engine.network.compiled.piecewise_layer import IrregularPieces, PieceLa
 from kan_engine.network.grid_updates import refine_, update_grid_
 from kan_engine.network.kan import KAN
 from kan_engine.network.layer import SymbolicEdge
-from tests.support.networks import random_network, uniform_rows
+from tests.support.engine.networks import random_network, uniform_rows
 
 LOGARITHM = SymbolicEdge("log", 1.0, 0.0, 1.0, 0.0)
 

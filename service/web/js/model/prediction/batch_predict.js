@@ -1,14 +1,14 @@
 // Predict a whole file: it is uploaded as a dataset, and a job makes a file with the predictions.
 
-import { html, nothing, render } from "../../vendor/lit-html.js";
-import { upload } from "../api.js";
-import { announce } from "../screen_reader.js";
-import { go } from "../navigate.js";
-import { number, t } from "../i18n.js";
-import { labelled } from "../parts/labelled.js";
-import { problem } from "../parts/problem.js";
+import { html, nothing, render } from "../../../vendor/lit-html.js";
+import { upload } from "../../api.js";
+import { announce } from "../../screen_reader.js";
+import { go } from "../../navigate.js";
+import { number, t } from "../../i18n.js";
+import { labelled } from "../../parts/labelled.js";
+import { problem } from "../../parts/problem.js";
 import { postingFor } from "./interval.js";
-import { automatic, memberField, wish } from "./members.js";
+import { automatic, memberField, wish } from "../members.js";
 
 const ACCEPTED = ".csv,.tsv,.jsonl,.ndjson,.parquet,.gz";
 

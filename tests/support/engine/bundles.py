@@ -9,7 +9,7 @@ import torch
 from kan_engine.splines.knots import extend_knots, uniform_grid
 from kan_engine.structure.batched_levenberg_marquardt import settled
 from kan_engine.structure.batched_networks import Bundle, Inner, Node, Terms, started
-from tests.support.networks import uniform_rows
+from tests.support.engine.networks import uniform_rows
 
 INPUTS = 2
 X = uniform_rows(120, INPUTS)

@@ -1,9 +1,9 @@
 // A prediction: its value and interval or the probabilities, and why to trust it less.
 
-import { html, nothing } from "../../vendor/lit-html.js";
-import { number, t } from "../i18n.js";
-import { problem } from "../parts/problem.js";
-import { shown, unitOf, withUnit } from "./labels.js";
+import { html, nothing } from "../../../vendor/lit-html.js";
+import { number, t } from "../../i18n.js";
+import { problem } from "../../parts/problem.js";
+import { shown, unitOf, withUnit } from "../labels.js";
 
 const DIGITS = 6;
 

@@ -1,8 +1,8 @@
 // One input: a slider with a number beside it, a choice, or a box to tick; and "missing" where training saw that.
 
-import { html, nothing } from "../../vendor/lit-html.js";
-import { number, t } from "../i18n.js";
-import { range, unitOf } from "./labels.js";
+import { html, nothing } from "../../../vendor/lit-html.js";
+import { number, t } from "../../i18n.js";
+import { range, unitOf } from "../labels.js";
 
 const BEYOND = 0.1; // of the range that training saw, on both sides
 

@@ -1,14 +1,14 @@
 // Try it: change the inputs, and the prediction follows.
 
-import { html, nothing, render } from "../../vendor/lit-html.js";
-import { announce } from "../screen_reader.js";
-import { t } from "../i18n.js";
-import { answer, inWords } from "./prediction.js";
+import { html, nothing, render } from "../../../vendor/lit-html.js";
+import { announce } from "../../screen_reader.js";
+import { t } from "../../i18n.js";
+import { answer, inWords } from "./answer.js";
 import { field } from "./input_fields.js";
 import { predictFile } from "./batch_predict.js";
 import { postingFor } from "./interval.js";
-import { memberField, wish } from "./members.js";
-import { middle, realRows } from "./rows.js";
+import { memberField, wish } from "../members.js";
+import { middle, realRows } from "../rows.js";
 
 const PAUSE_MS = 60; // between the last change and the question
 const SILENCE_MS = 900; // between the last answer and what is read aloud

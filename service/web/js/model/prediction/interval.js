@@ -1,6 +1,6 @@
 // Predictions with an interval, and without one where the model has none.
 
-import { send } from "../api.js";
+import { send } from "../../api.js";
 
 const LEVEL = 0.9;
 

@@ -1,9 +1,9 @@
 // The prediction that is on the page, for those who write programs.
 
-import { html, nothing } from "../../vendor/lit-html.js";
-import { key } from "../api.js";
-import { literal, recipe, root } from "../parts/code_recipes.js";
-import { wish } from "./members.js";
+import { html, nothing } from "../../../vendor/lit-html.js";
+import { key } from "../../api.js";
+import { literal, recipe, root } from "../../parts/code_recipes.js";
+import { wish } from "../members.js";
 
 export function code(model, row, by) {
   if (!row) return nothing;
