@@ -33,6 +33,8 @@ PAGES = (
     "trust",
     "equations",
     "tuning",
+    "http",
+    "cli",
     "gallery",
     "operating",
     "mathematics",
