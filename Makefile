@@ -1,11 +1,15 @@
-# What the README names: install demo serve test test-faults coverage browser chaos check gallery bench bench-service
-# bench-formulas. Each installs first what it needs.
+# What README.md, CONTRIBUTING.md and docs/ name: install demo serve test test-faults coverage browser chaos check gallery
+# bench bench-service bench-formulas. Each installs first what it needs.
 
 PYTHON ?= python3
 VENV   ?= .venv
 JOBS   ?= 2
 DATA   ?= $(wildcard ../shared/data)
 OUT    ?= bench-results
+
+# The page with the table of goals. Other runs than one of everything do not measure all of them: they write the
+# report alone, unless a page is named.
+INTO ?= $(if $(SECTION)$(WHO)$(WORK)$(QUICK),,$(if $(DATA),docs/benchmarks.md))
 
 # PyPI's torch for Linux brings gigabytes of GPU libraries along; small networks train on the CPU build.
 # A pip with sources of its own (a company mirror, a folder of wheels) is left to them, and where this index
@@ -72,7 +76,8 @@ gallery: $(VENV)/installed-test
 
 bench: $(VENV)/installed-bench
 	$(VENV)/bin/python -m tests.benchmarks --data '$(DATA)' --out '$(OUT)' $(if $(SECTION),--section $(SECTION)) \
-		$(if $(WHO),--who '$(WHO)') $(if $(WORK),--work '$(WORK)') $(if $(URL),--url '$(URL)') $(if $(FRESH),--fresh) $(if $(QUICK),--quick)
+		$(if $(WHO),--who '$(WHO)') $(if $(WORK),--work '$(WORK)') $(if $(URL),--url '$(URL)') $(if $(FRESH),--fresh) $(if $(QUICK),--quick) \
+		$(if $(INTO),--into '$(INTO)')
 
 bench-service: $(VENV)/installed-test
 	$(MAKE) bench SECTION='serving lifecycle scaling'

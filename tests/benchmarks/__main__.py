@@ -4,6 +4,9 @@ Every row goes to ``rows.jsonl`` as it is done, and ``report.md`` is written ane
 stopped goes on where it stopped: a row is not measured again while the code that it measures, the versions,
 the machine and the data are the same. When they change, its section is measured anew; comments and words
 for people do not count as code.
+
+``--into`` names a page for the table of goals: ``make bench`` names ``docs/benchmarks.md`` when it measures
+everything.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from tests.benchmarks.report import excerpt, render
 from tests.benchmarks.rows import Journal
 from tests.benchmarks.runner import is_wanted, measure
 
-README_BEGIN, README_END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
+BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -70,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fresh", action="store_true", help="measure again what is there already")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs")
     parser.add_argument("--render", action="store_true", help="measure nothing, write the report")
-    parser.add_argument("--into", type=Path, help="put the goals between the marks of this file")
+    parser.add_argument("--into", type=Path, help="write the goals between the marks of this file")
     return parser
 
 
@@ -86,11 +89,11 @@ def _folder(text: str) -> Path | None:
 
 
 def _put_into(path: Path, text: str) -> None:
-    before, _, rest = path.read_text(encoding="utf-8").partition(README_BEGIN)
-    _, mark, after = rest.partition(README_END)
+    before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    _, mark, after = rest.partition(END)
     if not mark:
-        sys.exit(f"{path} has no place for the table: {README_BEGIN} … {README_END}")
-    path.write_text(f"{before}{README_BEGIN}\n{text}\n{README_END}{after}", encoding="utf-8")
+        sys.exit(f"{path} has no place for the table: {BEGIN} … {END}")
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

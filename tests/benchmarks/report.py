@@ -43,7 +43,7 @@ def goals(sections: Sequence[Section], options: Options, journal: Journal) -> st
 
 
 def excerpt(sections: Sequence[Section], options: Options, journal: Journal) -> str:
-    """What a README quotes: where and when, the goals, and which of them were measured with other code."""
+    """What ``docs/benchmarks.md`` quotes: when and where, the goals, and which are of other code."""
     other = {
         f"{section.name} at {measured.rows[-1].commit}"
         for section in sections

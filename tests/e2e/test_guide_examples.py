@@ -1,7 +1,8 @@
-"""Every example of the guide, as a reader runs it: page by page, in one terminal and one Python.
+"""Every example of the README and the guide, as a reader runs it: in one terminal and one Python.
 
-Blocks in ``sh`` and ``python`` are run; in ``sh refused`` the service has to say no. JSON right behind a
-block of the shell is what that prints: each of its keys has to be there, with a value of the same kind.
+The README comes first, then the guide page by page. Blocks in ``sh`` and ``python`` are run, of the README
+those that call curl; in ``sh refused`` the service has to say no. JSON right behind a block of the shell is
+what that prints: each of its keys has to be there, with a value of the same kind.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import io
 import json
 import os
 import subprocess
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from service.api.routes.guide_pages import ENGLISH, PAGES, source_of
 from service.schemas.training import TrainRequest
 from tests.support.servers import whole_service
 
+README = Path(__file__).parents[2] / "README.md"
 WRITTEN = "http://127.0.0.1:8000"
 TIMEOUT_S = 120
 
@@ -27,8 +30,11 @@ TIMEOUT_S = 120
 class Terminal:
     """A shell that keeps its variables from block to block, and stops at the first command that fails."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str) -> None:
         self._folder = folder
+        scripts = sysconfig.get_path("scripts")  # holds kan-service, and a python3 that has NumPy
+        own = {"CURL_HOME": str(folder), "KANSERVICE_URL": url, "PATH": f"{scripts}:{os.environ['PATH']}"}
+        self._environment = os.environ | own
         (folder / ".curlrc").write_text("fail-with-body\n")  # else an answer of 404 is no failure to curl
 
     def run(self, block: str) -> tuple[bool, str]:
@@ -36,11 +42,10 @@ class Terminal:
         known = self._folder / "variables"
         before = f"set -euo pipefail\n[ ! -f '{known}' ] || . '{known}' 2> /dev/null\n"
         after = f"\n{{ declare -p S DATASET 2> /dev/null || true; declare -f; }} > '{known}'\n"
-        environment = os.environ | {"CURL_HOME": str(self._folder)}
         done = subprocess.run(
             ["bash", "-c", before + block + after],
             cwd=self._folder,
-            env=environment,
+            env=self._environment,
             capture_output=True,
             text=True,
             timeout=TIMEOUT_S,
@@ -57,15 +62,16 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.thorough
+@pytest.mark.timeout(900)  # about fifty jobs, one after the other
 def test_every_example_does_what_the_guide_says(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    terminal, names = Terminal(tmp_path), dict[str, Any]()
+    terminal, names = Terminal(tmp_path, url), dict[str, Any]()
     run = 0
-    for name in PAGES:
+    for name, examples in [("README", readme_blocks()), *((name, blocks(name)) for name in PAGES)]:
         printed = None
-        for kind, block in blocks(name):
+        for kind, block in examples:
             told = f"{name}.md:\n{block}"
             if kind in ("sh", "sh refused"):
                 succeeded, printed = terminal.run(block.replace(WRITTEN, url))
@@ -97,8 +103,20 @@ def test_answers_that_differ_in_kind_are_noticed() -> None:
 
 
 def blocks(name: str) -> list[tuple[str, str]]:
-    """The blocks of code of a page, with what stands behind their fences."""
-    tokens = MarkdownIt().parse(source_of(name, ENGLISH))
+    """The blocks of code of a page of the guide, with the words behind their fences."""
+    return fences(source_of(name, ENGLISH))
+
+
+def readme_blocks() -> list[tuple[str, str]]:
+    """The blocks of the README that call a service."""
+    found = [(kind, block) for kind, block in fences(README.read_text(encoding="utf-8")) if "curl" in block]
+    assert found, "the README has no example"
+    return found
+
+
+def fences(text: str) -> list[tuple[str, str]]:
+    """Blocks of code in Markdown, with the words behind their fences."""
+    tokens = MarkdownIt().parse(text)
     return [(token.info, token.content) for token in tokens if token.type == "fence"]
 
 
