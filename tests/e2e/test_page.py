@@ -280,7 +280,7 @@ def test_equations_that_have_no_solution_can_be_changed(page: Page) -> None:
     page.get_by_role("button", name="Fill in an example").press("Enter")
     page.get_by_label("Equations", exact=True).fill("Derivative(y(x), x) = y(x)**2")  # 1/(1 - x)
     page.get_by_role("button", name="Solve").press("Enter")
-    page.get_by_role("link", name="Change the equations").click()
+    page.get_by_role("link", name="Change the equations").click(timeout=60_000)  # ten seconds of computing
     expect(page.get_by_label("Equations", exact=True)).to_have_value("Derivative(y(x), x) = y(x)**2")
 
 
