@@ -2,8 +2,8 @@
 
 import typer
 
-from service.cli.commands import administration as operations
 from service.cli.commands import (
+    administration,
     datasets,
     doctor,
     formula,
@@ -27,12 +27,12 @@ app = typer.Typer(
     rich_markup_mode=None,  # boxes leave little room for words, and brackets would be taken for markup
     pretty_exceptions_show_locals=False,  # there may be keys among them
 )
-for commands in (train, solve, study, predict, formula, plot):
-    commands.add_to(app)
+for command in (train, solve, study, predict, formula, plot):
+    command.add_to(app)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 processes.add_to(app)
 app.add_typer(keys.app, name="keys")
 doctor.add_to(app)
-operations.add_to(app)
+administration.add_to(app)

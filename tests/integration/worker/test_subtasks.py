@@ -135,8 +135,11 @@ def test_a_job_whose_parts_others_do_gives_the_model_that_it_gives_alone(
     body: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for share in ("fitting.LAW_SHARE", "readings.TRAINING_SHARE"):  # what a clock ends is not the same twice
-        monkeypatch.setattr(f"worker.{share}", 100.0)
+    for share in (
+        "model_search.LAW_SHARE",
+        "context.TRAINING_SHARE",
+    ):  # what a clock ends is not the same twice
+        monkeypatch.setattr(f"worker.search.{share}", 100.0)
     alone = submit(**body)
     work(sessions, settings, "train")
     together = submit(**body)
