@@ -30,6 +30,7 @@ from worker.search.result import Found
 from worker.search.sparse_additive import with_additive_forms
 
 NEGLIGIBLE = 1e-6  # RMSE over the spread of the target, below which a lower one is rounding
+FEW_ROWS_LOWER = 0.1  # factor between RMSEs, from which on a formula of many constants is better all the same
 ENDED_EARLY = "larger networks were ended to leave time for checks; a longer max_seconds gives them more"
 SIMPLE = {
     "constant": "a constant",
@@ -159,7 +160,8 @@ def best_member(found: Found, run: Run) -> Found:
     """With the formula in place of the network where it is the better one and may be; else with a warning.
 
     What is known of a formula are its errors with its constants measured anew; that its form was chosen by
-    the same rows counts as nothing where nothing else speaks against it, or where it is far better.
+    the same rows counts as nothing where nothing else speaks against it, or where it is far better; of few
+    rows for its constants, better by more than any choice among forms makes it look.
     """
     evidence, weights = found.evidence, run.data.training.weights
     if evidence is None or not len(found.errors) or not len(found.formula_errors):
@@ -167,7 +169,8 @@ def best_member(found: Found, run: Run) -> Found:
     of_formula, of_network = measure_paired(found.formula_errors, found.errors, weights)
     against = evidence.objections.keys() - {"rows_cannot_tell"}
     # Of a network that is absurd at one row the difference is no larger than its standard error.
-    is_far_better = of_formula < CLEARLY_LOWER * of_network and "too_many_constants" not in against
+    factor = FEW_ROWS_LOWER if "too_many_constants" in against else CLEARLY_LOWER
+    is_far_better = of_formula < factor * of_network
     is_known = found.counts_choice or not against
     if not is_far_better and not (is_known and is_better(found.formula_errors, found.errors, weights)):
         return found

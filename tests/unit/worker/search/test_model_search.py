@@ -226,6 +226,37 @@ def test_a_formula_that_is_better_on_rows_not_seen_answers_in_place_of_the_netwo
     assert best.formula_serves is serves
 
 
+@pytest.mark.parametrize(("factor", "serves"), [(0.5, False), (0.05, True)])
+def test_of_few_rows_a_formula_answers_where_no_choice_among_forms_makes_it_so_much_better(
+    factor: float, serves: bool
+) -> None:
+    data = prepare(table_of(**noisy(150, 0)), request_for(network={}))
+    run = Run.of(data, data.plan.request, Limits(), lambda *_: None, lambda: False)
+    predictor = make_predictor()
+    evidence = Evidence(
+        noise=1.0,
+        explained=0.5,
+        rows=10,
+        constants=2,
+        compared_with={},
+        beats_constant=True,
+        p_value=None,
+        power=None,
+        stability=None,
+    )
+    assert "too_many_constants" in evidence.objections
+    found = Found(
+        network=predictor.network,
+        judged=predictor.network,
+        inputs=predictor.inputs,
+        scaler=predictor.outputs,
+        evidence=evidence,
+        errors=WORSE,
+        formula_errors=factor * WORSE,
+    )
+    assert best_member(found, run).formula_serves is serves
+
+
 @pytest.mark.parametrize(("noise", "is_cut"), [(NOISE, True), (0.0, False)])
 def test_larger_networks_get_their_share_of_the_time_unless_a_law_shows(
     noise: float, is_cut: bool, monkeypatch: pytest.MonkeyPatch
