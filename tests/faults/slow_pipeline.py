@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from celery import signals
 from sqlalchemy.orm import Session
 
 from service.schemas.training import TrainRequest
@@ -26,6 +27,7 @@ MiB = 2**20
 STEPS, STEP_S = 40, 0.1
 RESUMED = 0.25  # of that, for the steps of a job that goes on: what was to happen to it has happened
 
+signals.worker_process_init.disconnect(tasks._warm_up)  # nothing here needs torch, whose import takes seconds
 points.arm()  # in the processes that train; the worker itself has done so before it imports this
 troubles.arm()
 
