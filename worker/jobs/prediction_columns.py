@@ -51,7 +51,7 @@ class Answers:
         else:
             probabilities = predictor.probabilities(columns)
             labels = predictor.labels(probabilities).tolist()
-            found = [self._labelled(labels), *map(_finite, probabilities.T)]
+            found = [self._label_column(labels), *map(_finite, probabilities.T)]
         undefined = found[0].is_null().to_numpy()
         for series in found[1:]:
             undefined = undefined | series.is_null().to_numpy()
@@ -81,7 +81,7 @@ class Answers:
         is_known = len(kinds) == 1 and (kinds != {int} or all(label in INT64 for label in labels))
         return LABELS[kinds.pop()]() if is_known else pl.String()
 
-    def _labelled(self, labels: Sequence[Label | None]) -> pl.Series:
+    def _label_column(self, labels: Sequence[Label | None]) -> pl.Series:
         if self._label_type == pl.String:
             return pl.Series(
                 [None if label is None else class_name(label) for label in labels], dtype=pl.String

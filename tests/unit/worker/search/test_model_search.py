@@ -183,6 +183,37 @@ def test_the_errors_of_a_law_count_how_badly_its_splines_follow_its_functions() 
 WORSE = np.random.default_rng(3).uniform(0.9, 1.1, 120)
 
 
+OBSERVED = Evidence(
+    noise=1.0,
+    explained=0.5,
+    rows=120,
+    constants=3,
+    compared_with={},
+    beats_constant=True,
+    p_value=0.5,
+    power=0.99,
+    stability=1.0,
+)
+
+
+def serves_formula(evidence: Evidence, factor: float, counts_choice: bool = False, **asked: Any) -> bool:
+    """Whether a formula answers whose errors are so much of the network's."""
+    data = prepare(table_of(**noisy(150, 0)), request_for(**{"network": {}, **asked}))
+    run = Run.of(data, data.plan.request, Limits(), lambda *_: None, lambda: False)
+    predictor = make_predictor()
+    found = Found(
+        network=predictor.network,
+        judged=predictor.network,
+        inputs=predictor.inputs,
+        scaler=predictor.outputs,
+        evidence=evidence,
+        errors=WORSE,
+        formula_errors=factor * WORSE,
+        counts_choice=counts_choice,
+    )
+    return best_member(found, run).formula_serves
+
+
 @pytest.mark.parametrize(
     ("formula", "verdict", "counts_choice", "asked", "serves"),
     [
@@ -197,64 +228,18 @@ WORSE = np.random.default_rng(3).uniform(0.9, 1.1, 120)
 def test_a_formula_that_is_better_on_rows_not_seen_answers_in_place_of_the_network(
     formula: float, verdict: str, counts_choice: bool, asked: dict[str, Any], serves: bool
 ) -> None:
-    data = prepare(table_of(**noisy(150, 0)), request_for(**{"network": {}, **asked}))
-    run = Run.of(data, data.plan.request, Limits(), lambda *_: None, lambda: False)
-    predictor = make_predictor()
-    evidence = Evidence(
-        noise=1.0,
-        explained=0.5,
-        rows=120,
-        constants=3,
-        compared_with={},
-        beats_constant=True,
-        p_value=0.5,
-        power=0.99,
-        stability=1.0 if verdict == "consistent" else 0.0,
-    )
+    evidence = replace(OBSERVED, stability=1.0 if verdict == "consistent" else 0.0)
     assert evidence.verdict == verdict
-    found = Found(
-        network=predictor.network,
-        judged=predictor.network,
-        inputs=predictor.inputs,
-        scaler=predictor.outputs,
-        evidence=evidence,
-        errors=WORSE,
-        formula_errors=formula * WORSE,
-        counts_choice=counts_choice,
-    )
-    best = best_member(found, run)
-    assert best.formula_serves is serves
+    assert serves_formula(evidence, formula, counts_choice, **asked) is serves
 
 
 @pytest.mark.parametrize(("factor", "serves"), [(0.5, False), (0.05, True)])
 def test_of_few_rows_a_formula_answers_where_no_choice_among_forms_makes_it_so_much_better(
     factor: float, serves: bool
 ) -> None:
-    data = prepare(table_of(**noisy(150, 0)), request_for(network={}))
-    run = Run.of(data, data.plan.request, Limits(), lambda *_: None, lambda: False)
-    predictor = make_predictor()
-    evidence = Evidence(
-        noise=1.0,
-        explained=0.5,
-        rows=10,
-        constants=2,
-        compared_with={},
-        beats_constant=True,
-        p_value=None,
-        power=None,
-        stability=None,
-    )
+    evidence = replace(OBSERVED, rows=10, constants=2, p_value=None, power=None, stability=None)
     assert "too_many_constants" in evidence.objections
-    found = Found(
-        network=predictor.network,
-        judged=predictor.network,
-        inputs=predictor.inputs,
-        scaler=predictor.outputs,
-        evidence=evidence,
-        errors=WORSE,
-        formula_errors=factor * WORSE,
-    )
-    assert best_member(found, run).formula_serves is serves
+    assert serves_formula(evidence, factor) is serves
 
 
 @pytest.mark.parametrize(("noise", "is_cut"), [(NOISE, True), (0.0, False)])
