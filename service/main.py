@@ -16,23 +16,23 @@ from service.api.http.response_headers import Frame
 from service.api.http.shutdown import told_of_shutdown
 from service.api.http.slots import Slots
 from service.api.live.job_watch import JobWatch
-from service.api.openapi import document as description
+from service.api.openapi import document
 from service.api.routes import (
     datasets,
     docs,
     exports,
     guide,
     health,
+    jobs,
     metrics,
+    models,
+    open_inference,
     plots,
     predictions,
     registry,
     tenant,
     web,
 )
-from service.api.routes import jobs as training_jobs
-from service.api.routes import models as trained_models
-from service.api.routes import open_inference as inference
 from service.api.telemetry.job_metrics import JobMeters
 from service.api.telemetry.request_metrics import Meters
 from service.db.session import make_engine, make_sessions
@@ -46,9 +46,9 @@ from service.settings import Settings, load_settings
 RESOURCES: list[APIRouter] = [
     predictions.router,
     datasets.router,
-    training_jobs.router,
+    jobs.router,
     registry.router,  # before the models, or /models/compare would be the model of that name
-    trained_models.router,
+    models.router,
     plots.router,
     exports.router,
     tenant.router,
@@ -99,7 +99,7 @@ def make_application(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
-        responses=description.RESPONSES,
+        responses=document.RESPONSES,
         telemetry=tracing.of_requests(),
     )
     app.state.settings = settings
@@ -114,8 +114,8 @@ def make_application(settings: Settings) -> FastAPI:
     app.state.statistics = Statistics()
     app.state.meters = Meters(JobMeters(app.state.sessions))
     problems.register(app)
-    description.complete(app)
-    for router in [*RESOURCES, inference.router, docs.router, guide.router, web.router, health.router]:
+    document.complete(app)
+    for router in [*RESOURCES, open_inference.router, docs.router, guide.router, web.router, health.router]:
         app.include_router(router)
     for router in [*RESOURCES, docs.router, guide.router, web.router, health.router]:
         app.include_router(router, prefix="/v1", include_in_schema=False)

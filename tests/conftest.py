@@ -69,20 +69,20 @@ def shapes_unchecked() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def small_dictionary() -> Iterator[None]:
     """Few products of terms and coarse grids, for tests of more than what is found: most time is theirs."""
-    from kan_engine.discovery import chebyshev_surrogate as surrogate
-    from kan_engine.structure import search as structure
-    from kan_engine.symbolic import dictionary_regression as dictionary
+    from kan_engine.discovery import chebyshev_surrogate
+    from kan_engine.structure import search
+    from kan_engine.symbolic import dictionary_regression
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dictionary, "FACTORS", 8)
-        patch.setattr(dictionary, "SINGLES", 2)
-        patch.setattr(dictionary, "PAIRS", 3)
-        patch.setattr(dictionary, "TRIPLES", 1)
-        patch.setattr(structure, "GRIDS_OF_FEW", structure.GRIDS)
-        patch.setattr(surrogate, "MOST_TERMS", 100)
-        dictionary._nice_terms.cache_clear()
+        patch.setattr(dictionary_regression, "FACTORS", 8)
+        patch.setattr(dictionary_regression, "SINGLES", 2)
+        patch.setattr(dictionary_regression, "PAIRS", 3)
+        patch.setattr(dictionary_regression, "TRIPLES", 1)
+        patch.setattr(search, "GRIDS_OF_FEW", search.GRIDS)
+        patch.setattr(chebyshev_surrogate, "MOST_TERMS", 100)
+        dictionary_regression._nice_terms.cache_clear()
         yield
-    dictionary._nice_terms.cache_clear()
+    dictionary_regression._nice_terms.cache_clear()
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from service.observability import logs
 from service.queue import EMBEDDED, JOB_TASK, QUEUE_OF, BrokenTransport, load_transport, make_queue
 from service.settings import InvalidSettings, Settings, load_settings
 from service.settings_report import log_settings
-from worker.runtime import housekeeping as upkeep
+from worker.runtime import housekeeping
 from worker.runtime.celery_app import TASKS, make_app, run_worker
 from worker.runtime.dispatcher import Dispatcher
 from worker.runtime.housekeeping import Chore
@@ -39,16 +39,16 @@ def main(settings: Settings, tasks: Sequence[str] = TASKS) -> int:
     _share_cores(settings)
     engine = make_engine(settings)
     sessions, app = make_sessions(engine), make_app(settings, tasks)
-    presence, dispatcher = upkeep.Presence(sessions, settings), _dispatcher(app, sessions, settings)
+    presence, dispatcher = housekeeping.Presence(sessions, settings), _dispatcher(app, sessions, settings)
     chores = [
-        Chore(upkeep.REPORT_S, lambda: _report(presence, dispatcher)),
-        Chore(min(1.0, settings.heartbeat_s), lambda: upkeep.reap(sessions, settings)),
-        Chore(upkeep.CLEAN_UP_S, lambda: upkeep.drop_checkpoints(sessions)),
-        Chore(upkeep.CLEAN_UP_S, lambda: upkeep.drop_parts(sessions)),
-        Chore(upkeep.CLEAN_UP_S, lambda: retain(sessions, settings)),
+        Chore(housekeeping.REPORT_S, lambda: _report(presence, dispatcher)),
+        Chore(min(1.0, settings.heartbeat_s), lambda: housekeeping.reap(sessions, settings)),
+        Chore(housekeeping.CLEAN_UP_S, lambda: housekeeping.drop_checkpoints(sessions)),
+        Chore(housekeeping.CLEAN_UP_S, lambda: housekeeping.drop_parts(sessions)),
+        Chore(housekeeping.CLEAN_UP_S, lambda: retain(sessions, settings)),
         _queue_chore(dispatcher, sessions, settings),
     ]
-    thread = upkeep.Upkeep(chores, pause_s=settings.poll_s)
+    thread = housekeeping.Upkeep(chores, pause_s=settings.poll_s)
 
     def stop() -> None:
         thread.stop()
@@ -59,7 +59,7 @@ def main(settings: Settings, tasks: Sequence[str] = TASKS) -> int:
     return run_worker(app, queues=settings.queues, on_stop=stop, drain_s=settings.drain_s)
 
 
-def _report(presence: upkeep.Presence, dispatcher: Dispatcher) -> None:
+def _report(presence: housekeeping.Presence, dispatcher: Dispatcher) -> None:
     """Readiness counts workers that do jobs, not those that merely live."""
     if dispatcher.is_stuck:
         log.error("no process takes up the jobs of this worker")
@@ -80,7 +80,7 @@ def _queue_chore(dispatcher: Dispatcher, sessions: Sessions, settings: Settings)
     if settings.broker_url == EMBEDDED:
         return Chore(settings.poll_s, dispatcher.dispatch)
     queue = make_queue(settings)
-    return Chore(upkeep.RING_S, lambda: upkeep.ring_again(sessions, queue))
+    return Chore(housekeeping.RING_S, lambda: housekeeping.ring_again(sessions, queue))
 
 
 def _share_cores(settings: Settings) -> None:

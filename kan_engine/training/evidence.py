@@ -42,7 +42,7 @@ class Evidence:
         """Forget all prices, on grids that may be of another size: the data determine every coefficient."""
         layers = self._network.all_layers
         self._strengths = [layer.weight.new_zeros(layer.mask.shape) for layer in layers]
-        self._regrid_()
+        self._differences = [differences(layer, layer.order + 2) for layer in layers]
 
     @property
     def strengths(self) -> list[Float[Tensor, "_ _"]]:
@@ -102,9 +102,6 @@ class Evidence:
             torch.minimum(variance * gamma / rough.clamp_min(1e-300), bound)
             for gamma, rough, bound in zip(determined, self._roughness(), bounds, strict=True)
         ]
-
-    def _regrid_(self) -> None:
-        self._differences = [differences(layer, layer.order + 2) for layer in self._network.all_layers]
 
     def _variance(self, loss: float, determined: float) -> float:
         """σ²/N, where the mean loss of rows is half their squared residuals."""

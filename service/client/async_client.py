@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, TypeVar, Unpack, overload
 import anyio
 import httpx
 
-from service.client import endpoints as calls
+from service.client import endpoints
 from service.client.endpoints import AnyDataset, AnyJob, AnyModel, Equations, Listing, ModelChanges, Status
 from service.client.progress_bar import Shown
 from service.client.results import (
@@ -73,11 +73,11 @@ class AsyncClient:
         missing: Mapping[str, Sequence[float | str]] | None = None,
     ) -> Dataset:
         """Add a dataset."""
-        return await self._do(calls.upload(table, name, units, missing))
+        return await self._do(endpoints.upload(table, name, units, missing))
 
     async def dataset(self, dataset_id: str) -> Dataset:
         """One dataset."""
-        return await self._do(calls.dataset(dataset_id))
+        return await self._do(endpoints.dataset(dataset_id))
 
     def datasets(self) -> AsyncIterator[Dataset]:
         """All datasets, newest first."""
@@ -85,7 +85,7 @@ class AsyncClient:
 
     async def preview(self, dataset: AnyDataset, limit: int = 20) -> Preview:
         """The first rows of a dataset as they were understood."""
-        return await self._do(calls.preview(dataset, limit))
+        return await self._do(endpoints.preview(dataset, limit))
 
     @overload
     async def train(
@@ -108,11 +108,11 @@ class AsyncClient:
         self, dataset: AnyDataset, target: str | None = None, *, progress: Shown = True, **body: Any
     ) -> Model:
         """Train a network and wait for it. If that is interrupted, the job goes on."""
-        return await self._do(calls.train(dataset, target, progress, body))
+        return await self._do(endpoints.train(dataset, target, progress, body))
 
     async def solve(self, *, progress: Shown = True, **body: Unpack[Equations]) -> Model:
         """Solve differential equations and wait for the model of what they determine."""
-        return await self._do(calls.solve(body, progress))
+        return await self._do(endpoints.solve(body, progress))
 
     async def submit(
         self,
@@ -123,15 +123,15 @@ class AsyncClient:
         **body: Any,
     ) -> Job:
         """Queue a job: a training, or another one by its ``kind``."""
-        return await self._do(calls.submit(dataset, target, idempotency_key, body))
+        return await self._do(endpoints.submit(dataset, target, idempotency_key, body))
 
     async def wait(self, job: AnyJob, timeout: float | None = None, *, progress: Shown = True) -> Job:
         """Follow a job to its end; ``model_id`` is its model."""
-        return await self._do(calls.wait(job, timeout, progress))
+        return await self._do(endpoints.wait(job, timeout, progress))
 
     async def job(self, job_id: str) -> Job:
         """A job as it is now."""
-        return await self._do(calls.job(job_id))
+        return await self._do(endpoints.job(job_id))
 
     def jobs(self, status: Status | None = None) -> AsyncIterator[Job]:
         """All jobs, or those of a status, newest first."""
@@ -139,15 +139,15 @@ class AsyncClient:
 
     async def cancel(self, job: AnyJob, *, keep_best: bool = False) -> Job:
         """Stop a job; with ``keep_best`` the best network so far becomes its model."""
-        return await self._do(calls.cancel(job, keep_best))
+        return await self._do(endpoints.cancel(job, keep_best))
 
     async def retry(self, job: AnyJob) -> Job:
         """Do a finished job again, as a new one."""
-        return await self._do(calls.retry(job))
+        return await self._do(endpoints.retry(job))
 
     async def model(self, model: str) -> Model:
         """A model by its id, its name, or ``name@alias``."""
-        return await self._do(calls.model(model))
+        return await self._do(endpoints.model(model))
 
     def models(self, name: str | None = None) -> AsyncIterator[Model]:
         """All models, or the versions of a name, newest first."""
@@ -157,7 +157,7 @@ class AsyncClient:
         self, model: AnyModel, rows: Table, interval: float | None = None, by: By = "auto"
     ) -> Predictions:
         """Predict for rows as a list of dicts, columns as a dict, or a DataFrame."""
-        return await self._do(calls.predict(model, rows, interval, by))
+        return await self._do(endpoints.predict(model, rows, interval, by))
 
     async def predict_dataset(
         self,
@@ -169,7 +169,7 @@ class AsyncClient:
         **body: Any,
     ) -> Path:
         """Predict a whole dataset into a file, and wait for it. If that is interrupted, the job goes on."""
-        return await self._do(calls.predict_dataset(model, dataset, path, progress, body))
+        return await self._do(endpoints.predict_dataset(model, dataset, path, progress, body))
 
     async def study(
         self,
@@ -182,27 +182,27 @@ class AsyncClient:
         **body: Any,
     ) -> Path:
         """Train with every combination of some settings, and write a table of what came of each."""
-        return await self._do(calls.study(dataset, target, vary, path, progress, body))
+        return await self._do(endpoints.study(dataset, target, vary, path, progress, body))
 
     async def result(self, job: AnyJob, path: str | PathLike[str]) -> Path:
         """Write what a job has made to a file: the predictions for a dataset."""
-        return await self._do(calls.result(job, path))
+        return await self._do(endpoints.result(job, path))
 
     async def formula(self, model: AnyModel, format: FormulaFormat = "text") -> str:
         """The formula of a model in one of several languages, a line for every output."""
-        return await self._do(calls.formula(model, format))
+        return await self._do(endpoints.formula(model, format))
 
     async def symbolic(self, model: AnyModel) -> Symbolic:
         """The formulas of a model with their errors, domains and alternatives."""
-        return await self._do(calls.symbolic(model))
+        return await self._do(endpoints.symbolic(model))
 
     async def edges(self, model: AnyModel) -> Edges:
         """Every activation of a model as a curve, and what fits it best."""
-        return await self._do(calls.edges(model))
+        return await self._do(endpoints.edges(model))
 
     async def figures(self, model: AnyModel) -> Figures:
         """The numbers behind the pictures of a model."""
-        return await self._do(calls.figures(model))
+        return await self._do(endpoints.figures(model))
 
     async def plot(
         self,
@@ -215,31 +215,31 @@ class AsyncClient:
         width: int | None = None,
     ) -> str:
         """A picture as SVG; ``save`` names a file for it, as PNG if its name ends so."""
-        return await self._do(calls.plot(model, save, name, theme, lang, width))
+        return await self._do(endpoints.plot(model, save, name, theme, lang, width))
 
     async def export(self, model: AnyModel, format: str, path: str | PathLike[str]) -> Path:
         """Write a model to a file, for example as ``safetensors``."""
-        return await self._do(calls.export(model, format, path))
+        return await self._do(endpoints.export(model, format, path))
 
     async def import_model(self, file: File, name: str | None = None) -> Model:
         """Add a model from a file of ``export`` as ``safetensors``, under its own name or another."""
-        return await self._do(calls.import_model(file, name))
+        return await self._do(endpoints.import_model(file, name))
 
     async def card(self, model: AnyModel) -> Card:
         """What a model predicts, from what, how well, where it holds, and how it was made."""
-        return await self._do(calls.card(model))
+        return await self._do(endpoints.card(model))
 
     async def card_text(self, model: AnyModel) -> str:
         """The same in words, as Markdown."""
-        return await self._do(calls.card_text(model))
+        return await self._do(endpoints.card_text(model))
 
     async def compare(self, *models: AnyModel) -> Comparison:
         """Models of one target side by side, with a warning where a difference of metrics may say little."""
-        return await self._do(calls.compare(models))
+        return await self._do(endpoints.compare(models))
 
     async def aliases(self, name: str) -> list[Alias]:
         """What every alias of a name stands for; ``change`` sets one and takes them away."""
-        return await self._do(calls.aliases(name))
+        return await self._do(endpoints.aliases(name))
 
     def alias_history(self, name: str, alias: str | None = None) -> AsyncIterator[AliasMove]:
         """How the aliases of a name came to be, or one of them, newest first."""
@@ -247,15 +247,15 @@ class AsyncClient:
 
     async def change(self, model: AnyModel, **changes: Unpack[ModelChanges]) -> Model:
         """Rename a model, replace its ``tags``, or give it an ``alias``; ``alias=None`` takes all from it."""
-        return await self._do(calls.change(model, changes))
+        return await self._do(endpoints.change(model, changes))
 
     async def delete(self, thing: Dataset | Job | Model) -> None:
         """Delete a dataset, a finished job or a model for ever."""
-        await self._do(calls.delete(thing))
+        await self._do(endpoints.delete(thing))
 
     async def usage(self) -> Usage:
         """What is stored, and what may be."""
-        return await self._do(calls.usage())
+        return await self._do(endpoints.usage())
 
     async def _each(self, listing: Listing[Any]) -> AsyncIterator[Any]:
         while listing.has_more:

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 import httpx
 
-from service.client import endpoints as calls
+from service.client import endpoints
 from service.client.endpoints import AnyDataset, AnyJob, AnyModel, Equations, Listing, ModelChanges, Status
 from service.client.progress_bar import Shown
 from service.client.results import (
@@ -92,11 +92,11 @@ class Client:
             units: Units by column, shown in formulas and pictures.
             missing: Values that stand for missing ones, by column or under ``*``.
         """
-        return self._do(calls.upload(table, name, units, missing))
+        return self._do(endpoints.upload(table, name, units, missing))
 
     def dataset(self, dataset_id: str) -> Dataset:
         """One dataset."""
-        return self._do(calls.dataset(dataset_id))
+        return self._do(endpoints.dataset(dataset_id))
 
     def datasets(self) -> Iterator[Dataset]:
         """All datasets, newest first."""
@@ -104,7 +104,7 @@ class Client:
 
     def preview(self, dataset: AnyDataset, limit: int = 20) -> Preview:
         """The first rows of a dataset as they were understood."""
-        return self._do(calls.preview(dataset, limit))
+        return self._do(endpoints.preview(dataset, limit))
 
     @overload
     def train(self, dataset: AnyDataset, target: str, *, progress: Shown = True, **body: Any) -> Model: ...
@@ -135,7 +135,7 @@ class Client:
             JobFailed: The job failed.
             JobCancelled: Someone cancelled it.
         """
-        return self._do(calls.train(dataset, target, progress, body))
+        return self._do(endpoints.train(dataset, target, progress, body))
 
     def solve(self, *, progress: Shown = True, **body: Unpack[Equations]) -> Model:
         """Solve differential equations and wait for the model of what they determine.
@@ -158,7 +158,7 @@ class Client:
             JobFailed: The job failed; its code is ``no_solution`` where the solution ends.
             JobCancelled: Someone cancelled it.
         """
-        return self._do(calls.solve(body, progress))
+        return self._do(endpoints.solve(body, progress))
 
     def submit(
         self,
@@ -175,7 +175,7 @@ class Client:
                 submitted. Without it, every call makes one job, even if its answer was lost on the way.
             body: As for ``train``.
         """
-        return self._do(calls.submit(dataset, target, idempotency_key, body))
+        return self._do(endpoints.submit(dataset, target, idempotency_key, body))
 
     def wait(self, job: AnyJob, timeout: float | None = None, *, progress: Shown = True) -> Job:
         """Follow a job to its end; ``model_id`` is its model.
@@ -185,11 +185,11 @@ class Client:
             JobCancelled: It was cancelled, and left no model.
             NotFinished: It has not ended after ``timeout`` seconds, and goes on.
         """
-        return self._do(calls.wait(job, timeout, progress))
+        return self._do(endpoints.wait(job, timeout, progress))
 
     def job(self, job_id: str) -> Job:
         """A job as it is now."""
-        return self._do(calls.job(job_id))
+        return self._do(endpoints.job(job_id))
 
     def jobs(self, status: Status | None = None) -> Iterator[Job]:
         """All jobs, or those of a status, newest first."""
@@ -197,15 +197,15 @@ class Client:
 
     def cancel(self, job: AnyJob, *, keep_best: bool = False) -> Job:
         """Stop a job; with ``keep_best`` the best network so far becomes its model."""
-        return self._do(calls.cancel(job, keep_best))
+        return self._do(endpoints.cancel(job, keep_best))
 
     def retry(self, job: AnyJob) -> Job:
         """Do a finished job again, as a new one."""
-        return self._do(calls.retry(job))
+        return self._do(endpoints.retry(job))
 
     def model(self, model: str) -> Model:
         """A model by its id, its name, or ``name@alias``."""
-        return self._do(calls.model(model))
+        return self._do(endpoints.model(model))
 
     def models(self, name: str | None = None) -> Iterator[Model]:
         """All models, or the versions of a name, newest first."""
@@ -221,7 +221,7 @@ class Client:
             by: The member that answers: ``accurate``, the network, or ``formula``; ``auto`` is an exact
                 formula, else the network. ``by`` of the answer tells which it was.
         """
-        return self._do(calls.predict(model, rows, interval, by))
+        return self._do(endpoints.predict(model, rows, interval, by))
 
     def predict_dataset(
         self,
@@ -242,7 +242,7 @@ class Client:
             JobFailed: The job failed.
             JobCancelled: Someone cancelled it.
         """
-        return self._do(calls.predict_dataset(model, dataset, path, progress, body))
+        return self._do(endpoints.predict_dataset(model, dataset, path, progress, body))
 
     def study(
         self,
@@ -266,27 +266,27 @@ class Client:
             JobFailed: None of the trainings succeeded.
             JobCancelled: Someone cancelled it.
         """
-        return self._do(calls.study(dataset, target, vary, path, progress, body))
+        return self._do(endpoints.study(dataset, target, vary, path, progress, body))
 
     def result(self, job: AnyJob, path: str | PathLike[str]) -> Path:
         """Write what a job has made to a file: the predictions for a dataset."""
-        return self._do(calls.result(job, path))
+        return self._do(endpoints.result(job, path))
 
     def formula(self, model: AnyModel, format: FormulaFormat = "text") -> str:
         """The formula of a model in one of several languages, a line for every output."""
-        return self._do(calls.formula(model, format))
+        return self._do(endpoints.formula(model, format))
 
     def symbolic(self, model: AnyModel) -> Symbolic:
         """The formulas of a model with their errors, domains and alternatives."""
-        return self._do(calls.symbolic(model))
+        return self._do(endpoints.symbolic(model))
 
     def edges(self, model: AnyModel) -> Edges:
         """Every activation of a model as a curve, and what fits it best."""
-        return self._do(calls.edges(model))
+        return self._do(endpoints.edges(model))
 
     def figures(self, model: AnyModel) -> Figures:
         """The numbers behind the pictures of a model."""
-        return self._do(calls.figures(model))
+        return self._do(endpoints.figures(model))
 
     def plot(
         self,
@@ -310,31 +310,31 @@ class Client:
             lang: The language of its words and numbers, ``en`` or ``ru``.
             width: Pixels across of a PNG.
         """
-        return self._do(calls.plot(model, save, name, theme, lang, width))
+        return self._do(endpoints.plot(model, save, name, theme, lang, width))
 
     def export(self, model: AnyModel, format: str, path: str | PathLike[str]) -> Path:
         """Write a model to a file, for example as ``safetensors``."""
-        return self._do(calls.export(model, format, path))
+        return self._do(endpoints.export(model, format, path))
 
     def import_model(self, file: File, name: str | None = None) -> Model:
         """Add a model from a file of ``export`` as ``safetensors``, under its own name or another."""
-        return self._do(calls.import_model(file, name))
+        return self._do(endpoints.import_model(file, name))
 
     def card(self, model: AnyModel) -> Card:
         """What a model predicts, from what, how well, where it holds, and how it was made."""
-        return self._do(calls.card(model))
+        return self._do(endpoints.card(model))
 
     def card_text(self, model: AnyModel) -> str:
         """The same in words, as Markdown."""
-        return self._do(calls.card_text(model))
+        return self._do(endpoints.card_text(model))
 
     def compare(self, *models: AnyModel) -> Comparison:
         """Models of one target side by side, with a warning where a difference of metrics may say little."""
-        return self._do(calls.compare(models))
+        return self._do(endpoints.compare(models))
 
     def aliases(self, name: str) -> list[Alias]:
         """What every alias of a name stands for; ``change`` sets one and takes them away."""
-        return self._do(calls.aliases(name))
+        return self._do(endpoints.aliases(name))
 
     def alias_history(self, name: str, alias: str | None = None) -> Iterator[AliasMove]:
         """How the aliases of a name came to be, or one of them, newest first."""
@@ -345,15 +345,15 @@ class Client:
 
         It wants the model or its id: what a name stands for may change meanwhile.
         """
-        return self._do(calls.change(model, changes))
+        return self._do(endpoints.change(model, changes))
 
     def delete(self, thing: Dataset | Job | Model) -> None:
         """Delete a dataset, a finished job or a model for ever."""
-        self._do(calls.delete(thing))
+        self._do(endpoints.delete(thing))
 
     def usage(self) -> Usage:
         """What is stored, and what may be."""
-        return self._do(calls.usage())
+        return self._do(endpoints.usage())
 
     def _each(self, listing: Listing[Any]) -> Iterator[Any]:
         while listing.has_more:

@@ -3,9 +3,7 @@
 import tempfile
 from typing import Any, BinaryIO
 
-from service.ingest import csv_reader as csv_file
-from service.ingest import json_reader as json_rows
-from service.ingest import parquet_reader as parquet_file
+from service.ingest import csv_reader, json_reader, parquet_reader
 from service.ingest.column_report import Ingested, finish
 from service.ingest.missing_codes import Missing
 from service.ingest.sniffing import format_of, unpacked
@@ -27,20 +25,20 @@ def read_upload(
         plain = unpacked(file, space, settings.max_body_bytes)
         match format_of(plain, filename):
             case "parquet":
-                return finish(parquet_file.read(plain, settings), missing)
+                return finish(parquet_reader.read(plain, settings), missing)
             case "jsonl":
-                return finish(json_rows.read_lines(plain, settings), missing)
+                return finish(json_reader.read_lines(plain, settings), missing)
             case _:
-                return finish(csv_file.read(plain, filename, settings, missing), missing)
+                return finish(csv_reader.read(plain, filename, settings, missing), missing)
 
 
 def read_columns(
     columns: dict[str, list[Any]], settings: Settings, missing: Missing | None = None
 ) -> Ingested:
     """Read a table given as ``{name: [values]}``."""
-    return finish(json_rows.read_columns(columns, settings), missing)
+    return finish(json_reader.read_columns(columns, settings), missing)
 
 
 def read_rows(rows: list[Any], settings: Settings, missing: Missing | None = None) -> Ingested:
     """Read a table given as ``[{name: value}]``."""
-    return finish(json_rows.read_rows(rows, settings), missing)
+    return finish(json_reader.read_rows(rows, settings), missing)

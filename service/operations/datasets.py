@@ -17,7 +17,7 @@ from service.operations.entity_tags import refuse_stale
 from service.operations.quotas import refuse_more_bytes
 from service.schemas.datasets import MAX_UNIT, DatasetIn, DatasetOut
 from service.settings import Settings
-from service.storage import blobs as storage
+from service.storage import blobs
 from service.storage.deletion import remove_dataset
 from service.storage.stored_table import first_rows, plain_rows
 
@@ -104,7 +104,7 @@ def _store(
             columns=described.columns,
             units=units,
             warnings=described.warnings,
-            blob_sha256=storage.put_file(session, parquet),
+            blob_sha256=blobs.put_file(session, parquet),
             created_at=clock(session),
         )
         Datasets(session).add(dataset)

@@ -6,7 +6,7 @@ from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from service.db.tables import Blob, Job
 from service.errors import Conflict
-from service.storage import blobs as storage
+from service.storage import blobs
 
 
 def chunks_of(sha256: str, sessions: Sessions) -> Iterator[bytes]:
@@ -14,7 +14,7 @@ def chunks_of(sha256: str, sessions: Sessions) -> Iterator[bytes]:
     number = 0
     while True:
         with sessions.read() as session:
-            chunk = storage.read_chunk(session, sha256, number)
+            chunk = blobs.read_chunk(session, sha256, number)
         if chunk is None:
             return
         yield chunk

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 from xml.sax.saxutils import escape
 
-from service.rendering import translations as picture_words
+from service.rendering import translations
 from service.schemas.figures import LanguageName, ThemeName
 
 FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
@@ -46,11 +46,11 @@ class Theme:
 
     def say(self, sentence: str, **values: str | float | None) -> str:
         """A sentence of ``picture_words``, which is written here in English."""
-        return picture_words.say(self.language, sentence, **values)
+        return translations.say(self.language, sentence, **values)
 
     def written(self, number: str) -> str:
         """A number, which is written here in English."""
-        return picture_words.written(self.language, number)
+        return translations.written(self.language, number)
 
 
 LIGHT = Theme(

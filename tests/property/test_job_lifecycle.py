@@ -31,7 +31,7 @@ from service.db.session import CALLER, clock, make_sessions
 from service.db.tables import Blob, Dataset, Job, JobStatus, Model, Table
 from service.errors import Conflict, Invalid, NotFound
 from service.operations import datasets
-from service.operations.jobs import lifecycle as training
+from service.operations.jobs import lifecycle
 from service.operations.prediction.predictor_cache import PredictorCache
 from service.queue import NoBell
 from service.schemas.training import TrainRequest
@@ -106,7 +106,7 @@ class JobLifecycle(RuleBasedStateMachine):
     def submit(self, dataset_id: str, key: str | None, seed: int) -> Any:
         request = TrainRequest(dataset_id=dataset_id, target="y", seed=seed)
         try:
-            submitted = training.submit(request, *self.service, idempotency_key=key)
+            submitted = lifecycle.submit(request, *self.service, idempotency_key=key)
         except NotFound:  # of the dataset
             return multiple()
         except Invalid:
@@ -137,7 +137,7 @@ class JobLifecycle(RuleBasedStateMachine):
     @rule(target=jobs, job_id=jobs)
     def retry(self, job_id: str) -> Any:
         try:
-            again = training.retry(job_id, *self.service)
+            again = lifecycle.retry(job_id, *self.service)
         except Conflict:
             assert job_id not in self.final
             return multiple()
@@ -152,7 +152,7 @@ class JobLifecycle(RuleBasedStateMachine):
     @rule(job_id=jobs, keep_best=st.booleans())
     def cancel(self, job_id: str, keep_best: bool) -> None:
         try:
-            training.cancel(job_id, self.clients, keep_best=keep_best)
+            lifecycle.cancel(job_id, self.clients, keep_best=keep_best)
         except Conflict:
             assert job_id in self.final
         else:

@@ -11,8 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event, text
 
-from service.api.live import event_stream
-from service.api.live import job_watch as watch
+from service.api.live import event_stream, job_watch
 from service.db.migrate import upgrade
 from service.db.repositories.api_keys import ApiKeys
 from service.db.session import Sessions
@@ -56,7 +55,7 @@ def test_a_stream_ends_when_its_key_is_revoked(
 def test_streams_that_begin_together_are_no_more_than_there_may_be(
     server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "MAX_STREAMS", 4)
+    monkeypatch.setattr(job_watch, "MAX_STREAMS", 4)
     job_id = make_job(sessions).id
     statuses: list[int] = []
     are_open, are_over = threading.Barrier(13), threading.Event()

@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 
 from kan_engine import Predictor
 from service.db.session import Sessions
-from service.ingest import subprocess_reader as child
+from service.ingest import subprocess_reader
 from service.main import create_app
 from service.settings import MiB, Settings
 from tests.support.factories import make_model, make_predictor
@@ -205,7 +205,7 @@ def test_a_pickle_is_never_loaded(
 
 
 def test_a_reader_that_dies_takes_nobody_with_it(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child, "COMMAND", (sys.executable, "-c", "import os; os.abort()"))
+    monkeypatch.setattr(subprocess_reader, "COMMAND", (sys.executable, "-c", "import os; os.abort()"))
     with TestClient(create_app(settings), base_url=LOOPBACK) as client:
         answer = upload(client, parquet(x=[1, 2]), "a.parquet")
     assert (answer.status_code, answer.json()["code"]) == (422, "unreadable_file")
@@ -214,7 +214,9 @@ def test_a_reader_that_dies_takes_nobody_with_it(settings: Settings, monkeypatch
 def test_a_fault_of_the_reader_is_told_to_the_log_and_not_to_the_client(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(child, "COMMAND", (sys.executable, "-c", 'print(\'{"bug": "a traceback"}\')'))
+    monkeypatch.setattr(
+        subprocess_reader, "COMMAND", (sys.executable, "-c", 'print(\'{"bug": "a traceback"}\')')
+    )
     with TestClient(create_app(settings), base_url=LOOPBACK, raise_server_exceptions=False) as client:
         answer = upload(client, parquet(x=[1, 2]), "a.parquet")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")

@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 import kan_engine
 from service.db.migrate import upgrade
 from service.main import create_app
-from service.operations.models import export_document as portable
+from service.operations.models import export_document
 from service.settings import Settings
 from tests.support.artifacts import put_together, taken_apart
 from tests.support.factories import EDGE, make_predictor
@@ -27,7 +27,7 @@ RECORD = {"outputs": ["y"], "units": {"x1": "m"}, "metrics": {"rmse": 1.0}}
 FORMULA = {"name": "y", "tree": TREE, "pareto": [{"tree": TREE}], "expression": "__import__('os')"}
 LAW = {"name": "normal", "parameters": [], "level": 0.95, "support": {"x1": [0.0]}, "p_value": 0.5}
 CURVE = {key: value for key, value in EDGE.items() if key not in "xy"} | {"points": 3, "function": None}
-ATTACHED = {portable.X: np.arange(3.0), portable.Y: np.arange(3.0)}
+ATTACHED = {export_document.X: np.arange(3.0), export_document.Y: np.arange(3.0)}
 
 
 def description() -> dict[str, Any]:
@@ -44,13 +44,15 @@ def description() -> dict[str, Any]:
 
 @cache
 def artifact(attached: bool = True) -> bytes:
-    return kan_engine.save(make_predictor(), {portable.KEY: description()}, ATTACHED if attached else None)
+    return kan_engine.save(
+        make_predictor(), {export_document.KEY: description()}, ATTACHED if attached else None
+    )
 
 
 def changed(change: Callable[[dict[str, Any]], Any]) -> bytes:
     """The artifact with another description."""
     outer, header, body = taken_apart(artifact())
-    change(header["metadata"][portable.KEY])
+    change(header["metadata"][export_document.KEY])
     return put_together(outer, header, body)
 
 
@@ -256,7 +258,7 @@ class TestWhatIsKept:
         predictor = make_predictor({column: [0.0, 1.0, 2.0]})
         told = description() | {"edges": None, "record": RECORD | {"units": {column: "</svg>"}}}
         told["symbolic"]["outputs"][0] |= {"tree": {"variable": column}, "pareto": []}
-        model = keep(kan_engine.save(predictor, {portable.KEY: told}))
+        model = keep(kan_engine.save(predictor, {export_document.KEY: told}))
         answer = client.get(f"/models/{model['id']}{part}")
         assert answer.status_code == 200
         if part == "/plot.svg":

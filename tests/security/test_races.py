@@ -18,7 +18,7 @@ from service.db.session import Sessions
 from service.db.tables import Blob
 from service.main import create_app
 from service.settings import Settings
-from service.storage import blobs as storage
+from service.storage import blobs
 from tests.support.factories import make_job, make_model, make_predictor
 from tests.support.servers import serving
 
@@ -140,7 +140,7 @@ def test_a_prediction_comes_from_one_model_while_its_alias_moves(
 def test_a_download_breaks_off_when_its_dataset_is_deleted_meanwhile(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "CHUNK_BYTES", 100)
+    monkeypatch.setattr(blobs, "CHUNK_BYTES", 100)
     app, is_deleted = create_app(settings), threading.Event()
 
     async def slowly(scope: Any, receive: Any, send: Any) -> None:

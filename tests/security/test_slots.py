@@ -8,8 +8,7 @@ import httpx
 import pytest
 
 from service.errors import Invalid
-from service.ingest import convert
-from service.ingest import subprocess_reader as child
+from service.ingest import convert, subprocess_reader
 from service.settings import GiB, MiB, Settings
 
 
@@ -47,7 +46,7 @@ def test_a_small_upload_waits_for_no_large_one(server: str, bomb: bytes) -> None
 def test_a_file_gets_time_by_the_size_that_was_sent(
     settings: Settings, bomb: bytes, tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(child, "CPU_S", 1)
+    monkeypatch.setattr(subprocess_reader, "CPU_S", 1)
     assert len(bomb) < MiB // 2
     since = time.monotonic()
     with pytest.raises(Invalid, match="took more memory or time"):

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.api.http import dependencies as deps
+from service.api.http import dependencies
 from service.api.live.job_watch import JobWatch
 from service.db.migrate import current_revision, head_revision
 from service.db.repositories import TrainingJobs
@@ -31,7 +31,9 @@ def live() -> dict[str, str]:
 
 
 @router.get("/ready", summary="Can the service do its work?")
-def ready(sessions: deps.Sessions, settings: deps.Config, watch: deps.Watch) -> dict[str, Any]:
+def ready(
+    sessions: dependencies.Sessions, settings: dependencies.Config, watch: dependencies.Watch
+) -> dict[str, Any]:
     """Checks the database, its revision, the broker, and that workers are there and take jobs.
 
     503 names what is not as it should be.

@@ -27,7 +27,7 @@ from service.db.session import Sessions as AnySessions
 from service.db.tables import Job, JobStatus
 from service.operations import downloads
 from service.operations.entity_tags import entity_tag
-from service.operations.jobs import lifecycle as training
+from service.operations.jobs import lifecycle
 from service.schemas.common import Page
 from service.schemas.jobs import EventOut, EventPage, JobOut, JobRequest
 
@@ -64,7 +64,7 @@ def submit_job(
     idempotency_key: IdempotencyKey = None,
 ) -> JobOut:
     """Queue a job; `GET` its Location until it has finished. `kind` says which; the default is a training."""
-    submitted = training.submit(
+    submitted = lifecycle.submit(
         request, sessions, queue, settings, predictors, idempotency_key=idempotency_key
     )
     _point_to(submitted.job, response, here)
@@ -115,7 +115,7 @@ def _now(job_id: str, sessions: AnySessions) -> tuple[JobOut, int]:
 @router.delete("/{job_id}", dependencies=[TRAIN], status_code=204, summary="Delete a job")
 def delete_job(job_id: str, sessions: Sessions, if_match: IfMatch = None) -> None:
     """Delete a finished job with its events and its result; 409 before its end. Its model stays."""
-    training.delete(job_id, sessions, if_match=if_match)
+    lifecycle.delete(job_id, sessions, if_match=if_match)
 
 
 @router.get(
@@ -187,7 +187,7 @@ def cancel_job(
     ] = None,
 ) -> JobOut:
     """A queued job is cancelled at once, a running one within seconds."""
-    job = training.cancel(job_id, sessions, keep_best=keep == "best")
+    job = lifecycle.cancel(job_id, sessions, keep_best=keep == "best")
     _point_to(job, response, here)
     return JobOut.of(job)
 
@@ -204,7 +204,7 @@ def retry_job(
     here: Here,
 ) -> JobOut:
     """Makes a new job from the same request."""
-    job = training.retry(job_id, sessions, queue, settings, predictors)
+    job = lifecycle.retry(job_id, sessions, queue, settings, predictors)
     _point_to(job, response, here)
     return JobOut.of(job)
 

@@ -13,7 +13,7 @@ from service.api.openapi.document import file
 from service.db.repositories.models import TrainedModels
 from service.operations.entity_tags import entity_tag
 from service.operations.models import formulas as symbolic
-from service.operations.models import management as models
+from service.operations.models import management
 from service.schemas.common import Page
 from service.schemas.formulas import FormulaFormat, SymbolicOut
 from service.schemas.models import EdgesOut, ModelOut, ModelPatch
@@ -66,7 +66,7 @@ def change_model(
     if_match: IfMatch = None,
 ) -> ModelOut:
     """Changes what is given. Wants the id: what a name stands for may change meanwhile."""
-    out = models.change_model(model_id, patch, sessions, if_match=if_match)
+    out = management.change_model(model_id, patch, sessions, if_match=if_match)
     directory.forget()
     response.headers["ETag"] = entity_tag(out)
     return out
@@ -75,7 +75,7 @@ def change_model(
 @router.delete("/models/{model_id}", dependencies=[TRAIN], status_code=204, summary="Delete a model")
 def delete_model(model_id: str, sessions: Sessions, directory: Directory, if_match: IfMatch = None) -> None:
     """Cannot be undone. Wants the id, as a change does."""
-    models.delete_model(model_id, sessions, if_match=if_match)
+    management.delete_model(model_id, sessions, if_match=if_match)
     directory.forget()
 
 

@@ -29,7 +29,7 @@ from service.api.openapi.document import file, reference
 from service.api.routes import health
 from service.db.tables import Model
 from service.errors import Malformed
-from service.operations.prediction import open_inference as inference
+from service.operations.prediction import open_inference
 from service.operations.prediction.predict import predictor_of
 from service.schemas.open_inference import (
     IndexEntry,
@@ -108,7 +108,7 @@ def describe_server() -> ServerMetadata:
 )
 def index_models(sessions: Sessions) -> list[dict[str, Any]]:
     """All of them are ready: a model is loaded when it is first asked."""
-    return inference.index(sessions)
+    return open_inference.index(sessions)
 
 
 @router.post(
@@ -144,7 +144,7 @@ def describe_model(name: Name, sessions: Sessions, directory: Directory) -> Mode
 @router.get("/models/{name}/versions/{version}", dependencies=[PREDICT], summary="The same of a version")
 def describe_version(name: Name, version: Version, sessions: Sessions) -> ModelMetadata:
     """Its inputs and outputs with their types."""
-    return _describe(inference.find_version(name, version, sessions), sessions)
+    return _describe(open_inference.find_version(name, version, sessions), sessions)
 
 
 @router.get("/models/{name}/ready", dependencies=[PREDICT], summary="Is a model ready?")
@@ -156,13 +156,13 @@ def model_ready(name: Name, sessions: Sessions, directory: Directory) -> dict[st
 @router.get("/models/{name}/versions/{version}/ready", dependencies=[PREDICT], summary="Is a version ready?")
 def version_ready(name: Name, version: Version, sessions: Sessions) -> dict[str, Any]:
     """A version that is there is."""
-    return {"name": inference.find_version(name, version, sessions).name, "ready": True}
+    return {"name": open_inference.find_version(name, version, sessions).name, "ready": True}
 
 
 @router.get("/models/{name}/stats", dependencies=[PREDICT], summary="How often a model was asked")
 def model_stats(name: Name, sessions: Sessions, directory: Directory, statistics: Stats) -> dict[str, Any]:
     """By this protocol, and of this process."""
-    return inference.tell(directory.get(name, sessions), statistics)
+    return open_inference.tell(directory.get(name, sessions), statistics)
 
 
 @router.get(
@@ -170,7 +170,7 @@ def model_stats(name: Name, sessions: Sessions, directory: Directory, statistics
 )
 def version_stats(name: Name, version: Version, sessions: Sessions, statistics: Stats) -> dict[str, Any]:
     """By this protocol, and of this process."""
-    return inference.tell(inference.find_version(name, version, sessions), statistics)
+    return open_inference.tell(open_inference.find_version(name, version, sessions), statistics)
 
 
 @router.post(
@@ -198,11 +198,11 @@ def infer_version(
     name: Name, version: Version, body: Body, serving: Serving, header_length: HeaderLength = None
 ) -> Response:
     """A tensor of shape [rows] for every column, or one of [rows, features] for all."""
-    return _infer(inference.find_version(name, version, serving.sessions), body, header_length, serving)
+    return _infer(open_inference.find_version(name, version, serving.sessions), body, header_length, serving)
 
 
 def _describe(model: Model, sessions: Sessions) -> ModelMetadata:
-    return ModelMetadata.model_validate(inference.describe(model, sessions))
+    return ModelMetadata.model_validate(open_inference.describe(model, sessions))
 
 
 def _infer(model: Model, body: bytes, header_length: int | None, serving: _Serving) -> Response:
@@ -217,7 +217,7 @@ def _infer(model: Model, body: bytes, header_length: int | None, serving: _Servi
         found = [{**entry, "loc": ("body", *entry["loc"])} for entry in error.errors(include_url=False)]
         raise validation_failed(found, header) from None
     with serving.meters.predicting("infer") as count:
-        document, behind = inference.infer(
+        document, behind = open_inference.infer(
             model,
             asked,
             memoryview(body)[length:],

@@ -11,8 +11,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from service.api.http.dependencies import READ, Drawing, Sessions, StrictRoute
 from service.api.routes.models import Reference
-from service.operations.models import management as models
-from service.operations.models import plots
+from service.operations.models import management, plots
 from service.rendering.png import to_png
 from service.rendering.svg import THEMES, Theme
 from service.schemas.figures import FiguresOut, LanguageName, ThemeName
@@ -67,7 +66,7 @@ router = APIRouter(tags=["pictures"], route_class=StrictRoute)
 
 # Each picture is asked for once, and drawn when a route of its SVG or its PNG says so.
 async def _network(model_id: Reference, sessions: Sessions, look: Look) -> Draw:
-    return partial(models.draw_model, model_id, sessions, look)
+    return partial(management.draw_model, model_id, sessions, look)
 
 
 async def _plot(model_id: Reference, plot: Plot, sessions: Sessions, look: Look) -> Draw:

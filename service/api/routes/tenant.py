@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from service.api.http.dependencies import ADMIN, READ, Config, Sessions, StrictRoute
 from service.api.http.pagination import Paging
 from service.db.repositories import Audit
-from service.operations import quotas as usage
+from service.operations import quotas
 from service.schemas.audit import AuditOut
 from service.schemas.common import Page
 from service.schemas.usage import UsageOut
@@ -26,4 +26,4 @@ def list_audit(sessions: Sessions, window: Paging) -> Page[AuditOut]:
 @router.get("/usage", dependencies=[READ], summary="What is stored, and what may be", response_model=UsageOut)
 def get_usage(sessions: Sessions, settings: Config) -> dict[str, Any]:
     """Datasets, models and jobs of the tenant, and its limits."""
-    return usage.read_usage(sessions, settings)
+    return quotas.read_usage(sessions, settings)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.support import training_options as wishes
+from service.cli.support import training_options
 from service.cli.support.connection import Key, Server, connected
 from service.cli.support.dataset_upload import table_of
 from service.cli.support.errors import UnusableInput, answered
@@ -38,8 +38,8 @@ def solve(
         Path,
         typer.Argument(help="JSON with the equations, as the service takes them; '-' is standard input."),
     ],
-    name: wishes.Name = None,
-    max_seconds: wishes.MaxSeconds = None,
+    name: training_options.Name = None,
+    max_seconds: training_options.MaxSeconds = None,
     measurements: Annotated[
         Path | None,
         typer.Option(
@@ -49,16 +49,16 @@ def solve(
             "numbers in the equations are estimated from them.",
         ),
     ] = None,
-    no_formula: wishes.NoFormula = False,
-    picture: wishes.Picture = None,
-    no_picture: wishes.NoPicture = False,
-    keep_best: wishes.KeepBest = False,
+    no_formula: training_options.NoFormula = False,
+    picture: training_options.Picture = None,
+    no_picture: training_options.NoPicture = False,
+    keep_best: training_options.KeepBest = False,
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,
 ) -> None:
     """Solve differential equations, and print how well they hold and the formula. Ctrl-C cancels the job."""
-    wished = wishes.body_of(name=name, max_seconds=max_seconds, no_formula=no_formula)
+    wished = training_options.body_of(name=name, max_seconds=max_seconds, no_formula=no_formula)
     picture = picture and as_picture(picture, "--picture")
     with answered():
         body = _read(file)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from service.cli.commands.plot import OF_STUDIES
-from service.cli.support import training_options as wishes
+from service.cli.support import training_options
 from service.cli.support.connection import Key, Server, connected
 from service.cli.support.dataset_upload import TableFile, table_of
 from service.cli.support.files import as_table, file_name, read_columns, unused
@@ -39,7 +39,7 @@ def add_to(app: typer.Typer) -> None:
 def study(
     *,
     file: TableFile,
-    target: wishes.Target = None,
+    target: training_options.Target = None,
     vary: Vary,
     refine: Annotated[
         bool, typer.Option("--refine", help="Take one network through the grids, from coarse to fine.")
@@ -54,19 +54,19 @@ def study(
     pictures: Annotated[
         bool, typer.Option("--pictures", help="Draw error and time beside the table, by grid and parameters.")
     ] = False,
-    name: wishes.Name = None,
+    name: training_options.Name = None,
     max_seconds: Annotated[
         float | None, typer.Option(help="Time limit of each training. [default: 300]")
     ] = None,
-    task: wishes.Task = "auto",
-    features: wishes.Features = None,
-    drop: wishes.Drop = None,
-    hidden: wishes.Hidden = None,
-    grid: wishes.Grid = None,
-    seed: wishes.Seed = None,
-    test_fraction: wishes.TestFraction = None,
-    no_formula: wishes.NoFormula = False,
-    baselines: wishes.Baselines = None,
+    task: training_options.Task = "auto",
+    features: training_options.Features = None,
+    drop: training_options.Drop = None,
+    hidden: training_options.Hidden = None,
+    grid: training_options.Grid = None,
+    seed: training_options.Seed = None,
+    test_fraction: training_options.TestFraction = None,
+    no_formula: training_options.NoFormula = False,
+    baselines: training_options.Baselines = None,
     keep_best: Annotated[
         bool, typer.Option("--keep-best", help="On Ctrl-C, keep the table of what was trained by then.")
     ] = False,
@@ -75,8 +75,8 @@ def study(
     key: Key = None,
 ) -> None:
     """Train on a file with every combination of settings, and print a table of what came of each."""
-    wishes.check_goal(target, task, features)
-    body = wishes.body_of(
+    training_options.check_goal(target, task, features)
+    body = training_options.body_of(
         name=name,
         max_seconds=max_seconds,
         task=task,
@@ -91,7 +91,7 @@ def study(
     out = out and as_table(out, "--out")
     with connected(server, key) as client:
         with table_of(client, file) as dataset:
-            body |= wishes.features_of(dataset, target, features, drop)
+            body |= training_options.features_of(dataset, target, features, drop)
             body |= {"vary": varied, "refine": refine}
             path = out or unused(Path(f"{file_name(dataset.name)}-study.csv"))
             form = path.suffix.lower().removeprefix(".")

@@ -2,7 +2,7 @@
 
 import typer
 
-from service.cli.support import training_options as wishes
+from service.cli.support import training_options
 from service.cli.support.connection import Key, Server, connected
 from service.cli.support.dataset_upload import TableFile, table_of
 from service.cli.support.files import as_picture
@@ -19,28 +19,28 @@ def add_to(app: typer.Typer) -> None:
 def train(
     *,
     file: TableFile,
-    target: wishes.Target = None,
-    name: wishes.Name = None,
-    max_seconds: wishes.MaxSeconds = None,
-    task: wishes.Task = "auto",
-    features: wishes.Features = None,
-    drop: wishes.Drop = None,
-    hidden: wishes.Hidden = None,
-    grid: wishes.Grid = None,
-    seed: wishes.Seed = None,
-    test_fraction: wishes.TestFraction = None,
-    no_formula: wishes.NoFormula = False,
-    baselines: wishes.Baselines = None,
-    picture: wishes.Picture = None,
-    no_picture: wishes.NoPicture = False,
-    keep_best: wishes.KeepBest = False,
+    target: training_options.Target = None,
+    name: training_options.Name = None,
+    max_seconds: training_options.MaxSeconds = None,
+    task: training_options.Task = "auto",
+    features: training_options.Features = None,
+    drop: training_options.Drop = None,
+    hidden: training_options.Hidden = None,
+    grid: training_options.Grid = None,
+    seed: training_options.Seed = None,
+    test_fraction: training_options.TestFraction = None,
+    no_formula: training_options.NoFormula = False,
+    baselines: training_options.Baselines = None,
+    picture: training_options.Picture = None,
+    no_picture: training_options.NoPicture = False,
+    keep_best: training_options.KeepBest = False,
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,
 ) -> None:
     """Train a network on a file, and print how good it is and its formula. Ctrl-C cancels the job."""
-    wishes.check_goal(target, task, features)
-    body = wishes.body_of(
+    training_options.check_goal(target, task, features)
+    body = training_options.body_of(
         name=name,
         max_seconds=max_seconds,
         task=task,
@@ -54,7 +54,7 @@ def train(
     picture = picture and as_picture(picture, "--picture")
     with connected(server, key) as client:
         with table_of(client, file) as dataset:
-            columns = wishes.features_of(dataset, target, features, drop)
+            columns = training_options.features_of(dataset, target, features, drop)
             job = client.submit(dataset, target, **body | columns)
         ended = ended_job(client, job, dataset, keep_best=keep_best)
         tell_trained(client, ended, picture=picture, no_picture=no_picture, as_json=as_json, server=server)

@@ -11,8 +11,7 @@ from types import ModuleType
 
 from sqlalchemy import Engine, inspect, literal, make_url, select
 
-from service.db.backup import postgres as postgres_backup
-from service.db.backup import sqlite as sqlite_backup
+from service.db.backup import postgres, sqlite
 from service.db.backup.errors import BackupError
 from service.db.migrate import head_revision, is_known, is_there, revision_of, upgrade
 from service.db.repositories.workers import Workers
@@ -20,7 +19,7 @@ from service.db.session import make_engine, make_sessions
 from service.db.tables import Table, Worker
 from service.settings import Settings
 
-TOOLS: dict[str, ModuleType] = {"sqlite": sqlite_backup, "postgresql": postgres_backup}
+TOOLS: dict[str, ModuleType] = {"sqlite": sqlite, "postgresql": postgres}
 
 
 def back_up(settings: Settings, file: Path) -> str:

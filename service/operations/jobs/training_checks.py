@@ -5,7 +5,7 @@ from itertools import pairwise
 from math import ceil
 
 from kan_engine.data.labels import class_name
-from service.operations.jobs import density_checks as density
+from service.operations.jobs import density_checks
 from service.operations.jobs.validation_errors import Mistakes, Path, listed, refuse
 from service.schemas.training import TrainRequest
 from service.schemas.training_plan import NUMBERS, Plan, Report, why_not_computed
@@ -41,7 +41,7 @@ def check(request: TrainRequest, columns: list[Report], rows: int) -> Plan:
         _of_classes,
     ]
     if plan.request.task == "density":
-        checks = [density.of_columns, _of_weight, density.of_options, density.of_network]
+        checks = [density_checks.of_columns, _of_weight, density_checks.of_options, density_checks.of_network]
     refuse(mistake for find in checks for mistake in find(plan))
     return plan
 

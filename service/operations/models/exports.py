@@ -15,7 +15,7 @@ from service.db.session import Sessions
 from service.db.tables import Model
 from service.documents.answering_member import Members
 from service.errors import Conflict, Unfaithful
-from service.operations.models import export_document as portable
+from service.operations.models import export_document
 from service.operations.prediction.predict import members_of
 from service.operations.prediction.predictor_cache import PredictorCache
 from service.schemas.members import Member
@@ -61,7 +61,7 @@ def export_model(
     """
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
-        description = portable.describe(model) if format == "safetensors" else ({}, {})
+        description = export_document.describe(model) if format == "safetensors" else ({}, {})
     members = members_of(model, sessions, predictors)
     kind = KINDS[format]
     columns = kan_engine.probe_columns(members.accurate.encoding)
@@ -83,7 +83,7 @@ def _difference(members: Members, name: Member, columns: Columns, told: Answers)
     return kan_engine.largest_difference(predictor, kan_engine.answers_of(predictor, columns), told)
 
 
-Description = tuple[portable.Document, portable.Attached]
+Description = tuple[export_document.Document, export_document.Attached]
 
 
 def _safetensors(model: Model, members: Members, description: Description, columns: Columns) -> Made:

@@ -5,9 +5,7 @@ from typing import Any
 
 from kan_engine.errors import NotExportable
 from kan_engine.expressions.evaluation import Expression, from_json, variables
-from kan_engine.expressions.printing import derived_variables as derivation
-from kan_engine.expressions.printing import infix as printers
-from kan_engine.expressions.printing import source_files as modules
+from kan_engine.expressions.printing import derived_variables, infix, source_files
 from kan_engine.expressions.printing.derived_variables import Derivation
 from kan_engine.expressions.printing.source_files import Function
 from service.db.repositories.models import TrainedModels
@@ -63,10 +61,10 @@ def _completed(output: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]
 def _remarks(quantity: str, name: str, classes: list[Any]) -> list[str]:
     """How to get from what a classifier's formula gives to a probability."""
     if quantity == "log-odds":
-        of = derivation.told(classes[1] if len(classes) == 2 else name)
+        of = derived_variables.told(classes[1] if len(classes) == 2 else name)
         return [f"Log-odds: the probability of {of} is 1/(1 + exp(-value))."]
     if quantity == "logit":
-        of = derivation.told(name)
+        of = derived_variables.told(name)
         return [f"Logit: the probability of {of} is exp(value) over the sum of exp(value) of all classes."]
     return []
 
@@ -74,7 +72,7 @@ def _remarks(quantity: str, name: str, classes: list[Any]) -> list[str]:
 def _ends(law: Formulas | None) -> list[str]:
     """Where the formula of a density is not to be asked."""
     return [
-        f"The density is 0 where {derivation.told(name)} is {words}."
+        f"The density is 0 where {derived_variables.told(name)} is {words}."
         for name, (low, high) in (law["support"] if law else {}).items()
         for words in _beyond(low, high)
     ]
@@ -126,7 +124,7 @@ def _function(output: Formulas) -> Function:
         name=_name(output),
         tree=tree,
         remarks=output["remarks"],
-        meanings=derivation.meanings(variables(tree), _derivation(output)),
+        meanings=derived_variables.meanings(variables(tree), _derivation(output)),
     )
 
 
@@ -137,13 +135,13 @@ def _name(output: Formulas) -> str:
 
 def _sql(output: Formulas) -> str:
     tree = _tree(output)
-    text = printers.to_sql(tree, derivation.sql_names(variables(tree), _derivation(output)))
-    return f"{text} AS {printers.quoted_column(_name(output))}"
+    text = infix.to_sql(tree, derived_variables.sql_names(variables(tree), _derivation(output)))
+    return f"{text} AS {infix.quoted_column(_name(output))}"
 
 
 def _excel(output: Formulas) -> str:
     tree = _tree(output)
-    return printers.to_excel(tree, derivation.table_names(variables(tree), _derivation(output)))
+    return infix.to_excel(tree, derived_variables.table_names(variables(tree), _derivation(output)))
 
 
 def _tree(output: Formulas) -> Expression:
@@ -161,11 +159,11 @@ PREFIXES = {"value": "", "density": "", "log-odds": "log_odds_of_", "logit": "lo
 WRITERS: Mapping[str, Callable[[list[Formulas]], str]] = {
     "text": _each(lambda output: str(output["expression"])),
     "latex": _each(lambda output: str(output["latex"])),
-    "python": _module(modules.python_module),
-    "numpy": _module(lambda functions: modules.python_module(functions, arrays=True)),
-    "c": _module(modules.c_module),
+    "python": _module(source_files.python_module),
+    "numpy": _module(lambda functions: source_files.python_module(functions, arrays=True)),
+    "c": _module(source_files.c_module),
     "sql": _each(_sql, ",\n"),
-    "javascript": _module(modules.javascript_module),
+    "javascript": _module(source_files.javascript_module),
     "excel": _each(_excel),
     "mathml": _each(lambda output: to_mathml(str(output["latex"]))),
 }

@@ -18,14 +18,14 @@ from service.db.session import Sessions
 from service.db.tables import Model, new_id
 from service.documents.answering_member import Members
 from service.errors import Invalid, TooLarge
-from service.operations.models import export_document as portable
+from service.operations.models import export_document
 from service.operations.models import formulas as symbolic
 from service.operations.prediction.predict import compute_in_one_thread
 from service.operations.quotas import refuse_more_bytes
 from service.schemas.export_document import PortableModel
 from service.schemas.members import formula_members
 from service.settings import Settings
-from service.storage import blobs as storage
+from service.storage import blobs
 
 if TYPE_CHECKING:
     from kan_engine import Predictor
@@ -60,7 +60,7 @@ def import_model(
     model["record"]["lineage"] = {"imported": {"sha256": sha256, "filename": label}}
     called = name or _usual_name(told.name if told else label or predictor.target)
     with sessions.begin() as session:
-        artifact = storage.put_bytes(session, kan_engine.save(predictor))
+        artifact = blobs.put_bytes(session, kan_engine.save(predictor))
         ids: dict[str, Any] = {"job_id": new_id(), "dataset_id": None, "artifact_sha256": artifact}
         added = TrainedModels(session).add(name=called, **ids, **model)
         refuse_more_bytes(session, settings)
@@ -123,10 +123,10 @@ def _refuse_strange_names(predictor: Predictor) -> None:
 
 def _described(metadata: dict[str, Any], predictor: Predictor) -> PortableModel | None:
     """What is told of the model beside its network, if anything."""
-    if portable.KEY not in metadata:
+    if export_document.KEY not in metadata:
         return None
     try:
-        told = PortableModel.model_validate(metadata[portable.KEY])
+        told = PortableModel.model_validate(metadata[export_document.KEY])
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
@@ -137,10 +137,12 @@ def _described(metadata: dict[str, Any], predictor: Predictor) -> PortableModel 
     return told
 
 
-def _shown(predictor: Predictor, told: PortableModel | None, attached: portable.Attached) -> dict[str, Any]:
+def _shown(
+    predictor: Predictor, told: PortableModel | None, attached: export_document.Attached
+) -> dict[str, Any]:
     """What the service keeps of a model beside its network."""
-    record = portable.record_of(predictor, told)
-    formulas = portable.symbolic_of(predictor, told.symbolic if told else None, record["outputs"])
+    record = export_document.record_of(predictor, told)
+    formulas = export_document.symbolic_of(predictor, told.symbolic if told else None, record["outputs"])
     members = told.record.members if told else {}
     record["members"] = formula_members(formulas, members["formula"].model_dump() if members else {})
     if formulas is not None:
@@ -151,7 +153,9 @@ def _shown(predictor: Predictor, told: PortableModel | None, attached: portable.
         "target": predictor.target,
         "record": record,
         "symbolic": formulas,
-        "edges": portable.edges_of(predictor, told.edges if told else None, attached, record["outputs"]),
+        "edges": export_document.edges_of(
+            predictor, told.edges if told else None, attached, record["outputs"]
+        ),
     }
 
 

@@ -22,7 +22,7 @@ from service.operations.prediction.input_columns import read_columns
 from service.operations.prediction.model_resolver import ModelDirectory
 from service.operations.prediction.predictor_cache import PredictorCache
 from service.schemas.prediction import Rows
-from service.storage import blobs as storage
+from service.storage import blobs
 
 if TYPE_CHECKING:
     from kan_engine import Feature, Predictor
@@ -92,8 +92,8 @@ def _load(model: Model, sessions: Sessions) -> tuple[Members, int]:
     compute_in_one_thread()
     with sessions.read() as session:
         try:
-            data = storage.read_bytes(session, model.artifact_sha256)
-        except storage.DamagedBlob:
+            data = blobs.read_bytes(session, model.artifact_sha256)
+        except blobs.DamagedBlob:
             TrainedModels(session).with_id(model.id)  # it may have been deleted since it was looked up
             raise
         symbolic = TrainedModels(session).with_id(model.id).symbolic

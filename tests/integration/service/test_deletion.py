@@ -14,8 +14,8 @@ from service.db.tables import Blob, BlobChunk, Dataset, JobEvent
 from service.errors import Conflict, NotFound, Stale
 from service.operations import datasets
 from service.operations.entity_tags import entity_tag
-from service.operations.jobs import lifecycle as training
-from service.operations.models import management as models
+from service.operations.jobs import lifecycle
+from service.operations.models import management
 from service.schemas.jobs import JobOut
 from service.storage import blobs as storage
 from tests.support.factories import make_job, make_model
@@ -58,7 +58,7 @@ def add_model(sessions: Sessions) -> str:
 
 
 ADD = {"dataset": add_dataset, "model": add_model}
-DELETE = {"dataset": datasets.delete, "model": models.delete_model}
+DELETE = {"dataset": datasets.delete, "model": management.delete_model}
 
 
 def finished_job(sessions: Sessions, checkpoint: bytes = CONTENT) -> str:
@@ -101,10 +101,10 @@ def test_bytes_may_be_shared_by_rows_of_different_kinds(sessions: Sessions) -> N
     mine = sessions.of(LOCAL)
     dataset_id, model_id, job_id = add_dataset(mine), add_model(mine), finished_job(mine)
     assert stored(sessions) == (1, 2)
-    training.delete(job_id, mine)
+    lifecycle.delete(job_id, mine)
     datasets.delete(dataset_id, mine)
     assert stored(sessions) == (1, 2)
-    models.delete_model(model_id, mine)
+    management.delete_model(model_id, mine)
     assert stored(sessions) == (0, 0)
 
 
@@ -128,7 +128,7 @@ def test_of_two_who_delete_the_last_rows_at_once_neither_fails_and_nothing_is_le
 def test_a_deleted_job_is_gone_with_its_events_and_its_checkpoint(sessions: Sessions) -> None:
     mine = sessions.of(LOCAL)
     job_id = finished_job(mine)
-    training.delete(job_id, mine)
+    lifecycle.delete(job_id, mine)
     with sessions.read() as session:
         assert session.scalar(select(func.count()).select_from(JobEvent)) == 0
         with pytest.raises(NotFound):
@@ -146,9 +146,9 @@ def test_equal_results_of_two_jobs_go_with_the_last_of_them(sessions: Sessions) 
             assert job.token is not None
             result = {"result_sha256": storage.put_bytes(session, CONTENT), "result_format": "csv"}
             assert jobs.succeed(job_id, job.token, **result)
-    training.delete(job_ids[0], mine)
+    lifecycle.delete(job_ids[0], mine)
     assert stored(sessions) == (1, 2)
-    training.delete(job_ids[1], mine)
+    lifecycle.delete(job_ids[1], mine)
     assert stored(sessions) == (0, 0)
 
 
@@ -156,7 +156,7 @@ def test_a_job_that_has_not_finished_cannot_be_deleted(sessions: Sessions) -> No
     job_id, mine = make_job(sessions).id, sessions.of(LOCAL)
     for status in ("queued", "running"):
         with pytest.raises(Conflict, match=status) as refusal:
-            training.delete(job_id, mine)
+            lifecycle.delete(job_id, mine)
         assert refusal.value.code == "job_not_finished"
         with mine.begin() as session:
             TrainingJobs(session).claim(job_id, lease_s=60)
@@ -166,18 +166,18 @@ def test_a_job_is_deleted_only_as_it_is_known(sessions: Sessions) -> None:
     mine = sessions.of(LOCAL)
     job_id = finished_job(mine)
     with pytest.raises(Stale) as refusal:
-        training.delete(job_id, mine, if_match='"other"')
+        lifecycle.delete(job_id, mine, if_match='"other"')
     assert refusal.value.code == "job_changed"
     with mine.read() as session:
         known = entity_tag(JobOut.of(TrainingJobs(session).get(job_id)))
-    training.delete(job_id, mine, if_match=known)
+    lifecycle.delete(job_id, mine, if_match=known)
 
 
 def test_a_model_of_before_requests_were_kept_gets_that_of_its_deleted_job(sessions: Sessions) -> None:
     mine = sessions.of(LOCAL)
     job_id = finished_job(mine)
     model = make_model(sessions, job_id=job_id)
-    training.delete(job_id, mine)
+    lifecycle.delete(job_id, mine)
     with mine.read() as session:
         kept = TrainedModels(session).get(model.id).record["lineage"]["request"]
     assert kept == {"dataset_id": "d", "target": "y"}

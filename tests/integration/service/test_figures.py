@@ -8,7 +8,7 @@ from sqlalchemy import update
 from service.db.repositories import TrainingJobs, Workers
 from service.db.session import Sessions, clock
 from service.db.tables import Job
-from service.operations import job_statistics as figures
+from service.operations import job_statistics
 from service.operations.job_statistics import RUN_BOUNDS, WAIT_BOUNDS, JobFigures
 from tests.support.factories import make_job
 
@@ -74,7 +74,7 @@ def test_a_job_that_never_started_neither_waited_nor_ran(sessions: Sessions) -> 
 def test_no_job_is_counted_twice_or_left_out_as_the_past_settles(
     sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(figures, "COMMITTED_WITHIN", timedelta())
+    monkeypatch.setattr(job_statistics, "COMMITTED_WITHIN", timedelta())
     kept, counts = JobFigures(sessions), []
     slow = make_job(sessions).id
     for _ in range(3):

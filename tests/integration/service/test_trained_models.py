@@ -14,7 +14,7 @@ from service.db.tables import Blob, Model
 from service.errors import NotFound
 from service.operations.models.management import change_model, delete_model
 from service.schemas.models import ModelPatch
-from service.storage import blobs as storage
+from service.storage import blobs
 from tests.support.factories import column, make_dataset
 
 
@@ -37,7 +37,7 @@ def add_model(
             "symbolic": None,
             "edges": {},
         }
-        sha256 = storage.put_bytes(session, artifact)
+        sha256 = blobs.put_bytes(session, artifact)
         return TrainedModels(session).add(name=name, artifact_sha256=sha256, **given | change)
 
 
@@ -139,7 +139,7 @@ def test_an_artifact_that_another_model_has_too_stays(sessions: Sessions) -> Non
     first, second = add_model(sessions), add_model(sessions)
     delete_model(first.id, sessions)
     with sessions.read() as session:
-        assert storage.read_bytes(session, second.artifact_sha256) == b"artifact"
+        assert blobs.read_bytes(session, second.artifact_sha256) == b"artifact"
 
 
 def test_what_is_not_finite_is_stored_as_null(sessions: Sessions) -> None:

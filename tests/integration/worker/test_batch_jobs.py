@@ -20,7 +20,7 @@ from service.storage.blobs import release
 from tests.support.factories import make_model, make_predictor
 from worker.execution.heartbeat import Termination
 from worker.execution.runner import run_job
-from worker.jobs import batch_predict as batch
+from worker.jobs import batch_predict
 from worker.jobs.prediction_columns import Answers
 from worker.jobs.registry import WORKS
 
@@ -83,8 +83,8 @@ def at_first_block(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], ob
     """Blocks of five rows, and something that happens after the first of them."""
 
     def install(happen: Callable[[], object]) -> None:
-        monkeypatch.setattr(batch, "MOST_BLOCK_ROWS", 5)
-        monkeypatch.setattr(batch, "FEWEST_BLOCK_ROWS", 5)
+        monkeypatch.setattr(batch_predict, "MOST_BLOCK_ROWS", 5)
+        monkeypatch.setattr(batch_predict, "FEWEST_BLOCK_ROWS", 5)
         predict, left = Answers.to, [happen]
 
         def to(self: Answers, block: pl.DataFrame) -> pl.DataFrame:
@@ -118,9 +118,9 @@ def test_many_small_blocks_give_what_one_block_gives(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, submit: Any, work: Any
 ) -> None:
     whole = client.get(f"/jobs/{work(submit()).id}/result").content
-    monkeypatch.setattr(batch, "MOST_READ_ROWS", 12)
-    monkeypatch.setattr(batch, "MOST_BLOCK_ROWS", 5)
-    monkeypatch.setattr(batch, "FEWEST_BLOCK_ROWS", 5)
+    monkeypatch.setattr(batch_predict, "MOST_READ_ROWS", 12)
+    monkeypatch.setattr(batch_predict, "MOST_BLOCK_ROWS", 5)
+    monkeypatch.setattr(batch_predict, "FEWEST_BLOCK_ROWS", 5)
     parts = client.get(f"/jobs/{work(submit()).id}/result").content
     assert pl.read_parquet(io.BytesIO(parts)).equals(pl.read_parquet(io.BytesIO(whole)))
     assert len(parts) > len(whole)  # every piece that was read is a group of its own

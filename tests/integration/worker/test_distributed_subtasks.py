@@ -14,7 +14,7 @@ from service.db.tables import Job
 from service.storage.blobs import put_bytes
 from tests.support.factories import make_job, start_job
 from tests.support.tables import request_for
-from worker.execution import distributed_subtasks as shared_parts
+from worker.execution import distributed_subtasks
 from worker.execution.distributed_subtasks import SharedParts
 from worker.execution.outcome import Waiting
 from worker.execution.subtasks import Part
@@ -35,7 +35,7 @@ def job_id(sessions: Sessions) -> str:
 @pytest.fixture
 def shared(sessions: Sessions, job_id: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., SharedParts]:
     """The parts of a job that this process holds, beside workers with so many slots."""
-    monkeypatch.setattr(shared_parts, "LOOK_S", 0.0)
+    monkeypatch.setattr(distributed_subtasks, "LOOK_S", 0.0)
     token = start_job(sessions, job_id)
 
     def hold(session: Session) -> Job:
@@ -44,7 +44,7 @@ def shared(sessions: Sessions, job_id: str, monkeypatch: pytest.MonkeyPatch) -> 
         return job
 
     def make(slots: int = 2, kept_from_s: float = 1e9) -> SharedParts:
-        monkeypatch.setattr(shared_parts, "KEPT_FROM_S", kept_from_s)
+        monkeypatch.setattr(distributed_subtasks, "KEPT_FROM_S", kept_from_s)
         with sessions.begin() as session:
             Workers(session).report("w", host="h", pid=1, slots=slots)
         own = sessions.of(LOCAL)

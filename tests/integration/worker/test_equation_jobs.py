@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from kan_engine.differential import time_marching as marching
+from kan_engine.differential import time_marching
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from service.main import create_app
@@ -279,8 +279,8 @@ def test_numbers_that_measurements_do_not_tell_have_no_error_and_a_warning(
 def test_a_solution_that_ends_fails_the_job_and_says_where(
     solve: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(marching, "SHORTEST", 1e-3)  # gives up sooner, for time
-    monkeypatch.setattr(marching, "ROUGH", {1: 1e-3})
+    monkeypatch.setattr(time_marching, "SHORTEST", 1e-3)  # gives up sooner, for time
+    monkeypatch.setattr(time_marching, "ROUGH", {1: 1e-3})
     job = solve(DECAY, equations=["Derivative(y(x), x) - y(x)**2"])
     assert (job["status"], job["error"]["code"]) == ("failed", "no_solution")
     place = float(re.findall(r"beyond x = ([0-9.]+)", job["error"]["detail"])[0])

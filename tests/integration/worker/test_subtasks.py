@@ -20,10 +20,10 @@ from service.db.tables import PART, Job, Model
 from service.settings import Settings
 from service.storage.blobs import read_bytes
 from tests.support.factories import column, make_dataset, make_job
-from worker.execution import distributed_subtasks as shared_parts
+from worker.execution import distributed_subtasks
 from worker.execution.runner import run_job
 from worker.jobs.registry import WORKS
-from worker.runtime import housekeeping as upkeep
+from worker.runtime import housekeeping
 from worker.search.trials import Trials
 
 pytestmark = pytest.mark.usefixtures("small_dictionary", "no_suggestions", "in_a_hurry")
@@ -49,8 +49,8 @@ def database_url(sqlite_url: str) -> str:
 @pytest.fixture
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every part is kept, and workers without work are looked for all the time."""
-    monkeypatch.setattr(shared_parts, "KEPT_FROM_S", 0.0)
-    monkeypatch.setattr(shared_parts, "LOOK_S", 0.0)
+    monkeypatch.setattr(distributed_subtasks, "KEPT_FROM_S", 0.0)
+    monkeypatch.setattr(distributed_subtasks, "LOOK_S", 0.0)
     monkeypatch.setattr(
         "worker.execution.runner.WORKING_SHARE", 100.0
     )  # no neighbour of the tests cuts a job short
@@ -182,7 +182,7 @@ def status(sessions: Sessions, job_id: str) -> str:
 def test_without_a_worker_that_has_nothing_to_do_no_part_is_offered(
     sessions: Sessions, settings: Settings, submit: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared_parts, "KEPT_FROM_S", 1e9)
+    monkeypatch.setattr(distributed_subtasks, "KEPT_FROM_S", 1e9)
     with sessions.begin() as session:
         Workers(session).report("this", host="h", pid=1, slots=1)
     submit()
@@ -223,5 +223,5 @@ def test_parts_go_with_their_job(sessions: Sessions, settings: Settings, submit:
     submit()
     work(sessions, settings, "train")
     assert parts(sessions)
-    upkeep.drop_parts(sessions)
+    housekeeping.drop_parts(sessions)
     assert parts(sessions) == []

@@ -24,7 +24,7 @@ from service.db.tables import Blob, Job, JobEvent, Model
 from service.settings import Settings
 from service.storage.blobs import read_bytes
 from tests.support.factories import make_dataset, make_job
-from worker.execution import runner as lifecycle
+from worker.execution import runner
 from worker.execution.attempt import Attempt
 from worker.execution.heartbeat import Termination
 from worker.execution.outcome import Outcome, Progress, Revised, Stopped
@@ -438,7 +438,7 @@ class Flaky:
 
 @pytest.fixture
 def quick_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle, "PAUSES_S", (0.01,) * 8)
+    monkeypatch.setattr(runner, "PAUSES_S", (0.01,) * 8)
 
 
 @pytest.mark.usefixtures("quick_tries")

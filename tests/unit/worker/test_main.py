@@ -5,7 +5,7 @@ import pytest
 from service.db.session import make_engine, make_sessions
 from service.db.tables import Table, Worker
 from service.settings import Settings
-from worker import __main__ as worker_main
+from worker import __main__
 from worker.__main__ import THREAD_VARIABLES, main
 
 
@@ -19,7 +19,7 @@ def settings(tmp_path: Any) -> Settings:
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     environment: dict[str, str] = {}
-    monkeypatch.setattr(worker_main.os, "environ", environment)
+    monkeypatch.setattr(__main__.os, "environ", environment)
     return environment
 
 
@@ -43,7 +43,7 @@ def test_a_worker_is_present_while_it_runs_and_withdraws_when_told_to_stop(
         seen.append(present())
         return 0
 
-    monkeypatch.setattr(worker_main, "run_worker", run)
+    monkeypatch.setattr(__main__, "run_worker", run)
     assert main(settings.model_copy(update={"broker_url": broker_url})) == 0
     assert seen == [1, 0]
 
@@ -51,10 +51,10 @@ def test_a_worker_is_present_while_it_runs_and_withdraws_when_told_to_stop(
 def test_every_process_gets_its_share_of_the_cores(
     settings: Settings, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_main.os, "cpu_count", lambda: 8)
-    worker_main._share_cores(settings)
+    monkeypatch.setattr(__main__.os, "cpu_count", lambda: 8)
+    __main__._share_cores(settings)
     assert {environment[name] for name in THREAD_VARIABLES} == {"3"}
-    worker_main._share_cores(settings.model_copy(update={"worker_threads": 0, "worker_slots": 2}))
+    __main__._share_cores(settings.model_copy(update={"worker_threads": 0, "worker_slots": 2}))
     assert {environment[name] for name in THREAD_VARIABLES} == {"4"}
 
 
@@ -68,5 +68,5 @@ def test_jobs_are_sent_to_the_queue_of_their_kind(
             sent.append((message, options))
 
     sessions = make_sessions(make_engine(settings))
-    worker_main._dispatcher(App(), sessions, settings)._send("predict", "job", "token")  # type: ignore[arg-type]
+    __main__._dispatcher(App(), sessions, settings)._send("predict", "job", "token")  # type: ignore[arg-type]
     assert sent == [(("kan.job", ("job", "token")), {"queue": "batch"})]

@@ -5,7 +5,7 @@ import pytest
 from service.queue import QUEUE_OF
 from worker import tasks
 from worker.jobs.registry import WORKS
-from worker.runtime import child_process as process
+from worker.runtime import child_process
 
 
 def test_the_task_unpacks_and_calls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,7 +18,7 @@ def test_the_task_unpacks_and_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "sessions", lambda: "sessions")
     monkeypatch.setattr(tasks, "settings", lambda: "settings")
     tasks.work("job", "token")
-    assert calls == [("job", "token", "sessions", "settings", WORKS["train"], False, process.ring)]
+    assert calls == [("job", "token", "sessions", "settings", WORKS["train"], False, child_process.ring)]
 
 
 def test_there_is_work_for_every_kind_of_job_that_has_a_queue() -> None:
@@ -27,12 +27,12 @@ def test_there_is_work_for_every_kind_of_job_that_has_a_queue() -> None:
 
 def test_a_process_reads_its_settings_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setenv("KAN_DATA_DIR", str(tmp_path))
-    process.settings.cache_clear()
-    process.sessions.cache_clear()
+    child_process.settings.cache_clear()
+    child_process.sessions.cache_clear()
     try:
-        assert process.settings().data_dir == tmp_path
-        assert process.settings() is process.settings()
-        assert process.sessions() is process.sessions()
+        assert child_process.settings().data_dir == tmp_path
+        assert child_process.settings() is child_process.settings()
+        assert child_process.sessions() is child_process.sessions()
     finally:
-        process.settings.cache_clear()
-        process.sessions.cache_clear()
+        child_process.settings.cache_clear()
+        child_process.sessions.cache_clear()

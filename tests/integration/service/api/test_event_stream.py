@@ -14,8 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.api.live import event_stream
-from service.api.live import job_watch as watch
+from service.api.live import event_stream, job_watch
 from service.caller import LOCAL
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
@@ -82,15 +81,15 @@ def test_the_stream_of_a_job_that_is_deleted_ends(
 def test_one_look_at_the_database_brings_an_event_to_the_stream(
     server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job_id, read = make_job(sessions).id, watch.JobWatch._read
+    job_id, read = make_job(sessions).id, job_watch.JobWatch._read
 
-    def read_the_news_once(self: watch.JobWatch, job_ids: list[str]) -> dict[str, int]:
+    def read_the_news_once(self: job_watch.JobWatch, job_ids: list[str]) -> dict[str, int]:
         newest = read(self, job_ids)
         if newest.get(job_id, 0) > 1:
-            monkeypatch.setattr(watch, "LOOK_S", 3600)
+            monkeypatch.setattr(job_watch, "LOOK_S", 3600)
         return newest
 
-    monkeypatch.setattr(watch.JobWatch, "_read", read_the_news_once)
+    monkeypatch.setattr(job_watch.JobWatch, "_read", read_the_news_once)
     monkeypatch.setattr(event_stream, "PING_S", 3600)
     with followed(server, job_id) as events:
         next(events)
@@ -147,7 +146,7 @@ def test_a_quiet_stream_pings(server: str, sessions: Sessions, monkeypatch: pyte
 def test_streams_are_counted_and_those_beyond_the_limit_refused(
     server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "MAX_STREAMS", 1)
+    monkeypatch.setattr(job_watch, "MAX_STREAMS", 1)
     job_id = make_job(sessions).id
     url = f"{server}/jobs/{job_id}/events"
     with followed(server, job_id) as events:
@@ -183,13 +182,13 @@ def test_all_who_wait_share_one_query(
     server: str, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[int] = []
-    read = watch.JobWatch._read
+    read = job_watch.JobWatch._read
 
-    def counted(self: watch.JobWatch, job_ids: list[str]) -> dict[str, int]:
+    def counted(self: job_watch.JobWatch, job_ids: list[str]) -> dict[str, int]:
         looks.append(len(job_ids))
         return read(self, job_ids)
 
-    monkeypatch.setattr(watch.JobWatch, "_read", counted)
+    monkeypatch.setattr(job_watch.JobWatch, "_read", counted)
     jobs = [make_job(sessions).id for _ in range(20)]
 
     def wait(job_id: str) -> None:

@@ -137,11 +137,11 @@ def test_a_file_that_differs_from_the_model_is_not_offered(
 def test_what_a_file_cannot_hold_is_a_conflict(
     client: TestClient, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kan_engine.export.onnx import functions as onnx_functions
+    from kan_engine.export.onnx import functions
 
     predictor = make_predictor()
     predictor.network.all_layers[0].symbolic[0, 0] = SymbolicEdge("tan", 0.1, 0.0, 1.0, 0.0)
-    monkeypatch.delitem(onnx_functions.WRITERS, "tan")
+    monkeypatch.delitem(functions.WRITERS, "tan")
     answer = client.get(f"/models/{make_model(sessions, predictor).id}/export", params={"format": "onnx"})
     assert (answer.status_code, answer.json()["code"]) == (409, "not_exportable")
     assert "tan" in answer.json()["detail"]

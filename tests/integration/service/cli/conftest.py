@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from service.client import transport as sending
+from service.client import transport
 from tests.support.servers import serving
 
 if TYPE_CHECKING:
@@ -46,5 +46,5 @@ def kan(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[.
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(logging.root, "handlers", [])  # the service beside it logs to the same standard error
     monkeypatch.setenv("KANSERVICE_URL", url)
-    monkeypatch.setattr(sending, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(transport, "FIRST_PAUSE_S", 0.001)
     return lambda *words: CliRunner().invoke(app, list(words))

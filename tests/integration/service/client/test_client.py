@@ -14,9 +14,7 @@ import polars as pl
 import pytest
 
 from kan_engine.expressions.evaluation import Variable
-from service.client import ApiError, AsyncClient, Client, Dataset, Model, Unreachable
-from service.client import endpoints as calls
-from service.client import transport as sending
+from service.client import ApiError, AsyncClient, Client, Dataset, Model, Unreachable, endpoints, transport
 from service.db.session import Sessions
 from service.db.tables import Model as Row
 from tests.integration.service.client.conftest import Way, answer, lose_the_answer
@@ -48,7 +46,7 @@ LAW = {
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(transport, "FIRST_PAUSE_S", 0.001)
 
 
 @pytest.fixture
@@ -110,7 +108,7 @@ def test_a_dataset_without_a_name_has_that_of_its_file(kan: Any, tmp_path: Path)
 
 
 def test_lists_go_on_over_all_pages(kan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "MAX_PAGE", 2)
+    monkeypatch.setattr(endpoints, "MAX_PAGE", 2)
     uploaded = [kan.upload({"x": [1.0, 2.0]}).id for _ in range(5)]
     ids = [dataset.id for dataset in kan.datasets()]
     assert ids[:5] == uploaded[::-1]
@@ -329,7 +327,7 @@ def test_it_is_not_asked_for_ever(kan: Any, way: Way, mishap: Any, error: type[E
     way.mishaps["GET /usage"] = [mishap] * 99
     with pytest.raises(error):
         kan.usage()
-    assert len(way.asked("GET /usage")) == sending.TRIES
+    assert len(way.asked("GET /usage")) == transport.TRIES
 
 
 @pytest.mark.parametrize(

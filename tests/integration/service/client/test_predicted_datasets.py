@@ -6,8 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from service.client import ApiError, Unreachable
-from service.client import transport as sending
+from service.client import ApiError, Unreachable, transport
 from service.db.session import Sessions
 from tests.integration.service.client.conftest import Message, Mishap, Way, hang_up
 from tests.support.factories import make_model
@@ -23,7 +22,7 @@ async def break_off(app: Any, scope: Message, receive: Any, send: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(transport, "FIRST_PAUSE_S", 0.001)
 
 
 @pytest.mark.usefixtures("no_suggestions")
@@ -82,7 +81,7 @@ def test_a_file_that_never_comes_leaves_what_was_there(
 ) -> None:
     (tmp_path / "law.safetensors").write_text("of yesterday")
     model = make_model(sessions)
-    way.mishaps[f"GET /models/{model.id}/export"] = [break_off] * sending.TRIES
+    way.mishaps[f"GET /models/{model.id}/export"] = [break_off] * transport.TRIES
     with pytest.raises(Unreachable):
         kan.export(model.id, "safetensors", tmp_path / "law.safetensors")
     assert [file.read_text() for file in tmp_path.iterdir()] == ["of yesterday"]

@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from service.client import ApiError
-from service.client import endpoints as calls
+from service.client import ApiError, endpoints
 from tests.integration.service.client.conftest import Mishap, Way
 
-DECAY: calls.Equations = {
+DECAY: endpoints.Equations = {
     "independent": ["x"],
     "unknowns": ["y"],
     "domain": {"x": (0, 5)},

@@ -5,11 +5,9 @@ from typing import Any
 
 import pytest
 
-from service.api.live import job_watch as watch
+from service.api.live import job_watch
 from service.caller import LOCAL
-from service.client import JobCancelled, JobFailed, NotFinished, Progress
-from service.client import job_progress as following
-from service.client import transport as sending
+from service.client import JobCancelled, JobFailed, NotFinished, Progress, job_progress, transport
 from service.db.repositories import TrainingJobs
 from service.db.session import Sessions
 from tests.integration.service.client.conftest import Way, answer, cut_after, hang_up, lose_the_answer
@@ -18,8 +16,8 @@ from tests.support.factories import finish_job, make_job, make_model, report_pro
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(following, "POLL_S", 0.05)
+    monkeypatch.setattr(transport, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(job_progress, "POLL_S", 0.05)
 
 
 class Running:
@@ -83,7 +81,7 @@ def test_where_no_stream_comes_through_the_job_is_asked_again_and_again(
 ) -> None:
     job = Running(sessions, 0.1, 0.5, 0.9)
     if mishap == "too many":
-        monkeypatch.setattr(watch, "MAX_STREAMS", 0)
+        monkeypatch.setattr(job_watch, "MAX_STREAMS", 0)
     else:
         way.mishaps[events_of(job)] = [mishap] * 99
     assert kan.wait(job.id, progress=job.saw).status == "succeeded"
@@ -94,7 +92,7 @@ def test_where_no_stream_comes_through_the_job_is_asked_again_and_again(
 def test_a_line_that_is_dead_is_given_up(
     kan: Any, sessions: Sessions, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "QUIET_S", 0.2)
+    monkeypatch.setattr(job_progress, "QUIET_S", 0.2)
     job_id = make_job(sessions).id
     request = f"GET /jobs/{job_id}/events"
     with pytest.raises(NotFinished):
@@ -105,7 +103,7 @@ def test_a_line_that_is_dead_is_given_up(
 def test_a_service_that_is_away_for_a_while_is_waited_for(kan: Any, sessions: Sessions, way: Way) -> None:
     job = Running(sessions, 0.1, 0.5)
     way.mishaps[events_of(job)] = [cut_after('"fraction":0.1')]
-    way.mishaps[f"GET /jobs/{job.id}"] = [lose_the_answer] * (following.TRIES - 1)
+    way.mishaps[f"GET /jobs/{job.id}"] = [lose_the_answer] * (job_progress.TRIES - 1)
     assert kan.wait(job.id, progress=job.saw).status == "succeeded"
 
 

@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kan_engine.differential import adaptive_solver as differential
-from kan_engine.differential import time_marching as marching
+from kan_engine.differential import adaptive_solver, time_marching
 from kan_engine.differential.adaptive_solver import STEPS, is_initial, is_linear, solve
 from kan_engine.differential.assembly import State
 from kan_engine.differential.collocation import Descent, descend
@@ -41,8 +40,8 @@ def ordinary(equation: str, *conditions: str, high: float = 2.0) -> Problem:
 @pytest.fixture
 def early(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows that give up sooner: the last digits of the place take as long as all before."""
-    monkeypatch.setattr(marching, "SHORTEST", 3e-3)
-    monkeypatch.setattr(marching, "ROUGH", {1: 3e-3, 2: 1e-2, 3: 1e-2})
+    monkeypatch.setattr(time_marching, "SHORTEST", 3e-3)
+    monkeypatch.setattr(time_marching, "ROUGH", {1: 3e-3, 2: 1e-2, 3: 1e-2})
 
 
 @pytest.mark.usefixtures("early")
@@ -141,7 +140,7 @@ def test_no_descent_takes_more_steps_than_it_may(name: str, monkeypatch: pytest.
         taken.append(reached.steps)
         return reached
 
-    for module in (differential, marching):
+    for module in (adaptive_solver, time_marching):
         monkeypatch.setattr(module, "descend", counted)
     last(CASES[name].problem())
     most, taken[:] = max(taken), []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from kan_engine.inference import optimism as module
+from kan_engine.inference import optimism
 from kan_engine.inference.optimism import Contest
 
 ROWS = 30
@@ -62,7 +62,7 @@ def test_an_entry_that_is_not_finite_cannot_win() -> None:
 
 
 def test_with_many_rows_there_is_no_contest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_ROWS", 10)
+    monkeypatch.setattr(optimism, "MAX_ROWS", 10)
     lucky = np.linspace(0, 1, 11)
     contest = of(lucky, lucky[::-1].copy())
     assert not contest.is_open

@@ -6,11 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from service.client import Dataset
-from service.client import endpoints as calls
+from service.client import Dataset, endpoints
 
 COLUMNS = {"x": [0.0, 1.0], "y": [1.0, 0.5]}
-DECAY: calls.Equations = {
+DECAY: endpoints.Equations = {
     "independent": ["x"],
     "unknowns": ["y"],
     "domain": {"x": (0, 5)},
@@ -19,7 +18,7 @@ DECAY: calls.Equations = {
 
 
 def sent(measurements: Any) -> Any:
-    steps = calls.solve(DECAY | {"measurements": measurements}, progress=False)
+    steps = endpoints.solve(DECAY | {"measurements": measurements}, progress=False)
     return next(steps).body["measurements"]
 
 
@@ -44,4 +43,4 @@ def test_a_dataset_of_measurements_goes_by_its_id(measured: Any) -> None:
 
 def test_equations_may_do_without_conditions_and_measurements() -> None:
     assert sent(None) is None
-    assert next(calls.solve(DECAY, progress=False)).body == {"kind": "solve", "conditions": [], **DECAY}
+    assert next(endpoints.solve(DECAY, progress=False)).body == {"kind": "solve", "conditions": [], **DECAY}

@@ -1,12 +1,11 @@
 import httpx
 import pytest
 
-from service.client import Unreachable
-from service.client import transport as sending
+from service.client import Unreachable, transport
 from service.client.transport import get, send
 
 
-def pauses(*outcomes: sending.Outcome) -> list[float]:
+def pauses(*outcomes: transport.Outcome) -> list[float]:
     """How long a request waits before each further try."""
     steps = send(get("usage"), tries=len(outcomes) + 1)
     next(steps)

@@ -9,8 +9,7 @@ import polars as pl
 import pytest
 
 from service.errors import Invalid, ServiceError, TooLarge
-from service.ingest import convert
-from service.ingest import subprocess_reader as child
+from service.ingest import convert, subprocess_reader
 from service.ingest.readers import read_upload
 from service.settings import MiB, Settings
 from tests.support.peak import forget_peak, own_peak
@@ -23,7 +22,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path, max_rows=200_000, max_body_bytes=10 * MiB)
 
 
-def converted(content: bytes, settings: Settings) -> tuple[pl.DataFrame, child.Described]:
+def converted(content: bytes, settings: Settings) -> tuple[pl.DataFrame, subprocess_reader.Described]:
     with tempfile.TemporaryFile() as file, tempfile.TemporaryFile() as parquet:
         file.write(content)
         described = convert(file, "a.csv", parquet, settings)
@@ -35,7 +34,7 @@ def test_a_table_and_its_description_are_the_same(settings: Settings) -> None:
     here = read_upload(io.BytesIO(TABLE), "a.csv", settings)
     frame, described = converted(gzip.compress(TABLE), settings)
     assert frame.equals(here.frame)
-    assert described == child.Described(3, here.columns, here.warnings)
+    assert described == subprocess_reader.Described(3, here.columns, here.warnings)
 
 
 @pytest.mark.parametrize(
@@ -69,4 +68,4 @@ def test_a_large_text_takes_no_memory_of_this_process(settings: Settings) -> Non
     ("content", "is_harmless"), [(TABLE, True), (TABLE * 10_000, False), (b"PAR1", False)]
 )
 def test_only_what_is_small_and_plain_is_read_here(content: bytes, is_harmless: bool) -> None:
-    assert child.is_harmless(io.BytesIO(content)) is is_harmless
+    assert subprocess_reader.is_harmless(io.BytesIO(content)) is is_harmless

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.execution import process_identity as holders
+from worker.execution import process_identity
 from worker.execution.process_identity import gone, machine, this_process
 
 CODE = """
@@ -29,7 +29,7 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def holder_of(process: subprocess.Popen[bytes]) -> str:
-    holder = holders._holder(machine(), process.pid)
+    holder = process_identity._holder(machine(), process.pid)
     assert holder is not None
     return holder
 
@@ -66,6 +66,6 @@ def test_nothing_is_known_of_other_machines() -> None:
 
 
 def test_nothing_is_known_where_the_kernel_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holders, "BOOT_ID", Path("/nowhere"))
+    monkeypatch.setattr(process_identity, "BOOT_ID", Path("/nowhere"))
     assert this_process() is None
     assert not gone(["None/1/1"])

@@ -8,7 +8,7 @@ import pytest
 from celery import signals
 
 from service.settings import Settings
-from worker.runtime import celery_app as worker_app
+from worker.runtime import celery_app
 from worker.runtime.celery_app import make_app
 
 
@@ -45,7 +45,7 @@ def exits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         if threading.current_thread() is threading.main_thread():
             raise Exited
 
-    monkeypatch.setattr(worker_app.os, "_exit", leave)
+    monkeypatch.setattr(celery_app.os, "_exit", leave)
     return codes
 
 
@@ -55,14 +55,14 @@ def test_draining_tells_each_busy_process_once_and_waits_for_it(
     told: list[tuple[int, int]] = []
     request = SimpleNamespace(worker_pid=4711)
     state: Any = SimpleNamespace(active_requests=[request], reserved_requests=[request])
-    monkeypatch.setattr(worker_app, "state", state)
-    monkeypatch.setattr(worker_app, "LOOK_S", 0.001)
+    monkeypatch.setattr(celery_app, "state", state)
+    monkeypatch.setattr(celery_app, "LOOK_S", 0.001)
     monkeypatch.setattr(os, "kill", lambda pid, number: told.append((pid, number)))
     threading.Timer(0.1, state.reserved_requests.clear).start()
     stopped: list[bool] = []
     ended: list[bool] = []
     with pytest.raises(Exited):
-        worker_app._drain(lambda: stopped.append(True), lambda: ended.append(True), drain_s=30)
+        celery_app._drain(lambda: stopped.append(True), lambda: ended.append(True), drain_s=30)
     assert ended == [True]
     assert told == [(4711, signal.SIGTERM)]
     assert (stopped, exits) == ([True], [0])
@@ -73,8 +73,8 @@ def test_a_process_that_does_not_stop_holds_up_the_end_only_for_the_time_to_drai
 ) -> None:
     request = SimpleNamespace(worker_pid=None)
     state: Any = SimpleNamespace(active_requests=[request], reserved_requests=[request])
-    monkeypatch.setattr(worker_app, "state", state)
-    drain = threading.Thread(target=worker_app._drain, args=(lambda: None, lambda: None, 0.05), daemon=True)
+    monkeypatch.setattr(celery_app, "state", state)
+    drain = threading.Thread(target=celery_app._drain, args=(lambda: None, lambda: None, 0.05), daemon=True)
     drain.start()
     while not exits:
         pass
@@ -104,11 +104,11 @@ def test_a_worker_drains_once_however_many_signals_come(
             while not exits:
                 pass
 
-    monkeypatch.setattr(worker_app, "LOOK_S", 0.001)
+    monkeypatch.setattr(celery_app, "LOOK_S", 0.001)
     app: Any = SimpleNamespace(Worker=FakeWorker)
     try:
         assert (
-            worker_app.run_worker(app, queues=("batch",), on_stop=lambda: stopped.append(True), drain_s=30)
+            celery_app.run_worker(app, queues=("batch",), on_stop=lambda: stopped.append(True), drain_s=30)
             == 0
         )
         assert signal.getsignal(signal.SIGINT) is signal.getsignal(signal.SIGTERM)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kan_engine import Limits
-from kan_engine.expressions import evaluation as expression
+from kan_engine.expressions import evaluation
 from tests.support.tables import request_for, table_of
 from worker.data.preparation import prepare
 from worker.search.context import Run
@@ -118,8 +118,8 @@ def test_a_class_that_a_fold_lacks_is_rare_to_logistic_regression() -> None:
 
 def test_a_formula_is_fitted_again_without_each_fold() -> None:
     run = run_of(3.0 * X[:, 0] ** 2 + 0.1 * NOISE)
-    a = expression.Variable("a")
-    tree = expression.mul(expression.number(0.5), expression.power(a, 2))  # its constant is far off
+    a = evaluation.Variable("a")
+    tree = evaluation.mul(evaluation.number(0.5), evaluation.power(a, 2))  # its constant is far off
     assert rmse_of(cross_errors(fit_formula(tree, ("a", "b")), run), run.data.training.weights) < 0.15
 
 

@@ -11,7 +11,7 @@ from onnx import TensorProto
 from kan_engine.data.labels import Label
 from kan_engine.data.scaling import TRANSFORMS
 from kan_engine.errors import NotExportable
-from kan_engine.export.onnx import functions as onnx_functions
+from kan_engine.export.onnx import functions
 from kan_engine.export.onnx.export import to_onnx
 from kan_engine.export.onnx.functions import write_function
 from kan_engine.export.onnx.graph import Graph, tensor, to_bytes
@@ -164,7 +164,7 @@ def test_the_inputs_tell_units_and_ranges() -> None:
 
 
 def test_a_function_that_onnx_does_not_have_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(onnx_functions.WRITERS, "tan")
+    monkeypatch.delitem(functions.WRITERS, "tan")
     predictor = make_predictor()
     predictor.network.all_layers[0].symbolic[0, 0] = SymbolicEdge("tan", 0.1, 0.0, 1.0, 0.0)
     with pytest.raises(NotExportable, match="ONNX has no tan in float64"):

@@ -5,7 +5,7 @@ import pytest
 from service.caller import LOCAL, Caller
 from service.db.session import Sessions
 from service.errors import NotFound
-from service.operations.prediction import model_resolver as model_directory
+from service.operations.prediction import model_resolver
 from service.operations.prediction.model_resolver import ModelDirectory
 from tests.support.factories import make_model
 
@@ -39,7 +39,7 @@ def test_what_one_tenant_has_looked_up_is_nothing_to_another(sessions: Sessions)
 
 
 def test_it_does_not_grow_without_end(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_directory, "MOST", 2)
+    monkeypatch.setattr(model_resolver, "MOST", 2)
     directory = ModelDirectory()
     for _ in range(5):
         directory.get(make_model(sessions).id, sessions.of(LOCAL))
