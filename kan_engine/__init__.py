@@ -1,7 +1,7 @@
 """The mathematics of Kolmogorov-Arnold networks: tensors in, tensors and formulas out.
 
-What is not named here is internal. Names are imported when they are first used: a process that
-only wants the errors, or a formula, does not wait for torch.
+Names that are not exported here are internal. Exported names are imported on first use, so that a
+process which needs only the errors or a formula does not load torch.
 """
 
 import lazy_loader

@@ -1,32 +1,32 @@
-"""What can go wrong in the engine, drawn as a tree.
+"""Exceptions of the engine.
 
 KANEngineError
-├── InvalidConfig       a configuration that cannot describe a network or a training run
-├── InvalidData         data that cannot be learnt from; names the column and the row
-├── InvalidEquation     text that is no equation; names the character
-├── NoSolution          equations whose solution cannot be found, or continued
-├── TrainingDiverged    the loss left the finite numbers
+├── InvalidConfig       invalid configuration of a network or a training
+├── InvalidData         data unusable for training or prediction; has the column and the row
+├── InvalidEquation     text that is not an equation; has the position of the character
+├── NoSolution          equations without a solution, or whose solution cannot be continued
+├── TrainingDiverged    the loss is not finite
 ├── SymbolicFitFailed   no function of the library fits an edge
 ├── ArtifactError       bytes that are not a saved model
-└── NotExportable       a model that a kind of file cannot hold
+└── NotExportable       a model that the file format cannot represent
 """
 
 
 class KANEngineError(Exception):
-    """Anything the engine refuses to do."""
+    """Base class of all errors of the engine."""
 
 
 class InvalidConfig(KANEngineError, ValueError):
-    """A configuration that cannot describe a network or a training run."""
+    """Invalid configuration of a network or a training."""
 
 
 class InvalidData(KANEngineError, ValueError):
-    """Data that cannot be learnt from or predicted on.
+    """Data unusable for training or prediction.
 
     Args:
         message: What is wrong and what to try.
-        column: Name of the column, if one column is to blame.
-        row: Index of the row counted from 0, if one row is to blame.
+        column: Name of the column that causes the error, if it is one.
+        row: Index of the row that causes the error, counted from 0, if it is one.
     """
 
     def __init__(self, message: str, *, column: str | None = None, row: int | None = None) -> None:
@@ -39,13 +39,13 @@ EQUATION_CODES = ("invalid_equation", "too_few_conditions", "invalid_domain")
 
 
 class InvalidEquation(KANEngineError, ValueError):
-    """Text that is no equation, or equations that pose no problem.
+    """Text that is not an equation, or equations that do not form a well-posed problem.
 
     Args:
         message: What is wrong and what to try.
-        place: Index of the character, if one is to blame.
-        path: Which part of the problem is to blame: ``("conditions", 1, "residual")``.
-        code: What is wrong, for programs; one of ``EQUATION_CODES``.
+        place: Index of the character that causes the error, if it is one.
+        path: Part of the problem that causes the error, for example ``("conditions", 1, "residual")``.
+        code: Machine-readable kind of the error; one of ``EQUATION_CODES``.
     """
 
     def __init__(
@@ -60,11 +60,11 @@ class InvalidEquation(KANEngineError, ValueError):
 
 
 class NoSolution(KANEngineError):
-    """Equations whose solution cannot be found, or not be continued beyond some place."""
+    """Equations whose solution cannot be found, or cannot be continued beyond a point."""
 
 
 class TrainingDiverged(KANEngineError):
-    """The loss left the finite numbers at training step ``step``."""
+    """The loss is not finite at training step ``step``."""
 
     def __init__(self, step: int) -> None:
         super().__init__(f"the loss is not finite at step {step}; try a smaller grid or fewer nodes")
@@ -84,4 +84,4 @@ class ArtifactError(KANEngineError):
 
 
 class NotExportable(KANEngineError):
-    """A model that a kind of file cannot hold."""
+    """A model that the file format cannot represent."""
