@@ -26,7 +26,7 @@ COLUMNS = 8  # per row, in addition to the inputs: targets, weights and shares, 
 HIDDEN_COPIES = 3  # copies of a hidden layer's nodes at all rows while grids are moved
 FEATURE_COPIES = 6  # copies of a block of basis values: nonzero values, indices, slopes, gradients
 JACOBIAN_COPIES = 2  # copies of a block of the Jacobian
-MATRICES = 7  # P × P matrices of a second-order step: normal, damped and penalised matrix, their factors
+MATRICES = 7  # P × P, per step: normal, damped and penalised matrix, their factors
 ADAM_VECTORS, LBFGS_VECTORS = 12, 46  # P-vectors: weights, gradients, moments; stored steps and changes
 
 # Seconds on one core of an AMD EPYC of 2023, measured by the section ``cost`` of the benchmarks.
@@ -113,7 +113,7 @@ class Workload:
         if method == "lbfgs":
             return DOUBLE * (LBFGS_VECTORS * self.parameters + FEATURE_COPIES * sparse)
         batch = FEATURE_COPIES * (min(self.rows, self.batch_rows) * self.features + sparse)
-        rows = (self.rows + self.validation_rows) * (self.width[0] + COLUMNS)  # the final training fits all rows
+        rows = (self.rows + self.validation_rows) * (self.width[0] + COLUMNS)  # a final fit uses all
         return SINGLE * (rows + batch + ADAM_VECTORS * self.held)
 
     def _sparse_rows(self, method: Method) -> int:

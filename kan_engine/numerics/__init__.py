@@ -1,1 +1,1 @@
-"""Optimisers, linear solvers and quadrature; nothing here knows a network."""
+"""Optimisers, linear solvers and quadrature, independent of networks."""

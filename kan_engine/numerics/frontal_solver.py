@@ -1,9 +1,10 @@
 """Least squares with a banded normal matrix, solved while it is assembled.
 
-The unknowns come in blocks in a row, and what is assembled at one time touches a few neighbouring blocks:
-a *front* that moves along. A block that no later row touches is eliminated by Cholesky's method at once
-(Irons, "A frontal solution program for finite element analysis", 1970), so that memory and time grow with the
-length of the row and not with its square or cube. Unknowns that everything touches stay at the end.
+The unknowns form a sequence of blocks. The rows assembled at one time involve a few neighbouring blocks,
+the *front*, which moves along the sequence. A block that no later row involves is eliminated at once by a
+Cholesky factorisation (Irons, "A frontal solution program for finite element analysis", 1970). Memory and
+time are therefore linear in the length of the sequence, not quadratic or cubic. Unknowns that all rows may
+involve form the *border* at the end.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from torch import Tensor
 
 @dataclass
 class Front:
-    """The part of the normal equations (H + μ·diag H) s = -g that is at work.
+    """Active part of the normal equations (H + μ·diag H) s = -g.
 
     Args:
-        block: Unknowns of a block.
-        width: Blocks that the front holds.
-        border: Unknowns that are touched from everywhere.
+        block: Number of unknowns per block.
+        width: Number of blocks in the front.
+        border: Number of unknowns that all rows may involve.
         damping: μ.
     """
 
@@ -37,7 +38,7 @@ class Front:
     _done: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
-        """An empty front."""
+        """Start with an empty front."""
         size = self.block * self.width + self.border
         self.matrix = torch.zeros(size, size, dtype=torch.float64)
         self.gradient = torch.zeros(size, dtype=torch.float64)
@@ -49,19 +50,19 @@ class Front:
         slopes: Float[Tensor, "cells terms"],
         places: Int[Tensor, "cells terms"],
     ) -> None:
-        """Add JᵀJ and Jᵀr of rows that touch the same unknowns cell by cell.
+        """Add JᵀJ and Jᵀr, cell by cell; all rows of a cell involve the same unknowns.
 
         Args:
             squares: JᵀJ of each cell.
             slopes: Jᵀr of each cell.
-            places: Which unknowns of the front the terms belong to; some may occur twice.
+            places: Index in the front of the unknown of each term; an index may occur twice.
         """
         flat = places[:, :, None] * len(self.gradient) + places[:, None, :]
         self.matrix.view(-1).index_add_(0, flat.reshape(-1), squares.reshape(-1))
         self.gradient.index_add_(0, places.reshape(-1), slopes.reshape(-1))
 
     def advance(self, blocks: int) -> None:
-        """Eliminate the first blocks, and make room for as many at the other end."""
+        """Eliminate the first ``blocks`` blocks and append as many empty ones at the other end."""
         gone, inner = blocks * self.block, self.block * self.width
         self._eliminate(gone)
         kept = [(slice(gone, inner), slice(0, inner - gone)), (slice(inner, None), slice(inner, None))]
@@ -85,13 +86,13 @@ class Front:
         partial = torch.linalg.solve_triangular(factor, self.gradient[head, None], upper=False)[:, 0]
         before = matrix.diagonal()[tail].clone()
         rest = below.numpy()
-        matrix[tail, tail] -= torch.from_numpy(rest.T @ rest)  # NumPy computes half of what is symmetric
-        self._diagonal[tail] += before - matrix.diagonal()[tail]  # what damping is measured by
+        matrix[tail, tail] -= torch.from_numpy(rest.T @ rest)  # NumPy computes half of a symmetric product
+        self._diagonal[tail] += before - matrix.diagonal()[tail]  # damping refers to the original diagonal
         self.gradient[tail] -= below.T @ partial
         self._done.append((factor, below, partial))
 
     def solution(self, blocks: int) -> Float[Tensor, " unknowns"]:
-        """Eliminate the blocks that are left, and go back: all blocks in a row, then the border."""
+        """Eliminate the remaining blocks and substitute back; return s of all blocks, then of the border."""
         inner, left = self.block * self.width, self.block * blocks
         kept = torch.cat([torch.arange(left), torch.arange(inner, len(self.gradient))])
         self.matrix, self.gradient = self.matrix[kept[:, None], kept], self.gradient[kept]
@@ -109,9 +110,9 @@ class Front:
         return torch.cat([found, border])
 
     def border_information(self) -> tuple[Float[Tensor, "border border"], Float[Tensor, " border"]]:
-        """What is left of the matrix for the border once all else is eliminated, and its diagonal before.
+        """Schur complement of the border after elimination of all blocks, and the border's diagonal before.
 
-        What is left is known to ``TINY`` of that diagonal.
+        The complement is accurate to ``RELATIVE_PIVOT_SHIFT`` times that diagonal.
         """
         factor = self._done[-1][0]
         own = factor[len(factor) - self.border :, len(factor) - self.border :]
@@ -121,8 +122,8 @@ class Front:
 TINY, NOTHING = (
     4e-16,
     1e-30,
-)  # of the diagonal, of its largest entry: unknowns without effect can be eliminated
+)  # times each diagonal entry, times the largest one: unknowns without effect stay eliminable
 
 
 class NotDefinite(Exception):
-    """Rounding has made the matrix indefinite: more damping is needed."""
+    """The matrix is indefinite because of rounding errors; increase the damping."""

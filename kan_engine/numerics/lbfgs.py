@@ -1,7 +1,7 @@
 """L-BFGS (Nocedal and Wright, Numerical Optimization, algorithm 7.4) with a backtracking line search.
 
-torch's own version forgets curvature below an absolute threshold and gives up when one line search
-fails; both happen long before a spline network has converged.
+torch.optim.LBFGS discards curvature below an absolute threshold and stops when one line search fails. Both
+happen long before a spline network has converged.
 """
 
 from collections import deque
@@ -11,29 +11,28 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-MEMORY = 20  # pairs of steps and gradient changes kept
-ARMIJO = 1e-4  # share of the predicted fall that a step must reach
-HALVINGS = 25
+MEMORY = 20  # stored pairs of step and gradient change
+ARMIJO = 1e-4  # share of the predicted decrease that a step must reach
+HALVINGS = 25  # reductions of the step length in one line search
 
 Objective = Callable[[], Iterable[Tensor]]
 
 
 class Minimiser:
-    """L-BFGS on some parameters, changed in place.
+    """L-BFGS on a sequence of parameters, changed in place.
 
     Args:
-        parameters: Leaves that require gradients.
-        objective: Gives the summands of their function, each differentiable; only one graph is held
-            at a time.
+        parameters: Leaf tensors that require gradients.
+        objective: Returns the differentiable terms of the objective; only one graph is in memory at a time.
     """
 
     def __init__(self, parameters: Sequence[Tensor], objective: Objective) -> None:
         self._parameters, self._objective = parameters, objective
         self._pairs: deque[tuple[Tensor, Tensor]] = deque(maxlen=MEMORY)
-        self._reached: tuple[float, Tensor] | None = None  # objective and gradient where we stand
+        self._reached: tuple[float, Tensor] | None = None  # objective and gradient at the parameters
 
     def advance_(self) -> float | None:
-        """Take a step; the objective that it reached, or None at a minimum."""
+        """Take one step and return the objective, or None at a minimum."""
         if self._reached is None:
             self._reached = _evaluate(self._parameters, self._objective)
         while not self._step_():
@@ -43,14 +42,14 @@ class Minimiser:
         return self._reached[0]
 
     def _step_(self) -> bool:
-        """Search along the quasi-Newton direction; whether the objective fell."""
-        assert self._reached is not None  # noqa: S101 - advance_ saw to it
+        """Search along the quasi-Newton direction; return whether the objective decreased."""
+        assert self._reached is not None  # noqa: S101 - advance_ sets it
         value, gradient = self._reached
         direction = -_inverse_hessian_times(gradient, self._pairs)
         slope = float(direction @ gradient)
         if slope >= 0 and self._pairs:
             return False
-        # Without curvature the length of the gradient says nothing: begin with a short step.
+        # Without curvature pairs the length of the gradient has no meaning: begin with a short step.
         length = 1.0 if self._pairs else min(1.0, 1.0 / max(float(gradient.abs().sum()), 1e-300))
         taken = _line_search(self._parameters, self._objective, direction, value, slope, length)
         if taken is None:
@@ -66,7 +65,7 @@ class Minimiser:
 def _inverse_hessian_times(
     gradient: Float[Tensor, " P"], pairs: deque[tuple[Tensor, Tensor]]
 ) -> Float[Tensor, " P"]:
-    """The two-loop recursion."""
+    """Product of the inverse Hessian approximation with the gradient, by the two-loop recursion."""
     q, factors = gradient.clone(), []
     for step, change in reversed(pairs):
         factor = (step @ q) / (step @ change)
@@ -88,13 +87,13 @@ def _line_search(
     slope: float,
     length: float,
 ) -> tuple[Tensor, float, Tensor] | None:
-    """Step, objective and gradient at the first length that falls enough; None if none does."""
+    """Step, objective and gradient at the first length that meets the Armijo condition; None if none does."""
     start = _flat(parameters)
     for _ in range(HALVINGS):
         step = length * direction
         _set_flat_(parameters, start + step)
         reached, gradient = _evaluate(parameters, objective)
-        if reached < value + ARMIJO * length * slope:  # strictly: at a minimum the slope is 0
+        if reached < value + ARMIJO * length * slope:  # strict, since the slope is 0 at a minimum
             return step, reached, gradient
         length *= 0.4
     _set_flat_(parameters, start)

@@ -1,16 +1,16 @@
-"""How the C library treats freed memory."""
+"""Settings of the C library's memory allocator."""
 
 import torch
 
-LARGEST = 2**25 - 2**13  # bytes; a larger block does not count, see mallopt(3), M_MMAP_THRESHOLD
+LARGEST = 2**25 - 2**13  # the threshold ignores larger blocks, see mallopt(3), M_MMAP_THRESHOLD
 
 
 def keep_freed_memory() -> None:
-    """Let the process keep up to 64 MB of freed memory instead of asking for it again and again.
+    """Let the process keep up to 64 MB of freed memory for later allocations.
 
-    Training and evaluation allocate and free tensors of a few MB in every step. The GNU C library hands
-    such memory back to the kernel, which then clears every page anew: half the time of a step. It stops
-    doing so for sizes of which it has once freed a block, so freeing a large one, never touched, is enough.
-    Other C libraries are not affected.
+    Training and evaluation allocate and free tensors of a few MB in every step. By default the GNU C library
+    returns such memory to the kernel, which clears every page again: this takes half the time of a step. The
+    library raises its threshold once a larger block has been freed. Freeing one large, unused block is
+    therefore sufficient. Other C libraries are not affected.
     """
     torch.empty(LARGEST, dtype=torch.uint8)

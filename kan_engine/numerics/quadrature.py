@@ -1,4 +1,4 @@
-"""Integrals by the rule of Gauss and Legendre, panel by panel."""
+"""Composite Gauss-Legendre quadrature."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from jaxtyping import Float
 def gauss_legendre(
     ends: Float[np.ndarray, " ends"], points: int
 ) -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
-    """Nodes and weights of a rule with so many points on each panel between neighbouring ends.
+    """Nodes and weights of the rule with ``points`` nodes on each panel between neighbouring ends.
 
-    Exact for functions that are polynomials of degree below twice the points on every panel.
+    The rule is exact for functions that are polynomials of degree below 2 · ``points`` on every panel.
     """
     u, w = np.polynomial.legendre.leggauss(points)
     half = np.diff(ends) / 2

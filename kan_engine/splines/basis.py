@@ -1,8 +1,8 @@
-"""B-spline basis functions: the k + 1 that do not vanish at an input, and their places among all G + k.
+"""B-spline basis functions: the k + 1 that are nonzero at an input, and their indices among all G + k.
 
-Computing only these makes the cost independent of G. On uniform knots they are the same polynomials of
-the place between two knots in every interval; on other knots the recursion of Cox and de Boor gives them.
-Either way the polynomials of the first and last interval go on outside the grid, as in
+Computing only these makes the cost independent of G. On uniform knots they are the same polynomials of the
+position between two knots in every interval. On other knots the Cox-de Boor recursion computes them. In both
+cases the polynomials of the first and the last interval continue outside the grid, as in
 ``scipy.interpolate.BSpline(extrapolate=True)``.
 """
 
@@ -20,16 +20,16 @@ from torch import Tensor
 
 from kan_engine.splines.knots import grid_range
 
-ROUNDING = 512  # steps of the last digit, relative to an interval, by which uniform knots may be off
+ROUNDING = 512  # machine epsilons, relative to an interval, by which uniform knots may deviate
 
 
 @runtime_checkable
 class LocalBasis(Protocol):
-    """Basis functions at given inputs; made by ``local_basis``."""
+    """Basis functions at given inputs; created by ``local_basis``."""
 
     @property
     def first(self) -> Int[Tensor, "batch in_dim"]:
-        """Index of the first of the k + 1 functions that do not vanish."""
+        """Index of the first of the k + 1 nonzero functions."""
 
     def values(self, derivative: int = 0) -> Float[Tensor, "local batch in_dim"]:
         """The functions ``first`` … ``first + k``, or their derivatives of the given order."""
@@ -41,31 +41,30 @@ def local_basis(
     order: int,
     spacing: Spacing | None,
 ) -> LocalBasis:
-    """What does not vanish at ``x``.
+    """Evaluate the k + 1 nonzero basis functions at ``x``.
 
     Args:
         x: Inputs, in the units of ``knots``.
         knots: Extended knots t, increasing along the last axis.
         order: Order k of the spline; 0 gives the indicator functions.
-        spacing: What ``uniform_spacing`` says of these knots; None takes the recursion, which is
-            right for all knots.
+        spacing: Result of ``uniform_spacing`` for these knots; None uses the recursion, which is
+            correct for all knots.
     """
     return _irregular(x, knots, order) if spacing is None else _uniform(x, knots, order, spacing)
 
 
 @dataclass(frozen=True)
 class Spacing:
-    """Where a uniform grid begins, and its intervals per unit length, for every input."""
+    """Lower end of a uniform grid and its number of intervals per unit length, for every input."""
 
     low: Float[Tensor, " in_dim"]
     density: Float[Tensor, " in_dim"]
 
 
 def uniform_spacing(knots: Float[Tensor, "in_dim knots"], order: int) -> Spacing | None:
-    """The spacing of knots that are uniform to rounding; None of others.
+    """Spacing of knots that are uniform up to rounding, otherwise None.
 
-    Also None for k < 2, where values or slopes jump at the knots: there the interval of an input must be
-    found exactly, and not up to rounding.
+    Also None for k < 2: values or slopes then jump at the knots, so the interval of an input must be exact.
     """
     size = knots.shape[1] - 1 - 2 * order
     low, high = grid_range(knots, order)
@@ -79,7 +78,7 @@ def uniform_spacing(knots: Float[Tensor, "in_dim knots"], order: int) -> Spacing
 def spread(
     local: Float[Tensor, "local batch in_dim"], first: Int[Tensor, "batch in_dim"], size: int
 ) -> Float[Tensor, "batch in_dim {size}"]:
-    """Put local values at their places among ``size`` terms, which are 0 elsewhere."""
+    """Scatter local values into ``size`` terms, which are 0 elsewhere."""
     dense = torch.zeros(*first.shape, size, dtype=local.dtype, device=local.device)
     flat, starts = dense.view(-1), _starts(first, size)
     for offset, values in enumerate(local):
@@ -92,7 +91,7 @@ def collect(
     local: Float[Tensor, "local batch in_dim"],
     first: Int[Tensor, "batch in_dim"],
 ) -> Float[Tensor, "batch in_dim"]:
-    """The sum of ``dense · spread(local)`` over its terms, without the zeros."""
+    """Sum of ``dense · scatter_local(local)`` over the terms, computed without the zeros."""
     flat, starts = dense.reshape(-1), _starts(first, dense.shape[-1])
     total = torch.zeros_like(starts, dtype=dense.dtype)
     for offset, values in enumerate(local):
@@ -101,13 +100,13 @@ def collect(
 
 
 def _starts(first: Int[Tensor, "batch in_dim"], size: int) -> Int[Tensor, " _"]:
-    """Where the local values of every input begin in the flattened dense tensor."""
+    """Index of the first local value of every input in the flattened dense tensor."""
     return first.reshape(-1) + torch.arange(0, first.numel() * size, size, device=first.device)
 
 
 @dataclass(frozen=True)
 class _Uniform:
-    """Polynomials of the place u in [0, 1) between two knots."""
+    """Polynomials of the position u in [0, 1) between two knots."""
 
     first: Int[Tensor, "batch in_dim"]
     u: Float[Tensor, "batch in_dim"]
@@ -115,7 +114,7 @@ class _Uniform:
     order: int
 
     def values(self, derivative: int = 0) -> Float[Tensor, "local batch in_dim"]:
-        """Horner's scheme for the k + 1 polynomials at once."""
+        """Evaluate the k + 1 polynomials by Horner's scheme."""
         highest, *rest = cardinal_polynomials(self.order, derivative, self.u.dtype, self.u.device)
         total = highest * self.u if rest else highest.expand(-1, *self.u.shape).clone()
         for number, coefficients in enumerate(rest):
@@ -129,7 +128,7 @@ def _uniform(x: Tensor, knots: Tensor, order: int, spacing: Spacing) -> _Uniform
     last = knots.shape[1] - 2 - 2 * order
     u = (x - spacing.low).mul_(spacing.density)
     interval = u.floor().clamp_(0, last)
-    # NaN becomes some integer: it must be a valid one, and u stays NaN.
+    # A NaN is cast to an arbitrary integer, which must be a valid index; u remains NaN.
     return _Uniform(interval.long().clamp_(0, last), u.sub_(interval), spacing.density, order)
 
 
@@ -137,7 +136,7 @@ def _uniform(x: Tensor, knots: Tensor, order: int, spacing: Spacing) -> _Uniform
 def cardinal_polynomials(
     order: int, derivative: int, dtype: torch.dtype, device: torch.device
 ) -> list[Float[Tensor, "local 1 1"]]:
-    """Coefficients of the polynomials' derivatives, highest power first."""
+    """Coefficients of the derivatives of the k + 1 polynomials, highest power first."""
     rows = [list(row) for row in _cardinal(order)]
     for _ in range(derivative):
         rows = [[power * c for power, c in enumerate(row)][1:] or [Fraction(0)] for row in rows]
@@ -149,8 +148,8 @@ def cardinal_polynomials(
 def _cardinal(order: int) -> list[list[Fraction]]:
     """Coefficients, lowest power first, of B_{m-k} … B_{m} on [t_m, t_{m+1}] with t_m = 0 and t_{m+1} = 1.
 
-    Cox-de Boor with knots at the integers:
-    k·B_{j,k}(u) = (u - j + k)·B_{j-1,k-1}(u) + (j + 1 - u)·B_{j,k-1}(u), j = 0 … k counting the functions.
+    Cox-de Boor recursion with knots at the integers, where j = 0 … k numbers the functions:
+    k·B_{j,k}(u) = (u - j + k)·B_{j-1,k-1}(u) + (j + 1 - u)·B_{j,k-1}(u).
     """
     if order == 0:
         return [[Fraction(1)]]
@@ -168,14 +167,14 @@ def _cardinal(order: int) -> list[list[Fraction]]:
 
 @dataclass(frozen=True)
 class _Irregular:
-    """Values by the triangular scheme: ``levels[p]`` has the p + 1 functions of order p."""
+    """Values of the triangular scheme: ``levels[p]`` has the p + 1 functions of order p."""
 
     first: Int[Tensor, "batch in_dim"]
     around: list[Float[Tensor, "batch in_dim"]]
     levels: list[list[Float[Tensor, "batch in_dim"]]]
 
     def values(self, derivative: int = 0) -> Float[Tensor, "local batch in_dim"]:
-        """A derivative is a difference of two functions of lower order (de Boor, chapter X).
+        """Compute derivatives as differences of functions of lower order (de Boor, chapter X).
 
         B'_{m,k}(x) = k / (t_{m+k} - t_m) B_{m,k-1}(x) - k / (t_{m+k+1} - t_{m+1}) B_{m+1,k-1}(x)
         """
@@ -194,7 +193,7 @@ class _Irregular:
 
 
 def _irregular(x: Tensor, knots: Tensor, order: int) -> _Irregular:
-    """The recursion of Cox and de Boor (de Boor, A Practical Guide to Splines, chapter IX and X).
+    """Cox-de Boor recursion (de Boor, A Practical Guide to Splines, chapters IX and X).
 
     B_{m,0}(x) = 1 if t_m <= x < t_{m+1} else 0
     B_{m,k}(x) = (x - t_m) / (t_{m+k} - t_m) B_{m,k-1}(x)
@@ -218,7 +217,7 @@ def _irregular(x: Tensor, knots: Tensor, order: int) -> _Irregular:
 
 
 def _knots_around(knots: Tensor, interval: Tensor, order: int) -> list[Tensor]:
-    """The 2k knots t_{m-k+1} … t_{m+k} that the functions alive on interval m depend on."""
+    """The 2k knots t_{m-k+1} … t_{m+k} on which the nonzero functions on interval m depend."""
     rows = torch.arange(0, knots.numel(), knots.shape[1], device=knots.device)
     places = (interval + rows).reshape(-1)
     flat = knots.reshape(-1)

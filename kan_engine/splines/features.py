@@ -1,7 +1,7 @@
-"""What all activations of an input share: its basis values and the base function, with derivatives.
+"""Features of an input, shared by its activations: basis functions, base function and derivatives.
 
-Terms of an input are the G + k basis functions and, last, the base function b(x) = silu(x). Off the grid
-every term goes on along its tangent.
+The terms of an input are the G + k basis functions followed by the base function b(x) = silu(x). Outside the
+grid every term continues along its tangent.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ from kan_engine.splines.knots import grid_range
 class Features(torch.autograd.Function):
     """Terms of every input, or their derivatives: ``apply(x, knots, order, spacing, derivative=0)``.
 
-    Backward needs only the terms that do not vanish. Under ``create_graph`` it is made of derivatives that
-    know their own backward, so derivatives of every order are right.
+    Backward uses only the nonzero terms. With ``create_graph`` it consists of ``Features`` of the next
+    derivative, which are differentiable themselves, so derivatives of every order are correct.
     """
 
     @staticmethod
@@ -37,7 +37,7 @@ class Features(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
-        """Gradient in ``x``: Σ over the terms of gradient · slope."""
+        """Gradient with respect to ``x``: the sum of gradient · slope over the terms."""
         x, knots, first, basis, base = ctx.saved_tensors
         if torch.is_grad_enabled():
             order, spacing, derivative = ctx.how
@@ -53,7 +53,7 @@ def evaluate(
     order: int,
     spacing: Spacing | None,
 ) -> tuple[Float[Tensor, "batch in_dim terms"], Float[Tensor, "batch in_dim terms"]]:
-    """Terms and their slopes."""
+    """Terms and their first derivatives."""
     terms = _Terms(x, knots, order, spacing)
     return terms.dense(terms.local(0)), terms.dense(terms.local(1))
 
@@ -66,7 +66,7 @@ def activations(
     spacing: Spacing | None,
     derivative: int = 0,
 ) -> Float[Tensor, "batch in_dim"]:
-    """The one activation of every input, or its derivative: terms that vanish are not computed with."""
+    """Activations of a layer with one activation per input, or their derivatives, from the nonzero terms."""
     terms = _Terms(x, knots, order, spacing)
     local = terms.local(derivative)
     places = (terms.first + torch.arange(0, weight.numel(), weight.shape[1], device=x.device)).view(-1)
@@ -78,29 +78,29 @@ def activations(
 
 @dataclass(frozen=True)
 class _Local:
-    """The basis functions that do not vanish, and the base function; or derivatives of both."""
+    """Nonzero basis functions and base function, or derivatives of both."""
 
     basis: Float[Tensor, "local batch in_dim"]
     base: Float[Tensor, "batch in_dim"]
 
 
 class _Terms:
-    """The terms at given inputs, as far as they do not vanish."""
+    """Nonzero terms at given inputs."""
 
     def __init__(self, x: Tensor, knots: Tensor, order: int, spacing: Spacing | None) -> None:
         self.inside = torch.clamp(x, *grid_range(knots, order))
         self.beyond = x - self.inside
-        self.all_inside = x.device.type == "cpu" and not self.beyond.any()  # elsewhere, asking costs more
+        self.all_inside = x.device.type == "cpu" and not self.beyond.any()  # on a GPU the check costs more
         self.splines: LocalBasis = local_basis(self.inside, knots, order, spacing)
-        self.size = knots.shape[1] - order  # G + k, and the base function
+        self.size = knots.shape[1] - order  # G + k + 1, including the base function
 
     @property
     def first(self) -> Int[Tensor, "batch in_dim"]:
-        """Index of the first term that does not vanish."""
+        """Index of the first nonzero term."""
         return self.splines.first
 
     def local(self, derivative: int) -> _Local:
-        """Terms or derivatives, with the tangent off the grid."""
+        """Terms or derivatives, continued along the tangent outside the grid."""
         basis, base = self.splines.values(derivative), silu_derivative(self.inside, derivative)
         if self.all_inside or derivative == 1:
             return _Local(basis, base)
@@ -111,14 +111,14 @@ class _Terms:
         return _Local(basis.addcmul_(slopes.basis, self.beyond), base.addcmul_(slopes.base, self.beyond))
 
     def dense(self, local: _Local) -> Float[Tensor, "batch in_dim terms"]:
-        """All terms."""
+        """All terms, including those that are 0."""
         terms = spread(local.basis, self.first, self.size)
         terms[..., -1] = local.base
         return terms
 
 
 def silu_derivative(x: Float[Tensor, "batch in_dim"], derivative: int) -> Float[Tensor, "batch in_dim"]:
-    """x·σ(x) or a derivative: x·σ⁽ⁿ⁾ + n·σ⁽ⁿ⁻¹⁾ by Leibniz's rule."""
+    """x·σ(x), or its n-th derivative x·σ⁽ⁿ⁾ + n·σ⁽ⁿ⁻¹⁾ (Leibniz's rule)."""
     if derivative == 0:
         return torch.nn.functional.silu(x)
     s = torch.sigmoid(x)
@@ -128,7 +128,7 @@ def silu_derivative(x: Float[Tensor, "batch in_dim"], derivative: int) -> Float[
 
 @lru_cache
 def _sigmoid(derivative: int) -> tuple[int, ...]:
-    """σ⁽ⁿ⁾ as a polynomial in σ, lowest power first: σ′ = σ - σ², and the chain rule."""
+    """Coefficients of σ⁽ⁿ⁾ as a polynomial in σ, lowest power first, from σ′ = σ - σ² and the chain rule."""
     if derivative == 0:
         return 0, 1
     slope = [power * c for power, c in enumerate(_sigmoid(derivative - 1))][1:]

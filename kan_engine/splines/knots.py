@@ -1,17 +1,17 @@
 """Grids, knots and least-squares coefficients of B-splines.
 
-A *grid* is the G + 1 points of G intervals; *knots* are the grid with k more points on each side.
-All splines here are non-periodic and of order k (cubic: k = 3), with G + k basis functions.
+A *grid* has the G + 1 points of G intervals; *knots* are the grid with k more points on each side.
+All splines are non-periodic and of order k (cubic: k = 3), with G + k basis functions.
 """
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-NARROWEST = 0.01  # interval of a grid, as a share of the uniform one
-ISOLATED = 1.0  # gap over the range of all other values, beyond which values at an end are isolated
-ISOLATING_ROWS = 50  # fewer do not tell which values are usual
-MOST_ISOLATED = 0.02  # share of the rows that may be isolated at either end of a column; at least one may be
+NARROWEST = 0.01  # minimum interval of a grid, as a share of the uniform interval
+ISOLATED = 1.0  # gap over the range of the other values, above which values at an end are isolated
+ISOLATING_ROWS = 50  # with fewer rows no value is treated as isolated
+MOST_ISOLATED = 0.02  # maximum share of isolated rows at either end of a column; at least one row
 
 
 def uniform_grid(
@@ -19,7 +19,8 @@ def uniform_grid(
 ) -> Float[Tensor, "in_dim grid"]:
     """G + 1 equally spaced points from ``low`` to ``high``.
 
-    A range too narrow to be divided in floating point, such as a constant's, is widened to length 1.
+    A range that is too narrow to be divided in floating point, such as that of a constant, is widened by
+    0.5 on each side.
     """
     digit = torch.finfo(low.dtype).eps * (1 + torch.maximum(low.abs(), high.abs()))
     narrow = high - low < 16 * digit * size / NARROWEST
@@ -31,17 +32,17 @@ def uniform_grid(
 def quantile_grid(
     x: Float[Tensor, "batch in_dim"], size: int, *, uniform_share: float, margin: float
 ) -> Float[Tensor, "in_dim grid"]:
-    """A grid that follows the data: a mix of uniform points and quantiles (KAN paper, appendix A).
+    """A grid adapted to the data: weighted mean of uniform points and quantiles (KAN paper, appendix A).
 
-    No interval is narrower than ``NARROWEST`` times the uniform one, whatever values repeat: where one
-    would be, the points of this input move towards the uniform ones, as little as that takes.
+    No interval is narrower than ``MIN_INTERVAL_SHARE`` times the uniform interval, even if values repeat. If
+    one would be, the points of this input move towards the uniform points by the smallest sufficient amount.
 
     Args:
-        x: Inputs seen.
+        x: Observed inputs.
         size: Number of intervals G.
-        uniform_share: 1 gives a uniform grid, 0 the quantiles; in between, their weighted mean.
-        margin: How far the grid reaches beyond the data on each side, in units of their range,
-            so that a fresh draw from the same range lies inside.
+        uniform_share: 1 gives a uniform grid, 0 the quantiles; values in between, the weighted mean.
+        margin: Extent of the grid beyond the data on each side, in units of their range, so that new values
+            from the same range lie inside.
     """
     low, high = x.amin(0), x.amax(0)
     reach = margin * (high - low)
@@ -58,7 +59,7 @@ def quantile_grid(
 def _apart(
     grid: Float[Tensor, "in_dim grid"], uniform: Float[Tensor, "in_dim grid"]
 ) -> Float[Tensor, "in_dim grid"]:
-    """The mix of both with the least share of the uniform grid that leaves no interval too narrow."""
+    """Mix in the smallest share of the uniform grid that makes every interval wide enough."""
     least, step = grid.diff(dim=1).amin(1, keepdim=True), uniform.diff(dim=1).amin(1, keepdim=True)
     lacking = (NARROWEST * step - least).clamp_min(0)
     share = lacking / (lacking + (1 - NARROWEST) * step)
@@ -70,8 +71,8 @@ def robust_range(
 ) -> tuple[Float[Tensor, " in_dim"], Float[Tensor, " in_dim"]]:
     """The range of every column without isolated values at its ends.
 
-    A value at an end is isolated if it, and those beyond it, would at least double the range of the others:
-    a single typing error, or the far end of a heavy tail.
+    Values at an end are isolated if they at least double the range of the other values. Examples are a
+    typing error and the end of a heavy tail.
     """
     ordered = x.sort(dim=0).values
     rows = len(ordered)
@@ -80,7 +81,7 @@ def robust_range(
     last = torch.full_like(first, rows - 1)
     middle = ordered[most : rows - most]
     inner = middle[-1] - middle[0]  # positive unless nearly all rows share a value
-    for k in range(most, 0, -1):  # from the inside outwards: the widest gap that isolates wins
+    for k in range(most, 0, -1):  # from the centre outwards: the first isolating gap counts
         above, below = ordered[rows - k] - ordered[rows - k - 1], ordered[k] - ordered[k - 1]
         spread = torch.where(inner > 0, ordered[rows - k - 1] - ordered[k], torch.inf)
         last = torch.where((last == rows - 1) & (above > ISOLATED * spread), rows - k - 1, last)
@@ -90,7 +91,7 @@ def robust_range(
 
 
 def extend_knots(grid: Float[Tensor, "in_dim grid"], order: int) -> Float[Tensor, "in_dim knots"]:
-    """Continue a grid by ``order`` points on each side, at the spacing of its first and last interval."""
+    """Extend a grid by ``order`` points on each side, with the spacing of its first and last interval."""
     first, last = grid[:, 1:2] - grid[:, :1], grid[:, -1:] - grid[:, -2:-1]
     steps = torch.arange(1, order + 1, dtype=grid.dtype, device=grid.device)
     return torch.cat([grid[:, :1] - first * steps.flip(0), grid, grid[:, -1:] + last * steps], dim=1)
@@ -99,7 +100,7 @@ def extend_knots(grid: Float[Tensor, "in_dim grid"], order: int) -> Float[Tensor
 def grid_range(
     knots: Float[Tensor, "in_dim knots"], order: int
 ) -> tuple[Float[Tensor, " in_dim"], Float[Tensor, " in_dim"]]:
-    """First and last point of the grid inside the knots."""
+    """First and last point of the grid, for every input."""
     return knots[:, order], knots[:, knots.shape[1] - 1 - order]
 
 
@@ -110,8 +111,8 @@ def fit_coef(
 ) -> Float[Tensor, "terms out_dim"]:
     """Least-squares coefficients of ``values`` in the columns of ``features``.
 
-    Solved in float64 by QR on the rows [F; √ridge·I], which keeps twice the digits that the normal
-    equations would; the ridge, relative to the mean square of F, decides terms that no row touches.
+    Solved in float64 by QR of the rows [F; √ridge·I], which keeps twice as many digits as the normal
+    equations. The ridge, relative to the mean squared norm of the columns, determines terms without data.
     """
     wide = features.double()
     scale = wide.square().sum(0).mean().clamp_min(1e-300)

@@ -1,9 +1,9 @@
-"""Splines of several variables: every unknown is a sum of products of B-splines, one for each axis.
+"""Tensor-product splines: every unknown is a sum of products of B-splines, one factor per axis.
 
 u(x_1 … x_d) = Σ C[i_1 … i_d] · B_{i_1}(x_1) · … · B_{i_d}(x_d)
 
-For one variable this is a KAN without hidden nodes; for more, one whose hidden nodes multiply (see
-``separation``).
+With one variable this is a KAN without hidden nodes. With more it is a KAN whose hidden nodes multiply (see
+``low_rank_network``).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Array = np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class Axis:
-    """The splines along one axis.
+    """B-splines along one axis.
 
     Args:
-        grid: Its G + 1 points, increasing.
-        order: k.
+        grid: The G + 1 grid points, increasing.
+        order: Order k of the splines.
     """
 
     grid: Float[Array, " grid"]
@@ -36,35 +36,35 @@ class Axis:
 
     @staticmethod
     def uniform(low: float, high: float, size: int, order: int) -> Axis:
-        """Equal intervals."""
+        """Axis of ``size`` equal intervals from ``low`` to ``high``."""
         return Axis(np.linspace(low, high, size + 1), order)
 
     @property
     def size(self) -> int:
-        """Intervals G."""
+        """Number of intervals G."""
         return len(self.grid) - 1
 
     @property
     def terms(self) -> int:
-        """Basis functions, G + k."""
+        """Number of basis functions, G + k."""
         return self.size + self.order
 
     @cached_property
     def knots(self) -> Float[Array, " knots"]:
-        """The grid, with k points more on each side."""
+        """The grid extended by k points on each side, G + 1 + 2k."""
         return extend_knots(torch.from_numpy(self.grid)[None], self.order)[0].numpy()
 
     def local(
         self, points: Float[Array, " points"], highest: int
     ) -> tuple[Int[Array, " points"], Float[Array, "derivatives points local"]]:
-        """The first of the k + 1 functions that do not vanish, and these with their derivatives."""
+        """Index of the first of the k + 1 nonzero functions, and these with derivatives up to ``highest``."""
         knots = torch.from_numpy(self.knots)[None]
         basis = local_basis(torch.from_numpy(points)[:, None].clone(), knots, self.order, None)
         values = np.stack([basis.values(m)[:, :, 0].numpy().T for m in range(highest + 1)])
         return basis.first[:, 0].numpy(), values
 
     def matrix(self, points: Float[Array, " points"], derivative: int = 0) -> Float[Array, "points terms"]:
-        """All basis functions, or a derivative of them."""
+        """All basis functions at the points, or a derivative of them."""
         first, values = self.local(points, derivative)
         dense = np.zeros((len(points), self.terms))
         columns = first[:, None] + np.arange(self.order + 1)
@@ -72,17 +72,17 @@ class Axis:
         return dense
 
     def gauss(self, per_interval: int) -> tuple[Float[Array, "cells points"], Float[Array, "cells points"]]:
-        """Gauss-Legendre points of every interval, and their weights; all weights add up to 1."""
+        """Gauss-Legendre points and weights of every interval; the weights of all intervals sum to 1."""
         nodes, weights = np.polynomial.legendre.leggauss(per_interval)
         middle, half = (self.grid[1:] + self.grid[:-1]) / 2, np.diff(self.grid) / 2
         points = middle[:, None] + half[:, None] * nodes
         return points, half[:, None] * weights / (self.grid[-1] - self.grid[0])
 
     def interpolation(self) -> Float[Array, " terms"]:
-        """As many points as there are functions, at which values determine a spline.
+        """G + k points at which values determine a spline uniquely.
 
-        Means of k neighbouring knots (Greville), were those off the grid moved to its ends: that leaves the
-        splines on the grid the same.
+        These are the Greville points, the means of k neighbouring knots, where knots outside the grid are
+        moved to its ends. This change of the knots leaves the spline space on the grid the same.
         """
         knots = np.clip(self.knots, self.grid[0], self.grid[-1])
         if self.order == 0:
@@ -94,11 +94,11 @@ class Axis:
 
 @dataclass(frozen=True, eq=False)
 class TensorSpline:
-    """Unknown functions on a box.
+    """Unknown functions on a box, as tensor-product splines.
 
     Args:
         axes: Splines along every axis.
-        coef: C, [unknowns, terms of axis 1, …].
+        coef: Coefficients C, [unknowns, terms of axis 1, …].
     """
 
     axes: tuple[Axis, ...]
@@ -106,13 +106,18 @@ class TensorSpline:
 
     @staticmethod
     def zero(axes: Sequence[Axis], unknowns: int) -> TensorSpline:
-        """Unknowns that are 0."""
+        """Unknowns that are 0 everywhere."""
         return TensorSpline(tuple(axes), np.zeros((unknowns, *(axis.terms for axis in axes))))
 
     def on_grid(
         self, places: Sequence[Float[Array, " _"]], orders: Sequence[int] | None = None
     ) -> Float[Array, unknowns * points]:
-        """Values, or a derivative, at all combinations of places along the axes."""
+        """Values, or a derivative, at all combinations of points along the axes.
+
+        Args:
+            places: Points along every axis.
+            orders: Order of the derivative along every axis; None for values.
+        """
         values = self.coef
         for number, (axis, points) in enumerate(zip(self.axes, places, strict=True)):
             matrix = axis.matrix(points, orders[number] if orders else 0)
@@ -122,7 +127,12 @@ class TensorSpline:
     def at(
         self, points: Float[Array, "rows axes"], orders: Sequence[int] | None = None
     ) -> Float[Array, "unknowns rows"]:
-        """Values, or a derivative, at given points."""
+        """Values, or a derivative, at given points.
+
+        Args:
+            points: One point per row.
+            orders: Order of the derivative along every axis; None for values.
+        """
         letters = "abcdefgh"[: len(self.axes)]
         matrices = [
             axis.matrix(points[:, number], orders[number] if orders else 0)
@@ -133,7 +143,7 @@ class TensorSpline:
         return result
 
     def moved(self, axes: Sequence[Axis]) -> TensorSpline:
-        """The same functions on other grids, by interpolation: exactly, if those have all points of these."""
+        """The same functions on other grids, by interpolation; exact if these contain all present points."""
         values = self.coef
         for number, (old, new) in enumerate(zip(self.axes, axes, strict=True)):
             if old is new:
@@ -145,16 +155,16 @@ class TensorSpline:
 
     @staticmethod
     def through(axes: Sequence[Axis], values: Float[Array, unknowns * terms]) -> TensorSpline:
-        """The functions with these values at the interpolation points of the axes."""
+        """The functions that take these values at the interpolation points of the axes."""
         for number, axis in enumerate(axes):
             inverse = np.linalg.inv(axis.matrix(axis.interpolation()))
             values = np.moveaxis(np.tensordot(values, inverse, (number + 1, 1)), -1, number + 1)
         return TensorSpline(tuple(axes), values)
 
     def sizes(self) -> Float[Array, " unknowns"]:
-        """Largest absolute value of every unknown, as far as interpolation points show it.
+        """Largest absolute value of every unknown at the interpolation points.
 
-        Not less than a billionth of the largest of them, so that it may stand in a quotient.
+        The result is at least 1e-9 of the largest unknown's value, so that it can be a divisor.
         """
         values = np.abs(self.on_grid([axis.interpolation() for axis in self.axes]))
         largest = values.reshape(len(values), -1).max(1)
@@ -162,10 +172,10 @@ class TensorSpline:
         return sizes
 
     def jumps(self, axis: int) -> Float[Array, "unknowns intervals"]:
-        """How far each interval of an axis is from being resolved, in units of the unknowns.
+        """Resolution error of each interval of an axis, in units of the unknowns.
 
-        The k-th derivative of a spline is constant between knots. Its change from an interval to the next,
-        times hᵏ/k!, is what one polynomial for both would be wrong by; the largest over the other axes.
+        The k-th derivative of a spline is constant between knots. Its change between neighbouring intervals,
+        times hᵏ/k!, is the error of one polynomial on both. The result is the maximum over the other axes.
         """
         along = self.axes[axis]
         k = along.order
