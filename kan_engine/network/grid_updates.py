@@ -1,4 +1,4 @@
-"""Moving and refining grids while every activation stays the function it is."""
+"""Grid updates and grid refinement that leave the activations unchanged up to the least-squares fit."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -9,9 +9,9 @@ from kan_engine.network.layer import KANLayer
 from kan_engine.network.row_blocks import row_blocks
 from kan_engine.splines.knots import extend_knots, fit_coef, grid_range, quantile_grid, uniform_grid
 
-FILLED = 0.8  # least share of a grid that its inputs should span
-NEAREST = 0.25  # share of the margin that must be left, for fresh rows beyond those seen
-MARGIN = 0.02  # reach of a grid beyond the data: a fresh draw of a thousand rows lies inside
+FILLED = 0.8  # minimum share of a grid that its inputs should span
+NEAREST = 0.25  # share of the margin that must remain, for new rows outside the observed range
+MARGIN = 0.02  # margin of a grid as a share of the data's range: a new sample of 1000 rows lies inside
 
 
 @torch.no_grad()
@@ -22,21 +22,21 @@ def update_grid_(
     uniform_share: float = 1.0,
     grid_size: int | None = None,
 ) -> None:
-    """Move every grid to the inputs that its layer sees, layer by layer (KAN paper, section 2.2).
+    """Move every grid to the inputs of its layer, layer by layer (KAN paper, section 2.2).
 
-    Coefficients are fitted again by least squares, so each activation stays the same function up
-    to what the new grid can represent.
+    Coefficients are refitted by least squares, so that each activation remains the same function as far as
+    the new grid can represent it.
 
     Args:
         network: Changed in place.
-        x: Rows that show where the inputs of every layer lie.
+        x: Rows from which the inputs of every layer are computed.
         uniform_share: 1 for uniform grids, 0 for quantiles.
-        grid_size: New number of intervals; the present one if not given.
+        grid_size: New number of intervals; None keeps the present number.
     """
     h = x
     for layer in network.stack:
         blocks = [layer(h[block]) for block in row_blocks(network, len(h))]
-        out = torch.cat(blocks)  # what the next layer sees, before this grid moves
+        out = torch.cat(blocks)  # inputs of the next layer, before this grid moves
         _regrid_(layer, h, uniform_share, grid_size)
         h = out
     if network.direct is not None:
@@ -45,10 +45,10 @@ def update_grid_(
 
 @torch.no_grad()
 def follow_(network: KAN, x: Float[Tensor, "batch in_dim"]) -> bool:
-    """Move those grids that their inputs have left, or of which they fill too little.
+    """Move the grids whose inputs have left them or fill too little of them.
 
-    A grid that still fits is left exactly as it is: moving one costs digits, since the old spline is
-    none on the new knots.
+    All other grids remain exactly the same. Moving a grid loses digits, since the old spline is not in the
+    spline space of the new knots.
 
     Returns:
         Whether any grid was moved.
@@ -64,7 +64,7 @@ def follow_(network: KAN, x: Float[Tensor, "batch in_dim"]) -> bool:
 
 @torch.no_grad()
 def follow_layer_(layer: KANLayer, h: Float[Tensor, "batch in_dim"]) -> bool:
-    """``follow_`` for one layer, of which these are the inputs."""
+    """``update_misplaced_grids_`` for one layer with inputs ``h``."""
     stray = _stray(layer, h)
     if stray.any():
         target = quantile_grid(h, layer.grid_size, uniform_share=1.0, margin=MARGIN)
@@ -74,13 +74,16 @@ def follow_layer_(layer: KANLayer, h: Float[Tensor, "batch in_dim"]) -> bool:
 
 @torch.no_grad()
 def is_stray(network: KAN, x: Float[Tensor, "batch in_dim"]) -> bool:
-    """Whether ``follow_`` would move any grid."""
+    """Whether ``update_misplaced_grids_`` would move any grid."""
     seen = zip(network.all_layers, network.preacts(x), strict=True)
     return any(bool(_stray(layer, h).any()) for layer, h in seen)
 
 
 def _stray(layer: KANLayer, h: Float[Tensor, "batch in_dim"]) -> Bool[Tensor, " in_dim"]:
-    """Inputs that reach the end of their grid, or fill less than ``FILLED`` of it; constants do neither."""
+    """Inputs that reach an end of their grid or span less than ``MIN_FILLED_SHARE`` of it.
+
+    A constant input is selected only if it lies outside its grid.
+    """
     low, high = grid_range(layer.knots, layer.order)
     least, most = h.amin(0), h.amax(0)
     reach = NEAREST * MARGIN * (high - low)
@@ -92,8 +95,8 @@ def _stray(layer: KANLayer, h: Float[Tensor, "batch in_dim"]) -> Bool[Tensor, " 
 def refine(network: KAN, grid_size: int) -> KAN:
     """Grid extension: the same functions on finer grids over the same ranges (eq. 2.16).
 
-    Where ``grid_size`` is a multiple of the present size the knots are nested and the functions
-    are the same to rounding; else up to the least-squares fit.
+    If ``grid_size`` is a multiple of the present size, the knots are nested and the functions are equal up to
+    rounding. Otherwise they are equal up to the least-squares fit.
     """
     finer = copied(network)
     refine_(finer, grid_size)
@@ -108,12 +111,12 @@ def refine_(network: KAN, grid_size: int) -> None:
 
 
 def _grid(layer: KANLayer) -> Float[Tensor, "in_dim grid"]:
-    """The knots without those that lie outside."""
+    """The G + 1 grid points, without the k extension knots on each side."""
     return layer.knots[:, layer.order : layer.knots.shape[1] - layer.order]
 
 
 def _subdivide(grid: Float[Tensor, "in_dim grid"], size: int) -> Float[Tensor, "in_dim _"]:
-    """``size`` intervals over the same range, as dense as the given grid is at each place."""
+    """``size`` intervals over the same range, with the local density of the given grid."""
     intervals = grid.shape[1] - 1
     places = torch.linspace(0, intervals, size + 1, dtype=grid.dtype, device=grid.device)
     left = places.long().clamp(max=intervals - 1)
@@ -122,7 +125,7 @@ def _subdivide(grid: Float[Tensor, "in_dim grid"], size: int) -> Float[Tensor, "
 
 @torch.no_grad()
 def lay_grids_(network: KAN, x: Float[Tensor, "batch in_dim"], *, reach: float) -> None:
-    """Move the grids of the inputs to the rows, and those of all hidden nodes to [-reach, reach]."""
+    """Fit the grids of the inputs to the rows and set those of all hidden nodes to [-reach, reach]."""
     for layer in network.all_layers:
         if layer is network.stack[0] or layer is network.direct:
             _regrid_(layer, x, 1.0, None)
@@ -141,11 +144,15 @@ def _regrid_(
 def _refit_(
     layer: KANLayer, grid: Float[Tensor, "in_dim grid"], moved: Bool[Tensor, " in_dim"] | None = None
 ) -> None:
-    """Put the layer on a new grid; its coefficients follow by least squares on a dense sample.
+    """Replace the grid of a layer and refit its coefficients by least squares on a dense sample.
 
-    The sample covers the whole new grid, so that what lies outside the data keeps its shape too.
-    The base function keeps its weight: the spline takes up the rest. Inputs that have not moved keep
-    their knots and coefficients to the bit.
+    The sample covers the whole new grid, so that activations keep their shape outside the data as well. The
+    weight of the base function remains the same; the spline is fitted to the difference.
+
+    Args:
+        layer: Changed in place.
+        grid: New grid of every input.
+        moved: Inputs whose grid changes; all others keep knots and coefficients bit for bit. None means all.
     """
     size = grid.shape[1] - 1
     x = _subdivide(grid, 8 * size).T  # (samples, in_dim)

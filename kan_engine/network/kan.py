@@ -1,4 +1,4 @@
-"""KANConfig and KAN: layers in a row (eq. 2.4), with optional direct edges from inputs to outputs."""
+"""KANConfig and KAN: composed layers (eq. 2.4), with optional direct edges from inputs to outputs."""
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -20,10 +20,10 @@ class KANConfig:
         width: Nodes per layer, [n_0, …, n_L].
         grid_size: Number of grid intervals G of every layer.
         order: Spline order k.
-        direct: Whether every input also has an edge straight to every output.
-        groups: Networks side by side: the nodes of every hidden layer fall into so many equal groups, and
-            edges between different groups are pruned from the start. The outputs are sums over all groups.
-        products: How many nodes of the hidden layer, the last ones, multiply what enters them.
+        direct: Whether every input also has a direct edge to every output.
+        groups: Number of parallel networks. The nodes of every hidden layer form this many equal groups,
+            without edges between different groups. The outputs are sums over all groups.
+        products: Number of multiplication nodes, the last nodes of the hidden layer.
     """
 
     width: tuple[int, ...]
@@ -34,7 +34,7 @@ class KANConfig:
     products: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what is no network."""
+        """Validate the shape."""
         if len(self.width) < 2 or min(self.width) < 1:
             raise InvalidConfig(f"width needs at least two layers of at least one node, got {self.width}")
         if not 1 <= self.grid_size <= 10_000:
@@ -50,10 +50,10 @@ class KANConfig:
 
 
 class KAN(nn.Module):
-    """A Kolmogorov-Arnold network: x → Φ_{L-1} ∘ … ∘ Φ_0 (x), plus Φ_direct(x) if there is one.
+    """A Kolmogorov-Arnold network: x → Φ_{L-1} ∘ … ∘ Φ_0 (x), plus Φ_direct(x) if there are direct edges.
 
-    Begins in float64: the second-order training and the formulas need its digits. ``network.to(…)`` takes
-    it to another dtype or device, and everything that changes a network keeps to that.
+    A new network is in float64: second-order training and formula extraction need this precision.
+    ``network.to(…)`` changes dtype or device, and all functions that change a network preserve both.
     """
 
     def __init__(self, config: KANConfig) -> None:
@@ -75,26 +75,26 @@ class KAN(nn.Module):
 
     @property
     def stack(self) -> list[KANLayer]:
-        """The layers in a row, without the direct edges."""
+        """The composed layers, without the direct edges."""
         return list(self.layers)  # type: ignore[arg-type]
 
     @property
     def all_layers(self) -> list[KANLayer]:
-        """The layers in order; the direct edges, if any, come last."""
+        """All layers in order; the layer of direct edges, if any, is the last."""
         return self.stack if self.direct is None else [*self.stack, self.direct]
 
     @property
     def parameter_count(self) -> int:
-        """Number of weights that training may change."""
+        """Number of trainable weights."""
         return sum(int(layer.trainable_mask().sum()) * layer.weight.shape[1] for layer in self.all_layers)
 
     @property
     def edge_count(self) -> int:
-        """Number of live edges."""
+        """Number of edges that are not pruned."""
         return sum(int(layer.mask.sum()) for layer in self.all_layers)
 
     def forward(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch out_dim"]:
-        """Outputs of the last layer."""
+        """Outputs of the last layer, plus those of the direct edges."""
         h = x
         for layer in self.stack:
             h = layer(h)
@@ -102,14 +102,14 @@ class KAN(nn.Module):
 
     @torch.no_grad()
     def preacts(self, x: Float[Tensor, "batch in_dim"]) -> list[Float[Tensor, "batch _"]]:
-        """Input of every layer in ``all_layers``, in that order."""
+        """Inputs of every layer in ``all_layers``, in that order."""
         inputs = [x]
         for layer in self.stack[:-1]:
             inputs.append(layer(inputs[-1]))
         return inputs if self.direct is None else [*inputs, x]
 
     def to_header(self) -> dict[str, Any]:
-        """What besides the tensors describes the network, as JSON."""
+        """Description of the network without its tensors, as a JSON object."""
         return {
             "width": list(self.config.width),
             "order": self.config.order,
@@ -126,14 +126,18 @@ class KAN(nn.Module):
 
     @staticmethod
     def from_header(header: dict[str, Any]) -> "KAN":
-        """A network of the described shape; its tensors are still to be loaded."""
+        """A network of the described shape, whose tensors must be loaded afterwards.
+
+        Raises:
+            ArtifactError: The header does not describe a network.
+        """
         try:
             config = KANConfig(
                 width=tuple(header["width"]),
                 grid_size=header["grid_sizes"][0],
                 order=header["order"],
                 direct=header["direct"],
-                groups=header.get("groups", 1),  # artifacts from before there were these have none
+                groups=header.get("groups", 1),  # absent from older artifacts
                 products=header.get("products", 0),
             )
             network = KAN(config)
@@ -148,7 +152,7 @@ class KAN(nn.Module):
 
 
 def copied(network: KAN) -> KAN:
-    """A network of the same shape and weights that shares nothing with the given one."""
+    """A deep copy of the network, with the same dtype and device."""
     twin = KAN.from_header(network.to_header()).to(network.stack[0].weight)
     twin.load_state_dict(network.state_dict())
     return twin
@@ -156,7 +160,10 @@ def copied(network: KAN) -> KAN:
 
 @torch.no_grad()
 def member(network: KAN, group: int) -> KAN:
-    """One of the networks side by side alone; the outputs of all of them together are the mean of theirs."""
+    """One of the parallel networks as a network of its own.
+
+    Its outputs are scaled so that the outputs of ``network`` are the mean over all groups.
+    """
     config = network.config
     inner = tuple(nodes // config.groups for nodes in config.width[1:-1])
     alone = KAN(replace(config, width=(config.width[0], *inner, config.width[-1]), groups=1))
@@ -173,7 +180,7 @@ def member(network: KAN, group: int) -> KAN:
 
 
 def resize_(layer: KANLayer, grid_size: int) -> None:
-    """Give a layer room for another grid; knots and weights are then to be set."""
+    """Resize the tensors of a layer for another grid size; the caller must then set knots and weights."""
     fresh = KANLayer(layer.in_dim, layer.out_dim, grid_size=grid_size, order=layer.order).to(layer.weight)
     layer.knots = fresh.knots
     layer.weight = fresh.weight
@@ -181,12 +188,17 @@ def resize_(layer: KANLayer, grid_size: int) -> None:
 
 @torch.no_grad()
 def initialise_(network: KAN, generator: torch.Generator, *, noise: float = 0.3) -> None:
-    """Start every activation near a random line.
+    """Initialise every activation near a random line, in place.
 
-    Inner activations get a random slope of order 1/√in and a little spline noise, so that hidden
-    nodes spread over the grid and start unequal; the spline coefficients of a line are its values
-    at the Greville points (de Boor, chapter XI). Of networks side by side each starts as it would alone,
-    and the outputs are their mean. The random numbers are the same for every dtype and device.
+    Slopes are random, of order 1/√in, with a small random deviation of the spline coefficients. Hidden nodes
+    then spread over the grid and differ from each other. The spline coefficients of a line are its values at
+    the Greville points (de Boor, chapter XI). Each of several parallel networks is initialised as it would be
+    alone, and the outputs are their mean. The random numbers are the same for every dtype and device.
+
+    Args:
+        network: Changed in place.
+        generator: Source of the random numbers.
+        noise: Bound of the random deviation of the coefficients, before scaling by 1/√in.
     """
     groups = network.config.groups
     for layer in network.all_layers:
@@ -203,7 +215,7 @@ def initialise_(network: KAN, generator: torch.Generator, *, noise: float = 0.3)
 
 
 def _greville_points(layer: KANLayer) -> Float[Tensor, "in_dim basis"]:
-    """Means of k neighbouring knots: the spline with these coefficients is x itself."""
+    """Means of k neighbouring knots; the spline with these coefficients is the identity."""
     if layer.order == 0:
         return (layer.knots[:, :-1] + layer.knots[:, 1:]) / 2
     return layer.knots[:, 1:-1].unfold(1, layer.order, 1).mean(-1)

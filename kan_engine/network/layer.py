@@ -1,6 +1,7 @@
-"""KANLayer: an activation on every edge, a sum or a product on every node.
+"""KANLayer: an activation on every edge, a sum or a product at every node.
 
-Equations 2.3 and 2.10 of the KAN paper; products are those of KAN 2.0 (arXiv:2408.10205, section 2).
+Implements equations 2.3 and 2.10 of the KAN paper and the multiplication nodes of KAN 2.0
+(arXiv:2408.10205, section 2).
 """
 
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ keep_freed_memory()
 
 @dataclass(frozen=True)
 class SymbolicEdge:
-    """A fixed activation ``c · f(a·x + b) + d`` with f from the library."""
+    """A fixed activation ``c · f(a·x + b) + d`` with a function f from the library."""
 
     function: str
     a: float
@@ -32,12 +33,12 @@ class SymbolicEdge:
 
 @dataclass(frozen=True)
 class Passage:
-    """What rows leave behind on their way through a layer.
+    """Features and derivatives of a layer at given rows.
 
     Attributes:
-        features: F.
+        features: Feature tensor F.
         slopes: ∂node/∂x along every edge.
-        others: ∂node/∂φ of every activation φ; None where all nodes are sums, in which it is 1.
+        others: ∂node/∂φ of every activation φ; None if all nodes are sums, where it is 1.
     """
 
     features: Float[Tensor, "batch in_dim terms"]
@@ -48,20 +49,20 @@ class Passage:
 class KANLayer(nn.Module):
     """Activations on the edges from ``in_dim`` to ``out_dim`` nodes, and their sums.
 
-    An activation is φ(x) = scale_base · silu(x) + Σ_m c_m B_m(x) (eq. 2.10, with the scale of the
-    spline inside its coefficients). All activations of an input share its features, so a layer is
-    one matrix product of the feature tensor F [batch, in, G+k+1] and the weights W [in, G+k+1, out].
-    Outside its grid an activation goes on along its tangent. The last nodes may multiply what enters them
-    instead; a node that nothing enters is 0.
+    An activation is φ(x) = scale_base · silu(x) + Σ_m c_m B_m(x) (eq. 2.10, where the coefficients include
+    the scale of the spline). All activations of an input share its features. A layer is therefore one matrix
+    product of the feature tensor F [batch, in, G+k+1] and the weights W [in, G+k+1, out]. Outside its grid
+    an activation continues along its tangent. The last ``products`` nodes multiply their incoming activations
+    instead of adding them. A node without live incoming edges is 0.
 
     Attributes:
         knots: Extended knots per input, [in, G+1+2k].
-        mask: Which edges are alive, [in, out]; a pruned edge contributes nothing.
-        weight: W; the last feature is the base function.
-        symbolic: Edges that a fixed function has replaced.
-        groups: Equal groups of inputs and outputs without edges between different ones; these are not
-            computed with.
-        products: How many of the nodes, the last ones, multiply what enters them.
+        mask: Live edges, [in, out]; a pruned edge contributes nothing.
+        weight: Weights W; the last feature is the base function.
+        symbolic: Fixed functions by edge (input, output); they replace the splines of these edges.
+        groups: Number of equal groups of inputs and outputs. There are no edges between different groups, and
+            the forward pass skips them.
+        products: Number of multiplication nodes, the last ones.
     """
 
     knots: Tensor
@@ -94,13 +95,13 @@ class KANLayer(nn.Module):
         return trainable
 
     def features(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch in_dim terms"]:
-        """Basis values and the base function at ``x``, continued along the tangent off the grid."""
+        """Basis values and base function at ``x``, continued along the tangent outside the grid."""
         values: Tensor = Features.apply(x, self.knots, self.order, self.spacing())  # type: ignore[no-untyped-call]
         return values
 
     def spacing(self) -> Spacing | None:
-        """The spacing of the knots if they are uniform, found once and again when they have changed."""
-        if self.knots.is_inference():  # such tensors do not count their changes
+        """The spacing of the knots if they are uniform, otherwise None; cached until the knots change."""
+        if self.knots.is_inference():  # inference tensors have no version counter
             return uniform_spacing(self.knots, self.order)
         known = self._known_spacing
         if known is None or known[0] is not self.knots or known[1] != self.knots._version:
@@ -109,7 +110,7 @@ class KANLayer(nn.Module):
         return known[2]
 
     def effective_weight(self) -> Float[Tensor, "in_dim terms out_dim"]:
-        """Weights with pruned and symbolic edges set to zero."""
+        """Weights in which pruned and symbolic edges are zero."""
         trainable = self.trainable_mask()
         return self.weight if bool(trainable.all()) else self.weight * trainable.unsqueeze(1)
 
@@ -126,13 +127,13 @@ class KANLayer(nn.Module):
         return out
 
     def _group_by_group(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch out_dim"]:
-        """Sums of the splines, as one product per group."""
+        """Sums of the splines, as one matrix product per group."""
         return self.by_group(x, self.groups, self.within_groups(self.effective_weight())).flatten(1)
 
     def within_groups(
         self, weight: Shaped[Tensor, "in_dim terms out_dim"]
     ) -> Shaped[Tensor, "in_dim terms _"]:
-        """Weights of each input to the outputs of its own group alone, or what else is told of them."""
+        """Part of a weight-shaped tensor within groups: for each input, the outputs of its own group."""
         if self.groups == 1:
             return weight
         inputs, terms, outputs = weight.shape
@@ -141,7 +142,7 @@ class KANLayer(nn.Module):
 
     @torch.no_grad()
     def set_within_groups_(self, within: Float[Tensor, "in_dim terms _"]) -> None:
-        """Put back what ``within_groups`` gave of the weights."""
+        """Set the weights within groups, in the layout of ``group_blocks``."""
         inputs, size = self.in_dim // self.groups, within.shape[2]
         for group, part in enumerate(torch.split(within, inputs)):
             own = (
@@ -157,26 +158,26 @@ class KANLayer(nn.Module):
         groups: int,
         weight: Float[Tensor, "in_dim terms outputs"],
     ) -> Float[Tensor, "batch groups outputs"]:
-        """What the splines of each equal group of inputs add up to.
+        """Sums of the splines over each of several equal groups of inputs.
 
         Args:
             x: Inputs of the layer.
-            groups: How many groups.
-            weight: Weights of each input, to the outputs of its group or to all.
+            groups: Number of groups.
+            weight: Weights of each input, for the outputs of its group or for all outputs.
         """
         features = self.features(x).view(len(x), groups, -1).transpose(0, 1)
         blocks = weight.reshape(groups, -1, weight.shape[2])
         return torch.bmm(features, blocks).transpose(0, 1)
 
     def postacts(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "batch in_dim out_dim"]:
-        """Value of every activation, before nodes add or multiply them."""
+        """Value of every activation, before the nodes add or multiply them."""
         values = torch.einsum("nit,ito->nio", self.features(x), self.effective_weight())
         for (i, j), edge in self._live_symbolic():
             values[:, i, j] = symbolic_value(edge, x[:, i])
         return values
 
     def joined(self, postacts: Float[Tensor, "batch in_dim out_dim"]) -> Float[Tensor, "batch out_dim"]:
-        """The nodes that these activations add, or multiply, up to."""
+        """Node values: the sums or products of the given activations."""
         sums = self.out_dim - self.products
         total = postacts[:, :, :sums].sum(1)
         if not self.products:
@@ -188,7 +189,7 @@ class KANLayer(nn.Module):
     def others(
         self, postacts: Float[Tensor, "batch in_dim out_dim"]
     ) -> Float[Tensor, "batch in_dim out_dim"]:
-        """What each activation is multiplied by in its node: 1 in a sum, in a product all others together."""
+        """∂node/∂φ of every activation φ: 1 in a sum; in a product, the product of all other activations."""
         sums = self.out_dim - self.products
         factors = postacts[:, :, sums:].masked_fill(~self.mask[:, sums:], 1.0)
         one = torch.ones_like(factors[:, :1])
@@ -198,7 +199,7 @@ class KANLayer(nn.Module):
 
     @torch.no_grad()
     def passage(self, x: Float[Tensor, "batch in_dim"]) -> Passage:
-        """All that a backward pass needs."""
+        """Features and derivatives at ``x``, for a backward pass."""
         features, derivative = evaluate(x, self.knots, self.order, self.spacing())
         slopes = torch.einsum("nit,ito->nio", derivative, self.effective_weight())
         for (i, j), edge in self._live_symbolic():
@@ -217,7 +218,7 @@ def symbolic_value(edge: SymbolicEdge, x: Float[Tensor, " batch"]) -> Float[Tens
     value = edge.c * _library(LIBRARY[edge.function].value, edge, x) + edge.d
     if not x.requires_grad:
         return value
-    # The library speaks NumPy; adding a zero with the right slope lets gradients flow through it.
+    # The library computes with NumPy; a zero term with the correct slope makes the value differentiable.
     return value + symbolic_slope(edge, x) * (x - x.detach())
 
 
@@ -229,7 +230,7 @@ def symbolic_slope(edge: SymbolicEdge, x: Float[Tensor, " batch"]) -> Float[Tens
 def _library(
     function: NumpyFunction, edge: SymbolicEdge, x: Float[Tensor, " batch"]
 ) -> Float[Tensor, " batch"]:
-    """A function of the library, which computes in float64, at a·x + b; dtype and device of x."""
+    """Evaluate a function of the library at a·x + b in float64; returns dtype and device of x."""
     inner = (edge.a * x.detach().double() + edge.b).cpu().numpy()
     return torch.as_tensor(function(inner), dtype=x.dtype, device=x.device)
 

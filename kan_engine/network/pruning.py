@@ -1,4 +1,4 @@
-"""Scores of edges and nodes, and pruning by them (eq. 2.17 and 2.21 of the KAN paper)."""
+"""Scores of edges and nodes, and pruning by these scores (eq. 2.17 and 2.21 of the KAN paper)."""
 
 from itertools import pairwise
 from typing import Any
@@ -14,11 +14,11 @@ from kan_engine.network.layer import KANLayer
 
 @torch.no_grad()
 def edge_scores(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Tensor, "_ _"]]:
-    """How much each edge matters for the output: one [in, out] per layer of ``all_layers``.
+    """Importance of each edge for the outputs: one [in, out] per layer of ``all_layers``.
 
-    An edge's share of the variance entering its node, times what the node itself matters, passed
-    back from the outputs (KAN 2.0, arXiv:2408.10205, section 4: a node that is large but unused
-    scores nothing). A constant activation scores 0: its value can move into another edge.
+    The score is the edge's standard deviation, as a share of the sum over its node, times the score of the
+    node. It is propagated backwards from the outputs (KAN 2.0, arXiv:2408.10205, section 4), so that a node
+    that varies but is not used scores 0. A constant activation scores 0: another edge can take its value.
     """
     spreads = [_spread(layer, h) for layer, h in zip(network.stack, network.preacts(x), strict=False)]
     direct = None if network.direct is None else _spread(network.direct, x)
@@ -35,7 +35,10 @@ def edge_scores(network: KAN, x: Float[Tensor, "batch in_dim"]) -> list[Float[Te
 
 
 def _spread(layer: KANLayer, h: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "in_dim out_dim"]:
-    """Standard deviation that every activation gives its node; those of a wide layer are not held at once."""
+    """Standard deviation that every activation contributes to its node.
+
+    The rows are processed in blocks, since a wide layer has too many activations for memory.
+    """
     size = max(1, FEATURE_BYTES // (8 * layer.in_dim * max(layer.out_dim, layer.weight.shape[1])))
     blocks = [h[start : start + size] for start in range(0, len(h), size)]
     total = layer.weight.new_zeros(layer.in_dim, layer.out_dim)
@@ -45,7 +48,7 @@ def _spread(layer: KANLayer, h: Float[Tensor, "batch in_dim"]) -> Float[Tensor, 
 
 
 def _change(layer: KANLayer, postacts: Tensor, mean: Tensor) -> Tensor:
-    """What the nodes would lose if each activation alone were its mean."""
+    """Change of each node relative to the node with one activation replaced by its mean, per activation."""
     change = postacts - mean
     return change * layer.others(postacts) if layer.products else change
 
@@ -62,12 +65,11 @@ def incoming_score(scores: Float[Tensor, "in_dim out_dim"]) -> Float[Tensor, " o
 
 @torch.no_grad()
 def prune(network: KAN, x: Float[Tensor, "batch in_dim"], *, threshold: float = 1e-2) -> KAN:
-    """The network without edges that score little, and without nodes that nothing enters or leaves.
+    """The network without edges of low score and without nodes that lack incoming or outgoing edges.
 
-    An edge goes if it scores less than ``threshold`` times the strongest edge of its layer. A hidden
-    node stays if both its incoming and its outgoing score reach that (eq. 2.21). Masked edges stay in
-    the tensors of the layers that keep them; dropped nodes leave the tensors, except where networks stand
-    side by side: they keep the nodes that they have in common.
+    An edge is pruned if its score is below ``threshold`` times the highest score of its layer. A hidden node
+    remains if both its incoming and its outgoing score reach the threshold (eq. 2.21). Pruned edges are
+    masked, and removed nodes are deleted from the tensors. Parallel networks keep all nodes in the tensors.
     """
     pruned = copied(network)
     scores = [score / score.amax().clamp_min(1e-300) for score in edge_scores(network, x)]
@@ -83,11 +85,11 @@ def prune(network: KAN, x: Float[Tensor, "batch in_dim"], *, threshold: float = 
 
 @torch.no_grad()
 def drop_dead_edges_(network: KAN) -> None:
-    """Mask edges into nodes that nothing leaves, and edges out of nodes that nothing enters.
+    """Mask edges into nodes without outgoing edges, and edges out of nodes without incoming edges.
 
-    What a node without entering edges still gives, its activations at 0, is a constant: it is added
-    to a live spline into the same output, so the function does not change. An output that keeps no
-    such edge loses it.
+    A node without incoming edges still contributes a constant, the values of its activations at 0. This
+    constant is added to a live spline of the same output, so the function does not change. An output without
+    such a spline loses the constant.
     """
     layers = network.stack
     for _ in layers:
@@ -100,7 +102,10 @@ def drop_dead_edges_(network: KAN) -> None:
 
 
 def _add_constants_(layer: KANLayer, constants: Float[Tensor, " out_dim"]) -> None:
-    """Add a constant to each output of a layer through a live spline: its basis sums to 1."""
+    """Add a constant to each output of a layer through the coefficients of a live spline.
+
+    The basis sums to 1, so the constant is the same number in all coefficients.
+    """
     trainable = layer.trainable_mask()
     for j, constant in enumerate(constants.tolist()):
         rows = torch.nonzero(trainable[:, j])[:, 0]
@@ -110,9 +115,9 @@ def _add_constants_(layer: KANLayer, constants: Float[Tensor, " out_dim"]) -> No
 
 @torch.no_grad()
 def without_dead_nodes(network: KAN) -> KAN:
-    """The same function with hidden nodes removed that have neither entering nor leaving edges.
+    """The same function without the hidden nodes that have neither incoming nor outgoing edges.
 
-    A layer keeps at least one node, so that the network stays a network.
+    Every layer keeps at least one node.
     """
     header = network.to_header()
     layers = network.stack
@@ -125,7 +130,7 @@ def without_dead_nodes(network: KAN) -> KAN:
     if network.config.products:
         header["products"] = int((kept[1] >= network.config.width[1] - network.config.products).sum())
     if header["width"] != list(network.config.width):
-        header["groups"] = 1  # groups need not be equal any more; the masks still part them
+        header["groups"] = 1  # groups may differ in size now; the masks still separate them
     places = [{int(old): new for new, old in enumerate(nodes)} for nodes in kept]
     moved = (_moved(entry, places) for entry in header["symbolic"])
     header["symbolic"] = [entry for entry in moved if entry is not None]
@@ -140,9 +145,9 @@ def without_dead_nodes(network: KAN) -> KAN:
 
 
 def _moved(entry: dict[str, Any], places: list[dict[int, int]]) -> dict[str, Any] | None:
-    """A symbolic edge between the new places of its nodes; None if one of them is gone."""
+    """A symbolic edge with the new indices of its nodes; None if one of them was removed."""
     number = entry["layer"]
-    if number == len(places) - 1:  # a direct edge: inputs and outputs stay where they are
+    if number == len(places) - 1:  # a direct edge: inputs and outputs keep their indices
         return entry
     source, target = places[number].get(entry["in"]), places[number + 1].get(entry["out"])
     return None if source is None or target is None else entry | {"in": source, "out": target}

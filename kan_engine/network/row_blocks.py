@@ -1,4 +1,4 @@
-"""Blocks of rows, so that the memory of features does not grow with the number of rows."""
+"""Blocks of rows that bound the memory of the features, independent of the number of rows."""
 
 from collections.abc import Iterator
 

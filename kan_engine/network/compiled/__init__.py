@@ -1,1 +1,1 @@
-"""Networks evaluated with NumPy alone."""
+"""Evaluation of networks with NumPy."""

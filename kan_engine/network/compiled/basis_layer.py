@@ -1,4 +1,4 @@
-"""Compiled layers: basis functions of uniform grids, and one matrix product for all edges."""
+"""Compiled layers on uniform grids: basis functions and one matrix product for all edges."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from kan_engine.splines.knots import grid_range
 
 @dataclass(frozen=True, eq=False)
 class BasisLayer:
-    """Computes the basis functions of uniform grids, and one matrix product for all edges.
+    """Evaluates a layer on uniform grids by its basis functions and one matrix product for all edges.
 
     Args:
-        low, high, density: As in ``Spacing``.
+        low, high: Ends of the grids.
+        density: Intervals per unit length, as in ``Spacing``.
         polynomials, slopes: The k + 1 local functions and their slopes in u, highest power first.
-        weight: [in · (G + k + 1), out].
+        weight: Weights, [in · (G + k + 1), out].
     """
 
     low: Float[np.ndarray, " inputs"]
@@ -33,11 +34,11 @@ class BasisLayer:
 
     @property
     def row_size(self) -> int:
-        """Numbers that a row needs at a time."""
+        """Numbers in memory per row during evaluation."""
         return len(self.weight)
 
     def __call__(self, x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "rows outputs"]:
-        """The layer's feature tensor, times its weights."""
+        """Product of the feature tensor and the weights."""
         inside = x.clip(self.low, self.high)
         u = inside - self.low
         u *= self.density
@@ -52,7 +53,7 @@ class BasisLayer:
         features = np.zeros((*x.shape, terms))
         flat = features.reshape(-1)
         starts = np.arange(0, flat.size, terms)
-        starts += np.clip(interval.astype(np.intp), 0, int(last)).reshape(-1)  # of a NaN: any, u is NaN
+        starts += np.clip(interval.astype(np.intp), 0, int(last)).reshape(-1)  # any for NaN: u is NaN
         for offset, values in enumerate(local):
             flat[offset:][starts] = values.reshape(-1)
         features[..., -1] = base
@@ -61,7 +62,7 @@ class BasisLayer:
 
 
 def basis_layer(knots: Tensor, weight: Tensor, order: int, spacing: Spacing) -> BasisLayer:
-    """Tables of a layer on uniform grids; tensors in float64 on the CPU."""
+    """Compile a layer on uniform grids; the tensors must be float64 on the CPU."""
     low, high = grid_range(knots, order)
     polynomials, slopes = (
         tuple(frozen(c) for c in cardinal_polynomials(order, derivative, torch.float64, knots.device))

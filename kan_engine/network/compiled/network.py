@@ -1,4 +1,4 @@
-"""A network compiled for evaluation: NumPy, tables that nothing changes, and nothing that is dead."""
+"""A network compiled for evaluation with NumPy: read-only tables, without dead nodes and edges."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from kan_engine.network.kan import KAN
 from kan_engine.network.layer import KANLayer, SymbolicEdge
 from kan_engine.splines.basis import uniform_spacing
 
-NOTHING = -1  # enters a product that is 0
-BLOCK_NUMBERS = 2**17  # that a layer handles at a time: a megabyte stays in the cache
+NOTHING = -1  # source of a multiplication node without incoming edges, which is 0
+BLOCK_NUMBERS = 2**17  # numbers that a layer processes per block: 1 MB, which stays in the cache
 
 
 @dataclass(frozen=True, eq=False)
 class CompiledNetwork:
-    """The function of a network, in float64; made by ``compile_network``.
+    """The function of a network in float64; created by ``compile_network``.
 
-    It never changes and keeps nothing between calls, so any number of threads may call it at once.
+    It is immutable and keeps no state between calls, so it is thread-safe.
 
     Args:
-        in_dim: Inputs that it takes.
-        layers: The layers in a row.
-        direct: The edges straight from the inputs to the outputs, if any.
-        block: Rows to compute at a time, so that memory does not grow with the rows.
+        in_dim: Number of inputs.
+        layers: The composed layers.
+        direct: The direct edges from the inputs to the outputs, if any.
+        block: Rows per block, so that memory does not grow with the number of rows.
     """
 
     in_dim: int
@@ -40,7 +40,7 @@ class CompiledNetwork:
     block: int
 
     def __call__(self, x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "rows outputs"]:
-        """Outputs of the network, equal up to rounding; NaN in rows with a value that is not finite."""
+        """Outputs of the network, equal up to rounding; NaN in rows with a non-finite value."""
         x = np.asarray(x, dtype=np.float64)
         if x.shape[1] != self.in_dim:
             raise ValueError(f"the network takes rows of {self.in_dim} inputs, got {x.shape[1]}")
@@ -67,16 +67,16 @@ class CompiledNetwork:
 
 @dataclass(frozen=True, eq=False)
 class CompiledLayer:
-    """Splines and fixed functions into the nodes that matter.
+    """Splines and fixed functions on the edges into live nodes.
 
-    Every factor of a product has a column of its own until all are multiplied.
+    Every factor of a multiplication node has a column of its own until all are multiplied.
 
     Args:
-        out_dim: Columns that are added up.
-        inputs: Which of the incoming nodes have splines; None for all.
-        splines: The sum of the splines; None if there are none.
+        out_dim: Number of columns before multiplication.
+        inputs: Indices of the incoming nodes with splines; None for all.
+        splines: The sums of the splines; None if there are none.
         fixed: Incoming node, column and function of every symbolic edge.
-        factors: How many columns each node multiplies that does; they come last.
+        factors: Number of columns that each multiplication node multiplies; these columns are the last.
     """
 
     out_dim: int
@@ -86,7 +86,7 @@ class CompiledLayer:
     factors: tuple[int, ...] = ()
 
     def __call__(self, h: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "rows outputs"]:
-        """Sums, or products, of the incoming activations of every node."""
+        """Sums or products of the incoming activations of every node."""
         if self.splines is None:
             y = np.zeros((len(h), self.out_dim))
         else:
@@ -101,9 +101,9 @@ class CompiledLayer:
 
 
 def compile_network(network: KAN) -> CompiledNetwork:
-    """Tables of everything that an output depends on; the network may change afterwards.
+    """Compile all nodes on which an output depends; later changes of the network do not affect the result.
 
-    Nodes from which no live path leads to an output are left out, and with them whatever is undefined there.
+    Nodes without a live path to an output are omitted, so that undefined values there have no effect.
     """
     nodes = _live_nodes(network)
     layers = tuple(
@@ -116,7 +116,7 @@ def compile_network(network: KAN) -> CompiledNetwork:
 
 
 def _live_nodes(network: KAN) -> list[Int[Tensor, " live"]]:
-    """Nodes of every layer that an output depends on; all of the inputs, so that they keep their places."""
+    """Nodes of every layer on which an output depends; all inputs, so that they keep their indices."""
     nodes = [torch.arange(network.config.width[-1])]
     for layer in reversed(network.stack[1:]):
         nodes.insert(0, torch.nonzero(layer.mask.cpu()[:, nodes[0]].any(1))[:, 0])
@@ -154,7 +154,7 @@ def _compile_layer(
 def _columns(
     layer: KANLayer, incoming: list[int], outgoing: list[int]
 ) -> tuple[list[tuple[int, int | None]], tuple[int, ...]]:
-    """The node of every column, and the one that enters it where it is a factor; factors per product."""
+    """Node of every column, with the source node if the column is a factor; number of factors per product."""
     sums = layer.out_dim - layer.products
     columns: list[tuple[int, int | None]] = [(node, None) for node in outgoing if node < sums]
     factors = []
@@ -169,12 +169,13 @@ def _columns(
 def _compile_splines(
     knots: Float[Tensor, "in_dim knots"], weight: Float[Tensor, "in_dim terms out_dim"], order: int
 ) -> PieceLayer | BasisLayer:
-    """The cheaper one of two forms that give the same numbers.
+    """Compile the splines to the faster of two equivalent forms.
 
-    Nanoseconds per row and input, measured on one core for k = 2, 3, 5, G = 5, 20 and 1 to 64 outputs,
-    decide: looking up the polynomials of all edges that leave an input, 10 + 0.4·(k+1)·out, against
-    computing its basis functions for a matrix product, 5 + 2.7·(k+1) + (G+k+1)·(0.3 + 0.035·out), which
-    needs uniform grids. Cubic splines on five intervals cross at seven outputs.
+    The estimates in nanoseconds per row and input were measured on one core for k = 2, 3, 5, G = 5, 20 and
+    1 to 64 outputs. ``PiecewiseLayer`` looks up the polynomials of all edges that leave an input, which takes
+    10 + 0.4·(k+1)·out. ``BasisLayer`` needs uniform grids; basis functions and matrix product take
+    5 + 2.7·(k+1) + (G+k+1)·(0.3 + 0.035·out). For cubic splines on five intervals both are equal at seven
+    outputs.
     """
     spacing = uniform_spacing(knots, order)
     terms, out_dim = weight.shape[1:]

@@ -1,8 +1,8 @@
-"""Compiled layers: the splines of all edges as polynomials by pieces.
+"""Compiled layers: the splines of all edges as piecewise polynomials.
 
-Between two points of its grid the spline of an edge is a polynomial, and off the grid a line. Pieces are
-numbered from left to right: 0 is the line on the left, 1 … G are the intervals, G + 1 is the line on the
-right. The place u of an input in its piece goes from 0 to 1 in an interval.
+The spline of an edge is a polynomial between two grid points and a line outside the grid. Pieces are numbered
+from left to right: 0 is the line on the left, 1 … G are the intervals, G + 1 is the line on the right. The
+position u of an input in its piece runs from 0 to 1 in an interval.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from kan_engine.splines.features import silu_derivative
 
 @dataclass(frozen=True, eq=False)
 class PieceLayer:
-    """Looks up the coefficients of all edges that leave an input at once.
+    """Evaluates a layer by looking up the coefficients of all edges that leave an input at once.
 
     Args:
-        find: Row of the table, and place in the piece, of every input.
-        table: Coefficients, lowest power first, [in · (G + 2), (k + 1) · out].
-        low, high: Ends of the grids; beyond them the line includes that of the base function.
+        find: Computes the row of the table and the position in the piece of every input.
+        table: Coefficients, lowest power first, [in · (G + 2), powers · out].
+        low, high: Ends of the grids; outside, the lines include the tangent of the base function.
         base: Weights of the base function; None if all are 0.
-        powers: k + 1, but 2 for k = 0, whose base function goes on along a line.
+        powers: Number of powers, k + 1; 2 for k = 0, whose base function continues along a line.
     """
 
     find: UniformPieces | IrregularPieces
@@ -40,14 +40,14 @@ class PieceLayer:
 
     @property
     def row_size(self) -> int:
-        """Numbers that a row needs at a time."""
+        """Numbers in memory per row during evaluation."""
         return len(self.low) * int(self.table.shape[1])
 
     def __call__(self, x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "rows outputs"]:
-        """One short product of powers and coefficients for every row."""
-        turned = np.ascontiguousarray(x.T)  # broadcasting over a few inputs at a time would be slow
+        """Product of powers and coefficients for every row."""
+        turned = np.ascontiguousarray(x.T)  # broadcasting along a short last axis is slow
         rows, u = self.find(turned)
-        coefficients = self.table.take(rows.T, axis=0, mode="clip")  # whatever a NaN became, u is NaN
+        coefficients = self.table.take(rows.T, axis=0, mode="clip")  # a NaN may find any row: u is NaN
         count = len(turned) * self.powers
         powers = _powers(u, self.powers).reshape(len(x), 1, count)
         outputs = self.table.shape[1] // self.powers
@@ -59,12 +59,12 @@ class PieceLayer:
 
 @dataclass(frozen=True, eq=False)
 class UniformPieces:
-    """Finds the pieces of uniform grids by a multiplication.
+    """Finds the pieces of uniform grids by multiplication.
 
     Args:
         low, density: As in ``Spacing``.
         size: Number of intervals G.
-        intervals: Row of the first interval of every input in the table.
+        intervals: Table row of the first interval of every input.
     """
 
     low: Float[np.ndarray, "inputs 1"]
@@ -87,11 +87,11 @@ class UniformPieces:
 
 @dataclass(frozen=True, eq=False)
 class IrregularPieces:
-    """Finds the pieces of any grids by bisection.
+    """Finds the pieces of arbitrary grids by bisection.
 
     Args:
-        grids: The G + 1 points of every input.
-        origins, densities: Where u = 0, and 1 / width, of every piece; [in · (G + 2)].
+        grids: The G + 1 grid points of every input.
+        origins, densities: Position of u = 0 and 1 / width of every piece; [in · (G + 2)].
     """
 
     grids: tuple[Float[np.ndarray, " points"], ...]
@@ -112,7 +112,10 @@ class IrregularPieces:
 
 
 def _powers(u: Float[np.ndarray, "inputs rows"], count: int) -> Float[np.ndarray, "rows inputs {count}"]:
-    """1, u, u², …; from the square on of u within [-1, 1], since lines need no more and must not overflow."""
+    """Powers 1, u, u², …; from the square on of u clipped to [-1, 1].
+
+    Outside [0, 1] the pieces are lines, which need no higher powers; clipping prevents overflow.
+    """
     u = np.ascontiguousarray(u.T)
     powers = np.empty((*u.shape, count))
     powers[..., 0] = 1.0
@@ -126,7 +129,7 @@ def _powers(u: Float[np.ndarray, "inputs rows"], count: int) -> Float[np.ndarray
 
 
 def piece_layer(knots: Tensor, weight: Tensor, order: int, spacing: Spacing | None) -> PieceLayer:
-    """Tables of a layer; tensors in float64 on the CPU."""
+    """Compile a layer; the tensors must be float64 on the CPU."""
     grid = knots[:, order : knots.shape[1] - order]
     table = _piece_table(knots, grid, weight, order)  # (in_dim, G + 2, powers, out_dim)
     base = weight[:, -1]
@@ -157,7 +160,7 @@ def _irregular_pieces(grid: Float[Tensor, "in_dim points"]) -> IrregularPieces:
 def _piece_table(
     knots: Tensor, grid: Float[Tensor, "in_dim points"], weight: Tensor, order: int
 ) -> Float[Tensor, "in_dim _ powers out_dim"]:
-    """Coefficients of every piece in its u: Taylor's, from the left end of an interval."""
+    """Coefficients of every piece in u: Taylor coefficients at the left end of the interval."""
     size = grid.shape[1] - 1
     taylor = _derivatives(knots, grid, weight, order)  # (powers, in_dim, G + 1, out_dim)
     steps = grid.diff(dim=1).unsqueeze(-1)
@@ -175,7 +178,7 @@ def _piece_table(
 def _derivatives(
     knots: Tensor, grid: Float[Tensor, "in_dim points"], weight: Tensor, order: int
 ) -> list[Float[Tensor, "in_dim points out_dim"]]:
-    """Values and derivatives of the splines at the points of their grids, at least the first."""
+    """Values and derivatives of the splines at their grid points, up to order k, at least to the first."""
     local = local_basis(grid.T.contiguous(), knots, order, None)
     inputs = torch.arange(len(grid))[:, None]
     near = [weight[inputs, local.first.T + j] for j in range(order + 1)]  # (in_dim, points, out_dim)
@@ -193,7 +196,7 @@ def silu(x: Float[np.ndarray, "rows inputs"]) -> Float[np.ndarray, "rows inputs"
 
 
 def frozen(values: Tensor) -> np.ndarray:
-    """A copy as an array that nobody can change."""
+    """A read-only NumPy copy."""
     array = values.numpy().copy()
     array.flags.writeable = False
     return array
