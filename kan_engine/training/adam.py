@@ -17,20 +17,21 @@ from kan_engine.training.regularization import regularization
 from kan_engine.training.rows import Rows
 
 WARM_UP = 0.2  # share of the training in which the learning rate rises
-SETTLING = 0.1  # of the peak rate: below it a stale validation loss means something
-LOOKS = 25  # at the validation rows, before the rate settles: then it is every epoch
-SLICE_BATCHES, SLICE_WORK = 1000, 5e8  # most batches, and weights times rows, between two looks at the caller
+SETTLING = 0.1  # share of the peak rate below which patience counts epochs without improvement
+LOOKS = 25  # validations while the rate is high; with a low rate every epoch is validated
+SLICE_BATCHES, SLICE_WORK = 1000, 5e8  # limits of a slice: batches, weights times rows
 BETAS = 0.9, 0.99
-REACH = 2.0  # of the grids of hidden nodes, whose deviation is 1; beyond, activations go on straight
+REACH = 2.0  # grids of hidden nodes are [-2, 2]; the nodes have standard deviation 1
 
 
 class Adam:
-    """AdamW with a one-cycle schedule per grid; a step is an epoch, or a slice of a long one.
+    """AdamW with a one-cycle schedule per grid; a step is an epoch, or a slice of a long epoch.
 
-    A twin of the network is trained, by default in float32, and handed over after every step. Its hidden
-    nodes are normalised (see ``NodeScales``), and networks side by side are trained each for itself. Where
-    sparsity has a price, or a function is fixed, the twin is the network itself in other numbers, since
-    scales must not change; its grids follow the hidden nodes while the learning rate still rises.
+    The method trains a copy of the network, by default in float32, and exports its weights after every step.
+    In the copy, hidden nodes are normalised (see ``NodeScales``), and parallel networks are trained
+    independently. With a sparsity penalty or a symbolic edge the scales must not change: the copy is then
+    trained without normalisation, all parallel networks together. Its grids are moved to the hidden nodes
+    several times in the first third of the epochs.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class Adam:
         self._groups = 1 if is_plain else network.config.groups
         self._twin = copied(network).to(dtype)
         with torch.no_grad():
-            self._twin.stack[-1].weight.mul_(self._groups)  # the outputs of one, of which ours are the mean
+            self._twin.stack[-1].weight.mul_(self._groups)  # the network's outputs are their mean
         self._scales = None if is_plain else NodeScales(self._twin)
         self._rows = rows.to(dtype)
         self._folds = 1 if rows.folds is None else int(rows.folds.max()) + 1
@@ -56,22 +57,22 @@ class Adam:
 
     @property
     def grid_size(self) -> int:
-        """Grid that the last step was taken on."""
+        """Grid size of the last step."""
         return self._network.stack[0].grid_size
 
     @property
     def is_judged(self) -> bool:
-        """Whether an epoch is complete after which the validation rows are worth asking."""
+        """Whether an epoch is complete after which the validation loss is to be measured."""
         is_looked_at = self._epoch % max(1, self._epochs // LOOKS) == 0 or self.is_settling
         return self._batch == 0 and is_looked_at
 
     @property
     def is_settling(self) -> bool:
-        """Whether the rate has fallen."""
+        """Whether the learning rate has fallen below ``LOW_RATE_SHARE`` of its peak."""
         return self._share() > WARM_UP and one_cycle(self._share()) < SETTLING
 
     def advance_(self) -> float | None:
-        """Train on the next slice of an epoch; the mean objective over it."""
+        """Train on the next slice of an epoch; return the mean objective over it, or None at the end."""
         if self._place < 0:
             self._lay_grids_()
         if self._place < 0 or self._epoch == self._epochs:
@@ -107,7 +108,7 @@ class Adam:
         self._order = torch.tensor_split(order, self._batches)
 
     def _slice_(self) -> float:
-        """Train on the next batches; their mean objective without the price of the weights."""
+        """Train on the next batches; return their mean objective without the weight penalty."""
         work = self._config.batch_size * max(1, self._network.parameter_count)
         count = max(1, min(SLICE_BATCHES, int(SLICE_WORK / work), self._batches - self._batch))
         charges = [self._config.penalty.matrix(layer) for layer in self._twin.all_layers]
@@ -120,7 +121,7 @@ class Adam:
         return float(total / rows)
 
     def _batch_step_(self, part: Rows, charges: list[Tensor]) -> Tensor:
-        """A step on one batch; its objective without the price of the weights."""
+        """Take a step on one batch; return its objective without the weight penalty."""
         config = self._config
         self._adamw.forget_gradients()
         outputs = self._outputs(part.x)
@@ -139,14 +140,14 @@ class Adam:
         return objective.detach()
 
     def _weights(self, part: Rows) -> Float[Tensor, "groups batch"]:
-        """What each network side by side makes of the rows' weights; on the whole they weigh the same."""
+        """Row weights for each parallel network; the mean over all folds equals the row's weight."""
         if part.folds is None:
             return part.weights.unsqueeze(0)
         own = torch.arange(self._groups, device=part.folds.device) % self._folds
         return part.weights * (part.folds != own.unsqueeze(1)) * (self._folds / (self._folds - 1))
 
     def _outputs(self, x: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "groups batch out_dim"]:
-        """Outputs of the networks side by side, each alone."""
+        """Outputs of each parallel network."""
         if not self._scales:
             together: Tensor = self._twin(x)
             return together.unsqueeze(0)
@@ -162,23 +163,23 @@ class Adam:
         return alone
 
     def _live(self, number: int) -> Float[Tensor, "in_dim terms _"]:
-        """What is trained of a layer, without its pruned edges."""
+        """Trained weights of a layer, with pruned edges set to 0."""
         mask = self._masks[number]
         return self._leaves[number] if mask is None else self._leaves[number] * mask
 
     @torch.no_grad()
     def _charge_(self, charges: list[Tensor]) -> None:
-        """Add the gradient Qw of the price to every activation's."""
+        """Add the gradient Qw of the weight penalty to the gradients of all activations."""
         for number, (leaf, matrix) in enumerate(zip(self._leaves, charges, strict=True)):
             if leaf.grad is not None:
                 leaf.grad += matrix @ self._live(number) / self._groups
 
     def _share(self) -> float:
-        """How much of the training on this grid is over."""
+        """Completed share of the training on this grid, from 0 to 1."""
         return (self._epoch * self._batches + self._batch) / (self._epochs * self._batches)
 
     def _fresh_(self) -> None:
-        """Begin with the twin's weights as they are now."""
+        """Create leaf tensors, masks and optimiser for the present weights of the copy."""
         layers = self._twin.all_layers
         masks = (layer.trainable_mask().unsqueeze(1).to(layer.weight) for layer in layers)
         alive = [self._trained(layer, mask) for layer, mask in zip(layers, masks, strict=True)]
@@ -187,17 +188,17 @@ class Adam:
         self._adamw = AdamW(self._leaves, decay=self._config.weight_decay, betas=BETAS)
 
     def _leaf(self, layer: KANLayer) -> Tensor:
-        """What is trained of a layer: its weights, or a copy of those within its groups."""
+        """Trained tensor of a layer: its weights, or a copy of those within its groups."""
         weight = self._trained(layer, layer.weight)
         return weight if weight is layer.weight else weight.detach().clone().requires_grad_()
 
     def _trained(self, layer: KANLayer, weight: Tensor) -> Tensor:
-        """The part within groups, where networks side by side are trained each for itself."""
+        """Part of a weight tensor within groups, if parallel networks are trained independently."""
         return weight if self._groups == 1 else layer.within_groups(weight)
 
     @torch.no_grad()
     def _hand_over_(self) -> None:
-        """Put what the twin has learnt into the network."""
+        """Write the trained weights of the copy into the network, with the normalisation folded in."""
         for layer, leaf in zip(self._twin.all_layers, self._leaves, strict=True):
             if leaf is not layer.weight:
                 layer.set_within_groups_(leaf)
@@ -211,7 +212,11 @@ class Adam:
 
 
 def one_cycle(share: float) -> float:
-    """Learning rate over the training: a linear rise to 1, then a cosine down to 0 (Smith 2018)."""
+    """Learning rate, as a share of its peak: linear from 0.04 to 1, then a cosine to 0 (Smith 2018).
+
+    Args:
+        share: Completed share of the training, from 0 to 1.
+    """
     if share < WARM_UP:
         return 0.04 + 0.96 * share / WARM_UP
     return 0.5 * (1 + math.cos((share - WARM_UP) / (1 - WARM_UP) * math.pi))

@@ -1,9 +1,8 @@
-"""Hidden nodes kept at mean 0 and deviation 1 while a network is trained by minibatches.
+"""Batch normalisation of hidden nodes: mean 0 and standard deviation 1 during minibatch training.
 
-As in batch normalisation (Ioffe and Szegedy, arXiv:1502.03167), but without a scale and a shift of their
-own: the activations that follow have both. Nodes then stay on their grids, whatever the weights before
-them do. What was trained is a plain network all the same, since both numbers of a node can be put into
-the splines that enter it: they scale, and they hold constants.
+This is batch normalisation (Ioffe and Szegedy, arXiv:1502.03167) without trained scale and shift: the
+activations that follow contain both. Normalised nodes stay on their grids, whatever the weights before them
+are. The result is still a plain network: the splines that enter a node can absorb its scale and its shift.
 """
 
 import torch
@@ -12,8 +11,8 @@ from torch import Tensor
 
 from kan_engine.network.kan import KAN
 
-MEMORY = 0.95  # share of the running statistics that a batch leaves, once there have been enough of them
-TINY = 1e-5  # added to every variance, so that a constant node can be divided by it
+MEMORY = 0.95  # decay of the running statistics per batch, after the first 20 batches
+TINY = 1e-5  # added to every variance, so that it is positive for a constant node
 
 
 class NodeScales:
@@ -25,10 +24,10 @@ class NodeScales:
         self._batches = 0
 
     def normalised(self, number: int, h: Float[Tensor, "batch nodes"]) -> Float[Tensor, "batch nodes"]:
-        """The outputs of layer ``number`` of this batch on their own scale, which the running one learns.
+        """Normalise the outputs of layer ``number`` by the batch statistics; update the running statistics.
 
-        The first batches count alike, so that a short training is not left with the scales of its start. A
-        single row has no scale: it is taken on the running one.
+        The first batches have equal weight in the running statistics, so that these are accurate after a
+        short training. A single row has no variance: it is normalised by the running statistics.
         """
         self._batches += number == 0 and len(h) > 1
         share = max(1 - MEMORY, 1 / max(1, self._batches))
@@ -38,7 +37,7 @@ class NodeScales:
 
     @torch.no_grad()
     def fold_(self, network: KAN) -> None:
-        """Put the running scales into the splines, in place."""
+        """Fold the running statistics into the splines of the network, in place."""
         for layer, mean, variance in zip(network.stack, self.means, self.variances, strict=False):
             deviation = (variance + TINY).sqrt()
             layer.weight.div_(deviation)

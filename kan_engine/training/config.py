@@ -14,29 +14,30 @@ Precision = Literal["auto", "float32", "float64"]
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """How a network is trained.
+    """Method and parameters of a training.
 
     Args:
-        loss: What is minimised.
-        optimizer: ``auto`` takes Levenberg-Marquardt while a step of it is cheap, else Adam; with
-            ``lamb`` always a first-order method, since entropy is no sum of squares.
-        grid_schedule: Grid sizes, coarse to fine; empty keeps the present one.
-        steps: Most steps of Levenberg-Marquardt or L-BFGS per grid, most epochs of Adam in all.
-        penalty: Quadratic price of the weights.
-        lamb: λ of eq. 2.20; 0 trains without it.
+        loss: Loss to minimise.
+        optimizer: ``auto`` selects Levenberg-Marquardt while one of its steps is cheap, otherwise Adam. With
+            ``lamb`` it selects a first-order method, since the entropy is not a sum of squares.
+        grid_schedule: Grid sizes, coarse to fine; empty keeps the present grid size.
+        steps: Maximum number of Levenberg-Marquardt or L-BFGS steps per grid, or of Adam epochs in total.
+        penalty: Quadratic penalty of the weights.
+        lamb: λ of eq. 2.20; 0 trains without the sparsity penalty.
         lamb_l1: μ1 of eq. 2.20.
         lamb_entropy: μ2 of eq. 2.20.
-        gain: A grid has converged after three steps that each lower the loss by less than this share.
-        patience: Steps without a better validation loss after which training ends. Adam ignores it
-            while its learning rate is high, where the loss says little about the end.
-        batch_size: Rows per step of Adam.
+        gain: A grid has converged after three consecutive steps that each lower the objective by less than
+            this share.
+        patience: Validations without a better validation loss after which training ends. Adam ignores it
+            while its learning rate is high, when the loss does not predict the final loss.
+        batch_size: Rows per Adam step.
         learning_rate: Peak of Adam's one-cycle schedule.
-        weight_decay: Of AdamW.
-        precision: Numbers that Adam computes with; ``auto`` is float32. The other methods, and the
-            polish after Adam, always use float64.
-        polish: Steps of L-BFGS after Adam.
-        keep_last: Whether a training that reached its end keeps the weights of its last step, however low
-            the validation loss once was: what can be repeated on other rows is a schedule, not a moment.
+        weight_decay: Weight decay of AdamW.
+        precision: Floating-point type of Adam; ``auto`` is float32. The other methods, including L-BFGS
+            after Adam, always use float64.
+        polish: Number of L-BFGS steps after Adam.
+        keep_last: Whether a completed training keeps the weights of its last step instead of those with the
+            lowest validation loss. A schedule can be repeated on other rows, the choice of a step cannot.
     """
 
     loss: Loss = "squared"
@@ -57,7 +58,7 @@ class TrainingConfig:
     keep_last: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be trained."""
+        """Validate the values."""
         if self.steps < 1:
             raise InvalidConfig(f"steps must be at least 1, got {self.steps}")
         if self.polish < 0:
@@ -72,11 +73,11 @@ class TrainingConfig:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """The configuration as a JSON object."""
         return asdict(self)
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> "TrainingConfig":
-        """What ``to_dict`` described, also after a way through JSON."""
+        """Inverse of ``to_dict``; also accepts its result after JSON serialization."""
         schedule, penalty = tuple(data["grid_schedule"]), Penalty(**data["penalty"])
         return TrainingConfig(**data | {"grid_schedule": schedule, "penalty": penalty})

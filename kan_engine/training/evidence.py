@@ -1,13 +1,14 @@
-"""Evidence: how smooth every activation should be, read off the training rows themselves.
+"""Evidence: smoothness of every activation, estimated from the training rows by maximum likelihood.
 
-The price ½ Σ_e λ_e w_eᵀQw_e of roughness is the logarithm of a Gaussian prior. The λ that make the data
-likeliest satisfy, with A the Hessian of the objective and σ² the variance of the residuals,
+The roughness penalty ½ Σ_e λ_e w_eᵀQw_e is the negative logarithm of a Gaussian prior. With A the Hessian of
+the objective and σ² the variance of the residuals, the λ that maximise the evidence satisfy
 
     λ_e = σ²/N · γ_e / w_eᵀQw_e,    γ_e = rank Q - λ_e tr((A⁻¹)_ee Q),
 
-where γ_e counts the coefficients of edge e that the data determine (MacKay, "Bayesian interpolation",
-Neural Computation 4, 1992; within Levenberg-Marquardt: Foresee and Hagan, ICNN 1997). With little noise
-the price vanishes with the residuals, so that it costs no digits; what no row touches goes on smoothly.
+where γ_e is the number of coefficients of edge e that the data determine (MacKay, "Bayesian interpolation",
+Neural Computation 4, 1992; within Levenberg-Marquardt: Foresee and Hagan, ICNN 1997). With little noise the
+penalty vanishes with the residuals, so that it does not limit the accuracy. Where there are no rows, the
+activation continues smoothly.
 """
 
 from collections.abc import Sequence
@@ -19,19 +20,19 @@ from torch import Tensor
 from kan_engine.network.kan import KAN
 from kan_engine.training.penalty import differences
 
-STIFFEST = 1e4  # bound of the price, in units of the data's own curvature: such an activation is a polynomial
-LEAST_SHARE = 0.1  # of the observations that count as free of parameters, however many these are
-LEAST_DETERMINED = 1e-6  # coefficients of an edge: below this γ is rounding
+STIFFEST = 1e4  # maximum λ, relative to the loss curvature: then a polynomial results
+LEAST_SHARE = 0.1  # minimum degrees of freedom of the residuals, as a share of the observations
+LEAST_DETERMINED = 1e-6  # minimum γ of an edge: smaller values are rounding errors
 
 
 class Evidence:
-    """Prices λ of the roughness of every activation; 0 until they are first updated.
+    """Strengths λ of the roughness penalty of every activation; 0 until the first update.
 
     Args:
-        network: The network that is trained; read whenever something is asked.
-        observations: Rows times outputs.
-        is_noisy: Whether the variance of the residuals is to be estimated, as for squared errors; it is
-            1 for cross-entropies.
+        network: The network in training; every call uses its current weights.
+        observations: Effective number of rows, times the outputs for squared errors.
+        is_noisy: Whether the variance of the residuals is estimated, as for squared errors; it is 1 for
+            cross-entropies.
     """
 
     def __init__(self, network: KAN, observations: float, *, is_noisy: bool) -> None:
@@ -39,7 +40,7 @@ class Evidence:
         self.begin_()
 
     def begin_(self) -> None:
-        """Forget all prices, on grids that may be of another size: the data determine every coefficient."""
+        """Set all λ to 0 and adapt to the present grid sizes."""
         layers = self._network.all_layers
         self._strengths = [layer.weight.new_zeros(layer.mask.shape) for layer in layers]
         self._differences = [differences(layer, layer.order + 2) for layer in layers]
@@ -50,21 +51,21 @@ class Evidence:
         return self._strengths
 
     def price(self) -> float:
-        """½ Σ λ wᵀQw."""
+        """Value of the penalty, ½ Σ λ wᵀQw."""
         return sum(
             float((strength * rough).sum()) / 2
             for strength, rough in zip(self._strengths, self._roughness(), strict=True)
         )
 
     def gradients(self) -> list[Float[Tensor, "_ _ _"]]:
-        """λQw of every edge."""
+        """Gradient λQw of the penalty for every edge."""
         return [
             strength.unsqueeze(1) * (d.T @ bends)
             for strength, d, bends in zip(self._strengths, self._differences, self._bends(), strict=True)
         ]
 
     def blocks(self, edges: Sequence[Bool[Tensor, "_ _"]]) -> list[Float[Tensor, "_ _ _"]]:
-        """λQ of these edges, layer by layer."""
+        """Hessian blocks λQ of the penalty for these edges, layer by layer."""
         return [
             strength[alive][:, None, None] * (d.T @ d)
             for strength, d, alive in zip(self._strengths, self._differences, edges, strict=True)
@@ -77,13 +78,13 @@ class Evidence:
         loss: float,
         edges: Sequence[Bool[Tensor, "_ _"]],
     ) -> None:
-        """λ from the Cholesky factor of A.
+        """Compute λ from the Cholesky factor of A.
 
         Args:
-            factor: Of A, whose order is that of ``gauss_newton.flat``: layer, edge, term.
-            curvature: Diagonal of the Hessian of the loss alone.
-            loss: Weighted mean loss of the residuals, without any price.
-            edges: Which edges of each layer A is about.
+            factor: Cholesky factor of A, in the order of ``gauss_newton.flatten_weights``: layer, edge, term.
+            curvature: Diagonal of the Hessian of the loss, without penalties.
+            loss: Weighted mean loss of the residuals, without penalties.
+            edges: Edges of each layer that A contains.
         """
         inverse, start, determined, bounds = torch.cholesky_inverse(factor), 0, [], []
         for strength, d, alive in zip(self._strengths, self._differences, edges, strict=True):
@@ -104,17 +105,17 @@ class Evidence:
         ]
 
     def _variance(self, loss: float, determined: float) -> float:
-        """σ²/N, where the mean loss of rows is half their squared residuals."""
+        """σ²/N; the mean loss is half the mean squared residual."""
         if not self._is_noisy:
             return 1 / self._observations
         return 2 * loss / max(self._observations - determined, LEAST_SHARE * self._observations)
 
     def _roughness(self) -> list[Float[Tensor, "_ _"]]:
-        """wᵀQw of every edge, as a sum of squares: w·(Qw) would lose all digits where w is smooth."""
+        """wᵀQw of every edge, as a sum of squares: w·(Qw) would lose all digits for smooth w."""
         return [bends.square().sum(1) for bends in self._bends()]
 
     def _bends(self) -> list[Float[Tensor, "_ _ _"]]:
-        """Dw of every edge, by repeated differences, which keep more digits than the product."""
+        """Dw of every edge by repeated differences, which are more accurate than the matrix product."""
         orders = [len(d[0]) - 1 - len(d) for d in self._differences]
         weights = (layer.effective_weight().detach()[:, :-1] for layer in self._network.all_layers)
         return [weight.diff(n=order, dim=1) for weight, order in zip(weights, orders, strict=True)]

@@ -1,4 +1,4 @@
-"""Training by L-BFGS on all rows at once, grid by grid."""
+"""Training by full-batch L-BFGS, grid by grid."""
 
 from collections.abc import Iterator
 
@@ -19,8 +19,8 @@ class FullBatch:
     """L-BFGS on every grid of the schedule, in float64.
 
     Args:
-        sizes: Grids of the schedule; empty stays on the present one and leaves it where it lies.
-        steps: Most steps per grid.
+        sizes: Grid sizes of the schedule; empty keeps the present grid without moving it.
+        steps: Maximum number of steps per grid.
     """
 
     is_judged = True
@@ -36,11 +36,11 @@ class FullBatch:
 
     @property
     def grid_size(self) -> int:
-        """Grid that the last step was taken on."""
+        """Grid size of the last step."""
         return self._network.stack[0].grid_size
 
     def advance_(self) -> float | None:
-        """Take the next step, on this grid or a later one."""
+        """Take the next step, on this grid or a later one; return the objective, or None at the end."""
         if self._place < 0:
             if self._sizes:
                 update_grid_(self._network, self._rows.x)
@@ -63,7 +63,7 @@ class FullBatch:
         return Minimiser([layer.weight for layer in self._network.all_layers], self._objective)
 
     def _objective(self) -> Iterator[Tensor]:
-        """Summands of the objective: blocks of rows, the price of the weights, the sparsity penalty."""
+        """Terms of the objective: loss of each block of rows, weight penalty, sparsity penalty."""
         network, rows, config = self._network, self._rows, self._config
         total = rows.weights.sum()
         for block in row_blocks(network, len(rows)):

@@ -1,9 +1,9 @@
 """Gauss-Newton matrix and gradient of a KAN's loss: structured Jacobian, accumulated over blocks of rows.
 
-The outputs are f(x; W) = Σ F_{L-1}(… F_0(x)·W_0 …)·W_{L-1}. With δ_l the derivative of an output in
-the nodes of layer l, the Jacobian of a layer is an outer product, J_l = F_l ⊗ δ_{l+1}, and
-δ_l = δ_{l+1} · φ'_l: one backward pass by hand for each row of the loss's Gauss-Newton root. In a node
-that multiplies, both are scaled by the product of the other activations.
+The outputs are f(x; W) = Σ F_{L-1}(… F_0(x)·W_0 …)·W_{L-1}. Let δ_l be the derivative of an output with
+respect to the nodes of layer l. The Jacobian of a layer is the outer product J_l = F_l ⊗ δ_{l+1}, and
+δ_l = δ_{l+1} · φ'_l. This is one explicit backward pass for each row of the loss's Gauss-Newton root. In a
+multiplication node both are scaled by the product of the other activations.
 """
 
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ from kan_engine.network.row_blocks import row_blocks
 from kan_engine.training.losses import Loss, gradient_and_root
 from kan_engine.training.rows import Rows
 
-STRIDE = 0.1  # of a step, over which second derivatives along it are measured
+STRIDE = 0.1  # finite-difference step of second derivatives, as a share of the optimiser step
 
-Edges = Sequence[Bool[Tensor, "_ _"]]  # those that are trained, for every layer
+Edges = Sequence[Bool[Tensor, "_ _"]]  # mask of the trained edges of every layer
 
 
 def trainable_edges(network: KAN) -> list[Bool[Tensor, "_ _"]]:
-    """Live splines of every layer."""
+    """Mask of the live splines of every layer."""
     return [layer.trainable_mask() for layer in network.all_layers]
 
 
@@ -33,7 +33,7 @@ def trainable_edges(network: KAN) -> list[Bool[Tensor, "_ _"]]:
 def gauss_newton(
     network: KAN, rows: Rows, loss: Loss, edges: Edges
 ) -> tuple[Float[Tensor, "P P"], Float[Tensor, " P"]]:
-    """Gauss-Newton matrix and gradient of the weighted mean loss in the weights of ``flat``."""
+    """Gauss-Newton matrix and gradient of the weighted mean loss, in the order of ``flatten_weights``."""
     sizes = [
         int(alive.sum()) * layer.weight.shape[1]
         for alive, layer in zip(edges, network.all_layers, strict=True)
@@ -52,7 +52,7 @@ def gauss_newton(
 
 
 def add_square_(matrix: Float[Tensor, "P P"], jacobian: Float[Tensor, "_ P"]) -> None:
-    """Add JᵀJ. NumPy sees that the product is symmetric and computes half of it; torch does not."""
+    """Add JᵀJ in place. On the CPU NumPy computes only half of this symmetric product; torch does not."""
     if matrix.device.type == "cpu":
         values = jacobian.numpy()
         matrix += torch.from_numpy(values.T @ values)
@@ -68,10 +68,10 @@ def _fill_(
     loss: Loss,
     edges: Edges,
 ) -> Float[Tensor, " P"]:
-    """Write the rows √share · R·J of a block; its gradient Σ share · Jᵀ∂ℓ/∂f."""
+    """Write the rows √share · R·J of a block; return its gradient Σ share · Jᵀ∂ℓ/∂f."""
     passages, outputs = forward(network, rows.x)
     first, root = gradient_and_root(loss, outputs, rows.targets)
-    # The gradient rides along as one more root, so that both need a single backward pass.
+    # The gradient is appended as one more root, so that a single backward pass computes both.
     delta = torch.cat([root * share.sqrt()[:, None, None], (first * share[:, None]).unsqueeze(1)], 1)
     gradient, start = [], 0
     for passage, d, alive in zip(passages, backward(network, passages, delta), edges, strict=True):
@@ -86,10 +86,11 @@ def _fill_(
 def curvature(
     network: KAN, rows: Rows, loss: Loss, edges: Edges, shift: Float[Tensor, " P"]
 ) -> Float[Tensor, " P"]:
-    """Jᵀ H f″: what the second derivative f″ of the outputs along ``shift`` adds to the gradient.
+    """Jᵀ H f″, the contribution of the second derivative f″ of the outputs along ``shift`` to the gradient.
 
-    f″ by central differences (Transtrum and Sethna, "Improvements to the Levenberg-Marquardt algorithm
-    for nonlinear least-squares minimization", arXiv:1201.5885, section 4); the network is left as it was.
+    f″ is computed by central differences (Transtrum and Sethna, "Improvements to the Levenberg-Marquardt
+    algorithm for nonlinear least-squares minimization", arXiv:1201.5885, section 4). The weights of the
+    network are restored.
     """
     start, share = flat(network, edges), rows.weights / rows.weights.sum()
     total = torch.zeros_like(start)
@@ -110,7 +111,7 @@ def curvature(
 
 
 def forward(network: KAN, x: Tensor) -> tuple[list[Passage], Tensor]:
-    """The passage through each of ``all_layers``, and the outputs."""
+    """Features and derivatives of each of ``all_layers``, and the outputs."""
     h, passages = x, []
     for layer in network.stack:
         passages.append(layer.passage(h))
@@ -124,7 +125,7 @@ def forward(network: KAN, x: Tensor) -> tuple[list[Passage], Tensor]:
 def backward(
     network: KAN, passages: Sequence[Passage], delta: Float[Tensor, "block roots out_dim"]
 ) -> list[Float[Tensor, "block roots _"]]:
-    """δ at the outputs of ``all_layers``, from that at the network's outputs."""
+    """δ at the outputs of each of ``all_layers``, from δ at the network's outputs."""
     deltas = [delta]
     for passage in reversed(passages[1 : len(network.layers)]):
         deltas.insert(0, torch.einsum("nro,nio->nri", deltas[0], passage.slopes))
@@ -134,7 +135,7 @@ def backward(
 def _summed(
     passage: Passage, delta: Float[Tensor, "block out_dim"], alive: Bool[Tensor, "in_dim out_dim"]
 ) -> Float[Tensor, " _"]:
-    """Σ_n F ⊗ δ for the live edges, in the order edge, term."""
+    """Σ_n F ⊗ δ of the live edges, in the order edge, term."""
     if passage.others is None:
         return torch.einsum("no,nit->iot", delta, passage.features)[alive].flatten()
     return torch.einsum("no,nio,nit->iot", delta, passage.others, passage.features)[alive].flatten()
@@ -146,7 +147,7 @@ def _outer_(
     delta: Float[Tensor, "block roots out_dim"],
     alive: Bool[Tensor, "in_dim out_dim"],
 ) -> None:
-    """Write F ⊗ δ for the live edges, in the order edge, term."""
+    """Write F ⊗ δ of the live edges, in the order edge, term."""
     features, terms = passage.features, passage.features.shape[2]
     if bool(alive.all()) and passage.others is None:
         place = jacobian.view(*jacobian.shape[:2], *alive.shape, terms)
@@ -164,7 +165,7 @@ def flat(network: KAN, edges: Edges) -> Float[Tensor, " P"]:
 
 
 def gathered(values: Sequence[Float[Tensor, "_ _ _"]], edges: Edges) -> Float[Tensor, " P"]:
-    """One value for every weight of every layer, as a vector in the order of ``flat``."""
+    """One value per trained weight of every layer, as a vector in the order of ``flatten_weights``."""
     return torch.cat(
         [value.permute(0, 2, 1)[alive].flatten() for value, alive in zip(values, edges, strict=True)]
     )
@@ -172,7 +173,7 @@ def gathered(values: Sequence[Float[Tensor, "_ _ _"]], edges: Edges) -> Float[Te
 
 @torch.no_grad()
 def set_flat_(network: KAN, edges: Edges, values: Float[Tensor, " P"]) -> None:
-    """Put a vector of ``flat`` back."""
+    """Set the trained weights from a vector in the order of ``flatten_weights``."""
     for layer, alive in zip(network.all_layers, edges, strict=True):
         count = int(alive.sum())
         terms = layer.weight.shape[1]

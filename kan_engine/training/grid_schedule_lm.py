@@ -7,19 +7,20 @@ from kan_engine.training.evidence import Evidence
 from kan_engine.training.levenberg_marquardt import Damping, Problem, step_
 from kan_engine.training.rows import Rows
 
-SLOW_STEPS = 3  # in a row that each gain little: this grid has converged
-CRAWL = 0.1  # gain of a step below which it is time to ask whether the grids still fit
-WORTH_FOLLOWING = 0.5  # of the loss of the round before: a round that reaches less is worth another
-RESERVED_STEPS = 5  # of a grid, for its last round, so that no grid is left where its nodes do not lie
-LOOSE, FIRM = 1e-6, 1.0  # hold of hidden nodes: while they find their shape, and in the last round
+SLOW_STEPS = 3  # consecutive steps of small gain after which a grid has converged
+CRAWL = 0.1  # gain of a step below which the position of the grids is checked
+WORTH_FOLLOWING = 0.5  # another round follows if the loss is below this share of the last round's
+RESERVED_STEPS = 5  # reserved per grid, so that the final grids contain their hidden nodes
+LOOSE, FIRM = 1e-6, 1.0  # ``Damping.hold`` before the last round, and in it
 
 
 class SecondOrder:
     """Levenberg-Marquardt on every grid of the schedule until it has converged there.
 
-    Hidden nodes drift during training, and on grids that they have left or hardly fill it crawls. Then
-    these grids follow them in another round, as long as a round reaches much less than the one before; the
-    last one holds the nodes where they are, so that they lie well inside the grids that are kept.
+    Hidden nodes drift during training. Convergence is slow on grids that the nodes have left or hardly fill.
+    Such grids are moved to their nodes, and another round begins, as long as each round reaches a much lower
+    loss than the one before. The last round penalises changes of the nodes' mean and spread, so that the
+    nodes lie well inside the final grids.
     """
 
     is_judged = True
@@ -34,22 +35,22 @@ class SecondOrder:
         evidence = Evidence(network, observations, is_noisy=is_squared) if config.penalty.adaptive else None
         self._problem = Problem(rows=rows, loss=config.loss, penalty=config.penalty, evidence=evidence)
         self._sizes = config.grid_schedule or (network.stack[0].grid_size,)
-        self._place = -1  # in the schedule; before its first grid
-        self._left = 0  # steps that this grid still may take
-        self._slow = 0  # steps in a row that gained little
-        self._crawl = 0  # and those that gained less than they should
+        self._place = -1  # index in the schedule; -1 before its first grid
+        self._left = 0  # remaining steps on this grid
+        self._slow = 0  # consecutive steps with a gain below the configured one
+        self._crawl = 0  # consecutive steps with a gain below GRID_CHECK_GAIN
         self._loss: float | None = None
-        self._previous: float | None = None  # loss at which the round before ended on this grid
-        self._is_last = False  # whether this round only settles the grids where they lie now
+        self._previous: float | None = None  # final loss of the previous round on this grid
+        self._is_last = False  # whether this is the last round, after which the grids remain
         self._damping = Damping()
 
     @property
     def grid_size(self) -> int:
-        """Grid that the last step was taken on."""
+        """Grid size of the last step."""
         return self._network.stack[0].grid_size
 
     def advance_(self) -> float | None:
-        """Take the next accepted step, on this grid or a later one."""
+        """Take the next accepted step, on this grid or a later one; return the loss, or None at the end."""
         if self._place < 0:
             follow_(self._network, self._problem.rows.x)
             self._begin_grid_()
@@ -61,7 +62,7 @@ class SecondOrder:
         return None
 
     def _goes_on(self) -> bool:
-        """Whether the round is worth another step."""
+        """Whether the round takes another step."""
         if self._left == 0 or self._slow == SLOW_STEPS:
             return False
         if self._is_last:
@@ -71,11 +72,11 @@ class SecondOrder:
 
     @property
     def _reserved(self) -> int:
-        """Steps kept for the last round."""
+        """Steps reserved for the last round."""
         return min(RESERVED_STEPS, self._config.steps // 5)
 
     def _step_(self) -> bool:
-        """A step on this grid, unless there is none that lowers the objective."""
+        """Take a step on this grid; return False if no step lowers the objective."""
         if self._loss is None:
             self._loss = self._problem.rows.loss(self._network, self._config.loss)
         taken = step_(self._network, self._problem, self._damping, self._loss, weigh=True)
@@ -87,7 +88,7 @@ class SecondOrder:
         return True
 
     def _follow_again_(self) -> bool:
-        """Let stray grids follow their nodes; whether any did, so that there is another round."""
+        """Move misplaced grids to their nodes; return whether any moved, so that another round begins."""
         if self._left == 0 or self._is_last or not follow_(self._network, self._problem.rows.x):
             return False
         self._is_last = self._left <= self._reserved or not self._pays()
@@ -96,7 +97,7 @@ class SecondOrder:
         return True
 
     def _pays(self) -> bool:
-        """Whether this round reached much less than the one before."""
+        """Whether this round reached a much lower loss than the previous one."""
         return self._previous is None or (self._loss or 0.0) < WORTH_FOLLOWING * self._previous
 
     def _begin_grid_(self) -> None:

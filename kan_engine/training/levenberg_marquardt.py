@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt for KANs: damping by gain ratio, a step accepted only if the objective falls."""
+"""Levenberg-Marquardt for KANs: damping by gain ratio; a step is accepted if the objective decreases."""
 
 from dataclasses import dataclass
 
@@ -23,22 +23,22 @@ from kan_engine.training.rescaling_symmetry import gauge_rows
 from kan_engine.training.rows import Rows
 
 MAX_DAMPING = 1e12
-JITTER = 1e-13  # of the diagonal, so that directions without any effect can be inverted
-STRAIGHT = 0.8  # share of the expected fall below which the steps are bent from then on
-SLIGHT, STEEPEST = 0.05, 0.75  # accelerations relative to the step: not worth the trouble, not to be trusted
+JITTER = 1e-13  # added share of the diagonal, so that directions without effect are invertible
+STRAIGHT = 0.8  # share of the predicted decrease below which later steps are accelerated
+SLIGHT, STEEPEST = 0.05, 0.75  # acceleration over step: below negligible, above unreliable
 
 
 @dataclass
 class Damping:
-    """What one step leaves to the next.
+    """State of the damping between steps.
 
     Attributes:
-        value: μ.
+        value: Damping μ.
         growth: Factor by which μ grows when a step fails.
-        is_curved: Whether the objective bends along the steps, so that the next one should be bent too.
-        trust: Share of its expected fall that the last step reached; 0 before there was one.
-        hold: How firmly hidden nodes keep their place and scale (see ``gauge``): 1 is as firmly as if
-            nothing else could make up for their moving.
+        is_curved: Whether the objective is curved along the steps, so that the next step is accelerated.
+        trust: Share of the predicted decrease that the last step reached, from 0 to 1; 0 before the first.
+        hold: Weight of the penalty on changes of the hidden nodes' mean and spread (see
+            ``rescaling_symmetry``). With 1 a change costs as much as if no other activation compensated it.
     """
 
     value: float = 1e-2
@@ -50,7 +50,7 @@ class Damping:
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """What is minimised: the weighted mean loss on these rows, plus a fixed price and one by evidence."""
+    """Objective: weighted mean loss on the rows, plus the fixed penalty and the evidence penalty."""
 
     rows: Rows
     loss: Loss
@@ -59,18 +59,18 @@ class Problem:
 
     @torch.no_grad()
     def price(self, network: KAN) -> float:
-        """What the weights cost."""
+        """Sum of the fixed penalty and the evidence penalty."""
         fixed = float(self.penalty.price(network)) if self.penalty.is_charged else 0.0
         return fixed + (self.evidence.price() if self.evidence else 0.0)
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What an accepted step reached.
+    """Result of an accepted step.
 
     Attributes:
-        loss: Weighted mean loss, without any price.
-        gain: Share by which the objective, prices included, fell.
+        loss: Weighted mean loss, without penalties.
+        gain: Relative decrease of the objective, including penalties.
     """
 
     loss: float
@@ -81,22 +81,21 @@ class Taken:
 def step_(
     network: KAN, problem: Problem, damping: Damping, loss: float, *, tries: int = 8, weigh: bool = False
 ) -> Taken | None:
-    """One accepted step of Levenberg-Marquardt, in place.
+    """Take one accepted step of Levenberg-Marquardt, in place.
 
-    Solves (H + μ·diag) s = -g and accepts s only if the objective falls; μ follows the gain ratio
-    between the actual and the predicted fall (Nielsen, "Damping parameter in Marquardt's method",
-    IMM-REP-1999-05).
+    Solves (H + μ·diag) s = -g and accepts s only if the objective decreases. μ follows the gain ratio, the
+    actual over the predicted decrease (Nielsen, "Damping parameter in Marquardt's method", IMM-REP-1999-05).
 
     Args:
         network: Changed in place.
-        problem: What to minimise.
+        problem: Objective to minimise.
         damping: Changed in place.
-        loss: Weighted mean loss where the network stands.
-        tries: Most dampings to try.
-        weigh: Whether the evidence is weighed anew first.
+        loss: Weighted mean loss of the network before the step.
+        tries: Maximum number of dampings to try.
+        weigh: Whether to update the evidence first.
 
     Returns:
-        None if no damping made the objective fall: the network is at a minimum.
+        None if no damping lowers the objective: the network is at a minimum.
     """
     edges = trainable_edges(network)
     matrix, gradient = gauss_newton(network, problem.rows, problem.loss, edges)
@@ -139,7 +138,7 @@ def step_(
 
 
 def _relax_(damping: Damping, ratio: float) -> None:
-    """Lower μ after a step that reached this ratio of the expected fall."""
+    """Lower μ after an accepted step with this ratio of actual to predicted decrease."""
     damping.value = max(damping.value * max(0.01, 1 - (2 * min(ratio, 1.0) - 1) ** 3), 1e-15)
     damping.growth = 2.0
     damping.is_curved |= ratio < STRAIGHT
@@ -155,7 +154,7 @@ def _bent(
     shift: Tensor,
     damping: Damping,
 ) -> Tensor:
-    """The step with its geodesic acceleration (see ``curvature``), unless that is too large to be true."""
+    """Add the geodesic acceleration (see ``acceleration_gradient``) unless it is unreliably large."""
     bend = curvature(network, problem.rows, problem.loss, edges, shift)
     acceleration = -torch.cholesky_solve(bend[:, None], factor)[:, 0] / 2
     units = scale.sqrt()
@@ -165,7 +164,7 @@ def _bent(
 
 
 def _scale(matrix: Tensor) -> Tensor:
-    """Units of the damping: the diagonal, but nothing that vanishes."""
+    """Scale of the damping: the diagonal, bounded from below."""
     diagonal = matrix.diagonal()
     return diagonal.clamp_min(1e-8 * float(diagonal.max()) + 1e-300)
 
@@ -179,12 +178,12 @@ def _weigh_(
     loss: float,
     trust: float,
 ) -> None:
-    """Find the prices that make the data likeliest; where A cannot be factored they stay.
+    """Update λ to maximise the evidence; without a Cholesky factor of A, λ remains the same.
 
-    What this very step is trusted to remove from the loss is no noise: else every refit of a trained
-    network would begin with prices that its first steps, far from the minimum, make too high.
+    The decrease that this step is expected to reach is not noise and is subtracted from the loss. Otherwise
+    the first steps of a refit, far from the minimum, would set λ too high.
     """
-    assert problem.evidence is not None  # noqa: S101 - the caller asked
+    assert problem.evidence is not None  # noqa: S101 - the caller checks it
     whole = matrix.clone()
     add_per_edge_(whole, edges, problem.evidence.blocks(edges))
     factor, failed = torch.linalg.cholesky_ex(whole + torch.diag(JITTER * _scale(whole)))
@@ -197,7 +196,7 @@ def _weigh_(
 
 
 def _price_gradient(network: KAN, problem: Problem, edges: Edges) -> Tensor:
-    """Qw of all prices, in the order of ``flat``."""
+    """Gradient Qw of all penalties, in the order of ``flatten_weights``."""
     prices = [problem.penalty.matrix(layer) @ layer.weight.detach() for layer in network.all_layers]
     if problem.evidence:
         prices = [a + b for a, b in zip(prices, problem.evidence.gradients(), strict=True)]

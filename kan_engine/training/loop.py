@@ -1,4 +1,4 @@
-"""train(): an iterator of steps that chooses its optimiser and watches validation rows."""
+"""train(): iterates over training steps, selects the optimiser and evaluates the validation rows."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,12 +20,14 @@ __all__ = ["Optimizer", "Rows", "Step", "Training", "TrainingConfig", "chosen_op
 
 @dataclass(frozen=True)
 class Step:
-    """What one step of training reached.
+    """Result of one training step.
 
     Attributes:
-        loss: Of the training rows; for a slice of an epoch, of the rows in it.
-        validation_loss: As last measured; the training loss where there are no validation rows, or
-            before they were first asked.
+        number: Number of the step, counted from 0.
+        grid_size: Grid size of the step.
+        loss: Training loss; for a slice of an epoch, the loss of the rows in it.
+        validation_loss: Last measured validation loss. The training loss if there are no validation rows, or
+            before the first validation.
     """
 
     number: int
@@ -35,7 +37,7 @@ class Step:
 
 
 def chosen_optimizer(network: KAN, rows: int, config: TrainingConfig) -> Optimizer:
-    """The optimiser that trains this network: the one asked for, or what its cost suggests."""
+    """The configured optimiser; for ``auto``, the one that the cost model selects."""
     if config.optimizer != "auto":
         return config.optimizer
     outputs, parameters = network.config.width[-1], network.parameter_count
@@ -51,21 +53,22 @@ def train(
     generator: torch.Generator | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Step]:
-    """Train in place, one yielded step at a time.
+    """Train a network in place and yield every step.
 
-    At the end, and when the iterator is closed early, the network holds the weights of the step
-    with the lowest validation loss (training loss without validation rows).
+    At the end, and when the iterator is closed early, the network has the weights of the step with the lowest
+    validation loss, or training loss without validation rows. With ``config.keep_last`` a completed training
+    keeps the last weights instead.
 
     Args:
         network: Initialised network; its grids are moved to the data first.
         training: Rows to fit.
-        config: How.
-        validation: Rows that decide which step was best; never fitted.
+        config: Method and parameters.
+        validation: Rows that select the best step; they are not fitted.
         generator: Source of the order of batches.
-        should_stop: Asked after every step; true ends the training.
+        should_stop: Called after every step; True ends the training.
 
     Raises:
-        TrainingDiverged: The loss left the finite numbers.
+        TrainingDiverged: The loss is not finite.
     """
     run = Training(network, training, config, validation=validation, generator=generator)
     try:
@@ -83,7 +86,7 @@ class Training:
     Args:
         network: As for ``train``.
         rows: Rows to fit.
-        config: How.
+        config: Method and parameters.
         validation: As for ``train``.
         generator: As for ``train``; a fixed seed if none is given.
     """
@@ -100,7 +103,7 @@ class Training:
         self.network, self.config = network, config
         self.generator = generator if generator is not None else torch.Generator().manual_seed(0)
         self._rows, self._validation = rows, validation
-        for layer in network.all_layers:  # sums are taken in the order in which memory holds them
+        for layer in network.all_layers:  # the memory layout determines the order of sums
             layer.weight = torch.nn.Parameter(layer.weight.detach().contiguous())
         self._method = _method(network, rows, config, self.generator)
         self._best = _Snapshot(network)
@@ -109,10 +112,10 @@ class Training:
         self._is_complete = False
 
     def step(self) -> Step | None:
-        """Train on; None once training is over.
+        """Take the next step; return None at the end of the training.
 
         Raises:
-            TrainingDiverged: The loss left the finite numbers.
+            TrainingDiverged: The loss is not finite.
         """
         if self._stale >= self.config.patience:
             return None
@@ -127,13 +130,16 @@ class Training:
         return Step(self._number - 1, self._method.grid_size, loss, judged)
 
     def finish_(self) -> None:
-        """Put the weights of the best step into the network, if the last ones are not to be kept."""
+        """Restore the weights of the best step, unless ``keep_last`` applies to a completed training."""
         if self._is_complete and self.config.keep_last:
             return
         self._best.restore_(self.network)
 
     def _judge_(self, loss: float) -> float:
-        """The validation loss, measured where the method says it is worth it; keeps the best weights."""
+        """Measure the validation loss when the optimiser requests it; otherwise return the last one.
+
+        Stores the best weights and counts validations without improvement.
+        """
         if not self._method.is_judged:
             return loss if self._judged is None else self._judged
         judged = loss if self._validation is None else self._validation.loss(self.network, self.config.loss)
@@ -157,14 +163,14 @@ def _method(network: KAN, rows: Rows, config: TrainingConfig, generator: torch.G
 
 
 class _Snapshot:
-    """The best weights seen so far."""
+    """Weights with the lowest loss so far."""
 
     def __init__(self, network: KAN) -> None:
         self._loss = float("inf")
         self._keep_(network)
 
     def offer(self, network: KAN, loss: float) -> bool:
-        """Keep these weights if they are better."""
+        """Store the weights if their loss is lower; return whether it is."""
         if not loss < self._loss:
             return False
         self._loss = loss
@@ -175,7 +181,7 @@ class _Snapshot:
         self._layers = [(layer.knots.clone(), layer.weight.detach().clone()) for layer in network.all_layers]
 
     def restore_(self, network: KAN) -> None:
-        """Put the best weights back."""
+        """Write the best weights into the network."""
         for layer, (knots, weight) in zip(network.all_layers, self._layers, strict=True):
             layer.knots = knots.clone()
             layer.weight = torch.nn.Parameter(weight.clone())

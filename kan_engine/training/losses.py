@@ -1,7 +1,7 @@
 """Losses with their gradient and Gauss-Newton root at the network's outputs.
 
-A loss is a mean over rows, ``L = Σ_n w_n ℓ(f_n, y_n) / Σ_n w_n``. Its Gauss-Newton matrix is
-``Σ_n w_n J_nᵀ H_n J_n`` with H the Hessian of ℓ in the outputs, written as ``H = RᵀR``.
+A loss is a weighted mean over rows, ``L = Σ_n w_n ℓ(f_n, y_n) / Σ_n w_n``. Its Gauss-Newton matrix is
+``Σ_n w_n J_nᵀ H_n J_n`` with the Hessian ``H = RᵀR`` of ℓ with respect to the outputs.
 """
 
 from typing import Literal
@@ -16,12 +16,12 @@ Loss = Literal["squared", "logistic", "softmax"]
 def loss_per_row(
     kind: Loss, outputs: Float[Tensor, "batch out_dim"], targets: Float[Tensor, "batch _"]
 ) -> Float[Tensor, " batch"]:
-    """ℓ of every row.
+    """Loss ℓ of every row.
 
     Args:
-        kind: ``squared`` half the squared error summed over outputs; ``logistic`` cross-entropy of
-            one log-odds output; ``softmax`` cross-entropy of C logits.
-        outputs: What the network gives.
+        kind: ``squared``: half the squared error, summed over outputs; ``logistic``: cross-entropy of
+            one log-odds output; ``softmax``: cross-entropy of C logits.
+        outputs: Outputs of the network.
         targets: Values [batch, out]; for ``logistic`` 0 or 1; for ``softmax`` the class number [batch, 1].
     """
     if kind == "squared":
@@ -34,7 +34,7 @@ def loss_per_row(
 def gradient_and_root(
     kind: Loss, outputs: Float[Tensor, "batch out_dim"], targets: Float[Tensor, "batch _"]
 ) -> tuple[Float[Tensor, "batch out_dim"], Float[Tensor, "batch roots out_dim"]]:
-    """∂ℓ/∂f and R with RᵀR = ∂²ℓ/∂f².
+    """Gradient ∂ℓ/∂f, and R with RᵀR = ∂²ℓ/∂f².
 
     For the softmax, H = diag(p) - ppᵀ = Σ_a p_a (e_a - p)(e_a - p)ᵀ.
     """

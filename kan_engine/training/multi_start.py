@@ -1,4 +1,4 @@
-"""A fresh network at a random start, or at the best of several."""
+"""Random initialisation of a network, from one start or from the best of several."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,23 +10,23 @@ from kan_engine.network.kan import KAN, KANConfig, initialise_
 from kan_engine.training.loop import TrainingConfig, chosen_optimizer, train
 from kan_engine.training.rows import Rows
 
-NOISE = 0.3  # of the coefficients, for first-order methods; second order starts from lines
-COARSE = 3  # grid of the trials: few intervals have few bad minima
-AUTO_STARTS = 2  # where nobody says how many: of single ones a few in a hundred lead nowhere
-TRIAL_STEPS = 20  # enough to tell a start that leads nowhere
+NOISE = 0.3  # of the coefficients, for first-order methods; second-order methods start from lines
+COARSE = 3  # maximum grid size of the trials: few intervals have few bad minima
+AUTO_STARTS = 2  # default number of starts: a few percent of single starts reach only a bad minimum
+TRIAL_STEPS = 20  # sufficient to detect a start that reaches only a bad minimum
 
 
 def fresh_network(config: KANConfig, rows: int, training: TrainingConfig, generator: torch.Generator) -> KAN:
-    """A random start that suits the optimiser.
+    """Create a randomly initialised network for the optimiser of the training.
 
-    Second-order steps find by themselves how far an activation bends, and out of fewer bad minima from
-    random lines than from random wiggles.
+    Second-order methods start from random lines: with random deviations they reach more bad minima, and they
+    determine the curvature of the activations without them.
 
     Args:
-        config: Its shape.
-        rows: Number of rows that it will be trained on.
-        training: How.
-        generator: Source of the start.
+        config: Shape of the network.
+        rows: Number of training rows.
+        training: Configuration of the training.
+        generator: Source of the random numbers.
     """
     network = KAN(config)
     is_second_order = chosen_optimizer(network, rows, training) == "levenberg_marquardt"
@@ -44,18 +44,21 @@ def best_start(
     validation: Rows | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> KAN:
-    """The most promising of several random starts, each trained for some steps on a coarse grid.
+    """The best of several random starts, each trained for ``TRIAL_STEPS`` steps on a coarse grid.
 
-    Other methods than second order take the first one: their first steps do not tell where they lead.
+    First-order methods use the first start: their first steps do not predict the final loss.
 
     Args:
-        config: Shape of the network; it may come back on a coarser grid, for a schedule that refines it.
+        config: Shape of the network. The result may have a coarser grid, which the schedule then refines.
         rows: Rows to fit.
-        training: How the network will be trained.
+        training: Configuration of the training.
         starts: Number of starts.
-        generator: Source of all starts.
-        validation: Rows that judge; the training rows without them.
-        should_stop: Asked after every step; true ends the search.
+        generator: Source of the random numbers.
+        validation: Rows that select the start; None selects by the training rows.
+        should_stop: Called after every step; True ends the search.
+
+    Raises:
+        InvalidConfig: ``starts`` is less than 1.
     """
     if starts < 1:
         raise InvalidConfig(f"starts must be at least 1, got {starts}")

@@ -1,30 +1,30 @@
-"""What all ways of training have in common: they advance step by step."""
+"""Common interface of all optimisers, which train step by step."""
 
 from typing import Protocol, runtime_checkable
 
 
 @runtime_checkable
 class Method(Protocol):
-    """A way of training one network, in place, step by step."""
+    """An optimiser that trains one network in place, step by step."""
 
     @property
     def grid_size(self) -> int:
-        """Grid that the last step was taken on."""
+        """Grid size of the last step."""
 
     @property
     def is_judged(self) -> bool:
-        """Whether the last step is one after which the validation rows are worth asking."""
+        """Whether the validation loss is to be measured after the last step."""
 
     @property
     def is_settling(self) -> bool:
-        """Whether a stale validation loss now tells that training is over."""
+        """Whether steps without a better validation loss count towards the end of the training."""
 
     def advance_(self) -> float | None:
-        """Take one step; the objective that it reached, or None if training is over."""
+        """Take one step and return the objective, or None at the end of the training."""
 
 
 class InTurn:
-    """One method after another."""
+    """Several optimisers, one after another."""
 
     def __init__(self, *methods: Method) -> None:
         self._methods, self._place = methods, 0
@@ -35,21 +35,21 @@ class InTurn:
 
     @property
     def grid_size(self) -> int:
-        """Grid that the last step was taken on."""
+        """Grid size of the last step."""
         return self._now.grid_size
 
     @property
     def is_judged(self) -> bool:
-        """As the present method says."""
+        """As in the current optimiser."""
         return self._now.is_judged
 
     @property
     def is_settling(self) -> bool:
-        """As the present method says."""
+        """As in the current optimiser."""
         return self._now.is_settling
 
     def advance_(self) -> float | None:
-        """A step of the first method that is not over."""
+        """Take a step of the first optimiser that is not finished."""
         while self._place < len(self._methods):
             reached = self._now.advance_()
             if reached is not None:

@@ -1,4 +1,4 @@
-"""Penalty: what the weights of a network cost."""
+"""Quadratic penalty of the weights of a network."""
 
 from dataclasses import dataclass
 
@@ -12,16 +12,16 @@ from kan_engine.network.layer import KANLayer
 
 @dataclass(frozen=True, kw_only=True)
 class Penalty:
-    """A quadratic price of the weights: ``½ Σ (ridge · w² + smoothness · (Δ²c)²)``.
+    """Quadratic penalty of the weights: ``½ Σ (ridge · w² + smoothness · (Δ²c)²)``.
 
     Δ²c are the second differences of neighbouring spline coefficients (Eilers and Marx, "Flexible
     smoothing with B-splines and penalties", Statistical Science 11, 1996).
 
     Args:
-        ridge: Price of every weight.
-        smoothness: Price of every activation's bends.
-        adaptive: Whether Levenberg-Marquardt adds a price of roughness of its own, for every activation
-            as much as the data support (``evidence.Evidence``). Other methods do without.
+        ridge: Strength of the penalty on every weight.
+        smoothness: Strength of the penalty on the second differences.
+        adaptive: Whether Levenberg-Marquardt adds a roughness penalty whose strength is chosen for every
+            activation from the data (``evidence.Evidence``). Other optimisers ignore it.
     """
 
     ridge: float = 0.0
@@ -30,18 +30,18 @@ class Penalty:
 
     @property
     def is_charged(self) -> bool:
-        """Whether weights have a fixed price at all."""
+        """Whether ``ridge`` or ``smoothness`` is positive."""
         return self.ridge > 0 or self.smoothness > 0
 
     def matrix(self, layer: KANLayer) -> Float[Tensor, "terms terms"]:
-        """Q with ½ wᵀQw the fixed price of one activation of the layer."""
+        """Matrix Q of the penalty ½ wᵀQw of one activation of the layer."""
         terms = layer.weight.shape[1]
         eye = torch.eye(terms, dtype=layer.weight.dtype, device=layer.weight.device)
         bends = differences(layer, 2)
         return self.ridge * eye + self.smoothness * bends.T @ bends
 
     def price(self, network: KAN) -> Float[Tensor, ""]:
-        """The fixed price of all weights of a network; differentiable."""
+        """Value of the penalty for all weights of a network; differentiable."""
         total = network.stack[0].weight.new_zeros(())
         for layer in network.all_layers if self.is_charged else ():
             weight = layer.effective_weight()
@@ -50,9 +50,9 @@ class Penalty:
 
 
 def differences(layer: KANLayer, order: int) -> Float[Tensor, "_ terms"]:
-    """D: differences of this order of neighbouring coefficients; the base function is free.
+    """Matrix D of the differences of order ``order`` of the spline coefficients.
 
-    As many differences are taken as there are coefficients for.
+    The base function is not included. The order is reduced if there are too few coefficients for it.
     """
     eye = torch.eye(layer.weight.shape[1], dtype=layer.weight.dtype, device=layer.weight.device)
     coefficients = len(eye) - 1

@@ -24,8 +24,8 @@ def regularization(
 ) -> Float[Tensor, ""]:
     """μ1 Σ|Φ_l|₁ + μ2 Σ S(Φ_l) (eq. 2.20, without the factor λ).
 
-    |Φ|₁ is the sum of a layer's edge norms (eq. 2.18) and S the entropy of their shares
-    (eq. 2.19); an edge that is exactly zero adds nothing to either.
+    |Φ|₁ is the sum of a layer's edge norms (eq. 2.18) and S the entropy of their shares (eq. 2.19). An edge
+    that is exactly zero contributes 0 to both.
     """
     total = x.new_zeros(())
     for norms in edge_norms(network, x):

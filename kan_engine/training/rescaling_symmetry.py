@@ -1,8 +1,9 @@
-"""Gauge: how a hidden node may be scaled and shifted without any effect on what the network can represent.
+"""Rescaling symmetry: scaling or shifting a hidden node hardly changes what the network can represent.
 
-The activations that leave the node take such a change back, so that the loss hardly depends on it. But the
-grid of the node does not move along: left alone, training spends most of its steps on stretching nodes to
-the ends of their grids and beyond, where rows meet more intervals and the loss falls a little.
+The activations that leave the node compensate such a change, so the loss hardly depends on it. The grid of
+the node, however, does not move with it. Without a penalty, training spends most of its steps on stretching
+nodes to the ends of their grids and beyond: the rows then cover more intervals, and the loss decreases
+slightly.
 """
 
 import torch
@@ -15,15 +16,16 @@ from kan_engine.training.gauss_newton import Edges, backward, flat, forward, gat
 from kan_engine.training.losses import Loss, gradient_and_root
 from kan_engine.training.rows import Rows
 
-SOME_ROWS = 500  # evenly spaced, tell where a node lies
+SOME_ROWS = 500  # evenly spaced rows on which mean and spread of the nodes are computed
 
 
 @torch.no_grad()
 def gauge_rows(network: KAN, rows: Rows, loss: Loss, edges: Edges) -> Float[Tensor, "directions P"]:
-    """What a step does to the mean and to the spread of every hidden node, in the order of ``flat``.
+    """Derivatives of mean and spread of every hidden node, in the order of ``flatten_weights``.
 
-    Each row is scaled by the slope of the outputs in its node: the square of row times step is what the
-    change would cost if no other activation took it back. Nodes beside a fixed function have no gauge.
+    Each row is scaled by the derivative of the outputs with respect to its node. The square of row · step is
+    the increase of the loss if no other activation compensates the change. Nodes next to a symbolic edge and
+    multiplication nodes have no such symmetry and no row.
     """
     some = rows[:: -(-len(rows) // SOME_ROWS)]
     share = some.weights / some.weights.sum()
@@ -45,7 +47,7 @@ def gauge_rows(network: KAN, rows: Rows, loss: Loss, edges: Edges) -> Float[Tens
 
 
 def _free_nodes(layer: KANLayer, after: KANLayer) -> Bool[Tensor, " out_dim"]:
-    """Sums between splines only: a fixed function on either side knows where they lie."""
+    """Sum nodes whose incoming and outgoing edges are all splines; symbolic edges fix the scale of a node."""
     is_open = (layer.mask == layer.trainable_mask()).all(0) & layer.mask.any(0)
     is_open[layer.out_dim - layer.products :] = False
     return is_open & (after.mask == after.trainable_mask()).all(1)
@@ -54,7 +56,7 @@ def _free_nodes(layer: KANLayer, after: KANLayer) -> Bool[Tensor, " out_dim"]:
 def _row(
     network: KAN, number: int, effect: Float[Tensor, "in_dim terms out_dim"], node: int, edges: Edges
 ) -> Float[Tensor, "1 P"]:
-    """The effect of one layer's weights on one of its nodes; all other weights have none."""
+    """Row of one node: the effect of the weights of the layer before it, and 0 for all other weights."""
     effects = [torch.zeros_like(layer.weight) for layer in network.all_layers]
     effects[number][:, :, node] = effect[:, :, node]
     return gathered(effects, edges)[None]

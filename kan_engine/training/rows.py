@@ -1,4 +1,4 @@
-"""Rows: inputs, targets and weights, and the loss of a network on them, block by block."""
+"""Training rows: inputs, targets and weights, and the loss of a network on them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ class Rows:
     """Inputs, targets and weights of a set of rows.
 
     Attributes:
-        folds: Fold of every row, from 0 on; of networks side by side number g does not learn from fold
-            g modulo the number of folds. Minibatches alone heed it.
-        on_losses: Hears the loss of every row each time that a network is judged on them.
+        folds: Fold of every row, from 0 on. Of several parallel networks, network g is not trained on fold
+            g modulo the number of folds. Only Adam uses the folds.
+        on_losses: Called with the loss of every row each time a network is evaluated on these rows.
     """
 
     x: Float[Tensor, "batch in_dim"]
@@ -30,7 +30,7 @@ class Rows:
 
     @staticmethod
     def of(x: Tensor, targets: Tensor, weights: Tensor | None = None) -> "Rows":
-        """Rows with weight 1 unless weights are given."""
+        """Create rows; the weights are 1 by default."""
         return Rows(x=x, targets=targets, weights=x.new_ones(len(x)) if weights is None else weights)
 
     def __len__(self) -> int:
@@ -45,13 +45,13 @@ class Rows:
         )
 
     def to(self, dtype: torch.dtype) -> "Rows":
-        """The same rows as other numbers; these rows themselves if they are such numbers."""
+        """The same rows in another floating-point type; tensors of that type are shared."""
         numbers = {name: getattr(self, name).to(dtype) for name in ("x", "targets", "weights")}
         return Rows(**numbers, folds=self.folds, on_losses=self.on_losses)
 
     @torch.no_grad()
     def loss(self, network: KAN, kind: Loss) -> float:
-        """Weighted mean loss; memory does not grow with the number of rows."""
+        """Weighted mean loss, computed in blocks of rows to bound the memory."""
         parts = (self[block] for block in row_blocks(network, len(self)))
         losses = torch.cat([loss_per_row(kind, network(part.x), part.targets) for part in parts])
         if self.on_losses:
