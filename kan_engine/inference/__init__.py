@@ -1,1 +1,1 @@
-"""Trained models: predictions, calibration, intervals, the artifact."""
+"""Trained models: prediction, calibration, prediction intervals, serialization."""

@@ -1,7 +1,7 @@
-"""A predictor as bytes and back: safetensors with one versioned JSON header; never pickle.
+"""Serialization of a predictor: safetensors with one versioned JSON header, without pickle.
 
-The bytes may come from anyone. What the header promises is compared with the tensors that are there,
-by name, type and shape, before anything of that size is made; nothing in them is executed.
+The bytes may be untrusted. The header is compared with the tensors in the file, by name, type and shape,
+before memory of that size is allocated. No content is executed.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from kan_engine.expressions.library import LIBRARY
 from kan_engine.inference.predictor import Predictor
 from kan_engine.network.kan import KAN
 
-VERSION = 2  # 2 has decision weights
-WITH_SUPPORT = 3  # of densities alone: older programs would not know where they are 0
-WITH_BOUNDS = 4  # of numbers alone: older programs would leave the bounds
+VERSION = 2  # adds decision weights
+WITH_SUPPORT = 3  # densities only: older programs would not set them to 0 outside their support
+WITH_BOUNDS = 4  # regressions only: older programs would return values outside the bounds
 READABLE = (1, 2, 3, 4)
-HEADER_LIMIT = 8 * 2**20  # bytes; room for thousands of columns with their categories
+HEADER_LIMIT = 8 * 2**20  # bytes; sufficient for thousands of columns with their categories
 MOST_ATTACHED = 16
 FEW_WEIGHTS = (
     2**20
-)  # 8 MB; networks without memory take ten times as long, and every process a second to begin
+)  # 8 MB; a network on the meta device takes ten times as long, and one second on first use in a process
 
-_KEY = "kan"  # of our header among safetensors' metadata
+_KEY = "kan"  # key of our header in the metadata of safetensors
 _NETWORK = "network."  # prefix of the tensors of the network
-_ATTACHED = "attached."  # prefix of numbers that merely travel with the model
-_OF_FORMULA = _ATTACHED + "formula.residuals"  # attached, so that older programs read the rest without them
+_ATTACHED = "attached."  # prefix of arrays stored with the model
+_OF_FORMULA = _ATTACHED + "formula.residuals"  # older programs ignore attachments
 _DTYPES = {torch.float64: "F64", torch.bool: "BOOL"}
 _BROKEN = (
     ArithmeticError,
@@ -61,12 +61,15 @@ def save(
     metadata: dict[str, Any] | None = None,
     attached: Mapping[str, Float[np.ndarray, " _"]] | None = None,
 ) -> bytes:
-    """The predictor as bytes; the same predictor gives the same bytes.
+    """Serialize a predictor; equal predictors give equal bytes.
 
     Args:
-        predictor: What to save.
-        metadata: JSON that travels with it, for ``read_metadata``.
-        attached: Numbers that are too many for JSON, for ``read_attached``; they may be NaN.
+        predictor: The predictor to save.
+        metadata: JSON object stored with it, for ``read_metadata``.
+        attached: Arrays too large for JSON, for ``read_attached``; they may contain NaN.
+
+    Raises:
+        ArtifactError: The header exceeds ``HEADER_LIMIT``.
     """
     header = {
         "version": VERSION,
@@ -91,10 +94,10 @@ def save(
 
 
 def load(data: bytes) -> Predictor:
-    """The predictor that ``save`` made bytes of; it predicts the same, bit for bit.
+    """Load a predictor that ``save`` has serialized; its predictions are identical bit for bit.
 
     Raises:
-        ArtifactError: The bytes are anything else.
+        ArtifactError: The bytes are not a saved model.
     """
     try:
         header, shapes = _read_header(data)
@@ -110,7 +113,11 @@ def load(data: bytes) -> Predictor:
 
 
 def read_header(data: bytes) -> dict[str, Any]:
-    """All that is said of a model in JSON; nothing of it is checked but that it is an object."""
+    """The JSON header of a model; only its version is checked and that it is an object.
+
+    Raises:
+        ArtifactError: The bytes are not a saved model.
+    """
     try:
         return _read_header(data)[0]
     except _BROKEN as error:
@@ -118,12 +125,12 @@ def read_header(data: bytes) -> dict[str, Any]:
 
 
 def read_metadata(data: bytes) -> dict[str, Any]:
-    """The JSON that was saved along with a predictor."""
+    """The JSON object that was saved with a predictor."""
     return dict(read_header(data)["metadata"])
 
 
 def read_attached(data: bytes) -> dict[str, Float[np.ndarray, " _"]]:
-    """The numbers that were saved along with a predictor; of bytes that ``load`` has taken."""
+    """The arrays that were saved with a predictor; call ``load`` first, which checks the bytes."""
     try:
         tensors = _read_tensors(data)
     except _BROKEN as error:
@@ -137,7 +144,7 @@ def read_attached(data: bytes) -> dict[str, Float[np.ndarray, " _"]]:
 
 def _no_model(error: Exception) -> ArtifactError:
     reason = f"its header lacks {error}" if isinstance(error, KeyError) else str(error)
-    return ArtifactError(f"these bytes are no saved model: {reason}")
+    return ArtifactError(f"these bytes are not a saved model: {reason}")
 
 
 def _tensors(predictor: Predictor) -> dict[str, Tensor]:
@@ -168,10 +175,12 @@ def _attachments(attached: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
 
 
 def _read_header(data: bytes) -> tuple[dict[str, Any], Shapes]:
-    """Our header, and type and shape of every tensor as safetensors' header has them."""
+    """Our header, and type and shape of every tensor according to the header of safetensors."""
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or length > min(HEADER_LIMIT, len(data) - 8):
-        raise ArtifactError("these bytes are no saved model: they do not begin with the length of a header")
+        raise ArtifactError(
+            "these bytes are not a saved model: they do not begin with the length of a header"
+        )
     outer = _parse(data[8 : 8 + length])
     header = _parse(outer.pop("__metadata__")[_KEY])
     if header["version"] not in READABLE:
@@ -180,26 +189,26 @@ def _read_header(data: bytes) -> tuple[dict[str, Any], Shapes]:
             f"the model has the format version {header['version']!r}; this program reads the versions {known}"
         )
     if not isinstance(header["metadata"], dict):
-        raise TypeError("its metadata are no JSON object")
+        raise TypeError("its metadata are not a JSON object")
     return header, {name: (entry["dtype"], tuple(entry["shape"])) for name, entry in outer.items()}
 
 
 def _parse(text: bytes | str) -> dict[str, Any]:
     parsed = json.loads(text, parse_constant=_refuse_constant)
     if not isinstance(parsed, dict):
-        raise TypeError("its header is no JSON object")
+        raise TypeError("its header is not a JSON object")
     return parsed
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"its header holds {name}, which JSON does not know")
+    raise ValueError(f"its header contains {name}, which is not valid JSON")
 
 
 def _outline(description: dict[str, Any], tensors: int, size: int) -> KAN:
-    """The described network, without memory for its tensors where these are many.
+    """The described network; large networks are created without memory for their tensors.
 
-    Every node, edge and grid point takes at least a byte of the file, and every layer three of its
-    tensors: what promises more is refused before it costs time or memory.
+    In a valid file every node, edge and grid point takes at least one byte, and every layer three tensors. A
+    description of a larger network is rejected before it takes time or memory.
     """
     width, grid_sizes, order = description["width"], description["grid_sizes"], description["order"]
     numbers = [*width, *grid_sizes]
@@ -209,8 +218,8 @@ def _outline(description: dict[str, Any], tensors: int, size: int) -> KAN:
         any(type(number) is not int or not 1 <= number <= size for number in numbers)
         or type(order) is not int
     ):
-        raise ValueError("its width, grid_sizes or order are no counts")
-    edges = sum(a * b for a, b in pairwise([*width, width[0]]))  # and some that may not be there
+        raise ValueError("its width, grid_sizes or order are not valid counts")
+    edges = sum(a * b for a, b in pairwise([*width, width[0]]))  # upper bound: direct edges may be absent
     is_small = edges * (max(grid_sizes) + order + 1) <= FEW_WEIGHTS
     with torch.device("cpu" if is_small else "meta"):
         network = KAN.from_header(description)
@@ -223,12 +232,12 @@ def _outline(description: dict[str, Any], tensors: int, size: int) -> KAN:
             ):
                 raise ValueError(f"it has no edge from {i!r} to {j!r}")
             if edge.function not in LIBRARY or not all(map(math.isfinite, (edge.a, edge.b, edge.c, edge.d))):
-                raise ValueError(f"the edge from {i} to {j} is no function of the library")
+                raise ValueError(f"the edge from {i} to {j} is not a function of the library")
     return network
 
 
 def _compare(shapes: Shapes, header: dict[str, Any], network: KAN) -> None:
-    """The tensors that are there must be those that the header implies, no more and no less."""
+    """Check that the tensors in the file are exactly those that the header describes."""
     wide, out = network.config.width[0], network.config.width[-1]
     expected: Shapes = {
         _NETWORK + name: (_DTYPES[tensor.dtype], tuple(tensor.shape))
@@ -248,7 +257,7 @@ def _compare(shapes: Shapes, header: dict[str, Any], network: KAN) -> None:
 
 
 def _read_tensors(data: bytes) -> dict[str, Tensor]:
-    """All tensors; safetensors checks that they fill the file without gap or overlap."""
+    """All tensors; safetensors checks that they fill the file without gaps or overlaps."""
     tensors = {}
     for name, entry in deserialize(data):  # type: ignore[no-untyped-call]
         number = np.dtype("<f8" if entry["dtype"] == "F64" else "u1")
@@ -267,15 +276,15 @@ def _assemble(header: dict[str, Any], network: KAN, tensors: dict[str, Tensor]) 
     arrays = {name: tensor.numpy() for name, tensor in tensors.items() if not name.startswith(_NETWORK)}
     for layer in network.all_layers:
         if (layer.knots.diff() < 0).any():
-            raise ValueError("its knots decrease")
+            raise ValueError("its knots are decreasing")
     classes = header["classes"]
     if classes is not None and not all(_is_label(label) for label in classes):
-        raise TypeError("its classes are no labels")
+        raise TypeError("its classes are not valid labels")
     if not isinstance(header["target"], str):
         raise TypeError("its target has no name")
     weights = header["decision_weights"] if header["version"] > 1 else None
     if weights is not None and not all(type(weight) is float for weight in weights):
-        raise TypeError("its decision weights are no numbers")
+        raise TypeError("its decision weights are not numbers")
     outputs = None
     if header["transform"] is not None:
         bounds = _bounds(header["bounds"]) if header["version"] == WITH_BOUNDS else None
@@ -295,19 +304,19 @@ def _assemble(header: dict[str, Any], network: KAN, tensors: dict[str, Tensor]) 
 
 
 def _support(sides: list[list[float | None]]) -> tuple[tuple[float, float], ...]:
-    """Ranges of a density; null where there is no end."""
+    """Support of a density, one range per input; null means unbounded."""
     if any(not (end is None or type(end) is float) for side in sides for end in side):
-        raise TypeError("the ends of its support are no numbers")
+        raise TypeError("the ends of its support are not numbers")
     return tuple(
         (-math.inf if low is None else low, math.inf if high is None else high) for low, high in sides
     )
 
 
 def _bounds(ends: list[float]) -> tuple[float, float]:
-    """The lowest and the highest answer."""
+    """Lower and upper bound of the predictions."""
     low, high = ends
     if type(low) is not float or type(high) is not float:
-        raise TypeError("the bounds of its answers are no numbers")
+        raise TypeError("the bounds of its predictions are not numbers")
     return low, high
 
 

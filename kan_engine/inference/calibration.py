@@ -1,7 +1,7 @@
-"""Probabilities that mean what they say: a classifier's logits, scaled and shifted on the validation rows.
+"""Calibration of a classifier: its logits are scaled and shifted, as fitted on the validation rows.
 
-The map goes into the weights of the network, so that its formula, its picture and its log-odds are
-those of the probabilities that it gives.
+The calibration is applied to the weights of the network, so that formula, plots and log-odds are consistent
+with the calibrated probabilities.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from kan_engine.network.row_blocks import row_blocks
 FOLDS = 5
 SPREADS = (1.0, 0.5)  # standard deviations of the normal priors: of log s, and of every b
 NEWTON_STEPS = 50
-SETTLED = 1e-6  # nats of all rows together, by which a step must lower the objective for another to follow
+SETTLED = 1e-6  # Newton's method ends when a step lowers the objective by less (nats, all rows)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The map ``z = s · f + b`` of logits f, [C], with s > 0: it keeps the order of every logit.
+    """The map ``z = s · f + b`` of logits f, [C], with s > 0, which preserves the order of rows by each logit.
 
-    Two classes have the logits (0, f); b_1 - b_0 is then the shift of the log-odds (Platt,
+    Two classes have the logits (0, f), and b_1 - b_0 is the shift of the log-odds (Platt,
     "Probabilistic outputs for support vector machines", 1999). More classes share one s, the inverse of
     a temperature (Guo et al., arXiv:1706.04599).
     """
@@ -51,15 +51,15 @@ def calibrate_(
     """Calibrate a classifier on rows that it was not fitted on, in place.
 
     Args:
-        network: One output, the log-odds of the second of two classes, or a logit per class.
+        network: Classifier with one output, the log-odds of the second of two classes, or a logit per class.
         x: Rows in the scale of the network.
-        codes: Number of the class of every row.
-        weights: How often a row counts, without the weight of its class.
-        class_weights: What the classes weighed in training. They bend the logits by their logarithms,
-            which is undone: probabilities are those of the data.
+        codes: Class index of every row.
+        weights: Weight of every row, without the weight of its class.
+        class_weights: Weights of the classes in training. They shift the logits by their logarithms; the
+            calibration reverses this shift, so that probabilities refer to the data.
 
     Returns:
-        What was put into the network.
+        The calibration that was applied to the network.
     """
     with torch.no_grad():
         outputs = torch.cat([network(x[block]) for block in row_blocks(network, len(x))])
@@ -69,7 +69,7 @@ def calibrate_(
 
 
 def put_into_(network: KAN, calibration: Calibration) -> None:
-    """Make a classifier give calibrated logits, in place."""
+    """Apply a calibration to the weights of a classifier, in place."""
     shift = calibration.shift
     if network.config.width[-1] == 1:
         shift = shift[1:] - shift[:1]
@@ -77,7 +77,7 @@ def put_into_(network: KAN, calibration: Calibration) -> None:
 
 
 def as_logits(outputs: Float[Tensor, "rows out_dim"]) -> Float[Tensor, "rows classes"]:
-    """A logit per class; log-odds are the logit of the second of two classes, the first has 0."""
+    """One logit per class; a single output becomes the logits (0, output) of two classes."""
     if outputs.shape[1] > 1:
         return outputs
     return torch.cat([torch.zeros_like(outputs), outputs], 1)
@@ -90,21 +90,25 @@ def fit_calibration(
     *,
     prior: Float[Tensor, " classes"],
 ) -> Calibration:
-    """The calibration that lowers the log loss of rows it does not know.
+    """Fit the calibration, of three kinds, that has the lowest cross-validated log loss.
 
-    Three are compared by cross-validation within these rows: none but the prior shift; a scale, if its
-    loss is lower; a scale with shifts, if its loss is lower than that by more than a standard error,
-    since a shift per class follows the noise more easily. Two things keep few rows, or rows that the
-    network tells apart perfectly, from making it certain: a normal prior of log s around 0 and of b
-    around ``prior``, and one more row in all whose class is unknown, spread over the places of the
-    others (Platt's smoothed targets).
+    The kinds are compared by cross-validation on these rows:
+
+    - only the prior shift;
+    - a scale, if its loss is lower;
+    - a scale and shifts, if their loss is lower than that by more than one standard error. One shift per
+      class overfits more easily.
+
+    Two measures prevent overconfidence with few rows, or with rows that the network separates perfectly.
+    There is a normal prior of log s around 0 and of b around ``prior``. Platt's smoothed targets add the
+    weight of one row of unknown class, distributed over all rows.
 
     Args:
-        logits: What the network gives.
-        codes: Number of the class of every row.
-        weights: How often a row counts. Only ratios matter: they are scaled to sum to the effective
+        logits: Logits of the network.
+        codes: Class index of every row.
+        weights: Weight of every row. Only ratios matter: the weights are scaled to sum to the effective
             number of rows (Σw)² / Σw² (Kish, "Survey sampling", 1965).
-        prior: The shift to expect.
+        prior: Expected shift.
     """
     rows = _Rows.of(logits, codes, weights)
     none = Calibration(1.0, prior)
@@ -122,7 +126,7 @@ class _Rows:
     logits: Float[Tensor, "rows classes"]
     codes: Int[Tensor, " rows"]
     weights: Float[Tensor, " rows"]
-    doubt: float  # share of every row that is of no known class
+    doubt: float  # label smoothing: share of every row without a known class
 
     @staticmethod
     def of(logits: Tensor, codes: Tensor, weights: Tensor) -> _Rows:
@@ -136,9 +140,9 @@ class _Rows:
 def _cross_validated(
     rows: _Rows, prior: Float[Tensor, " classes"], with_shift: bool
 ) -> Float[Tensor, " rows"]:
-    """Loss of every row by a calibration that was fitted without it.
+    """Loss of every row with a calibration that was fitted without it.
 
-    Rows are dealt out class by class, so that each fold has its share of all.
+    The folds are stratified by class.
     """
     folds = torch.empty_like(rows.codes)
     folds[torch.argsort(rows.codes, stable=True)] = torch.arange(len(folds)) % FOLDS
@@ -150,7 +154,7 @@ def _cross_validated(
 
 
 def _losses(rows: _Rows, calibration: Calibration) -> Float[Tensor, " rows"]:
-    """Weighted log loss of every row, with the doubt about it."""
+    """Weighted log loss of every row, with smoothed labels."""
     per_row: Tensor = torch.nn.functional.cross_entropy(
         calibration(rows.logits), rows.codes, reduction="none", label_smoothing=rows.doubt
     )
@@ -158,7 +162,7 @@ def _losses(rows: _Rows, calibration: Calibration) -> Float[Tensor, " rows"]:
 
 
 def _fit(rows: _Rows, prior: Float[Tensor, " classes"], with_shift: bool) -> Calibration:
-    """Newton's method with the Fisher matrix, which is positive, and halved steps."""
+    """Fit by Newton's method with the positive definite Fisher matrix and step halving."""
     now = Calibration(1.0, prior)
     reached = _objective(rows, now, prior)
     for _ in range(NEWTON_STEPS):
@@ -177,7 +181,7 @@ def _fit(rows: _Rows, prior: Float[Tensor, " classes"], with_shift: bool) -> Cal
 def _line_search(
     rows: _Rows, start: Calibration, prior: Tensor, step: Float[Tensor, " parameters"]
 ) -> tuple[Calibration, float]:
-    """The step, halved until it lowers the objective."""
+    """Halve the step until it lowers the objective; return the calibration and its objective."""
     before = _objective(rows, start, prior)
     for halvings in range(20):
         part = step / 2**halvings
@@ -196,7 +200,7 @@ def _objective(rows: _Rows, now: Calibration, prior: Tensor) -> float:
 def _from_prior(
     now: Calibration, prior: Tensor
 ) -> tuple[Float[Tensor, " parameters"], Float[Tensor, " parameters"]]:
-    """How far (log s, b) lies from the mean of its prior, and the prior's precision."""
+    """Offset of (log s, b) from the mean of the prior, and the precision of the prior."""
     log_scale = torch.tensor([now.scale], dtype=prior.dtype).log()
     spreads = torch.tensor([SPREADS[0], *[SPREADS[1]] * len(prior)], dtype=prior.dtype)
     return torch.cat([log_scale, now.shift - prior]), spreads**-2
@@ -213,7 +217,7 @@ def _derivatives(
     p = torch.softmax(now(rows.logits), 1)
     q = now.scale * rows.logits
     w = rows.weights[:, None]
-    q = q - (p * q).sum(1, keepdim=True)  # a row's logits count up to a constant
+    q = q - (p * q).sum(1, keepdim=True)  # logits are invariant under a constant shift
     is_class = torch.nn.functional.one_hot(rows.codes, p.shape[1])
     residual = w * (p - (1 - rows.doubt) * is_class - rows.doubt / p.shape[1])
     gradient = torch.cat([(residual * q).sum()[None], residual.sum(0)])
@@ -226,13 +230,13 @@ def _derivatives(
 
 @torch.no_grad()
 def rescale_(network: KAN, scale: float, shift: Float[Tensor, " out_dim"]) -> None:
-    """Make ``scale · f + shift`` of the outputs f, in place, on the grid and off it.
+    """Change the outputs f to ``scale · f + shift``, in place, inside and outside the grid.
 
-    The scale multiplies all activations that enter the outputs. The shift of an output goes to one of
-    them: the basis sums to 1 everywhere, so a constant is the same number in all coefficients.
+    The scale multiplies all activations of the outputs. One activation of each output takes its shift: the
+    basis sums to 1 everywhere, so a constant is the same number in all coefficients.
 
     Raises:
-        InvalidConfig: An output that is to be shifted has no live edge.
+        InvalidConfig: An output with a shift has no live edge.
     """
     last = [network.stack[-1], *([] if network.direct is None else [network.direct])]
     for layer in last:
@@ -241,11 +245,11 @@ def rescale_(network: KAN, scale: float, shift: Float[Tensor, " out_dim"]) -> No
             layer.symbolic[place] = replace(edge, c=scale * edge.c, d=scale * edge.d)
     for output, constant in enumerate(shift.tolist()):
         if constant and not any(_shift_(layer, output, constant) for layer in last):
-            raise InvalidConfig(f"output {output} has no live edge that could carry a shift")
+            raise InvalidConfig(f"output {output} has no live edge that can take a shift")
 
 
 def _shift_(layer: KANLayer, output: int, constant: float) -> bool:
-    """Add a constant to the first live activation of a layer that enters an output, if there is one."""
+    """Add a constant to the first live activation of an output; return False if there is none."""
     entering = layer.mask[:, output].nonzero()[:, 0].tolist()
     if not entering:
         return False

@@ -1,4 +1,4 @@
-"""Formula predictor: the formulas of a model in place of its network, with the same columns and answers."""
+"""FormulaPredictor: predicts by the formulas of a model instead of its network, from the same columns."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from kan_engine.errors import InvalidConfig, InvalidData
 from kan_engine.expressions.evaluation import Expression, evaluate, variables, walk
 from kan_engine.inference.predictor import Columns, Predictor
 
-BLOCK_NUMBERS = 2**20  # values of all nodes of the formulas over one block of rows: 8 MB
+BLOCK_NUMBERS = 2**20  # values of all formula nodes for one block of rows: 8 MB
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FormulaPredictor(Predictor):
     """Columns in the client's units → encoding → formulas → values, or log-odds and labels.
 
-    A formula answers wherever it is defined, also outside the range of the training rows; elsewhere its
-    answer is not finite. ``residuals`` are those of the formulas.
+    A formula returns values wherever it is defined, also outside the range of the training rows. Where it is
+    undefined, its values are not finite. ``residuals`` are those of the formulas.
 
     Args:
-        trees: A formula of the encoded columns for each output: of the target, or of the log-odds or logits.
-        lacks_residuals: Whether the network has residuals, and those of the formulas were not kept.
-        within: Lowest and highest value that it answers; None for no bounds.
+        trees: One formula of the encoded columns per output: for the target, the log-odds or the logits.
+        lacks_residuals: Whether the network has residuals but those of the formulas were not stored.
+        within: Lower and upper bound of the predictions; None for no bounds.
     """
 
     trees: tuple[Expression, ...]
@@ -42,21 +42,23 @@ class FormulaPredictor(Predictor):
         support: Mapping[str, Sequence[float | None]] | None = None,
         largest_error: float | None = None,
     ) -> FormulaPredictor:
-        """The formulas beside a network.
+        """Create a predictor for the formulas of a model from the predictor of its network.
 
         Args:
-            predictor: The network with all that lies between columns and answers.
-            trees: A formula for each of its outputs.
-            support: Of a density, the range of each column within which the formula is not 0; None is no end.
-            largest_error: Stands for each of the residuals, where those of the formulas were not kept.
+            predictor: The predictor of the network.
+            trees: One formula per output of the network.
+            support: For a density, the range of each column where the formula is not 0; None is unbounded.
+            largest_error: Replaces every residual if those of the formulas were not stored.
 
         Raises:
-            InvalidConfig: The formulas are not one for each output, or read columns that there are not.
+            InvalidConfig: There is not one formula per output, or a formula uses an unknown column.
         """
         names = [column.name for column in predictor.encoding.names]
         unknown = {name for tree in trees for name in variables(tree)} - set(names)
         if unknown or len(trees) != predictor.network.config.width[-1]:
-            raise InvalidConfig(f"{len(trees)} formulas of {names}, and {unknown}, do not fit the network")
+            raise InvalidConfig(
+                f"{len(trees)} formulas of {names}, with unknown columns {unknown}, do not fit the network"
+            )
         inherited: dict[str, Any] = {
             field.name: getattr(predictor, field.name) for field in fields(Predictor)
         }
@@ -74,13 +76,13 @@ class FormulaPredictor(Predictor):
 
     @cached_property
     def unused(self) -> frozenset[str]:
-        """Features that no formula reads; they may be absent and change nothing."""
+        """Features that no formula uses; they may be absent and have no effect."""
         read = {name for tree in self.trees for name in variables(tree)}
         used = {column.feature for column in self.encoding.names if column.name in read}
         return frozenset(feature.name for feature in self.encoding.features if feature.name not in used)
 
     def raw(self, columns: Columns) -> Float[np.ndarray, "rows outputs"]:
-        """What the formulas give: values in the target's units, log-odds or logits; NaN where undefined."""
+        """Values of the formulas: in the target's units, log-odds or logits; NaN where undefined."""
         encoded = self._encoded(columns)
         y = np.empty((len(encoded), len(self.trees)))
         for start in range(0, len(encoded), self._rows_at_once):
@@ -92,7 +94,7 @@ class FormulaPredictor(Predictor):
         return y
 
     def predict(self, columns: Columns) -> Shaped[np.ndarray, " rows *outputs"]:
-        """Values in the target's units, or labels; NaN or None where a formula is not defined."""
+        """Values in the target's units, or labels; NaN or None where a formula is undefined."""
         if self.classes is not None:
             return super().predict(columns)
         encoded = self._encoded(columns)
@@ -105,17 +107,17 @@ class FormulaPredictor(Predictor):
         return values[:, 0] if values.shape[1] == 1 else values
 
     def margin(self, level: float) -> float:
-        """Half the width of the prediction interval, as of the network, from the errors of the formula."""
+        """Half the width of the prediction interval, as for the network, from the errors of the formula."""
         if self.lacks_residuals:
             raise InvalidData(
-                "the errors of the formula were not kept when this model was made: ask for the intervals of "
-                'another member, such as "by": "accurate", or train the model again'
+                "this model was stored without the errors of its formula: request the intervals of another "
+                'member, for example with "by": "accurate", or train the model again'
             )
         return super().margin(level)
 
     @cached_property
     def _read(self) -> list[tuple[int, Any]]:
-        """Place and column of everything that a formula reads."""
+        """Index and column of every input that a formula uses."""
         read = {name for tree in self.trees for name in variables(tree)}
         return [entry for entry in enumerate(self.encoding.names) if entry[1].name in read]
 

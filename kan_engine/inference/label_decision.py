@@ -1,7 +1,7 @@
-"""From probabilities to a label: the class whose weighted probability is the largest.
+"""Labels from probabilities: the class whose weighted probability is the largest.
 
-For two classes the weights are a threshold: with (t, 1 - t) the second is the label where its probability
-lies above t. Weights that mirror the costs of mistakes make the fewest costs (Elkan, "The foundations of
+For two classes the weights are a threshold: with (t, 1 - t) the second class is the label if its probability
+is above t. Weights that reflect the costs of errors minimise the expected cost (Elkan, "The foundations of
 cost-sensitive learning", 2001).
 """
 
@@ -16,11 +16,11 @@ from jaxtyping import Float, Int
 def decide(
     probabilities: Float[np.ndarray, "rows classes"], weights: Sequence[float] | None
 ) -> Int[np.ndarray, " rows"]:
-    """Number of the chosen class of every row; the first of several that are equal.
+    """Index of the class with the largest weighted probability in every row; the first of equal ones.
 
     Args:
-        probabilities: Of every class.
-        weights: What each is multiplied by; None chooses the likeliest.
+        probabilities: Probability of every class.
+        weights: Factor of every class; None means equal weights.
     """
     weighted = probabilities if weights is None else probabilities * np.asarray(weights)
     chosen: np.ndarray = weighted.argmax(1)
@@ -28,16 +28,16 @@ def decide(
 
 
 def f1_threshold(p: Float[np.ndarray, " rows"], weights: Float[np.ndarray, " rows"]) -> float:
-    """The threshold on calibrated probabilities that promises the highest F1 of their class.
+    """The threshold on calibrated probabilities with the highest expected F1 of their class.
 
-    Calling k of the rows members of the class, the likeliest first, is expected to give
-    F1 = 2 Σ_{i ≤ k} p_i / (k + Σ p). Its maximum F* is reached by those with p > F*/2 (Lipton, Elkan and
-    Naryanaswamy, arXiv:1402.1892). Labels are not looked at: the best F1 of labelled rows jumps with
-    single rows, this does not.
+    If the k most probable rows are predicted as members of the class, the expected score is
+    F1 = 2 Σ_{i ≤ k} p_i / (k + Σ p). Its maximum F* is reached by the rows with p > F*/2 (Lipton, Elkan and
+    Naryanaswamy, arXiv:1402.1892). Labels are not used: the best F1 of labelled rows changes abruptly with
+    single rows, the expected F1 does not.
 
     Args:
-        p: Probability of the class in rows like those to come.
-        weights: How often each row counts; not all 0.
+        p: Probability of the class in rows from the same distribution as new rows.
+        weights: Weight of each row; not all 0.
     """
     order = np.argsort(-p, kind="stable")
     hits, called = np.cumsum((weights * p)[order]), np.cumsum(weights[order])

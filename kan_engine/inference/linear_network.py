@@ -1,4 +1,4 @@
-"""A linear function as a network of straight lines, and as a formula."""
+"""A linear function as a network and as a formula."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def straight_network(
     *,
     order: int = 3,
 ) -> KAN:
-    """The KAN [d, m] with G = 1 that is x @ slopes + intercepts, within the grid and beyond it.
+    """The KAN [d, m] with G = 1 that equals x @ slopes + intercepts, inside and outside the grid.
 
     A spline is the line a·x + b if its coefficients are a·ξ + b at the Greville abscissae ξ, the means of
-    k neighbouring knots (de Boor, A Practical Guide to Splines). Edges with a slope of 0 are pruned; where
-    all are, one stays for the constant.
+    k neighbouring knots (de Boor, A Practical Guide to Splines). Edges with slope 0 are pruned. If all edges
+    of an output have slope 0, one remains for the constant.
 
     Args:
-        slopes: In raw units; the columns of logits of a classifier.
+        slopes: Slopes in raw units, one column per output; for a classifier, per logit.
         intercepts: Values at x = 0.
         inputs: Affine unit scale of the inputs.
         outputs: Scale of the target; None for logits.
@@ -52,6 +52,6 @@ def straight_network(
 
 
 def linear_formula(names: Sequence[str], slopes: Float[np.ndarray, " d"], intercept: float) -> Expression:
-    """Σ slope · column + intercept, without the columns of slope 0."""
+    """Σ slope · column + intercept, without columns of slope 0."""
     terms = [mul(number(float(a)), Variable(name)) for name, a in zip(names, slopes, strict=True) if a != 0]
     return add(*terms, number(float(intercept)))

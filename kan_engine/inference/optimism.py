@@ -1,7 +1,7 @@
-"""Contest: what the errors on the validation rows would be, had they not chosen the network.
+"""Optimism correction of the validation errors (selection bias).
 
-The network that serves has the smallest error of all that were compared on the validation rows, partly by
-luck: fresh rows meet larger errors, and intervals of the quantiles of these errors hold too rarely.
+The selected network has the smallest validation error of all candidates, partly by chance. New rows therefore
+have larger errors, and prediction intervals from the quantiles of the validation errors are too narrow.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import numpy as np
 from jaxtyping import Float
 
 FOLDS = 10
-MAX_ROWS = 1_000  # with more rows luck is worth next to nothing: it fell from 5 % to 2 % from 20 to 50 rows
+MAX_ROWS = 1_000  # with more rows the bias is negligible: it fell from 5 % to 2 % from 20 to 50 rows
 
 
 class Contest:
-    """Collects the errors of all networks that are compared, one row each.
+    """Collects the validation errors of all candidates and corrects those of the selected network.
 
     Args:
-        weights: How often each validation row counts in the comparison.
+        weights: Weight of each validation row in the comparison.
     """
 
     def __init__(self, weights: Float[np.ndarray, " rows"]) -> None:
@@ -27,13 +27,13 @@ class Contest:
 
     @staticmethod
     def closed() -> Contest:
-        """One that takes no part in a choice: of networks that will not serve."""
+        """A correction that records no errors, for networks that are not candidates."""
         contest = Contest(np.empty(0))
         contest.is_open = False
         return contest
 
     def enter(self, errors: Float[np.ndarray, " rows"]) -> None:
-        """Take part with these absolute errors; not finite ones, also when rounded, cannot win."""
+        """Record the absolute errors of a candidate; errors that are not finite in float32 are ignored."""
         with np.errstate(over="ignore"):
             kept = errors.astype(np.float32)
         if self.is_open and np.isfinite(kept).all():
@@ -41,28 +41,28 @@ class Contest:
 
     @property
     def count(self) -> int:
-        """How many have taken part."""
+        """Number of recorded candidates."""
         return len(self._errors)
 
     def entries(self, first: int = 0) -> Float[np.ndarray, " numbers"]:
-        """Errors from some entry on, one entry after the other, for another contest over the same rows."""
+        """Errors of the candidates from index ``first`` on, concatenated, for ``append_errors``."""
         return np.array(self._errors[first:], dtype=float).ravel()
 
     def extend(self, entries: Float[np.ndarray, " numbers"]) -> None:
-        """Take part with what ``entries`` of another contest gave."""
+        """Record errors that ``export_errors`` of another correction over the same rows returned."""
         self._errors.extend(entries.reshape(-1, len(self._weights)).astype(np.float32))
 
     def without_luck(self, errors: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
-        """Sorted errors as they were if none of their rows had taken part in the choice.
+        """Sorted errors, corrected for the selection of the network on the same rows.
 
-        The choice is repeated without each tenth of the rows, and the rows left out take the errors of
-        what is then chosen. As in the jackknife+ and CV+ (Barber et al., arXiv:1905.02928), which repeat
-        the fit, the errors of a new row are drawn like these; here only the choice has seen the rows. By
-        how much they exceed, rank by rank, those of the winner is added to the errors of the network
-        that serves, which need not be the winner: it may be a little worse and simpler.
+        The selection is repeated without each tenth of the rows, and these rows take the errors of the
+        candidate selected without them. The errors of a new row have the same distribution, as in the
+        jackknife+ and CV+ (Barber et al., arXiv:1905.02928). Those repeat the fit; here the rows affect only
+        the selection. The difference to the best candidate's errors, rank by rank, is added to ``errors``.
+        The network in use need not be the best candidate: it may be simpler and slightly worse.
 
         Args:
-            errors: Absolute errors of the network that serves.
+            errors: Absolute validation errors of the network in use.
         """
         served = np.sort(errors)
         if not self._errors or not self.is_open:

@@ -1,4 +1,4 @@
-"""Predictor: a trained network with all that lies between a client's columns and its answers."""
+"""Predictor: a trained network with encoding and scaling, from the client's columns to predictions."""
 
 from __future__ import annotations
 
@@ -20,32 +20,35 @@ from kan_engine.inference.label_decision import decide
 from kan_engine.network.compiled.network import CompiledNetwork, compile_network
 from kan_engine.network.kan import KAN
 
-Columns = Mapping[str, np.ndarray] | Float[np.ndarray, "rows inputs"]  # by name, or encoded already
+Columns = Mapping[str, np.ndarray] | Float[np.ndarray, "rows inputs"]  # by name, or already encoded
 
-BLOCK_NUMBERS = 2**18  # inputs of one block of rows: 2 MB
+BLOCK_NUMBERS = 2**18  # encoded inputs of one block of rows: 2 MB
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Predictor:
     """Columns in the client's units → encoding → standardizer → network → values or labels.
 
-    A regression has one output per target and a ``TargetScaler``. A classifier has ``classes``: two
-    share one output, the log-odds of ``classes[1]``; more have one logit each.
+    A regression has one output per target and a ``TargetScaler``. A classifier has ``classes``: two classes
+    share one output, the log-odds of ``classes[1]``; more classes have one logit each.
 
     Args:
-        encoding: How columns become numbers.
-        inputs: Their unit scale.
+        encoding: Converts columns to numbers.
+        inputs: Scales the encoded inputs.
         network: The trained network; it is not changed.
         outputs: Scale of the targets; None for a classifier.
-        classes: Labels in the dataset's own type; None for a regression.
+        classes: Labels in the type of the dataset; None for a regression.
         target: The client's name of the target.
-        residuals: Absolute errors on the validation rows, as they were if these had not chosen the network
-            (see ``Contest``), in the target's units; they give intervals.
-        formula_residuals: The same of the model's formula, sorted; None if it has none, or from before they
-            were kept.
-        support: Of a density, the range of every input within which it is not 0; None of anything else.
-        decision_weights: What the probabilities of the classes are multiplied by before the largest is
-            the label; None takes the likeliest class.
+        residuals: Absolute errors on the validation rows in the target's units, corrected for selection bias
+            (see ``OptimismCorrection``); the basis of prediction intervals.
+        formula_residuals: Absolute errors of the model's formula, sorted; None without a formula, or if they
+            were not stored.
+        support: For a density, the range of every input within which it is not 0; None for other models.
+        decision_weights: Factors of the class probabilities; the label has the largest product. None means
+            equal weights.
+
+    Raises:
+        InvalidConfig: The parts do not fit together.
     """
 
     encoding: Encoding
@@ -60,17 +63,17 @@ class Predictor:
     support: tuple[tuple[float, float], ...] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse parts that do not fit together; saved models pass here on their way in."""
+        """Check that the parts fit together; loaded models are checked here, too."""
         width = self.network.config.width
         if not len(self.encoding.names) == len(self.inputs.center) == width[0]:
-            raise InvalidConfig(f"encoding and scale do not give the {width[0]} inputs of the network")
+            raise InvalidConfig(f"encoding and scale do not fit the {width[0]} inputs of the network")
         if (self.outputs is None) == (self.classes is None):
-            raise InvalidConfig("a network has either a target scale or classes")
+            raise InvalidConfig("a predictor needs either a target scale or classes")
         if self.outputs is not None and len(self.outputs.mean) != width[-1]:
-            raise InvalidConfig(f"the target scale does not take the {width[-1]} outputs of the network")
+            raise InvalidConfig(f"the target scale does not fit the {width[-1]} outputs of the network")
         if self.classes is not None and width[-1] != _output_count(self.classes):
             raise InvalidConfig(
-                f"{len(self.classes)} classes do not take the {width[-1]} outputs of the network"
+                f"{len(self.classes)} classes do not fit the {width[-1]} outputs of the network"
             )
         for residuals in (self.residuals, self.formula_residuals):
             if residuals is not None and not (np.isfinite(residuals) & (residuals >= 0)).all():
@@ -82,26 +85,26 @@ class Predictor:
 
     @property
     def task(self) -> Literal["regression", "classification", "density"]:
-        """What it tells: a number, a class, or how densely rows lie."""
+        """Kind of prediction: a number, a class, or a probability density."""
         if self.classes is not None:
             return "classification"
         return "regression" if self.support is None else "density"
 
     @cached_property
     def unused(self) -> frozenset[str]:
-        """Features that no live path leads from; they may be absent and change nothing."""
+        """Features without a live path to an output; they may be absent and have no effect."""
         lives = zip(self.encoding.names, _live_inputs(self.network).tolist(), strict=True)
         used = {column.feature for column, is_live in lives if is_live}
         return frozenset(feature.name for feature in self.encoding.features if feature.name not in used)
 
     def raw(self, columns: Columns) -> Float[np.ndarray, "rows outputs"]:
-        """What the network gives, in its own scale: standardised targets, log-odds or logits.
+        """Outputs of the network in its own scale: standardised targets, log-odds or logits.
 
         Args:
-            columns: Columns by the client's names, or rows that ``encoding`` has encoded already.
+            columns: Columns by the client's names, or rows already encoded by ``encoding``.
 
         Raises:
-            InvalidData: A column that the network reads is absent, or a value is not of its type.
+            InvalidData: A column that the network uses is absent, or a value has the wrong type.
         """
         encoded = self._encoded(columns)
         y = np.empty((len(encoded), self.network.config.width[-1]))
@@ -113,8 +116,8 @@ class Predictor:
     def predict(self, columns: Columns) -> Shaped[np.ndarray, " rows *outputs"]:
         """Values in the target's units, or labels.
 
-        Numbers are [rows], with several outputs [rows, outputs], and not finite where the network is
-        not defined. Labels are Python objects, None in such a row.
+        Values are [rows], or [rows, outputs] with several outputs; they are not finite where the network is
+        undefined. Labels are Python objects, None where the network is undefined.
         """
         if self.outputs is None:
             return self.labels(self.probabilities(columns))
@@ -135,7 +138,7 @@ class Predictor:
         return torch.softmax(logits, 1).numpy()
 
     def labels(self, probabilities: Float[np.ndarray, "rows classes"]) -> Shaped[np.ndarray, " rows"]:
-        """The class of every row whose weighted probability is the largest; the earlier one of two equal."""
+        """The class with the largest weighted probability in every row; the first of equal ones."""
         names = np.empty(len(self.classes or ()) + 1, dtype=object)
         names[:-1] = self.classes
         defined = np.isfinite(probabilities).all(1)
@@ -153,40 +156,43 @@ class Predictor:
     def margin(self, level: float) -> float:
         """Half the width of the prediction interval, the same for every row.
 
-        Split conformal prediction (Lei et al. 2018, arXiv:1604.04173): of n absolute validation
-        residuals the ⌈(n + 1)·level⌉-th smallest. A new row drawn like the validation rows, whatever these
-        weigh, lies inside with a probability of at least ``level``, in the mean over all such rows. With
-        too few residuals for that there is no such interval.
+        Split conformal prediction (Lei et al. 2018, arXiv:1604.04173): the ⌈(n + 1)·level⌉-th smallest of n
+        absolute validation residuals. A new row from the distribution of the validation rows, whatever their
+        weights, lies inside with a probability of at least ``level``, on average over all such rows.
 
         Args:
-            level: Probability that the interval is to hold, between 0 and 1.
+            level: Coverage probability, between 0 and 1.
+
+        Raises:
+            InvalidData: The target is not a single number, the level is not between 0 and 1, or there are too
+                few residuals for it.
         """
         if self.outputs is None or len(self.outputs.mean) > 1 or self.support is not None:
-            raise InvalidData(f"there are no intervals for {self.target!r}: they need one number as target")
+            raise InvalidData(f"there are no intervals for {self.target!r}: the target must be one number")
         if not 0 < level < 1:
-            raise InvalidData(f"the level of an interval must lie between 0 and 1, got {level}")
+            raise InvalidData(f"the level of an interval must be between 0 and 1, got {level}")
         rows = len(self.residuals)
-        rank = math.ceil((rows + 1) * level - 1e-9)  # 0.9 · 10 is 9, whatever the last bit says
+        rank = math.ceil((rows + 1) * level - 1e-9)  # 0.9 · 10 counts as 9 despite rounding
         if rank > rows:
             highest = f"; ask for at most {math.floor(1e4 * rows / (rows + 1)) / 1e4}" if rows else ""
             raise InvalidData(f"{rows} validation rows are too few for intervals at {level}{highest}")
         return float(self._sorted_residuals[rank - 1])
 
     def intervals(self, columns: Columns, level: float) -> Float[np.ndarray, "rows 2"]:
-        """Lower and upper bound of every prediction, as ``margin`` explains."""
+        """Lower and upper bound of the prediction interval of every row, see ``margin``."""
         margin = self.margin(level)
         values = self.predict(columns)
         bounds: np.ndarray = np.stack([values - margin, values + margin], axis=1)
         return bounds
 
     def outside_mask(self, columns: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "rows features"]:
-        """Which values, of features that the network reads, training never saw the like of."""
+        """Values outside the training ranges and categories, of features that the network uses."""
         read = np.array([feature.name not in self.unused for feature in self.encoding.features])
         outside: np.ndarray = self.encoding.outside_mask(columns) & read
         return outside
 
     def outside(self, columns: Mapping[str, np.ndarray]) -> list[tuple[int, str]]:
-        """Row and feature of every such value, row by row."""
+        """Row and feature of every value in ``unseen_mask``, row by row."""
         places = np.argwhere(self.outside_mask(columns))
         return [(int(row), self.encoding.features[place].name) for row, place in places]
 
@@ -197,12 +203,12 @@ class Predictor:
 
     @cached_property
     def _compiled(self) -> CompiledNetwork:
-        """The network for evaluation; two threads that come first at once build equal ones."""
+        """The compiled network; concurrent first calls may compile it twice, with equal results."""
         return compile_network(self.network)
 
     @cached_property
     def _block(self) -> int:
-        """Rows to scale at once, so that memory does not grow with the rows."""
+        """Rows per block, so that memory does not grow with the number of rows."""
         return max(1, BLOCK_NUMBERS // self.network.config.width[0])
 
     @cached_property
@@ -224,16 +230,16 @@ def _check_decision(weights: tuple[float, ...], classes: tuple[Label, ...] | Non
 
 
 def _check_support(predictor: Predictor) -> None:
-    """A density is the exponential of one output, over a range of every number that it reads."""
+    """Check that a density is the exponential of one output, with a support range for every input."""
     outputs, support = predictor.outputs, predictor.support or ()
     if outputs is None or outputs.transform != "log" or len(outputs.mean) != 1:
-        raise InvalidConfig("only the exponential of one output is a density")
+        raise InvalidConfig("a density must be the exponential of one output")
     if len(support) != len(predictor.encoding.names) or not all(low < high for low, high in support):
-        raise InvalidConfig(f"the support of a density is a range of every input, got {support}")
+        raise InvalidConfig(f"the support of a density must be one range per input, got {support}")
 
 
 def _live_inputs(network: KAN) -> Bool[torch.Tensor, " in_dim"]:
-    """Inputs from which a path of unpruned edges leads to an output."""
+    """Inputs with a path of live edges to an output."""
     live = torch.ones(network.config.width[-1], dtype=torch.bool)
     for layer in reversed(network.all_layers[: len(network.layers)]):
         live = (layer.mask & live).any(1)

@@ -42,11 +42,11 @@ class KANConfig:
         if not 0 <= self.order <= 10:
             raise InvalidConfig(f"order must be between 0 and 10, got {self.order}")
         if self.groups < 1 or any(nodes % self.groups for nodes in self.width[1:-1]):
-            raise InvalidConfig(f"hidden layers of {self.width} do not fall into {self.groups} equal groups")
+            raise InvalidConfig(f"hidden layers of {self.width} cannot be divided into {self.groups} equal groups")
         if self.groups > 1 and len(self.width) == 2:
-            raise InvalidConfig(f"networks side by side need hidden layers, got width {self.width}")
+            raise InvalidConfig(f"groups above 1 need hidden layers, got width {self.width}")
         if not 0 <= self.products <= (self.width[1] if len(self.width) == 3 and self.groups == 1 else 0):
-            raise InvalidConfig(f"{self.products} nodes that multiply need one hidden layer, of one network")
+            raise InvalidConfig(f"{self.products} multiplication nodes need one hidden layer in one group")
 
 
 class KAN(nn.Module):

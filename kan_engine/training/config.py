@@ -69,7 +69,7 @@ class TrainingConfig:
             raise InvalidConfig(f"grid sizes must be at least 1, got {self.grid_schedule}")
         if self.optimizer == "levenberg_marquardt" and self.lamb:
             raise InvalidConfig(
-                "levenberg_marquardt cannot minimise the entropy term; use adam or lbfgs, or lamb 0"
+                "levenberg_marquardt cannot minimise the entropy term; use adam, lbfgs or lamb = 0"
             )
 
     def to_dict(self) -> dict[str, Any]:

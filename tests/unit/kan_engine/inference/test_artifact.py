@@ -273,7 +273,7 @@ def test_bounds_of_answers_are_kept_and_older_programs_are_told_that_there_are_s
 def test_bounds_that_are_none_are_refused(bounds: object) -> None:
     outer, header, body = taken_apart(save(make_predictor()))
     header |= {"version": 4, "bounds": bounds}
-    with pytest.raises(ArtifactError, match="no saved model"):
+    with pytest.raises(ArtifactError, match="not a saved model"):
         load(put_together(outer, header, body))
 
 
