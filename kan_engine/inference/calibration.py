@@ -25,7 +25,7 @@ SETTLED = 1e-6  # Newton's method ends when a step lowers the objective by less 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The map ``z = s · f + b`` of logits f, [C], with s > 0, which preserves the order of rows by each logit.
+    """The map ``z = s · f + b`` of logits f, [C], with s > 0, which preserves the order of rows by a logit.
 
     Two classes have the logits (0, f), and b_1 - b_0 is the shift of the log-odds (Platt,
     "Probabilistic outputs for support vector machines", 1999). More classes share one s, the inverse of

@@ -42,9 +42,9 @@ class KANConfig:
         if not 0 <= self.order <= 10:
             raise InvalidConfig(f"order must be between 0 and 10, got {self.order}")
         if self.groups < 1 or any(nodes % self.groups for nodes in self.width[1:-1]):
-            raise InvalidConfig(f"hidden layers of {self.width} cannot be divided into {self.groups} equal groups")
+            raise InvalidConfig(f"hidden layers of {self.width} do not form {self.groups} equal groups")
         if self.groups > 1 and len(self.width) == 2:
-            raise InvalidConfig(f"groups above 1 need hidden layers, got width {self.width}")
+            raise InvalidConfig(f"more than one group needs hidden layers, got width {self.width}")
         if not 0 <= self.products <= (self.width[1] if len(self.width) == 3 and self.groups == 1 else 0):
             raise InvalidConfig(f"{self.products} multiplication nodes need one hidden layer in one group")
 
