@@ -1,4 +1,4 @@
-"""A client's columns read as numbers or as category names; what is neither is refused with its row."""
+"""Convert a client's columns to numbers or category names; errors name the column and the row."""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from kan_engine.errors import InvalidData
 
 
 def row_count(columns: Mapping[str, np.ndarray]) -> int:
-    """The length that all columns share; InvalidData if they share none."""
+    """Return the common length of all columns; raise InvalidData if their shapes differ."""
     if not columns:
         raise InvalidData("there are no columns")
     shape = next(iter(columns.values())).shape
@@ -23,18 +23,21 @@ def row_count(columns: Mapping[str, np.ndarray]) -> int:
 
 
 def read_numbers(name: str, values: np.ndarray, *, boolean: bool = False) -> Float[np.ndarray, " rows"]:
-    """A column as finite numbers, NaN where it is missing.
+    """Return a column as finite numbers, with NaN for missing values.
 
     Args:
-        name: What to call the column in a refusal.
-        values: Numbers, or objects that are numbers or None. Text is refused, even "3.5".
-        boolean: Whether to accept true and false as well, and no number but 0 and 1.
+        name: Name of the column in error messages.
+        values: Numbers, or objects that are numbers or None. Text is an error, even "3.5".
+        boolean: Whether to accept true and false as well, and of the numbers only 0 and 1.
+
+    Raises:
+        InvalidData: A value is not accepted.
     """
     if values.dtype.kind in "fiu" or (boolean and values.dtype.kind == "b"):
         numbers = values.astype(np.float64)
     else:
         numbers = np.array([_number(value, boolean) for value in _plain(values)], dtype=np.float64)
-    wrong = np.isinf(numbers)  # also what _number could not read
+    wrong = np.isinf(numbers)  # also values that `_parse_number` cannot convert
     if boolean:
         wrong |= ~np.isnan(numbers) & (numbers != 0) & (numbers != 1)
     if wrong.any():
@@ -43,9 +46,12 @@ def read_numbers(name: str, values: np.ndarray, *, boolean: bool = False) -> Flo
 
 
 def read_labels(name: str, values: np.ndarray) -> list[str | None]:
-    """A column as category names, None where it is missing.
+    """Return a column as category names, with None for missing values.
 
-    Numbers and booleans are written the same whatever carried them: 3 and 3.0 are both "3".
+    The label of a number does not depend on its type: 3 and 3.0 are both "3".
+
+    Raises:
+        InvalidData: A value is not text, a boolean or a finite number.
     """
     if values.dtype.kind == "f":
         return _labels_of_numbers(name, values)
@@ -61,7 +67,7 @@ def read_labels(name: str, values: np.ndarray) -> list[str | None]:
 
 
 def _labels_of_numbers(name: str, values: np.ndarray) -> list[str | None]:
-    """Labels of floats; those of equal numbers are one text, which saves memory where rows are many."""
+    """Return the labels of floats; equal numbers share one string object, which saves memory."""
     infinite = np.isinf(values)
     if infinite.any():
         raise _refusal(name, int(infinite.argmax()), "a category")
@@ -73,12 +79,12 @@ def _labels_of_numbers(name: str, values: np.ndarray) -> list[str | None]:
 
 
 def _plain(values: np.ndarray) -> list[object]:
-    """The values as Python objects; an array of objects may hold NumPy's scalars."""
+    """Convert the values to Python objects; an array of objects may hold NumPy scalars."""
     return [value.item() if isinstance(value, np.generic) else value for value in values.tolist()]
 
 
 def _number(value: object, boolean: bool) -> float:
-    """A value as float; NaN if missing, infinite if it is no number or too large to be one."""
+    """Return a value as float: NaN if it is missing, infinity if it is not a number or too large for one."""
     if value is None:
         return math.nan
     if not isinstance(value, int | float) or (isinstance(value, bool) and not boolean):

@@ -1,12 +1,14 @@
-"""Times as what recurs in them: the year, and the month, the day of the week and the hour as cycles.
+"""Encode times by their parts: year, month, day of the month, day of the week and hour.
 
-| part    | encoded as                                                                               |
-|---------|------------------------------------------------------------------------------------------|
-| year    | a number, where the rows have several                                                    |
-| month   | 1 to 12; of rows from all the year sine and cosine, since December is next to January    |
-| day     | of the month, where all rows are of one month                                            |
-| weekday | 0 is Monday; sine and cosine where the rows have all seven                               |
-| hour    | with its fraction, 0 to 24; sine and cosine where the rows are from all the day          |
+| part    | encoded as                                                                                |
+|---------|-------------------------------------------------------------------------------------------|
+| year    | a number, if the rows have several years                                                  |
+| month   | 1 to 12; sine and cosine if the rows cover the year, since December is next to January    |
+| day     | day of the month, if all rows are in the same month of the year                           |
+| weekday | 0 is Monday; sine and cosine if the rows cover the week                                   |
+| hour    | with its fraction, 0 to 24; sine and cosine if the rows cover the day                     |
+
+A cycle counts as covered from `MIN_CYCLE_COVERAGE` of its length on.
 """
 
 from __future__ import annotations
@@ -25,16 +27,16 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 DAY = 86_400.0
 FIRST, LAST = -62_135_596_800.0, 253_402_300_799.0  # seconds from the year 1 to 9999
 PERIODS = {"month": (1.0, 12.0), "weekday": (0.0, 7.0), "hour": (0.0, 24.0)}  # first value, and length
-ALL_AROUND = 0.75  # of a cycle, from which its end is taken to be next to its beginning
+ALL_AROUND = 0.75  # fraction of a cycle that the rows must span to be encoded as sine and cosine
 WAVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"sin": np.sin, "cos": np.cos}
 PARTS = ("year", "month", "day", "weekday", "hour")
 NAMES = {"weekday": "day of the week"}
 
-Part = tuple[str, str]  # its name, and sin or cos of a cycle
+Part = tuple[str, str]  # its name; "sin" or "cos" of a cycle, "" for a number
 
 
 def parts_of(seconds: Float[np.ndarray, " rows"]) -> tuple[Part, ...]:
-    """The parts that vary over these times, which are none but numbers."""
+    """Return the parts that vary over these times, which contain no NaN."""
     found: list[list[Part]] = []
     for part in PARTS:
         values = part_of(seconds, part)
@@ -47,7 +49,7 @@ def parts_of(seconds: Float[np.ndarray, " rows"]) -> tuple[Part, ...]:
 
 
 def encode_part(seconds: Float[np.ndarray, " rows"], part: Part) -> Float[np.ndarray, " rows"]:
-    """A part as a network reads it."""
+    """Return a part as the network's input: the number, or the sine or cosine of its phase."""
     name, wave = part
     values = part_of(seconds, name)
     if not wave:
@@ -57,7 +59,7 @@ def encode_part(seconds: Float[np.ndarray, " rows"], part: Part) -> Float[np.nda
 
 
 def part_of(seconds: Float[np.ndarray, " rows"], name: str) -> Float[np.ndarray, " rows"]:
-    """A part of times as a number."""
+    """Return a part of the times as a number."""
     days = np.floor(seconds / DAY)
     if name == "hour":
         return np.asarray((seconds - days * DAY) / 3600)
@@ -72,15 +74,15 @@ def part_of(seconds: Float[np.ndarray, " rows"], name: str) -> Float[np.ndarray,
 
 
 def read_times(name: str, values: np.ndarray, form: str | None) -> Float[np.ndarray, " rows"]:
-    """A column of times as seconds since 1970, NaN where one is missing.
+    """Return a column of times as seconds since 1970, with NaN for missing values.
 
     Args:
-        name: What to call the column in a refusal.
-        values: Texts, None where missing: in ISO 8601, or in the form that the table has them in.
-        form: That form, as ``strptime`` knows it.
+        name: Name of the column in error messages.
+        values: Texts, None where missing: in ISO 8601 or in the format ``form``.
+        form: Format of the times in the table, for ``strptime``.
 
     Raises:
-        InvalidData: A value is no such text.
+        InvalidData: A value is not a time in either format.
     """
     known: dict[object, float] = {None: math.nan}
     for row, value in enumerate(values.tolist()):
@@ -95,7 +97,10 @@ def read_times(name: str, values: np.ndarray, form: str | None) -> Float[np.ndar
 
 
 def time_of(value: object, form: str | None) -> float | None:
-    """Seconds since 1970, of times with a zone in UTC; None if the value is no time."""
+    """Return seconds since 1970, NaN for NaN, None if the value is not a time.
+
+    A time with a zone is converted to UTC. With a format without ``%Y`` the date is 1970-01-01.
+    """
     if not isinstance(value, str):
         return math.nan if isinstance(value, float) and math.isnan(value) else None
     try:
@@ -113,18 +118,18 @@ def time_of(value: object, form: str | None) -> float | None:
 
 
 def iso_of(seconds: float) -> str:
-    """A time as text, within the years that have four digits."""
+    """Return a time in ISO 8601, clipped to the years 1 to 9999."""
     return (EPOCH + timedelta(seconds=min(max(seconds, FIRST), LAST))).isoformat()
 
 
 def told_part(name: str, part: Part) -> str:
-    """What the column of a part is called."""
+    """Return the name of a part's encoded column: "sin of month of date"."""
     what = f"{NAMES.get(part[0], part[0])} of {name}"
     return f"{part[1]} of {what}" if part[1] else what
 
 
 def meaning_of(name: str, part: Part) -> str:
-    """What is in it."""
+    """Return what the values of a part's encoded column are, with the formula of a sine or cosine."""
     what = {
         "year": "the year",
         "month": "the month, 1 to 12,",

@@ -1,16 +1,17 @@
-"""From a client's columns to the numbers a network reads, by one stated rule.
+"""Encode a client's columns as the numbers that a network takes.
 
-| type     | encoded columns                                                                       |
-|----------|---------------------------------------------------------------------------------------|
-| number   | itself, missing → the median of the training rows; "x is missing" if training had any |
-| boolean  | 0 or 1, missing → the more frequent value; "x is missing" if training had any         |
-| datetime | the parts that vary, see ``dates``; missing → those of the median, "x is missing"  |
-| category | one 0/1 column per category, the 20 most frequent; the rest share "x is other";       |
-|          | "x is missing" if training had any. Where that makes two columns, only the second     |
+| type     | encoded columns                                                                              |
+|----------|----------------------------------------------------------------------------------------------|
+| number   | the number, missing → the median of the training rows; "x is missing" if any were missing    |
+| boolean  | 0 or 1, missing → the more frequent value; "x is missing" if any were missing                |
+| datetime | the parts that vary, see `datetime_parts`; missing → the parts of the median; "x is missing" |
+|          | if any were missing                                                                          |
+| category | one 0/1 column for each of the 20 most frequent; the rest share "x is other"; "x is missing" |
+|          | if any were missing. If that gives two columns, only the second is kept                      |
 
-At prediction a value that training never held does not fail: a missing one is filled, an unseen
-category counts as "other" or as none of them. ``Encoding.outside`` reports both, and numbers
-outside the range that training saw.
+A value that does not occur in the training rows is no error at prediction. A missing value is filled; an
+unseen category counts as "other", or as none of the categories if there is no "other".
+`Encoding.find_unseen_values` reports both, and numbers outside the range of the training rows.
 """
 
 from __future__ import annotations
@@ -29,12 +30,19 @@ from kan_engine.data.columns import row_count
 from kan_engine.data.feature import Feature, describe_feature, encode_feature, is_outside
 from kan_engine.errors import InvalidConfig, InvalidData
 
-NAMES_LIMIT = 2**20  # characters of all categories together: they travel in the header of a saved model
+NAMES_LIMIT = 2**20  # of all features together: the header of a saved model holds the categories
 
 
 @dataclass(frozen=True)
 class EncodedColumn:
-    """One column of the encoded table: a unique name, its source and what it means."""
+    """One column of the encoded table.
+
+    Attributes:
+        name: Unique name.
+        feature: Name of the feature that it encodes.
+        meaning: Description for people.
+        definition: How it follows from the client's column; None if it is that column.
+    """
 
     name: str
     feature: str
@@ -44,47 +52,47 @@ class EncodedColumn:
 
 @dataclass(frozen=True)
 class Encoding:
-    """How columns of given types become one table of numbers; immutable, learnt from training rows."""
+    """Encodes columns of given types as one table of numbers, by rules fitted to the training rows."""
 
     features: tuple[Feature, ...]
 
     def __post_init__(self) -> None:
-        """Every feature has a name of its own, and there is at least one."""
+        """Check that there are features and that their names are unique."""
         names = [feature.name for feature in self.features]
         if not names or len(set(names)) != len(names):
             raise InvalidConfig(f"an encoding needs features with different names, got {names}")
 
     @staticmethod
     def fit(columns: Mapping[str, np.ndarray], types: Mapping[str, str]) -> Encoding:
-        """Learn ranges, fills and categories.
+        """Determine ranges, fill values and categories.
 
         Args:
-            columns: Training rows of every feature, in the order the network will read them.
+            columns: Training rows of every feature, in the order of the network's inputs.
             types: Type of every column: number, integer, boolean, category, text or datetime.
 
         Raises:
-            InvalidData: A column has no values, or values that are not of its type.
+            InvalidData: A column has no values or values of another type, or the categories are too long.
         """
         row_count(columns)
         return Encoding.of(Feature.fit(name, values, types[name]) for name, values in columns.items())
 
     @staticmethod
     def of(features: Iterable[Feature]) -> Encoding:
-        """The encoding of features that were learnt one by one; InvalidData if it could not be saved."""
+        """Build the encoding from fitted features; raise InvalidData if the categories are too long."""
         encoding = Encoding(tuple(features))
         _refuse_long_names(encoding.features)
         return encoding
 
     @cached_property
     def _places(self) -> dict[str, int]:
-        """First encoded column of every feature."""
+        """Index of the first encoded column of every feature."""
         widths = [len(feature.columns) for feature in self.features]
         starts = accumulate(widths[:-1], initial=0)
         return {feature.name: start for feature, start in zip(self.features, starts, strict=True)}
 
     @cached_property
     def names(self) -> tuple[EncodedColumn, ...]:
-        """What every encoded column is called and means; names are unique."""
+        """The encoded columns in order, with unique names."""
         taken: Counter[str] = Counter(feature.name for feature in self.features)
         found = []
         for feature in self.features:
@@ -99,11 +107,11 @@ class Encoding:
         """Encode rows.
 
         Args:
-            columns: Values by column name, all of one length; others than the features are ignored.
-            optional: Features that may be absent, because the network does not look at them.
+            columns: Values by column name, all of one length; columns that are not features are ignored.
+            optional: Features that may be absent, because the network does not use them.
 
         Raises:
-            InvalidData: A feature is absent, or a value is not of its type; names column and row.
+            InvalidData: A feature is absent, or a value is not of its type.
         """
         encoded = np.zeros((row_count(columns), len(self.names)))
         for feature in self.features:
@@ -118,12 +126,12 @@ class Encoding:
         return encoded
 
     def write(self, encoded: Float[np.ndarray, "rows columns"], feature: Feature, values: np.ndarray) -> None:
-        """Encode one feature into its columns of a table that ``transform`` would give.
+        """Write the encoded columns of one feature into a table with the columns of ``transform``.
 
         Args:
-            encoded: The table, with zeros in these columns.
+            encoded: The table, with zeros in the columns of the feature.
             feature: One of ``features``.
-            values: Its values at all rows of the table.
+            values: The feature's values in all rows of the table.
 
         Raises:
             InvalidData: A value is not of the feature's type.
@@ -132,7 +140,7 @@ class Encoding:
         encode_feature(encoded[:, start : start + len(feature.columns)], feature, values)
 
     def outside_mask(self, columns: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "rows features"]:
-        """Which values training never saw the like of; an absent column is never outside."""
+        """Mark values outside the training rows' ranges and categories; False for an absent column."""
         mask = np.zeros((row_count(columns), len(self.features)), dtype=bool)
         for place, feature in enumerate(self.features):
             if feature.name in columns:
@@ -140,17 +148,17 @@ class Encoding:
         return mask
 
     def outside(self, columns: Mapping[str, np.ndarray]) -> list[tuple[int, str]]:
-        """Row and feature of every value outside what training saw, row by row."""
+        """Return row and feature of every marked value of `unseen_mask`, ordered by row."""
         places = np.argwhere(self.outside_mask(columns))
         return [(int(row), self.features[place].name) for row, place in places]
 
     def to_dict(self) -> dict[str, Any]:
-        """The encoding as JSON."""
+        """Return the encoding as JSON."""
         return {"features": [describe_feature(feature) for feature in self.features]}
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> Encoding:
-        """The encoding that ``to_dict`` described; TypeError, KeyError or InvalidConfig if it is none."""
+        """Restore the encoding from ``to_dict``; raise TypeError, KeyError or InvalidConfig if invalid."""
         return Encoding(
             tuple(
                 Feature(

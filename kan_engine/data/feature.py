@@ -1,4 +1,4 @@
-"""A column as training saw it: what it is encoded as, and which values are unlike those seen."""
+"""A column of the training rows: how it is encoded, and which values lie outside its range or categories."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from kan_engine.data.datetime_parts import (
 from kan_engine.errors import InvalidConfig, InvalidData
 
 FeatureType = Literal["number", "boolean", "category", "datetime"]
-OWN_COLUMNS = 20  # categories that get a column of their own
-REMEMBERED = 200  # further categories known by name; what is rarer still counts as unseen
+OWN_COLUMNS = 20  # one column for each of the most frequent categories
+REMEMBERED = 200  # next most frequent categories, stored by name; all others count as unseen
 _TYPES: dict[str, FeatureType] = {
     "number": "number",
     "integer": "number",
@@ -38,24 +38,24 @@ _TYPES: dict[str, FeatureType] = {
     "text": "category",
     "datetime": "datetime",
 }
-_LATER = {"parts": (), "form": None}  # fields that models of earlier versions lack, where they say nothing
+_LATER = {"parts": (), "form": None}  # fields that models of earlier versions lack, with their defaults
 
 
 @dataclass(frozen=True, kw_only=True)
 class Feature:
-    """A column as training saw it.
+    """A column of the training rows.
 
     Args:
         name: The client's name of the column.
         type: How the column is encoded.
-        min: Smallest value seen; None for a category.
-        max: Largest value seen; None for a category.
+        min: Smallest training value; None for a category. Times are in seconds since 1970.
+        max: Largest training value; None for a category. Times are in seconds since 1970.
         categories: Categories with a column of their own, sorted.
-        rare: Further categories seen; they share the column "other".
-        fill: What stands for a missing number or boolean.
-        has_missing: Whether training saw missing values.
-        parts: Of a time, what it is encoded as (see ``dates``); min, max and fill are in seconds since 1970.
-        form: Of a time, how the table wrote it where that is not ISO 8601.
+        rare: Further categories, sorted; they share the column "other".
+        fill: Replaces a missing number, boolean or time (in seconds since 1970).
+        has_missing: Whether values are missing in the training rows.
+        parts: The encoded parts of a time, see `datetime_parts`.
+        form: Format of the times in the table, for ``strptime``; None for ISO 8601.
     """
 
     name: str
@@ -70,32 +70,32 @@ class Feature:
     form: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no ``fit`` gives; saved models pass here on their way in."""
+        """Reject features that ``fit`` cannot return: a saved model may hold any value."""
         if not isinstance(self.name, str) or self.type not in {*_TYPES.values()}:
             raise InvalidConfig(f"a feature needs a name and a type, got {self.name!r}, {self.type!r}")
         if not isinstance(self.has_missing, bool) or not _is_finite(self.fill):
-            raise InvalidConfig(f"the rule for missing values of {self.name!r} is broken")
+            raise InvalidConfig(f"the rule for missing values of {self.name!r} is invalid")
         if self.type == "category":
             _check_categories(self)
         elif not (_is_finite(self.min) and _is_finite(self.max)) or cast(float, self.min) > cast(
             float, self.max
         ):
-            raise InvalidConfig(f"the range of {self.name!r} is not one: {self.min!r} to {self.max!r}")
+            raise InvalidConfig(f"the range of {self.name!r} is invalid: {self.min!r} to {self.max!r}")
         if self.type == "datetime":
             _check_parts(self)
 
     @staticmethod
     def fit(name: str, values: np.ndarray, type_name: str, form: str | None = None) -> Feature:
-        """Learn range, fill or categories from the training rows of a column.
+        """Determine range, fill value or categories from the training rows of a column.
 
         Args:
             name: The client's name of the column.
             values: Its values.
             type_name: Type of the column in its dataset.
-            form: Of times, how the dataset wrote them where that is not ISO 8601.
+            form: Format of the times in the dataset, for ``strptime``; None for ISO 8601.
 
         Raises:
-            InvalidData: The column has no values, values that are not of its type, or no usable type.
+            InvalidData: The column has no values, values of another type, or a type that cannot be a feature.
         """
         if type_name not in _TYPES:
             raise InvalidData(f"the column {name!r} of type {type_name} cannot be a feature", column=name)
@@ -106,7 +106,7 @@ class Feature:
 
     @cached_property
     def slots(self) -> dict[str | None, int]:
-        """Place of every known category among the columns "one per category"; None is missing."""
+        """Index of the 0/1 column of every known category; the key None stands for a missing value."""
         places: dict[str | None, int] = {category: place for place, category in enumerate(self.categories)}
         places |= dict.fromkeys(self.rare, len(self.categories))
         if self.has_missing:
@@ -133,7 +133,7 @@ class Feature:
 
     @cached_property
     def definitions(self) -> tuple[dict[str, Any] | None, ...]:
-        """How each of ``columns`` follows from the client's column; None where it is that column itself."""
+        """How each of ``columns`` follows from the client's column; None if it is that column."""
         missing: list[dict[str, Any] | None] = [{"column": self.name, "missing": True}]
         if self.type == "datetime":
             parts = [{"column": self.name, "part": part, "wave": wave or None} for part, wave in self.parts]
@@ -149,7 +149,7 @@ class Feature:
 
 
 def describe_feature(feature: Feature) -> dict[str, Any]:
-    """The feature as JSON, without what models of earlier versions lack where it says nothing."""
+    """Return the feature as JSON, without fields of `_ADDED_FIELD_DEFAULTS` that have their default."""
     return {name: value for name, value in asdict(feature).items() if _LATER.get(name, ...) != value}
 
 
@@ -206,7 +206,7 @@ def _fit_category(name: str, values: np.ndarray) -> Feature:
 
 
 def encode_feature(block: np.ndarray, feature: Feature, values: np.ndarray) -> None:
-    """Write the encoded columns of a feature; ``block`` holds zeros."""
+    """Write the encoded columns of a feature into ``block``, which holds zeros."""
     if feature.type == "category":
         other = len(feature.categories) if feature.rare else -1
         labels = read_labels(feature.name, values)
@@ -230,14 +230,14 @@ def encode_feature(block: np.ndarray, feature: Feature, values: np.ndarray) -> N
 
 
 def _numbers(feature: Feature, values: np.ndarray) -> Float[np.ndarray, " rows"]:
-    """Numbers of a feature that is no category, NaN where one is missing."""
+    """Return the values of a feature that is not a category, with NaN for missing ones."""
     if feature.type == "datetime":
         return read_times(feature.name, values, feature.form)
     return read_numbers(feature.name, values, boolean=feature.type == "boolean")
 
 
 def is_outside(feature: Feature, values: np.ndarray) -> Bool[np.ndarray, " rows"]:
-    """Which values training never saw the like of."""
+    """Mark values outside the range or the categories of the training rows."""
     if feature.type == "category":
         return np.array(
             [label not in feature.slots for label in read_labels(feature.name, values)], dtype=bool
@@ -255,16 +255,16 @@ def _check_parts(feature: Feature) -> None:
     known = {(part, wave) for part in PARTS for wave in ("", *(WAVES if part in PERIODS else ()))}
     is_none = not (feature.parts or feature.has_missing)
     if is_none or len(set(feature.parts)) != len(feature.parts) or not known >= {*feature.parts}:
-        raise InvalidConfig(f"the parts of {feature.name!r} are none of a time: {feature.parts!r}")
+        raise InvalidConfig(f"the parts of {feature.name!r} are not parts of a time: {feature.parts!r}")
     if not all(FIRST <= number <= LAST for number in (feature.min or 0.0, feature.max or 0.0, feature.fill)):
         raise InvalidConfig(f"the times of {feature.name!r} are not within the years 1 to 9999")
     if feature.form is not None and not isinstance(feature.form, str):
-        raise InvalidConfig(f"the form of {feature.name!r} is no text")
+        raise InvalidConfig(f"the format of {feature.name!r} is not text")
 
 
 def _check_categories(feature: Feature) -> None:
     known = (*feature.categories, *feature.rare)
     if not feature.categories or not all(isinstance(category, str) for category in known):
-        raise InvalidConfig(f"the categories of {feature.name!r} are no names")
+        raise InvalidConfig(f"the categories of {feature.name!r} must be texts, at least one")
     if len(set(known)) != len(known):
         raise InvalidConfig(f"the categories of {feature.name!r} repeat")

@@ -1,8 +1,8 @@
-"""Labels of classes, and their names."""
+"""Class labels and their names."""
 
 Label = bool | int | float | str
 
 
 def class_name(label: Label | None) -> str:
-    """A label as text, as JSON writes it: the key of an object, or one of several types in a column."""
+    """Return a label as text, with booleans as in JSON: a key of an object, or a value of a text column."""
     return str(label).lower() if isinstance(label, bool) else str(label)

@@ -1,4 +1,4 @@
-"""Raw units outside, unit scale inside: Standardizer for the inputs, TargetScaler for the outputs."""
+"""Scale raw units to the network's units: Standardizer for the inputs, TargetScaler for the targets."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ from kan_engine.errors import InvalidConfig, InvalidData
 Array = TypeVar("Array", np.ndarray, Tensor)
 
 QUANTILES = 257
-QUANTILE_ROWS = 100_000  # of more rows a sample tells the quantiles: to 0.2 % of all rows
-END = 1 / 16  # of the levels at either end, whose mean slope goes on beyond it
-SMALLEST = 1e-150  # half of a range that is one: what is divided by less may be no number any more
-LARGEST = 1e150  # of a transformed target: its square must still be a number
+QUANTILE_ROWS = 100_000  # quantiles of more rows come from a sample, accurate to 0.2 % of all rows
+END = 1 / 16  # of the levels, at either end: their mean slope is that of the extrapolation
+SMALLEST = 1e-150  # a smaller one counts as 0: a quotient by it may overflow
+LARGEST = 1e150  # its square must be finite
 
 
 @dataclass(frozen=True, eq=False)
 class Standardizer:
-    """Maps every input to [-1, 1], the range of the training rows, and back.
+    """Maps the training range of every input to [-1, 1], and back.
 
-    Affine, ``(x - center) / scale``: the form that a formula can undo. With ``quantiles`` the map is
-    piecewise linear through them instead, so that skewed inputs spread over the grid. Beyond the first and
-    the last it goes on with its mean slope there, or with that of the affine map if that is lower: where the
-    few largest values lie far apart, a value beyond them is not much further from them on the unit scale.
+    The map is affine, ``(x - center) / scale``, which a formula can invert. With ``quantiles`` it is
+    piecewise linear through them, so that skewed inputs spread over the grid. Beyond the first and the last
+    quantile it is extrapolated with its mean slope at that end, at most the slope of the affine map. Where
+    the few largest values lie far apart, this slope is low: a value beyond them stays near them on the unit
+    scale.
 
     Args:
-        center: Middle of the range seen, [d].
-        scale: Half the range seen, [d]; 1 for an input that hardly varies at all.
+        center: Middle of the training range, [d].
+        scale: Half the training range, [d]; 1 for an input that hardly varies.
         quantiles: Equally likely values per input, non-decreasing, [d, q]; None for the affine map.
     """
 
@@ -43,7 +44,7 @@ class Standardizer:
     quantiles: Float[np.ndarray, "d q"] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse maps that cannot be undone."""
+        """Reject maps that have no inverse."""
         tables = [self.center, self.scale] + ([] if self.quantiles is None else [self.quantiles])
         if any(len(table) != len(self.center) or not np.isfinite(table).all() for table in tables):
             raise InvalidConfig("center, scale and quantiles must be finite and of one length")
@@ -56,11 +57,11 @@ class Standardizer:
 
     @staticmethod
     def fit(x: Float[np.ndarray, "rows d"], *, quantile: bool = False) -> Standardizer:
-        """The map for the ranges, or with ``quantile`` the distributions, of these rows."""
+        """Fit the map to the ranges of these rows, or with ``quantile`` to their distributions."""
         if not len(x):
-            raise InvalidData("there are no rows to scale by")
+            raise InvalidData("scaling needs at least one row")
         low, high = x.min(0), x.max(0)
-        scale = high / 2 - low / 2  # halves first: the range itself may overflow
+        scale = high / 2 - low / 2  # halves first: high - low may overflow
         return Standardizer(
             center=low + scale,
             scale=np.where(scale > SMALLEST, scale, 1.0),
@@ -68,7 +69,7 @@ class Standardizer:
         )
 
     def forward(self, x: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows d"]:
-        """From raw units to the unit scale."""
+        """Map raw units to the unit scale."""
         if self.curves is None:
             z: np.ndarray = x - self.center
             z /= self.scale
@@ -76,7 +77,7 @@ class Standardizer:
         return _column_by_column(x, self.curves)
 
     def inverse(self, z: Float[np.ndarray, "rows d"]) -> Float[np.ndarray, "rows d"]:
-        """From the unit scale to raw units."""
+        """Map the unit scale to raw units."""
         if self.curves is None:
             x: np.ndarray = z * self.scale
             x += self.center
@@ -85,7 +86,7 @@ class Standardizer:
 
     @cached_property
     def curves(self) -> list[Curve] | None:
-        """The map of every input, with ``quantiles``."""
+        """The piecewise linear map of every input; None without ``quantiles``."""
         if self.quantiles is None:
             return None
         return [Curve.through(*column) for column in zip(self.quantiles, 1 / self.scale, strict=True)]
@@ -94,8 +95,8 @@ class Standardizer:
 def _quantiles(
     x: Float[np.ndarray, "rows d"], low: Float[np.ndarray, " d"], high: Float[np.ndarray, " d"]
 ) -> Float[np.ndarray, "d q"]:
-    """Quantiles of every column, of a sample where the rows are many; the ends are those of all rows."""
-    if len(x) > QUANTILE_ROWS:  # drawn, not every n-th: rows may repeat a pattern
+    """Return the quantiles of every column; first and last are the extremes of all rows."""
+    if len(x) > QUANTILE_ROWS:  # at random, not every n-th row: rows may repeat a pattern
         x = x[np.random.default_rng(0).choice(len(x), QUANTILE_ROWS, replace=False)]
     table = np.quantile(x, np.linspace(0, 1, QUANTILES), axis=0).T
     table[:, 0], table[:, -1] = low, high
@@ -104,7 +105,13 @@ def _quantiles(
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A piecewise linear map: increasing points, their increasing images, and the slopes beyond the ends."""
+    """A piecewise linear map.
+
+    Attributes:
+        start: Increasing points.
+        end: Their increasing images.
+        slopes: Slopes below the first and above the last point.
+    """
 
     start: np.ndarray
     end: np.ndarray
@@ -112,10 +119,14 @@ class Curve:
 
     @staticmethod
     def through(quantiles: np.ndarray, steepest: float) -> Curve:
-        """The map of one input to its levels in [-1, 1].
+        """Return the map of one input to the levels of its quantiles in [-1, 1].
 
-        A value that many rows share holds many quantiles; it maps to the middle of their levels,
-        except that the first value always maps to -1 and the last to 1.
+        Several quantiles may have one value, which then maps to the mean of their levels. The first value
+        always maps to -1 and the last to 1.
+
+        Args:
+            quantiles: Non-decreasing values.
+            steepest: Largest slope beyond the ends.
         """
         values, places = np.unique(quantiles, return_inverse=True)
         if len(values) == 1:
@@ -129,12 +140,12 @@ class Curve:
         return Curve(values, means, (first, last))
 
     def inverse(self) -> Curve:
-        """The map back."""
+        """Return the inverse map."""
         first, last = self.slopes
         return Curve(self.end, self.start, (1 / first, 1 / last))
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Images of these values."""
+        """Map values, of any shape."""
         beyond = x - np.clip(x, self.start[0], self.start[-1])
         mapped: np.ndarray = np.interp(x, self.start, self.end)
         mapped += beyond * np.where(beyond < 0, *self.slopes)
@@ -150,13 +161,13 @@ def _column_by_column(x: np.ndarray, curves: list[Curve]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Transform:
-    """A one-to-one function of the target, its inverse, and where it is defined.
+    """A one-to-one function T of the target, its inverse, and where T is defined.
 
-    Both speak NumPy and torch; where they are undefined they give NaN or an infinity.
+    Both take NumPy arrays and tensors. Where they are undefined they return NaN or an infinity.
 
     Attributes:
-        ends: Of the range of T, where its inverse is a number.
-        reach: The closure of that range: its inverse may be infinite there, and is never undefined.
+        ends: Ends of the range of T at which the inverse is finite; infinite for none.
+        reach: The closure of the range of T, where the inverse may be infinite but is never NaN.
     """
 
     forward: Callable[[Any], Any]
@@ -167,7 +178,7 @@ class Transform:
 
 
 ARC, POSITIVE = (-1.0, 1.0), (0.0, np.inf)
-OVERSHOOT = 0.02  # standard deviations of T(y), by which a value beyond the range of T counts as its end
+OVERSHOOT = 0.02  # of T(y): a value beyond the range of T by less counts as the end of the range
 
 TRANSFORMS: dict[str, Transform] = {
     "identity": Transform(lambda y: y, lambda t: t, np.isfinite),
@@ -191,13 +202,13 @@ TRANSFORMS: dict[str, Transform] = {
 
 @dataclass(frozen=True, eq=False)
 class TargetScaler:
-    """Maps targets y to ``z = (T(y) - mean) / std``, the scale the network learns in, and back.
+    """Maps targets y to ``z = (T(y) - mean) / std``, the scale of the network's outputs, and back.
 
     Args:
         transform: Name of T in ``TRANSFORMS``.
         mean: Mean of T(y) per output, [m].
-        std: Standard deviation of T(y) per output, [m]; 1 where it does not vary.
-        bounds: Lowest and highest value that ``inverse`` gives; None for no bounds.
+        std: Standard deviation of T(y) per output, [m]; 1 for an output that does not vary.
+        bounds: Lowest and highest value that ``inverse`` returns; None for no bounds.
     """
 
     transform: str
@@ -206,7 +217,7 @@ class TargetScaler:
     bounds: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse maps that cannot be undone."""
+        """Reject maps that have no inverse."""
         if self.bounds is not None and not -np.inf < self.bounds[0] <= self.bounds[1] < np.inf:
             raise InvalidConfig(f"bounds of the target must be finite and in order, got {self.bounds}")
         if self.transform not in TRANSFORMS:
@@ -218,7 +229,7 @@ class TargetScaler:
 
     @staticmethod
     def fit(y: Float[np.ndarray, "rows m"], transform: str = "identity") -> TargetScaler:
-        """The scale of these targets; InvalidData if the transform is not defined for all of them."""
+        """Fit the scale to these targets; raise InvalidData if the transform is undefined for any of them."""
         if not is_defined(transform, y):
             raise InvalidData(f"the transform {transform!r} is not defined for every value of the target")
         moved = TRANSFORMS[transform].forward(y)
@@ -226,15 +237,16 @@ class TargetScaler:
         return TargetScaler(transform, moved.mean(0), np.where(std > 0, std, 1.0))
 
     def forward(self, y: Array) -> Array:
-        """From the client's units to the unit scale, [rows, m]."""
+        """Map the client's units to the unit scale, [rows, m]."""
         with np.errstate(all="ignore"):
             return (TRANSFORMS[self.transform].forward(y) - _like(self.mean, y)) / _like(self.std, y)  # type: ignore[no-any-return]
 
     def inverse(self, z: Array) -> Array:
-        """From the unit scale to the client's units, [rows, m]; not finite where T reaches no such value.
+        """Map the unit scale to the client's units, [rows, m]; not finite outside the range of T.
 
-        A value just beyond the range of T, where a network misses its end, is the end. With bounds every
-        value beyond the range is the end, and no answer leaves the bounds.
+        A value beyond the range of T by less than `MAX_OVERSHOOT_STDS` counts as its end, since a network
+        approximates the end only roughly. With bounds, every value beyond the range of T counts as its end,
+        and the result is clipped to the bounds.
         """
         transform, std = TRANSFORMS[self.transform], _like(self.std, z)
         with np.errstate(all="ignore"):
@@ -250,9 +262,10 @@ class TargetScaler:
 
 
 def bounded(scaler: TargetScaler, y: Float[np.ndarray, "rows ..."]) -> TargetScaler:
-    """The scale with bounds one range of these targets below the lowest and above the highest of them.
+    """Return the scale with bounds: one range of these targets below their minimum and above their maximum.
 
-    A network whose activations go on along their tangents gives any number for a row far outside.
+    Activations extrapolate along their tangents, so that a network returns arbitrarily large values for a row
+    far outside the training range. The scale is returned unchanged if the bounds overflow.
     """
     low, high = float(y.min()), float(y.max())
     with np.errstate(over="ignore"):
@@ -263,7 +276,7 @@ def bounded(scaler: TargetScaler, y: Float[np.ndarray, "rows ..."]) -> TargetSca
 
 
 def is_defined(transform: str, y: Float[np.ndarray, "rows m"]) -> bool:
-    """Whether a transform and its inverse are defined and finite for these targets."""
+    """Whether a transform and its inverse are defined and finite for all targets; False for no targets."""
     with np.errstate(all="ignore"):
         moved = TRANSFORMS[transform].forward(y)
     sane = np.abs(moved) < LARGEST  # false for NaN, too
@@ -271,7 +284,7 @@ def is_defined(transform: str, y: Float[np.ndarray, "rows m"]) -> bool:
 
 
 def _arc(values: Any, name: str) -> Any:
-    """Inverse of a trigonometric function by either library."""
+    """Return the inverse of a trigonometric function, by torch or NumPy."""
     return (
         getattr(torch, f"a{name}")(values)
         if isinstance(values, Tensor)
@@ -280,7 +293,7 @@ def _arc(values: Any, name: str) -> Any:
 
 
 def _of(values: Any) -> Any:
-    """The library that computes with these values."""
+    """Return the module that computes with these values: torch or NumPy."""
     return torch if isinstance(values, Tensor) else np
 
 

@@ -1,1 +1,1 @@
-"""Which network serves: trials, the moves of the hill climb, their budget."""
+"""Network selection: trials, the moves of the hill climb, their budget."""

@@ -1,6 +1,6 @@
-"""How far the climb of ``tuning`` may get, before there is a network: plain numbers, without torch.
+"""The budget of the hill climb in `moves`: time, network sizes and rows, computed without torch.
 
-Networks that more rows and more time allow are larger; a service asks here for the largest.
+More rows and more time allow larger networks; `ClimbBudget.largest_workloads` lists the largest.
 """
 
 from __future__ import annotations
@@ -12,37 +12,37 @@ from math import log2
 
 from kan_engine.cost import Workload
 
-CLIMBING = 0.12  # of a job's time, for the climb; the last training, and that on all rows, may take as much
-FINISHING = 1e-6  # seconds per value of the table, to measure and to show what was found
+CLIMBING = 0.12  # of a job's time; the final training and the one on all rows may each take as much
+FINISHING = 1e-6  # per value of the table: to evaluate and report the selected network
 HIDDEN = (32, 16)
 GRID, COARSEST = 8, 4
-UPDATES = 3000  # steps of a training
+UPDATES = 3000  # of the weights in one training
 LEAST_EPOCHS, MOST_EPOCHS = 4, 200
-BATCHES = 24  # of an epoch, if batches may be so small
+BATCHES = 24  # unless the limits of the batch size require otherwise
 SMALLEST_BATCH, LARGEST_BATCH = 32, 256
-MANY_ROWS, LARGE_BATCH = 100_000, 1024  # beyond so many rows a batch may be so large
+MANY_ROWS, LARGE_BATCH = 100_000, 1024  # tables of more rows have a larger maximum batch size
 TRIED_GROUPS, MOST_GROUPS = 2, 8
-FOLDS, CROSSED_ROWS = 8, 2000  # of fewer rows each judges networks that have not seen it: one part is chance
-CROSSED_TIME = 1.7  # times the seconds of a climb, for one by folds: what comes after it takes less
-MOST_NODES = 512  # of all hidden layers
-DENSE_WEIGHTS = 400_000  # of a layer, most of them between groups: more would cost more than they bring
+FOLDS, CROSSED_ROWS = 8, 2000  # up to so many rows the loss on one validation part is too noisy
+CROSSED_TIME = 1.7  # relative to the time of a climb without folds; the trainings after it take less time
+MOST_NODES = 512  # of all hidden layers together
+DENSE_WEIGHTS = 400_000  # most weights are between groups; a larger layer costs more than it improves
 FIXED_HIDDEN, FIXED_STEPS = 10, 60
 
 
 @dataclass(frozen=True, kw_only=True)
 class Climb:
-    """What bounds a climb.
+    """The limits of a hill climb.
 
     Args:
         inputs: Nodes of the first layer.
-        outputs: Nodes of the last one.
+        outputs: Nodes of the last layer.
         rows: Rows to fit.
-        order: Of the splines.
-        grid: The grid that was asked for.
-        steps: The epochs that were asked for.
-        restarts: How many networks stand side by side, if that was asked for.
-        is_sparse: Whether sparsity has a price.
-        seconds: Estimated seconds that it may take; the last training may take as many again.
+        order: Order of the splines.
+        grid: Requested grid size; None for an automatic choice.
+        steps: Requested epochs; None for an automatic choice.
+        restarts: Requested number of parallel networks; None for an automatic choice.
+        is_sparse: Whether the objective has a sparsity penalty.
+        seconds: Estimated time that the climb may take; the final training may take as long again.
     """
 
     inputs: int
@@ -57,41 +57,41 @@ class Climb:
 
     @property
     def groups(self) -> int:
-        """Most networks side by side."""
+        """Largest number of parallel networks."""
         if self.is_sparse:
-            return 1  # it is the edges of one network that are to be few
+            return 1  # the penalty is to reduce the edges of a single network
         return MOST_GROUPS if self.restarts is None else self.restarts
 
     @property
     def is_crossed(self) -> bool:
-        """Whether the climb is judged by folds of all training rows."""
+        """Whether the climb compares trials by cross-validation on all training rows."""
         return self.rows <= CROSSED_ROWS and not self.is_sparse
 
     @property
     def climb_seconds(self) -> float:
-        """Estimated seconds that all steps of the climb may take together."""
+        """Estimated seconds that all steps of the climb together may take."""
         return self.seconds * (CROSSED_TIME if self.is_crossed else 1)
 
     @property
     def fixed(self) -> Workload:
-        """The network of one small shape."""
+        """Workload of the network of a fixed, small shape."""
         return self._workload((FIXED_HIDDEN,), 1)
 
     @property
     def is_fixed_tried(self) -> bool:
-        """Whether second order is cheap for it, and may be taken."""
+        """Whether the fixed shape is trained by a second-order method, because that is cheap."""
         wanted = FIXED_STEPS * self.fixed.seconds("levenberg_marquardt")
         return not self.is_sparse and wanted <= self.seconds / 10
 
     @property
     def first(self) -> Workload:
-        """The first network of the climb."""
+        """Workload of the first network of the climb."""
         groups = FOLDS * TRIED_GROUPS if self.is_crossed else min(TRIED_GROUPS, self.groups)
         return self._workload(HIDDEN, groups)
 
     @property
     def epochs(self) -> int:
-        """As many as the rows and the time call for."""
+        """The requested epochs, or the number that suits the rows and fits into half of the time."""
         if self.steps is not None:
             return self.steps
         wanted = round(min(max(UPDATES * self.first.batch_rows / self.rows, LEAST_EPOCHS), MOST_EPOCHS))
@@ -99,7 +99,7 @@ class Climb:
         return max(1, min(wanted, affordable))
 
     def largest(self) -> Iterator[Workload]:
-        """Of every depth and grid, the widest networks and the most side by side that there is time for."""
+        """Yield, for every depth, grid and width, the most parallel networks that the budget allows."""
         grids = [GRID, COARSEST] if self.grid is None else [self.grid]
         for hidden in (HIDDEN, HIDDEN[:1]):
             for grid in grids:
@@ -128,22 +128,25 @@ class Climb:
 
 
 def climbing_time(max_seconds: float, values: int) -> float:
-    """Estimated seconds for a climb.
+    """Return the estimated seconds that a climb may take.
 
     Args:
-        max_seconds: That the whole job may take.
-        values: Rows of the table times their inputs.
+        max_seconds: Time limit of the job.
+        values: Rows of the table times inputs.
     """
     return CLIMBING * max(max_seconds - FINISHING * values, max_seconds / 2)
 
 
 def is_lean(width: tuple[int, ...], terms: int, *, is_passing: bool = False) -> bool:
-    """Whether there are not too many hidden nodes, nor weights between them, those between groups counted.
+    """Whether a network has few enough hidden nodes, and weights between hidden layers.
+
+    The weights between groups count, too.
 
     Args:
         width: Nodes per layer.
         terms: Weights per edge.
-        is_passing: Whether the network does not outlive the climb: then it may be a little larger.
+        is_passing: Whether the network is discarded after the climb: it may then have twice as many nodes and
+            four times as many weights.
     """
     hidden, larger = width[1:-1], 2 if is_passing else 1
     few_weights = all(a * b * terms <= larger**2 * DENSE_WEIGHTS for a, b in pairwise(hidden))
@@ -151,6 +154,6 @@ def is_lean(width: tuple[int, ...], terms: int, *, is_passing: bool = False) -> 
 
 
 def batch_rows(rows: int) -> int:
-    """A power of 2."""
+    """Return the batch size for so many rows, a power of 2."""
     largest = LARGE_BATCH if rows > MANY_ROWS else LARGEST_BATCH
     return int(2 ** round(log2(min(max(rows / BATCHES, SMALLEST_BATCH), largest))))

@@ -1,10 +1,10 @@
-"""The way to a network for a table without a known law, which the validation rows decide.
+"""The moves of the hill climb that selects a network for a table without a known law.
 
-A climb: from a middling start one setting is changed at a time, and a change that lowers the validation
-loss is made again; it begins with brief trainings. What wins is then trained several times side by side, as
-one network whose outputs are their mean (Lakshminarayanan et al., "Simple and scalable predictive uncertainty
-estimation using deep ensembles", NIPS 2017, section 2.4). Budgets are estimated seconds and not
-measured ones: the same job takes the same way on every machine.
+The climb starts from medium settings and changes one setting at a time. A move that lowers the validation
+loss is repeated. The first trainings are short. The best settings are then trained as an ensemble: several
+parallel networks in one, whose outputs are averaged (Lakshminarayanan et al., "Simple and scalable predictive
+uncertainty estimation using deep ensembles", NIPS 2017, section 2.4). Budgets are estimated and not measured
+seconds, so that a job makes the same moves on every machine.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from kan_engine.network.kan import KANConfig
 from kan_engine.training.config import TrainingConfig
 from kan_engine.training.penalty import Penalty
 
-Change = Callable[[Trial], Trial | None]  # None where there is nothing left to change
+Change = Callable[[Trial], Trial | None]  # None if the trial cannot be changed further
 
 STRICTNESS = ((0.01, 1e-4), (0.1, 1e-3), (0.3, 1e-2), (1.0, 1e-1), (3.0, 1.0))  # weight decay, smoothness
-MIDDLING = 1  # of these
-BEGINNING = 0.1  # seconds until a network stands on its grids
-LENGTHENED = 3  # times as many epochs, or as few
+MIDDLING = 1  # index of the level of the first trial
+BEGINNING = 0.1  # to build a network and its grids
+LENGTHENED = 3  # by which a move lengthens or shortens a training
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task(Climb):
-    """What is to be learnt, and what the client has decided about it.
+    """The budget of a climb, with the requested training settings.
 
     Args:
-        training: The loss, and what was asked for of the training.
+        training: The loss and the requested settings.
     """
 
     training: TrainingConfig
 
 
 def first_trial(task: Task) -> Trial:
-    """The first network of the climb."""
+    """Return the first trial of the climb: medium regularization and, if not requested, few epochs."""
     training = replace(
         task.training,
         optimizer="adam",
@@ -52,10 +52,10 @@ def first_trial(task: Task) -> Trial:
 
 
 def changes(task: Task) -> tuple[Change, ...]:
-    """What to try, one after the other; each again as long as it pays."""
+    """Return the moves in the order in which to try them; each is repeated while it lowers the loss."""
 
     def longer(trial: Trial) -> Trial | None:
-        """More epochs once all else is settled: what is best of brief trainings mostly stays the best."""
+        """Train for more epochs, as the last move: the best of short trainings mostly stays the best."""
         steps = min(LENGTHENED * trial.training.steps, task.epochs)
         is_longer = steps > trial.training.steps
         return replace(trial, training=replace(trial.training, steps=steps)) if is_longer else None
@@ -69,19 +69,19 @@ def changes(task: Task) -> tuple[Change, ...]:
 
 
 def is_freer(trial: Trial, other: Trial) -> bool:
-    """Whether a trial learns more of every row: it is less strict, or trained for longer."""
+    """Whether a trial fits the rows more closely: it has a lower weight decay or more epochs."""
     one, two = (each.training for each in (trial, other))
     return one.weight_decay < two.weight_decay or one.steps > two.steps
 
 
 def climbing_seconds(trial: Trial, task: Task) -> float:
-    """Estimated time of a step of the climb; what stands alone is trained once per fold."""
+    """Return the estimated time of a step of the climb; a single network is trained once per fold."""
     times = FOLDS if task.is_crossed and trial.config.groups == 1 else 1
     return times * estimated_seconds(trial, task.rows)
 
 
 def estimated_seconds(trial: Trial, rows: int) -> float:
-    """Estimated time of a training by Adam, on one core."""
+    """Return the estimated time of a training by Adam on one core."""
     config = trial.config
     work = Workload(
         width=config.width,
@@ -95,7 +95,11 @@ def estimated_seconds(trial: Trial, rows: int) -> float:
 
 
 def final_trial(best: Trial, task: Task) -> Trial:
-    """The winner's settings, for as many networks side by side as the time allows, or as were asked for."""
+    """Return the best settings with as many parallel networks as the limits allow.
+
+    If they allow none, the trial of a cross-validated climb gets the requested number of networks or one;
+    that of another climb stays as it is.
+    """
     for groups in range(task.groups, 0, -1):
         more = side_by_side(best, groups)
         if is_within_reach(more, task):
@@ -104,12 +108,12 @@ def final_trial(best: Trial, task: Task) -> Trial:
 
 
 def is_within_reach(trial: Trial, task: Task, *, is_passing: bool = False) -> bool:
-    """Whether a network is not too large to be trained as long as the first one; it may be for less long.
+    """Whether a network is small enough, and the time allows to train it for as many epochs as the first.
 
     Args:
         trial: The network.
-        task: What bounds it.
-        is_passing: Whether it does not outlive the climb.
+        task: The limits.
+        is_passing: Whether the network is discarded after the climb.
     """
     epochs = max(task.epochs, trial.training.steps)
     longest = replace(trial, training=replace(trial.training, steps=epochs))
@@ -118,9 +122,9 @@ def is_within_reach(trial: Trial, task: Task, *, is_passing: bool = False) -> bo
 
 
 def fixed_trials(task: Task) -> Iterator[Trial]:
-    """Networks of one small shape: by the method that was asked for, or by second order where that is cheap.
+    """Yield trials of the fixed, small shape, by the requested method or by a cheap second-order one.
 
-    On data without noise the errors of second order are smaller by orders of magnitude.
+    On data without noise the errors of second-order methods are smaller by orders of magnitude.
     """
     is_asked = task.training.optimizer not in ("auto", "adam")
     if not is_asked and (task.training.optimizer == "adam" or not task.is_fixed_tried):
@@ -135,7 +139,7 @@ def fixed_trials(task: Task) -> Iterator[Trial]:
 
 
 def side_by_side(trial: Trial, groups: int) -> Trial:
-    """The trial with so many networks instead of those it has; one that has no hidden nodes stays alone."""
+    """Return the trial with this number of parallel networks; a network without hidden nodes stays single."""
     config = trial.config
     if len(config.width) == 2:
         return trial
@@ -154,7 +158,7 @@ def _terms(trial: Trial) -> int:
 
 
 def _shorter(trial: Trial) -> Trial | None:
-    """A third of the epochs: noise and rows of another kind are learnt last."""
+    """Train for a third of the epochs: a network fits noise and atypical rows last."""
     steps = trial.training.steps // LENGTHENED
     return replace(trial, training=replace(trial.training, steps=steps)) if steps else None
 
@@ -180,7 +184,7 @@ def _rougher(trial: Trial) -> Trial | None:
 
 
 def _shallower(trial: Trial) -> Trial | None:
-    """One hidden layer less; without any, the network is additive and stands alone."""
+    """Remove one hidden layer; without any, the network is additive and single."""
     config = trial.config
     if len(config.width) == 2:
         return None
@@ -190,7 +194,7 @@ def _shallower(trial: Trial) -> Trial | None:
 
 
 def _additive(trial: Trial) -> Trial | None:
-    """No hidden layer at all, which may suit where one less does not."""
+    """Remove all hidden layers: this may lower the loss even if removing a single one does not."""
     fewer = _shallower(trial)
     return fewer and (_additive(fewer) or fewer)
 

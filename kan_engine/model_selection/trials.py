@@ -1,4 +1,4 @@
-"""Which of several networks serves: shapes, penalties and input scales compared on the validation rows."""
+"""Train trials of shapes, penalties and input scales, and compare them on the validation rows."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -15,8 +15,8 @@ from kan_engine.training.loop import Rows, Step, TrainingConfig, chosen_optimize
 from kan_engine.training.losses import Loss, loss_per_row
 from kan_engine.training.multi_start import best_start, fresh_network
 
-THRESHOLDS = (0.1, 0.02)  # of the strongest edge's score: bold, and shy
-UNMISSED = 1.005  # factor by which pruning may raise the validation loss
+THRESHOLDS = (0.1, 0.02)  # relative to the largest edge score
+UNMISSED = 1.005  # of the validation losses after and before pruning
 REFIT_STEPS = 6
 SCORED_ROWS = 2000
 FEW_ROWS = 5000
@@ -24,11 +24,11 @@ FEW_ROWS = 5000
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A network to try.
+    """A network to train and evaluate.
 
     Attributes:
-        config: Its shape.
-        training: How it is trained.
+        config: Shape of the network.
+        training: Settings of the training.
         quantile: Whether inputs are scaled by their quantiles instead of their range.
     """
 
@@ -37,7 +37,7 @@ class Trial:
     quantile: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the trial as JSON."""
         return {
             "config": asdict(self.config),
             "training": self.training.to_dict(),
@@ -46,7 +46,7 @@ class Trial:
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> "Trial":
-        """What ``to_dict`` described, also after a way through JSON."""
+        """Restore the trial from ``to_dict``, also from its JSON text, in which tuples are lists."""
         return Trial(
             config=KANConfig(**data["config"] | {"width": tuple(data["config"]["width"])}),
             training=TrainingConfig.from_dict(data["training"]),
@@ -56,15 +56,18 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A trained network.
+    """The trained network of a trial.
 
     Attributes:
-        loss: Its loss on the validation rows, which it has not seen.
-        fold_losses: Loss of every row that as many networks of its kind as will serve would have without
-            having seen it, if that is known.
-        folds_loss: The weighted mean of these.
-        history: Every step of its training.
-        stages: What it was on every grid of its schedule, if that was to be kept: the best on each.
+        trial: The trial.
+        network: The trained network.
+        loss: Loss on the validation rows, which the network was not fitted to.
+        history: Every step of the training.
+        optimizer: Name of the optimizer used.
+        fold_losses: Estimated loss of every row for an ensemble of the final size that was not fitted to the
+            row; None without cross-validation.
+        folds_loss: Weighted mean of ``fold_losses``.
+        stages: The best network on each grid of the schedule, if requested.
     """
 
     trial: Trial
@@ -78,18 +81,20 @@ class Trained:
 
     @property
     def expected_loss(self) -> float:
-        """The best guess of its loss on fresh rows."""
+        """Estimated loss on new rows: by cross-validation if there was one, else on the validation rows."""
         return self.loss if self.folds_loss is None else self.folds_loss
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """Rows before they are scaled.
+    """Rows with unscaled inputs.
 
     Attributes:
-        scaled: Gives them on the scale of their quantiles (true) or of their ranges; one trial at a time
-            needs one of these, so neither is kept.
-        on_losses: Hears the loss of every row each time that a network is judged on them.
+        scaled: Returns the inputs scaled by their quantiles (true) or by their ranges. They are computed on
+            demand, because a trial needs only one of the two.
+        targets: Targets of the rows, as the loss takes them.
+        weights: Weight of every row.
+        on_losses: Called with the loss of every row whenever a network is evaluated on the rows.
     """
 
     scaled: Callable[[bool], Float[Tensor, "batch in_dim"]]
@@ -98,7 +103,7 @@ class Inputs:
     on_losses: Callable[[Tensor], None] | None = None
 
     def rows(self, trial: Trial) -> Rows:
-        """The rows as a trial sees them."""
+        """Return the rows with the inputs scaled for a trial."""
         return Rows(
             x=self.scaled(trial.quantile),
             targets=self.targets,
@@ -118,17 +123,17 @@ def run_trial(
     should_stop: Callable[[], bool] = lambda: False,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> Trained:
-    """Train one network, from the best of several coarse starts if there is to be more than one.
+    """Train one network, with several ``starts`` from the best of so many initializations on a coarse grid.
 
     Args:
         trial: The network.
         fit: Rows to fit.
-        validation: Rows to judge by.
-        generator: Source of starts and batches.
-        starts: How many starts.
-        keeps_stages: Whether what it was on every grid of its schedule is wanted.
-        should_stop: Asked after every step.
-        on_step: Hears every step.
+        validation: Rows to evaluate the network on.
+        generator: Random numbers for initializations and batches.
+        starts: Number of initializations.
+        keeps_stages: Whether to return the best network on each grid of the schedule.
+        should_stop: Called after every step; true ends the training.
+        on_step: Called with every step.
     """
     rows, judge = fit.rows(trial), validation.rows(trial)
     training = trial.training
@@ -148,7 +153,7 @@ def run_trial(
     optimizer = chosen_optimizer(network, len(rows), training)
     history, stages = list[Step](), dict[int, tuple[float, KAN]]()
     steps = train(network, rows, training, validation=judge, generator=generator, should_stop=should_stop)
-    judged = float("inf")  # where it is not measured, a step tells the validation loss of the one before
+    judged = float("inf")  # a step without an evaluation repeats the validation loss of the previous step
     for step in steps:
         lowest, _ = stages.get(step.grid_size, (float("inf"), network))
         if keeps_stages and step.validation_loss != judged and step.validation_loss < lowest:
@@ -176,22 +181,23 @@ def cross_validate(
     should_stop: Callable[[], bool] = lambda: False,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> Trained:
-    """Judge a trial by all rows, each by networks that have not seen it.
+    """Cross-validate a trial: evaluate every row on networks that were not fitted to it.
 
-    Networks side by side are trained at once, each without one fold of the rows and as many without every
-    fold; a trial that stands alone is trained once per fold.
+    Parallel networks are trained together, each without one fold, and equally many without each fold. A
+    single network is trained once per fold.
 
     Args:
-        trial: What to train by minibatches; its networks side by side are a multiple of the folds.
+        trial: A trial of minibatch training; the number of its parallel networks is 1 or a multiple of the
+            folds.
         rows: All rows.
         folds: Fold of every row, from 0 on.
-        members: How many networks side by side the loss is wanted of.
-        generator: Source of starts and batches.
-        should_stop: Asked after every step.
-        on_step: Hears every step.
+        members: Size of the ensemble whose loss is estimated.
+        generator: Random numbers for initializations and batches.
+        should_stop: Called after every step; true ends the training.
+        on_step: Called with every step.
 
     Returns:
-        A network without the first fold, with the loss on all rows.
+        A network that was not fitted to fold 0, its loss there, and the estimated losses of all rows.
     """
     everything, count = rows.rows(trial), int(folds.max()) + 1
     training = trial.training
@@ -205,7 +211,7 @@ def cross_validate(
         return network, history
 
     if trial.config.groups > 1:
-        # A batch then holds as many rows to learn from as one of a training without folds.
+        # Each network omits a fold of the batch; it is then fitted to as many rows as without folds.
         batched = replace(training, batch_size=round(training.batch_size * count / (count - 1)))
         network, history = trained(replace(everything, folds=folds), batched)
         alone = [member(network, group) for group in range(trial.config.groups)]
@@ -229,11 +235,11 @@ def cross_validate(
 
 @torch.no_grad()
 def _expected_losses(networks: list[KAN], rows: Rows, kind: Loss, members: int) -> Float[Tensor, " batch"]:
-    """Loss of every row that the mean of so many such networks would have.
+    """Estimate the loss of every row for an ensemble of ``members`` networks from the networks given.
 
-    What the mean of m networks saves grows as 1 - 1/m for the squared error (Krogh and Vedelsby, "Neural
-    network ensembles, cross validation, and active learning", NIPS 1994), and nearly so for the others. As an
-    estimate it may fall below 0 at a single row.
+    The reduction of the loss by averaging m networks is proportional to 1 - 1/m for the squared error (Krogh
+    and Vedelsby, "Neural network ensembles, cross validation, and active learning", NIPS 1994), and
+    approximately so for the other losses. The estimate for a single row may be negative.
     """
     outputs = torch.stack([network(rows.x) for network in networks])
     single = torch.stack([loss_per_row(kind, output, rows.targets) for output in outputs]).mean(0)
@@ -246,10 +252,11 @@ def _expected_losses(networks: list[KAN], rows: Rows, kind: Loss, members: int) 
 def given_trials(
     width: tuple[int, ...], grid: int, order: int, training: TrainingConfig, rows: int
 ) -> Iterator[Trial]:
-    """A shape that was asked for, on the scale of the quantiles, and mostly on that of the ranges, too.
+    """Yield trials of a requested shape: scaled by quantiles and, unless Adam fits many rows, by ranges.
 
-    Quantiles suit inputs that crowd together; they have kinks, which no grid follows where there is no noise.
-    By Adam the difference drowns in other errors, and a second training of many rows takes long.
+    Scaling by quantiles suits inputs with dense clusters. It is piecewise linear, and no spline grid fits its
+    kinks exactly, which matters for data without noise. With Adam other errors are larger than the
+    difference, and a second training on many rows takes long.
     """
     finest = max((grid, *training.grid_schedule))
     work = Workload(width=width, terms=finest + order + 1, rows=rows, is_sparse=training.lamb > 0)
@@ -267,14 +274,15 @@ def prune_trained(
     *,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
-    """The network without the edges and nodes that the validation rows do not miss.
+    """Remove edges and nodes whose removal hardly raises the validation loss.
 
-    Thresholds of the score are tried from bold to shy, each followed by a short refit where that is of
-    second order; the first whose validation loss stays is taken.
+    The thresholds of the edge score are tried from the largest to the smallest. After each, a network that
+    was trained by a second-order method is refitted briefly. The first result that raises the loss by at most
+    `MAX_PRUNING_LOSS_RATIO` is returned, else the result is returned unchanged.
     """
     rows, judge = fit.rows(trained.trial), validation.rows(trained.trial)
     training = replace(trained.trial.training, grid_schedule=(), steps=REFIT_STEPS)
-    is_refitted = trained.optimizer != "adam"  # a few epochs would lose more than they mend
+    is_refitted = trained.optimizer != "adam"  # a few epochs of Adam would raise the loss
     for threshold in THRESHOLDS:
         network = prune(trained.network, rows.x[:SCORED_ROWS], threshold=threshold)
         if network.edge_count == trained.network.edge_count or not _is_whole(network):
@@ -289,7 +297,7 @@ def prune_trained(
 
 
 def _is_whole(network: KAN) -> bool:
-    """Whether every output still has an entering edge, and every layer a live one."""
+    """Whether every output has an incoming live edge, and every layer a live edge."""
     return all(bool(layer.mask.any()) for layer in network.stack) and bool(
         network.stack[-1].mask.any(0).all()
     )
@@ -303,12 +311,12 @@ def train_on_all(
     should_stop: Callable[[], bool] = lambda: False,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> KAN:
-    """A fresh network trained in the same way on validation rows and all, without what was pruned.
+    """Train a new network in the same way on all rows, including validation rows, without the pruned edges.
 
-    Nothing is left to be chosen by then, and the rows that chose are as good as the others to learn from.
-    It does not go on from the network as it was, which would be trained for twice as long as was found to
-    be best. That network is returned if the training is stopped, and if it is not one that was judged as
-    its schedule had left it: nobody knows where that would end on other rows.
+    The selection is complete, so that the validation rows can be used for fitting. Training does not continue
+    from the given network, because that would double the number of epochs found to be best. The given network
+    is returned if the training is stopped, or unless ``keep_last`` is set: the end of a training that
+    returned its best step by validation loss cannot be determined without validation rows.
     """
     if not trained.trial.training.keep_last:
         return trained.network
