@@ -1,4 +1,4 @@
-"""What a formula may contain, and which networks one can be read off. Light: nothing here imports torch."""
+"""Constraints on formulas, and on networks from which formulas are extracted. Must not import torch."""
 
 from __future__ import annotations
 
@@ -9,43 +9,46 @@ from typing import Any
 from kan_engine.expressions.evaluation import Call, Expression, Number, Pow, complexity, walk
 from kan_engine.expressions.library import LIBRARY
 
-MAX_EDGES = 24  # live, of a network that formulas are read off
+MAX_EDGES = 24  # live edges of a network from which formulas are extracted
 MAX_HIDDEN_LAYERS = 1
 
 VISIBLE = tuple(name for name, f in LIBRARY.items() if f.elementary or f.exponent is not None)
-"""Functions that can be told from a printed formula; all others are spelled out with these."""
+"""Functions that occur in printed formulas; all other functions are written in terms of these."""
 
 _NAMES = {f.exponent: name for name, f in LIBRARY.items() if f.exponent is not None}
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a person wants of a formula.
+    """A client's constraints on a formula.
 
     Attributes:
-        forbidden: Functions of the library that it may not contain, from ``VISIBLE``.
-        max_complexity: Most nodes of its tree; None for no limit.
+        forbidden: Functions of ``PRINTABLE_FUNCTIONS`` that the formula must not contain.
+        max_complexity: Largest ``complexity`` of the formula; None for no limit.
     """
 
     forbidden: frozenset[str] = frozenset()
     max_complexity: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the constraints as JSON."""
         return {"forbidden": sorted(self.forbidden), "max_complexity": self.max_complexity}
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> Limits:
-        """What ``to_dict`` described."""
+        """Restore the constraints from ``to_dict``."""
         return Limits(frozenset(data["forbidden"]), data["max_complexity"])
 
     def allow(self, tree: Expression) -> bool:
-        """Whether a formula keeps to them."""
+        """Whether a formula satisfies the constraints."""
         is_short = self.max_complexity is None or complexity(tree) <= self.max_complexity
         return is_short and not self.forbidden & functions_of(tree)
 
     def allow_part(self, tree: Expression, *, is_exponent: bool) -> bool:
-        """Whether a part of a formula may keep to them: of an exponent, logarithms become powers."""
+        """Whether a formula with this part can satisfy the constraints.
+
+        A logarithm in an exponent is allowed, since simplification turns it into a power.
+        """
         forbidden = self.forbidden - {"log"} if is_exponent else self.forbidden
         return not forbidden or not forbidden & functions_of(tree)
 
@@ -54,7 +57,7 @@ NO_LIMITS = Limits()
 
 
 def functions_of(tree: Expression) -> set[str]:
-    """Names in the library of all functions and powers that a formula contains."""
+    """Return the library's names of all functions and powers in a formula."""
     found: set[str] = set()
     for node in walk(tree):
         match node:

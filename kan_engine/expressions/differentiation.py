@@ -1,4 +1,4 @@
-"""Derivatives of formulas as formulas."""
+"""Symbolic differentiation of formulas."""
 
 from collections.abc import Callable
 
@@ -21,11 +21,12 @@ Leaf = Callable[[Expression], Expression]
 
 
 def derivative(tree: Expression, of_leaf: Leaf) -> Expression:
-    """The derivative of a formula by the rules of the sum, the product, the power and the chain.
+    """Return the derivative of a formula by the sum, product, power and chain rules.
 
     Args:
         tree: The formula.
-        of_leaf: The derivative of a variable, a parameter or a number: of a variable in itself it is 1.
+        of_leaf: Returns the derivative of a variable, a parameter or a number: 1 for the variable of
+            differentiation.
     """
     if not children(tree):
         return of_leaf(tree)

@@ -1,7 +1,7 @@
-"""What can be done with a formula: evaluate it, differentiate it, weigh it, store it.
+"""Evaluate formulas, differentiate them by their parameters, measure their complexity, store them as JSON.
 
-This is the door to formulas: the nodes and builders of ``tree.py`` are also found here. Algebra lives in
-``simplify.py``, text in ``printers.py``.
+The module also exports the nodes and builders of ``nodes.py``. Algebra is in ``simplification``, output as
+text in ``printing``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -94,7 +94,7 @@ __all__ = [
 def evaluate(
     tree: Expression, columns: Mapping[str, NDArray[Any]], parameters: Sequence[Any] | NDArray[Any] = ()
 ) -> NDArray[np.float64]:
-    """Values of the formula, one per row.
+    """Evaluate the formula in every row.
 
     Args:
         tree: The formula.
@@ -103,7 +103,7 @@ def evaluate(
             [P, B, 1] they evaluate B parameter sets at once.
 
     Returns:
-        Values of the broadcast shape; NaN or infinite where the formula is not defined, without a warning.
+        Values of the broadcast shape; NaN or infinite where the formula is undefined, without a warning.
     """
     with np.errstate(all="ignore"):
         value = _trace(tree, columns, parameters).value
@@ -113,9 +113,10 @@ def evaluate(
 def value_and_jacobian(
     tree: Expression, columns: Mapping[str, NDArray[Any]], parameters: Sequence[Any] | NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Values [N] and their derivatives with respect to the parameters [N, P], in one backward pass.
+    """Return the values [N] and their derivatives with respect to the parameters [N, P].
 
-    Reverse accumulation: every node hands its adjoint ∂v/∂node to its parts; rows stay vectors throughout.
+    The derivatives come from one backward pass (reverse accumulation): every node passes its adjoint ∂v/∂node
+    to its children, for all rows at once.
     """
     with np.errstate(all="ignore"):
         trace = _trace(tree, columns, parameters)
@@ -130,12 +131,12 @@ def value_and_jacobian(
 
 @dataclass(slots=True)
 class _Trace:
-    """A node with its value, for the way back."""
+    """A node with its value, for the backward pass."""
 
     tree: Expression
     value: Values
     parts: tuple["_Trace", ...]
-    depends: bool  # whether a parameter occurs in it
+    depends: bool  # whether the node contains a parameter
 
 
 def _shape(value: Values, columns: Mapping[str, NDArray[Any]]) -> tuple[int, ...]:
@@ -151,7 +152,7 @@ def _trace(tree: Expression, columns: Mapping[str, NDArray[Any]], parameters: An
 def node_value(
     tree: Expression, parts: Sequence[Values], columns: Mapping[str, NDArray[Any]], parameters: Any = ()
 ) -> Values:
-    """Value of one node, given the values of its parts."""
+    """Evaluate one node, given the values of its children."""
     value: Values
     match tree:
         case Number(exact):
@@ -180,7 +181,7 @@ def _power(base: Values, exponent: Values) -> Values:
 
 
 def _accumulate(trace: _Trace, adjoint: Values, gradients: list[Values]) -> None:
-    """Add what ``trace`` contributes to the gradient, given ∂v/∂trace."""
+    """Add the contribution of ``trace`` to the gradients, given ``adjoint`` = ∂v/∂trace."""
     if not trace.depends:
         return
     match trace.tree:
@@ -200,7 +201,7 @@ def _accumulate(trace: _Trace, adjoint: Values, gradients: list[Values]) -> None
                 lowered = _power(base.value, exponent.value - 1)
                 _accumulate(base, adjoint * exponent.value * lowered, gradients)
             if exponent.depends:
-                slope = np.where(trace.value == 0, 0.0, trace.value * np.log(base.value))  # 0^e stays 0
+                slope = np.where(trace.value == 0, 0.0, trace.value * np.log(base.value))  # 0^e is 0 for e > 0
                 _accumulate(exponent, adjoint * slope, gradients)
         case Call(function, _):
             argument = trace.parts[0]
@@ -208,12 +209,12 @@ def _accumulate(trace: _Trace, adjoint: Values, gradients: list[Values]) -> None
 
 
 def complexity(tree: Expression) -> int:
-    """How much there is to read: ``exp(sin(x1) - x2**2)`` is 6 (exp, sin, x1, -, **, x2).
+    """Return the number of symbols in a formula: 6 for ``exp(sin(x1) - x2**2)`` (exp, sin, x1, -, **, x2).
 
-    Variables, functions and binary operators count 1 each, and so does a constant, however it is written
-    (2, 0.37, 3*pi/2). An exponent that is whole or one half is part of its operator. A sign costs nothing
-    where it turns an addition into a subtraction, a reciprocal costs nothing where it turns a
-    multiplication into a division; standing alone they cost 1.
+    Variables, functions and binary operators count 1 each. A constant counts 1, however it is written
+    (2, 0.37, 3*pi/2). An exponent that is an integer or 1/2 is part of its operator. A sign that turns an
+    addition into a subtraction counts 0, and so does a reciprocal that turns a multiplication into a
+    division; any other sign or reciprocal counts 1.
     """
     if is_constant(tree):
         return 1
@@ -249,17 +250,17 @@ def _complexity_of_product(factors: tuple[Expression, ...]) -> int:
         for factor in varying
     ]
     if has_constant and [factor for factor in factors if is_constant(factor)] == [MINUS_ONE]:
-        return sum(parts) + len(varying)  # a sign alone: no operator of its own
+        return sum(parts) + len(varying)  # the sign counts 1, the operators len(varying) - 1
     only_divisors = not has_constant and all(isinstance(f, Pow) and _is_negative(f.exponent) for f in varying)
     count = len(varying) + (1 if has_constant else 0)
     return sum(parts) + (1 if has_constant else 0) + (count - 1) + (1 if only_divisors else 0)
 
 
 def _complexity_of_power(base: Expression, exponent: Expression) -> int:
-    """Cost of a power, were its exponent positive."""
+    """Return the complexity of the power with the absolute value of its exponent."""
     if not is_constant(exponent):
         return complexity(base) + 1 + complexity(exponent)
-    value = exponent.value if isinstance(exponent, Number) else Fraction(1, 3)  # 1/3: neither whole nor half
+    value = exponent.value if isinstance(exponent, Number) else Fraction(1, 3)  # counts like π: as a constant
     whole_or_half = float(value).is_integer() or abs(value) == 0.5
     operator = 0 if value == -1 else 1
     return complexity(base) + operator + (0 if whole_or_half else 1)
@@ -273,7 +274,7 @@ _DEEPEST = 200
 
 
 def to_json(tree: Expression) -> dict[str, Any]:
-    """The tree as JSON. Numbers are strings ("1/3", "0.1"), so that no reader rounds them."""
+    """Return the tree as JSON, with numbers as strings ("1/3", "0.1"), which no parser rounds."""
     match tree:
         case Number(value):
             data: dict[str, Any] = {
@@ -294,16 +295,16 @@ def to_json(tree: Expression) -> dict[str, Any]:
 
 
 def from_json(data: Any) -> Expression:
-    """The tree that ``to_json`` wrote, node by node.
+    """Restore a tree from the output of ``to_json``, without folding or reordering.
 
     Raises:
-        ArtifactError: The data are no formula.
+        ArtifactError: The data are not a formula, or it is nested too deeply.
     """
     return _read(data, _DEEPEST)
 
 
 def _read(data: Any, levels: int) -> Expression:
-    """One node, with at most so many levels of nodes below it."""
+    """Parse one node with at most ``levels`` levels of nodes below it."""
     if levels < 0:
         raise ArtifactError(f"the formula is nested deeper than {_DEEPEST} levels")
     match data:
@@ -324,7 +325,7 @@ def _read(data: Any, levels: int) -> Expression:
         case {"pow": [base, exponent]}:
             tree = Pow(_read(base, levels - 1), _read(exponent, levels - 1))
         case _:
-            raise ArtifactError(f"this is no part of a formula: {str(data)[:80]}")
+            raise ArtifactError(f"this is not a node of a formula: {str(data)[:80]}")
     return tree
 
 
@@ -332,4 +333,4 @@ def _read_number(text: str) -> Number:
     try:
         return Number(float(text) if set(text) & set(".enaif") else Fraction(text))
     except (ValueError, ZeroDivisionError) as error:
-        raise ArtifactError(f"the formula holds no number but {text[:80]!r}") from error
+        raise ArtifactError(f"the formula contains {text[:80]!r} in place of a number") from error

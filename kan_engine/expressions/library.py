@@ -1,8 +1,8 @@
-"""The closed set of functions of one variable that edges may become and formulas may contain.
+"""The closed set of functions of one variable for symbolic edges and formulas.
 
-Two kinds live in ``LIBRARY``: *elementary* functions, which are nodes of an expression (``sin``), and
-*forms* such as ``x^2`` or ``gaussian``, which ``expression.apply_function`` spells out with elementary ones.
-Nothing outside this set is ever evaluated or printed.
+``LIBRARY`` holds two kinds: *elementary* functions, which are nodes of an expression (``sin``), and *forms*
+such as ``x^2`` or ``gaussian``, which ``nodes.apply_function`` writes in terms of elementary ones. No other
+function is ever evaluated or printed.
 """
 
 from collections.abc import Callable
@@ -22,14 +22,14 @@ class Function:
     """A function f of one variable.
 
     Args:
-        name: How edges and expressions refer to it.
-        of: f itself, on arrays.
-        slope: f′, on arrays.
-        complexity: What it costs on an edge; a line costs 1 (the scale is pykan's).
-        defined: Whether f is finite on all of an interval [low, high].
-        exponent: p if f(u) = u^p, which a formula writes as a power.
-        elementary: Whether an expression may have it as a node.
-        sympy: Name of an elementary function in SymPy.
+        name: Identifier in edges and expressions.
+        of: f on arrays.
+        slope: f′ on arrays.
+        complexity: Complexity on an edge, on pykan's scale: 1 for a line.
+        defined: Whether f is finite on an interval [low, high].
+        exponent: p if f(u) = u^p, which a formula contains as a power.
+        elementary: Whether it can be a node of an expression.
+        sympy: SymPy's name of an elementary function.
     """
 
     name: str
@@ -42,18 +42,18 @@ class Function:
     sympy: str = ""
 
     def value(self, u: Values) -> Values:
-        """f(u); NaN or infinite where f is not defined."""
+        """Return f(u); NaN or infinite where f is undefined."""
         with np.errstate(all="ignore"):
             return self.of(u)  # type: ignore[no-any-return]
 
     def derivative(self, u: Values) -> Values:
-        """f′(u); NaN or infinite where it does not exist."""
+        """Return f′(u); NaN or infinite where it does not exist."""
         with np.errstate(all="ignore"):
             return self.slope(u)  # type: ignore[no-any-return]
 
 
 def power_value(base: Values, exponent: float) -> Values:
-    """base^exponent, by the cheap and exactly rounded operation where there is one."""
+    """Return base^exponent, computed by a cheap and correctly rounded operation if there is one."""
     if exponent == 2:
         return base * base
     if exponent == 0.5:
@@ -202,4 +202,4 @@ _FORMS = (
 )
 
 LIBRARY: dict[str, Function] = {function.name: function for function in (*_FORMS, *_POWERS, *_ELEMENTARY)}
-"""Every function by its name, in a fixed order: lines, powers and simple transcendental ones."""
+"""Every function by its name, in a fixed order: forms, powers, elementary functions."""

@@ -1,4 +1,4 @@
-"""Numbers that a person would have written: integers, fractions, short decimals, multiples of π, roots, e."""
+"""Recognise constants of closed form: integers, fractions, short decimals, multiples of π, roots, e."""
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -10,9 +10,9 @@ from kan_engine.expressions.nodes import HALF, PI, ZERO, Expression, call, mul, 
 
 _LARGEST_DENOMINATOR = 12
 _LARGEST_OF_ALL = 500
-_LARGEST_MULTIPLE = 100  # of π and its like
+_LARGEST_MULTIPLE = 100  # numerator p of p/q times π and the other units, or of √(p/q)
 _LARGEST_INTEGER = 1e15
-_DIGITS = 6  # of a short decimal
+_DIGITS = 6  # significant digits
 _UNITS: tuple[tuple[Expression, float, float], ...] = (  # tree, value, bits
     (PI, pi, 3.0),
     (1 / PI, 1 / pi, 4.0),
@@ -28,33 +28,33 @@ _UNITS: tuple[tuple[Expression, float, float], ...] = (  # tree, value, bits
     (call("exp", -1), 1 / euler, 6.0),
 )
 _RELATIVE_ROUNDING = 4e-16
-_SURE_BITS = 24.0  # so few bits do not meet a float by chance
+_SURE_BITS = 24.0  # a constant of so few bits equals a float of 53 bits by chance only rarely
 
 
 def nice_constants(value: float, tolerance: float) -> list[Expression]:
-    """Constants within ``tolerance`` of a measured value, cheapest first.
+    """Return the constants within ``tolerance`` of a measured value, with the fewest bits first.
 
     Args:
         value: The measured number.
-        tolerance: Largest distance; a rounding error is always allowed.
+        tolerance: Largest difference; a rounding error is always allowed.
 
     Returns:
         Among others 0, integers, p/q with q ≤ 12 and the nearest with q ≤ 500, decimals of at most six
-        digits, p/q times π, 1/π, π², √π, e and √(p/q). Fractions that are decimals of one digit (0.3) come
-        as decimals.
+        digits, p/q times π, 1/π, π², √π, e and √(p/q). Fractions that are decimals of one digit (0.3) are
+        returned as decimals.
     """
     return [tree for _, tree in priced(value, tolerance)]
 
 
 @lru_cache(maxsize=4096)
 def recognised(value: float) -> Expression:
-    """The nice constant that a float is to within rounding, or else the float itself as a number."""
+    """Return the constant that a float equals to within rounding, or the float if there is none."""
     bits, tree = next(iter(priced(value, 0.0)), (inf, ZERO))
     return tree if bits <= _SURE_BITS else number(value)
 
 
 def priced(value: float, tolerance: float) -> list[tuple[float, Expression]]:
-    """As ``nice_constants``, each with the bits that tell it."""
+    """Return the constants of ``nice_constants``, each with its description length in bits."""
     if not isfinite(value):
         return []
     zero = [(0.0, ZERO)] if abs(value) <= tolerance or value == 0 else []
@@ -67,7 +67,7 @@ def priced(value: float, tolerance: float) -> list[tuple[float, Expression]]:
 
 
 def _near(value: float) -> Iterator[tuple[float, float, Callable[[], Expression]]]:
-    """(bits, value, how to write it) of the nearest members of every family."""
+    """Yield (bits, value, function that builds the tree) of the nearest constants of every kind."""
     for bits, p, q in _fractions(value):
         yield bits, p / q, partial(_as_number, p, q)
     for bits, decimal in _decimals(value):
@@ -83,12 +83,12 @@ def _near(value: float) -> Iterator[tuple[float, float, Callable[[], Expression]
 
 
 def _root(sign: int, p: int, q: int) -> Expression:
-    """√(p/q) as √(p·q)/q."""
+    """Return √(p/q) as √(p·q)/q."""
     return mul(Fraction(sign, q), power(p * q, HALF))
 
 
 def _fractions(value: float) -> Iterator[tuple[float, int, int]]:
-    """(bits, p, q) of the nearest fraction for every denominator up to 12, and of the best one beyond."""
+    """Yield (bits, p, q) of the nearest fraction of every denominator up to 12, and of the best up to 500."""
     if abs(value) > _LARGEST_INTEGER:
         return
     for q in range(1, _LARGEST_DENOMINATOR + 1):
@@ -105,7 +105,7 @@ def _fractions(value: float) -> Iterator[tuple[float, int, int]]:
 
 
 def _as_number(p: int, q: int) -> Expression:
-    """1/4 rather than 0.25, but 0.3 rather than 3/10 and 2.5 rather than 5/2."""
+    """Return p/q as a fraction or a decimal: 1/4 rather than 0.25, but 0.3 rather than 3/10, 2.5 than 5/2."""
     longer = len(repr(p / q)) - len(f"{p}/{q}")
     is_decimal = q > _LARGEST_DENOMINATOR and 10**_DIGITS % q == 0
     as_decimal = q in (5, 10) or is_decimal or longer < 0 or (longer == 0 and abs(p) > 3)
@@ -113,11 +113,11 @@ def _as_number(p: int, q: int) -> Expression:
 
 
 def _decimals(value: float) -> Iterator[tuple[float, float]]:
-    """The value rounded to one, two, … significant digits."""
+    """Yield (bits, decimal): the value rounded to one, two, … six significant digits."""
     for digits in range(1, _DIGITS + 1):
         text = f"{value:.{digits - 1}e}"
         exponent = int(text.partition("e")[2])
-        if not isfinite(float(text)):  # rounded up, from the largest number there is
+        if not isfinite(float(text)):  # rounding up the largest float overflows
             continue
         yield 3.0 + 3.4 * digits + 2 * max(0, abs(exponent) - 3), float(text)
 
@@ -127,7 +127,7 @@ def _integer_bits(n: int) -> float:
 
 
 def root_of_fraction(square: Fraction) -> Expression:
-    """√(p/q) as a fraction times the root of a whole number without small square factors."""
+    """Return √(p/q) as a fraction times the root of an integer without squares of primes up to 13."""
     radicand, front = square.numerator * square.denominator, Fraction(1, square.denominator)
     for prime in _SMALL_PRIMES:
         while radicand and radicand % (prime * prime) == 0:

@@ -1,7 +1,7 @@
-"""The nodes of a formula: an immutable tree, how it is built and how it is walked.
+"""The nodes of a formula: immutable trees, their builders and traversal.
 
-The nodes are plain data. The builders ``add``, ``mul``, ``power`` and ``call`` (also behind ``+ - * / **``)
-flatten and fold numbers and do no algebra beyond that; algebra lives in ``simplify.py``.
+The nodes are plain data. The builders ``add``, ``mul``, ``power`` and ``call``, which ``+ - * / **`` use,
+too, flatten nested nodes and fold numbers. All other algebra is in ``simplification``.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from kan_engine.expressions.library import LIBRARY
 
 
 class Expression:
-    """A node of a formula; the arithmetic operators build larger ones."""
+    """A node of a formula; arithmetic operators build new nodes."""
 
     __slots__ = ()
 
@@ -55,12 +55,12 @@ Operand = Expression | Fraction | float
 
 @dataclass(frozen=True, slots=True)
 class Number(Expression):
-    """A real number: exact if it is a Fraction, as measured if it is a float."""
+    """A real number: exact as a Fraction, measured as a float."""
 
     value: Fraction | float
 
     def __post_init__(self) -> None:
-        """An int counts as exact."""
+        """Convert an int to a Fraction."""
         if isinstance(self.value, int):
             object.__setattr__(self, "value", Fraction(self.value))
 
@@ -74,14 +74,14 @@ class Constant(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Parameter(Expression):
-    """A number still to be fitted: entry ``index`` of the parameters given to ``evaluate``."""
+    """A number to be fitted: entry ``index`` of the parameters given to ``evaluate``."""
 
     index: int
 
 
 @dataclass(frozen=True, slots=True)
 class Variable(Expression):
-    """A column of the table, by its own name."""
+    """A column of the table."""
 
     name: str
 
@@ -102,7 +102,7 @@ class Mul(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Pow(Expression):
-    """base^exponent, real: NaN for a negative base and a broken exponent."""
+    """base^exponent in real numbers: NaN for a negative base and an exponent that is not an integer."""
 
     base: Expression
     exponent: Expression
@@ -110,7 +110,7 @@ class Pow(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Call(Expression):
-    """An elementary function of the library, applied."""
+    """An elementary function of the library, applied to an argument."""
 
     function: str
     argument: Expression
@@ -122,12 +122,12 @@ ZERO, ONE, MINUS_ONE, HALF = (
 )
 PI = Constant("pi")
 
-_LARGEST_EXACT = 10**15  # integers beyond it may not survive as floats; fractions beyond it help nobody
+_LARGEST_EXACT = 10**15  # larger integers may not be exact as floats; larger fractions are unreadable
 _LARGEST_FOLDED_EXPONENT = 64
 
 
 def number(value: Fraction | float) -> Number:
-    """A Number; whole floats become exact, monstrous fractions become floats."""
+    """Return a Number: floats with an integer value become exact, fractions of large integers floats."""
     if isinstance(value, Fraction):
         exact = abs(value.numerator) <= _LARGEST_EXACT and value.denominator <= _LARGEST_EXACT
         return Number(value if exact else float(value))
@@ -137,13 +137,13 @@ def number(value: Fraction | float) -> Number:
 
 
 def add(*terms: Operand) -> Expression:
-    """Sum, flat, with its numbers folded into one term that stands where the first of them stood."""
+    """Return the flattened sum, with its numbers folded into one term at the position of the first."""
     kept, constant = _fold(terms, Add, lambda a, b: a + b, ZERO)
     return _join(kept, constant, ZERO, Add)
 
 
 def mul(*factors: Operand) -> Expression:
-    """Product, flat, with its numbers folded into one coefficient in front; 0 if that is 0."""
+    """Return the flattened product, with its numbers folded into a leading coefficient; 0 if that is 0."""
     kept, coefficient = _fold(factors, Mul, lambda a, b: a * b, ONE)
     if coefficient == ZERO:
         return ZERO
@@ -152,7 +152,7 @@ def mul(*factors: Operand) -> Expression:
 
 
 def power(base: Operand, exponent: Operand) -> Expression:
-    """base^exponent, with numbers folded where that is exact or a float is involved anyway."""
+    """Return base^exponent, with numbers folded if the result is exact or one of them is a float."""
     base, exponent = as_tree(base), as_tree(exponent)
     if exponent == ONE:
         return base
@@ -164,7 +164,7 @@ def power(base: Operand, exponent: Operand) -> Expression:
 
 
 def call(function: str, argument: Operand) -> Expression:
-    """An elementary function of ``argument``.
+    """Return an elementary function of ``argument``.
 
     Raises:
         KeyError: The library has no elementary function of this name.
@@ -175,7 +175,7 @@ def call(function: str, argument: Operand) -> Expression:
 
 
 def apply_function(name: str, argument: Operand) -> Expression:
-    """Any function of the library as a tree: ``gaussian`` of u is exp(-u**2)."""
+    """Return any function of the library as a tree: ``gaussian`` of u is exp(-u**2)."""
     u = as_tree(argument)
     if name in _SPELLED_OUT:
         return _SPELLED_OUT[name](u)
@@ -196,7 +196,7 @@ _SPELLED_OUT: dict[str, Callable[[Expression], Expression]] = {
 
 
 def as_tree(value: Operand) -> Expression:
-    """A number as a node; a node as itself."""
+    """Convert a number to a node; return a node unchanged."""
     return value if isinstance(value, Expression) else number(value)
 
 
@@ -206,7 +206,11 @@ def _fold(
     combine: Callable[[Any, Any], Any],
     neutral: Number,
 ) -> tuple[list[Expression | None], Number]:
-    """Operands of nested nodes of one kind side by side; None marks the place of the folded number."""
+    """Flatten nested nodes of one kind and fold their numbers.
+
+    Returns:
+        The operands, with None at the position of the folded number, and that number.
+    """
     kept: list[Expression | None] = []
     folded = neutral
     for operand in (flat for given in operands for flat in _flat(as_tree(given), kind)):
@@ -249,7 +253,7 @@ def _power_of_numbers(base: Number, exponent: Number) -> Expression:
 
 
 def _exact_power(base: Fraction, exponent: Fraction) -> Fraction | None:
-    """base^exponent if that is a fraction of reasonable size, for whole and half exponents."""
+    """Return base^exponent for exponents n and n/2 up to 64 if it is a fraction, else None."""
     if exponent.denominator > 2 or abs(exponent) > _LARGEST_FOLDED_EXPONENT or (base == 0 and exponent < 0):
         return None
     if exponent.denominator == 2:
@@ -263,7 +267,7 @@ def _exact_power(base: Fraction, exponent: Fraction) -> Fraction | None:
 
 
 def children(tree: Expression) -> tuple[Expression, ...]:
-    """Direct parts of a node."""
+    """Return the child nodes of a node."""
     match tree:
         case Add(terms):
             return terms
@@ -277,7 +281,7 @@ def children(tree: Expression) -> tuple[Expression, ...]:
 
 
 def rebuild(tree: Expression, parts: Sequence[Expression]) -> Expression:
-    """The same kind of node over other parts, through the builders."""
+    """Build a node of the same kind with other children, by the builders."""
     match tree:
         case Add():
             return add(*parts)
@@ -291,24 +295,24 @@ def rebuild(tree: Expression, parts: Sequence[Expression]) -> Expression:
 
 
 def walk(tree: Expression) -> Iterator[Expression]:
-    """Every node, a parent before its parts."""
+    """Yield every node, a parent before its children."""
     yield tree
     for part in children(tree):
         yield from walk(part)
 
 
 def variables(tree: Expression) -> tuple[str, ...]:
-    """Names of the columns that occur, in order of appearance."""
+    """Return the names of the columns in a tree, in order of appearance."""
     return tuple(dict.fromkeys(node.name for node in walk(tree) if isinstance(node, Variable)))
 
 
 def is_constant(tree: Expression) -> bool:
-    """Whether no column occurs."""
+    """Whether a tree contains no column."""
     return not any(isinstance(node, Variable) for node in walk(tree))
 
 
 def is_affine(tree: Expression) -> bool:
-    """Whether a tree, as it is written, is a constant plus multiples of its variables."""
+    """Whether a tree is a constant plus multiples of its variables, without expanding anything."""
     if isinstance(tree, Add):
         return all(map(is_affine, tree.terms))
     if isinstance(tree, Mul):
@@ -318,7 +322,7 @@ def is_affine(tree: Expression) -> bool:
 
 
 def substitute(tree: Expression, replacements: Mapping[Expression, Expression]) -> Expression:
-    """The tree with some of its parts exchanged for others."""
+    """Return the tree with subtrees replaced."""
     if tree in replacements:
         return replacements[tree]
     parts = children(tree)
@@ -326,14 +330,14 @@ def substitute(tree: Expression, replacements: Mapping[Expression, Expression]) 
 
 
 def bind(tree: Expression, parameters: Sequence[float]) -> Expression:
-    """The tree with its parameters replaced by numbers."""
+    """Return the tree with its parameters replaced by numbers."""
     return substitute(tree, {Parameter(i): number(float(value)) for i, value in enumerate(parameters)})
 
 
 def free_constants(tree: Expression) -> tuple[Expression, list[float]]:
-    """The tree with a parameter in place of every measured (float) number, and their values.
+    """Return the tree with a parameter for every measured (float) number, and the values of the parameters.
 
-    Equal floats at several places become several parameters.
+    Equal floats become separate parameters.
     """
     values: list[float] = []
 

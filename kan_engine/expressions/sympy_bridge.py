@@ -1,4 +1,4 @@
-"""Trees to SymPy and back. SymPy never sees text, only objects built from our own nodes."""
+"""Convert trees to SymPy and back. SymPy receives objects built from the nodes, never text to parse."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -31,11 +31,11 @@ _NAMES = {function: name for name, function in _CLASSES.items()}
 
 
 def to_sympy(tree: Expression, symbols: Mapping[str, sympy.Symbol] | None = None) -> sympy.Expr:
-    """The tree as a SymPy expression.
+    """Return the tree as a SymPy expression.
 
     Args:
         tree: The formula.
-        symbols: Symbols of the columns; real ones of the same names if not given.
+        symbols: Symbols of the columns; by default real symbols of the same names.
     """
     match tree:
         case Number(Fraction() as exact):
@@ -62,14 +62,14 @@ def to_sympy(tree: Expression, symbols: Mapping[str, sympy.Symbol] | None = None
 
 
 def from_sympy(expression: sympy.Expr, names: Mapping[str, str] | None = None) -> Expression:
-    """The tree of a SymPy expression.
+    """Return the tree of a SymPy expression.
 
     Args:
         expression: Real numbers, π, e, symbols, sums, products, powers and the library's functions.
-        names: Columns by the names of their symbols; the names themselves if not given.
+        names: Columns by the names of their symbols; by default the names of the symbols.
 
     Raises:
-        ValueError: Something else occurs in it.
+        ValueError: The expression contains anything else.
     """
     if expression.is_Symbol:
         return Variable(expression.name if names is None else names[expression.name])
