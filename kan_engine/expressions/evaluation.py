@@ -201,7 +201,7 @@ def _accumulate(trace: _Trace, adjoint: Values, gradients: list[Values]) -> None
                 lowered = _power(base.value, exponent.value - 1)
                 _accumulate(base, adjoint * exponent.value * lowered, gradients)
             if exponent.depends:
-                slope = np.where(trace.value == 0, 0.0, trace.value * np.log(base.value))  # 0^e is 0 for e > 0
+                slope = np.where(trace.value == 0, 0.0, trace.value * np.log(base.value))  # 0^e stays 0
                 _accumulate(exponent, adjoint * slope, gradients)
         case Call(function, _):
             argument = trace.parts[0]

@@ -1,1 +1,1 @@
-"""Formulas as text: infix languages, LaTeX, source files."""
+"""Write formulas as text: infix languages, LaTeX, source files."""

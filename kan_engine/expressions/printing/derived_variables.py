@@ -1,7 +1,8 @@
-"""Variables of formulas that are no columns of the client, written in terms of those that are.
+"""Express the variables of formulas that are not columns of the client in terms of the client's columns.
 
-A network reads "color is red" and "mass is missing", and a fill for a missing mass. A database or a
-spreadsheet has only ``color`` and ``mass``; a program is told what to pass.
+The inputs of a network include "color is red", "mass is missing" and ``mass`` with missing values filled. A
+database or a spreadsheet has only the columns ``color`` and ``mass``, so that its formulas contain
+expressions of these. The source code of a program has comments on the arguments to pass.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -12,18 +13,18 @@ from kan_engine.data.datetime_parts import meaning_of
 from kan_engine.errors import NotExportable
 from kan_engine.expressions.printing.infix import Names, quoted_column, table_column
 
-TOLD = 60  # characters of a name or a category in a comment
-LONGEST_TEXT = 255  # characters of a text inside a spreadsheet's formula
+TOLD = 60  # of a name or a category in a comment or message
+LONGEST_TEXT = 255  # of a text literal in a spreadsheet formula
 
 
 @dataclass(frozen=True, kw_only=True)
 class Derivation:
-    """Where the variables of a formula come from; those not named are columns as they are.
+    """How the variables of a formula follow from the client's columns; all others are the columns themselves.
 
     Args:
         derived: By variable: its ``column``, and ``equals``, ``other_than`` or ``missing``; or the ``part``
-            of a time, and the ``wave`` that it is taken by.
-        fills: What stands for a missing value, by column.
+            of a time, and ``wave``, the function ("sin" or "cos") of a cycle.
+        fills: The replacement of a missing value, by column.
         booleans: Columns of true and false.
     """
 
@@ -33,7 +34,7 @@ class Derivation:
 
 
 def sql_names(columns: Iterable[str], derivation: Derivation) -> Names:
-    """An SQL expression for each variable."""
+    """Return an SQL expression for each variable."""
     return {column: _sql(column, derivation) for column in columns}
 
 
@@ -52,8 +53,8 @@ def _sql(variable: str, derivation: Derivation) -> str:
 def _refuse_time(definition: Mapping[str, Any], language: str) -> None:
     if "part" in definition:
         raise NotExportable(
-            f"the formula has the {definition['part']} of {told(definition['column'])}, and how {language} "
-            "takes times apart differs from product to product; take it as python, numpy, c or javascript"
+            f"the formula contains the {definition['part']} of {told(definition['column'])}, and {language} "
+            "has no portable function for the parts of times; export it as python, numpy, c or javascript"
         )
 
 
@@ -70,7 +71,7 @@ def _sql_text(value: Any) -> str:
 
 
 def table_names(columns: Iterable[str], derivation: Derivation) -> Names:
-    """A spreadsheet expression for each variable, over the columns of a table."""
+    """Return a spreadsheet expression for each variable, over the columns of a spreadsheet table."""
     return {column: _cell(column, derivation) for column in columns}
 
 
@@ -84,7 +85,7 @@ def _cell(variable: str, derivation: Derivation) -> str:
 
 
 def _cell_condition(cell: str, definition: Mapping[str, Any]) -> str:
-    """``EXACT`` and not ``=``, to which "Red" is "red" and the number 1 is not the category "1"."""
+    """Compare by ``EXACT``: to ``=``, "Red" equals "red" and the number 1 differs from the category "1"."""
     if "equals" in definition:
         return f"EXACT({cell},{_cell_text(definition['equals'])})"
     others = [f"NOT(EXACT({cell},{_cell_text(value)}))" for value in definition.get("other_than", ())]
@@ -93,14 +94,14 @@ def _cell_condition(cell: str, definition: Mapping[str, Any]) -> str:
 
 
 def _cell_text(value: Any) -> str:
-    """A text in quotes; in pieces if it is longer than a spreadsheet admits."""
+    """Return a quoted text, as a concatenation of literals if it is too long for one."""
     text = str(value)
     pieces = [text[start : start + LONGEST_TEXT] for start in range(0, len(text), LONGEST_TEXT)] or [""]
     return "&".join('"' + piece.replace('"', '""') + '"' for piece in pieces)
 
 
 def meanings(columns: Iterable[str], derivation: Derivation) -> Names:
-    """What to pass for each variable that is not simply a column."""
+    """Describe the value to pass for each variable that is not just a column."""
     found = {column: _meaning(column, derivation) for column in columns}
     return {column: meaning for column, meaning in found.items() if meaning}
 
@@ -124,6 +125,6 @@ def _condition(definition: Mapping[str, Any]) -> str:
 
 
 def told(value: Any) -> str:
-    """A name or a category in quotes, cut where it is long."""
+    """Return a name or a category in quotes, truncated to ``MAX_QUOTED_CHARACTERS``."""
     text = str(value)
     return "'" + (text if len(text) <= TOLD else text[: TOLD - 1] + "…") + "'"

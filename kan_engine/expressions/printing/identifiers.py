@@ -1,7 +1,7 @@
-"""Names under which columns appear in printed formulas.
+"""Identifiers of columns in printed formulas.
 
-A column may be called anything, ``"); import os #`` included. Printed text only ever contains identifiers
-that this module has checked or made.
+A column may have any name, even ``"); import os #``. Printed text contains only identifiers that this module
+has checked or generated.
 """
 
 import keyword
@@ -12,16 +12,16 @@ from collections.abc import Iterable
 from kan_engine.expressions.library import LIBRARY
 
 PYTHON_WORDS = frozenset(keyword.kwlist) | {"math", "np"}
-"""What has a meaning of its own in a Python formula."""
+"""Reserved words of Python, and the modules in formulas."""
 
 SYMPY_WORDS = (
     frozenset(keyword.kwlist)
     | frozenset(function.sympy for function in LIBRARY.values() if function.elementary)
     | frozenset({"sqrt", "pi", "_"})
 )
-"""What has a meaning of its own where ``to_text`` is read.
+"""Reserved words where the output of ``to_text`` is parsed.
 
-``E``, ``beta`` and the like may name columns, since readers pass the columns as ``locals``.
+``E``, ``beta`` and other names of SymPy are allowed, since callers pass the columns as ``locals``.
 """
 
 
@@ -40,7 +40,7 @@ C_WORDS = _words("""
     FP_INFINITE FP_NAN FP_NORMAL FP_SUBNORMAL FP_ZERO FP_ILOGB0 FP_ILOGBNAN
     M_E M_LOG2E M_LOG10E M_LN2 M_LN10 M_PI M_PI_2 M_PI_4 M_1_PI M_2_PI M_2_SQRTPI M_SQRT2 M_SQRT1_2
 """)
-"""Words of C, the functions that formulas call, and the macros of compilers and of <math.h>."""
+"""Reserved words of C, the functions in formulas, and macros of compilers and of <math.h>."""
 
 _MATHEMATICAL = _words("""
     abs acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh div drem erf erfc exp exp10 exp2
@@ -53,7 +53,7 @@ C_FUNCTIONS = frozenset(name + kind for name in _MATHEMATICAL for kind in ("", "
     finite finitef finitel fpclassify isfinite isgreater isgreaterequal isinf isinff isinfl isless islessequal
     islessgreater isnan isnanf isnanl isnormal isunordered lgamma_r lgammaf_r lgammal_r signbit signgam
 """)
-"""Names that <math.h> gives to functions of each kind of number, so that no other function may have them."""
+"""Functions of <math.h> for float, double and long double: no other function may have their names."""
 
 JAVASCRIPT_WORDS = _words("""
     arguments async await break case catch class const continue debugger default delete do else enum eval
@@ -61,18 +61,18 @@ JAVASCRIPT_WORDS = _words("""
     package private protected public return static super switch this throw true try typeof undefined var void
     while with yield Math NaN Infinity
 """)
-"""Words of JavaScript, and the names that formulas use."""
+"""Reserved words of JavaScript, and the names in formulas."""
 
 
 def safe_names(
     columns: Iterable[str], *, reserved: frozenset[str] = SYMPY_WORDS, ascii_only: bool = False
 ) -> dict[str, str]:
-    """A distinct identifier for each column: its own name where that is one, a readable substitute elsewhere.
+    """Return a unique identifier for each column: its name if that is valid, else a readable substitute.
 
     Args:
-        columns: Names of columns, each once.
-        reserved: Identifiers with a meaning of their own in the language.
-        ascii_only: Whether letters beyond ASCII are no letters there.
+        columns: Names of columns, without duplicates.
+        reserved: Reserved words of the language.
+        ascii_only: Whether identifiers may contain only ASCII letters.
     """
     columns = list(columns)
     good = {name for name in columns if _is_safe(name, reserved, ascii_only)}
@@ -86,7 +86,7 @@ def safe_names(
 
 
 def _is_safe(name: str, reserved: frozenset[str], ascii_only: bool) -> bool:
-    """Identifiers that Python would normalise, or that look like its internals, are not safe."""
+    """Whether a name is a valid identifier; names that Python normalises or that start with __ are not."""
     return (
         name.isidentifier()
         and name not in reserved

@@ -1,9 +1,9 @@
-"""A formula as text: for SymPy, Python, NumPy, C, SQL, JavaScript and spreadsheets.
+"""Write formulas for SymPy, Python, NumPy, C, SQL, JavaScript and spreadsheets.
 
-LaTeX is in ``latex.py``, files of functions are in ``modules.py``.
+LaTeX is in ``latex.py``, files of functions are in ``source_files.py``.
 
-One algorithm writes all of them: sums with their signs, products as quotients, parentheses by precedence. A
-``Dialect`` says how a language writes numbers, powers, functions and columns.
+One algorithm writes all languages: sums with signs, products as quotients, parentheses by precedence. A
+``Dialect`` describes how a language writes numbers, powers, functions and columns.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -36,23 +36,24 @@ from kan_engine.expressions.printing.identifiers import C_WORDS, JAVASCRIPT_WORD
 Names = Mapping[str, str]
 
 SUM, PRODUCT, POWER, ATOM = range(4)
-"""Precedence of a piece of text, loosest first."""
+"""Precedence of a piece of text, in ascending order."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """How an infix language differs from the others.
+    """The syntax of an infix language.
 
     Args:
-        names: Gives the columns their identifiers.
-        function: Template for ``{name}`` of ``{}``.
-        functions: Names of elementary functions, and of sqrt, where they are not the library's; or templates.
-        power: Template for ``{base}`` to a whole ``{exponent}``.
-        real_power: The same for any exponent.
-        pi: How π is written.
-        whole: How an integer is written: ``{}.0`` where 1/2 would be 0.
-        minus_power: How the sign in front of a power is written: in a spreadsheet -2^2 is 4.
-        guards_integers: Whether columns may be integers, whose quotients are cut and whose products overflow.
+        names: Returns the identifiers of columns.
+        function: Template for the call of ``{name}`` with the argument ``{}``.
+        functions: Names or templates of elementary functions and sqrt, if they differ from the library's
+            names.
+        power: Template for ``{base}`` to an integer ``{exponent}``.
+        real_power: Template for ``{base}`` to any other ``{exponent}``.
+        pi: π.
+        whole: Template for an integer: ``{}.0`` if the language evaluates 1/2 to 0.
+        minus_power: Negative sign before a power: in a spreadsheet -2^2 is 4.
+        guards_integers: Whether columns may be integers, whose quotients are truncated and products overflow.
     """
 
     names: Callable[[Iterable[str]], Names]
@@ -67,53 +68,54 @@ class Dialect:
 
 
 def to_text(tree: Expression, names: Names | None = None) -> str:
-    """The formula as SymPy reads it: ``sympify(text, locals=symbols of the columns)``.
+    """Return the formula as text for SymPy: ``sympify(text, locals=symbols of the columns)``.
 
-    Floats are written with all the digits that they need to read back the same, exact numbers exactly.
+    Exact numbers are written exactly, floats with all digits needed to restore them exactly.
 
     Args:
         tree: The formula.
-        names: Identifiers of the columns; ``safe_names`` of them if not given. So too in the other printers.
+        names: Identifiers of the columns; by default, as in the other functions, those of the dialect.
     """
     return _Writer(_TEXT, tree, names).write(tree)
 
 
 def to_python(tree: Expression, names: Names | None = None) -> str:
-    """The formula for one row, with the ``math`` module."""
+    """Return the formula in Python for one row, with the ``math`` module."""
     return _Writer(_PYTHON, tree, names).write(tree)
 
 
 def to_numpy(tree: Expression, names: Names | None = None) -> str:
-    """The formula for arrays, with NumPy as ``np``."""
+    """Return the formula in Python for arrays, with NumPy as ``np``."""
     return _Writer(_NUMPY, tree, names).write(tree)
 
 
 def to_c(tree: Expression, names: Names | None = None) -> str:
-    """The formula in C for ``double`` arguments, with <math.h>."""
+    """Return the formula in C for ``double`` arguments, with <math.h>."""
     return _Writer(_C, tree, names).write(tree)
 
 
 def to_javascript(tree: Expression, names: Names | None = None) -> str:
-    """The formula in JavaScript, with ``Math``."""
+    """Return the formula in JavaScript, with ``Math``."""
     return _Writer(_JAVASCRIPT, tree, names).write(tree)
 
 
 def to_sql(tree: Expression, names: Names | None = None) -> str:
-    """The formula as an SQL expression over quoted columns, as PostgreSQL and SQLite read it.
+    """Return the formula as an SQL expression over quoted columns, for PostgreSQL and SQLite.
 
-    DuckDB reads it too, for columns that are DOUBLE: its products of integers and decimal numbers overflow.
-    PostgreSQL raises an error where EXP leaves the range of doubles, 1e-308 to 1e308.
+    DuckDB evaluates it, too, for columns of type DOUBLE: its products of integers and decimal numbers
+    overflow. PostgreSQL raises an error if the result of EXP is outside the range of doubles, 1e-308 to
+    1e308.
     """
     return _Writer(_SQL, tree, names).write(tree)
 
 
 def to_excel(tree: Expression, names: Names | None = None) -> str:
-    """The formula for a row of a spreadsheet table that has the columns: ``=EXP([@x1])``."""
+    """Return the formula for a row of a spreadsheet table with these columns: ``=EXP([@x1])``."""
     return "=" + _Writer(_EXCEL, tree, names).write(tree)
 
 
 class _Writer:
-    """Writes a tree in one dialect; pieces of text come with their precedence."""
+    """Writes a tree in one dialect; methods that return a tuple return text and its precedence."""
 
     def __init__(self, dialect: Dialect, tree: Expression, names: Names | None) -> None:
         self.dialect = dialect
@@ -144,7 +146,7 @@ class _Writer:
         return result
 
     def sum(self, terms: tuple[Expression, ...]) -> str:
-        """Terms in their order, but a positive one first."""
+        """Write the terms in order, but the first positive one in front."""
         signed = [split_sign(term) for term in terms]
         first = next((at for at, (negative, _) in enumerate(signed) if not negative), 0)
         signed.insert(0, signed.pop(first))
@@ -159,7 +161,7 @@ class _Writer:
         return (self.dialect.minus_power if "^" in text else "-") + text
 
     def product(self, tree: Expression) -> tuple[str, int]:
-        """A positive number, a power or a product."""
+        """Write a positive number, a power or a product."""
         above, below = split_quotient(tree)
         if below:
             above = self.guarded(above) if len(above) == len(below) == 1 and not is_real(below[0]) else above
@@ -180,12 +182,12 @@ class _Writer:
         return "*".join(self.within(factor, PRODUCT) for factor in factors)
 
     def guarded(self, factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
-        """The factors with a 1.0 in front where the first two may be integers."""
+        """Return the factors, preceded by 1.0 if the first two may be integers."""
         needed = self.dialect.guards_integers and not any(map(is_real, factors[:2]))
         return (ONE, *factors) if needed else factors
 
     def divisor(self, factors: tuple[Expression, ...]) -> str:
-        """What stands below the line: in parentheses if it holds a product."""
+        """Write a denominator, in parentheses if it is a product."""
         text = self.factors(factors)
         return f"({text})" if len(factors) > 1 or self.piece(factors[0])[1] == PRODUCT else text
 
@@ -203,7 +205,7 @@ class _Writer:
 
 
 def split_sign(tree: Expression) -> tuple[bool, Expression]:
-    """Whether a term is negative by its coefficient, and the term without that sign."""
+    """Return whether a term has a negative coefficient, and the term without the sign."""
     match tree:
         case Number(value) if value < 0:
             return True, Number(-value)
@@ -213,7 +215,7 @@ def split_sign(tree: Expression) -> tuple[bool, Expression]:
 
 
 def split_quotient(tree: Expression) -> tuple[tuple[Expression, ...], tuple[Expression, ...]]:
-    """Factors above (at least one) and below the fraction line, those below with positive exponents."""
+    """Return the factors of numerator (at least one) and denominator, the latter with positive exponents."""
     above: list[Expression] = []
     below: list[Expression] = []
     for factor in tree.factors if isinstance(tree, Mul) else (tree,):
@@ -229,7 +231,7 @@ def split_quotient(tree: Expression) -> tuple[tuple[Expression, ...], tuple[Expr
 
 
 def is_real(tree: Expression) -> bool:
-    """Whether the value is no integer to a language that has both kinds, whatever the columns are."""
+    """Whether the written value has a floating-point type even if all columns are integers."""
     match tree:
         case Variable():
             return False
@@ -237,7 +239,7 @@ def is_real(tree: Expression) -> bool:
             return any(map(is_real, terms))
         case Mul(factors):
             unsigned = [factor for factor in factors if factor not in (ONE, MINUS_ONE)]
-            return len(unsigned) != 1 or is_real(unsigned[0])  # products of integers get a 1.0
+            return len(unsigned) != 1 or is_real(unsigned[0])  # `guard_integers` makes products real
         case Call(function, argument):
             return function not in ("abs", "sign") or is_real(argument)
     return True
@@ -249,12 +251,12 @@ def is_whole(tree: Expression) -> bool:
 
 
 def quoted_column(column: str) -> str:
-    """SQL's delimited identifier."""
+    """Return the delimited SQL identifier of a column."""
     return '"' + column.replace('"', '""') + '"'
 
 
 def table_column(column: str) -> str:
-    """A spreadsheet table's column in the same row; ``'`` escapes what has a meaning there."""
+    """Return the reference to a table column in the same row; ``'`` escapes special characters."""
     name = "".join(f"'{c}" if c in "[]#'@" else c for c in column)
     return f"[@{name}]" if column.isalnum() else f"[@[{name}]]"
 
@@ -276,7 +278,7 @@ _PYTHON = Dialect(
     names=partial(safe_names, reserved=PYTHON_WORDS),
     function="math.{name}({})",
     functions={"abs": "fabs", "sign": _SIGN},
-    real_power="math.pow({base}, {exponent})",  # ** would give a complex number for a negative base
+    real_power="math.pow({base}, {exponent})",  # ** returns a complex number for a negative base
     pi="math.pi",
 )
 _NUMPY = Dialect(

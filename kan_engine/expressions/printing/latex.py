@@ -1,4 +1,4 @@
-"""A formula as LaTeX: fractions, roots, powers of functions, column names as mathematical symbols."""
+"""Write formulas in LaTeX: fractions, roots, powers of functions, column names as mathematical symbols."""
 
 import re
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from kan_engine.expressions.printing.infix import (
 )
 
 _FUNCTIONS = {
-    "log": r"\ln",  # \log is the decimal one to many readers
+    "log": r"\ln",  # many readers take \log for the decimal logarithm
     "asin": r"\arcsin",
     "acos": r"\arccos",
     "atan": r"\arctan",
@@ -40,7 +40,7 @@ _LETTERS = (
     "α alpha β beta γ gamma δ delta ε epsilon ζ zeta η eta θ theta ι iota κ kappa λ lambda μ mu ν nu ξ xi "
     "π pi ρ rho σ sigma τ tau υ upsilon φ phi χ chi ψ psi ω omega "
     "Γ Gamma Δ Delta Θ Theta Λ Lambda Ξ Xi Π Pi Σ Sigma Υ Upsilon Φ Phi Ψ Psi Ω Omega"
-)  # LaTeX has no command for capitals that look Latin
+)  # LaTeX has no commands for Greek capitals that look like Latin ones
 _GREEK = {letter: f"\\{name}" for letter, name in re.findall(r"(\w) (\w+)", _LETTERS)}
 _ESCAPED = {
     "\\": r"\textbackslash ",
@@ -58,12 +58,12 @@ _WORD = (r"\mathrm", r"\textrm")
 
 
 def to_latex(tree: Expression, names: Mapping[str, str] | None = None) -> str:
-    """The formula in LaTeX's mathematical mode.
+    """Return the formula for LaTeX's mathematical mode.
 
     Args:
         tree: The formula.
-        names: Other names for columns; they are typeset like the columns' own: ``omega_0`` becomes ω₀.
-            Name all columns, and two formulas of one model have the same symbols.
+        names: Display names of columns, typeset like the names of columns: ``omega_0`` becomes ω₀. If all
+            columns of a model are given, its formulas have the same symbols.
     """
     names = dict(names or {})
     names |= {name: name for name in variables(tree) if name not in names}
@@ -71,13 +71,13 @@ def to_latex(tree: Expression, names: Mapping[str, str] | None = None) -> str:
 
 
 def symbols(names: Mapping[str, str]) -> dict[str, str]:
-    """A distinct symbol for each column: of ``x1`` and ``x_1`` only the first becomes x₁.
+    """Return a unique symbol for each column: of ``x1`` and ``x_1`` only the first becomes x₁.
 
     Args:
-        names: What columns are called in the formula; those with their own name choose first.
+        names: Display names by column; columns with their own name take precedence.
     """
     found: dict[str, str] = {}
-    taken = {r"\pi", "e"}  # constants: columns of these names are spelled in upright letters
+    taken = {r"\pi", "e"}  # constants: columns of these names are set in upright letters
     for column, name in sorted(names.items(), key=lambda item: item[0] != item[1]):
         spelled = _spelled(name)
         numbered = (f"{spelled}_{{({number})}}" for number in count(2))
@@ -87,7 +87,7 @@ def symbols(names: Mapping[str, str]) -> dict[str, str]:
 
 
 def _piece(tree: Expression, symbols: Mapping[str, str]) -> tuple[str, int]:
-    """Text and its precedence."""
+    """Return text and its precedence."""
     match tree:
         case Variable(name):
             result = symbols[name], ATOM
@@ -115,7 +115,7 @@ def _parenthesised(text: str) -> str:
 
 
 def _sum(terms: tuple[Expression, ...], symbols: Mapping[str, str]) -> str:
-    """Terms in their order, but a positive one first."""
+    """Write the terms in order, but the first positive one in front."""
     signed = [split_sign(term) for term in terms]
     first = next((at for at, (negative, _) in enumerate(signed) if not negative), 0)
     signed.insert(0, signed.pop(first))
@@ -126,7 +126,7 @@ def _sum(terms: tuple[Expression, ...], symbols: Mapping[str, str]) -> str:
 
 
 def _product(tree: Expression, symbols: Mapping[str, str]) -> tuple[str, int]:
-    """A positive number, a power or a product."""
+    """Write a positive number, a power or a product."""
     above, below = split_quotient(tree)
     if below:
         return rf"\frac{{{_factors(above, symbols)}}}{{{_factors(below, symbols)}}}", PRODUCT
@@ -141,7 +141,7 @@ def _product(tree: Expression, symbols: Mapping[str, str]) -> tuple[str, int]:
 
 
 def _factors(factors: tuple[Expression, ...], symbols: Mapping[str, str]) -> str:
-    """Side by side; a dot where neighbours would run together."""
+    """Write factors side by side, with a dot between those that would be ambiguous."""
     if len(factors) == 1:
         return _piece(factors[0], symbols)[0]
     pieces = [_within(factor, PRODUCT, symbols) for factor in factors]
@@ -152,7 +152,11 @@ def _factors(factors: tuple[Expression, ...], symbols: Mapping[str, str]) -> str
 
 
 def _run_together(left: str, right: str) -> bool:
-    """A number after all, a word beside all but numbers, a fraction after a number (2 1/3 is not 2/3)."""
+    """Whether two adjacent factors need a dot between them.
+
+    These are a number after any factor, a word next to anything but a number, and a fraction after a number,
+    since 2 1/3 does not mean 2/3.
+    """
     is_fraction, is_word = right.startswith((r"\frac", r"\left(\frac")), right.startswith(_WORD)
     return right[0].isdigit() or left.startswith(_WORD) or (is_fraction if left[-1].isdigit() else is_word)
 
@@ -188,7 +192,7 @@ def _function(name: str) -> str:
 
 
 def symbol(name: str) -> str:
-    """A column's name as a mathematical symbol: x1 → x_{1}, theta → \\theta, MedInc → \\mathrm{MedInc}."""
+    """Typeset a column's name as a symbol: x1 → x_{1}, theta → \\theta, MedInc → \\mathrm{MedInc}."""
     match = re.fullmatch(rf"([A-Za-z]+|[{''.join(_GREEK)}])_?([0-9]*|(?<=_)[A-Za-z0-9]+)_?", name)
     if match is None:
         return _spelled(name)
@@ -203,16 +207,16 @@ def _letters(text: str) -> str:
 
 
 def _spelled(name: str) -> str:
-    """The name letter by letter; what cannot be printed, such as a line break, as a space.
+    """Typeset a name in upright letters, with unprintable characters such as line breaks as spaces.
 
-    Only words go into mathematical mode, which takes ``-`` for a minus and refuses ``ö``.
+    Only ASCII words are set in mathematical mode, which typesets ``-`` as a minus and does not accept ``ö``.
     """
-    without_accents = re.sub(rf"([{''.join(_GREEK)}])[\u0300-\u036f]+", r"\1", name)  # of commands
+    without_accents = re.sub(rf"([{''.join(_GREEK)}])[\u0300-\u036f]+", r"\1", name)  # of Greek letters
     plain = (character if character.isprintable() else " " for character in without_accents)
     style = "mathrm" if re.fullmatch(r"\w*", name, re.ASCII) else "textrm"
     return rf"\{style}{{{''.join(_ESCAPED.get(character, character) for character in plain)}}}"
 
 
 def plain(spelled: str) -> str:
-    """What stands inside of ``\\mathrm{…}`` or ``\\textrm{…}``, as it was before it was escaped."""
+    """Undo the escaping of the text inside ``\\mathrm{…}`` or ``\\textrm{…}``."""
     return _ESCAPES.sub(lambda match: _PLAIN[match[0]], spelled)

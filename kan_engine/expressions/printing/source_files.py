@@ -1,4 +1,4 @@
-"""Formulas as a file of functions: one Python, C or JavaScript module for all outputs of a model."""
+"""Write the formulas of a model as functions in one Python, C or JavaScript file."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from kan_engine.expressions.printing.infix import Names, to_c, to_javascript, to
 
 @dataclass(frozen=True, kw_only=True)
 class Function:
-    """What a module says of one output.
+    """The function of one output.
 
     Args:
-        name: What to call it, as far as the language allows.
-        tree: Its formula.
-        remarks: One line each, written above it.
-        meanings: What arguments mean that are no columns of the client.
+        name: Preferred name; the language may require another.
+        tree: The formula.
+        remarks: Comments above the function, one line each.
+        meanings: Descriptions of the arguments that are not columns of the client.
     """
 
     name: str
@@ -32,9 +32,10 @@ class Function:
 
 
 def python_module(functions: Sequence[Function], *, arrays: bool = False) -> str:
-    """Python functions of the columns, for one row (``math``) or for arrays (NumPy).
+    """Return Python functions of the columns, for one row (``math``) or for arrays (NumPy).
 
-    Arrays become floats first: to NumPy true + true is true, and large integers wrap around.
+    Functions of arrays first convert them to floats: in NumPy true + true is true, and large integers
+    overflow.
     """
     head, write = ("import numpy as np", to_numpy) if arrays else ("import math", to_python)
 
@@ -48,7 +49,7 @@ def python_module(functions: Sequence[Function], *, arrays: bool = False) -> str
 
 
 def c_module(functions: Sequence[Function]) -> str:
-    """C functions of the columns."""
+    """Return C functions of the columns."""
 
     def text(name: str, function: Function, arguments: Names) -> str:
         taken = ", ".join(f"double {argument}" for argument in arguments.values()) or "void"
@@ -58,7 +59,7 @@ def c_module(functions: Sequence[Function]) -> str:
 
 
 def javascript_module(functions: Sequence[Function]) -> str:
-    """JavaScript functions of the columns."""
+    """Return JavaScript functions of the columns."""
 
     def text(name: str, function: Function, arguments: Names) -> str:
         body = to_javascript(function.tree, arguments)
@@ -76,7 +77,7 @@ def _written(
     *,
     ascii_only: bool = True,
 ) -> list[str]:
-    """Every function with its comments, under a name that no other function and no argument has."""
+    """Return every function with its comments; names differ from those of other functions and arguments."""
     arguments = [
         safe_names(variables(function.tree), reserved=words, ascii_only=ascii_only) for function in functions
     ]
@@ -92,5 +93,8 @@ def _written(
 
 
 def one_line(text: str) -> str:
-    """Fit for a comment to the end of the line: nothing that ends, continues or reorders it."""
+    """Return the text as the content of a line comment.
+
+    Characters that end, continue or reorder the line are replaced.
+    """
     return "".join(c if c.isprintable() else " " for c in text).replace("\\", "/")
