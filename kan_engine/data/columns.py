@@ -37,7 +37,7 @@ def read_numbers(name: str, values: np.ndarray, *, boolean: bool = False) -> Flo
         numbers = values.astype(np.float64)
     else:
         numbers = np.array([_number(value, boolean) for value in _plain(values)], dtype=np.float64)
-    wrong = np.isinf(numbers)  # also values that `_parse_number` cannot convert
+    wrong = np.isinf(numbers)  # also values that ``_parse_number`` cannot convert
     if boolean:
         wrong |= ~np.isnan(numbers) & (numbers != 0) & (numbers != 1)
     if wrong.any():

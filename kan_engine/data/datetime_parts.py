@@ -8,7 +8,7 @@
 | weekday | 0 is Monday; sine and cosine if the rows cover the week                                   |
 | hour    | with its fraction, 0 to 24; sine and cosine if the rows cover the day                     |
 
-A cycle counts as covered from `MIN_CYCLE_COVERAGE` of its length on.
+A cycle counts as covered from ``MIN_CYCLE_COVERAGE`` of its length on.
 """
 
 from __future__ import annotations

@@ -4,14 +4,14 @@
 |----------|----------------------------------------------------------------------------------------------|
 | number   | the number, missing → the median of the training rows; "x is missing" if any were missing    |
 | boolean  | 0 or 1, missing → the more frequent value; "x is missing" if any were missing                |
-| datetime | the parts that vary, see `datetime_parts`; missing → the parts of the median; "x is missing" |
+| datetime | the parts that vary, see ``datetime_parts``; missing → the parts of the median; "x is missing" |
 |          | if any were missing                                                                          |
 | category | one 0/1 column for each of the 20 most frequent; the rest share "x is other"; "x is missing" |
 |          | if any were missing. If that gives two columns, only the second is kept                      |
 
 A value that does not occur in the training rows is no error at prediction. A missing value is filled; an
 unseen category counts as "other", or as none of the categories if there is no "other".
-`Encoding.find_unseen_values` reports both, and numbers outside the range of the training rows.
+``Encoding.find_unseen_values`` reports both, and numbers outside the range of the training rows.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class Encoding:
         return mask
 
     def outside(self, columns: Mapping[str, np.ndarray]) -> list[tuple[int, str]]:
-        """Return row and feature of every marked value of `unseen_mask`, ordered by row."""
+        """Return row and feature of every marked value of ``unseen_mask``, ordered by row."""
         places = np.argwhere(self.outside_mask(columns))
         return [(int(row), self.features[place].name) for row, place in places]
 

@@ -54,7 +54,7 @@ class Feature:
         rare: Further categories, sorted; they share the column "other".
         fill: Replaces a missing number, boolean or time (in seconds since 1970).
         has_missing: Whether values are missing in the training rows.
-        parts: The encoded parts of a time, see `datetime_parts`.
+        parts: The encoded parts of a time, see ``datetime_parts``.
         form: Format of the times in the table, for ``strptime``; None for ISO 8601.
     """
 
@@ -149,7 +149,7 @@ class Feature:
 
 
 def describe_feature(feature: Feature) -> dict[str, Any]:
-    """Return the feature as JSON, without fields of `_ADDED_FIELD_DEFAULTS` that have their default."""
+    """Return the feature as JSON, without fields of ``_ADDED_FIELD_DEFAULTS`` that have their default."""
     return {name: value for name, value in asdict(feature).items() if _LATER.get(name, ...) != value}
 
 

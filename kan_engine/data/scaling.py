@@ -244,7 +244,7 @@ class TargetScaler:
     def inverse(self, z: Array) -> Array:
         """Map the unit scale to the client's units, [rows, m]; not finite outside the range of T.
 
-        A value beyond the range of T by less than `MAX_OVERSHOOT_STDS` counts as its end, since a network
+        A value beyond the range of T by less than ``MAX_OVERSHOOT_STDS`` counts as its end, since a network
         approximates the end only roughly. With bounds, every value beyond the range of T counts as its end,
         and the result is clipped to the bounds.
         """

@@ -278,7 +278,7 @@ def prune_trained(
 
     The thresholds of the edge score are tried from the largest to the smallest. After each, a network that
     was trained by a second-order method is refitted briefly. The first result that raises the loss by at most
-    `MAX_PRUNING_LOSS_RATIO` is returned, else the result is returned unchanged.
+    ``MAX_PRUNING_LOSS_RATIO`` is returned, else the result is returned unchanged.
     """
     rows, judge = fit.rows(trained.trial), validation.rows(trained.trial)
     training = replace(trained.trial.training, grid_schedule=(), steps=REFIT_STEPS)

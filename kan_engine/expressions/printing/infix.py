@@ -239,7 +239,7 @@ def is_real(tree: Expression) -> bool:
             return any(map(is_real, terms))
         case Mul(factors):
             unsigned = [factor for factor in factors if factor not in (ONE, MINUS_ONE)]
-            return len(unsigned) != 1 or is_real(unsigned[0])  # `guard_integers` makes products real
+            return len(unsigned) != 1 or is_real(unsigned[0])  # ``guard_integers`` makes products real
         case Call(function, argument):
             return function not in ("abs", "sign") or is_real(argument)
     return True

@@ -1,6 +1,6 @@
-"""The last touch before printing: roots of one product instead of products of roots.
+"""Convert formulas to the form for display: the root of a product instead of a product of roots.
 
-While formulas are simplified roots stand apart, √x·√y, so that they can cancel; readers want √(x·y).
+Simplification keeps roots separate, √x·√y, so that they can cancel; √(x·y) is easier to read.
 """
 
 from fractions import Fraction
@@ -23,7 +23,7 @@ from kan_engine.expressions.simplification.ordering import factor_order
 
 
 def finished(tree: Expression) -> Expression:
-    """The tree with equal broken exponents gathered: √x·√y/√z → √(x·y/z) and √2/(2·√π) → 1/√(2·π)."""
+    """Combine factors with equal non-integer exponents: √x·√y/√z → √(x·y/z) and √2/(2·√π) → 1/√(2·π)."""
     parts = [finished(part) for part in children(tree)]
     node = rebuild(tree, parts) if parts else tree
     return _gathered(node.factors) if isinstance(node, Mul) else node
@@ -44,14 +44,14 @@ def _gathered(factors: tuple[Expression, ...]) -> Expression:
 
 
 def _root(bases: list[tuple[Expression, int]], exponent: Expression) -> Expression:
-    """(Π base^±1)^exponent, as 1/(…)^exponent if all of them divide."""
+    """Return (Π base^±1)^exponent, as 1/(…)^exponent if all signs are negative."""
     sign = max(sign for _, sign in bases)
     inner = sorted((base if s == sign else power(base, MINUS_ONE) for base, s in bases), key=factor_order)
     return Pow(mul(*inner), mul(sign, exponent))
 
 
 def _with_root_below(factors: tuple[Expression, ...]) -> tuple[Expression, ...]:
-    """a/(b·n)·√n → a/(b·√n) for whole n."""
+    """Rewrite a/(b·n)·√n as a/(b·√n) for an integer n."""
     match factors:
         case (Number(Fraction() as coefficient), *rest):
             for root in rest:

@@ -1,8 +1,8 @@
-"""One tidy way to write each sum, product, power and function, for given data.
+"""Canonical forms of sums, products, powers and functions, for given data.
 
-``tidy`` collects like terms and equal bases, folds numbers, undoes inverse functions, turns phases of kπ/2
-and sorts. Rules that need a sign, such as √(x²) = x, take it from a sample of the data; every rewritten node
-is checked against its values there, and left as it was if they changed.
+``canonicalize`` collects like terms and equal bases, folds numbers, cancels inverse functions, removes phases
+of kπ/2 and sorts. Rules that need a sign, such as √(x²) = x, determine it from rows of the data. Every
+rewritten node is evaluated on these rows, and discarded if its values change.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -52,11 +52,11 @@ _LEFT_INVERSES = {  # outer(inner(u)) = u wherever inner(u) is defined
     ("sinh", "asinh"), ("asinh", "sinh"), ("cosh", "acosh"), ("tanh", "atanh"), ("atanh", "tanh"),
 }  # fmt: skip
 _NEGLIGIBLE = 1e-15
-_LARGEST_SHIFT = 100.0  # exp(c + …) becomes exp(c)·exp(…) up to this c
+_LARGEST_SHIFT = 100.0  # largest |c| for which exp(c + …) becomes exp(c)·exp(…)
 
 
 def tidy(tree: Expression, sample: Sample) -> Expression:
-    """The tree in tidy form, node by node from the leaves."""
+    """Return the canonical form of the tree, built node by node from the leaves."""
     if tree not in sample.tidied:
         result = _tidy(tree, sample)
         sample.tidied[tree] = sample.tidied[result] = result
@@ -86,7 +86,7 @@ def _tidy(tree: Expression, sample: Sample) -> Expression:
 
 
 def total(terms: Iterable[Expression], sample: Sample) -> Expression:
-    """Sum of tidy terms with like terms collected."""
+    """Return the sum of canonical terms, with like terms collected."""
     groups: dict[Expression, dict[Expression, list[Fraction | float]]] = {}
     for term in flat_parts(terms, Add):
         coefficient, symbolic, varying = split_coefficient(term)
@@ -101,7 +101,7 @@ def total(terms: Iterable[Expression], sample: Sample) -> Expression:
 
 
 def _added(coefficients: Mapping[Expression, list[Fraction | float]], sample: Sample) -> list[Expression]:
-    """Sum of constants: exact ones by their kind (3π + 2π), all in one float if one of them is a float."""
+    """Add constants: exact ones of one kind (3π + 2π), or all as one float if one of them is a float."""
     if any(isinstance(value, float) for values in coefficients.values() for value in values):
         parts = [
             float(value) * float(sample.values(kind))
@@ -115,7 +115,7 @@ def _added(coefficients: Mapping[Expression, list[Fraction | float]], sample: Sa
 
 
 def _without_negligible(terms: list[Expression], sample: Sample) -> list[Expression]:
-    """Without terms that vanish in the rounding error of the largest."""
+    """Drop terms that are below the rounding error of the largest term."""
     sizes = []
     for term in terms:
         values = np.abs(np.asarray(sample.values(term)))
@@ -129,7 +129,7 @@ def _without_negligible(terms: list[Expression], sample: Sample) -> list[Express
 
 
 def product(factors: Iterable[Expression], sample: Sample) -> Expression:
-    """Product of tidy factors with the exponents of equal bases added, and those of exp too."""
+    """Return the product of canonical factors, with the exponents of equal bases and of exp added."""
     flat = flat_parts(factors, Mul)
     coefficient: Fraction | float = Fraction(1)
     exponents: dict[Expression, list[Expression]] = {}
@@ -146,7 +146,7 @@ def product(factors: Iterable[Expression], sample: Sample) -> Expression:
     if coefficient == 0:
         return ZERO
     merged = [_merged(base, found, sample) for base, found in exponents.items()]
-    if any(isinstance(factor, Number | Mul) for factor in merged):  # a merger may need another: √2·√2·x
+    if any(isinstance(factor, Number | Mul) for factor in merged):  # to be merged again: √2·√2·x
         return product([number(coefficient), *merged], sample)
     constants = [factor for factor in merged if is_constant(factor)]
     if isinstance(coefficient, float) or any(holds_float(factor) for factor in constants):
@@ -175,7 +175,7 @@ def _merged(base: Expression, exponents: list[Expression], sample: Sample) -> Ex
 
 
 def raised(base: Expression, exponent: Expression, sample: Sample) -> Expression:
-    """base^exponent with nested powers multiplied out, as far as the signs in the data allow."""
+    """Return base^exponent, with exponents of nested powers multiplied if the signs in the data allow."""
     match base:
         case Call("exp", argument):
             result = applied("exp", product([exponent, argument], sample), sample)
@@ -201,7 +201,11 @@ _MINUS_HALF = Number(Fraction(-1, 2))
 
 
 def _raised_product(factors: tuple[Expression, ...], exponent: Expression, sample: Sample) -> Expression:
-    """(Π f)^e = Π f^e for whole e; otherwise positive factors leave, and negative ones in pairs."""
+    """Return (Π f)^e as Π f^e for an integer e.
+
+    For other exponents, positive factors are taken out of the power, and the negative ones if their number is
+    even and no factor has an unknown sign.
+    """
     if is_whole(exponent):
         return product([raised(factor, exponent, sample) for factor in factors], sample)
     signs = [sample.sign(factor) for factor in factors]
@@ -217,7 +221,7 @@ def _raised_product(factors: tuple[Expression, ...], exponent: Expression, sampl
 
 
 def _raised_factor(factor: Expression, sign: int, exponent: Expression, sample: Sample) -> Expression:
-    """|factor|^exponent; what cannot be negated at once keeps its minus inside: √(-x)."""
+    """Return |factor|^exponent; a negative factor other than a number or a sum is negated inside: √(-x)."""
     if sign == 1 or isinstance(factor, Number | Add):
         return raised(negated(factor) if sign < 0 else factor, exponent, sample)
     return power(negated(factor), exponent)
@@ -227,7 +231,7 @@ def _raised_factor(factor: Expression, sign: int, exponent: Expression, sample: 
 
 
 def applied(function: str, argument: Expression, sample: Sample) -> Expression:
-    """A function of a tidy argument."""
+    """Return a function of a canonical argument."""
     if is_constant(argument):
         return _of_constant(function, argument, sample)
     if isinstance(argument, Call) and (function, argument.function) in _LEFT_INVERSES:
@@ -241,7 +245,7 @@ def applied(function: str, argument: Expression, sample: Sample) -> Expression:
 
 
 def _of_constant(function: str, argument: Expression, sample: Sample) -> Expression:
-    """A number if the argument is measured or the value a simple one (cos π = -1), else as it stands."""
+    """Return a number if the argument is measured or the value is simple (cos π = -1), else the call."""
     node = call(function, argument)
     value = float(sample.values(node))
     if not np.isfinite(value):
@@ -256,7 +260,7 @@ _SIMPLE = (0, 1, Fraction(1, 2), 2)
 
 
 def _exponential(argument: Expression, sample: Sample) -> Expression:
-    """exp(c + a·log u + …) = e^c · u^a · exp(…)."""
+    """Rewrite exp(c + a·log u + …) as e^c · u^a · exp(…)."""
     factors, rest = [], []
     for term in _distributed(argument, sample):
         match _as_multiple_of_log(term):
@@ -276,7 +280,7 @@ def _exponential(argument: Expression, sample: Sample) -> Expression:
 
 
 def _distributed(argument: Expression, sample: Sample) -> list[Expression]:
-    """Terms of a sum, also of a number times a sum."""
+    """Return the terms of a sum, or of a number times a sum."""
     match argument:
         case Mul((Number() as coefficient, Add(terms))):
             return [product([coefficient, term], sample) for term in terms]
@@ -284,7 +288,7 @@ def _distributed(argument: Expression, sample: Sample) -> list[Expression]:
 
 
 def _as_multiple_of_log(term: Expression) -> tuple[Expression, Expression] | None:
-    """(a, u) if the term is a·log(u)."""
+    """Return (a, u) if the term is a·log(u), else None."""
     factors = term.factors if isinstance(term, Mul) else (term,)
     logs = [factor for factor in factors if isinstance(factor, Call) and factor.function == "log"]
     others = mul(*(factor for factor in factors if factor not in logs))
@@ -292,7 +296,7 @@ def _as_multiple_of_log(term: Expression) -> tuple[Expression, Expression] | Non
 
 
 def _logarithm(argument: Expression, sample: Sample) -> Expression:
-    """log(u^p) = p·log u and log(e^v·u) = v + log u."""
+    """Rewrite log(u^p) as p·log u and log(e^v·u) as v + log u."""
     match argument:
         case Pow(base, exponent):
             if is_even(exponent) and sample.sign(base) != 1:
@@ -310,7 +314,7 @@ def _logarithm(argument: Expression, sample: Sample) -> Expression:
 
 
 def _absolute(argument: Expression, sample: Sample) -> Expression:
-    """Without what has one sign in the data."""
+    """Take factors with a constant sign in the data out of the absolute value."""
     signs = {factor: sample.sign(factor) for factor in flat_parts([argument], Mul)}
     known = [negated(factor) if sign < 0 else factor for factor, sign in signs.items() if sign]
     rest = [factor for factor, sign in signs.items() if not sign]
@@ -346,15 +350,15 @@ def _tangent(argument: Expression, sample: Sample) -> Expression:
 
 
 def _turned(function: str, sign: int, quarters: int, rest: Expression, sample: Sample) -> Expression:
-    """The function after the turn; without one, signs have been seen to already."""
+    """Return the function after ``quarters`` quarter turns; without any, its sign is canonical already."""
     node = applied(function, rest, sample) if quarters else call(function, rest)
     return product([number(Fraction(sign)), node], sample)
 
 
 def _without_quarter_turns(argument: Expression, sample: Sample, period: int) -> tuple[int, Expression]:
-    """Quarter turns (kπ/2) in the argument's constant term, modulo the period, and the argument without them.
+    """Split the argument into quarter turns (kπ/2) of its constant term, modulo ``period``, and the rest.
 
-    Other measured phases are brought into one period.
+    Other measured phases are reduced to one period.
     """
     terms = flat_parts([argument], Add)
     phase = [term for term in terms if is_constant(term)]

@@ -1,4 +1,4 @@
-"""A sample of the data, on which simplification reads signs and checks every rewriting."""
+"""Rows of the data on which simplification determines signs and checks that a rewritten formula is equal."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,16 +10,16 @@ from kan_engine.expressions.evaluation import node_value
 from kan_engine.expressions.nodes import Expression, children
 
 _RELATIVE = 1e-12
-_OF_THE_LARGEST = 2e-14  # rounding where a sum crosses zero
+_OF_THE_LARGEST = 2e-14  # relative to the largest value: rounding errors where a sum crosses zero
 
 
 class Sample:
-    """Rows on which signs are read and rewritings are checked.
+    """Rows on which signs are determined and rewritten formulas are checked, with caches of results.
 
     Attributes:
-        tidied: Tidy forms that are known on these rows.
-        expansions: Known terms of multiplied-out trees; None for too many.
-        forbidden: Functions that rewriting may not bring in.
+        tidied: Canonical forms computed on these rows.
+        expansions: Terms of expanded trees; None if there are too many.
+        forbidden: Functions that rewriting must not introduce.
     """
 
     def __init__(self, columns: Mapping[str, NDArray[Any]], forbidden: frozenset[str] = frozenset()) -> None:
@@ -30,7 +30,7 @@ class Sample:
         self.expansions: dict[Expression, tuple[Expression, ...] | None] = {}
 
     def values(self, tree: Expression) -> Any:
-        """Values of the tree, remembered for it and all its parts."""
+        """Evaluate the tree; the values of all its subtrees are cached."""
         if tree not in self._values:
             parts = [self.values(part) for part in children(tree)]
             with np.errstate(all="ignore"):
@@ -38,7 +38,7 @@ class Sample:
         return self._values[tree]
 
     def sign(self, tree: Expression) -> int:
-        """1 or -1 if the tree has that sign wherever it is a number, 0 if it is zero or changes sign."""
+        """Return 1 or -1 if all finite values have that sign, else 0; 0 without finite values."""
         values = np.asarray(self.values(tree))
         values = values[np.isfinite(values)]
         if not values.size:
@@ -46,7 +46,7 @@ class Sample:
         return 1 if (values > 0).all() else -1 if (values < 0).all() else 0
 
     def same(self, before: Expression, after: Expression) -> bool:
-        """Whether both have the same values, to rounding, wherever the first is a number."""
+        """Whether both have the same values, to rounding, where the first is finite; False if it never is."""
         old, new = np.broadcast_arrays(self.values(before), self.values(after))
         good = np.isfinite(old)
         if not good.any():

@@ -1,4 +1,4 @@
-"""The order in which people write the terms of a sum and the factors of a product."""
+"""The conventional order of the terms of a sum and the factors of a product."""
 
 import re
 from collections.abc import Iterable
@@ -11,13 +11,16 @@ from kan_engine.expressions.printing.infix import is_whole, to_text
 
 @lru_cache(maxsize=10_000)
 def term_order(term: Expression) -> tuple[Any, ...]:
-    """Constants last, else by variables, higher degrees first: x**2 + x + x*y + y + 1."""
+    """Return a sort key: constants last, else by variables, higher degrees first: x**2 + x + x*y + y + 1."""
     return is_constant(term), _natural(sorted(variables(term))), -_degree(term), to_text(term)
 
 
 @lru_cache(maxsize=10_000)
 def factor_order(factor: Expression) -> tuple[Any, ...]:
-    """Numbers, constants, variables, sums, roots, functions: 3*pi*x*(y + 1)*sqrt(z)*exp(t)."""
+    """Return a sort key: numbers, constants, variables, sums, roots, functions.
+
+    Example: 3*pi*x*(y + 1)*sqrt(z)*exp(t).
+    """
     return _rank(factor), _natural(sorted(variables(factor))), to_text(factor)
 
 
@@ -29,7 +32,7 @@ def _rank(factor: Expression) -> int:
 
 
 def _natural(names: Iterable[str]) -> tuple[Any, ...]:
-    """x2 before x10."""
+    """Return a sort key with x2 before x10."""
     return tuple(
         tuple(
             (not part.isdigit(), int(part) if part.isdigit() else part)
@@ -40,7 +43,7 @@ def _natural(names: Iterable[str]) -> tuple[Any, ...]:
 
 
 def _degree(tree: Expression) -> float:
-    """Degree as a polynomial; what is none counts 0."""
+    """Return the degree as a polynomial; factors and terms that are not polynomials count 0."""
     match tree:
         case Variable():
             return 1

@@ -1,6 +1,6 @@
-"""Other ways to write a node, from which simplification picks the shortest that is true on the data.
+"""Rewrite rules: equivalent forms of a node, of which simplification selects the shortest that is valid.
 
-Every function here proposes; nothing is checked. A proposal may be longer, or wrong for some signs.
+The forms are not checked here. A form may be longer than the node, or invalid for some signs.
 """
 
 from collections import Counter
@@ -42,7 +42,7 @@ _SHORT = 4  # characters of a number: 2.4, 0.25, 15.0
 
 
 def alternatives(node: Expression, sample: Sample) -> Iterator[Expression]:
-    """Other forms of a tidy node; its parts are only touched where it takes both."""
+    """Yield other forms of a canonical node; rules for its children alone are not applied."""
     match node:
         case Add():
             yield from _of_sum(node, sample)
@@ -55,7 +55,7 @@ def alternatives(node: Expression, sample: Sample) -> Iterator[Expression]:
 
 
 def _inside(node: Pow | Call, sample: Sample) -> Iterator[Expression]:
-    """The node over another form of the sum in it, which alone may be longer."""
+    """Yield the node with other forms of the sum inside it, which may be longer by themselves."""
     inner, *others = children(node)
     if isinstance(inner, Add):
         for form in (
@@ -83,7 +83,7 @@ def _of_sum(node: Add, sample: Sample) -> Iterator[Expression]:
 
 
 def expanded(tree: Expression, sample: Sample) -> Expression | None:
-    """Products and whole powers of sums multiplied out, or None if that is long or changes nothing."""
+    """Expand products and integer powers of sums; None if the result is too long or unchanged."""
     terms = _expand(tree, sample)
     result = None if terms is None else total(terms, sample)
     return None if result == tree else result
@@ -113,7 +113,7 @@ def _fresh_expansion(tree: Expression, sample: Sample) -> tuple[Expression, ...]
 def _multiplied(
     factors: list[tuple[Expression, ...] | None], sample: Sample
 ) -> tuple[Expression, ...] | None:
-    """Terms of the product of sums, like ones collected on the way."""
+    """Return the terms of a product of sums, with like terms collected after each factor."""
     if all(factor is not None and len(factor) == 1 for factor in factors):
         return (product([factor[0] for factor in factors if factor is not None], sample),)
     terms: tuple[Expression, ...] = (ONE,)
@@ -126,7 +126,10 @@ def _multiplied(
 
 
 def common_factor_out(tree: Expression, sample: Sample) -> Expression | None:
-    """What all terms share, with its largest exponent, in front of the sum; their number too if it is one."""
+    """Factor out what all terms have in common, with the largest possible exponents.
+
+    A number is factored out if all coefficients have the same absolute value.
+    """
     terms = tree.terms if isinstance(tree, Add) else (tree,)
     shared = dict(_bases(terms[0]))
     for term in terms[1:]:
@@ -142,7 +145,7 @@ def common_factor_out(tree: Expression, sample: Sample) -> Expression | None:
 
 
 def _bases(term: Expression) -> Iterator[tuple[Expression, Fraction | float]]:
-    """Bases of a term with their numeric exponents."""
+    """Yield the bases of a term with their numeric exponents."""
     for factor in term.factors if isinstance(term, Mul) else (term,):
         match factor:
             case Number():
@@ -154,7 +157,7 @@ def _bases(term: Expression) -> Iterator[tuple[Expression, Fraction | float]]:
 
 
 def _smaller(a: Fraction | float, b: Fraction | float) -> Fraction | float:
-    """The exponent that two powers share; 0 if one of them divides."""
+    """Return the common exponent of two powers of one base; 0 if their signs differ."""
     return Fraction(0) if a * b < 0 else a if _size(a) <= _size(b) else b
 
 
@@ -169,14 +172,14 @@ def _all_negative(terms: tuple[Expression, ...]) -> bool:
 def _with_factor(
     factor: Expression, terms: tuple[Expression, ...], rest: tuple[Expression, ...], sample: Sample
 ) -> Expression:
-    """factor · (Σ terms / factor) + Σ rest."""
+    """Return factor · (Σ terms / factor) + Σ rest."""
     inverse = raised(factor, MINUS_ONE, sample)
     inner = total([product([term, inverse], sample) for term in terms], sample)
     return add(mul(factor, inner), *rest)
 
 
 def _without_a_common_number(node: Add, sample: Sample) -> Iterator[Expression]:
-    """c · (…) for a coefficient c that several terms have, if that leaves no long numbers."""
+    """Yield c · (…) for coefficients c of several terms, if no long numbers result."""
     sizes = Counter(_size(split_coefficient(term)[0]) for term in node.terms)
     for size, count in sizes.items():
         if size != 1 and count > 1 and all(len(repr(float(other / size))) <= _SHORT for other in sizes):
@@ -184,7 +187,7 @@ def _without_a_common_number(node: Add, sample: Sample) -> Iterator[Expression]:
 
 
 def _with_partly_common_factors(node: Add, sample: Sample) -> Iterator[Expression]:
-    """b · (…) + rest for each base that some terms share: x*y + x*z + w → x*(y + z) + w."""
+    """Yield b · (…) + rest for the most common bases of several terms: x*y + x*z + w → x*(y + z) + w."""
     bases = [dict(_bases(term)) for term in node.terms]
     counts = Counter(base for found in bases for base in found if not is_constant(base))
     for base, count in counts.most_common(_MOST_FACTORS_TRIED):
@@ -202,7 +205,7 @@ def _with_partly_common_factors(node: Add, sample: Sample) -> Iterator[Expressio
 
 
 def over_one_denominator(tree: Expression, sample: Sample) -> Expression | None:
-    """a/b + c/d → (a·d + c·b)/(b·d), or None if nothing is divided."""
+    """Rewrite a/b + c/d as (a·d + c·b)/(b·d); None without a denominator."""
     terms = tree.terms if isinstance(tree, Add) else (tree,)
     below: dict[Expression, Fraction | float] = {}
     for term in terms:
@@ -217,7 +220,7 @@ def over_one_denominator(tree: Expression, sample: Sample) -> Expression | None:
 
 
 def merged_logarithms(tree: Expression, sample: Sample) -> Expression | None:
-    """a·log u ± a·log v → a·log(u·v^±1), or None if there are no two such terms."""
+    """Rewrite a·log u ± a·log v as a·log(u·v^±1); None without two such terms."""
     groups: dict[Expression, list[tuple[int, Expression]]] = {}
     others = []
     for term in children(tree):
@@ -243,7 +246,7 @@ def _factors(term: Expression) -> tuple[Expression, ...]:
 
 
 def _with_pairs_joined(terms: tuple[Expression, ...], sample: Sample) -> Iterator[Expression]:
-    """The sum with two of its terms replaced by what an identity makes of them."""
+    """Yield the sum with two of its terms combined by an identity."""
     for first, second in permutations(terms, 2):
         for call_factor in _factors(first):
             for joined in _joined(first, second, call_factor, sample):
@@ -253,9 +256,10 @@ def _with_pairs_joined(terms: tuple[Expression, ...], sample: Sample) -> Iterato
 def _joined(
     first: Expression, second: Expression, factor: Expression, sample: Sample
 ) -> Iterator[Expression]:
-    """What ``first``, a multiple r of ``factor``, makes with ``second``, where that is r times something too.
+    """Yield forms of ``first`` + ``second`` by identities, where ``first`` is r times ``factor``.
 
-    sin² + cos² = 1, 1 ± cos v = 2 cos²(v/2) or 2 sin²(v/2), 1 + tanh v = 2/(1 + e^(-2v)), e^u ± e^(-u).
+    With ``second`` = r·s, the identities for ``factor`` + s are sin² + cos² = 1, 1 ± cos v = 2 cos²(v/2) or
+    2 sin²(v/2), 1 + tanh v = 2/(1 + e^(-2v)), and e^u ± e^(-u) = 2 cosh u or 2 sinh u.
     """
     rest = product([first, raised(factor, MINUS_ONE, sample)], sample)
     ratio = product([second, raised(rest, MINUS_ONE, sample)], sample)
@@ -287,7 +291,7 @@ def _reflected(u: Expression, sign: int, sample: Sample) -> Expression:
 
 
 def _with_squares_completed(terms: tuple[Expression, ...], sample: Sample) -> Iterator[Expression]:
-    """p² ± 2pq + q² → (p ± q)²."""
+    """Rewrite p² ± 2pq + q² as (p ± q)²."""
     roots = {term: root for term in terms if (root := _square_root(term)) is not None}
     for (first, p), (second, q) in combinations(roots.items(), 2):
         mixed = product([number(Fraction(2)), p, q], sample)
@@ -299,7 +303,7 @@ def _with_squares_completed(terms: tuple[Expression, ...], sample: Sample) -> It
 
 
 def _square_root(term: Expression) -> Expression | None:
-    """The root of a term with even exponents and a positive coefficient."""
+    """Return the square root of a term with even exponents and a positive coefficient, else None."""
     parts = []
     for factor in _factors(term):
         match factor:
@@ -335,7 +339,7 @@ def _of_product(factors: tuple[Expression, ...], sample: Sample) -> Iterator[Exp
 
 
 def _with_one_factor_in_a_sum(factors: tuple[Expression, ...], sample: Sample) -> Iterator[Expression]:
-    """f·(a + b) → (f·a + f·b) for each factor and sum, and e^x/(1 + e^x) → 1/(e^-x + 1)."""
+    """Rewrite f·(a + b) as (f·a + f·b) for each factor and sum, and e^x/(1 + e^x) as 1/(e^-x + 1)."""
     sums: list[tuple[Expression, int]] = [(f, 1) for f in factors if isinstance(f, Add)]
     sums += [
         (f, -1) for f in factors if isinstance(f, Pow) and isinstance(f.base, Add) and f.exponent == MINUS_ONE
@@ -358,14 +362,14 @@ def _is_exponential(tree: Expression) -> bool:
 
 
 def _with_one_absolute_value(factors: tuple[Expression, ...]) -> Expression:
-    """|u|·|v| → |u·v|."""
+    """Rewrite |u|·|v| as |u·v|."""
     inside = [factor.argument for factor in factors if isinstance(factor, Call) and factor.function == "abs"]
     others = [factor for factor in factors if not (isinstance(factor, Call) and factor.function == "abs")]
     return mul(*others, call("abs", mul(*inside))) if len(inside) > 1 else Mul(factors)
 
 
 def _with_trigonometric_pairs(factors: tuple[Expression, ...], sample: Sample) -> Iterator[Expression]:
-    """sin·cos → sin(2u)/2, sin/cos → tan, tan·cos → sin, and sinh/cosh → tanh."""
+    """Apply sin·cos → sin(2u)/2, sin/cos → tan, tan·cos → sin, sinh/cosh → tanh, tanh·cosh → sinh."""
     bases = [(b, e) for f in factors for b, e in _bases(f) if isinstance(b, Call)]
     for (first, a), (second, b) in permutations(bases, 2):
         rule = _PRODUCTS.get((first.function, second.function, a == b)) if abs(a) == abs(b) else None
@@ -388,7 +392,7 @@ _PRODUCTS: dict[tuple[str, str, bool], Callable[[Expression, Sample], Expression
 
 
 def _of_power(base: Add, exponent: Expression, sample: Sample) -> Iterator[Expression]:
-    """(c·s)^e → c^e·s^e, where s is the sum without a common factor."""
+    """Rewrite (c·s)^e as c^e·s^e, where s is the sum without the common factor c."""
     forms = [common_factor_out(base, sample), *_without_a_common_number(base, sample)]
     for form in forms:
         if isinstance(form, Mul):

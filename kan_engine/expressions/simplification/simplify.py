@@ -1,8 +1,8 @@
-"""A formula as a physicist would write it: short, tidy, and with the same values.
+"""Simplify formulas to a short canonical form with the same values.
 
-``normal_form.py`` has one tidy form of every node, ``alternatives.py`` proposes others; here the shortest is
-chosen, from the leaves up, and SymPy is asked for a few more. Nothing counts as equal by algebra alone: each
-step is checked on the data and taken back if it changes a value beyond rounding.
+``normal_form.py`` computes the canonical form of a node, ``rewrites.py`` and SymPy generate other forms. This
+module selects the shortest form, from the leaves to the root. Algebra alone does not prove a form equal: each
+step is evaluated on the data, and discarded if it changes a value by more than rounding.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -41,12 +41,12 @@ from kan_engine.expressions.sympy_bridge import from_sympy, to_sympy
 __all__ = ["from_sympy", "nice_constants", "simplify", "snap_floats", "to_sympy"]
 
 _SAMPLE_ROWS = 60
-_MOST_TRIALS = 200  # forms that are looked at for one formula
-_LARGEST_FOR_SYMPY = 80  # nodes, beyond which its steps may take seconds
+_MOST_TRIALS = 200  # forms tried for one formula
+_LARGEST_FOR_SYMPY = 80  # SymPy may take seconds for larger formulas
 _MOST_TERMS_TO_FACTOR = 12
 _ROUNDS = 4
-_TIDINESS = 1  # node by which a tidy form may be longer: exp(3*x) for exp(x)**3
-_LONGEST_DETOUR = 3  # nodes by which a form may be longer before its parts are shortened
+_TIDINESS = 1  # by which the result may be longer than the formula: exp(3*x) for exp(x)**3
+_LONGEST_DETOUR = 3  # by which a form may be longer before its children are simplified
 
 
 def simplify(
@@ -56,23 +56,23 @@ def simplify(
     *,
     forbidden: frozenset[str] = frozenset(),
 ) -> Expression:
-    """The shortest tidy form found that has the tree's values on every row of ``columns``.
+    """Return the shortest canonical form found that has the tree's values on every row of ``columns``.
 
-    Signs are taken from the data: √(x²) is x where all x are positive, and |x| elsewhere. Rows on which the
-    tree is not a number say nothing. The work is bounded; a formula too large for it is returned tidied.
+    Signs are determined from the data: √(x²) is x if all x are positive, else |x|. Rows on which the tree is
+    not finite are ignored. The number of trials is limited; a formula too large for it is only canonicalized.
 
     Args:
-        tree: A formula without parameters.
-        columns: The rows for which the result must be equal.
-        should_stop: Asked now and then; true returns the best so far.
-        forbidden: Functions that the result may not contain unless the tree does.
+        tree: A formula without parameters; one with parameters is returned unchanged.
+        columns: The rows on which the values of the result must be equal.
+        should_stop: Called between trials; true returns the best form so far.
+        forbidden: Functions that the result must not contain unless the tree does.
     """
     if any(isinstance(node, Parameter) for node in walk(tree)) or not variables(tree):
         return tree
     used = {name: np.asarray(columns[name], dtype=np.float64) for name in variables(tree)}
     unwanted = forbidden - functions_of(tree)
     every_row = Sample(used, unwanted)
-    if not every_row.same(tree, tree):  # nowhere a number
+    if not every_row.same(tree, tree):  # no finite value
         return tree
     for sample in (Sample(_some_rows(used), unwanted), every_row):
         for form in _attempts(tree, sample, should_stop):
@@ -86,9 +86,9 @@ def simplify(
 def snap_floats(
     tree: Expression, accepts: Callable[[Expression], bool], relative_tolerance: float = 1e-8
 ) -> Expression:
-    """The tree with measured numbers in turn replaced by nice ones, as far as the caller accepts the result.
+    """Replace measured numbers one by one by nice constants, if the caller accepts the result.
 
-    Simplification combines constants, after which a product such as 0.0795… may show that it is 1/(4π).
+    Simplification combines constants, after which a product such as 0.0795… may be recognised as 1/(4π).
     """
     for value in [
         node.value for node in walk(tree) if isinstance(node, Number) and isinstance(node.value, float)
@@ -109,7 +109,7 @@ def _replaced(tree: Expression, old: Expression, new: Expression) -> Expression:
 
 
 def _some_rows(columns: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
-    """Rows spread over the table, and those with the extremes of each column."""
+    """Return evenly spaced rows of the table, and those with the extremes of each column."""
     rows = min(len(column) for column in columns.values())
     chosen = set(np.linspace(0, rows - 1, min(rows, _SAMPLE_ROWS)).astype(int).tolist())
     for column in columns.values():
@@ -120,7 +120,7 @@ def _some_rows(columns: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[
 
 
 def _attempts(tree: Expression, sample: Sample, should_stop: Callable[[], bool]) -> Iterator[Expression]:
-    """Results for the sample, best first; all are equal there, a few rows may think otherwise."""
+    """Yield results, best first; all are equal on the rows of ``sample``, but maybe not on other rows."""
     start = tidy(tree, sample)
     search = _Search(sample, should_stop)
     best = search.shortest(start)
@@ -134,7 +134,10 @@ def _attempts(tree: Expression, sample: Sample, should_stop: Callable[[], bool])
 
 
 def cost(tree: Expression) -> tuple[int, int]:
-    """What is shorter: few nodes and sums (x**2 + x*y + y**2, not x*(x + y) + y**2), then few decimals."""
+    """Return the sort key of forms: complexity plus the number of sums, then the digits of floats.
+
+    Counting sums prefers x**2 + x*y + y**2 to x*(x + y) + y**2.
+    """
     nodes = list(walk(finished(tree)))
     digits = sum(
         len(repr(abs(n.value))) for n in nodes if isinstance(n, Number) and isinstance(n.value, float)
@@ -143,7 +146,7 @@ def cost(tree: Expression) -> tuple[int, int]:
 
 
 class _Search:
-    """Greedy descent over the forms of every node, within a budget of trials."""
+    """Greedy descent over the forms of every node, with a limited number of trials."""
 
     def __init__(self, sample: Sample, should_stop: Callable[[], bool]) -> None:
         self._sample = sample
@@ -152,9 +155,9 @@ class _Search:
         self._known: dict[Expression, Expression] = {}
 
     def shortest(self, tree: Expression) -> Expression:
-        """The cheapest form found of a tidy tree."""
+        """Return the form with the lowest ``cost`` found for a canonical tree."""
         if tree not in self._known:
-            self._known[tree] = tree  # for trees that lead back to themselves
+            self._known[tree] = tree  # ends the recursion if rewriting leads back to the tree
             self._known[tree] = self._descend(tree)
         return self._known[tree]
 
@@ -169,7 +172,7 @@ class _Search:
         return best
 
     def _improved(self, node: Expression) -> Expression:
-        """The best of the node's alternatives, each with its parts at their shortest."""
+        """Return the best of the node and its rewrites, each with simplified children."""
         best = node
         for form in alternatives(node, self._sample):
             if self._trials <= 0 or self._should_stop():
@@ -195,7 +198,7 @@ class _Search:
 
 
 def _sympy_forms(tree: Expression) -> Iterator[Expression]:
-    """What SymPy makes of the tree; polynomials with exact coefficients are factored wherever they stand."""
+    """Yield forms by SymPy: of the whole tree, and with one exact polynomial in it factored."""
     symbols = {name: sympy.Symbol(f"x{place}") for place, name in enumerate(variables(tree))}
     names = {symbol.name: name for name, symbol in symbols.items()}
     for step in (sympy.factor_terms, sympy.together):
@@ -212,7 +215,7 @@ def _changed(
     symbols: Mapping[str, sympy.Symbol],
     names: Mapping[str, str],
 ) -> Iterator[Expression]:
-    """The result of a step of SymPy if it changes the tree into something that can be written as one."""
+    """Yield the result of a SymPy function if it differs from the tree and can be converted back."""
     before = to_sympy(tree, symbols)
     after = step(before)
     if after != before:
@@ -221,7 +224,7 @@ def _changed(
 
 
 def _is_polynomial(tree: Expression) -> bool:
-    """Whether this is a polynomial with exact coefficients in variables, of a degree that factors at once."""
+    """Whether a tree is a polynomial with exact coefficients and exponents small enough to factor fast."""
     match tree:
         case Number(value):
             return isinstance(value, Fraction)

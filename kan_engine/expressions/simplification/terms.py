@@ -1,4 +1,4 @@
-"""Sums and products taken apart: coefficients, signs, flat lists of parts."""
+"""Decompose sums and products: coefficients, signs, flat lists of terms or factors."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -17,7 +17,7 @@ from kan_engine.expressions.nodes import (
 
 
 def split_coefficient(term: Expression) -> tuple[Fraction | float, Expression, Expression]:
-    """Number, other constant factors, and what varies: 3·π·x → (3, π, x)."""
+    """Return the number, the other constant factors, and the varying factors: 3·π·x → (3, π, x)."""
     factors = term.factors if isinstance(term, Mul) else (term,)
     coefficient: Fraction | float = Fraction(1)
     symbolic, varying = [], []
@@ -32,34 +32,34 @@ def split_coefficient(term: Expression) -> tuple[Fraction | float, Expression, E
 
 
 def holds_float(tree: Expression) -> bool:
-    """Whether a measured number occurs."""
+    """Whether a tree contains a measured (float) number."""
     if isinstance(tree, Number):
         return isinstance(tree.value, float)
     return any(holds_float(part) for part in children(tree))
 
 
 def is_even(exponent: Expression) -> bool:
-    """Whether this is an even number."""
+    """Whether an exponent is an even number."""
     return isinstance(exponent, Number) and exponent.value % 2 == 0
 
 
 def negated(tree: Expression) -> Expression:
-    """Minus the tree, with the sign in the terms of a sum."""
+    """Return the negated tree; a sum is negated term by term."""
     if isinstance(tree, Add):
         return add(*(mul(MINUS_ONE, term) for term in tree.terms))
     return mul(MINUS_ONE, tree)
 
 
 def is_all_negative(tree: Expression) -> bool:
-    """Whether all terms but the constant ones are negative by their coefficients."""
+    """Whether all terms that are not constant have negative coefficients."""
     return all(split_coefficient(term)[0] < 0 for term in flat_parts([tree], Add) if not is_constant(term))
 
 
 def starts_negative(tree: Expression) -> bool:
-    """Whether the first term that is not constant is negative by its coefficient."""
+    """Whether the first term that is not constant has a negative coefficient."""
     return next(split_coefficient(term)[0] < 0 for term in flat_parts([tree], Add) if not is_constant(term))
 
 
 def flat_parts(parts: Iterable[Expression], kind: type[Add] | type[Mul]) -> list[Expression]:
-    """Terms or factors of the parts side by side."""
+    """Return the terms or factors of all parts in one flat list."""
     return [inner for part in parts for inner in (children(part) if isinstance(part, kind) else (part,))]
