@@ -1,1 +1,1 @@
-"""Columns of tables: types, encoding, scaling."""
+"""Table columns: types, encoding, scaling."""

@@ -1,6 +1,6 @@
 """The budget of the hill climb in ``moves``: time, network sizes and rows, computed without torch.
 
-More rows and more time allow larger networks; ``ClimbBudget.largest_workloads`` lists the largest.
+More rows and more time allow larger networks; ``ClimbLimits.largest_workloads`` lists the largest.
 """
 
 from __future__ import annotations
