@@ -1,1 +1,1 @@
-"""Laws found beside networks."""
+"""Discovery of laws directly from data, without a network."""

@@ -1,4 +1,4 @@
-"""A polynomial in several variables that stands in for a law, for the sake of its gradients."""
+"""Polynomial surrogate of a law in several variables, used for its gradients."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from numpy.polynomial import chebyshev
 from kan_engine.data.scaling import TRANSFORMS, is_defined
 from kan_engine.symbolic.constant_fitting import Array, Data
 
-LARGEST_SHARE = 0.5  # of the rows, that there may be terms
+LARGEST_SHARE = 0.5  # limits the number of terms
 MOST_TERMS, MOST_DEGREE = 400, 30
-DEGREES = {"identity": 1.0, "log": 0.0, "reciprocal": -1.0, "square": 2.0}  # of T(y) in y, by transform
+# Degree of T(y) in y, by transform; 0 for the logarithm.
+DEGREES = {"identity": 1.0, "log": 0.0, "reciprocal": -1.0, "square": 2.0}
 
 Columns = Mapping[str, Array]
 
@@ -26,8 +27,10 @@ class Basis:
     """Products of Chebyshev polynomials of the columns, or of their logarithms, up to a total degree.
 
     Attributes:
-        ends: Lowest and highest value per column, of the logarithm where ``is_log``.
-        terms: Degree in every column, by rising total degree.
+        names: Names of the columns.
+        is_log: Whether the logarithm of a column is used, per column.
+        ends: Lowest and highest value per column, of its logarithm where ``is_log``.
+        terms: Degree of each term in every column, by rising total degree.
     """
 
     names: tuple[str, ...]
@@ -37,7 +40,7 @@ class Basis:
 
     @staticmethod
     def of(columns: Columns, is_log: tuple[bool, ...]) -> Basis:
-        """As many terms as the rows carry."""
+        """Build a basis with as many terms as the number of rows allows."""
         rows = len(next(iter(columns.values())))
         moved = [np.log(v) if log else v for v, log in zip(columns.values(), is_log, strict=True)]
         ends = np.array([(v.min(), v.max() if v.max() > v.min() else v.min() + 1) for v in moved])
@@ -51,7 +54,7 @@ class Basis:
         return Basis(tuple(columns), is_log, ends, terms)
 
     def unit(self, columns: Columns) -> Float[Array, "columns rows"]:
-        """Columns on the unit scale."""
+        """Map the columns, or their logarithms, from ``ends`` to [-1, 1]."""
         moved = [
             np.log(columns[name]) if log else columns[name]
             for name, log in zip(self.names, self.is_log, strict=True)
@@ -60,11 +63,11 @@ class Basis:
         return np.asarray(2 * (np.stack(moved) - low) / (high - low) - 1)
 
     def values(self, columns: Columns) -> Float[Array, "rows terms"]:
-        """The terms at some rows."""
+        """Evaluate the terms at some rows."""
         return self._products([chebyshev.chebvander(z, self._degree) for z in self.unit(columns)])
 
     def slopes(self, columns: Columns) -> Iterator[Float[Array, "rows terms"]]:
-        """Their derivatives, column by column."""
+        """Yield the derivatives of the terms, one matrix per column."""
         tables = [chebyshev.chebvander(z, self._degree) for z in self.unit(columns)]
         lowered = np.vstack([chebyshev.chebder(np.eye(self._degree + 1)), np.zeros(self._degree + 1)])
         for place, name in enumerate(self.names):
@@ -86,10 +89,11 @@ class Basis:
 
 @dataclass(frozen=True, eq=False)
 class Surrogate:
-    """A polynomial for T(y).
+    """A polynomial approximation of T(y).
 
     Attributes:
-        coefficients: Of the first terms of the basis.
+        transform: Name of T.
+        coefficients: Coefficients of the first terms of the basis.
         error: RMSE of y on the validation rows, in the units of the target.
     """
 
@@ -100,14 +104,14 @@ class Surrogate:
 
     @staticmethod
     def fit(fit: Data, validation: Data, weights: Array | None = None) -> Surrogate | None:
-        """The closest on the validation rows, of all degrees, transforms and scales.
+        """Fit all degrees, transforms and scales; return the one with the lowest validation error.
 
-        None if none is finite, or the rows do not determine any.
+        None if no fit is finite, or if the rows determine none.
 
         Args:
-            fit: Columns and target that the coefficients are found on.
-            validation: The same of other rows.
-            weights: What the target was divided by, so that errors are told in units of the whole.
+            fit: Columns and target that the coefficients are fitted to.
+            validation: Columns and target of other rows.
+            weights: Factors that the validation target was divided by, to give errors in its original units.
         """
         columns, target = fit
         everything = np.concatenate([target, validation[1]])[:, None]
@@ -120,9 +124,9 @@ class Surrogate:
             directions, triangle = np.linalg.qr(basis.values(columns))
             rotated = directions.T @ wanted
             for degree in range(1, int(totals.max()) + 1):
-                count = int((totals <= degree).sum())  # lower degrees come first, so they are solved for, too
+                count = int((totals <= degree).sum())  # terms are sorted by degree
                 if count > len(triangle):
-                    break  # fewer rows than columns: not even a plane is determined
+                    break  # fewer rows than terms: undetermined
                 found = _solved(triangle[:count, :count], rotated[:count])
                 for side, coefficients in zip(sides, found.T, strict=True):
                     error = _error(other[:, :count] @ coefficients, side, validation[1], weights)
@@ -131,17 +135,17 @@ class Surrogate:
         return best
 
     def values(self, columns: Columns) -> Array:
-        """T(y) at some rows."""
+        """Evaluate T(y) at some rows."""
         return np.asarray(self.basis.values(columns)[:, : len(self.coefficients)] @ self.coefficients)
 
     def slopes(self, columns: Columns) -> Float[Array, "columns rows"]:
-        """Derivatives of T(y) in the columns themselves."""
+        """Return the derivatives of T(y) in the columns."""
         count = len(self.coefficients)
         return np.stack([terms[:, :count] @ self.coefficients for terms in self.basis.slopes(columns)])
 
 
 def _scales(columns: Columns, others: Columns) -> Iterator[tuple[bool, ...]]:
-    """The columns as they are; then the logarithms of those that have them."""
+    """Yield the columns as they are, then the logarithms of all positive columns."""
     has_log = tuple(bool(min(v.min(), others[name].min()) > 0) for name, v in columns.items())
     yield tuple(False for _ in has_log)
     if any(has_log):
@@ -163,5 +167,11 @@ def _error(values: Array, transform: str, target: Array, weights: Array | None) 
 
 
 def inside(basis: Basis, columns: Columns, share: float) -> Bool[np.ndarray, " rows"]:
-    """Rows that keep away from the ends of all columns, where slopes are poor."""
+    """Return the mask of the rows away from the ends of all columns, where derivatives are inaccurate.
+
+    Args:
+        basis: Basis that defines the unit scale.
+        columns: Values of the columns.
+        share: Largest magnitude on the unit scale.
+    """
     return np.asarray(np.all(np.abs(basis.unit(columns)) < share, axis=0))

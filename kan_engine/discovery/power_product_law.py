@@ -1,7 +1,7 @@
-"""A target that depends on one product of powers of the inputs alone: an index, found by sorting.
+"""Laws of one product of powers of the inputs (the index), which is found by sorting.
 
-Along the right index neighbouring rows have nearly the same target. It is the one route to a function that
-goes through many periods, such as sin² of a product, which no grid resolves. The measure is the ratio of von
+Sorted by the correct index, neighbouring rows have nearly equal targets. Only this search finds a function
+with many periods, such as sin² of a product, which no grid resolves. The measure is the ratio of von
 Neumann, "Distribution of the ratio of the mean square successive difference to the variance", 1941.
 """
 
@@ -19,19 +19,19 @@ from kan_engine.symbolic.constant_fitting import Data
 
 MOST_INPUTS = 4
 EXPONENTS = range(-2, 3)
-SMOOTH = 0.1  # mean square of the steps over twice the variance: 1 for what does not depend on the index
-CLEAR = 0.5  # what the best ratio may be of the second
+SMOOTH = 0.1  # von Neumann ratio: 1 for a target independent of the index
+CLEAR = 0.5  # largest quotient of the best and the second-best ratio
 
 
 def index_law(
     fit: Data, validation: Data, should_stop: Callable[[], bool] = lambda: False
 ) -> Expression | None:
-    """y = f(Π x^q) with whole q, or None if no such law holds to rounding error.
+    """Return a law y = f(Π x^q) with integer q, or None if none holds to rounding error.
 
     Args:
-        fit: Columns, of which none but positive ones take part, and target.
-        validation: The same of other rows, for the proof.
-        should_stop: Asked now and then.
+        fit: Columns, all of which have to be positive, and target.
+        validation: Columns and target of other rows, on which the law has to hold.
+        should_stop: Called before every search for closed forms; once true, the search ends.
     """
     index = _index(fit)
     if index is None:
@@ -40,7 +40,7 @@ def index_law(
 
 
 def _index(fit: Data) -> Expression | None:
-    """The product of powers along which the target is smooth, if there is one."""
+    """Return the product of powers along which the target is smooth, or None."""
     columns, target = fit
     names = list(columns)
     if not 1 < len(names) <= MOST_INPUTS or min(float(v.min()) for v in columns.values()) <= 0:
@@ -57,6 +57,9 @@ def _index(fit: Data) -> Expression | None:
 
 
 def is_primitive(exponents: tuple[int, ...]) -> bool:
-    """One of each index, its inverse and its powers: the first exponent positive, no common divisor."""
+    """Whether the first nonzero exponent is positive and the exponents have no common divisor.
+
+    Exactly one of each index, its inverse and its powers is primitive.
+    """
     first = next((q for q in exponents if q), 0)
     return first > 0 and gcd(*exponents) == 1

@@ -1,7 +1,7 @@
 """Quotients of polynomials: P(x) = T(y) · Q(x) as the null space of a matrix of monomials.
 
-Without noise the coefficients are a vector that the matrix maps to rounding error. Angles take part by their
-cosines and sines. What is found proves itself on other rows or is no result: with noise there is none.
+Without noise, the matrix maps the vector of coefficients to rounding error. Angles enter by their cosines and
+sines. A law has to hold to rounding error on other rows, so noisy data give no result.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ from kan_engine.symbolic.extraction import UNDO
 from kan_engine.symbolic.univariate_fit import Array
 
 DEGREES = [(p, q) for p in range(1, 7) for q in range(5)]
-LARGEST_SHARE = 0.7  # of the rows, that there may be columns
+LARGEST_SHARE = 0.7  # limits the number of columns of the matrix
 MOST_COLUMNS = 560
-NULL = 3e-13  # singular value, over the largest, of a null vector
-NEGLIGIBLE = 1e-7  # coefficient, over the largest on the unit scale, of a term that is none
-MOST_TERMS = 14  # more are an approximation, however close
-SIDES = ("identity", "square", "cos", "sin")  # transforms T
-SMALL = 250  # columns where angles take part
+NULL = 3e-13  # over the largest singular value
+NEGLIGIBLE = 1e-7  # over the largest coefficient on the unit scale; smaller terms are dropped
+MOST_TERMS = 14  # more terms are an approximation, however close
+SIDES = ("identity", "square", "cos", "sin")
+SMALL = 250  # limit of the columns of the matrix with angles
 
 
 def implicit_law(
     fit: Data, validation: Data, should_stop: Callable[[], bool] = lambda: False, *, angles: bool = False
 ) -> Expression | None:
-    """T⁻¹(P/Q) with the fewest terms, or None if no such law holds to rounding error.
+    """Return a law T⁻¹(P/Q) with few terms, or None if none holds to rounding error.
 
     Args:
-        fit: Columns and target that the coefficients are found on.
-        validation: The same of other rows, for the proof.
-        should_stop: Asked before every decomposition.
-        angles: Whether columns take part by their cosines and sines instead.
+        fit: Columns and target that the coefficients are computed from.
+        validation: Columns and target of other rows, on which the law has to hold.
+        should_stop: Called before every decomposition; once true, the search ends.
+        angles: Whether one or two columns enter by their cosines and sines.
     """
     columns, target = fit
     everything = _bases(list(columns))
@@ -71,7 +71,7 @@ def implicit_law(
 
 
 def _bases(names: list[str]) -> Iterator[list[Expression]]:
-    """The columns; then one of them, or two, by cosine and sine."""
+    """Yield the columns, then sets in which one or two columns are replaced by cosines and sines."""
     variables = [Variable(name) for name in names]
     yield list(variables)
     for angle in variables:
@@ -86,16 +86,22 @@ def _bases(names: list[str]) -> Iterator[list[Expression]]:
 
 @dataclass(frozen=True)
 class _Terms:
-    """Monomials, by the places of their factors, with coefficients: those of P, and those of Q."""
+    """A quotient P/Q: coefficients by monomial, which is a tuple of the indices of its factors.
+
+    Attributes:
+        above: Coefficients of P.
+        below: Coefficients of Q.
+    """
 
     above: dict[tuple[int, ...], float]
     below: dict[tuple[int, ...], float]
 
 
 def _null_vector(values: list[Array], y: Array, most: int, should_stop: Callable[[], bool]) -> _Terms | None:
-    """That of the smallest degrees that have any; it has none of the monomials that others can do without.
+    """Return the quotient for the smallest degrees that have a null vector, or None.
 
-    Degrees are nested: where the largest that the rows carry have no null vector, smaller ones need no look.
+    Degrees are nested: if the largest degrees that the rows allow have no null vector, smaller degrees have
+    none.
     """
     system = _System(values, y)
     limit = min(most, int(LARGEST_SHARE * len(y)))
@@ -116,7 +122,7 @@ def _null_vector(values: list[Array], y: Array, most: int, should_stop: Callable
 
 
 class _System:
-    """The matrix of the monomials of P and of those of Q times y, on the unit scale."""
+    """Matrix of the monomials of P, and of those of Q times -y, on the unit scale."""
 
     def __init__(self, values: list[Array], y: Array) -> None:
         self._scales = [float(np.abs(v).max()) or 1.0 for v in values]
@@ -126,12 +132,12 @@ class _System:
         self._known: dict[tuple[int, int], Array] = {}
 
     def count(self, p: int, q: int) -> int:
-        """Columns for degrees p of P and q of Q."""
+        """Number of columns for degrees p of P and q of Q."""
         d = len(self._unit)
         return comb(d + p, p) + comb(d + q, q)
 
     def null(self, p: int, q: int) -> Array:
-        """Orthonormal vectors that the matrix, its columns of length 1, maps to rounding error."""
+        """Orthonormal null vectors of the matrix with columns of length 1, up to rounding error."""
         if (p, q) not in self._known:
             matrix, _ = self._matrix(p, q)
             triangle = np.linalg.qr(matrix, mode="r")
@@ -140,7 +146,7 @@ class _System:
         return self._known[p, q]
 
     def terms(self, null: Array, p: int, q: int) -> _Terms:
-        """The sparsest of these null vectors, in the units of the columns."""
+        """Reduce these null vectors to the sparsest one and return its quotient, in units of the columns."""
         above, below = _monomials(len(self._unit), p), _monomials(len(self._unit), q)
         _, norms = self._matrix(p, q)
         everything = [*above, *below]
@@ -171,7 +177,7 @@ def _product(values: list[Array], monomial: tuple[int, ...]) -> Array:
 
 
 def _lowest(null: Array, degrees: NDArray[np.int64]) -> Array:
-    """The null vector without the monomials of highest degree that others can do without."""
+    """Eliminate monomials, highest degrees first, until one null vector is left; return it."""
     rows = null[:, np.argsort(-degrees, kind="stable")].copy()
     column = 0
     while len(rows) > 1:
@@ -189,7 +195,7 @@ def _lowest(null: Array, degrees: NDArray[np.int64]) -> Array:
 def _law(
     terms: _Terms, variables: list[Expression], transform: str, fit: Data, validation: Data
 ) -> Expression | None:
-    """The law with snapped constants, if it holds on the validation rows."""
+    """Return the law with snapped constants if it holds on the validation rows, else None."""
     if not terms.above or not terms.below or len(terms.above) + len(terms.below) > MOST_TERMS:
         return None
     values = np.array([*terms.above.values(), *terms.below.values()])
@@ -209,7 +215,7 @@ def _law(
 
 
 def _nicest_unit(values: Array) -> float:
-    """The coefficient that, divided by, leaves most others as nice numbers."""
+    """Return the coefficient that, as a divisor, turns most of the others into nice numbers."""
 
     def niceness(unit: float) -> tuple[int, float]:
         others = values / unit

@@ -1,7 +1,7 @@
-"""A target that is a function of one variable alone: its closed form, cheap ones of all kinds first.
+"""Laws of one variable: the closed form of a target that depends on one variable alone.
 
-The values themselves are read, not a spline through them, as they are and under every transform, over the
-variable and over its inverse; what holds to rounding error on other rows is the law.
+Cheap forms come first. Forms are fitted to the values themselves, not to a spline, under every transform of
+the target, over the variable and over its inverse. A law has to hold to rounding error on other rows.
 """
 
 from __future__ import annotations
@@ -21,18 +21,20 @@ from kan_engine.symbolic.extraction import UNDO
 from kan_engine.symbolic.noise_model import Precision
 from kan_engine.symbolic.univariate_fit import Axis
 
-FLOOR = 1e-10  # error over the spread that counts as none
+FLOOR = 1e-10  # over the spread of the target
 PRECISE = Precision.exact(FLOOR)
-TRIED = 3  # forms that are refitted
+TRIED = 3  # candidates refitted per class of forms, transform and variable
 PLAUSIBLE = 3e-3  # error of a form before its refit
 STEPS = 30
-NEAREST, ROUGH = 20, 5e-3  # one in so many pairs of neighbours; median step of these, over the spread
+# The noise check uses the closest 1 in 20 pairs of neighbours: the median step over the spread.
+NEAREST, ROUGH = 20, 5e-3
+# Transforms of the target under which sums of terms are searched.
 PLAIN_SIDES = (
     "identity",
     "log",
     "log_neg",
     "reciprocal",
-)  # transforms under which sums of terms are looked for
+)
 
 
 def law_of_one(
@@ -44,17 +46,18 @@ def law_of_one(
     floor: float = FLOOR,
     squared: bool = False,
 ) -> Expression | None:
-    """y = T⁻¹(f(variable)), or None if no such law holds to rounding error.
+    """Return a law y = T⁻¹(f(variable)), or None if none holds to rounding error.
 
-    What polynomials and their quotients imitate is looked at in all other ways before they are believed.
+    Polynomials and their quotients can imitate other functions. A complex form is returned only if the search
+    finds no simple one.
 
     Args:
-        variable: Of the columns.
+        variable: Expression in the columns.
         fit: Columns and target.
-        validation: The same of other rows, for the proof.
-        should_stop: Asked before every search for closed forms.
-        floor: Error over the spread that counts as rounding.
-        squared: Whether functions of the variable's square are looked at, too.
+        validation: Columns and target of other rows, on which the law has to hold.
+        should_stop: Called before every search for closed forms; once true, the search ends.
+        floor: Error over the spread that counts as rounding error.
+        squared: Whether functions of the square of the variable are searched too.
     """
     columns, target = fit
     spread = float(np.std(validation[1])) or 1.0
@@ -83,7 +86,7 @@ def law_of_one(
 
 
 def _is_noisy(u: Array, y: Array) -> bool:
-    """Whether values at nearly the same place differ: even what goes through many periods is close there."""
+    """Whether targets at nearly equal u differ; even a function with many periods is continuous there."""
     order = np.argsort(u, kind="stable")
     gaps, steps = np.diff(u[order]), np.abs(np.diff(y[order]))
     nearest = np.argsort(gaps, kind="stable")[: max(1, len(gaps) // NEAREST)]
@@ -91,7 +94,7 @@ def _is_noisy(u: Array, y: Array) -> bool:
 
 
 def _variables(variable: Expression, fit: Data, validation: Data, *, squared: bool) -> Iterator[Expression]:
-    """The variable, its inverse where it has one sign, and its square where that is asked for."""
+    """Yield the variable, its square if requested, and its inverse if it has one sign."""
     yield variable
     if squared:
         yield power(variable, 2)

@@ -1,10 +1,11 @@
-"""Fewer variables for the same law: scalings, shifts and turns of the columns that leave it as it is.
+"""Reduction of the number of variables by symmetries of a law: scalings, shifts and rotations of the columns.
 
-A law of physics does not change with the units, so that f(λ^a₁ x₁, λ^a₂ x₂, …) = λ^b f(x₁, x₂, …) for some
-exponents; by Euler's theorem just then Σ aᵢ xᵢ ∂f/∂xᵢ = b f, and all depends on groups xᵢ·xₖ^(−aᵢ/aₖ) alone
-(E. Buckingham, "On physically similar systems", Physical Review 4, 1914). In the same way ∂f/∂xᵢ = ∓∂f/∂xₖ
-tells of f(xᵢ ± xₖ), and of xᵢ² ± xₖ² where the slopes are as xₖ and xᵢ. The gradients come from a surrogate;
-a step is taken only if another one, in the fewer variables, is at least as close on rows not fitted.
+A law of physics is independent of the units: f(λ^a₁ x₁, λ^a₂ x₂, …) = λ^b f(x₁, x₂, …) for some exponents.
+By Euler's theorem this is equivalent to Σ aᵢ xᵢ ∂f/∂xᵢ = b f. Then f depends only on groups xᵢ·xₖ^(−aᵢ/aₖ),
+up to a factor (E. Buckingham, "On physically similar systems", Physical Review 4, 1914). Likewise
+∂f/∂xᵢ = ±∂f/∂xₖ implies f(xᵢ ± xₖ), and xₖ ∂f/∂xᵢ = ±xᵢ ∂f/∂xₖ implies f(xᵢ² ± xₖ²). The gradients come from
+a surrogate. A reduction is accepted only if a new surrogate in the fewer variables is as accurate on rows not
+fitted.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ from kan_engine.expressions.evaluation import ONE, Expression, Variable, add, ev
 from kan_engine.expressions.simplification.simplify import simplify
 from kan_engine.symbolic.constant_fitting import Array, Data
 
-INNER, FEWEST_ROWS = 0.9, 50  # rows for the gradients: share of the unit scale, unless these are too few
+INNER, FEWEST_ROWS = 0.9, 50  # gradients use this share of the unit scale, unless it has too few rows
 MOST_INPUTS = 8
-WIDEST = 5  # columns up to which exponents go to 2; of more they are -1, 0 and 1
-SUITED = 0.2  # what is left of a condition, over its parts, at most
-TRIED = 8  # conditions, the best kept first, whose surrogates are fitted
+WIDEST = 5  # up to so many columns, exponents go from -2 to 2; with more, from -1 to 1
+SUITED = 0.2  # residual of a condition over the size of its terms
+TRIED = 8  # conditions with the lowest misfits, whose surrogates are fitted
 SLACK = 1.02  # factor by which the error may grow, as it does by chance under noise
-ALIKE = 10.0  # factor of errors within which the condition of the fewest columns is taken
-POOR = 0.5  # error over the spread of a surrogate whose gradients tell nothing
-ROUNDING = 1e-8  # error over the spread below which one surrogate is as close as another
-DENOMINATORS = 1, 2, 3  # of a degree b
+ALIKE = 10.0  # within this ratio of errors, the condition on the fewest columns wins
+POOR = 0.5  # over the spread; above it the gradients of a surrogate are useless
+ROUNDING = 1e-8  # over the spread; surrogates with lower errors are equally good
+DENOMINATORS = 1, 2, 3  # of the degree b
 
 Changed = tuple[dict[str, Expression], Expression]
-"""Groups and factor of a step."""
+"""Groups and factor of a reduction."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,31 +44,31 @@ class Reduction:
     """y = factor · g(groups).
 
     Attributes:
-        groups: By name, what the variables of g are; a column that is left alone keeps its name.
-        factor: Of the target.
+        groups: Expressions of the variables of g, by name; an unchanged column keeps its name.
+        factor: Factor of the target.
     """
 
     groups: Mapping[str, Expression]
     factor: Expression = ONE
 
     def data(self, data: Data) -> Data:
-        """The groups' values, and those of g."""
+        """Return the values of the groups and of g."""
         columns, target = data
         groups = {name: evaluate(tree, columns) for name, tree in self.groups.items()}
         return groups, target / evaluate(self.factor, columns)
 
     def weights(self, data: Data, weights: Float[Array, " rows"]) -> Float[Array, " rows"]:
-        """Weights of the rows for g, so that an error in y counts alike everywhere."""
+        """Return row weights for g that weight errors of y as ``weights`` do; their mean is 1."""
         squares = np.square(np.broadcast_to(evaluate(self.factor, data[0]), weights.shape)) * weights
         return np.asarray(squares / (squares.mean() or 1.0))
 
     def whole(self, tree: Expression, columns: Columns) -> Expression:
-        """The law in the columns, simplified for their values, of one in the groups."""
+        """Convert a law in the groups to a law in the columns, simplified for their values."""
         known: dict[Expression, Expression] = {Variable(n): t for n, t in self.groups.items()}
         return simplify(mul(self.factor, substitute(tree, known)), columns)
 
     def then(self, groups: Mapping[str, Expression], factor: Expression) -> Reduction:
-        """With these groups of the groups."""
+        """Apply a further reduction, given in the variables of g, after this one."""
         known: dict[Expression, Expression] = {Variable(n): t for n, t in self.groups.items()}
         return Reduction(
             groups={name: substitute(tree, known) for name, tree in groups.items()},
@@ -78,12 +79,12 @@ class Reduction:
 def reduction(
     fit: Data, validation: Data, should_stop: Callable[[], bool] = lambda: False
 ) -> Reduction | None:
-    """Fewer variables that the target depends on, or None if none are found.
+    """Return a reduction to fewer variables, or None if there is none.
 
     Args:
         fit: Columns and target.
-        validation: The same of other rows, which decide.
-        should_stop: Asked before every step.
+        validation: Columns and target of other rows, which decide whether a reduction is accepted.
+        should_stop: Called before every step; once true, the reduction found so far is returned.
     """
     names = list(fit[0])
     if not 1 < len(names) <= MOST_INPUTS:
@@ -104,7 +105,7 @@ def reduction(
 def _step(
     found: Reduction, surrogate: Surrogate, fit: Data, validation: Data, rounding: float
 ) -> tuple[Reduction, Surrogate] | None:
-    """One variable less, if that leaves the surrogate as close."""
+    """Eliminate one variable if the new surrogate is as accurate; else return None."""
     reduced = found.data(fit)
     conditions = [c for c in _conditions(surrogate, reduced[0]) if c.misfit < SUITED]
     conditions.sort(key=lambda c: c.misfit)
@@ -124,13 +125,13 @@ def _step(
 
 @dataclass(frozen=True, kw_only=True)
 class _Condition:
-    """A symmetry.
+    """A condition on the gradients that implies a symmetry.
 
     Attributes:
-        misfit: What is left of the condition on the gradients, over the size of its parts.
-        size: How many columns it concerns.
-        groups: The variables it leaves.
-        factor: What the target is a multiple of.
+        misfit: Residual of the condition over the size of its terms.
+        size: Number of columns in the condition.
+        groups: Remaining variables.
+        factor: Factor of the target.
     """
 
     misfit: float
@@ -140,7 +141,7 @@ class _Condition:
 
 
 def _conditions(surrogate: Surrogate, columns: Columns) -> Iterator[_Condition]:
-    """All that are looked for."""
+    """Yield unused columns, scalings, and sums or differences of columns, each with its misfit."""
     rows = inside(surrogate.basis, columns, INNER)
     rows = rows if int(rows.sum()) >= FEWEST_ROWS else np.ones_like(rows)
     here = {name: values[rows] for name, values in columns.items()}
@@ -154,7 +155,7 @@ def _conditions(surrogate: Surrogate, columns: Columns) -> Iterator[_Condition]:
 
 
 def _idle(slopes: Array, values: Array, columns: Columns) -> Iterator[_Condition]:
-    """Columns that the target does not depend on."""
+    """Yield for each column the condition that the target does not depend on it."""
     spread = float(values.std()) or 1.0
     for name, slope in zip(columns, slopes, strict=True):
         left = float(np.ptp(columns[name]) * np.sqrt(np.mean(slope**2))) / spread
@@ -164,7 +165,7 @@ def _idle(slopes: Array, values: Array, columns: Columns) -> Iterator[_Condition
 def _scalings(
     terms: Array, values: Array, transform: str, names: list[str], positive: list[bool]
 ) -> Iterator[_Condition]:
-    """Σ aᵢ xᵢ ∂f/∂xᵢ = b f, where one of the columns is positive."""
+    """Yield conditions Σ aᵢ xᵢ ∂f/∂xᵢ = b f in which at least one of the columns is positive."""
     count, degree = len(names), DEGREES[transform]
     target = degree * values if degree else np.ones_like(values)
     gram = np.vstack([terms, target])
@@ -184,7 +185,7 @@ def _scalings(
 
 
 def _scaled(names: list[str], exponents: tuple[int, ...], b: Fraction, unit: int) -> Changed:
-    """Groups and factor, one column as the unit of the others."""
+    """Return the groups and the factor, with one column as the unit of the others."""
     measure = Variable(names[unit])
     groups = {
         name: mul(Variable(name), power(measure, Fraction(-a, exponents[unit])))
@@ -195,7 +196,7 @@ def _scaled(names: list[str], exponents: tuple[int, ...], b: Fraction, unit: int
 
 
 def _pairs(slopes: Array, columns: Columns) -> Iterator[_Condition]:
-    """Sums and differences, of two columns or of their squares."""
+    """Yield conditions for sums and differences of two columns or of their squares."""
     values = list(columns.values())
     for (i, first), (k, second) in combinations(enumerate(columns), 2):
         for power_, left, right in (
@@ -215,7 +216,7 @@ def _without(columns: Columns, name: str) -> dict[str, Expression]:
 
 
 def _rational(value: float) -> Fraction:
-    """The nearest whole number, half or third."""
+    """Return the nearest whole number, half or third."""
     return min(
         (Fraction(round(value * q), q) for q in DENOMINATORS), key=lambda fraction: abs(fraction - value)
     )

@@ -1,1 +1,1 @@
-"""Which small network: batched fits, search, backward elimination."""
+"""Structure search: batched fits of small networks, and backward elimination of edges."""

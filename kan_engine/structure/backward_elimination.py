@@ -1,4 +1,4 @@
-"""What a fitted shape can do without, and how well it does on other rows and on finer grids."""
+"""Backward elimination of edges, refinement of grids, and cross-validation of a fitted structure."""
 
 from __future__ import annotations
 
@@ -13,27 +13,29 @@ from kan_engine.structure.batched_levenberg_marquardt import refined
 from kan_engine.structure.batched_networks import Bundle, passed, without_node
 from kan_engine.structure.search import GOOD_ENOUGH, Fit, Sample
 
-FINE_GRIDS = (32, 64)  # for the network that is served
+FINE_GRIDS = (32, 64)  # of the network that is served
 SHARPENING_STEPS = 12
 REFIT_STEPS = 8  # after a removal
-CROSS_STEPS = 12  # of a refit without a fold, which starts near its end
-NEGLIGIBLE = 2e-5  # error that elimination may leave, whatever it was before
-TOLERATED = 2.5  # factor by which elimination may raise an error that is tiny
-HOPELESS = 1e3  # times what is allowed, beyond which a first refit ends a trial
-STALLED = 0.9  # what an error falls to on a finer grid, at least, for that grid to be taken
+CROSS_STEPS = 12  # of a refit without one fold, which starts near its solution
+NEGLIGIBLE = 2e-5  # error that elimination may always reach
+TOLERATED = 2.5  # factor by which elimination may raise a tiny error
+HOPELESS = 1e3  # a first refit with an error above this multiple of the limit ends the trial
+STALLED = 0.9  # a finer grid has to lower the error to this share
 
 
 def eliminate(
     fit: Fit, training: Sample, validation: Sample, should_stop: Callable[[], bool] = lambda: False
 ) -> Fit:
-    """Backward elimination: drop edges from the least important on while the validation error does not rise.
+    """Remove edges, least important first, as long as the validation error stays within the limit.
 
-    Every removal is followed by a short refit on the present grid. Once ``should_stop`` is true, the
-    edges that are left stay.
+    A short refit on the current grid follows each removal. Once ``should_stop`` returns true, the other
+    edges stay.
     """
     allowed = max(min(TOLERATED * fit.error, GOOD_ENOUGH), NEGLIGIBLE)
     inputs = len(training.x[0])
-    there = list(range(len(fit.bundle.nodes)))  # nodes by their places at first; one that goes moves others
+    there = list(
+        range(len(fit.bundle.nodes))
+    )  # first indices of the nodes that are left; removals shift the indices
     for _, node, i in sorted(_ranked(fit, inputs)):
         if should_stop() or len(_edges(fit.bundle, inputs)) == 1:
             break
@@ -60,11 +62,11 @@ def _ranked(fit: Fit, inputs: int) -> list[tuple[float, int, int]]:
 
 
 OUTPUT = -1
-"""Place of the output, where direct edges end, beside those of the hidden nodes."""
+"""Index of the output, the target of the direct edges; hidden nodes have indices from 0."""
 
 
 def _edges(bundle: Bundle, inputs: int) -> list[tuple[int, int]]:
-    """Live edges: the node that each enters, and its input."""
+    """Return (target node, input) of every live edge."""
     ends = [*range(len(bundle.nodes)), *([OUTPUT] if bundle.direct.shape[1] else [])]
     return [
         (place, i)
@@ -75,14 +77,14 @@ def _edges(bundle: Bundle, inputs: int) -> list[tuple[int, int]]:
 
 
 def _places(bundle: Bundle, place: int, i: int, inputs: int) -> slice:
-    """Where the coefficients of an edge stand among all."""
+    """Return the slice of the coefficients of an edge in ``flat``."""
     sizes = [part.shape[1] for part in bundle.parts]
     start, size = (sum(sizes[:-2]), sizes[-2]) if place == OUTPUT else (sum(sizes[:place]), sizes[place])
     return slice(start + i * size // inputs, start + (i + 1) * size // inputs)
 
 
 def without_edge(bundle: Bundle, place: int, i: int, inputs: int) -> Bundle:
-    """An edge held at 0, or at 1 in a product; a node that loses its last edge goes."""
+    """Hold an edge at 0, or at 1 in a product; remove a node that loses its last edge."""
     own, flat, held = _places(bundle, place, i, inputs), bundle.flat.clone(), bundle.held.clone()
     flat[:, own] = 0.0
     if place != OUTPUT and bundle.nodes[place].is_product:
@@ -94,7 +96,7 @@ def without_edge(bundle: Bundle, place: int, i: int, inputs: int) -> Bundle:
 
 
 def _without_idle_nodes(fit: Fit, training: Sample, validation: Sample, allowed: float) -> Fit:
-    """Nodes with a single edge replaced by a direct edge of its input, where there are such edges."""
+    """Replace nodes that have a single edge by a direct edge, if the structure has direct edges."""
     inputs = len(training.x[0])
     for place in reversed(range(len(fit.bundle.nodes))):
         entering = [i for at, i in _edges(fit.bundle, inputs) if at == place]
@@ -111,7 +113,7 @@ def _without_idle_nodes(fit: Fit, training: Sample, validation: Sample, allowed:
 
 
 def _share(fit: Fit, place: int, i: int) -> float:
-    """Standard deviation of what changes at the output where an edge gives its mean instead of its values."""
+    """Standard deviation of the change of the output if an edge is replaced by its mean."""
     bundle, terms = fit.bundle, fit.terms
     inputs = terms.values.shape[1]
     if place == OUTPUT:
@@ -126,7 +128,7 @@ def _share(fit: Fit, place: int, i: int) -> float:
 def sharpen(
     fit: Fit, training: Sample, validation: Sample, should_stop: Callable[[], bool] = lambda: False
 ) -> Fit:
-    """The same shape on finer grids, as long as the validation error falls and the rows carry them."""
+    """Refit the shape on finer grids, as long as the validation error falls and there are enough rows."""
     while (grid := 2 * fit.terms.grid_size) <= FINE_GRIDS[-1] and not should_stop():
         finer = replace(fit, bundle=refined(fit.bundle, fit.terms), terms=fit.frame.terms(training, grid))
         if len(training.x) < 3 * int((~finer.bundle.held).sum()):
@@ -147,20 +149,20 @@ def cross_predict(
     folds: Int[Tensor, " batch"],
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Float[np.ndarray, " batch"]:
-    """Target of every row, predicted by the shape fitted without the row's fold.
+    """Predict the target of every row by the structure refitted without the fold of the row.
 
-    The shape is fitted again without each fold, on its last grid, from where it is.
+    Each refit starts from the coefficients of ``fit`` and keeps the grid.
 
     Args:
-        fit: A fitted shape.
+        fit: A fitted structure.
         rows: All rows.
         folds: Fold of every row, from 0 on.
-        should_stop: Asked after every step; what is fitted by then is judged.
+        should_stop: Called after every step; once true, the coefficients reached so far are used.
     """
     predicted = np.full(len(folds), np.nan)
     for fold in range(int(folds.max()) + 1):
         held = folds == fold
-        if not held.any():  # of few rows
+        if not held.any():  # with few rows, a fold may be empty
             continue
         again = fit.trained(rows[~held], steps=CROSS_STEPS, should_stop=should_stop)
         predicted[held.numpy()] = fit.predict(rows[held], again)

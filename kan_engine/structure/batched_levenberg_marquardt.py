@@ -1,4 +1,4 @@
-"""Levenberg-Marquardt for a bundle of networks: every step is one batch, each network has its own damping."""
+"""Levenberg-Marquardt for a batch of networks; each network has its own damping."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import Tensor
 
 from kan_engine.structure.batched_networks import Bundle, Passed, Terms, jacobian, linear, node_values, passed
 
-RIDGE = 1e-11  # of the mean square of a term, so that what no row decides stays small
-DAMPING, EASED, STIFFENED = 1e-2, 0.2, 5.0  # at first, and its factor after a step that was taken, or not
+RIDGE = 1e-11  # relative to the mean square of a term; keeps undetermined coefficients small
+DAMPING, EASED, STIFFENED = 1e-2, 0.2, 5.0  # at first; its factors after accepted and rejected steps
 LEAST_DAMPING, MOST_DAMPING = 1e-14, 1e10
-MARGIN = 0.02  # of its range, by which the grid of a node reaches beyond its values
-GAIN, PATIENCE = 1e-3, 5  # share by which a step has to lower the loss, and how often it may fail to
-FLOOR = 1e-8  # of the largest mean square of a coefficient's slope, below which damping does not fall
+MARGIN = 0.02  # of the range of a node, added to its grid on both sides
+GAIN, PATIENCE = 1e-3, 5  # relative reduction of the loss; consecutive steps that may miss it
+FLOOR = 1e-8  # lower bound of the damping scale, over the largest diagonal entry of JᵀJ
 
 
 @torch.no_grad()
@@ -33,18 +33,18 @@ def fitted(
 ) -> Bundle:
     """Fit every network to its targets.
 
-    Each round begins with the grids of the nodes laid around their values and with all linear coefficients
-    solved for.
+    Each round first standardizes the nodes, moves their grids to their values, and solves for the linear
+    coefficients.
 
     Args:
-        bundle: Where they start.
-        terms: Those of the rows.
-        targets: One row of targets per network, on the unit scale.
-        weights: Of the rows.
-        steps: Most steps of a round.
-        rounds: How many of these.
-        ridge: Pull of the coefficients towards 0, relative to the mean square of their slopes.
-        should_stop: Asked after every step.
+        bundle: Starting coefficients.
+        terms: Input terms of the rows.
+        targets: Targets of each network, on the unit scale.
+        weights: Weights of the rows.
+        steps: Maximum number of steps of a round.
+        rounds: Number of rounds.
+        ridge: Ridge penalty of the coefficients, relative to the mean square of their derivatives.
+        should_stop: Called after every step; once true, the fit ends.
     """
     root = (weights / weights.sum()).sqrt()
     for _ in range(rounds):
@@ -66,7 +66,7 @@ def _descended(
     ridge: float,
     should_stop: Callable[[], bool],
 ) -> Bundle:
-    """A network takes a step only if its loss falls."""
+    """Run one round of steps; a network accepts a step only if its loss falls."""
     damping = torch.full_like(bundle.constant, DAMPING)
     slow = torch.zeros(len(targets), dtype=torch.long)
     at = passed(bundle, terms)
@@ -77,7 +77,7 @@ def _descended(
         trial = bundle.with_flat(bundle.flat + _step(slopes, residual, damping, bundle, ridge))
         there = passed(trial, terms)
         reached = ((there.total - targets) * root).square().sum(1)
-        better = reached < loss  # false for what is not a number
+        better = reached < loss  # false for NaN
         slow = torch.where(reached < (1 - GAIN) * loss, 0, slow + 1)
         loss = torch.where(better, reached, loss)
         bundle = bundle.with_flat(_picked(better, trial.flat, bundle.flat))
@@ -108,7 +108,7 @@ def _picked(which: Bool[Tensor, " start"], new: Tensor, old: Tensor) -> Tensor:
 def _step(
     slopes: Tensor, residual: Tensor, damping: Tensor, bundle: Bundle, ridge: float
 ) -> Float[Tensor, "start P"]:
-    """(JᵀJ + ridge + μ·diag) s = -gradient; no step where the matrix cannot be factored."""
+    """Solve (JᵀJ + ridge + μ·diag) s = -gradient; the step is 0 if the factorization fails."""
     if bool(bundle.held.any()):
         slopes = slopes.masked_fill(bundle.held, 0.0)
     matrix = slopes.mT @ slopes
@@ -123,7 +123,10 @@ def _step(
 
 
 def settled(bundle: Bundle, terms: Terms) -> Bundle:
-    """Hidden nodes standardised, and their grids laid around them; what leaves them is to be solved for."""
+    """Standardize the hidden nodes and move their grids to their values.
+
+    The coefficients of their output edges no longer fit: call ``solve_linear_part`` afterwards.
+    """
     inner, ends = list(bundle.inner), []
     inputs = terms.values.shape[1]
     held = torch.split(bundle.held, [part.shape[1] for part in bundle.parts])
@@ -137,7 +140,7 @@ def settled(bundle: Bundle, terms: Terms) -> Bundle:
             inner[place] = torch.where(free, inner[place] / deviation ** (1 / edges), inner[place])
             value = value / deviation
         elif node.inner == "free":
-            edges = int(free.view(inputs, -1).any(1).sum()) or 1  # the terms of an input sum to 1
+            edges = int(free.view(inputs, -1).any(1).sum()) or 1  # the basis values of an input sum to 1
             inner[place] = torch.where(free, (inner[place] - mean / edges) / deviation, inner[place])
             value = (value - mean) / deviation
         else:
@@ -154,7 +157,7 @@ def settled(bundle: Bundle, terms: Terms) -> Bundle:
 def solved(
     bundle: Bundle, terms: Terms, targets: Tensor, root: Float[Tensor, " batch"], ridge: float = RIDGE
 ) -> Bundle:
-    """The coefficients of all edges into the output at their best for what the nodes are."""
+    """Solve for the coefficients of all edges into the output, for fixed values of the nodes."""
     at = passed(bundle, terms)
     columns = linear(bundle, terms, at) * root[:, None]
     held = bundle.held[bundle.inner_size :]
@@ -170,11 +173,11 @@ def solved(
 
 
 def refined(bundle: Bundle, terms: Terms) -> Bundle:
-    """The same functions on grids of twice as many intervals (Lane and Riesenfeld's subdivision).
+    """Return the same functions on grids with twice as many intervals (subdivision by Lane and Riesenfeld).
 
     Args:
-        bundle: On the coarse grid.
-        terms: Those of the coarse grid.
+        bundle: Networks on the coarse grid.
+        terms: Input terms on the coarse grid.
     """
     order, inputs = terms.order, terms.values.shape[1]
     inner = tuple(
@@ -198,7 +201,7 @@ def _subdivided(coefficients: Tensor, curves: int, order: int) -> Tensor:
 
 
 def _held_again(coarse: Bundle, finer: Bundle) -> Bool[Tensor, " P"]:
-    """Held coefficients of the finer grid: those of the curves whose coefficients were."""
+    """Return the mask of held coefficients on the finer grid."""
     pieces = torch.split(coarse.held, [part.shape[1] for part in coarse.parts])
     sizes = [part.shape[1] for part in finer.parts]
     return torch.cat([_stretched(piece, size) for piece, size in zip(pieces, sizes, strict=True)])

@@ -1,8 +1,8 @@
-"""Many small networks of one shape, as the batch that ``bundle_fit.py`` fits at once.
+"""Many small networks of one shape, as a batch that ``batched_levenberg_marquardt`` fits jointly.
 
-All of them see the same rows on the same grids of the inputs, so these basis values are computed once;
-targets may differ, as transforms of one target do. A network adds up what leaves its hidden nodes, and
-Σ f(x) over the direct edges if there are any. What differs between networks has a leading axis ``start``.
+All networks share the rows and the grids of the inputs, so the basis values are computed once. Targets may
+differ, for example as transforms of one target. A network adds the outputs of its hidden nodes, and Σ f(x)
+over the direct edges if there are any. Quantities that differ between networks have a leading axis ``start``.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ Inner = Literal["free", "line", "log", "square"]
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """What a hidden node does with the inputs.
+    """Specification of a hidden node.
 
     Attributes:
-        is_product: It multiplies what enters it, else it adds.
-        inner: What enters it: a ``free`` spline of every input, or a number times a given curve of each, to
-            which a node that multiplies adds a number.
-        is_curved: A spline leaves it, else a number times its value.
+        is_product: Whether the node multiplies its incoming edges; else it adds them.
+        inner: Functions of the incoming edges: a ``free`` spline of each input, or a multiple of a given
+            curve of each input. A multiplying node also adds a constant to that multiple.
+        is_curved: Whether the output edge is a spline; else it is a multiple of the value of the node.
     """
 
     is_product: bool = False
@@ -42,10 +42,10 @@ class Node:
 
 @dataclass(frozen=True)
 class Terms:
-    """What the networks share: the basis values of the inputs, and the knots that they belong to.
+    """Basis values of the inputs and their knots, which all networks of a batch share.
 
     Attributes:
-        curves: The given curves of the inputs, by their names in ``Inner``.
+        curves: Given curves of the inputs, by their name in ``InnerFunction``.
     """
 
     values: Float[Tensor, "batch in_dim terms"]
@@ -60,13 +60,13 @@ class Terms:
         order: int,
         curves: Mapping[str, Float[Tensor, "batch in_dim"]] | None = None,
     ) -> Terms:
-        """The basis functions on these knots, without the base function."""
+        """Evaluate the basis functions on the knots, without the base function."""
         found, _ = evaluate(x, knots, order, uniform_spacing(knots, order))
         return Terms(found[..., :-1].contiguous(), knots, order, curves or {})
 
     @property
     def flat(self) -> Float[Tensor, "batch _"]:
-        """Those of all inputs in a row."""
+        """Basis values of all inputs, concatenated."""
         return self.values.flatten(1)
 
     @property
@@ -75,7 +75,7 @@ class Terms:
         return self.values.shape[2] - self.order
 
     def of_node(self, node: Node) -> Float[Tensor, "batch in_dim _"]:
-        """What the inner coefficients of a node multiply."""
+        """Features that the inner coefficients of a node multiply."""
         if node.inner == "free":
             return self.values
         curve = self.curves[node.inner][..., None]
@@ -84,16 +84,16 @@ class Terms:
 
 @dataclass(frozen=True)
 class Bundle:
-    """Coefficients of all networks.
+    """Coefficients of all networks of a batch.
 
     Attributes:
-        nodes: The hidden nodes, those that multiply last.
-        inner: Per node, of what enters it, input by input.
-        outer: Per node, of what leaves it.
-        ends: Range of the grids on what leaves the nodes.
-        direct: Of the direct edges; no columns where there are none.
-        constant: Added to the output.
-        held: Coefficients that keep their values, in the order of ``flat``.
+        nodes: Hidden nodes; multiplying nodes come last.
+        inner: Coefficients of the incoming edges, per node, input by input.
+        outer: Coefficients of the output edge, per node.
+        ends: Ends of the grid of the output edge, per node.
+        direct: Coefficients of the direct edges; no columns if there are none.
+        constant: Constants added to the outputs.
+        held: Mask of the coefficients that keep their values, in the order of ``flat``.
     """
 
     nodes: tuple[Node, ...]
@@ -106,21 +106,25 @@ class Bundle:
 
     @property
     def parts(self) -> tuple[Tensor, ...]:
-        """All coefficients; from the outer ones on the output is linear in them."""
+        """All coefficients by group; the output is linear in all but the inner ones."""
         return *self.inner, *self.outer, self.direct, self.constant
 
     @property
     def flat(self) -> Float[Tensor, "start P"]:
-        """All coefficients of each network in a row."""
+        """All coefficients of each network, concatenated."""
         return torch.cat(self.parts, 1)
 
     @property
     def inner_size(self) -> int:
-        """How many of them stand before the linear ones."""
+        """Number of inner coefficients, which precede the linear ones in ``flat``."""
         return sum(part.shape[1] for part in self.inner)
 
     def with_flat(self, values: Float[Tensor, "start P"]) -> Bundle:
-        """The networks with these coefficients."""
+        """Return the networks with other coefficients.
+
+        Args:
+            values: Coefficients in the order of ``flat``.
+        """
         *nodes, direct, constant = torch.split(values, [part.shape[1] for part in self.parts], 1)
         count = len(self.nodes)
         return replace(
@@ -128,7 +132,7 @@ class Bundle:
         )
 
     def __getitem__(self, places: list[int]) -> Bundle:
-        """Some of the networks."""
+        """Return the networks with these indices."""
         return replace(
             self,
             inner=tuple(part[places] for part in self.inner),
@@ -147,17 +151,17 @@ def started(
     *,
     direct: bool,
 ) -> Bundle:
-    """Networks whose nodes take random multiples of the given curves of their inputs.
+    """Return networks whose nodes start with random multiples of the given curves of their inputs.
 
-    Nodes of free splines take the curves in turn, so that different starts begin at different ones. A factor
-    begins near 1, so that no start loses an input.
+    Nodes with free splines use the curves in turn, so that starts differ. Factors of a product start near 1,
+    so that every start depends on all inputs.
 
     Args:
-        nodes: The hidden nodes.
-        terms: Those of the rows; the curves are needed.
-        count: How many networks.
-        generator: Source of the multiples.
-        direct: Whether there are direct edges.
+        nodes: Hidden nodes.
+        terms: Input terms of the rows, with their curves.
+        count: Number of networks.
+        generator: Source of the random multiples.
+        direct: Whether the networks have direct edges.
     """
     inputs, size = terms.values.shape[1:]
     none = terms.values.new_zeros
@@ -189,13 +193,13 @@ def started(
 
 @dataclass(frozen=True)
 class Passed:
-    """What rows give on their way through the networks.
+    """Intermediate results of a forward pass.
 
     Attributes:
-        total: The outputs.
-        bases: Per node, what its outer coefficients multiply.
-        slopes: Per node, ∂output/∂node.
-        others: Per node that multiplies, the product of all factors but one; None for the others.
+        total: Outputs of the networks.
+        bases: Features that the outer coefficients multiply, per node.
+        slopes: ∂output/∂node, per node.
+        others: Product of all factors but one, per multiplying node and input; None for adding nodes.
     """
 
     total: Float[Tensor, "start batch"]
@@ -205,7 +209,7 @@ class Passed:
 
 
 def passed(bundle: Bundle, terms: Terms) -> Passed:
-    """All values and slopes at the rows."""
+    """Compute outputs and intermediate results at the rows."""
     total = bundle.constant.expand(-1, len(terms.values))
     if bundle.direct.shape[1]:
         total = total + bundle.direct @ terms.flat.T
@@ -221,12 +225,15 @@ def passed(bundle: Bundle, terms: Terms) -> Passed:
 
 
 def outputs(bundle: Bundle, terms: Terms) -> Float[Tensor, "start batch"]:
-    """What the networks give."""
+    """Compute the outputs of the networks."""
     return passed(bundle, terms).total
 
 
 def node_values(bundle: Bundle, place: int, terms: Terms) -> tuple[Tensor, Tensor | None]:
-    """Values of a node [start, batch], and of one that multiplies the product of all factors but each."""
+    """Return the values of a node [start, batch], and for a product all products of factors but one.
+
+    The second result is [start, batch, in_dim], or None for an adding node.
+    """
     node, inner = bundle.nodes[place], bundle.inner[place]
     features = terms.of_node(node)
     if not node.is_product:
@@ -239,7 +246,7 @@ def node_values(bundle: Bundle, place: int, terms: Terms) -> tuple[Tensor, Tenso
 
 
 def _leaving(node: Node, value: Tensor, ends: Tensor, terms: Terms) -> tuple[Tensor, Tensor]:
-    """What the outer coefficients of a node multiply, and its derivative in the node [start, batch, _]."""
+    """Return the features of the outer coefficients and their derivatives in the node [start, batch, _]."""
     if not node.is_curved:
         return value[..., None], torch.ones_like(value)[..., None]
     knots = extend_knots(uniform_grid(ends[:, 0], ends[:, 1], terms.grid_size), terms.order)
@@ -249,7 +256,7 @@ def _leaving(node: Node, value: Tensor, ends: Tensor, terms: Terms) -> tuple[Ten
 
 
 def jacobian(bundle: Bundle, terms: Terms, at: Passed) -> Float[Tensor, "start batch P"]:
-    """Derivatives of the outputs, in the order of ``flat``."""
+    """Derivatives of the outputs in all coefficients, in the order of ``flat``."""
     inner = []
     for node, slope, rest in zip(bundle.nodes, at.slopes, at.others, strict=True):
         if rest is None:
@@ -260,7 +267,7 @@ def jacobian(bundle: Bundle, terms: Terms, at: Passed) -> Float[Tensor, "start b
 
 
 def linear(bundle: Bundle, terms: Terms, at: Passed) -> Float[Tensor, "start batch _"]:
-    """Those in the linear coefficients, which do not depend on them."""
+    """Derivatives of the outputs in the linear coefficients, which do not depend on these coefficients."""
     count, rows = at.total.shape
     shared = terms.flat if bundle.direct.shape[1] else terms.flat[:, :0]
     ones = terms.values.new_ones(count, rows, 1)
@@ -268,14 +275,14 @@ def linear(bundle: Bundle, terms: Terms, at: Passed) -> Float[Tensor, "start bat
 
 
 def curve_through(terms: Terms, values: Float[Tensor, "batch in_dim"]) -> Float[Tensor, "in_dim terms"]:
-    """Coefficients of a curve per input through given values."""
+    """Fit a spline per input to the given values; return its coefficients."""
     columns = [fit_coef(terms.values[:, i], values[:, i : i + 1], ridge=1e-9) for i in range(values.shape[1])]
     return torch.cat(columns, 1).T
 
 
 @torch.no_grad()
 def network_of(bundle: Bundle, place: int, terms: Terms) -> KAN:
-    """One of the networks as a KAN; given curves become splines, as close as the grid allows."""
+    """Convert one network to a KAN; splines on its grid approximate the given curves."""
     nodes = bundle.nodes
     inputs, size = terms.values.shape[1:]
     products = sum(node.is_product for node in nodes)
@@ -292,7 +299,7 @@ def network_of(bundle: Bundle, place: int, terms: Terms) -> KAN:
         only = network.stack[0]
         only.knots = terms.knots.clone()
         only.mask[:, 0] = ~held[-1]
-        shared = bundle.constant[place] / only.mask.sum()  # by the edges that are left
+        shared = bundle.constant[place] / only.mask.sum()  # among the live edges
         only.weight[:, :-1, 0] = bundle.direct[place].view(inputs, size) + shared
         return network
     first, last = network.stack
@@ -325,12 +332,15 @@ def _inner_splines(coefficients: Tensor, node: Node, terms: Terms) -> Float[Tens
     curves = curve_through(terms, terms.curves[node.inner])
     if node.is_product:
         constants, slopes = coefficients.view(inputs, 2).unbind(1)
-        return constants[:, None] + slopes[:, None] * curves  # the terms of an input sum to 1
+        return constants[:, None] + slopes[:, None] * curves  # the basis values of an input sum to 1
     return coefficients[:, None] * curves
 
 
 def _held_edges(bundle: Bundle, inputs: int) -> list[Bool[Tensor, " in_dim"]]:
-    """Which edges into every node, and which direct ones, are held: they are pruned."""
+    """Return the masks of pruned edges: those into each node, then the direct edges.
+
+    An edge is pruned if all its coefficients are held.
+    """
     sizes = [part.shape[1] for part in bundle.parts]
     pieces = torch.split(bundle.held, sizes)
     edges = [pieces[k].view(inputs, -1).all(1) for k in range(len(bundle.nodes))]
@@ -339,7 +349,7 @@ def _held_edges(bundle: Bundle, inputs: int) -> list[Bool[Tensor, " in_dim"]]:
 
 
 def without_node(bundle: Bundle, place: int) -> Bundle:
-    """The networks less one of their hidden nodes."""
+    """Return the networks without one hidden node."""
     sizes = [part.shape[1] for part in bundle.parts]
     gone = place, place + len(bundle.nodes)
     kept = [piece for at, piece in enumerate(torch.split(bundle.held, sizes)) if at not in gone]

@@ -1,8 +1,8 @@
-"""Which small network is adequate: additive laws first, then one hidden node, then two, judged by refinement.
+"""Search for an adequate small network: additive structures first, then one hidden node, then two or three.
 
-A shape is adequate if its validation error keeps falling when the grid is refined; an inadequate one stalls
-at a constant. Every shape is tried on transforms of the target, since a logarithm turns a product of
-activations into their sum. All starts of a shape, on all transforms, are one batch.
+A shape is adequate if its validation error keeps falling as the grid is refined; the error of an inadequate
+shape stops falling. Every shape is fitted to transforms of the target, since a logarithm turns a product of
+activations into a sum. All starts of a shape, on all transforms, are one batch.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ from kan_engine.structure.batched_networks import Bundle, Node, Terms, network_o
 from kan_engine.training.loop import Step
 
 GRIDS = (4, 8, 16)
-GRIDS_OF_FEW, FEW = (8, 16, 32), 2  # where the inputs are so few that finer grids cost little
-FINE_GRIDS = (4, 8, 16, 32, 64)  # where each is a linear problem
-STEPS = (25, 15, 12)  # of each of two rounds, by grid
+GRIDS_OF_FEW, FEW = (8, 16, 32), 2  # with so few inputs, finer grids are cheap
+FINE_GRIDS = (4, 8, 16, 32, 64)  # an additive fit is a linear problem on each
+STEPS = (25, 15, 12)  # per round, by grid
 ROUNDS = 2
 SCREENING_ROWS = 400  # enough for a coarse grid
-SCREENING_STEPS = 12  # of each round
-STARTS = 4, 8, 8  # of every shape and transform on the coarse grid, by its nodes
-MARGIN = 0.01  # of the range of an input, by which its grid reaches beyond it
-SCREENED = 10, 8  # of shapes with one node, and with two, how many survive the coarse grid
-SAME = 1.02  # factor between errors of starts that led to one network
-SIMPLER = 0.5  # what the error of a shape with given curves counts in the ranking: it cannot imitate as much
-GOOD_ENOUGH = 2e-4  # error at which a shape is adequate without a look at its slope
-HOPEFUL, SLOPE = 1.5e-3, 5.0  # or: below this, and falling by this factor over the last doubling
-STALLED = 0.7  # what an error falls to per doubling of the grid, at least, to be refined further
-SHARP = 3e-6  # error that needs no finer grid for a formula to be read
-TRANSFORM_ROWS = 20  # fewer rows cannot tell a transform of the target from chance
+SCREENING_STEPS = 12  # per round
+STARTS = 4, 8, 8  # per shape and transform on the coarse grid, by number of nodes
+MARGIN = 0.01  # of the range of an input, added to its grid on both sides
+SCREENED = 10, 8  # starts kept after the coarse grid, of shapes with one node and with more
+SAME = 1.02  # between the errors of starts that led to the same network
+SIMPLER = 0.5  # factor on the error in the ranking, since given curves are less flexible
+GOOD_ENOUGH = 2e-4  # an error below this is adequate, however fast it falls
+HOPEFUL, SLOPE = 1.5e-3, 5.0  # also adequate: below this, and lower by this factor on the last grid
+STALLED = 0.7  # a doubling of the grid has to lower the error to this share
+SHARP = 3e-6  # an error that suffices to extract a formula; the grid is not refined further
+TRANSFORM_ROWS = 20  # with fewer rows, a transform may fit better by chance
 
 FREE, LINE, SQUARE, LOG = (Node(inner=inner) for inner in ("free", "line", "square", "log"))
 PRODUCT, CURVED_PRODUCT = Node(is_product=True, is_curved=False), Node(is_product=True)
 LINE_PRODUCT = Node(is_product=True, inner="line", is_curved=False)
 CURVED_LINE_PRODUCT = Node(is_product=True, inner="line")
-ALIKE = 1.35  # factor of errors within which noise may have decided which is lower
+ALIKE = 1.35  # within this ratio of errors, noise may have decided which is lower
 SIMPLE_TRANSFORMS = ("identity", "log", "log_neg", "square", "reciprocal")
 ANGLES = ("sin", "cos")
 
 Family = tuple[tuple[Node, ...], bool, tuple[str, ...]]
-"""Hidden nodes, whether there are direct edges, and the transforms to try."""
+"""Hidden nodes, whether there are direct edges, and the transforms of the target to try."""
 
 ONE_NODE: tuple[Family, ...] = (
     ((LINE,), True, SIMPLE_TRANSFORMS),
@@ -81,7 +81,14 @@ TWO_NODES: tuple[Family, ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """A small network: its hidden nodes, whether inputs also reach the output directly, T of T(y)."""
+    """Shape of a small network.
+
+    Attributes:
+        nodes: Hidden nodes.
+        direct: Whether direct edges connect the inputs to the output.
+        transform: Name of the target transform T.
+        order: Order of the splines.
+    """
 
     nodes: tuple[Node, ...] = ()
     direct: bool = True
@@ -90,7 +97,7 @@ class Shape:
 
     @property
     def is_simple(self) -> bool:
-        """Whether a node takes given curves."""
+        """Whether a node uses given curves instead of free splines."""
         return any(node.inner != "free" for node in self.nodes)
 
 
@@ -99,7 +106,14 @@ ADDITIVE = Shape()
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """Rows of the search: scaled inputs, the raw inputs behind them, and the raw target."""
+    """Rows of the structure search.
+
+    Attributes:
+        x: Scaled inputs.
+        raw: Raw inputs.
+        y: Raw target.
+        weights: Weights of the rows.
+    """
 
     x: Float[Tensor, "batch in_dim"]
     raw: Float[Tensor, "batch in_dim"]
@@ -111,22 +125,22 @@ class Sample:
 
     @cached_property
     def spread(self) -> float:
-        """Standard deviation of the target; 1 where it does not vary."""
+        """Standard deviation of the target; 1 if it does not vary."""
         return float(self.y.std(correction=0)) or 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """Where the grids of the inputs lie, and the scales of the given curves: both by the training rows.
+    """Ranges of the input grids and scales of the given curves, both from the training rows.
 
-    Isolated values stretch no grid: curves go on to them along their tangents.
+    Isolated values do not extend the grids; curves continue to them along their tangents.
     """
 
     training: Sample
     order: int
 
     def terms(self, sample: Sample, grid: int) -> Terms:
-        """Basis values and given curves at some rows."""
+        """Evaluate the basis and the given curves at the rows of a sample."""
         knots = extend_knots(uniform_grid(*self._ends, grid), self.order)
         curves = {
             name: (kind(sample.raw) - mean) / deviation
@@ -157,11 +171,11 @@ class Fit:
     """A fitted shape.
 
     Attributes:
-        bundle: Its coefficients, alone in a bundle.
-        terms: Basis values of the training rows on the grid of these.
+        bundle: Coefficients, as a batch of one network.
+        terms: Basis values of the training rows on the current grid.
         errors: Validation RMSE over the spread of the target, after every grid of the schedule.
-        history: What each grid reached, in the scale of T(y).
-        dropped: Error before and after, of every input that the last of its edges was taken from.
+        history: Losses after each grid, on the unit scale of T(y).
+        dropped: For every input that lost its last edge, the errors before and after the removal.
     """
 
     shape: Shape
@@ -175,34 +189,37 @@ class Fit:
 
     @cached_property
     def network(self) -> KAN:
-        """The fit as a KAN."""
+        """The structure as a KAN."""
         return network_of(self.bundle, 0, self.terms)
 
     @property
     def error(self) -> float:
-        """Lowest of the errors: that of the network kept."""
+        """Lowest validation error, which is the error of the kept network."""
         return min(self.errors)
 
     @property
     def is_adequate(self) -> bool:
-        """Whether the shape can represent the data: its error is tiny, or falls at the spline rate."""
+        """Whether the shape can represent the data.
+
+        Its error is below ``ADEQUATE_ERROR``, or below ``PROMISING_ERROR`` and falling at the spline rate.
+        """
         if self.error < GOOD_ENOUGH:
             return True
         falling = len(self.errors) > 1 and self.errors[-1] * SLOPE < self.errors[-2]
         return self.error < HOPEFUL and falling
 
     def predict(self, sample: Sample, bundle: Bundle | None = None) -> Float[np.ndarray, " batch"]:
-        """The target at other rows, by these or other coefficients on this grid."""
+        """Predict the target at other rows, by these or other coefficients on the same grid."""
         output = outputs(bundle or self.bundle, self.frame.terms(sample, self.terms.grid_size))
         return self.scaler.inverse(output.T.numpy())[:, 0]
 
     def predict_by_splines(self, sample: Sample) -> Float[np.ndarray, " batch"]:
-        """The same by the network, whose activations are splines throughout."""
+        """Predict the target by ``network``, in which splines replace the given curves."""
         with torch.no_grad():
             return np.asarray(self.scaler.inverse(self.network(sample.x).numpy())[:, 0])
 
     def error_on(self, sample: Sample, bundle: Bundle | None = None) -> float:
-        """RMSE over the spread of the target on other rows, of these or other coefficients on this grid."""
+        """RMSE over the spread of the target on other rows, by these or other coefficients."""
         return error_of(self.predict(sample, bundle)[:, None], sample)
 
     def trained(
@@ -214,7 +231,15 @@ class Fit:
         bundle: Bundle | None = None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> Bundle:
-        """The coefficients, or other ones on this grid, trained further on these rows."""
+        """Train these or other coefficients on the same grid further and return them.
+
+        Args:
+            rows: Rows to fit.
+            steps: Maximum number of steps of a round.
+            rounds: Number of rounds.
+            bundle: Starting coefficients, if not those of the fit.
+            should_stop: Called after every step; once true, the training ends.
+        """
         terms = self.terms if rows is self.frame.training else self.frame.terms(rows, self.terms.grid_size)
         return fitted(
             bundle or self.bundle,
@@ -235,16 +260,16 @@ def search(
     order: int = 3,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Fit]:
-    """Fits of small shapes, from simple to rich and from promising to less so within a stage.
+    """Yield fitted structures, from simple to complex; within a stage, the most promising ones first.
 
-    The caller takes as many as it needs: an exact formula from an early one makes the rest moot.
+    The search is lazy: a caller that obtains an exact formula from an early structure can stop there.
 
     Args:
         training: Rows to fit.
-        validation: Rows to judge on.
+        validation: Rows that errors are computed on.
         generator: Source of the random starts.
         order: Order of the splines.
-        should_stop: Asked after every step; true ends the search.
+        should_stop: Called after every step; once true, the search ends.
     """
     stage = _Search(training, validation, generator, order, should_stop)
     yield from _simplest_first(list(stage.additive()))
@@ -259,7 +284,12 @@ def search(
 
 
 def _different(screened: list[_Rough], count: int) -> list[_Rough]:
-    """The first of these, without starts of a shape that led to the same network as an earlier one."""
+    """Return the first ``count`` starts, without those that led to the same network as an earlier one.
+
+    Args:
+        screened: Starts by rising rank.
+        count: Maximum number of starts.
+    """
     found = list[_Rough]()
     for rough in screened:
         alike = (other for other in found if other.shape == rough.shape)
@@ -269,7 +299,7 @@ def _different(screened: list[_Rough], count: int) -> list[_Rough]:
 
 
 def _simplest_first(fits: list[Fit]) -> list[Fit]:
-    """In order of their errors, but those that are about as close as the closest by their transforms."""
+    """Sort by error; structures about as close as the closest come first, simplest transform first."""
     near = ALIKE * min((fit.error for fit in fits), default=0.0)
     names = list(TRANSFORMS)
     return sorted(
@@ -286,14 +316,27 @@ def additive(
     *,
     transform: str = "identity",
 ) -> Fit:
-    """A structure without hidden nodes; of the target itself if no transform is given."""
+    """Fit a structure without hidden nodes.
+
+    Args:
+        training: Rows to fit.
+        validation: Rows that errors are computed on.
+        generator: Not used: an additive structure has no random start.
+        should_stop: Called between grids; once true, the fit ends.
+        transform: Name of the target transform.
+    """
     stage = _Search(training, validation, generator, ADDITIVE.order, should_stop)
     return stage.fit_additive(transform)
 
 
 @dataclass(frozen=True)
 class _Rough:
-    """A start on the coarse grid: its network alone in a bundle, and its place in the ranking."""
+    """A start after the coarse grid.
+
+    Attributes:
+        bundle: Coefficients, as a batch of one network.
+        rank: Validation error, weighted for the ranking; lower is better.
+    """
 
     shape: Shape
     bundle: Bundle
@@ -301,7 +344,7 @@ class _Rough:
 
 
 class _Search:
-    """What all trials share: rows, transforms, and the basis values on every grid."""
+    """State of the search: rows, target scalers by transform, and a cache of basis values by grid."""
 
     def __init__(
         self,
@@ -322,19 +365,19 @@ class _Search:
         self._terms: dict[int, Terms] = {}
 
     def additive(self) -> Iterator[Fit]:
-        """Without hidden nodes, for every transform."""
+        """Fit structures without hidden nodes, for every transform."""
         for transform in self.scalers:
             if self.should_stop():
                 return
             yield self.fit_additive(transform)
 
     def fit_additive(self, transform: str) -> Fit:
-        """On one grid after the other; each is a linear problem."""
+        """Fit a structure without hidden nodes on one grid after the other, each a linear problem."""
         shape = replace(ADDITIVE, transform=transform, order=self.frame.order)
         return self.refined(shape, started((), self.terms(FINE_GRIDS[0]), 1, self.generator, direct=True))
 
     def screened(self, family: Family) -> Iterator[_Rough]:
-        """Rough fits on the coarse grid, several starts for every transform, all in one batch."""
+        """Fit all starts of a family on the coarse grid, for every transform, in one batch."""
         nodes, direct, transforms = family
         rows = self.training[:SCREENING_ROWS]
         terms, judged = (self.frame.terms(sample, self.grids[0]) for sample in (rows, self.validation))
@@ -358,14 +401,14 @@ class _Search:
             yield _Rough(shape, bundle[[place]], error * (SIMPLER if shape.is_simple else 1))
 
     def refined(self, shape: Shape, bundle: Bundle) -> Fit:
-        """Fit one network on all rows, grid after grid; what had the lowest validation error is kept."""
+        """Fit one network on all rows, grid after grid; keep the fit with the lowest validation error."""
         rows, scaler = self.training, self.scalers[shape.transform]
         best: Fit | None = None
         errors, history = list[float](), list[Step]()
         schedule = zip(self.grids, STEPS, strict=True) if shape.nodes else ((grid, 0) for grid in FINE_GRIDS)
         for grid, steps in schedule:
             if len(rows.x) < 2 * rows.x.shape[1] * (grid + shape.order) and errors:
-                break  # a finer grid would have more coefficients than the rows can carry
+                break  # too few rows for the coefficients of a finer grid
             if errors:
                 bundle = refined(bundle, self.terms(grid // 2))
             fit = Fit(
@@ -386,19 +429,19 @@ class _Search:
         return replace(best, errors=tuple(errors), history=tuple(history))
 
     def terms(self, grid: int) -> Terms:
-        """Basis values of the training rows."""
+        """Basis values of the training rows on a grid, cached."""
         if grid not in self._terms:
             self._terms[grid] = self.frame.terms(self.training, grid)
         return self._terms[grid]
 
 
 def targets_of(scaler: TargetScaler, rows: Sample) -> Float[Tensor, " batch"]:
-    """What the network is to give, on the unit scale."""
+    """Return the targets of the network: T(y) on the unit scale."""
     return torch.from_numpy(scaler.forward(rows.y.numpy()))[:, 0]
 
 
 def error_of(predicted: Float[np.ndarray, "batch 1"], sample: Sample) -> float:
-    """Weighted RMSE in the target's own units over its spread; infinite where T⁻¹ leaves the numbers."""
+    """Weighted RMSE of the target over its spread; infinite if T⁻¹ is not finite."""
     with np.errstate(all="ignore"):
         squares = np.square(predicted - sample.y.numpy())[:, 0]
         error = float(np.sqrt(np.average(squares, weights=sample.weights.numpy())))

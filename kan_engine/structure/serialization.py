@@ -1,4 +1,4 @@
-"""A fitted shape as JSON and back, bit for bit: so that another process can go on with it."""
+"""Bit-exact JSON serialization of a fitted structure, so that another process can continue with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kan_engine.training.loop import Step
 
 
 def fit_to_json(fit: Fit) -> dict[str, Any]:
-    """All of a fit but the rows that it was made on."""
+    """Serialize a fitted structure without its training rows."""
     bundle = fit.bundle
     return {
         "shape": asdict(fit.shape),
@@ -41,11 +41,11 @@ def fit_to_json(fit: Fit) -> dict[str, Any]:
 
 
 def fit_from_json(data: dict[str, Any], training: Sample) -> Fit:
-    """What ``fit_to_json`` described.
+    """Restore the fitted structure that ``structure_to_json`` serialized.
 
     Args:
-        data: The description.
-        training: The rows that the fit was made on.
+        data: Result of ``structure_to_json``.
+        training: Rows that the structure was fitted to.
     """
     shape = Shape(**data["shape"] | {"nodes": _nodes(data["shape"]["nodes"])})
     frame = Frame(training, shape.order)
@@ -83,7 +83,7 @@ def _nodes(data: list[dict[str, Any]]) -> tuple[Node, ...]:
 
 
 def _packed(values: Tensor) -> dict[str, Any]:
-    """Numbers as text: short, exact, and also those that JSON does not know."""
+    """Encode float64 values in base64: compact and exact, also for NaN and infinity, which JSON lacks."""
     array = values.numpy().astype("<f8")
     return {"shape": list(array.shape), "data": base64.b64encode(array.tobytes()).decode()}
 

@@ -1,6 +1,6 @@
-"""Terms of one column, and products of them, that a sum may be made of because they read well.
+"""Readable terms of one column, and products of such terms, for sparse additive forms.
 
-A term is offered only if it is a number at every row, varies, and is not decided by a single row.
+A term is admissible only if it is finite at every row, varies, and does not depend on a single row.
 """
 
 from __future__ import annotations
@@ -26,42 +26,42 @@ from kan_engine.expressions.evaluation import (
 )
 from kan_engine.symbolic.constant_fitting import Array
 
-LARGEST_SHARE = 0.25  # of a term's squared deviation that one row may have, but for a plain column
-FEW_ROWS = 12  # rows below which one of them has a large share anyway
-RAREST = 3  # rows that have the rarer of two values
-STEEPEST = 8.0  # exponent that a scaled exponential may range over: a factor of 3,000
-TAIL = (5, 95)  # percentiles that tell how far a column usually ranges
-KINKS = (25, 50, 75)  # percentiles at which a sum of absolute values may bend
+LARGEST_SHARE = 0.25  # of the squared deviation of a term that is no plain column
+FEW_ROWS = 12  # with fewer rows, one of them always has a large share
+RAREST = 3  # rows with the rarer value of a term that takes two values
+STEEPEST = 8.0  # largest exponent of a scaled exponential: a factor of 3,000
+TAIL = (5, 95)  # between them lies the usual range of a column
+KINKS = (25, 50, 75)  # where an absolute value may have its kink
 LARGEST_VALUE = 1e12
-SAME = 1e-9  # range of a term, over its largest value, that is rounding
-MOST_FACTORS = 6  # columns, and terms, that products are formed of
+SAME = 1e-9  # range of a term over its largest value; less is rounding error
+MOST_FACTORS = 6  # columns, and terms, that may be multiplied
 
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """A term and its values at all rows."""
+    """A term of an additive form and its values at all rows."""
 
     tree: Expression
     values: Array
 
     @cached_property
     def complexity(self) -> int:
-        """Nodes of its tree."""
+        """Number of nodes of the tree."""
         return complexity(self.tree)
 
     @cached_property
     def columns(self) -> frozenset[str]:
-        """What it reads."""
+        """Names of the columns that the term depends on."""
         return frozenset(variables(self.tree))
 
 
 def terms_of(name: str, values: Array, rows: np.ndarray, limits: Limits) -> list[Term]:
-    """The terms of one column.
+    """Return the admissible terms of one column.
 
     Args:
-        name: The column.
-        values: At all rows.
-        rows: Which of them a fit will read; a single one of these may not decide a term.
+        name: Name of the column.
+        values: Values of the column at all rows.
+        rows: Mask of the rows that a fit uses; a term must not depend on a single one of them.
         limits: What a formula may contain.
     """
     variable = Variable(name)
@@ -77,13 +77,13 @@ def terms_of(name: str, values: Array, rows: np.ndarray, limits: Limits) -> list
 def products_of(
     terms: Sequence[Term], rows: np.ndarray, limits: Limits, known: dict[Expression, Term | None]
 ) -> list[Term]:
-    """Products of pairs of terms of different columns.
+    """Return the admissible products of two terms of different columns.
 
     Args:
         terms: The factors.
-        rows: As for ``terms_of``.
-        limits: As for ``terms_of``.
-        known: Products that were looked at with the same rows; others are added.
+        rows: As for ``build_column_terms``.
+        limits: As for ``build_column_terms``.
+        known: Cache of products already checked on the same rows; this function adds new ones.
     """
     trees = {}
     for a, b in combinations(terms, 2):
@@ -98,7 +98,7 @@ def products_of(
 
 
 def is_offered(term: Term, rows: np.ndarray, limits: Limits) -> bool:
-    """Whether a term is a number at all rows, and known from more than one of those that a fit reads."""
+    """Whether a term is finite at all rows and depends on more than one of the rows of a fit."""
     if not np.isfinite(term.values).all() or np.abs(term.values).max() > LARGEST_VALUE:
         return False
     if not limits.allow_part(term.tree, is_exponent=False):
@@ -137,5 +137,5 @@ def _curves(x: Variable, values: Array, rows: np.ndarray) -> Iterator[Expression
 
 
 def _short(value: float) -> float:
-    """With two digits, as a person would choose it."""
+    """Round to two significant digits."""
     return float(f"{value:.1e}")

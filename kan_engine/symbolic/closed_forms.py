@@ -1,6 +1,6 @@
-"""Closed forms of a curve: single functions, polynomials, quotients of them, sums of a few terms.
+"""Closed forms of a curve: single functions, polynomials, quotients of polynomials, sums of a few terms.
 
-Cheap forms come first, and the search ends as soon as one of them is as close as the curve is known.
+Cheap forms come first. The search ends as soon as a form is as close as the precision of the curve allows.
 """
 
 from __future__ import annotations
@@ -39,17 +39,23 @@ from kan_engine.symbolic.univariate_fit import (
     suggest,
 )
 
-SIMPLE, ENOUGH = 4, 10  # complexity of a form that, where it is close, needs no rivals: cheap ones, any
-SURE = 1e-3  # floor above which a near miss says little
+# A close form of at most this complexity ends the search: among plain forms, and among all forms.
+SIMPLE, ENOUGH = 4, 10
+SURE = 1e-3  # below this floor of the noise model, ``CLOSE_FLOOR_FACTOR`` floors are close; above it, one
 DEGREES = range(2, 9)
 QUOTIENTS = ((1, 1), (0, 2), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2), (2, 3), (4, 1), (4, 2))
-EXPONENTS, POWERS = [p / 4 for p in range(-32, 33) if p], 2  # of a power of u; how many of them are refitted
+# Exponents p of u^p in the grid, and how many of the best are refitted.
+EXPONENTS, POWERS = [p / 4 for p in range(-32, 33) if p], 2
 POWER_PRICE = 4
 REWEIGHTINGS = 4  # of the linearised fit of a quotient (Sanathanan and Koerner, 1963)
 
 
 class Effort(IntEnum):
-    """How far the search for closed forms goes."""
+    """Classes of closed forms, cheapest first.
+
+    ``PLAIN``: functions without inner constants, polynomials and quotients. ``SINGLE``: one function with
+    inner constants. ``SUMS``: sums of a few terms.
+    """
 
     PLAIN = 0
     SINGLE = 1
@@ -59,17 +65,14 @@ class Effort(IntEnum):
 def closed_forms(
     axis: Axis, v: Array, *, known: Precision, effort: Effort, raw: bool = False
 ) -> list[Candidate]:
-    """Closed forms for an edge that cost so much to find; a constant for one that does not vary.
-
-    Plain are functions without constants inside, polynomials and quotients; single is one function with
-    constants inside; sums are those of a few terms.
+    """Return the closed forms of one class for an edge; a constant for an edge that does not vary.
 
     Args:
-        axis: What enters the edge.
-        v: What leaves it, row by row.
-        known: How well the curve is known.
-        effort: Which forms.
-        raw: Whether u is a column of the client, so that constants inside are likely to be nice ones.
+        axis: Inputs u of the edge.
+        v: Outputs of the edge, one per row.
+        known: Noise model of the curve.
+        effort: Class of the forms.
+        raw: Whether u is a column of the client, so that inner constants are likely to be nice numbers.
     """
     at = axis.thinned(v)
     if not varies(at):
@@ -89,26 +92,26 @@ def closed_forms(
 
 
 def best_forms(found: Iterable[Candidate], known: Precision, keep: int) -> list[Candidate]:
-    """The best of several forms, best score first, each once."""
+    """Return the ``keep`` forms with the best scores, best first, each tree once."""
     best = dict[Expression, Candidate]()
     for candidate in sorted(found, key=lambda candidate: candidate.score(known)):
-        best.setdefault(candidate.tree, candidate)  # in the place of the best of a form, not of its worst
+        best.setdefault(candidate.tree, candidate)  # the first candidate of a tree has its best score
     return list(best.values())[:keep]
 
 
 def is_settled(found: Iterable[Candidate], known: Precision, complexity: int = ENOUGH) -> bool:
-    """Whether a form of at most this complexity is as close as can be told."""
+    """Whether a form of at most this complexity is as close as the precision of the curve allows."""
     near = NEAR * known.floor if known.floor < SURE else known.floor
     return any(c.error <= near for c in found if c.complexity <= complexity)
 
 
 def varies(values: Array) -> bool:
-    """Whether values are numbers, and not one number but for rounding."""
+    """Whether values are finite and vary by more than rounding error."""
     return bool(np.isfinite(values).all() and np.std(values) > 1e-9 * np.abs(values).max())
 
 
 def as_candidate(fit: Suggestion) -> Candidate:
-    """The tree of a suggestion; constants that it fixes are no parameters."""
+    """Convert a suggestion to a candidate; constants that the suggestion fixes are not parameters."""
     argument: Expression = PLACEHOLDER
     parameters = [fit.c]
     if fit.function not in SCALE_FREE:
@@ -124,7 +127,7 @@ def as_candidate(fit: Suggestion) -> Candidate:
 
 
 def _powers(u: Array, v: Array) -> list[Candidate]:
-    """c·u^p + d with any exponent, from the best of a grid of these."""
+    """Fit c·u^p + d with a real exponent p, starting from the best exponents of a grid."""
     if u[0] <= 0:
         return []
     fits = []
@@ -141,7 +144,7 @@ def _powers(u: Array, v: Array) -> list[Candidate]:
 
 
 def _polynomials(u: Array, v: Array) -> list[Candidate]:
-    """Polynomials in the raw input, by least squares on a centred scale."""
+    """Fit polynomials in the raw input by least squares on inputs divided by their largest magnitude."""
     found = []
     scale = max(abs(float(u[0])), abs(float(u[-1])), 1e-300)
     for degree in DEGREES:
@@ -154,7 +157,7 @@ def _polynomials(u: Array, v: Array) -> list[Candidate]:
         with np.errstate(all="ignore"):
             values = coefficients[kept] / np.float64(scale) ** np.array(kept)
         if not np.isfinite(values).all() or not values.all():
-            continue  # a power of the input leaves the numbers
+            continue  # a power of the input overflows or underflows
         constant = float(np.mean(v - powers[:, kept] @ coefficients[kept]))
         error = relative_error(powers @ coefficients - v, v)
         linear = tuple(range(len(kept)))
@@ -164,7 +167,7 @@ def _polynomials(u: Array, v: Array) -> list[Candidate]:
 
 
 def _quotients(u: Array, v: Array) -> list[Candidate]:
-    """P(u)/Q(u) with Q = 1 + …, by least squares on v·Q = P, reweighted by the last Q."""
+    """Fit P(u)/Q(u) with Q = 1 + … by least squares on v·Q = P, reweighted by the previous Q."""
     found = []
     scale = max(abs(float(u[0])), abs(float(u[-1])), 1e-300)
     x, middle = u / scale, float(v.mean())
@@ -191,7 +194,7 @@ def _quotients(u: Array, v: Array) -> list[Candidate]:
 
 
 def _quotient(above: Array, below: Array, scale: float, u: Array, v: Array) -> list[Candidate]:
-    """P/Q in u itself, from the coefficients over u on the unit scale."""
+    """Build P/Q in u from coefficients on the unit scale; empty if a value is not finite."""
     with np.errstate(all="ignore"):
         top: Array = above / scale ** np.arange(len(above))
         bottom: Array = below / scale ** np.arange(1, len(below) + 1)

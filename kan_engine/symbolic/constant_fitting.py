@@ -1,4 +1,4 @@
-"""All constants of a closed form fitted to the data at once."""
+"""Joint fit of all constants of a closed form to the data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,24 +20,24 @@ Data = tuple[Mapping[str, Array], Array]
 """Columns by variable, and the target."""
 
 FEW_ROWS = 250
-LARGEST_SLOPE = 1e100  # of a form in a constant; beyond it normal equations overflow
+LARGEST_SLOPE = 1e100  # derivative of a form in a constant; beyond it the normal equations overflow
 
 
 @dataclass(frozen=True)
 class Form:
-    """A tree with parameters and their values."""
+    """An expression tree with parameters, and their values."""
 
     tree: Expression
     values: Array
 
     @property
     def bound(self) -> Expression:
-        """The tree with its values for the parameters."""
+        """The tree with its parameters replaced by their values."""
         return bind(self.tree, list(self.values))
 
 
 def fixed(form: Form, index: int, constant: Expression) -> Form:
-    """The form with one parameter replaced by a number, the later ones moved up."""
+    """Replace one parameter by a constant and renumber the later parameters."""
     moved: dict[Expression, Expression] = {
         Parameter(old): Parameter(old - (old > index)) for old in range(len(form.values)) if old != index
     }
@@ -46,27 +46,27 @@ def fixed(form: Form, index: int, constant: Expression) -> Form:
 
 
 def together(first: Data, second: Data) -> Data:
-    """The rows of both."""
+    """Append the rows of the second table to those of the first."""
     columns = {name: np.concatenate([values, second[0][name]]) for name, values in first[0].items()}
     return columns, np.concatenate([first[1], second[1]])
 
 
 def few(data: Data) -> Data:
-    """The first rows: enough for a coarse fit."""
+    """Return the first ``COARSE_FIT_ROWS`` rows, which suffice for a coarse fit."""
     columns, target = data
     return {name: values[:FEW_ROWS] for name, values in columns.items()}, target[:FEW_ROWS]
 
 
 def error(form: Form, data: Data) -> float:
-    """RMSE on the given rows; infinite where the form is not a number."""
+    """RMSE on the given rows; infinite if the form is not finite at all of them."""
     columns, target = data
     return float(np.sqrt(_mean_square(evaluate(form.tree, columns, form.values) - target)))
 
 
 def refit(form: Form, data: Data, *, iterations: int) -> Form:
-    """All constants of a form fitted to the target by Levenberg-Marquardt with a gain-ratio damping.
+    """Fit all constants of a form to the target by Levenberg-Marquardt with adaptive damping.
 
-    Steps into places where the form is not a number are refused. Redundant constants do no harm:
+    Steps to constants for which the form is not finite are rejected. Redundant constants are harmless:
     the damping keeps the normal matrix regular.
     """
     columns, target = data
@@ -75,7 +75,7 @@ def refit(form: Form, data: Data, *, iterations: int) -> Form:
         return form
     v, jacobian = value_and_jacobian(form.tree, columns, values)
     lowest = _mean_square(v - target)
-    if not np.isfinite(lowest):  # no step leads out of where the form is not a number
+    if not np.isfinite(lowest):  # no gradient where the form is not finite
         return form
     for _ in range(iterations):
         if not np.isfinite(jacobian).all() or np.abs(jacobian).max() > LARGEST_SLOPE:
@@ -107,9 +107,9 @@ def _mean_square(residual: Array) -> float:
 
 
 def standard_errors(form: Form, data: Data) -> Array:
-    """Standard error of every constant given the others are refitted; large for redundant ones.
+    """Return the marginal standard error of every constant; it is large for redundant constants.
 
-    Of more constants than rows, some combinations are not determined: theirs is as large as it gets.
+    With more constants than rows, some combinations are undetermined and get the largest error.
     """
     columns, target = data
     v, jacobian = value_and_jacobian(form.tree, columns, form.values)
@@ -119,6 +119,6 @@ def standard_errors(form: Form, data: Data) -> Array:
     singular = np.pad(singular, (0, len(right) - len(singular)))
     variance = np.sum((right / np.maximum(singular, 1e-9)[:, None]) ** 2, axis=0)
     noise = max(np.sqrt(_mean_square(v - target)), 1e-13 * float(np.std(target)))
-    with np.errstate(over="ignore"):  # of a constant that does nothing
+    with np.errstate(over="ignore"):  # a constant without effect has a tiny scale
         errors: Array = np.sqrt(variance) / scale * noise
     return errors

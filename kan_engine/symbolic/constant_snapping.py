@@ -1,4 +1,4 @@
-"""Constants of a formula put on nice numbers where that costs nothing, and the formula simplified."""
+"""Replacement of constants by nice numbers where the error does not rise, and simplification."""
 
 import numpy as np
 
@@ -19,20 +19,20 @@ from kan_engine.symbolic.constant_fitting import (
 )
 from kan_engine.symbolic.description_length import description_length
 
-PROVED = 1e-9  # validation error, over the target's spread, of a form that is taken for the law itself
-TRIED = 4  # nice numbers per constant, cheapest first
-FEW_TRIED = 2  # the same where noise hides which is right
-WITHIN = 3.0  # standard errors, within which noise may have moved a constant from a simple number
-SIMPLE_BITS = 9.0  # of a number that may have been meant
-MOST_SHORTENED = 16  # constants of a form that may be a law
-REFITS = 5  # steps after a constant was put on a number, or rows were added
-HOPELESS = 1e7  # factor over the allowed error after a rough refit at which a number is given up
+PROVED = 1e-9  # validation error over the spread of the target; below it a form counts as exact
+TRIED = 4  # nice numbers tried per constant of an exact form, cheapest first
+FEW_TRIED = 2  # simple numbers tried per constant of a noisy form
+WITHIN = 3.0  # distance of a simple number from the constant under noise
+SIMPLE_BITS = 9.0  # description length of a simple number
+MOST_SHORTENED = 16  # a form with more constants is an approximation, not a law
+REFITS = 5  # after a constant is replaced or rows are added
+HOPELESS = 1e7  # a number whose rough refit exceeds the allowed error by more is rejected
 
 
 def polished(form: Form, fit: Data, validation: Data, forbidden: frozenset[str] = frozenset()) -> Expression:
-    """The form as a formula: constants snapped where it has proved itself, else rounded; simplified.
+    """Return a simplified formula with snapped constants if the form is exact, else with rounded ones.
 
-    Simplification brings in no functions that are ``forbidden``.
+    Simplification introduces no ``forbidden`` functions.
     """
     columns, spread = validation[0], float(np.std(validation[1])) or 1.0
     if error(form, validation) / spread < PROVED:
@@ -45,11 +45,11 @@ def polished(form: Form, fit: Data, validation: Data, forbidden: frozenset[str] 
     if len(form.values) <= MOST_SHORTENED:
         form = _shortened(form, everything)
     tree = simplify(rounded(form, validation).bound, columns, forbidden=forbidden)
-    return rounded(as_form(tree), validation).bound  # simplification has combined constants
+    return rounded(as_form(tree), validation).bound  # simplification may combine constants
 
 
 def as_form(tree: Expression) -> Form:
-    """A formula with its measured constants free."""
+    """Convert a formula to a form whose measured constants are parameters."""
     free, values = free_constants(tree)
     return Form(free, np.array(values))
 
@@ -59,7 +59,10 @@ def _error_of(tree: Expression, data: Data) -> float:
 
 
 def rounded(form: Form, validation: Data) -> Form:
-    """Constants with as few digits as leave the validation error alone: a misfit earns no nice constants."""
+    """Round constants to the fewest digits that keep the validation error within 0.05 %.
+
+    Constants of an inexact form are rounded, not snapped to nice numbers.
+    """
     allowed = 1.0005 * error(form, validation)
     for digits in (3, 4, 5, 6, 8):
         values = np.array([float(f"{value:.{digits}g}") for value in form.values])
@@ -69,10 +72,10 @@ def rounded(form: Form, validation: Data) -> Form:
 
 
 def _snapped(form: Form, fit: Data, validation: Data, spread: float) -> Form:
-    """Constants in turn put on the cheapest nice number within their uncertainty, the others refitted.
+    """Replace constants one by one by the cheapest nice number within their uncertainty; refit the others.
 
-    A number is kept only if the validation error does not rise. The least certain constants come
-    first: those that another can absorb become 0 or 1, which settles what is redundant.
+    A number is kept only if the validation error stays within the limit. The least certain constants come
+    first: redundant ones, which others can absorb, become 0 or 1.
     """
     allowed = max(10 * error(form, validation) / spread, 1e-13)
     for _ in range(len(form.values)):
@@ -92,10 +95,10 @@ def _least_certain_first(form: Form, errors: Array) -> list[int]:
 
 
 def _shortened(form: Form, data: Data) -> Form:
-    """Constants put on simple numbers as long as that shortens the description of the data.
+    """Replace constants by simple numbers as long as that reduces the description length of the data.
 
-    Noise leaves a constant so much room that many numbers lie in it: only the simplest are taken, without π
-    and roots.
+    Under noise many numbers lie within the uncertainty of a constant. Only the simplest are tried, without
+    π and roots.
     """
     shortest, tried = description_length(form, data), set[float]()
     errors = standard_errors(form, data)

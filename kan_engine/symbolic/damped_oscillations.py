@@ -1,7 +1,7 @@
-"""Sums of exponentials and damped oscillations, Σ c·exp(a·u)·cos(b·u + φ), whatever their constants.
+"""Sums of exponentials and damped oscillations, Σ c·exp(a·u)·cos(b·u + φ), with real constants.
 
-Rates and frequencies are found one term after the other on a grid of both (matching pursuit, Mallat and Zhang
-1993), each with its factor and phase by least squares; then all constants are refined at once.
+Matching pursuit (Mallat and Zhang 1993) finds one term at a time on a grid of rates and frequencies. Least
+squares give the factor and phase of each term. Then all constants are refined jointly.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from kan_engine.expressions.library import LIBRARY
 from kan_engine.symbolic.dictionary_regression import PLACEHOLDER, Candidate, refit_candidate
 from kan_engine.symbolic.univariate_fit import Array
 
-MOST_TERMS, PLACES_PER_TERM = 3, 15  # of which a term may take four constants
-DAMPINGS = np.geomspace(0.5, 30.0, 12)  # over the whole range; exp(-0.5) is hardly more than a line
-PERIODS = np.array([0.0, *np.arange(0.5, 25.0, 0.25)])  # in the whole range
-STEEPEST = 50.0  # logarithm of the factor that an exponential about 0 may need; there are none steeper
+MOST_TERMS, PLACES_PER_TERM = 3, 15  # a term has up to four constants
+DAMPINGS = np.geomspace(0.5, 30.0, 12)  # rate × length of the range; exp(-0.5) is nearly a line
+PERIODS = np.array([0.0, *np.arange(0.5, 25.0, 0.25)])  # periods within the range
+STEEPEST = 50.0  # largest |rate·u|: the logarithm of an exponential's factor relative to u = 0
 ITERATIONS = 40
-WORTH = 0.8  # of its error, to which another term has to bring a sum at least
-SPARED = 1.05  # factor by which leaving out a constant may raise the error
-CLEAN = 1e-9  # error that counts as none
-NEW = 1e-6  # share of a column, squared, that others have to leave for it to be another one
+WORTH = 0.8  # another term has to lower the error of a sum to this share at least
+SPARED = 1.05  # factor by which dropping a constant may raise the error
+CLEAN = 1e-9  # a relative error below this counts as zero
+NEW = 1e-6  # squared share of a column that must be independent of the other columns
 
 
 @dataclass(frozen=True)
 class _Wave:
-    """``factor·exp(rate·u)·function(frequency·u + phase)``; None for what it does without."""
+    """``factor·exp(rate·u)·function(frequency·u + phase)``; an absent constant is None."""
 
     factor: float
     rate: float | None
@@ -39,11 +39,11 @@ class _Wave:
 
     @property
     def constants(self) -> list[float]:
-        """Those that are fitted, in the order in which they are written."""
+        """The constants that are present, in the order of their parameters in the tree."""
         return [value for value in astuple(self)[:-1] if value is not None]
 
     def take_values(self, values: Iterator[float]) -> _Wave:
-        """The same with other ones."""
+        """Return the same term with the next constants from ``values``."""
 
         def other(value: float | None) -> float | None:
             return None if value is None else next(values)
@@ -57,7 +57,7 @@ class _Wave:
         )
 
     def to_tree(self, first: int) -> Expression:
-        """As a tree whose parameters are numbered from ``first`` on."""
+        """Build the tree, with parameters numbered from ``first``."""
         places = iter(range(first, first + len(self.constants)))
         parts: list[Expression] = [Parameter(next(places))]
         if self.rate is not None:
@@ -70,7 +70,7 @@ class _Wave:
         return mul(*parts)
 
     def columns(self, u: Array) -> list[Array]:
-        """What it spans with any phase."""
+        """Columns that span the term for every phase: one without a frequency, else two."""
         rate = self.rate or 0.0
         with np.errstate(all="ignore"):
             envelope = np.exp(rate * (u - (u[-1] if rate > 0 else u[0])))
@@ -79,7 +79,7 @@ class _Wave:
         return [envelope * np.cos(self.frequency * u), envelope * np.sin(self.frequency * u)]
 
     def drop_constants(self) -> Iterator[_Wave]:
-        """The same with a constant less."""
+        """Yield the variants of the term with fewer constants."""
         if self.frequency is not None and self.rate is not None:
             yield replace(self, rate=None)
             yield replace(self, frequency=None, phase=None)
@@ -96,28 +96,28 @@ class _Sum:
 
     @property
     def values(self) -> list[float]:
-        """All constants but the one that is added."""
+        """All constants but the additive one."""
         return [value for wave in self.waves for value in wave.constants]
 
     @property
     def factors(self) -> tuple[int, ...]:
-        """Which of these multiply a whole term: the first of every wave."""
+        """Indices in ``values`` of the factors of the terms: the first constant of each."""
         return tuple(np.cumsum([0, *(len(wave.constants) for wave in self.waves[:-1])]).tolist())
 
     @property
     def tree(self) -> Expression:
-        """Without the constant that is added."""
+        """Tree of the sum, without the additive constant."""
         return add(*(wave.to_tree(place) for wave, place in zip(self.waves, self.factors, strict=True)))
 
     def fit(self, u: Array, v: Array) -> _Sum:
-        """All constants at their best."""
+        """Refit all constants jointly."""
         better = refit_candidate(self.to_candidate(), u, v, ITERATIONS)
         values = iter(better.parameters)
         waves = tuple(wave.take_values(values) for wave in self.waves)
         return _Sum(waves, better.constant, better.error)
 
     def shorten(self, u: Array, v: Array) -> _Sum:
-        """Without the constants that can be spared."""
+        """Drop constants as long as the error rises by at most ``MAX_ERROR_GROWTH``."""
         allowed = max(SPARED * self.error, CLEAN)
         best, place = self, 0
         while place < len(best.waves):
@@ -132,7 +132,7 @@ class _Sum:
         return best
 
     def to_candidate(self) -> Candidate:
-        """As a closed form of an edge."""
+        """Convert to a closed form of an edge."""
         price = sum(_price(wave) for wave in self.waves)
         return Candidate(self.tree, tuple(self.values), self.factors, self.constant, self.error, price)
 
@@ -143,11 +143,13 @@ def _price(wave: _Wave) -> int:
 
 
 def sums_of_waves(u: Array, v: Array) -> Iterator[Candidate]:
-    """The best sums of one to three terms, as long as each brings something; also with fewer constants.
+    """Yield sums of one to three terms, as long as each term lowers the error enough.
+
+    Each sum is followed by its variant with fewer constants, if there is one.
 
     Args:
-        u: Places, in order.
-        v: The values there.
+        u: Points in ascending order.
+        v: Values of the curve at these points.
     """
     found = _Sum((), float(v.mean()), 1.0)
     most = min(MOST_TERMS, len(u) // PLACES_PER_TERM) if np.isfinite(u).all() and u[-1] > u[0] else 0
@@ -164,7 +166,7 @@ def sums_of_waves(u: Array, v: Array) -> Iterator[Candidate]:
 
 
 def _best_wave(u: Array, v: Array, others: tuple[_Wave, ...]) -> _Wave:
-    """That of the grid which, with a phase of its own, explains most of what others leave."""
+    """Return the term of the grid that, with a free phase, explains most of the residual of ``others``."""
     length, far = float(u[-1] - u[0]), float(np.abs(u).max())
     rates = np.array([0.0, *-DAMPINGS, *DAMPINGS]) / length
     rates = rates[np.abs(rates) * far < STEEPEST]
@@ -186,7 +188,10 @@ def _best_wave(u: Array, v: Array, others: tuple[_Wave, ...]) -> _Wave:
 
 
 def _measure_gain(left: Array, rest: Array, sizes: Array) -> Array:
-    """Squares that every pair of columns [..., 2, place] takes off the rest; if none, the better column."""
+    """Reduction of the residual sum of squares by each pair of columns [..., 2, place].
+
+    For a collinear pair: the reduction by the better column.
+    """
     onto, own = left @ rest, np.square(left).sum(-1)
     is_new = own > NEW * sizes
     one = np.where(is_new, onto**2 / np.where(is_new, own, 1.0), 0.0).max(-1)

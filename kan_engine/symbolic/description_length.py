@@ -1,8 +1,9 @@
-"""Description length: the bits that tell a target by a formula, its constants, and what they leave.
+"""Description length: the bits that encode a target by a formula, its constants and the residuals.
 
-Rissanen, "Modeling by shortest data description", Automatica 14, 1978. The residuals cost n/2 · log₂ of their
-mean square; a free constant costs the digits that the data give it, log₂(1 + |c|/δ) + 1, where δ is its
-standard error with all others held: the marginal one would make terms that cancel nearly free.
+Source: Rissanen, "Modeling by shortest data description", Automatica 14, 1978. The residuals of n rows cost
+n/2 · log₂ of their mean square. A free constant c costs the digits that the data determine,
+log₂(1 + |c|/δ) + 1. δ is its standard error with all other constants held fixed: with the marginal error,
+terms that cancel each other would cost almost nothing.
 """
 
 import numpy as np
@@ -12,17 +13,20 @@ from kan_engine.symbolic.constant_fitting import Data, Form
 from kan_engine.symbolic.univariate_fit import Array
 
 NODE_BITS = 3.0
-ROUNDING = 1e-13  # residual over the spread, below which digits tell nothing
+ROUNDING = 1e-13  # over the spread; digits below it are rounding error
 
 
 def description_length(form: Form, data: Data) -> float:
-    """Bits of the data by the form; infinite where it is not a number. Only differences mean something."""
+    """Description length of the data in bits; infinite if the form is not finite.
+
+    Only differences between forms on the same rows are meaningful.
+    """
     residuals, constants = bits_by_part(form, data)
     return residuals + float(constants.sum()) + NODE_BITS * complexity(form.bound)
 
 
 def bits_by_part(form: Form, data: Data) -> tuple[float, Array]:
-    """Bits of the residuals, and of each free constant."""
+    """Return the bits of the residuals and the bits of each free constant."""
     columns, target = data
     values, jacobian = value_and_jacobian(form.tree, columns, form.values)
     spread = float(np.std(target)) or 1.0

@@ -1,8 +1,8 @@
-"""Sums of terms out of a dictionary: all pairs from one Gram matrix, triples from the best pairs.
+"""Sparse sums of dictionary terms: all pairs from one Gram matrix, triples from the best pairs.
 
-The terms of a raw column have nice constants inside (sin(2πu), exp(-u²/2)), alone, multiplied with each other
-or by powers of u. Of any curve the inner constants may also come from a grid over the interval, and are to be
-refined.
+For a raw column, the inner constants of the terms are nice numbers (sin(2πu), exp(-u²/2)). Terms occur alone,
+multiplied with each other, and multiplied by powers of u. For every curve, another dictionary takes the inner
+constants from a grid over the interval; the caller refines them.
 """
 
 from __future__ import annotations
@@ -35,22 +35,23 @@ from kan_engine.symbolic.univariate_fit import LARGEST, SCALE_FREE, Array, Axis
 
 PLACEHOLDER = Variable("u")
 
-MOST_TERMS = 1000  # that take part in pairs
-FACTORS = 200  # of the simplest terms that are multiplied with each other
-SINGLES, PAIRS, TRIPLED, TRIPLES = 4, 8, 24, 4  # kept; kept; taken on to triples; kept of those
-CONSIDERED = 2000  # of the best pairs, before neighbours are left out
-TAILS = (1, 2, 4)  # powers 1, u, u², … that any sum may have besides its terms
-DEGENERATE = 1e-8  # share of a term that the tail leaves, below which it is one of the tail
-RESOLVED = 1e-7  # the same of a term beside others, squared
-NEAR = 3.0  # times the floor, within which a sum is as good as any
+MOST_TERMS = 1000  # the cheapest terms, which form pairs
+FACTORS = 200  # the simplest terms, which are multiplied with each other
+SINGLES, PAIRS, TRIPLED, TRIPLES = 4, 8, 24, 4  # per dictionary and tail; TRIPLED: pairs extended to triples
+CONSIDERED = 2000  # best pairs, before pairs of the same kinds are dropped
+TAILS = (1, 2, 4)  # number of powers 1, u, u², … (the tail) that a sum has besides its terms
+DEGENERATE = 1e-8  # length of a term orthogonal to the tail, over its length about its mean
+RESOLVED = 1e-7  # squared share of a term that must be independent of the other terms
+NEAR = 3.0  # an error below this multiple of the floor is close
 
 
 @dataclass(frozen=True)
 class Term:
-    """A term, with its parameters and what it costs.
+    """A term with its parameters and its complexity.
 
     Attributes:
-        factors: Places in its dictionary of the two terms that it is the product of.
+        price: Complexity of the term.
+        factors: Indices in its dictionary of the two terms whose product it is.
     """
 
     tree: Expression
@@ -61,12 +62,12 @@ class Term:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A closed form for an edge: a tree in the placeholder ``u`` with parameters, without its constant term.
+    """A closed form of an edge: a tree in the placeholder ``u`` with parameters, without its constant term.
 
     Attributes:
         parameters: Starting values.
-        linear: Which parameters multiply a whole term, so that scaling them all scales the edge.
-        constant: What is to be added to the tree.
+        linear: Indices of the parameters that multiply a whole term; scaling all of them scales the tree.
+        constant: Additive constant, not part of the tree.
         error: RMSE over the spread of the curve.
     """
 
@@ -78,12 +79,12 @@ class Candidate:
     complexity: int
 
     def score(self, known: Precision) -> float:
-        """Small is good."""
+        """Score under a noise model; lower is better."""
         return known.score(self.error, self.complexity)
 
 
 def refit_candidate(candidate: Candidate, u: Array, v: Array, iterations: int = 30) -> Candidate:
-    """All constants at their best, where some of them are inside of functions."""
+    """Refit all constants jointly; return the candidate unchanged if all its parameters are linear."""
     if len(candidate.parameters) == len(candidate.linear):
         return candidate
     place = Parameter(len(candidate.parameters))
@@ -102,7 +103,7 @@ def relative_error(residual: Array, v: Array) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Dictionary:
-    """Terms with their values; terms of one kind differ in their parameters."""
+    """Terms with their values [terms, points]; terms of one kind differ only in their parameters."""
 
     terms: list[Term]
     values: Array
@@ -114,24 +115,24 @@ class _Dictionary:
 
     @cached_property
     def prices(self) -> Array:
-        """What each term and its coefficient cost."""
+        """Complexity of each term and its coefficient."""
         return np.array([term.price + 1.0 for term in self.terms])
 
     @cached_property
     def kinds(self) -> list[int]:
-        """The same number for terms that differ in their parameters alone."""
+        """Number of the kind of each term; terms with the same tree have the same number."""
         numbers: dict[Expression, int] = {}
         return [numbers.setdefault(term.tree, len(numbers)) for term in self.terms]
 
 
 def sums_of_terms(axis: Axis, v: Array, *, known: Precision, raw: bool) -> Iterator[Candidate]:
-    """The best sums of one, two and three terms, with and without low powers of u.
+    """Yield the best sums of one, two and three terms, with and without low powers of u.
 
     Args:
-        axis: Where the curve is known.
-        v: Its values there.
-        known: How well.
-        raw: Whether constants inside are likely to be nice.
+        axis: Fit points of the curve.
+        v: Values of the curve at the fit points.
+        known: Noise model of the curve.
+        raw: Whether inner constants are likely to be nice numbers.
     """
     for dictionary in _dictionaries(axis, raw):
         for tail in TAILS:
@@ -152,7 +153,7 @@ def _dictionaries(axis: Axis, raw: bool) -> Iterator[_Dictionary]:
 
 
 def _evaluated(terms: list[Term], u: Array) -> _Dictionary:
-    """Terms that are numbers at all points and not one number, each curve once, cheapest first."""
+    """Evaluate the terms; keep those that are finite and vary, each curve once, cheapest first."""
     values = np.empty((len(terms), len(u)))
     with np.errstate(all="ignore"):
         for place, term in enumerate(terms):
@@ -161,7 +162,7 @@ def _evaluated(terms: list[Term], u: Array) -> _Dictionary:
             else:
                 values[place] = values[term.factors[0]] * values[term.factors[1]]
     size = np.abs(values).max(1)
-    usable = size < LARGEST  # false for what is not a number
+    usable = size < LARGEST  # false for NaN
     centered = values[usable] - values[usable].mean(1, keepdims=True)
     length = np.linalg.norm(centered, axis=1)
     varied = length > 1e-9 * size[usable]
@@ -177,7 +178,7 @@ def _evaluated(terms: list[Term], u: Array) -> _Dictionary:
 def _chosen(
     dictionary: _Dictionary, u: Array, v: Array, tail: int, known: Precision
 ) -> list[tuple[int, ...]]:
-    """Places of the terms of the sums with the best scores."""
+    """Return the indices of the terms of the sums with the best scores."""
     if not dictionary.terms:
         return []
     match = _Match.of(dictionary, _powers(u, tail), v, known)
@@ -199,12 +200,13 @@ def _chosen(
 
 @dataclass(frozen=True, eq=False)
 class _Match:
-    """A curve against a dictionary, both without their parts along the tail.
+    """A curve and a dictionary, both projected orthogonally to the tail.
 
     Attributes:
-        unit: Terms, of length 1; 0 where nothing is left of one.
-        onto: Their products with the curve.
-        left: What the tail leaves of the curve, squared; ``whole`` is its square about its mean.
+        unit: Terms, scaled to length 1; 0 for a term that lies in the tail.
+        onto: Inner products of the unit terms with the curve.
+        left: Sum of squares of the projected curve.
+        whole: Sum of squares of the curve about its mean.
     """
 
     unit: Array
@@ -233,11 +235,11 @@ class _Match:
         )
 
     def first(self, count: int) -> _Match:
-        """Against the first terms only."""
+        """Keep only the first ``count`` terms."""
         return replace(self, unit=self.unit[:count], onto=self.onto[:count], prices=self.prices[:count])
 
     def score(self, explained: Array, price: Array) -> Array:
-        """As ``Precision.score``."""
+        """Score as in ``NoiseModel.score``, from the explained sum of squares and the complexity."""
         share = np.maximum((self.left - explained) / self.whole, 0.0)
         return 0.5 * np.log10(share + self.known.noise**2) + self.known.price * price
 
@@ -253,7 +255,7 @@ def _scores_of_pairs(match: _Match, gram: Array) -> Array:
 
 
 def _diverse(places: NDArray[np.int64], pairs: Array, dictionary: _Dictionary) -> list[tuple[int, int]]:
-    """Pairs in order, one for every two kinds of terms: neighbours on a grid lead to one form."""
+    """Keep the first pair for every two kinds of terms: neighbours on a grid lead to the same form."""
     found: dict[tuple[int, int], tuple[int, int]] = {}
     for i, j in zip(*np.unravel_index(places, pairs.shape), strict=True):
         found.setdefault((dictionary.kinds[i], dictionary.kinds[j]), (int(i), int(j)))
@@ -261,7 +263,7 @@ def _diverse(places: NDArray[np.int64], pairs: Array, dictionary: _Dictionary) -
 
 
 def _triples(pairs: list[tuple[int, int]], match: _Match, gram: Array) -> list[tuple[int, ...]]:
-    """The best third term for each of the best pairs."""
+    """Add the best third term to each pair; return the best ``MAX_TRIPLES`` triples."""
     found = []
     for i, j in pairs:
         second = match.unit[j] - gram[i, j] * match.unit[i]
@@ -313,7 +315,7 @@ def _sum(places: tuple[int, ...], dictionary: _Dictionary, u: Array, v: Array, t
 
 @lru_cache(maxsize=1)
 def _nice_terms() -> list[Term]:
-    """Functions of nice arguments, by themselves, times powers of u, and times each other; simplest first."""
+    """Build functions of nice arguments, then their products with powers of u and with each other."""
     u = PLACEHOLDER
     arguments: list[tuple[Expression, int]] = [(u, 0)]
     arguments += [(mul(number(k), u), 1) for k in (2.0, 3.0, 0.5, 4.0)]
@@ -366,7 +368,7 @@ POWER_PRICE = 3
 
 
 def _coarse_terms(axis: Axis) -> list[Term]:
-    """Functions with one constant inside from the grid of starts, alone and times u."""
+    """Build functions with one inner constant from the grid of starts, alone and multiplied by u."""
     library, stride = list(LIBRARY), 2
     terms = []
     for starts in (axis.plain, axis.scaled):

@@ -1,7 +1,7 @@
-"""Ways to write an edge, ranked.
+"""Ranked closed forms of an edge.
 
-An edge is fitted as it is, and where the network gives a logarithm also as log F with F simple: 1/√(1 - v²)
-is one function of v².
+Where the network models a logarithm, an edge is also fitted as log F with a simple F. For example,
+1/√(1 - v²) is one function of v².
 """
 
 from __future__ import annotations
@@ -43,32 +43,32 @@ from kan_engine.symbolic.dictionary_regression import PLACEHOLDER, Candidate, re
 from kan_engine.symbolic.noise_model import Precision
 from kan_engine.symbolic.univariate_fit import Array, Axis, suggest
 
-PER_EDGE, PER_NOISY_EDGE = 5, 24  # candidates kept on an edge: noise makes more of them equal
-FEW = 3  # closed forms of exp(s·v) that are looked at
-POWERS = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 0.25, -0.25)  # s, where exp(s·v) is looked at in place of v
-MOST_TOLD = 9  # complexity of an edge beside others that noise leaves a trace of
-OFFSET = 1e-4  # of a factor, over its largest value, below which it has none
-ROUNDING = 1e-9  # error of values that are no spline's, over their spread
+PER_EDGE, PER_NOISY_EDGE = 5, 24  # per edge; under noise more candidates have nearly equal scores
+FEW = 3  # closed forms of exp(s·v) per s
+POWERS = (1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 0.25, -0.25)  # s in exp(s·v), which is fitted in place of v
+MOST_TOLD = 9  # noise hides more complex edges if there are several inputs
+OFFSET = 1e-4  # constant of a factor over its largest value; a smaller one is dropped
+ROUNDING = 1e-9  # error over the spread of values that do not come from a spline
 NOTHING_FIXED: Mapping[int, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What a formula is read from.
+    """Data, units and limits for the extraction of formulas from a network.
 
     Attributes:
-        names: Variable per network input.
+        names: Name of the variable of each network input.
         fit: Raw columns by variable, and the target, for refits.
-        validation: The same for the choice between formulas.
+        validation: The same of the rows that formulas are compared on.
         scaled: Network inputs of the rows of ``fit``.
-        output: Which output of the network.
-        center: T(y) where the network's output is 0.
-        scale: Change of T(y) per unit of the output.
-        transform: Name of T.
-        known: How well the network's curves are known.
+        output: Index of the network output.
+        center: T(y) at network output 0.
+        scale: Change of T(y) per unit of the network output.
+        transform: Name of the target transform T.
+        known: Noise model of the curves of the network.
         limits: What the formula may contain.
-        fixed: Function of the library that an edge has to be, by layer of ``all_layers``, input and output.
-        should_stop: Asked between fits and refits; once true, what was found for a curve is enough.
+        fixed: Required library function of an edge, by layer of ``all_layers``, input and output.
+        should_stop: Called between fits and refits; once it returns true, no more candidates are searched.
     """
 
     names: tuple[str, ...]
@@ -86,12 +86,15 @@ class Reading:
 
     @property
     def effort(self) -> Effort:
-        """How far to look for closed forms of an edge; sums of terms are not told apart under noise."""
+        """Last class of closed forms to search for an edge.
+
+        Under noise, sums of terms cannot be distinguished, unless there is only one input.
+        """
         return Effort.SUMS if self.known.floor < SURE or len(self.names) == 1 else Effort.SINGLE
 
     @cached_property
     def transformed(self) -> Array:
-        """T(y) of the rows of ``fit``, about the center."""
+        """T(y) - ``center`` of the rows of ``fit``."""
         return np.asarray(TRANSFORMS[self.transform].forward(self.fit[1]) - self.center)
 
     @property
@@ -100,23 +103,32 @@ class Reading:
         return self.transform in ("log", "log_neg")
 
     def offers(self, edge: Candidate) -> bool:
-        """Whether a form may be part of the formula; noise hides all but simple ones beside other parts."""
+        """Whether a candidate may be part of the formula.
+
+        Under noise with several inputs, only simple candidates are accepted.
+        """
         is_hidden = self.known.is_noisy and len(self.names) > 1 and edge.complexity > MOST_TOLD
         return not is_hidden and self.allows(edge.tree)
 
     def allows(self, tree: Expression) -> bool:
-        """Whether a part of the formula may be written so."""
+        """Whether the limits allow the tree as a part of the formula."""
         return self.limits.allow_part(tree, is_exponent=self.is_log)
 
     @cached_property
     def axes(self) -> list[Axis]:
-        """The raw columns, as what curves are compared over."""
+        """Fit points of each raw column."""
         return [Axis(self.fit[0][name]) for name in self.names]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One way to write a direct edge, or a hidden node with all that enters it."""
+    """A closed form of a direct edge, or of a hidden node with its incoming and outgoing edges.
+
+    Attributes:
+        score: Lower is better.
+        values: Values of the parameters of the tree.
+        constant: Additive constant, not part of the tree.
+    """
 
     score: float
     tree: Expression
@@ -127,7 +139,13 @@ class Choice:
 def edge_choices(
     curves: dict[int, Array], reading: Reading, functions: Mapping[int, str] = NOTHING_FIXED
 ) -> list[list[Choice]]:
-    """Choices of edges from the inputs straight to the output; ``functions`` holds what some have to be."""
+    """Return the choices for each direct edge from an input to the output.
+
+    Args:
+        curves: Outputs of each direct edge, by input.
+        reading: Data, units and limits.
+        functions: Required library function of some edges, by input.
+    """
     parts = []
     whole = float(np.std(sum(curves.values()))) or 1.0
     for i, v in curves.items():
@@ -138,7 +156,7 @@ def edge_choices(
 
 
 def _direct(v: Array, i: int, reading: Reading, known: Precision) -> list[Candidate]:
-    """Candidates of a direct edge; where it is all there is, the values themselves are read."""
+    """Find candidates of a direct edge; if it is the whole network, fit the target values themselves."""
     if v is reading.transformed:
         rounded = Precision.exact(ROUNDING)
         found = forms_of_column(v, i, reading, rounded, as_logarithm=reading.is_log)
@@ -151,7 +169,7 @@ def _direct(v: Array, i: int, reading: Reading, known: Precision) -> list[Candid
 def forms_of_column(
     v: Array, i: int, reading: Reading, known: Precision, *, as_logarithm: bool = False
 ) -> list[Candidate]:
-    """Candidates of the edge that leaves input i, in that input's own variable."""
+    """Return candidates for the edge from input i, in the variable of that input."""
     found = forms(
         reading.axes[i],
         v,
@@ -165,7 +183,7 @@ def forms_of_column(
 
 
 def form_by(function: str, v: Array, i: int, reading: Reading) -> list[Candidate]:
-    """The best fit of the edge that leaves input i by one function of the library."""
+    """Return the best fit of one library function to the edge from input i; empty if it has none."""
     fits = [fit for fit in suggest(reading.axes[i], v) if fit.function == function]
     return _of_variable([as_candidate(fit) for fit in fits[:1]], i, reading)
 
@@ -185,7 +203,17 @@ def forms(
     allows: Callable[[Candidate], bool] = lambda _: True,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> list[Candidate]:
-    """Closed forms, and logarithms of closed forms, until one is as close as the curve is known."""
+    """Search closed forms, and logarithms of closed forms, until one reaches the precision of the curve.
+
+    Args:
+        axis: Fit points of the edge.
+        v: Outputs of the edge, one per row.
+        known: Noise model of the curve.
+        as_logarithm: Whether logarithms of closed forms are searched too.
+        most: Last class of forms.
+        allows: Returns whether a candidate is accepted.
+        should_stop: Once true, the search ends with the candidates found, if there are any.
+    """
     found: list[Candidate] = []
     for effort in list(Effort)[: most + 1]:
         more = closed_forms(axis, v, known=known, effort=effort, raw=True)
@@ -203,7 +231,7 @@ def forms(
 def logarithms(
     axis: Axis, v: Array, known: Precision, effort: Effort, powers: tuple[float, ...] = POWERS
 ) -> Iterator[Candidate]:
-    """v = log(F)/s with a simple F, for every power s."""
+    """Yield fits v = log(F)/s with a simple F, for every s in ``powers``."""
     middle = float(v.mean())
     for s in powers:
         with np.errstate(all="ignore"):
@@ -216,14 +244,14 @@ def logarithms(
         )
         for edge in best_forms(closed_forms(axis, f, known=near, effort=effort), near, FEW):
             found = _logarithm(edge, s, axis.u, axis.thinned(v))
-            if found is not None:  # F is fitted where it is large, its logarithm has to be right everywhere
+            if found is not None:  # the fit of F favours large F; log F has to fit everywhere
                 yield refit_candidate(found, axis.u, axis.thinned(v)) if known.is_noisy else found
 
 
 def _logarithm(edge: Candidate, s: float, u: Array, v: Array) -> Candidate | None:
-    """log(F)/s, with the factor of F, which only shifts it, taken out.
+    """Return log(F)/s without the factor of F, which only shifts it.
 
-    A power alone is a multiple of a logarithm, and found as that.
+    None for a single power F: its logarithm is a multiple of log u, which other fits find.
     """
     if not edge.linear:
         return None

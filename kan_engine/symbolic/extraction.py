@@ -1,8 +1,9 @@
-"""The network as a formula: candidates per edge, all constants refitted together, constants snapped.
+"""Formulas from a network: candidates per edge, a joint refit of all constants, snapped constants.
 
-Covers networks of at most one hidden layer and ``MAX_EDGES`` live edges: what the structure search finds.
-Edges keep their ranked candidates (``edge_readings.py``, ``node_readings.py``); a beam over combinations
-of these is refitted jointly on the data, so that a right formula drops to rounding error and proves itself.
+Covers networks with at most ``MAX_HIDDEN_LAYERS`` hidden layers and ``MAX_EDGES`` live edges, as the
+structure search returns them. ``edge_candidates`` and ``node_candidates`` rank the candidates of each part.
+Combinations from a beam search are refitted jointly on the data; the error of a correct formula falls to
+rounding error.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -30,23 +31,24 @@ from kan_engine.symbolic.edge_candidates import Choice, Reading
 from kan_engine.symbolic.network_candidates import Part, short_combinations, variants
 from kan_engine.symbolic.node_candidates import best_combinations, renumbered
 
-COMBINATIONS = 24  # refitted jointly
-STEPS, FEW_STEPS = 40, 25  # of a refit: to rounding error, and to what noise lets tell
-SOLVED = 1e-11  # validation error, over the target's spread, at which a formula has proved itself
-KEPT, KEPT_OF_NOISE = 2, 4  # forms that are polished
-FEW_PARTS = 6  # of a network that may be a law; of more any formula is a compromise
-CLOSE = 12  # forms whose order noise may have decided, to be refitted on all rows
-SWEEPS, AROUND = 2, 8  # over all parts, each time trying other choices of one; so many of them
-LONGEST = 60  # complexity of the formulas that shorter ones are looked for among
+COMBINATIONS = 24  # combinations of choices that are refitted jointly
+STEPS, FEW_STEPS = 40, 25  # without noise down to rounding error; with noise fewer suffice
+SOLVED = 1e-11  # validation error over the spread of the target; below it a formula counts as exact
+KEPT, KEPT_OF_NOISE = 2, 4  # forms that are finalized
+FEW_PARTS = 6  # parts of a network that may be a law; with more parts a formula is an approximation
+CLOSE = 12  # best forms under noise, refitted on all rows, since noise may have decided their order
+SWEEPS, AROUND = 2, 8  # sweeps over all parts; choices tried for one part at a time
+LONGEST = 60  # complexity limit of shorter formulas if the client sets none
 
 
 @dataclass(frozen=True)
 class Formula:
-    """A closed form in the client's columns.
+    """A closed form in the columns of the client.
 
     Attributes:
         error: Validation RMSE over the spread of the target.
-        bits: Its description length of the data; only differences between formulas of the same rows count.
+        bits: Description length of the data; only differences between formulas on the same rows are
+            meaningful.
     """
 
     tree: Expression
@@ -55,7 +57,7 @@ class Formula:
 
     @staticmethod
     def of(tree: Expression, fit: Data, validation: Data) -> "Formula":
-        """A tree with its error on rows that it was not fitted to, and its bits on all."""
+        """Compute the error on the validation rows and the description length of all rows."""
         spread = float(np.std(validation[1])) or 1.0
         free, values = free_constants(tree)
         bits = description_length(Form(free, np.array(values)), together(fit, validation))
@@ -65,23 +67,23 @@ class Formula:
     def refitted(
         tree: Expression, fit: Data, validation: Data, forbidden: frozenset[str] = frozenset()
     ) -> "Formula":
-        """A tree with its measured constants fitted again, snapped and simplified."""
+        """Refit the measured constants of a tree, snap them and simplify the formula."""
         free, values = free_constants(tree)
         form = refit(Form(free, np.array(values)), fit, iterations=STEPS)
         return Formula.of(polished(form, fit, validation, forbidden), fit, validation)
 
     @property
     def complexity(self) -> int:
-        """Nodes of the tree."""
+        """Number of nodes of the tree."""
         return complexity(self.tree)
 
 
 def read_formulas(network: KAN, reading: Reading) -> list[Formula]:
-    """Formulas of one output of a network, shortest description first; empty where there is none.
+    """Return formulas of one output of a network, shortest description first; empty if there are none.
 
     Args:
-        network: With at most one hidden layer.
-        reading: Data and units.
+        network: Network with at most one hidden layer.
+        reading: Data, units and limits.
     """
     if not _is_readable(network):
         return []
@@ -99,10 +101,10 @@ def read_formulas(network: KAN, reading: Reading) -> list[Formula]:
 
 
 def shorter_formulas(network: KAN, reading: Reading) -> list[Formula]:
-    """Formulas that leave parts of a network out or write them shorter, from the shortest on.
+    """Return formulas that omit parts of a network or use simpler forms, shortest description first.
 
-    Of every complexity the choices for all parts whose errors add up to the least, by dynamic programming;
-    where each shortens the data's description much more than the one before.
+    Dynamic programming finds, for every complexity, the choices for all parts with the least summed error. A
+    longer combination is kept only if its error is much lower than the error of the one before.
     """
     if not _is_readable(network) or reading.should_stop():
         return []
@@ -133,7 +135,11 @@ def _polish(forms: list[Form], reading: Reading) -> list[Formula]:
 
 
 class _Trials:
-    """Whole forms, refitted to the data one after the other until one of them proves itself."""
+    """Joint refits of combinations of choices, one after the other, until a form is exact.
+
+    Attributes:
+        is_over: Whether an exact form was found or the caller asked to stop.
+    """
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
@@ -144,12 +150,12 @@ class _Trials:
         self.is_over = False
 
     def is_close(self) -> bool:
-        """Whether a form is as close to the data as the network itself."""
+        """Whether the form with the shortest description is as close to the data as the network."""
         limit = self._reading.known.noise * self._spread
         return any(error(form, self._reading.validation) <= limit for form in _shortest(self._found, 1))
 
     def try_all(self, parts: list[Part], view: Reading) -> None:
-        """Combinations of the choices for all parts; under noise those around the best of them, too."""
+        """Refit combinations of the choices for all parts; under noise also neighbours of the best one."""
         if not all(part.choices for part in parts):
             return
         tried: dict[tuple[Choice, ...], float] = {}
@@ -172,7 +178,7 @@ class _Trials:
                 tried[picks] = self._fit(_joined(picks, self._reading))
 
     def _fit(self, form: Form) -> float:
-        """The description length of a form, refitted."""
+        """Refit a form and return its description length."""
         steps = FEW_STEPS if self._reading.known.is_noisy else STEPS
         rows = few(self._reading.fit)
         if not np.isfinite(error(form, rows)):
@@ -187,7 +193,7 @@ class _Trials:
         return length
 
     def best(self) -> list[Form]:
-        """Those worth polishing, refitted on all rows."""
+        """Return the best forms, refitted on all rows of ``fit``."""
         fit = self._reading.fit
         if self._solved is not None:
             return [refit(self._solved, fit, iterations=60)]
@@ -199,14 +205,14 @@ class _Trials:
 
 
 def _around(picks: tuple[Choice, ...], offered: list[list[Choice]]) -> Iterator[tuple[Choice, ...]]:
-    """Combinations that differ in one part."""
+    """Yield the combinations that differ from ``picks`` in at most one part."""
     for place, choices in enumerate(offered):
         for choice in choices:
             yield (*picks[:place], choice, *picks[place + 1 :])
 
 
 def _shortest(found: list[tuple[float, Form]], count: int) -> list[Form]:
-    """Those with the shortest description."""
+    """Return the ``count`` forms with the shortest description."""
     return [form for _, form in sorted(found, key=lambda pair: pair[0])[:count]]
 
 
@@ -226,7 +232,10 @@ UNDO: dict[str, Callable[[Expression], Expression]] = {
 
 
 def _inside_fitted(form: Form, rows: Data, transform: str) -> Form:
-    """The form after its inside was fitted to T(y): out of the root of a negative value no step leads."""
+    """Fit the argument of the outermost function to T(y).
+
+    A form that is not finite, as the root of a negative value, has no gradient to refit it by.
+    """
     if not isinstance(form.tree, Pow | Call):
         return form
     inside = form.tree.base if isinstance(form.tree, Pow) else form.tree.argument

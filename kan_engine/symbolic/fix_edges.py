@@ -1,4 +1,4 @@
-"""Edges that a person fixes to functions (KAN paper, section 2.5.1), inputs left out, other scales."""
+"""Changes to a network: edges fixed to functions (KAN paper, section 2.5.1), other inputs, other scales."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RIDGE = 1e-9
 
 
 def without_inputs(network: KAN, inputs: list[int]) -> KAN:
-    """The network without what leaves these inputs."""
+    """Return a copy of the network without the edges from these inputs."""
     less = copied(network)
     for layer in (less.stack[0], less.direct):
         if layer is not None:
@@ -33,12 +33,12 @@ def without_inputs(network: KAN, inputs: list[int]) -> KAN:
 
 @torch.no_grad()
 def with_inputs(network: KAN, places: Sequence[int], count: int) -> KAN:
-    """The network among more inputs, which it does not look at.
+    """Return the network with additional inputs that have no live edges.
 
     Args:
-        network: A network.
-        places: Of its inputs among all.
-        count: How many inputs there are.
+        network: The network.
+        places: Index of each of its inputs among all inputs.
+        count: Number of all inputs.
     """
     width = (count, *network.config.width[1:])
     wider = KAN(replace(network.config, width=width)).to(network.stack[0].weight)
@@ -53,7 +53,16 @@ def with_inputs(network: KAN, places: Sequence[int], count: int) -> KAN:
 
 @torch.no_grad()
 def on_scale(network: KAN, before: Standardizer, after: Standardizer, encoded: np.ndarray) -> KAN:
-    """A network for other unit scales of its inputs: its first activations by least squares on these rows."""
+    """Convert a network to another standardization of its inputs.
+
+    Least squares on the given rows fit the activations on the edges from the inputs.
+
+    Args:
+        network: The network.
+        before: Standardizer of its inputs.
+        after: Standardizer of the inputs of the result.
+        encoded: Encoded input rows, before standardization.
+    """
     moved = copied(network)
     old, new = (torch.from_numpy(scale.forward(encoded)) for scale in (before, after))
     for layer in (moved.stack[0], moved.direct):
@@ -74,18 +83,18 @@ def _lay_over_(layer: KANLayer, old: torch.Tensor, new: torch.Tensor) -> None:
 
 @torch.no_grad()
 def fix_(network: KAN, functions: Mapping[Place, str], x: torch.Tensor) -> dict[Place, float]:
-    """Put functions c · f(a·h + b) + d in place of edges, each as close to the edge's curve as it gets.
+    """Replace edges by their best fits c · f(a·h + b) + d.
 
     Args:
         network: Changed in place.
-        functions: Of the library, by edge.
-        x: Rows in the scale of the network.
+        functions: Library function of each edge to fix.
+        x: Rows on the scale of the network.
 
     Returns:
         R² of each function on the curve that it replaces.
 
     Raises:
-        InvalidData: A function is not defined, or a straight line, over all that enters its edge.
+        InvalidData: A function is undefined on the inputs of its edge, or no better than a straight line.
     """
     entering = network.preacts(x)
     found: dict[Place, Suggestion] = {}
@@ -95,8 +104,8 @@ def fix_(network: KAN, functions: Mapping[Place, str], x: torch.Tensor) -> dict[
         fits = [fit for fit in suggest(Axis(h.numpy()), curve.numpy()) if fit.function == function]
         if not fits:
             raise InvalidData(
-                f"{function} has no place on the edge from {i} to {j} of layer {number}: it is not defined, "
-                "or as good as a straight line, over what enters the edge; take one of its suggestions"
+                f"{function} does not fit the edge from {i} to {j} of layer {number}: on the inputs of the "
+                "edge it is undefined or nearly a straight line; choose one of the functions suggested for it"
             )
         found[number, i, j] = fits[0]
     for (number, i, j), fit in found.items():

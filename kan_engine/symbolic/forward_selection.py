@@ -1,8 +1,8 @@
-"""Forward selection: which columns of a matrix a sum is made of, one after the other, and how many.
+"""Forward selection of the columns of a sum, and of their number.
 
-Each step takes the column that shortens the description of the target most, by orthogonalised regression
-(Chen, Billings and Luo, "Orthogonal least squares methods and their application to non-linear system
-identification", Int. J. Control 50, 1989) in the Gram matrix, whose size does not depend on the rows.
+Each step takes the column that reduces the description length of the target most. The method is orthogonal
+least squares (Chen, Billings and Luo, "Orthogonal least squares methods and their application to non-linear
+system identification", Int. J. Control 50, 1989) on the Gram matrix, whose size is independent of the rows.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from scipy.linalg import solve_triangular
 from kan_engine.symbolic.constant_fitting import Array
 
 FOLDS = 5
-LONELY_ROWS = 10  # rows below which each is a fold of its own
-COLLINEAR = 1e-7  # share of a column's square that others leave of it, below which it says nothing new
-NOTHING_LEFT = 1e-13  # share of the target's square that counts as rounding
+LONELY_ROWS = 10  # with fewer rows, each row is its own fold
+COLLINEAR = 1e-7  # squared share of a column that must be independent of the taken columns
+NOTHING_LEFT = 1e-13  # share of the square of the target that counts as rounding error
 
 
 def folds_of(rows: int) -> np.ndarray:
-    """Fold of every row, the same for every table of so many rows."""
+    """Return the fold of every row; it depends only on the number of rows."""
     count = rows if rows < LONELY_ROWS else FOLDS
     folds: np.ndarray = np.random.default_rng(0).permutation(rows) % max(count, 1)
     return folds
 
 
 def path(matrix: Array, target: Array, weights: Array, prices: Array, most: int) -> list[int]:
-    """Columns in the order in which they are taken.
+    """Return the indices of the selected columns, in the order of their selection.
 
     Args:
-        matrix: Candidates, [rows, columns].
-        target: What their sum is to give.
-        weights: Of the rows.
-        prices: Bits that each column costs.
-        most: How many to take.
+        matrix: Candidate columns, [rows, columns].
+        target: Target of the sum, per row.
+        weights: Weights of the rows.
+        prices: Bits per column.
+        most: Maximum number of columns.
     """
     share = weights / weights.sum()
     centred = matrix - share @ matrix
@@ -63,7 +63,7 @@ def path(matrix: Array, target: Array, weights: Array, prices: Array, most: int)
 
 
 def solutions(matrix: Array, target: Array, weights: Array) -> list[Array]:
-    """The constant and the coefficients of least squares, by the first 0, 1, … columns."""
+    """Solve weighted least squares with the first 0, 1, … columns; each result begins with the constant."""
     root = np.sqrt(weights)
     whole = np.hstack([np.ones((len(matrix), 1)), matrix]) * root[:, None]
     scale = np.linalg.norm(whole, axis=0)
@@ -74,11 +74,11 @@ def solutions(matrix: Array, target: Array, weights: Array) -> list[Array]:
 
 
 def enough(losses: Array, weights: Array) -> int:
-    """The fewest terms that are no worse than the best number of them, by one standard error.
+    """Return the smallest number of terms within one standard error of the best number.
 
     Args:
-        losses: Of every number of terms from 0 on, at every row [sizes, rows].
-        weights: Of the rows.
+        losses: Losses for 0, 1, … terms at every row, [sizes, rows].
+        weights: Weights of the rows.
     """
     means = losses @ weights / weights.sum()
     best = int(means.argmin())
@@ -86,7 +86,7 @@ def enough(losses: Array, weights: Array) -> int:
 
 
 def is_no_worse(losses: Array, others: Array, weights: Array, standard_errors: float = 1.0) -> bool:
-    """Whether losses row by row are higher in the mean by at most so many standard errors."""
+    """Whether the mean excess of ``losses`` over ``others`` is within ``standard_errors`` of zero."""
     share = weights / weights.sum()
     excess = losses - others
     mean = float(share @ excess)
@@ -95,7 +95,10 @@ def is_no_worse(losses: Array, others: Array, weights: Array, standard_errors: f
 
 
 def clipped_squares(errors: Array, target: Array) -> Array:
-    """Squared errors that no single row decides: those beyond five deviations of the target count as that."""
+    """Square the errors and clip them at five robust standard deviations of the target.
+
+    The clipping keeps a single row from deciding a comparison. NaN counts as the limit.
+    """
     middle = np.median(target)
     scale = 1.4826 * float(np.median(np.abs(target - middle))) or float(np.std(target)) or 1.0
     with np.errstate(all="ignore"):
@@ -104,10 +107,11 @@ def clipped_squares(errors: Array, target: Array) -> Array:
 
 
 def relevant(matrix: Array, target: Array, weights: Array, most: int) -> list[int]:
-    """The columns of a wide matrix that matter: half of them one beside the others, half each alone.
+    """Return the indices of at most ``most`` relevant columns of a wide matrix, ascending.
 
-    Alone a column may matter as it is, by its order, or by its distance from its median. No Gram matrix is
-    formed, so that thousands of columns cost little.
+    Orthogonal selection gives the first half of them. The other columns are the most correlated with the
+    target by their values, their ranks, or their distances from the median. No Gram matrix is formed, so
+    thousands of columns are cheap.
     """
     share = weights / weights.sum()
     root = np.sqrt(share)
@@ -122,14 +126,14 @@ def relevant(matrix: Array, target: Array, weights: Array, most: int) -> list[in
 
 
 def _unit(matrix: Array, share: Array) -> Array:
-    """Columns about their means, of length 1; 0 where they do not vary."""
+    """Center the columns and scale them to length 1; constant columns become 0."""
     centred = (matrix - share @ matrix) * np.sqrt(share)[:, None]
     norms = np.linalg.norm(centred, axis=0)
     return np.asarray(centred / np.where(norms > 0, norms, np.inf))
 
 
 def _one_beside_another(rest: Array, left: Array, most: int) -> list[int]:
-    """Columns in turn, each the one that explains most of what those before it leave."""
+    """Select columns one by one; each explains most of the residual of those before it."""
     taken: list[int] = []
     sizes = np.sum(rest**2, axis=0)
     while len(taken) < most:

@@ -1,4 +1,4 @@
-"""A network taken apart: the ways to write all of its hidden nodes and direct edges."""
+"""Closed forms of the parts of a network: its hidden nodes and its direct edges."""
 
 from __future__ import annotations
 
@@ -15,26 +15,31 @@ from kan_engine.symbolic.edge_candidates import NOTHING_FIXED, Choice, Reading, 
 from kan_engine.symbolic.node_candidates import Node, node_choices, sum_choices
 from kan_engine.symbolic.univariate_fit import Array, Axis, suggest
 
-SHARED = 3  # functions tried beside a line that a node shares with direct edges
-SHORTER = 8  # combinations from the shortest to the closest one
-MUCH_LESS = 0.8  # share of the squared error that the next longer one may have
+SHARED = 3  # functions tried for a node that shares a linear term with direct edges
+SHORTER = 8  # combinations from the simplest to the most accurate one
+MUCH_LESS = 0.8  # a longer combination has to lower the squared error to this share
 SLACK = 4  # complexity that simplification may save
 
 
 @dataclass(frozen=True)
 class Part:
-    """A hidden node or a direct edge: what it brings to T(y), row by row, and ways to write that."""
+    """A hidden node or a direct edge.
+
+    Attributes:
+        curve: Contribution to T(y), per row.
+        choices: Closed forms of the contribution.
+    """
 
     curve: Array
     choices: list[Choice]
 
 
 def variants(network: KAN, reading: Reading) -> Iterator[list[Part]]:
-    """Every live hidden node and every direct edge, for every way to share a line.
+    """Yield the parts of a network: first as trained, then with linear terms moved to direct edges.
 
-    A node that adds, all of whose inputs have direct edges too, does not tell which multiple of its sum
-    leaves it and which the direct edges bring: after the choices for what training left, those follow that
-    make what leaves the node a single function.
+    If all inputs of an adding node have direct edges too, the split of a multiple of its sum between the node
+    and the direct edges is arbitrary. The later variants choose the split that makes the output edge of the
+    node a single function.
     """
     nodes, direct = _taken_apart(network, reading)
     fixed = _fixed_into(len(network.all_layers) - 1, reading.output, reading)
@@ -65,9 +70,15 @@ def _direct_parts(
 
 
 def short_combinations(parts: list[Part], reading: Reading, longest: int) -> list[tuple[Choice, ...]]:
-    """Choices for all parts, simplest combination first, each with much less error than the one before.
+    """Return combinations of choices for all parts, simplest first.
 
-    Any part may be left out. The errors of the parts count as independent.
+    Each combination has a much lower error than the one before. A part may be replaced by its mean. The
+    errors of the parts are treated as independent.
+
+    Args:
+        parts: Parts of the network.
+        reading: Data, units and limits.
+        longest: Complexity limit of a combination, before simplification.
     """
     levels: dict[int, tuple[float, tuple[Choice, ...]]] = {0: (0.0, ())}
     for part in parts:
@@ -90,7 +101,7 @@ def short_combinations(parts: list[Part], reading: Reading, longest: int) -> lis
 
 
 def _rated(part: Part, reading: Reading) -> Iterator[tuple[float, int, Choice]]:
-    """Every choice of a part with its mean squared error and its complexity; a constant is one, too."""
+    """Yield (mean squared error, complexity, choice) for the mean of the curve and for every choice."""
     middle = float(part.curve.mean())
     yield float(part.curve.var()), 0, Choice(0.0, number(0), (), middle)
     for choice in part.choices:
@@ -101,12 +112,15 @@ def _rated(part: Part, reading: Reading) -> Iterator[tuple[float, int, Choice]]:
 
 
 def _fixed_into(layer: int, node: int, reading: Reading) -> dict[int, str]:
-    """What edges into a node have to be, by their inputs."""
+    """Return the required functions of the edges into a node, by input."""
     return {i: function for (number, i, j), function in reading.fixed.items() if (number, j) == (layer, node)}
 
 
 def _taken_apart(network: KAN, reading: Reading) -> tuple[list[Node], dict[int, Array]]:
-    """Live hidden nodes, and the curves of the live direct edges by their inputs, in units of T(y)."""
+    """Return the live hidden nodes, and the live direct edges as curves by input, in units of T(y).
+
+    A network of a single edge gives the target values themselves.
+    """
     first, last = network.all_layers[0], network.all_layers[-1]
     with torch.no_grad():
         curves = first.postacts(reading.scaled).numpy()  # (batch, in, nodes)

@@ -1,6 +1,6 @@
-"""Ways to write a hidden node with all that enters it, ranked.
+"""Ranked closed forms of a hidden node with its incoming and outgoing edges.
 
-A node that adds up logarithms is read as a product of powers w, and what leaves it as a function of w.
+A node that adds logarithms becomes a product of powers w; its output edge is fitted as a function of w.
 """
 
 from __future__ import annotations
@@ -44,23 +44,28 @@ from kan_engine.symbolic.univariate_fit import Array, Axis, Suggestion, suggest
 
 T = TypeVar("T")
 
-PER_NODE = 24  # choices kept of a node
-INNER, FUNCTIONS = 4, 5  # candidates of an edge into a node, and of what leaves it, that are combined
-SHORT_LOGARITHM = SIMPLE + 2  # complexity of log F with a simple F
-LONGER = 3  # of the latter that are no single function
-LOG_LIKE = 3e-3  # error over the spread of the node at which an edge counts as a logarithm
+PER_NODE = 24
+INNER, FUNCTIONS = 4, 5  # candidates per incoming edge, and functions of the output edge, to combine
+SHORT_LOGARITHM = SIMPLE + 2  # log F with a simple F
+LONGER = 3  # forms of the output edge that are not single functions
+LOG_LIKE = 3e-3  # error over the spread of the node below which an edge counts as a logarithm
 LARGEST_POWER = 6
-SHIFTS = (0, 1, -1, 2, -2)  # powers of w that move between a node and direct edges
-SNAPPED, SNAPPED_BY_NOISE = 0.02, 0.12  # distance from a half or third at which an exponent is one
+SHIFTS = (0, 1, -1, 2, -2)  # exponents t of w^t, which may move between a node and the direct edges
+SNAPPED, SNAPPED_BY_NOISE = 0.02, 0.12  # of an exponent from a whole number, half or third
 
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """A hidden node: what enters it over its live edges, its value, and what leaves it in units of T(y).
+    """A hidden node of a network, with its values at the rows.
 
     Attributes:
-        functions: What edges that enter it have to be, by their input.
-        outer: What the edge that leaves it has to be.
+        curves: Outputs of the incoming edges, [rows, inputs].
+        inputs: Inputs with live edges into the node.
+        value: Value of the node, per row.
+        leaving: Contribution of the node to T(y), per row.
+        is_product: Whether the node multiplies its incoming edges; else it adds them.
+        functions: Required library function of some incoming edges, by input.
+        outer: Required library function of the output edge.
     """
 
     curves: Array
@@ -72,14 +77,14 @@ class Node:
     outer: str | None = None
 
     def candidates(self, i: int, reading: Reading, known: Precision) -> list[Candidate]:
-        """Ways to write the edge that enters it from input i."""
+        """Closed forms of the edge from input i."""
         v = self.curves[:, i]
         if i in self.functions:
             return form_by(self.functions[i], v, i, reading)
         return forms_of_column(v, i, reading, known)
 
     def outer_fits(self, reading: Reading) -> list[Suggestion]:
-        """Ways to write the edge that leaves it, best first."""
+        """Fits of the output edge by library functions, best score first."""
         fits = suggest(Axis(self.value), self.leaving)
         if self.outer is None:
             fits = [f for f in fits if reading.allows(apply_function(f.function, PLACEHOLDER))]
@@ -88,7 +93,7 @@ class Node:
         return sorted(fits, key=lambda fit: reading.known.score(fit.error, fit.complexity))
 
     def outer_forms(self, fits: list[Suggestion], reading: Reading) -> list[Candidate]:
-        """Longer ways to write the edge that leaves it, where no single function is close enough."""
+        """Longer closed forms of the output edge; empty if a single function is close enough."""
         near = NEAR * reading.known.floor
         if not self.is_free or reading.known.is_noisy or any(fit.error <= near for fit in fits):
             return []
@@ -105,12 +110,12 @@ class Node:
 
     @property
     def is_free(self) -> bool:
-        """Whether nothing is said of its edges."""
+        """Whether no function of an edge is required."""
         return not self.functions and self.outer is None
 
 
 def node_choices(node: Node, reading: Reading) -> list[Choice]:
-    """The best ways to write a hidden node and what leaves it; none where nothing enters it."""
+    """Return the best closed forms of a hidden node with its edges; empty if it has no inputs."""
     if not node.inputs:
         return []
     if node.is_product:
@@ -124,7 +129,15 @@ def node_choices(node: Node, reading: Reading) -> list[Choice]:
 
 
 def sum_choices(node: Node, reading: Reading, outer: list[Suggestion] | None = None) -> list[Choice]:
-    """``c · f(a · Σ edges + b)``: the factor a goes into the linear parameters of the edges."""
+    """Combine edge candidates to ``c · f(a · Σ edges + b)``.
+
+    The linear parameters of the edges absorb the factor a.
+
+    Args:
+        node: A node that adds.
+        reading: Data, units and limits.
+        outer: Fits of the output edge; if not given, they are computed, and longer forms are added.
+    """
     known, whole = reading.known, float(np.std(node.value)) or 1.0
     inner, precisions = [], []
     for i in node.inputs:
@@ -155,7 +168,7 @@ def _function_of_sum(picks: list[Candidate], fit: Suggestion, score: float) -> C
         terms.append(renumbered(edge.tree, len(values)))
         values += [v * fit.a if place in edge.linear else v for place, v in enumerate(edge.parameters)]
     shift = fit.b + fit.a * sum(edge.constant for edge in picks)
-    if fit.function == "exp":  # a shift of its argument is a factor
+    if fit.function == "exp":  # a shift of the argument is a factor
         values[0] *= float(np.exp(shift))
     else:
         terms.append(Parameter(len(values)))
@@ -164,7 +177,7 @@ def _function_of_sum(picks: list[Candidate], fit: Suggestion, score: float) -> C
 
 
 def _form_of_sum(picks: list[Candidate], form: Candidate, score: float) -> Choice:
-    """The sum of the edges for u in a form of u."""
+    """Substitute the sum of the edges for u in a form."""
     values = list(form.parameters)
     terms: list[Expression] = []
     for edge in picks:
@@ -176,7 +189,7 @@ def _form_of_sum(picks: list[Candidate], form: Candidate, score: float) -> Choic
 
 
 def _of_product(node: Node, reading: Reading) -> list[Choice]:
-    """``c · f(a · Π (edge + offset) + b)``; an offset that is hardly one is left out."""
+    """Combine edge candidates to ``c · f(a · Π (edge + offset) + b)``; negligible offsets are omitted."""
     known = reading.known
     inner = []
     for i in node.inputs:
@@ -214,7 +227,7 @@ def _function_of_product(picks: list[tuple[Candidate, float]], fit: Suggestion, 
 
 
 def _form_of_product(picks: list[tuple[Candidate, float]], form: Candidate, score: float) -> Choice:
-    """The product of the edges for u in a form of u."""
+    """Substitute the product of the edges for u in a form."""
     factors, values, scale = _factors(picks, len(form.parameters) + 1)
     inside = mul(Parameter(len(form.parameters)), *factors)
     tree = substitute(form.tree, {PLACEHOLDER: inside})
@@ -222,9 +235,11 @@ def _form_of_product(picks: list[tuple[Candidate, float]], form: Candidate, scor
 
 
 def _factors(picks: list[tuple[Candidate, float]], start: int) -> tuple[list[Expression], list[float], float]:
-    """Factors with 1 as their first linear parameter, the parameters that are left, and what was divided by.
+    """Divide each factor by its first linear parameter.
 
-    Parameters are counted from ``start``.
+    Returns:
+        Trees of the factors, with parameters numbered from ``start``; the values of the parameters; the
+        product of the divisors.
     """
     factors: list[Expression] = []
     values: list[float] = []
@@ -245,7 +260,7 @@ def _factors(picks: list[tuple[Candidate, float]], start: int) -> tuple[list[Exp
 
 
 def _of_powers(node: Node, reading: Reading) -> Iterator[Choice]:
-    """A node whose edges are all logarithms: a function of w = Π x^q."""
+    """Yield choices for a node whose incoming edges are all logarithms, as functions of w = Π x^q."""
     known = reading.known
     slopes = [_slope(node, i, reading) for i in node.inputs]
     if not all(error < max(LOG_LIKE, known.floor) and slope for slope, error in slopes):
@@ -259,7 +274,7 @@ def _of_powers(node: Node, reading: Reading) -> Iterator[Choice]:
     smallest = min(abs(slope) for slope, _ in slopes)
     found: list[Candidate] = []
     units = smallest, -smallest, smallest / 2, -smallest / 2
-    at_ends = replace(known, floor=2 * known.floor)  # where w is rare; there splines are worse than elsewhere
+    at_ends = replace(known, floor=2 * known.floor)  # splines are less accurate where values of w are rare
     for effort, unit in product((Effort.PLAIN, Effort.SINGLE), units):
         w = _power_product(
             [slope / unit for slope, _ in slopes], [reading.names[i] for i in node.inputs], near
@@ -273,7 +288,10 @@ def _of_powers(node: Node, reading: Reading) -> Iterator[Choice]:
 
 
 def _power_product(exponents: list[float], names: list[str], near: float) -> Expression | None:
-    """Π x^q with q snapped to halves and thirds; None if they are not near such."""
+    """Return Π x^q with q snapped to whole numbers, halves and thirds.
+
+    None if an exponent is not near such a number, or exceeds ``MAX_EXPONENT``.
+    """
     powers = [_as_power(exponent, near) for exponent in exponents]
     if any(p is None or abs(p) > LARGEST_POWER for p in powers):
         return None
@@ -281,7 +299,7 @@ def _power_product(exponents: list[float], names: list[str], near: float) -> Exp
 
 
 def _in_powers(w: Expression, v: Array, reading: Reading, effort: Effort) -> Iterator[Candidate]:
-    """v as a function of w, or where it is part of a logarithm as log(F(w)·w^t) - t·log w."""
+    """Yield fits of v as a function of w; if T is a logarithm, also as log F(w) - t·log w."""
     values = evaluate(w, reading.fit[0])
     if not varies(values):
         return
@@ -300,7 +318,7 @@ def _in_powers(w: Expression, v: Array, reading: Reading, effort: Effort) -> Ite
 
 
 def _slope(node: Node, i: int, reading: Reading) -> tuple[float, float]:
-    """Slope of an edge in the logarithm of its input, and its error over the spread of the node."""
+    """Return the slope of an edge in the log of its input, and the error over the spread of the node."""
     column, v = reading.fit[0][reading.names[i]], node.curves[:, i]
     if float(column.min()) <= 0:
         return 0.0, float("inf")
@@ -311,13 +329,13 @@ def _slope(node: Node, i: int, reading: Reading) -> tuple[float, float]:
 
 
 def _as_power(ratio: float, near: float) -> Fraction | None:
-    """The nearest half or third, if it is near."""
+    """Return a nonzero whole number, half or third within ``near``, simplest first; else None."""
     nearest = (Fraction(round(ratio * q), q) for q in (1, 2, 3))
     return next((f for f in nearest if f and abs(float(f) - ratio) <= near), None)
 
 
 def best_combinations(parts: list[list[T]], count: int, score: Callable[[T], float]) -> list[tuple[T, ...]]:
-    """The ``count`` combinations of one choice per part with the lowest summed score."""
+    """Beam search for the ``count`` combinations of one choice per part with the lowest summed scores."""
     beam: list[tuple[float, tuple[T, ...]]] = [(0.0, ())]
     for offered in parts:
         longer = [(total + score(choice), (*picks, choice)) for total, picks in beam for choice in offered]
@@ -326,6 +344,6 @@ def best_combinations(parts: list[list[T]], count: int, score: Callable[[T], flo
 
 
 def renumbered(tree: Expression, by: int) -> Expression:
-    """The tree with its parameters counted from ``by``."""
+    """Return the tree with its parameters numbered from ``by``."""
     count = len({node for node in walk(tree) if isinstance(node, Parameter)})
     return substitute(tree, {Parameter(index): Parameter(index + by) for index in range(count)})

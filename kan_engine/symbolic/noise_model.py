@@ -1,7 +1,8 @@
-"""How well a curve is known, and what a fit of it is worth.
+"""Noise model of a curve, and the score of a fit under it.
 
-Without noise the right function is orders of magnitude ahead, so that a unit of complexity has to win a
-third of a digit. Under noise n rows tell n/2 · log₂(σ² + error²) bits, and a unit of complexity costs a few.
+Without noise, the error of the correct function is lower by orders of magnitude, so a unit of complexity has
+to reduce the error by a third of a digit. Under noise, n rows give n/2 · log₂(σ² + error²) bits, and a unit
+of complexity costs a few bits.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-PRICE = 0.3  # digits of error that a unit of complexity has to win
-UNIT_BITS = 8.0  # of a unit of complexity, where bits are counted
-MOST_UNSURE = 1e3  # factor by which a small part is known less well than the whole, at most
+PRICE = 0.3  # digits by which a unit of complexity has to reduce the error, without noise
+UNIT_BITS = 8.0  # under noise
+MOST_UNSURE = 1e3  # ratio of the relative error of a small part to that of the whole
 
 
 @dataclass(frozen=True)
 class Precision:
-    """How well a curve is known.
+    """Accuracy of the values of a curve.
 
     Attributes:
-        floor: Relative error of the curve, below which fits are equal.
-        noise: Error below which a fit gains nothing, over the spread of the curve; that of the rows.
-        price: Digits of error that a unit of complexity has to win.
+        floor: Relative error of the curve; fits with lower errors are equally good.
+        noise: Noise of the rows over the spread of the curve; lower errors do not improve the score.
+        price: Digits by which a unit of complexity has to reduce the error.
     """
 
     floor: float
@@ -31,28 +32,33 @@ class Precision:
 
     @staticmethod
     def exact(floor: float) -> Precision:
-        """Of a curve without noise."""
+        """Model of a curve without noise."""
         return Precision(floor, floor)
 
     @staticmethod
     def noisy(floor: float, noise: float, rows: int) -> Precision:
-        """Of a curve through so many rows with this noise."""
+        """Model of a curve fitted to ``rows`` rows with this noise."""
         return Precision(floor, noise, min(PRICE, UNIT_BITS / (rows * float(np.log2(10)))))
 
     @property
     def is_noisy(self) -> bool:
-        """Whether bits are counted, and many fits are equal."""
+        """Whether the score is based on bits, so that many fits are nearly equal."""
         return self.price < PRICE
 
     def views(self) -> list[Precision]:
-        """Ways to weigh fits, one after the other: under noise simple ones may win by that at first."""
+        """Models to use one after the other: a noisy curve is first treated as exact."""
         return [Precision.exact(self.floor), self] if self.is_noisy else [self]
 
     def score(self, error: float, complexity: float) -> float:
-        """Digits of error, none below the noise, plus the price of the complexity: small is good."""
+        """log₁₀ √(error² + noise²) plus the price of the complexity; lower is better."""
         return float(np.log10(np.hypot(error, self.noise))) + self.price * complexity
 
     def of_part(self, part: float, whole: float) -> Precision:
-        """Of a part with this spread of a whole with that one: a small part is known less well."""
+        """Model of a part of a curve: the relative errors of a small part are larger.
+
+        Args:
+            part: Spread of the part.
+            whole: Spread of the whole curve.
+        """
         factor = max(1.0, min(whole / (part + 1e-300), MOST_UNSURE))
         return replace(self, floor=self.floor * factor, noise=self.noise * factor)

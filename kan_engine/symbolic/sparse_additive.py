@@ -1,9 +1,9 @@
-"""Sparse additive forms: sums of few terms that read well, from one constant up; there is always one.
+"""Sparse additive forms: sums of a few readable terms; the shortest form is a constant and always exists.
 
-Terms are chosen by forward selection from curves of single columns, then also from products of those that
-were chosen, for y and, where y is positive, for log y. How many is decided by cross-validation that repeats
-the whole choice, by the one-standard-error rule (Breiman et al., Classification and Regression Trees, 1984)
-on clipped squares. Rows with extreme values are left out of the fit where that pays on all rows.
+Forward selection chooses terms of single columns, then also products of the chosen terms. It models y and, if
+y is positive, log y. Cross-validation that repeats the whole selection decides the number of terms, by the
+one-standard-error rule (Breiman et al., Classification and Regression Trees, 1984) on clipped squared errors.
+Rows with extreme values are excluded from the fit if that reduces the loss over all rows.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ from kan_engine.symbolic.forward_selection import (
 )
 
 MOST_TERMS = 12
-ROWS_PER_TERM = 2  # and one for the constant, at least
-MOST_COLUMNS = 40  # whose curves are offered; of more those that matter
-CONSTANT_BITS = 5.0  # of a coefficient, about
-NODES_OF_A_TERM = 3  # that it adds to a sum beside its own: the sum, the product, the coefficient
-CROSS_STEPS = 5  # of a refit without a fold
-FAR, VERY_FAR = 10.0, 30.0  # deviations from the median of an extreme target, and of an extreme column
-MOST_EXTREME = 0.05  # share of the rows that may be left out
+ROWS_PER_TERM = 2  # plus one row for the constant
+MOST_COLUMNS = 40  # of more columns, the most relevant ones are used
+CONSTANT_BITS = 5.0  # approximate
+NODES_OF_A_TERM = 3  # nodes of the sum, the product and the coefficient
+CROSS_STEPS = 5  # of a refit without one fold
+FAR, VERY_FAR = 10.0, 30.0  # distance of usual values from the median, in robust standard deviations
+MOST_EXTREME = 0.05  # share of the rows that may be excluded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,13 +58,12 @@ class Additive:
     """Sparse additive forms of a target.
 
     Attributes:
-        formulas: First that of as many terms as are enough, then ever shorter ones; the last is a constant.
-        fit: The rows of the first data that their bits and errors were counted on: without the extreme ones
-            where these were left out.
-        validation: The same of the other data.
-        errors: Of forms of as many terms as the first formula has, at every row of both, which neither chose
-            their terms nor measured their coefficients.
-        losses: Their squares, clipped.
+        formulas: Formulas by falling number of terms, from the selected number down to a constant.
+        fit: Fit rows that the bits and errors of the formulas were computed on, without excluded rows.
+        validation: The same of the validation rows.
+        errors: Cross-validated errors at every row of both tables, with as many terms as the first formula
+            has. The forms were selected and fitted without the fold of the row.
+        losses: Clipped squares of ``errors``.
     """
 
     formulas: list[Formula]
@@ -82,14 +81,14 @@ def additive_forms(
     limits: Limits = NO_LIMITS,
     constant: float | None = None,
 ) -> Additive:
-    """Forms of a target from one constant up to at most ``MOST_TERMS`` terms.
+    """Fit forms of a target, from a constant to at most ``MAX_TERMS`` terms.
 
     Args:
         fit: Columns and target.
-        validation: The same of the rows that formulas are compared on; the forms are fitted to both.
-        weights: Of all rows, first those of ``fit``.
-        limits: What the forms may contain; a constant always may.
-        constant: What the shortest form is; the mean of the target if not given.
+        validation: The same of the rows that formulas are compared on; the forms are fitted to both tables.
+        weights: Weights of all rows, first those of ``fit``; equal weights if not given.
+        limits: What the forms may contain; a constant is always allowed.
+        constant: Value of the shortest form; the mean of the target if not given.
     """
     columns, target = together(fit, validation)
     weights = np.ones(len(target)) if weights is None else weights
@@ -101,7 +100,7 @@ def additive_forms(
         first, second = fit, validation
     mean = float(np.average(target[plan.rows], weights=weights[plan.rows]))
     shortest = constant_form(mean if constant is None else constant)
-    trees = [shortest, *plan.trees()]  # of as many terms as their places tell
+    trees = [shortest, *plan.trees()]  # the index of a tree is its number of terms
     found = {size: _formula(tree, first, second, limits) for size, tree in enumerate(trees)}
     allowed = [
         size for size, f in found.items() if size == 0 or (np.isfinite(f.error) and limits.allow(f.tree))
@@ -116,12 +115,12 @@ def additive_forms(
 
 
 def constant_form(value: float) -> Expression:
-    """The formula that is the same at all rows; its constant counts as measured."""
+    """Return a constant formula; its value counts as a measured constant."""
     return Number(float(value))
 
 
 def columns_that_matter(data: Data, weights: Array, most: int) -> list[str]:
-    """Names of at most so many columns, in their order."""
+    """Return the names of at most ``most`` relevant columns, in the order of the table."""
     columns, target = data
     names = list(columns)
     if len(names) <= most:
@@ -132,7 +131,7 @@ def columns_that_matter(data: Data, weights: Array, most: int) -> list[str]:
 
 
 def cross_losses(tree: Expression, data: Data) -> Array:
-    """Clipped squared error at every row, by the formula with its constants fitted to the other folds."""
+    """Return the clipped squared error at every row, with the constants fitted to the other folds."""
     target = data[1]
     form, folds = as_form(tree), folds_of(len(target))
     errors = np.empty(len(target))
@@ -146,7 +145,7 @@ def cross_losses(tree: Expression, data: Data) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class _Table:
-    """What forms are found for."""
+    """Columns, target, row weights and limits of the search for forms."""
 
     columns: Mapping[str, Array]
     target: Array
@@ -160,7 +159,10 @@ class _Table:
 
     @cached_property
     def row_sets(self) -> list[np.ndarray]:
-        """All rows; those with a usual target; those of them with usual columns. Each once."""
+        """Distinct row masks: all rows, rows with a usual target, rows with usual target and columns.
+
+        A mask that excludes more than ``MAX_EXCLUDED_SHARE`` of the rows is omitted.
+        """
         everything = np.ones(len(self.target), dtype=bool)
         usual = _usual(self.target, FAR)
         both = usual.copy()
@@ -172,15 +174,15 @@ class _Table:
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """A way to find forms.
+    """Settings of one selection of forms.
 
     Attributes:
-        rows: Which rows are read.
-        singles: Terms of single columns that are offered.
-        matrix: Their values, [rows, terms].
-        is_log: Whether the sum is that of log y.
-        has_products: Whether products of terms are offered as well.
-        products: Those that have been looked at, None for one that is not offered.
+        rows: Mask of the rows to fit.
+        singles: Candidate terms of single columns.
+        matrix: Values of these terms, [rows, terms].
+        is_log: Whether the sum models log y.
+        has_products: Whether products of terms are candidates too.
+        products: Cache of products; None for an inadmissible one.
     """
 
     table: _Table
@@ -193,7 +195,7 @@ class _Plan:
 
     @cached_property
     def errors(self) -> Array:
-        """Of every number of terms at every row, by forms found without its fold."""
+        """Cross-validated errors of 0, 1, … terms at every row, [sizes, rows]."""
         target, folds = self.table.target, self.table.folds
         learning = [self.rows & (folds != fold) for fold in np.unique(folds)]
         most = _most(min(int(rows.sum()) for rows in learning))
@@ -206,12 +208,12 @@ class _Plan:
 
     @cached_property
     def losses(self) -> Array:
-        """The squares of these errors, clipped."""
+        """Clipped squares of ``errors``."""
         return clipped_squares(self.errors, self.table.target)
 
     @cached_property
     def size(self) -> int:
-        """How many terms are enough; the last of them also pay for their constants."""
+        """Number of terms: by the one-standard-error rule, then by the bits of the coefficients."""
         most = enough(self.losses, self.table.weights)
         everything = self._predict(self.rows, self.rows, most)
         target, weights = self.table.target[self.rows], self.table.weights[self.rows]
@@ -222,11 +224,11 @@ class _Plan:
 
     @property
     def lowest(self) -> Array:
-        """The losses of so many terms."""
+        """Losses at every row with ``term_count`` terms."""
         return np.asarray(self.losses[self.size])
 
     def trees(self) -> list[Expression]:
-        """The forms of one term, two terms and so on, fitted to all rows that are read."""
+        """Return the forms of 1, 2, … terms, fitted to all rows of the plan."""
         if not self.size:
             return []
         found = []
@@ -237,7 +239,7 @@ class _Plan:
         return found[1:]
 
     def _predict(self, learnt: np.ndarray, held: np.ndarray, most: int) -> list[Array]:
-        """The target of some rows by sums of 0, 1, … terms that were found on others."""
+        """Predict the target of the rows ``held`` by sums of 0, 1, … terms fitted to the rows ``learnt``."""
         found = []
         for terms, constant, coefficients in self._sums(learnt, most):
             value = constant + _matrix(terms, held) @ coefficients
@@ -246,12 +248,10 @@ class _Plan:
         return found + [found[-1]] * (most + 1 - len(found))
 
     def _sums(self, rows: np.ndarray, most: int) -> Iterator[tuple[list[Term], float, Array]]:
-        """Terms, constant and coefficients of sums of 0, 1, … terms."""
+        """Yield the terms, the constant and the coefficients of sums of 0, 1, … terms."""
         target, weights = self.table.target[rows], self.table.weights[rows]
         wanted = np.log(target) if self.is_log else target
-        first = _most(
-            int(rows.sum())
-        )  # products may be enough where more terms of one column would be needed
+        first = _most(int(rows.sum()))  # a few products may replace many terms of single columns
         terms = self._take(
             self.singles, self.matrix[rows], rows, wanted, first if self.has_products else most
         )
@@ -262,7 +262,7 @@ class _Plan:
         matrix = _matrix(terms, rows)
         for size, found in enumerate(solutions(matrix, wanted, weights)):
             constant, slopes = float(found[0]), found[1:]
-            if self.is_log:  # the mean of exp is not exp of the mean: Duan's smearing, JASA 78, 1983
+            if self.is_log:  # smearing (Duan, JASA 78, 1983): E[exp(z)] is not exp(E[z])
                 fitted = np.exp(constant + matrix[:, :size] @ slopes)
                 constant += float(np.log(np.average(target / fitted, weights=weights)))
             yield terms[:size], constant, slopes
@@ -283,7 +283,7 @@ class _Plan:
 
 
 def _choose(table: _Table) -> _Plan:
-    """The way whose forms do best on rows left out; a richer one has to be clearly better."""
+    """Return the plan with the lowest cross-validated losses; a richer plan has to be clearly better."""
     best: _Plan | None = None
     for rows in table.row_sets:
         terms = [
@@ -308,7 +308,7 @@ def _better(known: _Plan | None, other: _Plan) -> _Plan:
 
 
 def _formula(tree: Expression, fit: Data, validation: Data, limits: Limits) -> Formula:
-    """With short constants; snapped ones where it is exact."""
+    """Build a formula with snapped constants if it is exact, else with rounded ones."""
     form, spread = as_form(tree), float(np.std(validation[1])) or 1.0
     if error(form, validation) / spread < PROVED:
         return Formula.of(polished(form, fit, validation, limits.forbidden), fit, validation)
@@ -316,7 +316,7 @@ def _formula(tree: Expression, fit: Data, validation: Data, limits: Limits) -> F
 
 
 def _usual(values: Array, far: float) -> np.ndarray:
-    """Rows whose value is no extreme one; all of them where most values are the same."""
+    """Return the mask of the rows without extreme values; all rows if most values are equal."""
     middle = np.median(values)
     scale = 1.4826 * float(np.median(np.abs(values - middle)))
     if scale == 0:

@@ -1,7 +1,7 @@
-"""One edge: which functions of the library fit its curve as ``c · f(a·u + b) + d``.
+"""Fits of library functions to one curve, as ``c · f(a·u + b) + d``.
 
-c and d are linear; a and b start from a grid, whose values are the same for every curve over the same u, and
-are refined by Levenberg-Marquardt, the starts of all functions as one batch.
+c and d are linear. a and b start from a grid, whose values are the same for all curves over the same u.
+Levenberg-Marquardt refines them, with the starts of all functions in one batch.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from kan_engine.expressions.library import LIBRARY, Function, NumpyFunction
 
 Array = NDArray[np.float64]
 
-POINTS = 120  # of an edge's curve that take part in a fit
-LARGEST = 1e100  # value of a function; beyond it squares overflow
-STARTS = 3  # per function and form, after the grid
+POINTS = 120  # points of a curve that a fit uses
+LARGEST = 1e100  # beyond it squares overflow
+STARTS = 3  # starts that are refined, per function and set of inner constants
 REFINEMENTS = 40
 RIDGE = 1e-12  # on the normal matrix of Jacobian columns of length 1
-SETTLED = 1e-3  # share of its error that the last steps have to take off a start for it to go on
+SETTLED = 1e-3  # refinement ends once no start reduces its error by this share in a step
 FAR_SHIFTS = (6.0, 9.0, 14.0, 22.0, 34.0)  # over half the range
 FULL_SCALES, SCALES, CENTERS, PHASES = 14, 28, 7, 8
 
-# A factor inside these only multiplies them (or, for log, adds a constant), so a = ±1 is enough.
+# An inner factor only multiplies these functions (or, for log, adds a constant), so a = ±1 suffices.
 SCALE_FREE = frozenset(
     {"x", "abs", "sign", "log"} | {name for name, f in LIBRARY.items() if f.exponent is not None}
 )
@@ -36,12 +36,12 @@ PERIODIC = frozenset({"sin", "cos", "tan"})
 
 @dataclass(frozen=True)
 class Suggestion:
-    """``c · f(a·u + b) + d + e·u`` on an edge, with its fit.
+    """A fit ``c · f(a·u + b) + d + e·u`` to the curve of an edge.
 
     Attributes:
-        r2: Coefficient of determination on the edge's curve.
+        r2: Coefficient of determination on the curve.
         error: RMSE over the spread of the curve.
-        e: Slope of the line that was asked for beside f; else 0.
+        e: Slope of the linear term; 0 unless the fit includes one.
     """
 
     function: str
@@ -55,12 +55,12 @@ class Suggestion:
 
     @property
     def complexity(self) -> int:
-        """Complexity of f, plus one for each constant that it needs."""
+        """Complexity of f, plus one for each nontrivial inner constant."""
         return LIBRARY[self.function].complexity + int(abs(self.a) != 1) + int(self.b != 0)
 
 
 class Axis:
-    """The points that curves are compared at, and what every start of every function gives there."""
+    """Points u at which curves are fitted, and the values of all starts of all functions there."""
 
     def __init__(self, u: Array) -> None:
         order = np.argsort(u, kind="stable")
@@ -68,32 +68,36 @@ class Axis:
         self.u = u[self.places]
 
     def thinned(self, v: Array) -> Array:
-        """A curve's values at the points."""
+        """Values of a curve at the points.
+
+        Args:
+            v: Values at all rows.
+        """
         return np.asarray(v[self.places])
 
     @cached_property
     def plain(self) -> _Starts:
-        """Functions without constants inside."""
+        """Functions without inner constants."""
         return _Starts.of(self.u, "plain")
 
     @cached_property
     def scaled(self) -> _Starts:
-        """Functions with one constant inside: a factor, or where that does nothing a shift."""
+        """Functions with one inner constant: a factor, or a shift for scale-free functions."""
         return _Starts.of(self.u, "one")
 
     @cached_property
     def full(self) -> _Starts:
-        """Functions with both."""
+        """Functions with both inner constants, a factor and a shift."""
         return _Starts.of(self.u, "both")
 
 
 def suggest(axis: Axis, v: Array, *, beside_a_line: bool = False) -> list[Suggestion]:
-    """Fits by every function of the library, best error first.
+    """Return fits by every library function, lowest error first.
 
     Args:
-        axis: What enters the edge.
-        v: What leaves it, row by row.
-        beside_a_line: Whether a multiple of u may be added.
+        axis: Inputs of the edge.
+        v: Outputs of the edge, one per row.
+        beside_a_line: Whether the fit includes a linear term e·u.
     """
     at = axis.thinned(v)
     found = plain_fits(axis, v, beside_a_line=beside_a_line)
@@ -103,7 +107,7 @@ def suggest(axis: Axis, v: Array, *, beside_a_line: bool = False) -> list[Sugges
 
 
 def plain_fits(axis: Axis, v: Array, *, beside_a_line: bool = False) -> list[Suggestion]:
-    """Fits by functions without constants inside: ``c · f(±u) + d``, in closed form."""
+    """Return fits by functions without inner constants, ``c · f(±u) + d``, solved in closed form."""
     at = axis.thinned(v)
     names, parameters = _started(axis.plain, 1, axis.u, at, beside_a_line)
     return _suggestions(names, parameters, axis.u, at)
@@ -111,11 +115,13 @@ def plain_fits(axis: Axis, v: Array, *, beside_a_line: bool = False) -> list[Sug
 
 @dataclass(frozen=True, eq=False)
 class _Starts:
-    """Values of functions at points, for a grid of constants inside.
+    """Values of functions at the points, for a grid of inner constants.
 
     Attributes:
-        function: Number of the function in the library, per start.
-        free: Which of a and b may move.
+        function: Index of the function in the library, per start.
+        values: Values of each start at the points, [starts, points].
+        unit: The same, centered and scaled to length 1.
+        free: Whether a and b are refined.
     """
 
     function: NDArray[np.int64]
@@ -134,7 +140,7 @@ class _Starts:
                 with np.errstate(all="ignore"):
                     found = np.asarray(function.value(grid[:, :1] * u + grid[:, 1:]))
                 size = np.abs(found).max(1, initial=0.0)
-                good = size < LARGEST  # false for what is not a number
+                good = size < LARGEST  # false for NaN
                 good[good] = np.ptp(found[good], axis=1) > 1e-9 * size[good]
                 numbers.append(np.full(int(good.sum()), number))
                 pairs.append(grid[good])
@@ -156,7 +162,7 @@ class _Starts:
         return [library[number] for number in self.function[places]]
 
     def best(self, v: Array, count: int, line: Array | None) -> NDArray[np.int64]:
-        """The starts of each function that explain most of a curve, or most of what a line leaves of it."""
+        """Return the ``count`` best starts of each function for a curve, or for its residual to a line."""
         target = v - v.mean()
         explained = (self.unit @ target) ** 2
         if line is not None:
@@ -170,7 +176,7 @@ class _Starts:
 
 
 def _grid(name: str, u: Array, constants: str) -> Array:
-    """Pairs (a, b) that scale with the interval of u; none where a function has no such form."""
+    """Return pairs (a, b) that scale with the interval of u; empty if a function has no such constants."""
     low, high = float(u[0]), float(u[-1])
     half = max((high - low) / 2, 1e-300)
     if name in SCALE_FREE:
@@ -197,7 +203,7 @@ def _grid_of_shifts(name: str, low: float, high: float, half: float, constants: 
         return np.array([(1.0, 0.0), (-1.0, 0.0)] if name in SIGNED else [(1.0, 0.0)])
     if name == "x" or constants == "both":
         return np.zeros((0, 2))
-    far = half * np.array(FAR_SHIFTS)  # a curve that bends little, as log(1 + x) of small x
+    far = half * np.array(FAR_SHIFTS)  # for nearly straight curves, such as log(1 + x) at small x
     shifts = np.concatenate([low - far[::-1], np.linspace(low - 4 * half, high + 4 * half, 41), high + far])
     return np.array(
         [(sign, -sign * s) for sign in ((1.0, -1.0) if name in SIGNED else (1.0,)) for s in shifts]
@@ -205,13 +211,13 @@ def _grid_of_shifts(name: str, low: float, high: float, half: float, constants: 
 
 
 def _fits(starts: _Starts, u: Array, v: Array, beside_a_line: bool) -> list[Suggestion]:
-    """The best starts of every function refined, and the best of each of these."""
+    """Refine the best starts of every function and return the best fit of each function."""
     names, parameters = _started(starts, STARTS, u, v, beside_a_line)
     return _suggestions(names, _refined(names, parameters, u, v, (*starts.free, beside_a_line)), u, v)
 
 
 def _started(starts: _Starts, count: int, u: Array, v: Array, beside_a_line: bool) -> tuple[list[str], Array]:
-    """Functions, and (a, b, c, d, e) with the linear ones at their best."""
+    """Return the functions of the best starts and (a, b, c, d, e), with c, d and e by least squares."""
     length = float(np.linalg.norm(u - u.mean())) or 1.0
     line = (u - u.mean()) / length
     best = starts.best(v, count, line if beside_a_line else None)
@@ -229,7 +235,7 @@ def _started(starts: _Starts, count: int, u: Array, v: Array, beside_a_line: boo
 
 
 def _suggestions(names: list[str], parameters: Array, u: Array, v: Array) -> list[Suggestion]:
-    """The best row of each function, unless it makes no proper use of it."""
+    """Return the best fit of each function, without degenerate ones."""
     mse = _squared_error(names, parameters, u, v)
     spread = float(np.var(v)) or 1e-300
     found: dict[str, Suggestion] = {}
@@ -244,7 +250,7 @@ def _suggestions(names: list[str], parameters: Array, u: Array, v: Array) -> lis
 
 
 def _refined(names: list[str], parameters: Array, u: Array, v: Array, free: tuple[bool, bool, bool]) -> Array:
-    """Levenberg-Marquardt on (a, b, c, d, e) of all starts at once; a of functions without a scale stays."""
+    """Refine (a, b, c, d, e) of all starts in one batch; a of scale-free functions stays fixed."""
     may_move = np.ones_like(parameters)
     may_move[:, 0] = [free[0] and name not in SCALE_FREE for name in names]
     may_move[:, 1] = [free[1] or name in SCALE_FREE for name in names]
@@ -266,7 +272,7 @@ def _refined(names: list[str], parameters: Array, u: Array, v: Array, free: tupl
 
 
 def _each(names: list[str], inner: Array, of: Callable[[Function], NumpyFunction]) -> Array:
-    """A function of the library for every row; rows of one function stand side by side."""
+    """Apply to every row its library function; rows of one function are contiguous."""
     values = np.empty_like(inner)
     start = 0
     while start < len(names):
@@ -300,7 +306,7 @@ def _step(names: list[str], parameters: Array, u: Array, v: Array, damping: Arra
         matrix = jacobian @ jacobian.transpose(0, 2, 1)
         gradient = jacobian @ residual[:, :, None]
         size = np.sqrt(np.einsum("kpp->kp", matrix))[:, :, None]
-        size[size == 0] = 1.0  # of columns of the Jacobian, in units that may be very different
+        size[size == 0] = 1.0  # columns of the Jacobian may differ by orders of magnitude
         matrix = matrix / (size * size.transpose(0, 2, 1)) + (damping[:, None, None] + RIDGE) * np.eye(5)
         gradient = gradient / size
     good = np.isfinite(matrix).all((1, 2)) & np.isfinite(gradient).all((1, 2))
@@ -309,7 +315,7 @@ def _step(names: list[str], parameters: Array, u: Array, v: Array, damping: Arra
 
 
 def _is_degenerate(name: str, a: float, b: float, c: float, d: float, u: Array, v: Array) -> bool:
-    """Whether the fit uses f as a straight line, as the difference of two huge terms, or far off."""
+    """Whether f is nearly linear on the range, shifted far away, or cancelled by a huge constant."""
     reach = abs(a) * float(u[-1] - u[0])
     if name not in SCALE_FREE and reach < 0.1:
         return True

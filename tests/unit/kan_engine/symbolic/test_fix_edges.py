@@ -52,7 +52,7 @@ def test_a_function_without_a_place_on_an_edge_is_refused_in_words(network: KAN)
         network.stack[0].weight[0, :-1, 0] = torch.linspace(-1, 1, network.stack[0].weight.shape[1] - 1)
         line = X[:, 0].clone()
         network.stack[0].postacts = lambda x: line[:, None, None].expand(len(x), 2, 2)  # type: ignore[method-assign]
-    with pytest.raises(InvalidData, match="exp has no place on the edge from 0 to 0 of layer 0"):
+    with pytest.raises(InvalidData, match="exp does not fit the edge from 0 to 0 of layer 0"):
         fix_(network, {(0, 0, 0): "exp"}, X)
 
 
