@@ -19,7 +19,7 @@ from kan_engine.symbolic.constant_fitting import Data
 
 MOST_INPUTS = 4
 EXPONENTS = range(-2, 3)
-SMOOTH = 0.1  # von Neumann ratio: 1 for a target independent of the index
+SMOOTH = 0.1  # mean square of the steps over twice the variance; 1 if independent of the index
 CLEAR = 0.5  # largest quotient of the best and the second-best ratio
 
 

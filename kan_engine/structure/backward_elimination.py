@@ -33,9 +33,7 @@ def eliminate(
     """
     allowed = max(min(TOLERATED * fit.error, GOOD_ENOUGH), NEGLIGIBLE)
     inputs = len(training.x[0])
-    there = list(
-        range(len(fit.bundle.nodes))
-    )  # first indices of the nodes that are left; removals shift the indices
+    there = list(range(len(fit.bundle.nodes)))  # first indices of the remaining nodes
     for _, node, i in sorted(_ranked(fit, inputs)):
         if should_stop() or len(_edges(fit.bundle, inputs)) == 1:
             break

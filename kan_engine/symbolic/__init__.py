@@ -1,1 +1,1 @@
-"""From curves and rows to formulas: candidates, constants, extraction."""
+"""Symbolic formulas from curves and rows: candidates, constant fitting, extraction."""

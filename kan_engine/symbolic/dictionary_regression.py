@@ -37,7 +37,8 @@ PLACEHOLDER = Variable("u")
 
 MOST_TERMS = 1000  # the cheapest terms, which form pairs
 FACTORS = 200  # the simplest terms, which are multiplied with each other
-SINGLES, PAIRS, TRIPLED, TRIPLES = 4, 8, 24, 4  # per dictionary and tail; TRIPLED: pairs extended to triples
+# Per dictionary and tail: sums kept of one and two terms, pairs extended to triples, triples kept.
+SINGLES, PAIRS, TRIPLED, TRIPLES = 4, 8, 24, 4
 CONSIDERED = 2000  # best pairs, before pairs of the same kinds are dropped
 TAILS = (1, 2, 4)  # number of powers 1, u, u², … (the tail) that a sum has besides its terms
 DEGENERATE = 1e-8  # length of a term orthogonal to the tail, over its length about its mean
@@ -110,7 +111,7 @@ class _Dictionary:
 
     @cached_property
     def sizes(self) -> Array:
-        """Lengths of the terms about their means."""
+        """Norms of the terms after subtraction of their means."""
         return np.asarray(np.linalg.norm(self.values - self.values.mean(1, keepdims=True), axis=1))
 
     @cached_property

@@ -37,9 +37,9 @@ class Part:
 def variants(network: KAN, reading: Reading) -> Iterator[list[Part]]:
     """Yield the parts of a network: first as trained, then with linear terms moved to direct edges.
 
-    If all inputs of an adding node have direct edges too, the split of a multiple of its sum between the node
-    and the direct edges is arbitrary. The later variants choose the split that makes the output edge of the
-    node a single function.
+    If all inputs of an adding node have direct edges too, a multiple of its sum can move between the node and
+    the direct edges. The later variants choose the multiple that makes the output edge of the node a single
+    function.
     """
     nodes, direct = _taken_apart(network, reading)
     fixed = _fixed_into(len(network.all_layers) - 1, reading.output, reading)

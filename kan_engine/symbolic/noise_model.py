@@ -1,8 +1,8 @@
 """Noise model of a curve, and the score of a fit under it.
 
-Without noise, the error of the correct function is lower by orders of magnitude, so a unit of complexity has
-to reduce the error by a third of a digit. Under noise, n rows give n/2 · log₂(σ² + error²) bits, and a unit
-of complexity costs a few bits.
+Without noise, the error of the correct function is lower by orders of magnitude. Therefore a unit of
+complexity has to reduce the error by a third of a digit. Under noise, n rows give n/2 · log₂(σ² + error²)
+bits, and a unit of complexity costs a few bits.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 PRICE = 0.3  # digits by which a unit of complexity has to reduce the error, without noise
 UNIT_BITS = 8.0  # under noise
-MOST_UNSURE = 1e3  # ratio of the relative error of a small part to that of the whole
+MOST_UNSURE = 1e3  # limit of the ratio of the relative errors of a part and of the whole
 
 
 @dataclass(frozen=True)

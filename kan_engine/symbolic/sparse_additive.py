@@ -1,8 +1,8 @@
 """Sparse additive forms: sums of a few readable terms; the shortest form is a constant and always exists.
 
 Forward selection chooses terms of single columns, then also products of the chosen terms. It models y and, if
-y is positive, log y. Cross-validation that repeats the whole selection decides the number of terms, by the
-one-standard-error rule (Breiman et al., Classification and Regression Trees, 1984) on clipped squared errors.
+y is positive, log y. Cross-validation that repeats the whole selection decides the number of terms. The rule
+is that of one standard error (Breiman et al., Classification and Regression Trees, 1984), on clipped squares.
 Rows with extreme values are excluded from the fit if that reduces the loss over all rows.
 """
 
