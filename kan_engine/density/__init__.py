@@ -1,1 +1,1 @@
-"""Densities of columns, and the named laws that they follow."""
+"""Density estimates of columns, and the named distributions that describe them."""

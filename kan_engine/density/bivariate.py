@@ -1,8 +1,7 @@
 """The density of two columns: p(x) = exp(f(x)) / Z with f a KAN[2,h,1], by maximum penalised likelihood.
 
-f is the network plus a falling parabola of either column, which two direct edges hold fixed: off the grid the
-network grows no faster than a line, so that the parabolas win and Z = ∫ exp f exists whatever the network
-learns.
+f is the network plus a falling parabola of each column on two fixed direct edges. Off the grid the network
+grows at most linearly. Therefore the parabolas dominate, and Z = ∫ exp f exists for all weights.
 """
 
 from __future__ import annotations
@@ -21,25 +20,25 @@ from kan_engine.network.grid_updates import follow_layer_
 from kan_engine.network.kan import KAN, KANConfig
 from kan_engine.network.layer import SymbolicEdge
 
-LAMBS = tuple(10.0 ** (-2 * exponent / 3) for exponent in range(9))  # prices to try, per row
-WORSE = 2  # prices that were worse than the best by LOSS, after which no lower one is tried
+LAMBS = tuple(10.0 ** (-2 * exponent / 3) for exponent in range(9))  # λ per row, in this order
+WORSE = 2  # λ that are worse than the best by `MIN_LIKELIHOOD_LOSS`, after which no smaller one is tried
 LOSS = 1.0  # in log-likelihood
-STEPS, LAST_STEPS = 6, 20  # at each price, from one to the next; and in the end, with all rows
-REACH = 4.0  # standard deviations that are a unit of a hidden node at first
+STEPS, LAST_STEPS = 6, 20  # for each λ in cross-validation; and finally with all rows
+REACH = 4.0  # initial scale of a hidden node
 
 
 @torch.no_grad()
 def begin(frame: Frame, nodes: int) -> KAN:
-    """A network that is the normal law of the rows, as far as its nodes allow.
+    """Build a network that represents the normal distribution of the rows as far as its nodes allow.
 
-    Hidden nodes are projections of the rows, scaled to no correlation, on directions around the circle.
-    Squares of three of them or more make up every quadratic form.
+    Hidden nodes are projections of the whitened rows on directions around the circle. The squares of at least
+    three of them span all quadratic forms.
     """
     size = len(frame.points[0]) - 1
     width = (2, nodes, 1) if nodes else (2, 1)
     network = KAN(KANConfig(width=width, grid_size=size, order=frame.order, direct=True))
     direct, first = network.direct, network.stack[0]
-    assert direct is not None  # noqa: S101 - it was asked for
+    assert direct is not None  # noqa: S101 - direct=True creates it
     for layer in (first, direct):
         layer.knots = frame.knots.clone()
     stds = frame.stds
@@ -51,12 +50,12 @@ def begin(frame: Frame, nodes: int) -> KAN:
 
 
 def _lay_normal_(network: KAN, frame: Frame, known: Float[np.ndarray, "2 2"]) -> None:
-    """Projections, and parabolas of them that add up to the form of the normal law but for ``known``."""
+    """Set projections, and parabolas of them that sum to the normal quadratic form minus ``known``."""
     first, last = network.stack
     nodes, order = first.out_dim, first.order
     angles = np.pi * np.arange(nodes) / nodes
     precision = np.linalg.inv(frame.covariance)
-    root = np.linalg.cholesky(precision).T  # |root·x|² is the form of the normal law
+    root = np.linalg.cholesky(precision).T  # |root·x|² is the quadratic form of the normal distribution
     directions = np.stack([np.cos(angles), np.sin(angles)], 1) @ root / REACH
     for place, mean in enumerate(frame.means):
         greville = first.knots[place, 1:-1].unfold(0, order, 1).mean(-1)  # coefficients of x itself
@@ -71,19 +70,19 @@ def _lay_normal_(network: KAN, frame: Frame, known: Float[np.ndarray, "2 2"]) ->
 
 
 def _square(knots: Float[Tensor, " knots"], order: int) -> Float[Tensor, " basis"]:
-    """Coefficients of x²: the mean product of two of the knots of each function (its blossom)."""
+    """Coefficients of x²: the mean product of two different knots of each basis function (its blossom)."""
     inner = knots[1:-1].unfold(0, order, 1)
     return (inner.sum(-1).square() - inner.square().sum(-1)) / (order * (order - 1))
 
 
 @dataclass(frozen=True, eq=False)
 class PlaneFit:
-    """A network at the price under which rows were likeliest that others were fitted without.
+    """A network trained at the λ that maximises the cross-validated log-likelihood.
 
     Args:
         network: Fitted to all rows.
-        lamb: The price λ, per row.
-        held: Log-density of every row, on the unit scale, under the network fitted without its part.
+        lamb: λ per row.
+        held: Log-density of every row, on the unit scale, under the network fitted without its fold.
         steps: Mean log-likelihood after every step with all rows.
     """
 
@@ -100,14 +99,14 @@ def best_plane(
     nodes: int,
     should_stop: ShouldStop,
 ) -> PlaneFit:
-    """Cross-validation over the prices, from the stiffest on; then one of the networks learns from all rows.
+    """Choose λ by cross-validation, from the largest downwards, then train one of the networks on all rows.
 
     Args:
-        frame: Where the rows live.
-        rows: What is to become likely.
-        part: Which part of them every row belongs to.
-        nodes: Of the hidden layer; none make the columns independent.
-        should_stop: Once true, no further price is tried, and training ends.
+        frame: Mesh of the two columns.
+        rows: Rows to fit.
+        part: Fold of every row.
+        nodes: Number of hidden nodes; 0 makes the columns independent.
+        should_stop: Once true, no further λ is tried and training ends.
     """
     tried: list[_Priced] = []
     for priced in _priced(frame, rows, part, nodes, should_stop):
@@ -121,10 +120,10 @@ def best_plane(
 
 @dataclass(frozen=True, eq=False)
 class _Priced:
-    """Networks that were fitted at one price, each without one of the parts.
+    """Networks fitted at one λ, each without one of the folds.
 
     Args:
-        score: Log-likelihood of all rows, each under the network fitted without its part.
+        score: Log-likelihood of all rows, each under the network fitted without its fold.
     """
 
     lamb: float
@@ -136,7 +135,7 @@ class _Priced:
 def _priced(
     frame: Frame, rows: Places, part: Int[Tensor, " rows"], nodes: int, should_stop: ShouldStop
 ) -> Iterator[_Priced]:
-    """The prices, one after the other, as long as a step leads on from one to the next."""
+    """Yield the trial of each λ, until training changes none of the networks any more."""
     own = [(part == number).nonzero()[:, 0] for number in range(int(part.max()) + 1)]
     others = [Likelihood(frame, rows[(part != number).nonzero()[:, 0]]) for number in range(len(own))]
     network = begin(frame, nodes)
@@ -153,7 +152,7 @@ def _priced(
 
 
 def _learnt(whole: Likelihood, best: _Priced, should_stop: ShouldStop) -> Trained:
-    """From the network on that is best for all rows; from the next one if its integral were not reliable."""
+    """Train the network that fits all rows best; take the next one if its integral becomes unreliable."""
     starts = sorted(best.without, key=lambda each: whole.at(each.network, best.lamb).objective)
     for start in starts:
         found = whole.trained(start, best.lamb, LAST_STEPS, should_stop)

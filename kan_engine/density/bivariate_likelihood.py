@@ -1,12 +1,12 @@
-"""The penalised likelihood of two columns, and the steps that raise it.
+"""The penalised likelihood of two columns, and its maximisation.
 
-The price λ/2 |Df|² is one of third differences of f itself, along and across both columns on a lattice over
-the grid: it is the same for all networks that are the same function, and paraboloids are free of it. With
-λ → ∞ the density becomes the normal law of these rows, as it does for one column (see ``line_density``).
+The penalty λ/2 |Df|² takes third differences of f itself, along and across both columns on a lattice over the
+grid. It is equal for all networks that represent the same function, and 0 for paraboloids. With λ → ∞ the
+density becomes the normal distribution of these rows, as for one column (see ``univariate.py``).
 
-The step is that of Levenberg and Marquardt with the Fisher information, the covariance of ∂f/∂w under the
-density, in place of the Gauss-Newton matrix (Amari, "Natural gradient works efficiently in learning", Neural
-Computation 10, 1998); where f is linear in its weights this is Newton's.
+The step is a Levenberg-Marquardt step with the Fisher information, the covariance of ∂f/∂w under the density,
+in place of the Gauss-Newton matrix (Amari, "Natural gradient works efficiently in learning", Neural
+Computation 10, 1998). If f is linear in its weights, this is Newton's method.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from kan_engine.network.grid_updates import follow_layer_
 from kan_engine.network.kan import KAN, copied
 from kan_engine.training.gauss_newton import add_square_, flat, set_flat_, trainable_edges
 
-NEGLIGIBLE = 1e-10  # share of the mass, of nodes that a step does without
-UNRELIABLE = 0.01  # error of log Z: the density has spikes between the nodes of the quadrature
-SLOWNESS = 0.02  # in log-likelihood of all rows: a step that gains less is the last
-LOST = 0.01  # of the objective, in moving a grid: the old one is better, then
+NEGLIGIBLE = 1e-10  # share of the probability mass; a step leaves out nodes with less
+UNRELIABLE = 0.01  # a larger difference means spikes between the quadrature nodes
+SLOWNESS = 0.02  # in log-likelihood of all rows; a step that gains less is the last
+LOST = 0.01  # increase of the objective above which an updated grid is undone
 TRIES = 12
-FLOOR = 1e-5  # of the unit of the damping, over the largest: what hardly matters yet does not run off
-RIDGE = 1e-9  # price of a weight: of all networks that are one function, the one with small weights
+FLOOR = 1e-5  # of the damping scale, relative to its largest entry: limits weights with little effect
+RIDGE = 1e-9  # penalty of a squared weight: selects small weights among equivalent networks
 
 ShouldStop = Callable[[], bool]
 
 
 @torch.no_grad()
 def log_normaliser(network: KAN, rule: Places) -> float:
-    """log Z."""
+    """log Z, by a quadrature rule."""
     return _log_integral(rule.values(network), rule)
 
 
@@ -47,10 +47,10 @@ def _log_integral(values: Float[Tensor, " places"], rule: Places) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A network after the steps at one price.
+    """A network after training at one λ.
 
     Args:
-        network: The network.
+        network: The trained network.
         log_z: log Z by the medium rule.
         steps: Mean log-likelihood after every step.
     """
@@ -61,19 +61,19 @@ class Trained:
 
     @torch.no_grad()
     def log_densities(self, rows: Places) -> Float[Tensor, " rows"]:
-        """Of rows, where the support does not end."""
+        """Log-density of rows inside the support."""
         return rows.values(self.network) - self.log_z
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """What a network is worth at the weights that it has.
+    """The objective of a network at its current weights.
 
     Args:
-        values: What it gives at the nodes of the coarse rule.
-        bends: Its third differences on the lattice.
-        loss: Mean of minus the log-density of the rows.
-        objective: The same with its price.
+        values: Outputs at the nodes of the coarse rule.
+        bends: Third differences on the lattice.
+        loss: Mean negative log-density of the rows.
+        objective: The loss plus the penalty.
     """
 
     values: Float[Tensor, " places"]
@@ -87,8 +87,8 @@ class Likelihood:
     """The penalised likelihood of rows.
 
     Args:
-        frame: Where they live.
-        rows: What is to become likely.
+        frame: Mesh of the two columns.
+        rows: Rows to fit.
     """
 
     frame: Frame
@@ -96,7 +96,7 @@ class Likelihood:
 
     @torch.no_grad()
     def trained(self, start: Trained, lamb: float, most: int, should_stop: ShouldStop) -> Trained:
-        """After so many steps at this price, at most; as it was if its integral were not reliable."""
+        """Train a copy for at most ``most`` steps at this λ; return ``start`` if the integral is unreliable."""
         network = copied(start.network)
         self._follow_(network, lamb)
         steps = list(self._steps(network, lamb, most, should_stop))
@@ -105,7 +105,7 @@ class Likelihood:
 
     @torch.no_grad()
     def at(self, network: KAN, lamb: float) -> Point:
-        """What the network is worth at this price."""
+        """The objective of the network at this λ."""
         rule, share = self.frame.coarse, self.rows.weights / self.rows.weights.sum()
         values, bends = rule.values(network), _bends(self.frame.lattice.values(network)[:, None])[:, 0]
         loss = _log_integral(values, rule) - float(share @ self.rows.values(network))
@@ -114,7 +114,7 @@ class Likelihood:
         return Point(values, bends, loss, loss + 0.5 * price)
 
     def _follow_(self, network: KAN, lamb: float) -> None:
-        """Move the grids to where their nodes are, unless that loses what was learnt."""
+        """Move the grids to the values of their nodes, unless the objective increases too much."""
         for last in network.stack[1:]:
             knots, weight, before = last.knots, last.weight, self.at(network, lamb)
             is_moved = follow_layer_(last, self.frame.lattice.nodes(network))
@@ -122,7 +122,7 @@ class Likelihood:
                 last.knots, last.weight = knots, weight
 
     def _steps(self, network: KAN, lamb: float, most: int, should_stop: ShouldStop) -> Iterator[float]:
-        """Train in place; the mean log-likelihood after every step that brings something."""
+        """Train in place; yield the mean log-likelihood after every step that lowers the objective."""
         damping, here = 1e-3, self.at(network, lamb)
         for _ in range(most):
             found = None if should_stop() else self._step_(network, lamb, damping, here)
@@ -135,7 +135,7 @@ class Likelihood:
                 return
 
     def _step_(self, network: KAN, lamb: float, damping: float, here: Point) -> tuple[float, Point] | None:
-        """The next damping, and where a step led that made the objective fall; None if none does."""
+        """The next damping, and the evaluation after a step that lowers the objective; None if none does."""
         edges = trainable_edges(network)
         start = flat(network, edges)
         matrix, gradient = self._slopes(network, lamb, start, here)
@@ -178,7 +178,7 @@ class Likelihood:
 
 
 def _bends(values: Float[Tensor, "points terms"]) -> Float[Tensor, "bends terms"]:
-    """All third differences of values on the lattice: those along the columns, and thrice those across."""
+    """All third differences of values on the lattice; the squares of mixed ones count three times."""
     on = values.view(LATTICE, LATTICE, -1)
     mixed = 3**0.5
     parts = [

@@ -1,7 +1,7 @@
-"""Where a network of two columns is evaluated: meshes over the support, the lattice of its price, and rows.
+"""Points at which a network of two columns is evaluated: quadrature meshes, the penalty's lattice, and rows.
 
-The grids of both columns stay where they are while a network is trained: the terms of its first layer are
-found once, and on a mesh along either axis alone.
+The grids of both columns do not change during training. Therefore the terms of the first layer are computed
+once, and on a mesh only along each axis.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from kan_engine.splines.basis import uniform_spacing
 from kan_engine.splines.features import Features, activations
 from kan_engine.splines.knots import extend_knots
 
-TAIL = 4.0  # how far integrals go beyond the grid, in standard deviations
-TAIL_PANELS = 2  # of the quadrature over a tail, for each in an interval of the grid
-LATTICE = 21  # points of the lattice along either column
+TAIL = 4.0  # extent of integrals beyond the grid, in standard deviations
+TAIL_PANELS = 2  # quadrature panels over a tail, for each panel in a grid interval
+LATTICE = 21  # along each column
 
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """Places that count so much, with what training does not change of a network at them.
+    """Weighted points, with the parts of a network's evaluation that training does not change.
 
     Args:
-        terms: Of either column in the first layer, [rows, 1, terms] both; of a mesh [m, 1, terms] and
-            [1, n, terms], for all pairs.
-        parabolas: What the direct edges add up to.
-        weights: What each place counts.
+        terms: First-layer terms of each column. For rows both are [rows, 1, terms]; for a mesh of all pairs
+            they are [m, 1, terms] and [1, n, terms].
+        parabolas: Sum of the direct edges.
+        weights: Weight of each point.
     """
 
     terms: tuple[Float[Tensor, "_ _ terms"], Float[Tensor, "_ _ terms"]]
@@ -45,7 +45,7 @@ class Places:
         return len(self.parabolas)
 
     def __getitem__(self, places: Int[Tensor, " _"]) -> Places:
-        """Some of them, one by one."""
+        """Selected points, as rows."""
         shape = self._shape
         row, column = places // shape[1], places % shape[1]
         one, other = (terms.expand(*shape, -1)[row, column][:, None] for terms in self.terms)
@@ -56,12 +56,12 @@ class Places:
         return self.terms[0].shape[0], self.terms[1].shape[1]
 
     def nodes(self, network: KAN) -> Float[Tensor, "places nodes"]:
-        """What the first layer gives."""
+        """Outputs of the first layer."""
         weight = network.stack[0].weight
         return (self.terms[0] @ weight[0] + self.terms[1] @ weight[1]).flatten(0, 1)
 
     def values(self, network: KAN) -> Float[Tensor, " places"]:
-        """What the network gives."""
+        """Outputs of the network."""
         nodes = self.nodes(network)
         if len(network.stack) == 1:
             return nodes[:, 0] + self.parabolas
@@ -69,7 +69,7 @@ class Places:
         return torch.cat([_activations(network, nodes[block]).sum(1) for block in blocks]) + self.parabolas
 
     def jacobian(self, network: KAN) -> Float[Tensor, "places P"]:
-        """What a change of every weight changes of the network, in the order layer, in, out, term."""
+        """Derivatives of the output in every weight, in the order layer, in, out, term."""
         features, slopes = self._last(network)
         first = network.stack[0].weight[0].numel()
         found = slopes.new_empty(len(self), 2 * first + features.shape[1])
@@ -80,14 +80,14 @@ class Places:
         return found
 
     def mean_slopes(self, network: KAN) -> Float[Tensor, " P"]:
-        """Mean of the Jacobian over rows."""
+        """Weighted mean of the Jacobian over rows."""
         features, slopes = self._last(network)
         share = self.weights / self.weights.sum()
         first = [(share[:, None] * slopes).T @ terms[:, 0] for terms in self.terms]
         return torch.cat([*(part.flatten() for part in first), share @ features])
 
     def _last(self, network: KAN) -> tuple[Float[Tensor, "places _"], Float[Tensor, "places nodes"]]:
-        """Terms of the layer after the first, one node's after the other, and slopes in these nodes."""
+        """Terms of the second layer, node by node, and slopes of the output in these nodes."""
         if len(network.stack) == 1:
             return self.parabolas.new_empty(len(self), 0), self.parabolas.new_ones(len(self), 1)
         nodes = self.nodes(network)
@@ -104,13 +104,13 @@ def _activations(
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """What two columns are like on the unit scale.
+    """Grids, support and moments of two columns on the unit scale.
 
     Args:
-        points: Grid of each column.
-        ends: Where the support of each ends, infinite where it does not.
-        means: Of each column.
-        covariance: Of both.
+        points: Grid points of each column.
+        ends: Lowest and highest value of each column's support; infinite on an unbounded side.
+        means: Mean of each column.
+        covariance: Covariance matrix of the columns.
         order: Order k of the splines.
     """
 
@@ -132,27 +132,27 @@ class Frame:
 
     @cached_property
     def coarse(self) -> Places:
-        """Nodes of the quadrature over the support, with their weights, for training."""
+        """Quadrature nodes over the support with their weights, for training."""
         return self._rule(parts=1, points=5)
 
     @cached_property
     def medium(self) -> Places:
-        """The same for what is compared."""
+        """The same with more panels, for comparisons."""
         return self._rule(parts=2, points=5)
 
     @cached_property
     def fine(self) -> Places:
-        """The same for what is served."""
+        """The same with the most nodes, for the final density."""
         return self._rule(parts=3, points=6)
 
     @cached_property
     def lattice(self) -> Places:
-        """Places over both grids, as dense as these are."""
+        """Points of the penalty; they follow the density of both grids."""
         axes = [_along(grid, LATTICE) for grid in self.points]
         return self._mesh(axes, [np.ones(LATTICE)] * 2)
 
     def rows(self, x: Float[Tensor, "rows 2"], weights: Float[Tensor, " rows"]) -> Places:
-        """Rows on the unit scale."""
+        """Points for rows on the unit scale."""
         (one, of_one), (other, of_other) = (self._column(place, x[:, place]) for place in (0, 1))
         return Places((one[:, None], other[:, None]), of_one + of_other, weights)
 
@@ -168,7 +168,7 @@ class Frame:
         return np.concatenate([below, _along(grid, parts * (len(grid) - 1) + 1), above])
 
     def _mesh(self, axes: list[np.ndarray], weights: list[np.ndarray]) -> Places:
-        """All pairs of places of the two axes; a pair counts the product of what both do."""
+        """All pairs of points of the two axes; weights are multiplied."""
         (one, of_one), (other, of_other) = (
             self._column(place, torch.from_numpy(axis)) for place, axis in enumerate(axes)
         )
@@ -178,7 +178,7 @@ class Frame:
     def _column(
         self, place: int, x: Float[Tensor, " places"]
     ) -> tuple[Float[Tensor, "places terms"], Float[Tensor, " places"]]:
-        """Terms of one column at these values, and its parabola."""
+        """First-layer terms and parabola of one column at these values."""
         knots = self.knots[place : place + 1]
         spacing = uniform_spacing(knots, self.order)
         terms = Features.apply(x[:, None], knots, self.order, spacing)  # type: ignore[no-untyped-call]
@@ -186,6 +186,6 @@ class Frame:
 
 
 def _along(grid: np.ndarray, count: int) -> np.ndarray:
-    """So many places from the first point of a grid to its last, as dense as it is."""
+    """``count`` points from the first to the last of a grid, with its local density."""
     places: np.ndarray = np.interp(np.linspace(0, len(grid) - 1, count), range(len(grid)), grid)
     return places

@@ -4,15 +4,15 @@ f = Σ c_m B_m is linear in its coefficients, so the penalised log-likelihood
 
     Σ_i w_i f(x_i) - W log Z - λ/2 |D³c|²,    Z = ∫ exp f
 
-is concave, and Newton's method finds its maximum: its gradient is what the rows have of every B_m beyond
-what the density expects, and its Hessian, without the price, is -W times the covariance of the B_m under the
-density (Kooperberg and Stone, "A study of logspline density estimation", Computational Statistics & Data
-Analysis 12, 1991). The price is one of third differences, which parabolas are free of: with λ → ∞ the
-density becomes the normal law of these rows (Silverman, "On the estimation of a probability density function
-by the maximum penalized likelihood method", Annals of Statistics 10, 1982).
+is concave, and Newton's method finds its maximum. Its gradient is the sum of every B_m over the rows minus
+its expectation under the density. Its Hessian, without the penalty, is -W times the covariance of the B_m
+under the density (Kooperberg and Stone, "A study of logspline density estimation", Computational Statistics &
+Data Analysis 12, 1991). The penalty on third differences is 0 for parabolas: with λ → ∞ the density becomes
+the normal distribution of these rows (Silverman, "On the estimation of a probability density function by the
+maximum penalized likelihood method", Annals of Statistics 10, 1982).
 
-Off the grid f goes on along its tangent, so that tails are exponential; a tail that does not fall has no
-integral, and no step leads there. Where the support ends there is no tail.
+Off the grid f continues along its tangent, so that tails are exponential. A tail that does not fall has no
+integral; Newton's method rejects steps that lead to one. A bounded side of the support has no tail.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from kan_engine.numerics.quadrature import gauss_legendre
 from kan_engine.splines.features import evaluate
 from kan_engine.splines.knots import extend_knots
 
-POINTS = 10  # of the quadrature, on every interval of the grid
-MARGIN = 0.25  # reach of the grid beyond the rows where there is no end, as a share of their range
-FAR_MARGIN = 0.5  # the same where it is stretched
-LAMBS = tuple(10.0 ** (exponent / 2) for exponent in range(8, -17, -1))  # prices to try, per row
-WORSE = 5  # prices in a row that are worse than the best, after which no lower one is tried
+POINTS = 10  # on every interval of the grid
+MARGIN = 0.25  # extent of the grid beyond the rows on an unbounded side, as a share of their range
+FAR_MARGIN = 0.5  # the same on the asinh scale
+LAMBS = tuple(10.0 ** (exponent / 2) for exponent in range(8, -17, -1))  # λ per row, in this order
+WORSE = 5  # consecutive λ that are worse than the best, after which no smaller one is tried
 NEWTON_STEPS = 60
-PRECISION = 1e-10  # of a row's mean log-likelihood: where Newton's method ends
+PRECISION = 1e-10  # expected gain in the mean log-likelihood per row at which Newton's method stops
 HALVINGS = 40
-PROMISED = 1e-4  # of the fall that the slope promises, by which a step has to lower the loss
-ROUNDING = 1e-12  # of the price: what is less is lost in it
-RIDGE = 1e-9  # of Newton's matrix: coefficients where no row lies stay finite
-LONGEST_TAIL = 10.0  # mean of the exponential law of a tail, in lengths of the grid
-FLATTEST = 200.0  # of a first parabola, below its top: what is further down is all the same
+PROMISED = 1e-4  # share of the decrease predicted by the slope that a step must achieve
+ROUNDING = 1e-12  # ridge relative to the largest penalty, since smaller terms are lost in rounding
+RIDGE = 1e-9  # added to Newton's matrix: coefficients without rows stay finite
+LONGEST_TAIL = 10.0  # mean of a tail's exponential distribution, in lengths of the grid
+FLATTEST = 200.0  # depth of the initial parabola below its top; deeper values make no difference
 BLOCK = 2**16  # rows at a time
-NARROWEST = 1e-6  # spread of the middle half, by which a grid is stretched
+NARROWEST = 1e-6  # smallest half interquartile range that stretches a grid
 
 Vector = Float[np.ndarray, " _"]
 Matrix = Float[np.ndarray, "_ _"]
@@ -53,12 +53,12 @@ Matrix = Float[np.ndarray, "_ _"]
 
 @dataclass(frozen=True, eq=False)
 class LineGrid:
-    """A grid on the unit scale, and what integrals over it and over its tails need.
+    """A grid on the unit scale, with the quadrature rule and the tails of a density on it.
 
     Args:
         points: The G + 1 points.
         order: Order k of the spline.
-        has_tails: Whether the density goes on below the first and above the last of them.
+        has_tails: Whether the density continues below the first point and above the last one.
     """
 
     points: Vector
@@ -71,25 +71,25 @@ class LineGrid:
         return extend_knots(torch.from_numpy(self.points)[None], self.order)
 
     def basis(self, z: Vector) -> Matrix:
-        """Values of the B_m, along their tangents off the grid."""
+        """Values of the B_m; off the grid they continue along their tangents."""
         return self._terms(z)[0]
 
     @cached_property
     def rule(self) -> tuple[Matrix, Vector]:
-        """The B_m at the nodes of the quadrature, and the weights."""
+        """The B_m at the quadrature nodes, and the weights."""
         nodes, weights = gauss_legendre(self.points, POINTS)
         return self.basis(nodes), weights
 
     @cached_property
     def tails(self) -> list[tuple[Vector, Vector]]:
-        """Values of the B_m where each tail begins, and their slopes outwards."""
+        """Values of the B_m at the start of each tail, and their outward slopes."""
         values, slopes = self._terms(self.points[[0, -1]])
         sides = zip(self.has_tails, values, slopes, (-1.0, 1.0), strict=True)
         return [(value, sign * slope) for has_tail, value, slope, sign in sides if has_tail]
 
     @cached_property
     def bends(self) -> Matrix:
-        """D³ of neighbouring coefficients."""
+        """The matrix D³ of third differences of neighbouring coefficients."""
         count = len(self.points) - 1 + self.order
         return np.diff(np.eye(count), n=min(3, count - 1), axis=0)
 
@@ -100,7 +100,7 @@ class LineGrid:
 
 @dataclass(frozen=True)
 class Moments:
-    """log Z, and mean and covariance of the B_m under the density."""
+    """log Z, and the mean and covariance of the B_m under the density."""
 
     log_z: float
     mean: Vector
@@ -109,11 +109,11 @@ class Moments:
 
 @dataclass(frozen=True, eq=False)
 class PartSums:
-    """What the likelihood needs to know of rows, in as many parts as they were divided in.
+    """Sufficient statistics of the likelihood for every fold.
 
     Args:
-        sums: Σ w_i B_m(x_i) of every part.
-        weights: Σ w_i of every part.
+        sums: Σ w_i B_m(x_i) of every fold.
+        weights: Σ w_i of every fold.
     """
 
     sums: Matrix
@@ -121,7 +121,7 @@ class PartSums:
 
     @staticmethod
     def of(grid: LineGrid, z: Vector, w: Vector, part: Int[np.ndarray, " rows"], parts: int) -> PartSums:
-        """Rows on the unit scale, each in one of the parts."""
+        """Sum over rows on the unit scale; ``part`` is the fold of each row."""
         sums = np.zeros((parts, len(grid.points) - 1 + grid.order))
         for start in range(0, len(z), BLOCK):
             block = slice(start, start + BLOCK)
@@ -132,16 +132,16 @@ class PartSums:
         return PartSums(sums, np.bincount(part, w, parts))
 
     def without(self, part: int | None) -> tuple[Vector, float]:
-        """Sums of all parts but one, or of all."""
+        """Sum over all folds except one, or over all folds for None."""
         kept = np.arange(len(self.weights)) != (-1 if part is None else part)
         return self.sums[kept].sum(0), float(self.weights[kept].sum())
 
 
 def moments(grid: LineGrid, c: Vector) -> Moments | None:
-    """Integrals of the density that these coefficients give; None if it has none.
+    """Integrals of the density with these coefficients; None if a tail falls too slowly or a value is infinite.
 
-    Where few rows hold it up, the likelihood may ask for a tail that never falls, however thin: its integrals
-    would hide all others. No tail reaches further than ``LONGEST_TAIL``.
+    With few rows at an end, the likelihood may favour a thin tail that never falls, whose integrals would
+    dominate all others. Therefore the mean length of a tail is limited to ``MAX_TAIL_LENGTH``.
     """
     basis, weights = grid.rule
     values = basis @ c
@@ -156,7 +156,7 @@ def moments(grid: LineGrid, c: Vector) -> Moments | None:
     mean = masses @ basis
     second = (basis * masses[:, None]).T @ basis
     for (value, outwards), (_, slope), mass in zip(grid.tails, starts, tail_masses, strict=True):
-        length = 1 / -slope  # mean of the exponential law of a tail
+        length = 1 / -slope  # mean of the tail's exponential distribution
         mean += mass * (value + length * outwards)
         mixed = np.outer(value, outwards)
         second += mass * (np.outer(value, value) + length * (mixed + mixed.T))
@@ -166,16 +166,19 @@ def moments(grid: LineGrid, c: Vector) -> Moments | None:
 
 
 def maximum(grid: LineGrid, sums: Vector, weight: float, lamb: float, start: Vector) -> Vector:
-    """The coefficients of the largest penalised likelihood, by Newton's method with halved steps.
+    """Coefficients that maximise the penalised likelihood, by Newton's method with step halving.
 
-    A constant in f changes nothing; the coefficients keep their mean.
+    A constant added to f does not change the density; the coefficients keep their mean.
 
     Args:
-        grid: Where the B_m live.
+        grid: The grid of the B_m.
         sums: Σ w_i B_m(x_i).
         weight: Σ w_i.
         lamb: λ per row.
-        start: Coefficients whose density has an integral.
+        start: Initial coefficients; their density must have an integral.
+
+    Raises:
+        TrainingDiverged: The initial density has no integral.
     """
     target, price = sums / weight, lamb * grid.bends.T @ grid.bends
     ridge = RIDGE + ROUNDING * float(price.diagonal().max())
@@ -209,7 +212,7 @@ def _moved(
     expected: float,
     loss: Callable[[Vector, Moments], float],
 ) -> tuple[Vector, Moments, float] | None:
-    """The longest of step, step/2, … that does what it promises; None if rounding decides."""
+    """Take the longest of step, step/2, … that decreases the loss sufficiently; None if none does."""
     share = 1.0
     for _ in range(HALVINGS):
         there = c + share * step
@@ -221,7 +224,7 @@ def _moved(
 
 
 def normal_start(grid: LineGrid, mean: float, std: float) -> Vector:
-    """Coefficients of about the normal law, with tails that fall."""
+    """Coefficients that approximate a normal distribution, with falling tails."""
     greville = grid.knots[0, 1:-1].unfold(0, grid.order, 1).mean(-1).numpy()
     c: Vector = -0.5 * np.square((greville - mean) / std)
     return c if c.min() > -FLATTEST else c * (FLATTEST / -c.min())
@@ -229,11 +232,11 @@ def normal_start(grid: LineGrid, mean: float, std: float) -> Vector:
 
 @dataclass(frozen=True, eq=False)
 class Priced:
-    """A grid with the price under which rows were likeliest that were not fitted, and how likely.
+    """A grid with the λ that maximises the cross-validated log-likelihood.
 
     Args:
-        lamb: The price λ, per row.
-        score: Log-likelihood of all rows, each under the density of the parts that it is not in.
+        lamb: λ per row.
+        score: Log-likelihood of all rows, each under the density fitted without its fold.
     """
 
     grid: LineGrid
@@ -242,7 +245,7 @@ class Priced:
 
 
 def best_price(grid: LineGrid, rows: PartSums, start: Vector) -> Priced:
-    """Cross-validation over the prices, from the stiffest on."""
+    """Choose λ by cross-validation, from the largest downwards."""
     now = [start] * len(rows.weights)
     tried: list[Priced] = []
     for lamb in LAMBS:
@@ -256,12 +259,12 @@ def best_price(grid: LineGrid, rows: PartSums, start: Vector) -> Priced:
 
 
 def log_likelihood(grid: LineGrid, c: Vector, sums: Vector, weight: float) -> float:
-    """Of rows with these sums, on the unit scale."""
+    """Log-likelihood of rows with these sums, on the unit scale."""
     return float(sums @ c - weight * log_normaliser(grid, c))
 
 
 def log_normaliser(grid: LineGrid, c: Vector) -> float:
-    """log Z of coefficients whose density has an integral."""
+    """log Z; the density of the coefficients must have an integral."""
     found = moments(grid, c)
     assert found is not None  # noqa: S101 - every maximum has one
     return found.log_z
@@ -271,7 +274,7 @@ Ends = tuple[float | None, float | None]
 
 
 def uniform_points(z: Vector, ends: Ends, size: int, margin: float = MARGIN) -> Vector:
-    """A grid of equal intervals over the rows and a margin; up to an end where there is one."""
+    """Points at equal distances over the rows and a margin; a bounded side stops at its end."""
     low, high = float(z.min()), float(z.max())
     reach = margin * (high - low)
     first = low - reach if ends[0] is None else ends[0]
@@ -279,7 +282,7 @@ def uniform_points(z: Vector, ends: Ends, size: int, margin: float = MARGIN) -> 
 
 
 def stretched_points(z: Vector, ends: Ends, size: int) -> Vector:
-    """A grid that is uniform in asinh((z - median) / spread): fine in the middle, logarithmic far from it."""
+    """Points at equal distances in asinh((z - median) / spread): dense near the median, logarithmic far away."""
     lower, middle, upper = np.quantile(z, [0.25, 0.5, 0.75])
     spread = max(float(upper - lower) / 2, NARROWEST)
     first, last = (None if end is None else float(np.arcsinh((end - middle) / spread)) for end in ends)
@@ -291,7 +294,7 @@ def stretched_points(z: Vector, ends: Ends, size: int) -> Vector:
 
 
 def network_of(grid: LineGrid, c: Vector) -> KAN:
-    """The KAN[1,1] with this activation."""
+    """A KAN[1,1] whose activation has these coefficients."""
     network = KAN(KANConfig(width=(1, 1), grid_size=len(grid.points) - 1, order=grid.order))
     layer = network.stack[0]
     layer.knots = grid.knots.clone()
