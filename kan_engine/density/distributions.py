@@ -1,4 +1,4 @@
-"""Laws that a column may follow: their densities, where their fit begins, their formulas."""
+"""Families of univariate distributions: log-density, cumulative distribution, initial parameters, formula."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from kan_engine.density.maximum_likelihood import Law, Vector
 from kan_engine.density.weighted_values import Values
 from kan_engine.expressions.evaluation import call, mul, number, power
 
-STEEP = 50.0  # shape of a gamma law
-ROUNDS = 200  # of expectation and maximisation
-NARROWEST = 0.05  # standard deviation of a part, in those of all: nothing narrower is a part
+STEEP = 50.0  # from this shape on the usual formula of the gamma density overflows
+ROUNDS = 200  # of expectation maximisation
+NARROWEST = 0.05  # relative to the standard deviation of all rows
 LOG_2PI = float(np.log(2 * np.pi))
 
 
 def laws_for(rows: Values, support: tuple[float, float]) -> Iterator[Law]:
-    """The laws to try for a column whose density has this support, the most usual first."""
+    """Distribution families to try for a column whose density has this support, the most usual first."""
     yield from (_normal(), _uniform())
     ranges = {(0.0, 1.0): 0} if rows.low > 0 and rows.high < 1 else {}
     if np.isfinite(support).all():
@@ -40,7 +40,7 @@ def laws_for(rows: Values, support: tuple[float, float]) -> Iterator[Law]:
 
 
 def _bell(x: Expression, mean: float, std: float) -> Expression:
-    """The density of a normal law."""
+    """The density of a normal distribution."""
     square = power(x - number(mean), 2)
     return mul(number(1 / (std * (2 * np.pi) ** 0.5)), call("exp", mul(number(-0.5 / std**2), square)))
 
@@ -118,7 +118,7 @@ def _gamma(low: float, chosen: int) -> Law:
     def tree(t: Vector, x: Expression) -> Expression:
         k, scale = t
         y = x - number(low)
-        if k > STEEP:  # each of the usual factors would overflow: from the top, top·(y/m·exp(1 - y/m))^(k-1)
+        if k > STEEP:  # the usual factors overflow; with the mode m: top·(y/m·exp(1 - y/m))^(k-1)
             top = number(float(np.exp(density(t, np.array([(k - 1) * scale]))[0])))
             u = mul(number(1 / ((k - 1) * scale)), y)
             return mul(top, power(mul(u, call("exp", 1 - u)), number(k - 1)))
@@ -142,7 +142,7 @@ def _weibull(low: float, chosen: int) -> Law:
         if not rows.low > low:
             return None
         logs = rows.of(np.log(rows.x - low))
-        shape = 1.28255 / max(logs.std, 1e-9)  # of its logarithm: π/√6 over the standard deviation
+        shape = 1.28255 / max(logs.std, 1e-9)  # π/√6 over the standard deviation of the logarithms
         return np.array([shape, np.exp(logs.mean + 0.57722 / shape)])
 
     def density(t: Vector, y: Vector) -> Vector:
@@ -169,7 +169,7 @@ def _weibull(low: float, chosen: int) -> Law:
 
 
 def _beyond(x: Vector, low: float, density: Callable[[Vector], Vector]) -> Vector:
-    """A logarithm of a density of the distance from an end, minus infinity below it."""
+    """Log-density as a function of the distance above ``low``; minus infinity below it."""
     y = x - low
     found: Vector = np.where(y >= 0, density(np.maximum(y, 1e-300)), -np.inf)
     return found
@@ -304,7 +304,7 @@ def _cauchy() -> Law:
 
 
 def _gumbel(sign: int) -> Law:
-    """Of the largest of many values, or with sign -1 of the smallest."""
+    """The limit distribution of the maximum of many values, or with sign -1 of the minimum."""
 
     def density(t: Vector, x: Vector) -> Vector:
         u = sign * (x - t[0]) / t[1]
@@ -330,7 +330,7 @@ def _gumbel(sign: int) -> Law:
 
 
 def _mixture() -> Law:
-    """Two normal laws; logarithms of odds are their shares, so that nothing leaves 0 to 1."""
+    """A mixture of two normal distributions; expectation maximisation keeps its share between 0 and 1."""
 
     def parts(t: Vector, x: Vector) -> tuple[Vector, Vector]:
         one, other = (_log_bell((x - t[i]) / t[i + 1]) - np.log(t[i + 1]) for i in (1, 3))
@@ -356,7 +356,10 @@ def _mixture() -> Law:
 
 
 def _by_expectation(rows: Values) -> Vector | None:
-    """Shares, means and deviations of two parts, by expectation and maximisation from the halves."""
+    """Share, means and standard deviations by expectation maximisation, which starts from the halves.
+
+    None if one component has less than 2 % of the rows.
+    """
     middle = rows.quantile(0.5)
     share = np.where(rows.x < middle, 0.9, 0.1)
     theta = np.zeros(5)

@@ -1,7 +1,7 @@
 """Densities of one or two columns: p(x) = exp(f(x)) / Z with f a KAN.
 
-The predictor of a density is that of a regression whose target is scaled by the logarithm: what the network
-gives is log p up to a constant, and the constant is the mean of the target's scale.
+The predictor of a density is a regression predictor with a logarithmic target scale: the network returns
+log p up to a constant, and the constant is the mean of the target scale.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from kan_engine.inference.predictor import Predictor
 from kan_engine.network.kan import KAN
 
 FOLDS, PLANE_FOLDS = 5, 4
-SEARCH_ROWS = 50_000  # of more rows a sample chooses grid, ends and price
-LEAST_ORDER, HIGHEST_ORDER = 2, 5  # of the splines: tails go on along a slope
-FEW_ROWS, MANY_ROWS = 1_000, 10_000
-LONG = 15.0  # range of a column over that between its quartiles, beyond which its tails are long
+SEARCH_ROWS = 50_000  # size of the sample that chooses grid, ends and λ
+LEAST_ORDER, HIGHEST_ORDER = 2, 5  # of the splines; tails continue along a slope
+FEW_ROWS, MANY_ROWS = 1_000, 10_000  # rows from which the second and third grid size apply
+LONG = 15.0  # range of a column over its interquartile range
 PLANE_SIZE = 10  # grid intervals for each of two columns
-PLANE_NODES = 4  # nodes of their hidden layer
-PLANE_ROWS = 40_000  # that two columns are fitted by at most
-LINE_SIZES = 30, 50, 80  # grid intervals for few rows, more, and many
-END_GAIN = 5.0  # in log-likelihood, of an end of the support over a tail: fewer rows would tell no end
-ZERO_GAIN = 2.0  # of one at 0, where quantities often end
+PLANE_NODES = 4
+PLANE_ROWS = 40_000
+LINE_SIZES = 30, 50, 80  # grid intervals for few, more and many rows
+END_GAIN = 5.0  # in log-likelihood, of a bounded side of the support over a tail
+ZERO_GAIN = 2.0  # the same for an end at 0, where quantities often end
 
 Support = tuple[tuple[float, float], ...]
 
@@ -57,14 +57,15 @@ class Density:
     """A density of one or two columns.
 
     Args:
-        network: Its logarithm, up to a constant, on the unit scale.
+        network: The log-density up to a constant, on the unit scale.
         inputs: The unit scale.
-        log_constant: What the logarithm of the density in the columns' units is beyond the network.
-        support: Where it is not 0: lowest and highest value of every column; infinite where there is no end.
-        held: Log-likelihood of every row under a density that it was not fitted by; NaN of rows that all
-            densities were fitted by.
-        lamb: Of one column: price of roughness, per row.
-        steps: Of two columns: mean log-likelihood on the unit scale after every step of the training.
+        log_constant: Added to the output of the network, gives the log-density in the columns' units.
+        support: Lowest and highest value of every column; infinite on an unbounded side. Outside it the
+            density is 0.
+        held: Log-density of every row under the density fitted without its fold; NaN for rows outside the
+            sample used for cross-validation.
+        lamb: λ of the roughness penalty, per row.
+        steps: For two columns: mean log-likelihood on the unit scale after every training step.
     """
 
     network: KAN
@@ -76,7 +77,7 @@ class Density:
     steps: tuple[float, ...] = ()
 
     def predictor(self, encoding: Encoding, target: str) -> Predictor:
-        """What gives the density at rows of the columns."""
+        """A predictor of the density at rows of the columns."""
         return Predictor(
             encoding=encoding,
             inputs=self.inputs,
@@ -91,13 +92,13 @@ class Density:
 
 @dataclass(frozen=True, kw_only=True)
 class DensityConfig:
-    """What a density is made of.
+    """Settings of a density estimate.
 
     Args:
-        grid_size: Grid intervals G; None leaves them to us.
-        order: Order k of the splines.
-        seed: Divides the rows for cross-validation.
-        nodes: Of two columns: nodes of the hidden layer; 0 makes them independent, None leaves it to us.
+        grid_size: Grid intervals G; None chooses them automatically.
+        order: Order k of the splines, 2 to 5.
+        seed: Seed of the random division into folds.
+        nodes: For two columns: hidden nodes. 0 makes the columns independent; None chooses automatically.
     """
 
     grid_size: int | None = None
@@ -106,10 +107,10 @@ class DensityConfig:
     nodes: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse splines whose tails could not fall."""
+        """Refuse orders outside of the supported range."""
         if not LEAST_ORDER <= self.order <= HIGHEST_ORDER:
             raise InvalidConfig(
-                f"the splines of a density have an order from {LEAST_ORDER} to {HIGHEST_ORDER}, "
+                f"the order of a density's splines must be between {LEAST_ORDER} and {HIGHEST_ORDER}, "
                 f"got {self.order}"
             )
 
@@ -120,15 +121,15 @@ def fit_line_density(
     config: DensityConfig,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Density:
-    """The density of one column.
+    """Estimate the density of one column.
 
-    Whether the grid is uniform, where the support ends and how smooth the density is are what makes rows
-    likeliest that were left out, in five-fold cross-validation.
+    Five-fold cross-validation chooses the type of grid, the ends of the support and λ: it maximises the
+    log-likelihood of rows left out.
 
     Args:
         x: Values of the column.
-        weights: What each row counts.
-        config: What it is made of.
+        weights: Weight of each row.
+        config: Settings of the estimate.
         should_stop: Once true, no further grid is tried.
 
     Raises:
@@ -163,7 +164,7 @@ def fit_line_density(
 
 @dataclass(frozen=True)
 class Side:
-    """Where the support may end on one side, and by how much the rows have to become likelier for it."""
+    """A possible end of the support, and the gain in log-likelihood that it must bring."""
 
     place: float
     asked: float
@@ -177,7 +178,7 @@ def _chosen(
     config: DensityConfig,
     should_stop: Callable[[], bool],
 ) -> Priced:
-    """The best grid and price; an end of the support only where the rows demand it."""
+    """Select grid and λ; bound a side of the support only if the log-likelihood gains enough."""
     size = config.grid_size or LINE_SIZES[(len(z) >= FEW_ROWS) + (len(z) >= MANY_ROWS)]
     tried: list[tuple[float, Priced]] = []
     for taken in product((False, True), repeat=2):
@@ -204,17 +205,17 @@ def fit_plane_density(
     config: DensityConfig,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Density:
-    """The joint density of two columns.
+    """Estimate the joint density of two columns.
 
-    How smooth it is, is what makes rows likeliest that were left out, in four-fold cross-validation; then the
-    network learns from all rows.
+    Four-fold cross-validation chooses λ: it maximises the log-likelihood of rows left out. Then the network is
+    trained on all rows.
 
     Args:
         x: Values of the columns.
-        weights: What each row counts.
-        sides: The density of each column alone, which tells where its support ends, and its grid.
-        config: What the density is made of.
-        should_stop: Once true, the best network so far is it.
+        weights: Weight of each row.
+        sides: The density of each column alone; it determines the support and the grid.
+        config: Settings of the estimate.
+        should_stop: Once true, the best network so far is returned.
     """
     inputs, w = Standardizer.fit(x), torch.from_numpy(weights / weights.mean())
     z = inputs.forward(x)
@@ -250,7 +251,7 @@ def fit_plane_density(
 
 
 def _plane_points(z: np.ndarray, ends: tuple[float, float], size: int) -> np.ndarray:
-    """The grid of one of two columns: of equal intervals, where parabolas are free, unless tails are long."""
+    """Grid points of one of two columns: at equal distances unless its tails are long."""
     lower, upper = np.quantile(z, [0.25, 0.75])
     is_long = float(np.ptp(z)) > LONG * float(upper - lower)
     low, high = (end if np.isfinite(end) else None for end in ends)
@@ -263,7 +264,7 @@ def _scaled(ends: tuple[float, float], inputs: Standardizer, place: int) -> tupl
 
 
 def _held(grid: LineGrid, fitted: list[np.ndarray], z: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """Log-density of every row without its part, on the unit scale."""
+    """Log-density of every row, fitted without its fold, on the unit scale."""
     held = np.empty(len(z))
     for part, c in enumerate(fitted):
         own = fold == part
@@ -272,6 +273,6 @@ def _held(grid: LineGrid, fitted: list[np.ndarray], z: np.ndarray, fold: np.ndar
 
 
 def _values(grid: LineGrid, c: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """f at these places, a block of rows at a time."""
+    """f at these points, a block of rows at a time."""
     blocks = [grid.basis(z[start : start + BLOCK]) @ c for start in range(0, len(z), BLOCK)]
     return np.concatenate(blocks) if blocks else np.zeros(0)

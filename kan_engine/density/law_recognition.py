@@ -1,8 +1,8 @@
-"""Which closed law a density is, if any: by likelihood, by what rows left out say, and by goodness of fit.
+"""Recognition of closed-form laws: by likelihood, by cross-validation and by goodness of fit.
 
-Laws are ranked by Schwarz's criterion. The best of them is accepted if rows that it was not fitted to are no
-less likely under it than under the KAN's density, beyond what chance allows, and if the shares of values
-below each of them are spread as they should be (Kolmogorov and Smirnov), again under fits to other rows.
+The Bayesian information criterion (Schwarz) ranks the laws. A law is accepted if it passes two tests on rows
+that it was not fitted to. Their log-likelihood must not be significantly lower than under the KAN's density,
+and their cumulative probabilities must be uniform (Kolmogorov-Smirnov test).
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from kan_engine.density.weighted_values import Values, worth
 from kan_engine.expressions.evaluation import call, mul, number
 
 FOLDS = 5
-MOST_ROWS = 100_000  # of more rows a sample tells the law
-EQUAL = 1.5  # in Schwarz's criterion: the rows do not tell such laws apart, and the most usual one is named
-CLOSE = 10.0  # in Schwarz's criterion: laws this far behind the best are not looked at
-DOUBT = 2.326  # standard errors by which the KAN's density may be better: 1 % of true laws are refused
-LEAST_P = 0.01  # of the test of Kolmogorov and Smirnov
-SLACK = 1e-3  # of a mean log-likelihood, in which nobody is interested
+MOST_ROWS = 100_000  # size of the sample; more rows do not change the result
+EQUAL = 1.5  # in the halved BIC: within it the most usual law comes first
+CLOSE = 10.0  # in the halved BIC: laws further behind the best are not tested
+DOUBT = 2.326  # standard errors by which the KAN's density may be better; rejects 1 % of true laws
+LEAST_P = 0.01  # of the Kolmogorov-Smirnov test
+SLACK = 1e-3  # difference in the mean log-likelihood that is irrelevant in practice
 
 
 @dataclass(frozen=True, eq=False)
 class Recognised:
-    """A closed law that the rows may well follow.
+    """A closed-form law that is compatible with the rows.
 
     Attributes:
-        name: Of the law.
-        parameters: With standard errors, and intervals of 95 %.
-        tree: The density in the client's columns.
-        log_density: Of rows [n, d].
-        bic: Schwarz's criterion, halved; the larger, the better.
-        p_value: Of its goodness of fit.
-        support: Where it is not 0, per column.
+        name: Name of the law.
+        parameters: Parameters with standard errors and 95 % confidence intervals.
+        tree: Formula of the density in the client's columns.
+        log_density: Log-density of rows [n, d].
+        bic: Negative BIC, halved: log-likelihood minus its penalty; larger is better.
+        p_value: p-value of the goodness of fit.
+        support: Lowest and highest value per column; outside it the density is 0.
     """
 
     name: str
@@ -53,10 +53,10 @@ class Recognised:
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """The laws that were accepted, best first, and the best of those that were not.
+    """Accepted laws, best first.
 
     Attributes:
-        refused: Why the likeliest law was not accepted, in words; None if it was.
+        refused: Why the most likely law was rejected, as text; None if a law was accepted.
     """
 
     accepted: list[Recognised] = field(default_factory=list)
@@ -72,15 +72,15 @@ def line_laws(
     seed: int,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Verdict:
-    """Laws of one column.
+    """Recognise laws of one column.
 
     Args:
-        name: Of the column.
+        name: Name of the column.
         x: Its values.
-        weights: What each row counts.
-        held: Log-density of each under the KAN's density fitted without it.
-        support: Where the KAN's density is not 0.
-        seed: Divides the rows.
+        weights: Weight of each row.
+        held: Log-density of each row under the KAN's density fitted without it.
+        support: Support of the KAN's density.
+        seed: Seed of the random order of the rows.
         should_stop: Once true, no further law is tried.
     """
     some = _sample(len(x), seed)
@@ -96,14 +96,14 @@ def line_laws(
         own, share = _left_out(one, rows, part)
         why, p_value = _doubts(held - own, rows.w, share)
         if why is not None:
-            refused = refused or f"the likeliest law, {one.law.name}, was not accepted: {why}"
+            refused = refused or f"the most likely law, {one.law.name}, was rejected: {why}"
             continue
         accepted.append(_recognised(name, one, rows, p_value))
     return Verdict(_usual_first(accepted, [law.name for law in tried]), None if accepted else refused)
 
 
 def _usual_first(laws: list[Recognised], names: list[str]) -> list[Recognised]:
-    """The laws, best first; of those that the rows do not tell from the best, the most usual one leads."""
+    """Move the most usual of the laws that are tied with the best to the front."""
     if not laws:
         return []
     equal = [law for law in laws if laws[0].bic - law.bic <= EQUAL]
@@ -112,12 +112,12 @@ def _usual_first(laws: list[Recognised], names: list[str]) -> list[Recognised]:
 
 
 def _sample(count: int, seed: int) -> np.ndarray:
-    """Rows in random order, at most so many as tell the law."""
+    """At most ``MAX_ROWS`` row numbers, in random order."""
     return np.random.default_rng(seed).permutation(count)[:MOST_ROWS]
 
 
 def _left_out(one: Fitted, rows: Values, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Log-density of every row, and the share of values below it, under the law fitted without its part."""
+    """Log-density and cumulative probability of every row under the law fitted without its fold."""
     law, density, share = one.law, np.full(len(part), -np.inf), np.full(len(part), np.nan)
     for fold in range(FOLDS):
         own = part == fold
@@ -131,12 +131,12 @@ def _left_out(one: Fitted, rows: Values, part: np.ndarray) -> tuple[np.ndarray, 
 
 
 def _doubts(ahead: np.ndarray, w: np.ndarray, share: np.ndarray) -> tuple[str | None, float]:
-    """Why a law is none, if so, and the p-value of its fit.
+    """The reason to reject a law, or None, and the p-value of its fit.
 
     Args:
-        ahead: Log-likelihood of the KAN's density beyond the law's, of every row left out.
-        w: What the rows count.
-        share: Of values below each row, as the law has it.
+        ahead: Log-density of the KAN minus the law's, for every row left out.
+        w: Weights of the rows.
+        share: Cumulative probability of each row under the law.
     """
     why, p_value = _behind(ahead, w), _spread_evenly(share, w)
     if why is None and p_value < LEAST_P:
@@ -145,20 +145,20 @@ def _doubts(ahead: np.ndarray, w: np.ndarray, share: np.ndarray) -> tuple[str | 
 
 
 def _behind(ahead: np.ndarray, w: np.ndarray) -> str | None:
-    """Why a law is none by what rows left out say, if they do."""
+    """The reason to reject a law by the log-likelihood of rows left out, or None."""
     known = np.isfinite(ahead) | np.isposinf(ahead)
     weight = w[known] / w[known].sum()
     mean = float(weight @ ahead[known])
     if not np.isfinite(mean):
-        return "it leaves no room for some of the rows"
+        return "some rows have a density of 0 under it"
     error = float(weight**2 @ (ahead[known] - mean) ** 2) ** 0.5
     if mean > DOUBT * error + SLACK:
-        return f"rows left out are less likely under it, by {mean:.3g} in the mean logarithm"
+        return f"the mean log-likelihood of rows left out is lower by {mean:.3g} than under the KAN's density"
     return None
 
 
 def _spread_evenly(share: np.ndarray, w: np.ndarray) -> float:
-    """P-value of the test of Kolmogorov and Smirnov that shares are uniform from 0 to 1."""
+    """p-value of the Kolmogorov-Smirnov test that shares are uniform from 0 to 1."""
     if not np.isfinite(share).all():
         return 0.0
     order = np.argsort(share)
@@ -190,15 +190,15 @@ def plane_laws(
     sides: tuple[Verdict, Verdict],
     seed: int,
 ) -> Verdict:
-    """Laws of two columns: normal with a correlation, and independent ones of each.
+    """Recognise laws of two columns: a bivariate normal distribution, or independent laws of each.
 
     Args:
-        names: Of the columns.
+        names: Names of the columns.
         x: Their values [n, 2].
-        weights: What each row counts.
-        held: Log-density of each row under the KAN's density fitted without it; NaN where there is none.
-        sides: Laws of either column alone.
-        seed: Divides the rows.
+        weights: Weight of each row.
+        held: Log-density of each row under the KAN's density fitted without it; NaN where unknown.
+        sides: Laws of each column alone.
+        seed: Seed of the random order of the rows.
     """
     some = _sample(len(x), seed)
     some = some[~np.isnan(held[some])]
@@ -211,7 +211,7 @@ def plane_laws(
     accepted = [law for law, why in tried if why is None]
     first, why = tried[0]
     return Verdict(
-        accepted, None if accepted else f"the likeliest law, {first.name}, was not accepted: {why}"
+        accepted, None if accepted else f"the most likely law, {first.name}, was rejected: {why}"
     )
 
 
@@ -244,7 +244,7 @@ def _moments(x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _distance(x: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """Mahalanobis' distance, squared."""
+    """Squared Mahalanobis distance."""
     found: np.ndarray = ((x - mean) * np.linalg.solve(covariance, (x - mean).T).T).sum(1)
     return found
 
@@ -285,7 +285,7 @@ def _normal_tree(names: tuple[str, str], mean: np.ndarray, covariance: np.ndarra
 def _independent(
     one: Recognised, other: Recognised, x: np.ndarray, w: np.ndarray, held: np.ndarray
 ) -> tuple[Recognised, str | None]:
-    """The product of two laws; the rows that they were fitted to tell whether more is to be said of both."""
+    """The product of two laws, and the reason to reject it, or None; tested on the rows it was fitted to."""
 
     def log_density(rows: np.ndarray) -> np.ndarray:
         found: np.ndarray = one.log_density(rows[:, :1]) + other.log_density(rows[:, 1:])
@@ -314,7 +314,7 @@ def _independent(
 
 
 def _independence(x: np.ndarray, w: np.ndarray) -> float:
-    """P-value of Spearman's rank correlation, and of that of the distances from the medians."""
+    """p-value of Spearman's rank correlation of the values and of the distances from the medians (Bonferroni)."""
     ranks = np.argsort(np.argsort(x, axis=0), axis=0) / len(x) - 0.5
     count, smallest = worth(w), 1.0
     for values in (ranks, np.abs(ranks)):

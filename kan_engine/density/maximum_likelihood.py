@@ -1,8 +1,8 @@
-"""Laws of one column, and their fit by maximum likelihood.
+"""Families of univariate distributions, and their fit by maximum likelihood.
 
-A law is fitted to all of its parameters at once; what is known of them is the inverse of the observed Fisher
-information, the Hessian of the negative log-likelihood. A parameter that is positive gets an interval on the
-logarithmic scale, so that its ends are positive, too.
+All parameters are fitted together. Their covariance is the inverse of the observed Fisher information, the
+Hessian of the negative log-likelihood. The confidence interval of a positive parameter is symmetric on the
+logarithmic scale, so that its ends are positive.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from scipy.optimize import minimize
 from kan_engine import Expression
 from kan_engine.density.weighted_values import Values
 
-LEVEL = 1.959963984540054  # standard errors on either side that hold 95 %
-STEP = 1e-4  # of a difference of the log-likelihood, in standard errors' rough size
-HUGE = 1e6  # degrees of freedom, shapes: beyond it the law is another, simpler one
+LEVEL = 1.959963984540054  # standard errors on either side of a 95 % confidence interval
+STEP = 1e-4  # of central differences of the log-likelihood, relative to a parameter
+HUGE = 1e6  # of shapes and degrees of freedom: beyond it a simpler family applies
 
 Vector = np.ndarray
 Tree = Callable[[Vector, Expression], Expression]
@@ -27,19 +27,19 @@ Parameter = dict[str, float | str | None]
 
 @dataclass(frozen=True)
 class Law:
-    """A family of densities.
+    """A family of distributions.
 
     Attributes:
-        name: What it is called.
-        parameters: Names of what is fitted; those that must be positive end in "+" here, and not for clients.
-        log_density: Of values, given the parameters.
-        cumulative: Share of values below these.
-        start: Parameters to begin with; None where the law cannot hold for the values.
+        name: Name of the family.
+        parameters: Names of the parameters; a name that ends in "+" marks a positive one (not for clients).
+        log_density: Log-density of values, given the parameters.
+        cumulative: Cumulative distribution function of values, given the parameters.
+        start: Initial parameters; None if the family does not apply to the values.
         tree: The density as a formula of the column.
-        support: Where it is not 0, given the parameters.
-        free: How many numbers were chosen to fit, where that is not the count of its parameters.
-        is_closed: Whether ``start`` has the likeliest parameters already.
-        is_support: Whether its parameters are the ends of its support, which all rows together tell.
+        support: Support, given the parameters.
+        free: Number of free parameters for the BIC, if it differs from the number of parameters.
+        is_closed: Whether ``start`` already returns the maximum-likelihood parameters.
+        is_support: Whether the parameters are the ends of the support, which depend on all rows.
     """
 
     name: str
@@ -66,20 +66,20 @@ class Law:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A law with its likeliest parameters."""
+    """A family with its maximum-likelihood parameters."""
 
     law: Law
     theta: Vector
     log_likelihood: float
 
     def bic(self, rows: float) -> float:
-        """Schwarz's criterion, halved: what the law makes of the rows, less the price of its parameters."""
+        """Negative BIC (Schwarz), halved: the log-likelihood minus the penalty of the parameters."""
         free = len(self.theta) if self.law.free is None else self.law.free
         return self.log_likelihood - 0.5 * free * float(np.log(rows))
 
 
 def fit(law: Law, rows: Values) -> Fitted | None:
-    """The likeliest parameters; None where the law cannot hold for the rows, or has no maximum."""
+    """Fit the parameters; None if the family does not apply to the rows or the likelihood has no maximum."""
     start = law.start(rows)
     if start is None:
         return None
@@ -114,7 +114,7 @@ def _unbounded(theta: Vector, positive: Vector) -> Vector:
 
 
 def intervals(fitted: Fitted, rows: Values) -> list[Parameter]:
-    """Every parameter with its standard error and the interval that holds it with a probability of 95 %."""
+    """Every parameter with its standard error and its 95 % confidence interval."""
     law = fitted.law
     if law.is_support:
         return _ends(fitted, rows)
@@ -125,7 +125,7 @@ def intervals(fitted: Fitted, rows: Values) -> list[Parameter]:
 
 
 def interval(name: str, value: float, error: float | None, *, is_positive: bool = False) -> Parameter:
-    """A parameter with the interval that its standard error gives."""
+    """A parameter with the 95 % confidence interval from its standard error."""
     low = high = None
     if error is not None and is_positive:
         factor = float(np.exp(LEVEL * error / value))
@@ -136,7 +136,7 @@ def interval(name: str, value: float, error: float | None, *, is_positive: bool 
 
 
 def _ends(fitted: Fitted, rows: Values) -> list[Parameter]:
-    """Of a uniform law: an end lies beyond the last value by no more than so much in 95 of 100 cases."""
+    """One-sided 95 % confidence intervals of the ends of a uniform distribution."""
     reach = (rows.high - rows.low) * (0.05 ** (-1 / rows.count) - 1)
     known = {"low": (rows.low - reach, rows.low), "high": (rows.high, rows.high + reach)}
     return [
@@ -146,7 +146,7 @@ def _ends(fitted: Fitted, rows: Values) -> list[Parameter]:
 
 
 def _standard_errors(fitted: Fitted, rows: Values) -> list[float | None]:
-    if fitted.law.name == "Laplace":  # its likelihood has a corner at the median: the expected information
+    if fitted.law.name == "Laplace":  # its likelihood has a kink at the median; uses the expected information
         scale = float(fitted.theta[1])
         return [scale / rows.count**0.5] * 2
     information = _information(fitted, rows)

@@ -1,4 +1,4 @@
-"""Where the values of a column can lie at all: ends that they pile up against, as waiting times do at 0."""
+"""Possible ends of a column's support, such as 0 for waiting times."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-GAPS = 3  # of neighbouring values near an end, by which the support may go on beyond the last of them
-NEAR = 0.05  # of the values: those near an end
+GAPS = 3  # mean gaps between values near an end, by which the support may extend beyond the last one
+NEAR = 0.05  # of the values
 
 
 def possible_ends(x: Float[np.ndarray, " rows"]) -> tuple[float, float]:
-    """Where the support would end if it did: the simplest numbers shortly before and beyond all values.
+    """Possible ends of the support: the simplest numbers just below and just above all values.
 
-    The next value of as many again lies beyond an end with a probability of e^-GAPS, if there is any
-    density there; where there is none, ``x`` tells nothing of an end, and it lies far off.
+    An end lies within ``END_GAPS`` mean gaps of the extreme value: a density that continues at the same level
+    leaves so long an interval empty with a probability of e^-END_GAPS. If the density near an end is low, ``x``
+    does not determine the end, the gaps are wide, and the end lies far off.
     """
     ordered = np.sort(x)
     low, high = float(ordered[0]), float(ordered[-1])
@@ -26,7 +27,7 @@ def possible_ends(x: Float[np.ndarray, " rows"]) -> tuple[float, float]:
 
 
 def simplest(low: float, high: float) -> float:
-    """The number with the fewest digits in a range; of several the one next to its middle."""
+    """The number with the fewest digits in a range; of several the one nearest to the middle."""
     if low <= 0 <= high:
         return 0.0
     if not high > low:

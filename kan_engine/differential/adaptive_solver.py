@@ -1,9 +1,9 @@
-"""Differential equations: grids that adapt to the solution, around Gauss-Newton on the residuals.
+"""Solution of differential equations on adaptive grids, by Gauss-Newton steps on the residuals.
 
-What is unknown is a spline of as many variables as there are independent ones; its exact derivatives
-enter the equations at Gauss points of every cell. Linear equations are solved at one stroke; other ones
-from initial values are followed window by window (``marching``), and all windows are solved together once
-more from there. Intervals are halved where the splines jump, until nothing changes any more.
+Every unknown is a spline of the independent variables. Its exact derivatives enter the equations at Gauss
+points of every cell. Linear equations take one step. Nonlinear initial value problems are solved window by
+window (``time_marching.py``), then all windows together. Intervals are halved where the highest derivatives
+of the splines jump, until the jumps or the changes are small enough.
 """
 
 from __future__ import annotations
@@ -27,29 +27,31 @@ from kan_engine.splines.tensor_product import Axis, TensorSpline
 FIRST_GRID = {1: 8, 2: 8, 3: 4}  # intervals along every axis, by the number of axes
 ORDERS = {1: 7, 2: 7, 3: 5}
 SPARE = 3  # orders of a spline beyond the highest derivative
-STEPS = 40  # of Gauss-Newton on one grid, at most
+STEPS = 40
 LEVELS = 12
-RESOLVED = {1: 1e-11, 2: 1e-8, 3: 1e-5}  # jumps relative to the unknowns with which grids are fine enough
-SHARES = (1e-2, 1e-1, 0.5)  # of the largest jump, from which an interval is halved, too
-CAREFUL = 1e-3  # share of the jumps that a step may have and be the last: the grid is wrong by more
-MOST_WORK = 3e10  # multiplications of a step
-SETTLED, STALLED = 1e-8, 0.5  # change from grid to grid, and its share of the one before, that end the search
-STARTS = (0.0, 1.0, -1.0)  # constants from which equations without a start in time are tried
+RESOLVED = {1: 1e-11, 2: 1e-8, 3: 1e-5}  # relative to the unknowns; smaller jumps need no finer grid
+SHARES = (1e-2, 1e-1, 0.5)  # of the largest jump: intervals above it are halved; larger if too many
+CAREFUL = 1e-3  # of the largest jump: smaller steps are below the error of the grid and end the descent
+MOST_WORK = 3e10
+# The search ends if the relative change between grids is below the first value but above this share
+# of the change before.
+SETTLED, STALLED = 1e-8, 0.5
+STARTS = (0.0, 1.0, -1.0)  # initial values of nonlinear problems that are not solved by time marching
 CONVERGED, SOLVED = (
     1e-6,
     1e-3,
-)  # change in the last step, and relative violation, of what counts as a solution
-MARCHED = 0.6  # share of the work that following a solution in time is
+)  # largest change in the last step, and largest relative violation, of a solution
+MARCHED = 0.6  # estimate
 
 
 @dataclass(frozen=True)
 class Reached:
-    """Where the search for a solution is.
+    """Progress of a solver.
 
     Attributes:
-        fraction: Estimated share of the work that is done.
-        solution: The best so far; None before there is one.
-        intervals: Of the grid along every axis.
+        fraction: Estimated share of the work that is done, 0 to 1.
+        solution: The best solution so far; None before the first one.
+        intervals: Grid intervals along every axis.
     """
 
     fraction: float
@@ -68,18 +70,18 @@ def solve(
     """Solve a problem.
 
     Args:
-        problem: As ``pose`` reads it.
-        grid: Intervals along every axis, which are then equal and stay; None adapts them.
-        order: Order of the splines; None for a high one.
-        steps: Most steps of Gauss-Newton on one grid, and in one window; None for as many as there may be.
-        should_stop: Asked between steps; once true, what has been reached is the last. One that was followed
-            from its start has as its domain how far it got.
+        problem: A result of ``parse_problem``.
+        grid: Number of equal intervals along every axis, without refinement; None adapts the grids.
+        order: Order of the splines; None chooses a high one.
+        steps: Limit of Gauss-Newton steps on one grid and in one window; None for the default.
+        should_stop: Called between steps; once true, the current progress is the last. After interrupted time
+            marching, the domain of the solution ends where marching stopped.
 
     Yields:
-        How far it is; the last one has the solution, if there was one before the search was stopped.
+        Progress; the last one has the solution, if one was found before the stop.
 
     Raises:
-        NoSolution: None was found, or it cannot be continued.
+        NoSolution: The solution of an initial value problem cannot be continued.
     """
     turned, axes_order = _time_first(problem)
     count, steps = len(problem.independent), steps or STEPS
@@ -135,7 +137,7 @@ def solve(
 
 
 def first_cost(problem: Problem, grid: int | None = None, order: int | None = None) -> tuple[int, int]:
-    """Coefficients, and bytes that a step holds at once, of the grid that the search begins with."""
+    """Number of coefficients, and memory of a step in bytes, on the initial grid."""
     turned, _ = _time_first(problem)
     axes = _first_axes(turned, grid, order)
     return len(problem.unknowns) * prod(axis.terms for axis in axes), int(memory_bytes(turned, axes))
@@ -147,10 +149,10 @@ def _first_axes(problem: Problem, grid: int | None, order: int | None) -> tuple[
 
 
 def _found(problem: Problem, reached: Descent, order: Sequence[int], change: float, linear: bool) -> Solution:
-    """The solution and its estimated error.
+    """Build the solution and estimate its error.
 
-    What refining has changed tells it, and where nothing was refined the jumps do. A step of Newton's method
-    leaves the square of what it has moved; one alone solves linear equations.
+    The error is the change by the last refinement, or the largest jump if there was none. For nonlinear
+    equations it is at least the square of the last step, which Newton's method leaves as its error.
     """
     jumps = _largest(jumps_of(reached.state.spline))
     error = max(change if np.isfinite(change) else jumps, 0.0 if linear else reached.moved**2)
@@ -162,13 +164,13 @@ def _intervals(spline: TensorSpline) -> tuple[int, ...]:
 
 
 def spline_order(problem: Problem) -> int:
-    """A high order of splines, well above that of the equations."""
+    """Default order of the splines, well above the order of the equations."""
     count = len(problem.independent)
     return max(ORDERS[count], SPARE + max(problem.order(axis) for axis in range(count)))
 
 
 def _time_first(problem: Problem) -> tuple[Problem, tuple[int, ...]]:
-    """The problem with time as its first axis, if it has one, and which axis each of them was."""
+    """The problem with its time axis first, if it has one, and the original number of every axis."""
     axes = range(len(problem.independent))
     time = next((axis for axis in axes if is_initial(problem, axis)), 0)
     order = (time, *(axis for axis in axes if axis != time))
@@ -176,13 +178,13 @@ def _time_first(problem: Problem) -> tuple[Problem, tuple[int, ...]]:
 
 
 def _as_far_as(problem: Problem, state: State) -> Problem:
-    """The problem on that part of the first axis on which it is solved."""
+    """The problem on the part of the first axis that the state covers."""
     low, high = (float(state.spline.axes[0].grid[end]) for end in (0, -1))
     return replace(problem, domain=((low, high), *problem.domain[1:]))
 
 
 def is_initial(problem: Problem, axis: int) -> bool:
-    """Whether all conditions on an axis are at its start, and enough of them."""
+    """Whether all conditions on an axis are at its start, and there are enough of them."""
     low = problem.domain[axis][0]
     places = [c.fixed[axis] for c in problem.conditions if axis in c.fixed]
     needed = max(problem.order(axis, unknown) for unknown in range(len(problem.unknowns)))
@@ -190,7 +192,7 @@ def is_initial(problem: Problem, axis: int) -> bool:
 
 
 def is_linear(problem: Problem) -> bool:
-    """Whether unknowns, and what is estimated, occur linearly everywhere."""
+    """Whether all unknowns and coefficients occur linearly everywhere."""
     return all(
         not any(isinstance(node, Parameter) for node in walk(_slope(residual.tree, number)))
         for residual in (*problem.equations, *problem.conditions)
@@ -210,7 +212,7 @@ def _constant(problem: Problem, axes: Sequence[Axis], value: float) -> State:
 def _started(
     problem: Problem, axes: Sequence[Axis], steps: int, should_stop: Callable[[], bool]
 ) -> Descent | None:
-    """The best of a few starts on the first grid; None if not one step was taken."""
+    """The best result from ``START_CONSTANTS`` on the initial grid; None if no step was taken."""
     best, least = None, np.inf
     for value in STARTS:
         start = _constant(problem, axes, value)
@@ -227,7 +229,7 @@ def _started(
 
 
 def jumps_of(spline: TensorSpline) -> list[np.ndarray]:
-    """The jumps along every axis, relative to the largest values of the unknowns."""
+    """The jumps at the knots along every axis, relative to the largest values of the unknowns."""
     sizes = spline.sizes()[:, None]
     return [(spline.jumps(axis) / sizes).max(0) for axis in range(len(spline.axes))]
 
@@ -237,7 +239,7 @@ def _largest(jumps: Sequence[np.ndarray]) -> float:
 
 
 def change_between(before: TensorSpline | None, after: TensorSpline) -> float:
-    """The largest change of an unknown, relative to its size."""
+    """The largest change of an unknown, relative to its size; infinite without a spline before."""
     if before is None:
         return np.inf
     places = [axis.interpolation() for axis in after.axes]
@@ -248,9 +250,9 @@ def change_between(before: TensorSpline | None, after: TensorSpline) -> float:
 def finer_axes(
     problem: Problem, axes: Sequence[Axis], jumps: Sequence[np.ndarray]
 ) -> tuple[Axis, ...] | None:
-    """Grids with the intervals halved that are not resolved, the worst alone where all would be too many.
+    """Halve the intervals whose jumps are too large; only the worst ones if all would cost too much.
 
-    None if all are resolved, or nothing finer can be computed with.
+    None if no jump is too large, or if any refinement would cost too much.
     """
     worst, resolved = _largest(jumps), RESOLVED[len(axes)]
     if worst < resolved:

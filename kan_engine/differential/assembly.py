@@ -1,4 +1,4 @@
-"""Equations, conditions and measurements as rows of a least-squares problem, on given grids."""
+"""Assembly of equations, conditions and measurements as rows of a least-squares problem, on given grids."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from kan_engine.expressions.evaluation import evaluate, value_and_jacobian
 from kan_engine.splines.tensor_product import Axis, TensorSpline
 
 Array = np.ndarray
-CHUNK = 2**22  # numbers of a Jacobian that are assembled at a time
+CHUNK = 2**22  # of a Jacobian that is assembled at a time
 
 
 @dataclass(frozen=True)
 class State:
-    """Where the search stands: the unknowns, and the coefficients that are estimated."""
+    """The current unknowns and estimated coefficients."""
 
     spline: TensorSpline
     coefficients: Float[Array, " coefficients"]
 
     def permuted(self, order: Sequence[int]) -> State:
-        """The same with the axes in another order."""
+        """The state with its axes in another order."""
         axes = tuple(self.spline.axes[a] for a in order)
         coef = self.spline.coef.transpose(0, *(1 + a for a in order))
         return replace(self, spline=TensorSpline(axes, np.ascontiguousarray(coef)))
@@ -36,12 +36,12 @@ class State:
 
 @dataclass(frozen=True)
 class Anchor:
-    """Values that the unknowns and their derivatives along one axis take at one place of it.
+    """Prescribed values of an unknown, or of its derivative along an axis, at one place of this axis.
 
     Attributes:
-        axis, place: Where.
-        unknown, order: What.
-        values: By the places along the other axes at which it is asked.
+        axis, place: Axis, and the value of its variable.
+        unknown, order: Number of the unknown, and order of its derivative along the axis.
+        values: The prescribed values as a function of the places along all axes.
     """
 
     axis: int
@@ -51,7 +51,7 @@ class Anchor:
     values: Callable[[Sequence[Array]], Array]
 
     def permuted(self, order: Sequence[int]) -> Anchor:
-        """The same with the axes in another order."""
+        """The anchor with its axes in another order."""
         back = np.argsort(order)
 
         def values(places: Sequence[Array]) -> Array:
@@ -62,13 +62,13 @@ class Anchor:
 
 @dataclass(frozen=True)
 class Reach:
-    """A residual along one axis: cells of points, and the splines there for every place that is fixed.
+    """The cells of a residual along one axis: points, weights and basis functions.
 
     Attributes:
-        points: [cells, points].
-        weights: The same; they add up to 1.
-        first: For each fixed place, or the points themselves, the first spline of each cell.
-        values: The same, [derivatives, cells, points, k + 1].
+        points: Quadrature points [cells, points].
+        weights: Their weights; they sum to 1.
+        first: For each fixed place, or None for the points, the first basis function of each cell.
+        values: For the same keys, values [derivatives, cells, points, k + 1].
     """
 
     points: Float[Array, "cells points"]
@@ -78,7 +78,7 @@ class Reach:
 
 
 def reach_of(axis: Axis, fixed: tuple[float, ...] | None, per_interval: int, highest: int) -> Reach:
-    """How a residual lies along an axis."""
+    """The cells of a residual along an axis; with ``fixed`` places one cell with one point."""
     if fixed is None:
         points, weights = axis.gauss(per_interval)
         first, values = axis.local(points.reshape(-1), highest)
@@ -97,12 +97,12 @@ def reach_of(axis: Axis, fixed: tuple[float, ...] | None, per_interval: int, hig
 
 @dataclass(frozen=True)
 class Layout:
-    """How the unknowns lie in the front.
+    """Order of the unknowns in the front.
 
     Attributes:
-        block: Unknowns of one spline along the first axis.
+        block: Number of unknowns per basis function along the first axis.
         stride: Intervals of the first axis that are assembled between two eliminations.
-        width: Blocks of the front.
+        width: Number of blocks in the front.
     """
 
     block: int
@@ -111,23 +111,23 @@ class Layout:
 
     @property
     def border(self) -> int:
-        """Place of the first coefficient."""
+        """Index of the first coefficient."""
         return self.block * self.width
 
 
 Part = tuple[int, torch.Tensor, torch.Tensor, torch.Tensor]
-"""An interval of the first axis, and what rows in it add: squares, slopes, and places in the front."""
+"""Interval of the first axis, and the additions of its rows: squares, slopes, and indices in the front."""
 
 
 class Rows:
-    """One residual on given grids: its points, and how its rows depend on the coefficients.
+    """Rows of one residual on given grids, and their dependence on the spline coefficients.
 
     Args:
-        problem: For the names.
-        residual: What vanishes.
-        axes: The grids; the first one is that along which the front moves.
-        weight: What its rows are multiplied by.
-        anchor: Where values come from that are subtracted from the residual.
+        problem: The problem, for its names.
+        residual: The formula that must vanish.
+        axes: The grids; the front moves along the first one.
+        weight: Factor of the rows.
+        anchor: Values that are subtracted from the residual.
     """
 
     def __init__(
@@ -152,12 +152,12 @@ class Rows:
 
     @property
     def is_tied(self) -> bool:
-        """Whether it ties places along the first axis together that may be far from each other."""
+        """Whether it couples different places along the first axis."""
         return len({at[0] for at in self.groups}) > 1
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Points along every axis."""
+        """Number of points along every axis."""
         return tuple(reach.points.size for reach in self.reaches)
 
     @cached_property
@@ -168,7 +168,7 @@ class Rows:
 
     @cached_property
     def roots(self) -> Array:
-        """Square root of every point's weight in the mean."""
+        """Square roots of the quadrature weights of all points."""
         total = np.ones(())
         for reach in self.reaches:
             total = total[..., None] * reach.weights.reshape(-1)
@@ -183,7 +183,7 @@ class Rows:
         return np.broadcast_to(values, self.shape)
 
     def _leaves(self, state: State) -> list[Array]:
-        """What the parameters of the residual stand for."""
+        """Values of the residual's parameters at all points."""
         return [
             self.jet(leaf, state.spline)
             if isinstance(leaf, Jet)
@@ -192,17 +192,17 @@ class Rows:
         ]
 
     def evaluate(self, state: State) -> tuple[Array, Array]:
-        """The residual at all points, and its derivatives in its leaves; not weighted."""
+        """The unweighted residual at all points, and its derivatives in its leaves."""
         values, slopes = value_and_jacobian(self.residual.tree, self.columns, self._leaves(state))
         return values - self.target, slopes
 
     def squares(self, state: State) -> float:
-        """Its part of the objective."""
+        """Contribution to the objective."""
         values = evaluate(self.residual.tree, self.columns, self._leaves(state)) - self.target
         return float(np.square(self.weight * self.roots * values).sum())
 
     def parts(self, layout: Layout, state: State) -> Iterator[Part]:
-        """What the rows of each cell along the first axis add to the normal equations, in its order."""
+        """Additions of the rows to the normal equations, in the order of the cells along the first axis."""
         values, slopes = self.evaluate(state)
         weights = self.weight * self.roots
         cells = [reach.points.shape for reach in self.reaches]
@@ -236,7 +236,7 @@ class Rows:
     def _group(
         self, at: tuple[float | None, ...], slopes: Array, part: slice, leaves: list[Jet | str]
     ) -> Array:
-        """Jacobian in the splines around one place; [slabs, cells, rows, terms]."""
+        """Jacobian in the coefficients of the jets at one place; [slabs, cells, rows, terms]."""
         reaches = self.reaches
         total: Array | None = None
         for number, leaf in enumerate(leaves):
@@ -252,11 +252,11 @@ class Rows:
             if total is None:
                 total = np.zeros((*product.shape[:3], len(self.unknowns), product.shape[3]))
             total[:, :, :, self.unknowns.index(leaf.unknown)] += slopes[..., number : number + 1] * product
-        assert total is not None  # noqa: S101 - a group is the place of some jet
+        assert total is not None  # noqa: S101 - every group has at least one jet
         return total.reshape(*total.shape[:3], -1)
 
     def _places(self, layout: Layout, at: tuple[float | None, ...], part: slice) -> Array:
-        """Which unknown of the front each term belongs to; [slabs, cells, terms]."""
+        """Index in the front of each term; [slabs, cells, terms]."""
         firsts = [reach.first[place] for reach, place in zip(self.reaches, at, strict=True)]
         order = [axis.order + 1 for axis in self.axes]
         inner = np.zeros((1, 1), dtype=np.int64)  # [cells, local]
@@ -276,14 +276,14 @@ class Rows:
 
 
 class Measured:
-    """Values of an unknown at given points, as rows.
+    """Rows of measured values of an unknown.
 
     Args:
         axes: The grids.
-        points: [rows, axes].
-        unknown: Which one.
-        values: What was measured.
-        weight: What a difference is multiplied by.
+        points: Points of the measurements, [rows, axes].
+        unknown: Number of the unknown.
+        values: Measured values.
+        weight: Factor of the root mean square difference.
     """
 
     is_tied = False
@@ -304,16 +304,16 @@ class Measured:
         self.local = [values[0] for _, values in local]
 
     def residuals(self, state: State) -> Float[Array, " rows"]:
-        """Differences, not weighted."""
+        """Unweighted differences between the unknown and the measurements."""
         difference: Array = state.spline.at(self.points)[self.unknown] - self.values
         return difference
 
     def squares(self, state: State) -> float:
-        """Its part of the objective."""
+        """Contribution to the objective."""
         return float(np.square(self.weight * self.residuals(state)).sum())
 
     def parts(self, layout: Layout, state: State) -> Iterator[Part]:
-        """What the rows in every interval of the first axis add to the normal equations."""
+        """Additions of the rows to the normal equations, by interval of the first axis."""
         basis = self.local[0]
         place = self.firsts[0][:, None] % layout.stride + np.arange(self.axes[0].order + 1)
         place = place * layout.block + self.unknown * prod(axis.terms for axis in self.axes[1:])
@@ -344,12 +344,12 @@ def _dense(reach: Reach, place: float | None, order: int, terms: int) -> Array:
 
 
 def points_per_interval(axis: Axis) -> int:
-    """So many Gauss points that there are more of them than splines."""
+    """Gauss points per interval, so that there are more points than basis functions."""
     return -(-axis.terms // axis.size) + 1
 
 
 def _by_cell(values: Array, cells: Sequence[tuple[int, int]]) -> Array:
-    """[points of axis 1, points of axis 2, …] as [cells of axis 1, all other cells, points of a cell]."""
+    """Reshape [points of axis 1, points of axis 2, …] to [cells of axis 1, other cells, points of a cell]."""
     extra = values.shape[len(cells) :]
     split = values.reshape(*(n for pair in cells for n in pair), *extra)
     d = len(cells)

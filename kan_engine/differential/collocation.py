@@ -1,7 +1,7 @@
 """Gauss-Newton on the residuals of differential equations, for splines of several variables.
 
-The objective is a mean of squares: of the equations over Gauss points of all cells, of the conditions over
-those of the boundary, of measurements over their rows.
+The objective is a sum of mean squares: of the equations over the Gauss points of all cells, of the conditions
+over those of the boundary, of the measurements over their rows.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from kan_engine.numerics.frontal_solver import TINY, Front, NotDefinite
 from kan_engine.splines.tensor_product import Axis
 
 Array = np.ndarray
-ELIMINATED = 32  # unknowns at least that a front eliminates at a time, so that few large steps do the work
-LARGE = 500  # unknowns of a front from which on an elimination takes long enough to ask whether there is time
-GENTLE, STRONGEST = 1e-8, 1e6  # damping after a failed step, and beyond which there is no step
-IN_VAIN = 2  # free steps in a row that fail before none is tried any more
-NOTHING = 1e-20  # objective of what is solved to rounding
-SETTLED = 1e-12  # step, relative to the unknowns, after which nothing is left to gain
-OPEN = 25 * TINY  # of what the rows tell, relative to what they did before the unknowns could follow: nothing
-TAKES_PART = 1e-6  # squared share of a coefficient in a direction that is open
-SLIGHT = 1e-3  # share of the objective by which a step lowers it at least that is worth another
+ELIMINATED = 32  # at a time; few large eliminations are faster
+LARGE = 500  # from this size of the front, `should_stop` is called before every elimination
+GENTLE, STRONGEST = 1e-8, 1e6  # first damping after a failed step, and the largest one
+IN_VAIN = 2  # consecutive failures of undamped steps, after which none is tried any more
+NOTHING = 1e-20  # objective of a solution exact to rounding
+SETTLED = 1e-12  # relative to the unknowns; a smaller step is the last
+OPEN = 25 * TINY  # relative to the information with all unknowns fixed; less leaves a direction open
+TAKES_PART = 1e-6  # squared share of a coefficient in undetermined directions
+SLIGHT = 1e-3  # relative decrease of the objective; a step with less is the last
 
 
 class System:
     """All rows of a problem on given grids.
 
     Args:
-        problem: Its first independent variable is that along which the front moves.
+        problem: The problem; the front moves along its first independent variable.
         axes: The grids.
         rows: Equations, conditions, anchors and measurements.
-        order: Which axis of the states that come in each axis is.
+        order: For each axis, its number in the states of the callers.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class System:
         self._layout = Layout(block, stride, min(stride + axes[0].order, axes[0].terms))
 
     def objective(self, state: State) -> float:
-        """Sum of all squares."""
+        """Sum of the squares of all weighted residuals."""
         return sum(rows.squares(state) for rows in self.rows)
 
     def step(self, state: State, damping: float, should_stop: Callable[[], bool] = lambda: False) -> State:
-        """A Gauss-Newton step.
+        """Take a Gauss-Newton step.
 
         Args:
-            should_stop: Asked before each elimination of a large front.
+            should_stop: Called before each elimination of a large front.
 
         Raises:
             NotDefinite: The damping is too weak.
@@ -80,10 +80,10 @@ class System:
         return State(moved, state.coefficients + flat[len(flat) - count :])
 
     def variances(self, state: State) -> Float[Array, " coefficients"]:
-        """Of the coefficients, for residuals of variance 1; infinite where the rows leave one open.
+        """Variances of the coefficients for residuals of variance 1; infinite if the rows do not determine one.
 
-        What the rows tell of the coefficients, the unknowns being what suits each value of these best, is
-        half the second derivative of the objective in them, and its inverse is their covariance.
+        The information about the coefficients is half the second derivative of the objective in them, where
+        the unknowns minimise the objective for each value of the coefficients. Its inverse is their covariance.
         """
         front, blocks = self._front(state.permuted(self.order), 0.0)
         front.solution(blocks)
@@ -98,11 +98,11 @@ class System:
     def _front(
         self, state: State, damping: float, should_stop: Callable[[], bool] = lambda: False
     ) -> tuple[Front, int]:
-        """The front when all rows have been added, and how many blocks it holds."""
+        """The front after all rows have been added, and its remaining number of blocks."""
         layout, first = self._layout, self.axes[0]
         front = Front(layout.block, layout.width, len(self.problem.coefficients), damping)
         start = 0
-        # One interval of all rows at a time: those of a whole grid may be larger than all else together.
+        # One interval of all rows at a time: the rows of a whole grid may need more memory than all else.
         in_order = heapq.merge(*(rows.parts(layout, state) for rows in self.rows), key=itemgetter(0))
         for slab, parts in groupby(in_order, key=itemgetter(0)):
             while slab >= start + layout.stride:
@@ -119,17 +119,18 @@ class System:
 
 
 class Interrupted(Exception):
-    """There was no time to finish a step."""
+    """A step was interrupted by ``should_stop``."""
 
 
 @dataclass(frozen=True)
 class Descent:
-    """What Gauss-Newton steps have reached.
+    """The result of Gauss-Newton steps.
 
     Attributes:
+        state: Unknowns and coefficients after the last step.
         objective: Sum of squares.
-        moved: Largest change of a value of an unknown in the last step, relative to its size.
-        steps: How many were taken.
+        moved: Largest change of an unknown in the last step, relative to its size.
+        steps: Number of steps.
     """
 
     state: State
@@ -148,16 +149,17 @@ def descend(
     slight: float = SLIGHT,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Descent:
-    """Levenberg-Marquardt steps until nothing is left to gain.
+    """Minimise the objective by Levenberg-Marquardt steps.
 
     Args:
         system: The rows.
-        state: Where to begin.
-        steps: At most so many.
-        strongest: Damping beyond which no step is looked for.
-        settled: Step, relative to the unknowns, after which none is worth another, if above ``SETTLED``.
-        slight: Share of the objective; what lowers it by less is the last step, too.
-        should_stop: Asked before every step, and within it; a step that is not finished counts for nothing.
+        state: Initial state.
+        steps: Maximum number of steps.
+        strongest: Largest damping.
+        settled: Size of a step, relative to the unknowns; a smaller step is the last. The tolerance is at
+            least ``MIN_RELATIVE_STEP``.
+        slight: Relative decrease of the objective; a step with less is the last.
+        should_stop: Called before and within every step; an interrupted step is discarded.
     """
     reached = Descent(state.permuted(system.order), np.inf, np.inf, 0)
     reached, damping, failed = replace(reached, objective=system.objective(reached.state)), 0.0, 0
@@ -169,7 +171,7 @@ def descend(
             damping = max(GENTLE, 10 * damping)
             fresh = _step(system, reached, damping, should_stop)
         if fresh is None:
-            if reached.objective < NOTHING:  # it began at the solution
+            if reached.objective < NOTHING:  # the initial state is the solution
                 reached = replace(reached, moved=0.0)
             break
         is_slight = reached.objective - fresh.objective < slight * reached.objective
@@ -182,7 +184,7 @@ def descend(
 
 
 def _step(system: System, start: Descent, damping: float, should_stop: Callable[[], bool]) -> Descent | None:
-    """One step, if it lowers the objective, and there is time for it."""
+    """Take a step; None if it does not lower the objective or is interrupted."""
     try:
         state = system.step(start.state, damping, should_stop)
     except (NotDefinite, Interrupted):
@@ -193,6 +195,6 @@ def _step(system: System, start: Descent, damping: float, should_stop: Callable[
         return None
     before, after = start.state.spline, state.spline
     moved = float((replace(after, coef=after.coef - before.coef).sizes() / after.sizes()).max())
-    if is_rounding and moved > start.moved / 2:  # where the objective tells nothing, steps must get shorter
+    if is_rounding and moved > start.moved / 2:  # steps must get shorter where the objective is rounding
         return None
     return Descent(state, objective, moved, start.steps + 1)

@@ -114,7 +114,7 @@ def test_what_follows_no_law_has_no_formula_and_says_why() -> None:
     steps = np.concatenate([RNG.uniform(0, 1, 300), RNG.uniform(4, 5, 200), RNG.uniform(7, 7.5, 400)])
     outcome = run({"x": steps}, baselines=False)
     assert outcome.symbolic is None
-    assert any("was not accepted" in warning for warning in outcome.record["warnings"])
+    assert any("was rejected" in warning for warning in outcome.record["warnings"])
 
 
 def test_without_symbolic_no_law_is_looked_for() -> None:
