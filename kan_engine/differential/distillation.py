@@ -1,7 +1,8 @@
-"""A network of a given shape that follows a solution.
+"""Distillation of a solution into a network of a given shape.
 
-It learns the values of the solution at Chebyshev points of the box, which lie densely where derivatives are
-hardest to keep. Its own derivatives, through all layers, then tell how well it satisfies the equations.
+The network is trained on the values of the solution at Chebyshev points of the box, which are dense at the
+boundary, where derivatives are hardest to approximate. Its own derivatives, through all layers, give the
+violations of the equations.
 """
 
 from __future__ import annotations
@@ -28,17 +29,17 @@ from kan_engine.training.multi_start import AUTO_STARTS, best_start
 from kan_engine.training.rows import Rows
 
 Array = np.ndarray
-STEPS = {"levenberg_marquardt": 40, "lbfgs": 400}  # on one grid, at most
-WORTH_REFINING = 0.5  # of the distance on the grid before: where it falls less, it has come to its end
+STEPS = {"levenberg_marquardt": 40, "lbfgs": 400}
+WORTH_REFINING = 0.5  # distance relative to the grid before; a larger ratio ends the refinement
 
 
 @dataclass(frozen=True)
 class Follower:
-    """A network that follows a solution.
+    """A network that approximates a solution.
 
     Attributes:
-        solution: What it follows.
-        network: Takes and gives what is scaled.
+        solution: The solution that it approximates.
+        network: The network, from scaled inputs to scaled outputs.
         inputs: Scale of the independent variables.
         outputs: Scale of the unknowns.
     """
@@ -58,7 +59,7 @@ class Follower:
 
     @cached_property
     def violations(self) -> tuple[list[Violation], list[Violation]]:
-        """Of every equation and of every condition, by the network."""
+        """Violations of every equation and of every condition by the network."""
         return self.solution.violations_with(self._values)
 
     def _values(self, jet: Jet, points: Mapping[str, Array]) -> Float[Array, " rows"]:
@@ -86,23 +87,23 @@ def follow(
     steps: int | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Follower]:
-    """Train a network grid by grid, until its distance from the solution does not fall any more.
+    """Train a network grid by grid, until its distance from the solution stops falling.
 
     Args:
-        solution: What to follow.
-        shape: Of the network, and of its training.
-        steps: Most steps on one grid; None for as many as there may be.
-        should_stop: Asked after every step; once true, what there is then is the last.
+        solution: The solution to approximate.
+        shape: Shape of the network and settings of its training.
+        steps: Maximum number of steps on one grid; None for the default.
+        should_stop: Called after every step; once true, the current network is the last.
 
     Yields:
-        Networks that come closer and closer.
+        Networks whose distance from the solution decreases.
     """
     inputs = standardizer_of(solution.spline.axes)
     z, values = _lesson(solution, inputs, shape.places)
     outputs = TargetScaler.fit(values)
     rows = Rows.of(torch.from_numpy(z), torch.from_numpy(outputs.forward(values)))
     most = steps or STEPS[shape.method]
-    training = TrainingConfig(optimizer=shape.method, steps=most, patience=most)  # every grid to its end
+    training = TrainingConfig(optimizer=shape.method, steps=most, patience=most)  # no early stopping
     config = KANConfig(width=shape.width, grid_size=shape.grids[0], order=shape.order)
     generator = torch.Generator().manual_seed(0)
     network = best_start(
@@ -126,7 +127,7 @@ def follow(
 def _lesson(
     solution: Solution, inputs: Standardizer, places: int
 ) -> tuple[Float[Array, "rows axes"], Float[Array, "rows unknowns"]]:
-    """All combinations of Chebyshev points along the axes, ends included, and the unknowns there."""
+    """All combinations of Chebyshev points along the axes, with the ends, and the unknowns there."""
     along = -np.cos(np.linspace(0, np.pi, places))
     axes = list(zip(inputs.center, inputs.scale, strict=True))
     z = np.stack(np.meshgrid(*[along] * len(axes), indexing="ij"), -1).reshape(-1, len(axes))

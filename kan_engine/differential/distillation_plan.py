@@ -1,6 +1,6 @@
-"""A network of a given shape for a solution: its order, its grids, and at how many points it learns.
+"""Plan of a distillation: the order, the grids and the number of training points of a network.
 
-Light: what it costs is told before the problem is solved.
+The module does not import torch: the service estimates costs with it before the problem is solved.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from kan_engine.cost import Workload
 from kan_engine.differential.problem import Problem
 
 PLACES = {1: 400, 2: 48, 3: 16}  # points along every axis, by the number of axes
-PER_INTERVAL = 2  # of these at least
+PER_INTERVAL = 2
 GRIDS = (3, 6, 12, 24, 48)  # each refines the one before exactly
-FIRST_ORDER_GRIDS = 2  # methods of first order make nothing of finer ones
-ORDER, SPARE, HIGHEST = 7, 3, 10  # of the splines: usually, above that of derivatives, and at most
+FIRST_ORDER_GRIDS = 2  # finer grids do not improve the result of first-order methods
+ORDER, SPARE, HIGHEST = 7, 3, 10  # of the splines: default, above the highest derivative, and maximum
 
 
 @dataclass(frozen=True)
 class WantedShape:
-    """What a network is like, and what it learns from.
+    """Shape of a network and settings of its training.
 
     Attributes:
         width: Nodes per layer.
-        order: Of the splines.
-        grids: From coarse to fine.
-        places: Points along every axis.
-        method: That trains it.
+        order: Order of the splines.
+        grids: Grid sizes, from coarse to fine.
+        places: Training points along every axis.
+        method: Optimisation method.
     """
 
     width: tuple[int, ...]
@@ -46,14 +46,14 @@ class WantedShape:
         order: int | None = None,
         is_second_order: bool = False,
     ) -> WantedShape:
-        """The rest of a shape.
+        """Complete a plan from the hidden layers.
 
         Args:
-            problem: What the network is to solve.
+            problem: The problem whose solution is distilled.
             hidden: Nodes of the hidden layers.
-            grid: The only grid; None for several.
-            order: Of the splines; None for a high one.
-            is_second_order: Whether the method is of second order, even where that is costly.
+            grid: Size of the only grid; None for several grids.
+            order: Order of the splines; None chooses a high one.
+            is_second_order: Whether to use a second-order method even if it is costly.
         """
         axes = len(problem.independent)
         places = max(PLACES[axes], PER_INTERVAL * (grid or 0))
@@ -72,9 +72,9 @@ class WantedShape:
 
     @property
     def rows(self) -> int:
-        """Points in all."""
+        """Total number of training points."""
         return int(self.places ** self.width[0])
 
     def workload(self, grid: int) -> Workload:
-        """What training on a grid costs."""
+        """Cost of training on a grid."""
         return Workload(width=self.width, terms=grid + self.order + 1, rows=self.rows)

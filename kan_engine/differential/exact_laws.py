@@ -1,9 +1,9 @@
-"""Laws behind the solution of differential equations: closed forms that satisfy them to rounding.
+"""Exact laws of the solution of differential equations: closed forms that satisfy them to rounding error.
 
-A function of one variable is read off its values. One of several variables may be a product of such, a
-wave f(w·x) whose gradient has one direction everywhere, or a sum of products of exponentials, oscillations
-and powers; else it is left to whoever knows more kinds of laws. What is found proves itself: put into the
-equations and conditions it must leave nothing but rounding.
+A law of one variable is fitted to the values of the function. A law of several variables may be a product of
+such laws, a wave f(w·x), whose gradient has the same direction everywhere, or a sum of products of
+exponentials, oscillations and powers. For other laws the caller passes a search. Every law is verified: put
+into the equations and conditions it must leave nothing but rounding error.
 """
 
 from __future__ import annotations
@@ -46,27 +46,27 @@ from kan_engine.symbolic.constant_fitting import Data, Form, refit
 from kan_engine.symbolic.constant_snapping import polished
 
 Array = np.ndarray
-Hunt = Callable[[Data, Data], Expression | None]  # a law by values at points, and by others for the proof
-ROWS = 1000  # of a sample that a law is read from
-FLOOR = 1e-10  # error of a function that is known to all digits
-WELL_KNOWN = 1e-6  # error of a solution from which constants are told well enough for a proof
-PROVED = 1e-9  # of the size of its terms, that an equation may be violated by a law that holds
-STEPS = 30  # of the last fit of constants
-ROUNDS = 2  # over all laws: a shorter form has other constants
-NEAR = 1e-6  # relative distance of a constant from a nice number that may have been meant
-MOST_PRODUCTS = 6  # that may be a sum of oscillations
-ONE_WAY = 1e-6  # of the gradients that may point elsewhere if all of them have one direction
+Hunt = Callable[[Data, Data], Expression | None]  # from data for the fit and for its validation
+ROWS = 1000  # of the sample that a law is fitted to
+FLOOR = 1e-10  # of a solution exact to rounding
+WELL_KNOWN = 1e-6  # of a solution accurate enough to determine constants for a proof
+PROVED = 1e-9  # violation of an equation, relative to its terms
+STEPS = 30
+ROUNDS = 2  # over all laws, since a shorter form has other constants
+NEAR = 1e-6  # relative distance of a constant from a nice number
+MOST_PRODUCTS = 6  # of a sum of oscillations
+ONE_WAY = 1e-6  # second over first singular value of the gradients
 
 
 def find_laws(
     solution: Solution, should_stop: Callable[[], bool] = lambda: False, hunt: Hunt = lambda _, __: None
 ) -> list[Expression] | None:
-    """A law for every unknown, all of which satisfy the equations; None if there is none for one of them.
+    """Find a law for every unknown so that all together satisfy the equations; None if one has no law.
 
     Args:
-        solution: The unknowns.
-        should_stop: Once true, nothing is found any more.
-        hunt: Asked for laws of several variables that are of no kind known here.
+        solution: The solution.
+        should_stop: Once true, the search ends without further laws.
+        hunt: Search for laws of several variables that are of none of the kinds above.
     """
     laws = []
     for unknown in range(len(solution.spline.coef)):
@@ -81,7 +81,7 @@ def find_laws(
 
 
 def _by_quarter(solution: Solution, unknown: int, should_stop: Callable[[], bool]) -> Expression | None:
-    """4·atan(v), where the equations take the sine of the unknown.
+    """Find a law 4·atan(v) if an equation contains the sine or cosine of the unknown.
 
     Solitons of u_tt - u_xx + sin(u) = 0 are products in v = tan(u/4) (Hirota, J. Phys. Soc. Japan 33, 1972).
     """
@@ -101,7 +101,7 @@ def _by_quarter(solution: Solution, unknown: int, should_stop: Callable[[], bool
 
 
 def _takes_sine(problem: Problem, unknown: int) -> bool:
-    """Whether an equation has the sine or cosine of something in the unknown."""
+    """Whether an equation contains the sine or cosine of an expression in the unknown."""
 
     def is_in(tree: Expression, leaves: Sequence[Jet | str]) -> bool:
         found = [leaves[node.index] for node in walk(tree) if isinstance(node, Parameter)]
@@ -132,7 +132,7 @@ def _law(solution: Solution, unknown: int, should_stop: Callable[[], bool]) -> E
 
 
 def _levelled(tree: Expression) -> Expression:
-    """With 1 as the first coefficient of every sum that is a factor: only then the others may be nice."""
+    """Divide every sum that is a factor by its first coefficient; only then the others can be nice numbers."""
     if isinstance(tree, Mul):
         return mul(*map(_levelled, tree.factors))
     if not isinstance(tree, Add):
@@ -146,7 +146,7 @@ def _levelled(tree: Expression) -> Expression:
 def _sum_of_products(
     solution: Solution, unknown: int, terms: Sequence[Term], floor: float
 ) -> Expression | None:
-    """Sums of products of exponentials and oscillations: what linear equations often have."""
+    """Find a sum of products of exponentials and oscillations, the usual solution of linear equations."""
     names, derivatives = solution.problem.independent, {}
     points = solution.points(ROWS, seed=0)
     for number_, (name, axis) in enumerate(zip(names, solution.spline.axes, strict=True)):
@@ -168,7 +168,7 @@ def _data(solution: Solution, unknown: int) -> tuple[Data, Data]:
 def _wave(
     solution: Solution, unknown: int, floor: float, should_stop: Callable[[], bool]
 ) -> Expression | None:
-    """u = f(x + c·t …), if the gradient has one direction everywhere."""
+    """Find u = f(x + c·t …), if the gradient has the same direction everywhere."""
     names = solution.problem.independent
     (points, values), validation = _data(solution, unknown)
     rows = np.stack(list(points.values()), 1)
@@ -192,13 +192,13 @@ def _wave(
     return substitute(law, {Variable(WAVE): place})
 
 
-WAVE = "along the wave"  # no name of a client
+WAVE = "along the wave"  # cannot be a name of the client, since it has spaces
 
 
 def _law_of_axis(
     name: str, axis: Axis, coef: Float[Array, " terms"], floor: float, should_stop: Callable[[], bool]
 ) -> Expression | None:
-    """The closed form of a function of one variable that is known up to ``floor``."""
+    """Find the closed form of a function of one variable whose relative error is ``floor``."""
     random, variable = np.random.default_rng(0), Variable(name)
     size = float(np.abs(axis.matrix(axis.interpolation()) @ coef).max()) or 1.0
     samples = []
@@ -218,7 +218,10 @@ def _law_of_axis(
 
 
 def proved(solution: Solution, laws: Sequence[Expression]) -> list[Expression] | None:
-    """Laws with their constants on nice numbers, if they satisfy all equations and conditions to rounding."""
+    """Round constants to nice numbers; None if the laws violate an equation or condition.
+
+    Violations up to ``PROOF_TOLERANCE`` count as rounding error.
+    """
     points = solution.points(ROWS, seed=1)
 
     def holds(trees: Sequence[Expression]) -> bool:
@@ -238,7 +241,7 @@ def proved(solution: Solution, laws: Sequence[Expression]) -> list[Expression] |
 
 
 def _nicer(tree: Expression, points: Mapping[str, Array]) -> Iterator[Expression]:
-    """The formula with measured constants on nice numbers nearby, as many of them as possible first."""
+    """The formula with constants rounded to nice numbers nearby: all of them first, then all but one."""
     free, values = free_constants(tree)
     nice = {
         index: candidates[0]

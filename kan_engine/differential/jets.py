@@ -1,4 +1,4 @@
-"""Jets: unknown functions and their derivatives as what the parameters of a formula stand for."""
+"""Jets: unknown functions and their derivatives, which the parameters of a formula represent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kan_engine.expressions.nodes import (
     walk,
 )
 
-HIGHEST_ORDER = 4  # of a derivative in one variable
+HIGHEST_ORDER = 4  # in one variable
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Jet:
     """An unknown function or one of its derivatives.
 
     Attributes:
-        unknown: Its place among the unknowns.
+        unknown: Index of the function among the unknowns.
         orders: Order of the derivative in every independent variable.
-        at: For every independent variable where it is taken, None for the point itself.
+        at: Value of every independent variable at which it is evaluated; None for the current point.
     """
 
     unknown: int
@@ -40,12 +40,13 @@ class Jet:
 
 @dataclass
 class Words:
-    """The names that an equation may use, and the jets that have occurred.
+    """The names that an equation may use, and the jets and coefficients that have occurred.
 
     Args:
         independent: Names of the independent variables.
         unknowns: Names of the unknown functions.
-        coefficients: Names of numbers that are to be estimated.
+        coefficients: Names of numbers to be estimated.
+        leaves: Jets and coefficients in the order of their parameters.
     """
 
     independent: tuple[str, ...]
@@ -55,7 +56,7 @@ class Words:
     _numbers: dict[Jet | str, int] = field(default_factory=dict, repr=False)
 
     def leaf(self, leaf: Jet | str) -> Parameter:
-        """The parameter that stands for a jet, or for a coefficient by its name."""
+        """The parameter that represents a jet, or a coefficient by its name; new leaves are added."""
         place = self._numbers.setdefault(leaf, len(self.leaves))
         if place == len(self.leaves):
             self.leaves.append(leaf)
@@ -63,7 +64,11 @@ class Words:
 
 
 def total_derivative(tree: Expression, name: str, words: Words, place: int) -> Expression:
-    """The derivative in an independent variable, of which the unknowns are functions."""
+    """The total derivative in an independent variable; the unknowns are functions of it.
+
+    Raises:
+        InvalidEquation: An unknown is evaluated at a fixed value of the variable, or the order is too high.
+    """
     axis = words.independent.index(name)
 
     def of_leaf(leaf: Expression) -> Expression:
@@ -74,14 +79,14 @@ def total_derivative(tree: Expression, name: str, words: Words, place: int) -> E
             if jet.at[axis] is not None:
                 told = words.unknowns[jet.unknown]
                 raise InvalidEquation(
-                    f"{told} is taken at {name} = {jet.at[axis]:g} here and does not depend on {name}; write "
+                    f"{told} is evaluated at {name} = {jet.at[axis]:g} and does not depend on {name}; write "
                     f"Subs(Derivative({told}(…), {name}), {name}, {jet.at[axis]:g})",
                     place,
                 )
             orders = tuple(order + (number == axis) for number, order in enumerate(jet.orders))
             if orders[axis] > HIGHEST_ORDER:
                 raise InvalidEquation(
-                    f"derivatives go to order {HIGHEST_ORDER}; introduce an unknown for a lower one",
+                    f"the order of a derivative is at most {HIGHEST_ORDER}; introduce an unknown for a lower one",
                     place,
                 )
             return words.leaf(replace(jet, orders=orders))
@@ -91,7 +96,7 @@ def total_derivative(tree: Expression, name: str, words: Words, place: int) -> E
 
 
 def at_place(tree: Expression, name: str, place: float, words: Words) -> Expression:
-    """The formula where an independent variable has a value."""
+    """Set an independent variable to a value, also inside jets."""
     axis = words.independent.index(name)
     if isinstance(tree, Parameter):
         jet = words.leaves[tree.index]
@@ -107,7 +112,7 @@ def at_place(tree: Expression, name: str, place: float, words: Words) -> Express
 
 
 def compact(tree: Expression, leaves: Sequence[Jet | str]) -> tuple[Expression, tuple[Jet | str, ...]]:
-    """The formula with parameters for the leaves that occur in it alone, and these."""
+    """Renumber the parameters so that only leaves that occur in the formula remain; returns both."""
     used = sorted({node.index for node in walk(tree) if isinstance(node, Parameter)})
     places: dict[Expression, Expression] = {Parameter(old): Parameter(new) for new, old in enumerate(used)}
     return substitute(tree, places), tuple(leaves[index] for index in used)

@@ -1,9 +1,9 @@
 """Splines of several variables as Kolmogorov-Arnold networks.
 
-The values of u(x, y) on a grid are a matrix; its singular vectors are functions of x and of y alone, so
-that u(x, y) = Σ_r f_r(x)·g_r(y) is a network whose hidden nodes multiply (KAN 2.0, arXiv:2408.10205,
-section 2). With as many nodes as there are singular values above rounding it is the same function. Of three
-variables the functions of the last two are taken apart in the same way.
+The values of u(x, y) on a grid form a matrix. Its singular vectors are functions of x and of y alone, so that
+u(x, y) = Σ_r f_r(x)·g_r(y) is a network whose hidden nodes multiply (KAN 2.0, arXiv:2408.10205, section 2).
+With one node per singular value above rounding error it is the same function. For three variables, the
+functions of the last two are decomposed in the same way.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ MOST_NODES = 200
 
 
 def standardizer_of(axes: Sequence[Axis]) -> Standardizer:
-    """The map of the box to [-1, 1]."""
+    """The affine map of the box to [-1, 1]."""
     low, high = (np.array([axis.grid[end] for axis in axes]) for end in (0, -1))
     return Standardizer(center=(low + high) / 2, scale=(high - low) / 2)
 
 
 def network_of(spline: TensorSpline, precision: float) -> KAN:
-    """The network that is this function of the standardised inputs.
+    """Build the network that represents the functions on standardised inputs.
 
     Args:
-        spline: The functions.
-        precision: Error relative to the largest value up to which products may be left out.
+        spline: The functions, one per output.
+        precision: Products smaller than this share of the largest value are left out.
     """
     spline = spline.moved(_of_one_size(spline.axes))
     axes = spline.axes
@@ -63,7 +63,7 @@ def network_of(spline: TensorSpline, precision: float) -> KAN:
 
 
 def _set_(layer: KANLayer, axes: Sequence[Axis]) -> None:
-    """Knots of the standardised inputs, and weights of 0."""
+    """Set the knots for the standardised inputs, and all weights to 0."""
     inputs = standardizer_of(axes)
     knots = [(axis.knots - inputs.center[n]) / inputs.scale[n] for n, axis in enumerate(axes)]
     with torch.no_grad():
@@ -72,7 +72,7 @@ def _set_(layer: KANLayer, axes: Sequence[Axis]) -> None:
 
 
 def _of_one_size(axes: Sequence[Axis]) -> list[Axis]:
-    """Grids with equally many intervals: the widest of the shorter ones are halved."""
+    """Grids with equal numbers of intervals: the widest intervals of smaller grids are halved."""
     most, result = max(axis.size for axis in axes), []
     for axis in axes:
         grid = axis.grid
@@ -85,7 +85,7 @@ def _of_one_size(axes: Sequence[Axis]) -> list[Axis]:
 
 
 def separated(coef: Float[Array, "*terms"], axes: Sequence[Axis], precision: float) -> list[Term]:
-    """Products of functions of one variable that add up to the function, the largest first."""
+    """Products of functions of one variable whose sum is the function, the largest first."""
     values = coef
     for number, axis in enumerate(axes):
         matrix = axis.matrix(axis.interpolation())
@@ -98,7 +98,7 @@ def separated(coef: Float[Array, "*terms"], axes: Sequence[Axis], precision: flo
 
 
 def _products(values: Float[Array, "*points"], smallest: float) -> Iterator[Term]:
-    """Vectors whose outer products add up to an array, up to what is smaller everywhere."""
+    """Vectors whose outer products sum to the array; terms that are smaller everywhere are left out."""
     if values.ndim == 1:
         yield (values,)
         return

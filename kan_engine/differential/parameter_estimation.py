@@ -1,11 +1,11 @@
-"""Unknown numbers in differential equations, from measurements of what satisfies them.
+"""Estimation of coefficients of differential equations from measurements of their solution.
 
-The unknown functions and the numbers are found together: equations and conditions are to hold, and within
-that the functions come as close to the measurements as they can. At first the measurements weigh more than
-the equations, so that the functions are near them before the numbers are; then, on grids that become finer,
-less and less, until the equations hold whatever was measured (Ramsay et al., "Parameter estimation for
-differential equations: a generalized smoothing approach", J. R. Statist. Soc. B 69, 2007). What an unknown
-weighs is relative to how much it varies, so that its unit changes nothing.
+The unknown functions and the coefficients are fitted together: the functions approximate the measurements
+subject to the equations and conditions. At first the measurements have larger weights than the equations, so
+that the functions fit them before the coefficients are accurate. Then the weights decrease while the grids
+become finer, until the equations hold regardless of the measurements (Ramsay et al., "Parameter estimation
+for differential equations: a generalized smoothing approach", J. R. Statist. Soc. B 69, 2007). The weight of
+an unknown is relative to its variation, so that its unit does not matter.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ from kan_engine.expressions.nodes import Expression, Parameter, number, substitu
 from kan_engine.splines.tensor_product import Axis, TensorSpline
 
 Array = np.ndarray
-FIRST = (100.0, 10.0, 1.0, 0.1)  # weights of measurements against equations, one after the other
-THEN = (0.1, 0.01, 1e-3)  # the next one once a finer grid changes little: no coarse one can hold to equations
-FINAL = 1e-4  # once all numbers are near: the equations hold then
+# Weights of the measurements relative to the equations, in this order.
+FIRST = (100.0, 10.0, 1.0, 0.1)  # on the initial grid
+THEN = (0.1, 0.01, 1e-3)  # the next one follows after a small change, since coarse grids violate equations
+FINAL = 1e-4  # in the last fit, after which the equations hold
 STEPS = 40
-LITTLE, SETTLED = 1e-2, 1e-8  # change from grid to grid, relative to the unknowns; the latter ends the search
+LITTLE, SETTLED = 1e-2, 1e-8  # between grids, relative to the unknowns; the second one ends the search
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ class Measurements:
     """Measured values of one unknown.
 
     Attributes:
-        points: Where, [rows, independent variables].
-        values: What was measured there.
+        points: Points of the measurements, [rows, independent variables].
+        values: Measured values.
     """
 
     points: Float[Array, "rows axes"]
@@ -66,18 +67,18 @@ def estimate(
     steps: int | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Reached]:
-    """Solve a problem together with the numbers in it.
+    """Solve a problem and estimate its coefficients.
 
     Args:
-        problem: With coefficients.
-        measured: Measurements by the place of the unknown.
-        starts: Where to begin with the coefficients.
-        order: Of the splines; None for a high one.
-        steps: Most steps of one descent; None for as many as there may be.
-        should_stop: Asked between steps.
+        problem: A problem with coefficients.
+        measured: Measurements by index of the unknown.
+        starts: Initial values of the coefficients.
+        order: Order of the splines; None chooses a high one.
+        steps: Maximum number of steps of one descent; None for the default.
+        should_stop: Called between steps.
 
     Yields:
-        How far it is; the last one has the solution.
+        Progress; the last one has the solution.
     """
     data = _Data(problem, measured, steps or STEPS)
     count = len(problem.independent)
@@ -115,14 +116,14 @@ def _sizes(state: State) -> tuple[int, ...]:
 
 
 class _Data:
-    """A problem with what was measured."""
+    """A problem with its measurements."""
 
     def __init__(self, problem: Problem, measured: Mapping[int, Measurements], steps: int) -> None:
         self.problem, self.measured, self.steps = problem, measured, steps
         self.sizes = {u: _size(m.values) for u, m in measured.items()}
 
     def system(self, state: State, weight: float) -> System:
-        """All rows, measurements with this weight."""
+        """The system of all rows, where measurements have this weight."""
         measured = [
             (unknown, each.points, each.values, weight / self.sizes[unknown])
             for unknown, each in self.measured.items()
@@ -132,7 +133,7 @@ class _Data:
         )
 
     def _sizes_of_all(self, state: State) -> list[float]:
-        """By how much the unknowns vary; those that were not measured, by what is found of them so far."""
+        """Variation of every unknown: of the measurements, or of the current spline if it was not measured."""
         usual = float(np.exp(np.mean(np.log(list(self.sizes.values())))))
         reached = (
             state.spline.sizes().tolist() if state.spline.coef.any() else [usual] * len(state.spline.coef)
@@ -140,27 +141,27 @@ class _Data:
         return [self.sizes.get(unknown, size) for unknown, size in enumerate(reached)]
 
     def fitted(self, state: State, weight: float, should_stop: Callable[[], bool]) -> State:
-        """Where Gauss-Newton steps lead."""
+        """The state after Gauss-Newton steps."""
         return descend(self.system(state, weight), state, steps=self.steps, should_stop=should_stop).state
 
     def misfit(self, state: State, weight: float) -> float:
-        """The objective where a search has ended."""
+        """The objective of a state; infinite if it is undefined."""
         system = self.system(state, weight)
         value = system.objective(state.permuted(system.order))
         return value if np.isfinite(value) else np.inf
 
     def estimates(self, state: State) -> tuple[Estimate, ...]:
-        """The coefficients with the standard errors that the scatter of the measurements gives them.
+        """The coefficients with standard errors from the scatter of the measurements.
 
-        For values that were measured with equal and independent errors, to first order. Infinite where there
-        is no scatter, since there are no more measurements than numbers, or where other values of a
-        coefficient fit as well.
+        The errors are valid to first order for measurements with equal and independent errors. They are
+        infinite if there are no more measurements than free numbers, or if other values of a coefficient fit
+        as well.
         """
-        weight = THEN[-1]  # smaller ones bury in rounding what the measurements tell
+        weight = THEN[-1]  # with smaller ones the contribution of the measurements is lost in rounding
         squares, rows = 0.0, 0
         for unknown, each in self.measured.items():
             difference = state.spline.at(each.points)[unknown] - each.values
-            # every unknown counts by its own size and number of rows, as in the system
+            # the same weighting by variation and number of rows as in the system
             squares += float(np.sum((difference * weight / self.sizes[unknown]) ** 2)) / len(each.values)
             rows += len(each.values)
         free = len(state.coefficients) + self._open_conditions()
@@ -174,7 +175,7 @@ class _Data:
         )
 
     def _open_conditions(self) -> int:
-        """How many numbers of the solution no condition settles, of ordinary equations."""
+        """Free constants of the solution of ordinary equations that no condition determines."""
         if len(self.problem.independent) > 1:
             return 0
         needed = sum(self.problem.order(0, unknown) for unknown in range(len(self.problem.unknowns)))
@@ -182,7 +183,7 @@ class _Data:
 
 
 def _size(values: Float[Array, " rows"]) -> float:
-    """By how much values vary; if they do not, how large they are."""
+    """Standard deviation of the values; of constant values their size, or 1 for zeros."""
     return float(np.std(values)) or float(np.abs(values).max()) or 1.0
 
 
@@ -198,7 +199,7 @@ def _near_the_measurements(
 def _from_the_starts(
     data: _Data, starts: Sequence[float], should_stop: Callable[[], bool]
 ) -> Iterator[State]:
-    """What there is if the coefficients are first taken for known, where the conditions suffice for that."""
+    """Solve with the initial coefficients, then fit to the measurements; needs enough conditions."""
     if data._open_conditions() or should_stop():
         return
     try:
@@ -211,7 +212,7 @@ def _from_the_starts(
 
 
 def known(problem: Problem, values: Sequence[float]) -> Problem:
-    """The problem with numbers for its coefficients."""
+    """Replace the coefficients of the problem by numbers."""
     numbers = dict(zip(problem.coefficients, values, strict=True))
 
     def put(residual: Residual) -> Residual:

@@ -1,4 +1,4 @@
-"""The language of equations: a parser of its own that knows a closed set of words and runs nothing.
+"""Parser of the language of equations: it accepts a closed set of names and executes nothing.
 
 The grammar is the part of SymPy's in which differential equations are written::
 
@@ -9,8 +9,8 @@ The grammar is the part of SymPy's in which differential equations are written::
     atom    = number | name | name "(" arguments ")" | "(" sum ")"
 
 with ``u(x, t)``, ``Derivative(u(x, t), x, (t, 2))``, ``Subs(…, x, 0)``, ``Rational(1, 10)``, ``Eq(a, b)``,
-``pi``, ``E`` and the functions of ``FUNCTIONS``. Text becomes a formula of ``tree.py`` whose parameters stand
-for *jets*: unknown functions and their derivatives, at the point itself or on a part of the boundary.
+``pi``, ``E`` and the functions of ``FUNCTIONS``. The result is a formula of ``nodes.py`` whose parameters
+represent *jets*: unknown functions and their derivatives, at the current point or on a part of the boundary.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ from kan_engine.expressions.nodes import (
     walk,
 )
 
-LONGEST, DEEPEST = 10_000, 60  # characters of an equation, brackets within brackets
-MOST_NODES = 500  # of a formula that is differentiated: the derivative of a product grows with its square
-LARGEST = 2_000  # nodes of an equation: each of them is a number at every point of the grid
-LARGEST_EXPONENT = 10_000  # digits of a number's exponent are text, what they mean is not
+LONGEST, DEEPEST = 10_000, 60  # of an equation; of nested brackets
+MOST_NODES = 500  # the size of a product's derivative grows with the square of the product's size
+LARGEST = 2_000  # each node is a number at every point of the grid
+LARGEST_EXPONENT = 10_000  # of a number; a short text could otherwise mean a huge one
 
 
 def parse_equation(text: str, words: Words) -> Expression:
-    """Read one equation; what must vanish.
+    """Parse one equation to the formula that must vanish.
 
     Raises:
-        InvalidEquation: It is not in this language; says at which character.
+        InvalidEquation: The text is not in this language; ``place`` is the character.
     """
     if len(text) > LONGEST:
         raise InvalidEquation(f"an equation may have {LONGEST} characters, this one has {len(text)}", 0)
@@ -109,7 +109,7 @@ RESERVED = frozenset(
 
 
 class _Parser:
-    """One pass from left to right."""
+    """Recursive descent parser; one pass from left to right."""
 
     def __init__(self, text: str, words: Words) -> None:
         self._tokens = list(_tokens(text))
@@ -158,7 +158,7 @@ class _Parser:
         return InvalidEquation(message, (token or self._now).place)
 
     def _checked(self, tree: Expression, token: _Token) -> Expression:
-        """A formula whose numbers are finite and that is not too large."""
+        """Return the formula if its numbers are finite and it is not too large."""
         for count, node in enumerate(walk(tree)):
             if count >= LARGEST:
                 raise self._error(f"an equation may have {LARGEST} operations and operands, not more", token)
@@ -236,7 +236,7 @@ class _Parser:
             return self._unknown(token)
         if name in words.independent or name in words.coefficients:
             if is_call:
-                raise self._error(f"{name} is no function, and cannot be applied", token)
+                raise self._error(f"{name} is not a function and takes no arguments", token)
             return Variable(name) if name in words.independent else words.leaf(name)
         if is_call and name in self._forms:
             return self._forms[name](token)
@@ -287,7 +287,7 @@ class _Parser:
             raise self._error(otherwise, token)
         value = float(evaluate(tree, {}))
         if not math.isfinite(value):
-            raise self._error("this is no finite number", token)
+            raise self._error("this number is not finite", token)
         return value
 
     def _derivative(self, token: _Token) -> Expression:
@@ -297,7 +297,7 @@ class _Parser:
             variables += self._counted()
         self._expect(")")
         if not variables:
-            raise self._error(f"{token.text} needs the variable to differentiate in", token)
+            raise self._error(f"{token.text} needs the variable of the derivative", token)
         for name in variables:
             if sum(1 for _ in walk(tree)) > MOST_NODES:
                 raise self._error(
@@ -307,7 +307,7 @@ class _Parser:
         return tree
 
     def _counted(self) -> list[str]:
-        """``x``, ``(x, 2)``, or ``x, 2`` after a comma."""
+        """Parse ``x``, ``(x, 2)``, or ``x, 2`` after a comma; the variable is repeated."""
         bracket = self._accept("(")
         token = self._now
         if token.kind != "name" or token.text not in self._words.independent:
@@ -359,7 +359,7 @@ class _Parser:
         bracket, places = self._accept("("), list[float]()
         while True:
             token = self._now
-            places.append(self._constant(self._sum(), "Subs puts a number in the place of a variable", token))
+            places.append(self._constant(self._sum(), "Subs replaces a variable by a number", token))
             if not bracket or self._accept(")"):
                 return places
             self._expect(",")

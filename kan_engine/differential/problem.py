@@ -1,4 +1,4 @@
-"""Differential equations as a problem: what must vanish inside a box, and on its boundary."""
+"""Problems of differential equations: residuals that must vanish inside a box and on its boundary."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ On = Mapping[str, float | Sequence[float]]
 
 @dataclass(frozen=True)
 class Residual:
-    """What must vanish, at the points of a box.
+    """A formula that must vanish at points of a box.
 
     Attributes:
-        tree: The formula; its parameters stand for ``leaves``.
+        tree: The formula; its parameters represent ``leaves``.
         leaves: Jets, and names of coefficients.
-        fixed: Axes along which the points lie at one place; of a periodic condition at two.
+        fixed: Values of fixed axes: one, or two for a periodic condition.
     """
 
     tree: Expression
@@ -44,8 +44,8 @@ class Problem:
         independent: Names of the independent variables.
         unknowns: Names of the unknown functions.
         domain: Lowest and highest value of every independent variable.
-        equations: Vanish inside.
-        conditions: Vanish on parts of the boundary, or at points.
+        equations: Residuals that vanish inside the box.
+        conditions: Residuals that vanish on parts of the boundary, or at points.
         coefficients: Names of numbers to be estimated.
     """
 
@@ -57,13 +57,13 @@ class Problem:
     coefficients: tuple[str, ...] = ()
 
     def order(self, axis: int, unknown: int | None = None) -> int:
-        """The highest derivative along an axis in the equations, of one unknown or of any."""
+        """The highest order of a derivative along an axis in the equations, of one unknown or of any."""
         jets = (jet for equation in self.equations for jet in equation.jets)
         return max((jet.orders[axis] for jet in jets if unknown in (None, jet.unknown)), default=0)
 
     @property
     def highest_derivative(self) -> int:
-        """The highest order of a derivative anywhere, all axes together."""
+        """The highest total order of a derivative in equations and conditions."""
         residuals = (*self.equations, *self.conditions)
         return max(sum(jet.orders) for residual in residuals for jet in residual.jets)
 
@@ -99,19 +99,19 @@ def pose(
     coefficients: Sequence[str] = (),
     measured: Sequence[str] = (),
 ) -> Problem:
-    """Read a problem and check that it can have one solution.
+    """Parse a problem and check that it has enough equations and conditions.
 
     Args:
         independent: Names of the independent variables.
         unknowns: Names of the unknown functions.
         domain: [lowest, highest] of every independent variable.
-        equations: What must vanish, as text.
-        conditions: Where, and what must vanish there.
+        equations: Texts of formulas that must vanish.
+        conditions: Location and text of each condition.
         coefficients: Names of numbers to be estimated.
-        measured: Unknowns of which there are measured values.
+        measured: Unknowns with measured values.
 
     Raises:
-        InvalidEquation: Says in which part and at which character.
+        InvalidEquation: A part is invalid; ``path`` names it and ``place`` is the character.
     """
     _check_names(independent, unknowns, coefficients)
     box = _box(independent, domain)
@@ -138,12 +138,12 @@ def _check_names(independent: Sequence[str], unknowns: Sequence[str], coefficien
         ("parameters", coefficients, 0, MOST_UNKNOWNS),
     ):
         if not least <= len(names) <= most:
-            raise InvalidEquation(f"there can be {least} to {most} {group}, got {len(names)}", None, (group,))
+            raise InvalidEquation(f"there must be {least} to {most} {group}, got {len(names)}", None, (group,))
         for place, name in enumerate(names):
             if not re.fullmatch(r"[^\W\d]\w{0,63}", name) or name in RESERVED:
-                told = "has a meaning of its own" if name in RESERVED else "is no name"
+                told = "is a reserved name" if name in RESERVED else "is not a valid name"
                 raise InvalidEquation(
-                    f"{name[:64]!r} {told}; begin with a letter, and take none of "
+                    f"{name[:64]!r} {told}; begin with a letter, and use none of "
                     f"{', '.join(sorted(RESERVED))}",
                     None,
                     (group, place),
@@ -151,7 +151,7 @@ def _check_names(independent: Sequence[str], unknowns: Sequence[str], coefficien
     names = [*independent, *unknowns, *coefficients]
     for name in names:
         if names.count(name) > 1:
-            raise InvalidEquation(f"{name!r} names two things", None, ("unknowns",))
+            raise InvalidEquation(f"the name {name!r} occurs twice", None, ("unknowns",))
 
 
 def _box(
@@ -160,7 +160,7 @@ def _box(
     for name in domain:
         if name not in independent:
             raise InvalidEquation(
-                f"{name!r} is no independent variable", None, ("domain", name), "invalid_domain"
+                f"{name!r} is not an independent variable", None, ("domain", name), "invalid_domain"
             )
     box = []
     for name in independent:
@@ -169,7 +169,7 @@ def _box(
             raise InvalidEquation(f"the domain of {name!r} is missing", None, ("domain",), "invalid_domain")
         if len(ends) != 2 or not all(map(math.isfinite, ends)) or not ends[0] < ends[1]:
             raise InvalidEquation(
-                f"the domain of {name!r} is [lowest, highest], two numbers, got {list(ends)}",
+                f"the domain of {name!r} must be [lowest, highest], two numbers, got {list(ends)}",
                 None,
                 ("domain", name),
                 "invalid_domain",
@@ -207,14 +207,14 @@ def _condition(on: On, text: str, index: int, words: Words, box: tuple[tuple[flo
     fixed = {}
     for name, given in on.items():
         if name not in words.independent:
-            raise InvalidEquation(f"{name!r} is no independent variable", None, (*path, "on", name))
+            raise InvalidEquation(f"{name!r} is not an independent variable", None, (*path, "on", name))
         axis = words.independent.index(name)
         places = tuple(map(float, given)) if isinstance(given, Sequence) else (float(given),)
         for place in places:
             low, high = box[axis]
             if not low <= place <= high:
                 raise InvalidEquation(
-                    f"{name} = {place:g} lies outside of the domain, {low:g} to {high:g}",
+                    f"{name} = {place:g} is outside of the domain, {low:g} to {high:g}",
                     None,
                     (*path, "on", name),
                 )
@@ -233,7 +233,9 @@ def _condition(on: On, text: str, index: int, words: Words, box: tuple[tuple[flo
                 else f"any {name}"
             )
             raise InvalidEquation(
-                f"the condition is on {told}, and an unknown is taken at {seen}", None, (*path, "residual")
+                f"the condition is on {told}, but an unknown is evaluated at {seen}",
+                None,
+                (*path, "residual"),
             )
         if axis in fixed and len(fixed[axis]) == 1:
             tree = substitute(tree, {Variable(name): number(fixed[axis][0])})
@@ -250,7 +252,9 @@ def _check_use(problem: Problem) -> None:
         if not any(jet.unknown == place for jet in jets):
             raise InvalidEquation(f"{name!r} occurs in no equation", None, ("unknowns", place))
     if not any(any(jet.orders) for jet in jets):
-        raise InvalidEquation("no derivative occurs: this is no differential equation", None, ("equations",))
+        raise InvalidEquation(
+            "no derivative occurs: this is not a differential equation", None, ("equations",)
+        )
     leaves = {leaf for residual in (*problem.equations, *problem.conditions) for leaf in residual.leaves}
     for place, name in enumerate(problem.coefficients):
         if name not in leaves:
@@ -258,10 +262,10 @@ def _check_use(problem: Problem) -> None:
 
 
 def _check_count(problem: Problem) -> None:
-    """Refuse what surely leaves the solution open.
+    """Refuse a problem whose conditions are too few to determine the solution.
 
-    An ordinary equation of order m needs m conditions; along every axis of a partial one there must be at
-    least as many as the highest derivative of any unknown along it.
+    An ordinary equation of order m needs m conditions. A partial one needs, along every axis, at least as many
+    as the highest order of a derivative along it.
     """
     for axis, name in enumerate(problem.independent):
         orders = [problem.order(axis, unknown) for unknown in range(len(problem.unknowns))]
@@ -277,5 +281,5 @@ def _check_count(problem: Problem) -> None:
             )
     for place, name in enumerate(problem.coefficients):
         raise InvalidEquation(
-            f"{name!r} can only be estimated from measurements of an unknown", None, ("parameters", place)
+            f"the estimate of {name!r} needs measurements of an unknown", None, ("parameters", place)
         )

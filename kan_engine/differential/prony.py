@@ -1,9 +1,9 @@
 """Functions of one variable that are sums of exponentials, oscillations and powers.
 
-Those are the functions whose derivatives depend linearly on each other, y⁽ᵐ⁾ = Σ c_j y⁽ʲ⁾; the roots of
-the polynomial of the c_j are their rates (de Prony 1795, here with exact derivatives of a spline in place of
-shifted samples). Where several functions of the variable are known that take part, as of a sum of products,
-their span tells it too (``spans``).
+The derivatives of such functions are linearly dependent, y⁽ᵐ⁾ = Σ c_j y⁽ʲ⁾. The roots of the polynomial of the
+c_j are their rates (de Prony 1795, here with exact derivatives of a spline in place of shifted samples). If
+several functions of the variable are known, as in a sum of products, their span also determines the rates
+(``prony_span.py``).
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from kan_engine.expressions.nodes import Expression, Parameter, Variable, add, c
 from kan_engine.symbolic.constant_fitting import Data, Form, error, refit
 
 Array = np.ndarray
-HIGHEST = 4  # order of the relation
-RELATED = 1e-5  # relative error of a relation between derivatives that may be exact
-EQUAL = 1e-2  # relative distance of rates that may be a double one
-TRIPLE = 1e-1  # the same of three: rounding moves these apart by its cube root
-SMALL = 1e-7  # rates, and shares of a term, that may be none
+HIGHEST = 4  # of a linear relation between derivatives
+RELATED = 1e-5  # relative error of a relation that counts as exact
+EQUAL = 1e-2  # relative distance of two rates that count as a double rate
+TRIPLE = 1e-1  # the same for three, which rounding separates by its cube root
+SMALL = 1e-7  # relative size of rates and terms that count as 0
 STEPS = 60
-MOST_CHOICES, MOST_TERMS = 8, 64  # that are fitted, and of which one may be
-STEEP = 50.0  # logarithm of an exponential that is written about one of its ends
+MOST_CHOICES, MOST_TERMS = 8, 64  # of sums that are fitted; of terms in one sum
+STEEP = 50.0  # steeper exponentials have their origin at one end of the axis
 
 
 def exponential_sum(
     derivatives: Mapping[str, Float[Array, "orders rows"]], fit: Data, validation: Data, floor: float
 ) -> Form | None:
-    """A function as a sum of products of exponentials, oscillations and powers of each of its variables.
+    """Fit a sum of products of exponentials, oscillations and powers of each variable to a function.
 
     Args:
-        derivatives: For every column y, y′, y″, … of functions of it alone that span what the function is
-            of that column; rows of all of them one after the other.
+        derivatives: For every column, y, y′, y″, … of functions of this column that span the function's
+            dependence on it; the rows of these functions are concatenated.
         fit: Columns and values.
-        validation: The same of other rows, for the proof.
-        floor: Error relative to the spread with which the sum is taken for the function.
+        validation: Columns and values of other rows.
+        floor: Largest error on the validation rows, relative to their standard deviation.
 
     Returns:
-        The sum with its constants fitted; None if the function is none.
+        The sum with fitted constants; None if no sum is accurate enough.
     """
     columns, spread = fit[0], float(np.std(validation[1])) or 1.0
     choices = [_choices(derivatives[name], places) for name, places in columns.items()]
@@ -55,7 +55,7 @@ def exponential_sum(
 
 
 def _choices(derivatives: Float[Array, "orders rows"], places: Array) -> list[list[Wave]]:
-    """What a function may be made of along one column, the likeliest first."""
+    """Candidate waves along one column, the most likely first."""
     length = float(np.ptp(places))
     return [list(_waves(terms, places)) for rates in _rates(derivatives) for terms in _terms(rates, length)]
 
@@ -63,7 +63,7 @@ def _choices(derivatives: Float[Array, "orders rows"], places: Array) -> list[li
 def _of_spans(
     derivatives: Mapping[str, Float[Array, "orders rows"]], columns: Mapping[str, Array]
 ) -> Iterator[list[list[Wave]]]:
-    """What spans the functions of every column where there are several of it, if all of that is found."""
+    """Waves in the span of the functions of every column, if each column has several and all are found."""
     functions = {name: derivatives[name][0].reshape(len(places), -1) for name, places in columns.items()}
     if all(each.shape[1] > 1 for each in functions.values()):
         found = [waves_in_span(functions[name], places) for name, places in columns.items()]
@@ -72,7 +72,7 @@ def _of_spans(
 
 
 def _rates(derivatives: Float[Array, "orders rows"]) -> Iterator[Array]:
-    """Roots of the shortest relations between derivatives."""
+    """Roots of the relations between derivatives, from the lowest order."""
     for order in range(1, min(HIGHEST, len(derivatives) - 1) + 1):
         sizes = np.sqrt(np.mean(derivatives[: order + 1] ** 2, axis=1)) + 1e-300
         scaled = (derivatives[: order + 1] / sizes[:, None]).T
@@ -84,7 +84,7 @@ def _rates(derivatives: Float[Array, "orders rows"]) -> Iterator[Array]:
 
 
 def _terms(rates: Array, length: float) -> Iterator[list[tuple[complex, int]]]:
-    """Rates, each with a power of the variable: close ones as multiple ones, then each on its own."""
+    """Rates, each with a power of the variable: first close rates as multiple ones, then all as single ones."""
     loosely, strictly = (list(_multiple(rates, length, near)) for near in (TRIPLE, EQUAL))
     if loosely != strictly:
         yield loosely
@@ -103,7 +103,7 @@ def _terms(rates: Array, length: float) -> Iterator[list[tuple[complex, int]]]:
 
 
 def _multiple(rates: Array, length: float, close: float) -> Iterator[tuple[complex, int]]:
-    """Rounding moves the members of a multiple root apart, in all directions; their mean stays."""
+    """Replace close rates by their mean: rounding separates a multiple root in all directions around it."""
     groups: list[list[complex]] = []
     for rate in map(complex, rates):
         limit = close * max(abs(rate), 1 / length)
@@ -119,7 +119,7 @@ def _multiple(rates: Array, length: float, close: float) -> Iterator[tuple[compl
 
 
 def _tidy(rate: complex, length: float) -> complex:
-    """Parts that are nothing but rounding left out."""
+    """Set real and imaginary parts that are rounding error to 0."""
     limit = EQUAL * max(abs(rate), 0.1 / length)
     return complex(
         0.0 if abs(rate.real) < limit * 1e-3 else rate.real, 0.0 if abs(rate.imag) < limit else rate.imag
@@ -127,7 +127,10 @@ def _tidy(rate: complex, length: float) -> complex:
 
 
 def _waves(terms: Sequence[tuple[complex, int]], places: Array) -> Iterator[tuple[complex, int, str]]:
-    """Every term as an exponential of the real part, times a function of the imaginary one."""
+    """Every term as an exponential of the real part times a function of the imaginary part.
+
+    Rates r and -r are combined to cosh and sinh.
+    """
     real = [rate.real for rate, exponent in terms if not rate.imag and not exponent]
     for rate, exponent in terms:
         partner = [r for r in real if abs(r + rate.real) < EQUAL**2 * abs(rate.real)]
@@ -136,13 +139,13 @@ def _waves(terms: Sequence[tuple[complex, int]], places: Array) -> Iterator[tupl
             yield rate, exponent, "sin"
         elif exponent or not partner or _reference(rate, places):
             yield rate, exponent, ""
-        elif rate.real > 0:  # with its partner
+        elif rate.real > 0:  # stands for both rates of the pair
             yield complex(0, rate.real), 0, "cosh"
             yield complex(0, rate.real), 0, "sinh"
 
 
 def _fitted(terms: Sequence[tuple[Wave, ...]], fit: Data) -> Form | None:
-    """The sum with its factors by least squares, without those that are nothing; then all its numbers."""
+    """Fit the factors by least squares, drop negligible terms, then refit all constants."""
     columns, values = fit
     if len(terms) > MOST_TERMS:
         return None
@@ -168,7 +171,7 @@ def _product(term: Sequence[Wave], columns: Mapping[str, Array]) -> Array:
 
 
 def _written(factors: Mapping[tuple[Wave, ...], float], columns: Mapping[str, Array]) -> Form:
-    """The sum as a formula: two oscillations as one of the sum of their angles where that is shorter."""
+    """The sum as a formula; products of oscillations become sums of angles where that is shorter."""
     parameters: list[float] = []
     known: dict[float, Expression] = {}
 
@@ -177,7 +180,7 @@ def _written(factors: Mapping[tuple[Wave, ...], float], columns: Mapping[str, Ar
         return Parameter(len(parameters) - 1)
 
     def rate_of(value: float) -> Expression:
-        """One parameter for every rate, wherever it occurs."""
+        """The parameter of a rate; equal rates share one."""
         if value not in known:
             known[value] = parameter(value)
         return known[value]
@@ -209,7 +212,7 @@ def _oscillation(wave: tuple[str, ...], angles: Sequence[Expression]) -> Express
 def _grouped(
     factors: Mapping[tuple[Wave, ...], float],
 ) -> dict[tuple[tuple[float, int, float], ...], dict[tuple[str, ...], float]]:
-    """Terms with the same rates together, by what they are of the angles; with two angles the shorter way."""
+    """Group terms by rates, then by functions of the angles; two angles take the shorter form."""
     groups: dict[tuple[tuple[float, int, float], ...], dict[tuple[str, ...], float]] = {}
     for term, factor in factors.items():
         key = tuple((rate.real, exponent, rate.imag) for rate, exponent, _ in term)
@@ -233,7 +236,7 @@ def _joined(within: Mapping[tuple[str, ...], float]) -> dict[tuple[str, ...], fl
 
 
 def _reference(rate: complex, places: Array) -> float:
-    """Where a steep exponential is 1: at its larger end, so that no factor has to make up for its size."""
+    """The place where an exponential is 1: for a steep one its larger end, so that no factor is extreme."""
     low, high = float(places.min()), float(places.max())
     if abs(rate.real) * max(abs(low), abs(high)) < STEEP:
         return 0.0

@@ -1,7 +1,7 @@
 """Exponentials, oscillations and powers in the span of a few functions of one variable.
 
-Of a sum of products Σ f_r(x)·g_r(y) only the span of the f_r is known, and not these themselves. A function
-lies in it if its projection is the function; of those with a rate inside, the rates are looked through.
+A decomposition into products Σ f_r(x)·g_r(y) determines the span of the f_r, but not the f_r themselves. A
+function is in the span if it equals its projection. Rates are searched on a grid and then refined.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from scipy.optimize import minimize_scalar
 
 Array = np.ndarray
 Wave = tuple[complex, int, str]  # rate, power of the variable, function of the imaginary part
-HIGHEST_POWER, WITH_RATE = 6, 1  # of the variable: alone, and beside an exponential or an oscillation
+HIGHEST_POWER, WITH_RATE = 6, 1  # of the variable: alone; times an exponential or oscillation
 OSCILLATIONS = np.arange(0.2, 100.0, 0.1)  # rates times the length of the axis
 EXPONENTIALS = np.geomspace(0.1, 60.0, 200)
-NEAR, INSIDE = 0.3, 1e-5  # distances from the span: worth a closer look, and of what may lie in it
-OTHER = 1e-2  # share of a function that is none of those found before
+NEAR, INSIDE = 0.3, 1e-5  # distances from the span: of candidates for refinement; of functions in it
+OTHER = 1e-2  # share of a function outside the span of those found before
 
 
 def waves_in_span(functions: Float[Array, "rows functions"], places: Float[Array, " rows"]) -> list[Wave]:
-    """What spans the same as the functions; nothing if some of that is of other kinds.
+    """Waves that span the same space as the functions; empty if they do not suffice.
 
     Args:
-        functions: Independent ones, at places along the axis.
-        places: Where.
+        functions: Values of linearly independent functions.
+        places: Places along the axis.
     """
     basis: Array = np.linalg.qr(functions)[0]
     found, taken = list[Wave](), np.zeros((len(places), 0))
@@ -44,7 +44,7 @@ def waves_in_span(functions: Float[Array, "rows functions"], places: Float[Array
 
 
 def _inside(basis: Array, places: Array) -> Iterator[tuple[list[Wave], Array]]:
-    """Functions in the span, one or a pair at a time, with directions of length 1 in which they meet it."""
+    """Find functions in the span, one or a pair at a time, with orthonormal directions in the span."""
     low, high = float(places.min()), float(places.max())
     powers = [(places / max(abs(low), abs(high))) ** power for power in range(HIGHEST_POWER + 1)]
     for power, factor in enumerate(powers):
@@ -71,7 +71,7 @@ def _inside(basis: Array, places: Array) -> Iterator[tuple[list[Wave], Array]]:
 
 
 def _rates(basis: Array, function: Callable[[float], Array], tried: Array) -> Iterator[float]:
-    """Rates with which a function lies in the span."""
+    """Find rates for which the function is in the span."""
 
     def distance(rate: float) -> float:
         return _distance(basis, function(rate))
@@ -88,7 +88,7 @@ def _rates(basis: Array, function: Callable[[float], Array], tried: Array) -> It
 
 
 def _distance(basis: Array, columns: Array) -> float:
-    """Sine of the smallest angle between the span and that of orthonormal columns."""
+    """Sine of the smallest angle between two spans; both arguments have orthonormal columns."""
     _, _, right = np.linalg.svd(basis.T @ columns)
     nearest = columns @ right[0]
     return float(np.linalg.norm(nearest - basis @ (basis.T @ nearest)))

@@ -1,8 +1,8 @@
-"""What equations and conditions weigh against each other.
+"""Relative weights of equations and conditions in the least-squares system.
 
-An equation is divided by how strongly it depends on a function that varies over the domain. A condition that
-holds on a part of the boundary weighs G^(m - c - 1/2) times as much as an equation of order m, where c is the
-order of the derivative in the condition: in that norm the error on the boundary is of the size of that inside
+An equation is divided by its sensitivity to functions that vary over the domain. A condition on a part of the
+boundary has G^(m - c - 1/2) times the weight of an equation of order m, where c is the order of the
+derivative in the condition. In this norm the error on the boundary equals the error inside in magnitude
 (Bramble and Schatz, "Rayleigh-Ritz-Galerkin methods for Dirichlet's problem using subspaces without boundary
 conditions", Comm. Pure Appl. Math. 23, 1970).
 """
@@ -21,9 +21,9 @@ from kan_engine.differential.problem import Problem, Residual
 from kan_engine.expressions.nodes import Parameter
 from kan_engine.splines.tensor_product import Axis
 
-COPIES = 4  # of the front, and of the rows of an interval, while they are made
-MOST_BYTES = 2.0**31  # that a step may hold: grids become no finer than that
-FIRM = 10.0  # conditions are to hold better than equations do
+COPIES = 4  # of the front, and of the rows of an interval, in memory during assembly
+MOST_BYTES = 2.0**31  # limits the refinement of grids
+FIRM = 10.0  # relative to equations
 
 
 def system_of(
@@ -34,15 +34,15 @@ def system_of(
     measured: Sequence[tuple[int, np.ndarray, np.ndarray, float]] = (),
     sizes: Sequence[float] | None = None,
 ) -> System:
-    """The rows of a problem on given grids, weighed where the search stands.
+    """Build the least-squares system of a problem on given grids, with weights for the current state.
 
     Args:
         problem: The equations and conditions.
         axes: The grids.
-        state: Where the search stands.
-        anchors: Further values that the unknowns take.
-        measured: Unknown, points, values there, and the weight of a difference.
-        sizes: By how much every unknown varies; 1 unless given.
+        state: The current state.
+        anchors: Further prescribed values of the unknowns.
+        measured: Unknown, points, values and weight of each set of measurements.
+        sizes: Variation of every unknown; 1 by default.
     """
     sizes = sizes or [1.0] * len(problem.unknowns)
     order = front_order(problem, axes)
@@ -64,7 +64,10 @@ def system_of(
 
 
 def front_order(problem: Problem, axes: Sequence[Axis]) -> tuple[int, ...]:
-    """The longest axis first, along which no condition ties two places together: the front moves there."""
+    """Order of the axes: first the longest one along which no condition couples two places.
+
+    The front moves along this axis.
+    """
     tied = {axis for c in problem.conditions for axis, places in c.fixed.items() if len(places) > 1}
     free = [axis for axis in range(len(axes)) if axis not in tied]
     first = max(free, key=lambda axis: axes[axis].terms, default=0)
@@ -72,14 +75,14 @@ def front_order(problem: Problem, axes: Sequence[Axis]) -> tuple[int, ...]:
 
 
 def work(problem: Problem, axes: Sequence[Axis]) -> float:
-    """Multiplications that a step takes, roughly: those of the elimination."""
+    """Estimated multiplications of a step, which are mainly those of the elimination."""
     first, *others = (axes[a] for a in front_order(problem, axes))
     block = len(problem.unknowns) * prod(axis.terms for axis in others)
     return float(first.terms * block * ((first.order + 1) * block) ** 2)
 
 
 def memory_bytes(problem: Problem, axes: Sequence[Axis]) -> float:
-    """What a step holds at once, roughly: the front, what was eliminated, an interval of all rows."""
+    """Estimated memory of a step: the front, eliminated blocks, and one interval of all rows."""
     first, *others = (axes[a] for a in front_order(problem, axes))
     block = len(problem.unknowns) * prod(axis.terms for axis in others)
     is_whole = any(len(c.fixed.get(front_order(problem, axes)[0], ())) > 1 for c in problem.conditions)
@@ -93,7 +96,7 @@ def memory_bytes(problem: Problem, axes: Sequence[Axis]) -> float:
 
 
 def residual_of(anchor: Anchor, axes: int) -> Residual:
-    """An anchor as a condition."""
+    """The anchor as a condition."""
     orders = tuple(anchor.order if number == anchor.axis else 0 for number in range(axes))
     at = tuple(anchor.place if number == anchor.axis else None for number in range(axes))
     return Residual(Parameter(0), (Jet(anchor.unknown, orders, at),), {anchor.axis: (anchor.place,)})
@@ -108,7 +111,7 @@ def _firmness(problem: Problem, condition: Residual, axes: Sequence[Axis]) -> fl
 
 
 def _weighed(rows: Rows, state: State, sizes: Sequence[float]) -> Rows:
-    """Divided by the root mean square of their dependence on functions that vary by these sizes, once."""
+    """Divide the weight in place by the RMS sensitivity to functions that vary by these sizes."""
     with np.errstate(all="ignore"):
         _, slopes = rows.evaluate(state)
     total = np.zeros(rows.shape)

@@ -1,4 +1,4 @@
-"""What was found of a problem: the functions, and how well they satisfy it."""
+"""Solutions of differential equations and their violations."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from kan_engine.splines.tensor_product import TensorSpline
 
 Array = np.ndarray
 JetValues = Callable[[Jet, Mapping[str, Array]], Array]  # at points, by the names of the variables
-CHECKED = 4000  # points at which equations are checked
-STEP, STEPS = 0.02, 10  # towards the middle of the box, from where a formula is continued to a gap
-VANISHING = 1e-3  # of the size of the unknown over the half widths of the box, that a derivative has at least
+CHECKED = 4000
+STEP, STEPS = 0.02, 10  # towards the centre of the box, as a share of the distance; their number
+VANISHING = 1e-3  # least size of a derivative, relative to the unknown over the half widths
 
 
 @dataclass(frozen=True)
 class Violation:
-    """By how much an equation or a condition is violated.
+    """Violation of an equation or a condition.
 
     Attributes:
-        largest: Largest residual at the points that were checked.
-        rms: Root mean square of it.
+        largest: Largest absolute residual at the check points.
+        rms: Root mean square of the residual.
         scale: Size of the terms that cancel.
     """
 
@@ -41,13 +41,13 @@ class Violation:
 
     @property
     def relative(self) -> float:
-        """The largest residual, relative to what cancels."""
+        """The largest residual, relative to the terms that cancel."""
         return self.largest / self.scale if self.scale else self.largest
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number that was estimated from measurements; its error is infinite where they do not tell it."""
+    """A coefficient estimated from measurements; its error is infinite if they do not determine it."""
 
     name: str
     value: float
@@ -59,11 +59,11 @@ class Solution:
     """The unknown functions of a problem.
 
     Attributes:
-        problem: With its axes in the client's order.
+        problem: The problem, with its axes in the client's order.
         spline: The functions, on grids along the same axes.
-        coefficients: The numbers that were estimated.
+        coefficients: Values of the estimated coefficients.
         error: Estimated largest error, relative to the size of each unknown.
-        estimates: The same numbers with their standard errors.
+        estimates: The coefficients with their standard errors.
     """
 
     problem: Problem
@@ -74,7 +74,7 @@ class Solution:
 
     @staticmethod
     def of(problem: Problem, state: State, order: Sequence[int], error: float) -> Solution:
-        """What a search has found that had its axes in another order."""
+        """Create from the state of a solver that uses the axes in another order."""
         back = [int(axis) for axis in np.argsort(order)]
         moved = state.permuted(back)
         return Solution(problem.permuted(back), moved.spline, moved.coefficients, error)
@@ -97,7 +97,7 @@ class Solution:
         return self.spline.at(np.stack(list(points.values()), 1), orders)
 
     def violations(self) -> tuple[list[Violation], list[Violation]]:
-        """Of every equation and of every condition."""
+        """Violations of every equation and of every condition."""
 
         def jet(jet: Jet, points: Mapping[str, Array]) -> Array:
             values: Array = self._at(points, jet.orders)[jet.unknown]
@@ -106,7 +106,7 @@ class Solution:
         return self.violations_with(jet)
 
     def violations_by(self, laws: Sequence[Expression]) -> tuple[list[Violation], list[Violation]]:
-        """The same, were the unknowns these formulas."""
+        """The violations with these formulas in place of the unknowns."""
         known: dict[tuple[int, tuple[int, ...]], Expression] = {}
 
         def jet(jet: Jet, points: Mapping[str, Array]) -> Array:
@@ -119,10 +119,10 @@ class Solution:
         return self.violations_with(jet)
 
     def _continued(self, tree: Expression, points: Mapping[str, Array]) -> Array:
-        """Values of a formula where it may have gaps: sin(x)/x is 1 at 0.
+        """Values of a formula at removable singularities: sin(x)/x is 1 at 0.
 
-        The polynomial through its values at equal steps away from each point. At a pole that is some number,
-        with which no equation holds.
+        Extrapolates the polynomial through its values at equal steps away from each point. At a pole the
+        result is an arbitrary number, which violates the equations.
         """
         ends = zip(self.problem.independent, self.problem.domain, strict=True)
         way = {name: STEP * (sum(end) / 2 - points[name]) for name, end in ends}
@@ -133,7 +133,7 @@ class Solution:
         return total
 
     def violations_with(self, jet: JetValues) -> tuple[list[Violation], list[Violation]]:
-        """The same, were this the value of every jet."""
+        """The violations with this function for the values of jets."""
         points = self.checked
         return (
             [self._violation(each, points, jet) for each in self.problem.equations],
@@ -167,7 +167,7 @@ class Solution:
             else:
                 leaves.append(np.asarray(self.coefficients[self.problem.coefficients.index(leaf)]))
         values, slopes = value_and_jacobian(residual.tree, points, leaves)
-        # What cancels is told by the size that the unknowns have inside: on the boundary they may vanish.
+        # The scale uses the size of the unknowns inside the box, since they may vanish on the boundary.
         inside = [
             jet(replace(leaf, at=(None,) * len(names)), points) if isinstance(leaf, Jet) else own
             for leaf, own in zip(residual.leaves, leaves, strict=True)
@@ -184,7 +184,7 @@ class Solution:
         return Violation(float(np.abs(seen).max()), float(np.sqrt(np.mean(seen**2))), scale)
 
     def _least_size(self, leaf: Jet | str) -> float:
-        """Below it a derivative counts as vanishing: of u = x*y every term of u_xx + u_yy is rounding."""
+        """The least size of a leaf; smaller derivatives are rounding, as u_xx of u = x*y."""
         if isinstance(leaf, str) or not any(leaf.orders):
             return 0.0
         halves = [(high - low) / 2 for low, high in self.problem.domain]
@@ -192,7 +192,7 @@ class Solution:
 
 
 def _mean_square(values: Array) -> float:
-    """Of what is finite; one infinite slope must not make everything small."""
+    """Mean square of the finite values: one infinite slope must not make all violations small."""
     with np.errstate(over="ignore"):
         squares = np.square(values)
     finite = squares[np.isfinite(squares)]
@@ -200,7 +200,7 @@ def _mean_square(values: Array) -> float:
 
 
 def derived(tree: Expression, names: Sequence[str], orders: Sequence[int]) -> Expression:
-    """A partial derivative of a formula."""
+    """The partial derivative of a formula, with these orders by name."""
     for name, order in zip(names, orders, strict=True):
         for _ in range(order):
             tree = derivative(tree, lambda leaf, name=name: ONE if leaf == Variable(name) else ZERO)  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Initial value problems window by window: what comes later never changes what came before."""
+"""Solution of initial value problems window by window; later windows do not change earlier ones."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from kan_engine.differential.residual_weights import MOST_BYTES, memory_bytes, s
 from kan_engine.errors import NoSolution
 from kan_engine.splines.tensor_product import Axis, TensorSpline
 
-INTERVALS = 4  # of a window along the first axis
-FIRST = 1 / 32  # of the whole length: the first window
-NEWTON = 12  # steps that a window may take
-STRONGEST = 1e-3  # damping of these: a shorter window is better than a careful step
-SLIGHT = 5e-2  # share of the objective that the last of them may gain: beside a kink there is no end to less
-CONVERGED = {1: 1e-6, 2: 1e-3, 3: 1e-3}  # relative change of the unknowns in the last of them
-RESOLVED = {1: 1e-8, 2: 1e-5, 3: 1e-4}  # jumps, relative to the unknowns, of windows that count as solved
-LEAST, MOST = 0.25, 2.0  # times the length of a window, that of the next one
-SHORTEST = 1e-7  # of the whole length
-# Jumps that are let be where neither shorter windows nor finer grids help.
+# Dictionary keys are numbers of axes.
+INTERVALS = 4  # along the first axis
+FIRST = 1 / 32  # of the whole length
+NEWTON = 12
+STRONGEST = 1e-3  # a shorter window is better than a strongly damped step
+SLIGHT = 5e-2  # relative; a step with less is the last, since progress near a kink is slow
+CONVERGED = {1: 1e-6, 2: 1e-3, 3: 1e-3}  # of the unknowns in the last step, relative
+RESOLVED = {1: 1e-8, 2: 1e-5, 3: 1e-4}  # relative to the unknowns
+LEAST, MOST = 0.25, 2.0  # length of a window relative to the one before
+SHORTEST = 1e-7  # of the whole length; a shorter window ends the marching
+# Tolerance where neither shorter windows nor finer grids reduce the jumps.
 LOOSEST = {1: 0.0, 2: 1e-3, 3: 1e-3}
-ROUGH = {1: 1e-7, 2: 1e-3, 3: 1e-2}  # of the whole length: rough windows that are not cut any further
-FINEST, NARROWEST = 192, 2e-3  # intervals of another axis, and the narrowest that is halved, while marching
+ROUGH = {1: 1e-7, 2: 1e-3, 3: 1e-2}  # of the whole length; shorter windows are accepted with their jumps
+FINEST, NARROWEST = 192, 2e-3  # of the other axes: intervals; width of one that is halved
 
 
 def march(
@@ -39,16 +40,16 @@ def march(
     """Solve an initial value problem along the first axis.
 
     Args:
-        problem: All conditions on the first axis are at its start.
-        axes: Where to begin with the grids; that of the first axis is not used.
-        steps: Most steps in a window, if there are less than it may take anyway.
-        should_stop: Once true, no further windows are solved, and that at work is given up.
+        problem: A problem whose conditions on the first axis are all at its start.
+        axes: Initial grids; of the first one only the order is used.
+        steps: Maximum number of steps in a window, if it is below ``MAX_WINDOW_STEPS``.
+        should_stop: Once true, the current window is discarded and no further one is solved.
 
     Yields:
-        How much of the first axis is done; last the solution.
+        The finished share of the first axis, 0 to 1; last the solution, if a window was solved.
 
     Raises:
-        NoSolution: It cannot be continued, however short the windows.
+        NoSolution: The solution cannot be continued even with the shortest windows.
     """
     low, high = problem.domain[0]
     resolved, steps = RESOLVED[len(axes)], min(NEWTON, steps)
@@ -103,7 +104,7 @@ def _largest_jump(spline: TensorSpline, scale: np.ndarray, axis: int) -> float:
 
 
 def _growth(jump: float, tolerated: float, order: int) -> float:
-    """By how much windows may become longer; jumps grow with the power k + 1 of their length."""
+    """Factor of the window length; jumps grow with its power k + 1."""
     return float(np.clip(0.8 * (tolerated / max(jump, 1e-300)) ** (1 / (order + 1)), LEAST, MOST))
 
 
@@ -114,7 +115,7 @@ def _resolving(
     steps: int,
     should_stop: Callable[[], bool],
 ) -> tuple[Axis, ...]:
-    """Grids along the other axes that resolve the values at the start."""
+    """Refine the grids along the other axes until they resolve the initial values."""
     while len(axes) > 1 and not should_stop():
         spline = _initial(problem, axes, steps, should_stop)
         finer = _finer(spline, spline.sizes(), resolved)
@@ -131,7 +132,7 @@ def _window(
     steps: int,
     should_stop: Callable[[], bool],
 ) -> tuple[TensorSpline, bool]:
-    """The unknowns on one window, and whether the steps have converged."""
+    """Solve one window; returns the unknowns and whether the steps converged."""
     start = axes[0].grid[0]
     if before is None:
         part, anchors = problem, []
@@ -158,8 +159,8 @@ def _window(
 def _initial(
     problem: Problem, axes: Sequence[Axis], steps: int, should_stop: Callable[[], bool]
 ) -> TensorSpline:
-    """The initial values everywhere, as far as the conditions tell them."""
-    flat = (Axis(axes[0].grid[[0, -1]], 0), *axes[1:])  # constant along the first
+    """Extend the initial values along the first axis; unknowns without a condition are 0."""
+    flat = (Axis(axes[0].grid[[0, -1]], 0), *axes[1:])  # constant along the first axis
     start = State(TensorSpline.zero(flat, len(problem.unknowns)), np.zeros(0))
     told = tuple(c for c in problem.conditions if 0 in c.fixed and not any(jet.orders[0] for jet in c.jets))
     if told:
@@ -184,14 +185,14 @@ def _anchors(problem: Problem, before: TensorSpline, place: float) -> Iterator[A
 
 
 def _finer(spline: TensorSpline, scale: np.ndarray, resolved: float) -> tuple[Axis, ...] | None:
-    """Grids along the other axes that resolve what this window has shown; None if they do."""
+    """Refine the grids along the other axes where this window has jumps; None if none are too large."""
     changed, finer = False, []
     for number, axis in enumerate(spline.axes[1:], 1):
         jumps = (spline.jumps(number) / scale[:, None]).max(0)
         wide = np.diff(axis.grid) > NARROWEST * (axis.grid[-1] - axis.grid[0])
         worst = jumps[wide].max(
             initial=0.0
-        )  # a kink, where all are narrow, keeps no other from being resolved
+        )  # without narrow intervals, so that a kink does not prevent refinement elsewhere
         split = (jumps > max(10 * resolved, 1e-2 * worst)) & wide
         if split.any() and axis.size < FINEST:
             finer.append(split_axis(axis, split))
@@ -208,7 +209,7 @@ def split_axis(axis: Axis, chosen: np.ndarray) -> Axis:
 
 
 def _joined(windows: Sequence[TensorSpline]) -> TensorSpline:
-    """All windows as one spline."""
+    """Join all windows to one spline."""
     last = windows[-1]
     grid = np.concatenate([windows[0].axes[0].grid[:1], *(each.axes[0].grid[1:] for each in windows)])
     axes = (Axis(grid, last.axes[0].order), *last.axes[1:])
