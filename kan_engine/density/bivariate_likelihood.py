@@ -96,7 +96,7 @@ class Likelihood:
 
     @torch.no_grad()
     def trained(self, start: Trained, lamb: float, most: int, should_stop: ShouldStop) -> Trained:
-        """Train a copy for at most ``most`` steps at this λ; return ``start`` if the integral is unreliable."""
+        """Train a copy for ``most`` steps or fewer at this λ; returns ``start`` if log Z is unreliable."""
         network = copied(start.network)
         self._follow_(network, lamb)
         steps = list(self._steps(network, lamb, most, should_stop))

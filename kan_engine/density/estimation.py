@@ -207,8 +207,8 @@ def fit_plane_density(
 ) -> Density:
     """Estimate the joint density of two columns.
 
-    Four-fold cross-validation chooses λ: it maximises the log-likelihood of rows left out. Then the network is
-    trained on all rows.
+    Four-fold cross-validation chooses λ: it maximises the log-likelihood of rows left out. Then the network
+    is trained on all rows.
 
     Args:
         x: Values of the columns.

@@ -210,9 +210,7 @@ def plane_laws(
     tried.sort(key=lambda entry: -entry[0].bic)
     accepted = [law for law, why in tried if why is None]
     first, why = tried[0]
-    return Verdict(
-        accepted, None if accepted else f"the most likely law, {first.name}, was rejected: {why}"
-    )
+    return Verdict(accepted, None if accepted else f"the most likely law, {first.name}, was rejected: {why}")
 
 
 def _normal_pair(
@@ -314,7 +312,7 @@ def _independent(
 
 
 def _independence(x: np.ndarray, w: np.ndarray) -> float:
-    """p-value of Spearman's rank correlation of the values and of the distances from the medians (Bonferroni)."""
+    """Doubled smaller p-value of Spearman's correlations of the values and of the distances from the medians."""
     ranks = np.argsort(np.argsort(x, axis=0), axis=0) / len(x) - 0.5
     count, smallest = worth(w), 1.0
     for values in (ranks, np.abs(ranks)):

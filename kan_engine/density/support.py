@@ -15,8 +15,8 @@ def possible_ends(x: Float[np.ndarray, " rows"]) -> tuple[float, float]:
     """Possible ends of the support: the simplest numbers just below and just above all values.
 
     An end lies within ``END_GAPS`` mean gaps of the extreme value: a density that continues at the same level
-    leaves so long an interval empty with a probability of e^-END_GAPS. If the density near an end is low, ``x``
-    does not determine the end, the gaps are wide, and the end lies far off.
+    leaves so long an interval empty with a probability of e^-END_GAPS. If the density near an end is low,
+    ``x`` does not determine it: the gaps are wide, and the end lies far off.
     """
     ordered = np.sort(x)
     low, high = float(ordered[0]), float(ordered[-1])

@@ -138,7 +138,7 @@ class PartSums:
 
 
 def moments(grid: LineGrid, c: Vector) -> Moments | None:
-    """Integrals of the density with these coefficients; None if a tail falls too slowly or a value is infinite.
+    """Integrals of the density with these coefficients; None for an infinite value or too slow a tail.
 
     With few rows at an end, the likelihood may favour a thin tail that never falls, whose integrals would
     dominate all others. Therefore the mean length of a tail is limited to ``MAX_TAIL_LENGTH``.
@@ -282,7 +282,7 @@ def uniform_points(z: Vector, ends: Ends, size: int, margin: float = MARGIN) -> 
 
 
 def stretched_points(z: Vector, ends: Ends, size: int) -> Vector:
-    """Points at equal distances in asinh((z - median) / spread): dense near the median, logarithmic far away."""
+    """Points at equal distances in asinh((z - median) / spread): dense at the median, logarithmic far away."""
     lower, middle, upper = np.quantile(z, [0.25, 0.5, 0.75])
     spread = max(float(upper - lower) / 2, NARROWEST)
     first, last = (None if end is None else float(np.arcsinh((end - middle) / spread)) for end in ends)

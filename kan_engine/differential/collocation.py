@@ -80,10 +80,10 @@ class System:
         return State(moved, state.coefficients + flat[len(flat) - count :])
 
     def variances(self, state: State) -> Float[Array, " coefficients"]:
-        """Variances of the coefficients for residuals of variance 1; infinite if the rows do not determine one.
+        """Variances of the coefficients for residuals of variance 1; infinite for undetermined ones.
 
-        The information about the coefficients is half the second derivative of the objective in them, where
-        the unknowns minimise the objective for each value of the coefficients. Its inverse is their covariance.
+        The information about the coefficients is half the second derivative of the objective in them, where the
+        unknowns minimise the objective for each value of the coefficients. Its inverse is the covariance.
         """
         front, blocks = self._front(state.permuted(self.order), 0.0)
         front.solution(blocks)

@@ -132,7 +132,7 @@ def _law(solution: Solution, unknown: int, should_stop: Callable[[], bool]) -> E
 
 
 def _levelled(tree: Expression) -> Expression:
-    """Divide every sum that is a factor by its first coefficient; only then the others can be nice numbers."""
+    """Divide every sum that is a factor by its first coefficient, so that the others can be nice numbers."""
     if isinstance(tree, Mul):
         return mul(*map(_levelled, tree.factors))
     if not isinstance(tree, Add):

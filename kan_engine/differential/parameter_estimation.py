@@ -133,7 +133,7 @@ class _Data:
         )
 
     def _sizes_of_all(self, state: State) -> list[float]:
-        """Variation of every unknown: of the measurements, or of the current spline if it was not measured."""
+        """Variation of every unknown: of its measurements, or of the current spline if it has none."""
         usual = float(np.exp(np.mean(np.log(list(self.sizes.values())))))
         reached = (
             state.spline.sizes().tolist() if state.spline.coef.any() else [usual] * len(state.spline.coef)

@@ -138,7 +138,9 @@ def _check_names(independent: Sequence[str], unknowns: Sequence[str], coefficien
         ("parameters", coefficients, 0, MOST_UNKNOWNS),
     ):
         if not least <= len(names) <= most:
-            raise InvalidEquation(f"there must be {least} to {most} {group}, got {len(names)}", None, (group,))
+            raise InvalidEquation(
+                f"there must be {least} to {most} {group}, got {len(names)}", None, (group,)
+            )
         for place, name in enumerate(names):
             if not re.fullmatch(r"[^\W\d]\w{0,63}", name) or name in RESERVED:
                 told = "is a reserved name" if name in RESERVED else "is not a valid name"
@@ -264,8 +266,8 @@ def _check_use(problem: Problem) -> None:
 def _check_count(problem: Problem) -> None:
     """Refuse a problem whose conditions are too few to determine the solution.
 
-    An ordinary equation of order m needs m conditions. A partial one needs, along every axis, at least as many
-    as the highest order of a derivative along it.
+    An ordinary equation of order m needs m conditions. A partial one needs, along every axis, at least as
+    many as the highest order of a derivative along it.
     """
     for axis, name in enumerate(problem.independent):
         orders = [problem.order(axis, unknown) for unknown in range(len(problem.unknowns))]

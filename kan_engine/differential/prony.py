@@ -1,8 +1,8 @@
 """Functions of one variable that are sums of exponentials, oscillations and powers.
 
-The derivatives of such functions are linearly dependent, y⁽ᵐ⁾ = Σ c_j y⁽ʲ⁾. The roots of the polynomial of the
-c_j are their rates (de Prony 1795, here with exact derivatives of a spline in place of shifted samples). If
-several functions of the variable are known, as in a sum of products, their span also determines the rates
+The derivatives of such functions are linearly dependent, y⁽ᵐ⁾ = Σ c_j y⁽ʲ⁾. The roots of the polynomial of
+the c_j are their rates (de Prony 1795, here with exact derivatives of a spline in place of shifted samples).
+If several functions of the variable are known, as in a sum of products, their span also determines the rates
 (``prony_span.py``).
 """
 
@@ -84,7 +84,7 @@ def _rates(derivatives: Float[Array, "orders rows"]) -> Iterator[Array]:
 
 
 def _terms(rates: Array, length: float) -> Iterator[list[tuple[complex, int]]]:
-    """Rates, each with a power of the variable: first close rates as multiple ones, then all as single ones."""
+    """Rates, each with a power of the variable: first with close rates as multiple ones, then all single."""
     loosely, strictly = (list(_multiple(rates, length, near)) for near in (TRIPLE, EQUAL))
     if loosely != strictly:
         yield loosely

@@ -1,1 +1,1 @@
-"""Models in other formats."""
+"""Export of models to other formats."""

@@ -1,4 +1,4 @@
-"""Rows to try a predictor on, made of what its encoding knows: none of them was ever a client's."""
+"""Synthetic rows that test a predictor, generated from its encoding; they contain no rows of a client."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from kan_engine.data.feature import Feature
 
 SEED = 20_261_127
 ROWS = 256
-SPARE = 32  # rows that need not hold a known category
-OUTSIDE = 0.1  # of the range, by which some numbers lie beyond it
+SPARE = 32  # in addition to one row per category
+OUTSIDE = 0.1  # of the range: distance of the farthest numbers beyond it
 LARGEST = 1e308
 UNSEEN = "a category that training never saw"
 
@@ -19,10 +19,10 @@ Columns = dict[str, np.ndarray]
 
 
 def probe_columns(encoding: Encoding) -> Columns:
-    """Columns of every feature, the same each time.
+    """Columns of every feature; every call returns the same.
 
-    Numbers are spread over the range that training saw, with its ends and some values beyond them; every
-    category occurs, and one that training never saw; missing values occur where training had some.
+    Numbers cover the training range, with its ends and some values beyond them. Every category occurs, and
+    one that training never saw. Missing values occur if training had some.
     """
     generator = np.random.default_rng(SEED)
     rows = max(ROWS, *(len(feature.categories + feature.rare) + SPARE for feature in encoding.features))

@@ -1,4 +1,4 @@
-"""A predictor without what its network does not look at: exports ask for nothing that they do not need."""
+"""Removal of unused features from a predictor, so that exports have no inputs without effect."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from kan_engine.network.kan import KAN, resize_
 
 
 def used_part(predictor: Predictor) -> Predictor:
-    """The same function of the features that change it; of the first one, if none does.
+    """Drop the features that do not change the output; the first one stays if none does.
 
-    A feature says how many rows there are, even where every row has the same answer.
+    One feature must stay since its length gives the number of rows, even if the output is constant.
     """
     features = predictor.encoding.features
     kept = [feature for feature in features if feature.name not in predictor.unused] or [features[0]]
@@ -37,7 +37,7 @@ def used_part(predictor: Predictor) -> Predictor:
 
 @torch.no_grad()
 def _on_inputs(network: KAN, places: list[int]) -> KAN:
-    """The network on these of its inputs alone."""
+    """The network restricted to these inputs."""
     config = replace(network.config, width=(len(places), *network.config.width[1:]))
     less = KAN(config)
     for layer, whole in zip(less.all_layers, network.all_layers, strict=True):

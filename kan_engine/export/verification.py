@@ -1,4 +1,4 @@
-"""How far the answers of an export are from those of its model."""
+"""Comparison of the predictions of an exported file with those of its model."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from jaxtyping import Float, Shaped
 from kan_engine.data.labels import class_name
 from kan_engine.inference.predictor import Predictor
 
-TIE = 1e-9  # of two weighted probabilities that differ by less, either may give the label
+TIE = 1e-9  # relative difference of two weighted probabilities, below which either label is accepted
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What is said of some rows.
+    """Predictions of some rows.
 
     Args:
         numbers: Values of a regression, probabilities of a classifier.
-        labels: Of a classifier; of rows without probabilities they mean nothing.
+        labels: Labels of a classifier; they are arbitrary in rows without probabilities.
     """
 
     numbers: Float[np.ndarray, "rows numbers"]
@@ -28,7 +28,7 @@ class Answers:
 
 
 def answers_of(predictor: Predictor, columns: Mapping[str, np.ndarray]) -> Answers:
-    """What the model itself says."""
+    """The predictions of the model itself."""
     if predictor.classes is None:
         return Answers(predictor.predict(columns).reshape(-1, predictor.network.config.width[-1]))
     probabilities = predictor.probabilities(columns)
@@ -36,11 +36,11 @@ def answers_of(predictor: Predictor, columns: Mapping[str, np.ndarray]) -> Answe
 
 
 def largest_difference(predictor: Predictor, expected: Answers, got: Answers) -> float:
-    """The largest absolute difference of two numbers, in units of their size.
+    """The largest relative difference of two numbers.
 
-    The unit is the number itself, but never less than 1, nor than the median of all numbers of its output:
-    what is near 0 among millions has only the digits of millions. It is infinite if only one of two is a
-    number, or if a label differs that is not a matter of the last digits.
+    Differences are relative to the absolute value of the expected number, but at least to 1 and to the median
+    absolute value of its output: a number near 0 among millions has only the precision of millions. The
+    result is infinite if only one of two numbers is finite, or if a label differs that is not a tie.
     """
     if got.numbers.shape != expected.numbers.shape:
         return np.inf

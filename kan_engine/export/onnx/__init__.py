@@ -1,1 +1,1 @@
-"""Models as ONNX."""
+"""Export of models to ONNX."""

@@ -1,4 +1,4 @@
-"""From a client's columns to the scaled inputs of the network, as ONNX nodes."""
+"""Encoding of a client's columns to the scaled inputs of the network, as ONNX nodes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from kan_engine.data.feature import Feature
 from kan_engine.data.scaling import Curve, Standardizer
 from kan_engine.export.onnx.graph import LABELS, Graph, tensor
 
-UNKNOWN = -1  # place of a category that training never saw
+UNKNOWN = -1  # index of a category that training never saw
 
 
 def inputs_of(encoding: Encoding, units: dict[str, str]) -> list[onnx.ValueInfoProto]:
-    """One tensor [rows] per feature, and what it means."""
+    """One tensor [rows] per feature, with its description."""
     return [
         tensor(feature.name, _kind(feature), ["rows"], meaning_of(feature, units.get(feature.name)))
         for feature in encoding.features
@@ -23,19 +23,19 @@ def inputs_of(encoding: Encoding, units: dict[str, str]) -> list[onnx.ValueInfoP
 
 
 def meaning_of(feature: Feature, unit: str | None) -> str:
-    """What a feature is, for people."""
+    """Description of a feature for users."""
     if feature.type == "number":
-        missing = "; NaN where it is missing" if feature.has_missing else ""
+        missing = "; NaN for missing values" if feature.has_missing else ""
         seen = f"{feature.min!r} to {feature.max!r} in training"
         return f"a number{f' in {unit}' if unit else ''}, {seen}{missing}"
     if feature.type == "boolean":
-        return "1, 0, or NaN where it is missing" if feature.has_missing else "true or false"
-    missing = f"; {missing_text(feature)!r} where it is missing" if feature.has_missing else ""
-    return f"a category; numbers as '3' and '0.5', truths as 'true' and 'false'{missing}"
+        return "1, 0, or NaN for missing values" if feature.has_missing else "true or false"
+    missing = f"; {missing_text(feature)!r} for missing values" if feature.has_missing else ""
+    return f"a category; numbers as '3' and '0.5', booleans as 'true' and 'false'{missing}"
 
 
 def missing_text(feature: Feature) -> str:
-    """The text that stands for a missing category: the empty one, unless that is a category itself."""
+    """The text for a missing category: empty, unless that is a category itself."""
     text = ""
     while text in feature.categories + feature.rare:
         text = f"{text}_" if text else "missing"
@@ -43,7 +43,7 @@ def missing_text(feature: Feature) -> str:
 
 
 def _kind(feature: Feature) -> int:
-    """A tensor of truths cannot hold a missing one: such columns are numbers."""
+    """Data type of an input; boolean columns with missing values are numeric, since BOOL has no NaN."""
     if feature.type == "category":
         return int(TensorProto.STRING)
     is_truth = feature.type == "boolean" and not feature.has_missing
@@ -67,7 +67,7 @@ def _write_feature(g: Graph, feature: Feature) -> str:
 
 
 def _write_category(g: Graph, feature: Feature) -> str:
-    """Places of the categories, compared with the columns that there are."""
+    """Compare the index of each category with the indices of the columns."""
     slots = {missing_text(feature) if name is None else name: place for name, place in feature.slots.items()}
     place = g.add(
         "LabelEncoder",
@@ -84,7 +84,7 @@ def _write_category(g: Graph, feature: Feature) -> str:
 
 
 def write_scale(g: Graph, inputs: Standardizer, x: str) -> str:
-    """From raw units to the unit scale; see ``Standardizer``."""
+    """Scale from raw units to the unit scale; see ``Standardizer``."""
     if inputs.curves is None:
         return g.add("Div", g.shifted(x, -inputs.center), g.constant(inputs.scale))
     columns = [_write_curve(g, curve, g.columns(x, [place])) for place, curve in enumerate(inputs.curves)]
@@ -92,7 +92,7 @@ def write_scale(g: Graph, inputs: Standardizer, x: str) -> str:
 
 
 def _write_curve(g: Graph, curve: Curve, x: str) -> str:
-    """Straight lines between points, and beyond them with the slopes of the ends; x is [rows, 1]."""
+    """Linear interpolation between points, with fixed slopes beyond the ends; x is [rows, 1]."""
     start, end = curve.start, curve.end
     inside = g.clipped(x, start[0], start[-1])
     beyond = g.add("Sub", x, inside)

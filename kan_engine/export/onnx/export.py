@@ -1,4 +1,4 @@
-"""A predictor as an ONNX graph in float64: from a client's columns to values, or labels and probabilities."""
+"""A predictor as an ONNX graph in float64, from a client's columns to values, or labels and probabilities."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from kan_engine.inference.predictor import Predictor
 from kan_engine.network.compiled.network import compile_network
 
 VALUE, LABEL, PROBABILITIES = "value", "label", "probabilities"
-MOST_FIXED = 5_000  # symbolic edges: each is a dozen nodes
-MOST_EXACT = 2**53  # integers up to here are float64 numbers
+MOST_FIXED = 5_000  # each edge is about a dozen nodes
+MOST_EXACT = 2**53  # float64 represents all integers up to here exactly
 
 
 def to_onnx(predictor: Predictor, *, units: Mapping[str, str] | None = None) -> bytes:
-    """The predictor as a model for ONNX runtimes.
+    """Export a predictor as an ONNX model.
 
-    Its inputs are the features that the network looks at, by their own names, a tensor [rows] each. The
-    outputs are ``value`` of a regression, [rows] or [rows, outputs], and ``label`` [rows] and
-    ``probabilities`` [rows, classes] of a classifier. A name that is an input already gets a "_".
+    Its inputs are the features that the network uses, by their own names, a tensor [rows] each. The outputs
+    are ``value`` of a regression, [rows] or [rows, outputs], and ``label`` [rows] and ``probabilities``
+    [rows, classes] of a classifier. An output whose name is also an input gets a trailing "_".
 
     Args:
-        predictor: What to export.
-        units: Of columns, told to those who look at the inputs.
+        predictor: The predictor to export.
+        units: Units of columns, for the descriptions of the inputs.
 
     Raises:
         NotExportable: ONNX cannot express it.
@@ -70,7 +70,7 @@ def to_onnx(predictor: Predictor, *, units: Mapping[str, str] | None = None) -> 
 
 
 def output_names(features: list[str], wanted: tuple[str, ...]) -> list[str]:
-    """Names of outputs that no input has."""
+    """Output names that differ from all inputs."""
     taken = set(features)
     return [_free(name, taken) for name in wanted]
 
@@ -80,12 +80,12 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def run_onnx(data: bytes, predictor: Predictor, columns: Mapping[str, np.ndarray]) -> Answers:
-    """What an exported model says of rows, by ONNX's own evaluation of its operators.
+    """Predictions of an exported model, with ONNX's reference implementation of the operators.
 
     Args:
-        data: What ``to_onnx`` gave.
-        predictor: Of what.
-        columns: As ``probe_columns`` gives them.
+        data: Result of ``to_onnx``.
+        predictor: The exported predictor.
+        columns: Columns as ``probe_columns`` returns them.
     """
     evaluator = ReferenceEvaluator(onnx.load_from_string(data))
     feed = tensors(predictor, columns)
@@ -97,7 +97,7 @@ def run_onnx(data: bytes, predictor: Predictor, columns: Mapping[str, np.ndarray
 
 
 def tensors(predictor: Predictor, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Columns as an exported model takes them."""
+    """Convert columns to the input tensors of an exported model."""
     return {feature.name: _tensor(feature, columns[feature.name]) for feature in predictor.encoding.features}
 
 
@@ -112,19 +112,19 @@ def _tensor(feature: Feature, values: np.ndarray) -> np.ndarray:
 
 def _refuse_what_onnx_cannot(predictor: Predictor) -> None:
     if any(not feature.name for feature in predictor.encoding.features):
-        raise NotExportable("ONNX has no inputs without a name; rename the column")
+        raise NotExportable("an ONNX input needs a name; rename the column without one")
     times = [feature.name for feature in predictor.encoding.features if feature.type == "datetime"]
     if times:
-        raise NotExportable(f"ONNX cannot read times, which {times[0]!r} holds; export the model as python")
+        raise NotExportable(f"ONNX cannot parse the times in {times[0]!r}; export the model as python")
     fixed = sum(len(layer.symbolic) for layer in predictor.network.all_layers)
     if fixed > MOST_FIXED:
-        raise NotExportable(f"{fixed} edges are functions; over {MOST_FIXED} make no ONNX graph of use")
+        raise NotExportable(f"{fixed} edges are symbolic functions; an ONNX graph may have {MOST_FIXED}")
 
 
 def _write_values(
     g: Graph, scaler: TargetScaler, raw: str, name: str, target: str, is_zero: str | None
 ) -> list[onnx.ValueInfoProto]:
-    """Values in the target's units; see ``TargetScaler.inverse``. Of a density, 0 where its support ends."""
+    """Values in the target's units; see ``TargetScaler.inverse``. A density is 0 outside of its support."""
     transform = TRANSFORMS[scaler.transform]
     moved = g.shifted(g.scaled(raw, scaler.std), scaler.mean)
     if scaler.bounds is not None and np.isfinite(transform.reach).any():
@@ -137,7 +137,7 @@ def _write_values(
             moved = g.add("Where", g.add("And", is_over, is_near), g.constant(end), moved)
     value = _inverse(g, scaler.transform, moved)
     if scaler.bounds is not None:
-        is_undefined = g.add("IsNaN", moved)  # which Max and Min treat as they like
+        is_undefined = g.add("IsNaN", moved)  # the result of Max and Min for NaN depends on the runtime
         value = g.add("Where", is_undefined, moved, g.clipped(value, *scaler.bounds))
     if is_zero is not None:
         value = g.add("Where", is_zero, g.constant(0.0), value)
@@ -149,7 +149,7 @@ def _write_values(
 
 
 def _write_outside(g: Graph, encoded: str, support: tuple[tuple[float, float], ...]) -> str:
-    """Which rows lie beyond an end of the support, [rows, 1]."""
+    """Whether each row is outside of the support, [rows, 1]."""
     low, high = (g.constant(ends) for ends in np.array(support).T)
     is_beyond = g.add("Or", g.add("Less", encoded, low), g.add("Greater", encoded, high))
     count = g.add("ReduceSum", g.as_numbers(is_beyond), g.integers(1), keepdims=1)
@@ -176,7 +176,7 @@ def _inverse(g: Graph, transform: str, t: str) -> str:
 
 
 def _write_classes(g: Graph, part: Predictor, raw: str, names: list[str]) -> list[onnx.ValueInfoProto]:
-    """Labels and probabilities; a label where there are no probabilities means nothing."""
+    """Labels and probabilities; a label is arbitrary in rows without probabilities."""
     classes = part.classes or ()
     label, probabilities = names
     if len(classes) == 2:
@@ -192,12 +192,17 @@ def _write_classes(g: Graph, part: Predictor, raw: str, names: list[str]) -> lis
     g.add("Gather", table, chosen, axis=0, name=label)
     return [
         tensor(label, kind, ["rows"], part.target),
-        tensor(probabilities, TensorProto.DOUBLE, ["rows", len(classes)], "of the classes, in their order"),
+        tensor(
+            probabilities,
+            TensorProto.DOUBLE,
+            ["rows", len(classes)],
+            "probability of each class, in the order of the metadata",
+        ),
     ]
 
 
 def _labels(g: Graph, classes: tuple[Label, ...]) -> tuple[int, str]:
-    """The labels as a tensor: of their own type if they share one that ONNX has, else as texts."""
+    """The labels as a tensor: of their own type if ONNX has it and all share it, else as texts."""
     kinds = {type(label) for label in classes}
     if kinds == {bool}:
         return int(TensorProto.BOOL), g.constant(classes, np.bool_)

@@ -1,7 +1,7 @@
 """The functions of the library as ONNX nodes in float64.
 
-onnxruntime has few functions in float64: exp, log, sqrt, sin, cos, tanh and powers among them. The others are
-made of these so that no digits are lost where the textbook formula would lose them.
+onnxruntime has few functions in float64, among them exp, log, sqrt, sin, cos, tanh and powers. The others are
+composed of these by formulas that avoid the cancellation of the textbook ones.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from kan_engine.expressions.library import LIBRARY
 
 Writer = Callable[[Graph, str], str]
 
-FAR = 1e18  # from here on the arc tangent is a right angle to the last digit
+FAR = 1e18  # beyond it the arc tangent equals ±π/2 in float64
 
 
 def write_function(graph: Graph, name: str, u: str) -> str:
-    """f(u).
+    """Write f(u).
 
     Raises:
         NotExportable: ONNX cannot express f in float64.
@@ -35,7 +35,7 @@ def write_function(graph: Graph, name: str, u: str) -> str:
 
 
 def write_power(g: Graph, u: str, exponent: float) -> str:
-    """u^exponent, as ``library.power_value`` computes it."""
+    """Write u^exponent with the same operations as ``library.power_value``."""
     if exponent == 2:
         return g.add("Mul", u, u)
     if exponent == 0.5:
@@ -53,9 +53,9 @@ def silu(g: Graph, x: str) -> str:
 
 
 def arctan(g: Graph, u: str) -> str:
-    """The arc tangent y in float32, and what it lacks: atan((u cos y - sin y) / (cos y + u sin y)).
+    """The arc tangent y in float32 plus its correction atan((u cos y - sin y) / (cos y + u sin y)).
 
-    That is below 1e-6, where an arc tangent is the number itself to the last digit.
+    The argument of the correction is below 1e-6, where an arc tangent equals its argument in float64.
     """
     near = g.clipped(u, -FAR, FAR)
     rough = g.add("Atan", g.add("Cast", near, to=TensorProto.FLOAT))
@@ -84,7 +84,7 @@ def _one_minus(g: Graph, u: str) -> str:
 
 
 def _log_of_more(g: Graph, z: str) -> str:
-    """log(1 + z) with all digits for small z: z · log w / (w - 1), w = 1 + z as it was rounded (Kahan)."""
+    """log(1 + z) with full precision for small z: z · log w / (w - 1) with w = 1 + z rounded (Kahan)."""
     w = g.shifted(z, 1.0)
     rest = g.shifted(w, -1.0)
     is_lost = g.add("Equal", rest, g.constant(0.0))
@@ -94,12 +94,12 @@ def _log_of_more(g: Graph, z: str) -> str:
 
 
 def _exp_less_one(g: Graph, u: str) -> str:
-    """exp(u) - 1 = tanh(u/2) · (exp(u) + 1), with all digits for small u."""
+    """exp(u) - 1 = tanh(u/2) · (exp(u) + 1), with full precision for small u."""
     return g.add("Mul", g.add("Tanh", g.scaled(u, 0.5)), g.shifted(g.add("Exp", u), 1.0))
 
 
 def _sinh(g: Graph, u: str) -> str:
-    """(exp(u) - exp(-u)) / 2, and near 0, where that loses digits, 2t / (1 - t²) with t = tanh(u/2)."""
+    """(exp(u) - exp(-u)) / 2; near 0, where this cancels, 2t / (1 - t²) with t = tanh(u/2)."""
     far = g.scaled(g.add("Sub", g.add("Exp", u), g.add("Exp", g.add("Neg", u))), 0.5)
     t = g.add("Tanh", g.scaled(u, 0.5))
     near = g.add("Div", g.scaled(t, 2.0), _one_minus(g, g.add("Mul", t, t)))
@@ -116,7 +116,7 @@ def _arsinh(g: Graph, u: str) -> str:
     square = g.add("Mul", a, a)
     root = g.add("Sqrt", g.shifted(square, 1.0))
     small = g.add("Add", a, g.add("Div", square, g.shifted(root, 1.0)))
-    # Where the square overflows, log 2a is the same to the last digit.
+    # Where the square overflows, log 2a is equal in float64.
     large = g.shifted(g.add("Log", a), float(np.log(2.0)))
     value = g.add("Where", g.add("Less", a, g.constant(1e9)), _log_of_more(g, small), large)
     return g.add("Mul", g.add("Sign", u), value)

@@ -1,4 +1,4 @@
-"""A graph of ONNX, node by node."""
+"""Construction of ONNX graphs."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 28  # the newest that onnxruntime 1.32 takes
-LABELS_OPSET = 5  # of the domain that has LabelEncoder
+LABELS_OPSET = 5  # of the domain with LabelEncoder
 LABELS = "ai.onnx.ml"
 
 Shape = list[int | str | None]
 
 
 class Graph:
-    """Nodes and constants as they are added; every method gives the name of what it made.
+    """A graph under construction; every method adds nodes or a constant and returns the name of the result.
 
     Args:
-        reserved: Names of inputs and outputs, which nothing else may have.
+        reserved: Names of inputs and outputs, which no other value may have.
     """
 
     def __init__(self, reserved: Iterable[str]) -> None:
@@ -32,13 +32,13 @@ class Graph:
             self._prefix += "_"
 
     def add(self, operator: str, *inputs: str, domain: str = "", name: str = "", **attributes: Any) -> str:
-        """A node with one output."""
+        """Add a node with one output."""
         name = name or self._new()
         self.nodes.append(helper.make_node(operator, inputs, [name], domain=domain or None, **attributes))
         return name
 
     def constant(self, value: Any, dtype: Any = np.float64) -> str:
-        """A tensor of numbers or truths; equal ones are one."""
+        """Add a tensor of numbers or booleans; equal ones are shared."""
         array = np.array(value, dtype=dtype, order="C")
         key = array.dtype.str, array.shape, array.tobytes()
         if key not in self._known:
@@ -47,11 +47,11 @@ class Graph:
         return self._known[key]
 
     def integers(self, *values: int) -> str:
-        """A list of integers, as axes and shapes are."""
+        """Add a list of integers, such as axes and shapes."""
         return self.constant(values, np.int64)
 
     def texts(self, *values: str) -> str:
-        """A list of texts."""
+        """Add a list of strings."""
         name = self._new()
         self.constants.append(numpy_helper.from_array(np.array(values, dtype=object), name))
         return name
@@ -71,11 +71,11 @@ class Graph:
         return self.add("Add", x, self.constant(term))
 
     def clipped(self, x: str, low: Any, high: Any) -> str:
-        """x within bounds, which may differ by column; what becomes of NaN is left open."""
+        """Clip x to bounds, which may differ by column; the result for NaN depends on the runtime."""
         return self.add("Min", self.add("Max", x, self.constant(low)), self.constant(high))
 
     def index(self, x: str) -> str:
-        """Whole numbers as integers; of NaN some number that is one, since indices must be valid."""
+        """Convert whole numbers to integers; NaN becomes 0, since indices must be valid."""
         number = self.add("Where", self.add("IsNaN", x), self.constant(0.0), x)
         return self.add("Cast", number, to=TensorProto.INT64)
 
@@ -84,11 +84,11 @@ class Graph:
         return self.add("Cast", truths, to=TensorProto.DOUBLE)
 
     def columns(self, x: str, places: Iterable[int]) -> str:
-        """These columns of a matrix."""
+        """Selected columns of a matrix."""
         return self.add("Gather", x, self.integers(*places), axis=1)
 
     def beside(self, *parts: str) -> str:
-        """Matrices side by side."""
+        """Concatenate matrices along the columns."""
         return parts[0] if len(parts) == 1 else self.add("Concat", *parts, axis=1)
 
     def filled_like(self, x: str, value: float, columns: int) -> str:
@@ -116,7 +116,7 @@ def to_bytes(
     meaning: str,
     metadata: dict[str, str],
 ) -> bytes:
-    """The whole model, checked; the same graph gives the same bytes."""
+    """Serialise and check the model; equal graphs give equal bytes."""
     body = helper.make_graph(graph.nodes, "kan", inputs, outputs, graph.constants, doc_string=meaning)
     domains = [helper.make_opsetid("", OPSET), helper.make_opsetid(LABELS, LABELS_OPSET)]
     model = helper.make_model(body, opset_imports=domains, producer_name="kan-service")

@@ -1,4 +1,4 @@
-"""Compiled layers as ONNX nodes: the same tables, the same operations in the same order."""
+"""Compiled layers as ONNX nodes, with the same tables and the same order of operations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kan_engine.network.layer import SymbolicEdge
 
 
 def write_network(g: Graph, network: CompiledNetwork, x: str) -> str:
-    """Outputs [rows, out] of the network; NaN in rows with a value that is not finite."""
+    """Write the outputs [rows, out] of the network; NaN in rows with a value that is not finite."""
     h = x
     for layer in network.layers:
         h = _write_layer(g, layer, h)
@@ -42,7 +42,7 @@ def _write_splines(g: Graph, splines: PieceLayer | BasisLayer, x: str) -> str:
 
 
 def _with_fixed(g: Graph, layer: CompiledLayer, h: str, y: str) -> str:
-    """y with c · f(a·h + b) + d of every symbolic edge added to its column."""
+    """Add c · f(a·h + b) + d of every symbolic edge to its column of y."""
     columns = [[g.columns(y, [place])] for place in range(layer.out_dim)]
     for i, j, edge in layer.fixed:
         columns[j].append(_write_edge(g, edge, g.columns(h, [i])))
@@ -55,7 +55,7 @@ def _write_edge(g: Graph, edge: SymbolicEdge, h: str) -> str:
 
 
 def _multiplied(g: Graph, layer: CompiledLayer, y: str) -> str:
-    """The sums, and behind them the products of the columns that come last."""
+    """The sum nodes, followed by the products of the last columns."""
     first = layer.out_dim - sum(layer.factors)
     parts = [_between(g, y, 0, first)] if first else []
     for count in layer.factors:
@@ -76,7 +76,7 @@ def _product(g: Graph, y: str, places: Sequence[int]) -> str:
 
 
 def _write_pieces(g: Graph, layer: PieceLayer, x: str) -> str:
-    """A short product of powers and coefficients for every row; see ``PieceLayer``."""
+    """Multiply powers and coefficients for every row; see ``PieceLayer``."""
     find = layer.find
     rows, u = _uniform(g, find, x) if isinstance(find, UniformPieces) else _irregular(g, find, x)
     inputs, powers = len(layer.low), layer.powers
@@ -92,14 +92,14 @@ def _write_pieces(g: Graph, layer: PieceLayer, x: str) -> str:
 
 
 def _uniform(g: Graph, find: UniformPieces, x: str) -> tuple[str, str]:
-    """Row of the table, and place in the piece, of every input."""
+    """Row of the table, and position in the piece, for every input."""
     u = g.add("Mul", g.shifted(x, -find.low.T), g.constant(find.density.T))
     piece = g.clipped(g.add("Floor", u), -1.0, find.size)
     return g.index(g.shifted(piece, find.intervals.T)), g.add("Sub", u, piece)
 
 
 def _irregular(g: Graph, find: IrregularPieces, x: str) -> tuple[str, str]:
-    """The same by counting the points of the grid that are not above an input."""
+    """The same for irregular grids, by counting the grid points that are not above an input."""
     grids = np.stack(find.grids)
     passed = g.add("GreaterOrEqual", g.add("Unsqueeze", x, g.integers(2)), g.constant(grids))
     count = g.add("ReduceSum", g.add("Cast", passed, to=TensorProto.INT64), g.integers(2), keepdims=0)
@@ -112,7 +112,7 @@ def _irregular(g: Graph, find: IrregularPieces, x: str) -> tuple[str, str]:
 
 
 def _powers(g: Graph, u: str, count: int) -> str:
-    """1, u, u², … [rows, inputs, count]; from the square on of u within [-1, 1]."""
+    """1, u, u², … [rows, inputs, count]; from the square on, u is clipped to [-1, 1]."""
     deep = g.add("Unsqueeze", u, g.integers(2))
     one = helper.make_tensor("", TensorProto.DOUBLE, [1], [1.0])
     powers = [g.add("ConstantOfShape", g.add("Shape", deep), value=one), deep]
@@ -125,7 +125,7 @@ def _powers(g: Graph, u: str, count: int) -> str:
 
 
 def _write_basis(g: Graph, layer: BasisLayer, x: str) -> str:
-    """Basis functions of uniform grids, and one product for all edges; see ``BasisLayer``."""
+    """Evaluate basis functions of uniform grids and multiply once for all edges; see ``BasisLayer``."""
     inputs, size = len(layer.low), len(layer.weight)
     terms, count = size // inputs, len(layer.polynomials)
     inside = g.clipped(x, layer.low, layer.high)
@@ -149,7 +149,7 @@ def _write_basis(g: Graph, layer: BasisLayer, x: str) -> str:
 
 
 def _horner(g: Graph, coefficients: tuple[np.ndarray, ...], u: str) -> str:
-    """All polynomials at once, [rows, inputs, local]."""
+    """Evaluate all polynomials at once, [rows, inputs, local]."""
     highest, *rest = (c.reshape(-1) for c in coefficients)
     total = g.scaled(u, highest)
     for c in rest[:-1]:

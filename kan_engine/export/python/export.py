@@ -1,7 +1,7 @@
-"""A predictor as one Python file that needs NumPy alone: the template's code, and data.
+"""A predictor as one Python file that needs only NumPy: the code of the template, and data.
 
-Names of columns and categories are data in it and text in its description, never code; ``read_back`` proves
-that of every file.
+Names of columns and categories occur in the data and in the description, never in code; ``read_back``
+verifies this for every file.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from kan_engine.network.compiled.piecewise_layer import IrregularPieces, PieceLa
 
 Model = dict[str, Any]
 
-SLOT = "MODEL: Model = {}"  # of the template, where the data go
-FEW = 12  # numbers that are written out
+SLOT = "MODEL: Model = {}"  # line of the template that the data replace
+FEW = 12  # longer arrays are encoded in base64
 WRAP = 88
 
 
@@ -41,18 +41,18 @@ def to_python(
     units: Mapping[str, str] | None = None,
     trees: Sequence[Expression] = (),
 ) -> str:
-    """The text of a program with ``predict(columns)``, which also predicts the rows of a CSV file.
+    """Export a predictor as a Python program, which also predicts the rows of a CSV file.
 
-    ``predict`` is of the network; ``formula(columns)`` is of the formulas, if any are given.
+    ``predict(columns)`` evaluates the network; ``formula(columns)`` evaluates the formulas, if any are given.
 
     Args:
-        predictor: What to export.
-        title: What the model is called.
-        units: Of columns and of the target.
-        trees: Formulas of its outputs; left out where they read what the network does not.
+        predictor: The predictor to export.
+        title: Name of the model.
+        units: Units of columns and of the target.
+        trees: Formulas of the outputs; left out if they contain variables that the network does not use.
 
     Raises:
-        NotExportable: The model would not come back from the text.
+        NotExportable: The data read back from the text differ from the model.
     """
     part = used_part(predictor)
     names = [column.name for column in part.encoding.names]
@@ -63,31 +63,31 @@ def to_python(
     before, after = _code_of_template().split(SLOT)
     text = f'"""{_inside_quotes(description)}"""{before}MODEL: Model = {_literal(model)}{after}'
     if read_back(text) != model:
-        raise NotExportable("the model would not be the same in a Python file; export it as safetensors")
+        raise NotExportable("a Python file would change the data of this model; export it as safetensors")
     return text
 
 
 def read_back(text: str) -> Model:
-    """The data of an exported file, whose code must be that of the template to the last word.
+    """Read the data of an exported file.
 
     Raises:
-        NotExportable: It is not.
+        NotExportable: The code differs from the template, or the file has no data.
     """
     code, model = _taken_apart(text)
     if code != _taken_apart(f'""{_code_of_template()}')[0]:
-        raise NotExportable("the Python file holds other code than it should")
+        raise NotExportable("the code of the Python file differs from the template")
     data: Model = ast.literal_eval(model)
     return data
 
 
 def run_formula(text: str, columns: Mapping[str, np.ndarray]) -> np.ndarray | None:
-    """What the formula in an exported file says of rows; None where the file holds none."""
+    """Values of the formula in an exported file; None if the file has no formula."""
     model = template.decoded(read_back(text))
     return template.formula_values(columns, model) if model["formulas"] else None
 
 
 def run_python(text: str, columns: Mapping[str, np.ndarray]) -> Answers:
-    """What an exported file says of rows, without executing it: its code is known, its data are read."""
+    """Predictions of an exported file, without executing it: its code is the template's, its data are read."""
     model = template.decoded(read_back(text))
     values, probabilities = template.answers(columns, model)
     if probabilities is None:
@@ -97,44 +97,44 @@ def run_python(text: str, columns: Mapping[str, np.ndarray]) -> Answers:
 
 @cache
 def _code_of_template() -> str:
-    """All of the template behind its description."""
+    """The template without its docstring."""
     text = files("kan_engine.export.python").joinpath("template.py").read_text(encoding="utf-8")
     return text.split('"""', 2)[2]
 
 
 def _taken_apart(text: str) -> tuple[str, ast.expr]:
-    """The code of a program without its description, told in full, and the data, which are no part of it."""
+    """The code of a program without docstring and data, as a syntax tree dump, and the data."""
     _, *code = ast.parse(text).body
     for statement in code:
         if isinstance(statement, ast.AnnAssign) and ast.unparse(statement.target) == "MODEL":
             value, statement.value = statement.value, None
             if value is not None:
                 return ast.dump(ast.Module(code, type_ignores=[])), value
-    raise NotExportable("the Python file holds no data")
+    raise NotExportable("the Python file contains no model data")
 
 
 def _description(part: Predictor, title: str, units: dict[str, str], *, has_formula: bool) -> Iterator[str]:
-    """What the file says of itself."""
+    """Lines of the file's docstring."""
     unit = units.get(part.target)
     what = f"{part.target!r}{f' in {unit}' if unit else ''}"
-    does = "predicts" if part.support is None else "tells the density"
+    does = "predicts" if part.support is None else "estimates the density"
     yield f"A Kolmogorov-Arnold network that {does} {what}.{f' Model: {title}.' if title else ''}"
     yield ""
-    yield "predict gives what the service answers by the member accurate, its network."
+    yield "predict(columns) returns the predictions of the network, the member accurate of the service."
     if has_formula:
-        yield "formula(columns) gives the values of the model's formula, wherever it is defined."
+        yield "formula(columns) returns the values of the model's formula, NaN where it is not defined."
     yield ""
-    yield "It needs NumPy alone. As a program it prints predictions for the rows of a CSV file:"
+    yield "It needs only NumPy. As a program it prints predictions for the rows of a CSV file:"
     yield ""
     yield "    python model.py rows.csv"
     yield ""
-    yield "As a module it has predict(columns), where columns are lists or arrays by name:"
+    yield "As a module it has predict(columns), where columns maps these names to lists or arrays:"
     yield ""
     for feature in part.encoding.features:
         yield f"    {feature.name!r}: {_meaning(feature, units.get(feature.name))}"
     if part.classes is not None:
         yield ""
-        yield f"predict gives labels, probabilities(columns) those of {list(part.classes)!r}, in this order."
+        yield f"predict returns labels; the columns of probabilities(columns) are {list(part.classes)!r}."
     yield ""
 
 
@@ -145,12 +145,12 @@ def _meaning(feature: Feature, unit: str | None) -> str:
         return "true or false"
     if feature.type == "datetime":
         seen = f"{iso_of(feature.min or 0.0)} to {iso_of(feature.max or 0.0)} in training"
-        return f"a time in ISO 8601{f' or as {feature.form!r}' if feature.form else ''}, {seen}"
+        return f"a time in ISO 8601{f' or in the format {feature.form!r}' if feature.form else ''}, {seen}"
     return f"a category, such as {feature.categories[0]!r}"
 
 
 def _inside_quotes(text: str) -> str:
-    """The text for a place between triple quotes, whatever is in it."""
+    """Escape the text for a triple-quoted docstring in ASCII."""
     plain = text.replace("\\", "\\\\").replace('"', '\\"')
     return "".join(c if c == "\n" or " " <= c <= "~" else ascii(c)[1:-1] for c in plain)
 
@@ -253,7 +253,7 @@ def _find(find: UniformPieces | IrregularPieces) -> Model:
 
 
 def _array(values: np.ndarray) -> Model:
-    """Numbers as they are if they are few, all of their bytes if they are many."""
+    """Short arrays as numbers, long ones in base64."""
     array = np.ascontiguousarray(values, "<f8")
     is_short = array.size <= FEW and bool(np.isfinite(array).all())
     data = array.ravel().tolist() if is_short else base64.b64encode(array.tobytes()).decode()
@@ -261,7 +261,7 @@ def _array(values: np.ndarray) -> Model:
 
 
 def _literal(value: Any, indent: str = "") -> str:
-    """A value as Python writes it, in ASCII, with a line for each key."""
+    """A Python literal in ASCII, with a line for each key."""
     inner = indent + "    "
     if isinstance(value, dict) and "float64" not in value:
         lines = [f"{inner}{key!a}: {_literal(part, inner)},\n" for key, part in value.items()]

@@ -1,4 +1,4 @@
-"""The program that every Python export is; the exporter puts a description here and data into MODEL."""
+"""Template of exported programs; the exporter replaces this docstring and the data in MODEL."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ ROWS_AT_A_TIME = 1_000  # so that memory does not grow with the rows
 
 
 def predict(columns: Columns) -> Array:
-    """The value, or the label, of every row.
+    """The predicted value, or label, of every row.
 
     Args:
-        columns: Values by column name, all of one length; None or NaN where one is missing. Columns that are
-            no features are ignored.
+        columns: Values by column name, all of the same length; None or NaN for missing values. Columns that
+            are not features are ignored.
     """
     return answers(columns, _model())[0]
 
 
 def probabilities(columns: Columns) -> Array:
-    """The probability of every class, [rows, classes], in the order of ``classes``; of a classifier."""
+    """The probability of every class, [rows, classes], in the order of ``classes``; only for a classifier."""
     found = answers(columns, _model())[1]
     if found is None:
         raise ValueError("the target is a number: there are no probabilities")
@@ -41,7 +41,7 @@ def probabilities(columns: Columns) -> Array:
 
 
 def formula(columns: Columns) -> Array:
-    """The value of the formula in every row, NaN where it is not defined; of a model with an exact one."""
+    """The value of the formula in every row, NaN where it is not defined; only for a model with a formula."""
     return formula_values(columns, _model())
 
 
@@ -55,7 +55,7 @@ def answers(columns: Columns, model: Model) -> tuple[Array, Array | None]:
     raw, end = np.concatenate(blocks), model["answer"]
     if "transform" in end:
         values = _inverse(end["transform"], raw, end["mean"], end["std"], end["bounds"])
-        if "low" in end:  # a density, which is 0 beyond these ends
+        if "low" in end:  # a density, which is 0 outside of its support
             values[((encoded < end["low"]) | (encoded > end["high"])).any(axis=1)] = 0.0
         return (values[:, 0] if values.shape[1] == 1 else values), None
     chances = _chances(raw)
@@ -63,9 +63,9 @@ def answers(columns: Columns, model: Model) -> tuple[Array, Array | None]:
 
 
 def formula_values(columns: Columns, model: Model) -> Array:
-    """What the formulas give: a number per row, or of several outputs a column each."""
+    """Values of the formulas: a number per row, or a column for each of several outputs."""
     if not model["formulas"]:
-        raise ValueError("this file holds no formula: the model has none, or none that is exact")
+        raise ValueError("this file has no formula: the model has none, or none that is exact")
     encoded = _encoded(columns, model["features"])
     named = dict(zip(model["encoded"], encoded.T, strict=True))
     with np.errstate(all="ignore"):
@@ -75,7 +75,7 @@ def formula_values(columns: Columns, model: Model) -> Array:
     return values[:, 0] if len(parts) == 1 else values
 
 
-# From columns to numbers
+# Encoding of columns
 
 
 def _encoded(columns: Columns, features: list[Model]) -> Array:
@@ -106,7 +106,7 @@ def _number(value: Any, name: str) -> float:
 
 
 def _encode_categories(values: Values, feature: Model) -> Array:
-    """A column of 0 and 1 per category; rare ones share one, missing ones have one if training had any."""
+    """A column of 0 and 1 per category; rare ones share one, missing values have one if training had any."""
     own, rare = feature["categories"], feature["rare"]
     places = {name: place for place, name in enumerate(own)} | dict.fromkeys(rare, len(own))
     if feature["has_missing"]:
@@ -114,12 +114,12 @@ def _encode_categories(values: Values, feature: Model) -> Array:
     other = len(own) if rare else -1
     found = np.array([places.get(_category(value), other) for value in values], dtype=int)
     count = max(places.values()) + 1
-    first = 1 if count == 2 else 0  # of two columns the second says it all
+    first = 1 if count == 2 else 0  # of two columns the second is sufficient
     return np.array(found[:, None] == np.arange(first, count), dtype=np.float64)
 
 
 def _category(value: Any) -> str | None:
-    """A category as text; numbers that are equal are the same, however they are written."""
+    """A category as text; equal numbers give the same text."""
     value = value.item() if isinstance(value, np.generic) else value
     if value is None or isinstance(value, str):
         return value
@@ -131,7 +131,7 @@ def _category(value: Any) -> str | None:
 
 
 def _encode_times(values: Values, feature: Model) -> Array:
-    """The parts of times that vary, some of them as sine or cosine of a cycle."""
+    """The parts of times that varied in training, cyclic ones as sine or cosine."""
     seconds = np.array([_time(value, feature) for value in values], dtype=np.float64)
     missing = np.isnan(seconds)
     filled = np.where(missing, feature["fill"], seconds)
@@ -178,7 +178,7 @@ _ENCODERS = {
 
 
 def _scaled(x: Array, scale: Model) -> Array:
-    """From the units of the columns to the scale of the network."""
+    """Scale from the units of the columns to the inputs of the network."""
     if "center" in scale:
         return np.asarray((x - scale["center"]) / scale["scale"])
     columns = [_along(x[:, place], **curve) for place, curve in enumerate(scale["curves"])]
@@ -186,12 +186,12 @@ def _scaled(x: Array, scale: Model) -> Array:
 
 
 def _along(x: Array, start: Array, end: Array, slopes: list[float]) -> Array:
-    """Straight lines between points, and beyond them with the slopes of the ends."""
+    """Linear interpolation between points, with fixed slopes beyond the ends."""
     beyond = x - np.clip(x, start[0], start[-1])
     return np.asarray(np.interp(x, start, end) + beyond * np.where(beyond < 0, *slopes))
 
 
-# The network: in every layer curves that are added, or multiplied, in nodes
+# The network: in every layer, nodes add or multiply the outputs of activations
 
 
 def _network(x: Array, model: Model) -> Array:
@@ -219,9 +219,9 @@ def _layer(h: Array, layer: Model) -> Array:
 
 
 def _pieces(x: Array, find: Model, table: Array, low: Array, high: Array, base: Array | None) -> Array:
-    """Splines as polynomials by pieces; piece 0 and the last are the lines on either side of the grid.
+    """Splines as piecewise polynomials; the first and the last piece are the lines beyond the grid.
 
-    ``table`` is [rows, powers, outputs]: the coefficients of all curves that leave an input, piece by piece.
+    ``table`` is [rows, powers, outputs]: the coefficients of all activations of an input, piece by piece.
     """
     rows, u = _uniform(x, **find) if "low" in find else _irregular(x, **find)
     near = np.clip(u, -1.0, 1.0)
@@ -235,14 +235,14 @@ def _pieces(x: Array, find: Model, table: Array, low: Array, high: Array, base: 
 
 
 def _uniform(x: Array, low: Array, density: Array, size: float, intervals: Array) -> tuple[Array, Array]:
-    """Row of the table, and place u in its piece, of every input; in an interval u goes from 0 to 1."""
+    """Row of the table, and position u in its piece, for every input; in an interval u is 0 to 1."""
     u = (x - low) * density
     piece = np.clip(np.floor(u), -1.0, size)
     return np.nan_to_num(piece + intervals).astype(int), u - piece
 
 
 def _irregular(x: Array, grids: Array, origins: Array, densities: Array) -> tuple[Array, Array]:
-    """The same for grids whose intervals differ."""
+    """The same for grids with unequal intervals."""
     places = [np.searchsorted(grid, x[:, i], side="right") for i, grid in enumerate(grids)]
     rows = np.stack(places, axis=1) + np.arange(len(grids)) * (grids.shape[1] + 1)
     return rows, (x - origins[rows]) * densities[rows]
@@ -251,10 +251,10 @@ def _irregular(x: Array, grids: Array, origins: Array, densities: Array) -> tupl
 def _basis(
     x: Array, low: Array, high: Array, density: Array, polynomials: Array, slopes: Array, weight: Array
 ) -> Array:
-    """Splines as basis functions of uniform grids; beyond the grid they go on along their tangents.
+    """Splines as basis functions of uniform grids; beyond the grid they continue along their tangents.
 
-    ``polynomials`` are the functions that do not vanish in an interval, highest power first, and ``slopes``
-    their derivatives; ``weight`` is [inputs, terms, outputs], where the last term is x / (1 + exp(-x)).
+    ``polynomials`` are the nonzero basis functions in an interval, highest power first, and ``slopes`` their
+    derivatives. ``weight`` is [inputs, terms, outputs], where the last term is x / (1 + exp(-x)).
     """
     inputs, terms, outputs = weight.shape
     inside = np.clip(x, low, high)
@@ -330,7 +330,7 @@ _FUNCTIONS: dict[str, Any] = {
 }
 
 
-# The formula: numbers, columns, functions, sums, products and powers
+# Evaluation of formulas: numbers, columns, functions, sums, products and powers
 
 
 def _value(tree: Model, named: Mapping[str, Array]) -> Any:
@@ -352,13 +352,13 @@ def _value(tree: Model, named: Mapping[str, Array]) -> Any:
 _OPERATIONS: dict[str, Any] = {"add": np.add, "mul": np.multiply, "pow": np.float_power}
 
 
-# From the outputs of the network to answers
+# Conversion of the outputs of the network to predictions
 
 
 def _inverse(transform: str, raw: Array, mean: Array, std: Array, bounds: list[float] | None) -> Array:
-    """Values of the target, of which the network learnt a function on a scale of its own.
+    """Invert the transform of the target that the network was trained on.
 
-    Just beyond the range of that function is its end; with bounds, all that is beyond.
+    Outputs just beyond the range of the transform are set to its end; with bounds, all outputs beyond it are.
     """
     back, ends = _INVERSES[transform]
     with np.errstate(all="ignore"):
@@ -372,7 +372,7 @@ def _inverse(transform: str, raw: Array, mean: Array, std: Array, bounds: list[f
         return np.asarray(back(moved))
 
 
-_REACH = {"exp": (0.0, np.inf), "reciprocal_square": (0.0, np.inf)}  # where it is not the range itself
+_REACH = {"exp": (0.0, np.inf), "reciprocal_square": (0.0, np.inf)}  # with bounds, if not the range
 
 _INVERSES: dict[str, tuple[Any, tuple[float, float]]] = {
     "identity": (lambda t: t, (-np.inf, np.inf)),
@@ -389,7 +389,7 @@ _INVERSES: dict[str, tuple[Any, tuple[float, float]]] = {
 
 
 def _chances(logits: Array) -> Array:
-    """Probabilities of two classes from one log-odds, of more from a logit each."""
+    """Probabilities of two classes from one logit, of more classes from one logit each."""
     with np.errstate(all="ignore"):
         if logits.shape[1] == 1:
             return np.asarray(1 / (1 + np.exp(np.concatenate([logits, -logits], axis=1))))
@@ -398,14 +398,14 @@ def _chances(logits: Array) -> Array:
 
 
 def _labels(chances: Array, classes: list[Any], weights: list[float] | None) -> Array:
-    """The class whose weighted probability is the largest; None where there are none."""
+    """The class with the largest weighted probability; None in rows without probabilities."""
     labels = np.empty(len(classes) + 1, dtype=object)
     labels[:-1] = classes
     chosen = (chances if weights is None else chances * np.array(weights)).argmax(axis=1)
     return np.asarray(labels[np.where(np.isfinite(chances).all(axis=1), chosen, -1)])
 
 
-# The data, and rows of a CSV file
+# Decoding of the data, and prediction of a CSV file
 
 
 @cache
@@ -415,7 +415,7 @@ def _model() -> Model:
 
 
 def decoded(value: Any) -> Any:
-    """The data with arrays as arrays: float64 numbers, in base64 where they are many."""
+    """Decode arrays of float64 numbers in the data; long ones are in base64."""
     if isinstance(value, list):
         return [decoded(part) for part in value]
     if not isinstance(value, dict):
@@ -430,7 +430,7 @@ def decoded(value: Any) -> Any:
 
 
 def main(path: str, out: TextIO) -> None:
-    """Print a CSV file of predictions for a CSV file of rows."""
+    """Read rows from a CSV file and print their predictions as CSV."""
     with Path(path).open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     model = _model()
@@ -450,7 +450,7 @@ def main(path: str, out: TextIO) -> None:
 
 
 def _cell(text: str | None, feature: Model, row: int) -> Any:
-    """A cell of the file as a value of a feature; an empty one is missing."""
+    """Convert a cell to a value of a feature; an empty cell is a missing value."""
     if text is None:
         raise SystemExit(f"row {row} has no column {feature['name']!r}")
     text = text if feature["type"] == "category" else text.strip()
@@ -461,7 +461,7 @@ def _cell(text: str | None, feature: Model, row: int) -> Any:
     try:
         return float(text)
     except ValueError:
-        raise SystemExit(f"{feature['name']!r} is {text!r} in row {row}, which is no number") from None
+        raise SystemExit(f"{feature['name']!r} is {text!r} in row {row}, which is not a number") from None
 
 
 MODEL: Model = {}

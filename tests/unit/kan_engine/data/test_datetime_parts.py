@@ -104,5 +104,5 @@ def test_the_python_export_reads_times_as_the_model_does_and_onnx_refuses_them()
     columns = probe_columns(predictor.encoding)
     told = run_python(to_python(predictor), columns)
     np.testing.assert_allclose(told.numbers[:, 0], predictor.predict(columns), atol=1e-9)
-    with pytest.raises(NotExportable, match="cannot read times"):
+    with pytest.raises(NotExportable, match="cannot parse the times"):
         to_onnx(predictor)

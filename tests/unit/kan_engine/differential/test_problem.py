@@ -211,7 +211,7 @@ def place(where: Any) -> dict[str, Any]:
             {"coefficients": ["k"], "equations": ["Derivative(y(x), x) + k*y(x)"]},
             ("parameters", 0),
             "invalid_equation",
-            "from measurements",
+            "needs measurements",
         ),
     ],
 )
