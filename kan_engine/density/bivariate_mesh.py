@@ -147,7 +147,7 @@ class Frame:
 
     @cached_property
     def lattice(self) -> Places:
-        """Points of the penalty; they follow the density of both grids."""
+        """Lattice points of the penalty; they are dense where both grids are."""
         axes = [_along(grid, LATTICE) for grid in self.points]
         return self._mesh(axes, [np.ones(LATTICE)] * 2)
 

@@ -251,7 +251,7 @@ def fit_plane_density(
 
 
 def _plane_points(z: np.ndarray, ends: tuple[float, float], size: int) -> np.ndarray:
-    """Grid points of one of two columns: at equal distances unless its tails are long."""
+    """Grid points of one of two columns: uniform, where parabolas have no penalty, unless tails are long."""
     lower, upper = np.quantile(z, [0.25, 0.75])
     is_long = float(np.ptp(z)) > LONG * float(upper - lower)
     low, high = (end if np.isfinite(end) else None for end in ends)

@@ -20,7 +20,7 @@ from kan_engine.density.weighted_values import Values, worth
 from kan_engine.expressions.evaluation import call, mul, number
 
 FOLDS = 5
-MOST_ROWS = 100_000  # size of the sample; more rows do not change the result
+MOST_ROWS = 100_000  # of more rows a sample is used
 EQUAL = 1.5  # in the halved BIC: within it the most usual law comes first
 CLOSE = 10.0  # in the halved BIC: laws further behind the best are not tested
 DOUBT = 2.326  # standard errors by which the KAN's density may be better; rejects 1 % of true laws
@@ -312,7 +312,7 @@ def _independent(
 
 
 def _independence(x: np.ndarray, w: np.ndarray) -> float:
-    """Doubled smaller p-value of Spearman's correlations of the values and of the distances from the medians."""
+    """Twice the smaller p-value of two Spearman correlations: of values, of distances from the medians."""
     ranks = np.argsort(np.argsort(x, axis=0), axis=0) / len(x) - 0.5
     count, smallest = worth(w), 1.0
     for values in (ranks, np.abs(ranks)):

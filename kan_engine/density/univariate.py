@@ -45,7 +45,7 @@ RIDGE = 1e-9  # added to Newton's matrix: coefficients without rows stay finite
 LONGEST_TAIL = 10.0  # mean of a tail's exponential distribution, in lengths of the grid
 FLATTEST = 200.0  # depth of the initial parabola below its top; deeper values make no difference
 BLOCK = 2**16  # rows at a time
-NARROWEST = 1e-6  # smallest half interquartile range that stretches a grid
+NARROWEST = 1e-6  # lower limit of half the interquartile range in a stretched grid
 
 Vector = Float[np.ndarray, " _"]
 Matrix = Float[np.ndarray, "_ _"]
@@ -266,7 +266,7 @@ def log_likelihood(grid: LineGrid, c: Vector, sums: Vector, weight: float) -> fl
 def log_normaliser(grid: LineGrid, c: Vector) -> float:
     """log Z; the density of the coefficients must have an integral."""
     found = moments(grid, c)
-    assert found is not None  # noqa: S101 - every maximum has one
+    assert found is not None  # noqa: S101 - Newton's method accepts no others
     return found.log_z
 
 
@@ -282,7 +282,7 @@ def uniform_points(z: Vector, ends: Ends, size: int, margin: float = MARGIN) -> 
 
 
 def stretched_points(z: Vector, ends: Ends, size: int) -> Vector:
-    """Points at equal distances in asinh((z - median) / spread): dense at the median, logarithmic far away."""
+    """Points at equal distances in asinh((z - median) / spread): dense at the median, sparse far away."""
     lower, middle, upper = np.quantile(z, [0.25, 0.5, 0.75])
     spread = max(float(upper - lower) / 2, NARROWEST)
     first, last = (None if end is None else float(np.arcsinh((end - middle) / spread)) for end in ends)

@@ -69,7 +69,7 @@ class System:
 
         Raises:
             NotDefinite: The damping is too weak.
-            Interrupted: The step was not finished.
+            StepInterrupted: The step was not finished.
         """
         front, blocks = self._front(state, damping, should_stop)
         flat = front.solution(blocks).numpy()
@@ -82,8 +82,8 @@ class System:
     def variances(self, state: State) -> Float[Array, " coefficients"]:
         """Variances of the coefficients for residuals of variance 1; infinite for undetermined ones.
 
-        The information about the coefficients is half the second derivative of the objective in them, where the
-        unknowns minimise the objective for each value of the coefficients. Its inverse is the covariance.
+        The information about the coefficients is half the second derivative of the objective in them, where
+        the unknowns minimise the objective for each value of the coefficients. Its inverse is the covariance.
         """
         front, blocks = self._front(state.permuted(self.order), 0.0)
         front.solution(blocks)

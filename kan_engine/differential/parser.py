@@ -124,7 +124,7 @@ class _Parser:
         }
 
     def whole(self) -> Expression:
-        """The equation, as a formula that must vanish."""
+        """Parse the whole equation to the formula that must vanish."""
         if self._now.text == "Eq" and self._tokens[self._at + 1].text == "(":
             self._at += 2
             tree = self._sum()
@@ -259,7 +259,7 @@ class _Parser:
         )
 
     def _arguments(self) -> list[tuple[_Token, Expression]]:
-        """Expressions up to the closing bracket."""
+        """Parse expressions up to the closing bracket, with their first tokens."""
         arguments = []
         while True:
             arguments.append((self._now, self._sum()))

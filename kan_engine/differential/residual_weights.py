@@ -2,7 +2,7 @@
 
 An equation is divided by its sensitivity to functions that vary over the domain. A condition on a part of the
 boundary has G^(m - c - 1/2) times the weight of an equation of order m, where c is the order of the
-derivative in the condition. In this norm the error on the boundary equals the error inside in magnitude
+derivative in the condition. In this norm the errors on the boundary and inside are of the same size
 (Bramble and Schatz, "Rayleigh-Ritz-Galerkin methods for Dirichlet's problem using subspaces without boundary
 conditions", Comm. Pure Appl. Math. 23, 1970).
 """

@@ -19,7 +19,7 @@ INTERVALS = 4  # along the first axis
 FIRST = 1 / 32  # of the whole length
 NEWTON = 12
 STRONGEST = 1e-3  # a shorter window is better than a strongly damped step
-SLIGHT = 5e-2  # relative; a step with less is the last, since progress near a kink is slow
+SLIGHT = 5e-2  # relative; a step with less is the last, since small gains near a kink never end
 CONVERGED = {1: 1e-6, 2: 1e-3, 3: 1e-3}  # of the unknowns in the last step, relative
 RESOLVED = {1: 1e-8, 2: 1e-5, 3: 1e-4}  # relative to the unknowns
 LEAST, MOST = 0.25, 2.0  # length of a window relative to the one before
@@ -27,7 +27,7 @@ SHORTEST = 1e-7  # of the whole length; a shorter window ends the marching
 # Tolerance where neither shorter windows nor finer grids reduce the jumps.
 LOOSEST = {1: 0.0, 2: 1e-3, 3: 1e-3}
 ROUGH = {1: 1e-7, 2: 1e-3, 3: 1e-2}  # of the whole length; shorter windows are accepted with their jumps
-FINEST, NARROWEST = 192, 2e-3  # of the other axes: intervals; width of one that is halved
+FINEST, NARROWEST = 192, 2e-3  # of the other axes: intervals; relative width of one that is halved
 
 
 def march(

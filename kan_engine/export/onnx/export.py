@@ -64,7 +64,7 @@ def to_onnx(predictor: Predictor, *, units: Mapping[str, str] | None = None) -> 
             "target": part.target,
             "features": json.dumps(names),
             "classes": json.dumps(part.classes),
-            "member": "accurate",  # the network, whatever formulas the model has
+            "member": "accurate",  # the network, even if the model has formulas
         },
     )
 

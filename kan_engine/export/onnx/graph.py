@@ -57,7 +57,7 @@ class Graph:
         return name
 
     def sum(self, first: str, *others: str) -> str:
-        """First + second + …, in this order."""
+        """Write first + second + …, in this order."""
         for other in others:
             first = self.add("Add", first, other)
         return first

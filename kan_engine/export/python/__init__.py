@@ -1,1 +1,1 @@
-"""Models as a module of plain Python."""
+"""Export of models to Python."""

@@ -87,7 +87,7 @@ def run_formula(text: str, columns: Mapping[str, np.ndarray]) -> np.ndarray | No
 
 
 def run_python(text: str, columns: Mapping[str, np.ndarray]) -> Answers:
-    """Predictions of an exported file, without executing it: its code is the template's, its data are read."""
+    """Predictions of an exported file without executing it: its code is the template's, its data are read."""
     model = template.decoded(read_back(text))
     values, probabilities = template.answers(columns, model)
     if probabilities is None:
