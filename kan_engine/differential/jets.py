@@ -86,7 +86,7 @@ def total_derivative(tree: Expression, name: str, words: Words, place: int) -> E
             orders = tuple(order + (number == axis) for number, order in enumerate(jet.orders))
             if orders[axis] > HIGHEST_ORDER:
                 raise InvalidEquation(
-                    f"derivatives have at most order {HIGHEST_ORDER}; introduce an unknown for a lower one",
+                    f"derivatives have at most order {HIGHEST_ORDER}; add an unknown for a lower one",
                     place,
                 )
             return words.leaf(replace(jet, orders=orders))
