@@ -1,1 +1,1 @@
-"""The second process of the service: it takes jobs and trains."""
+"""The worker process: it claims jobs and executes them."""

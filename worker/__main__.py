@@ -1,4 +1,4 @@
-"""``python -m worker``: a Celery worker that does jobs, and the upkeep beside it."""
+"""``python -m worker``: a Celery worker that executes jobs, and a thread for housekeeping."""
 
 import logging
 import os
@@ -24,13 +24,13 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 def main(settings: Settings, tasks: Sequence[str] = TASKS) -> int:
-    """Run a worker until it is told to stop; the answer is the exit code.
+    """Run a worker until a signal stops it, and return the exit code.
 
     Args:
-        tasks: Modules with the tasks.
+        tasks: Modules that define the Celery tasks.
 
     Raises:
-        BrokenTransport: The broker cannot be talked to; the worker then has not said that it is there.
+        BrokenTransport: The client library of the broker does not work. The worker is not registered then.
     """
     if settings.broker_url != EMBEDDED:
         load_transport()
@@ -60,7 +60,7 @@ def main(settings: Settings, tasks: Sequence[str] = TASKS) -> int:
 
 
 def _report(presence: housekeeping.Presence, dispatcher: Dispatcher) -> None:
-    """Readiness counts workers that do jobs, not those that merely live."""
+    """Register this worker, or remove it if it is stuck: readiness counts only workers that execute jobs."""
     if dispatcher.is_stuck:
         log.error("no process takes up the jobs of this worker")
         presence.withdraw()
@@ -76,7 +76,10 @@ def _dispatcher(app: Celery, sessions: Sessions, settings: Settings) -> Dispatch
 
 
 def _queue_chore(dispatcher: Dispatcher, sessions: Sessions, settings: Settings) -> Chore:
-    """Without a broker this worker claims jobs itself; with one it rings for those that were forgotten."""
+    """Return the task for the queue.
+
+    Without a broker it claims queued jobs; with one it republishes the jobs that no message announces.
+    """
     if settings.broker_url == EMBEDDED:
         return Chore(settings.poll_s, dispatcher.dispatch)
     queue = make_queue(settings)
@@ -84,7 +87,10 @@ def _queue_chore(dispatcher: Dispatcher, sessions: Sessions, settings: Settings)
 
 
 def _share_cores(settings: Settings) -> None:
-    """Set the threads per job, once, for the processes to come: the same number gives the same network."""
+    """Set the number of threads per job for all child processes.
+
+    It is set once, because only the same number of threads gives the same network.
+    """
     threads = settings.worker_threads or max(1, (os.cpu_count() or 1) // settings.worker_slots)
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(threads)

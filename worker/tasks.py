@@ -1,4 +1,4 @@
-"""One thin task per message: unpack, call. The process that starts the others imports no torch."""
+"""The Celery task of a job. Imports torch only in child processes, not in the one that starts them."""
 
 import threading
 from importlib import import_module
@@ -15,13 +15,13 @@ from worker.runtime.child_process import ring, sessions, settings, until_termina
 
 @shared_task(name=JOB_TASK)  # type: ignore[untyped-decorator]
 def work(job_id: str, token: str | None = None) -> None:
-    """Do a job. ``token`` comes from a dispatcher that has claimed it; without one, claim it."""
+    """Execute a job. ``token`` is that of the dispatcher that claimed it; without one, claim the job here."""
     with until_terminated() as termination, job_span(job_id):
         run_job(job_id, token, sessions(), settings(), work_of=work_of, termination=termination, ring=ring)
 
 
 def work_of(kind: str) -> Work:
-    """What is to be done for this kind of job."""
+    """Return the handler of a kind of job."""
     from worker.jobs.registry import WORKS  # noqa: PLC0415
 
     return WORKS[kind]
@@ -29,7 +29,7 @@ def work_of(kind: str) -> Work:
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]
 def _warm_up(**_: Any) -> None:
-    """Import torch while there is nothing to do; the first job then starts at once."""
+    """Import torch while the process is idle, so that its first job starts at once."""
     warm_up = threading.Thread(
         target=import_module, args=("worker.jobs.registry",), name="warm-up", daemon=True
     )

@@ -1,1 +1,1 @@
-"""From a stored table to the rows of a job."""
+"""Converts a stored table to the encoded and split rows of a job."""

@@ -1,4 +1,4 @@
-"""Rows of one or two columns for a density."""
+"""Rows of one or two columns for a density estimate."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from service.storage.stored_table import Table
 from worker.data.splitting import split_rows
 
 LEAST_ROWS = 20
-ON_A_LINE = 1 - 1e-12  # correlation of two columns that are one
-FEW_VALUES = 0.5  # share of different values among the rows, below which they are told to repeat
+ON_A_LINE = 1 - 1e-12  # absolute correlation above which two columns count as collinear
+FEW_VALUES = 0.5  # share of distinct values among the rows below which a warning reports repeated values
 
 
 @dataclass(frozen=True, eq=False)
 class DensityRows:
-    """Rows of one or two columns: those to fit on and those to report on.
+    """Training and hold-out rows of one or two columns.
 
     Attributes:
-        names: Of the columns.
-        training: Their values [n, d].
-        weights: What each training row counts.
-        test: Values of the hold-out rows.
+        names: Names of the columns.
+        training: Values of the training rows [n, d].
+        weights: Weights of the training rows [n].
+        test: Values of the hold-out rows [m, d].
         warnings: What was left out, and why.
     """
 
@@ -37,27 +37,29 @@ class DensityRows:
 
     @cached_property
     def encoding(self) -> Encoding:
-        """The columns as they are."""
+        """The columns as numbers, without a transformation."""
         columns = zip(self.names, self.training.T, strict=True)
         return Encoding.of(Feature.fit(name, values, "number") for name, values in columns)
 
     @property
     def measured(self) -> np.ndarray:
-        """Rows that pictures and formulas are measured on."""
+        """Rows that figures and formulas are measured on: the hold-out rows, or else the training rows."""
         return self.test if len(self.test) else self.training
 
     @property
     def measured_on(self) -> str:
-        """Which these are."""
+        """Name of the rows in ``evaluation_values``: ``hold-out`` or ``training``."""
         return "hold-out" if len(self.test) else "training"
 
 
 def density_rows(table: Table, request: TrainRequest) -> DensityRows:
-    """Read the columns of a density; rows without a value of each, or with the weight 0, are left out.
+    """Read and split the columns of a density.
+
+    Rows with a missing value or the weight 0 are left out.
 
     Raises:
-        InvalidData: There are too few rows, a column does not vary over those to fit on, or two columns lie
-            on a line.
+        InvalidData: There are too few rows, a column is constant over the training rows, or two columns are
+            collinear.
     """
     names = list(request.features or ())
     values = np.stack([table.column(name).astype(float) for name in names], axis=1)
@@ -78,35 +80,37 @@ def density_rows(table: Table, request: TrainRequest) -> DensityRows:
     fit, test = present[sides.train_rows], present[sides.test_rows]
     if len(fit) < LEAST_ROWS:
         raise InvalidData(
-            f"{len(fit)} rows are left to fit a density to, and it needs {LEAST_ROWS}; upload more"
+            f"{len(fit)} training rows are left, but a density needs at least {LEAST_ROWS}; upload more rows"
         )
     for name, column_values in zip(names, values[fit].T, strict=True):
         if not column_values.min() < column_values.max():
-            raise InvalidData(f"column {name!r} does not vary over the rows to learn from", column=name)
+            raise InvalidData(f"column {name!r} is constant over the training rows", column=name)
     if len(names) > 1 and abs(np.corrcoef(values[fit].T)[0, 1]) > ON_A_LINE:
         raise InvalidData(
-            f"columns {names[0]!r} and {names[1]!r} lie on a line, and have no density together; "
-            "leave one out",
+            f"columns {names[0]!r} and {names[1]!r} are collinear and have no joint density; "
+            "leave one of them out",
             column=names[1],
         )
     warnings = []
     if len(present) < len(values):
-        warnings.append(f"{len(values) - len(present)} rows without a value, or of weight 0, are left out")
+        warnings.append(
+            f"{len(values) - len(present)} rows with a missing value or the weight 0 are left out"
+        )
     warnings += [_of_steps(name, values[fit, place]) for place, name in enumerate(names)]
     return DensityRows(names, values[fit], weights[fit], values[test], tuple(filter(None, warnings)))
 
 
 def _of_steps(name: str, values: np.ndarray) -> str:
-    """A warning for a column whose values repeat."""
+    """Return a warning if the values of a column repeat, else an empty string."""
     distinct = len(np.unique(values))
     if distinct >= FEW_VALUES * len(values):
         return ""
     return (
-        f"column {name!r} has {distinct} different values in {len(values)} rows: it is counted or "
+        f"column {name!r} has {distinct} distinct values in {len(values)} rows: it is discrete or "
         "rounded, and its density smooths over the steps"
     )
 
 
 def mean_or_none(values: np.ndarray) -> float | None:
-    """The mean of what is told of rows; None without any, or where it is told of not all of them."""
+    """Return the mean of values, or None if there are none or one of them is not finite."""
     return float(values.mean()) if len(values) and np.isfinite(values).all() else None

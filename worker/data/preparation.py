@@ -1,7 +1,7 @@
-"""A table and a request become encoded rows: those to fit on, those to choose by, those to report on.
+"""Converts a table and a request to encoded fit, validation and hold-out rows.
 
-Columns come from the table one at a time and are written straight into the array that all later
-stages look at, so that every number of a large table is in memory once.
+Columns are read from the table one at a time and written directly into the array that all later
+stages share, so that a large table is in memory only once.
 """
 
 from __future__ import annotations
@@ -20,13 +20,20 @@ from service.schemas.training_plan import Plan, why_not_computed
 from service.storage.stored_table import Table
 from worker.data.splitting import Split, coded, split_rows, validation_rows
 
-CONSTANT = "no column varies over the training rows: the model knows the mean of the target and no more"
-NAMED = 20  # classes that a message lists at most
+CONSTANT = "no column varies over the training rows: the model predicts only the mean of the target"
+NAMED = 20  # names that a message lists
 
 
 @dataclass(frozen=True)
 class Portion:
-    """Some rows: encoded inputs [n, d], labels or numbers y [n], the same as numbers, weights [n]."""
+    """Rows of a dataset.
+
+    Attributes:
+        encoded: Inputs [n, d].
+        y: Target in the client's values: numbers or labels [n].
+        targets: Target as numbers [n]: the numbers themselves, or the index of the class.
+        weights: Weights [n].
+    """
 
     encoded: np.ndarray
     y: np.ndarray
@@ -37,33 +44,36 @@ class Portion:
         return len(self.y)
 
     def __getitem__(self, rows: slice | np.ndarray) -> Portion:
-        """Some of the rows: a view of consecutive ones, a copy of others."""
+        """Select rows: a view for a slice, a copy for an array of row numbers."""
         return Portion(self.encoded[rows], self.y[rows], self.targets[rows], self.weights[rows])
 
     def sample(self, most: int, seed: int) -> Portion:
-        """At most so many rows, drawn at random: every n-th could always meet the same phase of a pattern."""
+        """Draw at most ``most`` rows at random, in their order.
+
+        Every n-th row would be biased where the rows have a periodic pattern.
+        """
         if len(self) <= most:
             return self
         return self[np.sort(np.random.default_rng(seed).choice(len(self), most, replace=False))]
 
 
 def name_columns(encoded: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Encoded rows [n, d] as the columns that formulas read."""
+    """Return encoded rows [n, d] as a mapping from variable to column, as formulas take them."""
     return {name: encoded[:, place] for place, name in enumerate(names)}
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that the later stages need to know of the data.
+    """The data that the later stages need.
 
     Attributes:
-        rows: All rows that have a use: to fit on, then to choose by, then to report on.
-        fit_count: How many are fitted on.
-        validation_count: How many every choice is made on.
+        rows: All rows in use: first the fit rows, then the validation rows, then the hold-out rows.
+        fit_count: Number of fit rows.
+        validation_count: Number of validation rows.
         classes: Labels of a classification in their own type, sorted; None for a regression.
-        class_weights: Their weights [C], which the weights of the rows contain; None if none were asked for.
+        class_weights: Weights of the classes [C], included in the weights of the rows; None if not requested.
         warnings: What was left out, and why.
-        numbers: Place of every row in the dataset, from 0 on.
+        numbers: Row number of every row in the dataset, from 0.
     """
 
     plan: Plan
@@ -78,12 +88,12 @@ class Prepared:
 
     @cached_property
     def fit(self) -> Portion:
-        """Rows that networks are fitted on."""
+        """Rows to fit networks on."""
         return self.rows[: self.fit_count]
 
     @cached_property
     def validation(self) -> Portion:
-        """Rows that every choice is made on."""
+        """Rows for every choice between models."""
         return self.rows[self.fit_count : self.fit_count + self.validation_count]
 
     @cached_property
@@ -93,28 +103,28 @@ class Prepared:
 
     @cached_property
     def test(self) -> Portion:
-        """Rows for what is reported; read once."""
+        """Hold-out rows, read once: for the reported metrics."""
         return self.rows[self.fit_count + self.validation_count :]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Name of every encoded column."""
+        """Names of the encoded columns."""
         return tuple(column.name for column in self.encoding.names)
 
     @property
     def loss(self) -> str:
-        """What a network for this target minimises."""
+        """Loss of a network for this target: ``squared``, ``logistic`` or ``softmax``."""
         if self.classes is None:
             return "squared"
         return "logistic" if len(self.classes) == 2 else "softmax"
 
     @property
     def outputs(self) -> int:
-        """Outputs of a network for this target."""
+        """Number of outputs of a network for this target."""
         return len(self.classes) if self.classes is not None and len(self.classes) > 2 else 1
 
     def predictor(self, network: KAN, inputs: Standardizer, outputs: TargetScaler | None) -> Predictor:
-        """A network with what turns columns into its inputs, and what it gives into answers."""
+        """Combine a network with the encoding and scaling of its inputs and outputs."""
         return Predictor(
             encoding=self.encoding,
             inputs=inputs,
@@ -127,17 +137,17 @@ class Prepared:
 
     @cached_property
     def repeated_count(self) -> int:
-        """Hold-out rows that equal a training row in all that is learnt from and in the target."""
+        """Number of hold-out rows whose encoded columns and target equal those of a training row."""
         hashes = _hashes(self.rows)
         split = len(self.training)
         return int(np.isin(hashes[split:], hashes[:split]).sum())
 
     def codes(self, part: Portion) -> np.ndarray:
-        """Targets as numbers: themselves, or the number of the class, [n, 1]."""
+        """Return the target as a column of numbers or class indices [n, 1]."""
         return part.targets[:, None]
 
     def row_weights(self, part: Portion) -> np.ndarray:
-        """What the rows weigh without their classes."""
+        """Return the weights of rows [n] without the class weights."""
         if self.class_weights is None:
             return part.weights
         weights: np.ndarray = part.weights / self.class_weights[part.targets.astype(int)]
@@ -145,13 +155,13 @@ class Prepared:
 
 
 def prepare(table: Table, request: TrainRequest) -> Prepared:
-    """Read the request against the table.
+    """Read, split and encode the rows of a table as a request asks.
 
-    Rows without a target or with the weight 0 are left out. Ranges, medians and categories are learnt
-    from the training rows; the hold-out rows are only encoded by them.
+    Rows without a target or with the weight 0 are left out. The encoding (ranges, medians, categories) is
+    fitted on the training rows and only applied to the hold-out rows.
 
     Raises:
-        InvalidData: The rows that are left cannot be learnt from.
+        InvalidData: No model can be trained on the remaining rows.
     """
     plan = Plan(request, {report["name"]: report for report in table.reports}, table.rows)
     target, present = _target(table, plan)
@@ -162,7 +172,9 @@ def prepare(table: Table, request: TrainRequest) -> Prepared:
     encoding, warnings = _learnt(table, plan, present[split.train_rows])
     warnings += _possibly_missing(plan, encoding)
     if split.is_rescued:
-        warnings.append("a random split left one class to learn from; the hold-out rows were drawn by class")
+        warnings.append(
+            "a random split left only one class in the training rows; the hold-out rows were drawn by class"
+        )
     classes, known = None, split.test_rows
     if target.labels is not None:
         target, classes, known = _of_training(target, split)
@@ -173,10 +185,11 @@ def prepare(table: Table, request: TrainRequest) -> Prepared:
     class_weights = _class_weights(request, target, classes, split.train_rows)
     if class_weights is not None:
         weights = weights * np.append(class_weights, 1.0)[np.minimum(target.numbers, len(class_weights))]
-    for rows, purpose in ((fit_rows, "fit on"), (judge_rows, "choose by")):
+    for rows, purpose in ((fit_rows, "fit"), (judge_rows, "validation")):
         if not weights[rows].any():
             raise InvalidData(
-                f"all rows to {purpose} have the weight 0; give some of them a weight", column=request.weight
+                f"all {purpose} rows have the weight 0; give some of them a positive weight",
+                column=request.weight,
             )
     fit_rows, judge_rows, known = (rows[weights[rows] > 0] for rows in (fit_rows, judge_rows, known))
     order = np.concatenate([fit_rows, judge_rows, known])
@@ -200,13 +213,13 @@ def prepare(table: Table, request: TrainRequest) -> Prepared:
 
 @dataclass(frozen=True)
 class _Target:
-    """Numbers [n], or the places [n] of labels; those of classes that training knows come first."""
+    """A target: numbers [n], or class indices [n] with the labels, those of the training rows first."""
 
     numbers: np.ndarray
     labels: tuple[Label, ...] | None = None
 
     def values(self, rows: np.ndarray) -> np.ndarray:
-        """What the client calls the target of these rows."""
+        """Return the target of rows in the client's values: numbers or labels."""
         values: np.ndarray = self.numbers[rows]
         if self.labels is not None:
             labels = np.empty(len(self.labels), dtype=object)
@@ -216,7 +229,7 @@ class _Target:
 
 
 def _target(table: Table, plan: Plan) -> tuple[_Target, np.ndarray]:
-    """The target where it is not missing, and the numbers of those rows."""
+    """Return the target where it is not missing, and the numbers of those rows."""
     name = plan.request.goal
     values, kind = table.column(name), table.types[name]
     present = np.flatnonzero(~_is_missing(values))
@@ -252,7 +265,7 @@ def _split(table: Table, plan: Plan, target: _Target, present: np.ndarray) -> Sp
 
 
 def _learnt(table: Table, plan: Plan, rows: np.ndarray) -> tuple[Encoding, list[str]]:
-    """The encoding of the columns to learn from, and a warning for each that is left out."""
+    """Fit the encoding of the features, and return it with a warning for each column that is left out."""
     chosen = [report["name"] for report in plan.features]
     warnings = [
         f"column {name!r} is left out: {_why_not(report, plan)}"
@@ -272,13 +285,13 @@ def _learnt(table: Table, plan: Plan, rows: np.ndarray) -> tuple[Encoding, list[
 
 
 def _encode_constant(table: Table, plan: Plan, rows: np.ndarray) -> Encoding:
-    """The first column that has a value; a network needs one."""
+    """Encode the first column that has a value, because a network needs an input."""
     for report in plan.features:
         values = table.column(report["name"])[rows]
         if not _is_missing(values).all():
             kind = "text" if plan.types[report["name"]] == "datetime" else plan.types[report["name"]]
             return Encoding.of([Feature.fit(report["name"], values, kind)])
-    raise InvalidData("no column has a value in the training rows; there is nothing to learn from")
+    raise InvalidData("no column has a value in the training rows; upload rows with values")
 
 
 def _why_not(report: dict[str, Any], plan: Plan) -> str:
@@ -288,18 +301,18 @@ def _why_not(report: dict[str, Any], plan: Plan) -> str:
     if reason := why_not_computed(report):
         return f"it {reason}; upload it in another unit"
     if report.get("is_id"):
-        return "it names the rows, each of which has another value; list it in features to use it"
-    return f"it is {kind} with {report['distinct']} different values; give it another type to use it"
+        return "it identifies the rows: each has another value; list it in features to use it"
+    return f"it is {kind} with {report['distinct']} distinct values; give it another type to use it"
 
 
 def _possibly_missing(plan: Plan, encoding: Encoding) -> list[str]:
-    """Numbers that may stand for missing values, in the target and in what is learnt from."""
+    """Return warnings about numbers in the target and the features that may encode missing values."""
     holders: dict[float, dict[str, int]] = {}
     for name in (plan.request.goal, *(feature.name for feature in encoding.features)):
         for code in plan.reports.get(name, {}).get("possible_missing", []):
             holders.setdefault(code["value"], {})[name] = code["count"]
     return [
-        f"{value} stands apart from the other values of {_list_counts(counts)}, and was learnt as a number: "
+        f"{value} lies apart from the other values of {_list_counts(counts)} and was used as a number: "
         "if it means missing, upload the table with missing = "
         f'{{"{next(iter(counts)) if len(counts) == 1 else "*"}": [{value}]}}'
         for value, counts in holders.items()
@@ -312,7 +325,7 @@ def _list_counts(counts: Mapping[str, int]) -> str:
 
 
 def _hashes(rows: Portion) -> np.ndarray:
-    """A number per row, the same for equal rows and, but for chance, for no others [n]."""
+    """Return a 64-bit hash of every row [n]; different rows have different hashes, except for collisions."""
     hashes = np.zeros(len(rows), np.uint64)
     for values in (*rows.encoded.T, rows.targets):
         bits = (values + 0.0).view(np.uint64)  # without the sign of zero
@@ -329,7 +342,7 @@ def _varies(values: np.ndarray) -> bool:
 
 
 def _encoded(table: Table, encoding: Encoding, rows: np.ndarray) -> np.ndarray:
-    """These rows of the table, column by column."""
+    """Encode rows of the table, column by column [rows, encoded columns]."""
     encoded = np.zeros((len(rows), len(encoding.names)))
     for feature in encoding.features:
         encoding.write(encoded, feature, table.column(feature.name)[rows])
@@ -337,7 +350,10 @@ def _encoded(table: Table, encoding: Encoding, rows: np.ndarray) -> np.ndarray:
 
 
 def _of_training(target: _Target, split: Split) -> tuple[_Target, tuple[Label, ...], np.ndarray]:
-    """The target with the classes of the training rows first, these classes, the hold-out rows of them."""
+    """Reorder the classes so that those of the training rows come first.
+
+    Returns the target, the classes of the training rows, and the hold-out rows that have one of them.
+    """
     assert target.labels is not None  # noqa: S101 - a classification has labels
     seen = np.unique(target.numbers[split.train_rows])
     unseen = np.setdiff1d(np.arange(len(target.labels)), seen)
@@ -351,7 +367,10 @@ def _of_training(target: _Target, split: Split) -> tuple[_Target, tuple[Label, .
 def _class_weights(
     request: TrainRequest, target: _Target, classes: tuple[Label, ...] | None, train_rows: np.ndarray
 ) -> np.ndarray | None:
-    """Weight of every class; balanced ones make the training rows of each weigh the same in all."""
+    """Return the weight of every class, or None if not requested.
+
+    With ``balanced`` the training rows of every class have the same total weight.
+    """
     wanted = request.training.class_weight
     if classes is None or target.labels is None or wanted is None:
         return None
@@ -367,4 +386,6 @@ def _refuse_unknown_classes(weights: Mapping[str, float], labels: tuple[Label, .
     unknown = [name for name in weights if name not in known]
     if unknown:
         shown = ", ".join(map(repr, known[:NAMED])) + (" and more" if known[NAMED:] else "")
-        raise InvalidData(f"class_weight names a class {unknown[0]!r} that the target lacks; it has {shown}")
+        raise InvalidData(
+            f"class_weight names a class {unknown[0]!r} that the target does not have; it has {shown}"
+        )

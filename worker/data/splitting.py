@@ -1,7 +1,7 @@
-"""Which rows are trained on, which are validated on, and which are held out.
+"""Splits rows into fit, validation and hold-out rows.
 
-The hold-out rows are read once, for what is reported. Every choice is made on the validation rows,
-which lie inside the training rows.
+The hold-out rows are read once, for the reported metrics. Every choice between models uses the validation
+rows, which are a part of the training rows.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from kan_engine.data.columns import read_labels
 from kan_engine.errors import InvalidData
 
 VALIDATION_SHARE = 0.2
-NAMED = 10  # values that a message lists at most
+NAMED = 10  # values that a message lists
 
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers of the training and the hold-out rows, and a column that is then no feature.
+    """Row numbers of the training and the hold-out rows.
 
     Attributes:
-        is_rescued: Whether a random split would have left one class to learn from, so that every class kept
-            some rows instead.
+        is_rescued: Whether the hold-out rows were drawn by class, because a random split would have left
+            only one class in the training rows.
     """
 
     train_rows: np.ndarray
@@ -48,19 +48,20 @@ def split_rows(
     """Divide the rows of a dataset.
 
     Args:
-        kind: ``random`` and ``stratified`` pick what ``sklearn.model_selection.train_test_split`` picks,
-            unless ``random`` leaves one class alone to learn from; ``tail`` the last rows, of every class for
-            a classifier; ``column`` the rows with certain values; ``none`` holds nothing out.
-        y: The target, without missing values: labels, or any numbers that order the classes as they do.
+        kind: ``random`` and ``stratified`` hold out the rows that
+            ``sklearn.model_selection.train_test_split`` draws; if ``random`` leaves only one class in the
+            training rows, the rows are drawn by class. ``tail`` holds out the last rows, for a classifier
+            the last of every class; ``column`` the rows with certain values; ``none`` no rows.
+        y: The target, without missing values: labels, or any numbers in the same order as the classes.
         task: ``classification`` or ``regression``.
         test_fraction: Share of the rows to hold out.
         seed: scikit-learn's ``random_state``.
         column: For ``column``: the name of the column.
         test: For ``column``: its values in the hold-out rows.
-        columns: For ``column``: the dataset.
+        columns: For ``column``: the columns of the dataset.
 
     Raises:
-        InvalidData: Nothing would be left on one side, or a class is too small to be stratified.
+        InvalidData: One side would be empty, or a class is too small to be stratified.
     """
     rows = np.arange(len(y))
     if kind == "none":
@@ -75,7 +76,7 @@ def split_rows(
         held = _sampled(y, task, test_fraction, seed, stratified=kind == "stratified")
     if not 0 < len(held) < len(y):
         raise InvalidData(
-            f"a test_fraction of {test_fraction} of {len(y)} rows leaves one side empty; change it"
+            f"test_fraction {test_fraction} of {len(y)} rows leaves one side of the split empty; change it"
         )
     if kind == "random" and task == "classification" and len(set(np.delete(y, held).tolist())) == 1:
         by_class = _sample_by_class(y, test_fraction, seed)
@@ -87,16 +88,17 @@ def split_rows(
 def validation_rows(
     train_rows: np.ndarray, y: np.ndarray, task: str, seed: int, *, kind: str = "random"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Divide the training rows into those to fit on and those to choose by.
+    """Divide the training rows into fit and validation rows.
 
-    Sampled by class where the classes allow it, and a class of one row is always fitted on. After a
-    ``tail`` split the last rows validate: what tells the hold-out rows apart should tell these apart.
+    The validation rows are drawn by class where the classes are large enough; a class of one row is always
+    in the fit rows. After a ``tail`` split the last rows validate, so that they differ from the fit rows
+    as the hold-out rows differ from the training rows.
 
     Args:
-        train_rows: Row numbers, as ``split_rows`` gives them.
+        train_rows: Row numbers from ``split_rows``.
         y: The target of the whole dataset.
         task: ``classification`` or ``regression``.
-        seed: Decides the sample.
+        seed: Seed of the sample.
         kind: Kind of the split that the training rows come from.
     """
     if len(train_rows) < 2:
@@ -107,16 +109,16 @@ def validation_rows(
 
 
 def fold_numbers(y: np.ndarray, task: str, seed: int, count: int, *, kind: str = "random") -> np.ndarray:
-    """Number of the fold, from 0 to ``count`` - 1, that each row belongs to.
+    """Return the fold of each row [n], from 0 to ``count`` - 1.
 
-    Every class is spread over all folds as evenly as it can be. After a ``tail`` split the folds are
-    stretches of neighbouring rows, as the hold-out rows are one.
+    The rows of every class are spread over the folds as evenly as possible. After a ``tail`` split the
+    folds are blocks of consecutive rows, as the hold-out rows are.
 
     Args:
         y: The target of the rows to divide, in their order.
         task: ``classification`` or ``regression``.
-        seed: Decides the sample.
-        count: How many folds.
+        seed: Seed of the permutation.
+        count: Number of folds.
         kind: Kind of the split that the rows come from.
     """
     is_tail = kind == "tail"
@@ -134,7 +136,7 @@ def fold_numbers(y: np.ndarray, task: str, seed: int, count: int, *, kind: str =
 
 
 def coded(y: np.ndarray) -> tuple[list[Any], np.ndarray]:
-    """The different labels in order, and the place among them of every row's."""
+    """Return the distinct labels, sorted, and the index of the label of every row [n]."""
     if y.dtype != object:
         labels, codes = np.unique(y, return_inverse=True)
         return labels.tolist(), codes
@@ -145,9 +147,7 @@ def coded(y: np.ndarray) -> tuple[list[Any], np.ndarray]:
 
 def _by_column(column: str, test: Sequence[object], columns: Mapping[str, np.ndarray]) -> Split:
     if column not in columns:
-        raise InvalidData(
-            f"the split names a column {column!r} that the dataset does not have", column=column
-        )
+        raise InvalidData(f"the split uses a column {column!r} that the dataset does not have", column=column)
     wanted = np.empty(len(test), dtype=object)
     wanted[:] = test
     names = set(read_labels(column, wanted))
@@ -168,7 +168,7 @@ def _why_useless(column: str, values: np.ndarray, *, is_all: bool) -> str:
 
 
 def _tail(y: np.ndarray, task: str, fraction: float) -> np.ndarray:
-    """The last rows; of every class at least one row stays."""
+    """Return the last rows, for a classification the last of every class; never all rows of a class."""
     if task != "classification":
         return np.arange(len(y))[len(y) - _share(len(y), fraction) :]
     labels, codes = coded(y)
@@ -178,13 +178,13 @@ def _tail(y: np.ndarray, task: str, fraction: float) -> np.ndarray:
 
 
 def _share(count: int, fraction: float) -> int:
-    """How many of ``count`` rows to hold out: rounded up as scikit-learn does, but never all."""
+    """Return how many of ``count`` rows to hold out: rounded up as in scikit-learn, but never all."""
     return min(int(np.ceil(fraction * count)), count - 1)
 
 
 def _sampled(y: np.ndarray, task: str, fraction: float, seed: int, *, stratified: bool) -> np.ndarray:
     if stratified and task != "classification":
-        raise InvalidData("a stratified split needs classes; use the kind random for a number as target")
+        raise InvalidData("a stratified split needs classes; for a numeric target use the kind random")
     try:
         _, held = train_test_split(
             np.arange(len(y)),
@@ -204,7 +204,7 @@ def _validation_sample(y: np.ndarray, task: str, seed: int) -> np.ndarray:
 
 
 def _sample_by_class(y: np.ndarray, fraction: float, seed: int) -> np.ndarray | None:
-    """A sample with rows of every class that has two; None where it is smaller than there are classes."""
+    """Draw rows of every class that has at least two; None if the sample has fewer rows than such classes."""
     codes = coded(y)[1]
     counts = np.bincount(codes)
     sharing = np.flatnonzero(counts[codes] > 1)
@@ -215,7 +215,7 @@ def _sample_by_class(y: np.ndarray, fraction: float, seed: int) -> np.ndarray | 
 
 
 def _sides(rows: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows that are not held and those that are, both in the order of the dataset."""
+    """Return the rows that are not held out and those that are, in the order of the dataset."""
     is_held = np.zeros(len(rows), dtype=bool)
     is_held[held] = True
     return rows[~is_held], rows[is_held]

@@ -1,1 +1,1 @@
-"""How good a model is: metrics, baselines, diagnostics."""
+"""Evaluates models: metrics, baselines, diagnostics."""

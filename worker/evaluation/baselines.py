@@ -1,9 +1,9 @@
-"""What well-known models make of the same rows: linear, MLP and boosting, beside the network.
+"""Baselines fitted on the same rows as the network: linear models, MLPs and gradient boosting.
 
-They read the encoded columns, standardised, and are measured on the hold-out rows as the network is, with
-its decision: labels are those of the same threshold. An MLP is fitted and stopped by the rows that the
-network was fitted and chosen by; the others need none to choose by, and are fitted on both.
-No tuning: scikit-learn's defaults but for the sizes named here.
+They take the standardised encoded columns. Like the network they are measured on the hold-out rows, with
+the same decision threshold. An MLP is fitted on the fit rows of the network and stopped early by its
+validation rows. The others need no validation rows and are fitted on both. Nothing is tuned: the
+parameters are scikit-learn's defaults, except for the sizes in this module.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from service.schemas.baselines import MlpBaseline, Name, hidden_of, name_of
 from worker.evaluation.metrics import Metrics, classification_metrics, regression_metrics
 from worker.evaluation.mlp import Learnt, Mlp, fit_mlp
 
-JUDGING = 5  # one in so many rows says when an MLP has learnt enough, where nobody says which rows do
+JUDGING = 5  # one in so many rows validates an MLP if the caller does not say which
 BOOSTING_ROUNDS = 300
-BOOSTING_STEP = 25  # rounds between two looks at should_stop
-SMALL = 200_000  # values up to which one thread is quicker: on a busy machine threads wait for each other
+BOOSTING_STEP = 25  # rounds between two calls of should_stop
+SMALL = 200_000  # values below which one thread is faster: on a busy machine threads wait for each other
 
 ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Encoded rows [n, d], their targets [n] (numbers, or labels), and their weights if they have any."""
+    """Encoded rows [n, d], their targets [n] (numbers or labels), and their weights [n] if there are any."""
 
     x: np.ndarray
     y: np.ndarray
@@ -59,22 +59,22 @@ def run_baselines(
     """Fit baselines on ``train`` and measure them on ``test``.
 
     Args:
-        baselines: Which.
+        baselines: Names or configurations of the baselines.
         train: Rows to fit on.
-        test: Rows to measure on; without any, every metric is None.
-        fit_count: How many of the first of ``train`` an MLP is fitted on; the others say when to stop.
-        matched: Parameters of the KAN, which an MLP may have to match.
+        test: Rows to measure on; without rows every metric is None.
+        fit_count: Number of the first rows of ``train`` that an MLP is fitted on; the rest validates it.
+        matched: Number of parameters of the KAN, for an MLP that has to match it.
         classes: Labels of a classification; None for a regression.
-        class_weights: What of the weights of ``train`` is that of the classes; probabilities are told
-            without it, as the network's are.
-        decision_weights: How probabilities become a label, as in ``kan_engine.decide``.
-        seed: Decides the MLP's weights, its batches and the boosting's own validation rows.
-        should_stop: Asked between the steps of a fit; once it is true, what is not finished is left out,
-            except the linear model: it takes moments, and a network is nothing without it to compare.
+        class_weights: Class weights that the weights of ``train`` include. Probabilities are reported
+            without them, as for the network.
+        decision_weights: Weights that turn probabilities into a label, as in ``kan_engine.decide``.
+        seed: Seed of the MLP's weights and batches, and of the validation rows of boosting.
+        should_stop: Called between the steps of a fit. Once it returns true, unfinished baselines are left
+            out. The linear model is always fitted: it takes moments and is the minimum for a comparison.
 
     Returns:
-        Per baseline ``metrics``, ``seconds`` of its fit and ``parameters``, the numbers it learnt; of an
-        MLP ``hidden``, the nodes of its inner layers.
+        By baseline: ``metrics``, ``seconds`` of the fit, ``parameters`` (their number), and for an MLP
+        ``hidden``, the nodes of its inner layers.
     """
     inputs = _Scale.fit(train.x)
     targets = (
@@ -113,7 +113,7 @@ def _outputs(classes: Sequence[Label] | None) -> int:
 
 
 def _fit_linear(rows: Rows, classify: bool) -> Any:
-    """Least squares, or logistic regression with scikit-learn's default penalty."""
+    """Fit least squares, or a logistic regression with scikit-learn's default penalty."""
     model = LogisticRegression(max_iter=1_000) if classify else LinearRegression()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -128,7 +128,7 @@ def _fit_mlp(
     seed: int,
     should_stop: ShouldStop,
 ) -> _Network | None:
-    """A network of this shape, stopped by the rows that judge."""
+    """Fit an MLP with these inner layers, stopped early by its validation rows; None if interrupted."""
     weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
     order = np.arange(len(rows.y)) if fit_count else np.random.default_rng(seed).permutation(len(rows.y))
     parted = fit_count or len(order) - max(1, len(order) // JUDGING)
@@ -144,7 +144,7 @@ def _fit_mlp(
 
 @dataclass(frozen=True)
 class _Network:
-    """An MLP as scikit-learn's models are asked."""
+    """An MLP with the interface of scikit-learn's estimators."""
 
     mlp: Mlp
     hidden: tuple[int, ...]
@@ -152,15 +152,15 @@ class _Network:
 
     @property
     def classes_(self) -> np.ndarray:
-        """Places of the classes."""
+        """Indices of the classes [classes]."""
         return np.arange(self.count or 0)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """Numbers [n]."""
+        """Predict standardised targets [n]."""
         return self.mlp.outputs(x)[:, 0]
 
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
-        """Probabilities of the classes [n, classes]."""
+        """Predict class probabilities [n, classes]."""
         logits = self.mlp.outputs(x).astype(float)
         if self.count == 2:
             logits = np.hstack([np.zeros_like(logits), logits])
@@ -169,7 +169,10 @@ class _Network:
 
 
 def _fit_boosting(rows: Rows, classify: bool, seed: int, should_stop: ShouldStop) -> Any:
-    """Histogram gradient boosting; a few rounds at a time, since scikit-learn cannot be stopped."""
+    """Fit histogram gradient boosting in steps of a few rounds, since scikit-learn cannot be interrupted.
+
+    Returns None if ``should_stop`` interrupted the fit.
+    """
     kind = HistGradientBoostingClassifier if classify else HistGradientBoostingRegressor
     model = kind(max_iter=BOOSTING_STEP, warm_start=True, random_state=seed)
     while True:
@@ -196,7 +199,7 @@ def _metrics(model: Any, x: np.ndarray, y: np.ndarray, targets: _Scale | _Codes)
 
 
 def _parameter_count(model: Any) -> int:
-    """Numbers that were learnt; a node of a tree, a threshold or a leaf, counts as one."""
+    """Return the number of fitted parameters; every node of a tree (a threshold or a leaf) counts as one."""
     if isinstance(model, _Network):
         return model.mlp.parameters
     if hasattr(model, "coef_"):
@@ -206,7 +209,7 @@ def _parameter_count(model: Any) -> int:
 
 @dataclass(frozen=True)
 class _Scale:
-    """To mean 0 and deviation 1 and back."""
+    """Scales columns to mean 0 and standard deviation 1; a constant column is only centred."""
 
     mean: np.ndarray
     std: np.ndarray
@@ -227,7 +230,7 @@ class _Scale:
 
 @dataclass(frozen=True)
 class _Codes:
-    """Labels as their places among the classes, and how a probability of each becomes a label again."""
+    """Encodes labels as class indices, and holds the weights that turn probabilities back into labels."""
 
     classes: Sequence[Label]
     class_weights: np.ndarray | None

@@ -1,7 +1,7 @@
-"""How a classifier decides for a label: by calibrated probabilities, and a rule that the data choose.
+"""The decision rule of a classifier: calibrated probabilities, and decision weights chosen automatically.
 
-Probabilities are those of the data, rows counted by their ``weight``. What the client says of the worth
-of classes, ``class_weight``, acts on the training and on the decision, and on no probability.
+Probabilities describe the data, with rows counted by their ``weight``. The client's ``class_weight``
+affects the training and the decision, but not the probabilities.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from kan_engine.data.labels import class_name
 from worker.data.preparation import Prepared
 
 IMBALANCED = 0.2
-"""Share of the rarer of two classes below which accuracy says little: who always guesses the other class
-is right in four of five rows. Google's machine learning glossary calls it a moderate imbalance."""
+"""Share of the rarer of two classes below which accuracy is not informative: a constant guess of the other
+class is right in four of five rows. Google's machine learning glossary calls this a moderate imbalance."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What the probabilities of the classes are multiplied by before the largest decides, and why.
+    """Decision weights: each class probability is multiplied by its weight, and the largest product decides.
 
     Attributes:
-        rule: Its kind.
-        weights: Per class; None takes the likeliest.
-        reason: In words.
+        rule: Kind of the rule.
+        weights: Weight of every class; None for equal weights, which take the likeliest class.
+        reason: Explanation for the client.
     """
 
     rule: Literal["likeliest", "class_weight", "f1"]
@@ -37,12 +37,13 @@ class Decision:
 
 
 def calibrate_on_validation_(network: KAN, judged: KAN, inputs: Standardizer, data: Prepared) -> None:
-    """Make the network's probabilities those of the validation rows, in place.
+    """Calibrate the network's probabilities on the validation rows, in place.
 
     Args:
-        network: The network that serves.
-        judged: The same before it had seen the validation rows, or the network itself; calibrated, too.
-        inputs: Their scale.
+        network: The network that is kept.
+        judged: The network before it was trained on the validation rows, or ``network`` itself. It is
+            calibrated, too.
+        inputs: Scaling of the encoded columns.
         data: The rows.
     """
     part = data.validation
@@ -59,13 +60,13 @@ def calibrate_on_validation_(network: KAN, judged: KAN, inputs: Standardizer, da
 
 
 def choose_decision(predictor: Predictor, data: Prepared) -> Decision:
-    """The rule for these classes.
+    """Choose the decision rule of a classifier.
 
-    Class weights of the client decide as they trained: a class of weight 3 wins where it is a third as
-    likely as another; ``balanced`` ones maximise the balanced accuracy. Else the likeliest class wins,
-    which maximises the accuracy. Where one of two classes is rare that would hardly ever be the rare
-    one: there the threshold is the one that promises the highest F1 of the rare class, as long as the
-    network tells more of it than how rare it is.
+    With class weights from the client, these decide: a class of weight 3 wins if it is a third as likely
+    as another; ``balanced`` weights maximise the balanced accuracy. Otherwise the likeliest class wins,
+    which maximises the accuracy. If one of two classes is rare, that rule would hardly ever predict it.
+    The threshold then maximises the expected F1 of the rare class, provided that the network predicts it
+    better than its share does.
     """
     assert data.classes is not None  # noqa: S101 - asked of classifiers alone
     if data.class_weights is not None:
@@ -78,9 +79,7 @@ def choose_decision(predictor: Predictor, data: Prepared) -> Decision:
     name, share = class_name(data.classes[rare]), f"{shares[rare]:.3g}"
     p = predictor.probabilities(data.validation.encoded)
     if not _tells_more(p, data, shares):
-        why = (
-            f"the likeliest class: of {name!r} (share {share}) the network tells no more than how rare it is"
-        )
+        why = f"the likeliest class: the network predicts {name!r} no better than its share of {share} does"
         return Decision("likeliest", None, why)
     threshold = f1_threshold(p[:, rare], data.validation.weights)
     weights = [threshold, threshold]
@@ -89,7 +88,7 @@ def choose_decision(predictor: Predictor, data: Prepared) -> Decision:
 
 
 def _tells_more(p: np.ndarray, data: Prepared, shares: np.ndarray) -> bool:
-    """Whether the log loss is below that of the shares alone, by more than a standard error."""
+    """Return whether the log loss is lower than that of the class shares by more than a standard error."""
     part = data.validation
     own = part.targets.astype(int)
     tiny = np.finfo(float).tiny

@@ -1,4 +1,4 @@
-"""Predictions beside what was true: pairs of numbers, or how labels and probabilities turned out."""
+"""Diagnostic curves: parity of a regression; confusion matrix, ROC and reliability of a classifier."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from kan_engine import Predictor, decide
 from kan_engine.data.labels import class_name
 from worker.data.preparation import Portion
 
-PAIRS = 2_000  # rows of a regression that are shown
-ROWS = 100_000  # rows of a classifier that are counted
-CLASSES = 40  # that have a row of their own in the confusion matrix; the rarest share one
-CURVES = 20  # classes with a curve of their own, the most frequent
+PAIRS = 2_000  # rows of the parity plot of a regression
+ROWS = 100_000  # rows counted for a classifier
+CLASSES = 40  # classes with their own row in the confusion matrix; the others share one
+CURVES = 20  # classes with an ROC curve, the most frequent
 CURVE_POINTS = 200
 BINS = 10
 OTHERS = "all other classes"
 
 
 def beside_truth(predictor: Predictor, part: Portion, seed: int) -> dict[str, Any]:
-    """``parity`` of a regression; ``confusion``, ``roc`` and ``reliability`` of a classifier.
+    """Compute ``parity`` of a regression, or ``confusion``, ``roc`` and ``reliability`` of a classifier.
 
     Args:
         predictor: The model.
-        part: Rows that tell the truth.
-        seed: Picks them where there are too many.
+        part: Rows with the true values.
+        seed: Seed of the sample if there are too many rows.
     """
     if predictor.classes is None:
         return _regression(predictor, part.sample(PAIRS, seed))
@@ -61,7 +61,7 @@ def _classifier(predictor: Predictor, part: Portion) -> dict[str, Any]:
 def _confusion(
     true: np.ndarray, decided: np.ndarray, names: list[str], frequent: np.ndarray
 ) -> dict[str, Any]:
-    """Counts of true classes by decided ones."""
+    """Count the rows by true class (first axis) and predicted class (second axis)."""
     own = sorted(frequent[:CLASSES].tolist())
     shown = [names[c] for c in own] + ([OTHERS] if len(names) > CLASSES else [])
     places = np.full(len(names), len(own))
@@ -72,7 +72,7 @@ def _confusion(
 
 
 def _roc(name: str, is_class: np.ndarray, score: np.ndarray) -> dict[str, Any] | None:
-    """The curve of a class against all others, thinned; None where the rows have only one of both."""
+    """Return the ROC curve of a class against all others, thinned; None if all rows are on one side."""
     if is_class.all() or not is_class.any():
         return None
     false, true, _ = metrics.roc_curve(is_class, score)
@@ -83,9 +83,9 @@ def _roc(name: str, is_class: np.ndarray, score: np.ndarray) -> dict[str, Any] |
 
 
 def _reliability(true: np.ndarray, probabilities: np.ndarray, names: list[str]) -> dict[str, Any]:
-    """How often what was given a probability came true, by ten bins of equal width.
+    """Compare predicted probabilities with observed frequencies in ten bins of equal width.
 
-    Of two classes these are the probabilities of the second; of more, those of all classes together.
+    For two classes these are the probabilities of the second class, for more those of all classes together.
     """
     if len(names) == 2:
         told, came = probabilities[:, 1], true == 1

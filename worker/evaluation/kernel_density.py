@@ -1,4 +1,4 @@
-"""A Gaussian kernel estimate of the same rows, beside the density of a network."""
+"""A Gaussian kernel density estimate of the same rows: the baseline of a density network."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from scipy.spatial.distance import cdist
 from kan_engine.density.weighted_values import worth
 from worker.data.density_rows import DensityRows, mean_or_none
 
-FACTORS = (0.1, 0.15, 0.22, 0.33, 0.5, 0.7, 1.0, 1.4)  # of Scott's bandwidth
-SOUGHT_ROWS = 2_000  # that choose the bandwidth, each left out of the others
-BLOCK = 4_000_000  # distances at a time
-MOST_ROWS = 20_000  # of the training rows and of those to measure on, drawn at random
+FACTORS = (0.1, 0.15, 0.22, 0.33, 0.5, 0.7, 1.0, 1.4)  # multiples of Scott's bandwidth to choose from
+SOUGHT_ROWS = 2_000  # rows that choose the bandwidth, by leave-one-out cross-validation
+BLOCK = 4_000_000  # distances computed at a time
+MOST_ROWS = 20_000  # training rows, and hold-out rows, drawn at random
 
 
 def kernel_baseline(rows: DensityRows, seed: int) -> dict[str, Any]:
-    """As other baselines are told: mean log-likelihood on the hold-out rows, seconds, and what it has learnt.
+    """Fit the kernel estimate and report it like the other baselines: metrics, seconds and parameters.
 
-    Its bandwidth is the multiple of Scott's rule (D. W. Scott, "Multivariate Density Estimation", 1992) under
-    which rows are likeliest that are left out; its shape is that of the covariance. It learns nothing but the
-    bandwidth, and keeps all rows.
+    The metric is the mean log-likelihood of the hold-out rows. The bandwidth is the multiple of Scott's rule
+    (D. W. Scott, "Multivariate Density Estimation", 1992) with the highest leave-one-out likelihood; the
+    kernel has the shape of the covariance. The bandwidth is the only parameter.
     """
     started = time.perf_counter()
     rng = np.random.default_rng(seed)
@@ -41,12 +41,12 @@ def kernel_baseline(rows: DensityRows, seed: int) -> dict[str, Any]:
 
 
 class Kernel:
-    """The mean of normal densities around rows.
+    """A Gaussian kernel density estimate: the weighted mean of normal densities around rows.
 
     Args:
-        whitened: The rows, scaled so that the kernel is of unit width and round.
-        weights: Of the rows, adding up to 1.
-        root: What scales rows so.
+        whitened: Rows [n, d], scaled so that the kernel is the standard normal density.
+        weights: Weights of the rows [n], with the sum 1.
+        root: Matrix [d, d] that scales rows so.
     """
 
     def __init__(self, whitened: np.ndarray, weights: np.ndarray, root: np.ndarray) -> None:
@@ -54,7 +54,7 @@ class Kernel:
 
     @staticmethod
     def fit(x: np.ndarray, weights: np.ndarray) -> Kernel:
-        """The estimate with the bandwidth that leaves single rows likeliest when they are left out."""
+        """Fit the estimate with the bandwidth of the highest leave-one-out likelihood."""
         w = weights / weights.sum()
         covariance = np.atleast_2d(np.cov(x.T, aweights=w))
         covariance = covariance + 1e-12 * np.trace(covariance) * np.eye(len(covariance))
@@ -62,7 +62,7 @@ class Kernel:
         scott = worth(w) ** (-1 / (x.shape[1] + 4))
         some = slice(0, SOUGHT_ROWS)
         own, rest = x[some] @ root, w[some] / w[some].sum()
-        shrink = (len(own) / len(x)) ** (-1 / (x.shape[1] + 4))  # fewer rows want a wider kernel
+        shrink = (len(own) / len(x)) ** (-1 / (x.shape[1] + 4))  # fewer rows need a wider kernel
         best = max(
             FACTORS, key=lambda factor: _left_out(own / (factor * scott * shrink), rest, factor * scott)
         )
@@ -70,7 +70,7 @@ class Kernel:
         return Kernel(x @ scaled, w, scaled)
 
     def log_density(self, x: np.ndarray) -> np.ndarray:
-        """Logarithm of the estimate at these rows."""
+        """Return the logarithm of the estimate at rows [n]."""
         found = np.empty(len(x))
         at_once = max(1, BLOCK // len(self._whitened))
         constant = np.log(abs(np.linalg.det(self._root))) - 0.5 * x.shape[1] * np.log(2 * np.pi)
@@ -82,7 +82,7 @@ class Kernel:
 
 
 def _left_out(x: np.ndarray, w: np.ndarray, width: float) -> float:
-    """Mean log-density of every row under the kernels of all others, up to a constant."""
+    """Return the weighted mean log-density of each row under the kernels of all others, up to a constant."""
     logs = -0.5 * cdist(x, x, "sqeuclidean") + np.log(w)
     np.fill_diagonal(logs, -np.inf)
     own = special.logsumexp(logs, axis=1) - np.log1p(-w)

@@ -1,4 +1,4 @@
-"""Metrics of predictions: flat, in the target's units, None where a metric is undefined."""
+"""Metrics of predictions: numbers by name, in the target's units, None where a metric is undefined."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Metrics = dict[str, float | None]
 
 
 def regression_metrics(y: np.ndarray, predicted: np.ndarray) -> Metrics:
-    """``mae``, ``rmse`` and ``r2``; None without rows, or where a prediction is not finite.
+    """Compute ``mae``, ``rmse`` and ``r2``; None without rows, or if a prediction is not finite.
 
-    R² compares with the mean of these very rows, so it needs two different values.
+    R² compares with the mean of ``y``, so it is None unless ``y`` has two different values.
     """
     if not len(y) or not np.isfinite(predicted).all():
         return {"mae": None, "rmse": None, "r2": None}
@@ -39,21 +39,21 @@ def classification_metrics(
     classes: Sequence[Label],
     decision_weights: Sequence[float] | None = None,
 ) -> Metrics:
-    """Metrics of a classifier.
+    """Compute the metrics of a classifier.
 
-    ``roc_auc``, ``average_precision`` and ``log_loss`` are those of the probabilities; the others those
-    of the labels that the decision weights make of them.
+    ``roc_auc``, ``average_precision`` and ``log_loss`` are computed from the probabilities, the others from
+    the labels that the decision weights choose.
 
-    All but ``accuracy``, ``balanced_accuracy`` and ``log_loss`` are those of ``classes[1]`` for two
-    classes, and unweighted means over the classes (one against the rest) for more. A class that the
-    rows lack, or that all rows have, has no ``roc_auc`` and no ``average_precision`` and is left out of
-    their mean. Where nothing was predicted as a class, its precision counts as 0.
+    ``accuracy``, ``balanced_accuracy`` and ``log_loss`` cover all classes. For two classes the others are
+    those of ``classes[1]``, for more they are unweighted means over the classes (one against the rest). A
+    class that no row or every row has is left out of the means of ``roc_auc`` and ``average_precision``.
+    The precision of a class that is never predicted counts as 0.
 
     Args:
         y: Labels of the rows.
         probabilities: One column per class, each row summing to 1.
-        classes: Labels of the columns. A row of another class is wrong whatever was predicted.
-        decision_weights: What decides, as in ``kan_engine.decide``; None takes the likeliest class.
+        classes: Labels of the columns. Rows of any other class count as wrong.
+        decision_weights: Weights as in ``kan_engine.decide``; None takes the likeliest class.
     """
     names = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
     if not len(y) or not np.isfinite(probabilities).all():
@@ -87,7 +87,7 @@ def per_class(
     classes: Sequence[Label],
     decision_weights: Sequence[float] | None = None,
 ) -> dict[str, Metrics]:
-    """``precision, recall, f1, roc_auc, average_precision`` and ``support`` of every class by its name."""
+    """Compute precision, recall, f1, roc_auc, average_precision and support of every class, by class name."""
     if not len(y) or not np.isfinite(probabilities).all():
         return {}
     guessed = decide(probabilities, decision_weights)
@@ -111,7 +111,7 @@ def per_class(
 
 
 def constant_guess_accuracy(y_train: np.ndarray, y: np.ndarray) -> float | None:
-    """Accuracy on ``y`` of always guessing the most frequent class of the training rows."""
+    """Return the accuracy on ``y`` of always guessing the most frequent class of the training rows."""
     if not len(y):
         return None
     counts = Counter(y_train.tolist())
@@ -122,7 +122,7 @@ def constant_guess_accuracy(y_train: np.ndarray, y: np.ndarray) -> float | None:
 def _coded(
     y: np.ndarray, probabilities: np.ndarray, classes: Sequence[Label]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Labels as column numbers; labels beyond ``classes`` get columns of probability 0."""
+    """Convert labels to column indices; labels that are not in ``classes`` get columns of probability 0."""
     places = {label: place for place, label in enumerate(classes)}
     true = np.array([places.setdefault(label, len(places)) for label in y.tolist()])
     further = np.zeros((len(y), len(places) - len(classes)))

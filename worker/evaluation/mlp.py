@@ -1,8 +1,8 @@
-"""An ordinary network, a multilayer perceptron, trained as well as can be: what a KAN is measured against.
+"""A multilayer perceptron (MLP), trained as well as possible: the baseline that a KAN is compared with.
 
-Few rows are learnt all at once, by L-BFGS in float64; many in batches, by Adam in float32. Either way the
-rows that judge say when to stop. scikit-learn's perceptron would not do: it stops at 1e-4 of its loss, and
-cannot be interrupted.
+A small network on few rows is trained on all rows at once, by L-BFGS in float64. Otherwise it is trained
+in batches, by Adam in float32. In both cases validation rows decide when to stop. scikit-learn's perceptron
+is not suitable: it stops at 1e-4 of its loss and cannot be interrupted.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from torch import Tensor, nn
 from kan_engine import Minimiser
 from service.schemas.baselines import parameters_of
 
-FULL_WORK, FULL_PARAMETERS = 5_000_000, 20_000  # parameters times rows, and parameters: up to here by L-BFGS
-FULL_STEPS, FULL_PATIENCE = 2_000, 200  # of L-BFGS, and those without a lower loss of the judging rows
-LOOK = 5  # of these steps between two looks at the judging rows
-FULL_GAIN, GAIN = 0.99, 0.999  # factors by which a loss has to fall for patience to begin anew
-BATCH_ROWS, RATES = 256, (5e-3, 1e-3, 2e-4)  # of Adam: each rate until the loss stays
+FULL_WORK, FULL_PARAMETERS = 5_000_000, 20_000  # L-BFGS up to these: parameters times rows, and parameters
+FULL_STEPS, FULL_PATIENCE = 2_000, 200  # steps of L-BFGS: at most, and without a lower validation loss
+LOOK = 5  # steps of L-BFGS between two validations
+FULL_GAIN, GAIN = 0.99, 0.999  # factors by which the loss has to fall to reset the patience: L-BFGS, Adam
+BATCH_ROWS, RATES = 256, (5e-3, 1e-3, 2e-4)  # of Adam: each learning rate until the loss stops falling
 EPOCHS, EPOCHS_PATIENCE = 200, 10
-PREDICTED_ROWS = 4_096  # at once
+PREDICTED_ROWS = 4_096  # rows per forward pass
 
 ShouldStop = Callable[[], bool]
 Loss = Callable[[Tensor, Tensor], Tensor]  # of outputs [n, outputs] and targets [n], for every row
@@ -32,7 +32,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]  # of outputs [n, outputs] and targets
 
 @dataclass(frozen=True)
 class Learnt:
-    """Rows as it reads them: inputs [n, d], targets [n] (numbers, or places of classes), weights [n]."""
+    """Rows for an MLP: inputs [n, d], targets [n] (numbers or class indices), weights [n]."""
 
     x: np.ndarray
     y: np.ndarray
@@ -42,7 +42,7 @@ class Learnt:
         return len(self.y)
 
     def with_those(self, others: Learnt) -> Learnt:
-        """These rows and others."""
+        """Return these rows followed by others."""
         return Learnt(
             np.concatenate([self.x, others.x]),
             np.concatenate([self.y, others.y]),
@@ -52,19 +52,19 @@ class Learnt:
 
 @dataclass(frozen=True)
 class Mlp:
-    """A trained network, and how many numbers it gives per row."""
+    """A trained network, and the number of its outputs."""
 
     network: nn.Sequential
     width: int
 
     @property
     def parameters(self) -> int:
-        """Numbers that it learnt."""
+        """Number of trained parameters."""
         return sum(weight.numel() for weight in self.network.parameters())
 
     @torch.inference_mode()
     def outputs(self, x: np.ndarray) -> np.ndarray:
-        """What it gives [n, outputs]: numbers, or the logits of classes."""
+        """Evaluate the network [n, outputs]: numbers, or the logits of classes."""
         parts = [_tensor(x[start : start + PREDICTED_ROWS], self._dtype) for start in _starts(len(x))]
         return np.concatenate([np.zeros((0, self.width)), *(self.network(part).numpy() for part in parts)])
 
@@ -82,15 +82,15 @@ def fit_mlp(
     seed: int,
     should_stop: ShouldStop = lambda: False,
 ) -> Mlp | None:
-    """A network of this shape with the weights that the judging rows liked best; None if it was stopped.
+    """Train an MLP and keep the weights with the lowest validation loss; None if it was interrupted.
 
     Args:
         hidden: Nodes of the inner layers.
         rows: Rows to fit.
-        judging: Rows that say when to stop.
-        classes: How many classes there are; None for a regression.
-        seed: Decides the first weights, and the batches.
-        should_stop: Asked between steps.
+        judging: Validation rows for early stopping.
+        classes: Number of classes; None for a regression.
+        seed: Seed of the initial weights and the batches.
+        should_stop: Called between steps; true interrupts the training.
     """
     outputs = 1 if classes is None or classes == 2 else classes
     generator = torch.Generator().manual_seed(seed)
@@ -115,10 +115,10 @@ def fit_mlp(
 def _fresh(
     width: Sequence[int], activation: Callable[[], nn.Module], generator: torch.Generator
 ) -> nn.Sequential:
-    """Glorot's start.
+    """Return a network with Glorot's initial weights.
 
-    Where digits count the activation is smooth, the base function of the KAN; many rows are learnt a little
-    better with ReLU.
+    With L-BFGS the activation is the smooth base function of the KAN, for precision; with many rows ReLU
+    fits slightly better.
     """
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(width):
@@ -132,9 +132,10 @@ def _fresh(
 def _by_lbfgs(
     network: nn.Sequential, rows: Learnt, judging: Learnt, loss: Loss, best: _Best
 ) -> Iterator[None]:
-    """All rows at once, step by step, until the judging rows like it no better.
+    """Train on all rows at once until the validation loss stops falling.
 
-    If they did stop it, it learns once more for as many steps as they liked best, from them as well.
+    If early stopping ended the training, train once more from the start, for the best number of steps, on
+    the validation rows as well.
     """
     start, liked = _weights(network), 0
     for step in _steps(network, rows, loss, FULL_STEPS):
@@ -153,7 +154,7 @@ def _by_lbfgs(
 
 
 def _steps(network: nn.Sequential, rows: Learnt, loss: Loss, count: int) -> Iterator[int]:
-    """So many steps of L-BFGS, or fewer if it comes to a minimum."""
+    """Take at most ``count`` steps of L-BFGS, fewer if it reaches a minimum."""
     x, y, weight = _tensors(rows, torch.float64)
     weight = weight / weight.sum()
     minimiser = Minimiser(list(network.parameters()), lambda: [loss(network(x), y) @ weight])
@@ -171,7 +172,7 @@ def _by_adam(
     best: _Best,
     generator: torch.Generator,
 ) -> Iterator[None]:
-    """Batch by batch; where the judging rows like it no better, on from the best weights at a lower rate."""
+    """Train in batches; once the validation loss stops falling, continue from the best weights at a lower rate."""
     x, y, weight = _tensors(rows, torch.float32)
     weight = weight / weight.mean()
     for rate in RATES:
@@ -188,10 +189,10 @@ def _by_adam(
 
 
 class _Best:
-    """The weights that the judging rows have liked best.
+    """The weights with the lowest validation loss so far.
 
     Attributes:
-        is_now: Whether they are those that were looked at last.
+        is_now: Whether the last validation had the lowest loss.
     """
 
     def __init__(self, network: nn.Sequential, gain: float) -> None:
@@ -201,7 +202,7 @@ class _Best:
         self.keep_()
 
     def is_stale(self, judged: float, patience: int) -> bool:
-        """Look at a loss, keep the weights if it is the lowest; whether none has been lower for too long."""
+        """Record a validation loss, keep the weights if it is the lowest, and return whether to stop."""
         self.is_now = judged < self._lowest
         if self.is_now:
             self._lowest = judged
@@ -213,11 +214,11 @@ class _Best:
         return self._stale >= patience
 
     def keep_(self) -> None:
-        """Take the weights as they are."""
+        """Keep the current weights as the best."""
         self._kept = _weights(self._network)
 
     def restore_(self) -> None:
-        """Put the best weights back."""
+        """Put the best weights back and reset the patience."""
         self._stale = 0
         _put_(self._network, self._kept)
 
@@ -234,7 +235,7 @@ def _put_(network: nn.Sequential, weights: Sequence[Tensor]) -> None:
 
 @torch.inference_mode()
 def _judged(network: nn.Sequential, rows: Learnt, loss: Loss) -> float:
-    """Weighted mean loss."""
+    """Return the weighted mean loss over rows."""
     total = 0.0
     dtype = next(network.parameters()).dtype
     for start in _starts(len(rows)):
