@@ -1,4 +1,4 @@
-"""What a model is worth on rows it has not seen: metrics, how it decides, and what deserves a second look."""
+"""Metrics of a model on the hold-out rows, its decision rule, and warnings about unexpected results."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from worker.evaluation.metrics import (
     regression_metrics,
 )
 
-TOLD_ROWS = 100_000  # of the training rows, for their metrics: more would delay the result and say the same
-UNEXPECTED = 2.0  # times the RMSE that validation promises, beyond which a hold-out RMSE needs an explanation
-CHANCE = 4.0  # standard errors of the mean square, within which it is chance
-EXACT = 1e-7  # of the spread of the target: what is left are rounding errors
-MOSTLY = 0.5  # share of the squared error that one cause has to hold
-OUTLYING = 10.0  # times the promised RMSE, from which on a single row is named
-OF_LABELS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # metrics that a decision changes
+TOLD_ROWS = 100_000  # training rows for the training metrics: more delay the result and change it little
+UNEXPECTED = 2.0  # multiple of the validation RMSE above which a hold-out RMSE needs an explanation
+CHANCE = 4.0  # standard errors of the mean square within which a difference counts as chance
+EXACT = 1e-7  # share of the target's standard deviation below which errors are rounding errors
+MOSTLY = 0.5  # share of the squared error that one cause has to explain
+OUTLYING = 10.0  # multiple of the validation RMSE above which a single row counts as an outlier
+OF_LABELS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")  # depend on the decision rule
 
 
 def measure(predictor: Predictor, data: Prepared, decision: Decision | None) -> dict[str, Any]:
-    """The part of a model's record that the hold-out rows tell.
+    """Measure a model, and return the part of its record with the metrics.
 
     Args:
-        predictor: The model; of a regression its residuals are the errors that validation expects.
+        predictor: The model; the residuals of a regression are its validation errors.
         data: Its rows.
-        decision: How a classifier decides; None for a regression.
+        decision: The decision rule of a classifier; None for a regression.
     """
     return _regression(predictor, data) if decision is None else _classifier(predictor, data, decision)
 
@@ -48,14 +48,14 @@ def _regression(predictor: Predictor, data: Prepared) -> dict[str, Any]:
         "training_metrics": regression_metrics(training.y.astype(float), learnt),
         "threshold": None,
         "decision": None,
-        "warnings": [f"the network has no answer for {lost} of {len(predicted)} hold-out rows"]
+        "warnings": [f"the network has no finite prediction for {lost} of {len(predicted)} hold-out rows"]
         if lost
         else _unexpected(predictor, data, predicted - truth),
     }
 
 
 def _unexpected(predictor: Predictor, data: Prepared, errors: np.ndarray) -> list[str]:
-    """A warning where the hold-out rows are predicted far worse than validation promises, with its cause."""
+    """Return a warning with a likely cause if the hold-out error is far above the validation error."""
     promised, squares = predictor.residuals**2, errors**2
     if not len(squares) or not len(promised):
         return []
@@ -64,9 +64,7 @@ def _unexpected(predictor: Predictor, data: Prepared, errors: np.ndarray) -> lis
     is_expected = found <= UNEXPECTED**2 * expected or found <= expected + CHANCE * chance
     if is_expected or found <= float(data.training.y.astype(float).var()) * EXACT**2:
         return []
-    told = (
-        f"the RMSE on the hold-out rows, {found**0.5:.4g}, is far above the {expected**0.5:.4g} of validation"
-    )
+    told = f"the RMSE on the hold-out rows, {found**0.5:.4g}, is far above the validation RMSE {expected**0.5:.4g}"
     return [f"{told}: {_likely_cause(data, squares, expected)}"]
 
 
@@ -75,17 +73,17 @@ def _likely_cause(data: Prepared, squares: np.ndarray, expected: float) -> str:
     outside = ((data.test.encoded < low) | (data.test.encoded > high)).any(1)
     if outside.any() and squares[outside].sum() > MOSTLY * squares.sum():
         rest = _rmse(squares[~outside])
-        return f"{int(outside.sum())} of {len(squares)} lie outside the range of the training rows{rest}"
+        return f"{int(outside.sum())} of {len(squares)} rows lie outside the range of the training rows{rest}"
     worst = int(squares.argmax())
     if squares[worst] > MOSTLY * squares.sum() or squares[worst] > OUTLYING**2 * expected:
         number = int(data.numbers[len(data.training) + worst]) + 1
         rest = _rmse(np.delete(squares, worst))
         return f"row {number} of the dataset, counted from 1, may be an outlier{rest}"
-    return "they may come from another distribution than the training rows; look at how they were split"
+    return "they may come from another distribution than the training rows; check how the rows were split"
 
 
 def _rmse(squares: np.ndarray) -> str:
-    return f"; on the others it is {squares.mean() ** 0.5:.4g}" if len(squares) else ""
+    return f"; on the other rows it is {squares.mean() ** 0.5:.4g}" if len(squares) else ""
 
 
 def _values(predictor: Predictor, part: Portion) -> np.ndarray:
@@ -125,12 +123,10 @@ def _no_better_than_a_guess(accuracy: float | None, told: dict[str, Any]) -> lis
     guess, likeliest = told["constant_guess_accuracy"], told["likeliest"]["accuracy"]
     if accuracy is None or guess is None or accuracy > guess:
         return []
-    found = (
-        f"the accuracy of {accuracy:.4f} does not beat always guessing the most frequent class ({guess:.4f})"
-    )
+    found = f"the accuracy of {accuracy:.4f} is no higher than that of a constant guess ({guess:.4f})"
     if told["rule"] == "likeliest":
-        return [f"{found}; look at roc_auc and average_precision instead"]
+        return [f"{found}; use roc_auc and average_precision instead"]
     return [
         f"{found}: labels are chosen for {told['reason']}; the likeliest class as label has an accuracy of "
-        f"{likeliest:.4f}. Look at precision, recall, roc_auc and average_precision instead"
+        f"{likeliest:.4f}. Use precision, recall, roc_auc and average_precision instead"
     ]

@@ -1,4 +1,4 @@
-"""How predictions change with one feature, while the others stay as they are in rows of the data."""
+"""Partial dependence: how predictions change with one feature while the other features are kept."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from kan_engine import Feature, Predictor
 from kan_engine.data.labels import class_name
 from worker.data.preparation import Portion, Prepared
 
-POINTS = 41  # of the range of a number
+POINTS = 41  # values over the range of a number
 CATEGORIES = 30
 ROWS, FEWEST_ROWS = 500, 30
-CLASSES = 12  # with a curve of their own, the most frequent
-SEEN_ROWS = 100_000  # that tell where the rows lie: every n-th of more
-NUMBERS = 2_000_000  # of encoded rows at once, so that memory does not grow with the columns
+CLASSES = 12  # classes with a curve, the most frequent
+SEEN_ROWS = 100_000  # rows for the distribution of a feature: every n-th if there are more
+NUMBERS = 2_000_000  # encoded values predicted at a time, so that memory does not grow with the columns
 LOW, HIGH = 0.1, 0.9
 OTHER = "other categories"
 
@@ -29,23 +29,22 @@ def effects_of(
     rows_each: int,
     should_stop: Callable[[], bool],
 ) -> list[dict[str, Any]]:
-    """Partial dependence (Friedman 2001, section 8.2) with the spread of the curves behind it.
+    """Compute partial dependence (Friedman 2001, section 8.2) and the spread of the individual curves.
 
-    For every value of a feature, over the range that training saw, all of a sample of training rows are
-    predicted with this value in place of theirs. ``mean`` is the mean of these predictions; ``low`` and
-    ``high`` are the 10 % and 90 % quantiles, which show how far single rows differ from it (individual
-    conditional expectation, Goldstein et al. 2015). Features that depend on each other are combined here
-    as they may never occur.
+    Each value of a feature, over its range in the training rows, replaces the values of a sample of
+    training rows. ``mean`` is the mean of the predictions. ``low`` and ``high`` are their 10 % and 90 %
+    quantiles, which show how far single rows differ from it (individual conditional expectation, Goldstein
+    et al. 2015). For dependent features this includes combinations that may never occur.
 
-    Predictions are in the target's units; of two classes, the probability of the second; of more, the mean
-    probability of each, of at most 12 classes.
+    Predictions are in the target's units. For two classes they are the probability of the second class,
+    for more the mean probability of each of at most 12 classes.
 
     Args:
         predictor: The model.
-        data: Where the rows come from.
-        features: Those to look at, in this order.
-        rows_each: How many rows may be predicted for each of them.
-        should_stop: Once true, the features that are left are left out.
+        data: The rows of the model.
+        features: Features to compute, in this order.
+        rows_each: Number of rows that may be predicted per feature.
+        should_stop: Once it returns true, the remaining features are left out.
     """
     rows = min(ROWS, max(FEWEST_ROWS, rows_each // POINTS))
     sample = data.training.sample(rows, data.plan.request.seed)
@@ -54,14 +53,14 @@ def effects_of(
     for feature in features:
         if should_stop():
             break
-        if feature.type == "datetime":  # its parts change together, and only time goes on along it
+        if feature.type == "datetime":  # its encoded columns depend on each other
             continue
         found.append(_effect(predictor, data, feature, sample, shown))
     return found
 
 
 def _shown_outputs(predictor: Predictor, data: Prepared) -> list[tuple[str, int]]:
-    """Name of every curve, and its column of what ``_predicted`` gives."""
+    """Return the name of every curve, and its column in the result of ``_predict_outputs``."""
     if predictor.classes is None:
         return [(data.plan.request.goal, 0)]
     names = [class_name(label) for label in predictor.classes]
@@ -98,7 +97,7 @@ def _effect(
 
 
 def _values(feature: Feature) -> tuple[np.ndarray, list[Any]]:
-    """Values to try, and what they are called; None is missing."""
+    """Return the values to predict at, and their names; None means missing."""
     if feature.type == "number":
         low, high = float(feature.min or 0.0), float(feature.max or 0.0)
         values = np.linspace(low, high, POINTS)
@@ -114,7 +113,7 @@ def _values(feature: Feature) -> tuple[np.ndarray, list[Any]]:
 def _curves(
     predictor: Predictor, encoded: np.ndarray, places: list[int], values: np.ndarray, outputs: list[int]
 ) -> np.ndarray:
-    """Predictions of every row at every value [rows, values, outputs]."""
+    """Predict every row at every value [rows, values, outputs]."""
     rows, columns = encoded.shape
     at_once = max(1, NUMBERS // (rows * columns))
     curves = np.empty((rows, len(values), len(outputs)))
@@ -134,7 +133,7 @@ def _predicted(predictor: Predictor, encoded: np.ndarray) -> np.ndarray:
 
 
 def _seen(feature: Feature, training: Portion, places: list[int], values: np.ndarray) -> dict[str, Any]:
-    """Where the training rows lie: ``deciles`` of a number, the share of rows with each other value."""
+    """Describe the training rows: ``deciles`` of a number, ``shares`` of the values of any other feature."""
     seen = training.encoded[:: -(-len(training) // SEEN_ROWS)][:, places]
     if feature.type != "number":
         counts = Counter(map(tuple, seen.tolist()))

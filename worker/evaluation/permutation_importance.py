@@ -1,4 +1,4 @@
-"""Permutation importance: what the model loses when a feature no longer tells anything."""
+"""Permutation importance: the rise of the error when the values of a feature are shuffled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.data.preparation import Portion, Prepared
 
 ROWS, FEWEST_ROWS = 2_000, 100
 SHUFFLES = 5
-LEAST = 1e-15  # of a probability in the log loss, as scikit-learn bounds it
+LEAST = 1e-15  # lower bound of a probability in the log loss, as in scikit-learn
 
 
 def importance_of(
@@ -23,18 +23,19 @@ def importance_of(
     rows_each: int,
     should_stop: Callable[[], bool],
 ) -> dict[str, Any]:
-    """Rise of the error when the values of a feature are shuffled among the rows (Breiman 2001, section 10).
+    """Compute the permutation importance of features (Breiman 2001, section 10).
 
-    The error is the RMSE of a regression in the target's units, the log loss of a classifier. Features that
-    the network does not read have 0 without computing. Two features that tell the same may both look idle.
+    The error is the RMSE of a regression in the target's units, or the log loss of a classifier. Unused
+    inputs of the network have importance 0 and are not computed. If two features carry the same
+    information, both may have an importance near 0.
 
     Args:
         predictor: The model.
-        part: Rows that it is measured on.
-        data: All that was learnt from, for the seed and the features.
-        features: Those to look at; others that the network reads are left out.
-        rows_each: How many rows may be predicted for each of them.
-        should_stop: Once true, the features that are left are left out.
+        part: Rows to measure on.
+        data: Source of the seed and the features.
+        features: Features to compute; the other features that the network uses are left out.
+        rows_each: Number of rows that may be predicted per feature.
+        should_stop: Once it returns true, the remaining features are left out.
     """
     seed = data.plan.request.seed
     part = part.sample(min(ROWS, max(FEWEST_ROWS, rows_each // SHUFFLES)), seed)
@@ -61,7 +62,7 @@ def importance_of(
 
 
 def _columns(feature: Feature, data: Prepared) -> list[int]:
-    """Its places in the encoded table."""
+    """Return the indices of the encoded columns of a feature."""
     return [place for place, column in enumerate(data.encoding.names) if column.feature == feature.name]
 
 

@@ -1,14 +1,15 @@
 """Test whether the residuals of a formula depend on the columns, and compute the power of that test.
 
-The hypothesis is mean independence: E[r | x] = 0. Noise may have heavy tails, and a variance that depends
-on x. The statistics are of two kinds. Projections of the clipped residuals s on functions of the ranks of
-the columns, t = φ·s / sqrt(φ²·s²), are squared, summed and compared with the chi-squared distribution
-(smooth tests: Neyman, Skandinavisk Aktuarietidskrift 20, 1937). Sums of s_i s_j over rows that are close
-see what oscillates faster (difference estimates of the noise: Rice, Annals of Statistics 12, 1984; in
-several columns the Gamma test). There are four families: functions of one column, products for two columns,
-neighbours by one or two columns, all columns together. Each is scaled by its own distribution, and the
-largest counts. The distribution under the hypothesis is that of residuals with random signs (wild
-bootstrap: Liu, Annals of Statistics 16, 1988).
+The null hypothesis is mean independence: E[r | x] = 0. The noise may have heavy tails and a variance that
+depends on x. There are two kinds of statistics. Projections of the clipped residuals s on functions of the
+ranks of the columns, t = φ·s / sqrt(φ²·s²), are squared, summed and compared with the chi-squared
+distribution (smooth tests: Neyman, Skandinavisk Aktuarietidskrift 20, 1937). Sums of s_i s_j over
+neighbouring rows detect faster oscillations (difference estimates of the noise: Rice, Annals of Statistics
+12, 1984; for several columns the Gamma test). There are four families of statistics: functions of one
+column, products of functions of two columns, neighbours by one or two columns, all columns together. Each
+family is scaled by its own distribution, and the test statistic is the largest. Its distribution under the
+null hypothesis is computed from residuals with random signs (wild bootstrap: Liu, Annals of Statistics 16,
+1988).
 """
 
 from __future__ import annotations
@@ -27,34 +28,34 @@ from scipy.stats import rankdata
 
 Array = NDArray[np.float64]
 
-# Of the test. Measured on 1,246 true formulas with 3 or 5 fitted constants (30 to 750 rows; 1, 3, 8 columns;
-# noise normal, of Student with 3 degrees of freedom, growing, exponential): 2.6 % false alarms, without
-# tangents 1.2 %; ``signal_left`` at its threshold 12 %, at 60 and 150 rows about 20 %.
+# Significance level. Measured on 1,246 true formulas with 3 or 5 fitted constants (30 to 750 rows; 1, 3, 8
+# columns; noise normal, Student's t with 3 degrees of freedom, growing, exponential): 2.6 % false positives,
+# without tangents 1.2 %; ``signal_left`` at its threshold has 12 %, at 60 and 150 rows about 20 %.
 LEVEL = 0.03
-LEAST_POWER = 0.8  # at which residuals without a finding count as clean
+LEAST_POWER = 0.8  # power from which on a test that does not reject means clean residuals
 LEAST_FREE = 10  # rows beyond the fitted constants; with fewer, random signs hardly reach the level
-MOST_ROWS = 750  # that are tested: a sample of them where there are more
-MOST_PAIRED = 12  # columns whose pairs are tested: a sample of them where there are more
-SIGNS, PLANTS = 300, 100  # draws under the hypothesis, and with a planted signal
+MOST_ROWS = 750  # rows tested: a sample if there are more
+MOST_PAIRED = 12  # columns whose pairs are tested: a sample if there are more
+SIGNS, PLANTS = 300, 100  # draws under the null hypothesis, and with a planted signal
 CLIP = 3.0  # robust standard deviations at which residuals are clipped
-ORDERS = (1, 2, 4, 8, 16)  # numbers of cosines of one column that are summed up
-SQUARES = (1, 2, 3)  # numbers of cosines of either column whose products are summed up
-NEIGHBOURS = (1, 6)  # of every row, by one column or by all
-PAIR_NEIGHBOURS = (3,)  # by two columns
-WIDTHS = (0.5, 1.0)  # of the Gaussian kernel of all columns, over the median distance of rows
+ORDERS = (1, 2, 4, 8, 16)  # numbers of cosines of one column in a sum
+SQUARES = (1, 2, 3)  # numbers of cosines of each of two columns whose products are in a sum
+NEIGHBOURS = (1, 6)  # neighbours of every row by one column, or by all columns
+PAIR_NEIGHBOURS = (3,)  # neighbours of every row by two columns
+WIDTHS = (0.5, 1.0)  # widths of the Gaussian kernel of all columns, over the median distance of rows
 TINY = 1e-300
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResidualTest:
-    """What the test finds, and what it could have found.
+    """The p-value of the test, and its power.
 
     Attributes:
-        p_value: Of the hypothesis that the mean of the residuals does not depend on the columns.
-        power: Share of planted signals of the size that matters that the same test rejects at ``LEVEL``.
-            They are smooth curves, sines of at most two periods, steps, products and sines of two columns;
-            what oscillates faster is found less often.
-        rows: That were tested.
+        p_value: For the null hypothesis that the mean of the residuals does not depend on the columns.
+        power: Share of planted signals of the given size for which the same test rejects at ``LEVEL``. The
+            signals are smooth curves, sines of at most two periods, steps, products and sines of two columns.
+            For faster oscillations the power is lower.
+        rows: Number of rows tested.
     """
 
     p_value: float
@@ -63,7 +64,7 @@ class ResidualTest:
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing was found by a test that would have found a signal of the size that matters."""
+        """Whether the test does not reject, although its power is at least ``MIN_POWER``."""
         return self.p_value > LEVEL and self.power >= LEAST_POWER
 
 
@@ -78,24 +79,26 @@ def examine_residuals(
 ) -> ResidualTest:
     """Test whether the mean of the residuals depends on the columns.
 
-    The result does not change with the unit of the residuals, with increasing transforms of columns, or with
-    the order of the rows.
+    The result is invariant under scaling of the residuals, increasing transforms of columns, and the order
+    of the rows.
 
     Args:
-        residuals: Target minus formula [n]. One that is not finite is a finding: p = 0.
+        residuals: Target minus formula [n]. If one is not finite, p = 0.
         x: Encoded columns [n, d], also those that the formula does not use.
-        weights: Of the rows [n]; those of weight 0 take no part.
-        tangents: Derivatives [n, p] of the formula by the constants that were fitted on these rows. What
-            they span, the fit has removed from the residuals; without them the test rejects too rarely where
-            p is not small beside n.
-        size: Variance of the planted signals over that of the clipped residuals; 0.25 is half the noise.
+        weights: Weights of the rows [n]; rows of weight 0 are ignored.
+        tangents: Derivatives [n, p] of the formula by the constants that were fitted on these rows. The fit
+            has removed their span from the residuals. Without them the test rejects too rarely unless p is
+            small compared with n.
+        size: Variance of the planted signals over that of the clipped residuals. With 0.25 the standard
+            deviation of a signal is half that of the noise.
+        seed: Seed of the samples, signs and signals.
     """
     weights = np.ones(len(residuals)) if weights is None else weights
     rows = np.flatnonzero(weights > 0)
     if not np.isfinite(residuals[rows]).all():
         return ResidualTest(p_value=0.0, power=1.0, rows=len(rows))
     generator = np.random.default_rng(seed)
-    rows = rows[np.lexsort((residuals[rows], *x[rows].T))]  # an order that is that of the content
+    rows = rows[np.lexsort((residuals[rows], *x[rows].T))]  # an order that depends only on the values
     if len(rows) > MOST_ROWS:
         rows = np.sort(generator.choice(rows, MOST_ROWS, replace=False))
         rows = rows[np.lexsort((residuals[rows], *x[rows].T))]
@@ -106,7 +109,7 @@ def examine_residuals(
     ranks = _ranks(x[rows])
     if len(rows) - basis.shape[1] < LEAST_FREE:
         return ResidualTest(p_value=1.0, power=0.0, rows=len(rows))
-    if spread == 0 or not ranks.shape[1]:  # no residuals, or nothing that they could depend on
+    if spread == 0 or not ranks.shape[1]:  # no residuals, or no column that varies
         return ResidualTest(p_value=1.0, power=1.0, rows=len(rows))
     flipped = generator.choice((-1.0, 1.0), (len(rows), SIGNS)) * observed[:, None]
     signals = np.stack([_signal(ranks, kind, generator) for kind in range(PLANTS)], 1)
@@ -124,7 +127,7 @@ def examine_residuals(
 
 
 def _basis(roots: Array, tangents: Array | None) -> Array:
-    """Orthonormal columns that span the weighted tangents and the constant."""
+    """Return orthonormal columns [n, rank] that span the weighted tangents and the constant."""
     spanning = (
         np.ones((len(roots), 1)) if tangents is None else np.column_stack([np.ones(len(roots)), tangents])
     )
@@ -143,7 +146,7 @@ def _scale(draws: Array, spread: float) -> Array:
 
 
 def _clip(residuals: Array, roots: Array) -> Array:
-    """Residuals cut off at robust standard deviations from their median, by column."""
+    """Clip residuals at ``CLIP_DEVIATIONS`` robust standard deviations from their median, by column."""
     plain = residuals / roots
     middle = np.median(plain, axis=0)
     spread = 1.4826 * np.median(np.abs(plain - middle), axis=0)
@@ -152,13 +155,13 @@ def _clip(residuals: Array, roots: Array) -> Array:
 
 
 def _ranks(x: Array) -> Array:
-    """Ranks of all columns that are not constant, within (0, 1)."""
+    """Return the ranks of all columns that vary, scaled to (0, 1)."""
     varying = x[:, np.ptp(x, axis=0) > 0]
     return np.asarray((rankdata(varying, axis=0) - 0.5) / len(x))
 
 
 def _signal(ranks: Array, kind: int, generator: np.random.Generator) -> Array:
-    """A function of one or two columns, as formulas miss them."""
+    """Draw a function of one or two columns [n], of a kind that formulas often miss."""
     count = ranks.shape[1]
     u = ranks[:, generator.integers(count)]
     one, other = generator.permutation(count)[:2] if count > 1 else (0, 0)
@@ -178,7 +181,7 @@ def _signal(ranks: Array, kind: int, generator: np.random.Generator) -> Array:
 
 
 def _families(s: Array, ranks: Array, roots: Array, generator: np.random.Generator) -> Iterator[Array]:
-    """The largest statistic of every family, by draw: minus logarithms of approximate p-values."""
+    """Yield the largest statistic of every family, by draw: minus the logarithm of an approximate p-value."""
     count = ranks.shape[1]
     cosines = np.cos(np.pi * ranks[:, :, None] * np.arange(1, max(ORDERS) + 1))  # [n, d, orders]
     yield _largest(_sums(s, cosines[:, place], roots, ORDERS) for place in range(count))
@@ -196,20 +199,20 @@ def _largest(statistics: Iterator[Array] | list[Array]) -> Array:
 
 
 def _squares(s: Array, features: Array, roots: Array) -> Array:
-    """t² of every feature and draw; 0 for a feature that is constant."""
+    """Return t² of every feature and draw [features, draws]; 0 for a constant feature."""
     features = roots[:, None] * (features - np.average(features, axis=0, weights=roots**2))
     norms = _weighted((features**2).T, s)
     return np.where(norms > 1e-12 * len(s), (features.T @ s) ** 2 / (norms + TINY), 0.0)
 
 
 def _sums(s: Array, cosines: Array, roots: Array, orders: tuple[int, ...]) -> Array:
-    """Of the first cosines of one column."""
+    """Compute the statistics of the first cosines of one column [orders, draws]."""
     sums = np.cumsum(_squares(s, cosines, roots), axis=0)
     return np.stack([_surprise(order, sums[order - 1]) for order in orders])
 
 
 def _products(s: Array, one: Array, other: Array, roots: Array) -> Array:
-    """Of products of the first cosines of two columns."""
+    """Compute the statistics of products of the first cosines of two columns [orders, draws]."""
     most = max(SQUARES)
     products = (one[:, :most, None] * other[:, None, :most]).reshape(len(s), -1)
     squares = _squares(s, products, roots).reshape(most, most, -1)
@@ -217,7 +220,7 @@ def _products(s: Array, one: Array, other: Array, roots: Array) -> Array:
 
 
 def _near(s: Array, ranks: Array, counts: tuple[int, ...]) -> Array:
-    """Of neighbours by these columns."""
+    """Compute the statistics of nearest neighbours by these columns [counts, draws]."""
     _, places = KDTree(ranks).query(ranks, max(counts) + 1)
     return np.stack([_graph(s, places[:, 1 : 1 + count]) for count in counts])
 
@@ -232,7 +235,7 @@ def _graph(s: Array, places: NDArray[np.int64]) -> Array:
 
 
 def _joint(s: Array, ranks: Array) -> Array:
-    """Of all columns together."""
+    """Compute the statistics of all columns together: Gaussian kernels and nearest neighbours."""
     distances = ((ranks[:, None] - ranks) ** 2).sum(-1)
     middle = np.median(distances)
     kernels = [_center(np.exp(-distances / (2 * width**2 * middle))) for width in WIDTHS]
@@ -240,7 +243,7 @@ def _joint(s: Array, ranks: Array) -> Array:
 
 
 def _center(kernel: Array) -> Array:
-    """Without row and column means, and without what a row has with itself."""
+    """Subtract the row and column means of a kernel, and set its diagonal to 0."""
     means = kernel.mean(0)
     kernel = kernel - means - means[:, None] + means.mean()
     np.fill_diagonal(kernel, 0.0)
@@ -248,14 +251,14 @@ def _center(kernel: Array) -> Array:
 
 
 def _quadratic(s: Array, kernel: Array, squared: Array) -> Array:
-    """s'Ks over its standard deviation under random signs."""
+    """Compute s'Ks over its standard deviation under random signs, as minus the logarithm of a p-value."""
     values = (s * (kernel @ s)).sum(0)
     spread = np.sqrt(2 * (s**2 * _weighted(squared, s)).sum(0))
     return np.asarray(-np.log(np.maximum(ndtr(-values / (spread + TINY)), TINY)))
 
 
 def _weighted(matrix: Array, s: Array) -> Array:
-    """The matrix times s². Random signs leave that as it is, so the observed column stands for them."""
+    """Multiply a matrix by s². Random signs do not change s², so the observed column is used for them."""
     own = matrix @ s[:, SIGNS:] ** 2
     return np.column_stack([np.repeat(own[:, :1], SIGNS, axis=1), own])
 
