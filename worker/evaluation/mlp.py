@@ -172,7 +172,10 @@ def _by_adam(
     best: _Best,
     generator: torch.Generator,
 ) -> Iterator[None]:
-    """Train in batches; once the validation loss stops falling, go on from the best weights at a lower rate."""
+    """Train in batches, with one learning rate after the other.
+
+    Once the validation loss stops falling, continue from the best weights at the next lower rate.
+    """
     x, y, weight = _tensors(rows, torch.float32)
     weight = weight / weight.mean()
     for rate in RATES:

@@ -64,7 +64,10 @@ def _unexpected(predictor: Predictor, data: Prepared, errors: np.ndarray) -> lis
     is_expected = found <= UNEXPECTED**2 * expected or found <= expected + CHANCE * chance
     if is_expected or found <= float(data.training.y.astype(float).var()) * EXACT**2:
         return []
-    told = f"the RMSE on the hold-out rows, {found**0.5:.4g}, is far above the validation RMSE {expected**0.5:.4g}"
+    told = (
+        f"the RMSE on the hold-out rows, {found**0.5:.4g}, is far above that on validation, "
+        f"{expected**0.5:.4g}"
+    )
     return [f"{told}: {_likely_cause(data, squares, expected)}"]
 
 

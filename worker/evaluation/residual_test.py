@@ -52,9 +52,9 @@ class ResidualTest:
 
     Attributes:
         p_value: For the null hypothesis that the mean of the residuals does not depend on the columns.
-        power: Share of planted signals of the given size for which the same test rejects at ``LEVEL``. The
-            signals are smooth curves, sines of at most two periods, steps, products and sines of two columns.
-            For faster oscillations the power is lower.
+        power: Share of planted signals of the given size for which the same test rejects at
+            ``SIGNIFICANCE_LEVEL``. The signals are smooth curves, sines of at most two periods, steps,
+            products and sines of two columns. For faster oscillations the power is lower.
         rows: Number of rows tested.
     """
 

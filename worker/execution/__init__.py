@@ -1,1 +1,1 @@
-"""How a job is executed: claim, lease, heartbeat, subtasks; the same for every kind."""
+"""Executes jobs of every kind: claim, lease, heartbeat, subtasks."""

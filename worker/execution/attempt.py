@@ -1,4 +1,4 @@
-"""What the work on a job gets, and what it gives: the same for every kind of job."""
+"""Input and result of a job handler, the same for every kind of job."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,21 +19,23 @@ from worker.execution.outcome import Progress
 
 @dataclass(frozen=True)
 class Attempt:
-    """A job that this process does, and what it has to do it with.
+    """One execution of a job in this process.
 
     Attributes:
-        job_id: Which job.
-        request: What was asked for.
-        resume: What an earlier attempt gave to ``checkpoint``.
-        sessions: Transactions on behalf of the job's owner.
-        hold: The job's row, locked until the transaction ends. Raises ``Stopped`` if it is not ours any more.
-        folder: For temporary files.
-        files: Keeps those open that have to be until the result is stored.
-        report: Called often; the receiver decides what to keep.
-        should_stop: Once true, time is up. Raises ``Stopped`` if nothing of this attempt will be kept.
-        checkpoint: Takes what a later attempt can resume from.
-        seconds_left: What the job may still take.
-        ring: Tells workers that a job was queued.
+        job_id: The id of the job.
+        request: The request of the job.
+        resume: The last checkpoint of an earlier attempt; None without one.
+        sessions: Opens transactions on behalf of the job's owner.
+        hold: Returns the job's row, locked until the transaction ends. Raises ``JobStopped`` if another
+            process holds the job.
+        folder: Folder for temporary files.
+        files: Keeps files open until the result is stored.
+        report: Takes the progress. It may be called often: the receiver decides what to store.
+        should_stop: Returns true once the time is up. Raises ``JobStopped`` if the result of this attempt
+            would be discarded.
+        checkpoint: Stores what a later attempt can resume from.
+        seconds_left: Returns the remaining time of the job.
+        ring: Notifies workers that a job was queued.
     """
 
     job_id: str
@@ -50,13 +52,13 @@ class Attempt:
     ring: Callable[[], None]
 
     def temporary_file(self) -> BinaryIO:
-        """A file without a name, for a result that is too large for the memory."""
+        """Open an unnamed file, for a result that does not fit in memory."""
         file = TemporaryFile(dir=self.folder)  # noqa: SIM115 - ``files`` closes it
         return cast("BinaryIO", self.files.enter_context(file))
 
     @contextmanager
     def table(self, dataset_id: str) -> Iterator[Table]:
-        """A dataset; no transaction stays open while it is worked on."""
+        """Open the table of a dataset. No transaction stays open inside the block."""
         with ExitStack() as stack:
             with self.sessions.read() as session:
                 dataset = Datasets(session).get(dataset_id)
@@ -66,7 +68,7 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """What the row of a job tells of its result; see ``TrainingJobs.succeed``."""
+    """Fields of a job's row that refer to its result; see ``TrainingJobs.succeed``."""
 
     model_id: str | None = None
     result_sha256: str | None = None
@@ -76,10 +78,10 @@ class Kept:
 
 
 class Result(Protocol):
-    """What a job has made."""
+    """The result of a job handler."""
 
     def keep(self, session: Session) -> Kept:
-        """Store it in the transaction that ends the job; tried again if that fails."""
+        """Store the result in the transaction that ends the job; called again if that transaction fails."""
         ...
 
 

@@ -1,4 +1,7 @@
-"""Parts of a job as rows, which other workers see: done ahead by them, kept for the job's next attempt."""
+"""Subtasks of a job as rows of the database.
+
+Other workers can execute them in advance, and the job's next attempt can reuse their results.
+"""
 
 from __future__ import annotations
 
@@ -22,18 +25,19 @@ from worker.execution.subtasks import Part, T
 
 log = logging.getLogger(__name__)
 
-KEPT_FROM_S = 1.0  # what took less is quicker done again than stored
-LOOK_S = 2.0  # between looks for free workers; a job that ends sooner needs none
+KEPT_FROM_S = 1.0  # a subtask that took less is faster to repeat than to store
+LOOK_S = 2.0  # between two checks for free workers; a job that ends sooner needs no help
 
 
 class SharedParts:
-    """The parts of a job that this process has.
+    """The subtasks of a job that this process holds.
 
     Args:
-        sessions: On behalf of the job's owner.
-        hold: The job, locked, if this process still has it; else it raises.
-        seconds_left: What the job may still take.
-        ring: Tells workers that there is something to do.
+        sessions: Opens transactions on behalf of the job's owner.
+        hold: Returns the locked row of the job; raises ``JobStopped`` if another process holds it.
+        training: The training that the subtasks belong to.
+        seconds_left: Returns the remaining time of the job.
+        ring: Notifies workers that subtasks were queued.
     """
 
     def __init__(
@@ -49,7 +53,7 @@ class SharedParts:
         self._seconds_left, self._ring = seconds_left, ring
         self._probable: list[Callable[[], Sequence[Part]]] = []
         self._looked_at = time.monotonic()
-        self._here = set[str]()  # what this process has done or is at
+        self._here = set[str]()  # keys of subtasks that this process has started
         with sessions.begin() as session:
             self._job = hold(session)
             parts = JobParts(session, self._job).all()
@@ -59,7 +63,7 @@ class SharedParts:
     def result(
         self, part: Part, work: Callable[[], T], *, write: Callable[[T], bytes], read: Callable[[bytes], T]
     ) -> T:
-        """See ``Parts``. What was cut short is not kept: more time would give something else."""
+        """See ``SubtaskCache``. A result cut short by the time limit is not stored: it depends on the time."""
         known = self._taken_back(part) if part.key in self._offered else self.peek(part)
         if known is not None:
             return read(known)
@@ -71,7 +75,7 @@ class SharedParts:
         return found
 
     def peek(self, part: Part) -> bytes | None:
-        """See ``Parts``."""
+        """See ``SubtaskCache``."""
         sha256 = self._done.get(part.key)
         if sha256 is None:
             return None
@@ -80,7 +84,7 @@ class SharedParts:
 
     @contextmanager
     def ahead(self, probable: Callable[[], Sequence[Part]]) -> Iterator[None]:
-        """See ``Parts``."""
+        """See ``SubtaskCache``."""
         self._probable.append(probable)
         try:
             yield
@@ -88,13 +92,16 @@ class SharedParts:
             self._probable.pop()
 
     def look(self) -> None:
-        """Called often: now and then, offer what is probably wanted next to workers with nothing to do."""
+        """Offer the next probable subtasks to idle workers, at most once in ``OFFER_PERIOD_S``.
+
+        It may be called often.
+        """
         if time.monotonic() - self._looked_at >= LOOK_S:
             self._looked_at = time.monotonic()
             self._offer()
 
     def _offer(self, own: int = 0) -> None:
-        """Offer as many parts as there are processes for them, and for ``own`` that are about to be free."""
+        """Offer one subtask for each free process, and for each of ``own`` processes about to become free."""
         try:
             with self._sessions.read() as session:
                 free = free_slots(session) + own
@@ -116,7 +123,7 @@ class SharedParts:
             self._ring()
 
     def _refresh(self) -> None:
-        """Learn what others have done; without a lock, since a part that is done stays so."""
+        """Load which subtasks others have finished; without a lock, because a finished subtask stays finished."""
         if not self._offered:
             return
         with self._sessions.read() as session:
@@ -125,10 +132,10 @@ class SharedParts:
         self._offered -= results.keys()
 
     def _taken_back(self, part: Part) -> bytes | None:
-        """The result of a part that was offered; None if this process has to do it itself.
+        """Return the result of an offered subtask, or withdraw it and return None: then compute it here.
 
         Raises:
-            Waiting: Another worker is at it. This one leaves, and its process may do a further part.
+            JobWaiting: Another worker executes the subtask. This process is then free for another subtask.
         """
         with self._sessions.begin() as session:
             parts = JobParts(session, self._hold(session))
@@ -136,7 +143,7 @@ class SharedParts:
             self._done |= parts.results({part.key})
         if is_elsewhere:
             self._offer(own=1)
-            raise Waiting(f"another worker is at the next part: {part.name}")
+            raise Waiting(f"waiting for another worker to finish the subtask {part.name}")
         self._offered.discard(part.key)
         return self.peek(part)
 

@@ -1,7 +1,7 @@
-"""The memory that a job may take, beyond what its process has before it begins.
+"""The memory limit of a job, counted from what its process uses before the job begins.
 
-Where the system can refuse memory (Linux), an allocation that leads beyond the limit fails, and its job with
-it. What cannot be refused is watched: a process that has taken more is ended.
+On Linux an allocation beyond the limit fails, and the job with it. Memory that cannot be limited so is
+monitored: a process that exceeds the limit is ended.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-STATM = Path("/proc/self/statm")  # of Linux, in pages: the second number is resident, the sixth data
+STATM = Path("/proc/self/statm")  # Linux only, in pages: the second number is resident memory, the sixth data
 PAGE = resource.getpagesize()
-LOOKS_OFTEN = STATM.exists()  # elsewhere a look starts a process
-BEYOND = 1.1  # times the limit: what is watched is ended from here on, so that refusing comes first
+LOOKS_OFTEN = STATM.exists()  # on other systems each measurement starts a process
+BEYOND = 1.1  # multiple of the limit at which the process is ended, so that allocations fail before that
 REFUSED = re.compile(r"can't allocate memory|not enough memory|bad_alloc|unable to allocate", re.IGNORECASE)
 ASKED_FOR = re.compile(r"allocate (\d+) bytes")
 GiB = 2**30
 
 
 def resident_bytes() -> int:
-    """Memory that this process has now."""
+    """Return the resident memory of this process."""
     if STATM.exists():
         return _pages(1) * PAGE
     told = subprocess.run(  # noqa: S603  # our own command
@@ -38,42 +38,46 @@ def resident_bytes() -> int:
 
 @dataclass
 class MemoryLimit:
-    """What a job may take.
+    """The memory limit of a job.
 
     Attributes:
-        limit: In bytes.
-        before: What the process had resident before the job.
+        limit: Bytes that the job may use.
+        before: Resident bytes of the process before the job.
     """
 
     limit: int
     before: int = field(default_factory=resident_bytes)
 
     def begin(self) -> None:
-        """Count from here on: what the process has imported by now is no part of the job."""
+        """Count memory from now on: what the process has imported so far does not belong to the job."""
         self.before = resident_bytes()
 
     @property
     def taken(self) -> int:
-        """What the job has taken."""
+        """Bytes that the job uses."""
         return max(0, resident_bytes() - self.before)
 
     @property
     def is_exceeded(self) -> bool:
-        """Whether it has taken so much more that it has to be ended."""
+        """Whether the job exceeds the limit so far that its process has to be ended."""
         return self.taken > BEYOND * self.limit
 
     def words(self, asked: int | None = None) -> str:
-        """What the job needed, what it may have, and what to do; ``asked`` is what one step asked for."""
-        needed = f"took {_told(self.taken)}" if asked is None else f"needed {_told(asked)} more in one step"
+        """Return a message with the memory that the job needed, the limit, and what to do.
+
+        Args:
+            asked: Bytes of the allocation that failed; None if no allocation failed.
+        """
+        needed = f"used {_told(self.taken)}" if asked is None else f"needed {_told(asked)} more in one step"
         return (
-            f"the job {needed}, and a job may take {_told(self.limit)} (KAN_MAX_MEMORY_BYTES); "
-            "ask for a smaller network or a coarser grid, use fewer rows or columns, or raise the limit"
+            f"the job {needed}, but a job may use {_told(self.limit)} (KAN_MAX_MEMORY_BYTES); "
+            "use a smaller network, a coarser grid, fewer rows or fewer columns, or raise the limit"
         )
 
 
 @contextmanager
 def refusing(limit: int) -> Iterator[None]:
-    """Have allocations fail that would take the job beyond its limit, where the system can do so."""
+    """Make allocations beyond the limit fail inside the block, on Linux."""
     if sys.platform != "linux":
         yield
         return
@@ -88,14 +92,14 @@ def refusing(limit: int) -> Iterator[None]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory was refused, by whichever library."""
+    """Return whether an error is a failed allocation, of Python or of any library."""
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and bool(REFUSED.search(str(error)))
     )
 
 
 def asked_for(error: BaseException) -> int | None:
-    """Bytes of the step that was refused; None if the error does not tell."""
+    """Return the bytes of the allocation that failed; None if the error does not contain them."""
     shape, dtype = getattr(error, "shape", None), getattr(error, "dtype", None)
     if shape is not None and dtype is not None:
         return int(math.prod(shape) * dtype.itemsize)

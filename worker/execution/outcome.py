@@ -1,4 +1,4 @@
-"""What the work on a job reports, and what it returns. Light: nothing here imports torch."""
+"""Progress, outcome and exceptions of a job handler. Imports no torch, to be quick to import."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,10 +7,10 @@ from service.db.repositories.revisions import Revision
 
 
 class Stopped(Exception):
-    """The job must not go on, and there is nothing to keep.
+    """The job has to stop, and there is no result to store.
 
     Args:
-        lacking: What the client is told that there is not, if it was the time that ended.
+        lacking: What is missing, for the client's error message if the time limit was the reason.
     """
 
     def __init__(self, lacking: str = "no network was found") -> None:
@@ -19,19 +19,19 @@ class Stopped(Exception):
 
 
 class Waiting(Exception):
-    """The job goes on once parts of it have ended, in whatever process takes it up then."""
+    """The job has to wait for its subtasks; any worker continues it once they have ended."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a job is at.
+    """Progress of a job.
 
     Args:
-        stage: One word, for example ``structure``.
+        stage: Name of the stage, for example ``structure``.
         fraction: Share of the whole job that is done, 0 to 1.
         message: A line for people.
-        error: Of what was just fitted, on rows that it did not learn from: of a number in the spread of the
-            target, of classes the log loss. None where nothing was fitted.
+        error: Validation error of the last fit: for a regression relative to the target's standard
+            deviation, for a classification the log loss. None without a fit.
     """
 
     stage: str
@@ -42,7 +42,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Revised:
-    """A model that is to be changed, and the bytes of its network."""
+    """The model that a symbolic job revises, and the bytes of its artifact."""
 
     model: Revision
     artifact: bytes
@@ -50,16 +50,16 @@ class Revised:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """A trained network with all that the service shows of it.
+    """A trained network with all documents that the service returns about it.
 
     Args:
         artifact: The network, as ``kan_engine`` saves it.
-        record: What ``GET /models/{id}`` shows.
-        symbolic: The formulas; None without one.
+        record: The document of ``GET /models/{id}``.
+        symbolic: The formulas; None without a formula.
         edges: Activation curves and suggestions per edge.
-        task: ``regression`` or ``classification``.
-        figures: Numbers behind further pictures; None if there are none.
-        cut_by: The stage that the time limit cut short; None if nothing was cut.
+        task: ``regression``, ``classification`` or ``density``.
+        figures: Numbers for further figures; None if there are none.
+        cut_by: The stage that the time limit cut short; None if none was.
     """
 
     artifact: bytes

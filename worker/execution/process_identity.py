@@ -1,8 +1,8 @@
-"""Which process holds a job, and whether it is gone: on its machine nobody need wait for the lease.
+"""Identifies the process that holds a job, so that its end is noticed before its lease expires.
 
-A holder is written ``machine/process-namespace/pid/start``. The machine is known by its boot, the process by
-the time at which the kernel started it: neither is ever met again. Off Linux nothing is known, and the lease
-decides alone.
+A holder is written ``machine/process-namespace/pid/start``. The machine is identified by its boot id, the
+process by the time at which the kernel started it; neither is ever reused. Other systems than Linux have no
+holders, and there only the lease decides.
 """
 
 import os
@@ -12,23 +12,23 @@ from pathlib import Path
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 PID_NAMESPACE = Path("/proc/self/ns/pid")
-AFTER_THE_NAME = ") "  # the name of a process, second of its facts, may hold anything
-ENDED = ("Z", "X")  # only a parent that has not asked yet keeps it
+AFTER_THE_NAME = ") "  # end of the process name, the second field, which may contain any characters
+ENDED = ("Z", "X")  # zombies and dead processes: they have ended, but their parent has not read the status
 
 
 def this_process() -> str | None:
-    """The calling process, as a holder."""
+    """Return the calling process as a holder; None if the system is not Linux."""
     return _holder(machine(), os.getpid())
 
 
 def gone(holders: Collection[str]) -> list[str]:
-    """Those that were processes of this machine and have ended."""
+    """Return the holders that were processes of this machine and have ended."""
     here = machine()
     return [holder for holder in holders if here and holder.startswith(f"{here}/") and not _is_there(holder)]
 
 
 def machine() -> str | None:
-    """This boot of this machine, and the namespace in which the numbers of processes count."""
+    """Return ``boot id/process namespace`` of this machine; None if the system is not Linux."""
     with suppress(OSError):
         return f"{BOOT_ID.read_text().strip()}/{PID_NAMESPACE.stat().st_ino}"
     return None

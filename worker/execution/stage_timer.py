@@ -1,4 +1,4 @@
-"""Times the stages of a job, passes its progress on, and remembers where it was cut."""
+"""Measures the stages of a job, reports its progress, and records the stage that the time limit cut short."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from worker.execution.outcome import Progress
 
 
 class Watch:
-    """What a job tells of its stages, and what it is told of the time.
+    """Measures and reports the stages of a job.
 
     Attributes:
-        seconds: Of every stage that has ended.
-        cut_by: The stage that was at work when time was up; None if it was not.
+        seconds: Duration of every finished stage.
+        cut_by: The stage in which the time ran out; None if it did not.
     """
 
     def __init__(self, report: Callable[[Progress], None], should_stop: Callable[[], bool]) -> None:
@@ -25,20 +25,20 @@ class Watch:
 
     @contextmanager
     def stage(self, name: str, fraction: float, message: str) -> Iterator[None]:
-        """A stage, timed."""
+        """Report a stage, and measure how long the block takes."""
         self.tell(name, fraction, message)
         started = time.monotonic()
         yield
         self.seconds[name] = round(time.monotonic() - started, 3)
 
     def tell(self, stage: str, fraction: float, message: str, error: float | None = None) -> None:
-        """Progress within a stage."""
+        """Report progress within a stage; the reported fraction never falls."""
         self._now = stage
-        self._furthest = max(self._furthest, fraction)  # some searches are run within others
+        self._furthest = max(self._furthest, fraction)  # nested searches may report a smaller one
         self._report(Progress(stage, self._furthest, message, error))
 
     def should_stop(self) -> bool:
-        """Whether time is up."""
+        """Return whether the time is up, and record the stage in which that was first seen."""
         if self.cut_by is None and self._should_stop():
             self.cut_by = self._now
         return self.cut_by is not None

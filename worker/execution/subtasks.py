@@ -1,7 +1,7 @@
-"""Parts of a job: pieces of the search that give the same whoever does them.
+"""Subtasks: steps of the search in a job that any worker can execute.
 
-A part's result follows from the job's request, the part's name and its input alone. So another worker may do
-it ahead while this one does something else, and one that took long is not done again after a crash.
+The result of a subtask depends only on the job's request, the subtask's name and its input. So another worker
+may execute it in advance, and results of long subtasks are reused after a crash.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a job.
+    """A subtask of a job.
 
     Args:
-        name: What is to be done; see ``worker.jobs.subtask``.
-        input: With what, as JSON.
+        name: Name of its handler; see ``worker.jobs.subtask``.
+        input: Input of the handler, as JSON.
     """
 
     name: str
@@ -31,43 +31,43 @@ class Part:
 
     @cached_property
     def key(self) -> str:
-        """What tells it from others of the job."""
+        """Identifies the subtask within its job."""
         return fingerprint([self.name, self.input])
 
 
 class Parts(Protocol):
-    """What is known of the parts of a job."""
+    """Results of the subtasks of a job."""
 
     def result(
         self, part: Part, work: Callable[[], T], *, write: Callable[[T], bytes], read: Callable[[bytes], T]
     ) -> T:
-        """Its result, by doing it unless that is known.
+        """Return the result of a subtask; compute it if it is not known.
 
         Args:
-            part: What is wanted.
-            work: Does it.
-            write: The result as bytes; ``read`` of them is the result again.
-            read: The result from bytes.
+            part: The subtask.
+            work: Computes the result.
+            write: Serialises the result.
+            read: Deserialises it.
 
         Raises:
-            Waiting: Another worker is at it.
+            JobWaiting: Another worker executes the subtask.
         """
         ...
 
     def peek(self, part: Part) -> bytes | None:
-        """Its result if it is known."""
+        """Return the serialised result of a subtask, or None if it is not known."""
         ...
 
     def ahead(self, probable: Callable[[], Sequence[Part]]) -> AbstractContextManager[None]:
-        """While the block runs, parts that will probably be wanted next are these, the most probable first.
+        """Declare the subtasks that are probably needed next while the block runs, the most probable first.
 
-        They come before those of the blocks around it.
+        They take precedence over those of enclosing blocks.
         """
         ...
 
 
 class Alone:
-    """Every part is done when it is wanted, and nothing is kept."""
+    """Computes every subtask in this process when it is needed, and stores no results."""
 
     def result(
         self,
@@ -77,13 +77,13 @@ class Alone:
         write: Callable[[T], bytes],  # noqa: ARG002
         read: Callable[[bytes], T],  # noqa: ARG002
     ) -> T:
-        """Do it."""
+        """Compute the result."""
         return work()
 
     def peek(self, part: Part) -> bytes | None:  # noqa: ARG002
-        """Nothing is known."""
+        """Return None: no results are stored."""
         return None
 
     def ahead(self, probable: Callable[[], Sequence[Part]]) -> AbstractContextManager[None]:  # noqa: ARG002
-        """There is nobody who would do them."""
+        """Do nothing: no other worker takes part."""
         return nullcontext()
