@@ -63,7 +63,10 @@ class SharedParts:
     def result(
         self, part: Part, work: Callable[[], T], *, write: Callable[[T], bytes], read: Callable[[bytes], T]
     ) -> T:
-        """See ``SubtaskCache``. A result cut short by the time limit is not stored: it depends on the time."""
+        """See ``SubtaskCache``.
+
+        A result cut short by the time limit is not stored: with more time it would be different.
+        """
         known = self._taken_back(part) if part.key in self._offered else self.peek(part)
         if known is not None:
             return read(known)
@@ -123,7 +126,10 @@ class SharedParts:
             self._ring()
 
     def _refresh(self) -> None:
-        """Load which subtasks others have finished; without a lock, because a finished subtask stays finished."""
+        """Load the results of subtasks that others have finished.
+
+        No lock is needed, because a finished subtask stays finished.
+        """
         if not self._offered:
             return
         with self._sessions.read() as session:

@@ -1,8 +1,8 @@
-"""The link between a process that trains and its job row: a thread that beats while the training works.
+"""The heartbeat of a job: a thread that updates the job's row while the process executes the job.
 
-Each beat renews the lease, stores the progress, and learns whether the job was cancelled or taken
-away. A new stage of the job does not wait for the next beat. When the worker has to stop, the beat gives
-the job back instead.
+Each beat renews the lease, stores the progress, and reads whether the job was cancelled or lost to another
+process. A new stage of the job triggers a beat at once. If the worker has to stop, the beat releases the job
+to the queue instead.
 """
 
 import logging
@@ -26,12 +26,15 @@ from worker.execution.outcome import Progress, Stopped
 
 log = logging.getLogger(__name__)
 
-BEAT_S = 1.0  # at most; a cancellation is noticed within this time
-LOOK_S = 0.1  # for news worth a beat of their own
-AGAIN_S = 0.1  # between tries to give the job back
-CANCEL_S = 10.0  # for a cancelled job to notice
-GRACE_SHARE, GRACE_S = 0.13, 4.0  # of max_seconds and beyond: from the deadline to the end of the process
-ETA_FROM = 0.1  # below this share of the work, the time left is a guess that helps nobody
+BEAT_S = 1.0  # longest time between two beats, and so until a cancellation is noticed
+LOOK_S = 0.1  # between two checks for a reason to beat at once
+AGAIN_S = 0.1  # between attempts to release the job
+CANCEL_S = 10.0  # for a cancelled job to stop
+GRACE_SHARE, GRACE_S = (
+    0.13,
+    4.0,
+)  # share of max_seconds, plus seconds, from the deadline to ending the process
+ETA_FROM = 0.1  # completed share below which an estimate of the remaining time is too uncertain
 
 
 end_process = os._exit
@@ -39,24 +42,24 @@ end_process = os._exit
 
 @dataclass
 class Termination:
-    """Whether this process was told to end. ``wake`` interrupts the heartbeat's pause."""
+    """Whether this process has been asked to end. ``wake`` interrupts the heartbeat's pause."""
 
     requested: bool = False
     wake: threading.Event = field(default_factory=threading.Event)
 
     def request(self) -> None:
-        """Called by a signal handler."""
+        """Request the end of the process, from a signal handler."""
         self.requested = True
         self.wake.set()
 
 
 class Heartbeat:
-    """Beats for one job while the ``with`` block runs.
+    """Runs the heartbeat of a job during a ``with`` block.
 
     Args:
-        deadline: Time of ``time.monotonic()`` at which the job has to come to an end by itself.
-        max_seconds: That the job may take; somewhat beyond them its process is ended.
-        memory: That the job may take; beyond it its process is ended.
+        deadline: Time of ``time.monotonic()`` from which ``should_stop`` returns true.
+        max_seconds: Time limit of the job. A process that still runs after a grace period is ended.
+        memory: Memory limit of the job. A process that exceeds it is ended.
     """
 
     def __init__(
@@ -98,7 +101,7 @@ class Heartbeat:
 
     @contextmanager
     def pausing_clock(self) -> Iterator[None]:
-        """The time of the job does not run, while what its work needs is imported."""
+        """Stop the clock of the job during the block, while its modules are imported."""
         since, ends_at, self._ends_at = time.monotonic(), self._ends_at, math.inf
         yield
         pause = time.monotonic() - since
@@ -107,17 +110,17 @@ class Heartbeat:
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether someone, not the clock, wants the job to end."""
+        """Whether the job has to end for another reason than the time limit."""
         return self._is_lost or self._is_cancelled or self._winds_down or self._termination.requested
 
     @property
     def pending(self) -> list[dict[str, Any]]:
-        """Progress that no beat has stored yet."""
+        """Progress that no beat has stored."""
         with self._lock:
             return list(self._pending)
 
     def report(self, progress: Progress) -> None:
-        """Note progress for the next beat; within a stage the latest word and the lowest error count."""
+        """Buffer progress for the next beat; of each stage only the latest report with the lowest error."""
         with self._lock:
             self._has_news |= progress.stage != self._latest.get("stage")
             error = progress.error
@@ -128,21 +131,21 @@ class Heartbeat:
             self._pending.append(self._latest)
 
     def should_stop(self) -> bool:
-        """Whether to come to an end with the best network so far.
+        """Return whether to finish with the best network so far.
 
         Raises:
-            Stopped: Nothing of this run will be kept.
+            JobStopped: The result of this run would be discarded.
         """
         if self._is_lost or self._is_cancelled or self._termination.requested:
             raise Stopped
         return self.seconds_left() <= 0
 
     def seconds_left(self) -> float:
-        """Time until the job has to come to an end; none if its best is wanted at once."""
+        """Return the time until the job has to finish; 0 if the client asked for the best result so far."""
         return 0.0 if self._winds_down else max(0.0, self._deadline - time.monotonic())
 
     def beat(self) -> None:
-        """One beat; says by ``should_stop`` what it learnt."""
+        """Write one beat; ``should_stop`` then reflects a cancellation or the loss of the job."""
         with self._lock:
             batch, self._pending, latest = self._pending, [], dict(self._latest)
             self._has_news = False
@@ -158,13 +161,13 @@ class Heartbeat:
             try:
                 self.beat()
                 self._pause()
-            except MemoryError:  # the training has taken it, and is about to learn so, too
+            except MemoryError:  # the job has used the memory, and its own next allocation fails, too
                 time.sleep(AGAIN_S)
             if self._termination.requested:
                 time.sleep(AGAIN_S)
 
     def _pause(self) -> None:
-        """Until the next beat is due, or a new stage, a termination or the end of the job calls for it."""
+        """Wait until the next beat is due, or until a new stage, a termination or the end of the job."""
         self._enforce()
         due_at = time.monotonic() + min(BEAT_S, self._settings.heartbeat_s)
         while not self._has_news and (left_s := due_at - time.monotonic()) > 0:
@@ -174,18 +177,18 @@ class Heartbeat:
                 return
 
     def _enforce(self) -> None:
-        """End the process of a job that has gone beyond its limits, whatever it is at."""
+        """End this process if the job exceeds its limits."""
         now = time.monotonic()
         if self._memory is not None and self._memory.is_exceeded:
             self._end_process(code="out_of_memory", detail=self._memory.words())
         elif now > self._ends_at:
-            detail = f"the job did not end within max_seconds = {self._max_seconds:g}; allow more time"
+            detail = f"the job did not end within max_seconds = {self._max_seconds:g}; raise max_seconds"
             self._end_process(code="time_limit", detail=detail)
         elif now > self._cancelled_at + CANCEL_S:
-            self._end_process(code="time_limit", detail="the job did not notice that it was cancelled")
+            self._end_process(code="time_limit", detail="the job did not stop after it was cancelled")
 
     def _end_process(self, *, code: str, detail: str) -> None:
-        """Give the verdict, and end: what the job computes with may not ask anything for hours."""
+        """Record the failure and end this process: a library may not call ``should_stop`` for hours."""
         if self._has_ended:
             return
         with suppress(SQLAlchemyError), self._sessions.begin() as session:
@@ -200,7 +203,7 @@ class Heartbeat:
                 jobs.release(self._job_id, self._token)
                 self._is_lost = True
                 return
-            # Errors are for a curve, which events make; the row tells how the job is now.
+            # The row has the current state of the job; errors are only in its events, which form a curve.
             now = {name: value for name, value in latest.items() if name != "error"}
             job = jobs.heartbeat(self._job_id, self._token, lease_s=self._settings.lease_s, **now)
             if job is None:

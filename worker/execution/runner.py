@@ -1,7 +1,7 @@
-"""run_job(): take a job, do it, save, verdict; the same for every kind of job.
+"""``run_job`` claims a job, executes it and stores its result, for every kind of job.
 
-What is to be done is a function by kind, from an ``Attempt`` to a ``Result``. Claim, heartbeat, checkpoints,
-failures and the transaction that stores the result are here, once.
+Each kind has a handler, a function from an ``Attempt`` to a ``JobResult``. This module has all that they
+share: claim, heartbeat, checkpoints, failures and the transaction that stores the result.
 """
 
 import logging
@@ -33,10 +33,10 @@ from worker.execution.process_identity import this_process
 
 log = logging.getLogger(__name__)
 
-WORKING_SHARE = 0.95  # of max_seconds; the rest is for measuring and storing what was found
-FINISH_S = 1.0  # of short jobs: for the formula that there always is, the measuring and the storing
-LEAST_SHARE = 0.5  # of the shortest ones that is for the work
-PAUSES_S = (0.1, 0.5, 1, 2, 4, 8, 15, 15)  # between tries to write: databases restart
+WORKING_SHARE = 0.95  # of max_seconds, until should_stop; the rest is for evaluating and storing the result
+FINISH_S = 1.0  # least rest in short jobs: for the fallback formula, for evaluating and storing
+LEAST_SHARE = 0.5  # least share of max_seconds until should_stop, in the shortest jobs
+PAUSES_S = (0.1, 0.5, 1, 2, 4, 8, 15, 15)  # between attempts to write, while a database restarts
 
 T = TypeVar("T")
 
@@ -51,16 +51,16 @@ def run_job(
     termination: Termination | None = None,
     ring: Callable[[], None] = lambda: None,
 ) -> None:
-    """Do a job, unless others have all there are.
+    """Claim and execute a job; do nothing if no job can be claimed.
 
     Args:
-        job_id: The one that a dispatcher claimed; or the one that a message rang for, which says no more than
-            that a job waits: the next in turn of its queue is done.
-        token: Of the dispatcher that claimed the job; None if nobody has claimed it yet.
-        work_of: What is to be done, by kind of job. It may raise what the service and the engine raise, and
-            ``Stopped``. Asked for once the job is held: a process that has just started still imports for it.
-        termination: Tells when this process has to end.
-        ring: Tells workers of jobs that were queued.
+        job_id: With a token, the job that a dispatcher claimed. Without one, the job of a message: it only
+            announces that a job waits, so the next job in its queue is claimed.
+        token: Token of the dispatcher that claimed the job; None if the job is not claimed yet.
+        work_of: Returns the handler of a kind of job. The handler may raise the errors of the service and the
+            engine, and ``JobStopped``. It is called after the claim, because it may import modules.
+        termination: Reports when this process has to end.
+        ring: Notifies workers that jobs were queued.
     """
     held = _persist(lambda session: _take(job_id, token, session, settings), sessions)
     if held is None:
@@ -102,10 +102,12 @@ def run_job(
 
 @dataclass(frozen=True)
 class _Held:
-    """A job that this process holds.
+    """A job that this process has claimed.
 
     Attributes:
-        owner: Whose job it is, and whose its result will be.
+        owner: Owner of the job and of its result.
+        seconds_left: Time for this attempt.
+        resume: The last checkpoint of an earlier attempt; None without one.
     """
 
     job_id: str
@@ -118,7 +120,7 @@ class _Held:
 
 
 def _take(job_id: str, token: str | None, session: Session, settings: Settings) -> _Held | None:
-    """Claim the job that comes next, or adopt the claim of the dispatcher; None if neither is possible."""
+    """Claim the next job, or adopt the claim of the dispatcher; None if neither is possible."""
     jobs, lease_s, holder = TrainingJobs(session), settings.lease_s, this_process()
     if token is not None:
         job = jobs.adopt(job_id, token, lease_s=lease_s, holder=holder)
@@ -138,7 +140,11 @@ def _take(job_id: str, token: str | None, session: Session, settings: Settings) 
 
 
 def _seconds_left(job: Job, jobs: TrainingJobs) -> float:
-    """Time for this attempt: a start from nothing has all of it, a resumption what earlier attempts left."""
+    """Return the time for this attempt.
+
+    Without a checkpoint or subtasks of earlier attempts it is the whole time until ``should_stop``, otherwise
+    what earlier attempts left of it.
+    """
     earlier, present = jobs.seconds_worked(job.id)
     spent = present + (earlier if job.checkpoint_sha256 or jobs.has_parts(job.id) else 0.0)
     whole = float(job.request["max_seconds"])
@@ -148,14 +154,14 @@ def _seconds_left(job: Job, jobs: TrainingJobs) -> float:
 
 @dataclass(frozen=True)
 class _Failure:
-    """Why a job has no result."""
+    """Code and message of a failed job."""
 
     code: str
     detail: str
 
 
 Verdict = Result | _Failure | Waiting | None
-"""The last one where the attempt was stopped and nothing of it is to be kept."""
+"""How an attempt ended; None if it was stopped and its result is discarded."""
 
 
 def _done(work: Callable[[], Work], attempt: Attempt, beat: Heartbeat, memory: MemoryLimit) -> Verdict:
@@ -171,7 +177,7 @@ def _done(work: Callable[[], Work], attempt: Attempt, beat: Heartbeat, memory: M
         if beat.is_interrupted:
             return None
         limit = attempt.request.max_seconds
-        detail = f"{stopped.lacking} within max_seconds = {limit:g}; allow more time"
+        detail = f"{stopped.lacking} within max_seconds = {limit:g}; raise max_seconds"
         return _Failure("time_limit", detail)
     except UNUSABLE as error:
         log.warning("database failed", extra={"job_id": attempt.job_id, "reason": str(error.orig)})
@@ -181,7 +187,7 @@ def _done(work: Callable[[], Work], attempt: Attempt, beat: Heartbeat, memory: M
 
 
 def _failure(error: Exception, job_id: str, memory: MemoryLimit) -> _Failure:
-    """What the client is told; the reason in the log is for what nobody foresaw."""
+    """Convert an exception to a failure for the client; the log has the traceback of unexpected exceptions."""
     if isinstance(error, ServiceError):
         return _Failure(error.code, error.detail)
     if isinstance(error, KANEngineError):
@@ -190,7 +196,7 @@ def _failure(error: Exception, job_id: str, memory: MemoryLimit) -> _Failure:
         log.warning("job ran out of memory", extra={"job_id": job_id, "reason": str(error)})
         return _Failure("out_of_memory", memory.words(asked_for(error)))
     if is_disk_full(error):
-        return _Failure("disk_full", "the worker has no room on its disk; retry the job when there is room")
+        return _Failure("disk_full", "the disk of the worker is full; retry the job once there is space")
     log.error("job failed", exc_info=error, extra={"job_id": job_id})
     return _Failure("internal_error", "the service failed; its log has the details under the id of this job")
 
@@ -201,7 +207,7 @@ def _snake_case(name: str) -> str:
 
 
 def _save_checkpoint(data: bytes, held: _Held, sessions: Sessions) -> None:
-    """Keep what the job can resume from, instead of what was kept before."""
+    """Store the checkpoint of a job in place of its last one."""
     try:
         with sessions.begin() as session:
             jobs = TrainingJobs(session)
@@ -224,7 +230,7 @@ def _held_row(held: _Held, session: Session) -> Job:
 
 
 def _store(verdict: Verdict, held: _Held, beat: Heartbeat, session: Session) -> None:
-    """One transaction: the result and the verdict. Without the job's token, nothing."""
+    """Store the result and the final state of a job; do nothing if another process holds it."""
     jobs = TrainingJobs(session)
     job = jobs.hold(held.job_id, held.token)
     if job is None:
@@ -245,10 +251,10 @@ def _store(verdict: Verdict, held: _Held, beat: Heartbeat, session: Session) -> 
 
 
 def _persist(work: Callable[[Session], T], sessions: Sessions) -> T:
-    """Do and commit, again and again for a while: minutes of work are worth waiting for a database.
+    """Run a transaction, and repeat it for a while if it fails, so that an outage does not lose a result.
 
-    ``IntegrityError`` is what the slower of two jobs gets that add a version of one model at the
-    same moment.
+    ``IntegrityError`` occurs if two jobs add a version of the same model at the same time; the slower job
+    gets it.
     """
     for pause in PAUSES_S:
         try:

@@ -1,1 +1,1 @@
-"""One handler for every kind of job, and their registry."""
+"""The handlers of all kinds of jobs, and their registry."""

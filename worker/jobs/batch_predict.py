@@ -1,6 +1,6 @@
-"""Jobs that predict a whole dataset: block by block from one file into another.
+"""Jobs that predict a whole dataset, block by block from one file to another.
 
-Neither file is ever in memory, so what a job takes does not grow with the rows.
+Neither file is loaded as a whole, so the memory of a job does not grow with the number of rows.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from worker.execution.outcome import Progress, Stopped
 from worker.jobs.csv_injection import harmless
 from worker.jobs.prediction_columns import Answers
 
-READ_CELLS, MOST_READ_ROWS = 2**23, 2**16  # at a time: 64 MB of numbers
-BLOCK_CURVES = 2**22  # evaluated between two looks at should_stop, on each edge for each row: half a second
+READ_CELLS, MOST_READ_ROWS = 2**23, 2**16  # read at a time: 64 MB of numbers
+BLOCK_CURVES = 2**22  # activations (edges times rows) between two calls of should_stop: half a second
 MOST_BLOCK_ROWS, FEWEST_BLOCK_ROWS = 50_000, 16
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """A file with predictions."""
+    """A file as the result of a job: predictions, or the table of a study."""
 
     file: BinaryIO
     format: str
@@ -47,8 +47,8 @@ def predict_dataset(attempt: Attempt) -> Predictions:
     """Predict every row of a dataset.
 
     Raises:
-        NotFound: The model or the dataset has been deleted since the job was submitted.
-        Stopped: Before all rows were done.
+        NotFound: The model or the dataset was deleted after the job was submitted.
+        JobStopped: The job was stopped before all rows were predicted.
     """
     request = attempt.request
     assert isinstance(request, BatchRequest)  # noqa: S101 - this is its kind
@@ -76,7 +76,7 @@ def predict_dataset(attempt: Attempt) -> Predictions:
 def _blocks(
     table: Table, inputs: pl.Schema, predictor: Predictor, answers: Answers, attempt: Attempt
 ) -> Iterator[pl.DataFrame]:
-    """The rows of the file, some at a time."""
+    """Predict the rows of the file, block by block."""
     features = {feature.name for feature in predictor.encoding.features}
     names = [name for name in table.types if name in inputs or name in features]
     at_once, block_rows, done = _rows_read(len(names)), _rows_predicted(predictor), 0

@@ -1,17 +1,17 @@
-"""Text that no spreadsheet takes for a formula.
+"""Protects CSV files against formula injection in spreadsheets.
 
-A cell that begins with ``=``, ``+``, ``-`` or ``@`` is computed by Excel and its like when a CSV file is
-opened, quoted or not, also after spaces; a tab or a line end lets a cell begin anew. A ``'`` before it makes
-it text (OWASP, CSV injection). Numbers are left alone.
+When Excel or a similar program opens a CSV file, it evaluates a cell that begins with ``=``, ``+``, ``-`` or
+``@``, quoted or not, also after spaces. A tab or a line end starts a new cell. A leading ``'`` makes the cell
+text (OWASP, CSV injection). Numbers are not changed.
 """
 
 import polars as pl
 
-FORMULA = r"^(\s*[=+\-@＝＋－＠\t\r\n])"  # \s has the no-break space, too
+FORMULA = r"^(\s*[=+\-@＝＋－＠\t\r\n])"  # \s matches the no-break space, too
 
 
 def harmless(frames: pl.LazyFrame) -> pl.LazyFrame:
-    """The same table for a CSV file: times in ISO 8601, texts and names of columns never a formula."""
+    """Prepare a table for a CSV file: write times in ISO 8601, and quote texts and column names like formulas."""
     texts, times = pl.selectors.string(), pl.selectors.datetime()
     safe = frames.with_columns(times.dt.to_string("iso:strict"))
     return safe.with_columns(texts.str.replace(FORMULA, "'${1}")).rename(_harmless_names(frames))

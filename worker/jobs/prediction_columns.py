@@ -1,4 +1,4 @@
-"""What a model says about a block of a table, as further columns of it."""
+"""Predictions for a block of a table, as further columns."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LABELS = {bool: pl.Boolean, int: pl.Int64, float: pl.Float64, str: pl.String}
 
 
 class Answers:
-    """Predictions as columns, with the names that they have in a file.
+    """Predicts blocks of a table as columns with unique names.
 
     Args:
         predictor: The model.
         outputs: Names of its outputs.
-        interval: Share of true values that intervals are to cover; None for no intervals.
-        taken: Names that are taken by other columns of the file.
+        interval: Share of true values that prediction intervals should cover; None for no intervals.
+        taken: Names of the other columns in the file.
 
     Raises:
         InvalidData: The model has no such intervals.
@@ -40,7 +40,7 @@ class Answers:
             self.schema[_free_name(name, {*taken, *self.schema})] = kind
 
     def to(self, block: pl.DataFrame) -> pl.DataFrame:
-        """The columns of ``schema`` for the rows of a block, which has the columns that the model reads."""
+        """Predict a block that has the columns of the model; return the columns of ``schema``."""
         predictor = self._predictor
         columns = {f.name: _values(block[f.name], f) for f in predictor.encoding.features if f.name in block}
         outside = predictor.outside_mask(columns)
@@ -55,14 +55,14 @@ class Answers:
         undefined = found[0].is_null().to_numpy()
         for series in found[1:]:
             undefined = undefined | series.is_null().to_numpy()
-        if self._margin is not None:  # an interval holds for rows like those of training, and for no others
+        if self._margin is not None:  # an interval is valid only inside the range of the training rows
             known = np.where(outside.any(1), np.nan, values[:, 0])
             found += [_finite(known - self._margin), _finite(known + self._margin)]
         found.append(self._warnings(block, outside, undefined))
         return pl.DataFrame([series.alias(name) for name, series in zip(self.schema, found, strict=True)])
 
     def _columns(self) -> list[tuple[str, pl.DataType]]:
-        """Wanted names and types, in order."""
+        """Return the names and types of the columns, before names are made unique."""
         target, classes, number = self._predictor.target, self._predictor.classes, pl.Float64()
         if classes is not None:
             found = [(target, self._label_type), *((f"probability_{class_name(c)}", number) for c in classes)]
@@ -75,7 +75,7 @@ class Answers:
 
     @cached_property
     def _label_type(self) -> pl.DataType:
-        """That of the labels; text where they are of several types, or of none that a file could hold."""
+        """Type of the labels; text if they have several types, or integers beyond 64 bits."""
         labels = self._predictor.classes or ()
         kinds = {type(label) for label in labels}
         is_known = len(kinds) == 1 and (kinds != {int} or all(label in INT64 for label in labels))
@@ -89,7 +89,7 @@ class Answers:
         return pl.Series(labels, dtype=self._label_type)
 
     def _warnings(self, block: pl.DataFrame, outside: np.ndarray, undefined: np.ndarray) -> pl.Series:
-        """The codes of each row, with spaces between; null without any."""
+        """Return the warning codes of each row, separated by spaces; null without warnings."""
         found = {code: np.zeros(block.height, dtype=bool) for code in DOUBTS}
         for place, feature in enumerate(self._predictor.encoding.features):
             if outside[:, place].any():
@@ -103,20 +103,20 @@ class Answers:
 
 
 def _values(column: pl.Series, feature: Feature) -> np.ndarray:
-    """A column as its feature is read; what has no values may be of any type."""
+    """Convert a column to the type of its feature; a column without values may have any type."""
     if feature.type in ("category", "datetime"):
         return values_of(column)
     return values_of(column.cast(pl.Float64))
 
 
 def _finite(values: np.ndarray) -> pl.Series:
-    """Null for what is not finite."""
+    """Return a series with null in place of numbers that are not finite."""
     series = pl.Series(values)
     return series.set(~series.is_finite(), None)
 
 
 def _free_name(name: str, taken: Collection[str]) -> str:
-    """The name, or the first like it that is not taken."""
+    """Return the name, or the first free name derived from it."""
     number = 1
     wanted = name
     while name in taken:

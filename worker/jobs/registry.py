@@ -1,4 +1,4 @@
-"""What a worker does for each kind of job."""
+"""The handler of each kind of job."""
 
 from collections.abc import Mapping
 

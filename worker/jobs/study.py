@@ -1,4 +1,4 @@
-"""Studies: the same training with different settings, side by side on all workers, and a table of them."""
+"""Studies: the same training with different settings, in parallel on all workers, and a table of the results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from worker.execution.outcome import Waiting
 from worker.jobs.batch_predict import Predictions as Table
 from worker.jobs.csv_injection import harmless
 
-TOLD = {  # columns beside settings and metrics
+TOLD = {  # columns in addition to settings and metrics
     "job_id": pl.String,
     "status": pl.String,
     "model_id": pl.String,
@@ -38,11 +38,11 @@ TOLD = {  # columns beside settings and metrics
 
 
 def do_study(attempt: Attempt) -> Table:
-    """Queue the trainings of a study; once they have ended, tell what came of them.
+    """Queue the trainings of a study; once they have ended, write the table of their results.
 
     Raises:
-        Waiting: Not all of them have ended.
-        Invalid: None of them has succeeded.
+        JobWaiting: Some trainings have not ended.
+        Invalid: No training has succeeded.
     """
     request = attempt.request
     assert isinstance(request, StudyRequest)  # noqa: S101 - this is its kind
@@ -64,7 +64,7 @@ def do_study(attempt: Attempt) -> Table:
 
 
 def _submitted(request: StudyRequest, study: Job, session: Session) -> list[Job]:
-    """A job for every training, awaited by the study."""
+    """Queue a job for every distinct training; the study waits for them."""
     trainings = map(request.training_with, request.combinations())
     different = {_key(training): training for training in trainings}
     return [
@@ -86,20 +86,22 @@ def _key(training: TrainRequest) -> str:
 
 
 def _refuse_failure(jobs: Sequence[Job]) -> None:
-    """A study fails if all of its trainings did."""
+    """Raise ``Invalid`` if all trainings of a study have failed."""
     failed = [job for job in jobs if job.status == JobStatus.FAILED]
     if len(failed) == len(jobs):
         first = failed[0]
-        detail = f"none of the trainings has succeeded; the first: {first.error_detail}"
+        detail = f"none of the trainings has succeeded; error of the first: {first.error_detail}"
         raise Invalid(first.error_code or "internal_error", detail)
 
 
 def _table(request: StudyRequest, made: Mapping[str, tuple[Job, Model | None]]) -> pl.DataFrame:
-    """A row for every combination: its number, its settings, its metrics, what else is told, its baselines.
+    """Build the table of a study.
+
+    It has a row for every combination, with number, settings, metrics, ``RESULT_COLUMNS`` and baselines.
 
     Args:
         request: The study.
-        made: Its trainings by their keys; those that a client has deleted are missing.
+        made: Its trainings by their keys, without those that a client has deleted.
     """
     combinations = list(request.combinations())
     rows = [
@@ -118,24 +120,24 @@ def _table(request: StudyRequest, made: Mapping[str, tuple[Job, Model | None]]) 
 
 
 def _grid_of(request: StudyRequest, settings: Mapping[str, Any]) -> int | None:
-    """The grid that a row is about, where a network goes through several."""
+    """Return the grid of a row if the networks are refined through several grids, else None."""
     return settings[GRID] if request.refine else None
 
 
 def _numbers(rows: Sequence[Mapping[str, Any]]) -> list[pl.Series]:
-    """A column for every name."""
+    """Return a column of numbers for every name in the rows."""
     names = dict.fromkeys(chain(*rows))
     return [pl.Series(name, [row.get(name) for row in rows], pl.Float64) for name in names]
 
 
 @dataclass(frozen=True)
 class _Row:
-    """What became of a training, or of a network on one grid.
+    """Result of a training, or of a network on one grid.
 
     Attributes:
-        told: Of every name in ``TOLD``.
-        metrics: On the hold-out rows.
-        baselines: What others reached on them, as ``linear.rmse``.
+        told: Values of ``RESULT_COLUMNS``.
+        metrics: Metrics on the hold-out rows.
+        baselines: Metrics of the baselines on the same rows, with names like ``linear.rmse``.
     """
 
     told: dict[str, Any]
@@ -158,7 +160,7 @@ def _row(made: tuple[Job, Model | None] | None, grid: int | None) -> _Row:
         return _Row(told)
     trained = trained_of(model.record, grid)
     if trained is None:
-        return _Row(told | {"error": f"time_limit: there was no time for the grid {grid}; allow more"})
+        return _Row(told | {"error": f"time_limit: there was no time for grid {grid}; raise max_seconds"})
     told |= {"parameters": trained["parameters"], "training_seconds": trained["seconds"]}
     if grid is None or grid == model.record["network"]["grid"]:
         told |= _served(model)
@@ -166,7 +168,7 @@ def _row(made: tuple[Job, Model | None] | None, grid: int | None) -> _Row:
 
 
 def _served(model: Model) -> dict[str, Any]:
-    """The model that the training has left."""
+    """Return the columns that describe the model of a training."""
     symbolic = model.symbolic or {"outputs": []}
     formulas = [f"{output['name']} = {output['expression']}" for output in symbolic["outputs"]]
     return {
@@ -178,7 +180,7 @@ def _served(model: Model) -> dict[str, Any]:
 
 
 def _beside(baselines: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Metrics and sizes of baselines, as ``linear.rmse``."""
+    """Flatten metrics, parameters and seconds of baselines to names like ``linear.rmse``."""
     return {
         f"{name}.{what}": value
         for name, told in baselines.items()
@@ -191,7 +193,7 @@ def _beside(baselines: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _setting(path: str, values: list[Any]) -> pl.Series:
-    """The values of a setting; as JSON unless all are numbers, truths or texts."""
+    """Return the column of a setting; values are written as JSON unless all are numbers, Booleans or texts."""
     kinds = {type(value) for value in values}
     is_plain = kinds <= {int, float} or kinds in ({bool}, {str})
     return pl.Series(path, values if is_plain else [json.dumps(value) for value in values], strict=False)

@@ -1,4 +1,4 @@
-"""Parts of jobs that this worker does for others: a table and a part in, its result as bytes out."""
+"""Jobs that execute a subtask of another job: from a table and a subtask to its serialised result."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from worker.search.trials import Trials
 
 @dataclass(frozen=True)
 class Piece:
-    """The result of a part."""
+    """The serialised result of a subtask."""
 
     content: bytes
 
     def keep(self, session: Session) -> Kept:
-        """Store it."""
+        """Store the result."""
         return Kept(result_sha256=put_bytes(session, self.content))
 
 
 def do_part(attempt: Attempt) -> Piece:
-    """Do one part of a job.
+    """Execute one subtask of a job.
 
     Raises:
-        Stopped: Before it was done: what is cut short is worth nothing to the job.
+        JobStopped: The time ran out. The job cannot use an incomplete result.
     """
     request = attempt.request
     assert isinstance(request, PartRequest)  # noqa: S101 - this is its kind
@@ -58,7 +58,7 @@ def do_part(attempt: Attempt) -> Piece:
     )
     PIECES[request.name](run, request.input)
     if attempt.should_stop():
-        raise Stopped("the part was not finished")
+        raise Stopped("the subtask was not finished")
     return Piece(taken.content)
 
 
@@ -83,7 +83,7 @@ PIECES: Mapping[str, Callable[[Run, dict[str, Any]], None]] = {
 
 
 class _Taken(Alone):
-    """Takes the result of the one part that is done."""
+    """Computes the subtask and keeps its serialised result in ``content``."""
 
     content = b""
 
@@ -95,7 +95,7 @@ class _Taken(Alone):
         write: Callable[[T], bytes],
         read: Callable[[bytes], T],  # noqa: ARG002
     ) -> T:
-        """Do it and write it down."""
+        """Compute the result and serialise it."""
         found = work()
         self.content = write(found)
         return found

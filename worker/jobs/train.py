@@ -1,4 +1,4 @@
-"""Jobs that make a model: trainings, and changes of a formula that there is."""
+"""Jobs that make a model: trainings, and symbolic jobs, which revise a model."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from worker.results.lineage import lineage_of, usual_name
 
 
 class Pipeline(Protocol):
-    """From a table to a measured network; see ``worker.pipelines.tabular.run_pipeline``."""
+    """Trains and measures a network on a table; see ``worker.pipelines.tabular.run_pipeline``."""
 
     def __call__(
         self,
@@ -35,22 +35,22 @@ class Pipeline(Protocol):
         revises: Revised | None,
         parts: Parts,
     ) -> Outcome:
-        """Train; may raise what the engine raises, and ``Stopped``."""
+        """Train; may raise the errors of the engine, and ``JobStopped``."""
         ...
 
 
 def training_works(pipeline: Pipeline) -> Mapping[str, Work]:
-    """What is to be done for the kinds of jobs that make a model, by a pipeline."""
+    """Return the handlers of the kinds of jobs that make a model, for a pipeline."""
     return dict.fromkeys(("train", "symbolic"), partial(_train, pipeline))
 
 
 @dataclass(frozen=True)
 class _Trained:
-    """A network, and what it was made by.
+    """The result of a training or a symbolic job.
 
     Attributes:
-        request: The training; of a symbolic job the one that its change of a model amounts to.
-        revises: The model that a symbolic job changes.
+        request: The training; for a symbolic job the equivalent training of the revised model.
+        revises: The model that a symbolic job revises; None for a training.
     """
 
     job_id: str
@@ -103,7 +103,7 @@ def _train(pipeline: Pipeline, attempt: Attempt) -> _Trained:
 
 
 def _read(attempt: Attempt) -> tuple[TrainRequest, Revised | None]:
-    """The training that a job amounts to, and the model that it changes."""
+    """Return the training of a job, and the model that it revises (None for a training)."""
     request = attempt.request
     if isinstance(request, SymbolicRequest):
         with attempt.sessions.read() as session:
@@ -114,7 +114,7 @@ def _read(attempt: Attempt) -> tuple[TrainRequest, Revised | None]:
 
 
 def _revises(revised: Revised | None) -> dict[str, Any] | None:
-    """The model that was changed, and how."""
+    """Return the revised model and the changes, for the lineage; None for a training."""
     if revised is None:
         return None
     model = revised.model

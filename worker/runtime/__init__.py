@@ -1,1 +1,1 @@
-"""The processes of a worker: Celery, the pool, the dispatcher, housekeeping."""
+"""The processes of a worker: Celery app, process pool, dispatcher, housekeeping."""

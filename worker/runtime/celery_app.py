@@ -1,8 +1,7 @@
-"""The Celery app, and the worker process around it.
+"""The Celery app and its worker process.
 
-The settings follow from one rule: the job row decides, a message only rings. So messages are
-acknowledged late and never redelivered on purpose, results go nowhere, and no limit of Celery's is
-meant to be reached.
+The row of a job is its only state; a message only announces that a job waits. So messages are acknowledged
+late and not redelivered, results are ignored, and the limits of Celery should never be reached.
 """
 
 import os
@@ -23,10 +22,10 @@ from service.queue import EMBEDDED, JSON_ONLY, REDIS_OPTIONS
 from service.settings import Settings
 
 TASKS = ("worker.tasks",)
-JOBS_PER_PROCESS = 8  # then a fresh process, so that what a library leaks stays small
+JOBS_PER_PROCESS = 8  # until a process is replaced, which bounds memory leaks of libraries
 LOOK_S = 0.1
-IDLE_LOOKS = 3  # in a row, before a stopping worker is taken to be idle: a message may just be on its way
-START_S = 120.0  # a process that imports torch on a busy machine takes its time
+IDLE_LOOKS = 3  # consecutive checks until a stopping worker counts as idle: a message may be in transit
+START_S = 120.0  # for a process to start: importing torch is slow on a busy machine
 
 WORKER_OPTIONS: Mapping[str, Any] = {
     "task_acks_late": True,
@@ -47,15 +46,15 @@ WORKER_OPTIONS: Mapping[str, Any] = {
 
 
 class Loader(AppLoader):  # type: ignore[misc]  # celery has no types
-    """Imports modules as Python does; Celery's own looks into the working folder before anything else."""
+    """Imports modules as Python does; Celery's own loader searches the working folder first."""
 
     def import_from_cwd(self, module: str, imp: Any = None, package: str | None = None) -> Any:  # noqa: ARG002
-        """A module of ours, whatever lies in the folder that the worker was started in."""
+        """Import a module without searching the folder that the worker was started in."""
         return self.import_module(module, package=package)
 
 
 def make_app(settings: Settings, tasks: Sequence[str] = TASKS) -> Celery:
-    """The app for the broker of the settings; connects to nothing.
+    """Make the Celery app for the broker in the settings, without a connection.
 
     Args:
         tasks: Modules that every process of the worker imports.
@@ -74,19 +73,19 @@ def make_app(settings: Settings, tasks: Sequence[str] = TASKS) -> Celery:
 
 
 def run_worker(app: Celery, *, queues: Sequence[str], on_stop: Callable[[], None], drain_s: float) -> int:
-    """Work until a signal comes; the answer is the exit code.
+    """Run the worker until a signal stops it, and return the exit code.
 
     Args:
-        queues: Where jobs are taken from.
-        on_stop: Called when the signal comes, in a thread of its own.
-        drain_s: Time for running jobs to give themselves back; then the process ends, whatever they do.
+        queues: Queues to consume.
+        on_stop: Called on the signal, in a separate thread.
+        drain_s: Time for running jobs to be released; after it the process ends in any case.
     """
 
     def on_signal(**_: Any) -> None:
         if drain.ident is None:  # a second signal changes nothing
             drain.start()
 
-    # Harmless where only JSON is taken: nothing that a message holds is executed.
+    # The warning does not apply, because only JSON is accepted: no content of a message is executed.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     signals.worker_shutting_down.connect(on_signal, weak=False)
     signals.worker_ready.connect(_stop_on_interrupt, weak=False)
@@ -102,16 +101,16 @@ def run_worker(app: Celery, *, queues: Sequence[str], on_stop: Callable[[], None
     drain = threading.Thread(target=_drain, args=end, name="drain", daemon=True)
     os.environ.pop(
         "_MP_FORK_LOGLEVEL_", None
-    )  # else children log in a form of their own until they have read ours
+    )  # else children log in another format until they have read the settings
     worker.start()
     return int(worker.exitcode or 0)
 
 
 def _slot_options(settings: Settings) -> dict[str, Any]:
-    """Take a message only while a process is free.
+    """Return the options under which a message is taken only while a process is free.
 
-    With Redis the free processes are counted, not the messages that await their acknowledgement: one whose
-    acknowledgement fails because the broker is away awaits it for ever, and would block its slot.
+    With Redis the worker counts free processes, not unacknowledged messages. If an acknowledgement fails
+    because the broker is down, the message stays unacknowledged for ever and would block its slot.
     """
     if settings.broker_url == EMBEDDED:
         return {"worker_prefetch_multiplier": 1}
@@ -131,21 +130,21 @@ def _transport_options(settings: Settings) -> dict[str, Any]:
 
 
 def _stop_on_interrupt(**_: Any) -> None:
-    """Ctrl-C means the same as SIGTERM: running jobs go back to the queue."""
+    """Handle SIGINT (Ctrl-C) like SIGTERM: running jobs go back to the queue."""
     signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
 
 
 def _drain(on_stop: Callable[[], None], end_processes: Callable[[], None], drain_s: float) -> None:
-    """Tell every process that trains to give its job back, then end this one.
+    """Signal every busy child process to release its job, then end this process.
 
-    Celery's warm shutdown waits for jobs and tells them nothing, so each child gets a signal of its
-    own. What Celery would do once they are idle takes five seconds and is of no use here.
+    Celery's warm shutdown waits for jobs without notifying them, so each child process gets a signal. The
+    rest of Celery's shutdown takes five seconds and is not needed.
     """
     last_resort = threading.Timer(drain_s, os._exit, (0,))
     last_resort.daemon = True
     last_resort.start()
     stopping = threading.Thread(target=on_stop, name="stopping", daemon=True)
-    stopping.start()  # it may have to wait for the database, which is no reason to tell nobody
+    stopping.start()  # in a thread, because waiting for the database must not delay the signals
     told: set[int] = set()
     idle = 0
     while idle < IDLE_LOOKS:

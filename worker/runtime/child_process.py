@@ -1,4 +1,4 @@
-"""What a process of the worker has for itself: settings, connections, logs, and an ear for SIGTERM."""
+"""Singletons of a child process of the worker: settings, connections, logging, and the SIGTERM handler."""
 
 import signal
 from collections.abc import Iterator
@@ -19,20 +19,20 @@ from worker.runtime.housekeeping import ring_again
 
 @cache
 def settings() -> Settings:
-    """The settings of this process, read once."""
+    """Return the settings of this process, read once."""
     return load_settings()
 
 
 @cache
 def sessions() -> Sessions:
-    """The connections of this process, made after it was started."""
+    """Return the database sessions of this process, opened after its start."""
     return make_sessions(make_engine(settings()))
 
 
 def ring() -> None:
-    """Tell workers of queued jobs that nobody was told of; workers without a broker look by themselves."""
+    """Announce queued jobs that have no message. Without a broker nothing is needed: the dispatcher polls."""
     if settings().broker_url != EMBEDDED:
-        with suppress(*UNUSABLE):  # the upkeep of a worker will do it
+        with suppress(*UNUSABLE):  # the housekeeping of a worker repeats it
             ring_again(sessions(), _queue())
 
 
@@ -43,7 +43,7 @@ def _queue() -> TaskQueue:
 
 @contextmanager
 def until_terminated() -> Iterator[Termination]:
-    """A first SIGTERM asks the job to be given back, a second one ends the process."""
+    """Handle SIGTERM inside the block: the first signal releases the job, the second ends the process."""
     termination = Termination()
 
     def on_signal(_: int, __: FrameType | None) -> None:
@@ -59,5 +59,5 @@ def until_terminated() -> Iterator[Termination]:
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
 def _log(**_: Any) -> None:
-    """Celery then leaves logging alone, in the parent and in its children."""
+    """Configure logging in the parent and its children; with this signal connected, Celery does not."""
     logs.configure(as_json=settings().log_format == "json")

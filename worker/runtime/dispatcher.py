@@ -1,7 +1,7 @@
-"""The queue of one machine: claims queued jobs for the processes of this worker, as many as are free.
+"""The dispatcher of a worker without a broker: it claims as many queued jobs as processes are free.
 
-Publisher and consumer of ``memory://`` are one process, so what the broker holds is never more than
-the jobs that were claimed a moment ago; if the process dies, their leases end.
+One process is both publisher and consumer of ``memory://``, so the broker holds only jobs that were just
+claimed. If the process dies, their leases expire.
 """
 
 import logging
@@ -19,12 +19,12 @@ from worker.execution.process_identity import this_process
 log = logging.getLogger(__name__)
 
 STUCK_AFTER_S = 30.0
-ADOPTED_WITHIN_S = 120.0  # a process may still have to start, or to let go of a job that it lost
+ADOPTED_WITHIN_S = 120.0  # a process may first have to start, or to end a job that it has lost
 
 
 @dataclass
 class Claim:
-    """A job that a process of this worker has, or is about to have."""
+    """A job that was sent to a process of this worker; ``is_taken`` once the process has adopted it."""
 
     token: str
     claimed_at: float
@@ -33,13 +33,13 @@ class Claim:
 
 
 class Dispatcher:
-    """Keeps the processes busy.
+    """Claims jobs and sends them to free processes.
 
-    A job that was sent holds its slot while it runs under the token of its claim, or under the one
-    that the process took in exchange. Until that exchange the lease is renewed from here.
+    A job occupies a slot while it has the token of the dispatcher's claim, or the token by which the process
+    replaced it on adoption. Until the adoption the dispatcher renews the lease.
 
     Args:
-        send: Puts a job, by its kind, id and token, into a queue of this worker.
+        send: Sends a job, by its kind, id and token, to a queue of this worker.
     """
 
     def __init__(self, sessions: Sessions, settings: Settings, send: Callable[[str, str, str], None]) -> None:
@@ -48,19 +48,19 @@ class Dispatcher:
         self._claims: dict[str, Claim] = {}
 
     def dispatch(self) -> None:
-        """One round: forget what has ended, keep what is on its way, send what can start."""
+        """Run one round: drop ended jobs, renew jobs that are not adopted yet, and send new jobs."""
         self._look()
         while len(self._claims) < self._settings.worker_slots and self._claim_next():
             pass
 
     @property
     def is_stuck(self) -> bool:
-        """Whether a job was sent, and no process of this worker takes it up."""
+        """Whether a job was sent but no process has adopted it within ``STUCK_AFTER_S``."""
         taken_by = time.monotonic() - STUCK_AFTER_S
         return any(not claim.is_taken and claim.claimed_at < taken_by for claim in self._claims.values())
 
     def close(self) -> None:
-        """Give back the jobs that no process has taken up yet."""
+        """Release the jobs that no process has adopted."""
         for job_id, claim in self._claims.items():
             with self._sessions.begin() as session:
                 TrainingJobs(session).release(job_id, claim.token)
@@ -102,6 +102,6 @@ class Dispatcher:
         return True
 
     def _is_anything_queued(self) -> bool:
-        """Asked by reading, so that an idle worker does not take SQLite's write lock ten times a second."""
+        """Check with a read, so that an idle worker does not take SQLite's write lock ten times a second."""
         with self._sessions.read() as session:
             return TrainingJobs(session).is_any_queued(self._kinds)

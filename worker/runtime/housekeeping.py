@@ -1,4 +1,4 @@
-"""What a worker does beside training: see that no job is lost, and that nothing is left lying about."""
+"""Periodic tasks of a worker: requeue lost jobs, republish messages, delete what finished jobs no longer need."""
 
 import logging
 import os
@@ -24,13 +24,13 @@ log = logging.getLogger(__name__)
 REPORT_S = 5.0
 CLEAN_UP_S = 60.0
 RING_S = 1.0
-RING_AGAIN_S = 60.0  # less floods the queue with messages about jobs that merely wait their turn
+RING_AGAIN_S = 60.0  # a shorter time floods the queue with messages about jobs that wait their turn
 PAUSE_AFTER_FAILURE_S = 2.0
 
 
 @dataclass
 class Chore:
-    """Something to do every so often."""
+    """A task to run every ``every_s`` seconds."""
 
     every_s: float
     do: Callable[[], None]
@@ -38,7 +38,7 @@ class Chore:
 
 
 class Upkeep(threading.Thread):
-    """Does chores until it is stopped; a failing one is tried again, and holds up no other."""
+    """Runs periodic tasks until it is stopped. A failing task is retried and does not delay the others."""
 
     def __init__(self, chores: Sequence[Chore], *, pause_s: float) -> None:
         super().__init__(name="upkeep", daemon=True)
@@ -46,20 +46,20 @@ class Upkeep(threading.Thread):
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        """What the thread does."""
+        """Run due tasks until the thread is stopped."""
         while not self._stopped.wait(self._pause_s):
             for chore in self._chores:
                 if time.monotonic() >= chore.due_at and not self._stopped.is_set():
                     chore.due_at = time.monotonic() + _do(chore)
 
     def stop(self) -> None:
-        """End after the chore that is being done."""
+        """Stop the thread after its current task, and wait for it."""
         self._stopped.set()
         self.join()
 
 
 def _do(chore: Chore) -> float:
-    """Do a chore; the answer is the pause after it."""
+    """Run a task, and return the pause after it in seconds."""
     try:
         chore.do()
     except SQLAlchemyError as error:
@@ -72,25 +72,25 @@ def _do(chore: Chore) -> float:
 
 
 class Presence:
-    """This worker's row, by which readiness sees that a worker is there."""
+    """This worker's row in the database, which the readiness check counts."""
 
     def __init__(self, sessions: Sessions, settings: Settings) -> None:
         self._sessions, self._slots = sessions, settings.worker_slots
         self._id = new_id()
 
     def report(self) -> None:
-        """Say that the worker is alive."""
+        """Record that the worker is alive."""
         with self._sessions.begin() as session:
             Workers(session).report(self._id, host=socket.gethostname(), pid=os.getpid(), slots=self._slots)
 
     def withdraw(self) -> None:
-        """Say that it is not any more."""
+        """Remove the worker's row."""
         with self._sessions.begin() as session:
             Workers(session).remove(self._id)
 
 
 def reap(sessions: Sessions, settings: Settings) -> None:
-    """Take jobs away from processes that have ended, or went quiet."""
+    """Take jobs away from processes that have ended or no longer send heartbeats."""
     with sessions.begin() as session:
         jobs = TrainingJobs(session)
         reaped = jobs.reap(max_attempts=settings.max_attempts, gone=gone(jobs.holders()))
@@ -99,7 +99,7 @@ def reap(sessions: Sessions, settings: Settings) -> None:
 
 
 def ring_again(sessions: Sessions, queue: TaskQueue) -> None:
-    """Ring for queued jobs that no message is on its way for, as far as anyone can know."""
+    """Publish messages for queued jobs that have none, as far as the database shows."""
     with sessions.read() as session:
         silent = TrainingJobs(session).to_ring(again_after_s=RING_AGAIN_S)
     for job_id, kind in silent:
@@ -110,7 +110,7 @@ def ring_again(sessions: Sessions, queue: TaskQueue) -> None:
 
 
 def drop_parts(sessions: Sessions) -> None:
-    """Delete the parts of jobs that have ended, with their results."""
+    """Delete the subtasks of ended jobs, with their results."""
     with sessions.begin() as session:
         jobs = TrainingJobs(session)
         for part in left_over(session):
@@ -121,7 +121,7 @@ def drop_parts(sessions: Sessions) -> None:
 
 
 def drop_checkpoints(sessions: Sessions) -> None:
-    """Delete what finished jobs could have resumed from."""
+    """Delete the checkpoints of finished jobs."""
     with sessions.begin() as session:
         jobs = TrainingJobs(session)
         for job in jobs.finished_with_checkpoint():

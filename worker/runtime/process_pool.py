@@ -1,10 +1,10 @@
-"""The processes that work on jobs: one for each slot, each behind a pipe of its own.
+"""A Celery pool of spawned processes: one process per slot, each with its own pipe.
 
-In Celery's prefork pool without an event loop all processes wait at one queue, under one lock. A process
-that is killed while it waits takes the lock along, and none that comes later ever gets a message. Here
-nothing is shared: a thread looks after a process, gives it one call at a time, and starts another one when
-it has ended, however and whenever that was. A call that the process had not begun goes to the next one; what
-became of one that it had begun is for the job's row to say.
+In Celery's prefork pool without an event loop all processes wait on one queue under one lock. A process that
+is killed while it waits never releases the lock, and later processes get no messages. This pool shares
+nothing. A thread manages each process: it sends one call at a time, and replaces the process when that ends
+for any reason. A call that the process had not begun goes to the next process. The state of a call that it
+had begun is in the job's row.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from celery.concurrency.prefork import process_initializer
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.1  # between looks at whether an idle process is still there
-END_S = 5.0  # for a process that was told to end
+LOOK_S = 0.1  # between two checks whether an idle process is alive
+END_S = 5.0  # for a process to end after it was asked to
 FIRST_PAUSE_S, LONGEST_PAUSE_S = (
     0.1,
     30.0,
-)  # before the next start, when one process after the other does not start
+)  # before the next start, if processes repeatedly fail to start
 READY, BEGUN = "ready", "begun"
-GONE = (EOFError, OSError)  # what a pipe raises when nobody is at its other end
-SPAWNED = "FORKED_BY_MULTIPROCESSING"  # tells Celery in a process that it shares no memory with its parent
+GONE = (EOFError, OSError)  # raised by a pipe whose other end is closed
+SPAWNED = "FORKED_BY_MULTIPROCESSING"  # environment variable: this process shares no memory with its parent
 
 spawn = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True)
 class Call:
-    """What Celery wants to be called in a process, and whom it wants to be told of it."""
+    """A call that Celery requests in a process, and the callbacks for its outcome."""
 
     target: Callable[..., Any]
     args: Sequence[Any]
@@ -56,10 +56,10 @@ class Call:
 
 
 class SlotPool(BasePool):  # type: ignore[misc]  # celery has no types
-    """The pool of a Celery worker, by its setting ``worker_pool``."""
+    """The pool of a Celery worker, named by its setting ``worker_pool``."""
 
     def on_start(self) -> None:
-        """Start as many processes as there are slots."""
+        """Start one process per slot."""
         os.environ[SPAWNED] = "1"
         self._calls: SimpleQueue[Call] = SimpleQueue()
         self._closing = threading.Event()
@@ -70,7 +70,7 @@ class SlotPool(BasePool):  # type: ignore[misc]  # celery has no types
             slot.start()
 
     def on_apply(self, target: Callable[..., Any], args: Any, kwargs: Any, **options: Any) -> Call:
-        """Have a call made by the next process that is free."""
+        """Queue a call for the next free process."""
         names = ("accept_callback", "callback", "error_callback", "timeout_callback")
         timeout = options["timeout"] or self.options["timeout"]
         call = Call(target, args, kwargs, **{name: options[name] for name in names}, timeout=timeout)
@@ -78,31 +78,31 @@ class SlotPool(BasePool):  # type: ignore[misc]  # celery has no types
         return call
 
     def on_close(self) -> None:
-        """Make no further calls."""
+        """Accept no further calls."""
         self._closing.set()
 
     def on_stop(self) -> None:
-        """Wait for the calls that are being made."""
+        """Wait for the running calls."""
         self._closing.set()
         for slot in self._slots:
             slot.join()
 
     def on_terminate(self) -> None:
-        """End all processes, whatever they do."""
+        """Kill all processes."""
         self._closing.set()
         for slot in self._slots:
             slot.kill()
 
 
 class Slot(threading.Thread):
-    """Looks after one process at a time.
+    """A thread that manages one process at a time.
 
-    The thread lives as long as the pool: Linux ends a process when the thread that started it has ended.
+    The thread lives as long as the pool, because Linux ends a process when the thread that started it ends.
 
     Args:
-        initargs: Of ``process_initializer``: the app and the name of the worker.
-        maxtasksperchild: Calls after which a process is replaced.
-        proc_alive_timeout: Seconds in which a process has to start.
+        initargs: Arguments of ``process_initializer``: the app and the name of the worker. The app's setting
+            ``worker_proc_alive_timeout`` is the time in seconds in which a process has to start.
+        maxtasksperchild: Number of calls after which a process is replaced.
     """
 
     def __init__(
@@ -140,12 +140,12 @@ class Slot(threading.Thread):
             self._closing.wait(pause_s)
 
     def kill(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process, if there is one."""
         if self._process is not None:
             self._process.kill()
 
     def _use(self, process: Process) -> None:
-        """Give calls to a process, until it has had its share or is gone."""
+        """Send calls to a process until it ends or has had ``maxtasksperchild`` calls."""
         for _ in range(self._calls_per_process):
             call = self._next(process)
             if call is None:
@@ -158,7 +158,7 @@ class Slot(threading.Thread):
                 return
 
     def _next(self, process: Process) -> Call | None:
-        """The next call; None if there is nobody to give it to, or none is to be made any more."""
+        """Return the next call; None if the process has ended or the pool is closing."""
         while not self._closing.is_set():
             if not process.is_alive:
                 log.warning("idle process ended", extra={"exit_code": process.exit_code})
@@ -174,7 +174,7 @@ class Slot(threading.Thread):
 
 
 class Process:
-    """A process, and this side of its pipe."""
+    """A child process, and this end of its pipe."""
 
     def __init__(self, initargs: tuple[Any, ...]) -> None:
         self._pipe, theirs = spawn.Pipe()
@@ -186,29 +186,29 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """Process id; 0 before the start."""
         return int(self._process.pid or 0)
 
     @property
     def is_alive(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the process has not ended."""
         return self._process.is_alive()
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended; negative for a signal."""
+        """Exit code, negative for a signal; None if the process does not end within ``END_TIMEOUT_S``."""
         self._process.join(END_S)
         return self._process.exitcode
 
     def is_ready(self, within_s: float) -> bool:
-        """Wait until it has started; false if it has not, and will not."""
+        """Wait until the process has started; if it does not in time, kill it and return false."""
         with suppress(*GONE):
             return bool(self.receive(within_s) == READY)
         self.kill()
         return False
 
     def begin(self, call: Call, within_s: float) -> bool:
-        """Have a call made; false if the process has not even begun it, and will not."""
+        """Send a call and wait until it begins; if it does not in time, kill the process and return false."""
         with suppress(*GONE):
             self._pipe.send((call.target, call.args, call.kwargs))
             return bool(self.receive(within_s) == BEGUN)
@@ -216,23 +216,23 @@ class Process:
         return False
 
     def receive(self, within_s: float | None) -> Any:
-        """What it says next.
+        """Receive the next message of the process.
 
         Raises:
-            TimeoutError: It has said nothing.
-            EOFError, OSError: It has ended.
+            TimeoutError: There was no message in time.
+            EOFError, OSError: The process has ended.
         """
         if not self._pipe.poll(within_s):
             raise TimeoutError
         return self._pipe.recv()
 
     def kill(self) -> None:
-        """End it, whatever it does."""
-        with suppress(ValueError):  # it has ended, and nobody knows its number any more
+        """Kill the process."""
+        with suppress(ValueError):  # the process has ended and was closed
             self._process.kill()
 
     def end(self) -> None:
-        """Let it end by itself, which it does when it finds its pipe closed; then see that it has."""
+        """Close the pipe, on which the process ends; kill it if it does not in time."""
         self._pipe.close()
         self._process.join(END_S)
         if self._process.is_alive():
@@ -242,7 +242,7 @@ class Process:
 
 
 def _finish(process: Process, call: Call) -> bool:
-    """Wait for a call to end and tell Celery how; false if the process is gone with it."""
+    """Wait for a call to end and report it to Celery; false if the process ended, too."""
     call.accept_callback(process.pid, time.monotonic())
     try:
         has_failed, text, seconds = process.receive(call.timeout)
@@ -258,15 +258,15 @@ def _finish(process: Process, call: Call) -> bool:
 
 
 def _failure(error: Exception) -> ExceptionInfo:
-    """An error as Celery takes it."""
+    """Wrap an error, with a traceback, in the form that Celery expects."""
     try:
-        raise error  # noqa: TRY301  # its traceback is wanted, too
+        raise error  # noqa: TRY301  # raised to get a traceback
     except Exception:
         return ExceptionInfo()
 
 
 def _serve(pipe: Connection, *initargs: Any) -> None:
-    """What a process does: one call after the other, until the other side of the pipe is closed."""
+    """Execute calls in the child process until the other end of the pipe is closed."""
     process_initializer(*initargs)
     with suppress(*GONE):
         pipe.send(READY)
@@ -277,7 +277,10 @@ def _serve(pipe: Connection, *initargs: Any) -> None:
 
 
 def _result(target: Callable[..., Any], args: Any, kwargs: Any) -> tuple[bool, str, float]:
-    """What came of a call, in words: an error may be of a kind that cannot be sent."""
+    """Execute a call; return whether it failed, its value or error as text, and its seconds.
+
+    Errors are sent as text, because not every exception can be pickled.
+    """
     try:
         has_failed, value, seconds = target(*args, **kwargs)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Delete what the settings no longer keep: a few rows at a time, each in a transaction of its own."""
+"""Deletes rows whose retention period has ended: in small batches, each row in its own transaction."""
 
 import logging
 from collections.abc import Callable
@@ -17,18 +17,19 @@ from service.storage.deletion import remove_dataset, remove_job, remove_model
 
 log = logging.getLogger(__name__)
 
-NAME = "retention"  # by which the audit log knows who it was
-BATCH = 100  # rows of a kind and round, so that a backlog holds up no other chore
+NAME = "retention"  # name of the caller in the audit log
+BATCH = 100  # rows per kind and round, so that a backlog does not delay other periodic tasks
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A kind of rows, how long they are kept, and how they go.
+    """The retention rule of a table.
 
     Args:
-        keep: The setting; 0 keeps all.
-        find: Those that may go.
-        remove: Removes one that the transaction has locked.
+        table: The table.
+        keep: The setting (days, or versions of a model); 0 keeps all rows.
+        find: Finds the rows that may be deleted.
+        remove: Deletes a row that the transaction has locked.
     """
 
     table: type[Any]
@@ -38,7 +39,7 @@ class Rule:
 
 
 def retain(sessions: Sessions, settings: Settings) -> None:
-    """One round. Models go before datasets, which stay as long as a model was trained on them."""
+    """Run one round. Models are deleted before datasets, because a dataset is kept while a model uses it."""
     rules = (
         Rule(Job, settings.retention_days_jobs, Expired.jobs, remove_job),
         Rule(Model, settings.keep_versions, Expired.models, remove_model),
@@ -57,7 +58,7 @@ def _apply(rule: Rule, sessions: Sessions) -> int:
 
 
 def _remove(rule: Rule, sessions: Sessions, found: tuple[str, str]) -> bool:
-    """Whether the row went: another worker may have been quicker, or it is in use again."""
+    """Delete a row and return true; false if another worker has deleted it, or it is in use again."""
     tenant, row_id = found
     with sessions.of(Caller(tenant=tenant, name=NAME)).begin() as session:
         row = session.get(rule.table, row_id, with_for_update=TO_CHANGE)
