@@ -187,7 +187,7 @@ def _done(work: Callable[[], Work], attempt: Attempt, beat: Heartbeat, memory: M
 
 
 def _failure(error: Exception, job_id: str, memory: MemoryLimit) -> _Failure:
-    """Convert an exception to a failure for the client; the log has the traceback of unexpected exceptions."""
+    """Convert an exception to a failure for the client, and log it if it is not the client's error."""
     if isinstance(error, ServiceError):
         return _Failure(error.code, error.detail)
     if isinstance(error, KANEngineError):

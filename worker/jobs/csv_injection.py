@@ -11,7 +11,10 @@ FORMULA = r"^(\s*[=+\-@＝＋－＠\t\r\n])"  # \s matches the no-break space, t
 
 
 def harmless(frames: pl.LazyFrame) -> pl.LazyFrame:
-    """Prepare a table for a CSV file: write times in ISO 8601, and quote texts and column names like formulas."""
+    """Prepare a table for a CSV file.
+
+    Times are written in ISO 8601. Texts and column names that look like formulas get a leading ``'``.
+    """
     texts, times = pl.selectors.string(), pl.selectors.datetime()
     safe = frames.with_columns(times.dt.to_string("iso:strict"))
     return safe.with_columns(texts.str.replace(FORMULA, "'${1}")).rename(_harmless_names(frames))

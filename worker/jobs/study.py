@@ -1,4 +1,4 @@
-"""Studies: the same training with different settings, in parallel on all workers, and a table of the results."""
+"""Studies: the same training with different settings, in parallel on all workers, and a table of results."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def _beside(baselines: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _setting(path: str, values: list[Any]) -> pl.Series:
-    """Return the column of a setting; values are written as JSON unless all are numbers, Booleans or texts."""
+    """Return the column of a setting: JSON texts, unless all values are numbers, Booleans or texts."""
     kinds = {type(value) for value in values}
     is_plain = kinds <= {int, float} or kinds in ({bool}, {str})
     return pl.Series(path, values if is_plain else [json.dumps(value) for value in values], strict=False)

@@ -1,1 +1,1 @@
-"""From rows to an outcome: tables, revisions, densities, equations."""
+"""Pipelines from rows to an outcome: tables, revisions, densities, equations."""

@@ -1,4 +1,4 @@
-"""A job for a density without its database: a table and a request in, a model and what is told of it out."""
+"""The pipeline of a density job, without the database: from a table and a request to a model and record."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from worker.results.density_document import density_document
 from worker.results.density_figures import density_figures
 from worker.results.formula_member import entries
 
-TOLD_ROWS = 100_000  # of the training rows, for their metrics
+TOLD_ROWS = 100_000  # training rows for the training metrics
 METRIC, OF_LAW = "mean_log_likelihood", "law_mean_log_likelihood"
 
 ShouldStop = Callable[[], bool]
 
 
 def run_density(table: Table, request: TrainRequest, watch: Watch) -> Outcome:
-    """Fit a density to one or two columns, recognise its law, measure both and a kernel estimate.
+    """Fit a density to one or two columns, recognise its law, and measure both and a kernel estimate.
 
     Raises:
-        InvalidData: There are too few rows, or a column does not vary over those to fit on.
+        InvalidData: There are too few rows, or a column is constant over the training rows.
     """
     with watch.stage("prepare", 0.0, "reading the table"):
         rows = density_rows(table, request)
@@ -75,7 +75,7 @@ def run_density(table: Table, request: TrainRequest, watch: Watch) -> Outcome:
 def _fitted(
     rows: DensityRows, request: TrainRequest, should_stop: ShouldStop
 ) -> tuple[list[Density], Density]:
-    """The density of each column alone, and that of all."""
+    """Fit the density of each column alone, and the joint density."""
     network = request.network
     asked = None if network.grid == "auto" else network.grid
     nodes = None if network.hidden == "auto" else sum(network.hidden)
@@ -105,7 +105,7 @@ def _laws(
 def _record(
     rows: DensityRows, predictor: Predictor, found: Density, verdict: Verdict, request: TrainRequest
 ) -> dict[str, Any]:
-    """What ``GET /models/{id}`` shows of a density."""
+    """Return the document of ``GET /models/{id}`` for a density."""
     law = verdict.accepted[0] if verdict.accepted else None
     told = rows.training[np.random.default_rng(0).permutation(len(rows.training))[:TOLD_ROWS]]
     metrics = _metrics(predictor, law, rows.test)
@@ -113,7 +113,7 @@ def _record(
     warnings = [*rows.warnings, *([verdict.refused] if verdict.refused else [])]
     if lost:
         warnings.append(
-            f"{lost} of {len(rows.test)} hold-out rows lie where the density is 0: they have no likelihood"
+            f"{lost} of {len(rows.test)} hold-out rows lie where the density is 0: their likelihood is 0"
         )
     return {
         "features": shown_features(rows.encoding),
@@ -143,7 +143,7 @@ def _record(
 def _members(
     predictor: Predictor, symbolic: dict[str, Any] | None, metrics: dict[str, float | None], rows: DensityRows
 ) -> dict[str, Any]:
-    """What is told of the law as a member of the model."""
+    """Return the entry of the law among the members of the model; empty without a law."""
     formula = Members.of(predictor, symbolic).formula
     if formula is None or symbolic is None:
         return {}
@@ -155,7 +155,7 @@ def _ends(side: tuple[float, float]) -> list[float | None]:
 
 
 def _metrics(predictor: Predictor, law: Recognised | None, x: np.ndarray) -> dict[str, float | None]:
-    """Mean log-likelihood of rows; None without any, or where one of them has none."""
+    """Compute the mean log-likelihood of rows; None without rows, or if the density of one is 0."""
     with np.errstate(divide="ignore"):
         found = {METRIC: mean_or_none(np.log(predictor.predict(x))) if len(x) else None}
         if law is not None:
@@ -164,7 +164,7 @@ def _metrics(predictor: Predictor, law: Recognised | None, x: np.ndarray) -> dic
 
 
 def _history(found: Density, predictor: Predictor) -> list[dict[str, float | None]]:
-    """Minus the mean log-likelihood after every step, in the columns' units."""
+    """Return minus the mean log-likelihood after every step, in the columns' units."""
     unit = float(np.log(found.inputs.scale).sum())
     grid = predictor.network.stack[0].grid_size
     return [

@@ -1,4 +1,4 @@
-"""What a solved equation is served by: the solution as a network, or one of a shape that was asked for."""
+"""Networks of a solved equation: the solution itself as a network, or a network of a requested shape."""
 
 from __future__ import annotations
 
@@ -17,21 +17,24 @@ from worker.execution.outcome import Progress
 if TYPE_CHECKING:
     from kan_engine.differential.solution import Violation
 
-PRECISION = 1e-13  # relative, up to which products are kept at least
-TRAINED_FROM, TRAINED_BY = 0.5, 0.95  # share of the job
-UNSOLVED = 1e-3  # relative violation of an equation, beyond which the model is no solution
-COARSE, FAR = 1e-4, 10.0  # violation by a network that is worth a word, and times that of the solution
+PRECISION = 1e-13  # smallest relative error up to which products may be left out
+TRAINED_FROM, TRAINED_BY = 0.5, 0.95  # progress of the job at the start and the end of the training
+UNSOLVED = 1e-3  # relative violation of an equation above which a warning says that it is not solved
+COARSE, FAR = (
+    1e-4,
+    10.0,
+)  # a warning needs a violation by the network above both: this, and times the solution's
 
 
 @dataclass(frozen=True)
 class Served:
-    """A network, and what is told of it.
+    """A network of the unknown functions, and its record.
 
     Attributes:
-        equations: How far each is violated.
-        conditions: The same.
-        error: Estimate of the largest, relative to the size of each unknown.
-        history: Error of the solution, or of the network, grid by grid.
+        equations: Violation of each equation.
+        conditions: Violation of each condition.
+        error: Estimate of the largest error, relative to the size of each unknown.
+        history: Error of the solution, or of the network, for each grid.
     """
 
     network: KAN
@@ -45,7 +48,7 @@ class Served:
 
 
 def as_found(solution: Solution, history: list[dict[str, Any]]) -> Served:
-    """The solution as a network."""
+    """Convert the solution to a network."""
     equations, conditions = solution.violations()
     count = len(solution.problem.unknowns)
     return Served(
@@ -61,7 +64,7 @@ def as_found(solution: Solution, history: list[dict[str, Any]]) -> Served:
 
 
 def trained(request: SolveRequest, hidden: list[int], solution: Solution, attempt: Attempt) -> Served:
-    """A network with these inner layers, trained on the solution."""
+    """Train a network with the inner layers ``hidden`` on the solution."""
     shape = WantedShape.of(solution.problem, **request.shape(hidden))
     told = f"training a network of shape {list(shape.width)}"
     attempt.report(Progress("train", TRAINED_FROM, told))
@@ -70,7 +73,7 @@ def trained(request: SolveRequest, hidden: list[int], solution: Solution, attemp
         best, grid = found, found.network.stack[0].grid_size
         history.append({"step": len(history) + 1, "grid": grid, "error": found.distance})
         done = TRAINED_FROM + (TRAINED_BY - TRAINED_FROM) * len(history) / len(shape.grids)
-        message = f"{told}: on {grid} intervals {found.distance:.1e} from the solution"
+        message = f"{told}: on {grid} intervals, error {found.distance:.1e}"
         attempt.report(Progress("train", done, message, found.distance))
     equations, conditions = best.violations
     return Served(
@@ -86,7 +89,7 @@ def trained(request: SolveRequest, hidden: list[int], solution: Solution, attemp
 
 
 def worst(violations: tuple[Sequence[Violation], Sequence[Violation]]) -> float:
-    """The largest of all."""
+    """Return the largest relative violation of any equation or condition."""
     return max(each.relative for each in chain(*violations))
 
 
@@ -95,8 +98,8 @@ def _of_solution(solution: Solution) -> list[str]:
     if violation < UNSOLVED:
         return []
     return [
-        f"equations or conditions are violated by {violation:.1e} of their terms: they contradict each "
-        "other, or the solution is not smooth; see residuals"
+        f"equations or conditions are violated by {violation:.1e} relative to their terms: they contradict "
+        "each other, or the solution is not smooth; see residuals"
     ]
 
 
@@ -106,7 +109,7 @@ def _of_shape(found: Follower) -> list[str]:
         return []
     width = list(found.network.config.width)
     return [
-        f"this network of shape {width} violates equations or conditions by {mine:.1e} of their terms, the "
-        f"solution that it follows by {its:.1e}: give it more nodes, layers or intervals, or leave hidden "
-        "out, which makes a network of the solution itself"
+        f"this network of shape {width} violates equations or conditions by {mine:.1e} relative to their "
+        f"terms, the solution by {its:.1e}: use more nodes, layers or intervals, or omit hidden to convert "
+        "the solution itself to a network"
     ]

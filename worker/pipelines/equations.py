@@ -1,4 +1,4 @@
-"""Jobs that solve differential equations: the unknown functions as a model that predicts them."""
+"""Jobs that solve differential equations; the result is a model that predicts the unknown functions."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ from worker.results.solution_figures import ValuesAt, solution_figures
 from worker.results.symbolic_document import symbolic_document
 
 TASK = "equation"
-SOLVING = 0.7  # share of the job that finding the functions is
-BEFORE_TRAINING = 0.4  # the same where a network is trained on them, and then of its time, too
+SOLVING = 0.7  # progress of the job once the functions are found
+BEFORE_TRAINING = 0.4  # the same if a network is trained on them; then also the share of the time to solve
 ROWS = 1000  # points at which formulas are compared with the functions
-NORMAL_95 = 1.959964  # standard errors on either side that hold the true value 95 times in 100
+NORMAL_95 = 1.959964  # half-width of a 95 % confidence interval, in standard errors
 
 Measured = dict[int, Measurements]
 
 
 @dataclass(frozen=True)
 class _Solved:
-    """A model of the unknown functions."""
+    """The result of a solve job: a model of the unknown functions."""
 
     job_id: str
     request: SolveRequest
@@ -90,11 +90,11 @@ class _Solved:
 
 
 def solve_equations(attempt: Attempt) -> _Solved:
-    """Solve, look for a law, and tell how well the equations are satisfied.
+    """Solve the equations, search for a law, and measure how well the equations are satisfied.
 
     Raises:
-        NoSolution: None was found, or it cannot be continued.
-        Stopped: Before there was a solution.
+        NoSolution: No solution was found, or it cannot be continued.
+        JobStopped: The time ran out before a solution was found.
     """
     request = attempt.request
     assert isinstance(request, SolveRequest)  # noqa: S101 - this is its kind
@@ -130,7 +130,7 @@ def solve_equations(attempt: Attempt) -> _Solved:
 
 
 def _values_at(predictor: Predictor) -> ValuesAt:
-    """What the model predicts at all combinations of places."""
+    """Return a function that predicts the unknowns at all combinations of coordinates [unknowns, points]."""
 
     def values(places: Sequence[np.ndarray]) -> np.ndarray:
         rows = np.stack(np.meshgrid(*places, indexing="ij"), -1).reshape(-1, len(places))
@@ -141,7 +141,7 @@ def _values_at(predictor: Predictor) -> ValuesAt:
 
 
 def _time_for_training(attempt: Attempt) -> Callable[[], bool]:
-    """Asks whether it is time to train a network on what there is."""
+    """Return a function that becomes true once the remaining time is needed for training a network."""
     left = (1 - BEFORE_TRAINING) * attempt.seconds_left()
     return lambda: attempt.should_stop() or attempt.seconds_left() < left
 
@@ -153,13 +153,17 @@ def _solution(
     share: float,
     should_stop: Callable[[], bool],
 ) -> tuple[Solution, list[dict[str, Any]]]:
-    """The functions, and how the search for them went, which is this share of the job."""
+    """Solve the equations, and return the solution with the history of its error.
+
+    Args:
+        share: Progress of the job once the solution is found.
+    """
     solution, history = None, list[dict[str, Any]]()
     for reached in _search(request, measured, should_stop):
-        message, error = "following the solution from its start", None
+        message, error = "continuing the solution from its start", None
         if reached.solution is not None:
             solution, error = reached.solution, worst(reached.solution.violations())
-            message = f"{' x '.join(map(str, reached.intervals))} intervals: equations hold to {error:.1e}"
+            message = f"{' x '.join(map(str, reached.intervals))} intervals: violation {error:.1e}"
             history.append({"step": len(history) + 1, "grid": max(reached.intervals), "error": error})
         report(Progress("solve", share * reached.fraction, message, error))
     if solution is None:
@@ -184,7 +188,7 @@ def _search(request: SolveRequest, measured: Measured, should_stop: Callable[[],
 
 
 def _measured(request: SolveRequest, attempt: Attempt) -> Measured:
-    """What was measured of each unknown, by its place; nothing without measurements."""
+    """Read the measurements of the unknowns, by index of the unknown; empty without measurements."""
     if request.measurements is None:
         return {}
     dataset_id, columns = request.measurements.dataset_id, request.measurements.columns or {}
@@ -202,7 +206,7 @@ def _measured(request: SolveRequest, attempt: Attempt) -> Measured:
             if rows.any():
                 found[place] = Measurements(points[rows], values[name][rows])
     if not found:
-        raise InvalidData("no row of the measurements has all independent variables and an unknown")
+        raise InvalidData("no row of the measurements has values of all independent variables and an unknown")
     return found
 
 
@@ -225,7 +229,10 @@ def _predictor(request: SolveRequest, solution: Solution, served: Served) -> Pre
 def _symbolic(
     request: SolveRequest, solution: Solution, should_stop: Callable[[], bool]
 ) -> dict[str, Any] | None:
-    """Laws that satisfy the equations and conditions to rounding, as the ``symbolic`` resource."""
+    """Search for laws that satisfy equations and conditions to rounding error.
+
+    Returns the symbolic document; None without laws.
+    """
     laws = find_laws(solution, should_stop, partial(hunted_law, should_stop=should_stop))
     return None if laws is None else _document(request.unknowns, solution, laws)
 
@@ -253,7 +260,7 @@ def _document(
 
 
 def _members(predictor: Predictor, symbolic: dict[str, Any] | None, points: np.ndarray) -> dict[str, Any]:
-    """What is told of laws as a member of the model."""
+    """Return the entry of the laws among the members of the model; empty without laws."""
     formula = Members.of(predictor, symbolic).formula
     if formula is None or symbolic is None:
         return {}
@@ -263,7 +270,7 @@ def _members(predictor: Predictor, symbolic: dict[str, Any] | None, points: np.n
 def _record(
     request: SolveRequest, solution: Solution, predictor: Predictor, served: Served
 ) -> dict[str, Any]:
-    """What ``GET /models/{id}`` shows."""
+    """Return the document of ``GET /models/{id}``."""
     metrics = {
         "equation_residual": max(each.relative for each in served.equations),
         "condition_residual": max((each.relative for each in served.conditions), default=0.0),
@@ -290,7 +297,10 @@ def _record(
 
 
 def _number(estimate: Estimate) -> dict[str, Any]:
-    """A number that was estimated; without an error, and an interval, where the measurements tell none."""
+    """Return an estimated parameter with its standard error and 95 % confidence interval.
+
+    Both are None if the measurements do not determine the error.
+    """
     value, error = estimate.value, estimate.standard_error
     is_told = math.isfinite(error)
     return {
@@ -301,13 +311,13 @@ def _number(estimate: Estimate) -> dict[str, Any]:
 
 
 def _open(estimates: Sequence[Estimate]) -> list[str]:
-    """What is said of numbers that the measurements do not settle."""
+    """Return a warning about parameters whose error the measurements do not determine."""
     names = [each.name for each in estimates if not math.isfinite(each.standard_error)]
     if not names:
         return []
     return [
-        f"the measurements do not tell how far {', '.join(names)} may be off: other values fit as well, or "
-        "there are no more measurements than numbers to be found"
+        f"the measurements do not determine the error of {', '.join(names)}: other values fit equally well, "
+        "or there are no more measurements than parameters"
     ]
 
 
@@ -319,10 +329,10 @@ def _told(texts: Sequence[str], violations: Iterable[Any]) -> list[dict[str, Any
 
 
 def _ended_early(request: SolveRequest, solution: Solution) -> list[str]:
-    """What is said of a solution that was followed to a place before the end of its domain."""
+    """Return a warning for each variable in which the solution ends before the end of its domain."""
     return [
-        f"the search was stopped at {name} = {high:g}: beyond it the model only guesses; a longer "
-        "max_seconds goes on"
+        f"the solution ends at {name} = {high:g}: beyond it predictions are extrapolated; raise max_seconds "
+        "to continue it"
         for name, (_, high) in zip(request.independent, solution.problem.domain, strict=True)
         if high < request.domain[name][1]
     ]

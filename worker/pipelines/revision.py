@@ -1,4 +1,4 @@
-"""A model changed by what a person knows: edges fixed, functions forbidden, another formula chosen."""
+"""Revisions of a model by its user: fix edges, forbid functions, drop columns, or choose another formula."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ from worker.search.law_subtask import small_law
 from worker.search.result import Found
 from worker.search.sparse_additive import with_additive_forms
 
-STEPS = 60  # of Levenberg-Marquardt after edges were fixed
-POOR = 0.9  # R² on an edge's curve below which a function that a person wanted there deserves a second look
+STEPS = 60  # steps of Levenberg-Marquardt after edges were fixed
+POOR = 0.9  # R² on an edge's activation below which a warning reports the function that replaced it
 
 
 def revised(
     revises: Revised, data: Prepared, limits: Limits, report: Report, should_stop: Callable[[], bool]
 ) -> Outcome:
-    """The next version of a model whose network stays, but for edges that become functions.
+    """Make the next version of a model, with the same network except for edges fixed to functions.
 
     Raises:
-        Conflict: No formula keeps to what was asked for.
-        InvalidData: A function cannot stand where it was put.
+        Conflict: No formula satisfies the constraints of the request.
+        InvalidData: A function cannot be fixed on the edge that the request names.
     """
     run = Run.of(data, data.plan.request, limits, report, should_stop)
     changes, predictor = revises.model.changes, load(revises.artifact)
@@ -99,15 +99,13 @@ def _symbolic(found: Found, predictor: Predictor, run: Run) -> dict[str, Any]:
             found = replace(found, evidence=evidence)
         document = formulas_of(found, predictor, run.data)
     if document is None:
-        detail = (
-            "no formula was found that keeps to what was asked for; allow more functions, or longer formulas"
-        )
+        detail = "no formula was found that satisfies the request; allow more functions, or longer formulas"
         raise Conflict("no_formula", detail)
     return document
 
 
 def _search_anew(found: Found, predictor: Predictor, run: Run) -> Found:
-    """With the formulas that a search within the limits finds."""
+    """Return the result with the formulas of a new search within the limits."""
     if predictor.classes is not None:
         return replace(found, formulas=log_odds_formulas(predictor.network, predictor.inputs, run))
     law = small_law(run)
@@ -115,7 +113,7 @@ def _search_anew(found: Found, predictor: Predictor, run: Run) -> Found:
 
 
 def _chosen(revises: Revised, predictor: Predictor, run: Run) -> list[list[Formula]]:
-    """The formulas that the model has, those that were chosen first."""
+    """Return the formulas of the model for every output, the chosen one first."""
     assert revises.model.symbolic is not None  # noqa: S101 - a job that chooses was checked to have some
     outputs = revises.model.symbolic["outputs"]
     places = revises.model.changes.places([output["name"] for output in outputs])
@@ -138,13 +136,13 @@ def _of_output(
 
 
 def _with_functions(revises: Revised, predictor: Predictor, run: Run) -> Outcome:
-    """The network trained on with functions in place of edges, and the formulas read off it."""
+    """Fix edges to functions, continue the training of the network, and extract its formulas."""
     data, changes = run.data, revises.model.changes
     width = revises.model.edges["width"]
     functions = {edge.place(width): edge.function for edge in changes.fix}
     run.report("train", 0.2, "training the network around the fixed edges")
     network = without_inputs(predictor.network, _places_of(changes.drop, data)).double()
-    if predictor.inputs.quantiles is not None:  # a function is one of the column, not of its rank
+    if predictor.inputs.quantiles is not None:  # the function is of the column, not of its ranks
         network = on_scale(network, predictor.inputs, run.inputs, data.training.encoded)
     inputs = predictor.inputs if predictor.inputs.quantiles is None else run.inputs
     r2 = fix_(network, functions, torch.from_numpy(inputs.forward(data.training.encoded)))
@@ -158,7 +156,7 @@ def _with_functions(revises: Revised, predictor: Predictor, run: Run) -> Outcome
         calibrate_on_validation_(network, network, inputs, data)
     found = Found(network=network, judged=network, inputs=inputs, scaler=predictor.outputs)
     changed, decision = assembled(found, data)
-    run.report("symbolic", 0.7, "reading a formula off the network")
+    run.report("symbolic", 0.7, "extracting a formula from the network")
     found = replace(found, formulas=_read_off(network, changed, functions, run))
     symbolic = _symbolic(found, changed, run)
     changed, members = with_formula(changed, symbolic, data)
@@ -188,7 +186,7 @@ def _with_functions(revises: Revised, predictor: Predictor, run: Run) -> Outcome
 
 
 def _places_of(columns: list[str], data: Prepared) -> list[int]:
-    """Inputs of the network that come from these columns."""
+    """Return the indices of the network's inputs that encode columns."""
     return [place for place, column in enumerate(data.encoding.names) if column.feature in columns]
 
 
@@ -206,7 +204,7 @@ def _rows(part: Portion, predictor: Predictor, data: Prepared) -> Rows:
 def _read_off(
     network: KAN, predictor: Predictor, functions: dict[tuple[int, int, int], str], run: Run
 ) -> list[list[Formula]]:
-    """Formulas of every output; those of a classifier give its log-odds, which the network itself tells."""
+    """Extract the formulas of every output; those of a classifier approximate the log-odds of the network."""
     fit, validation = searched(run)
     scaler = predictor.outputs
     formulas = []
@@ -228,12 +226,15 @@ def _read_off(
         )
         found = read_formulas(network, reading)
         found += shorter_formulas(network, reading)
-        formulas.append([formula for formula in found if variables(formula.tree)])  # a constant fixes nothing
+        formulas.append([formula for formula in found if variables(formula.tree)])  # without constants
     return formulas
 
 
 def _precision(network: KAN, predictor: Predictor, validation: Portion, run: Run) -> Precision:
-    """How well the curves are known; those of a classifier are what its log-odds are."""
+    """Estimate how precisely the activations are known.
+
+    Those of a classifier are known exactly, because they define its log-odds.
+    """
     rows = len(run.data.fit)
     if predictor.classes is not None:
         return precision_of(0.0, network, rows, is_noisy=False)
@@ -243,10 +244,10 @@ def _precision(network: KAN, predictor: Predictor, validation: Portion, run: Run
 
 
 def _poor(r2: dict[tuple[int, int, int], float], functions: dict[tuple[int, int, int], str]) -> list[str]:
-    """A warning for each function that was far from the curve it replaced."""
+    """Return a warning for each function with a poor fit to the activation that it replaced."""
     return [
-        f"{functions[place]} replaced a curve on the edge from {place[1]} to {place[2]} of layer {place[0]} "
-        f"that it follows with an R² of {found:.3f} only"
+        f"{functions[place]} on the edge from {place[1]} to {place[2]} of layer {place[0]} fits the "
+        f"activation that it replaced with an R² of only {found:.3f}"
         for place, found in r2.items()
         if found < POOR
     ]

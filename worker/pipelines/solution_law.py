@@ -1,4 +1,4 @@
-"""A law behind the solution of partial differential equations, hunted as one behind a table."""
+"""Searches for a law of the solution of partial differential equations, with the law search for tables."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from worker.data.preparation import Portion, Prepared
 from worker.search.context import Run
 from worker.search.law_search import exact_law
 
-SECONDS = 10.0  # that it may take
-TARGET = "the solution"  # no name of a client
+SECONDS = 10.0  # time limit of the search
+TARGET = "the solution"  # placeholder for the dataset id and the target, which a solution does not have
 
 
 def hunted_law(fit: Data, validation: Data, should_stop: Callable[[], bool]) -> Expression | None:
-    """A formula that is as good as exact, or None.
+    """Search for a formula that is exact to rounding error; None if none is found.
 
     Args:
         fit: Columns, and the values of one unknown.
         validation: The same at other points.
-        should_stop: Once true, nothing is found any more.
+        should_stop: Once it returns true, the search ends.
     """
     data, until = _prepared(fit, validation), time.monotonic() + SECONDS
     run = Run(
@@ -43,7 +43,7 @@ def hunted_law(fit: Data, validation: Data, should_stop: Callable[[], bool]) -> 
 
 
 def _prepared(fit: Data, validation: Data) -> Prepared:
-    """Points and values as rows of a table that is prepared already."""
+    """Convert points and values to the prepared rows of a table."""
     columns = {name: np.concatenate([own, validation[0][name]]) for name, own in fit[0].items()}
     values = np.concatenate([fit[1], validation[1]])
     features = tuple(
@@ -68,4 +68,4 @@ def _prepared(fit: Data, validation: Data) -> Prepared:
 
 
 def _untold(stage: str, fraction: float, message: str, error: float | None = None) -> None:
-    """The solver tells what the job is at."""
+    """Ignore progress: the solver reports that of the job."""

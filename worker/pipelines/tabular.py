@@ -1,4 +1,4 @@
-"""A training job without its database: a table and a request in, a model and what is to be told of it out."""
+"""The pipeline of a training job, without the database: from a table and a request to a model and record."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ def run_pipeline(
     revises: Revised | None = None,
     parts: Parts | None = None,
 ) -> Outcome:
-    """Prepare, search and train, read the formula, measure; or change a model that there is.
+    """Prepare rows, search and train a network, extract formulas and measure; or revise a model.
 
     Args:
         table: The dataset.
-        request: What was asked for.
-        report: Called often; the receiver decides what to keep.
-        should_stop: Once true, the best network so far is finished and ``cut_by`` names the stage.
-        resume: What an earlier run of the same job gave to ``checkpoint``.
-        checkpoint: Called with what a later run can resume from, once the network is found.
-        revises: The model that a symbolic job changes.
-        parts: What of the search other workers do, or have done.
+        request: The training.
+        report: Takes the progress. It is called often: the receiver decides what to store.
+        should_stop: Once it returns true, the best network so far is used, and ``cut_by`` names the stage.
+        resume: The last checkpoint of an earlier run of the same job; None without one.
+        checkpoint: Called once, when the network is found, with what a later run can resume from.
+        revises: The model that a symbolic job revises.
+        parts: Results of the search's subtasks, which other workers may compute.
 
     Raises:
-        InvalidData: The rows cannot be learnt from.
-        TrainingDiverged: The loss left the finite numbers.
+        InvalidData: No model can be trained on the rows.
+        TrainingDiverged: The loss is not finite.
     """
     watch = Watch(report, should_stop)
     if request.task == "density":
@@ -77,7 +77,9 @@ def run_pipeline(
         decision = kept["decision"] and Decision(**kept["decision"])
     with watch.stage("evaluate", 0.9, "measuring on the hold-out rows"):
         symbolic = formulas_of(found, predictor, data)
-        is_known = symbolic is not None and "evidence" in symbolic  # the first formula is the one found best
+        is_known = (
+            symbolic is not None and "evidence" in symbolic
+        )  # then the errors belong to the first formula
         predictor, members = with_formula(
             predictor, symbolic, data, found.formula_errors if is_known else None
         )
@@ -121,7 +123,7 @@ def _baselines(
     decision_weights: tuple[float, ...] | None,
     should_stop: Callable[[], bool],
 ) -> dict[str, Any]:
-    """Baselines beside the network, and beside what it was on every grid those that are matched to it."""
+    """Fit the baselines, and for the network on every grid those with a matched number of parameters."""
 
     def run(baselines: Sequence[Baseline], parameters: int) -> dict[str, Any]:
         return run_baselines(
@@ -146,7 +148,7 @@ def _baselines(
         return {"baselines": beside}
     fitted = {size: {name: told for name, told in beside.items() if name in matched}}
     for stage in record["grids"]:
-        if stage["parameters"] not in fitted:  # that of the last grid mostly serves, and was fitted to
+        if stage["parameters"] not in fitted:  # the last grid is usually that of the final network
             fitted[stage["parameters"]] = run(list(matched.values()), stage["parameters"])
     grids = [stage | {"baselines": fitted[stage["parameters"]]} for stage in record["grids"]]
     return {"baselines": beside, "grids": grids}

@@ -1,4 +1,4 @@
-"""Periodic tasks of a worker: requeue lost jobs, republish messages, delete what finished jobs no longer need."""
+"""Periodic tasks of a worker: requeue lost jobs, republish messages, delete data of finished jobs."""
 
 import logging
 import os
