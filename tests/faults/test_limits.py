@@ -19,7 +19,7 @@ def test_a_job_that_takes_too_much_memory_fails_at_once_and_alone(workers: Worke
     beside = workers.submit(steps="10")
     job = workers.wait_for_end(workers.submit(hoards="", steps=FOR_EVER, step_s="0.02"))
     assert (job.status, job.error_code, job.attempt) == ("failed", "out_of_memory", 1)
-    assert "a job may take 0.25 GiB" in (job.error_detail or "")
+    assert "a job may use 0.25 GiB" in (job.error_detail or "")
     workers.assert_done_once(beside)
     workers.assert_done_once(workers.submit(steps="1"))
 

@@ -312,7 +312,7 @@ def _possibly_missing(plan: Plan, encoding: Encoding) -> list[str]:
         for code in plan.reports.get(name, {}).get("possible_missing", []):
             holders.setdefault(code["value"], {})[name] = code["count"]
     return [
-        f"{value} lies apart from the other values of {_list_counts(counts)} and was used as a number: "
+        f"{value} stands apart from the other values of {_list_counts(counts)} and was used as a number: "
         "if it means missing, upload the table with missing = "
         f'{{"{next(iter(counts)) if len(counts) == 1 else "*"}": [{value}]}}'
         for value, counts in holders.items()

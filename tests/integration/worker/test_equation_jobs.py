@@ -273,7 +273,7 @@ def test_numbers_that_measurements_do_not_tell_have_no_error_and_a_warning(
     a, b = (model["parameters"][name] for name in "ab")
     assert a["value"] + b["value"] == pytest.approx(0.7)
     assert a["standard_error"] is a["interval"] is b["standard_error"] is b["interval"] is None
-    assert "do not tell how far a, b may be off" in model["warnings"][0]
+    assert "do not determine the error of a, b" in model["warnings"][0]
 
 
 def test_a_solution_that_ends_fails_the_job_and_says_where(

@@ -45,7 +45,7 @@ def test_weight_and_split_column_are_no_features() -> None:
         ([None] * ROWS, "it has no values"),
         (
             [f"note {i}" for i in range(ROWS)],
-            "it is text with 40 different values; give it another type to use it",
+            "it is text with 40 distinct values; give it another type to use it",
         ),
     ],
 )
@@ -59,7 +59,7 @@ def test_an_id_is_left_out_unless_it_is_all_there_is_or_is_asked_for() -> None:
     table = {"laptop_ID": list(range(ROWS)), "a": RAMP, "y": RAMP}
     data = prepared(table)
     assert data.names == ("a",)
-    assert "names the rows" in data.warnings[0]
+    assert "identifies the rows" in data.warnings[0]
     assert prepared(table, features=["laptop_ID"]).names == ("laptop_ID",)
     assert prepared({"id": list(range(ROWS)), "y": RAMP}).names == ("id",)
 
@@ -93,7 +93,7 @@ def test_of_rows_that_show_no_differences_the_mean_can_be_learnt() -> None:
 
 
 def test_without_any_value_nothing_can_be_learnt() -> None:
-    with pytest.raises(InvalidData, match="nothing to learn from"):
+    with pytest.raises(InvalidData, match="upload rows with values"):
         prepared({"a": [None] * 30 + RAMP[:10], "y": RAMP}, split=TAIL)
 
 
@@ -260,7 +260,7 @@ def test_a_class_weighs_what_was_asked_for_and_one_otherwise() -> None:
 
 
 def test_a_weight_for_a_class_that_no_row_has_is_refused_with_the_classes() -> None:
-    with pytest.raises(InvalidData, match="a class 'z' that the target lacks; it has 'p', 'q'"):
+    with pytest.raises(InvalidData, match="a class 'z' that the target does not have; it has 'p', 'q'"):
         prepared({"a": RAMP, "y": ["p", "q"] * 20}, training={"class_weight": {"z": 3.0}})
 
 
@@ -273,11 +273,11 @@ def test_weights_of_rows_and_classes_multiply() -> None:
     assert set(data.training.weights) == {10.0, 2.0}
 
 
-@pytest.mark.parametrize(("idle", "purpose"), [(slice(0, 24), "fit on"), (slice(24, 30), "choose by")])
+@pytest.mark.parametrize(("idle", "purpose"), [(slice(0, 24), "fit"), (slice(24, 30), "validation")])
 def test_rows_that_all_weigh_nothing_cannot_be_used(idle: slice, purpose: str) -> None:
     weights = np.ones(ROWS)
     weights[idle] = 0.0
-    with pytest.raises(InvalidData, match=f"all rows to {purpose} have the weight 0") as caught:
+    with pytest.raises(InvalidData, match=f"all {purpose} rows have the weight 0") as caught:
         prepared({"a": RAMP, "w": weights.tolist(), "y": RAMP}, weight="w", split=TAIL)
     assert caught.value.column == "w"
 

@@ -93,7 +93,7 @@ def test_none_holds_nothing_out() -> None:
         ({"kind": "stratified"}, "needs classes"),
         ({"kind": "stratified", "task": "classification", "y": classes(9, 1)}, "smallest classes"),
         ({"y": np.zeros(2), "test_fraction": 0.9}, "cannot be split"),
-        ({"kind": "tail", "y": classes(1, 1), "task": "classification"}, "one side empty"),
+        ({"kind": "tail", "y": classes(1, 1), "task": "classification"}, "one side of the split empty"),
         ({"kind": "column", "column": "g", "test": [1], "columns": {}}, "does not have"),
         ({"kind": "column", "column": "g", "test": [1], "columns": {"g": np.zeros(3)}}, "no row"),
         ({"kind": "column", "column": "g", "test": [0], "columns": {"g": np.zeros(3)}}, "every row"),

@@ -97,7 +97,7 @@ def test_a_network_that_knows_no_more_than_the_shares_calls_nothing_rare() -> No
     predictor, worth = decided(prepared(offset=-2.5), line(0.0, -2.0))
     assert (predictor.threshold, worth["decision"]["rule"]) == (0.5, "likeliest")
     (warning,) = worth["warnings"]
-    assert "does not beat always guessing the most frequent class" in warning
+    assert "is no higher than that of a constant guess" in warning
 
 
 def test_a_threshold_that_costs_accuracy_says_so_beside_the_constant_guess() -> None:
