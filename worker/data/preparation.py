@@ -1,7 +1,7 @@
 """Converts a table and a request to encoded fit, validation and hold-out rows.
 
-Columns are read from the table one at a time and written directly into the array that all later
-stages share, so that a large table is in memory only once.
+Columns are read from the table one at a time and written directly into one array. All later stages share
+it, so that a large table is in memory only once.
 """
 
 from __future__ import annotations

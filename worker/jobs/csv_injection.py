@@ -1,8 +1,8 @@
 """Protects CSV files against formula injection in spreadsheets.
 
-When Excel or a similar program opens a CSV file, it evaluates a cell that begins with ``=``, ``+``, ``-`` or
-``@``, quoted or not, also after spaces. A tab or a line end starts a new cell. A leading ``'`` makes the cell
-text (OWASP, CSV injection). Numbers are not changed.
+Excel and similar programs evaluate a cell of a CSV file that begins with ``=``, ``+``, ``-`` or ``@``, quoted
+or not, also after spaces. A tab or a line end starts a new cell. A leading ``'`` makes the cell text (OWASP,
+CSV injection). Numbers are not changed.
 """
 
 import polars as pl
