@@ -58,7 +58,7 @@ def run_job(
             announces that a job waits, so the next job in its queue is claimed.
         token: Token of the dispatcher that claimed the job; None if the job is not claimed yet.
         work_of: Returns the handler of a kind of job. The handler may raise the errors of the service and the
-            engine, and ``JobStopped``. It is called after the claim, because it may import modules.
+            engine, and ``JobStopped``. ``work_of`` is called after the claim, because it may import modules.
         termination: Reports when this process has to end.
         ring: Notifies workers that jobs were queued.
     """
