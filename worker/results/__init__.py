@@ -1,1 +1,1 @@
-"""What a job stores: the record, the symbolic document, figures."""
+"""Results of a job: record, symbolic document, figures."""

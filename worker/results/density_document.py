@@ -1,4 +1,4 @@
-"""The law of a density as the client gets it: a formula, parameters with intervals, its fit."""
+"""The law of a density as clients receive it: a formula, parameters with intervals, and its fit."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from worker.data.density_rows import DensityRows
 def density_document(laws: Sequence[Recognised], rows: DensityRows, goal: str) -> dict[str, Any] | None:
     """The ``symbolic`` resource without its model id; None without a law.
 
-    A density has no true values to be compared with: ``rmse``, ``r2`` and ``max_error`` are null, and
-    ``mean_log_likelihood`` is told in their place.
+    A density has no true values to compare with: ``rmse``, ``r2`` and ``max_error`` are null, and
+    ``mean_log_likelihood`` is reported instead.
     """
     if not laws:
         return None
@@ -58,7 +58,7 @@ def density_document(laws: Sequence[Recognised], rows: DensityRows, goal: str) -
 
 
 def _front(laws: Sequence[Recognised]) -> list[Recognised]:
-    """Accepted laws that are the shorter, the less likely they make the rows; the best one ends them."""
+    """Accepted laws where less complexity means less likelihood, simplest first; the best law is last."""
     front: list[Recognised] = []
     for law in laws:
         if not front or complexity(law.tree) < complexity(front[-1].tree):
@@ -67,7 +67,7 @@ def _front(laws: Sequence[Recognised]) -> list[Recognised]:
 
 
 def _told(law: Recognised, rows: DensityRows) -> dict[str, Any]:
-    """Length, and likelihood of the formula as it is printed."""
+    """Complexity of a law, and mean log-likelihood of its formula as printed."""
     values = evaluate(law.tree, dict(zip(rows.names, rows.measured.T, strict=True)))
     with np.errstate(all="ignore"):
         logs = np.log(np.broadcast_to(values, len(rows.measured)))

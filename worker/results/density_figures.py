@@ -1,4 +1,4 @@
-"""Numbers behind the picture of a density: its curve or map, the law beside it, and where the rows lie."""
+"""Data for the figure of a density: its curve or map, its law, and the distribution of the rows."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from worker.data.density_rows import DensityRows
 POINTS, PLANE_POINTS = 241, 61
 MOST_BARS = 60
 DOTS = 1_000
-SHOWN = 0.002, 0.998  # quantiles around which a picture is drawn, for long tails leave nothing of the middle
-ROOM = 0.15  # beyond them, as a share of their distance
+SHOWN = 0.002, 0.998  # range of a figure; with long tails the full range would hide the middle
+ROOM = 0.15  # on each side, as a share of the distance between the quantiles
 
 
 def density_figures(predictor: Predictor, rows: DensityRows, law: Recognised | None) -> dict[str, Any]:
-    """What ``GET /models/{id}/figures`` shows of a density."""
+    """The body of ``GET /models/{id}/figures`` for a density."""
     axes = [_axis(values, POINTS if len(rows.names) == 1 else PLANE_POINTS) for values in rows.training.T]
     mesh = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
     places = mesh.reshape(-1, len(axes))
@@ -45,20 +45,20 @@ def density_figures(predictor: Predictor, rows: DensityRows, law: Recognised | N
 
 
 def _axis(values: np.ndarray, points: int) -> np.ndarray:
-    """Places over the range where nearly all rows lie, and a little beyond, up to the last row."""
+    """Points over the range of nearly all rows plus a margin, which ends just beyond the outermost rows."""
     low, high = np.quantile(values, SHOWN)
     room = ROOM * float(high - low)
     return np.linspace(max(low - room, _beyond(values, -1)), min(high + room, _beyond(values, 1)), points)
 
 
 def _beyond(values: np.ndarray, side: int) -> float:
-    """A little beyond the last value of a side."""
+    """The outermost value on one side, extended by 5 % of the range."""
     last = float(values.max() if side > 0 else values.min())
     return last + side * 0.05 * float(np.ptp(values))
 
 
 def _histogram(values: np.ndarray, axis: np.ndarray) -> dict[str, Any]:
-    """How densely rows lie in bars of equal width (Freedman and Diaconis 1981)."""
+    """Density of the rows in bars of equal width (Freedman and Diaconis 1981)."""
     lower, upper = np.quantile(values, [0.25, 0.75])
     width = 2 * float(upper - lower) * len(values) ** (-1 / 3)
     reach = float(np.ptp(axis))
@@ -72,6 +72,6 @@ def _histogram(values: np.ndarray, axis: np.ndarray) -> dict[str, Any]:
 
 
 def _dots(rows: np.ndarray) -> dict[str, Any]:
-    """Some of the rows."""
+    """A random sample of the rows."""
     some = rows[np.random.default_rng(0).permutation(len(rows))[:DOTS]]
     return {"edges": None, "bars": None, "dots": some.tolist()}

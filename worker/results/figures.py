@@ -1,7 +1,7 @@
-"""Numbers behind the pictures of a model: predictions beside the truth, effects of features, their weight.
+"""Data for the figures of a model: predicted and true values, partial dependence, feature importance.
 
-All of it is bounded in work, so that it takes well under a second for usual models, and comes out the same
-for the same network, rows and seed.
+The work is bounded to well under a second for usual models, and the result is deterministic for the same
+network, rows and seed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from worker.evaluation.partial_dependence import effects_of
 from worker.evaluation.permutation_importance import importance_of
 
 MOST_FEATURES = 50
-WORK = 150_000_000  # activations to evaluate for one kind of figure: about half a second
+WORK = 150_000_000  # per kind of figure: about half a second
 
 
 def figures_of(
@@ -25,21 +25,22 @@ def figures_of(
     picture: Mapping[str, Any],
     should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
-    """What ``GET /models/{id}/figures`` shows.
+    """The body of ``GET /models/{id}/figures``.
 
     Args:
         predictor: The model.
         data: Its rows.
-        picture: Its edges, whose scores say which of very many features are looked at.
-        should_stop: Once true, no further feature is looked at; if it is from the beginning, about a
-            tenth of the work is still done: a picture of a few rows is better than none.
+        picture: Its edges, whose scores select features where there are very many.
+        should_stop: Once true, no further feature is computed. If true from the beginning, about a tenth of
+            the
+            work is still done: figures from a few rows are better than none.
     """
     is_measured = len(data.test) > 0
     part = data.test if is_measured else data.training
     stop, work = (_never, WORK // 10) if should_stop() else (should_stop, WORK)
     used = [feature for feature in data.encoding.features if feature.name not in predictor.unused]
     shown = _strongest(used, picture, data)
-    # Rows that may be predicted for a feature.
+    # Rows to predict per feature.
     each = work // max(1, predictor.network.edge_count * len(shown))
     importance = importance_of(predictor, part, data, shown, each, stop)
     weights = {entry["name"]: entry["mean"] for entry in importance["features"]}
@@ -58,7 +59,7 @@ def _never() -> bool:
 
 
 def _strongest(used: Sequence[Feature], picture: Mapping[str, Any], data: Prepared) -> list[Feature]:
-    """All features that the network reads; of very many, those whose edges have the highest scores."""
+    """All features that the network uses; of very many, those whose edges have the highest scores."""
     if len(used) <= MOST_FEATURES:
         return list(used)
     scores: dict[str, float] = {}

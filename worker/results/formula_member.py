@@ -1,4 +1,4 @@
-"""The formula of a model as a member that predicts: its residuals, and how good it is beside the network."""
+"""The formula of a model as a member that predicts: its residuals and metrics."""
 
 from __future__ import annotations
 
@@ -24,14 +24,17 @@ Entries = dict[str, dict[str, Any]]  # of ``members`` in the record of a model
 def with_formula(
     predictor: Predictor, symbolic: Document | None, data: Prepared, errors: np.ndarray | None = None
 ) -> tuple[Predictor, Entries]:
-    """The network with the residuals of the formula beside its own, and the formula's part of the record.
+    """Add the formula's residuals to the network, and describe the formula for the record.
 
     Args:
         predictor: The network.
         symbolic: The formulas.
         data: Their rows.
-        errors: Absolute errors of the formula on rows not seen, NaN for others; without any finite ones those
-            on the validation rows are taken.
+        errors: Out-of-sample absolute errors of the formula, NaN for other rows. Unless all known ones are
+            finite, the errors on the validation rows are used.
+
+    Returns:
+        The network, and ``members`` of the record.
     """
     formula = Members.of(predictor, symbolic).formula
     if formula is None or symbolic is None:
@@ -45,7 +48,7 @@ def with_formula(
 
 
 def answering(predictor: Predictor, symbolic: Document | None) -> Predictor:
-    """The member that answers where none is asked for."""
+    """The member that answers by default."""
     _, found = Members.of(predictor, symbolic).answering("auto")
     return found
 
@@ -53,7 +56,7 @@ def answering(predictor: Predictor, symbolic: Document | None) -> Predictor:
 def worth_of(
     predictor: Predictor, symbolic: Document | None, data: Prepared, decision: Decision | None
 ) -> dict[str, Any]:
-    """What the hold-out rows tell of the member that answers, and of the network where a formula does."""
+    """Hold-out metrics of the member that answers, and of the network if a formula answers."""
     own = measure(predictor, data, decision)
     found = answering(predictor, symbolic)
     if found is predictor:
@@ -62,7 +65,7 @@ def worth_of(
 
 
 def formula_residuals(formula: FormulaPredictor, validation: Portion) -> np.ndarray | None:
-    """Sorted absolute errors where the formula is defined: elsewhere it has no answer, and no interval."""
+    """Sorted absolute errors where the formula is defined; elsewhere it has no prediction or interval."""
     if formula.classes is not None:
         return None
     errors = np.abs(formula.predict(validation.encoded) - validation.y.astype(float))
@@ -72,22 +75,22 @@ def formula_residuals(formula: FormulaPredictor, validation: Portion) -> np.ndar
 def entries(
     symbolic: Document, metrics: Metrics, predictor: Predictor, formula: FormulaPredictor, rows: np.ndarray
 ) -> Entries:
-    """What the record tells of the formula.
+    """The record's entry for the formula.
 
     Args:
         symbolic: The formulas.
-        metrics: What they are worth.
+        metrics: Their metrics.
         predictor: The network.
-        formula: The formulas as they predict.
-        rows: Encoded rows to compare the two on.
+        formula: The formulas as a predictor.
+        rows: Encoded rows on which both are compared.
     """
     return {"formula": formula_entry(symbolic, metrics, fidelity(predictor, formula, rows))}
 
 
 def fidelity(predictor: Predictor, formula: FormulaPredictor, rows: np.ndarray) -> float | None:
-    """R² of the formula against the network, in the mean over the outputs; None where one is not defined.
+    """R² of the formula against the network, averaged over the outputs; None where either is undefined.
 
-    Log-odds and logits are compared within the range that tells probabilities apart.
+    Log-odds and logits are clamped to ``±MAX_LOG_ODDS``, beyond which probabilities hardly differ.
     """
     if not len(rows):
         return None

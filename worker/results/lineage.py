@@ -1,4 +1,4 @@
-"""What a model was made of, and what it is called where its client gave no name."""
+"""Lineage of a model, and its default name."""
 
 import re
 from importlib.metadata import PackageNotFoundError, version
@@ -17,14 +17,14 @@ def lineage_of(
     dataset_id: str | None,
     revises: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The bytes it learnt from, the job and what it asked for, and the code.
+    """Dataset hash, job, request and code version of a model.
 
     Args:
-        session: To look the dataset up.
-        job_id: Which job made it.
-        request: What was asked for.
-        dataset_id: What it learnt from; None if that is no dataset.
-        revises: The model that was changed, and how.
+        session: For looking up the dataset.
+        job_id: The job that made the model.
+        request: The request of the job.
+        dataset_id: The training data; None if they are not a dataset.
+        revises: The model that was changed, and the changes.
     """
     dataset = session.get(Dataset, dataset_id) if dataset_id else None
     return {
@@ -37,7 +37,7 @@ def lineage_of(
 
 
 def usual_name(target: str, job_id: str) -> str:
-    """What a model predicts, and something to tell it apart."""
+    """The target, and the last six characters of the job id."""
     readable = re.sub(r"[^\w.-]+", "-", target)[:100]
     return f"{readable}-{job_id[-6:]}"
 

@@ -1,4 +1,4 @@
-"""What is kept of a network that was found: its predictor, its record, its formulas."""
+"""What is stored of a search result: predictor, record and formulas."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HISTORY_POINTS = 500
 
 
 def assembled(found: Found, data: Prepared) -> tuple[Predictor, Decision | None]:
-    """The network with all that turns columns into it and it into answers, and how it decides for a label."""
+    """The complete predictor from client columns to answers, and the decision rule of a classifier."""
     scaler = found.scaler
     if scaler is not None and not (found.is_straight and scaler.transform == "identity"):
         scaler = bounded(scaler, data.training.y.astype(float))
@@ -37,11 +37,11 @@ def assembled(found: Found, data: Prepared) -> tuple[Predictor, Decision | None]
 
 
 def _residuals(found: Found, judged: Predictor, data: Prepared) -> np.ndarray:
-    """Sorted absolute errors on rows not seen: of all training rows if known, else of the validation rows."""
+    """Sorted out-of-sample absolute errors: of all training rows if known, else of the validation rows."""
     if len(found.errors) and np.isfinite(found.errors).all():
         return np.sort(found.errors)
     residuals = np.abs(judged.predict(data.validation.encoded) - data.validation.y.astype(float))
-    if not np.isfinite(residuals).all():  # the network is no number at some validation row
+    if not np.isfinite(residuals).all():  # the network is not finite at some validation row
         return np.zeros(0)  # without residuals there are no intervals
     return np.sort(residuals) if found.contest is None else found.contest.without_luck(residuals)
 
@@ -53,7 +53,7 @@ def record_of(
     data: Prepared,
     request: TrainRequest,
 ) -> dict[str, Any]:
-    """What ``GET /models/{id}`` shows of the network, with what it is worth."""
+    """The body of ``GET /models/{id}`` for the network, with its metrics."""
     return {
         "features": shown_features(data.encoding),
         "outputs": output_names(data, request),
@@ -87,11 +87,11 @@ def record_of(
 
 
 def _say_formula_answers(found: Found, symbolic: dict[str, Any] | None, data: Prepared) -> list[str]:
-    """Of one that is not exact; one that has no value at a hold-out row was left out, and does not."""
+    """Report that an inexact formula answers, which requires a value at every hold-out row."""
     if symbolic is None or symbolic.get("serves_within") is None:
         return []
     told = say_formula_is_better(found.formula_errors, found.errors, data.training.weights)
-    return [f"{told}: the formula answers"]
+    return [f"{told}; the formula answers"]
 
 
 def _warn_of_repeats(data: Prepared) -> list[str]:
@@ -100,7 +100,7 @@ def _warn_of_repeats(data: Prepared) -> list[str]:
         return []
     return [
         f"{count} of {rows} hold-out rows ({count / rows:.0%}) equal a training row, also in the target: "
-        "on new rows the model may be worse than its metrics; remove duplicates, or hold out whole groups "
+        "on new rows the model may be worse than its metrics; remove duplicates or hold out whole groups "
         "by a column"
     ]
 
@@ -108,20 +108,18 @@ def _warn_of_repeats(data: Prepared) -> list[str]:
 def _cut(found: Found) -> list[str]:
     if not found.is_cut:
         return []
-    return [
-        "the search for a law was ended to leave time for larger networks; a longer max_seconds gives it more"
-    ]
+    return ["the law search was ended early to leave time for larger networks; increase max_seconds"]
 
 
 def output_names(data: Prepared, request: TrainRequest) -> list[str]:
-    """Names of the network's outputs: the target, or the classes where there are more than two."""
+    """Names of the network's outputs: the target, or the classes if there are more than two."""
     if data.classes is None or len(data.classes) == 2:
         return [request.goal]
     return [class_name(label) for label in data.classes]
 
 
 def _history(found: Found) -> list[dict[str, float | None]]:
-    """Losses per step, thinned to what a plot can show; null where a validation row had no answer."""
+    """Losses per step, thinned for a plot; null where a validation row had no finite prediction."""
     stride = -(-len(found.history) // HISTORY_POINTS) or 1
     return [
         {
@@ -135,10 +133,11 @@ def _history(found: Found) -> list[dict[str, float | None]]:
 
 
 def formulas_of(found: Found, predictor: Predictor, data: Prepared) -> dict[str, Any] | None:
-    """Formulas rated on the hold-out rows, or on the training rows where nothing is held out.
+    """Formulas rated on the hold-out rows, or on the training rows if none are held out.
 
-    A classifier's formulas are those of its log-odds, rated against the network's within the range
-    that tells probabilities apart.
+    A classifier's formulas are those of its log-odds. They are rated against the network's log-odds, clamped
+    to
+    ``±MAX_LOG_ODDS``, beyond which probabilities hardly differ.
     """
     part = data.test if len(data.test) else data.training
     columns = name_columns(part.encoded, data.names)
@@ -171,13 +170,13 @@ def formulas_of(found: Found, predictor: Predictor, data: Prepared) -> dict[str,
 
 
 def _bounds_of_answers(targets: np.ndarray) -> tuple[float, float] | None:
-    """As those of a network; a line has none, whoever answers by it."""
+    """Bounds of a formula's answers, the same as for a network; not used for a line."""
     values = targets[:, None].astype(float)
     return bounded(TargetScaler.fit(values), values).bounds
 
 
 def told_by_formulas(predictor: Predictor, part: Portion) -> np.ndarray:
-    """What formulas are to give of these rows [n, outputs]: the target, or the network's bounded log-odds."""
+    """Values that formulas should give [n, outputs]: the target, or the network's clamped log-odds."""
     if predictor.classes is None:
         return part.y.astype(float)[:, None]
     bounded: np.ndarray = np.clip(predictor.raw(part.encoded), -SURE, SURE)

@@ -1,4 +1,4 @@
-"""Numbers behind the picture of a solution: its unknowns over the box, and what was measured of them."""
+"""Data for the figure of a solution: its unknowns over the domain, and their measured values."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 from kan_engine import Measurements, Solution
 
 ValuesAt = Callable[[Sequence[np.ndarray]], np.ndarray]
-POINTS, PLANE_POINTS = 401, 61  # along an axis
+POINTS, PLANE_POINTS = 401, 61  # per axis
 MOST_MEASURED = 1_000
-DIGITS = 7  # that are kept of the largest value: what is less is noise, along which no line is to be drawn
+DIGITS = 7  # of the largest value; smaller digits are noise that contour lines would follow
 
 
 def solution_figures(
     solution: Solution, values_at: ValuesAt, unknowns: list[str], measured: Mapping[int, Measurements]
 ) -> dict[str, Any]:
-    """What ``GET /models/{id}/figures`` shows of a solution; of three variables half-way along the last.
+    """The body of ``GET /models/{id}/figures`` for a solution; a third variable is fixed at its middle.
 
     Args:
-        solution: It is drawn where it was found.
-        values_at: The unknowns, [unknowns, ...], at all combinations of places along the axes.
+        solution: The solution, with its domain.
+        values_at: Evaluates the unknowns [unknowns, ...] on the grid of the given axes.
         unknowns: Their names.
-        measured: What was measured of them, by place.
+        measured: Measurements, by the index of the unknown.
     """
     box = dict(zip(solution.problem.independent, solution.problem.domain, strict=True))
     drawn, at = list(box)[:2], {name: sum(box[name]) / 2 for name in list(box)[2:]}
@@ -62,7 +62,7 @@ def _rounded(values: np.ndarray) -> np.ndarray:
 
 
 def _dots(measured: Measurements | None, box: Sequence[tuple[float, float]]) -> list[list[float]] | None:
-    """Some of the measurements of an unknown, each its place and its value, where there is a solution."""
+    """A random sample of the measurements of an unknown inside the domain, each as point and value."""
     if measured is None:
         return None
     low, high = np.transpose(box)

@@ -1,4 +1,4 @@
-"""Formulas as the client gets them: re-evaluated as printed on the hold-out rows, with domain and errors."""
+"""Formulas as clients receive them: evaluated as printed on the hold-out rows, with domain and errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from kan_engine import (
 from service.documents.model_summary import shown_formula
 from worker.search.formula_evidence import Evidence
 
-EXACT = 1e-7  # RMSE over the target's standard deviation below which a formula is exact
+EXACT = 1e-7  # RMSE over the target's standard deviation
 
 
 def symbolic_document(
@@ -39,17 +39,17 @@ def symbolic_document(
     evidence: Evidence | None = None,
     encoding: Encoding | None = None,
 ) -> dict[str, Any] | None:
-    """The ``symbolic`` resource without its model id; None if an output has no formula worth the name.
+    """The ``symbolic`` resource without its model id; None if an output has no useful formula.
 
     Args:
         formulas: Per output, best first.
         columns: Hold-out rows of every variable.
         truth: Hold-out values of every output.
-        quantity: ``value``, or what of a classifier the formulas give: ``log-odds``, ``logit``.
-        seen: Training rows of every variable, for the domain; the hold-out rows if not given.
+        quantity: What the formulas give: ``value``, or ``log-odds`` or ``logit`` of a classifier.
+        seen: Training rows of every variable, for the domain; default: the hold-out rows.
         learnt: Training values of every output, for the uncertainty of constants.
         evidence: For the best formula.
-        encoding: Where variables come from that are no columns of the client.
+        encoding: Defines the variables that are not columns of the client.
     """
     outputs = []
     for name, found in formulas.items():
@@ -78,7 +78,7 @@ def _is_exact_on(
     learnt: Mapping[str, np.ndarray] | None,
     outputs: list[dict[str, Any]],
 ) -> bool:
-    """Whether the formulas are exact on the training rows, too, with fewer constants than rows."""
+    """Whether the formulas are also exact on the training rows, with fewer constants than rows."""
     if seen is None or learnt is None:
         return True
     for output in outputs:
@@ -93,7 +93,7 @@ def _is_exact_on(
 
 
 def _is_worthless(entry: dict[str, Any]) -> bool:
-    """Whether the mean would do better; a constant is the mean of other rows, and what is left to say."""
+    """Whether the mean would be better; a constant is always kept, as the last resort."""
     return bool(entry["is_worse"] and variables(entry["tree"]))
 
 
@@ -126,7 +126,7 @@ def _output(
 def _constants(
     best: dict[str, Any], seen: Mapping[str, np.ndarray], learnt: np.ndarray
 ) -> list[dict[str, float]]:
-    """Measured constants in the order in which the formula has them, with their standard errors."""
+    """Measured constants in the order of the formula, with their standard errors."""
     tree, values = free_constants(best["tree"])
     used = {name: seen[name] for name in variables(best["tree"])}
     if not used or not values:
@@ -153,7 +153,7 @@ def _rate(formula: Formula, columns: Mapping[str, np.ndarray], truth: np.ndarray
 
 
 def _is_worse_than_the_mean(error: np.ndarray, truth: np.ndarray) -> bool:
-    """On most rows: a single one with a wrong value makes no formula worthless."""
+    """Compare clipped squared errors, so that a single wrong value does not decide."""
     own, means = (clipped_squares(values, truth).mean() for values in (error, truth - truth.mean()))
     return bool(own > means)
 
@@ -161,7 +161,7 @@ def _is_worse_than_the_mean(error: np.ndarray, truth: np.ndarray) -> bool:
 def _front(rated: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Formulas that no other beats in both complexity and validation error, simplest first.
 
-    The validation error decided which formula is told first, so that one always ends the front.
+    The validation error also selects the best formula, which is therefore always the last one.
     """
     front: list[dict[str, Any]] = []
     for entry in sorted(rated, key=lambda entry: (entry["complexity"], entry["choice"])):

@@ -1,1 +1,1 @@
-"""The search for a model: laws, networks, the hill climb, what speaks for a formula."""
+"""Model search: laws, networks, the hill climb, evidence for formulas."""

@@ -1,4 +1,4 @@
-"""What the search for a law has at every step, and how it reads formulas off a structure."""
+"""Shared state of a law search, and the extraction of formulas from a structure."""
 
 from __future__ import annotations
 
@@ -34,35 +34,35 @@ from worker.data.splitting import fold_numbers
 from worker.execution.subtasks import Alone, Parts
 from worker.search.residual_signal import signal_left
 
-MAX_STRUCTURE_INPUTS = 40  # encoded columns that a small law is looked for in
-OF_WIDE_TABLES = 20  # that are kept of more; formulas are read off at most 24 edges
-SEARCH_ROWS, SEARCH_VALIDATION = 1500, 750  # more rows do not change which small law is right
-EXACT = 1e-9  # validation error, over the spread, of a formula that ends the search
-TRAINING_SHARE = 0.85  # of a job's time after which searches end, so that verdicts can be founded
-NOTHING = 0.03  # share of what a formula leaves of the data, below which no signal is left in it
-ROUGH = 0.03  # error of an edge's curve below which fits count as equal, however noisy the data are
+MAX_STRUCTURE_INPUTS = 40  # encoded columns, beyond which a law search uses a selection
+OF_WIDE_TABLES = 20  # size of that selection; formulas are extracted from at most 24 edges
+SEARCH_ROWS, SEARCH_VALIDATION = 1500, 750  # more rows do not change which law is selected
+EXACT = 1e-9  # validation error over the target's spread, below which a formula ends the search
+TRAINING_SHARE = 0.85  # of a job's time; the rest is for checking the result
+NOTHING = 0.03  # share of the squared residuals; less explained by boosting counts as no signal
+ROUGH = 0.03  # upper bound of the error within which fits of an edge's curve count as equal
 
 
 class Report(Protocol):
-    """Takes what a job is at: see ``Progress``."""
+    """Callback that takes the stage, fraction, message and error of a job; see ``Progress``."""
 
     def __call__(self, stage: str, fraction: float, message: str, error: float | None = None) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What every step of a search needs.
+    """Data, settings and callbacks that every step of a search needs.
 
     Attributes:
         names: Variable per encoded column.
         inputs: Scale of the encoded columns, by their ranges.
-        generator: Source of the randomness of the hunt for a law.
-        report: Takes what the job is at.
-        should_stop: Once true, the best so far is returned.
-        contest: Takes the errors on the validation rows of all that is compared there.
+        generator: Source of randomness of the law search.
+        report: Takes the progress of the job.
+        should_stop: Once true, the search returns the best result so far.
+        contest: Records the validation errors of all candidates that are compared.
         limits: What formulas may contain.
-        parts: What of the search other workers do, or have done.
-        simple: Errors of simple models that are known; see ``worker.search.cross_validation``.
+        parts: Subtasks of the search that other workers do, or have done.
+        simple: Cached errors of simple models; see ``worker.search.cross_validation``.
     """
 
     data: Prepared
@@ -86,7 +86,7 @@ class Run:
         should_stop: Callable[[], bool],
         parts: Parts | None = None,
     ) -> Run:
-        """A run at its start."""
+        """Create the context at the start of a search."""
         return Run(
             data=data,
             request=request,
@@ -101,18 +101,20 @@ class Run:
         )
 
     def fresh_generator(self) -> torch.Generator:
-        """Random numbers for one piece of the search; what a piece draws changes nothing for the others."""
+        """A generator with the job's seed; subtasks with their own generators do not affect each other."""
         return torch.Generator().manual_seed(self.request.seed)
 
     def leaving_time(self) -> Run:
-        """The run as those parts see it that end early enough for what they found to be checked."""
+        """A copy that stops at ``SEARCH_TIME_SHARE`` of the job's time, to leave time for checks."""
         until = time.monotonic() + TRAINING_SHARE * self.request.max_seconds
         return replace(self, should_stop=lambda: self.should_stop() or time.monotonic() > until)
 
     def narrowed(self) -> tuple[Run, list[int]]:
-        """The run on the columns that matter if a search for a law would not end with all; their places.
+        """The context on the most relevant columns, and their indices.
 
-        They are chosen on the training rows.
+        With at most ``MAX_STRUCTURE_INPUTS`` columns all are kept. Of more, a law search would not end in
+        time;
+        ``MAX_SELECTED_COLUMNS`` are selected on the training rows.
         """
         if len(self.names) <= MAX_STRUCTURE_INPUTS:
             return self, list(range(len(self.names)))
@@ -131,9 +133,9 @@ class Run:
 
     @cached_property
     def folds(self) -> torch.Tensor:
-        """Fold of every training row; the validation rows are the first one.
+        """Fold of every training row; fold 0 consists of the validation rows.
 
-        So the network without the first fold is one that can be judged by them.
+        A network trained without fold 0 can therefore be judged by the validation rows.
         """
         data, request = self.data, self.request
         others = fold_numbers(
@@ -144,11 +146,12 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Law:
-    """A small structure, and its formulas.
+    """A small structure and its formulas.
 
     Attributes:
-        is_read: Whether the best formula was read off the structure; else it was found beside it.
-        is_cut: Whether the search was ended to leave time for larger networks.
+        is_read: Whether the best formula was extracted from the structure; otherwise it was found
+            independently.
+        is_cut: Whether the search was ended early to leave time for larger networks.
     """
 
     fit: Fit
@@ -158,28 +161,28 @@ class Law:
 
     @property
     def error(self) -> float:
-        """Of the best formula."""
+        """Error of the best formula; infinite without formulas."""
         return self.formulas[0].error if self.formulas else float("inf")
 
     @property
     def bits(self) -> float:
-        """Of the best formula."""
+        """Description length of the best formula, in bits; infinite without formulas."""
         return self.formulas[0].bits if self.formulas else float("inf")
 
 
 def searched(run: Run) -> tuple[Portion, Portion]:
-    """Rows to fit small laws on, and to judge them by."""
+    """Samples of the fit and validation rows for the law search."""
     seed = run.request.seed
     return run.data.fit.sample(SEARCH_ROWS, seed), run.data.validation.sample(SEARCH_VALIDATION, seed)
 
 
 def sample_of(part: Portion, inputs: Standardizer) -> Sample:
-    """Rows as the search for a structure wants them."""
+    """Rows with scaled inputs, as the structure search takes them."""
     return _sample(part.encoded, part.y.astype(float), part.weights, inputs)
 
 
 def samples_of(*parts: tuple[Data, np.ndarray]) -> list[Sample]:
-    """The same by columns and weights; inputs are scaled by the ranges of the first rows."""
+    """Samples from columns and weights; inputs are scaled by the ranges of the first sample."""
     raw = [np.stack(list(columns.values()), 1) for (columns, _), _ in parts]
     inputs = Standardizer.fit(raw[0])
     return [
@@ -198,7 +201,7 @@ def _sample(raw: np.ndarray, target: np.ndarray, weights: np.ndarray, inputs: St
 
 
 def enter(fit: Fit, run: Run) -> None:
-    """A structure's errors on the validation rows as an entry of the contest."""
+    """Record a structure's absolute errors on the validation rows for the optimism correction."""
     part = run.data.validation
     if run.contest.is_open:
         with torch.no_grad():
@@ -208,7 +211,7 @@ def enter(fit: Fit, run: Run) -> None:
 
 
 def read_law(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:
-    """Prune a structure and read its formulas."""
+    """Prune a structure and extract its formulas."""
     if run.request.prune:
         structure = eliminate(structure, fit, validation, run.should_stop)
     if not run.request.symbolic:
@@ -221,7 +224,7 @@ def read_law(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:
 
 
 def with_shorter(law: Law, fit: Sample, validation: Sample, run: Run) -> Law:
-    """The law with shorter formulas beside its best, which are further off."""
+    """Add shorter, less accurate formulas to a law that is not exact."""
     if not law.formulas or law.error < EXACT:
         return law
     shorter = shorter_formulas(law.fit.network, _reading(law.fit, fit, validation, run))
@@ -229,7 +232,7 @@ def with_shorter(law: Law, fit: Sample, validation: Sample, run: Run) -> Law:
 
 
 def in_order(formulas: list[Formula]) -> list[Formula]:
-    """Each once, the shortest description first."""
+    """Remove duplicate formulas and sort the rest by description length."""
     return sorted({formula.tree: formula for formula in formulas}.values(), key=lambda formula: formula.bits)
 
 
@@ -252,10 +255,10 @@ def _reading(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Readi
 
 
 def precision_of(error: float, network: KAN, rows: int, *, is_noisy: bool) -> Precision:
-    """How well the curves of a network with this error are known: as well as itself, unless that is noise."""
+    """Precision of a network's curves: that of the network itself, unless its error is noise."""
     if not is_noisy:
         return Precision.exact(_bounded(error))
-    spared = min(1.0, network.parameter_count / rows) ** 0.5  # what noise of its size leaves of it
+    spared = min(1.0, network.parameter_count / rows) ** 0.5  # share of the noise that the fit retains
     return Precision.noisy(_bounded(error * spared), error, rows)
 
 
@@ -264,13 +267,13 @@ def _bounded(error: float) -> float:
 
 
 def columns_of(names: tuple[str, ...], sample: Sample) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Columns by variable, and the target, as formulas want them."""
+    """Columns by variable, and the target, as formulas take them."""
     columns = {name: sample.raw[:, place].numpy() for place, name in enumerate(names)}
     return columns, sample.y[:, 0].numpy()
 
 
 def leaves_noise(formulas: list[Formula], fit: Sample, validation: Sample, run: Run) -> bool:
-    """Whether nothing is found in what the best formula leaves of the data, which is not rounding alone."""
+    """Whether the residuals of the best formula hold no detectable signal and exceed rounding error."""
     if not formulas or formulas[0].error < EXACT:
         return False
     rows, others = columns_of(run.names, fit), columns_of(run.names, validation)

@@ -1,9 +1,9 @@
-"""Errors of candidates on rows that they have not seen, all on the same folds, and which of two is better.
+"""Out-of-sample errors of candidates on shared folds, and which of two candidates is better.
 
-With at most ``CROSSED_ROWS`` training rows every row is predicted by a fit without its fold; with more, the
-validation rows are predicted by a fit to the others. Errors are absolute, in the target's units, one per
-training row, and NaN for rows that are not predicted. Of a classifier they are roots of the log loss, so that
-their squares are losses as well.
+With at most ``CROSSED_ROWS`` training rows, each row is predicted by a fit without its fold. With more, the
+validation rows are predicted by a fit to the other rows. Errors are absolute, in the target's units, one per
+training row, and NaN for rows that are not predicted. A classifier's errors are square roots of the log loss,
+so that their squares are losses as well.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from kan_engine.symbolic.constant_fitting import refit
 from worker.data.preparation import Portion, name_columns
 from worker.search.context import Run
 
-ALPHAS = 10.0 ** np.arange(-9, 5)  # of ridge regression on standardised columns; the first ones are none
-SKEWED = 0.5  # standard deviation of log y, from which an exponential of a line is a candidate of its own
-ROWS_PER_CONSTANT = 10  # with p constants from n rows a true form errs by noise * sqrt(p / n): a third of it
-PENALTY = 1e-4  # of its slopes on standardised columns: next to none, yet columns may be copies of each other
-STRENGTHS = (0.01, 1.0, 100.0)  # of logistic regression on standardised columns, over its penalty
-LEARNT_ROWS = 10_000  # that a line or boosting is fitted to: more rows change their errors by less than noise
-FORM_STEPS = 20  # of Levenberg-Marquardt, from the constants found on all rows
-NEGLIGIBLE = 0.02  # share of a mean squared error, by which a lower one counts as the same
-CAUTIOUS_ROWS = 100  # of so many rows a gain has to be two standard errors, of many more it has to be one
-SEEN_SHARE = 2.0  # standard errors of a share, above one half, that show one candidate ahead on most rows
+ALPHAS = 10.0 ** np.arange(-9, 5)  # of ridge regression on standardised columns; the lowest are negligible
+SKEWED = 0.5  # standard deviation of log y, above which the exponential of a line is a candidate
+ROWS_PER_CONSTANT = 10  # p constants from n rows add an error of noise * sqrt(p / n): a third of it
+PENALTY = 1e-4  # of slopes on standardised columns; small, but needed for duplicate columns
+STRENGTHS = (0.01, 1.0, 100.0)  # of logistic regression on standardised columns: inverse penalties
+LEARNT_ROWS = 10_000  # for fitting a model; more rows change its errors by less than noise
+FORM_STEPS = 20  # of Levenberg-Marquardt, starting from the constants found on all rows
+NEGLIGIBLE = 0.02  # of the mean squared error; a smaller gain is ignored
+CAUTIOUS_ROWS = 100  # with so many rows a gain must be two standard errors, with many more rows one
+SEEN_SHARE = 2.0  # above one half, for the share of rows on which a candidate is better
 
 Fit = Callable[[Portion], Callable[[np.ndarray], np.ndarray]]
-"""From training rows to a function of encoded rows [n, d]."""
+"""Fits a model to training rows; returns a function of encoded rows [n, d]."""
 
 
 def held_rows(run: Run) -> Iterator[np.ndarray]:
-    """Training rows that are predicted together, as a mask [rows] per fold."""
+    """Yield, for every fold, the mask [rows] of training rows that are predicted together."""
     folds = run.folds.numpy()
     if len(folds) > CROSSED_ROWS:
         yield folds == 0
@@ -49,7 +49,7 @@ def held_rows(run: Run) -> Iterator[np.ndarray]:
 
 
 def cross_errors(fit: Fit, run: Run) -> np.ndarray:
-    """Errors of what ``fit`` gives, values or class probabilities; infinite where it is not a number."""
+    """Errors of the values or class probabilities that ``fit`` predicts; infinite where these are NaN."""
     rows = run.data.training
     errors = np.full(len(rows), np.nan)
     for held in held_rows(run):
@@ -66,7 +66,7 @@ def cross_errors(fit: Fit, run: Run) -> np.ndarray:
 
 
 def _some(chosen: np.ndarray) -> np.ndarray:
-    """At most ``LEARNT_ROWS`` of the chosen rows: only these are copied."""
+    """Indices of at most ``MAX_FIT_ROWS`` of the chosen rows, so that only these are copied."""
     places = np.flatnonzero(chosen)
     if len(places) > LEARNT_ROWS:
         places = np.sort(np.random.default_rng(0).choice(places, LEARNT_ROWS, replace=False))
@@ -74,14 +74,14 @@ def _some(chosen: np.ndarray) -> np.ndarray:
 
 
 def _places(chosen: np.ndarray) -> slice | np.ndarray:
-    """The chosen rows; as a slice, which copies nothing, where they follow one another."""
+    """The chosen rows as a slice, which copies nothing, where they are contiguous; else their indices."""
     places = np.flatnonzero(chosen)
     first, last = int(places[0]), int(places[-1])
     return slice(first, last + 1) if last + 1 - first == len(places) else places
 
 
 def simple_errors(run: Run) -> dict[str, np.ndarray]:
-    """Errors of a constant, of a line and, where the target is skewed, of its exponential."""
+    """Errors of a constant, a line and, for a skewed target, the exponential of a line."""
     if (classes := run.data.classes) is not None:
         shares = _remember("constant", partial(fit_shares, len(classes)), run)
         return {"constant": shares, "linear": _log_odds_errors(best_strength(run), run)}
@@ -92,16 +92,17 @@ def simple_errors(run: Run) -> dict[str, np.ndarray]:
 
 
 def _is_skewed(rows: Portion) -> bool:
-    """Whether the target is positive and its size rather than its value is what varies."""
+    """Whether the target is positive and varies by factors rather than by differences."""
     y = rows.y.astype(float)
     has_rows = len(rows) >= ROWS_PER_CONSTANT * (1 + rows.encoded.shape[1])
     return has_rows and bool(y.min() > 0) and float(np.std(np.log(y))) > SKEWED
 
 
 def best_strength(run: Run) -> float:
-    """The strength at which logistic regression has the lowest log loss on rows not seen.
+    """The strength with the lowest out-of-sample log loss of logistic regression.
 
-    Classes that a line parts nearly cleanly ask for a high one: the usual 1 leaves odds that are too even.
+    Nearly separable classes need a high strength: the default 1 gives probabilities that are too close to
+    equal.
     """
     weights = run.data.training.weights
     return min(STRENGTHS, key=lambda strength: rmse_of(_log_odds_errors(strength, run), weights))
@@ -113,42 +114,42 @@ def _log_odds_errors(strength: float, run: Run) -> np.ndarray:
 
 
 def boosting_errors(run: Run) -> np.ndarray:
-    """Errors of boosting; they take a second or two, and are asked for last."""
+    """Errors of boosting, which takes a second or two and is therefore fitted last."""
     return _remember("boosting", fit_boosting, run)
 
 
 def _remember(name: str, fit: Fit, run: Run) -> np.ndarray:
-    """Errors of a simple model, which are measured once for a run."""
+    """Errors of a simple model, measured once per search."""
     if name not in run.simple:
         run.simple[name] = cross_errors(fit, run)
     return run.simple[name]
 
 
 def fit_constant(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
-    """The weighted mean."""
+    """Fit the weighted mean."""
     mean = float(np.average(rows.y.astype(float), weights=rows.weights))
     return lambda x: np.full(len(x), mean)
 
 
 def fit_line(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
-    """See ``line_through``."""
+    """Fit a line; see ``fit_ridge_regression``."""
     return line_through(rows).predict
 
 
 def fit_log_line(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
-    """The exponential of ``log_line_through``."""
+    """Fit the exponential of a line; see ``fit_gamma_regression``."""
     line = log_line_through(rows)
     return lambda x: np.exp(line.predict(x))
 
 
 def fit_shares(classes: int, rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
-    """The weighted share of every class, with half a row of each more than there are."""
+    """Fit the weighted share of every class, with half a row added to each class."""
     counts = np.bincount(rows.targets.astype(int), rows.weights, minlength=classes) + 0.5
     return lambda x: np.tile(counts / counts.sum(), (len(x), 1))
 
 
 def fit_log_odds(classes: int, strength: float, rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
-    """Class probabilities by ``log_odds_through``."""
+    """Fit class probabilities; see ``fit_logistic_regression``."""
     line = log_odds_through(rows, classes, strength)
 
     def predict(x: np.ndarray) -> np.ndarray:
@@ -167,7 +168,7 @@ class Line:
     intercept: float | np.ndarray
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """Its values at rows [n, d]."""
+        """Values at rows [n, d]."""
         values: np.ndarray = x @ self.slopes + self.intercept
         return values
 
@@ -183,16 +184,16 @@ def line_through(rows: Portion) -> Line:
 
 
 def _center_and_scale(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of every column; 1 for one that does not vary."""
+    """Mean and standard deviation of every column; 1 for a constant column."""
     scale = x.std(0)
     return x.mean(0), np.where(scale > 0, scale, 1.0)
 
 
 def log_line_through(rows: Portion) -> Line:
-    """Logarithm of the mean target by gamma regression, whose errors are in proportion to what is expected.
+    """Logarithm of the mean target by gamma regression, whose errors are proportional to the mean.
 
-    Least squares of targets that vary by factors hear only the largest; of their logarithms, they miss the
-    mean (McCullagh and Nelder, Generalized Linear Models, chapter 8).
+    If targets vary by factors, least squares of the targets fits only the largest ones, and least squares of
+    their logarithms misses the mean (McCullagh and Nelder, Generalized Linear Models, chapter 8).
     """
     x, y = rows.encoded, rows.y.astype(float)
     (center, scale), size = _center_and_scale(x), float(np.average(y, weights=rows.weights))
@@ -206,7 +207,8 @@ def log_line_through(rows: Portion) -> Line:
 def log_odds_through(rows: Portion, classes: int, strength: float) -> Line:
     """Logistic regression on standardised columns; ``strength`` is scikit-learn's ``C``.
 
-    The log-odds of the second of two classes, or one logit per class; a class that no row has is as rare as
+    Returns the log-odds of the second of two classes, or one logit per class. A class without rows is as rare
+    as
     half a row.
     """
     x, y = rows.encoded, rows.targets.astype(int)
@@ -221,7 +223,7 @@ def log_odds_through(rows: Portion, classes: int, strength: float) -> Line:
         with threadpool_limits(1):
             model = LogisticRegression(C=strength, max_iter=1_000).fit(z, y, sample_weight=rows.weights)
         coefficients, levels = model.coef_, model.intercept_
-        if len(present) == 2:  # scikit-learn gives the log-odds of the second
+        if len(present) == 2:  # scikit-learn returns only the log-odds of the second
             coefficients = np.concatenate([0 * coefficients, coefficients])
             levels = np.array([0.0, levels[0]])
         slopes[:, present] = coefficients.T / scale[:, None]
@@ -232,7 +234,7 @@ def log_odds_through(rows: Portion, classes: int, strength: float) -> Line:
 
 
 def fit_boosting(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
-    """Histogram gradient boosting with scikit-learn's defaults, in one thread."""
+    """Fit histogram gradient boosting with scikit-learn's defaults, in one thread."""
     model = HistGradientBoostingRegressor(early_stopping=False, random_state=0)
     with threadpool_limits(1):
         model.fit(rows.encoded, rows.y.astype(float), sample_weight=rows.weights)
@@ -246,7 +248,7 @@ def fit_boosting(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def fit_formula(tree: Expression, names: tuple[str, ...]) -> Fit:
-    """The form of a formula, its measured constants fitted again to the rows."""
+    """A fitter of the formula's form: it refits the measured constants to the rows."""
     form, values = free_constants(tree)
 
     def fit(rows: Portion) -> Callable[[np.ndarray], np.ndarray]:
@@ -261,32 +263,35 @@ def fit_formula(tree: Expression, names: tuple[str, ...]) -> Fit:
 
 
 def rmse_of(errors: np.ndarray, weights: np.ndarray) -> float:
-    """Root of the weighted mean square over the rows that are known."""
+    """Root of the weighted mean square over the rows with known errors."""
     known = ~np.isnan(errors)
     with np.errstate(over="ignore"):
         return float(np.sqrt(np.average(errors[known] ** 2, weights=weights[known])))
 
 
 def say_formula_is_better(errors: np.ndarray, of_network: np.ndarray, weights: np.ndarray) -> str:
-    """By which errors a formula is the better member."""
+    """Message with the errors by which a formula is better than the network."""
     own, other = measure_paired(errors, of_network, weights)
     rmses = f"RMSE {own:.4g}, of the network {other:.4g}"
     return f"the formula is better than the network by cross-validation ({rmses})"
 
 
 def measure_paired(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """RMSE of two candidates on the rows that both were judged on."""
+    """RMSE of two candidates on the rows where both errors are known."""
     known = ~(np.isnan(errors) | np.isnan(others))
     return rmse_of(errors[known], weights[known]), rmse_of(others[known], weights[known])
 
 
 def is_better(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> bool:
-    """Whether a candidate is better than another by more than chance, on the rows that both were judged on.
+    """Whether one candidate is significantly better than another, on the rows where both errors are known.
 
-    Its mean squared error has to be lower by more than next to nothing, and either by a standard error of the
-    paired differences (by more of few rows, whose standard error is itself uncertain), or so that its error
-    is the smaller one on clearly more than half of the rows: where a few rows hold nearly all of the squared
-    error, their difference and its standard error are about the same.
+    Its mean squared error must be lower by more than ``MIN_RELATIVE_GAIN``. In addition, one of two tests
+    must
+    hold. Either the gain exceeds a standard error of the paired differences, and more for few rows, whose
+    standard error is itself uncertain. Or the candidate has the smaller error on clearly more than half of
+    the
+    rows: where a few rows hold nearly all of the squared error, the gain and its standard error are about
+    equal.
     """
     known = ~(np.isnan(errors) | np.isnan(others))
     mine, theirs, w = errors[known], others[known], weights[known]

@@ -1,4 +1,4 @@
-"""Formulas read off a structure as a part of the job."""
+"""Formula extraction as a subtask of the job."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from worker.search.context import Law, Run, read_law, sample_of, searched
 
 
 def reading_part(structure: Fit, limits: Limits) -> Part:
-    """The reading of a structure that was found in all columns."""
+    """Describe the extraction from a structure in all columns as a subtask."""
     return Part("reading", {"fit": fit_to_json(structure), "limits": limits.to_dict()})
 
 
 def read_structure(structure: Fit, fit: Sample, validation: Sample, run: Run) -> Law:
-    """See ``read_law``; unless the formulas are known already."""
+    """Extract the law of a structure, or load it if the subtask has finished."""
     return run.parts.result(
         reading_part(structure, run.limits),
         lambda: read_law(structure, fit, validation, run),
@@ -26,7 +26,7 @@ def read_structure(structure: Fit, fit: Sample, validation: Sample, run: Run) ->
 
 
 def do_reading(run: Run, options: dict[str, Any]) -> None:
-    """The same from the part's input."""
+    """Run the extraction from the subtask's input."""
     run, _ = run.narrowed()
     fit, validation = (sample_of(part, run.inputs) for part in searched(run))
     read_structure(fit_from_json(options["fit"], fit), fit, validation, run)

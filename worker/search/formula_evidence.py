@@ -1,9 +1,9 @@
-"""What speaks for a formula: errors beside those of other models, what it leaves, whether it comes back.
+"""Evidence for a formula: errors of other models, residual tests and stability under resampling.
 
-A formula is *consistent* with the rows if no other model is better on the same folds, if what it leaves holds
-no signal by a test that would see one of the size that matters, if resampled rows lead to formulas that
-predict alike, and if the rows are many enough for its constants. Where the rows cannot tell, it is an
-*approximation*; where it is no better than a constant, or a line is better, it is *weak*.
+A formula is *consistent* with the rows under four conditions. No other model is better on the same folds. A
+residual test that would detect a signal of relevant size finds none. Resampled rows lead to formulas with
+similar predictions. There are enough rows for its constants. Where the rows cannot decide, the formula is an
+*approximation*. Where it is no better than a constant, or worse than a line, it is *weak*.
 """
 
 from __future__ import annotations
@@ -34,28 +34,28 @@ from worker.search.cross_validation import (
 Verdict = Literal["consistent", "approximation", "weak"]
 
 HALF_THE_NOISE, TENTH_OF_THE_SPREAD = 0.25, 0.01  # as shares of variances
-SURELY = 1e-3  # p-value below which errors are taken to grow with what is expected
-CLEARLY_LOWER = 0.7  # factor between RMSEs
+SURELY = 1e-3  # below which errors are taken to grow with the fitted values
+CLEARLY_LOWER = 0.7  # of RMSEs, below which a model is better without a test
 RESAMPLINGS = 4
-ALIKE = 0.5  # of what a formula leaves, within which another one predicts as it does
-STABLE = 0.75  # share of the resamplings that have to lead to a formula that predicts alike
-NETWORK, BOOSTING = "network", "boosting"  # among the models that a formula is compared with
+ALIKE = 0.5  # share of the RMS residual, within which two formulas predict similarly
+STABLE = 0.75  # required share of resamplings that lead to similar predictions
+NETWORK, BOOSTING = "network", "boosting"  # keys of models that a formula is compared with
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of a formula.
+    """Measured evidence for a formula.
 
     Attributes:
-        noise: RMSE on rows not seen, in the target's units.
-        explained: Share of the target's variance that it explains on rows not seen.
-        rows: Training rows.
-        constants: Measured constants of the formula.
+        noise: Out-of-sample RMSE, in the target's units.
+        explained: Share of the target's variance that it explains out of sample.
+        rows: Number of training rows.
+        constants: Number of measured constants in the formula.
         compared_with: RMSE of other models on the same folds, and whether they are better.
-        beats_constant: Whether it is better than a constant.
-        p_value: Of the hypothesis that what it leaves is independent of the columns.
-        power: Share of the signals of the size that matters which that test sees; None without a test.
-        stability: Share of resamplings that lead to a formula that predicts alike; None if it was not tried.
+        beats_constant: Whether the formula is better than a constant.
+        p_value: For the hypothesis that the residuals are independent of the columns.
+        power: Share of signals of relevant size that the residual test detects; None without a test.
+        stability: Share of resamplings that lead to similar predictions; None if not measured.
     """
 
     noise: float | None
@@ -70,15 +70,15 @@ class Evidence:
 
     @property
     def reasons(self) -> list[dict[str, str]]:
-        """Why it is not consistent, as codes and in words; none if it is."""
+        """Why the formula is not consistent, as codes and texts; empty if it is."""
         found = self.objections
         if not found and self.stability is None:
-            found = {"not_resampled": "it was not looked for again in resampled rows"}
+            found = {"not_resampled": "the search was not repeated on resampled rows"}
         return [{"code": code, "detail": detail} for code, detail in found.items()]
 
     @property
     def objections(self) -> dict[str, str]:
-        """What speaks against it, by code."""
+        """Reasons against the formula, by code."""
         better = ", ".join(name for name, told in self.compared_with.items() if told["is_better"])
         sees_signal = self.p_value is not None and self.p_value <= LEVEL
         is_blind = self.power is not None and self.power < LEAST_POWER
@@ -91,35 +91,35 @@ class Evidence:
                 "too_many_constants",
                 f"{self.rows} training rows are few for {self.constants} measured constants",
             ),
-            (sees_signal, "signal_left", "what it leaves still depends on the columns"),
+            (sees_signal, "signal_left", "the residuals still depend on the columns"),
             (
                 is_blind and not sees_signal,
                 "rows_cannot_tell",
-                "the rows are too few to tell whether what it leaves is noise",
+                "there are too few rows to tell whether the residuals are noise",
             ),
-            (not is_stable, "unstable", "resampled rows lead to formulas that predict otherwise"),
+            (not is_stable, "unstable", "resampled rows lead to formulas with different predictions"),
         )
         return {code: detail for holds, code, detail in checks if holds}
 
     @property
     def verdict(self) -> Verdict:
-        """What the evidence amounts to."""
+        """Verdict that follows from the evidence."""
         if not self.beats_constant or self.compared_with.get("linear", {}).get("is_better", False):
             return "weak"
         return "approximation" if self.reasons else "consistent"
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """The evidence as JSON."""
         return asdict(self)
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> Evidence:
-        """What ``to_dict`` described."""
+        """The inverse of ``to_dict``."""
         return Evidence(**data)
 
 
 def formula_errors(formula: Formula, run: Run) -> np.ndarray:
-    """Absolute errors on rows that its constants were not fitted to."""
+    """Absolute errors on rows that the constants were not fitted to."""
     return cross_errors(fit_formula(formula.tree, run.names), run)
 
 
@@ -130,15 +130,17 @@ def assess(
     run: Run,
     stability: Callable[[], float | None] | None = None,
 ) -> Evidence:
-    """The evidence for a formula.
+    """Collect the evidence for a formula.
 
     Args:
         formula: In the encoded columns.
-        errors: Its absolute errors on rows not seen; see ``formula_errors``.
-        others: The same of other models, ``constant`` among them; boosting is looked at where none is better.
-        run: The job.
-        stability: Share of resamplings that lead to a formula that predicts alike; asked last, and only of a
-            formula that nothing else speaks against.
+        errors: Its out-of-sample absolute errors; see ``measure_formula_errors``.
+        others: The same for other models, including ``constant``. Boosting is added if none of them is
+            better.
+        run: The search context.
+        stability: Share of resamplings that lead to similar predictions. It is measured last, and only if
+            there
+            are no other objections.
     """
     rows = run.data.training
     y, weights = rows.targets, rows.weights
@@ -151,7 +153,7 @@ def assess(
         compared_with=_comparisons(errors, others, weights),
         beats_constant=is_better(errors, others["constant"], weights),
     )
-    if run.should_stop():  # what is not known speaks for nothing
+    if run.should_stop():  # without further tests the formula cannot be consistent
         return evidence
     if not evidence.objections:
         evidence = compare(evidence, errors, {BOOSTING: boosting_errors(run)}, run)
@@ -166,16 +168,17 @@ def assess(
 def measure_stability(
     formula: Formula, rows: Data, find: Callable[[np.ndarray, np.ndarray], Formula | None], run: Run
 ) -> float | None:
-    """Share of resamplings of the rows that lead to a formula that predicts as this one does.
+    """Share of resamplings that lead to a formula with similar predictions.
 
-    Two formulas predict alike if they differ by less than half of what this one leaves of the rows. Once the
-    share can reach, or miss, ``STABLE`` no more by further resamplings, there are none.
+    Two formulas predict similarly if the RMS of their difference is at most half the RMS residual of the
+    first.
+    Resampling ends as soon as the comparison with ``MIN_STABILITY`` is decided.
 
     Args:
-        formula: What was found on all rows.
+        formula: The formula found on all rows.
         rows: Columns and target.
-        find: From places of the rows to learn from, and to judge by, to a formula.
-        run: The job; None is the answer where it has no time.
+        find: Finds a formula, given the indices of the rows to fit and of the rows to validate.
+        run: The search context; the result is None if its time is up.
     """
     columns, target = rows
     expected = evaluate(formula.tree, columns)
@@ -196,7 +199,7 @@ def measure_stability(
 
 
 def compare(evidence: Evidence, errors: np.ndarray, others: Mapping[str, np.ndarray], run: Run) -> Evidence:
-    """The evidence with further models beside the formula."""
+    """The evidence with further models to compare with."""
     further = _comparisons(errors, others, run.data.training.weights)
     return replace(evidence, compared_with={**evidence.compared_with, **further})
 
@@ -207,7 +210,7 @@ def _comparisons(
     own, found = rmse_of(errors, weights), {}
     for name, other in others.items():
         rmse = rmse_of(other, weights)
-        # Of a formula that is absurd at one row the difference is no larger than its standard error.
+        # If one row has an absurd error, the gain is no larger than its standard error, so the RMSEs decide.
         is_ahead = is_better(other, errors, weights) or rmse < CLEARLY_LOWER * own
         found[name] = {"rmse": _finite(rmse), "is_better": is_ahead}
     return found
@@ -218,7 +221,7 @@ def _finite(value: float) -> float | None:
 
 
 def _test_residuals(formula: Formula, run: Run) -> ResidualTest:
-    """Whether what the formula leaves of the training rows depends on the columns."""
+    """Test whether the formula's residuals on the training rows depend on the columns."""
     rows = run.data.training
     columns, y = name_columns(rows.encoded, run.names), rows.targets
     tree, values = free_constants(formula.tree)
@@ -239,9 +242,9 @@ def _test_residuals(formula: Formula, run: Run) -> ResidualTest:
 
 
 def _is_relative(left: np.ndarray, fitted: np.ndarray) -> bool:
-    """Whether errors grow with what is expected: then the largest rows alone would speak of all.
+    """Whether errors grow with the fitted values, so that the largest rows would dominate a test.
 
-    By the rank correlation (Spearman 1904) of their sizes with it.
+    Uses the rank correlation (Spearman 1904) of absolute residuals and fitted values.
     """
     if not (np.isfinite(fitted).all() and fitted.min() > 0):
         return False
@@ -250,9 +253,10 @@ def _is_relative(left: np.ndarray, fitted: np.ndarray) -> bool:
 
 
 def _size_that_matters(y: np.ndarray, fitted: np.ndarray) -> float:
-    """Variance of a signal that should be seen, over that of the residuals.
+    """Variance of a signal that the test should detect, relative to the variance of the residuals.
 
-    Half of the noise, or a tenth of the target's spread where that is more, but never more than the noise.
+    It is ``MIN_SIGNAL_PER_NOISE``, a quarter of the noise variance (half the noise), or
+    ``MIN_SIGNAL_PER_SPREAD`` of the target's variance (a tenth of its spread) if that is more, but at most 1.
     """
     noise = float(np.mean((y - fitted) ** 2))
     spread = float(np.var(y))

@@ -1,4 +1,4 @@
-"""What a network was worth on every grid of its schedule: one network, refined from grid to grid."""
+"""Size, time and metrics of a network on every grid of its schedule."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from worker.search.search_rows import Grounds
 def measured_grids(
     stages: Sequence[KAN], seconds: Callable[[int], float], quantile: bool, grounds: Grounds
 ) -> tuple[dict[str, Any], ...]:
-    """Its size, its time and its metrics on the hold-out rows, grid by grid.
+    """Measure one network, refined from grid to grid, on every grid.
 
     Args:
-        stages: The network on each grid, as the validation rows liked it best there.
-        seconds: Of all that was trained until the last step on each grid.
-        quantile: On which scale of the inputs it was trained.
+        stages: The network on each grid, at the step with the lowest validation loss.
+        seconds: Training time up to the last step on a grid.
+        quantile: Whether inputs are scaled by quantiles instead of ranges.
         grounds: The rows.
+
+    Returns:
+        Per grid: ``grid``, ``parameters``, ``seconds``, and ``metrics`` on the hold-out rows.
     """
     return tuple(
         {

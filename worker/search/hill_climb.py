@@ -1,4 +1,4 @@
-"""The climb to the network that serves where no law is known, and a guess at its next steps."""
+"""Hill climb over network settings, and a prediction of its next steps."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from worker.execution.subtasks import Part, Parts
 from worker.search.trial_serialization import expected_loss
 from worker.search.trials import Budget, Trials, climbing_part
 
-FAR = 1.5  # factor of losses by which one network of second order has to win: see ``tuned``
-TIE = 1.02  # factor between losses of networks that count as equally good
-LOST = 1.25  # factor of losses by which a change of the climb is never worth another try
-LUCK = 1.1  # by which the loss of few networks may be below that of more: it is more who do well elsewhere
-GUESS = 1.1  # factor of losses that a change is taken to end with before anyone knows: neither top nor lost
+FAR = 1.5  # of losses, by which a second-order network must be better; see ``tune_network``
+TIE = 1.02  # between losses of networks that count as equally good
+LOST = 1.25  # of losses, above which a change is not tried again
+LUCK = 1.1  # by which fewer networks may seem better on validation rows than more networks
+GUESS = 1.1  # of an unfinished step to the lowest loss: neither the best nor beyond a retry
 MOST_GUESSES = 16
 
 
 class Judged(Protocol):
-    """A trial and what is expected of it on fresh rows."""
+    """A trial with its expected loss on fresh rows."""
 
     @property
     def trial(self) -> Trial: ...  # noqa: D102
@@ -31,21 +31,24 @@ J_co = TypeVar("J_co", bound=Judged, covariant=True)
 
 
 class Climber(Protocol[J_co]):
-    """Who makes the trials of a climb."""
+    """Runs the steps of a hill climb."""
 
     def is_worth_it(self, trial: Trial, task: Task) -> bool: ...  # noqa: D102
     def climb(self, trial: Trial, task: Task) -> J_co: ...  # noqa: D102
 
 
 def tuned(trials: Trials, task: Task) -> Trained:
-    """A climb from a middling start, and the winner's settings for several networks side by side.
+    """Select the settings of the network to serve where no law is known, and train it.
 
-    A single network of second order, which stops where the validation rows like it most, has to be far
-    better than what was climbed to: on data without noise it is, by orders of magnitude.
+    The hill climb starts from medium settings. Its best trial is trained again as several networks side by
+    side.
+    A single second-order network, stopped at the lowest validation loss, must be far better than the result
+    of
+    the climb. On data without noise it is better by orders of magnitude.
     """
     best = trials.best_of(fixed_trials(task))
     if task.training.optimizer not in ("auto", "adam"):
-        assert best is not None  # noqa: S101 - what was asked for is always tried
+        assert best is not None  # noqa: S101 - a requested optimizer is always tried
         return best
     climbed = climbed_to(trials, task)
     if best is not None and climbed.expected_loss >= FAR * best.loss:
@@ -60,9 +63,9 @@ def tuned(trials: Trials, task: Task) -> Trained:
 
 
 def climbed_to(trials: Climber[J_co], task: Task) -> J_co:
-    """Change after change as long as any of them pays.
+    """Apply changes of the settings as long as any of them lowers the expected loss.
 
-    In a tie the freer network is taken: what serves will have more rows to learn from.
+    In a tie the less constrained network is taken: the final network learns from more rows.
     """
     top, before = trials.climb(first_trial(task), task), None
     lowest = top.expected_loss
@@ -82,14 +85,14 @@ def climbed_to(trials: Climber[J_co], task: Task) -> J_co:
 
 
 def probable_parts(parts: Parts, task: Task, losses: dict[str, float]) -> list[Part]:
-    """Steps of the climb that nobody has made yet, those first that it will come to first.
+    """Predict the unfinished steps of the climb, in the order in which it will need them.
 
-    The climb is gone through in thought: where a step is known it counts, else it is taken to change nothing.
+    Simulates the climb: a finished step counts with its loss, any other is assumed to change nothing.
 
     Args:
-        parts: What is known.
-        task: What the climb is for.
-        losses: Of known steps by their keys; what is missing is read and added.
+        parts: Finished subtasks.
+        task: The task of the climb.
+        losses: Known losses by subtask key; missing ones are read and added.
     """
     guesses = _Guesses(parts, losses)
     climbed_to(guesses, task)
@@ -103,7 +106,7 @@ class _Guess:
 
 
 class _Guesses:
-    """Stands in for ``Trials``, and trains nothing."""
+    """A step runner that trains nothing and collects the unfinished subtasks."""
 
     def __init__(self, parts: Parts, losses: dict[str, float]) -> None:
         self._parts, self._losses = parts, losses

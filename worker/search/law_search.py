@@ -1,4 +1,4 @@
-"""Small laws: the search for a structure and its formula, and formulas of a classifier's log-odds."""
+"""Law search: structures and their formulas, and formulas of a classifier's log-odds."""
 
 from __future__ import annotations
 
@@ -47,26 +47,28 @@ from worker.search.context import (
 )
 from worker.search.extraction_subtask import read_structure, reading_part
 
-LOOKED_AT = 24  # structures, for an adequate one to serve beside a law that is known
-READ_AT_MOST = 8  # structures whose formulas are read before the search gives up on an exact one
-HOPEFUL, HOPELESS = 8e-3, 0.05  # error of the closest structure between which noise is what explains it
-AS_CLOSE = 0.8  # share of an error that a surrogate has at least where noise is what explains it
-NEAR = 1.35  # times the lowest error, within which structures count as equally close
-CONTENDERS = 6  # of these that are read
-SHORT = 14  # complexity of a formula that, where it leaves nothing but noise, needs no rivals
-OF_GROUPS = 3  # formulas in fewer variables whose constants are fitted again
-AGAIN = 0.7  # share of an error below which another fit of the same shape is read, too
-ENOUGH_ROWS = 50  # validation rows that tell the error of a structure that represents the data
-SURE = 10.0  # log-odds beyond it are probabilities of 0 and 1 for every purpose; formulas need not follow
+LOOKED_AT = 24  # structures examined for an adequate network once an exact law is known
+READ_AT_MOST = 8  # structures from which formulas are extracted before the search ends
+HOPEFUL, HOPELESS = 8e-3, 0.05  # error of the closest structure that is attributed to noise
+AS_CLOSE = 0.8  # of a surrogate's error to a structure's; a lower one shows that more than noise is left
+NEAR = 1.35  # times the lowest error, up to which structures count as equally close
+CONTENDERS = 6  # equally close structures from which formulas are extracted
+SHORT = 14  # complexity up to which a formula that leaves only noise ends the search
+OF_GROUPS = 3  # formulas in fewer variables whose constants are refitted
+AGAIN = 0.7  # of two fits' errors; below it, formulas of the same shape are extracted again
+ENOUGH_ROWS = 50  # below which the error of an adequate structure is measured by cross-validation
+SURE = 10.0  # beyond it probabilities are practically 0 or 1; formulas need not follow
 
 
 def find_law(run: Run, seconds: float = float("inf")) -> Law | None:
-    """The best small structure; its formulas too unless the request does without.
+    """Find the best small structure, with its formulas if the request asks for them.
 
     Args:
-        run: The job.
-        seconds: What the search may take as long as no structure represents the data: larger networks
-            want their share of the job's time then.
+        run: The search context.
+        seconds: Time limit while no structure represents the data, which leaves time for larger networks.
+
+    Returns:
+        None if no structure was fitted.
     """
     fit, validation = (sample_of(part, run.inputs) for part in searched(run))
     asked, until = run.should_stop, time.monotonic() + seconds
@@ -95,7 +97,7 @@ def find_law(run: Run, seconds: float = float("inf")) -> Law | None:
 
 
 def exact_law(run: Run) -> Expression | None:
-    """A law that holds to rounding error, or None: the best of other ones is not looked for."""
+    """A law that holds to rounding error, or None; approximate laws are not considered."""
     fit, validation = (sample_of(part, run.inputs) for part in searched(run))
     hunt = _Hunt(fit, validation, replace(run, generator=run.fresh_generator()), is_whole=True)
     hunt.look_at_structures()
@@ -105,13 +107,13 @@ def exact_law(run: Run) -> Expression | None:
 
 
 class _Hunt:
-    """The hunt for the law behind some rows, and within it that for a law in fewer variables.
+    """Search for the law of some rows, including a nested search in fewer variables.
 
     Attributes:
-        seen: All structures that were looked at.
-        read: The best law read off an adequate one.
-        proved: A law that was found without a network, and holds to rounding error.
-        inner: The hunt in fewer variables, and how they come out of these.
+        seen: All structures examined so far.
+        read: The best law extracted from a structure.
+        proved: A law found without a network that holds to rounding error.
+        inner: The reduction to fewer variables, and the nested search.
     """
 
     def __init__(self, fit: Sample, validation: Sample, run: Run, *, is_whole: bool) -> None:
@@ -124,7 +126,7 @@ class _Hunt:
 
     @property
     def exact(self) -> Formula | None:
-        """The law that holds to rounding error, if it has been found."""
+        """The formula that holds to rounding error, if one was found."""
         if self.proved is not None or self.read is None or self.read.error > EXACT:
             return self.proved
         return self.read.formulas[0]
@@ -136,7 +138,7 @@ class _Hunt:
 
     @property
     def law(self) -> Law | None:
-        """What was found; a law without a network comes with the closest."""
+        """The best law so far; a law found without a network comes with the closest structure."""
         if self.proved is None:
             return self.read
         if self.read is None:
@@ -144,13 +146,13 @@ class _Hunt:
         return Law(fit=self.read.fit, formulas=[self.proved, *self.read.formulas], is_read=False)
 
     def look_at_structures(self) -> None:
-        """One after the other, until one of them gives an exact formula or enough were read.
+        """Examine structures in turn until one yields an exact formula or the limit is reached.
 
-        Before hidden nodes are read, a law in fewer variables is looked for unless these are such themselves.
-        If it is found, a network for all variables is needed still, and the first adequate one will do.
+        Before structures with hidden nodes, the search tries a law in fewer variables, unless it is itself
+        nested. If that succeeds, the first adequate network for all variables ends the search.
         """
         run, read = self._run, list[Fit]()
-        run.report("structure", 0.05, "looking for a small law")
+        run.report("structure", 0.05, "searching for a small law")
         structures = search(
             self._fit,
             self._validation,
@@ -176,7 +178,7 @@ class _Hunt:
                     break
 
     def _read_under_noise(self, structure: Fit) -> Law | None:
-        """The law of the closest additive structure, if that is as close as anything smooth is."""
+        """Extract the law of the closest additive structure, if no smooth surrogate is much closer."""
         run = self._run
         if structure.is_adequate or structure.error > HOPELESS or not run.request.symbolic:
             return None
@@ -186,15 +188,15 @@ class _Hunt:
         return read_law(structure, self._fit, self._validation, run)
 
     def _before(self, structure: Fit) -> None:
-        """What is tried before the first structure with a hidden node, and the first with two."""
+        """Run the direct searches that precede the first structures with one and with two hidden nodes."""
         nodes, before = len(structure.shape.nodes), len(self.seen[-1].shape.nodes) if self.seen else 0
         if nodes and not before and self._is_whole:
             self._look_at_fewer_variables()
-        if nodes > 1 and before == 1:  # beyond it trials take seconds
+        if nodes > 1 and before == 1:  # structures with more nodes take seconds each
             self.prove(angles=False)
 
     def _read(self, structure: Fit, known: Law | None) -> bool:
-        """Read the formulas of a structure unless they are known; whether they are enough."""
+        """Extract the formulas of a structure unless given; return whether the search can end."""
         run = self._run
         law = known or read_law(structure, self._fit, self._validation, run)
         if self.read is None or law.bits < self.read.bits:
@@ -206,14 +208,14 @@ class _Hunt:
         )
 
     def prove(self, *, angles: bool) -> None:
-        """A law that no small network has, and that holds to rounding error or not at all.
+        """Search for a law that no small network represents and that holds to rounding error.
 
-        Cosines and sines of the columns take seconds and come last.
+        Cosines and sines of the columns take seconds and are therefore tried last.
         """
         run, rows, others = self._run, self._rows, self._others
         if self.proved is not None or not run.request.symbolic or run.should_stop():
             return
-        run.report("symbolic", 0.38, "looking for a law that proves itself")
+        run.report("symbolic", 0.38, "searching for a law exact to rounding error")
         tree = None if angles else index_law(rows, others, run.should_stop)
         self._accept(tree or implicit_law(rows, others, run.should_stop, angles=angles))
 
@@ -223,11 +225,11 @@ class _Hunt:
             self.proved = formula if formula.error < EXACT else None
 
     def _look_at_fewer_variables(self) -> None:
-        """A law in groups of the columns that act as one."""
+        """Search for a law in groups of columns that act as one variable."""
         run, rows, others = self._run, self._rows, self._others
         if not run.request.symbolic or run.should_stop():
             return
-        run.report("structure", 0.1, "looking for groups of the inputs that act as one")
+        run.report("structure", 0.1, "searching for groups of inputs that act as one variable")
         found = reduction(rows, others, run.should_stop)
         if found is None:
             return
@@ -248,9 +250,11 @@ class _Hunt:
             self._accept(found.whole(hunt.exact.tree, others[0]))
 
     def best_of_contenders(self) -> Law:
-        """Where no structure is adequate: the shortest description read off those that are as close as any.
+        """Select a law where no structure is adequate.
 
-        Under noise all that can represent the data are equally close, so that the simpler ones come first.
+        It is the shortest description extracted from the structures whose errors are nearly the lowest. Under
+        noise
+        all structures that can represent the data have nearly equal errors, so simpler ones are tried first.
         """
         run = self._run
         best = self._of_groups()
@@ -260,7 +264,7 @@ class _Hunt:
         distinct = {structure.shape: structure for structure in sorted(near, key=lambda s: -s.error)}
         contenders = sorted(distinct.values(), key=_richness)[:CONTENDERS]
         for number, structure in enumerate(contenders, 1):
-            run.report("symbolic", 0.36, "reading a formula off a small law")
+            run.report("symbolic", 0.36, "extracting a formula from a small structure")
             law = self._read_before(structure, contenders[number:])
             if best is None or law.bits < best.bits:
                 best = law
@@ -268,13 +272,13 @@ class _Hunt:
                     return law
             if run.should_stop():
                 break
-        assert best is not None  # noqa: S101 - the closest is a contender
+        assert best is not None  # noqa: S101 - the closest structure is a candidate
         return best
 
     def _read_before(self, structure: Fit, others: list[Fit]) -> Law:
-        """The formulas of a structure; while they are read, other workers may read those of the others."""
+        """Extract the formulas of a structure while other workers may extract those of the next ones."""
         fit, validation, run = self._fit, self._validation, self._run
-        if not self._is_whole:  # others know the columns, and not these groups of them
+        if not self._is_whole:  # other workers know the columns but not these groups
             return read_law(structure, fit, validation, run)
         with run.parts.ahead(lambda: [reading_part(other, run.limits) for other in others]):
             return read_structure(structure, fit, validation, run)
@@ -284,7 +288,7 @@ class _Hunt:
         return is_short and leaves_noise(law.formulas, self._fit, self._validation, self._run)
 
     def _of_groups(self) -> Law | None:
-        """The best law in fewer variables, its constants fitted again to the rows as they are."""
+        """The best law in fewer variables, its constants refitted to the original rows."""
         if self.inner is None or not self.inner[1].seen or self._run.should_stop():
             return None
         found, hunt = self.inner
@@ -299,7 +303,7 @@ class _Hunt:
 
 
 def _told(number: int, error: float) -> tuple[str, float | None]:
-    """What is said of a shape, and its error if it has one."""
+    """Progress message for a structure, and its error if finite."""
     if not np.isfinite(error):
         return f"shape {number}: does not fit", None
     return f"shape {number}: error {error:.1e}", error
@@ -311,9 +315,9 @@ def _richness(structure: Fit) -> tuple[int, bool, float]:
 
 
 def _is_worth_reading(structure: Fit, read: list[Fit]) -> bool:
-    """Whether a shape can represent the data, and none like it has been read.
+    """Whether a structure is adequate and no similar one of its shape has been extracted.
 
-    Of a single input a formula is read off the values themselves, so that the shape hardly matters.
+    With a single input, formulas are extracted from the values themselves, so every structure qualifies.
     """
     if structure.terms.values.shape[1] == 1:
         return True
@@ -322,10 +326,10 @@ def _is_worth_reading(structure: Fit, read: list[Fit]) -> bool:
 
 
 def law_errors(law: Law, run: Run) -> np.ndarray:
-    """Absolute errors of a law's network on the training rows that it has not seen, NaN for the others.
+    """Out-of-sample absolute errors of a law's network on the training rows, NaN for other rows.
 
-    Its splines may follow the functions of the structure badly, as a logarithm over ten decades: by how much
-    is added.
+    Splines may approximate the functions of the structure poorly, such as a logarithm over ten decades. The
+    difference between both is added.
     """
     data, rows = run.data, sample_of(run.data.training, run.inputs)
     errors = np.full(len(data.training), np.nan)
@@ -341,7 +345,7 @@ def law_errors(law: Law, run: Run) -> np.ndarray:
 
 
 def log_odds_formulas(network: KAN, inputs: Standardizer, run: Run) -> list[list[Formula]]:
-    """Additive formulas of a classifier's log-odds, from a small network fitted to them."""
+    """Additive formulas of a classifier's log-odds, from small networks fitted to them."""
     if not run.request.symbolic or run.should_stop():
         return []
     logits = [bounded_logits(network, inputs, part) for part in searched(run)]
@@ -350,7 +354,7 @@ def log_odds_formulas(network: KAN, inputs: Standardizer, run: Run) -> list[list
     for output in range(run.data.outputs):
         if run.should_stop():
             return []
-        run.report("symbolic", 0.88, "reading a formula of the log-odds")
+        run.report("symbolic", 0.88, "extracting a formula of the log-odds")
         fit, validation = (
             sample_of(replace(part, y=values[:, output]), run.inputs)
             for part, values in zip(parts, logits, strict=True)
@@ -362,7 +366,7 @@ def log_odds_formulas(network: KAN, inputs: Standardizer, run: Run) -> list[list
 
 
 def bounded_logits(network: KAN, inputs: Standardizer, part: Portion) -> np.ndarray:
-    """What formulas of a classifier are to give of these rows [n, outputs]."""
+    """Logits of a classifier for these rows, clamped to ``±MAX_LOG_ODDS`` [n, outputs]."""
     with torch.no_grad():
         logits = network(torch.from_numpy(inputs.forward(part.encoded)))
     bounded: np.ndarray = logits.clamp(-SURE, SURE).numpy()

@@ -1,4 +1,4 @@
-"""The hunt for a small law as a part of the job: what was found, as bytes and back."""
+"""The law search as a subtask of the job, and the serialization of its result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from worker.search.formula_evidence import NETWORK, assess, formula_errors, meas
 from worker.search.law_search import find_law, law_errors
 from worker.search.result import Found, errors_of, from_metadata, to_metadata
 
-RESAMPLED_STEPS = 12  # of a structure that is fitted to some of its rows
+RESAMPLED_STEPS = 12  # when a structure is refitted to some of its rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class SmallLaw:
     """A small law as a network that can serve.
 
     Attributes:
-        found: The network with its formulas, and the errors of both on rows that they have not seen.
+        found: The network with its formulas, and the out-of-sample errors of both.
         is_clear: Whether it explains the data, so that no larger network is needed.
     """
 
@@ -32,17 +32,17 @@ class SmallLaw:
 
 
 def law_part(limits: Limits, seconds: float | None) -> Part:
-    """The hunt as a part of the job.
+    """Describe the law search as a subtask.
 
     Args:
         limits: What formulas may contain.
-        seconds: See ``find_law``; None for no bound.
+        seconds: See ``find_law``; None for no limit.
     """
     return Part("law", {"limits": limits.to_dict(), "seconds": seconds})
 
 
 def small_law(run: Run, seconds: float | None = None) -> SmallLaw | None:
-    """The small law behind the rows, unless it is known already."""
+    """Find the small law of the rows, or load it if the subtask has finished."""
     before = run.contest.count
 
     def write(law: SmallLaw | None) -> bytes:
@@ -79,9 +79,9 @@ def _hunted(run: Run, seconds: float | None) -> SmallLaw | None:
 
 
 def _measure_stability(law: Law, run: Run) -> float | None:
-    """Share of resamplings from which a formula is read that predicts alike.
+    """Share of resamplings whose extracted formula makes similar predictions.
 
-    Each time the structure is fitted to two thirds of the rows, and its formulas are read anew.
+    Each resampling fits the structure to two thirds of the rows and extracts its formulas again.
     """
     rows = sample_of(run.data.training.sample(SEARCH_ROWS, run.request.seed), run.inputs)
 

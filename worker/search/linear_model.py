@@ -1,4 +1,4 @@
-"""The network of straight lines: what serves where nothing is better than a line, or than a constant."""
+"""A linear network: the result where nothing is better than a line or a constant."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from worker.search.cross_validation import (
 )
 from worker.search.result import Found
 
-DIGITS = 6  # of the constants of an exponential, which are not fitted once more
+DIGITS = 6  # of the constants of an exponential, which are not refitted
 Kind = Literal["constant", "linear", "log_linear"]
 
 
 def straight_classifier(run: Run, errors: np.ndarray) -> Found:
-    """Logistic regression as a network of straight lines; what is judged has not seen the validation rows."""
+    """Logistic regression as a linear network; ``judged`` is fitted without the validation rows."""
     data = run.data
     classes, strength = len(data.classes or ()), best_strength(run)
 
@@ -50,12 +50,12 @@ def straight_classifier(run: Run, errors: np.ndarray) -> Found:
 
 
 def straight_found(run: Run, errors: np.ndarray, kind: Kind) -> Found:
-    """The line through all training rows, its exponential, or their mean, as a network with its formula.
+    """Fit a line, its exponential, or the mean to all training rows, as a network with its formula.
 
     Args:
-        run: The job.
-        errors: Its absolute errors on rows not seen.
-        kind: Which of these.
+        run: The search context.
+        errors: Its out-of-sample absolute errors.
+        kind: Which of these to fit.
     """
     data, rows, is_log = run.data, run.data.training, kind == "log_linear"
     if kind == "constant":
@@ -70,7 +70,7 @@ def straight_found(run: Run, errors: np.ndarray, kind: Kind) -> Found:
     residuals = (line.predict(rows.encoded) - scaler.mean[0]) / scaler.std[0] - z
     fit, validation = (columns_of(run.names, sample_of(part, run.inputs)) for part in searched(run))
     tree = linear_formula(data.names, line.slopes, float(line.intercept))
-    if is_log:  # as it is: least squares would hear only the largest targets
+    if is_log:  # not refitted: least squares would fit only the largest targets
         form, values = free_constants(tree)
         short = bind(form, [float(f"{value:.{DIGITS}g}") for value in values])
         formula = Formula.of(apply_function("exp", short), fit, validation)

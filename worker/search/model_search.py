@@ -1,4 +1,4 @@
-"""Find the network for a prepared table, and the formula if there is one."""
+"""Search for the network of a prepared table, and for its formula."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from worker.search.network_search import task_of, train_network
 from worker.search.result import Found
 from worker.search.sparse_additive import with_additive_forms
 
-NEGLIGIBLE = 1e-6  # RMSE over the spread of the target, below which a lower one is rounding
-FEW_ROWS_LOWER = 0.1  # factor between RMSEs, from which on a formula of many constants is better all the same
-ENDED_EARLY = "larger networks were ended to leave time for checks; a longer max_seconds gives them more"
+NEGLIGIBLE = 1e-6  # RMSE over the target's spread, attributed to rounding
+FEW_ROWS_LOWER = 0.1  # of RMSEs, below which even a formula with many constants is better
+ENDED_EARLY = "the training of larger networks was ended early to leave time for checks; increase max_seconds"
 SIMPLE = {
     "constant": "a constant",
     "linear": "a straight line",
     "log_linear": "the exponential of a straight line",
 }
-LAW_SHARE = 0.6  # of a job's time that a law is looked for where none shows
+LAW_SHARE = 0.6  # of a job's time, after which a law search without success ends
 
 
 def find_network(
@@ -48,11 +48,12 @@ def find_network(
     should_stop: Callable[[], bool],
     parts: Parts | None = None,
 ) -> Found:
-    """Search, train and read.
+    """Search for a law, train networks and extract formulas.
 
-    A small law that explains the data is served itself. Else the best of larger networks is, and the
-    formula is the best small law's: a trade-off, whose error is stated with it. Where neither is better than
-    a line, or a constant, by cross-validation, a network of straight lines serves.
+    A small law that explains the data is served itself. Otherwise the best larger network is served, and the
+    formula is the best small law: a trade-off whose error is reported. Where neither is better than a line or
+    a
+    constant by cross-validation, a linear network is served.
     """
     run = Run.of(data, request, limits, report, should_stop, parts)
     if data.classes is not None:
@@ -65,7 +66,7 @@ def find_network(
 
 
 def _classifier(run: Run) -> Found:
-    """The network, unless logistic regression is as good; what was asked for serves whatever it is worth."""
+    """The best network, or logistic regression if that is as good and no network was requested."""
     found, weights = train_network(run), run.data.training.weights
     simple = simple_errors(run)
     if is_better(found.errors, simple["linear"], weights) or is_better(
@@ -78,13 +79,11 @@ def _classifier(run: Run) -> Found:
     told = f"no network is better than logistic regression by cross-validation (log losses {losses})"
     if not _is_free(run.request):
         return replace(found, warnings=(told,))
-    return replace(
-        straight_classifier(run, simple["linear"]), warnings=(f"{told}: a network of straight lines serves",)
-    )
+    return replace(straight_classifier(run, simple["linear"]), warnings=(f"{told}: a linear network serves",))
 
 
 def _free_regression(run: Run) -> Found:
-    """The small law if it explains the data or no larger network does better, else the best of those."""
+    """The small law if it explains the data or no larger network is better; else the best network."""
     task, losses = task_of(run), dict[str, float]()
     training = run.leaving_time()
     with run.parts.ahead(lambda: probable_parts(run.parts, task, losses)):
@@ -103,7 +102,7 @@ def _free_regression(run: Run) -> Found:
 
 
 def _with_formulas(found: Found, law: SmallLaw, run: Run) -> Found:
-    """A larger network beside which a small law was found."""
+    """Add the formulas of a small law to a larger network."""
     known = law.found
     evidence = known.evidence
     if evidence is not None:
@@ -119,7 +118,7 @@ def _with_formulas(found: Found, law: SmallLaw, run: Run) -> Found:
 
 
 def _not_worse_than_a_line(found: Found, law: SmallLaw | None, run: Run) -> Found:
-    """What was found, if it is better than a line, its exponential and a constant; else the best of these."""
+    """The result if it is better than a line, its exponential and a constant; else the best of these."""
     simple, weights = simple_errors(run), run.data.training.weights
     kind: Kind = "constant"
     for other in ("linear", "log_linear"):
@@ -135,7 +134,7 @@ def _not_worse_than_a_line(found: Found, law: SmallLaw | None, run: Run) -> Foun
     is_exact = bool(known) and known[0].error < EXACT
     if straight and not is_exact and (evidence is None or evidence.verdict != "consistent"):
         of_line = simple[kind] if kind == "log_linear" else formula_errors(straight[0], run)
-        own = assess(straight[0], of_line, simple, run, lambda: 1.0)  # from other rows comes a line, too
+        own = assess(straight[0], of_line, simple, run, lambda: 1.0)  # other rows lead to a line, too
         is_first = evidence is None or evidence.verdict == "weak" or own.verdict == "consistent"
         if is_first or (kind == "log_linear" and not is_better(errors, of_line, weights)):
             formulas, evidence, errors = [*straight, *known], own, of_line
@@ -157,18 +156,19 @@ def _not_worse_than_a_line(found: Found, law: SmallLaw | None, run: Run) -> Foun
 
 
 def best_member(found: Found, run: Run) -> Found:
-    """With the formula in place of the network where it is the better one and may be; else with a warning.
+    """Let the formula serve if it is better than the network; if the network was requested, warn instead.
 
-    What is known of a formula are its errors with its constants measured anew; that its form was chosen by
-    the same rows counts as nothing where nothing else speaks against it, or where it is far better; of few
-    rows for its constants, better by more than any choice among forms makes it look.
+    The errors of a formula are measured with its constants refitted per fold. That its form was selected on
+    the
+    same rows is ignored if there are no objections, or if its RMSE is far lower. With too few rows for its
+    constants, the formula must be better by more than any selection bias among forms.
     """
     evidence, weights = found.evidence, run.data.training.weights
     if evidence is None or not len(found.errors) or not len(found.formula_errors):
         return found
     of_formula, of_network = measure_paired(found.formula_errors, found.errors, weights)
     against = evidence.objections.keys() - {"rows_cannot_tell"}
-    # Of a network that is absurd at one row the difference is no larger than its standard error.
+    # If one row has an absurd error, the gain is no larger than its standard error, so the RMSEs decide.
     factor = FEW_ROWS_LOWER if "too_many_constants" in against else CLEARLY_LOWER
     is_far_better = of_formula < factor * of_network
     is_known = found.counts_choice or not against
@@ -177,11 +177,11 @@ def best_member(found: Found, run: Run) -> Found:
     if _is_free(run.request):
         return replace(found, formula_serves=True)
     told = say_formula_is_better(found.formula_errors, found.errors, weights)
-    return replace(found, warnings=(*found.warnings, f"{told}: predict by the formula"))
+    return replace(found, warnings=(*found.warnings, f"{told}; predict by the formula"))
 
 
 def _asked_regression(run: Run) -> Found:
-    """What was asked for comes first; a small law is looked for in the time that is left."""
+    """Train the requested network; search for a small law in the remaining time."""
     found = train_network(run, [law_part(run.limits, None)] if run.request.symbolic else [])
     law = small_law(run) if run.request.symbolic and not run.should_stop() else None
     simple, weights = simple_errors(run), run.data.training.weights
@@ -191,15 +191,15 @@ def _asked_regression(run: Run) -> Found:
         of_line, of_network = measure_paired(simple["linear"], found.errors, weights)
         warning = (
             f"a straight line is better by cross-validation (RMSE {of_line:.4g}) "
-            f"than the network that was asked for ({of_network:.4g}): "
-            "leave its shape to the service"
+            f"than the requested network ({of_network:.4g}): "
+            "omit its shape so that the service chooses it"
         )
         found = replace(found, warnings=(warning,))
     return found if law is None else _with_formulas(found, law, run)
 
 
 def _is_free(request: TrainRequest) -> bool:
-    """Whether the network is left to us: who asks for a shape, a grid or a training gets that."""
+    """Whether no shape, grid or training option was requested, so that all are chosen automatically."""
     network, training = request.network, request.training
     asked = (
         network.hidden,

@@ -1,4 +1,4 @@
-"""Larger networks: the one to serve where no law explains the data, or where its shape was asked for."""
+"""Training of larger networks, where no law explains the data or a shape was requested."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from worker.search.trials import Trials, has_stages
 
 
 def train_network(run: Run, then: Sequence[Part] = ()) -> Found:
-    """The network with the lowest validation loss, trained on the validation rows, too, in the end.
+    """Select the network with the lowest validation loss, then train it on all training rows.
 
     Args:
-        run: The job.
-        then: Parts that will be wanted afterwards.
+        run: The search context.
+        then: Subtasks that will be needed afterwards.
     """
     grounds, request = Grounds.of(run), run.request
     trials, hidden = Trials(run, grounds), request.network.hidden
@@ -49,7 +49,7 @@ def train_network(run: Run, then: Sequence[Part] = ()) -> Found:
             best = _given(trials, hidden, run)
     stages = best.stages
     if request.prune and not run.should_stop():
-        run.report("prune", 0.72, "dropping what does not help")
+        run.report("prune", 0.72, "pruning the network")
         best = prune_trained(best, grounds.fit, grounds.validation, should_stop=run.should_stop)
     network, scaler = best.network, grounds.scaler
     if not run.should_stop():
@@ -58,7 +58,7 @@ def train_network(run: Run, then: Sequence[Part] = ()) -> Found:
             grounds.everything,
             generator=run.fresh_generator(),
             should_stop=run.should_stop,
-            on_step=trials.watch("learning from all training rows", (0.75, 0.86)),
+            on_step=trials.watch("training on all training rows", (0.75, 0.86)),
         )
     return Found(
         network=network,
@@ -73,10 +73,11 @@ def train_network(run: Run, then: Sequence[Part] = ()) -> Found:
 
 
 def _errors(best: Trained, grounds: Grounds, run: Run) -> np.ndarray:
-    """Errors on the training rows that the network has not seen, NaN for the others.
+    """Out-of-sample errors on the training rows, NaN for other rows.
 
-    See ``worker.search.cross_validation``: half a squared error, or a log loss, is what training minimises.
-    Rows that have chosen the network tell too small errors, which are made as large as fresh rows would tell.
+    Training minimises half a squared error, or a log loss; see ``worker.search.cross_validation``. Errors on
+    the
+    rows that selected the network are too small. They are scaled to the level expected on fresh rows.
     """
     unit = np.sqrt(2) * grounds.scaler.std[0] if grounds.scaler is not None else 1.0
     if best.fold_losses is not None:
@@ -94,7 +95,7 @@ def _errors(best: Trained, grounds: Grounds, run: Run) -> np.ndarray:
 
 
 def _given(trials: Trials, hidden: list[int], run: Run) -> Trained:
-    """The best of a shape that was asked for."""
+    """Train networks of the requested shape and return the best."""
     data, request = run.data, run.request
     training, order = _training_config(data, request), request.network.order
     width = (data.fit.encoded.shape[1], *hidden, data.outputs)
@@ -109,7 +110,7 @@ def _given(trials: Trials, hidden: list[int], run: Run) -> Trained:
 
 
 def task_of(run: Run) -> Task:
-    """What is to be learnt, and what the request says about it."""
+    """The learning task: sizes of the data and settings of the request."""
     data, request = run.data, run.request
     training = _training_config(data, request)
     schedule, grid = training.grid_schedule, request.network.grid
@@ -139,4 +140,6 @@ def _training_config(data: Prepared, request: TrainRequest) -> TrainingConfig:
     )
     if not has_stages(request):
         return config
-    return replace(config, patience=config.steps * len(config.grid_schedule))  # every grid is to be reached
+    return replace(
+        config, patience=config.steps * len(config.grid_schedule)
+    )  # training must reach every grid

@@ -1,7 +1,7 @@
-"""Training rows with gross errors: found by a robust fit, set aside where that helps the others.
+"""Detection and exclusion of training rows with gross errors.
 
-A typing error in one cell, or a sensor that failed once, can decide every least-squares fit. Such rows stand
-apart by far from all others, are few, and what is learnt without them predicts the others better.
+A typing error in one cell, or a single sensor failure, can dominate every least-squares fit. Such rows are
+few and far from all others, and a fit without them predicts the others better.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from worker.data.preparation import Portion, Prepared
 from worker.data.splitting import fold_numbers
 from worker.search.cross_validation import line_through
 
-LEAST_ROWS = 20  # fewer do not tell what is usual
-MOST_ROWS = 10_000  # of more rows a few errors decide nothing
-MOST_OUTLIERS = 0.01  # share of the rows that may be outliers; at least one row may be
+LEAST_ROWS = 20  # fewer rows do not show which values are usual
+MOST_ROWS = 10_000  # among more rows a few errors have little effect
+MOST_OUTLIERS = 0.01  # of the rows; at least one row may be an outlier
 GROSS = 30.0  # robust standard deviations of the residuals
-APART = 5.0  # times the largest residual of all other rows
+APART = 5.0  # to the largest residual of all other rows
 FOLDS, TREES = 5, 50
-BETTER_FOLDS = 4  # of these, in which the other rows have to be predicted better without the outliers
-BETTER = 0.95  # factor of their mean squared error, at most
-NAMED = 10  # rows that a warning names at most
+BETTER_FOLDS = 4  # folds in which excluding the outliers must improve the predictions
+BETTER = 0.95  # of the mean squared errors without and with the outliers
+NAMED = 10  # in a warning
 
 
 def set_outliers_aside(data: Prepared) -> Prepared:
-    """The data of a regression without training rows that are gross errors; its warnings name them."""
+    """Exclude training rows with gross errors from the data of a regression; warnings name them."""
     rows = data.training
     if data.classes is not None or not LEAST_ROWS <= len(rows) <= MOST_ROWS:
         return data
@@ -61,7 +61,7 @@ def set_outliers_aside(data: Prepared) -> Prepared:
 
 
 def _robust_residuals(rows: Portion) -> tuple[np.ndarray, float]:
-    """Per row the smaller of its residuals from a robust line and from trees without it; their scale."""
+    """Smaller absolute residual of a robust line and of cross-validated trees, per row; and their scale."""
     x, y = rows.encoded, rows.y.astype(float)
     center = np.median(x, 0)
     scale = np.median(np.abs(x - center), 0)
@@ -88,12 +88,12 @@ def _predict_by_trees(x: np.ndarray, t: np.ndarray, weights: np.ndarray) -> np.n
 
 
 def _deviation(residuals: np.ndarray) -> float:
-    """Standard deviation by the median of absolute values, as for normal residuals."""
+    """Standard deviation estimated by the median of absolute values, for normal residuals."""
     return 1.4826 * float(np.median(np.abs(residuals)))
 
 
 def _find_gross(residuals: np.ndarray) -> np.ndarray:
-    """Which of few rows stand apart from all others by their residuals."""
+    """Mask of the few rows whose residuals are far larger than all others."""
     order = np.argsort(residuals)
     most = max(1, int(MOST_OUTLIERS * len(residuals)))
     found = np.zeros(len(residuals), dtype=bool)
@@ -106,7 +106,7 @@ def _find_gross(residuals: np.ndarray) -> np.ndarray:
 
 
 def _find_isolated(x: np.ndarray) -> np.ndarray:
-    """Rows with a value that at least doubles the range of its column."""
+    """Mask of rows with a value that at least doubles the range of its column."""
     low, high = (ends.numpy() for ends in robust_range(torch.from_numpy(x)))
     found: np.ndarray = np.asarray(((x < low) | (x > high)).any(1))
     is_few = int(found.sum()) <= max(1, MOST_OUTLIERS * len(x))
@@ -114,7 +114,7 @@ def _find_isolated(x: np.ndarray) -> np.ndarray:
 
 
 def _is_better_without(group: np.ndarray, rows: Portion, data: Prepared) -> bool:
-    """Whether a line that is fitted without these rows predicts the others better, fold by fold."""
+    """Whether a line fitted without these rows predicts the other rows better in most folds."""
     seed, kind = data.plan.request.seed, data.plan.request.split.kind
     folds = fold_numbers(rows.targets, data.plan.task, seed, FOLDS, kind=kind)
     errors = np.zeros((2, FOLDS))
@@ -135,12 +135,14 @@ def _describe(group: np.ndarray, what: str, data: Prepared, y: np.ndarray, usual
     more = f" and {len(numbers) - NAMED} more" if len(numbers) > NAMED else ""
     is_one = len(numbers) == 1
     values = (
-        f", {y[group][0]:.6g} where a robust fit errs by about {usual:.3g}" if what == "its target" else ""
+        f", {y[group][0]:.6g} where a robust fit has errors of about {usual:.3g}"
+        if what == "its target"
+        else ""
     )
     rows, are, outliers, them = (
         ("row", "is", "an outlier", "it") if is_one else ("rows", "are", "outliers", "them")
     )
     return (
-        f"{rows} {named}{more} of the dataset, counted from 1, {are} set aside as {outliers}: {what} stands "
-        f"far apart from all others{values}; correct or remove {them}"
+        f"{rows} {named}{more} of the dataset, counted from 1, {are} excluded as {outliers}: {what} is "
+        f"far from all others{values}; correct or remove {them}"
     )

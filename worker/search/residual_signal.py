@@ -1,4 +1,4 @@
-"""What a formula leaves of the data: noise, or something that another model still finds."""
+"""Signal in the residuals of a formula that boosting still finds."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from kan_engine import Expression, evaluate
 
 Data = tuple[dict[str, np.ndarray], np.ndarray]
-ROUNDS = 60  # of boosting, slow enough that noise alone teaches it little
+ROUNDS = 60  # slow enough that boosting hardly fits noise
 RATE, LEAVES, LEAST_ROWS = 0.05, 8, 20
 
 
 def signal_left(formula: Expression, fit: Data, validation: Data) -> float:
-    """Share of the squared residuals on the validation rows that boosting on the others explains.
+    """Share of the squared residuals on the validation rows that boosting on the fit rows explains.
 
-    Nothing, or less, where the residuals are noise; near 1 where the formula misses most of what there is.
+    At most 0 where the residuals are noise; near 1 where the formula misses most of the signal.
     """
     residuals, others = (target - evaluate(formula, columns) for columns, target in (fit, validation))
     whole = float(np.mean(others**2))

@@ -1,4 +1,4 @@
-"""The network that a search has found, and that as JSON beside a saved predictor."""
+"""The result of a search, and its serialization beside a saved predictor."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ from worker.search.formula_evidence import Evidence
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """The network to serve and what came with it.
+    """The network to serve, with its formulas and errors.
 
     Attributes:
-        is_straight: Whether it is a straight line, or the exponential of one: the line goes on as it is.
-        judged: The network before it learnt from the validation rows as well, which tells what it is worth
-            on rows it has not seen; the same one if it never has.
+        is_straight: Whether it is a line or the exponential of one, which extrapolates.
+        judged: The network before it was trained on the validation rows, which measures its out-of-sample
+            quality; the same network if it never was.
         history: Steps of its training.
-        formulas: Formulas in the client's columns, best first.
-        evidence: For the best formula, of a regression.
-        formula_errors: The same as ``errors`` of the best formula.
-        counts_choice: Whether these errors also count that the form was chosen, by other rows each time.
-        formula_serves: Whether it answers in place of the network.
-        is_cut: Whether the search for a law was ended to leave time for larger networks.
-        formula_of: ``network`` if the formulas were read off the served network, ``law`` if they were found
-            beside it.
-        errors: Its absolute errors on the training rows without having seen them, NaN where unknown; of a
-            regression alone. See ``worker.search.cross_validation``.
-        warnings: What deserves a second look.
-        contest: The errors of all that were compared with it, for a regression.
-        dropped: Error over the spread before and after, of every input that the network does without.
-        grids: What it was worth on every grid that it went through, where these were asked for.
+        formulas: Formulas in the client's columns per output, best first.
+        evidence: For the best formula; only of a regression.
+        formula_errors: Like ``errors``, for the best formula.
+        counts_choice: Whether these errors include the selection of the form, repeated per fold.
+        formula_serves: Whether the formula answers in place of the network.
+        is_cut: Whether the law search was ended early to leave time for larger networks.
+        formula_of: ``network`` if the formulas were extracted from the served network, ``law`` if they were
+            found separately.
+        errors: Out-of-sample absolute errors on the training rows, NaN where unknown; of a classifier, roots
+            of
+            the log loss. See ``worker.search.cross_validation``.
+        warnings: Warnings for the client.
+        contest: The errors of all compared candidates, for the optimism correction of a regression.
+        dropped: For every unused input, the error relative to the spread, before and after dropping it.
+        grids: Size, time and metrics on every grid of a requested schedule.
     """
 
     network: KAN
@@ -60,7 +61,7 @@ class Found:
 
 
 def to_metadata(found: Found) -> dict[str, Any]:
-    """What of a Found does not stand in the predictor, as JSON."""
+    """The fields that are not part of the predictor, as JSON."""
     return {
         "history": [{name: _finite(value) for name, value in vars(step).items()} for step in found.history],
         "optimizer": found.optimizer,
@@ -79,12 +80,12 @@ def to_metadata(found: Found) -> dict[str, Any]:
 
 
 def errors_of(found: Found) -> dict[str, np.ndarray]:
-    """What of a Found is too much for JSON."""
+    """The arrays of a result, which are too large for JSON."""
     return {"errors": found.errors, "formula_errors": found.formula_errors}
 
 
 def from_metadata(data: dict[str, Any], predictor: Predictor, numbers: Mapping[str, np.ndarray]) -> Found:
-    """The Found that ``to_metadata`` and ``errors_of`` described."""
+    """The inverse of ``to_metadata`` and ``collect_errors``."""
     none = np.zeros(0)
     return Found(
         network=predictor.network,
@@ -110,10 +111,10 @@ def from_metadata(data: dict[str, Any], predictor: Predictor, numbers: Mapping[s
 
 
 def _finite(value: Any) -> Any:
-    """A number as JSON knows it: an infinite error, of a fit that is no number somewhere, is null."""
+    """The number, or null for JSON where it is infinite or NaN."""
     return value if math.isfinite(value) else None
 
 
 def _number(value: Any) -> Any:
-    """A number as it was before ``_finite``."""
+    """The inverse of ``_null_unless_finite``."""
     return math.inf if value is None else value

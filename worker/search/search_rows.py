@@ -1,4 +1,4 @@
-"""What all larger networks of a search are trained on and judged by."""
+"""Rows and scales that all larger networks of a search share."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from worker.search.context import Run
 
 @dataclass(frozen=True, kw_only=True)
 class Grounds:
-    """Rows before they are scaled, and the two scales.
+    """Rows before scaling, and both scales of the inputs.
 
     Attributes:
-        fit: Rows to learn from.
-        validation: Rows to judge by.
+        fit: Rows to train on.
+        validation: Rows to validate on.
         everything: Both.
         scales: Of the inputs, by their ranges and by their quantiles.
         scaler: Of the target; None for a classifier.
@@ -33,7 +33,7 @@ class Grounds:
 
     @staticmethod
     def of(run: Run) -> Grounds:
-        """The grounds of a run."""
+        """Prepare the rows of a search."""
         data = run.data
         scales = run.inputs, Standardizer.fit(data.training.encoded, quantile=True)
         scaler = TargetScaler.fit(data.training.y[:, None].astype(float)) if data.classes is None else None
@@ -48,7 +48,7 @@ class Grounds:
 
 
 def _enter(contest: Contest, scaler: TargetScaler, losses: torch.Tensor) -> None:
-    """Half the squared error of every row, in the unit scale, as an entry of the contest."""
+    """Convert losses, half a squared error in scaled units, to absolute errors and record them."""
     contest.enter((2 * losses).sqrt().numpy() * scaler.std)
 
 

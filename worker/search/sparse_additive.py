@@ -1,4 +1,4 @@
-"""The formula that there always is: a sparse sum of terms, down to one constant, beside what was found."""
+"""The fallback formula that every search returns: a sparse sum of terms, down to one constant."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ from worker.search.formula_evidence import NETWORK, assess, formula_errors, meas
 from worker.search.law_search import SHORT, SURE, bounded_logits
 from worker.search.result import Found
 
-CHANCE = 2.0  # standard errors: who looks at many formulas finds one that is a little better than a constant
-STOPPED_ROWS, STOPPED_VALIDATION = 400, 200  # where time is up: they take a tenth of a second
+CHANCE = 2.0  # allows for the selection bias among many formulas
+STOPPED_ROWS, STOPPED_VALIDATION = 400, 200  # after the time limit; takes a tenth of a second
 
 
 def with_additive_forms(found: Found, run: Run) -> Found:
-    """A network with formulas, if any were asked for and the target is a number or one of two classes.
+    """Add sparse sums of terms to the formulas, if formulas were requested and there is one output.
 
-    Beside an exact law nothing is wanted. Any other formula stays the first if it predicts rows left out as
-    well as the best sum of terms does, and is short or clearly better. The work is bounded and asks for no
-    time: of a job that was stopped it takes fewer rows.
+    An exact law needs none. Another formula stays first if it predicts left-out rows as well as the best sum
+    of
+    terms, and is short or significantly better. The work is bounded and ignores the time limit: a stopped job
+    uses fewer rows.
     """
     if not run.request.symbolic or run.data.outputs > 1:
         return found
@@ -63,7 +64,7 @@ def with_additive_forms(found: Found, run: Run) -> Found:
 
 
 def _measure_stability(best: Formula, rows: Data, run: Run) -> float | None:
-    """Share of resamplings of the rows from which a sum of terms is selected that predicts alike."""
+    """Share of resamplings that select a sum of terms with similar predictions."""
     columns, target = rows
 
     def select(learnt: np.ndarray, judged: np.ndarray) -> Formula:
@@ -77,9 +78,9 @@ def _measure_stability(best: Formula, rows: Data, run: Run) -> float | None:
 
 
 def _is_exponential(found: Found, sums: Additive, run: Run) -> bool:
-    """Whether the formula is the exponential of a line that serves, and no sum of terms is better.
+    """Whether the formula is the served exponential of a line, and no sum of terms is better.
 
-    Its constants are not those of least squares, with which other formulas are judged.
+    Its constants do not come from least squares, by which other formulas are judged.
     """
     is_log = found.is_straight and found.scaler is not None and found.scaler.transform == "log"
     errors, weights = found.formula_errors, run.data.training.weights
@@ -99,10 +100,10 @@ def _stays(law: Formula, sums: Additive, rows: Data, weights: np.ndarray) -> boo
 
 
 def is_weak(tree: Expression, data: Prepared) -> bool:
-    """Whether a formula is a constant, or no better than one on training rows left out."""
+    """Whether a formula is constant, or no better than a constant on left-out training rows."""
     if not variables(tree):
         return True
-    if data.classes is not None:  # fitted to the log-odds of a network, which has seen all of these rows
+    if data.classes is not None:  # fitted to log-odds of a network that was trained on all of these rows
         return False
     part = data.training.sample(STOPPED_ROWS + STOPPED_VALIDATION, data.plan.request.seed)
     rows = name_columns(part.encoded, data.names), part.targets
@@ -119,7 +120,7 @@ def _rows(run: Run) -> tuple[Portion, Portion]:
 
 
 def _data(part: Portion, found: Found, run: Run) -> Data:
-    """Columns, and what formulas are to give of these rows."""
+    """Columns, and the values that formulas should give."""
     columns = name_columns(part.encoded, run.names)
     if run.data.classes is None:
         return columns, part.targets
@@ -127,6 +128,6 @@ def _data(part: Portion, found: Found, run: Run) -> Data:
 
 
 def _log_odds(data: Prepared) -> float:
-    """Of the second class among the training rows."""
+    """Log-odds of the second class among the training rows, clamped to ``±MAX_LOG_ODDS``."""
     share = float(np.average(data.training.targets, weights=data.row_weights(data.training)))
     return float(np.clip(np.log(share) - np.log1p(-share), -SURE, SURE))

@@ -1,4 +1,4 @@
-"""A trained network of a search as bytes: what was tried, how it did, and its entries of the contest."""
+"""Serialization of a trained network with its trial, losses and validation errors."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from worker.search.search_rows import Grounds
 
 
 def trained_to_bytes(trained: Trained, grounds: Grounds, entries: np.ndarray) -> bytes:
-    """Everything of it, so that who reads it may go on as if it had trained the network itself.
+    """Serialize a trained network completely, so that another process continues as if it had trained it.
 
     Args:
-        trained: A network that was trained on these grounds.
-        grounds: They have what the network alone does not tell.
-        entries: What it brought into the contest.
+        trained: A network that was trained on these rows.
+        grounds: The rows, with the scales that the network itself does not contain.
+        entries: The validation errors that its training recorded.
     """
     folds_loss = np.nan if trained.folds_loss is None else trained.folds_loss
     history = [astuple(step) for step in trained.history]
@@ -34,13 +34,13 @@ def trained_to_bytes(trained: Trained, grounds: Grounds, entries: np.ndarray) ->
 
 
 def trained_from_bytes(data: bytes) -> tuple[Trained, np.ndarray]:
-    """What ``trained_to_bytes`` was given: the network, and its entries of the contest."""
+    """The inverse of ``serialize_trained``: the network and its validation errors."""
     predictor, metadata, attached = load(data), read_metadata(data), read_attached(data)
     loss, folds_loss = attached["losses"].tolist()
     steps = attached["history"].reshape(-1, 4).tolist()
     trained = Trained(
         trial=Trial.from_dict(metadata["trial"]),
-        network=copied(predictor.network),  # what was read from bytes cannot be changed in place
+        network=copied(predictor.network),  # tensors loaded from bytes are read-only
         loss=loss,
         history=tuple(Step(int(number), int(grid), *losses) for number, grid, *losses in steps),
         optimizer=metadata["optimizer"],
@@ -51,6 +51,6 @@ def trained_from_bytes(data: bytes) -> tuple[Trained, np.ndarray]:
 
 
 def expected_loss(data: bytes) -> float:
-    """The best guess of the loss on fresh rows, from the bytes of a trained network."""
+    """The expected loss on fresh rows, from a serialized network."""
     loss, folds_loss = read_attached(data)["losses"].tolist()
     return float(loss if np.isnan(folds_loss) else folds_loss)

@@ -1,4 +1,4 @@
-"""Trials: networks tried one after the other, and how far they are."""
+"""Trials: networks that are trained in turn, their time budget and their progress."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ from worker.search.context import Run
 from worker.search.search_rows import Grounds
 from worker.search.trial_serialization import trained_from_bytes, trained_to_bytes
 
-HOPELESS, PATIENT_STEPS = 1.1, 15  # a trial this far behind the best after these steps is given up
+HOPELESS, PATIENT_STEPS = 1.1, 15  # a trial above this factor of the best loss after these steps is stopped
 
 
 def climbing_part(trial: Trial, task: Task) -> Part:
-    """A step of the climb, as a part of the job: with folds if those judge it."""
+    """Describe a step of the hill climb as a subtask: cross-validation where the task asks for it."""
     return Part("folds", trial.to_dict()) if task.is_crossed else training_part(trial)
 
 
 def training_part(trial: Trial) -> Part:
-    """A training judged by the validation rows."""
+    """Describe a training judged by the validation rows as a subtask."""
     return Part("network", trial.to_dict())
 
 
 def has_stages(request: TrainRequest) -> bool:
-    """Whether one network goes through grids that were asked for, so that each of them is told about."""
+    """Whether one network is refined through several requested grids, each of which is reported."""
     schedule = request.training.grid_schedule
     return request.network.hidden != "auto" and schedule != "auto" and len(schedule) > 1
 
 
 class Budget:
-    """What a climb has tried, and the estimated seconds that it took."""
+    """The trials of a hill climb, and their estimated seconds."""
 
     def __init__(self) -> None:
         self.tried: set[Trial] = set()
@@ -58,18 +58,18 @@ class Budget:
         return trial not in self.tried and is_small and spent <= task.climb_seconds
 
     def spend(self, trial: Trial, task: Task) -> None:
-        """Note a step of the climb."""
+        """Record a step of the climb."""
         self.tried.add(trial)
         self._spent += climbing_seconds(trial, task)
 
 
 class Trials:
-    """Networks tried one after the other, as long as there is time.
+    """Trains networks in turn while time remains.
 
-    A trial's random numbers are its own, so that it gives the same whoever makes it, and whenever.
+    Every trial has its own random numbers, so its result does not depend on the worker or the order.
 
     Args:
-        run: The search they are part of.
+        run: The search context.
         grounds: The rows.
     """
 
@@ -81,20 +81,20 @@ class Trials:
         self._seconds: dict[Trial, dict[int, float]] = {}
 
     def seconds(self, grid: int) -> float:
-        """What all trainings took until their last step on a grid, or their end if they never came to it."""
+        """Time of all trainings until their last step on a grid, or their end if they did not reach it."""
         return sum(taken.get(grid, max(taken.values())) for taken in self._seconds.values() if taken)
 
     @property
     def is_over(self) -> bool:
-        """Whether the time is."""
+        """Whether the job has to stop."""
         return self._run.should_stop()
 
     def is_worth_it(self, trial: Trial, task: Task) -> bool:
-        """Whether this is something new, and the estimated time of the climb allows it."""
+        """Whether a trial is new and fits into the remaining time."""
         return self._budget.allows(trial, task) and not self.is_over
 
     def best_of(self, trials: Iterable[Trial]) -> Trained | None:
-        """The best of these; at least the first of them is tried, if there is one."""
+        """Run trials while time remains, at least the first; return the best, or None without trials."""
         best: Trained | None = None
         for trial in trials:
             if best is not None and self.is_over:
@@ -104,7 +104,7 @@ class Trials:
         return best
 
     def climb(self, trial: Trial, task: Task) -> Trained:
-        """Train and judge a network as a step of the climb."""
+        """Train and judge a network as a step of the hill climb."""
         self._budget.spend(trial, task)
         if not task.is_crossed:
             return self.run(trial)
@@ -114,7 +114,7 @@ class Trials:
         """Train a network and judge it by the validation rows."""
         self._budget.tried.add(trial)
         if trial.training.optimizer == "adam" and not self._keeps_stages:
-            # which nothing gives up, whatever was tried before
+            # never stopped early, so the result does not depend on earlier trials
             trained = self._part(training_part(trial), lambda: self._trained(trial))
         else:
             trained = self._trained(trial)
@@ -123,7 +123,7 @@ class Trials:
         return trained
 
     def _part(self, part: Part, work: Callable[[], Trained]) -> Trained:
-        """As a part of the job, with its entries of the contest."""
+        """Run or load a subtask, with the validation errors that it records."""
         contest = self._run.contest
         before = contest.count
 
@@ -170,30 +170,30 @@ class Trials:
         )
 
     def _teller(self, trial: Trial) -> Callable[[Step], None]:
-        share = 0.4 + 0.3 * (1 - 0.8 ** len(self._budget.tried))  # how many there will be is not known
+        share = 0.4 + 0.3 * (1 - 0.8 ** len(self._budget.tried))  # the number of trials is unknown
         return self.watch(f"KAN {list(trial.config.width)}", (share - 0.06, share))
 
     @property
     def _starts(self) -> int:
-        """Coarse starts of a training of second order; many rows have few bad minima, and take long."""
+        """Coarse starts of a second-order training; with many rows bad minima are rare, and starts slow."""
         asked = self._run.request.training.restarts
         if asked != "auto":
             return asked
         return AUTO_STARTS if len(self._grounds.fit.weights) <= FEW_ROWS else 1
 
     def watch(self, what: str, shares: tuple[float, float]) -> Callable[[Step], None]:
-        """Reports progress between two shares of the job."""
+        """A callback that reports steps as progress between two fractions of the job."""
         low, high = shares
 
         def tell(step: Step) -> None:
-            share = low + (high - low) * step.number / (step.number + 20)  # how many follow is not known
+            share = low + (high - low) * step.number / (step.number + 20)  # the number of steps is unknown
             message = f"{what}, step {step.number + 1}: loss {step.validation_loss:.3g}"
             self._run.report("train", share, message, self._error(step))
 
         return tell
 
     def _error(self, step: Step) -> float | None:
-        """Of a regression, whose loss is half the mean square, the root of the mean square."""
+        """The RMSE of a regression (the loss is half the mean square), else the loss; None if not finite."""
         loss, is_regression = step.validation_loss, self._run.data.classes is None
         if not math.isfinite(loss):
             return None
@@ -201,10 +201,11 @@ class Trials:
 
 
 class _Behind:
-    """Whether a trial is so far behind the best one that it can be given up.
+    """Ends a trial whose loss is far above that of the best one.
 
-    Not told before its last grid: who is behind on coarse ones may be ahead in the end. Not told of Adam:
-    while its rate is high, the loss says little about the end.
+    Applies only on the last grid, since a trial that is worse on coarse grids may end better. Does not apply
+    to
+    Adam, whose loss says little about the final one while the learning rate is high.
     """
 
     def __init__(self, trial: Trial, best: Trained | None) -> None:
