@@ -1,1 +1,1 @@
-"""What clients send and get."""
+"""Schemas of requests and responses."""

@@ -1,4 +1,4 @@
-"""What clients get of the audit log."""
+"""Schema of the audit log."""
 
 from datetime import datetime
 from typing import Any
@@ -7,14 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class AuditOut(BaseModel):
-    """Something that was changed, and with which key."""
+    """A change, and the API key used."""
 
     model_config = ConfigDict(from_attributes=True)
 
     id: str
-    action: str = Field(description="What was done, for example `model.delete`.")
-    object_id: str = Field(description="Id of what it was done to.")
-    key_id: str | None = Field(description="The key that was used; null on a service without keys.")
-    key_name: str = Field(description="Its label.")
+    action: str = Field(description="For example `model.delete`.")
+    object_id: str = Field(description="Id of the changed object.")
+    key_id: str | None = Field(description="The API key used; null on a service without keys.")
+    key_name: str = Field(description="Name of the key.")
     detail: dict[str, Any]
     created_at: datetime

@@ -1,4 +1,4 @@
-"""Well-known models that a network is compared with, as clients ask for them."""
+"""Schemas of baselines: well-known models to compare with the network."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -14,7 +14,7 @@ MOST_PARAMETERS = 1_000_000
 
 
 class MlpBaseline(RequestModel):
-    """An ordinary network of a shape, or of as many numbers; without either, of two layers of 64 nodes."""
+    """An MLP given by its shape or its number of parameters; by default two layers of 64 nodes."""
 
     kind: Literal["mlp"]
     hidden: Annotated[list[Annotated[int, Field(ge=1, le=512)]], Field(min_length=1, max_length=5)] | None = (
@@ -22,13 +22,13 @@ class MlpBaseline(RequestModel):
     )
     parameters: Literal["matched"] | Annotated[int, Field(ge=1, le=MOST_PARAMETERS)] | None = Field(
         default=None,
-        description="Two equal inner layers with about as many numbers to learn; `matched`: as the KAN has.",
+        description="Two equal inner layers with about as many parameters; `matched`: as the KAN has.",
     )
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if self.hidden is not None and self.parameters is not None:
-            raise ValueError("hidden and parameters both say how large the MLP is; give one of them")
+            raise ValueError("hidden and parameters both set the size of the MLP; give one of them")
         return self
 
 
@@ -41,7 +41,7 @@ Baselines = Annotated[list[Baseline], Field(max_length=20)]
 
 
 def name_of(baseline: Name | MlpBaseline) -> str:
-    """What a baseline is called in results: ``mlp_29x29``, ``mlp_matched``, ``mlp_about_987``."""
+    """Name of a baseline in results: ``mlp_29x29``, ``mlp_matched``, ``mlp_about_987``."""
     if isinstance(baseline, str):
         return baseline
     if baseline.hidden is not None:
@@ -52,18 +52,18 @@ def name_of(baseline: Name | MlpBaseline) -> str:
 
 
 def is_matched(baseline: Name | MlpBaseline) -> bool:
-    """Whether it is as large as the KAN, however large that is."""
+    """Whether the MLP has about as many parameters as the KAN."""
     return not isinstance(baseline, str) and baseline.parameters == "matched"
 
 
 def hidden_of(baseline: Name | MlpBaseline, inputs: int, outputs: int, matched: int) -> tuple[int, ...]:
-    """Nodes of the inner layers of an MLP.
+    """Widths of the inner layers of an MLP.
 
     Args:
         baseline: The MLP.
-        inputs: Numbers that it reads per row.
-        outputs: Numbers that it gives.
-        matched: Parameters of the KAN that it may be matched to.
+        inputs: Number of inputs.
+        outputs: Number of outputs.
+        matched: Number of parameters of the KAN, for a matched MLP.
     """
     if isinstance(baseline, str) or (baseline.hidden is None and baseline.parameters is None):
         return USUAL_HIDDEN
@@ -74,12 +74,12 @@ def hidden_of(baseline: Name | MlpBaseline, inputs: int, outputs: int, matched: 
 
 
 def parameters_of(hidden: Sequence[int], inputs: int, outputs: int) -> int:
-    """Weights and offsets of an MLP."""
+    """Number of weights and biases of an MLP."""
     return sum((before + 1) * after for before, after in pairwise((inputs, *hidden, outputs)))
 
 
 def _with_parameters(wanted: int, inputs: int, outputs: int) -> tuple[int, int]:
-    """Two equal layers of which h² + (d + o + 2) h + o, their parameters, are nearest to what is wanted."""
+    """Two equal layers of h nodes whose parameters, h² + (d + o + 2) h + o, are nearest to ``wanted``."""
     linear = inputs + outputs + 2
     size = max(1, int(((linear**2 + 4 * max(wanted - outputs, 0)) ** 0.5 - linear) / 2))
     nearest = min((size, size + 1), key=lambda h: abs(parameters_of((h, h), inputs, outputs) - wanted))

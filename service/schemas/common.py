@@ -1,4 +1,4 @@
-"""What all bodies share: strict requests, pages, problems."""
+"""Shared schemas: strict requests, pages, problems."""
 
 import hashlib
 import json
@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-MAX_UNKNOWN = 100  # unknown fields that are told of
+MAX_UNKNOWN = 100  # reported in one response
 
 T = TypeVar("T")
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
@@ -15,14 +15,14 @@ Tags = Annotated[dict[Label, Annotated[str, Field(max_length=1000)]], Field(max_
 
 
 class RequestModel(BaseModel):
-    """A body from a client: nothing unknown, nothing converted, no NaN."""
+    """A request body without unknown fields, type conversion or NaN."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
     def _few_unknown(cls, body: Any) -> Any:
-        """A megabyte of unknown fields would be as many errors, and take seconds."""
+        """Limit reported unknown fields: each is an error, and a megabyte of them would take seconds."""
         if not isinstance(body, dict) or len(body) <= len(cls.model_fields) + MAX_UNKNOWN:
             return body
         unknown = [name for name in body if name not in cls.model_fields]
@@ -30,7 +30,7 @@ class RequestModel(BaseModel):
 
 
 def first_wrong(kind: type) -> BeforeValidator:
-    """Of an object, if a value is not of this type, that value alone: one error, and not one for each."""
+    """Reduce an object to the first value of a wrong type, so that it causes one error, not one per value."""
 
     def narrowed(given: Any) -> Any:
         values = given.items() if isinstance(given, dict) else ()
@@ -40,12 +40,12 @@ def first_wrong(kind: type) -> BeforeValidator:
 
 
 def fingerprint(document: Any) -> str:
-    """SHA-256 of JSON; the same for equal documents, whatever the order of their keys."""
+    """SHA-256 of a JSON document, independent of the order of its keys."""
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def either(**types: str) -> dict[str, Any]:
-    """For the JSON schema of a body: exactly one of these members, of its type, is given."""
+    """JSON schema for a body that must contain exactly one of these members, of its type."""
     choices = [{"required": [name], "properties": {name: {"type": kind}}} for name, kind in types.items()]
     return {"oneOf": choices}
 
@@ -60,16 +60,17 @@ class Page(BaseModel, Generic[T]):
 
 
 class Problem(BaseModel):
-    """An error as RFC 9457 describes it. Some kinds carry more members, such as `limit` or `estimate`."""
+    """An error as described by RFC 9457. Some kinds have further members, such as `limit` or `estimate`."""
 
     model_config = ConfigDict(extra="allow")
 
     type: str = "about:blank"
     title: str
     status: int
-    detail: str = Field(description="What happened, and what to try.")
-    instance: str = Field(description="Names this occurrence; it is in the log too.")
-    code: str = Field(description="Stable and meant for programs.")
+    detail: str = Field(description="What happened, and what to do.")
+    instance: str = Field(description="Identifies this occurrence, also in the log.")
+    code: str = Field(description="Stable code for programs.")
     errors: list[dict[str, Any]] = Field(
-        description="One entry per mistake: pointer, with the character of an equation; or line, row, column."
+        description="One entry per mistake: a pointer, with the character position in an equation; or line, "
+        "row and column."
     )

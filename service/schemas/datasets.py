@@ -1,4 +1,4 @@
-"""Datasets as clients send and see them."""
+"""Schemas of datasets."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
@@ -12,14 +12,14 @@ MAX_UNIT = 64
 MissingValues = Annotated[
     dict[str, Annotated[list[int | float | str], Field(max_length=20)]],
     Field(
-        description="Values that stand for missing ones, by column, or under `*` for all: "
-        '`{"*": [-999], "state": ["unknown"]}`.',
+        description='Values that mean a missing one, by column, or under `*` for all columns: `{"*": '
+        '[-999], "state": ["unknown"]}`.',
     ),
 ]
 
 
 class DatasetIn(RequestModel):
-    """A table in the body itself, by columns or by rows; `null` is a missing value."""
+    """A table in the request body, by columns or by rows; `null` is a missing value."""
 
     model_config = ConfigDict(json_schema_extra=either(columns="object", rows="array"))
 
@@ -41,7 +41,7 @@ class DatasetIn(RequestModel):
 
 
 class FormFields(RequestModel):
-    """What may accompany an uploaded file."""
+    """Form fields that may accompany an uploaded file."""
 
     name: Label | None = None
     units: Annotated[dict[str, str], first_wrong(str)]
@@ -49,22 +49,24 @@ class FormFields(RequestModel):
 
 
 class HistogramOut(BaseModel):
-    """How values are spread over their range."""
+    """Histogram of a column's values."""
 
     low: float
     high: float
-    counts: list[int] = Field(description="In equal parts of the range from `low` to `high`.")
+    counts: list[int] = Field(
+        description="Per bin; the bins divide the range from `low` to `high` into equal parts."
+    )
 
 
 class CodeOut(BaseModel):
-    """A number that may stand for missing values."""
+    """A number that may mean a missing value."""
 
     value: int | float
     count: int
 
 
 class ColumnOut(BaseModel):
-    """What is known of a column."""
+    """Type and statistics of a column."""
 
     name: str
     type: Literal["number", "integer", "category", "boolean", "datetime", "text"]
@@ -77,21 +79,23 @@ class ColumnOut(BaseModel):
     top: list[dict[str, Any]] = Field(description="The most frequent values: `value` and `count`.")
     histogram: HistogramOut | None = Field(
         default=None,
-        description="Of numbers; null if all are the same, and for tables of before it was kept.",
+        description="For numbers; null if all are equal, and for datasets of older versions.",
     )
     form: str | None = Field(
-        default=None, description="Of times, how the table wrote them where that is not ISO 8601."
+        default=None, description="For times: the format in the uploaded table, if that is not ISO 8601."
     )
-    is_id: bool = Field(default=False, description="Whether it names the rows: each has another value.")
+    is_id: bool = Field(
+        default=False, description="Whether the column identifies rows: every row has a different value."
+    )
     possible_missing: list[CodeOut] = Field(
         default=[],
-        description="Numbers such as -999 that stand apart from all others and may mean missing. They count "
-        "as numbers unless the table is uploaded with them in `missing`.",
+        description="Numbers such as -999 that are far from all others and may mean missing values. They "
+        "count as numbers unless the table is uploaded with them in `missing`.",
     )
 
 
 class DatasetOut(BaseModel):
-    """A stored table. It never changes; its bytes are named by their SHA-256."""
+    """A stored table. It never changes; its SHA-256 identifies its content."""
 
     model_config = ConfigDict(from_attributes=True)
 

@@ -1,4 +1,4 @@
-"""What clients send to get differential equations solved."""
+"""Schema of a request to solve differential equations."""
 
 from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self
@@ -11,29 +11,30 @@ from service.schemas.training import Column, ModelName, Priority, Size
 Text = Annotated[str, Field(min_length=1, max_length=10_000)]
 Ends = Annotated[list[float], Field(min_length=2, max_length=2)]
 Place = float | Ends
-HIGHEST_ORDER = 10  # of splines
+HIGHEST_ORDER = 10  # order k of splines
 
 
 class ConditionOptions(RequestModel):
-    """Something that holds on a part of the boundary, or at a point."""
+    """A condition on a part of the boundary, or at a point."""
 
     kind: Literal["initial", "boundary", "periodic"] = Field(
-        default="boundary", description="For people; `on` says what is meant."
+        default="boundary", description="A label for readers; `on` defines where the condition holds."
     )
     on: Annotated[dict[Column, Place], Field(min_length=1, max_length=3)] = Field(
-        description='Values of independent variables: `{"x": 0}`; of a periodic condition both ends, '
+        description='Values of independent variables: `{"x": 0}`; for a periodic condition both ends, '
         '`{"x": [0, 1]}`.'
     )
-    residual: Text = Field(description="What vanishes there: `u(0, t) - sin(t)`.")
+    residual: Text = Field(description="Expression that must be zero there: `u(0, t) - sin(t)`.")
 
 
 class SplineOptions(RequestModel):
-    """The shape of the network, and its activations."""
+    """Shape of the network, and its activations."""
 
     hidden: Literal["auto"] | Annotated[list[Size], Field(max_length=100)] = Field(
         default="auto",
-        description="`auto` makes a network of the solution itself. Sizes of inner layers, such as `[3]`, "
-        "train one of that shape on it: the model is then as near to the solution as that shape comes.",
+        description="`auto` makes the network from the solution itself. Sizes of inner layers, such as "
+        "`[3]`, train a network of that shape on the solution, as accurately as the shape "
+        "allows.",
     )
     grid: Literal["auto"] | Size = Field(
         default="auto",
@@ -45,41 +46,41 @@ class SplineOptions(RequestModel):
 
 
 class DescentOptions(RequestModel):
-    """How residuals are made to vanish."""
+    """Minimisation of the residuals."""
 
     optimizer: Literal["auto", "gauss_newton"] = Field(
         default="auto",
-        description="Gauss-Newton in any case, but of a shape that is given and too large for it: `auto` "
-        "takes L-BFGS there.",
+        description="Gauss-Newton, except for a given shape that is too large for it: there `auto` uses "
+        "L-BFGS.",
     )
     steps: Literal["auto"] | Annotated[int, Field(ge=1, le=1000)] = Field(
         default="auto",
-        description="Most steps of Gauss-Newton in one descent, on one grid; also of the training of a shape "
-        "that is given.",
+        description="Maximum number of Gauss-Newton steps per grid; also limits the training of a given "
+        "shape.",
     )
 
     @model_validator(mode="before")
     @classmethod
     def _only_these(cls, body: Any) -> Any:
-        """What trains on a table is nothing that an equation could be solved by."""
+        """Refuse training options that do not apply to equations."""
         others = sorted(set(body) - set(cls.model_fields)) if isinstance(body, dict) else []
         if others:
             told = ", ".join(others)
             raise ValueError(
                 "equations are solved by Gauss-Newton on their residuals: training takes optimizer "
-                f'("auto" or "gauss_newton") and steps here, and no {told}'
+                f'("auto" or "gauss_newton") and steps here, but not {told}'
             )
         return body
 
 
 class MeasurementOptions(RequestModel):
-    """Measured values of unknowns: a dataset, or columns right here, named like variables and unknowns."""
+    """Measured values of unknowns: a dataset, or columns named like variables and unknowns."""
 
     model_config = ConfigDict(json_schema_extra=either(dataset_id="string", columns="object"))
 
     dataset_id: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     columns: dict[Column, Annotated[list[float | None], Field(min_length=1, max_length=100_000)]] | None = (
-        Field(default=None, description="A value that is missing is null.")
+        Field(default=None, description="A missing value is null.")
     )
 
     @model_validator(mode="after")
@@ -102,9 +103,9 @@ DECAY: dict[str, Any] = {
 class SolveRequest(RequestModel):
     """Ordinary or partial differential equations, solved by a KAN.
 
-    Equations are what must vanish, in the words of SymPy:
+    Equations are expressions that must be zero, in the notation of SymPy:
     `Derivative(u(x, t), t) - Derivative(u(x, t), (x, 2))`, with `Subs(Derivative(u(x, t), x), x, 0)` for a
-    derivative at a place. The model that comes of it predicts the unknowns from the independent variables.
+    derivative at a point. The resulting model predicts the unknowns from the independent variables.
     """
 
     kind: Literal["solve"]
@@ -112,53 +113,55 @@ class SolveRequest(RequestModel):
         description="Names of the independent variables."
     )
     unknowns: Annotated[list[Column], Field(min_length=1, max_length=10)] = Field(
-        description="Names of the functions that are looked for."
+        description="Names of the unknown functions."
     )
     domain: Annotated[
         dict[Column, Ends],
         Field(min_length=1, max_length=3),
     ] = Field(description="Lowest and highest value of every independent variable.")
     equations: Annotated[list[Text], Field(min_length=1, max_length=30)] = Field(
-        description="What must vanish everywhere in the domain; as many as unknowns, at least."
+        description="Expressions that must be zero everywhere in the domain; at least as many as unknowns."
     )
     conditions: Annotated[list[ConditionOptions], Field(max_length=60)] = Field(
-        description="What must vanish on parts of the boundary."
+        description="Expressions that must be zero on parts of the boundary."
     )
     parameters: dict[Column, float] = Field(
-        default={}, description="Unknown numbers in the equations, each with a value to begin with."
+        default={}, description="Unknown numbers in the equations, each with an initial value."
     )
     measurements: MeasurementOptions | None = Field(
-        default=None, description="What parameters are estimated from, and further conditions."
+        default=None, description="Data for estimating parameters, and as further conditions."
     )
     network: SplineOptions = SplineOptions()
     training: DescentOptions = DescentOptions()
-    symbolic: bool = Field(default=True, description="Whether an exact formula is looked for.")
+    symbolic: bool = Field(default=True, description="Whether to search for an exact formula.")
     max_seconds: Annotated[float, Field(gt=0)] = 300
     priority: Priority = 0
-    name: ModelName | None = Field(default=None, description="Name of the model; a new version if it exists.")
+    name: ModelName | None = Field(
+        default=None, description="Name of the model; an existing name gets a new version."
+    )
     tags: Tags = Field(default={})
 
     model_config = ConfigDict(json_schema_extra={"examples": [DECAY]})
 
     @property
     def hidden(self) -> list[int] | None:
-        """Inner layers of a network that is to be trained; None if it is to be the solution itself."""
+        """Inner layers of a network to train on the solution; None if the network is the solution itself."""
         hidden = self.network.hidden
         is_itself = hidden == "auto" or (not hidden and len(self.independent) == 1)
         return None if is_itself else hidden  # type: ignore[return-value]  # a list is left
 
     @property
     def steps(self) -> int | None:
-        """Most steps of one descent; None if that is left to the engine."""
+        """Maximum number of Gauss-Newton steps per grid; None if the engine decides."""
         return None if self.training.steps == "auto" else self.training.steps
 
     @property
     def target(self) -> str:
-        """What the model predicts."""
+        """Names of the predicted unknowns."""
         return ", ".join(self.unknowns)
 
     def shape(self, hidden: list[int]) -> dict[str, Any]:
-        """The arguments of ``kan_engine.WantedShape.of`` beside the problem, for these inner layers."""
+        """Arguments of ``kan_engine.WantedShape.of`` for these inner layers, except the problem."""
         network = self.network
         return {
             "hidden": hidden,
@@ -168,7 +171,7 @@ class SolveRequest(RequestModel):
         }
 
     def problem(self, measured: Collection[str] = ()) -> dict[str, Any]:
-        """The arguments of ``kan_engine.pose``, where so many unknowns are measured."""
+        """Arguments of ``kan_engine.pose``, given the names of the measured unknowns."""
         return {
             "coefficients": list(self.parameters),
             "measured": list(measured),

@@ -1,7 +1,7 @@
-"""What of a model travels with its artifact, so that it can be shown where it is imported.
+"""Description that travels with an exported artifact, so that an import can display the model.
 
-It may come from anyone. What can be told from the network itself is not here but made anew; of all else
-only what is named here is taken over.
+The file may come from anyone. Facts that follow from the network are not included but derived again. Of all
+other content only the fields named here are accepted.
 """
 
 from typing import Annotated, Any, Literal
@@ -18,33 +18,33 @@ Plain = str | int | float | bool | None
 
 
 class Portable(BaseModel):
-    """A part of the description; what else is in it is left out."""
+    """Base of the description; unknown fields are dropped."""
 
     model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False, populate_by_name=True)
 
 
 class PortableNetwork(Portable):
-    """What the network itself does not tell."""
+    """Facts about the network that it does not contain itself."""
 
     optimizer: str | None = None
 
 
 class PortableSource(Portable):
-    """The dataset as it was."""
+    """The dataset at the time of training."""
 
     name: str
     rows: int
 
 
 class PortableMember(Portable):
-    """What the formula is worth as it predicts; all else of it is in the formula itself."""
+    """Metrics of the formula as a predictor; everything else is in the formula itself."""
 
     metrics: Numbers
     fidelity: Number = None
 
 
 class PortableRecord(Portable):
-    """What ``GET /models/{id}`` shows beside what the network tells."""
+    """The body of ``GET /models/{id}``, except what follows from the network."""
 
     outputs: list[str]
     dataset: PortableSource | None = None
@@ -69,7 +69,7 @@ class PortableRecord(Portable):
 
 
 class PortablePareto(Portable):
-    """Another formula."""
+    """An alternative formula."""
 
     tree: dict[str, Any]
     rmse: Number = None
@@ -77,7 +77,7 @@ class PortablePareto(Portable):
 
 
 class PortableFormula(Portable):
-    """A formula as a tree, and what it is worth; texts are printed anew."""
+    """A formula as a tree, with its errors; texts are printed again."""
 
     name: str
     tree: dict[str, Any]
@@ -92,7 +92,7 @@ class PortableFormula(Portable):
 
 
 class PortableComparison(Portable):
-    """Another model beside the formula."""
+    """A model that the formula is compared with."""
 
     rmse: Number = None
     is_better: bool
@@ -106,7 +106,7 @@ class PortableReason(Portable):
 
 
 class PortableEvidence(Portable):
-    """What a verdict rests on."""
+    """Evidence for a verdict."""
 
     noise: Number = None
     explained: Number = None

@@ -1,4 +1,4 @@
-"""Which jobs there are, and what clients see of them."""
+"""Schemas of jobs of all kinds."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -14,7 +14,7 @@ from service.schemas.training import TrainRequest
 
 
 def _kind(body: Any) -> Any:
-    """Which kind of job a body asks for; a training where it does not say."""
+    """Kind of a job request; ``train`` if the body has none."""
     return body.get("kind", "train") if isinstance(body, dict) else getattr(body, "kind", None)
 
 
@@ -37,18 +37,18 @@ _READER: TypeAdapter[AnyRequest] = TypeAdapter(JobRequest)
 
 
 def read_request(stored: dict[str, Any]) -> AnyRequest:
-    """The request of a job, from its row."""
+    """Parse the stored request of a job."""
     return _READER.validate_python(stored)
 
 
 class PartRequest(RequestModel):
-    """A piece of a training, as its row has it; no client sends this.
+    """A subtask of a training as stored in its row; no client sends this.
 
     Args:
-        name: What is to be done.
-        input: With what.
-        training: The training that it is part of.
-        max_seconds: What the training has left.
+        name: The operation.
+        input: Its input.
+        training: The request of the training.
+        max_seconds: Remaining time of the training.
     """
 
     kind: Literal["part"] = "part"
@@ -59,7 +59,7 @@ class PartRequest(RequestModel):
 
 
 class ProgressOut(BaseModel):
-    """What a job is at."""
+    """Progress of a job."""
 
     stage: str | None
     fraction: float
@@ -80,14 +80,14 @@ class JobOut(BaseModel):
     id: str
     kind: str
     priority: int
-    parent_id: str | None = Field(description="The study that a training belongs to.")
+    parent_id: str | None = Field(description="The study to which a training belongs.")
     status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
     progress: ProgressOut
     dataset_id: str | None
     dataset_name: str | None = Field(description="Null if the dataset was deleted.")
-    model_id: str | None = Field(description="The trained model; null until there is one.")
+    model_id: str | None = Field(description="The trained model; null until it exists.")
     error: ErrorOut | None
-    cut_by: str | None = Field(description="The stage that `max_seconds` or a cancellation cut short.")
+    cut_by: str | None = Field(description="The stage that `max_seconds` or a cancellation ended early.")
     attempt: int
     retry_of: str | None
     created_at: datetime
@@ -97,7 +97,7 @@ class JobOut(BaseModel):
 
     @staticmethod
     def of(job: Any) -> "JobOut":
-        """The job as it is now, from its row."""
+        """The current state of a job, from its row."""
         progress = ProgressOut(
             stage=job.stage, fraction=job.fraction, message=job.message, eta_seconds=job.eta_seconds
         )
@@ -107,7 +107,7 @@ class JobOut(BaseModel):
 
     @staticmethod
     def as_submitted(job: Any) -> "JobOut":
-        """The job as its submission was answered, for a submission that is repeated."""
+        """The job as at its submission, for a repeated submission."""
         unset = dict.fromkeys(
             ("model_id", "error", "cut_by", "started_at", "finished_at", "cancel_requested_at")
         )
@@ -118,7 +118,7 @@ class JobOut(BaseModel):
 
 
 class EventOut(BaseModel):
-    """Something that happened to a job: a new `status`, or `progress` in it."""
+    """An event of a job: a new `status`, or `progress`."""
 
     number: int = Field(description="Counts from 1 without gaps.")
     kind: str
@@ -127,7 +127,7 @@ class EventOut(BaseModel):
 
 
 class EventPage(BaseModel):
-    """Events in the order in which they happened."""
+    """Events in order of occurrence."""
 
     items: list[EventOut]
     next_cursor: str | None = Field(

@@ -1,4 +1,4 @@
-"""The members of a model: what may answer for it. ``accurate`` is its network, ``formula`` its formulas."""
+"""Members of a model that can answer: ``accurate`` is its network, ``formula`` its formulas."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -11,48 +11,48 @@ By = Literal["auto", "accurate", "compact", "formula"]
 BY = (
     "Which member of the model answers: `accurate`, its network; `compact`, a network of few edges, which no "
     "model has yet; `formula`, which answers wherever it is defined, also outside the training range. `auto` "
-    "is the formula where its verdict is `exact` or where it predicts rows not seen better than the network, "
-    "else the network."
+    "selects the formula if its verdict is `exact` or its out-of-sample error is lower than the network's; "
+    "otherwise it selects the network."
 )
 
-OF_OUTPUT = ("rmse", "r2", "mean_log_likelihood")  # metrics that models of older versions keep with a formula
+OF_OUTPUT = ("rmse", "r2", "mean_log_likelihood")  # stored with a formula by older versions
 OF_EQUATIONS = ("equation_residual", "condition_residual")
 
 
 class FormulaMemberOut(BaseModel):
-    """What the formulas of a model are worth."""
+    """Metrics and verdict of a model's formulas."""
 
     model_config = ConfigDict(extra="allow")
 
     metrics: dict[str, float | None] = Field(description="On the hold-out rows, in the target's units.")
-    complexity: int = Field(description="Of all formulas together.")
+    complexity: int = Field(description="Total over all formulas.")
     verdict: str = Field(description="As in `/symbolic`.")
-    serves: bool = Field(default=False, description="Whether it answers where no member was asked for.")
+    serves: bool = Field(default=False, description="Whether it answers by default.")
     fidelity: float | None = Field(
-        description="R² of the formula against the network on the hold-out rows; of a classifier, of the "
-        "log-odds or logits. Null where it was not measured."
+        description="R² of the formula against the network on the hold-out rows; for a classifier, of the "
+        "log-odds or logits. Null if it was not measured."
     )
 
 
 def verdict_of(symbolic: Mapping[str, Any]) -> str:
-    """What the formulas are worth; models of older versions say of them only whether they are exact."""
+    """The verdict of the formulas; models of older versions only record whether they are exact."""
     return symbolic.get("verdict") or ("exact" if symbolic["exact"] else "approximation")
 
 
 def serves(symbolic: Mapping[str, Any]) -> bool:
-    """Whether the formulas answer where no member was asked for."""
+    """Whether the formulas answer by default."""
     return verdict_of(symbolic) == "exact" or symbolic.get("serves_within") is not None
 
 
 def formula_entry(
     symbolic: Mapping[str, Any], metrics: Mapping[str, float | None], fidelity: float | None
 ) -> dict[str, Any]:
-    """What ``members`` tells of the formulas of a model.
+    """Describe the formulas of a model for ``members``.
 
     Args:
         symbolic: The formulas.
-        metrics: Theirs, on the hold-out rows.
-        fidelity: R² of their answers against those of the network, on the same rows.
+        metrics: Their metrics on the hold-out rows.
+        fidelity: R² of the formulas against the network, on the same rows.
     """
     return {
         "metrics": dict(metrics),
@@ -64,7 +64,7 @@ def formula_entry(
 
 
 def describe_members(model: Any) -> dict[str, dict[str, Any]]:
-    """The members of a model, from its row; one of an older version needs its session for that."""
+    """The members of a model, from its row; for a model of an older version the session must be open."""
     record = model.record
     metrics = record.get("network_metrics") or record["metrics"]
     accurate = {"metrics": metrics, "network": record["network"]}
@@ -75,7 +75,7 @@ def describe_members(model: Any) -> dict[str, dict[str, Any]]:
 
 
 def automatic_member(members: Mapping[str, Mapping[str, Any]]) -> Member:
-    """The member that answers where none was asked for, of those that ``describe_members`` tells of."""
+    """The member that answers by default, from the result of ``describe_members``."""
     return "formula" if members.get("formula", {}).get("serves") else "accurate"
 
 
@@ -84,8 +84,9 @@ def formula_members(symbolic: Mapping[str, Any] | None, told: Mapping[str, Any])
 
     Args:
         symbolic: The formulas.
-        told: Their ``metrics`` and ``fidelity``; models of older versions have neither, and of the metrics
-            what was kept with the formulas.
+        told: Their ``metrics`` and ``fidelity``. Models of older versions have neither; their metrics are
+            those
+            stored with the formulas.
     """
     if symbolic is None:
         return {}

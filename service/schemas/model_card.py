@@ -1,4 +1,4 @@
-"""A model card: what a person should know of a model before they rely on it."""
+"""Schema of a model card."""
 
 from datetime import datetime
 from typing import Any
@@ -10,18 +10,18 @@ from service.schemas.models import Metrics, NetworkMemberOut
 
 
 class CardData(BaseModel):
-    """What the model was trained and measured on."""
+    """Data for training and measuring the model."""
 
     dataset_id: str | None
-    name: str | None = Field(description="Of the dataset; null where it is not known any more.")
+    name: str | None = Field(description="Of the dataset; null if unknown.")
     sha256: str | None
     rows: int | None
-    is_kept: bool = Field(description="Whether the dataset is still there.")
+    is_kept: bool = Field(description="Whether the dataset still exists.")
     split: dict[str, Any]
 
 
 class CardFeature(BaseModel):
-    """A column that the model reads."""
+    """An input column of the model."""
 
     name: str
     type: str
@@ -29,20 +29,20 @@ class CardFeature(BaseModel):
     min: float | str | None
     max: float | str | None
     categories: list[Any] | None
-    missing: str = Field(description="What happens to a missing value.")
+    missing: str = Field(description="How a missing value is treated.")
 
 
 class CardBaseline(BaseModel):
-    """Another model on the same rows."""
+    """A baseline on the same rows."""
 
     name: str
     metrics: Metrics
-    parameters: int | None = Field(default=None, description="Numbers that it learnt.")
-    seconds: float | None = Field(default=None, description="Of its training.")
+    parameters: int | None = Field(default=None, description="Number of trained parameters.")
+    seconds: float | None = Field(default=None, description="Training time.")
 
 
 class CardFormula(BaseModel):
-    """A formula, and where and how well it holds."""
+    """A formula with its valid range and errors."""
 
     name: str
     expression: str
@@ -53,43 +53,45 @@ class CardFormula(BaseModel):
     r2: float | None
     rmse: float | None
     max_error: float | None
-    mean_log_likelihood: float | None = Field(default=None, description="Of a density.")
+    mean_log_likelihood: float | None = Field(default=None, description="For a density.")
 
 
 class CardFormulas(BaseModel):
-    """The model as formulas."""
+    """All formulas of the model."""
 
     verdict: str
     exact: bool
-    reasons: list[str] = Field(default=[], description="Why it is not `consistent`, where it is not.")
+    reasons: list[str] = Field(default=[], description="Why the verdict is not `consistent`, if it is not.")
     measured_on: str | None = Field(description="`hold-out` rows, or `training` rows if none were held out.")
     outputs: list[CardFormula]
 
 
 class CardStep(BaseModel):
-    """A model that this one was made from."""
+    """A model from which this one was derived."""
 
     model_id: str
-    name: str | None = Field(description="Null if it was deleted since.")
+    name: str | None = Field(description="Null if it has been deleted.")
     version: int | None
-    changes: dict[str, Any] = Field(description="What was changed to make the next one from it.")
+    changes: dict[str, Any] = Field(description="Changes that led to the next model.")
 
 
 class CardMaking(BaseModel):
-    """How the model was made."""
+    """Origin of the model."""
 
     job_id: str
     code_version: str | None
     seed: int | None
     seconds: float | None
-    request: dict[str, Any] | None = Field(description="The training that was asked for, or amounts to it.")
+    request: dict[str, Any] | None = Field(
+        description="The training request, or its equivalent for a changed model."
+    )
     imported: dict[str, Any] | None = Field(
-        description="The file that it came from, if it was not made here."
+        description="The imported file, if the model was not trained here."
     )
 
 
 class CardOut(BaseModel):
-    """What a person should know of a model before they rely on it."""
+    """Everything a person should know before relying on a model."""
 
     model_id: str
     name: str
@@ -102,15 +104,15 @@ class CardOut(BaseModel):
     classes: list[Any] | None
     data: CardData
     features: list[CardFeature]
-    by: Member = Field(default="accurate", description="The member that predicts where none is asked for.")
+    by: Member = Field(default="accurate", description="The member that predicts by default.")
     members: dict[str, NetworkMemberOut | FormulaMemberOut] = {}
     metrics: Metrics = Field(description="On the hold-out rows.")
-    parameters: int = Field(description="Numbers that it learnt.")
-    training_seconds: float | None = Field(description="Of the search for its network, and its training.")
+    parameters: int = Field(description="Number of trained parameters.")
+    training_seconds: float | None = Field(description="Of the search for the network, and its training.")
     baselines: list[CardBaseline]
     formulas: CardFormulas | None
     warnings: list[Any]
-    limits: list[str] = Field(description="What the model does not promise.")
+    limits: list[str] = Field(description="Limitations of the model.")
     made: CardMaking
-    lineage: list[CardStep] = Field(description="Models that this one was made from, the nearest first.")
+    lineage: list[CardStep] = Field(description="Models from which this one was derived, the nearest first.")
     created_at: datetime

@@ -1,4 +1,4 @@
-"""What clients of the Open Inference Protocol send and get (its version 2, REST)."""
+"""Schemas of the Open Inference Protocol, version 2, REST."""
 
 from typing import Annotated, Any
 
@@ -11,13 +11,13 @@ Parameters = dict[str, Any]
 
 
 class Lenient(BaseModel):
-    """A body of the protocol: its extensions add members, which are none of our business."""
+    """A body of the protocol; members added by extensions are ignored."""
 
     model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
 
 
 class InputTensor(Lenient):
-    """A tensor: its values in `data`, or as bytes behind the JSON."""
+    """A tensor, with its values in `data` or as bytes after the JSON."""
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
@@ -28,14 +28,14 @@ class InputTensor(Lenient):
 
 
 class OutputTensor(Lenient):
-    """An output that is wanted."""
+    """A requested output."""
 
     name: Name
     parameters: Parameters | None = None
 
 
 class InferParameters(Lenient):
-    """What is asked of a prediction as a whole."""
+    """Parameters of the whole prediction."""
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
@@ -55,7 +55,7 @@ class InferRequest(Lenient):
 
 
 class TensorOut(BaseModel):
-    """A tensor of an answer; without `data` if its values stand behind the JSON."""
+    """A tensor of a response; without `data` if its values follow the JSON as bytes."""
 
     name: str
     shape: list[int]
@@ -75,7 +75,7 @@ class InferResponse(BaseModel):
 
 
 class TensorMetadata(BaseModel):
-    """What a tensor has to be; -1 stands for any number of rows."""
+    """Name, type and shape of a tensor; -1 means any number of rows."""
 
     name: str
     datatype: str
@@ -83,7 +83,7 @@ class TensorMetadata(BaseModel):
 
 
 class ModelMetadata(BaseModel):
-    """What a model takes and gives."""
+    """Inputs and outputs of a model."""
 
     name: str
     versions: list[str]
@@ -91,13 +91,13 @@ class ModelMetadata(BaseModel):
     inputs: list[TensorMetadata]
     outputs: list[TensorMetadata]
     parameters: Parameters = Field(
-        description="`members` of the model, and the one that answers where a request has no parameter `by`; "
+        description="`members` of the model, and the one that answers if a request has no parameter `by`; "
         "`classes` of a classifier, in the order of `probabilities`."
     )
 
 
 class ServerMetadata(BaseModel):
-    """What this server is."""
+    """Name, version and extensions of this server."""
 
     name: str
     version: str
@@ -105,7 +105,7 @@ class ServerMetadata(BaseModel):
 
 
 class IndexEntry(BaseModel):
-    """A version of a model."""
+    """A version of a model in the index."""
 
     name: str
     version: str

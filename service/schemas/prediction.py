@@ -1,4 +1,4 @@
-"""Predictions: of rows in a request, and of a dataset as a job."""
+"""Schemas of predictions: for rows in a request, and for a dataset as a job."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -10,7 +10,7 @@ from service.schemas.training import Priority
 
 
 class Rows(RequestModel):
-    """Rows to predict, either way round. A missing value is null."""
+    """Rows to predict, given by rows or by columns. A missing value is null."""
 
     model_config = ConfigDict(json_schema_extra=either(columns="object", rows="array"))
 
@@ -22,8 +22,8 @@ class Rows(RequestModel):
     )
     interval: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=None,
-        description="Share of true values that the intervals are to cover, for a regression; it holds in the "
-        "mean over rows drawn like the training rows.",
+        description="Required share of true values inside the intervals, for a regression. It holds on "
+        "average over rows from the same distribution as the training rows.",
     )
     by: By = Field(default="auto", description=BY)
 
@@ -35,24 +35,24 @@ class Rows(RequestModel):
 
     @property
     def row_count(self) -> int:
-        """Rows, at most: columns may still turn out to be of unequal length."""
+        """Upper bound of the number of rows: columns may later prove to be of unequal length."""
         return len(self.rows) if self.rows is not None else max(map(len, (self.columns or {}).values()))
 
 
 class PredictRequest(Rows):
-    """Rows to predict, and the model to do it."""
+    """Rows to predict, and the model."""
 
     model: str = Field(min_length=1, max_length=300, description="Id, name or `name@alias`.")
 
 
 class WarningOut(BaseModel):
-    """Why a prediction deserves less trust."""
+    """A reason to trust a prediction less."""
 
     row: int = Field(description="Counted from 0.")
     column: str
     code: Literal["outside_training_range", "unseen_category", "unexpected_missing", "not_finite"] = Field(
-        description="`unexpected_missing`: training saw no missing value in this column; "
-        "`not_finite`: the network or the formula is not defined there, and the prediction is null."
+        description="`unexpected_missing`: training had no missing value in this column; `not_finite`: the "
+        "network or the formula is undefined there, and the prediction is null."
     )
 
 
@@ -62,18 +62,19 @@ class PredictionOut(BaseModel):
     model_id: str
     by: Member | None = Field(default=None, description="The member of the model that answers.")
     predictions: list[Any] = Field(
-        description="Numbers or class labels; `{output: value}` each where there are several outputs."
+        description="Numbers or class labels; an object `{output: value}` per row if there are several "
+        "outputs."
     )
     probabilities: list[dict[str, float | None]] | None = Field(
         description="Per class, for a classifier; calibrated on the validation rows to the frequencies of "
-        "the data, whatever `class_weight` was. The label follows by the model's `decision`."
+        "the data, whatever `class_weight` is. The model's `decision` selects the label."
     )
     intervals: list[list[float | None] | None] | None = Field(
-        description="`[low, high]`, if `interval` was asked for; null for a row with any value outside of "
-        "what training saw, and for one without a prediction: there is no interval there."
+        description="`[low, high]`, if `interval` was requested; null for a row with any value outside the "
+        "training range, and for a row without a prediction."
     )
-    warnings: list[WarningOut] = Field(description="The first of them.")
-    warning_count: int = Field(description="All of them.")
+    warnings: list[WarningOut] = Field(description="The first warnings.")
+    warning_count: int = Field(description="Number of all warnings.")
 
 
 class BatchRequest(RequestModel):
@@ -81,21 +82,27 @@ class BatchRequest(RequestModel):
 
     Its columns are the prediction under the name of the target, or one for each of several outputs;
     `probability_<class>` for a classifier; `<target>_low` and `<target>_high` with `interval`, null for a row
-    with any value outside of what training saw; and `warning`, which is null or says why a row deserves less
-    trust. A name that the dataset has already gets `_predicted` at its end.
+    with any value outside the training range; and `warning`, which is null or a reason to trust the row less.
+    A name that the dataset already uses gets the suffix `_predicted`.
     """
 
     kind: Literal["predict"]
-    model: str = Field(min_length=1, max_length=300, description="Id, name or `name@alias`, as it is now.")
+    model: str = Field(
+        min_length=1,
+        max_length=300,
+        description="Id, name or `name@alias`; a name is resolved at submission.",
+    )
     dataset_id: Annotated[str, Field(min_length=1, max_length=100)]
     format: Literal["parquet", "csv"] = Field(
         default="parquet",
-        description="In `csv`, texts that a spreadsheet would take for a formula begin with `'`.",
+        description="In `csv`, texts that a spreadsheet would read as a formula begin with `'`.",
     )
     interval: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        default=None, description="Share of true values that the intervals are to cover, for a regression."
+        default=None, description="Required share of true values inside the intervals, for a regression."
     )
     by: By = Field(default="auto", description=BY)
-    include_inputs: bool = Field(default=True, description="Whether the columns of the dataset come along.")
+    include_inputs: bool = Field(
+        default=True, description="Whether the file includes the columns of the dataset."
+    )
     max_seconds: Annotated[float, Field(gt=0)] = 300
     priority: Priority = 0

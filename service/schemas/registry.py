@@ -1,4 +1,4 @@
-"""What clients see of aliases and their history, and of models side by side."""
+"""Schemas of aliases, their history, and the comparison of models."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from service.schemas.models import NetworkOut
 
 
 class AliasOut(BaseModel):
-    """What `name@alias` stands for."""
+    """The model to which `name@alias` refers."""
 
     alias: str
     model_id: str
@@ -18,29 +18,31 @@ class AliasOut(BaseModel):
 
 
 class AliasMoveOut(BaseModel):
-    """That an alias was set to a model, or taken away."""
+    """An alias was set to a model, or removed."""
 
     model_config = ConfigDict(from_attributes=True)
 
     id: str
     name: str
     alias: str
-    model_id: str | None = Field(description="What the alias stood for from then on; null for nothing.")
+    model_id: str | None = Field(description="The model to which the alias then referred; null for none.")
     version: int | None = Field(description="The model's version at that time.")
-    key_id: str | None = Field(description="The key that was used; null on a service without keys.")
-    key_name: str = Field(description="Its label; `retention` where the service did it by its settings.")
+    key_id: str | None = Field(description="The API key used; null on a service without keys.")
+    key_name: str = Field(
+        description="Name of the key; `retention` if the service acted on its retention settings."
+    )
     created_at: datetime
 
 
 class AliasPage(Page[AliasMoveOut]):
-    """The aliases of a name as they are now, and a page of how they came to be, newest first."""
+    """The current aliases of a name, and a page of their history, newest first."""
 
     name: str
     aliases: list[AliasOut]
 
 
 class ComparedFormula(BaseModel):
-    """A formula of a model, as `GET /models/{id}/symbolic` has it."""
+    """A formula of a model, as in `GET /models/{id}/symbolic`."""
 
     name: str
     expression: str
@@ -51,18 +53,18 @@ class ComparedFormula(BaseModel):
 
 
 class ComparedOut(BaseModel):
-    """One of the models that are compared."""
+    """One of the compared models."""
 
-    reference: str = Field(description="How the request named it.")
+    reference: str = Field(description="The model as the request named it.")
     id: str
     name: str
     version: int
     aliases: list[str]
-    verdict: str | None = Field(description="What its formula is worth; null without a formula.")
+    verdict: str | None = Field(description="Verdict on its formula; null without a formula.")
     formulas: list[ComparedFormula]
-    complexity: int | None = Field(description="Of all formulas together; null without a formula.")
+    complexity: int | None = Field(description="Total over all formulas; null without a formula.")
     network: NetworkOut
-    seconds: float | None = Field(description="Of its training, with all that was measured after it.")
+    seconds: float | None = Field(description="Time of its training and all measurements after it.")
     dataset_id: str | None
     dataset_sha256: str | None
     split: dict[str, Any]
@@ -70,19 +72,18 @@ class ComparedOut(BaseModel):
 
 
 class CompareOut(BaseModel):
-    """Models of the same target and task, side by side, in the order of the request."""
+    """Comparison of models with the same target and task, in the order of the request."""
 
     task: str
     target: str
     models: list[ComparedOut]
     metrics: dict[str, list[float | None]] = Field(
-        description="On the hold-out rows: one value per model, in their order; null where it has none."
+        description="On the hold-out rows: one value per model, in their order; null if a model does not "
+        "have it."
     )
     training_metrics: dict[str, list[float | None]]
-    same_data: bool | None = Field(
-        description="Whether all were trained on equal content; null where that is not known."
-    )
+    same_data: bool | None = Field(description="Whether all were trained on equal content; null if unknown.")
     same_rows: bool | None = Field(
-        description="Whether all were measured on the same hold-out rows; null where that is not known."
+        description="Whether all were measured on the same hold-out rows; null if unknown."
     )
-    warnings: list[str] = Field(description="Why a difference may say less than it seems to.")
+    warnings: list[str] = Field(description="Reasons why a difference may be less meaningful than it seems.")

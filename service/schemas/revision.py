@@ -1,4 +1,4 @@
-"""What clients send to get another formula of a model."""
+"""Schema of a request for another formula of a model."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
@@ -10,29 +10,31 @@ from service.schemas.training import Column, Complexity, ModelName, Priority
 
 
 class FixedEdge(RequestModel):
-    """An edge of the network, as `GET /models/{id}/edges` names it, and the function that it is to be."""
+    """An edge of the network, as in `GET /models/{id}/edges`, and the function to put on it."""
 
     layer: Annotated[int, Field(ge=0)]
     in_: Annotated[int, Field(ge=0, alias="in")]
     out: Annotated[int, Field(ge=0)]
     to_layer: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="Null for the next layer; the last one for an edge from an input to it."
+        default=None,
+        description="Null for the next layer; the last layer for an edge from an input directly to it.",
     )
-    function: str = Field(max_length=100, description="Name of a function, as the suggestions have it.")
+    function: str = Field(max_length=100, description="Name of a function, as in the suggestions.")
 
     def place(self, width: Sequence[int]) -> tuple[int, int, int]:
-        """Its layer in the order of the network's ``all_layers``, its input and its output."""
+        """Layer in the order of the network's ``all_layers``, input and output."""
         depth = len(width) - 1
         is_direct = depth > 1 and self.layer == 0 and self.to_layer == depth
         return (depth if is_direct else self.layer, self.in_, self.out)
 
 
 class SymbolicRequest(RequestModel):
-    """Another formula of a model, by what a person knows; it becomes the next version of the model.
+    """Another formula of a model, guided by a person; it becomes the next version of the model.
 
-    `fix` trains the network on with these functions in place of edges, and reads the formula off it. `drop`
-    looks for a network without some columns. `forbid` and `max_complexity` look for another formula of the
-    same network. `choose` takes one that the model already has.
+    `fix` puts functions on edges, trains the network further and extracts its formula. `drop` searches for a
+    network without some columns. `forbid` and `max_complexity` search for another formula of the same
+    network.
+    `choose` selects a formula that the model already has.
     """
 
     kind: Literal["symbolic"]
@@ -41,22 +43,22 @@ class SymbolicRequest(RequestModel):
     ]
     fix: Annotated[list[FixedEdge], Field(max_length=1000)] = Field(default=[])
     forbid: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=100)] = Field(
-        default=[], description="Functions that the formula may not contain."
+        default=[], description="Functions that the formula must not contain."
     )
     max_complexity: Complexity | None = Field(
-        default=None, description="Most numbers, columns and operations of the formula."
+        default=None, description="Maximum number of constants, columns and operations in the formula."
     )
     drop: Annotated[list[Column], Field(max_length=2000)] = Field(
-        default=[], description="Columns to do without."
+        default=[], description="Columns to exclude."
     )
     choose: Annotated[int, Field(ge=0)] | dict[str, Annotated[int, Field(ge=0)]] | None = Field(
         default=None,
-        description="Place in `pareto`, from 0 on, of the formula to take; by output, if there are several.",
+        description="Index in `pareto`, from 0, of the formula to select; by output, if there are several.",
     )
     max_seconds: Annotated[float, Field(gt=0)] = 300
     priority: Priority = 0
     name: ModelName | None = Field(default=None, description="Null for a new version of the model.")
-    tags: Tags | None = Field(default=None, description="Null for those of the model.")
+    tags: Tags | None = Field(default=None, description="Null for the tags of the model.")
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Self:
@@ -66,7 +68,7 @@ class SymbolicRequest(RequestModel):
         return self
 
     def places(self, outputs: Sequence[str]) -> dict[str, int]:
-        """Which formula of which output is to be taken."""
+        """Index of the formula to select, by output."""
         if isinstance(self.choose, dict):
             return self.choose
         return {} if self.choose is None else {outputs[0]: self.choose}

@@ -1,4 +1,4 @@
-"""What clients send to get the same training with different settings."""
+"""Schema of a study: the same training with different settings."""
 
 from collections.abc import Iterator, Mapping
 from itertools import product
@@ -19,11 +19,11 @@ SHARED = (
     "refine",
     "format",
     "priority",
-)  # what cannot differ between trainings
+)  # settings that cannot differ between trainings
 
 
 class StudyRequest(TrainRequest):
-    """A training for every combination of some settings, and a table of what came of each.
+    """A training for every combination of some settings, and a table of the results.
 
     `GET /jobs/{id}/result` has a row per training: its settings, its metrics on the hold-out rows, its model
     and its formula. `max_seconds` is the time of each training.
@@ -34,45 +34,45 @@ class StudyRequest(TrainRequest):
         dict[Annotated[str, Field(pattern=SETTING, max_length=100)], VARIED],
         Field(min_length=1, max_length=20),
     ] = Field(
-        description="Settings of a training by their path, with the values to try: "
-        '`{"network.grid": [3, 5, 10], "seed": [0, 1]}` makes six trainings.'
+        description='Settings of a training by their path, with the values to try: `{"network.grid": [3, 5, '
+        '10], "seed": [0, 1]}` makes six trainings.'
     )
     refine: bool = Field(
         default=False,
-        description="Whether the values of `network.grid` are grids that one network is refined through, "
-        "from coarse to fine, going on from what it has learnt; else each is a training from scratch. A row "
-        "for each grid either way.",
+        description="Whether one network is refined through the values of `network.grid`, from coarse to "
+        "fine; otherwise each value is a training from scratch. Either way the table has a row "
+        "per grid.",
     )
     format: Literal["csv", "parquet"] = Field(
         default="csv",
-        description="In `csv`, texts that look like a formula to a spreadsheet begin with `'`.",
+        description="In `csv`, texts that a spreadsheet would read as a formula begin with `'`.",
     )
 
     @property
     def paths(self) -> list[str]:
-        """What varies; JSON objects have no order of their own."""
+        """Paths of the varied settings, sorted, since JSON objects are unordered."""
         return sorted(self.vary)
 
     @property
     def count(self) -> int:
-        """How many trainings it makes."""
+        """Number of trainings."""
         return prod(len(values) for path, values in self.vary.items() if not (self.refine and path == GRID))
 
     @property
     def grids(self) -> list[Any]:
-        """What a network is refined through, from coarse to fine."""
+        """Grids of a refined network, from coarse to fine."""
         return sorted(set(self.vary[GRID]))
 
     def combinations(self) -> Iterator[dict[str, Any]]:
-        """The settings of every training, by their names; the last one varies fastest."""
+        """The settings of every training, by path; the last path varies fastest."""
         for values in product(*(self.vary[path] for path in self.paths)):
             yield dict(zip(self.paths, values, strict=True))
 
     def training_with(self, settings: dict[str, Any]) -> TrainRequest:
-        """The training with these settings; of a network that is refined, that through all grids.
+        """The training with these settings; with ``refine``, through all grids.
 
         Raises:
-            ValidationError: No training has them.
+            ValidationError: The settings are invalid for a training.
         """
         training = self.training_alone(settings)
         if not self.refine:
@@ -85,7 +85,7 @@ class StudyRequest(TrainRequest):
         """The training from scratch with these settings.
 
         Raises:
-            ValidationError: No training has them.
+            ValidationError: The settings are invalid for a training.
         """
         return TrainRequest.model_validate(self._body(settings))
 
@@ -105,11 +105,11 @@ def trained_of(record: Mapping[str, Any], grid: int | None) -> dict[str, Any] | 
     """Parameters, seconds, metrics and baselines of a model, from its record.
 
     Args:
-        record: The model's.
-        grid: The grid to tell of, where the network went through several; None for what serves.
+        record: The record of the model.
+        grid: One of several grids of a refined network; None for the final network.
 
     Returns:
-        None if the network did not come to the grid.
+        None if the network did not reach the grid.
     """
     baselines = record.get("baselines") or {}
     if grid is None:

@@ -1,4 +1,4 @@
-"""What clients send to get a network trained."""
+"""Schema of a training request."""
 
 import re
 from collections.abc import Callable
@@ -18,14 +18,14 @@ from pydantic_core import PydanticCustomError
 from service.schemas.baselines import Baselines
 from service.schemas.common import Label, RequestModel, Tags
 
-MOST_GRIDS = 20  # of a schedule
+MOST_GRIDS = 20  # in a schedule
 
-# Sizes are bounded far beyond any use: what is too much is refused at submission, with its estimated cost.
+# Far beyond any use: a submission that is too large is refused with its estimated cost.
 Size = Annotated[int, Field(ge=1, le=10**15)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Priority = Annotated[
     int,
-    Field(ge=-100, le=100, description="Of your queued jobs, those of the highest priority come first."),
+    Field(ge=-100, le=100, description="Your queued jobs with the highest priority run first."),
 ]
 Column = Annotated[str, Field(min_length=1, max_length=1000)]
 Complexity = Annotated[int, Field(ge=1, le=10_000)]
@@ -34,7 +34,7 @@ ColumnType = Literal["number", "integer", "category", "boolean", "datetime", "te
 
 
 def matches(pattern: str, words: str) -> AfterValidator:
-    """A text in a certain form, refused in words: few people read patterns."""
+    """Check a text against a pattern; the error explains the pattern in words."""
 
     def check(text: str) -> str:
         if re.search(pattern, text) is None:
@@ -46,15 +46,13 @@ def matches(pattern: str, words: str) -> AfterValidator:
 
 ModelName = Annotated[
     Label,
-    matches(
-        r"\A[^@/\x00-\x1f]+\Z", "a model's name is a text without @, / and control characters; leave them out"
-    ),
+    matches(r"\A[^@/\x00-\x1f]+\Z", "a model's name must not contain @, / or control characters"),
     Field(description="Without `@` and `/`.", json_schema_extra={"pattern": r"^[^@/\x00-\x1f]+$"}),
 ]
 
 
 def _switch(default: Any, off: Any) -> Callable[[Any], Any]:
-    """A stage takes ``true`` for its defaults and ``false`` to be left out."""
+    """Accept ``true`` for a stage's defaults, and ``false`` to skip the stage."""
 
     def read(value: Any) -> Any:
         return default if value is True else off if value is False else value
@@ -63,7 +61,7 @@ def _switch(default: Any, off: Any) -> Callable[[Any], Any]:
 
 
 class NetworkOptions(RequestModel):
-    """The shape of the network."""
+    """Shape of the network."""
 
     hidden: Literal["auto"] | Annotated[list[Size], Field(max_length=100_000)] = Field(
         default="auto",
@@ -74,7 +72,7 @@ class NetworkOptions(RequestModel):
 
 
 class TrainingOptions(RequestModel):
-    """How the network is fitted."""
+    """Training of the network."""
 
     optimizer: Literal["auto", "levenberg_marquardt", "adam", "lbfgs"] = "auto"
     grid_schedule: Literal["auto"] | Annotated[list[Size], Field(min_length=1, max_length=MOST_GRIDS)] = (
@@ -83,35 +81,35 @@ class TrainingOptions(RequestModel):
         )
     )
     steps: Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        default="auto", description="Steps of an optimizer of second order at each grid, or epochs of Adam."
+        default="auto", description="Steps of a second-order optimizer on each grid, or epochs of Adam."
     )
     lamb: Literal["auto"] | Annotated[float, Field(ge=0)] = Field(
         default="auto", description="Strength λ of the sparsity penalty."
     )
     restarts: Literal["auto"] | Annotated[int, Field(ge=1, le=1000)] = Field(
         default="auto",
-        description="Starts of a network: the best of them goes on by second order; by Adam all are trained, "
-        "side by side in one network, as far as they are not too many weights.",
+        description="Random starts of a network. Second order continues with the best of them. Adam trains "
+        "all of them side by side in one network, unless they have too many weights.",
     )
     class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = Field(
         default=None,
-        description="What a mistake on each class costs, by its name, 1 if it is not named; `balanced` takes "
-        "the inverse of its frequency. It acts on the training and on the choice of the label. It does not "
-        "act on probabilities: they are calibrated to the frequencies of the data.",
+        description="Cost of a mistake on each class, by its name, 1 by default; `balanced` uses the "
+        "inverse of its frequency. It affects the training and the selected label, but not the "
+        "probabilities: these are calibrated to the frequencies of the data.",
     )
 
 
 class SplitOptions(RequestModel):
-    """Which rows are held out and read only once, for what is reported."""
+    """Selection of the hold-out rows, which are used only for the reported metrics."""
 
     kind: Literal["random", "stratified", "tail", "column", "none"] = "random"
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     seed: Seed = 0
     column: Column | None = Field(
-        default=None, description="For `column`: the column that tells the rows apart."
+        default=None, description="For `column`: the column that selects the hold-out rows."
     )
     test: list[Value] | None = Field(
-        default=None, description="For `column`: its values in the held-out rows."
+        default=None, description="For `column`: its values in the hold-out rows."
     )
 
     @model_validator(mode="after")
@@ -123,21 +121,21 @@ class SplitOptions(RequestModel):
 
 
 class SymbolicOptions(RequestModel):
-    """How the network is read off as a formula."""
+    """Extraction of formulas from the network."""
 
     library: Literal["default"] = "default"
     max_complexity: Complexity | None = None
 
 
 class TrainRequest(RequestModel):
-    """A training job; everything but the dataset and the target has a default that needs no thought."""
+    """A training job; only the dataset and the target are required."""
 
     kind: Literal["train"] = "train"
     dataset_id: Annotated[str, Field(min_length=1, max_length=100)]
     task: Literal["auto", "regression", "classification", "density"] = Field(
         default="auto",
-        description="`density` has no target: it learns how densely rows lie along one column of numbers, or "
-        "over two, which `features` names.",
+        description="`density` has no target: it estimates the distribution of one column of numbers, or of "
+        "two, which `features` names.",
     )
     target: Column | None = Field(
         default=None,
@@ -145,14 +143,14 @@ class TrainRequest(RequestModel):
         description="The column to predict. Required, except for the task `density`, which has none.",
     )
     features: Annotated[list[Column], Field(min_length=1)] | None = Field(
-        default=None, description="Columns to learn from; null takes every usable one but the target."
+        default=None, description="Input columns; null takes every usable one except the target."
     )
     types: dict[Column, ColumnType] = Field(default={}, description="Columns to read as another type.")
     weight: Column | None = Field(
         default=None,
-        description="Column with the weight of each row: one of weight 2 counts like two rows in training, "
-        "in the choice of the network and in probabilities, one of weight 0 has no part. Metrics and "
-        "intervals count every other row once.",
+        description="Column with the weight of each row. A row of weight 2 counts like two rows in "
+        "training, in the selection of the network and in probabilities; one of weight 0 is "
+        "ignored. Metrics and intervals count every other row once.",
     )
     network: NetworkOptions = NetworkOptions()
     training: TrainingOptions = TrainingOptions()
@@ -167,20 +165,22 @@ class TrainRequest(RequestModel):
         BeforeValidator(_switch(["linear"], []), json_schema_input_type=bool | Baselines),
     ] = Field(
         default=["linear"],
-        description="What is fitted to the same rows, to compare: `linear`, `mlp` (two layers of 64 nodes), "
-        '`boosting`; `{"kind": "mlp", "hidden": [29, 29]}` is an MLP of that shape, '
-        '`{"kind": "mlp", "parameters": "matched"}` one as large as the KAN.',
+        description="Models that are fitted to the same rows: `linear`, `mlp` (two layers of 64 nodes), "
+        '`boosting`; `{"kind": "mlp", "hidden": [29, 29]}` is an MLP of that shape, `{"kind": '
+        '"mlp", "parameters": "matched"}` one as large as the KAN.',
     )
     seed: Seed = 0
     max_seconds: Annotated[float, Field(gt=0)] = 300
     priority: Priority = 0
-    name: ModelName | None = Field(default=None, description="Name of the model; a new version if it exists.")
+    name: ModelName | None = Field(
+        default=None, description="Name of the model; an existing name gets a new version."
+    )
     tags: Tags = Field(default={})
 
     @model_validator(mode="before")
     @classmethod
     def _compare_densities(cls, body: Any) -> Any:
-        """A density is compared with a kernel estimate, and with nothing else."""
+        """By default compare a density with a kernel estimate, the only baseline for it."""
         if isinstance(body, dict) and body.get("task") == "density" and body.get("baselines", True) is True:
             return {**body, "baselines": ["kernel"]}
         return body
@@ -194,7 +194,7 @@ class TrainRequest(RequestModel):
 
     @property
     def goal(self) -> str:
-        """What predictions are called: the target, or the density of the columns."""
+        """Name of the predictions: the target, or the density of the columns."""
         return self.target if self.target is not None else f"p({', '.join(self.features or ())})"
 
     model_config = ConfigDict(

@@ -1,4 +1,4 @@
-"""What a training request amounts to on a dataset: task, types, features, from the column report alone."""
+"""Task, column types and features of a training request, derived from the column report alone."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,12 +11,12 @@ Report = dict[str, Any]
 
 LABELS = ("category", "boolean", "text")
 NUMBERS = ("number", "integer")
-LARGEST, NARROWEST = 1e75, 1e-75  # of numbers and of their range: fourth powers must be numbers
+LARGEST, NARROWEST = 1e75, 1e-75  # of values and of their range: fourth powers must be finite
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A request beside the columns it is about, and what it amounts to."""
+    """A training request together with the reports of its columns."""
 
     request: TrainRequest
     reports: dict[str, Report]
@@ -24,19 +24,19 @@ class Plan:
 
     @property
     def target(self) -> Report:
-        """The report of the target; of a density, that of its first column."""
+        """The report of the target; for a density, of its first column."""
         return self.reports[self.request.target or self.features[0]["name"]]
 
     @cached_property
     def types(self) -> dict[str, str]:
-        """Types of all columns, as the client wants them read."""
+        """Types of all columns, with those that the request overrides."""
         wanted = {name: report["type"] for name, report in self.reports.items()} | self.request.types
         target = self.request.target
         return {n: w if n == target else _to_learn_from(self.reports[n], w) for n, w in wanted.items()}
 
     @property
     def task(self) -> Task:
-        """Classification of labels and of two values, regression of other numbers."""
+        """Classification for labels and for two distinct values; regression for other numbers."""
         if self.request.task != "auto":
             return self.request.task
         is_label = self.types[self.target["name"]] in LABELS or self.target["distinct"] == 2
@@ -44,7 +44,7 @@ class Plan:
 
     @cached_property
     def features(self) -> list[Report]:
-        """The columns to learn from: those named, or all that tell rows apart and are no free text."""
+        """The requested columns, or all that distinguish rows and are not free text."""
         if self.request.features is not None:
             return [self.reports[name] for name in self.request.features]
         others = [report for name, report in self.reports.items() if name not in self.roles]
@@ -57,18 +57,18 @@ class Plan:
 
     @property
     def roles(self) -> dict[str | None, str]:
-        """Columns that are no features, and what they are."""
+        """Columns that are not features, with their roles."""
         request = self.request
         return {request.split.column: "split column", request.weight: "weight", request.target: "target"}
 
     @property
     def usable_rows(self) -> int:
-        """Rows that have a target."""
+        """Number of rows with a target."""
         return int(self.rows - self.target["missing"])
 
     @property
     def training_rows(self) -> int:
-        """Rows left to learn from; a split by column is not known before the table is read."""
+        """Number of rows to train on; a split by column is unknown until the table is read."""
         keeps_all = self.request.split.kind in ("column", "none")
         return (
             self.usable_rows if keeps_all else int(self.usable_rows * (1 - self.request.split.test_fraction))
@@ -76,13 +76,13 @@ class Plan:
 
     @property
     def outputs(self) -> int:
-        """Outputs of the network: one, or one per class where there are more than two."""
+        """Number of network outputs: one, or one per class if there are more than two."""
         classes = int(self.target["distinct"])
         return classes if self.task == "classification" and classes > 2 else 1
 
 
 def why_not_computed(report: Report) -> str | None:
-    """Why no network can compute with the numbers of a column; None if one can."""
+    """Why the numbers of a column are too large or too close for a network; None if they are usable."""
     if report["type"] not in NUMBERS or report["distinct"] < 2:
         return None
     low, high = report["min"], report["max"]
@@ -92,10 +92,12 @@ def why_not_computed(report: Report) -> str | None:
 
 
 def _to_learn_from(report: Report, wanted: str) -> str:
-    """The type by which a column is encoded that the client wants read as another.
+    """Type by which a column is encoded, given the type that the request asks for.
 
-    Booleans are 0 and 1 in any case, and may go on coming as true and false. Two numbers other than 0 and 1
-    are told apart as two categories are, by a column that is 1 for one of them, and go on coming as they are.
+    Booleans are encoded as 0 and 1 even if requested as numbers, and predictions still accept true and false.
+    Two
+    numbers other than 0 and 1, requested as booleans, are encoded as categories: an indicator of one of them.
+    Predictions still accept the original numbers.
     """
     if report["type"] == "boolean" and wanted in NUMBERS:
         return "boolean"

@@ -1,4 +1,4 @@
-"""What clients get of what they have."""
+"""Schemas of a tenant's usage."""
 
 from typing import Literal
 
@@ -6,25 +6,25 @@ from pydantic import BaseModel, Field
 
 
 class Stored(BaseModel):
-    """Things and the bytes of their contents."""
+    """Number of objects, and the total size of their contents in bytes."""
 
     count: int
     bytes: int
 
 
 class UsageLimits(BaseModel):
-    """What a tenant may have; null for no limit."""
+    """Limits of a tenant; null for no limit."""
 
     bytes: int | None
     unfinished_jobs: int | None
-    requests_per_minute: int | None = Field(description="Of each key.")
+    requests_per_minute: int | None = Field(description="Per key.")
 
 
 class UsageOut(BaseModel):
-    """What a tenant has."""
+    """Usage of a tenant."""
 
     datasets: Stored
     models: Stored
-    results: Stored = Field(description="Files that jobs made.")
+    results: Stored = Field(description="Result files of jobs.")
     jobs: dict[Literal["queued", "running", "succeeded", "failed", "cancelled"], int]
     limits: UsageLimits

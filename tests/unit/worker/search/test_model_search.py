@@ -252,7 +252,7 @@ def test_larger_networks_get_their_share_of_the_time_unless_a_law_shows(
     x = inputs(150, 0)
     y = np.exp(x["a"]) + x["b"] + np.random.default_rng(1).normal(0, noise, 150)
     record = run_pipeline(table_of(**x, y=y), request_for(baselines=False, max_seconds=2.0)).record
-    assert any("search for a law was ended" in warning for warning in record["warnings"]) is is_cut
+    assert any("law search was ended early" in warning for warning in record["warnings"]) is is_cut
 
 
 @pytest.mark.parametrize("rows", [200, 4_000])
