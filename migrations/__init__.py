@@ -1,1 +1,1 @@
-"""The one chain of migrations, for SQLite and PostgreSQL alike."""
+"""The chain of migrations, shared by SQLite and PostgreSQL."""

@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: through a connection that it is given, or the settings."""
+"""Alembic's environment: migrates through a given connection, or the database of the settings."""
 
 from alembic import context
 from sqlalchemy import Connection

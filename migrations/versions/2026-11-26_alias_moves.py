@@ -1,6 +1,6 @@
-"""The history of aliases: what `name@alias` stood for, since when, and who said so.
+"""History of aliases: the model of `name@alias`, the time of the change and the API key used.
 
-Aliases that were set before have no history; it begins with their next move.
+Existing aliases have no history; it begins with their next change.
 
 Revision ID: 0003
 Revises: 0002

@@ -1,4 +1,4 @@
-"""Which process holds a job.
+"""The process that holds a job.
 
 Revision ID: 0006
 Revises: 0005

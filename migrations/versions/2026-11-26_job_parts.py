@@ -1,4 +1,4 @@
-"""Parts of jobs, which other workers do, and priorities.
+"""Subtasks of jobs for other workers, and priorities.
 
 Revision ID: 0005
 Revises: 0004

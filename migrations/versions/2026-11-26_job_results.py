@@ -1,4 +1,4 @@
-"""Results of jobs that are files, such as the predictions for a dataset.
+"""Result files of jobs, such as the predictions for a dataset.
 
 Revision ID: 0004
 Revises: 0003

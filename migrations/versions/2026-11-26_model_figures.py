@@ -1,4 +1,4 @@
-"""Numbers behind the pictures of a model; models of before have none.
+"""Data for the figures of a model; existing models have none.
 
 Revision ID: 0007
 Revises: 0006

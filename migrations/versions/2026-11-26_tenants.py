@@ -1,6 +1,6 @@
 """Tenants: every dataset, job, model, alias and key has an owner; keys have scopes; an audit log.
 
-What was there before belongs to the tenant of a service without keys, and keys could do everything.
+Existing rows belong to the tenant of a service without keys; existing keys get all scopes.
 
 Revision ID: 0002
 Revises: 0001
@@ -42,7 +42,7 @@ def upgrade() -> None:
                 batch.add_column(sa.Column("scopes", JSON, nullable=False, server_default=OLD_SCOPES))
                 batch.add_column(sa.Column("expires_at", TIME, nullable=True))
                 batch.add_column(sa.Column("last_used_at", TIME, nullable=True))
-        with op.batch_alter_table(table) as batch:  # only rows of before have an owner by default
+        with op.batch_alter_table(table) as batch:  # the default applies only to existing rows
             batch.alter_column("tenant", server_default=None)
             if table == "api_key":
                 batch.alter_column("scopes", server_default=None)
@@ -64,7 +64,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Only where no two tenants use the same names."""
+    """Possible only if no two tenants use the same names."""
     op.drop_table("audit_entry")
     for table in ("dataset", "job", "model"):
         op.drop_index(f"ix_{table}_tenant_id", table)

@@ -1,4 +1,4 @@
-"""Bring a database to the newest revision, and say which one it has.
+"""Upgrade a database to the newest revision, and report its current one.
 
 Several processes may start at once: the first takes a lock, the others wait and find nothing left
 to do. All steps run in one transaction on both dialects, so a failed upgrade leaves the old state.
@@ -36,12 +36,12 @@ def upgrade(settings: Settings, revision: str = "head") -> None:
 
 
 def current_revision(connection: Connection) -> str | None:
-    """The revision that the database has; ``None`` for an empty one."""
+    """The revision of the database; ``None`` for an empty one."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def revision_of(settings: Settings) -> str | None:
-    """The same of the database of the settings; looking makes none where there is none."""
+    """The revision of the database of the settings; does not create a missing database."""
     if not is_there(settings):
         return None
     engine = make_engine(settings)
@@ -53,7 +53,7 @@ def revision_of(settings: Settings) -> str | None:
 
 
 def is_there(settings: Settings) -> bool:
-    """Whether there is a database, as far as can be told without connecting."""
+    """Whether the database exists, as far as can be determined without connecting."""
     url = make_url(settings.database_url)
     return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
 
@@ -65,12 +65,12 @@ def head_revision() -> str:
 
 
 def is_known(revision: str) -> bool:
-    """Whether this code can upgrade from a revision: not from one that a newer version made."""
+    """Whether this code can upgrade from a revision; false for revisions of newer versions."""
     return revision in {step.revision for step in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def _config(connection: Connection | None = None) -> Config:
-    """Alembic's configuration, independent of the working directory and of any file beside it."""
+    """Alembic's configuration, independent of the working directory and of configuration files."""
     config = Config()
     config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -78,10 +78,10 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 def _prepare(connection: Connection) -> None:
-    """Lift what would disturb an upgrade, on this connection only.
+    """Disable foreign keys and timeouts during an upgrade, on this connection only.
 
     SQLite alters a table by copying it and dropping the old one; with foreign keys on, the drop
-    would delete what refers to it. The switch has no effect inside a transaction.
+    would delete the rows that refer to it. The switch has no effect inside a transaction.
     """
     if connection.dialect.name == "sqlite":
         cursor = connection.connection.cursor()
@@ -95,7 +95,7 @@ def _prepare(connection: Connection) -> None:
 
 
 def _lock(connection: Connection) -> None:
-    """Let one process upgrade at a time; on SQLite, BEGIN IMMEDIATE has done so already."""
+    """Let one process upgrade at a time; on SQLite, BEGIN IMMEDIATE already ensures this."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
 
@@ -104,4 +104,4 @@ def _check_foreign_keys(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
         if broken:
-            raise RuntimeError(f"the upgrade would leave rows without what they refer to: {broken[:10]}")
+            raise RuntimeError(f"the upgrade would leave rows with broken foreign keys: {broken[:10]}")

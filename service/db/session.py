@@ -1,8 +1,8 @@
-"""Engine and sessions: the same for the API, the worker, the command line and the tests.
+"""Engine and sessions, shared by the API, the worker, the command line and the tests.
 
 On SQLite a transaction that will write takes the write lock when it begins (``BEGIN IMMEDIATE``).
-One that begins by reading and writes later fails at once when another writer was quicker, whatever
-``busy_timeout`` says. So there are two kinds of transactions, and the caller says which it wants.
+One that begins by reading and writes later fails at once if another writer was quicker, regardless of
+``busy_timeout``. Therefore there are two kinds of transactions, and the caller chooses one.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ SQLITE_PRAGMAS = (
     "trusted_schema=OFF",
     "cell_size_check=ON",
 )
-# What drivers raise while a database is away, full or locked, or a standby that takes no writes.
+# Raised by drivers while a database is unreachable, full, locked, or a read-only standby.
 UNUSABLE = (OperationalError, InternalError)
 
 FULL = (sqlite3.SQLITE_FULL, "53100")  # SQLite's code, and PostgreSQL's SQLSTATE disk_full
 
 CALLER = "caller"  # key of a session's info
-# How a row is locked that is to be changed or deleted. Before PostgreSQL deletes a blob it looks at the rows
-# that refer to it; under a stronger lock, two deletions of the last such rows would wait for each other.
+# Row lock for a change or a deletion. Before PostgreSQL deletes a blob it locks the rows that refer to it.
+# Under a stronger lock, two deletions of the last such rows would deadlock.
 TO_CHANGE: Any = {"key_share": True}
 POSTGRES_OPTIONS = (
     "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s"
@@ -51,11 +51,11 @@ POSTGRES_OPTIONS = (
 
 @dataclass(frozen=True)
 class Sessions:
-    """Where transactions come from; one ``with`` is one transaction.
+    """Factory of transactions; one ``with`` is one transaction.
 
     Attributes:
-        caller: On whose behalf: nothing of other tenants can be read, changed or deleted, and what is added
-            belongs to the caller's. None for processes of the service, which work for all.
+        caller: The client of the transactions. They cannot read, change or delete rows of other tenants, and
+            new rows belong to the caller's tenant. None for processes of the service, which act for all.
     """
 
     writing: SessionFactory
@@ -64,11 +64,11 @@ class Sessions:
 
     @property
     def tenant(self) -> str:
-        """Whose rows these are; that of a service without keys if they are everybody's."""
+        """The tenant of the rows; without a caller, the tenant of a service without keys."""
         return (self.caller or LOCAL).tenant
 
     def of(self, caller: Caller) -> Sessions:
-        """The same on behalf of someone."""
+        """The same transactions, restricted to a caller's tenant."""
         return replace(self, caller=caller)
 
     @contextmanager
@@ -85,13 +85,13 @@ class Sessions:
 
 
 def caller_of(session: Session) -> Caller | None:
-    """On whose behalf a transaction is."""
+    """The caller of a transaction; None for the service itself."""
     caller: Caller | None = session.info.get(CALLER)
     return caller
 
 
 def make_sessions(engine: Engine) -> Sessions:
-    """Both kinds of sessions on one pool. Objects stay readable after their transaction ended."""
+    """Both kinds of sessions on one pool. Objects stay readable after their transaction ends."""
     reader = engine.execution_options(read_only=True, postgresql_readonly=True)
     makers = [sessionmaker(of, expire_on_commit=False) for of in (engine, reader)]
     for maker in makers:
@@ -102,7 +102,7 @@ def make_sessions(engine: Engine) -> Sessions:
 
 
 def _see_own_rows_only(state: ORMExecuteState) -> None:
-    """Here and not in every query, so that no query can forget it."""
+    """Restrict every query to the caller's tenant, so that no query can omit the filter."""
     caller = caller_of(state.session)
     if caller is None or state.is_column_load or not (state.is_select or state.is_update or state.is_delete):
         return
@@ -119,7 +119,7 @@ def _sign_new_rows(session: Session, *_: Any) -> None:
 
 
 def make_engine(settings: Settings) -> Engine:
-    """An engine for the database of the settings; it connects when first used."""
+    """An engine for the database of the settings; it connects on first use."""
     if make_url(settings.database_url).get_backend_name() == "sqlite":
         return _make_sqlite_engine(settings.database_url)
     return create_engine(
@@ -142,14 +142,14 @@ def _make_sqlite_engine(url: str) -> Engine:
 
 
 def make_private(path: Path) -> None:
-    """Make the file of a database for its owner alone; SQLite gives those beside it the same mode."""
+    """Let only the owner access the database file; SQLite gives its other files the same mode."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         path.touch(mode=0o600)
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """Leave BEGIN to us: the driver's own comes late and is always deferred."""
+    """Disable the driver's own BEGIN, which comes late and is always deferred."""
     sqlite: Any = connection
     sqlite.isolation_level = None
     for pragma in SQLITE_PRAGMAS:
@@ -162,13 +162,13 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def is_full(error: DBAPIError) -> bool:
-    """Whether the database had no room on its disk."""
+    """Whether the database's disk was full."""
     code = getattr(error.orig, "sqlite_errorcode", None) or getattr(error.orig, "sqlstate", None)
     return code in FULL
 
 
 def clock(session: Session) -> datetime:
-    """The one clock of all leases: the database server's, so that no worker's own clock counts."""
+    """Current time of the database server: leases must not depend on the clocks of workers."""
     if session.get_bind().dialect.name == "sqlite":
         return datetime.now(UTC)
     now: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()

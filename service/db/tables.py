@@ -1,4 +1,4 @@
-"""Every table, and the states of a job.
+"""All tables, and the states of a job.
 
 Ids are UUIDv7 strings, so that they sort by creation time. JSON columns are JSONB on PostgreSQL.
 """
@@ -37,18 +37,18 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
-PART = "part"  # kind of jobs that are pieces of another one, and that no client sees
+PART = "part"  # kind of jobs that are subtasks of another one and hidden from clients
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 def new_id() -> str:
-    """A fresh UUIDv7 as text."""
+    """A new UUIDv7 as text."""
     return str(uuid_utils.uuid7())
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time in UTC on both dialects; SQLite itself forgets the zone."""
+    """An aware time in UTC on both dialects; SQLite does not store the zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -58,11 +58,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError(f"a time needs a zone, got {value!r}")
+            raise ValueError(f"a time must have a time zone, got {value!r}")
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Give the zone back."""
+        """Restore the zone UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -81,7 +81,7 @@ class Owned:
 
 
 class JobStatus(StrEnum):
-    """States of a job; ``queued → running → final``, and back to ``queued`` when a worker is lost."""
+    """States of a job: ``queued → running → final``, and back to ``queued`` when a worker is lost."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -96,7 +96,7 @@ class JobStatus(StrEnum):
 
 
 class Blob(Table):
-    """Immutable bytes, named by their SHA-256."""
+    """Immutable bytes, identified by their SHA-256."""
 
     __tablename__ = "blob"
 
@@ -132,17 +132,21 @@ class Dataset(Owned, Table):
 
 
 class Job(Owned, Table):
-    """A job; this row, not a message, is the job.
+    """A job; this row is authoritative, not the message in the queue.
 
-    ``token`` is the fencing token of the worker that claimed it: every write of a running job
-    names it. ``lease_until`` is when the claim ends unless a heartbeat renews it. ``holder`` is the process
-    that has the token, by a name that no other ever has, so that others on its machine see when it is gone.
-    ``published_at`` is when the queue last rang for it. ``result_sha256`` names the bytes of a result
-    that is a file, ``result_name`` what to call it. ``dataset_name`` is that of its dataset, read along for
-    what clients are shown alone.
+    ``token`` is the fencing token of the worker that claimed the job: every write to a running job is
+    conditional
+    on it. ``lease_until`` is when the claim ends unless a heartbeat renews it. ``holder`` is a unique name of
+    the
+    process that has the token, so that other processes on its machine detect its end. ``published_at`` is
+    when
+    the job was last sent to the queue. ``result_sha256`` is the blob of a result file, ``result_name`` its
+    name.
+    ``dataset_name`` is the name of its dataset, loaded only for responses to clients.
 
-    A job may have parts, jobs of their own that ``parent_id`` ties to it. One that runs without a token has
-    left its worker and waits until all parts with ``is_awaited`` have ended.
+    A job may have subtasks or trainings: jobs of their own with its id in ``parent_id``. A job that runs
+    without a
+    token has left its worker and waits until all of these with ``is_awaited`` have ended.
     """
 
     __tablename__ = "job"
@@ -193,7 +197,7 @@ class Job(Owned, Table):
 
 
 class JobEvent(Table):
-    """Something that happened to a job, numbered from 1 without gaps."""
+    """An event of a job, numbered from 1 without gaps."""
 
     __tablename__ = "job_event"
 
@@ -207,9 +211,9 @@ class JobEvent(Table):
 class Model(Owned, Table):
     """A trained network that the service keeps; one per job.
 
-    ``record`` holds what ``GET /models/{id}`` shows beyond the columns here, ``symbolic`` the
+    ``record`` holds the body of ``GET /models/{id}`` beyond the columns here, ``symbolic`` the
     formulas (null without one), ``edges`` the activation curves and suggestions per edge, ``figures`` the
-    numbers behind further pictures (null for models that were not measured here).
+    data for further figures (null for models that were not measured here).
     """
 
     __tablename__ = "model"
@@ -247,10 +251,11 @@ class ModelAlias(Owned, Table):
 
 
 class AliasMove(Owned, Table):
-    """That an alias was set to a model, or taken away; never changed itself.
+    """An alias was set to a model, or removed; rows never change.
 
-    ``model_id`` and ``version`` are what the alias stood for from then on; null if for nothing. They are
-    no references: the history outlives the models.
+    ``model_id`` and ``version`` are what the alias then referred to; null for nothing. They are not foreign
+    keys:
+    the history outlives the models.
     """
 
     __tablename__ = "alias_move"
@@ -279,9 +284,9 @@ class Worker(Table):
 
 
 class ApiKey(Owned, Table):
-    """A key of a client; only its hash is kept.
+    """An API key of a client; only its hash is stored.
 
-    ``last_used_at`` is right to the minute.
+    ``last_used_at`` is accurate to the minute.
     """
 
     __tablename__ = "api_key"
@@ -299,7 +304,7 @@ class ApiKey(Owned, Table):
 
 
 class AuditEntry(Owned, Table):
-    """Something that a client changed, and with which key; never changed itself."""
+    """A change by a client, and the API key used; rows never change."""
 
     __tablename__ = "audit_entry"
     __table_args__ = (Index("ix_audit_entry_tenant_id", "tenant", "id"),)

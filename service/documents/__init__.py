@@ -1,1 +1,1 @@
-"""What is said of a model: summaries, warnings, which member answers."""
+"""Documents about a model: summaries, warnings, and the member that answers."""

@@ -1,4 +1,4 @@
-"""Which member of a model answers: its network or its formulas."""
+"""Selection of the member of a model that answers: its network or its formulas."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Members:
-    """The members that there are of a model.
+    """The members of a model.
 
     Args:
         accurate: Its network.
         formula: Its formulas, if it has any.
-        serving: The formulas as they answer in place of the network, if they do: an exact one everywhere, any
-            other within bounds.
+        serving: The formulas as they answer in place of the network, if they do: exact ones everywhere,
+            others
+            within bounds.
     """
 
     accurate: Predictor
@@ -32,10 +33,10 @@ class Members:
 
     @staticmethod
     def of(predictor: Predictor, symbolic: Mapping[str, Any] | None) -> Members:
-        """The network of a model, and its formulas as they are stored.
+        """Build the members from the network and the stored formulas.
 
         Raises:
-            InvalidConfig: The formulas are none of this network's columns and outputs.
+            InvalidConfig: The formulas do not match the network's columns and outputs.
         """
         if symbolic is None:
             return Members(predictor)
@@ -51,12 +52,12 @@ class Members:
         """The member that answers, with its name.
 
         Raises:
-            Conflict: The model does not have the one that was asked for.
+            Conflict: The model does not have the requested member.
         """
         if by == "compact":
             raise _refusal("no_compact_network", f"the model has no compact network; {self._remedy}")
         if by == "formula" and self.formula is None:
-            wanted = 'a job with "symbolic": true looks for one'
+            wanted = 'a job with "symbolic": true searches for one'
             raise _refusal(
                 "no_formula", f"the model has no formula; {self._remedy}, or train again: {wanted}"
             )

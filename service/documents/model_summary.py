@@ -1,4 +1,4 @@
-"""What a model's record tells of its predictor, whether it was trained here or imported."""
+"""The part of a model's record that describes its predictor, both for trained and for imported models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def shown_features(encoding: Encoding) -> list[dict[str, Any]]:
-    """The columns that the model was trained with, as training saw them."""
+    """The input columns of the model, with their values in training."""
     return [
         {
             "name": feature.name,
@@ -29,14 +29,14 @@ def shown_features(encoding: Encoding) -> list[dict[str, Any]]:
 
 
 def _shown(feature: Feature, value: float | None) -> float | str | None:
-    """A number; of a time its text."""
+    """The number; for a time, its ISO 8601 text."""
     return iso_of(value) if feature.type == "datetime" and value is not None else value
 
 
 def shown_network(
     network: KAN, inputs: Standardizer, outputs: TargetScaler | None, optimizer: str | None
 ) -> dict[str, Any]:
-    """The shape of the network, and what stands before and behind it."""
+    """Shape of the network, and the scaling of its inputs and target."""
     return {
         "width": list(network.config.width),
         "grid": network.stack[0].grid_size,
@@ -52,12 +52,12 @@ def shown_network(
 
 
 def shown_formula(tree: Expression, names: Mapping[str, str], encoding: Encoding | None) -> dict[str, Any]:
-    """A formula as clients read it, and what its variables are.
+    """A formula as clients read it, with the meaning of its variables.
 
     Args:
         tree: The formula.
-        names: Names under which columns are printed, by column.
-        encoding: Where variables come from that are no columns of the client.
+        names: Printed names by column.
+        encoding: Defines the variables that are not columns of the client.
     """
     used = variables(tree)
     known = {column.name: column for column in encoding.names} if encoding else {}
@@ -73,7 +73,7 @@ def shown_formula(tree: Expression, names: Mapping[str, str], encoding: Encoding
 
 
 def _fills(used: tuple[str, ...], encoding: Encoding | None) -> dict[str, float]:
-    """What stands for a missing value, for the columns that had some in training."""
+    """Values that replace missing ones, for columns that had missing values in training."""
     features = encoding.features if encoding else ()
     return {
         f.name: f.fill

@@ -1,4 +1,4 @@
-"""The network as data for its picture: activation curves, scores and ranked functions per edge."""
+"""Data for the drawing of a network: activation curves, scores and ranked functions per edge."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import torch
 from kan_engine import KAN, Axis, Encoding, Standardizer, Suggestion, edge_scores, suggest
 from service.schemas.models import PICTURED_EDGES
 
-POINTS = 61  # of a curve
+POINTS = 61  # per curve
 SUGGESTIONS = 8  # per edge
-SUGGESTED_EDGES = 24  # the strongest edges get suggestions; more would delay the result
+SUGGESTED_EDGES = 24  # the strongest edges; more would delay the result
 SAMPLE = 2000
 SIMPLE = 0.8  # pykan's weight of complexity against fit in the total
-RESOLUTION = 1e-5  # pykan's: below it, fits count as equal
+RESOLUTION = 1e-5  # pykan's value; smaller differences of 1 - R² are ignored
 
 
 def portray(
@@ -27,12 +27,14 @@ def portray(
     outputs: Sequence[str],
     should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
-    """Nodes and live edges, of very many the strongest; curves of the first layer over the client's units.
+    """Nodes and active edges; of very many edges, those with the highest scores.
+
+    Curves of the first layer are in the client's units.
 
     Args:
-        network: The network to show.
-        inputs: How the encoded columns are scaled.
-        encoding: Where they come from.
+        network: The network to draw.
+        inputs: Scale of the encoded columns.
+        encoding: Encoding of the client's columns.
         encoded: Training rows [n, d], for scores and ranges.
         outputs: Names of the outputs.
         should_stop: Once true, no further edge gets suggestions.
@@ -58,7 +60,7 @@ def portray(
 
 
 def frame_of(network: KAN, encoding: Encoding, outputs: Sequence[str]) -> dict[str, Any]:
-    """The picture without its edges."""
+    """Inputs, outputs, width and nodes, without edges."""
     names = [column.name for column in encoding.names]
     return {
         "inputs": names,
@@ -69,7 +71,7 @@ def frame_of(network: KAN, encoding: Encoding, outputs: Sequence[str]) -> dict[s
 
 
 def _shown(masks: list[torch.Tensor], scores: list[torch.Tensor]) -> list[torch.Tensor]:
-    """Live edges, as masks; if there are too many, those with the highest scores."""
+    """Masks of the active edges; if there are too many, of those with the highest scores."""
     live = torch.cat([score[mask] for score, mask in zip(scores, masks, strict=True)])
     if len(live) <= PICTURED_EDGES:
         return masks
@@ -78,7 +80,7 @@ def _shown(masks: list[torch.Tensor], scores: list[torch.Tensor]) -> list[torch.
 
 
 def _curves(layer: Any, h: torch.Tensor, seen: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Activations [points, in, out] at inputs [points, in] spread over the rows, in the units of ``seen``."""
+    """Activations [points, in, out] at points [points, in] over the range of ``seen``, in its units."""
     ordered, order = seen.sort(dim=0)
     shown, inside = ordered.numpy(), h.gather(0, order).numpy()
     at = np.linspace(shown[0], shown[-1], POINTS)
@@ -88,7 +90,7 @@ def _curves(layer: Any, h: torch.Tensor, seen: torch.Tensor) -> tuple[np.ndarray
 
 
 def _suggest(edges: list[dict[str, Any]], should_stop: Callable[[], bool]) -> None:
-    """Ranked functions for the strongest edges, as in the table of pykan's ``suggest_symbolic``."""
+    """Add ranked functions to the strongest edges, as in the table of pykan's ``suggest_symbolic``."""
     for edge in sorted(edges, key=lambda edge: -edge["score"])[:SUGGESTED_EDGES]:
         if should_stop():
             return
@@ -111,7 +113,7 @@ def _row(fit: Suggestion) -> dict[str, Any]:
 
 
 def _nodes(network: KAN, inputs: Sequence[str], outputs: Sequence[str]) -> list[list[dict[str, str]]]:
-    """Names, and what every node but the inputs does with the activations that enter it."""
+    """Names of all nodes, and the operation of every node except the inputs."""
     nodes = [[{"name": name} for name in inputs]]
     for depth, layer in enumerate(network.stack, start=1):
         hidden = [f"h{depth},{node + 1}" for node in range(layer.out_dim)]

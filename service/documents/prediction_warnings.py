@@ -1,4 +1,4 @@
-"""Why a prediction deserves less trust: the codes that go with it, alone or in a file."""
+"""Codes of the warnings that accompany predictions, in a response or in a file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DOUBTS = (OUTSIDE, UNSEEN, MISSING, NOT_FINITE)
 
 
 def doubt_about(feature: Feature, *, is_missing: bool) -> str:
-    """What to say of a value that training saw nothing like."""
+    """Warning code for a value that training did not see."""
     if is_missing:
         return MISSING
     return UNSEEN if feature.type == "category" else OUTSIDE

@@ -1,7 +1,7 @@
-"""Backup and restore: the database is the only state, so a copy of it is a copy of everything.
+"""Backup and restore: the database is the only state, so a copy of it is complete.
 
-A backup is one consistent moment, taken while jobs run and clients write: on SQLite by ``VACUUM INTO``, on
-PostgreSQL by ``pg_dump``. What ran at that moment is found by workers as after a crash, and goes on.
+A backup is a consistent snapshot, taken while jobs run and clients write: on SQLite by ``VACUUM INTO``, on
+PostgreSQL by ``pg_dump``. After a restore, workers treat the jobs that were running as after a crash.
 """
 
 import os
@@ -23,13 +23,13 @@ TOOLS: dict[str, ModuleType] = {"sqlite": sqlite, "postgresql": postgres}
 
 
 def back_up(settings: Settings, file: Path) -> str:
-    """Write a backup, readable by its owner alone; the answer is the revision of the database.
+    """Write a backup that only its owner can read; return the revision of the database.
 
     Raises:
-        BackupError: It cannot be written; nothing is left of it.
+        BackupError: It cannot be written; no partial file is left.
     """
     if file.exists():
-        raise BackupError(f"{file} is there already; name another file")
+        raise BackupError(f"{file} already exists; choose another file")
     revision = revision_of(settings)
     if revision is None:
         raise BackupError("there is nothing to back up: the database has no tables yet")
@@ -49,10 +49,10 @@ def back_up(settings: Settings, file: Path) -> str:
 
 
 def restore(settings: Settings, file: Path, *, force: bool = False) -> str:
-    """Make the database what it was at a backup, and upgrade it; the answer is its revision.
+    """Replace the database by a backup, and upgrade it; return its revision.
 
     Args:
-        force: Replace what the database holds.
+        force: Replace a database that is not empty.
 
     Raises:
         BackupError: The file is no backup for this database, or the database is in use or not empty.
@@ -66,7 +66,7 @@ def restore(settings: Settings, file: Path, *, force: bool = False) -> str:
         made = (
             "was made by a newer version of the service" if revision else "holds no database of the service"
         )
-        raise BackupError(f"{file} {made}; this one knows revisions up to {head_revision()}")
+        raise BackupError(f"{file} {made}; this version supports revisions up to {head_revision()}")
     _refuse_to_overwrite(settings, force=force)
     tool.load(settings.database_url, file)
     upgrade(settings)
@@ -107,4 +107,4 @@ def _filled_tables(engine: Engine) -> set[str]:
 def _refuse_while_in_use(engine: Engine) -> None:
     with make_sessions(engine).read() as session:
         if Workers(session).presence().count:
-            raise BackupError("a worker is at work on this database; stop the service first")
+            raise BackupError("a worker is using this database; stop the service first")

@@ -1,5 +1,5 @@
-"""What an operator has to know about a backup that did not succeed."""
+"""The error of a failed backup or restore."""
 
 
 class BackupError(RuntimeError):
-    """The message says what happened, and what to do."""
+    """A backup or restore failed; the message tells the operator what to do."""

@@ -1,4 +1,4 @@
-"""Backups of PostgreSQL: by its own programs, which know every version of it."""
+"""Backups of PostgreSQL, by its own client programs, which support all its versions."""
 
 import os
 import re
@@ -20,37 +20,37 @@ REVISION = re.compile(r"^COPY [^\n]*alembic_version[^\n]*\n(\w+)\n", re.MULTILIN
 
 
 def dump(url: str, target: Path) -> None:
-    """Write one snapshot of the database into a file."""
+    """Write a snapshot of the database into a file."""
     _run([*DUMP, f"--file={target}"], url)
 
 
 def revision_in(file: Path) -> str | None:
-    """The revision of a backup; None for a database of something else.
+    """The revision of a backup; None if it is not of this service.
 
     Raises:
-        BackupError: It is damaged.
+        BackupError: The file is damaged.
     """
     found = REVISION.search(_run([*READ_REVISION, str(file)]))
     return found[1] if found else None
 
 
 def load(url: str, file: Path) -> None:
-    """Replace the tables, all or none."""
+    """Replace all tables in one transaction."""
     _run([*RESTORE, str(file)], url)
 
 
 def _run(command: list[str], url: str | None = None) -> str:
-    """Run a program of PostgreSQL; passwords go by the environment, since everyone can read arguments."""
+    """Run a PostgreSQL program; the password goes by the environment, since arguments are visible to all."""
     environment = dict(os.environ)
     if url is not None:
         parsed = make_url(url)
         environment |= {"PGPASSWORD": parsed.password} if parsed.password else {}
-        server = parsed._replace(drivername="postgresql", password=None)  # set() takes None for "as it is"
+        server = parsed._replace(drivername="postgresql", password=None)  # set() treats None as "unchanged"
         command = [*command, f"--dbname={server.render_as_string()}"]
     if shutil.which(command[0]) is None:
         raise BackupError(
-            f"{command[0]} is not installed here; install PostgreSQL's client programs, of the "
-            f"server's version or newer, or run this where they are: {shlex.join(command)}"
+            f"{command[0]} is not installed; install PostgreSQL's client programs, of the "
+            f"server's version or newer, or run this where they are installed: {shlex.join(command)}"
         )
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:

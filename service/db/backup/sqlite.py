@@ -1,4 +1,4 @@
-"""Backups of SQLite: a compact copy of the file, checked when it is written and when it is read."""
+"""Backups of SQLite: a compact copy of the file, checked after writing and before reading."""
 
 import sqlite3
 from contextlib import closing
@@ -14,7 +14,7 @@ MAGIC = b"SQLite format 3\0"
 
 
 def dump(url: str, target: Path) -> None:
-    """Copy the database into an empty file; writers are not held up meanwhile."""
+    """Copy the database into an empty file without blocking writers."""
     try:
         with closing(sqlite3.connect(f"{_path(url).as_uri()}?mode=ro", uri=True)) as source:
             source.execute("VACUUM INTO ?", (str(target),))
@@ -24,10 +24,10 @@ def dump(url: str, target: Path) -> None:
 
 
 def revision_in(file: Path) -> str | None:
-    """The revision of a backup that is whole; None for a database of something else.
+    """The revision of an intact backup; None if it is not of this service.
 
     Raises:
-        BackupError: It is damaged.
+        BackupError: The file is damaged.
     """
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as copy:
@@ -43,7 +43,7 @@ def revision_in(file: Path) -> str | None:
 
 
 def load(url: str, file: Path) -> None:
-    """Replace all pages of the database, in one transaction: who has it open sees the old or the new."""
+    """Replace all pages of the database in one transaction; others see the old or the new content."""
     path = _path(url)
     make_private(path)
     with (

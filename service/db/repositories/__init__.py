@@ -1,4 +1,4 @@
-"""Reads and writes per resource; a repository never commits."""
+"""Repositories, one per resource; they never commit."""
 
 from service.db.repositories.aliases import Aliases as Aliases
 from service.db.repositories.api_keys import ApiKeys as ApiKeys

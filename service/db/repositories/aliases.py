@@ -1,4 +1,4 @@
-"""What stood behind ``name@alias``, since when, and who said so."""
+"""Aliases of models, and their history."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ class Aliases:
         self._session = session
 
     def note(self, model: Model, alias: str, *, is_set: bool) -> None:
-        """Note, in the transaction that does it, that an alias was set to a model or taken from it."""
+        """Record, in the transaction of the change, that an alias was set to a model or removed from it."""
         caller = caller_of(self._session) or LOCAL
         self._session.add(
             AliasMove(
@@ -44,7 +44,7 @@ class Aliases:
         return self._session.scalars(query.limit(limit + 1)).all()
 
     def now(self, name: str) -> Sequence[tuple[str, str, int]]:
-        """Every alias of a name with the id and the version of its model, sorted."""
+        """The current aliases of a name, sorted, each with the id and the version of its model."""
         query = (
             select(ModelAlias.alias, Model.id, Model.version)
             .join(Model, ModelAlias.model_id == Model.id)

@@ -1,4 +1,4 @@
-"""API keys: who may call a service that other machines can reach."""
+"""API keys: authentication of a service that other machines can reach."""
 
 import hashlib
 import secrets
@@ -14,15 +14,15 @@ from service.db.tables import ApiKey
 from service.errors import Unauthorized
 
 SCHEME = "kan_"
-SHOWN = 12  # characters of a key that lists show, the scheme among them
-NOTED_EVERY = timedelta(minutes=1)  # a key in use: not every request should write
+SHOWN = 12  # of a key that lists show, including the scheme
+NOTED_EVERY = timedelta(minutes=1)  # per key, so that not every request writes
 
 
 class ApiKeys:
-    """Keys of clients. A key itself is seen once, when it is made; kept are its hash and its beginning.
+    """Keys of clients. A key is shown once, when it is made; only its hash and its prefix are stored.
 
-    A plain SHA-256 is enough: a key has 256 random bits, so there is nothing to guess, and a slow
-    hash would cost every request.
+    A plain SHA-256 is enough: a key has 256 random bits, so it cannot be guessed, and a slow hash would delay
+    every request.
     """
 
     def __init__(self, session: Session) -> None:
@@ -36,7 +36,7 @@ class ApiKeys:
         scopes: Collection[Scope] = USUAL,
         lifetime: timedelta | None = None,
     ) -> tuple[ApiKey, str]:
-        """Make a key; the second value is the only copy of it."""
+        """Make a key; the second value is the only copy of the secret."""
         secret, now = SCHEME + secrets.token_urlsafe(32), clock(self._session)
         key = ApiKey(
             tenant=tenant,
@@ -52,36 +52,36 @@ class ApiKeys:
         return key, secret
 
     def list(self) -> Sequence[ApiKey]:
-        """All keys, revoked ones too, oldest first."""
+        """All keys, including revoked ones, oldest first."""
         return self._session.scalars(select(ApiKey).order_by(ApiKey.id)).all()
 
     def find(self, secret: str) -> ApiKey | None:
-        """The key that is ``secret``, if it is one that still opens."""
+        """The valid key with this secret, if there is one."""
         return self._session.scalar(select(ApiKey).where(ApiKey.sha256 == _digest(secret), self._is_valid()))
 
     def refuse_ended(self, key_id: str) -> None:
-        """Refuse to go on for a key that opened when the request came.
+        """Refuse to continue a request whose key has become invalid since the request began.
 
         Raises:
-            Unauthorized: It is expired or revoked.
+            Unauthorized: The key is expired or revoked.
         """
         if not self._session.scalar(select(exists().where(ApiKey.id == key_id, self._is_valid()))):
             raise Unauthorized("invalid_key", "this key is expired or revoked; ask for a new one")
 
     def is_use_to_be_noted(self, key: ApiKey) -> bool:
-        """Whether the last use that is known of was a while ago."""
+        """Whether the recorded last use is older than ``USE_RECORD_INTERVAL``."""
         return key.last_used_at is None or key.last_used_at < clock(self._session) - NOTED_EVERY
 
     def note_use(self, key_id: str) -> None:
-        """Remember that a key is in use."""
+        """Record that a key is in use."""
         self._session.get_one(ApiKey, key_id).last_used_at = clock(self._session)
 
     def any_valid(self) -> bool:
-        """Whether anyone can come in at all."""
+        """Whether there is a valid key."""
         return bool(self._session.scalar(select(exists().where(self._is_valid()))))
 
     def revoke(self, id_or_prefix: str) -> ApiKey | None:
-        """End a key for good; ``None`` if there is no such key. Revoking twice keeps the first time."""
+        """Revoke a key; ``None`` if there is no such key. A second call keeps the first time."""
         named = or_(ApiKey.id == id_or_prefix, ApiKey.prefix == id_or_prefix)
         key = self._session.scalars(select(ApiKey).where(named)).first()
         if key is not None and key.revoked_at is None:

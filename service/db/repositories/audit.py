@@ -1,4 +1,4 @@
-"""The audit log: what clients changed, when, and with which key."""
+"""Audit log: changes by clients, with time and API key."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,13 +12,13 @@ from service.db.tables import AuditEntry
 
 
 class Audit:
-    """Written in the transaction of the change itself, so that neither is there without the other."""
+    """Written in the transaction of the change, so that neither exists without the other."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def add(self, action: str, object_id: str, *, tenant: str | None = None, **detail: Any) -> None:
-        """Note that the caller did something to an object."""
+        """Record an action of the caller on an object."""
         caller = caller_of(self._session) or LOCAL
         self._session.add(
             AuditEntry(

@@ -18,7 +18,7 @@ class Datasets:
         self._session = session
 
     def add(self, dataset: Dataset) -> Dataset:
-        """Keep a new dataset."""
+        """Store a new dataset."""
         self._session.add(dataset)
         self._session.flush()
         return dataset
@@ -34,13 +34,14 @@ class Datasets:
     def hold(self, dataset_id: str) -> Dataset:
         """The dataset, which nobody can delete until this transaction ends.
 
-        For whoever is about to refer to it: without this, a deletion at the same moment would
-        leave a job without its data.
+        For a transaction that is about to refer to it: otherwise a concurrent deletion would leave a job
+        without its
+        data.
         """
         return _required(self._session.get(Dataset, dataset_id, with_for_update={"read": True}), dataset_id)
 
     def hold_alone(self, dataset_id: str) -> Dataset:
-        """The dataset, which nobody can delete or refer to until this transaction ends: for its deletion.
+        """The dataset, for its deletion: nobody can delete or refer to it until this transaction ends.
 
         Raises:
             NotFound: There is none.
@@ -53,12 +54,12 @@ class Datasets:
         return self._session.scalars(query if after is None else query.where(Dataset.id < after)).all()
 
     def is_in_use(self, dataset_id: str) -> bool:
-        """Whether a job that is not finished works on it, or will."""
+        """Whether an unfinished job uses it."""
         unfinished = Job.status.in_(UNFINISHED)
         return bool(self._session.scalar(select(exists().where(Job.dataset_id == dataset_id, unfinished))))
 
     def delete(self, dataset_id: str) -> Dataset:
-        """Remove the dataset's row and return what it was; its bytes are the caller's to release."""
+        """Delete the dataset's row and return it; the caller has to release its blob."""
         dataset = self.hold_alone(dataset_id)
         self._session.delete(dataset)
         self._session.flush()

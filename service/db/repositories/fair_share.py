@@ -1,4 +1,4 @@
-"""Which queued job comes next: tenants take turns, whatever each of them has submitted."""
+"""Order of queued jobs: tenants take turns, however many jobs each has submitted."""
 
 from collections.abc import Collection, Sequence
 
@@ -11,7 +11,9 @@ from service.db.tables import Job, JobStatus
 def in_turn(session: Session, kinds: Collection[str]) -> Sequence[str]:
     """Tenants with queued jobs of these kinds.
 
-    First come those that have the fewest jobs running, of these the one who was served longest ago.
+    Tenants with the fewest running jobs come first; among these, those without any started job, then the one
+    whose
+    last job started earliest.
     """
     running, served = aliased(Job), aliased(Job)
     waiting = (
@@ -27,12 +29,12 @@ def in_turn(session: Session, kinds: Collection[str]) -> Sequence[str]:
 
 
 def first_of(tenant: str, kinds: Collection[str]) -> ScalarSelect[str]:
-    """Id of a tenant's queued job that comes next; those that others are taking are passed over.
+    """Id of a tenant's next queued job; skips jobs that another transaction has locked.
 
-    The highest priority comes first, then the oldest; a part is as old as what it is part of.
+    The highest priority comes first, then the oldest; a subtask has the age of its parent.
     """
     job = aliased(Job)
-    age = func.coalesce(job.parent_id, job.id)  # ids sort by their time
+    age = func.coalesce(job.parent_id, job.id)  # ids sort by creation time
     return (
         select(job.id)
         .where(job.status == JobStatus.QUEUED, job.tenant == tenant, job.kind.in_(kinds))

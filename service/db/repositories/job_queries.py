@@ -1,4 +1,4 @@
-"""What can be asked of jobs; nothing here changes one."""
+"""Queries about jobs; nothing here changes one."""
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
@@ -12,7 +12,7 @@ from service.errors import NotFound
 
 FINAL = tuple(status for status in JobStatus if status.is_final)
 UNFINISHED = tuple(status for status in JobStatus if not status.is_final)
-NAMED = undefer(Job.dataset_name)  # with the name of its dataset, in the same query
+NAMED = undefer(Job.dataset_name)  # loads the dataset's name in the same query
 
 
 class JobReads:
@@ -22,15 +22,15 @@ class JobReads:
         self._session = session
 
     def get(self, job_id: str) -> Job:
-        """The job.
+        """The job with this id.
 
         Raises:
-            NotFound: There is none with this id.
+            NotFound: There is none.
         """
         return shown(self._session.get(Job, job_id, options=[NAMED]), job_id)
 
     def named(self, job: Job) -> Job:
-        """The job, with the name of its dataset."""
+        """The job, with the name of its dataset loaded."""
         self._session.refresh(job, ["dataset_name"])
         return job
 
@@ -48,12 +48,12 @@ class JobReads:
         return self._session.scalar(select(Job.kind).where(Job.id == job_id))
 
     def is_any_queued(self, kinds: Collection[str]) -> bool:
-        """Whether a job of these kinds waits."""
+        """Whether a job of these kinds is queued."""
         queued = select(exists().where(Job.status == JobStatus.QUEUED, Job.kind.in_(kinds)))
         return bool(self._session.scalar(queued))
 
     def neglected_for(self) -> timedelta:
-        """How long jobs have been waiting while no worker works; zero if none waits, or one is worked on."""
+        """How long queued jobs have waited while no job runs; zero if none is queued or one runs."""
         at_work = exists().where(Job.status == JobStatus.RUNNING, Job.token.is_not(None))
         queued = select(Job.id).where(Job.status == JobStatus.QUEUED)
         if self._session.scalar(select(at_work)) or self._session.scalar(queued.limit(1)) is None:
@@ -69,7 +69,7 @@ class JobReads:
         return max(timedelta(), clock(self._session) - max(times)) if times else timedelta()
 
     def to_ring(self, *, again_after_s: float, limit: int = 100) -> Sequence[tuple[str, str]]:
-        """Ids and kinds of queued jobs that the queue was not told of, or long ago: messages may be lost."""
+        """Ids and kinds of queued jobs to send to the queue, again if long ago, since messages may be lost."""
         long_ago = clock(self._session) - timedelta(seconds=again_after_s)
         silent = or_(Job.published_at.is_(None), Job.published_at < long_ago)
         waiting = select(Job.id, Job.kind).where(Job.status == JobStatus.QUEUED, silent)
@@ -77,16 +77,16 @@ class JobReads:
         return [(job_id, kind) for job_id, kind in oldest]
 
     def claims(self, job_ids: Sequence[str]) -> dict[str, str]:
-        """Tokens of those of these jobs that are running."""
+        """Tokens of the running jobs among these."""
         running = select(Job.id, Job.token).where(Job.id.in_(job_ids), Job.status == JobStatus.RUNNING)
         return {job_id: token for job_id, token in self._session.execute(running) if token is not None}
 
     def has_parts(self, job_id: str) -> bool:
-        """Whether anything of a job was done as a part of it."""
+        """Whether a job has subtasks or trainings."""
         return bool(self._session.scalar(select(exists().where(Job.parent_id == job_id))))
 
     def seconds_worked(self, job_id: str) -> tuple[float, float]:
-        """How long a job has been running by its events: in earlier attempts, and in the present one."""
+        """Running time of a job by its events: of earlier attempts, and of the present one."""
         happened = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.kind == "status")
         earlier, since = 0.0, None
         for event in self._session.scalars(happened.order_by(JobEvent.number)):
@@ -108,12 +108,16 @@ class JobReads:
         return {job_id: number or 0 for job_id, number in rows}
 
     def blobs(self, job: Job) -> list[str]:
-        """Names of the bytes that only a job's row refers to: whoever deletes the row releases them."""
+        """Hashes of the blobs to which only this job refers; whoever deletes the row releases them."""
         return [sha256 for sha256 in (job.checkpoint_sha256, job.result_sha256) if sha256 is not None]
 
 
 def shown(job: Job | None, job_id: str) -> Job:
-    """The job, if it is one that clients know of."""
+    """The job, if clients may see it.
+
+    Raises:
+        NotFound: There is none, or it is a subtask.
+    """
     if job is None or job.kind == PART:
         raise NotFound("job_not_found", f"there is no job {job_id!r}; GET /jobs lists them")
     return job

@@ -1,12 +1,12 @@
-"""Training jobs: the only code that moves a job from one status to another.
+"""Jobs: the only code that moves a job from one status to another.
 
-Every verb is one conditional UPDATE: it changes the row only in the status it expects, and for a
-running job only while the caller's fencing token is still the job's. A verb that comes too late
-returns ``None`` and changes nothing. The event of a change is written in the same transaction, under
-the lock that the UPDATE took, so that events are numbered without gaps and in the order of changes.
+Every verb is one conditional UPDATE: it changes the row only in the expected status, and a running job only
+while the caller's fencing token is still the job's. A verb that is too late returns ``None`` and changes
+nothing. The event of a change is written in the same transaction, under the lock of the UPDATE, so that
+events
+are numbered without gaps and in the order of changes.
 
-A job may have parts. Whoever changes both locks the job before its parts: else two transactions would wait
-for each other.
+A job may have subtasks. Whoever changes both locks the job before its subtasks, which prevents deadlocks.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -35,7 +35,7 @@ WAITING: Mapping[str, Any] = {
 
 
 def adopted(token: str) -> str:
-    """The token of the process that trains, made from the token of the dispatcher that claimed for it."""
+    """The token of the process that runs the job, derived from the dispatcher's token."""
     return str(uuid5(NAMESPACE_URL, token))
 
 
@@ -56,7 +56,7 @@ class TrainingJobs(JobReads):
         priority: int = 0,
         tenant: str | None = None,
     ) -> Job:
-        """A new job, queued; the caller's if no tenant is named."""
+        """Add a queued job, owned by the caller's tenant unless one is given."""
         job = Job(
             kind=kind,
             request=request,
@@ -76,7 +76,7 @@ class TrainingJobs(JobReads):
         return job
 
     def under_key(self, idempotency_key: str, *, since: datetime) -> Job | None:
-        """The job that was submitted under this key; a key from before ``since`` is free again."""
+        """The job submitted with this idempotency key; keys from before ``since`` are freed."""
         self._session.execute(
             update(Job)
             .where(Job.idempotency_key == idempotency_key, Job.created_at < since)
@@ -86,20 +86,21 @@ class TrainingJobs(JobReads):
         return self._session.scalar(under.options(NAMED))
 
     def claim(self, job_id: str, *, lease_s: float, holder: str | None = None) -> Job | None:
-        """Take this job if it is queued; its ``token`` is now the caller's."""
+        """Claim this job if it is queued; the returned row has the caller's ``token``."""
         return self._claim(Job.id == job_id, lease_s, holder)
 
     def claim_next(self, *, kinds: Collection[str], lease_s: float, holder: str | None = None) -> Job | None:
-        """Take the job of these kinds that comes next; see ``fair_share``."""
+        """Claim the next job of these kinds; see ``fair_share``."""
         tenants = in_turn(self._session, kinds)
         claims = (self._claim(Job.id == first_of(tenant, kinds), lease_s, holder) for tenant in tenants)
         return next((job for job in claims if job is not None), None)
 
     def adopt(self, job_id: str, token: str, *, lease_s: float, holder: str | None = None) -> Job | None:
-        """Take over a job that a dispatcher claimed; only the first who tries gets it.
+        """Take over a job that a dispatcher claimed; only the first attempt succeeds.
 
-        The broker may deliver a message twice. The token changes with the first delivery, which
-        leaves the second with one that is worth nothing.
+        The broker may deliver a message twice. The first delivery changes the token, so the token of the
+        second is
+        no longer valid.
         """
         lease_until = clock(self._session) + timedelta(seconds=lease_s)
         return self._change(
@@ -107,7 +108,7 @@ class TrainingJobs(JobReads):
         )
 
     def heartbeat(self, job_id: str, token: str, *, lease_s: float, **progress: Any) -> Job | None:
-        """Renew the lease and store what the job is at; the returned row tells whether to stop.
+        """Renew the lease and store the progress; the returned row shows whether to stop.
 
         Args:
             progress: Any of ``stage``, ``fraction``, ``message`` and ``eta_seconds``.
@@ -116,7 +117,7 @@ class TrainingJobs(JobReads):
         return self._change(*_held(job_id, token), lease_until=lease_until, **progress)
 
     def hold(self, job_id: str, token: str) -> Job | None:
-        """The job, locked until the transaction ends, if the token is still good."""
+        """The job, locked until the transaction ends, if the token is still valid."""
         self._lock_parent(job_id)
         held = select(Job).where(*_held(job_id, token)).with_for_update()
         return self._session.scalar(held, execution_options={"populate_existing": True})
@@ -126,19 +127,19 @@ class TrainingJobs(JobReads):
         self._record(job, "progress", **data)
 
     def set_checkpoint(self, job: Job, sha256: str | None) -> None:
-        """Name the blob from which a held job can go on."""
+        """Set the blob with the intermediate state of a held job."""
         job.checkpoint_sha256 = sha256
         self._session.flush()
 
     def release(self, job_id: str, token: str) -> Job | None:
-        """Give a job back that its worker cannot finish because it stops; this costs the job no attempt."""
+        """Queue a job again whose worker is stopping; this does not count as an attempt."""
         if cancelled := self.stop(job_id, token):
             return cancelled
         job = self._change(*_held(job_id, token), **WAITING, attempt=Job.attempt - 1)
         return job and self._recorded(job, status=JobStatus.QUEUED, reason="worker_stopped")
 
     def wait(self, job_id: str, token: str, *, message: str) -> Job | None:
-        """Leave the worker until every awaited part has ended; the last of them queues the job again."""
+        """Leave the worker until every awaited subtask has ended; the last of them queues the job again."""
         job = self._change(*_held(job_id, token), **NOT_RUNNING, message=message)
         if job is None:
             return None
@@ -146,7 +147,7 @@ class TrainingJobs(JobReads):
         return self._continue(job_id) or job
 
     def succeed(self, job_id: str, token: str, **result: Any) -> Job | None:
-        """End a job that has its result; not one whose cancellation was accepted (see ``stop``).
+        """End a job that has its result, unless its cancellation was accepted (see ``stop``).
 
         Args:
             result: ``model_id``; or ``result_sha256``, ``result_format`` and ``result_name`` of a file; and
@@ -157,19 +158,19 @@ class TrainingJobs(JobReads):
         return self._finish(job_id, conditions, JobStatus.SUCCEEDED, **result, **done)
 
     def stop(self, job_id: str, token: str, **result: Any) -> Job | None:
-        """End a job whose cancellation was requested, with the best result so far if that was asked for."""
+        """End a job whose cancellation was requested; ``result`` is the best one so far, if requested."""
         conditions = (*_held(job_id, token), Job.cancel_requested_at.is_not(None))
         return self._finish(job_id, conditions, JobStatus.CANCELLED, **result)
 
     def fail(self, job_id: str, token: str, *, code: str, detail: str) -> Job | None:
-        """End a job that cannot succeed; a cancelled one ends cancelled."""
+        """End a job that cannot succeed; if its cancellation was requested, it ends as cancelled."""
         if cancelled := self.stop(job_id, token):
             return cancelled
         error = {"error_code": code, "error_detail": detail}
         return self._finish(job_id, _held(job_id, token), JobStatus.FAILED, **error)
 
     def cancel(self, job_id: str, *, keep_best: bool = False) -> Job:
-        """What a client asks: a queued job is cancelled at once, a running one is told to stop.
+        """Cancel a queued job at once; request a running job to stop.
 
         Raises:
             NotFound: There is no such job.
@@ -194,7 +195,7 @@ class TrainingJobs(JobReads):
         return job
 
     def finished(self, job_id: str, *, hold: bool = False) -> Job:
-        """The job, which has ended; on hold, nobody else can delete it until this transaction ends.
+        """The finished job; with ``hold``, nobody else can delete it until this transaction ends.
 
         Raises:
             NotFound: There is no such job.
@@ -208,22 +209,23 @@ class TrainingJobs(JobReads):
         return job
 
     def delete(self, job: Job) -> None:
-        """Remove a finished job with its events; its ``blobs`` are the caller's to release."""
+        """Delete a finished job with its events; the caller has to release its blobs (``list_blobs``)."""
         self._session.delete(job)
         self._session.flush()
 
     def holders(self) -> Sequence[str]:
-        """The processes that are known to hold jobs."""
+        """The processes that hold running jobs."""
         held = select(Job.holder).where(Job.status == JobStatus.RUNNING, Job.holder.is_not(None))
         return [holder for holder in self._session.scalars(held.distinct()) if holder is not None]
 
     def reap(self, *, max_attempts: int, gone: Collection[str] = ()) -> Sequence[Job]:
-        """Take jobs away from lost workers: queued again, or failed after the last attempt.
+        """Take jobs from lost workers: queue them again, or fail them after the last attempt.
 
-        One whose row a worker holds in a transaction, perhaps asleep, must not keep the others waiting.
+        A job whose row is locked by a worker's transaction, which may be suspended, must not block the
+        others.
 
         Args:
-            gone: Holders that have ended. Of others it is known by their leases only.
+            gone: Holders that have ended. Other lost holders are recognised by their expired leases.
         """
         is_lost = or_(Job.lease_until < clock(self._session), Job.holder.in_(gone))
         lapsed = (Job.status == JobStatus.RUNNING, is_lost)
@@ -232,11 +234,11 @@ class TrainingJobs(JobReads):
         return [job for job in reaped if job is not None]
 
     def set_published(self, job_id: str) -> None:
-        """Note that the queue was told of a job."""
+        """Record that a job was sent to the queue."""
         self._change(Job.id == job_id, Job.status == JobStatus.QUEUED, published_at=clock(self._session))
 
     def finished_with_checkpoint(self, limit: int = 100) -> Sequence[Job]:
-        """Finished jobs that still hold a checkpoint which nobody will ever load."""
+        """Finished jobs that still refer to a checkpoint, which is no longer needed."""
         left = select(Job).where(Job.checkpoint_sha256.is_not(None), Job.status.in_(FINAL))
         return self._session.scalars(
             left.order_by(Job.id).limit(limit).with_for_update(skip_locked=True)
@@ -258,20 +260,20 @@ class TrainingJobs(JobReads):
         return job and self._recorded(job, status=JobStatus.RUNNING, attempt=job.attempt)
 
     def _is_free(self, job_id: str) -> bool:
-        """Lock a job, after the one that it is part of, unless another transaction has either."""
+        """Lock a job after its parent; return false if another transaction has locked either."""
         parent_id = self._session.scalar(select(Job.parent_id).where(Job.id == job_id))
         family = [job_id] if parent_id is None else [parent_id, job_id]
         locks = (select(Job.id).where(Job.id == each).with_for_update(skip_locked=True) for each in family)
         return all(self._session.scalar(lock) is not None for lock in locks)
 
     def _reap(self, job_id: str, lapsed: tuple[ColumnElement[bool], ...], max_attempts: int) -> Job | None:
-        """One lapsed job; each way out asks again whether it still is lapsed."""
+        """Reap one lapsed job; each UPDATE checks again that it is lapsed."""
         lapsed = (Job.id == job_id, *lapsed)
         cancelled = self._finish(job_id, (*lapsed, Job.cancel_requested_at.is_not(None)), JobStatus.CANCELLED)
         if cancelled:
             return cancelled
         detail = (
-            f"the worker was lost {max_attempts} times in a row, perhaps for want of memory; ask for less"
+            f"the worker was lost {max_attempts} times in a row, perhaps out of memory; request a smaller job"
         )
         error = {"error_code": "worker_lost", "error_detail": detail}
         failed = self._finish(job_id, (*lapsed, Job.attempt >= max_attempts), JobStatus.FAILED, **error)
@@ -283,7 +285,7 @@ class TrainingJobs(JobReads):
     def _finish(
         self, job_id: str, conditions: tuple[ColumnElement[bool], ...], status: JobStatus, **result: Any
     ) -> Job | None:
-        """End a job; nobody needs its parts then, and what it is part of may go on."""
+        """End a job, cancel its subtasks, and queue its parent if that need not wait any longer."""
         parent_id = self._lock_parent(job_id)
         now = clock(self._session)
         job = self._change(*conditions, **NOT_RUNNING, status=status, finished_at=now, **result)
@@ -296,7 +298,7 @@ class TrainingJobs(JobReads):
         return job
 
     def _count_trainings(self, job_id: str) -> None:
-        """Tell how many trainings of a study have ended."""
+        """Report how many trainings of a study have ended."""
         awaited = Job.parent_id == job_id, Job.is_awaited
         ended = func.sum(case((Job.status.in_(FINAL), 1), else_=0))
         done, total = self._session.execute(select(ended, func.count()).where(*awaited)).one()
@@ -312,7 +314,7 @@ class TrainingJobs(JobReads):
         return self._finish(job_id, queued, JobStatus.CANCELLED, cancel_requested_at=now)
 
     def _cancel_parts(self, job: Job) -> None:
-        """What has not begun is cancelled; what runs is told to stop as the job was."""
+        """Cancel queued subtasks; request running ones to stop in the same way as the job."""
         unfinished = Job.parent_id == job.id, Job.status.in_(UNFINISHED)
         parts = self._session.execute(select(Job.id, Job.status).where(*unfinished).order_by(Job.id)).all()
         now = clock(self._session) if parts else None
@@ -324,9 +326,9 @@ class TrainingJobs(JobReads):
             self._change(*running, cancel_requested_at=asked, keep_best=job.keep_best)
 
     def _continue(self, job_id: str) -> Job | None:
-        """Queue a job that waits for its parts, or end it if it was cancelled, once it need not wait.
+        """Queue a job that waits for its subtasks, or end it if cancelled, once it need not wait.
 
-        The transaction has locked it: of two parts that end at one moment, the second sees the first.
+        The transaction has locked the job: if two subtasks end at once, the second sees the end of the first.
         """
         part = aliased(Job)
         unfinished = part.parent_id == job_id, part.status.in_(UNFINISHED)
@@ -354,7 +356,7 @@ class TrainingJobs(JobReads):
         return shown(job, job_id)
 
     def _lock_parent(self, job_id: str) -> str | None:
-        """Lock the job that this one is part of, and tell which it is."""
+        """Lock the parent of a job, if any, and return its id."""
         parent_id = self._session.scalar(select(Job.parent_id).where(Job.id == job_id))
         if parent_id is not None:
             self._session.execute(select(Job.id).where(Job.id == parent_id).with_for_update())

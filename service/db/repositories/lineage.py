@@ -1,4 +1,4 @@
-"""Where a model comes from: its dataset, and the models that it was made of."""
+"""Lineage of a model: its dataset, and the models from which it was derived."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,12 +7,12 @@ from sqlalchemy.orm import Session
 
 from service.db.tables import Dataset, Model
 
-LONGEST = 100  # steps; nobody reads more
+LONGEST = 100  # a limit for readers
 
 
 @dataclass(frozen=True)
 class Step:
-    """A model that another was made from, and what was changed; ``model`` is None if it is gone."""
+    """A model from which another was derived, and the changes; ``model`` is None if it was deleted."""
 
     model_id: str
     version: int | None
@@ -21,23 +21,23 @@ class Step:
 
 
 class Lineage:
-    """Follows what the lineage of a model names, as far as it is still there."""
+    """Follows the lineage of a model as far as it still exists."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def dataset(self, model: Model) -> Dataset | None:
-        """The dataset that the model was trained on, if it was not deleted."""
+        """The dataset that the model was trained on, unless deleted."""
         return self._session.get(Dataset, model.dataset_id) if model.dataset_id else None
 
     def steps(self, model: Model | None) -> list[Step]:
-        """The models behind this one, the nearest first, up to one that was trained or is gone."""
+        """The ancestors of a model, the nearest first, up to one that was trained or was deleted."""
         found: list[Step] = []
         seen: set[str] = set()
         while model is not None and len(found) < LONGEST:
             revises = dict(model.record.get("lineage", {}).get("revises") or {})
             model_id, version = revises.pop("model_id", None), revises.pop("version", None)
-            if not isinstance(model_id, str) or model_id in seen:  # a file from elsewhere may say anything
+            if not isinstance(model_id, str) or model_id in seen:  # an imported file may contain anything
                 break
             seen.add(model_id)
             model = self._session.get(Model, model_id)

@@ -1,4 +1,4 @@
-"""Trained models: versions of a name, and aliases for them."""
+"""Trained models: versions of a name, and their aliases."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from service.db.tables import Dataset, Job, Model, ModelAlias
 from service.errors import NotFound
 
 DEFAULT_ALIAS = "default"
-MAX_DIGITS = 10  # of a version: no model has more, and no column could hold them
+MAX_DIGITS = 10  # beyond any version number, and beyond the range of the column
 
 
 class TrainedModels:
@@ -37,9 +37,9 @@ class TrainedModels:
         figures: dict[str, Any] | None = None,
         tags: dict[str, str] | None = None,
     ) -> Model:
-        """Keep a model as the next version of its name. What is not finite in its JSON becomes null.
+        """Store a model as the next version of its name. Values in its JSON that are not finite become null.
 
-        What it needs to know of its dataset is copied, because a model survives its dataset.
+        Facts about its dataset are copied, because a model survives its dataset.
         """
         dataset = self._session.get(Dataset, dataset_id) if dataset_id else None
         model = Model(
@@ -62,9 +62,9 @@ class TrainedModels:
         return model
 
     def get(self, reference: str) -> Model:
-        """The model with this id, the version that a plain name stands for, or ``name@alias``.
+        """The model with this id, this name, or ``name@alias``.
 
-        A name stands for its alias ``default`` if that is set, else for its newest version.
+        A name refers to its alias ``default`` if that is set, otherwise to its newest version.
 
         Raises:
             NotFound: There is none.
@@ -75,12 +75,12 @@ class TrainedModels:
         return model
 
     def of_jobs(self, job_ids: Sequence[str]) -> dict[str, Model]:
-        """The models that these jobs made, with their formulas, by the job."""
+        """The models that these jobs made, with their formulas, by job id."""
         made = select(Model).where(Model.job_id.in_(job_ids)).options(undefer(Model.symbolic))
         return {model.job_id: model for model in self._session.scalars(made)}
 
     def with_id(self, model_id: str) -> Model:
-        """The model with this id, whatever is called like it.
+        """The model with this id; names and aliases are ignored.
 
         Raises:
             NotFound: There is none.
@@ -91,7 +91,7 @@ class TrainedModels:
         return model
 
     def version(self, name: str, version: str) -> Model:
-        """This version of the models of this name.
+        """The model with this name or id, and this version.
 
         Raises:
             NotFound: There is none.
@@ -105,7 +105,7 @@ class TrainedModels:
         return model
 
     def versions(self) -> Sequence[tuple[str, int]]:
-        """Names and numbers of all models, in order."""
+        """Names and versions of all models, sorted."""
         rows = self._session.execute(select(Model.name, Model.version).order_by(Model.name, Model.version))
         return [(name, version) for name, version in rows]
 
@@ -130,13 +130,13 @@ class TrainedModels:
             query = query.where(Model.name == name)
         models = self._session.scalars(query).all()
         if older := [model.id for model in models if "members" not in model.record]:
-            # Their formulas tell what their records do not; one query reads all of them.
+            # Their members follow from their formulas; one query loads all of them.
             formulas = select(Model).where(Model.id.in_(older)).options(undefer(Model.symbolic))
             self._session.scalars(formulas).all()
         return models
 
     def aliases(self, models: Sequence[Model]) -> dict[str, list[str]]:
-        """Aliases of each of these models, sorted, by its id."""
+        """Aliases of these models, sorted, by model id."""
         ids = [model.id for model in models]
         found: dict[str, list[str]] = {model_id: [] for model_id in ids}
         query = select(ModelAlias).where(ModelAlias.model_id.in_(ids)).order_by(ModelAlias.alias)
@@ -145,7 +145,7 @@ class TrainedModels:
         return found
 
     def rename(self, model: Model, name: str) -> None:
-        """Make a model the next version of another name. Its aliases belong to the old name and go."""
+        """Make a model the next version of another name, and remove its aliases."""
         if name == model.name:
             return
         self.clear_aliases(model)
@@ -154,7 +154,7 @@ class TrainedModels:
         self._session.flush()
 
     def set_alias(self, model: Model, alias: str) -> None:
-        """Let ``name@alias`` stand for this model, whatever it stood for before."""
+        """Let ``name@alias`` refer to this model instead of any other."""
         self._lock_name(model.name)
         row = self._session.get(ModelAlias, (model.tenant, model.name, alias), with_for_update=True)
         if row is not None and row.model_id == model.id:
@@ -167,20 +167,20 @@ class TrainedModels:
         self._session.flush()
 
     def clear_aliases(self, model: Model) -> None:
-        """Take a model all its aliases."""
+        """Remove all aliases of a model."""
         of_model = delete(ModelAlias).where(ModelAlias.model_id == model.id).returning(ModelAlias.alias)
         for alias in sorted(self._session.scalars(of_model)):
             Aliases(self._session).note(model, alias, is_set=False)
 
     def keep_request(self, job: Job) -> None:
-        """Before a job goes: hand its request to its model, if that is of a time when only jobs kept it."""
+        """Before a job is deleted, copy its request to a model of an older version that lacks it."""
         model = self._session.scalar(select(Model).where(Model.job_id == job.id))
         lineage = (model.record.get("lineage") or {}) if model is not None else {}
         if model is not None and "request" not in lineage:
             model.record = model.record | {"lineage": lineage | {"request": job.request}}
 
     def delete(self, model: Model) -> None:
-        """Remove a model's row; its artifact is the caller's to release."""
+        """Delete a model's row; the caller has to release its artifact."""
         self.clear_aliases(model)
         self._session.delete(model)
         self._session.flush()
@@ -203,17 +203,16 @@ class TrainedModels:
         return (newest or 0) + 1
 
     def _lock_name(self, name: str) -> None:
-        """Let others who number or alias this name wait for the end of the transaction.
+        """Make other transactions that number or alias this name wait for the end of this one.
 
-        Without it, two models recorded at once would both become version 2. SQLite has one writer
-        at a time anyway.
+        Without it, two models recorded at once would both become version 2. SQLite has a single writer.
         """
         if self._session.get_bind().dialect.name == "postgresql":
             self._session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
 
 def _of_dataset(dataset: Dataset | None, record: dict[str, Any], target: str) -> dict[str, Any]:
-    """What it was, units, and columns that are neither feature nor target: clients may send them along."""
+    """Name, rows and units of the dataset, and its unused columns, which predictions accept."""
     if dataset is None:
         return {"dataset": None, "units": {}, "ignored_columns": []}
     read = {target, *(feature["name"] for feature in record.get("features", ()))}
@@ -226,7 +225,7 @@ def _of_dataset(dataset: Dataset | None, record: dict[str, Any], target: str) ->
 
 
 def _finite(value: Any) -> Any:
-    """JSON without NaN and infinities: PostgreSQL refuses them, and no client could read them."""
+    """JSON with null for NaN and infinities, which PostgreSQL refuses and clients cannot parse."""
     if isinstance(value, dict):
         return {key: _finite(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
@@ -235,7 +234,7 @@ def _finite(value: Any) -> Any:
 
 
 def _id_needed(reference: str, model: Model) -> NotFound:
-    detail = f"changing and deleting a model take its id; {reference!r} now stands for {model.id}"
+    detail = f"a model is changed and deleted by its id; {reference!r} currently refers to {model.id}"
     return NotFound("model_not_found", detail)
 
 

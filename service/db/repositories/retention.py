@@ -1,7 +1,8 @@
-"""What the retention settings no longer keep, oldest first. Nothing here changes a row.
+"""Rows that exceed the retention settings, oldest first. Nothing here changes a row.
 
-Each question can be asked of all rows or, by ``only``, of one: whoever removes a row locks it and asks
-again, because it may have come into use meanwhile.
+Each query covers all rows or, with ``only``, one: whoever deletes a row locks it and queries again, because
+it
+may have come into use meanwhile.
 """
 
 from collections.abc import Sequence
@@ -20,21 +21,21 @@ MODEL_NAMED_BY = ("model_id", "model")  # in the requests of symbolic jobs, and 
 
 
 class Expired:
-    """Answers are tenants and ids of rows that may go."""
+    """Tenants and ids of rows that may be deleted."""
 
     def __init__(self, session: Session, *, limit: int) -> None:
         self._session, self._limit = session, limit
 
     def jobs(self, days: int, *, only: str | None = None) -> Found:
-        """Jobs that finished longer ago than that."""
+        """Jobs that finished more than ``days`` ago."""
         since = clock(self._session) - timedelta(days=days)
         finished = Job.status.in_(FINAL), Job.created_at < since, Job.finished_at < since
         return self._found(Job, select(Job.tenant, Job.id).where(*finished), only)
 
     def datasets(self, days: int, *, only: str | None = None) -> Found:
-        """Datasets added longer ago than that, which no job has used since, and no model was trained on.
+        """Datasets added more than ``days`` ago that no job has used since and no model was trained on.
 
-        The dataset of a model stays, because changing the formula of the model takes its rows.
+        The dataset of a model is kept, because changing the model's formula needs its rows.
         """
         since = clock(self._session) - timedelta(days=days)
         is_recent = or_(Job.status.in_(UNFINISHED), Job.created_at >= since, Job.finished_at >= since)
@@ -46,7 +47,7 @@ class Expired:
         return self._found(Dataset, select(Dataset.tenant, Dataset.id).where(*unused), only)
 
     def models(self, keep: int, *, only: str | None = None) -> Found:
-        """Models that are not among the newest of their name, without an alias, and that no job waits for."""
+        """Models beyond the newest ``keep`` of their name, without an alias, that no unfinished job uses."""
         place = func.row_number().over(partition_by=(Model.tenant, Model.name), order_by=Model.version.desc())
         ranked = select(Model.id, place.label("place")).subquery()
         named = or_(*(Job.request[name].as_string() == Model.id for name in MODEL_NAMED_BY))

@@ -1,4 +1,4 @@
-"""Revisions: models, and what symbolic jobs change of them."""
+"""Revisions: models, and the changes that symbolic jobs make to them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from service.schemas.training import SymbolicOptions, TrainRequest
 
 @dataclass(frozen=True, kw_only=True)
 class Revision:
-    """A model, and what is to be changed of it.
+    """A model and the requested changes.
 
     Attributes:
-        artifact_sha256: Names the bytes of its network.
-        record: What ``GET /models/{id}`` shows.
+        artifact_sha256: Blob of its network.
+        record: The body of ``GET /models/{id}``.
         symbolic: Its formulas with their trees; None without one.
         edges: Its curves and suggestions.
-        request: The training that makes the changed model, where one is needed.
+        request: The training request for the changed model, where one is needed.
     """
 
     changes: SymbolicRequest
@@ -40,22 +40,20 @@ class Revision:
 
     @property
     def searches_anew(self) -> bool:
-        """Whether there will be another network altogether."""
+        """Whether the change requires a new network."""
         return bool(self.changes.drop) and not self.changes.fix
 
 
 def read_revision(changes: SymbolicRequest, session: Session) -> Revision:
-    """The model that a symbolic job changes, and the training request that the change amounts to.
+    """The model that a symbolic job changes, and the equivalent training request.
 
     Raises:
         NotFound: There is no such model.
-        Conflict: Its data are gone.
+        Conflict: Its dataset was deleted.
     """
     model = TrainedModels(session).get(changes.model_id)
     if model.dataset_id is None or session.get(Dataset, model.dataset_id) is None:
-        detail = (
-            f"the dataset of model {model.id} was deleted, or never here; upload it, and train a model on it"
-        )
+        detail = f"the dataset of model {model.id} was deleted or never uploaded; upload it and train again"
         raise Conflict("dataset_deleted", detail)
     return Revision(
         changes=changes,
@@ -71,10 +69,10 @@ def read_revision(changes: SymbolicRequest, session: Session) -> Revision:
 
 
 def _trained_by(model: Model, session: Session) -> TrainRequest:
-    """The request of the training that made a model; models of before it was kept have it in their job."""
+    """The training request of a model; for models of older versions it is stored only in their job."""
     kept = model.record["lineage"].get("request") or TrainingJobs(session).get(model.job_id).request
     request = read_request(kept)
-    assert isinstance(request, TrainRequest)  # noqa: S101 - a symbolic job keeps the training that it amounts to
+    assert isinstance(request, TrainRequest)  # noqa: S101 - symbolic jobs store the equivalent training
     return request
 
 

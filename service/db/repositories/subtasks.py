@@ -1,7 +1,8 @@
-"""Parts: pieces of a job that any worker can do, each a row of the job table with a parent.
+"""Subtasks: parts of a job that any worker can do, each a row of the job table with a parent.
 
-A part is known by its key, which says what is to be done. Whoever has the job's token adds parts and takes
-them back; their own lives are those of all jobs (``TrainingJobs``).
+A key that describes the work identifies a subtask. The process with the job's token adds subtasks and
+withdraws
+them; like any other job, they change their status through ``Jobs``.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -18,22 +19,22 @@ from service.db.tables import PART, Job, JobStatus
 
 
 class JobParts:
-    """The parts of one job, which the transaction has locked. Nothing here commits."""
+    """The subtasks of one job, which the transaction has locked. Nothing here commits."""
 
     def __init__(self, session: Session, job: Job) -> None:
         self._session, self._job = session, job
 
     def all(self) -> Sequence[Job]:
-        """Every part, whatever became of it."""
+        """All subtasks in any status."""
         return self._session.scalars(select(Job).where(*self._own()).order_by(Job.id)).all()
 
     def trainings(self) -> list[Job]:
-        """The trainings of a study, in the order in which they were made."""
+        """The trainings of a study, in the order of their creation."""
         own = Job.parent_id == self._job.id, Job.kind == "train"
         return list(self._session.scalars(select(Job).where(*own).order_by(Job.id)))
 
     def results(self, keys: Collection[str]) -> dict[str, str]:
-        """Names of the bytes of results, by the keys of those of these parts that have one."""
+        """Hashes of the result blobs by key, for those subtasks that have a result."""
         has_one = Job.request_sha256.in_(keys), Job.result_sha256.is_not(None)
         rows = self._session.execute(
             select(Job.request_sha256, Job.result_sha256).where(*self._own(), *has_one)
@@ -41,23 +42,23 @@ class JobParts:
         return {key: sha256 for key, sha256 in rows if sha256 is not None}
 
     def offer(self, requests: Mapping[str, dict[str, Any]]) -> list[Job]:
-        """Queue parts by their keys; nobody waits for them yet."""
+        """Queue subtasks by their keys; the job does not wait for them yet."""
         return [self._add(key, request) for key, request in requests.items()]
 
     def withdraw(self, key: str) -> bool:
-        """Take a part back that no worker has taken."""
+        """Delete a queued subtask; false if a worker has claimed it."""
         queued = delete(Job).where(*self._own(key), Job.status == JobStatus.QUEUED).returning(Job.id)
         return self._session.scalar(queued) is not None
 
     def wait_for(self, key: str) -> bool:
-        """Note that the job cannot go on without a part; false if it has ended already."""
+        """Mark a subtask as awaited by the job; false if it has already ended."""
         pending = (*self._own(key), Job.status.in_(UNFINISHED))
         awaited = update(Job).where(*pending).values(is_awaited=True).returning(Job.id)
         options = {"synchronize_session": False}
         return self._session.scalar(awaited, execution_options=options) is not None
 
     def record(self, key: str, request: dict[str, Any], result_sha256: str) -> None:
-        """Keep the result of a part that the job's own process has done."""
+        """Store the result of a subtask that the job's own process has done."""
         part, now = self._add(key, request), clock(self._session)
         part.status, part.result_sha256 = JobStatus.SUCCEEDED, result_sha256
         part.started_at = part.finished_at = now
@@ -80,14 +81,14 @@ class JobParts:
 
 
 def free_slots(session: Session) -> int:
-    """Processes of workers that have nothing to do, and that no job waits for."""
+    """Number of worker slots that no running or queued job needs."""
     taken = or_(Job.status == JobStatus.QUEUED, and_(Job.status == JobStatus.RUNNING, Job.token.is_not(None)))
     busy = session.scalar(select(func.count()).select_from(Job).where(taken)) or 0
     return Workers(session).presence().slots - busy
 
 
 def left_over(session: Session, limit: int = 100) -> Sequence[Job]:
-    """Parts that have ended, of jobs that have, locked."""
+    """Finished subtasks of finished or deleted jobs, locked."""
     parent = aliased(Job)
     needed = select(parent.id).where(parent.id == Job.parent_id, parent.status.in_(UNFINISHED))
     ended = select(Job).where(Job.kind == PART, Job.status.in_(FINAL), ~needed.exists())

@@ -1,4 +1,4 @@
-"""Worker processes that were alive a moment ago; readiness counts them."""
+"""Worker processes that are alive, as counted by the readiness check."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,16 +10,16 @@ from service.db.session import clock
 from service.db.tables import Worker
 
 FORGOTTEN_AFTER = timedelta(hours=1)
-SEEN_WITHIN = timedelta(seconds=15)  # three reports: who is silent for longer is taken to be gone
+SEEN_WITHIN = timedelta(seconds=15)  # three missed reports: the worker counts as dead
 
 
 @dataclass(frozen=True)
 class Presence:
-    """The workers that are there.
+    """The live workers.
 
     Attributes:
-        slots: Jobs that they can do side by side.
-        newest: Time since any worker reported last, were it gone now; None if none is known.
+        slots: Number of jobs that they can run at the same time.
+        newest: Time since the last report of any worker, live or not; None if none is known.
     """
 
     count: int
@@ -34,13 +34,13 @@ class Workers:
         self._session = session
 
     def report(self, worker_id: str, *, host: str, pid: int, slots: int) -> None:
-        """Note that this worker is alive, and forget those that died long ago."""
+        """Record that this worker is alive, and delete workers that died long ago."""
         now = clock(self._session)
         self._session.merge(Worker(id=worker_id, host=host, pid=pid, slots=slots, seen_at=now))
         self._session.execute(delete(Worker).where(Worker.seen_at < now - FORGOTTEN_AFTER))
 
     def presence(self) -> Presence:
-        """Who was seen a moment ago."""
+        """The workers that reported within ``MAX_SILENCE``."""
         now = clock(self._session)
         is_there = Worker.seen_at >= now - SEEN_WITHIN
         count, slots, seen_at = self._session.execute(
@@ -53,5 +53,5 @@ class Workers:
         return Presence(count, slots, None if seen_at is None else max(timedelta(), now - seen_at))
 
     def remove(self, worker_id: str) -> None:
-        """Note that this worker has stopped."""
+        """Record that this worker has stopped."""
         self._session.execute(delete(Worker).where(Worker.id == worker_id))

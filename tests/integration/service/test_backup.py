@@ -119,7 +119,7 @@ def test_a_backup_is_readable_by_its_owner_alone_and_replaces_no_file(
     file = tmp_path / "kan.backup"
     back_up(settings, file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    with pytest.raises(BackupError, match="is there already"):
+    with pytest.raises(BackupError, match="already exists"):
         back_up(settings, file)
     assert [path.name for path in tmp_path.glob("*kan.backup*")] == ["kan.backup"]
 

@@ -162,7 +162,7 @@ def test_a_backup_is_written_and_restored_by_commands(kan: Any, tmp_path: Path, 
     file = tmp_path / "kan.backup"
     assert f"revision {head_revision()}" in kan("backup", str(file)).output
     again = kan("backup", str(file))
-    assert (again.exit_code, "is there already" in again.output) == (2, True)
+    assert (again.exit_code, "already exists" in again.output) == (2, True)
     monkeypatch.setenv("KAN_DATA_DIR", str(tmp_path / "elsewhere"))
     assert f"at revision {head_revision()}" in kan("restore", str(file)).output
     assert (tmp_path / "elsewhere" / "kan.db").is_file()
