@@ -353,7 +353,7 @@ def test_what_poses_no_problem_is_refused_with_its_place(
 def test_what_trains_on_tables_only_is_refused_with_what_solves_equations(client: TestClient) -> None:
     answer = client.post("/jobs", json=DECAY | {"training": {"lamb": 0.1, "restarts": 3}})
     assert "training takes optimizer" in answer.json()["detail"]
-    assert answer.json()["detail"].endswith("and no lamb, restarts")
+    assert answer.json()["detail"].endswith("but not lamb, restarts")
 
 
 def test_the_place_of_a_mistake_is_told_to_the_character(client: TestClient) -> None:

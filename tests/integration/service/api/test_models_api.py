@@ -167,7 +167,7 @@ def test_only_an_id_names_a_model_to_change_or_delete(client: TestClient, sessio
     model = make_model(sessions)
     for answer in (client.patch("/models/law", json={"alias": "live"}), client.delete("/models/law")):
         assert answer.status_code == 404
-        assert answer.json()["detail"].endswith(f"take its id; 'law' now stands for {model.id}")
+        assert answer.json()["detail"].endswith(f"by its id; 'law' currently refers to {model.id}")
     assert "GET /models lists them" in client.delete("/models/lore").json()["detail"]
 
 
