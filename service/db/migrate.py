@@ -1,7 +1,7 @@
 """Upgrade a database to the newest revision, and report its current one.
 
-Several processes may start at once: the first takes a lock, the others wait and find nothing left
-to do. All steps run in one transaction on both dialects, so a failed upgrade leaves the old state.
+Several processes may start at once: the first takes a lock, the others wait and find nothing left to do. All
+steps run in one transaction on both dialects, so a failed upgrade leaves the old state.
 """
 
 from functools import cache
@@ -80,8 +80,8 @@ def _config(connection: Connection | None = None) -> Config:
 def _prepare(connection: Connection) -> None:
     """Disable foreign keys and timeouts during an upgrade, on this connection only.
 
-    SQLite alters a table by copying it and dropping the old one; with foreign keys on, the drop
-    would delete the rows that refer to it. The switch has no effect inside a transaction.
+    SQLite alters a table by copying it and dropping the old one; with foreign keys on, the drop would delete
+    the rows that refer to it. The switch has no effect inside a transaction.
     """
     if connection.dialect.name == "sqlite":
         cursor = connection.connection.cursor()

@@ -1,7 +1,7 @@
 """Engine and sessions, shared by the API, the worker, the command line and the tests.
 
-On SQLite a transaction that will write takes the write lock when it begins (``BEGIN IMMEDIATE``).
-One that begins by reading and writes later fails at once if another writer was quicker, regardless of
+On SQLite a transaction that will write takes the write lock when it begins (``BEGIN IMMEDIATE``). One that
+begins by reading and writes later fails at once if another writer was quicker, regardless of
 ``busy_timeout``. Therefore there are two kinds of transactions, and the caller chooses one.
 """
 

@@ -135,18 +135,14 @@ class Job(Owned, Table):
     """A job; this row is authoritative, not the message in the queue.
 
     ``token`` is the fencing token of the worker that claimed the job: every write to a running job is
-    conditional
-    on it. ``lease_until`` is when the claim ends unless a heartbeat renews it. ``holder`` is a unique name of
-    the
-    process that has the token, so that other processes on its machine detect its end. ``published_at`` is
-    when
-    the job was last sent to the queue. ``result_sha256`` is the blob of a result file, ``result_name`` its
-    name.
-    ``dataset_name`` is the name of its dataset, loaded only for responses to clients.
+    conditional on it. ``lease_until`` is when the claim ends unless a heartbeat renews it. ``holder`` is a
+    unique name of the process that has the token, so that other processes on its machine detect its end.
+    ``published_at`` is when the job was last sent to the queue. ``result_sha256`` is the blob of a result
+    file, ``result_name`` its name. ``dataset_name`` is the name of its dataset, loaded only for responses to
+    clients.
 
     A job may have subtasks or trainings: jobs of their own with its id in ``parent_id``. A job that runs
-    without a
-    token has left its worker and waits until all of these with ``is_awaited`` have ended.
+    without a token has left its worker and waits until all of these with ``is_awaited`` have ended.
     """
 
     __tablename__ = "job"
@@ -211,9 +207,9 @@ class JobEvent(Table):
 class Model(Owned, Table):
     """A trained network that the service keeps; one per job.
 
-    ``record`` holds the body of ``GET /models/{id}`` beyond the columns here, ``symbolic`` the
-    formulas (null without one), ``edges`` the activation curves and suggestions per edge, ``figures`` the
-    data for further figures (null for models that were not measured here).
+    ``record`` holds the body of ``GET /models/{id}`` beyond the columns here, ``symbolic`` the formulas (null
+    without one), ``edges`` the activation curves and suggestions per edge, ``figures`` the data for further
+    figures (null for models that were not measured here).
     """
 
     __tablename__ = "model"
@@ -254,8 +250,7 @@ class AliasMove(Owned, Table):
     """An alias was set to a model, or removed; rows never change.
 
     ``model_id`` and ``version`` are what the alias then referred to; null for nothing. They are not foreign
-    keys:
-    the history outlives the models.
+    keys: the history outlives the models.
     """
 
     __tablename__ = "alias_move"

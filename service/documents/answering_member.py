@@ -23,8 +23,7 @@ class Members:
         accurate: Its network.
         formula: Its formulas, if it has any.
         serving: The formulas as they answer in place of the network, if they do: exact ones everywhere,
-            others
-            within bounds.
+            others within bounds.
     """
 
     accurate: Predictor

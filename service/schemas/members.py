@@ -85,8 +85,7 @@ def formula_members(symbolic: Mapping[str, Any] | None, told: Mapping[str, Any])
     Args:
         symbolic: The formulas.
         told: Their ``metrics`` and ``fidelity``. Models of older versions have neither; their metrics are
-            those
-            stored with the formulas.
+            those stored with the formulas.
     """
     if symbolic is None:
         return {}

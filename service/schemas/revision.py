@@ -33,8 +33,7 @@ class SymbolicRequest(RequestModel):
 
     `fix` puts functions on edges, trains the network further and extracts its formula. `drop` searches for a
     network without some columns. `forbid` and `max_complexity` search for another formula of the same
-    network.
-    `choose` selects a formula that the model already has.
+    network. `choose` selects a formula that the model already has.
     """
 
     kind: Literal["symbolic"]

@@ -95,9 +95,8 @@ def _to_learn_from(report: Report, wanted: str) -> str:
     """Type by which a column is encoded, given the type that the request asks for.
 
     Booleans are encoded as 0 and 1 even if requested as numbers, and predictions still accept true and false.
-    Two
-    numbers other than 0 and 1, requested as booleans, are encoded as categories: an indicator of one of them.
-    Predictions still accept the original numbers.
+    Two numbers other than 0 and 1, requested as booleans, are encoded as categories: an indicator of one of
+    them. Predictions still accept the original numbers.
     """
     if report["type"] == "boolean" and wanted in NUMBERS:
         return "boolean"

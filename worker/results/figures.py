@@ -32,8 +32,7 @@ def figures_of(
         data: Its rows.
         picture: Its edges, whose scores select features where there are very many.
         should_stop: Once true, no further feature is computed. If true from the beginning, about a tenth of
-            the
-            work is still done: figures from a few rows are better than none.
+            the work is still done: figures from a few rows are better than none.
     """
     is_measured = len(data.test) > 0
     part = data.test if is_measured else data.training

@@ -136,8 +136,7 @@ def formulas_of(found: Found, predictor: Predictor, data: Prepared) -> dict[str,
     """Formulas rated on the hold-out rows, or on the training rows if none are held out.
 
     A classifier's formulas are those of its log-odds. They are rated against the network's log-odds, clamped
-    to
-    ``±MAX_LOG_ODDS``, beyond which probabilities hardly differ.
+    to ``±MAX_LOG_ODDS``, beyond which probabilities hardly differ.
     """
     part = data.test if len(data.test) else data.training
     columns = name_columns(part.encoded, data.names)

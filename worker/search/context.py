@@ -101,7 +101,7 @@ class Run:
         )
 
     def fresh_generator(self) -> torch.Generator:
-        """A generator with the job's seed; subtasks with their own generators do not affect each other."""
+        """A generator with the job's seed, so that subtasks do not affect each other's random numbers."""
         return torch.Generator().manual_seed(self.request.seed)
 
     def leaving_time(self) -> Run:
@@ -112,9 +112,8 @@ class Run:
     def narrowed(self) -> tuple[Run, list[int]]:
         """The context on the most relevant columns, and their indices.
 
-        With at most ``MAX_STRUCTURE_INPUTS`` columns all are kept. Of more, a law search would not end in
-        time;
-        ``MAX_SELECTED_COLUMNS`` are selected on the training rows.
+        With at most ``MAX_STRUCTURE_INPUTS`` columns all are kept. With more, a law search would not end in
+        time, so ``MAX_SELECTED_COLUMNS`` are selected on the training rows.
         """
         if len(self.names) <= MAX_STRUCTURE_INPUTS:
             return self, list(range(len(self.names)))

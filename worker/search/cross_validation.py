@@ -208,8 +208,7 @@ def log_odds_through(rows: Portion, classes: int, strength: float) -> Line:
     """Logistic regression on standardised columns; ``strength`` is scikit-learn's ``C``.
 
     Returns the log-odds of the second of two classes, or one logit per class. A class without rows is as rare
-    as
-    half a row.
+    as half a row.
     """
     x, y = rows.encoded, rows.targets.astype(int)
     present = np.unique(y)
@@ -286,12 +285,10 @@ def is_better(errors: np.ndarray, others: np.ndarray, weights: np.ndarray) -> bo
     """Whether one candidate is significantly better than another, on the rows where both errors are known.
 
     Its mean squared error must be lower by more than ``MIN_RELATIVE_GAIN``. In addition, one of two tests
-    must
-    hold. Either the gain exceeds a standard error of the paired differences, and more for few rows, whose
-    standard error is itself uncertain. Or the candidate has the smaller error on clearly more than half of
-    the
-    rows: where a few rows hold nearly all of the squared error, the gain and its standard error are about
-    equal.
+    must hold. Either the gain exceeds a standard error of the paired differences, and more for few rows,
+    whose standard error is itself uncertain. Or the candidate has the smaller error on clearly more than half
+    of the rows: where a few rows hold nearly all of the squared error, the gain and its standard error are
+    about equal.
     """
     known = ~(np.isnan(errors) | np.isnan(others))
     mine, theirs, w = errors[known], others[known], weights[known]

@@ -139,8 +139,7 @@ def assess(
             better.
         run: The search context.
         stability: Share of resamplings that lead to similar predictions. It is measured last, and only if
-            there
-            are no other objections.
+            there are no other objections.
     """
     rows = run.data.training
     y, weights = rows.targets, rows.weights
@@ -171,8 +170,7 @@ def measure_stability(
     """Share of resamplings that lead to a formula with similar predictions.
 
     Two formulas predict similarly if the RMS of their difference is at most half the RMS residual of the
-    first.
-    Resampling ends as soon as the comparison with ``MIN_STABILITY`` is decided.
+    first. Resampling ends as soon as the comparison with ``MIN_STABILITY`` is decided.
 
     Args:
         formula: The formula found on all rows.

@@ -41,10 +41,8 @@ def tuned(trials: Trials, task: Task) -> Trained:
     """Select the settings of the network to serve where no law is known, and train it.
 
     The hill climb starts from medium settings. Its best trial is trained again as several networks side by
-    side.
-    A single second-order network, stopped at the lowest validation loss, must be far better than the result
-    of
-    the climb. On data without noise it is better by orders of magnitude.
+    side. A single second-order network, stopped at the lowest validation loss, must be far better than the
+    result of the climb. On data without noise it is better by orders of magnitude.
     """
     best = trials.best_of(fixed_trials(task))
     if task.training.optimizer not in ("auto", "adam"):

@@ -253,8 +253,8 @@ class _Hunt:
         """Select a law where no structure is adequate.
 
         It is the shortest description extracted from the structures whose errors are nearly the lowest. Under
-        noise
-        all structures that can represent the data have nearly equal errors, so simpler ones are tried first.
+        noise all structures that can represent the data have nearly equal errors, so simpler ones are tried
+        first.
         """
         run = self._run
         best = self._of_groups()
@@ -315,7 +315,7 @@ def _richness(structure: Fit) -> tuple[int, bool, float]:
 
 
 def _is_worth_reading(structure: Fit, read: list[Fit]) -> bool:
-    """Whether a structure is adequate and no similar one of its shape has been extracted.
+    """Whether a structure is adequate, and clearly better than examined structures of the same shape.
 
     With a single input, formulas are extracted from the values themselves, so every structure qualifies.
     """

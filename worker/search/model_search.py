@@ -52,8 +52,7 @@ def find_network(
 
     A small law that explains the data is served itself. Otherwise the best larger network is served, and the
     formula is the best small law: a trade-off whose error is reported. Where neither is better than a line or
-    a
-    constant by cross-validation, a linear network is served.
+    a constant by cross-validation, a linear network is served.
     """
     run = Run.of(data, request, limits, report, should_stop, parts)
     if data.classes is not None:
@@ -159,9 +158,8 @@ def best_member(found: Found, run: Run) -> Found:
     """Let the formula serve if it is better than the network; if the network was requested, warn instead.
 
     The errors of a formula are measured with its constants refitted per fold. That its form was selected on
-    the
-    same rows is ignored if there are no objections, or if its RMSE is far lower. With too few rows for its
-    constants, the formula must be better by more than any selection bias among forms.
+    the same rows is ignored if there are no objections, or if its RMSE is far lower. With too few rows for
+    its constants, the formula must be better by more than any selection bias among forms.
     """
     evidence, weights = found.evidence, run.data.training.weights
     if evidence is None or not len(found.errors) or not len(found.formula_errors):

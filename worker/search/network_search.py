@@ -76,8 +76,7 @@ def _errors(best: Trained, grounds: Grounds, run: Run) -> np.ndarray:
     """Out-of-sample errors on the training rows, NaN for other rows.
 
     Training minimises half a squared error, or a log loss; see ``worker.search.cross_validation``. Errors on
-    the
-    rows that selected the network are too small. They are scaled to the level expected on fresh rows.
+    the rows that selected the network are too small. They are scaled to the level expected on fresh rows.
     """
     unit = np.sqrt(2) * grounds.scaler.std[0] if grounds.scaler is not None else 1.0
     if best.fold_losses is not None:

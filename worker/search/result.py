@@ -31,8 +31,7 @@ class Found:
         formula_of: ``network`` if the formulas were extracted from the served network, ``law`` if they were
             found separately.
         errors: Out-of-sample absolute errors on the training rows, NaN where unknown; of a classifier, roots
-            of
-            the log loss. See ``worker.search.cross_validation``.
+            of the log loss. See ``worker.search.cross_validation``.
         warnings: Warnings for the client.
         contest: The errors of all compared candidates, for the optimism correction of a regression.
         dropped: For every unused input, the error relative to the spread, before and after dropping it.

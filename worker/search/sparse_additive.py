@@ -33,9 +33,8 @@ def with_additive_forms(found: Found, run: Run) -> Found:
     """Add sparse sums of terms to the formulas, if formulas were requested and there is one output.
 
     An exact law needs none. Another formula stays first if it predicts left-out rows as well as the best sum
-    of
-    terms, and is short or significantly better. The work is bounded and ignores the time limit: a stopped job
-    uses fewer rows.
+    of terms, and is short or significantly better. The work is bounded and ignores the time limit: a stopped
+    job uses fewer rows.
     """
     if not run.request.symbolic or run.data.outputs > 1:
         return found

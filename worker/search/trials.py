@@ -204,8 +204,7 @@ class _Behind:
     """Ends a trial whose loss is far above that of the best one.
 
     Applies only on the last grid, since a trial that is worse on coarse grids may end better. Does not apply
-    to
-    Adam, whose loss says little about the final one while the learning rate is high.
+    to Adam, whose loss says little about the final one while the learning rate is high.
     """
 
     def __init__(self, trial: Trial, best: Trained | None) -> None:

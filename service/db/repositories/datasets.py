@@ -35,8 +35,7 @@ class Datasets:
         """The dataset, which nobody can delete until this transaction ends.
 
         For a transaction that is about to refer to it: otherwise a concurrent deletion would leave a job
-        without its
-        data.
+        without its data.
         """
         return _required(self._session.get(Dataset, dataset_id, with_for_update={"read": True}), dataset_id)
 

@@ -12,8 +12,7 @@ def in_turn(session: Session, kinds: Collection[str]) -> Sequence[str]:
     """Tenants with queued jobs of these kinds.
 
     Tenants with the fewest running jobs come first; among these, those without any started job, then the one
-    whose
-    last job started earliest.
+    whose last job started earliest.
     """
     running, served = aliased(Job), aliased(Job)
     waiting = (

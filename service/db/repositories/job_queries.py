@@ -69,7 +69,7 @@ class JobReads:
         return max(timedelta(), clock(self._session) - max(times)) if times else timedelta()
 
     def to_ring(self, *, again_after_s: float, limit: int = 100) -> Sequence[tuple[str, str]]:
-        """Ids and kinds of queued jobs to send to the queue; sent again after a while, as messages may be lost."""
+        """Ids and kinds of queued jobs never sent to the queue, or sent long ago: messages may be lost."""
         long_ago = clock(self._session) - timedelta(seconds=again_after_s)
         silent = or_(Job.published_at.is_(None), Job.published_at < long_ago)
         waiting = select(Job.id, Job.kind).where(Job.status == JobStatus.QUEUED, silent)

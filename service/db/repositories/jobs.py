@@ -3,8 +3,7 @@
 Every verb is one conditional UPDATE: it changes the row only in the expected status, and a running job only
 while the caller's fencing token is still the job's. A verb that is too late returns ``None`` and changes
 nothing. The event of a change is written in the same transaction, under the lock of the UPDATE, so that
-events
-are numbered without gaps and in the order of changes.
+events are numbered without gaps and in the order of changes.
 
 A job may have subtasks. Whoever changes both locks the job before its subtasks, which prevents deadlocks.
 """
@@ -99,8 +98,7 @@ class TrainingJobs(JobReads):
         """Take over a job that a dispatcher claimed; only the first attempt succeeds.
 
         The broker may deliver a message twice. The first delivery changes the token, so the token of the
-        second is
-        no longer valid.
+        second is no longer valid.
         """
         lease_until = clock(self._session) + timedelta(seconds=lease_s)
         return self._change(

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from service.db.tables import Dataset, Model
 
-LONGEST = 100  # a limit for readers
+LONGEST = 100  # longer chains are truncated
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """Rows that exceed the retention settings, oldest first. Nothing here changes a row.
 
 Each query covers all rows or, with ``only``, one: whoever deletes a row locks it and queries again, because
-it
-may have come into use meanwhile.
+it may have come into use meanwhile.
 """
 
 from collections.abc import Sequence

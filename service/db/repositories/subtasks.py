@@ -1,8 +1,7 @@
 """Subtasks: parts of a job that any worker can do, each a row of the job table with a parent.
 
 A key that describes the work identifies a subtask. The process with the job's token adds subtasks and
-withdraws
-them; like any other job, they change their status through ``Jobs``.
+withdraws them; like any other job, they change their status through ``Jobs``.
 """
 
 from collections.abc import Collection, Mapping, Sequence
