@@ -23,7 +23,7 @@ from kan_engine.symbolic.constant_fitting import refit
 from worker.data.preparation import Portion, name_columns
 from worker.search.context import Run
 
-ALPHAS = 10.0 ** np.arange(-9, 5)  # of ridge regression on standardised columns; the lowest are negligible
+ALPHAS = 10.0 ** np.arange(-9, 5)  # on standardised columns; the lowest are negligible
 SKEWED = 0.5  # standard deviation of log y, above which the exponential of a line is a candidate
 ROWS_PER_CONSTANT = 10  # p constants from n rows add an error of noise * sqrt(p / n): a third of it
 PENALTY = 1e-4  # of slopes on standardised columns; small, but needed for duplicate columns

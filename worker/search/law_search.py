@@ -50,7 +50,7 @@ from worker.search.extraction_subtask import read_structure, reading_part
 LOOKED_AT = 24  # structures examined for an adequate network once an exact law is known
 READ_AT_MOST = 8  # structures from which formulas are extracted before the search ends
 HOPEFUL, HOPELESS = 8e-3, 0.05  # error of the closest structure that is attributed to noise
-AS_CLOSE = 0.8  # of a surrogate's error to a structure's; a lower one shows that more than noise is left
+AS_CLOSE = 0.8  # to a structure's error; below it, more than noise is left
 NEAR = 1.35  # times the lowest error, up to which structures count as equally close
 CONTENDERS = 6  # equally close structures from which formulas are extracted
 SHORT = 14  # complexity up to which a formula that leaves only noise ends the search

@@ -25,7 +25,7 @@ from worker.search.context import Run
 from worker.search.search_rows import Grounds
 from worker.search.trial_serialization import trained_from_bytes, trained_to_bytes
 
-HOPELESS, PATIENT_STEPS = 1.1, 15  # a trial above this factor of the best loss after these steps is stopped
+HOPELESS, PATIENT_STEPS = 1.1, 15  # of the best loss, above which a trial is stopped after these steps
 
 
 def climbing_part(trial: Trial, task: Task) -> Part:

@@ -16,7 +16,7 @@ from service.db.session import clock
 from service.db.tables import Dataset, Job, Model, ModelAlias
 
 Found = Sequence[tuple[str, str]]
-MODEL_NAMED_BY = ("model_id", "model")  # in the requests of symbolic jobs, and of predictions of datasets
+MODEL_NAMED_BY = ("model_id", "model")  # in symbolic jobs and in predictions of datasets
 
 
 class Expired:
