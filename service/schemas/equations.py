@@ -161,7 +161,7 @@ class SolveRequest(RequestModel):
         return ", ".join(self.unknowns)
 
     def shape(self, hidden: list[int]) -> dict[str, Any]:
-        """Arguments of ``kan_engine.WantedShape.of`` for these inner layers, except the problem."""
+        """Arguments of ``kan_engine.DistillationPlan.from_problem`` for these inner layers, except the problem."""
         network = self.network
         return {
             "hidden": hidden,
@@ -171,7 +171,7 @@ class SolveRequest(RequestModel):
         }
 
     def problem(self, measured: Collection[str] = ()) -> dict[str, Any]:
-        """Arguments of ``kan_engine.pose``, given the names of the measured unknowns."""
+        """Arguments of ``kan_engine.parse_problem``, given the names of the measured unknowns."""
         return {
             "coefficients": list(self.parameters),
             "measured": list(measured),

@@ -44,7 +44,7 @@ ROUGH = 0.03  # upper bound of the error within which fits of an edge's curve co
 
 
 class Report(Protocol):
-    """Callback that takes the stage, fraction, message and error of a job; see ``Progress``."""
+    """Callback that takes the stage, fraction, message and error of a job; see ``JobProgress``."""
 
     def __call__(self, stage: str, fraction: float, message: str, error: float | None = None) -> None: ...  # noqa: D102
 
