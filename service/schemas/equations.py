@@ -161,7 +161,7 @@ class SolveRequest(RequestModel):
         return ", ".join(self.unknowns)
 
     def shape(self, hidden: list[int]) -> dict[str, Any]:
-        """Arguments of ``kan_engine.DistillationPlan.from_problem`` for these inner layers, except the problem."""
+        """Arguments of ``kan_engine.DistillationPlan.from_problem`` except the problem, for these layers."""
         network = self.network
         return {
             "hidden": hidden,

@@ -1,9 +1,9 @@
 """Out-of-sample errors of candidates on shared folds, and which of two candidates is better.
 
-With at most ``MAX_CROSS_VALIDATION_ROWS`` training rows, each row is predicted by a fit without its fold. With more, the
-validation rows are predicted by a fit to the other rows. Errors are absolute, in the target's units, one per
-training row, and NaN for rows that are not predicted. A classifier's errors are square roots of the log loss,
-so that their squares are losses as well.
+With at most ``MAX_CROSS_VALIDATION_ROWS`` training rows, each row is predicted by a fit without its fold.
+With more, the validation rows are predicted by a fit to the other rows. Errors are absolute, in the target's
+units, one per training row, and NaN for rows that are not predicted. A classifier's errors are square roots
+of the log loss, so that their squares are losses as well.
 """
 
 from __future__ import annotations
