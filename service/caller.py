@@ -1,4 +1,4 @@
-"""Who calls, for whom, and what they may do."""
+"""The caller of a request: tenant, API key and scopes."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from enum import StrEnum
 
 
 class Scope(StrEnum):
-    """What a key allows."""
+    """Permissions of an API key."""
 
-    READ = "read"  # look at datasets, jobs, models
+    READ = "read"  # read datasets, jobs and models
     TRAIN = "train"  # add, change and delete them
-    PREDICT = "predict"  # ask models
-    ADMIN = "admin"  # all of it, and the audit log
+    PREDICT = "predict"  # predict with models
+    ADMIN = "admin"  # all of these, and the audit log
 
 
 USUAL = (Scope.READ, Scope.TRAIN, Scope.PREDICT)
-OWN = "default"  # tenant of a service without keys, and of keys that name none
+OWN = "default"  # tenant of a service without keys, and of keys without a tenant
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Someone on whose behalf rows are read and written.
+    """The client, or the process of the service, that reads and writes rows.
 
     Attributes:
-        tenant: Owner of all that the caller can see.
+        tenant: Owner of all rows that the caller can see.
         scopes: What the caller may do; ``admin`` includes the others.
-        key_id: The key that was sent; None on a service without keys, and for processes of the service.
-        name: The label of that key, for the audit log.
+        key_id: Id of the API key; None on a service without keys, and for processes of the service.
+        name: Label of that key, for the audit log.
     """
 
     tenant: str = OWN
@@ -36,8 +36,8 @@ class Caller:
     name: str = "local"
 
     def may(self, scope: Scope) -> bool:
-        """Whether the caller's key allows this."""
+        """Whether the caller has this scope, or ``admin``."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
 
-LOCAL = Caller()  # on loopback there are no keys, and everyone may do everything
+LOCAL = Caller()  # without keys, on loopback, every caller has all scopes

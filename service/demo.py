@@ -1,9 +1,9 @@
-"""``make demo``: from two tables to two networks and a formula, over HTTP, in about a minute.
+"""``make demo``: train two networks and find a formula over HTTP, in about a minute.
 
-Starts ``kan-service serve`` on a free port over a fresh folder, uploads a sampled law and a set of
-real measurements, trains with defaults, shows what came out, and stops everything. Ends with 0
-only if the formula of the law was found exactly and the measurements are predicted better than by
-a linear model.
+Starts ``kan-service serve`` on a free port over a fresh folder. Uploads samples of a known law and a
+set of real measurements, trains with defaults, prints the results and stops everything. Exits with 0
+only if the formula of the law is exact and the network predicts the measurements better than a linear
+model.
 """
 
 import os
@@ -26,16 +26,16 @@ AIRFOIL = files("service") / "examples" / "airfoil_self_noise.csv"
 AIRFOIL_TARGET = "scaled_sound_pressure_level_db"
 AIRFOIL_UNITS = {"frequency_hz": "Hz", "angle_of_attack_deg": "deg", "scaled_sound_pressure_level_db": "dB"}
 PICTURES = Path("kan-demo")
-MEASUREMENTS_S = 45  # a longer search gives a better network; this is a demo
+MEASUREMENTS_S = 45  # short for a demo; a longer search gives a better network
 JOB_WITHIN_S = 330  # a little more than a job's own default limit
 
 
 class DemoFailed(Exception):
-    """Something did not go well; the message says what."""
+    """A step of the demo failed; the message says which."""
 
 
 def main() -> int:
-    """Run the demo; 0 if all went well."""
+    """Run the demo; returns the exit code, 0 on success."""
     try:
         with _service() as client:
             law, airfoil = _upload_law(client), _upload_airfoil(client)
@@ -46,12 +46,12 @@ def main() -> int:
     except (DemoFailed, typer.Exit, ClientError) as error:
         typer.secho(f"\nThe demo failed: {error}", fg="red", err=True)
         return 1
-    _title("All went well. Everything is stopped. Next: make serve")
+    _title("The demo succeeded and the service is stopped. Next: make serve")
     return 0
 
 
 def _show_law(client: Client, job: Job) -> None:
-    """The law's formula must come back."""
+    """Raises ``DemoFailed`` unless the formula equals the law."""
     _title(f"A law: 1,000 samples of y = {LAW}")
     model = _wait_for_model(client, job)
     formula = client.symbolic(model)
@@ -63,13 +63,13 @@ def _show_law(client: Client, job: Job) -> None:
     row = {"x1": 0.3, "x2": -0.7}
     value = client.predict(model, [row]).values[0]
     truth = float(np.exp(np.sin(np.pi * row["x1"]) + row["x2"] ** 2))
-    _say(f"prediction: y = {value:.9f} at {row}; the law says {truth:.9f}")
+    _say(f"prediction: y = {value:.9f} at {row}; the law gives {truth:.9f}")
     if not formula.exact:
         raise DemoFailed(f"the formula is not exact: {output.expression}")
 
 
 def _show_airfoil(client: Client, job: Job, dataset: Dataset) -> None:
-    """Real measurements: no law is known, so a straight line is what to beat."""
+    """Raises ``DemoFailed`` unless the network beats the linear model: no law of these data is known."""
     _title("Measurements: the noise of 1,503 airfoils in a wind tunnel (NASA 1989, CC BY 4.0)")
     model = _wait_for_model(client, job)
     _show_metrics(model)
@@ -99,7 +99,7 @@ def _upload_airfoil(client: Client) -> Dataset:
 
 
 def _wait_for_model(client: Client, job: Job) -> Model:
-    """Tell each stage of a job as it comes, and return the model."""
+    """Print each stage of a job when it begins, and return the model."""
     started, stage = time.monotonic(), None
 
     def tell(progress: Progress) -> None:
@@ -134,7 +134,7 @@ def _save_picture(client: Client, model: Model, name: str) -> None:
 
 @contextmanager
 def _service() -> Iterator[Client]:
-    """A client of a service that lives as long as the block, over a fresh folder, with no other settings."""
+    """Run a service over a fresh folder, with default settings, until the block ends; gives a client of it."""
     with tempfile.TemporaryDirectory(prefix="kan-demo-") as folder, (Path(folder) / "log").open("w+b") as log:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("KAN_")}
         try:

@@ -1,8 +1,8 @@
-"""Every code that an error, an entry of one, or a warning can have: what it means, and what to do about it.
+"""Every code of an error, of an entry of an error, or of a warning: its meaning and its remedy.
 
-The table is ``error_codes.toml``. The guide shows it, the OpenAPI document takes statuses from it, and a test
-holds it to the source: a code that is raised and not told of fails, and so does one that nobody raises.
-Its translations are files of the page, which shows them above the English message.
+The table is ``error_codes.toml``. The guide prints it and the OpenAPI document takes statuses from it. A test
+compares it with the source: it fails if a code is raised but not listed, or listed but never raised.
+The translations are files of the web page, which shows them above the English message.
 """
 
 import json
@@ -21,10 +21,10 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Code:
-    """What a code tells.
+    """An error code with its statuses, meaning and remedy.
 
     Attributes:
-        statuses: HTTP statuses that it comes with; none if it only ends jobs.
+        statuses: HTTP statuses of responses with this code; empty if only failed jobs have it.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Code:
 
 @cache
 def known_errors(language: str = "en") -> dict[str, list[Code]]:
-    """The codes of answers and of jobs that failed, by the title of their group."""
+    """The codes of error responses and of failed jobs, by the title of their group."""
     groups = _table("en")["errors"]
     statuses = {name: told[0] for codes in groups.values() for name, told in codes.items()}
     return {
@@ -46,12 +46,12 @@ def known_errors(language: str = "en") -> dict[str, list[Code]]:
 
 @cache
 def known_entries(language: str = "en") -> dict[str, dict[str, str]]:
-    """The codes of entries and warnings with their meaning, by the title of their group."""
+    """The codes of error entries and warnings with their meaning, by the title of their group."""
     return dict(_table(language)["entries"])
 
 
 def as_markdown(language: str = "en") -> str:
-    """All of them as tables, under a heading for each group."""
+    """All codes as Markdown tables, with a heading for each group."""
     return "\n".join([*_lines_of_errors(language), *_lines_of_entries(language)])
 
 

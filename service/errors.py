@@ -1,4 +1,4 @@
-"""Errors that a client can cause or must know of: a stable code and an HTTP status each.
+"""Errors that a client can cause or must know of, each with a stable code and an HTTP status.
 
 ServiceError
 ├── Malformed         400
@@ -11,7 +11,7 @@ ServiceError
 ├── UnsupportedMedia  415
 ├── Invalid           422
 ├── TooMany           429
-├── Unfaithful        500
+├── ExportMismatch    500
 ├── Unavailable       503
 └── OutOfSpace        507
 """
@@ -23,13 +23,13 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class ServiceError(Exception):
-    """A refusal that reaches the client as problem+json.
+    """An error that the client receives as problem+json.
 
     Args:
-        code: Stable machine-readable code, for example ``job_not_found``.
-        detail: What happened, with the value, and what to try.
+        code: Stable machine-readable code, such as ``job_not_found``.
+        detail: What happened, with the value, and what to do.
         errors: One entry per mistake: ``pointer`` or ``line``/``row``/``column``, ``detail``, ``code``.
-        extra: Further members of the problem document, for example ``limit`` or ``estimate``.
+        extra: Further members of the problem document, such as ``limit`` or ``estimate``.
     """
 
     status = 500
@@ -45,37 +45,37 @@ class ServiceError(Exception):
 
 
 class Malformed(ServiceError):
-    """The request cannot even be read."""
+    """The request cannot be parsed."""
 
     status = 400
 
 
 class Unauthorized(ServiceError):
-    """The request carries no valid key."""
+    """The request has no valid API key."""
 
     status = 401
 
 
 class Forbidden(ServiceError):
-    """The key of the request does not allow it."""
+    """The API key of the request does not have the scope."""
 
     status = 403
 
 
 class NotFound(ServiceError):
-    """The thing asked for does not exist."""
+    """The requested resource does not exist."""
 
     status = 404
 
 
 class Conflict(ServiceError):
-    """The state of a thing does not allow what was asked."""
+    """The state of the resource does not allow the request."""
 
     status = 409
 
 
 class Stale(ServiceError):
-    """The thing is no longer what the client last saw of it."""
+    """The resource has changed since the client last read it."""
 
     status = 412
 
@@ -87,42 +87,45 @@ class TooLarge(ServiceError):
 
 
 class UnsupportedMedia(ServiceError):
-    """The body is in a form that the service does not take."""
+    """The service does not accept the media type of the body."""
 
     status = 415
 
 
 class Invalid(ServiceError):
-    """The request can be read but not be done."""
+    """The request can be parsed but not carried out."""
 
     status = 422
 
 
 class TooMany(ServiceError):
-    """More than the caller may have at a time, or ask for within a time."""
+    """The caller has too many unfinished jobs, or sends requests too fast."""
 
     status = 429
 
 
 class Unfaithful(ServiceError):
-    """What was made of a thing is not what the thing is."""
+    """An exported file does not reproduce its model."""
 
     status = 500
 
 
 class Unavailable(ServiceError):
-    """Something the service depends on is missing right now."""
+    """A dependency of the service is temporarily unavailable."""
 
     status = 503
 
 
 class OutOfSpace(ServiceError):
-    """No room for what the client sends: not for the tenant, or not on the disk."""
+    """The tenant's storage quota or the disk is full."""
 
     status = 507
 
 
 def is_disk_full(error: Exception) -> bool:
-    """Whether there was no room for a file. Polars tells it in words alone."""
+    """Whether writing a file failed because the disk or a quota is full.
+
+    Polars reports the error number only in its message.
+    """
     words = (f"(os error {number})" for number in DISK_FULL)
     return getattr(error, "errno", None) in DISK_FULL or any(word in str(error) for word in words)

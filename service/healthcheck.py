@@ -1,7 +1,7 @@
-"""``python -m service.healthcheck api|worker``: what a container platform asks; exit 0 means healthy.
+"""``python -m service.healthcheck api|worker``: the health check of a container; exit code 0 means healthy.
 
-The API is healthy while it answers. A worker has no port: it is healthy while the row under its
-host's name is fresh, so what is asked is the same that ``/health/ready`` asks of all workers.
+The API is healthy while it responds. A worker has no port: it is healthy while the worker row of its
+host is fresh. ``/health/ready`` applies the same criterion to all workers.
 """
 
 import socket
@@ -20,7 +20,7 @@ SEEN_WITHIN = timedelta(seconds=30)
 
 
 def is_healthy(process: str, settings: Settings, host: str) -> bool:
-    """Whether the ``api`` of this machine answers, or a ``worker`` of this host was seen."""
+    """Whether the ``api`` on this machine responds, or a ``worker`` of this host had a recent heartbeat."""
     return _worker_seen(settings, host) if process == "worker" else _api_answers(settings.port)
 
 

@@ -1,8 +1,8 @@
-"""The process that answers requests with large bodies: ``python -m service.large_requests``.
+"""The process that handles requests with large bodies: ``python -m service.large_requests``.
 
-It has the application at hand, and makes a copy of itself for every request that comes over its standard
-input as three open files: the request, a place for the answer, and a pipe that says how it ended. The copy
-works under limits of its own, so what a body takes ends the copy alone.
+It loads the application once and forks for every request. A request arrives over standard input as three
+open files: the request, a file for the response, and a pipe for the outcome. The fork has its own limits of
+memory and processor time, so a body that exceeds them ends only the fork.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ log = logging.getLogger(__name__)
 
 IDLE_S = 600.0
 CPU_S = 60
-ALL_S = 5 * CPU_S  # others may want the processor, too
+ALL_S = 5 * CPU_S  # wall-clock time; other processes may share the processor
 CHUNK_BYTES = 2**20
-PER_BYTE = 24  # of memory, for each that a body may have: a table takes about ten, empty lists thirty
-SPARE_BYTES = 128 * 2**20  # for the stacks of threads, and the answer
+PER_BYTE = 24  # memory per byte of the largest body: a table takes about ten, empty lists thirty
+SPARE_BYTES = 128 * 2**20  # for the stacks of threads and the response
 
 
 def main() -> None:
-    """Answer until the service ends, or has sent nothing for a while."""
+    """Handle requests until the service ends, or sends none for ``IDLE_TIMEOUT_S``."""
     settings = load_settings()
     logs.configure(as_json=settings.log_format == "json")
     line = socket.socket(fileno=os.dup(sys.stdin.fileno()))
@@ -52,8 +52,8 @@ def main() -> None:
     application = make_application(settings)
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
-    )  # of a terminal, for all processes: the service will see to us
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a copy ended
+    )  # a terminal sends it to all processes; the service ends this one
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no one waits for the exit status of a fork
     while True:
         try:
             asked, files, *_ = socket.recv_fds(line, 1, 3)
@@ -62,7 +62,7 @@ def main() -> None:
         if not asked:
             return
         if asked == b"p":
-            compute_in_one_thread()  # imports torch here once, and not in every copy
+            compute_in_one_thread()  # imports torch once here instead of in every fork
         if not os.fork():
             _answer_and_end(application, settings, files)
         for file in files:
@@ -70,12 +70,12 @@ def main() -> None:
 
 
 def _answer_and_end(application: FastAPI, settings: Settings, files: list[int]) -> None:
-    """What a copy does. It does not come back, whatever happens."""
+    """Handle one request in the fork, and exit; never returns."""
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(ALL_S)
-        gc.disable()  # JSON has no cycles, and millions of lists would be searched for them
+        gc.disable()  # JSON has no cycles; the collector would traverse millions of lists
         os.write(files[2], b"!")
         limit_process(SPARE_BYTES + PER_BYTE * settings.max_json_bytes, CPU_S)
         with os.fdopen(files[0], "rb") as request, os.fdopen(files[1], "wb") as answer:
@@ -107,7 +107,7 @@ async def _answer(application: FastAPI, request: BinaryIO, answer: BinaryIO) -> 
         },
     }
     size = os.fstat(request.fileno()).st_size
-    is_asked_for_more = asyncio.Event()  # which never comes
+    is_asked_for_more = asyncio.Event()  # never set: the client does not disconnect
 
     async def receive() -> Message:
         if request.tell() == size:
@@ -132,7 +132,7 @@ async def _answer(application: FastAPI, request: BinaryIO, answer: BinaryIO) -> 
     with logs.facts(**told["facts"]):
         try:
             await application(scope, receive, send)
-        except Exception as error:  # answered and logged by the application, which lets it out nevertheless
+        except Exception as error:  # the application has responded and logged, and raises it again
             if _is_for_want_of_memory(error):
                 raise
     return noted.told | {
@@ -142,14 +142,14 @@ async def _answer(application: FastAPI, request: BinaryIO, answer: BinaryIO) -> 
 
 
 def _is_for_want_of_memory(error: BaseException | None) -> bool:
-    """Whether there was too little memory when it happened: libraries make other errors of that."""
+    """Whether a ``MemoryError`` is in the chain: libraries raise other errors from it."""
     while error is not None and not isinstance(error, MemoryError):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
 class _Noted(Statistics):
-    """What the service is to count, in the places of its meters and of its statistics."""
+    """Records counts for the service, in place of its meters and its statistics."""
 
     def __init__(self) -> None:
         super().__init__()

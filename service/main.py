@@ -1,4 +1,4 @@
-"""The API: wiring and nothing else."""
+"""The API application: middleware, routers and shared state."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -47,20 +47,20 @@ RESOURCES: list[APIRouter] = [
     predictions.router,
     datasets.router,
     jobs.router,
-    registry.router,  # before the models, or /models/compare would be the model of that name
+    registry.router,  # before the models, else /models/compare would mean a model named compare
     models.router,
     plots.router,
     exports.router,
     tenant.router,
     metrics.router,
 ]
-MAX_PARSING = 3  # large uploads and bodies read at once: each may hold a whole table in memory
+MAX_PARSING = 3  # large uploads and bodies parsed at once: each may hold a whole table in memory
 MAX_PARSING_OF_TENANT = 2
-MAX_DRAWING = 2  # pictures drawn in pixels at once: each takes a processor
+MAX_DRAWING = 2  # images rendered as pixels at once: each takes a processor
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Make the API over one database; nothing is connected before the first request."""
+    """Make the API over one database; it connects with the first request."""
     settings = settings or load_settings()
     app = make_application(settings)
     app.add_middleware(
@@ -81,12 +81,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def make_application(settings: Settings) -> FastAPI:
-    """The routes and what they need, without what decides which requests come to them."""
+    """Make the application with its routes and state, without the middleware that admits requests."""
     engine = make_engine(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # uploads pass through it
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # for temporary files of uploads
         with told_of_shutdown(app.state.watch.close, settings.shutdown_delay_s):
             yield
         app.state.reader.close()

@@ -1,4 +1,4 @@
-"""Limits that a process sets itself before it reads what a client sent: beyond them it ends, and no other."""
+"""Limits that a process sets for itself before it reads client data; beyond them only this process ends."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent(number: int = signal.SIGKILL) -> None:
-    """Get this signal when the thread that started this process ends, even by SIGKILL (Linux)."""
+    """Receive this signal when the thread that started this process ends, even by SIGKILL (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
 
 
 def limit_process(memory_bytes: int, cpu_s: int) -> None:
-    """Take no more than this much memory beyond what is in use now, and no more processor time.
+    """Limit memory, beyond what is in use now, and processor time.
 
-    Of all processes, this one goes first when the machine runs out of memory.
+    When the machine runs out of memory, the kernel ends this process first.
     """
     end_with_parent()
     with suppress(OSError):
@@ -37,7 +37,7 @@ def limit_process(memory_bytes: int, cpu_s: int) -> None:
 
 
 def _data() -> int:
-    """Bytes that this process may write to, in use or not."""
+    """Size of the writable memory of this process in bytes, in use or not; 0 if unknown."""
     with suppress(OSError):
         return resource.getpagesize() * int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
     return 0

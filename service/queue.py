@@ -1,9 +1,9 @@
-"""The queue as the service sees it: a doorbell.
+"""The task queue: it notifies workers of jobs that wait in the database.
 
-The job row is the job. A message only says that one waits, and who gets it takes the next in turn, so losing
-one loses time, not work: workers sweep for queued rows that nobody rang for. Each kind of job has its queue,
-so that there can be workers for short jobs that no training holds up. With ``memory://`` there is no bell;
-the worker's dispatcher looks into the database several times a second.
+The row in the database is the job. A message only says that a job waits; the worker that receives it takes the
+next job in turn. A lost message costs time, not work: workers sweep for queued rows without a message. Each
+kind of job has its queue, so that workers for short jobs need not wait for trainings. With ``memory://`` there
+are no messages; the worker's dispatcher polls the database several times a second.
 """
 
 import logging
@@ -39,32 +39,32 @@ PUBLISH_OPTIONS: Mapping[str, Any] = {"socket_timeout": 2, "socket_connect_timeo
 
 
 def kinds_in(queues: Collection[str]) -> tuple[str, ...]:
-    """The kinds of jobs that go to these queues."""
+    """The kinds of jobs in these queues."""
     return tuple(kind for kind, queue in QUEUE_OF.items() if queue in queues)
 
 
 def kinds_beside(kind: str | None) -> tuple[str, ...]:
-    """The kinds of jobs that go to the same queue as this one."""
+    """The kinds of jobs in the queue of this kind; none for None."""
     return () if kind is None else kinds_in((QUEUE_OF[kind],))
 
 
 class BrokenTransport(Exception):
-    """This installation lacks what it needs to talk to the broker."""
+    """The driver of the broker cannot be imported."""
 
 
 class TaskQueue(Protocol):
-    """Where operations ring after they have committed a job."""
+    """Notifies workers after an operation has committed a job."""
 
     def ring(self, job_id: str, kind: str) -> bool:
-        """Tell workers of a queued job; false if nobody could be told. Never raises, never waits long."""
+        """Notify workers of a queued job; false if no message was sent. Never raises, never waits long."""
         ...
 
 
 class NoBell:
-    """The queue of one machine: workers look by themselves."""
+    """The queue of a single machine: the worker polls the database."""
 
     def ring(self, job_id: str, kind: str) -> bool:  # noqa: ARG002
-        """There is nobody to tell."""
+        """Send nothing; always false."""
         return False
 
 
@@ -78,13 +78,13 @@ class RedisBell:
         self._app.conf.update(JSON_ONLY, broker_transport_options={**REDIS_OPTIONS, **PUBLISH_OPTIONS})
 
     def ring(self, job_id: str, kind: str) -> bool:
-        """Send the message, once: a sweeper rings again for what did not get through.
+        """Send the message once; false if that fails: a sweeper sends lost messages again.
 
-        Whatever is wrong with the broker or its driver, the job is stored, and its client must learn so.
+        No error of the broker or its driver is raised: the job is stored, and its client must learn so.
         """
         try:
             self._app.send_task(JOB_TASK, (job_id,), queue=QUEUE_OF[kind], retry=False)
-        except Exception as error:  # beside lost connections: a driver that is not there, a refused command
+        except Exception as error:  # lost connections, a missing driver, a refused command
             reason = f"{type(error).__name__}: {error}"
             log.warning("broker cannot be used", extra={"job_id": job_id, "reason": reason})
             return False
@@ -92,10 +92,10 @@ class RedisBell:
 
 
 def load_transport() -> None:
-    """Import what Celery imports to talk to Redis; it does so with the first message, which is late to fail.
+    """Import the Redis transport, so that a missing driver fails at start and not with the first message.
 
     Raises:
-        BrokenTransport: It cannot be imported.
+        BrokenTransport: The transport cannot be imported.
     """
     try:
         import_module(REDIS_TRANSPORT)
@@ -104,5 +104,5 @@ def load_transport() -> None:
 
 
 def make_queue(settings: Settings) -> TaskQueue:
-    """The queue that the settings name; nothing is connected before the first ring."""
+    """The queue of the configured broker; it connects with the first message."""
     return NoBell() if settings.broker_url == EMBEDDED else RedisBell(settings.broker_url)

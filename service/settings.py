@@ -1,8 +1,7 @@
-"""What an operator can set: ``KAN_*`` variables, read once and then passed on.
+"""Settings of the service: ``KAN_*`` environment variables, read once and then passed as an argument.
 
-A secret may be given as a file instead, as container platforms do: ``KAN_DATABASE_URL_FILE`` names
-a file that holds the database URL. An unknown ``KAN_*`` variable is refused, because a misspelt
-limit that is quietly ignored is no limit.
+A file may hold a secret, as on container platforms: ``KAN_DATABASE_URL_FILE`` names a file with the
+database URL. An unknown ``KAN_*`` variable is an error, so that a misspelt limit is not ignored.
 """
 
 import ipaddress
@@ -17,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PREFIX = "KAN_"
 TEST_PREFIX = "KAN_TEST_"
 SECRETS = ("database_url", "broker_url")
-QUEUES = ("train", "short", "batch")  # of the workers; which kind of job goes where is in service.queue
+QUEUES = ("train", "short", "batch")  # of the workers; `service.queue` maps kinds of jobs to queues
 
 MiB = 2**20
 GiB = 2**30
@@ -27,7 +26,7 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what binds to ``host``."""
+    """Whether only this machine can reach a server that listens on ``host``."""
     if host == "localhost":
         return True
     try:
@@ -37,7 +36,7 @@ def is_loopback(host: str) -> bool:
 
 
 class InvalidSettings(ValueError):
-    """The environment asks for something that cannot be."""
+    """A variable of the environment is unknown or has an invalid value."""
 
 
 def _split(text: str) -> tuple[str, ...]:
@@ -53,7 +52,7 @@ def _check_queues(text: str) -> str:
 
 
 def _sqlite_in(settings: dict[str, Any]) -> str:
-    """The database of a single machine: one file in the data folder."""
+    """URL of the default database, a file in the data folder."""
     return f"sqlite:///{settings['data_dir'] / 'kan.db'}"
 
 
@@ -65,7 +64,7 @@ class Settings(BaseSettings):
     data_dir: Annotated[Path, AfterValidator(Path.absolute)] = Field(
         default=Path("kan-data"),
         validate_default=True,
-        description="folder of the database, unless that is elsewhere, and of uploads on their way into it",
+        description="folder of the default database, and of temporary files of uploads",
     )
     database_url: str = Field(
         default_factory=_sqlite_in,
@@ -79,58 +78,60 @@ class Settings(BaseSettings):
     )
     host: str = Field(
         default="127.0.0.1",
-        description="address that the API listens on; any but loopback's asks for keys",
+        description="address that the API listens on; any other than loopback requires keys",
     )
     port: int = Field(default=8000, ge=0, le=65535, description="port of the API; 0 takes a free one")
 
     allowed_hosts: str = Field(
         default="",
-        description="names that requests may call the service by, with commas between; empty for any",
+        description="host names that requests may use, separated by commas; empty for any",
     )
-    rate_limit: int = Field(default=6_000, ge=0, description="requests a minute and key; 0 for any")
-    quota_jobs: int = Field(default=1_000, ge=0, description="unfinished jobs of a tenant; 0 for any")
-    quota_bytes: int = Field(default=0, ge=0, description="stored for a tenant; 0 for any")
+    rate_limit: int = Field(default=6_000, ge=0, description="requests per minute and key; 0 for no limit")
+    quota_jobs: int = Field(default=1_000, ge=0, description="unfinished jobs per tenant; 0 for no limit")
+    quota_bytes: int = Field(default=0, ge=0, description="stored bytes per tenant; 0 for no limit")
     retention_days_jobs: int = Field(
         default=0, ge=0, le=36_500, description="days after which a finished job is deleted; 0 for never"
     )
     retention_days_datasets: int = Field(
-        default=0, ge=0, le=36_500, description="the same for a dataset without models and without use"
+        default=0, ge=0, le=36_500, description="the same for an unused dataset without models"
     )
     keep_versions: int = Field(
         default=0,
         ge=0,
-        description="how many newest models of a name are kept, beside those with an alias; 0 for all",
+        description="number of newest models of a name that are kept, besides those with an alias; 0 for all",
     )
     log_format: Literal["plain", "json"] = Field(default="plain", description="plain or json")
 
     lease_s: float = Field(
-        default=30.0, gt=0, description="after so long without a word from its worker a job goes to another"
+        default=30.0, gt=0, description="time without a heartbeat after which another worker takes the job"
     )
-    poll_s: float = Field(default=0.1, gt=0, description="pause between a worker's looks into the queue")
+    poll_s: float = Field(default=0.1, gt=0, description="interval at which a worker polls the queue")
     max_attempts: int = Field(
-        default=3, ge=1, description="a job fails when its worker was lost so many times"
+        default=3, ge=1, description="number of lost workers after which a job fails"
     )
-    worker_slots: int = Field(default=1, ge=1, description="jobs that a worker does side by side")
+    worker_slots: int = Field(default=1, ge=1, description="jobs that a worker runs at the same time")
     worker_queues: Annotated[str, AfterValidator(_check_queues)] = Field(
-        default=",".join(QUEUES), description="which jobs a worker takes"
+        default=",".join(QUEUES), description="queues that a worker takes jobs from"
     )
-    worker_threads: int = Field(default=1, ge=0, description="torch threads per job; 0 shares the cores out")
+    worker_threads: int = Field(
+        default=1, ge=0, description="torch threads per job; 0 divides the cores among the jobs"
+    )
     drain_s: float = Field(
-        default=10.0, ge=0, description="time for requests to end and jobs to be given back at a stop"
+        default=10.0, ge=0, description="time at a stop to finish requests and to return jobs to the queue"
     )
     shutdown_delay_s: float = Field(
         default=0.0,
         ge=0,
-        description="how long the API serves on after it was told to stop, while /health/ready says no: "
-        "time for a load balancer to notice",
+        description="how long the API keeps serving after the signal to stop, while /health/ready fails: "
+        "time for a load balancer to react",
     )
 
-    max_body_bytes: int = Field(default=2 * GiB, ge=1, description="of a request, uploads too")
+    max_body_bytes: int = Field(default=2 * GiB, ge=1, description="of a request, uploads included")
     max_json_bytes: int = Field(default=64 * MiB, ge=1, description="of a request in JSON")
     max_request_bytes: int = Field(
-        default=8 * MiB, ge=1, description="of one in JSON that brings no table: jobs, changes of models"
+        default=8 * MiB, ge=1, description="of a JSON request without a table: jobs, changes of models"
     )
-    max_artifact_bytes: int = Field(default=64 * MiB, ge=1, description="of a model that is imported")
+    max_artifact_bytes: int = Field(default=64 * MiB, ge=1, description="of an imported model")
     max_columns: int = Field(default=2_000, ge=1, description="of a dataset")
     max_rows: int = Field(default=10_000_000, ge=1, description="of a dataset")
     max_predict_rows: int = Field(default=100_000, ge=1, description="of one prediction")
@@ -138,18 +139,17 @@ class Settings(BaseSettings):
     max_memory_bytes: int = Field(
         default=4 * GiB,
         ge=1,
-        description="that a job may take: one that needs more by estimate is refused, "
-        "one that takes more is ended",
+        description="of a job: a job with a higher estimate is refused, a job that takes more is ended",
     )
     max_study_trainings: int = Field(default=200, ge=1, description="of one study")
-    max_job_seconds: float = Field(default=3600.0, gt=0, description="most that a job may ask for")
-    predict_cache_bytes: int = Field(default=512 * MiB, ge=0, description="of loaded models in a process")
+    max_job_seconds: float = Field(default=3600.0, gt=0, description="upper limit of a job's max_seconds")
+    predict_cache_bytes: int = Field(default=512 * MiB, ge=0, description="of loaded models per process")
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Names that requests may call the service by; any if there are none.
+        """Host names that requests may use; any if empty.
 
-        A page from elsewhere in a browser on this machine reaches loopback, too; it cannot choose this name.
+        A foreign web page in a browser on this machine can reach loopback, but not choose the host name.
         """
         given = _split(self.allowed_hosts)
         return given + LOOPBACK_NAMES if given or is_loopback(self.host) else ()
@@ -161,7 +161,7 @@ class Settings(BaseSettings):
 
     @property
     def heartbeat_s(self) -> float:
-        """A lease survives two lost heartbeats."""
+        """Interval between heartbeats: a lease survives two lost ones."""
         return self.lease_s / 3
 
 
@@ -191,7 +191,7 @@ def _field(variable: str) -> str:
 
 
 def _take_from_file(values: dict[str, str], secret: str) -> None:
-    """Replace ``<secret>_file`` by what the file holds."""
+    """Replace ``<secret>_file`` by the content of that file."""
     path = values.pop(f"{secret}_file", None)
     if path is None:
         return
@@ -205,5 +205,5 @@ def _take_from_file(values: dict[str, str], secret: str) -> None:
 
 
 def _explain(error: ValidationError) -> str:
-    """Name every wrong variable, without its value: it may be a secret."""
+    """Name every invalid variable, without its value, which may be a secret."""
     return "; ".join(f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())

@@ -1,4 +1,4 @@
-"""The settings as they are: ``kan-service settings`` prints them, API and worker log them at their start."""
+"""Report of the settings: ``kan-service settings`` prints it, API and worker log it at their start."""
 
 import logging
 import re
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 LOGIN = re.compile(
     r"(://[^:@]*:).*@"
-)  # up to the last @: a password that should have been escaped stays hidden
+)  # up to the last @, which masks a password with an unescaped @ as well
 SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:pass|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
 MASK = r"\1***"
 COLUMNS = {
@@ -25,11 +25,11 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Told:
-    """A setting, fit to be shown to anyone.
+    """A setting whose value contains no secret.
 
     Attributes:
         variable: The environment variable that sets it.
-        is_default: Whether nobody has set it.
+        is_default: Whether the variable is not set.
     """
 
     variable: str
@@ -56,7 +56,7 @@ def tell(settings: Settings) -> list[Told]:
 
 
 def as_markdown(language: str = "en") -> str:
-    """All settings as a table, with the values that they have where nobody sets them."""
+    """All settings with their defaults as a Markdown table."""
     words = described(language)
     lines = [f"| {' | '.join(COLUMNS[language])} |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
@@ -67,7 +67,7 @@ def as_markdown(language: str = "en") -> str:
 
 
 def described(language: str) -> dict[str, str]:
-    """What every setting is, in a language of the guide."""
+    """Description of every setting in a language of the guide."""
     if language == "en":
         return {name: field.description or "" for name, field in Settings.model_fields.items()}
     source = files("service").joinpath("guide", language, "settings.toml").read_text(encoding="utf-8")
@@ -75,7 +75,7 @@ def described(language: str) -> dict[str, str]:
 
 
 def log_settings(settings: Settings) -> None:
-    """Leave in the log what a process was started with."""
+    """Log the settings of this process, passwords masked."""
     log.info("settings", extra={told.variable: told.value for told in tell(settings)})
 
 

@@ -1,7 +1,7 @@
-"""JSON read strictly, because a value that is quietly changed is a wrong result later.
+"""Strict JSON parser: a silently changed value would give a wrong result later.
 
-Refused with the place: NaN, Infinity and numbers beyond a double, a key given twice, nesting that no
-request needs, NUL in a text (PostgreSQL cannot store it), lone surrogates and anything that is no UTF-8.
+It refuses, with the place: NaN, infinities and numbers beyond a double; repeated keys; nesting deeper than
+`MAX_DEPTH`; NUL in a text, which PostgreSQL cannot store; lone surrogates and anything other than UTF-8.
 """
 
 import json
@@ -16,21 +16,21 @@ from service.errors import Malformed
 MAX_DEPTH = 64
 ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 SPACE_BEFORE_COLON = re.compile(rb'"\s+:')
-LONG = 19  # digits of the smallest integers that do not fit into 64 bits
+LONG = 19  # digits of the smallest integer that does not fit into 64 bits
 AS_ZEROS = bytes(code if code == ord(".") else 48 if 48 <= code < 58 else 32 for code in range(256))
 NO_BRACKETS = bytes(code for code in range(256) if code not in b"[]{}")
 
 
 class _RepeatedKey(ValueError):
-    """An object gives one key twice."""
+    """An object has a key twice."""
 
 
 def parse(raw: bytes) -> Any:
-    """Read one JSON value.
+    """Parse one JSON value.
 
-    orjson decides what is JSON. It hides two things: keys given twice, and the exact digits of large
-    integers. Where the text could have either, the standard library reads it again; most texts plainly have
-    neither, and are read in a tenth of the time.
+    orjson decides what is JSON, but it hides repeated keys and the exact digits of large integers. If the
+    text may have either, the standard library parses it again. Most texts have neither; orjson alone takes
+    a tenth of the time.
 
     Raises:
         Malformed: The text is not JSON, or not JSON that can be taken literally.
@@ -54,7 +54,7 @@ def pointer(path: list[str | int]) -> str:
 
 
 def _may_have_long_integers(raw: bytes) -> bool:
-    """Whether so many digits stand in a row, and not behind a point."""
+    """Whether the text has `LONG_INTEGER_DIGITS` digits in a row that do not follow a point."""
     digits, long = raw.translate(AS_ZEROS), b"0" * LONG
     start = digits.find(long)
     while start >= 0:
@@ -65,10 +65,11 @@ def _may_have_long_integers(raw: bytes) -> bool:
 
 
 def _may_repeat_keys(raw: bytes, value: Any) -> bool:
-    """Whether there are more keys in the text than entries in what was read of it.
+    """Whether the text may have more keys than the parsed value has entries.
 
-    As many colons as entries leave none for a key given twice. Else a key is a text before a colon; a text
-    that begins with one, or has a quote before one, counts as well: that costs time and no mistake.
+    With as many colons as entries no key is repeated. Otherwise every quote before a colon counts as the end
+    of a key. Texts that begin with a colon, or contain a quote before one, count as well; that costs a second
+    parse, and no error.
     """
     entries = _count_entries(value, raw.count(b"{"))
     if raw.count(b":") == entries:
@@ -77,7 +78,7 @@ def _may_repeat_keys(raw: bytes, value: Any) -> bool:
 
 
 def _count_entries(value: Any, objects: int) -> int:
-    """Entries of all objects, of which there are at most so many; once all are found, nothing is searched."""
+    """Number of entries of all objects; the search ends when ``objects`` of them are found."""
     entries, level = 0, [value]
     while level and objects:
         found = [node for node in level if isinstance(node, dict)]
@@ -97,7 +98,7 @@ def _read_again(raw: bytes) -> Any:
 
 
 def _may_be_too_deep(raw: bytes) -> bool:
-    """Whether brackets are left when as many levels as are allowed have been taken off, from inside out."""
+    """Whether brackets are left after removing the allowed number of levels, innermost first."""
     brackets = raw.translate(None, NO_BRACKETS)
     for _ in range(MAX_DEPTH):
         if not brackets:
@@ -154,9 +155,9 @@ def _malformed(raw: bytes, error: orjson.JSONDecodeError) -> Malformed:
 
 
 def _place_of_non_number(raw: bytes) -> list[str | int] | None:
-    """Where the first NaN or infinity stands, if the text is JSON but for these."""
+    """Path of the first NaN or infinity; None if the text is invalid for another reason."""
     try:
-        return _find_non_finite(json.loads(raw, parse_int=float))  # 10**400 is as far out as 1e999
+        return _find_non_finite(json.loads(raw, parse_int=float))  # 10**400 overflows a double as 1e999 does
     except (ValueError, RecursionError):
         return None
 

@@ -1,8 +1,8 @@
-"""Files and bodies of clients as typed tables: sniff, check, report.
+"""Read files and request bodies as typed tables.
 
-Three ways in, one result: a frame whose columns have one of six types, a report per column, and
-warnings that name everything that had to be guessed. What cannot be taken literally is refused
-with the line and the column, never repaired in silence.
+Every reader returns a frame with columns of six types, a report per column, and warnings about
+everything that was guessed. Input that cannot be taken literally is refused with its line and column;
+nothing is repaired silently.
 """
 
 from service.ingest.column_report import Ingested as Ingested

@@ -1,4 +1,4 @@
-"""Limits of a table's size, and rules for the names of its columns."""
+"""Checks of a table's size and of the names of its columns."""
 
 from typing import Any
 
@@ -7,20 +7,20 @@ from service.settings import Settings
 
 MAX_NAME = 200
 MAX_ENTRIES = 20
-CELL_BYTES = 28  # of memory per cell while a table is read from text: a place among texts, and a value
-NUMBER_BYTES = 12  # per cell of a column of numbers, where the file holds numbers
+CELL_BYTES = 28  # memory per cell while a table is read from text: an entry among texts, and a value
+NUMBER_BYTES = 12  # memory per cell of a number column in a file that stores numbers
 
 
 def check_names(names: list[str], settings: Settings, *, may_be_empty: bool = False) -> list[str]:
-    """The names without surrounding spaces.
+    """Check column names; returns them without surrounding spaces.
 
     Args:
         names: As they were sent.
         settings: The limits.
-        may_be_empty: Whether columns without a name are left for the caller to drop; they do not count.
+        may_be_empty: Whether the caller drops columns without a name; they do not count.
 
     Raises:
-        Invalid: There are too many, or one is empty, too long, or given twice; all are listed.
+        Invalid: There are too many names, or names are empty, too long, repeated or not allowed; all are listed.
     """
     names = [name.strip() for name in names]
     count = sum(map(bool, names)) if may_be_empty else len(names)
@@ -45,11 +45,11 @@ def check_names(names: list[str], settings: Settings, *, may_be_empty: bool = Fa
 def check_size(
     rows: int, columns: int, settings: Settings, *, cell_bytes: float = CELL_BYTES, text_bytes: int = 0
 ) -> None:
-    """Refuse a table that is too long, or too large for the memory it may take.
+    """Refuse a table with too many rows, or too large for the memory limit.
 
     Args:
-        rows: How many there are, as far as is known yet.
-        columns: How many columns.
+        rows: Number of rows read so far.
+        columns: Number of columns.
         settings: The limits.
         cell_bytes: Memory per cell.
         text_bytes: Memory for the texts of all cells.
@@ -82,7 +82,7 @@ def _fault(name: str, first_seen: int | None) -> dict[str, Any] | None:
         }
     if "\0" in name:
         return {"code": "nul_character", "detail": "a column name contains the character NUL; remove it"}
-    if name.startswith("^") and name.endswith("$"):  # a pattern, to Polars, that stands for other columns
+    if name.startswith("^") and name.endswith("$"):  # Polars takes it as a pattern for other columns
         detail = f"the column name {name!r} begins with ^ and ends with $, as only patterns do; rename it"
         return {"code": "reserved_name", "detail": detail}
     if first_seen is not None:

@@ -1,4 +1,4 @@
-"""The last step for every way in: no infinities, a type, a report per column, and what to beware of."""
+"""The last step of every reader: check the values, report on each column, and collect warnings."""
 
 import math
 import re
@@ -19,7 +19,7 @@ from service.ingest.missing_codes import (
     without_codes,
 )
 
-EXACT_INTEGER = 2**53  # a double tells all integers up to here apart
+EXACT_INTEGER = 2**53  # a double represents all integers up to here exactly
 MAX_CATEGORIES = 1_000
 FEW_CATEGORIES = 20
 TOP = 10
@@ -32,7 +32,7 @@ Warnings = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Raw:
-    """A table as it was read; ``lines`` gives the line of each row where rows come from lines of text."""
+    """A table as it was read; ``lines`` has the line of each row if the source is lines of text."""
 
     frame: pl.DataFrame
     warnings: Warnings = field(default_factory=list)
@@ -41,7 +41,7 @@ class Raw:
 
 @dataclass(frozen=True)
 class Ingested:
-    """A typed table, the report of each column, and the warnings."""
+    """A typed table with the report of each column and the warnings."""
 
     frame: pl.DataFrame
     columns: list[dict[str, Any]]
@@ -53,10 +53,10 @@ def finish(raw: Raw, missing: Missing | None = None) -> Ingested:
 
     Args:
         raw: As it was read.
-        missing: By column, or for ``*``, the values that stand for missing ones.
+        missing: By column, or for ``*``, the values that mean missing.
 
     Raises:
-        Invalid: A text contains NUL, which PostgreSQL cannot store, or ``missing`` names no column.
+        Invalid: A text contains NUL, which PostgreSQL cannot store, or ``missing`` names an unknown column.
     """
     refuse_unknown(missing or {}, raw.frame.columns)
     columns, warnings = [], list(raw.warnings)
@@ -78,15 +78,15 @@ def finish(raw: Raw, missing: Missing | None = None) -> Ingested:
 
 
 def _about_repeated(table: pl.DataFrame) -> Warnings:
-    """Rows that repeat an earlier one, by their hashes: those of a large table take little memory."""
+    """Warn about repeated rows, found by hashes: even for a large table these take little memory."""
     hashes = table.hash_rows()
     repeated = ~hashes.is_first_distinct()
     count = int(repeated.sum())
     if not count or table.width == 1:
         return []
     detail = (
-        f"{count} rows repeat an earlier row; a model is measured too well on rows that it has learnt from, "
-        "so remove them unless they were measured again"
+        f"{count} rows repeat an earlier row; test rows that also occur in training make the scores too good, "
+        "so remove repeated rows unless they are separate measurements"
     )
     return [{"code": "repeated_rows", "row": first_row(repeated), "detail": detail}]
 
@@ -102,14 +102,14 @@ def _without_nul(column: pl.Series) -> pl.Series:
 
 
 def _without_infinities(column: pl.Series) -> tuple[pl.Series, Warnings]:
-    """NaN is another way to say missing; an infinity is a number that nobody can learn from."""
+    """Replace NaN and infinities by null; warn about infinities, since NaN only means missing."""
     if column.dtype != pl.Float64:
         return column, []
     infinite = column.is_infinite()
     finite = column.set(~column.is_finite(), None)
     if not infinite.any():
         return finite, []
-    detail = f"{infinite.sum()} infinite or too large values were taken as missing"
+    detail = f"{infinite.sum()} infinite or too large values were read as missing"
     return finite, [{"code": "infinite", "column": column.name, "row": first_row(infinite), "detail": detail}]
 
 
@@ -119,7 +119,7 @@ def first_row(mask: pl.Series) -> int:
 
 
 def _report(column: pl.Series) -> dict[str, Any]:
-    """What ``GET /datasets/{id}`` shows of a column."""
+    """The report of a column, as in ``GET /datasets/{id}``."""
     values = column.drop_nulls()
     distinct = values.n_unique()
     report = {
@@ -147,7 +147,7 @@ def _report(column: pl.Series) -> dict[str, Any]:
 
 
 def _type(column: pl.Series, present: int, distinct: int) -> str:
-    """Text with few different values, or with each value twice on average, is a category."""
+    """The type in the report: text with few distinct values, or each twice on average, is a category."""
     if column.dtype == pl.String:
         is_category = distinct <= FEW_CATEGORIES or distinct <= min(MAX_CATEGORIES, present / 2)
         return "category" if is_category else "text"
@@ -156,19 +156,19 @@ def _type(column: pl.Series, present: int, distinct: int) -> str:
 
 
 def _top(values: pl.Series) -> list[dict[str, Any]]:
-    """The most frequent values; among equally frequent ones the smallest."""
+    """The most frequent values; the smallest first among equally frequent ones."""
     counts = values.rename("value").value_counts()
     top = counts.sort(["count", "value"], descending=[True, False]).head(TOP)
     return [{"value": _plain(value), "count": count} for value, count in top.iter_rows()]
 
 
 def _histogram(values: pl.Series) -> dict[str, Any] | None:
-    """How many values lie in each of equal parts of the range; None where there is no range."""
+    """Number of values in each of equal bins of the range; None if the range is empty or overflows."""
     numbers = values.cast(pl.Float64).to_numpy()
     low, high = float(numbers.min()), float(numbers.max())
     if not 0 < high - low < math.inf:
         return None
-    places = (numbers - low) / (high - low)  # of the largest numbers, bins of their own size would overflow
+    places = (numbers - low) / (high - low)  # scaled to [0, 1]: bins of the largest numbers would overflow
     counts, _ = np.histogram(places, bins=BINS, range=(0.0, 1.0))
     return {"low": low, "high": high, "counts": counts.tolist()}
 
@@ -182,24 +182,24 @@ def _plain(value: Any) -> Any:
 
 
 def _finite(value: Any) -> float | None:
-    """Sums of very large numbers may overflow."""
+    """The value, or None if a sum of very large numbers has overflowed."""
     return float(value) if value is not None and math.isfinite(value) else None
 
 
 def _about(report: dict[str, Any]) -> Warnings:
-    """What keeps a column from being used."""
+    """Warn if a column cannot be used, or not exactly."""
     name = report["name"]
     if report["distinct"] == 0:
         detail = "every value is missing, so the column cannot be used"
         return [{"code": "all_missing", "column": name, "detail": detail}]
     if report["is_id"]:
-        detail = "every row has a value of its own and the name is that of an id, so it is not learnt from"
+        detail = "every row has a different value and the name is that of an id, so the column is not used"
         return [{"code": "id", "column": name, "detail": detail}]
     if report["distinct"] == 1 and not report["missing"]:
         detail = "every value is the same, so nothing can be learnt from the column"
         return [{"code": "constant", "column": name, "detail": detail}]
     if report["type"] == "integer" and max(-report["min"], report["max"]) > EXACT_INTEGER:
-        detail = f"integers beyond {EXACT_INTEGER} are rounded when the column is learnt from"
+        detail = f"integers beyond {EXACT_INTEGER} are rounded in training"
         return [{"code": "large_integers", "column": name, "detail": detail}]
     return []
 

@@ -1,7 +1,7 @@
-"""CSV in the forms that people have: any usual separator, encoding, line end and decimal sign.
+"""Read CSV with any usual separator, encoding, line end and decimal sign.
 
-Python's reader splits the records. It is slower than others, but exact: it knows the line of every
-record, and takes every quoted newline, which errors and warnings need.
+Python's reader splits the records. It is slower than others, but it knows the line of every record, which
+errors and warnings need, and it accepts every quoted newline.
 """
 
 import csv
@@ -27,19 +27,19 @@ SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 SAMPLE_CHARACTERS = 64 * 1024
 SAMPLE_RECORDS = 100
 WHOLE_PART = re.compile("[+-]?[0-9]+")
-BLOCK_ROWS = 2_000  # few enough that Python's garbage collector does not walk them again and again
+BLOCK_ROWS = 2_000  # few enough that Python's garbage collector does not traverse them repeatedly
 
-Record = tuple[list[str], int]  # its cells, and the line on which it begins
-Cells = dict[str, list[pl.Series]]  # per column, the text of its cells in blocks
+Record = tuple[list[str], int]  # cells, and the line on which the record begins
+Cells = dict[str, list[pl.Series]]  # text of the cells by column, in blocks
 
 
 def read(file: BinaryIO, filename: str | None, settings: Settings, missing: Missing | None = None) -> Raw:
-    """A typed table and the warnings about what was guessed.
+    """Read a typed table, with warnings about everything that was guessed.
 
-    Cells that ``missing`` names decide nothing about the type of their column.
+    The values in ``missing`` do not count for the type of their column.
 
     Raises:
-        Invalid: The text is no table; see the codes in the tests.
+        Invalid: The text is not a table.
     """
     encoding, warnings = encoding_of(file)
     file.seek(0)
@@ -55,7 +55,7 @@ def read(file: BinaryIO, filename: str | None, settings: Settings, missing: Miss
 
 
 def _separator_of(sample: str, filename: str | None) -> str:
-    """The separator that cuts most records into as many cells as the header, and the header into most."""
+    """The separator with which most records have as many cells as the header, then with the widest header."""
     is_cut_off = len(sample) == SAMPLE_CHARACTERS
     lines = sample.splitlines(keepends=True)
     lines = lines[:-1] if is_cut_off and len(lines) > 1 else lines
@@ -71,7 +71,7 @@ def _separator_of(sample: str, filename: str | None) -> str:
 
 
 def _widths(lines: list[str], separator: str) -> list[int]:
-    """Cells per record, up to the first that this separator, or the end of the sample, makes unreadable."""
+    """Number of cells per record of the sample, up to the first record that cannot be read."""
     widths = []
     with suppress(Invalid):
         for cells, _ in islice(_records(lines, separator), SAMPLE_RECORDS):
@@ -80,7 +80,7 @@ def _widths(lines: list[str], separator: str) -> list[int]:
 
 
 def _records(lines: Iterable[str], separator: str) -> Iterator[Record]:
-    """Records that are not blank."""
+    """The records, without blank lines."""
     reader = csv.reader(lines, delimiter=separator, strict=True)
     while True:
         line = reader.line_num + 1
@@ -99,10 +99,10 @@ def _records(lines: Iterable[str], separator: str) -> Iterator[Record]:
 def _read_cells(
     text: io.TextIOWrapper, separator: str, settings: Settings
 ) -> tuple[Cells, np.ndarray[Any, Any], Warnings]:
-    """All cells as text, the line of every record, and what was left out: columns and rows without anything.
+    """All cells as text, the line of every record, and warnings about omitted empty columns and rows.
 
-    Spreadsheets write both where a cell was once used: separators at the end of every line, or whole lines
-    of them.
+    Spreadsheets write both where a cell was once used: separators at the end of every line, or lines of
+    separators alone.
     """
     records = _records(text, separator)
     header, _ = next(records, ([], 0))
@@ -134,13 +134,13 @@ def _read_cells(
 
 
 def _without_surplus(record: Record, width: int) -> Record:
-    """A record without the empty cells beyond the header."""
+    """The record without cells beyond the header, if these are all empty."""
     cells, line = record
     return record if len(cells) <= width or any(map(str.strip, cells[width:])) else (cells[:width], line)
 
 
 def _refuse_unnamed(block: list[Record], names: list[str]) -> None:
-    """A column without a name may hold nothing."""
+    """Refuse values in columns without a name."""
     unnamed = [place for place, name in enumerate(names) if not name]
     errors = {
         place: {
@@ -190,7 +190,7 @@ def _refuse_ragged(block: list[Record], width: int, separator: str) -> None:
 
 
 def _could_be_decimal_commas(cells: list[str], width: int) -> bool:
-    """Whether joining neighbours to numbers such as 1,5 would make the row as wide as the header."""
+    """Whether joining neighbouring cells to numbers such as 1,5 can make the row as wide as the header."""
     joined, at = 0, 0
     while at + 1 < len(cells):
         if WHOLE_PART.fullmatch(cells[at].strip()) and cells[at + 1].strip().isdecimal():
@@ -200,7 +200,7 @@ def _could_be_decimal_commas(cells: list[str], width: int) -> bool:
 
 
 def _typed(cells: Cells, separator: str, missing: Missing) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
-    """Each column in its type; its text is dropped at once, for text takes more memory than numbers."""
+    """Convert each column to its type, and free its text at once: text takes more memory than numbers."""
     typed, warnings = [], []
     for name in list(cells):
         text = pl.concat(cells.pop(name)).str.strip_chars()

@@ -1,4 +1,4 @@
-"""Dates and times as people write them: 31.12.2026, 12/31/2026 18:00, 18.00.00."""
+"""Parse dates and times in common written forms: 31.12.2026, 12/31/2026 18:00, 18.00.00."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ MONTHS = 12
 
 
 def written_times(values: pl.Series) -> tuple[pl.Series | None, Notes]:
-    """Times of dates with the year behind, or of hours alone; a note has the ``form`` that they are in."""
+    """Parse dates that end with the year, or times of day.
+
+    Returns the times and a note with their format as ``form``; None and no note if any value has no such form.
+    """
     if values.str.contains(TIME).all():
         return _hours(values)
     if not values.str.contains(DATE).all():
@@ -29,7 +32,7 @@ def written_times(values: pl.Series) -> tuple[pl.Series | None, Notes]:
 
 
 def _is_day_first(values: pl.Series, first: pl.Series, second: pl.Series) -> tuple[bool, str]:
-    """Which of two numbers is the day, by all of the column; and why."""
+    """Whether the first of two numbers is the day, judged by the whole column, and the reason."""
     most = [max(numbers.drop_nulls().to_list(), default=0) for numbers in (first, second)]
     if most[0] > MONTHS:
         return True, f"since the first number goes up to {most[0]}"
@@ -41,14 +44,14 @@ def _is_day_first(values: pl.Series, first: pl.Series, second: pl.Series) -> tup
         days = (372 * year + 31 * month + day).drop_nulls()
         jumps.append(int(days.diff().abs().sum() or 0))
     if values.str.contains(".", literal=True).any() or jumps[0] == jumps[1]:
-        return True, "as is usual, though both numbers could be months"
+        return True, "the usual order, though both numbers could be months"
     return jumps[0] < jumps[
         1
-    ], "in which the rows follow each other more closely; both numbers could be months"
+    ], "since the rows then follow each other more closely; both numbers could be months"
 
 
 def _hours_form(values: pl.Series) -> str:
-    """The form of what stands behind the dates."""
+    """The format of the times behind the dates; empty if there are none."""
     hours = values.str.extract(DATE, 5).drop_nulls()
     if not len(hours):
         return ""

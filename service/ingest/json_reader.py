@@ -1,4 +1,4 @@
-"""Tables as JSON: JSON Lines files, and columns or rows in a body. Types are the client's, one per column."""
+"""Read tables as JSON: JSON Lines files, and columns or rows in a body. A column has one JSON type."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ Place = Callable[[int, str], dict[str, Any]]
 
 
 def read_columns(columns: dict[str, list[Any]], settings: Settings) -> Raw:
-    """A table from ``{name: [values]}``."""
+    """Read a table from ``{name: [values]}``."""
     if not columns:
         raise Invalid("no_columns", "the table has no columns; give at least one")
     names = check_names(list(columns), settings)
@@ -33,7 +33,7 @@ def read_columns(columns: dict[str, list[Any]], settings: Settings) -> Raw:
     for name, length in lengths.items():
         if length != rows:
             where = strict_json.pointer(["columns", name])
-            detail = f"column {name!r} has {length} values, another has {rows}; give all as many"
+            detail = f"column {name!r} has {length} values, another has {rows}; give all the same number"
             entry = {"pointer": where, "column": name, "code": "ragged_columns", "detail": detail}
             raise Invalid("ragged_columns", detail, errors=[entry])
     check_size(rows, len(names), settings)
@@ -43,7 +43,7 @@ def read_columns(columns: dict[str, list[Any]], settings: Settings) -> Raw:
 
 
 def read_rows(rows: list[Any], settings: Settings) -> Raw:
-    """A table from ``[{name: value}]``; a name that a row lacks is missing in it."""
+    """Read a table from ``[{name: value}]``; an absent name is a missing value."""
 
     def place(row: int, name: str) -> dict[str, Any]:
         return {"pointer": strict_json.pointer(["rows", row, name] if name else ["rows", row])}
@@ -52,7 +52,7 @@ def read_rows(rows: list[Any], settings: Settings) -> Raw:
 
 
 def read_lines(file: BinaryIO, settings: Settings) -> Raw:
-    """A table from a file with one JSON object per line; blank lines are skipped."""
+    """Read a table from a file with one JSON object per line; blank lines are skipped."""
     encoding, warnings = encoding_of(file)
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline="\n")
@@ -92,7 +92,7 @@ def _value_of_line(content: str, line: int) -> Any:
         return strict_json.parse(content.strip().encode())
     except Malformed as error:
         fault = error.detail
-        if "column" in error.extra:  # the parser was given this line alone, and without its indent
+        if "column" in error.extra:  # counted in this line alone, without its indent
             column = error.extra["column"] + len(content) - len(content.lstrip())
             fault = fault.replace("at line 1, column {column}".format_map(error.extra), f"at column {column}")
         entry = {"line": line, "code": error.code, "detail": fault}
@@ -113,7 +113,7 @@ def _gather(blocks: Iterator[list[Any]], place: Place, settings: Settings) -> Ra
 
 
 class _Table:
-    """Columns that grow by blocks. A later block may bring new names, and decimals among integers."""
+    """Builds a table from blocks. A later block may have new names, and decimals in a column of integers."""
 
     def __init__(self, place: Place, settings: Settings) -> None:
         self.rows = 0
@@ -131,7 +131,7 @@ class _Table:
         check_size(self.rows + rows, names, self._settings, text_bytes=self._text_bytes)
         block = pl.DataFrame([self._series(name, values) for name, values in columns.items()])
         self._blocks.append(block)
-        self._text_bytes += 2 * int(block.select(pl.selectors.string()).estimated_size())  # and once joined
+        self._text_bytes += 2 * int(block.select(pl.selectors.string()).estimated_size())  # twice: in its block and joined
         self.rows += rows
 
     def done(self) -> Raw:
@@ -164,7 +164,7 @@ class _Table:
             return KINDS[kind]
         row = next(number for number, value in enumerate(values) if type(value) is kind)
         detail = (
-            "a value must be a number, a text, true, false or null; take nested values apart into columns"
+            "a value must be a number, a text, true, false or null; split nested values into columns"
         )
         raise _refusal("nested_value", self._place(self.rows + row, name), detail)
 
@@ -179,7 +179,7 @@ class _Table:
 
 
 def _numbers(name: str, values: list[Any]) -> pl.Series:
-    """Integers where all are and fit, otherwise doubles."""
+    """A column of Int64 if all values are integers that fit, else of Float64."""
     is_integer = all(
         value is None or (isinstance(value, int) and -(2**63) <= value < 2**63) for value in values
     )
@@ -189,7 +189,7 @@ def _numbers(name: str, values: list[Any]) -> pl.Series:
 
 
 def _settled(column: pl.Series) -> tuple[pl.Series, Warnings]:
-    """The final type: a column without any value counts as numbers, a text of times as times."""
+    """The column in its final type: Float64 if it has no values, Datetime if all texts are times."""
     if column.dtype == pl.Null:
         return column.cast(pl.Float64), []
     if column.dtype != pl.String or column.null_count() == len(column):

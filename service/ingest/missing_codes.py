@@ -1,7 +1,7 @@
-"""Numbers that stand for missing values: -999 and the like are proposed, and left to the client.
+"""Codes for missing values, such as -999: proposed to the client, and applied only on request.
 
-Such a code is the smallest or the largest value of a column and stands apart from all others. Nothing is
-changed on its account: a person may know better. An upload with ``missing`` has it taken as missing.
+A proposed code is the smallest or the largest value of a column, apart from all others. It does not change the
+table, since it may be a true value. The client declares codes with ``missing`` in the upload.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from service.strict_json import pointer
 Missing = Mapping[str, Sequence[float | str]]
 Notes = list[dict[str, Any]]
 
-EVERY = "*"  # column
+EVERY = "*"  # in place of a column name
 NINES = (99, 999, 9999, 99999, 999999)
 CODES = {
     *(float(sign * nines) for nines in NINES for sign in (1, -1)),
     *(-1.0, -9.0, -100.0, -200.0, -500.0, -888.0, -8888.0, -1000.0, -7777.0, -32767.0, -32768.0),
     *(-1e30, -1e20, 1e20, 1e30),
 }
-FEWEST = 5  # other values: fewer have no range to stand apart from
-ALONE = 999  # a code that is given once must be as large as this
+FEWEST = 5  # other distinct values: fewer show no range
+ALONE = 999  # least absolute value of a code that occurs only once
 
 
 def without_codes(column: pl.Series, missing: Missing) -> pl.Series:
-    """A column with null for the values that a client says are missing."""
+    """The column with null in place of the codes that the client declared."""
     codes = {*missing.get(EVERY, ()), *missing.get(column.name, ())}
     if column.dtype.is_numeric():
         numbers = [float(code) for code in codes if not isinstance(code, str)]
@@ -43,7 +43,11 @@ def without_codes(column: pl.Series, missing: Missing) -> pl.Series:
 
 
 def refuse_unknown(missing: Missing, columns: Sequence[str]) -> None:
-    """Invalid if values are said to be missing from a column that there is not."""
+    """Refuse ``missing`` with unknown columns.
+
+    Raises:
+        Invalid: The table does not have a column that ``missing`` names.
+    """
     for name in missing:
         if name != EVERY and name not in columns:
             known = ", ".join(map(repr, columns[:10])) + (", …" if len(columns) > 10 else "")
@@ -55,7 +59,7 @@ def refuse_unknown(missing: Missing, columns: Sequence[str]) -> None:
 def proposals(columns: Sequence[pl.Series]) -> dict[str, list[dict[str, Any]]]:
     """By column, the ``value`` and ``count`` of each code, most frequent first.
 
-    A code that stands far apart in one column is believed in others, too, where it merely stands apart.
+    A code must be far from the other values in one column; in further columns being apart is enough.
     """
     sides = {column.name: _ends(column) for column in columns if column.dtype.is_numeric()}
     sure = {end.value for ends in sides.values() for end in ends if end.is_far}
@@ -68,7 +72,11 @@ def proposals(columns: Sequence[pl.Series]) -> dict[str, list[dict[str, Any]]]:
 
 
 class _End:
-    """A code at an end of a column, and how far it stands from the values next to it."""
+    """A code at an end of a column's range, and its distance from the other values.
+
+    It is apart if the gap to the nearest value exceeds all gaps of the half of the values at that end. It is
+    far if the gap also exceeds the distance from that nearest value to the median.
+    """
 
     def __init__(self, column: pl.Series, rest: pl.Series, value: float) -> None:
         self.value = value
@@ -85,7 +93,7 @@ class _End:
 
 
 def _ends(column: pl.Series) -> list[_End]:
-    """The codes at both ends that stand apart; behind one there may be another."""
+    """The codes at both ends that are apart; after removing one, the next value may be another."""
     values, found = column.drop_nulls().cast(pl.Float64), list[_End]()
     while values.n_unique() > FEWEST:
         low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
@@ -99,19 +107,19 @@ def _ends(column: pl.Series) -> list[_End]:
 
 
 def about_codes(before: pl.Series, after: pl.Series) -> Notes:
-    """How many values a client has declared missing."""
+    """Warn about the values that became null as declared codes."""
     count = after.null_count() - before.null_count()
     if not count:
         return []
     row = int((before.is_not_null() & after.is_null()).arg_max() or 0)
-    detail = f"{count} values were taken as missing, as was asked, such as {before[row]!r}"
+    detail = f"{count} values were read as missing, as requested, such as {before[row]!r}"
     return [{"code": "declared_missing", "column": before.name, "row": row, "detail": detail}]
 
 
 def about_proposals(
     proposed: Mapping[str, Sequence[Mapping[str, Any]]], columns: Sequence[pl.Series]
 ) -> Notes:
-    """A warning for each code, with what to do."""
+    """Warn about each proposed code, with its remedy."""
     often = Counter(code["value"] for codes in proposed.values() for code in codes)
     by_name = {column.name: column for column in columns}
     warnings = []
@@ -120,8 +128,8 @@ def about_proposals(
             value, count = code["value"], code["count"]
             where = EVERY if often[value] > 1 else name
             detail = (
-                f"{value} is in {count} rows and stands apart from the other values: if it means missing, "
-                f'upload the table with missing = {{"{where}": [{value}]}}; it counts as a number else'
+                f"{value} is in {count} rows and is far from the other values: if it means missing, "
+                f'upload the table with missing = {{"{where}": [{value}]}}; otherwise it counts as a number'
             )
             row = int((by_name[name] == value).fill_null(value=False).arg_max() or 0)
             warnings.append(

@@ -1,4 +1,4 @@
-"""Numbers with something around them in their cells: 8GB, 1.37kg, 19M, 10,000+, $4.99, 12%."""
+"""Parse numbers with units or signs in their cells: 8GB, 1.37kg, 19M, 10,000+, $4.99, 12%."""
 
 from __future__ import annotations
 
@@ -24,11 +24,15 @@ FAMILIES: tuple[dict[str, float], ...] = (
 
 
 def with_units(values: pl.Series, attempts: list[Attempt]) -> tuple[pl.Series | None, Notes]:
-    """A column of numbers with units as numbers, with a note; None and perhaps a note where it is none.
+    """Parse a column of numbers with units.
 
     Args:
-        values: Text without surrounding spaces, null where it is missing.
-        attempts: Ways to read the bare numbers.
+        values: Text without surrounding spaces; null for missing values.
+        attempts: Parsers of the bare numbers.
+
+    Returns:
+        The numbers in the most frequent unit, with a note; None if the column has no such numbers, with a
+        note if its units cannot be converted.
     """
     if not values.str.contains(CELL).all() or values.n_unique() < 2:
         return None, []
@@ -56,7 +60,7 @@ def with_units(values: pl.Series, attempts: list[Attempt]) -> tuple[pl.Series | 
 
 
 def _scales(units: list[str]) -> dict[str, float] | None:
-    """What each unit counts in the most frequent one; None if they have nothing in common."""
+    """Factor of each unit to the most frequent one, which comes first; None if they cannot be converted."""
     given = set(units)
     if given <= THOUSANDS.keys() | {""}:
         return {unit: THOUSANDS.get(unit, 1.0) for unit in units} if given != {"K"} else {"K": 1.0}  # kelvin

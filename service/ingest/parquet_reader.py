@@ -1,4 +1,4 @@
-"""Parquet: the types are in the file; only what a table here can hold is taken."""
+"""Read Parquet files with supported column types."""
 
 from collections.abc import Mapping
 from typing import BinaryIO
@@ -10,12 +10,12 @@ from service.ingest.column_names import NUMBER_BYTES, check_names, check_size
 from service.ingest.column_report import Raw
 from service.settings import Settings
 
-TEXT_BYTES = 40  # per cell of a column of texts, which are read whole
+TEXT_BYTES = 40  # memory per cell of a text column
 REMEDY = "write it again as plain Parquet, or send CSV"
 
 
 def read(file: BinaryIO, settings: Settings) -> Raw:
-    """A table from a Parquet file; its footer is checked before anything is unpacked."""
+    """Read a table from a Parquet file; types and size are checked in its footer before any data is read."""
     try:
         schema = pl.read_parquet_schema(file)
         names = check_names(list(schema), settings)
@@ -48,7 +48,7 @@ def _refuse_foreign_types(schema: Mapping[str, pl.DataType]) -> None:
 
 
 def _cell_bytes(schema: Mapping[str, pl.DataType]) -> float:
-    """Memory per cell, in the mean over the columns."""
+    """Memory per cell in bytes, averaged over the columns."""
     costs = [NUMBER_BYTES if dtype.is_numeric() else TEXT_BYTES for dtype in schema.values()]
     return sum(costs) / max(1, len(costs))
 
@@ -60,7 +60,7 @@ def _is_known(dtype: pl.DataType) -> bool:
 
 
 def _plain(name: str, dtype: pl.DataType) -> pl.Expr:
-    """The column in one of the types that a table here has; a duration counts in seconds."""
+    """The column converted to a type of ingested tables; a duration becomes seconds."""
     column = pl.col(name)
     if dtype in (pl.UInt64, pl.Null):
         return column.cast(pl.Float64)

@@ -1,4 +1,4 @@
-"""The three ways in: an uploaded file, columns in a body, rows in a body."""
+"""Read a table from an uploaded file, or from columns or rows in a request body."""
 
 import tempfile
 from typing import Any, BinaryIO
@@ -15,11 +15,11 @@ def read_upload(
 ) -> Ingested:
     """Read a CSV, TSV, JSON Lines or Parquet file, plain or gzipped.
 
-    The content decides which of these it is; the name is only a hint between text formats. ``missing`` has
-    the values that stand for missing ones, as for ``finish``.
+    The content decides the format; the name only distinguishes text formats. ``missing`` has the values that
+    mean missing, as in `check_and_describe`.
 
     Raises:
-        Invalid: The file holds no table that can be read; the error says where and what to do.
+        Invalid: The file holds no readable table; the error says where and what to do.
     """
     with tempfile.TemporaryFile(dir=settings.data_dir) as space:
         plain = unpacked(file, space, settings.max_body_bytes)

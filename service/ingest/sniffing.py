@@ -1,4 +1,4 @@
-"""What a file is, by its content: the name may say anything."""
+"""Detect the format and the encoding of a file by its content."""
 
 import codecs
 import gzip
@@ -44,15 +44,15 @@ BYTE_ORDER_MARKS = {  # UTF-32 first: its mark begins with that of UTF-16
 }
 CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 MAX_CONTROL_SHARE = 0.01
-MIN_NUL_SHARE = 0.5  # of every second byte: digits and separators are half of any table in UTF-16
+MIN_NUL_SHARE = 0.5  # among every second byte: digits and separators are half of any UTF-16 table
 REMEDY = "upload CSV, TSV, JSON Lines or Parquet (each may be gzipped)"
 
 
 def unpacked(file: BinaryIO, space: BinaryIO, limit: int) -> BinaryIO:
-    """The file itself, or what a gzip file holds, written to ``space``.
+    """The file itself, or ``space`` with the content of a gzip file.
 
     Raises:
-        TooLarge: Unpacked, it is over the limit; a few megabytes can hold a terabyte.
+        TooLarge: The decompressed content is over the limit; a few megabytes can expand to a terabyte.
         Invalid: The gzip file is damaged.
     """
     if _head(file, len(GZIP)) != GZIP:
@@ -77,10 +77,10 @@ def unpacked(file: BinaryIO, space: BinaryIO, limit: int) -> BinaryIO:
 
 
 def format_of(file: BinaryIO, filename: str | None) -> str:
-    """``parquet``, ``jsonl`` or ``csv``.
+    """The format: ``parquet``, ``jsonl`` or ``csv``.
 
     Raises:
-        Invalid: The file is empty, or of a kind that is no table.
+        Invalid: The file is empty, or its format is not supported.
     """
     head = _head(file, HEAD_BYTES)
     if len(head) < HEAD_BYTES and not head.strip():
@@ -93,17 +93,17 @@ def format_of(file: BinaryIO, filename: str | None) -> str:
     begin = head.removeprefix(codecs.BOM_UTF8).lstrip()
     if begin.startswith(b"[") and _suffix(filename) == ".json":
         raise Invalid(
-            "json_array", 'a JSON array is no file format here; send {"rows": […]} as the body instead'
+            "json_array", 'a file with a JSON array is not supported; send {"rows": […]} as the body instead'
         )
     is_json = begin.startswith(b"{") or _suffix(filename) in (".jsonl", ".ndjson")
     return "jsonl" if is_json else "csv"
 
 
 def encoding_of(file: BinaryIO) -> tuple[str, list[dict[str, Any]]]:
-    """The encoding of a text file, and a warning where it had to be guessed.
+    """The encoding of a text file, and a warning if it was guessed.
 
     Raises:
-        Invalid: The file is no text.
+        Invalid: The file is not text.
     """
     head = _head(file, HEAD_BYTES)
     marked = next((name for mark, name in BYTE_ORDER_MARKS.items() if head.startswith(mark)), None)
@@ -124,7 +124,7 @@ def encoding_of(file: BinaryIO) -> tuple[str, list[dict[str, Any]]]:
 
 
 def _unmarked_utf16(head: bytes) -> str | None:
-    """UTF-16 without a byte order mark, by the NULs that halve its Latin characters."""
+    """Detect UTF-16 without a byte order mark: every second byte of Latin characters is NUL."""
     even, odd = (head[start::2].count(0) / max(len(head) / 2, 1) for start in (0, 1))
     if max(even, odd) < MIN_NUL_SHARE or min(even, odd) > MAX_CONTROL_SHARE:
         return None
@@ -139,7 +139,7 @@ def _read_as(encoding: str, reason: str) -> dict[str, Any]:
 
 
 def _first_wrong_line(file: BinaryIO, encoding: str) -> int | None:
-    """The first line that this encoding cannot read; ``None`` if it reads the whole file."""
+    """The first line that this encoding cannot decode; ``None`` if it decodes the whole file."""
     line = 1
     decoder = codecs.getincrementaldecoder(encoding)()
     for chunk in _chunks(file):

@@ -1,8 +1,8 @@
-"""Reading a file in a process of its own, with limits: what is in it decides what reading it takes.
+"""Read an uploaded file in a child process with limits of memory and processor time.
 
-A small file can stand for a huge table, and a parser in another language can end its process. So whatever
-is large, packed or Parquet is read by a child, which gets the file open, and gives back a Parquet file and
-its description. The memory of the table is never that of the API.
+A small file can expand to a huge table, and a native parser can crash its process. Large, compressed and
+Parquet files are therefore read by a child process. It receives the open file, and returns a Parquet file and
+its description. The table takes no memory of the API.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from service.process_limits import limit_process
 from service.settings import GiB, MiB, Settings
 
 COMMAND = (sys.executable, "-m", "service.ingest.subprocess_reader")
-SMALL_BYTES = 256 * 1024  # of plain text: read here in less time than a process takes to start
-CPU_S = 10  # and for every MiB that is sent
+SMALL_BYTES = 256 * 1024  # of plain text: read in less time than a process takes to start
+CPU_S = 10  # plus `CPU_S_PER_MIB` for every MiB of the file
 CPU_S_PER_MIB = (
-    5  # five times what gzip's usual tables take; a small file that stands for a huge one ends soon
+    5  # five times what usual gzipped tables take; stops early a small file that expands to a huge table
 )
-WAITS = 10  # times its processor time: others may want the processor, too
-SPARE = 2  # times the memory that tables may take by their estimates, before the system says no
+WAITS = 10  # wall-clock time per processor time: other processes may share the processor
+SPARE = 2  # hard limit of memory, in multiples of the estimate that a table may have
 LIMITS = ("data_dir", "max_body_bytes", "max_columns", "max_memory_bytes", "max_rows")
 
 
 @dataclass(frozen=True)
 class Described:
-    """What is told of a table that was written as Parquet."""
+    """Description of a table that was written as Parquet."""
 
     rows: int
     columns: list[dict[str, Any]]
@@ -54,8 +54,8 @@ def convert(
     """Read an uploaded file, and write its table to ``parquet``.
 
     Raises:
-        Invalid: The file holds no table that can be read, or one that takes too much to read.
-        TooLarge: Unpacked, it is over the limit.
+        Invalid: The file holds no readable table, or reading it takes too much memory or time.
+        TooLarge: The decompressed file is over the limit.
     """
     if is_harmless(file):
         return write(read_upload(file, filename, settings, missing), parquet)
@@ -73,7 +73,7 @@ def convert(
             COMMAND,
             input=json.dumps(asked).encode(),
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # a parser that fails tells what it read
+            stderr=subprocess.DEVNULL,  # a parser that fails prints the data it read
             pass_fds=(file.fileno(), parquet.fileno()),
             check=True,
             timeout=WAITS * cpu_s,
@@ -81,14 +81,14 @@ def convert(
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
         raise Invalid(
             "unreadable_file",
-            "reading the file took more memory or time than a file may, or the file is damaged; "
-            "write it anew, or send fewer rows or columns",
+            "reading the file exceeded the limit of memory or time, or the file is damaged; "
+            "write it again, or send fewer rows or columns",
         ) from None
     return _understood(json.loads(finished.stdout))
 
 
 def is_harmless(file: BinaryIO) -> bool:
-    """Whether a file is no larger than it looks, and is read by what cannot crash."""
+    """Whether a file can be read in this process: small, not compressed, and not Parquet."""
     file.seek(0)
     head = file.read(len(PARQUET))
     is_small = file.seek(0, 2) <= SMALL_BYTES
@@ -97,7 +97,7 @@ def is_harmless(file: BinaryIO) -> bool:
 
 
 def write(ingested: Ingested, parquet: BinaryIO) -> Described:
-    """Keep a table as Parquet."""
+    """Write a table as Parquet, and describe it."""
     ingested.frame.write_parquet(parquet)
     return Described(ingested.frame.height, ingested.columns, ingested.warnings)
 
@@ -111,7 +111,7 @@ def _understood(answer: dict[str, Any]) -> Described:
 
 
 def main() -> None:
-    """Do what is asked on standard input, and answer on standard output."""
+    """Read the file named in the request on standard input, and reply on standard output."""
     asked = json.load(sys.stdin)
     settings = Settings(**asked["limits"])
     limit_process(GiB + SPARE * settings.max_memory_bytes, asked["cpu_s"])

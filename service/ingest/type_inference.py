@@ -1,4 +1,4 @@
-"""Which type a column of text has: the narrowest that holds for every cell."""
+"""Infer the type of a column of text: the narrowest that fits every cell."""
 
 from collections.abc import Callable
 from functools import reduce
@@ -20,12 +20,12 @@ THOUSANDS_COMMA = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
 
 
 def type_of_text(column: pl.Series, *, comma_is_free: bool) -> tuple[pl.Series, Warnings]:
-    """A column of text as what it holds.
+    """Convert a column of text to its inferred type.
 
     Args:
-        column: The cells as they stand in the file.
-        comma_is_free: Whether commas separate no columns, so that 1,234 is more likely a decimal
-            number than one thousand two hundred and thirty-four.
+        column: The cells as in the file.
+        comma_is_free: Whether commas separate no columns. If so, 1,234 is more likely a decimal number
+            than one thousand two hundred and thirty-four.
 
     Returns:
         The column as Boolean, Int64, Float64, Datetime or String, with null for missing cells, and
@@ -49,7 +49,10 @@ def type_of_text(column: pl.Series, *, comma_is_free: bool) -> tuple[pl.Series, 
 
 
 def time_of_text(values: pl.Series) -> tuple[pl.Series | None, Warnings]:
-    """ISO 8601 dates and times, also with a space or slashes; UTC where a zone is given; or other forms."""
+    """Parse ISO 8601 dates and times, also with a space or slashes, or the forms of `parse_times`.
+
+    Times with a zone are converted to UTC. None if the column holds no times; null for a value out of range.
+    """
     if not values.str.contains(DATETIME).all():
         return written_times(values)
     text = values.str.replace_all("/", "-", literal=True).str.replace(" ", "T", literal=True)
@@ -106,7 +109,7 @@ def _guess(code: str, values: pl.Series, what: str) -> dict[str, Any]:
 
 
 def _about_missing(cells: pl.Series, is_missing: pl.Series) -> Warnings:
-    """Empty cells are missing beyond doubt; words for it are an interpretation."""
+    """Warn about words that were read as missing; empty cells need no warning."""
     spelled = is_missing & (cells != "")
     count = int(spelled.sum())
     if not count:
@@ -117,7 +120,7 @@ def _about_missing(cells: pl.Series, is_missing: pl.Series) -> Warnings:
 
 
 def _about_mixed(values: pl.Series) -> Warnings:
-    """A few words make a column of numbers one of text: most likely a mistake in these cells."""
+    """Warn if a few words make a column of numbers text: probably an error in these cells."""
     present = values.is_not_null()
     odd = present & values.cast(pl.Float64, strict=False).is_null()
     count = int(odd.sum())

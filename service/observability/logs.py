@@ -1,4 +1,4 @@
-"""Logs of every process: one line per event, with its facts behind it, for people or as JSON for programs."""
+"""Logs of every process: one line per event and its facts, as plain text or as JSON."""
 
 import logging
 import re
@@ -12,14 +12,14 @@ from typing import Any
 import orjson
 
 PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # also other line ends, and turns
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # with other line ends and text direction
 
 _known: ContextVar[dict[str, Any]] = ContextVar("_known", default={})  # noqa: B039  # never changed in place
 
 
 @contextmanager
 def facts(**known: Any) -> Iterator[None]:
-    """Add facts to every line that is logged within, in threads that are started from here as well."""
+    """Add facts to every line logged in the context, also in threads started from it."""
     token = _known.set(_known.get() | known)
     try:
         yield
@@ -28,22 +28,22 @@ def facts(**known: Any) -> Iterator[None]:
 
 
 def known() -> dict[str, Any]:
-    """The facts of every line that is logged here."""
+    """The facts that the current context adds to every line."""
     return _known.get()
 
 
 class FactsFormatter(logging.Formatter):
-    """Appends what ``extra`` brought: ``job claimed job_id=… attempt=1``. Control characters are escaped."""
+    """Appends the fields of ``extra``: ``job claimed job_id=… attempt=1``. Escapes control characters."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the name is logging's
-        """One line, whatever the facts contain, and nothing that a terminal would obey."""
+        """Format the record as one line without control sequences, whatever the facts contain."""
         told = [f"{name}={value}" for name, value in _facts_of(record).items()]
         line = " ".join([super().formatMessage(record), *told])
         return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line; a traceback is a member of it."""
+    """Formats a record as one JSON object per line, with the traceback as a member."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as JSON."""
@@ -60,7 +60,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(level: int = logging.INFO, *, as_json: bool = False) -> None:
-    """Log to standard error, as container platforms and terminals expect."""
+    """Log to standard error, which container platforms and terminals expect."""
     handler = logging.StreamHandler(sys.stderr)
     plain = FactsFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     handler.setFormatter(JsonFormatter() if as_json else plain)

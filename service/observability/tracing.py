@@ -1,6 +1,6 @@
-"""Traces for OpenTelemetry, where an operator wants them: of requests by FastAPI, of jobs by the worker.
+"""OpenTelemetry traces, if an operator enables them: FastAPI traces requests, the worker traces jobs.
 
-They need the extra ``otel`` and ``OTEL_EXPORTER_OTLP_ENDPOINT``. Without either nothing is recorded, and a
+They need the extra ``otel`` and ``OTEL_EXPORTER_OTLP_ENDPOINT``. Without both nothing is recorded, and a
 span costs nothing.
 """
 
@@ -25,13 +25,13 @@ TIMEOUT_S = 2.0  # of a collector that does not answer: the end of a job waits f
 
 
 def of_requests() -> TelemetryConfig:
-    """What FastAPI shall do: one span per request. Metrics are Prometheus's, and errors are in the log."""
+    """Telemetry options of FastAPI: one span per request; metrics go to Prometheus, errors to the log."""
     return {"auto_configure": _is_wanted(), "metrics": False, "logs": False, "operation_spans": False}
 
 
 @contextmanager
 def job_span(job_id: str) -> Iterator[None]:
-    """While a process of the worker does a job."""
+    """Record a span while a worker process runs a job."""
     _export()
     with trace.get_tracer("kan-service").start_as_current_span("job", attributes={"kan.job_id": job_id}):
         yield
@@ -46,7 +46,7 @@ def _is_wanted() -> bool:
 
 @cache
 def _export() -> None:
-    """Send each span when it ends: processes of the worker are killed when they are no longer needed."""
+    """Export each span as soon as it ends: worker processes are killed when they are no longer needed."""
     if not _is_wanted():
         return
     try:

@@ -1,4 +1,4 @@
-"""What a client can ask of datasets."""
+"""Operations on datasets: add, read and delete."""
 
 import tempfile
 from collections.abc import Iterator
@@ -35,14 +35,14 @@ def add_upload(
     sessions: Sessions,
     settings: Settings,
 ) -> Dataset:
-    """Keep an uploaded file as a dataset; without a name it is called like the file."""
+    """Store an uploaded file as a dataset; its default name is that of the file."""
     with tempfile.TemporaryFile(dir=settings.data_dir) as parquet:
         described = ingest.convert(file, filename, parquet, settings, missing)
         return _store(described, parquet, name or _name_of(filename), units, sessions, settings)
 
 
 def add_body(body: DatasetIn, *, sessions: Sessions, settings: Settings) -> Dataset:
-    """Keep a table from a JSON body as a dataset."""
+    """Store a table from a JSON body as a dataset."""
     if body.columns is not None:
         ingested = ingest.read_columns(body.columns, settings, body.missing)
     else:
@@ -57,8 +57,8 @@ def delete(dataset_id: str, sessions: Sessions, *, if_match: str | None = None) 
 
     Raises:
         NotFound: There is no such dataset.
-        Conflict: A job that is not finished needs it.
-        Stale: It is not what ``if_match`` says.
+        Conflict: An unfinished job uses it.
+        Stale: Its entity tag is not in ``if_match``.
     """
     with sessions.begin() as session:
         datasets = Datasets(session)
@@ -74,14 +74,14 @@ def delete(dataset_id: str, sessions: Sessions, *, if_match: str | None = None) 
 
 
 def preview(dataset_id: str, rows: int, sessions: Sessions, settings: Settings) -> dict[str, Any]:
-    """The first rows, as JSON knows them."""
+    """The columns and the first rows of a dataset, as JSON values."""
     with sessions.read() as session:
         frame = first_rows(session, Datasets(session).get(dataset_id), rows, settings.data_dir)
     return {"columns": frame.columns, "rows": plain_rows(frame)}
 
 
 def content(dataset_id: str, sessions: Sessions) -> tuple[Dataset, int, Iterator[bytes]]:
-    """The dataset, the size of its Parquet file, and the file itself in chunks."""
+    """The dataset, the size of its Parquet file in bytes, and the file in chunks."""
     with sessions.read() as session:
         dataset = Datasets(session).get(dataset_id)
         blob = session.get_one(Blob, dataset.blob_sha256)
@@ -130,7 +130,7 @@ def _some(names: list[str]) -> str:
 
 
 def _name_of(filename: str | None) -> str:
-    """The file's own name, a label and never a path, without its endings."""
+    """The name of a file without path and suffixes, as a label; ``DEFAULT_NAME`` if nothing is left."""
     base = (filename or "").replace("\\", "/").rpartition("/")[2]
     stem = PurePath(base.removesuffix(".gz")).stem.strip() if base.strip(".") else ""
     return stem[:MAX_NAME] or DEFAULT_NAME

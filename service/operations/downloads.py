@@ -1,4 +1,4 @@
-"""Stored bytes on their way to a client."""
+"""Streams of stored blobs for downloads."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from service.storage import blobs
 
 
 def chunks_of(sha256: str, sessions: Sessions) -> Iterator[bytes]:
-    """A blob, each chunk in its own transaction: a slow client must not keep one open."""
+    """The chunks of a blob, each read in its own transaction: a slow client must not keep one open."""
     number = 0
     while True:
         with sessions.read() as session:
@@ -22,11 +22,11 @@ def chunks_of(sha256: str, sessions: Sessions) -> Iterator[bytes]:
 
 
 def result_of(job_id: str, sessions: Sessions) -> tuple[Job, int, Iterator[bytes]]:
-    """A job whose result is a file, the size of the file, and the file itself in chunks.
+    """A job whose result is a file, the size of the file in bytes, and the file in chunks.
 
     Raises:
         NotFound: There is no such job.
-        Conflict: It has no such result, or not yet.
+        Conflict: The job has no result file, or not yet.
     """
     with sessions.read() as session:
         job = TrainingJobs(session).get(job_id)
@@ -38,7 +38,7 @@ def result_of(job_id: str, sessions: Sessions) -> tuple[Job, int, Iterator[bytes
 
 def _why_not(job: Job) -> str:
     if job.model_id is not None:
-        return f"the result of job {job.id} is a model and no file; it is at /models/{job.model_id}"
+        return f"the result of job {job.id} is a model, not a file; it is at /models/{job.model_id}"
     if job.finished_at is not None:
         return (
             f"job {job.id} has ended without a result, its status is {job.status}; POST /jobs/{job.id}/retry"

@@ -1,4 +1,4 @@
-"""ETags: a name for the state of a resource, by which clients say what they know of it (RFC 9110)."""
+"""Entity tags (ETags) identify the state of a resource (RFC 9110)."""
 
 import hashlib
 
@@ -8,23 +8,23 @@ from service.errors import Stale
 
 
 def entity_tag(document: BaseModel) -> str:
-    """Another tag after every change of what clients see."""
+    """Hash of the document that clients receive: every visible change gives another tag."""
     return f'"{hashlib.sha256(document.model_dump_json().encode()).hexdigest()[:32]}"'
 
 
 def is_among(tag: str, header: str) -> bool:
-    """Whether an If-Match or If-None-Match names this state, or any."""
+    """Whether an If-Match or If-None-Match header lists this tag, or ``*``."""
     given = [one.strip() for one in header.split(",")]
     return "*" in given or tag in given
 
 
 def refuse_stale(document: BaseModel, if_match: str | None, *, what: str, code: str) -> None:
-    """Nothing, if the resource still is what the client saw, or the client did not say.
+    """Refuse a change if the resource no longer has the tag that the client sent; no header, no check.
 
     Raises:
-        Stale: It is not.
+        Stale: ``if_match`` does not list the current tag.
     """
     tag = entity_tag(document)
     if if_match is None or is_among(tag, if_match):
         return
-    raise Stale(code, f"{what} has changed since; GET it again and send its ETag, now {tag}, as If-Match")
+    raise Stale(code, f"{what} has changed; GET it again and send its ETag, now {tag}, as If-Match")

@@ -1,8 +1,8 @@
-"""Numbers of all jobs and workers, for those who watch over the service.
+"""Statistics of all jobs and workers, for monitoring.
 
-Jobs are counted in SQL, so that every process tells the same, before and after it was restarted. What has
-settled (jobs so old that all before them have ended) never changes again and is kept; each look reads only
-what came after.
+Jobs are counted in SQL, so that every process reports the same numbers, also after a restart. The sums over
+jobs so old that all jobs before them have finished never change and are kept. Each reading adds only the
+later jobs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from service.db.tables import Job, JobStatus
 WAIT_BOUNDS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
 RUN_BOUNDS = (1, 5, 15, 30, 60, 120, 300, 900, 1800, 3600, 7200)
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-COMMITTED_WITHIN = timedelta(minutes=5)  # after its time of creation a job can be seen by all
+COMMITTED_WITHIN = timedelta(minutes=5)  # from a job's creation time to the commit of its row, at most
 
 Key = tuple[str, str]  # kind, status
 Sums = dict[Key, list[float]]
@@ -32,11 +32,12 @@ Sums = dict[Key, list[float]]
 
 @dataclass
 class Spread:
-    """How durations are distributed.
+    """A cumulative histogram of durations.
 
     Attributes:
-        at_most: How many are no longer than each bound.
-        total: Seconds of all.
+        count: Number of durations.
+        total: Their sum in seconds.
+        at_most: Number of durations up to each bound.
     """
 
     count: float
@@ -46,7 +47,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Figures:
-    """The numbers at one moment. Durations and the age of the oldest that waits are by kind."""
+    """The statistics at one time. Durations and the age of the oldest queued job are by kind."""
 
     workers: Presence
     unfinished: dict[Key, int]
@@ -57,7 +58,7 @@ class Figures:
 
 
 class JobFigures:
-    """Reads them, and remembers what has settled."""
+    """Reads the statistics, and keeps the sums that no longer change."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
@@ -66,7 +67,7 @@ class JobFigures:
         self._lock = Lock()
 
     def read(self) -> Figures:
-        """The numbers now."""
+        """The statistics now."""
         with self._lock, self._sessions.read() as session:
             now, workers = clock(session), Workers(session).presence()
             waiting = session.execute(
@@ -92,7 +93,7 @@ class JobFigures:
 
 
 def _sums(session: Session, *which: ColumnElement[bool]) -> Sums:
-    """Of ended jobs by kind and status: how many, then the columns of both durations."""
+    """By kind and status of finished jobs: their number, then the histogram columns of waits and runs."""
     columns = [
         func.count(),
         *_spread_columns(_seconds(session, Job.created_at, Job.started_at), WAIT_BOUNDS),
@@ -110,7 +111,7 @@ def _seconds(session: Session, since: Any, until: Any) -> ColumnElement[float]:
 
 
 def _spread_columns(seconds: ColumnElement[float], bounds: Sequence[float]) -> list[ColumnElement[Any]]:
-    """Null where a job never started counts nowhere."""
+    """Number, sum and cumulative counts; the null of a job that never started is not counted."""
     at_most = [func.sum(case((seconds <= bound, 1), else_=0)) for bound in bounds]
     return [func.count(seconds), func.sum(seconds), *at_most]
 

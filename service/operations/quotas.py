@@ -1,4 +1,4 @@
-"""What a tenant has, and what it may have."""
+"""Usage and quotas of a tenant."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CONTENTS = (Dataset.blob_sha256, Model.artifact_sha256, Job.result_sha256)
 
 
 def read_usage(sessions: Sessions, settings: Settings) -> dict[str, Any]:
-    """Datasets, models and jobs of the caller's tenant, and its limits."""
+    """Number and size of the datasets, models and results of the caller's tenant, its jobs, and its limits."""
     with sessions.read() as session:
         datasets, dataset_bytes = _stored(session, Dataset.blob_sha256)
         models, model_bytes = _stored(session, Model.artifact_sha256)
@@ -40,29 +40,29 @@ def read_usage(sessions: Sessions, settings: Settings) -> dict[str, Any]:
 
 
 def refuse_more_bytes(session: Session, settings: Settings) -> None:
-    """Refuse what was just added to this transaction, or will follow, if the tenant has more than it may.
+    """Refuse an addition to storage in this transaction, made or planned, if the tenant is over its quota.
 
-    Equal contents count each: who shares stored bytes with whom is nobody's business.
+    Equal contents count each time, so that usage does not reveal what other tenants store.
 
     Raises:
-        OutOfSpace: It has.
+        OutOfSpace: The tenant is over its quota.
     """
     if not settings.quota_bytes:
         return
     stored = sum(_stored(session, column)[1] for column in CONTENTS)
     if stored > settings.quota_bytes:
         detail = (
-            f"with this, {stored} bytes would be stored, and {settings.quota_bytes} may be; "
-            "delete datasets, models or results of jobs that nobody needs"
+            f"this would store {stored} bytes, the quota is {settings.quota_bytes}; "
+            "delete datasets, models or results of jobs that you no longer need"
         )
         raise OutOfSpace("quota_exceeded", detail, limit=settings.quota_bytes)
 
 
 def refuse_more_jobs(session: Session, settings: Settings) -> None:
-    """Refuse another job if the tenant has as many unfinished ones as it may.
+    """Refuse another job if the tenant's unfinished jobs have reached the quota.
 
     Raises:
-        TooMany: It has.
+        TooMany: They have.
     """
     if not settings.quota_jobs:
         return

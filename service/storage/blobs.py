@@ -1,7 +1,7 @@
 """Datasets and artifacts as bytes in the database, named by their SHA-256 and cut into small chunks.
 
-Equal bytes are stored once. A blob lives as long as a row refers to it; whoever removes such a row
-calls ``release``. Everything happens in the caller's transaction, so a blob and the row that refers
+Equal bytes are stored once. A blob exists as long as a row refers to it; code that removes such a row
+calls `release_blob`. All functions run in the caller's transaction, so a blob and the row that refers
 to it appear together or not at all.
 """
 
@@ -22,16 +22,16 @@ CHUNK_BYTES = 2**20
 
 
 class DamagedBlob(RuntimeError):
-    """The stored bytes are not the ones that were put there."""
+    """A blob is missing, or its bytes do not match its SHA-256."""
 
 
 def put_bytes(session: Session, data: bytes) -> str:
-    """Store bytes; the answer is their name."""
+    """Store bytes; returns their SHA-256."""
     return put_file(session, BytesIO(data))
 
 
 def put_file(session: Session, file: BinaryIO) -> str:
-    """Store a file from its beginning; it is read twice, a chunk at a time."""
+    """Store a whole file; returns its SHA-256. The file is read twice, in chunks."""
     file.seek(0)
     sha256, size = _measure(file)
     if _reserve(session, sha256, size):
@@ -42,16 +42,20 @@ def put_file(session: Session, file: BinaryIO) -> str:
 
 
 def read_bytes(session: Session, sha256: str) -> bytes:
-    """All of a blob.
+    """The bytes of a blob.
 
     Raises:
-        DamagedBlob: It is missing, or not what was stored.
+        DamagedBlob: The blob is missing or damaged.
     """
     return b"".join(read_chunks(session, sha256))
 
 
 def read_chunks(session: Session, sha256: str) -> Iterator[bytes]:
-    """A blob in chunks of at most 1 MiB; the last step fails if the bytes are not what was stored."""
+    """The bytes of a blob in chunks of at most 1 MiB.
+
+    Raises:
+        DamagedBlob: After the last chunk, if the blob is missing or damaged.
+    """
     digest, number = hashlib.sha256(), 0
     while (data := read_chunk(session, sha256, number)) is not None:
         digest.update(data)
@@ -62,20 +66,20 @@ def read_chunks(session: Session, sha256: str) -> Iterator[bytes]:
 
 
 def read_chunk(session: Session, sha256: str, number: int) -> bytes | None:
-    """One chunk, or ``None`` after the last; for readers too slow to keep a transaction open meanwhile."""
+    """One chunk, or ``None`` after the last; for slow readers, who must not keep a transaction open."""
     return session.scalar(
         select(BlobChunk.data).where(BlobChunk.sha256 == sha256, BlobChunk.number == number)
     )
 
 
 def hold(session: Session, *names: str) -> None:
-    """Let others who store or release these blobs wait for the end of the transaction."""
-    for sha256 in sorted(names):  # in one order, so that no two wait for each other
+    """Lock blobs: others who store or release them wait for the end of the transaction."""
+    for sha256 in sorted(names):  # in a fixed order, which prevents deadlocks
         session.execute(select(Blob.sha256).where(Blob.sha256 == sha256).with_for_update())
 
 
 def release(session: Session, sha256: str) -> None:
-    """Delete a blob unless a row still refers to it; the foreign keys know."""
+    """Delete a blob unless a row still refers to it, as its foreign keys tell."""
     session.flush()
     try:
         with session.begin_nested():
@@ -98,10 +102,10 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _reserve(session: Session, sha256: str, size: int) -> bool:
-    """Whether the blob is new, and this transaction's to fill.
+    """Insert the row of a blob; true if it is new and this transaction must store the chunks.
 
-    A blob that is there already is locked, so that nobody releases it before the caller's row
-    refers to it. One that vanishes between the two statements is made anew.
+    An existing blob is locked, so that no one deletes it before the caller's row refers to it.
+    A blob that vanishes between the two statements is inserted again.
     """
     row = {"sha256": sha256, "size": size, "created_at": clock(session)}
     insert_if_absent = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert

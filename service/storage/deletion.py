@@ -1,8 +1,8 @@
-"""Remove a dataset, a job or a model with all that only it needs: for clients, and when its time is up.
+"""Remove a dataset, a job or a model with its blobs, for clients and after the retention time.
 
-Whoever calls has locked the row (``service.db.session.TO_CHANGE``) and seen that it may go. The blob is
-locked before the row is deleted: of two who delete the last rows that refer to a blob, the second waits,
-finds that it is the last, and takes the blob along.
+The caller has locked the row (``service.db.session.TO_CHANGE``) and checked that it may be removed. The blob
+is locked before the row is deleted. If two transactions delete the last rows that refer to a blob, the second
+waits for the first, and then deletes the blob.
 """
 
 from sqlalchemy.orm import Session
@@ -16,7 +16,7 @@ from service.storage import blobs as storage
 
 
 def remove_dataset(session: Session, dataset: Dataset) -> None:
-    """Remove a dataset and, unless an equal one is there, its bytes. Models trained on it stay."""
+    """Remove a dataset and, unless an equal one exists, its bytes. Models trained on it stay."""
     storage.hold(session, dataset.blob_sha256)
     Datasets(session).delete(dataset.id)
     storage.release(session, dataset.blob_sha256)

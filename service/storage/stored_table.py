@@ -1,4 +1,4 @@
-"""A stored dataset as columns: what the worker reads, one column at a time."""
+"""Stored datasets as columns, which the worker reads one at a time."""
 
 import tempfile
 from collections.abc import Iterator
@@ -16,18 +16,18 @@ from service.storage.blobs import read_chunks
 
 Array = np.ndarray[Any, Any]
 
-PIECE_ROWS = 100_000  # texts of so many rows exist twice for a moment
+PIECE_ROWS = 100_000  # the texts of one block are in memory twice
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table whose columns stay in their file until one is asked for."""
+    """A table whose columns are read from the file on demand."""
 
     frame: pl.LazyFrame
     types: dict[str, str]
     units: dict[str, str]
     rows: int
-    reports: list[dict[str, Any]]  # what the dataset tells of each column
+    reports: list[dict[str, Any]]  # report of each column, from the dataset
 
     def column(self, name: str) -> Array:
         """All values of a column."""
@@ -35,11 +35,11 @@ class Table:
 
 
 def values_of(column: pl.Series) -> Array:
-    """The values of a column, or of a part of it.
+    """The values of a column, or of a part of it, as an array.
 
-    Numbers and integers are float64 with NaN for missing values; all other types are object arrays
-    with ``None``: text and categories of ``str``, booleans of ``bool``, times as ISO 8601 text. Equal
-    values are one object.
+    Numbers and integers are float64 with NaN for missing values. All other types are object arrays with
+    ``None``: text and categories as ``str``, booleans as ``bool``, times as ISO 8601 text. Equal values
+    share one object.
     """
     if column.dtype.is_numeric():
         return column.cast(pl.Float64).fill_null(float("nan")).to_numpy(writable=True)
@@ -48,10 +48,10 @@ def values_of(column: pl.Series) -> Array:
 
 @contextmanager
 def stored_table(session: Session, dataset: Dataset, folder: Path) -> Iterator[Table]:
-    """A dataset, open as long as the context lasts; the session may end before.
+    """Open a dataset until the context ends; the session may end earlier.
 
-    Its file passes through ``folder``, under no name, so that its bytes are not held in memory and
-    nothing of it is left behind.
+    The file is an unnamed temporary file in ``folder``: its bytes are not held in memory, and it vanishes
+    when it is closed.
     """
     reports = list(dataset.columns)
     types = {report["name"]: report["type"] for report in reports}
@@ -61,7 +61,7 @@ def stored_table(session: Session, dataset: Dataset, folder: Path) -> Iterator[T
 
 @contextmanager
 def unpacked(session: Session, dataset: Dataset, folder: Path) -> Iterator[BinaryIO]:
-    """The Parquet file of a dataset."""
+    """Open the Parquet file of a dataset, copied to an unnamed temporary file in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as file:
         for chunk in read_chunks(session, dataset.blob_sha256):
@@ -71,19 +71,19 @@ def unpacked(session: Session, dataset: Dataset, folder: Path) -> Iterator[Binar
 
 
 def first_rows(session: Session, dataset: Dataset, rows: int, folder: Path) -> pl.DataFrame:
-    """The first rows of a dataset, as it was ingested."""
+    """The first rows of a dataset as it was ingested."""
     with unpacked(session, dataset, folder) as file:
         return pl.scan_parquet(file).head(rows).collect()
 
 
 def plain_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """Rows with values that JSON knows."""
+    """Rows as dictionaries of JSON values; times are ISO 8601 text."""
     times = pl.selectors.datetime()
     return frame.with_columns(times.dt.to_string("iso:strict")).rows(named=True)
 
 
 def _objects(column: pl.Series) -> Array:
-    """Values as Python objects, equal ones shared: a million rows of few categories are few texts."""
+    """Values as Python objects; equal values share one, so a million rows of few categories take few texts."""
     values = np.empty(len(column), dtype=object)
     known: dict[Any, Any] = {}
     for start in range(0, len(column), PIECE_ROWS):
