@@ -1,4 +1,4 @@
-"""Whether a training is admitted: what cannot be learnt, costs too much or takes too long is refused."""
+"""Admission of trainings: refuse what cannot be trained, costs too much or takes too long."""
 
 from service.db.tables import Dataset
 from service.errors import Invalid
@@ -9,13 +9,13 @@ from service.settings import Settings
 
 
 def refuse_hopeless(request: TrainRequest, dataset: Dataset, settings: Settings) -> None:
-    """Refuse what cannot be learnt from this dataset, or not at a bearable cost."""
+    """Refuse a training that this dataset does not allow, or that exceeds the limits of cost."""
     plan = check(request, dataset.columns, dataset.rows)
     refuse_too_costly(estimate(plan), settings, request.max_seconds)
 
 
 def refuse_too_long(max_seconds: float, settings: Settings) -> None:
-    """Refuse a job that may take longer than the service allows."""
+    """Refuse a job whose ``max_seconds`` is over the limit of the service."""
     limit = settings.max_job_seconds
     if max_seconds > limit:
         detail = f"max_seconds may be at most {limit:g} here, got {max_seconds:g}; ask for less"

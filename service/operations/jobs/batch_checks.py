@@ -1,4 +1,4 @@
-"""What a dataset must have for a model to predict it, known from its column report alone."""
+"""Checks that a model can predict a dataset, from its column report alone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FITTING = {
 
 
 def load_ahead(request: AnyRequest, sessions: Sessions, predictors: PredictorCache) -> None:
-    """Have the network at hand: a transaction that waited for it would hold up all others on SQLite."""
+    """Load the network before the transaction: on SQLite a long transaction blocks all others."""
     if isinstance(request, BatchRequest):
         with suppress(NotFound):
             with sessions.read() as session:
@@ -42,14 +42,14 @@ def load_ahead(request: AnyRequest, sessions: Sessions, predictors: PredictorCac
 def check_batch(
     request: BatchRequest, session: Session, sessions: Sessions, predictors: PredictorCache
 ) -> BatchRequest:
-    """The request with the id of its model and the member that answers.
+    """Check a batch prediction; returns the request with the id of its model and the predicting member.
 
-    The dataset stays until the transaction ends.
+    The dataset is locked until the transaction ends.
 
     Raises:
         NotFound: There is no such model or dataset.
-        Conflict: The model does not have the member that is to answer.
-        Invalid: The dataset does not have what the model reads, or the model has no such intervals.
+        Conflict: The model does not have the requested member.
+        Invalid: The dataset lacks columns that the model reads, or the model has no intervals of this level.
     """
     model = TrainedModels(session).get(request.model)
     dataset = Datasets(session).hold(request.dataset_id)
@@ -63,12 +63,12 @@ def check_batch(
 def check_columns(
     reports: Sequence[Report], features: Sequence[Feature], *, optional: Collection[str]
 ) -> None:
-    """Nothing, if these columns are what ``/predict`` would take; further ones do not matter.
+    """Refuse columns that ``/predict`` would refuse; additional columns are ignored.
 
     Args:
-        reports: What the dataset tells of its columns.
-        features: What the model was trained with.
-        optional: Features that the network does not look at; they may be absent.
+        reports: Column reports of the dataset.
+        features: Features of the model.
+        optional: Features that the network does not use; they may be absent.
 
     Raises:
         Invalid: Columns are missing or of the wrong type.
@@ -76,7 +76,7 @@ def check_columns(
     given = {report["name"]: report for report in reports}
     missing = [f.name for f in features if f.name not in given.keys() | set(optional)]
     if not any(feature.name in given for feature in features):
-        missing = [feature.name for feature in features]  # an answer without any question
+        missing = [feature.name for feature in features]  # optional features, too: no column can be used
     if missing:
         detail = (
             f"the dataset lacks columns that the model needs: {listed(missing)}; it has {listed(given)}; "
@@ -93,7 +93,7 @@ def check_columns(
 
 
 def _fits(feature: Feature, report: Report) -> bool:
-    """Whether all values of a column are such that the feature can have them."""
+    """Whether the feature accepts all values of the column."""
     if report["distinct"] == 0 or report["type"] in FITTING[feature.type]:
         return True
     is_binary = report["type"] in NUMBERS and {report["min"], report["max"]} <= {0, 1}

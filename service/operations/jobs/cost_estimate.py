@@ -1,4 +1,4 @@
-"""What a training job would cost, estimated before it is queued: nobody should wait for what cannot run."""
+"""Estimate the cost of a training job before it is queued, so that a job over the limits never waits."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -15,23 +15,23 @@ Method = Literal["levenberg_marquardt", "adam", "lbfgs"]
 
 DOUBLE = 8
 MAX_LAYERS = 32
-MOST_PARTS = 7  # of a time: the year, and sine and cosine of three cycles
-OWN_COLUMNS = 20  # categories with a column of their own, as the engine encodes them
+MOST_PARTS = 7  # inputs of a time: the year, and sine and cosine of three cycles
+OWN_COLUMNS = 20  # categories that the engine encodes as a column each
 VALIDATION_SHARE = 0.2  # of the training rows
-ROW_NUMBERS = 14  # beside the inputs: target, weight, places in the table, a column on its way in
-LABEL_BYTES = 200  # of a text, which all rows that have it share
+ROW_NUMBERS = 14  # per row besides the inputs: target, weight, places in the table, a column being read
+LABEL_BYTES = 200  # of a text, shared by all rows with it
 BASELINE_COPIES = 4  # of the training rows: scaled, centred, and two in the solver
-MLP_VECTORS = 54  # of its parameters: those of L-BFGS where they are few, else of Adam in half the digits
-MLP_ROW_COPIES, MLP_ROWS = 6, 5_000_000  # of the nodes of its inner layers at all rows, if these are few
-ANSWER_COPIES = 8  # of the probabilities, while they are measured
-EDGE_BYTES = 8_000  # of an activation in the picture: its curve as numbers, and as text
-CHECK_COPIES, CHECKED_ROWS = 7, 100_000  # of the encoded rows, as measured with so many
-SEARCH_BYTES = 32 * 2**20  # that searches took beyond the estimate of their largest network, when measured
-DENSITY_NODES = 4  # of the hidden layer that two columns have
-DENSITY_GRIDS = 80, 10  # finest grid of one column, and that of two
-DENSITY_POINTS, DENSITY_MARGIN = 10, 6  # of the quadrature on an interval; intervals beyond the grid
-DENSITY_ROWS = 40_000  # that two columns are fitted by at most
-VALUE_SECONDS = 1e-7  # to read a value and to encode it
+MLP_VECTORS = 54  # of its parameters: L-BFGS if they are few, else Adam in single precision
+MLP_ROW_COPIES, MLP_ROWS = 6, 5_000_000  # copies of the hidden nodes at all rows; limit of rows times nodes
+ANSWER_COPIES = 8  # of the probabilities, while metrics are computed
+EDGE_BYTES = 8_000  # of an activation in the picture: its curve as numbers and as text
+CHECK_COPIES, CHECKED_ROWS = 7, 100_000  # copies of the encoded rows, measured with this many rows
+SEARCH_BYTES = 32 * 2**20  # measured: what a search takes beyond the estimate of its largest network
+DENSITY_NODES = 4  # of the hidden layer for two columns
+DENSITY_GRIDS = 80, 10  # finest grid for one column and for two
+DENSITY_POINTS, DENSITY_MARGIN = 10, 6  # quadrature points per interval; intervals beyond the grid
+DENSITY_ROWS = 40_000  # most rows that the density of two columns is fitted to
+VALUE_SECONDS = 1e-7  # to read and encode a value
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Cost:
     """An estimate.
 
     Attributes:
-        layers: With the output layer.
-        memory_bytes: Most that the job holds at once, beyond what its process takes before it begins.
-        seconds: Until a network has learnt once from every row. What comes after is cut at ``max_seconds``
-            and the best so far is kept; with less time there is nothing to keep.
+        layers: Number of layers, with the output layer.
+        memory_bytes: Peak memory of the job beyond that of its process at the start.
+        seconds: Time of the first epoch. Training stops at ``max_seconds`` and keeps the best network so
+            far; with less time there is none.
     """
 
     layers: int
@@ -52,11 +52,10 @@ class Cost:
 
 
 def estimate(plan: Plan) -> Cost:
-    """Cost of the network that was asked for.
+    """Cost of the requested network.
 
-    Where its shape is left to the search, memory is for the largest network that ``max_seconds`` allows,
-    and all else for the smallest: time and weights decide how far the search gets, and not whether it finds
-    anything.
+    If the search chooses the shape, memory is for the largest network that ``max_seconds`` allows, and all
+    else for the smallest: time and parameters limit how far the search gets, not whether it finds a network.
     """
     if plan.task == "density":
         return _of_density(plan)
@@ -77,7 +76,7 @@ def estimate(plan: Plan) -> Cost:
 
 
 def _of_density(plan: Plan) -> Cost:
-    """Of one column, integrals over its grid; of two, those over a product of grids, for every weight."""
+    """Cost of a density: integrals over the grid, or the product of two grids, for every parameter."""
     network, columns = plan.request.network, len(plan.features)
     nodes = 0 if columns == 1 else DENSITY_NODES if network.hidden == "auto" else sum(network.hidden)
     grid = DENSITY_GRIDS[columns - 1] if network.grid == "auto" else network.grid
@@ -94,16 +93,16 @@ def _of_density(plan: Plan) -> Cost:
 
 
 def estimate_grid(problem: Problem, grid: int | None, order: int | None) -> Cost:
-    """Cost of the grid with which the solution of equations begins: without it there is nothing to keep.
+    """Cost of the first grid of the solution of equations, the least that gives a result.
 
-    The search refines it only as far as memory and time reach.
+    The solver refines it as far as memory and time allow.
     """
     coefficients, memory = first_cost(problem, grid, order)
     return Cost(layers=1, parameters=coefficients, memory_bytes=memory, seconds=0.0)
 
 
 def estimate_shape(shape: WantedShape) -> Cost:
-    """Cost of a network of a given shape that is trained on a solution of equations."""
+    """Cost of a network of a given shape that is fitted to the solution of equations."""
     finest = shape.workload(shape.grids[-1])
     return Cost(
         layers=len(shape.width) - 1,
@@ -114,10 +113,10 @@ def estimate_shape(shape: WantedShape) -> Cost:
 
 
 def refuse_too_costly(cost: Cost, settings: Settings, max_seconds: float) -> None:
-    """Say no to what is over the limits, with the estimate and the limits.
+    """Refuse a cost over the limits.
 
     Raises:
-        Invalid: ``cost_too_high``.
+        Invalid: ``cost_too_high``, with the estimate and the limits.
     """
     limits = Cost(MAX_LAYERS, settings.max_parameters, settings.max_memory_bytes, max_seconds)
     over = [name for name, limit in asdict(limits).items() if getattr(cost, name) > limit]
@@ -133,7 +132,7 @@ def refuse_too_costly(cost: Cost, settings: Settings, max_seconds: float) -> Non
 
 
 def encoded_inputs(columns: list[dict[str, Any]], types: dict[str, str]) -> int:
-    """How many numbers the network reads per row for these columns, at most."""
+    """Upper bound of the network's inputs for these columns."""
     return sum(_encoded(column, types[column["name"]]) for column in columns)
 
 
@@ -149,12 +148,12 @@ def _encoded(column: dict[str, Any], kind: str) -> int:
 
 @dataclass(frozen=True)
 class _Network:
-    """A network on the grid that it begins with, and on its last one."""
+    """Workloads of a network on its first and on its finest grid."""
 
     first: Workload
     finest: Workload
     method: Method
-    kept: int = 0  # weights of it on all grids, where each of them is told about
+    kept: int = 0  # parameters on all grids of a schedule, which reports each of them
 
     @property
     def memory_bytes(self) -> int:
@@ -166,7 +165,7 @@ class _Network:
 
 
 def _networks(plan: Plan, inputs: int) -> Iterator[_Network]:
-    """The one that was asked for, or those that the search may try, the smallest first."""
+    """The requested network, or those that the search may try, smallest first."""
     hidden = plan.request.network.hidden
     if hidden == "auto":
         yield from _searched(plan, inputs)
@@ -192,7 +191,7 @@ def _given(plan: Plan, width: tuple[int, ...]) -> _Network:
 
 
 def _searched(plan: Plan, inputs: int) -> Iterator[_Network]:
-    """As ``worker.search.model_search`` searches."""
+    """The smallest and the largest networks of the search in ``worker.search.model_search``."""
     request, training, grids = plan.request, plan.request.training, _asked_grids(plan)
     climb = Climb(
         inputs=inputs,
@@ -221,7 +220,7 @@ def _searched(plan: Plan, inputs: int) -> Iterator[_Network]:
 
 
 def _asked_grids(plan: Plan) -> tuple[int, ...]:
-    """From coarse to fine; none if they are left to us."""
+    """The requested grids from coarse to fine; empty if they are chosen automatically."""
     grid, schedule = plan.request.network.grid, plan.request.training.grid_schedule
     if schedule != "auto":
         return tuple(schedule)
@@ -237,19 +236,19 @@ def _is_sparse(plan: Plan) -> bool:
 
 
 def _held_bytes(plan: Plan, inputs: int) -> int:
-    """What is in memory from the beginning to the end: all rows, encoded."""
+    """Memory of all encoded rows, which the job holds from start to end."""
     read = [*plan.features, plan.target]
     labels = max(report["distinct"] * (plan.types[report["name"]] in LABELS) for report in read)
     return DOUBLE * plan.rows * (inputs + ROW_NUMBERS) + LABEL_BYTES * int(labels)
 
 
 def _check_bytes(plan: Plan, inputs: int) -> int:
-    """What comparisons with simple models take, on a sample of very many rows."""
+    """Memory of the comparisons with simple models, on a sample of at most ``CHECKED_ROWS`` rows."""
     return CHECK_COPIES * DOUBLE * min(plan.rows, CHECKED_ROWS) * (inputs + ROW_NUMBERS)
 
 
 def _later_bytes(plan: Plan, networks: list[_Network]) -> int:
-    """What comes when the network is trained, and its rows have been let go: the most of its stages."""
+    """Memory after training, when its rows have been freed: the maximum over the later stages."""
     is_compared = bool(plan.request.baselines)
     baselines = is_compared * BASELINE_COPIES * DOUBLE * plan.training_rows * networks[0].first.width[0]
     baselines += max((_mlp_bytes(mlp, plan, networks) for mlp in plan.request.baselines), default=0)
@@ -259,7 +258,7 @@ def _later_bytes(plan: Plan, networks: list[_Network]) -> int:
 
 
 def _mlp_bytes(baseline: Baseline, plan: Plan, networks: list[_Network]) -> int:
-    """What an MLP holds while it is trained; nothing for other baselines."""
+    """Memory of training an MLP; 0 for other baselines."""
     if baseline in ("linear", "boosting"):
         return 0
     inputs = networks[0].first.width[0]
@@ -282,5 +281,5 @@ _WORDS = {
     "layers": "layers",
     "parameters": "parameters",
     "memory_bytes": "bytes of memory",
-    "seconds": "seconds to learn once from every row",
+    "seconds": "seconds for the first epoch",
 }

@@ -1,4 +1,4 @@
-"""What a dataset must have for the density of its columns, known from its column report alone."""
+"""Checks that a density can be trained on a dataset, from its column report alone."""
 
 from service.operations.jobs.validation_errors import Mistakes, Path, listed
 from service.schemas.baselines import name_of
@@ -11,14 +11,14 @@ LOWEST_ORDER, HIGHEST_ORDER = 2, 5
 
 
 def of_columns(plan: Plan) -> Mistakes:
-    """One or two columns of numbers, and no target."""
+    """Check for one or two columns of numbers and no target."""
     request, names = plan.request, plan.request.features or []
     if request.target is not None:
         detail = "a density has no target; leave it out, and name its one or two columns in features"
         yield "density_has_no_target", ["target"], detail
     if not 1 <= len(names) <= MOST_COLUMNS:
         detail = (
-            f"a density is one of one or two number columns, and features names {len(names)}; name one or two"
+            f"a density has one or two number columns, but features names {len(names)}; name one or two"
         )
         yield "density_columns", ["features"], detail
         return
@@ -33,25 +33,25 @@ def _of_column(plan: Plan, name: str, path: Path, *, is_repeated: bool) -> Mista
     elif name in plan.roles:
         yield "feature_has_other_role", path, f"column {name!r} is the {plan.roles[name]}; leave it out here"
     elif kind not in NUMBERS:
-        detail = f"column {name!r} is {kind}, and a density is one of numbers; name a column of numbers"
+        detail = f"column {name!r} is {kind}, but a density needs numbers; name a column of numbers"
         yield "density_not_numeric", path, detail
     elif report["distinct"] < 2:
         yield "feature_constant", path, f"column {name!r} has one value in all rows; leave it out"
     elif plan.rows - report["missing"] < LEAST_ROWS:
         detail = (
-            f"column {name!r} has {plan.rows - report['missing']} values, and a density needs at least "
+            f"column {name!r} has {plan.rows - report['missing']} values, but a density needs at least "
             f"{LEAST_ROWS}; upload more rows"
         )
         yield "too_few_rows", path, detail
 
 
 def of_options(plan: Plan) -> Mistakes:
-    """Options that have a part in a density."""
+    """Check that no option is set that does not apply to a density."""
     request, usual = plan.request, TrainingOptions()
     for name in TrainingOptions.model_fields:
         if getattr(request.training, name) != getattr(usual, name):
             detail = (
-                f"a density is fitted by its likelihood, and training.{name} has no part in it; leave it out"
+                f"a density is fitted by maximum likelihood, which does not use training.{name}; leave it out"
             )
             yield "not_for_densities", ["training", name], detail
     if request.split.kind == "stratified":
@@ -59,16 +59,16 @@ def of_options(plan: Plan) -> Mistakes:
         yield "stratified_without_classes", ["split", "kind"], detail
     others = [name_of(baseline) for baseline in request.baselines if baseline != "kernel"]
     if others:
-        detail = f"a density is compared with a kernel estimate, and not with {listed(others)}; name kernel"
+        detail = f"a density is compared with a kernel estimate, not with {listed(others)}; name kernel"
         yield "not_for_densities", ["baselines"], detail
 
 
 def of_network(plan: Plan) -> Mistakes:
-    """A network that can be the logarithm of a density."""
+    """Check that the network can represent the logarithm of a density."""
     network, columns = plan.request.network, len(plan.request.features or ())
     if not LOWEST_ORDER <= network.order <= HIGHEST_ORDER:
         detail = (
-            f"the splines of a density have an order from {LOWEST_ORDER} to {HIGHEST_ORDER}, "
+            f"the splines of a density need an order from {LOWEST_ORDER} to {HIGHEST_ORDER}, "
             f"got {network.order}"
         )
         yield "not_for_densities", ["network", "order"], detail

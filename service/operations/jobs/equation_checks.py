@@ -1,4 +1,4 @@
-"""What differential equations may be submitted: those that pose a problem, at a bearable cost."""
+"""Checks that differential equations pose a problem that can be solved within the limits of cost."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,24 +12,24 @@ from service.schemas.equations import HIGHEST_ORDER, SolveRequest
 from service.settings import Settings
 from service.strict_json import pointer
 
-MOST_COEFFICIENTS = 30_000  # of a grid that is asked for: their normal matrix is solved
-MOST_POINTS = 100_000  # at which a network of a given shape learns the solution
+MOST_COEFFICIENTS = 30_000  # of a requested grid: the solver factors their normal matrix
+MOST_POINTS = 100_000  # at which a network of a given shape is fitted to the solution
 NUMBERS = ("number", "integer")
 
 Ranges = Mapping[str, tuple[float, float] | None]
-"""Lowest and highest value of every measured column; None of one that is no number."""
+"""Lowest and highest value of every measured column; None for a column without numbers."""
 
 
 def check_problem(request: SolveRequest, dataset: Dataset | None, settings: Settings) -> None:
-    """Nothing, if the equations can be solved.
+    """Check that the equations can be solved.
 
     Args:
         request: The equations.
         dataset: The measurements, if they are a dataset.
-        settings: With the limits of a network.
+        settings: The limits of a network.
 
     Raises:
-        Invalid: It says which part of them is to blame, and what to do.
+        Invalid: The equations cannot be solved; the error names the wrong part and the remedy.
     """
     ranges = _ranges(request, dataset)
     refuse(_of_measurements(request, ranges))
@@ -50,7 +50,7 @@ def check_problem(request: SolveRequest, dataset: Dataset | None, settings: Sett
 
 
 def _refusal(error: InvalidEquation) -> Invalid:
-    """The mistake with its place: which text, and there which character, counted from 1."""
+    """The error with its place: the path of the text and the character in it, counted from 1."""
     entry: dict[str, Any] = {"pointer": pointer(list(error.path)), "code": error.code, "detail": str(error)}
     if error.place is not None:
         entry["character"] = error.place + 1
@@ -74,21 +74,21 @@ def _of_measurements(request: SolveRequest, ranges: Ranges) -> Mistakes:
     path: Path = ["measurements"]
     given = request.measurements.columns
     if given and len({len(values) for values in given.values()}) > 1:
-        yield "ragged_columns", [*path, "columns"], "the columns have different lengths; give all of them one"
+        yield "ragged_columns", [*path, "columns"], "the columns have different lengths; give all the same"
     for name in request.independent:
         if name not in ranges:
-            yield "missing_columns", path, f"the measurements have no column {name!r}, which says where"
+            yield "missing_columns", path, f"the measurements lack the column {name!r}, the independent variable"
     if not any(name in ranges for name in request.unknowns):
         listed = ", ".join(map(repr, request.unknowns))
         yield "missing_columns", path, f"the measurements have none of the columns {listed}"
     for name in [*request.independent, *request.unknowns]:
         if name in ranges and ranges[name] is None:
-            yield "invalid_type", path, f"the measurements of {name!r} are no numbers"
+            yield "invalid_type", path, f"the measurements of {name!r} are not numbers"
     for name in request.independent:
         seen, ends = ranges.get(name), request.domain.get(name)
         if seen is not None and ends is not None and not (ends[0] <= seen[0] and seen[1] <= ends[1]):
             detail = (
-                f"{name!r} was measured from {seen[0]:g} to {seen[1]:g}, outside of its domain "
+                f"{name!r} was measured from {seen[0]:g} to {seen[1]:g}, outside its domain "
                 f"[{ends[0]:g}, {ends[1]:g}]; widen the domain, or leave these rows out"
             )
             yield "invalid_domain", ["domain", name], detail
@@ -103,7 +103,7 @@ def _of_grid(request: SolveRequest, problem: Problem) -> Mistakes:
         count = len(problem.unknowns) * (grid + (7 if order == "auto" else order)) ** len(problem.independent)
         if count > MOST_COEFFICIENTS:
             limit = f"{MOST_COEFFICIENTS:,}"
-            detail = f"this grid has {count:,} coefficients, and may have {limit}; take a coarser one"
+            detail = f"this grid has {count:,} coefficients, the limit is {limit}; use a coarser grid"
             yield "cost_too_high", ["network", "grid"], detail
 
 
@@ -111,16 +111,16 @@ def _of_shape(problem: Problem, shape: WantedShape) -> Mistakes:
     highest = problem.highest_derivative
     if highest >= HIGHEST_ORDER:
         detail = (
-            f"derivatives of order {highest} need splines of order {highest + 1} in every layer, and "
-            f"{HIGHEST_ORDER} is the highest; leave hidden out"
+            f"derivatives of order {highest} need splines of order {highest + 1} in every layer, but the "
+            f"highest order is {HIGHEST_ORDER}; leave hidden out"
         )
         yield "invalid_config", ["network", "hidden"], detail
     elif shape.order <= highest:
         yield _too_low(shape.order, highest)
     if shape.rows > MOST_POINTS:
         detail = (
-            f"so fine a grid is learnt at {shape.rows:,} points, and there may be {MOST_POINTS:,}; "
-            "take a coarser one"
+            f"this grid is fitted at {shape.rows:,} points, the limit is {MOST_POINTS:,}; "
+            "use a coarser grid"
         )
         yield "cost_too_high", ["network", "grid"], detail
 
@@ -128,6 +128,6 @@ def _of_shape(problem: Problem, shape: WantedShape) -> Mistakes:
 def _too_low(order: int, highest: int) -> Mistake:
     detail = (
         f"splines of order {order} have no continuous derivative of order {highest}; "
-        f"take {highest + 1} or more"
+        f"use {highest + 1} or more"
     )
     return "invalid_config", ["network", "order"], detail

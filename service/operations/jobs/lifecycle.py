@@ -1,4 +1,4 @@
-"""Submit, cancel and retry jobs."""
+"""Submit, cancel, retry and delete jobs."""
 
 import re
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ KEY = re.compile(r'"?([ -!#-\[\]-~]{1,255})"?')  # a structured-field string, or
 
 @dataclass(frozen=True)
 class Submitted:
-    """A job, and whether it had been submitted under this idempotency key before."""
+    """A job, and whether an earlier request submitted it under the same idempotency key."""
 
     job: Job
     is_replay: bool
@@ -54,17 +54,18 @@ def submit(
     *,
     idempotency_key: str | None = None,
 ) -> Submitted:
-    """Check a job against its dataset or model, record it, and ring for it.
+    """Check a job against its dataset or model, record it, and notify workers.
 
-    The job is committed before the queue hears of it: a worker quicker than the commit would look
-    for a row that is not there yet. A second submission under the same key gets the first one's job.
+    The job is committed before it is queued: a worker quicker than the commit would look for a row
+    that does not exist yet. A second submission under the same key returns the job of the first.
 
     Raises:
         NotFound: There is no such dataset or model.
-        Conflict: The model's dataset is gone.
-        Invalid: The dataset or the model does not allow what is asked, it would cost too much, or the key
+        Conflict: The model's dataset has been deleted.
+        Invalid: The dataset or the model does not allow the request, it would cost too much, or the key
             belongs to another request.
-        OutOfSpace: The tenant has more stored than it may, and the result of the job would be a file.
+        OutOfSpace: The tenant is over its storage quota, and the result of the job would be a file.
+        TooMany: The tenant has too many unfinished jobs.
     """
     key = _read_key(idempotency_key)
     load_ahead(request, sessions, predictors)
@@ -78,11 +79,11 @@ def submit(
 
 
 def cancel(job_id: str, sessions: Sessions, *, keep_best: bool) -> Job:
-    """Cancel a queued job, tell a running one to stop.
+    """Cancel a queued job, or ask a running one to stop.
 
     Raises:
         NotFound: There is no such job.
-        Conflict: It has finished.
+        Conflict: The job has finished.
     """
     with sessions.begin() as session:
         jobs = TrainingJobs(session)
@@ -94,10 +95,10 @@ def cancel(job_id: str, sessions: Sessions, *, keep_best: bool) -> Job:
 def retry(
     job_id: str, sessions: Sessions, queue: TaskQueue, settings: Settings, predictors: PredictorCache
 ) -> Job:
-    """Submit the request of a finished job once more, as a new job.
+    """Submit the request of a finished job again, as a new job.
 
     Raises:
-        NotFound: There is no such job, or its dataset or model is gone.
+        NotFound: There is no such job, or its dataset or model has been deleted.
         Conflict: The job has not finished.
     """
     with sessions.read() as session:
@@ -115,8 +116,8 @@ def delete(job_id: str, sessions: Sessions, *, if_match: str | None = None) -> N
 
     Raises:
         NotFound: There is no such job.
-        Conflict: It has not finished.
-        Stale: It is not what ``if_match`` says.
+        Conflict: The job has not finished.
+        Stale: Its entity tag is not in ``if_match``.
     """
     with sessions.begin() as session:
         job = TrainingJobs(session).finished(job_id, hold=True)
@@ -187,7 +188,7 @@ def _add(
 def _check_training(
     request: TrainRequest | SymbolicRequest, session: Session, settings: Settings
 ) -> tuple[AnyRequest, str]:
-    """The request with the id of its model, and the dataset that it needs."""
+    """Check a training or a symbolic job; returns the request with the id of its model, and its dataset."""
     training: AnyRequest = request
     if isinstance(request, SymbolicRequest):
         revision = read_revision(request, session)
@@ -199,7 +200,7 @@ def _check_training(
 
 
 def _within_job_time(request: AnyRequest, settings: Settings) -> AnyRequest:
-    """A job longer than the service allows is refused; a default that is too long gives way."""
+    """Refuse ``max_seconds`` over the limit of the service; reduce a default to the limit."""
     if "max_seconds" not in request.model_fields_set and request.max_seconds > settings.max_job_seconds:
         return request.model_copy(update={"max_seconds": settings.max_job_seconds})
     refuse_too_long(request.max_seconds, settings)
@@ -207,7 +208,7 @@ def _within_job_time(request: AnyRequest, settings: Settings) -> AnyRequest:
 
 
 def _ring(job: Job, sessions: Sessions, queue: TaskQueue) -> None:
-    """Ring, and note it, so that no sweeper rings for this job soon."""
+    """Notify workers, and record it, so that no sweeper soon notifies them of this job again."""
     if queue.ring(job.id, job.kind):
         with sessions.begin() as session:
             TrainingJobs(session).set_published(job.id)
@@ -218,6 +219,6 @@ def _read_key(header: str | None) -> str | None:
         return None
     found = KEY.fullmatch(header.strip())
     if found is None:
-        detail = "an Idempotency-Key has 1 to 255 printable ASCII characters, with or without quotes around"
+        detail = "an Idempotency-Key has 1 to 255 printable ASCII characters, with or without surrounding quotes"
         raise Invalid("invalid_idempotency_key", detail)
     return found[1]

@@ -1,4 +1,4 @@
-"""What a model must have for a symbolic job to change it."""
+"""Checks that a symbolic job can change a model."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,10 +11,10 @@ Check = Callable[[Revision], Mistakes]
 
 
 def check_revision(revision: Revision) -> None:
-    """Nothing, if the model has all that is to be changed.
+    """Check that the model has everything that the job changes.
 
     Raises:
-        Invalid: With every mistake that was found; the code is the first one's.
+        Invalid: With every mistake found; its code is that of the first.
     """
     if revision.task == "density":
         refuse(_of_density(revision))
@@ -24,8 +24,8 @@ def check_revision(revision: Revision) -> None:
 
 def _of_density(revision: Revision) -> Mistakes:
     detail = (
-        f"model {revision.model_id} is a density: its formula is a law that was recognised, and none "
-        "that could be searched anew; train it with other columns or rows"
+        f"model {revision.model_id} is a density: its formula is a recognised distribution and cannot be "
+        "searched again; train it with other columns or rows"
     )
     yield "not_for_densities", ["model_id"], detail
 
@@ -36,8 +36,8 @@ def _of_fix(revision: Revision) -> Mistakes:
         return
     if len(width) > MAX_HIDDEN_LAYERS + 2 or len(edges) > MAX_EDGES:
         detail = (
-            f"formulas are read off networks with one hidden layer and at most {MAX_EDGES} edges, and this "
-            f"one has the width {width} and {len(edges)} edges; train a smaller one, by network.hidden"
+            f"formulas are read off networks with one hidden layer and at most {MAX_EDGES} edges, but this "
+            f"one has the width {width} and {len(edges)} edges; train a smaller one with network.hidden"
         )
         yield "network_too_large", ["fix"], detail
     known = {(e["layer"], e["in"], e["to_layer"], e["out"]) for e in edges}
@@ -52,7 +52,7 @@ def _of_fix(revision: Revision) -> Mistakes:
             )
             yield "unknown_edge", path, detail
         elif key in seen:
-            yield "edge_fixed_twice", path, "an edge can be one function; name it once"
+            yield "edge_fixed_twice", path, "an edge can have only one function; name it once"
         seen.add(key)
         if edge.function not in LIBRARY:
             yield "unknown_function", [*path, "function"], _unknown(edge.function, LIBRARY)
@@ -64,22 +64,22 @@ def _of_forbid(revision: Revision) -> Mistakes:
         if name not in LIBRARY:
             yield "unknown_function", path, _unknown(name, VISIBLE)
         elif name not in VISIBLE:
-            detail = f"{name!r} is spelled out in formulas; forbid what it is made of: {', '.join(VISIBLE)}"
+            detail = f"formulas write {name!r} with other functions; forbid one of these: {', '.join(VISIBLE)}"
             yield "function_not_visible", path, detail
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
-    return f"there is no function {name!r}; there are {', '.join(known)}"
+    return f"there is no function {name!r}; the functions are {', '.join(known)}"
 
 
 def _of_drop(revision: Revision) -> Mistakes:
     changes, names = revision.changes, [feature["name"] for feature in revision.record["features"]]
     for place, name in enumerate(changes.drop):
         if name not in names:
-            detail = f"the model does not learn from a column {name!r}; it learns from {listed(names)}"
+            detail = f"the model has no feature {name!r}; its features are {listed(names)}"
             yield "unknown_column", ["drop", place], detail
     if set(names) <= set(changes.drop):
-        yield "no_features", ["drop"], "no column would be left to learn from; drop fewer"
+        yield "no_features", ["drop"], "no feature would be left; drop fewer"
 
 
 def _of_choice(revision: Revision) -> Mistakes:
@@ -101,7 +101,7 @@ def _of_choice(revision: Revision) -> Mistakes:
             )
             yield "unknown_formula", path, detail
         elif "tree" not in fronts[name][place]:
-            detail = "this model was made before formulas to choose from were kept whole; train it again"
+            detail = "this model was made by a version that did not keep all formulas; train it again"
             yield "formula_not_kept", path, detail
     if isinstance(changes.choose, int) and len(fronts) > 1:
         yield "output_not_named", path, f'choose for each output, as in {{"{next(iter(fronts))}": 0}}'

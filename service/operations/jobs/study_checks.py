@@ -1,4 +1,4 @@
-"""What a study may ask for: every training of it is checked as if it had been submitted alone."""
+"""Checks of a study: each of its trainings is checked as if submitted alone."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,14 +15,14 @@ from service.settings import Settings
 
 
 def check_study(request: StudyRequest, dataset: Dataset, settings: Settings) -> None:
-    """Nothing, if each of its trainings could be submitted.
+    """Check that each training of the study could be submitted.
 
     Raises:
-        Invalid: There are too many, or one of them cannot be done; it says which.
+        Invalid: There are too many trainings, or one of them is invalid; the error says which.
     """
     if request.count > settings.max_study_trainings:
         detail = (
-            f"the study would make {request.count} trainings, and may make {settings.max_study_trainings}; "
+            f"the study would make {request.count} trainings, the limit is {settings.max_study_trainings}; "
             "vary fewer settings, or try fewer values"
         )
         entry = {"pointer": "#/vary", "code": "study_too_large", "detail": detail}
@@ -49,7 +49,7 @@ def _shared(request: StudyRequest) -> Mistakes:
 
 
 def _grids(request: StudyRequest) -> Mistakes:
-    """Grids that a network can be refined through."""
+    """Check the grids that a network is refined through."""
     grids = request.vary.get(GRID, [])
     if any(type(grid) is not int or grid < 1 for grid in grids):
         yield "invalid_setting", ["vary", GRID], f"a network is refined through whole numbers, got {grids}"
@@ -62,14 +62,14 @@ def _grids(request: StudyRequest) -> Mistakes:
 
 
 def _refined(request: StudyRequest, combination: dict[str, Any]) -> Mistakes:
-    """What one network through several grids needs, or leaves no room for."""
+    """Check the settings of a network that is refined through several grids."""
     training = request.training_alone(combination)
     if training.training.grid_schedule != "auto":
-        detail = "refine makes the grid_schedule of the values of network.grid; leave one of the two out"
+        detail = "refine takes the grid_schedule from the values of network.grid; leave one of the two out"
         yield "invalid_setting", ["training", "grid_schedule"], detail
     if training.network.hidden == "auto":
         detail = (
-            "refine needs a shape, as a search would find another for every grid; give hidden, such as [5]"
+            "refine needs a shape, since a search would find another for every grid; give hidden, such as [5]"
         )
         yield "invalid_setting", ["network", "hidden"], detail
 
@@ -93,5 +93,5 @@ def _invalid_settings(error: ValidationError, combination: dict[str, Any]) -> It
 
 
 def _of_training(error: Invalid, combination: dict[str, Any]) -> Invalid:
-    detail = f"the training with {combination} cannot be done: {error.detail}"
+    detail = f"the training with {combination} is invalid: {error.detail}"
     return Invalid(error.code, detail, errors=error.errors, **error.extra)

@@ -1,4 +1,4 @@
-"""What a dataset must have for a training job, known from its column report alone."""
+"""Checks that a dataset suits a training job, from its column report alone."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -11,7 +11,7 @@ from service.schemas.training import TrainRequest
 from service.schemas.training_plan import NUMBERS, Plan, Report, why_not_computed
 
 MIN_ROWS = 5
-MIN_TRAINING_ROWS = 2  # one to fit on and one to choose by
+MIN_TRAINING_ROWS = 2  # one for fitting and one for validation
 READABLE_AS = {
     "number": ("number", "integer", "category"),
     "integer": ("integer", "number", "category"),
@@ -23,10 +23,10 @@ READABLE_AS = {
 
 
 def check(request: TrainRequest, columns: list[Report], rows: int) -> Plan:
-    """The plan for a request on a dataset with these columns.
+    """Check a request against a dataset with these columns; returns the plan of the training.
 
     Raises:
-        Invalid: With every mistake that was found; the code is the first one's.
+        Invalid: With every mistake found; its code is that of the first.
     """
     plan = Plan(request, {column["name"]: column for column in columns}, rows)
     refuse(_unknown_columns(plan))
@@ -78,16 +78,16 @@ def _of_target(plan: Plan) -> Mistakes:
     elif kind == "datetime":
         yield "target_not_usable", path, f"the target {name} is a time; upload it as a number"
     elif plan.task == "regression" and kind not in (*NUMBERS, "boolean"):
-        detail = f"the target {name} is {kind} and regression needs a number; choose the task classification"
+        detail = f"the target {name} is {kind}, but regression needs a number; choose the task classification"
         yield "target_not_numeric", path, detail
     elif plan.task == "regression" and (reason := why_not_computed(plan.target)):
         yield "target_not_usable", path, f"the target {name} {reason}; upload it in another unit"
     elif plan.usable_rows < MIN_ROWS:
-        detail = f"only {plan.usable_rows} rows have a target, at least {MIN_ROWS} are needed; upload more"
+        detail = f"only {plan.usable_rows} rows have a target, the minimum is {MIN_ROWS}; upload more"
         yield "too_few_rows", path, detail
     elif plan.task == "classification" and classes > plan.training_rows:
         detail = (
-            f"the target {name} has {classes} classes and there are {plan.training_rows} rows to learn from; "
+            f"the target {name} has {classes} classes, but there are only {plan.training_rows} training rows; "
             "choose another target or merge classes"
         )
         yield "more_classes_than_rows", path, detail
@@ -96,14 +96,14 @@ def _of_target(plan: Plan) -> Mistakes:
 def _of_features(plan: Plan) -> Mistakes:
     if not plan.features:
         detail = (
-            "no column is left to learn from: constants and free text are not used; "
+            "no column can be a feature: constants and free text are not used; "
             "upload a table with further columns, or give a column another type"
         )
         yield "no_features", ["features"], detail
     elif 0 < (most := _most_values(plan)) <= plan.usable_rows - plan.training_rows < plan.usable_rows:
         detail = (
-            f"no column to learn from has more than {most} values in the {plan.usable_rows} rows with a "
-            "target, and all of these may be held out; upload a table with fewer gaps"
+            f"the fullest feature may have only {most} values in the {plan.usable_rows} rows with a target, "
+            "and the hold-out may take all of these; upload a table with fewer missing values"
         )
         yield "no_features", ["features"], detail
     seen: set[str] = set()
@@ -127,7 +127,7 @@ def _of_features(plan: Plan) -> Mistakes:
 
 
 def _most_values(plan: Plan) -> int:
-    """Values of the fullest column to learn from that rows with a target have at least."""
+    """Number of values that the fullest feature has at least in the rows with a target."""
     return max(plan.usable_rows - int(report["missing"]) for report in plan.features)
 
 
@@ -137,13 +137,13 @@ def _of_weight(plan: Plan) -> Mistakes:
         return
     report = plan.reports[name]
     if name == plan.request.target:
-        problem = f"column {name!r} is the target; it cannot weigh the rows as well"
+        problem = f"column {name!r} is the target and cannot be the weight; name another column or none"
     elif report["type"] not in NUMBERS:
         problem = f"weights must be numbers, column {name!r} is {report['type']}; name another or none"
     elif report["missing"]:
         problem = f"every row needs a weight, column {name!r} lacks {report['missing']}; 0 leaves a row out"
     elif report["min"] < 0:
-        problem = f"weights must be 0 or more, {name!r} begins at {report['min']}; name another column"
+        problem = f"weights must be 0 or more, the minimum of {name!r} is {report['min']}; name another column"
     elif report["max"] <= 0:
         problem = f"all weights in column {name!r} are 0; make some positive, or name no weight column"
     else:
@@ -152,7 +152,7 @@ def _of_weight(plan: Plan) -> Mistakes:
 
 
 def _of_grid(plan: Plan) -> Mistakes:
-    """A schedule goes from coarse to fine, and begins at the grid that was asked for."""
+    """Check that the schedule goes from coarse to fine and begins with the requested grid."""
     schedule, grid = plan.request.training.grid_schedule, plan.request.network.grid
     path: Path = ["training", "grid_schedule"]
     if schedule == "auto":
@@ -173,7 +173,7 @@ def _of_options(plan: Plan) -> Mistakes:
         detail = "class weights belong to classification; remove them, or name a weight column"
         yield "class_weight_without_classes", ["training", "class_weight"], detail
     if plan.task == "regression" and split.kind == "stratified":
-        detail = "a stratified split needs classes; use the kind random for a number"
+        detail = "a stratified split needs classes; use the kind random for regression"
         yield "stratified_without_classes", ["split", "kind"], detail
     if "kernel" in plan.request.baselines:
         detail = "a kernel estimate belongs to the task density; name linear, mlp or boosting"
@@ -181,7 +181,7 @@ def _of_options(plan: Plan) -> Mistakes:
 
 
 def _of_split(plan: Plan) -> Mistakes:
-    """What is known of a split before any row is read: how many rows each side gets."""
+    """Check the split by the number of rows of each side, before any row is read."""
     split, rows = plan.request.split, plan.usable_rows
     if split.kind == "column":
         yield from _of_split_column(plan)
@@ -190,8 +190,8 @@ def _of_split(plan: Plan) -> Mistakes:
     held = ceil(split.test_fraction * rows)
     if rows - held < MIN_TRAINING_ROWS and (plan.task == "regression" or split.kind != "tail"):
         detail = (
-            f"a test_fraction of {split.test_fraction:g} of {rows} rows leaves {rows - held} to learn from, "
-            f"and at least {MIN_TRAINING_ROWS} are needed; lower it"
+            f"a test_fraction of {split.test_fraction:g} of {rows} rows leaves {rows - held} training rows, "
+            f"the minimum is {MIN_TRAINING_ROWS}; lower it"
         )
         yield "invalid_test_fraction", ["split", "test_fraction"], detail
     elif plan.task == "classification" and split.kind == "stratified":
@@ -217,21 +217,21 @@ def _of_strata(plan: Plan, held: int) -> Mistakes:
     alone = [top["value"] for top in plan.target["top"] if top["count"] < 2]
     if alone:
         detail = (
-            f"the class {class_name(alone[0])!r} has one row, and a stratified split needs two; "
+            f"the class {class_name(alone[0])!r} has one row, but a stratified split needs two; "
             "use the kind random, or leave such rows out"
         )
         yield "class_too_small", path, detail
     elif classes > min(held, plan.usable_rows - held):
         detail = (
-            f"a stratified split needs a row of each of the {classes} classes on both sides, and there are "
-            f"{held} rows to hold out and {plan.usable_rows - held} to learn from; "
+            f"a stratified split needs a row of each of the {classes} classes on both sides, but there are "
+            f"{held} hold-out rows and {plan.usable_rows - held} training rows; "
             "change test_fraction, or use the kind random"
         )
         yield "invalid_test_fraction", ["split", "test_fraction"], detail
 
 
 def _of_classes(plan: Plan) -> Mistakes:
-    """Weights are for classes that there are; the report knows them all where they are few."""
+    """Check that class weights name classes of the target, if the report lists all classes."""
     weights, top = plan.request.training.class_weight, plan.target["top"]
     is_known = len(top) > 0 and len(top) == plan.target["distinct"] and plan.task == "classification"
     if not isinstance(weights, dict) or not is_known:

@@ -1,4 +1,4 @@
-"""Mistakes in a request, told all at once."""
+"""Mistakes in a request, reported together in one error."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,14 +9,14 @@ Path = list[str | int]
 Mistake = tuple[str, Path, str]  # code, path in the request, what is wrong and what to do
 Mistakes = Iterator[Mistake]
 
-NAMED = 20  # names that a message lists at most
+NAMED = 20  # in a message
 
 
 def refuse(mistakes: Mistakes) -> None:
-    """Nothing, if there are none.
+    """Refuse the request if there are mistakes.
 
     Raises:
-        Invalid: With every mistake; the code is the first one's.
+        Invalid: With every mistake; its code is that of the first.
     """
     found = [{"pointer": pointer(path), "code": code, "detail": detail} for code, path, detail in mistakes]
     if found:
@@ -25,7 +25,7 @@ def refuse(mistakes: Mistakes) -> None:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Some names for a message, as many as are readable."""
+    """The first ``MAX_LISTED_NAMES`` names for a message, and the number of the others."""
     known = list(names)
     more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
     return f"{', '.join(map(repr, known[:NAMED]))}{more}"

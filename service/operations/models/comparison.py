@@ -1,4 +1,4 @@
-"""The history of aliases, and models side by side."""
+"""Comparison of models."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,21 +13,21 @@ from service.schemas.registry import ComparedFormula, ComparedOut, CompareOut
 
 FEWEST, MOST = 2, 20
 OTHER_ROWS = (
-    "the models were measured on different hold-out rows: a difference of their metrics may come from the "
-    "rows and not from the models; train them on the same dataset with the same split to tell"
+    "the models were evaluated on different hold-out rows: their metrics may differ because of the rows and "
+    "not of the models; to compare the models, train them on the same dataset with the same split"
 )
-UNKNOWN_ROWS = "it is not known whether the models were measured on the same hold-out rows"
-NOTHING_HELD_OUT = "nothing was held out for {}, so it has no metrics on rows that it has not seen"
-OTHER_UNITS = "the target has different units, {}: errors are in these"
-OTHER_CLASSES = "the models tell different classes apart"
+UNKNOWN_ROWS = "it is not known whether the models were evaluated on the same hold-out rows"
+NOTHING_HELD_OUT = "no rows were held out for {}, so it has no metrics on unseen rows"
+OTHER_UNITS = "the target has different units, {}: the errors are in these units"
+OTHER_CLASSES = "the models have different classes"
 
 
 def compare_models(references: Sequence[str], sessions: Sessions) -> CompareOut:
-    """Several models of the same target and task.
+    """Compare models of the same target and task.
 
     Raises:
         NotFound: There is no such model.
-        Invalid: They are too few or too many, or predict different things.
+        Invalid: There are too few or too many models, or their targets or tasks differ.
     """
     if not FEWEST <= len(references) <= MOST:
         detail = f"{FEWEST} to {MOST} models can be compared, got {len(references)}; separate them by commas"
@@ -97,12 +97,12 @@ def _side_by_side(metrics: Sequence[Metrics]) -> dict[str, list[float | None]]:
 
 
 def _data(model: ModelOut) -> str | None:
-    """What names the content that a model was trained on."""
+    """SHA-256 of the dataset that a model was trained on, if known."""
     return model.lineage.get("dataset_sha256")
 
 
 def _hold_out(model: ModelOut) -> tuple[Any, ...] | None:
-    """What decides which rows were held out; None where something of it is not known."""
+    """Everything that determines the hold-out rows; None if any of it is not known."""
     request = model.lineage.get("request") or {}
     asked, sha256 = request.get("split") or {}, _data(model)
     if not asked or not model.split or sha256 is None:
@@ -120,7 +120,7 @@ DECISIVE = {
 
 
 def _all_equal(values: Iterable[Any]) -> bool | None:
-    """None where that cannot be told, because some are not known and the others are equal."""
+    """Whether all values are equal; None if some are not known and the others are equal."""
     values = list(values)
     known = [value for value in values if value is not None]
     if any(value != known[0] for value in known):

@@ -16,11 +16,11 @@ from service.storage.deletion import remove_model
 def change_model(
     model_id: str, patch: ModelPatch, sessions: Sessions, *, if_match: str | None = None
 ) -> ModelOut:
-    """Apply what a patch names, and nothing else.
+    """Change the fields that a patch sets.
 
     Raises:
         NotFound: There is no such model.
-        Stale: It is not what ``if_match`` says.
+        Stale: Its entity tag is not in ``if_match``.
     """
     with sessions.begin() as session:
         models = TrainedModels(session)
@@ -42,7 +42,7 @@ def delete_model(model_id: str, sessions: Sessions, *, if_match: str | None = No
 
     Raises:
         NotFound: There is no such model.
-        Stale: It is not what ``if_match`` says.
+        Stale: Its entity tag is not in ``if_match``.
     """
     with sessions.begin() as session:
         models = TrainedModels(session)
@@ -50,7 +50,7 @@ def delete_model(model_id: str, sessions: Sessions, *, if_match: str | None = No
 
 
 def _hold(model_id: str, models: TrainedModels, if_match: str | None) -> Model:
-    """The model, locked, if it still is what the client saw."""
+    """Lock a model; refuses a stale ``if_match``."""
     model = models.hold(model_id)
     refuse_stale(_show(model, models), if_match, what=f"model {model_id}", code="model_changed")
     return model
@@ -61,7 +61,7 @@ def _show(model: Model, models: TrainedModels) -> ModelOut:
 
 
 def draw_model(reference: str, sessions: Sessions, theme: Theme = LIGHT) -> str:
-    """The network of a model as SVG, its outputs labelled by what they are there: ``log(y)``, log-odds.
+    """The network of a model as SVG; labels of outputs name the quantity, such as ``log(y)`` or log-odds.
 
     Raises:
         NotFound: There is no such model.
@@ -74,7 +74,7 @@ def draw_model(reference: str, sessions: Sessions, theme: Theme = LIGHT) -> str:
 
 
 def _around_outputs(record: dict[str, Any], theme: Theme) -> tuple[str, str]:
-    """What stands around the name of an output, because the network gives something else than the output."""
+    """Text before and after the name of an output, if the network gives a transform of the output."""
     classes: list[Any] = record.get("classes") or []
     if len(classes) == 2:
         return f"{theme.say('log-odds of')} ", f" = {classes[1]}"

@@ -1,7 +1,7 @@
-"""A client's rows as the columns that a model reads, with every mistake named.
+"""Check the rows of a prediction request, and convert them to the columns that a model reads.
 
-A number is a JSON number and nothing else: "3.5" is a text, true is no 1. Quietly converted values
-would give predictions that nobody asked for.
+A number must be a JSON number: "3.5" is text, and true is not 1. Silent conversions would give wrong
+predictions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kan_engine.data.feature import Feature
 
 MAX_ENTRIES = 100
-NAMED = 20  # columns that a message lists at most
+NAMED = 20  # columns in a message
 TAKEN: dict[str, tuple[set[type], str]] = {
     "number": ({int, float}, "a number"),
     "boolean": ({bool, int, float}, "true or false"),
@@ -43,10 +43,10 @@ def read_columns(
     """The features as arrays: float64 with NaN for numbers, objects with None otherwise.
 
     Args:
-        request: What the client sent.
-        features: What the model was trained with.
-        optional: Features that the network does not look at; they may be absent.
-        ignored: Further columns that may be there, such as the target.
+        request: Columns or rows from the client.
+        features: Features of the model.
+        optional: Features that the network does not use; they may be absent.
+        ignored: Additional columns that may be present, such as the target.
         max_rows: Limit of rows.
 
     Raises:
@@ -65,7 +65,7 @@ def read_columns(
 def _as_columns(
     request: Rows, features: Sequence[str], optional: Collection[str], ignored: Collection[str], max_rows: int
 ) -> Columns:
-    """What was sent, by column. An optional column that only some rows have counts as absent."""
+    """The request as columns. An optional column that only some rows have counts as absent."""
     if request.columns is not None:
         lengths = {name: len(values) for name, values in request.columns.items()}
         _refuse_too_many(max(lengths.values()), max_rows)
@@ -83,7 +83,7 @@ def _as_columns(
 
 
 def _first_places(rows: list[dict[str, Any]], names: Collection[str]) -> dict[str, Place]:
-    """Where each name is given first."""
+    """Path of the first occurrence of each name."""
     first: dict[str, Place] = {}
     for number, row in enumerate(rows):
         for name in row.keys() - first.keys():
@@ -110,7 +110,7 @@ def _refuse_unequal(lengths: dict[str, int]) -> None:
 
 
 def _refuse_gaps(rows: list[dict[str, Any]], names: Collection[str]) -> None:
-    """Each row names the same columns, so that a misspelt name is not taken for a missing value."""
+    """Refuse rows with different names, so that a misspelt name does not count as a missing value."""
     gaps = ((row, name) for row, values in enumerate(rows) for name in names if name not in values)
     entries = [
         {
@@ -131,8 +131,8 @@ def _refuse_unknown(places: dict[str, Place], features: Sequence[str], ignored: 
     unknown = {name: place for name, place in places.items() if name not in known}
     if unknown:
         detail = (
-            f"the model knows no {_columns(list(unknown))}; correct or remove {_them(unknown)}. "
-            f"It takes {_listed(map(repr, features))}"
+            f"the model has no {_columns(list(unknown))}; correct or remove {_them(unknown)}. "
+            f"Its columns are {_listed(map(repr, features))}"
         )
         raise Invalid("unknown_columns", detail, errors=_entries("unknown_column", detail, unknown))
 
@@ -167,7 +167,7 @@ def _refuse_wrong(request: Rows, table: Columns, features: dict[str, Feature]) -
 
 
 def _wrong(values: list[Any], kind: str) -> Iterator[int]:
-    """Rows whose values a feature of this kind cannot have."""
+    """Rows with values that a feature of this kind does not accept."""
     taken = TAKEN[kind][0] | {type(None)}
     if kind != "boolean" and set(map(type, values)) <= taken:
         return
@@ -178,7 +178,7 @@ def _wrong(values: list[Any], kind: str) -> Iterator[int]:
 
 def _array(values: list[Any], kind: str) -> np.ndarray:
     if kind == "number":
-        return np.array(values, dtype=np.float64)  # of which None becomes NaN
+        return np.array(values, dtype=np.float64)  # None becomes NaN
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
@@ -200,7 +200,7 @@ def _them(names: Collection[str]) -> str:
 
 
 def _listed(names: Iterable[str]) -> str:
-    """At most so many that a person still reads them."""
+    """The first ``MAX_LISTED_NAMES`` names, and the number of the others."""
     all_of_them = list(names)
     rest = len(all_of_them) - NAMED
     return ", ".join(all_of_them[:NAMED]) + (f" and {rest} more" if rest > 0 else "")

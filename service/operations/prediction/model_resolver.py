@@ -1,7 +1,7 @@
-"""Which model a name stands for, looked up once a second.
+"""Cache of the models that names and aliases refer to, each looked up at most once a second.
 
-What is remembered of a model never changes; which one a name or an alias means may, in another process. So an
-answer here may be a second old: a model that was deleted elsewhere still predicts for so long.
+The cached data of a model never change, but another process may change what a name or an alias refers to. A
+result may therefore be a second old: a model deleted by another process predicts for up to a second longer.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from service.db.session import Sessions
 from service.db.tables import Model
 
 TRUSTED_S = 1.0
-MOST = 10_000  # references, beyond which all are looked up again
+MOST = 10_000  # the cache is cleared when it is full
 
 
 class ModelDirectory:
-    """Models by tenant and reference; safe to use from many threads, since entries are only ever replaced."""
+    """Models by tenant and reference; thread-safe, since entries are only replaced."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -28,7 +28,7 @@ class ModelDirectory:
         """The model with this id, name or ``name@alias``.
 
         Raises:
-            NotFound: There is none.
+            NotFound: There is no such model.
         """
         known = self.at_hand(reference, sessions)
         if known is not None:
@@ -42,12 +42,12 @@ class ModelDirectory:
         return model
 
     def at_hand(self, reference: str, sessions: Sessions) -> Model | None:
-        """The same without asking the database; None if it has to be asked."""
+        """The same from the cache alone; None if the database has to be queried."""
         looked_up_at, model = self._known.get(_key(reference, sessions), (-TRUSTED_S, None))
         return model if self._clock() - looked_up_at < TRUSTED_S else None
 
     def forget(self) -> None:
-        """Look everything up again: this process has changed a model."""
+        """Clear the cache, after this process has changed a model."""
         self._known = {}
 
 

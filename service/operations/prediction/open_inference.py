@@ -1,4 +1,4 @@
-"""The Open Inference Protocol: models and rows as its clients name them."""
+"""The Open Inference Protocol: metadata, inference and statistics of models."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Document = dict[str, Any]
 
 @dataclass
 class Counts:
-    """What a model was asked for, in this process."""
+    """Counts of a model's inference requests in this process."""
 
     requests: int = 0
     rows: int = 0
@@ -58,7 +58,7 @@ class Statistics:
     lock: Lock = field(default_factory=Lock)
 
     def add(self, model_id: str, rows: int | None, nanoseconds: int) -> None:
-        """Count a request; without rows it failed."""
+        """Count a request; ``rows`` is None if it failed."""
         with self.lock:
             counts = self.by_model[model_id]
             counts.last_ms = int(time.time() * 1000)
@@ -72,17 +72,17 @@ class Statistics:
 
 
 def find_version(name: str, version: str, sessions: Sessions) -> Model:
-    """This version of the model of this name.
+    """The version of a named model.
 
     Raises:
-        NotFound: There is none.
+        NotFound: There is no such version.
     """
     with sessions.read() as session:
         return TrainedModels(session).version(name, version)
 
 
 def index(sessions: Sessions) -> list[Document]:
-    """All versions of all models."""
+    """All versions of all models, as in the protocol's repository index."""
     with sessions.read() as session:
         versions = TrainedModels(session).versions()
     return [
@@ -91,7 +91,7 @@ def index(sessions: Sessions) -> list[Document]:
 
 
 def describe(model: Model, sessions: Sessions) -> Document:
-    """What a model takes and gives, and what may answer for it."""
+    """The inputs, outputs and members of a model, as the protocol's model metadata."""
     with sessions.read() as session:
         members = describe_members(TrainedModels(session).with_id(model.id))
     features, record = model.record["features"], model.record
@@ -124,11 +124,11 @@ def infer(
     statistics: Statistics,
     max_rows: int,
 ) -> tuple[Document, list[bytes]]:
-    """The answer as JSON, and what stands behind it.
+    """Predict; returns the JSON response and the binary tensors that follow it.
 
     Raises:
-        Conflict: The model does not have the member that is to answer.
-        Invalid: The tensors are not what the model takes.
+        Conflict: The model does not have the requested member.
+        Invalid: The tensors do not fit the inputs of the model.
         TooLarge: They have too many rows.
     """
     started, rows = time.perf_counter_ns(), None
@@ -145,7 +145,7 @@ def infer(
 
 
 def tell(model: Model, statistics: Statistics) -> Document:
-    """The counts of a model as the protocol's statistics extension names them."""
+    """The counts of a model, in the form of the protocol's statistics extension."""
     counts = statistics.by_model[model.id]
     success = {"count": counts.requests, "ns": counts.success_ns}
     failure = {"count": counts.failures, "ns": counts.failure_ns}
@@ -163,7 +163,7 @@ def tell(model: Model, statistics: Statistics) -> Document:
 def _columns(
     tensors: Sequence[Tensor], predictor: Predictor, model: Model, max_rows: int
 ) -> dict[str, np.ndarray]:
-    """Columns by feature, from one tensor each or from a matrix."""
+    """Columns by feature, from one tensor for each or from one matrix of all."""
     features = predictor.encoding.features
     named = {feature.name: feature for feature in features}
     if len(tensors) == 1 and tensors[0].name not in named and tensors[0].values.ndim == 2:
@@ -194,18 +194,18 @@ def _columns(
 
 
 def _split(matrix: Tensor, features: Sequence[Feature]) -> list[Tensor]:
-    """A matrix by its columns, which stand for the features in their order."""
+    """Split a matrix into its columns, one for each feature in order."""
     width = matrix.values.shape[1]
     if width != len(features):
         detail = (
-            f"input {matrix.name!r} has {width} columns, the model {len(features)} features; send them in"
+            f"input {matrix.name!r} has {width} columns, the model has {len(features)} features; send these in"
         )
-        raise Invalid("unequal_columns", f"{detail} their order: {_some([f.name for f in features])}")
+        raise Invalid("unequal_columns", f"{detail} order: {_some([f.name for f in features])}")
     return [Tensor(feature.name, matrix.values[:, place]) for place, feature in enumerate(features)]
 
 
 def _column(tensor: Tensor, feature: Feature) -> np.ndarray:
-    """Numbers as float64, everything else as the Python objects that it was trained on."""
+    """The values of a feature: numbers as float64, everything else as Python objects, as in training."""
     values = tensor.values
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
@@ -232,7 +232,7 @@ def _outputs(predictor: Predictor, columns: Mapping[str, np.ndarray], model: Mod
     probabilities = predictor.probabilities(dict(columns))
     labels = predictor.labels(probabilities)
     datatype = _datatype_of(predictor.classes)
-    is_text = datatype == "BYTES" or any(label is None for label in labels)  # no number says "none of them"
+    is_text = datatype == "BYTES" or any(label is None for label in labels)  # no number can represent "none"
     typed = labels if is_text else labels.astype(NUMBERS[datatype])
     return {model.target: typed, _name_of_probabilities(model.target): probabilities}
 

@@ -1,8 +1,8 @@
-"""Tensors of the Open Inference Protocol: JSON lists or raw little-endian bytes, and back.
+"""Convert tensors of the Open Inference Protocol from and to JSON lists or raw little-endian bytes.
 
-https://github.com/kserve/open-inference-protocol, and Triton's binary tensor data extension: behind a JSON
-header stand the tensors that say ``binary_data_size``, one after the other; a text is its length in four
-bytes, then UTF-8.
+https://github.com/kserve/open-inference-protocol, and Triton's binary tensor data extension: the tensors with
+a ``binary_data_size`` follow the JSON header one after the other. A text is its length in four bytes, then
+UTF-8.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ MAX_DIMENSIONS = 8
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor with its name; texts are an array of objects, everything else is of its NumPy type."""
+    """A named tensor; texts are an object array, all other values have their NumPy type."""
 
     name: str
     values: np.ndarray
 
     @property
     def datatype(self) -> str:
-        """Its type in the words of the protocol."""
+        """The protocol's name of its type."""
         return next((name for name, dtype in NUMBERS.items() if dtype == self.values.dtype), TEXT)
 
 
 def read_tensors(inputs: list[dict[str, Any]], raw: memoryview) -> list[Tensor]:
-    """The inputs of a request.
+    """Read the input tensors of a request.
 
     Args:
-        inputs: As in the JSON header, checked for the types of their members.
-        raw: What stands behind the header.
+        inputs: Inputs of the JSON header, with members of valid types.
+        raw: The bytes behind the header.
 
     Raises:
-        Invalid: A tensor is not what it says.
+        Invalid: The data of a tensor do not fit its datatype, shape or size.
     """
     tensors, start = [], 0
     for place, given in enumerate(inputs):
@@ -59,17 +59,17 @@ def read_tensors(inputs: list[dict[str, Any]], raw: memoryview) -> list[Tensor]:
             tensors.append(_from_json(given, place))
             continue
         if type(size) is not int or not 0 <= size <= len(raw) - start:
-            raise _wrong(given, place, f"binary_data_size is {size!r}, and {len(raw) - start} bytes are left")
+            raise _wrong(given, place, f"binary_data_size is {size!r}, but {len(raw) - start} bytes are left")
         tensors.append(_from_bytes(given, place, raw[start : start + size]))
         start += size
     if start < len(raw):
-        detail = f"{len(raw) - start} bytes behind the last tensor belong to none; correct binary_data_size"
+        detail = f"{len(raw) - start} bytes follow the last tensor; correct binary_data_size"
         raise Invalid("invalid_tensor", detail)
     return tensors
 
 
 def to_json(tensor: Tensor) -> dict[str, Any]:
-    """An output with its values in a flat list; null for what is not finite."""
+    """An output with its values in a flat list; None for values that are not finite."""
     flat = tensor.values.reshape(-1)
     if flat.dtype.kind == "f" and not np.isfinite(flat).all():
         gaps, flat = ~np.isfinite(flat), flat.astype(object)
@@ -78,7 +78,7 @@ def to_json(tensor: Tensor) -> dict[str, Any]:
 
 
 def to_bytes(tensor: Tensor) -> tuple[dict[str, Any], bytes]:
-    """An output without its values, and these as bytes."""
+    """An output without its values, and its values as bytes."""
     if tensor.datatype == TEXT:
         texts = (str(value).encode() for value in tensor.values.reshape(-1))
         data = b"".join(struct.pack("<I", len(text)) + text for text in texts)
@@ -148,10 +148,10 @@ def _texts(given: dict[str, Any], place: int, raw: memoryview) -> Iterator[str]:
 
 
 def _dtype(given: dict[str, Any], place: int) -> np.dtype[Any] | None:
-    """None for texts."""
+    """The NumPy type of an input; None for texts."""
     datatype = given["datatype"]
     if datatype != TEXT and datatype not in NUMBERS:
-        raise _wrong(given, place, f"datatype {datatype!r} is none of {', '.join([*NUMBERS, TEXT])}")
+        raise _wrong(given, place, f"datatype {datatype!r} is not one of {', '.join([*NUMBERS, TEXT])}")
     return NUMBERS.get(datatype)
 
 
@@ -163,7 +163,7 @@ def _count(given: dict[str, Any], place: int) -> int:
 
 
 def _flat(data: Any) -> list[Any]:
-    """Values row by row, from nested lists or a flat one."""
+    """The values row by row, from nested lists or a flat list."""
     while isinstance(data, list) and data and all(isinstance(entry, list) for entry in data):
         data = list(chain.from_iterable(data))
     return data if isinstance(data, list) else [data]

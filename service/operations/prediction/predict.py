@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kan_engine import Feature, Predictor
 
 MAX_WARNINGS = 100
-OVERHEAD_BYTES = 64 * 1024  # of a loaded model beside its tensors
+OVERHEAD_BYTES = 64 * 1024  # of a loaded model besides its tensors
 
 Columns = dict[str, np.ndarray]
 Document = dict[str, Any]
@@ -37,7 +37,7 @@ Finding = tuple[int, str, str]  # row, column, code
 
 @dataclass(frozen=True)
 class Serving:
-    """What predictions need."""
+    """Sessions, caches and limits for predictions."""
 
     sessions: Sessions
     predictors: PredictorCache
@@ -45,18 +45,18 @@ class Serving:
     max_rows: int
 
     def has_at_hand(self, reference: str) -> bool:
-        """Whether a prediction will wait for nothing."""
+        """Whether the model is cached and loaded, so that a prediction needs no database."""
         model = self.directory.at_hand(reference, self.sessions)
         return model is not None and self.predictors.has(model.id)
 
 
 def predict(reference: str, request: Rows, serving: Serving) -> Document:
-    """What a model says about rows, as the JSON of ``PredictionOut``.
+    """Predictions of a model for rows, as the JSON of ``PredictionOut``.
 
     Raises:
         NotFound: There is no such model.
         TooLarge: There are too many rows.
-        Conflict: The model does not have the member that is to answer.
+        Conflict: The model does not have the requested member.
         Invalid: The rows do not have the columns and values that the model reads.
     """
     model = serving.directory.get(reference, serving.sessions)
@@ -74,21 +74,21 @@ def predict(reference: str, request: Rows, serving: Serving) -> Document:
 
 
 def predictor_of(model: Model, sessions: Sessions, cache: PredictorCache) -> Predictor:
-    """The network of a model, as ``members_of`` has it."""
+    """The network of a model, from `load_members`."""
     return members_of(model, sessions, cache).accurate
 
 
 def members_of(model: Model, sessions: Sessions, cache: PredictorCache) -> Members:
-    """The network of a model and its formulas, loaded once.
+    """The network of a model and its formulas, from the cache or loaded into it.
 
     Raises:
-        NotFound: The model has been deleted, and is not loaded.
+        NotFound: The model has been deleted, and is not in the cache.
     """
     return cache.get(model.id, lambda: _load(model, sessions))
 
 
 def _load(model: Model, sessions: Sessions) -> tuple[Members, int]:
-    """The network from its artifact, and the formulas beside it; the first one brings torch with it."""
+    """Load the network and the formulas of a model, with their size in bytes; the first call imports torch."""
     compute_in_one_thread()
     with sessions.read() as session:
         try:
@@ -102,26 +102,26 @@ def _load(model: Model, sessions: Sessions) -> tuple[Members, int]:
     except (
         kan_engine.ArtifactError,
         kan_engine.InvalidConfig,
-    ) as error:  # what is stored is broken: no fault of the client's, no 4xx
+    ) as error:  # the stored artifact is damaged: a server error, not a 4xx
         raise RuntimeError(f"the artifact of model {model.id} cannot be read") from error
 
 
 @cache
 def compute_in_one_thread() -> None:
-    """Requests run side by side already; were each to use all cores, they would wait for one another.
+    """Let torch use one thread: requests run in parallel already and would compete for the cores.
 
-    100,000 rows on [8, 10, 1] took 11 s in a request's thread on two cores, and take 1.3 s so.
+    100,000 rows on [8, 10, 1] took 11 s in a request's thread on two cores; with one thread they take 1.3 s.
     """
-    import torch  # noqa: PLC0415  # a second and 200 MB that an API without predictions does not spend
+    import torch  # noqa: PLC0415  # takes a second and 200 MB, which an API without predictions saves
 
     torch.set_num_threads(1)
 
 
 def margin_of(predictor: Predictor, level: float) -> float:
-    """Half the width of the intervals at a level.
+    """Half the width of the prediction intervals of a level.
 
     Raises:
-        Invalid: The model has none.
+        Invalid: The model has no intervals of this level.
     """
     try:
         return predictor.margin(level)
@@ -148,7 +148,7 @@ def _answer(predictor: Predictor, columns: Columns, outputs: Sequence[str], marg
 
 
 def _listed(values: np.ndarray) -> list[Any]:
-    """Plain values, null for what is not finite."""
+    """The values as a list, None for those that are not finite."""
     plain = values.astype(object)
     if values.dtype.kind == "f":
         plain[~np.isfinite(values)] = None
@@ -157,7 +157,7 @@ def _listed(values: np.ndarray) -> list[Any]:
 
 
 def _around(values: np.ndarray, margin: float, outside: np.ndarray) -> list[Any]:
-    """Intervals; null for rows unlike those of training, of which nothing is known, and without a value."""
+    """Intervals; None for rows outside the range of training and for rows without a finite value."""
     has_none = outside.any(axis=1) | ~np.isfinite(values)
     bounds = np.stack([values - margin, values + margin], axis=1).tolist()
     return [None if none else interval for none, interval in zip(has_none.tolist(), bounds, strict=True)]
@@ -168,7 +168,7 @@ def _has_gap(value: Any) -> bool:
 
 
 def _by_output(predictions: list[Any], outputs: Sequence[str]) -> list[Any]:
-    """Flat for one output, by name for several."""
+    """A flat list for one output, dictionaries by output name for several."""
     if not isinstance(predictions[0], list):
         return predictions
     return [dict(zip(outputs, values, strict=True)) for values in predictions]
@@ -180,7 +180,7 @@ def _by_class(probabilities: np.ndarray, classes: Sequence[Any]) -> list[Documen
 
 
 def _strange_values(predictor: Predictor, columns: Columns, mask: np.ndarray) -> tuple[list[Finding], int]:
-    """The first values that training saw nothing like, and how many there are."""
+    """The first values outside the range of training, and the number of all."""
     features = predictor.encoding.features
     rows = np.flatnonzero(mask.any(1))[:MAX_WARNINGS].tolist()
     found = [

@@ -1,7 +1,7 @@
-"""Loaded networks, with the formulas beside them, kept while there is room for them.
+"""Cache of loaded networks with their formulas.
 
-The key is the id of a model, whose artifact never changes: an entry is never stale. What has gone
-unused longest leaves first.
+The key is the id of a model, whose artifact never changes: an entry is never stale. The least recently used
+entries are evicted first.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Load = Callable[[], "tuple[Members, int]"]
 
 
 class PredictorCache:
-    """Members of models by model id, up to a number of bytes; safe to use from many threads."""
+    """Members of models by model id, up to a number of bytes; thread-safe."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -29,12 +29,12 @@ class PredictorCache:
         self._lock = threading.Lock()
 
     def get(self, model_id: str, load: Load) -> Members:
-        """The predictor of a model, loaded once however many ask for it at the same time.
+        """The members of a model, loaded once however many threads request them at the same time.
 
         Args:
-            model_id: Which one.
-            load: Gives the predictor and its size in bytes. If it fails, all who wait fail with it,
-                and the next to ask tries again.
+            model_id: Id of the model.
+            load: Returns the members and their size in bytes. If it raises an error, all waiting threads
+                get the same error, and the next request loads again.
         """
         with self._lock:
             if model_id in self._kept:
@@ -46,11 +46,11 @@ class PredictorCache:
         return self._load(model_id, load, mine) if others is None else others.result()
 
     def has(self, model_id: str) -> bool:
-        """Whether a predictor is loaded."""
+        """Whether the members of a model are loaded."""
         return model_id in self._kept
 
     def drop(self, model_id: str) -> None:
-        """Free the memory of a predictor; who is using it keeps it until then."""
+        """Remove the members of a model; a thread that uses them keeps them until it is done."""
         with self._lock:
             _, freed = self._kept.pop(model_id, (None, 0))
             self._bytes -= freed
@@ -70,7 +70,7 @@ class PredictorCache:
         return predictor
 
     def _keep(self, model_id: str, predictor: Members, size: int) -> None:
-        """Make room and keep it; what is larger than all the room is not kept."""
+        """Add an entry, and evict others; an entry larger than the cache is not kept."""
         self._kept[model_id] = (predictor, size)
         self._bytes += size
         while self._bytes > self._max_bytes:
