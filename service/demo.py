@@ -134,7 +134,7 @@ def _save_picture(client: Client, model: Model, name: str) -> None:
 
 @contextmanager
 def _service() -> Iterator[Client]:
-    """Run a service over a fresh folder, with default settings, until the block ends; gives a client of it."""
+    """Run a service with default settings over a fresh folder until the block ends; yields a client of it."""
     with tempfile.TemporaryDirectory(prefix="kan-demo-") as folder, (Path(folder) / "log").open("w+b") as log:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("KAN_")}
         try:

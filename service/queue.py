@@ -1,9 +1,9 @@
 """The task queue: it notifies workers of jobs that wait in the database.
 
-The row in the database is the job. A message only says that a job waits; the worker that receives it takes the
-next job in turn. A lost message costs time, not work: workers sweep for queued rows without a message. Each
-kind of job has its queue, so that workers for short jobs need not wait for trainings. With ``memory://`` there
-are no messages; the worker's dispatcher polls the database several times a second.
+The row in the database is the job. A message only says that a job waits; the worker that receives it takes
+the next job in turn. A lost message costs time, not work: workers sweep for queued rows without a message.
+Each kind of job has its queue, so that workers for short jobs need not wait for trainings. With
+``memory://`` there are no messages; the worker's dispatcher polls the database several times a second.
 """
 
 import logging

@@ -106,9 +106,7 @@ class Settings(BaseSettings):
         default=30.0, gt=0, description="time without a heartbeat after which another worker takes the job"
     )
     poll_s: float = Field(default=0.1, gt=0, description="interval at which a worker polls the queue")
-    max_attempts: int = Field(
-        default=3, ge=1, description="number of lost workers after which a job fails"
-    )
+    max_attempts: int = Field(default=3, ge=1, description="number of lost workers after which a job fails")
     worker_slots: int = Field(default=1, ge=1, description="jobs that a worker runs at the same time")
     worker_queues: Annotated[str, AfterValidator(_check_queues)] = Field(
         default=",".join(QUEUES), description="queues that a worker takes jobs from"

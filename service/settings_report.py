@@ -12,9 +12,7 @@ from service.settings import PREFIX, SECRETS, Settings
 
 log = logging.getLogger(__name__)
 
-LOGIN = re.compile(
-    r"(://[^:@]*:).*@"
-)  # up to the last @, which masks a password with an unescaped @ as well
+LOGIN = re.compile(r"(://[^:@]*:).*@")  # up to the last @, which masks a password with an unescaped @ as well
 SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:pass|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
 MASK = r"\1***"
 COLUMNS = {

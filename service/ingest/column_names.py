@@ -20,7 +20,7 @@ def check_names(names: list[str], settings: Settings, *, may_be_empty: bool = Fa
         may_be_empty: Whether the caller drops columns without a name; they do not count.
 
     Raises:
-        Invalid: There are too many names, or names are empty, too long, repeated or not allowed; all are listed.
+        Invalid: There are too many names, or some are empty, too long, repeated or not allowed.
     """
     names = [name.strip() for name in names]
     count = sum(map(bool, names)) if may_be_empty else len(names)

@@ -14,7 +14,7 @@ MONTHS = 12
 def written_times(values: pl.Series) -> tuple[pl.Series | None, Notes]:
     """Parse dates that end with the year, or times of day.
 
-    Returns the times and a note with their format as ``form``; None and no note if any value has no such form.
+    Returns the times and a note with their format as ``form``; None and no note if a value has no such form.
     """
     if values.str.contains(TIME).all():
         return _hours(values)

@@ -131,7 +131,9 @@ class _Table:
         check_size(self.rows + rows, names, self._settings, text_bytes=self._text_bytes)
         block = pl.DataFrame([self._series(name, values) for name, values in columns.items()])
         self._blocks.append(block)
-        self._text_bytes += 2 * int(block.select(pl.selectors.string()).estimated_size())  # twice: in its block and joined
+        self._text_bytes += 2 * int(
+            block.select(pl.selectors.string()).estimated_size()
+        )  # twice: in its block and joined
         self.rows += rows
 
     def done(self) -> Raw:
@@ -163,9 +165,7 @@ class _Table:
         if kind in KINDS:
             return KINDS[kind]
         row = next(number for number, value in enumerate(values) if type(value) is kind)
-        detail = (
-            "a value must be a number, a text, true, false or null; split nested values into columns"
-        )
+        detail = "a value must be a number, a text, true, false or null; split nested values into columns"
         raise _refusal("nested_value", self._place(self.rows + row, name), detail)
 
     def _refuse_mixture(self, name: str, values: list[Any], known: str) -> None:

@@ -1,7 +1,7 @@
 """Codes for missing values, such as -999: proposed to the client, and applied only on request.
 
-A proposed code is the smallest or the largest value of a column, apart from all others. It does not change the
-table, since it may be a true value. The client declares codes with ``missing`` in the upload.
+A proposed code is the smallest or the largest value of a column, apart from all others. It does not change
+the table, since it may be a true value. The client declares codes with ``missing`` in the upload.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ CONTENTS = (Dataset.blob_sha256, Model.artifact_sha256, Job.result_sha256)
 
 
 def read_usage(sessions: Sessions, settings: Settings) -> dict[str, Any]:
-    """Number and size of the datasets, models and results of the caller's tenant, its jobs, and its limits."""
+    """Number and size of datasets, models and results of the caller's tenant; its jobs and limits."""
     with sessions.read() as session:
         datasets, dataset_bytes = _stored(session, Dataset.blob_sha256)
         models, model_bytes = _stored(session, Model.artifact_sha256)

@@ -243,7 +243,7 @@ def _held_bytes(plan: Plan, inputs: int) -> int:
 
 
 def _check_bytes(plan: Plan, inputs: int) -> int:
-    """Memory of the comparisons with simple models, on a sample of at most ``CHECKED_ROWS`` rows."""
+    """Memory of the comparisons with simple models, on a sample of at most ``MAX_COMPARISON_ROWS`` rows."""
     return CHECK_COPIES * DOUBLE * min(plan.rows, CHECKED_ROWS) * (inputs + ROW_NUMBERS)
 
 

@@ -17,9 +17,7 @@ def of_columns(plan: Plan) -> Mistakes:
         detail = "a density has no target; leave it out, and name its one or two columns in features"
         yield "density_has_no_target", ["target"], detail
     if not 1 <= len(names) <= MOST_COLUMNS:
-        detail = (
-            f"a density has one or two number columns, but features names {len(names)}; name one or two"
-        )
+        detail = f"a density has one or two number columns, but features names {len(names)}; name one or two"
         yield "density_columns", ["features"], detail
         return
     for place, name in enumerate(names):

@@ -77,7 +77,11 @@ def _of_measurements(request: SolveRequest, ranges: Ranges) -> Mistakes:
         yield "ragged_columns", [*path, "columns"], "the columns have different lengths; give all the same"
     for name in request.independent:
         if name not in ranges:
-            yield "missing_columns", path, f"the measurements lack the column {name!r}, the independent variable"
+            yield (
+                "missing_columns",
+                path,
+                f"the measurements lack the column {name!r}, the independent variable",
+            )
     if not any(name in ranges for name in request.unknowns):
         listed = ", ".join(map(repr, request.unknowns))
         yield "missing_columns", path, f"the measurements have none of the columns {listed}"
@@ -119,8 +123,7 @@ def _of_shape(problem: Problem, shape: WantedShape) -> Mistakes:
         yield _too_low(shape.order, highest)
     if shape.rows > MOST_POINTS:
         detail = (
-            f"this grid is fitted at {shape.rows:,} points, the limit is {MOST_POINTS:,}; "
-            "use a coarser grid"
+            f"this grid is fitted at {shape.rows:,} points, the limit is {MOST_POINTS:,}; use a coarser grid"
         )
         yield "cost_too_high", ["network", "grid"], detail
 

@@ -219,6 +219,8 @@ def _read_key(header: str | None) -> str | None:
         return None
     found = KEY.fullmatch(header.strip())
     if found is None:
-        detail = "an Idempotency-Key has 1 to 255 printable ASCII characters, with or without surrounding quotes"
+        detail = (
+            "an Idempotency-Key has 1 to 255 printable ASCII characters, with or without surrounding quotes"
+        )
         raise Invalid("invalid_idempotency_key", detail)
     return found[1]

@@ -64,7 +64,9 @@ def _of_forbid(revision: Revision) -> Mistakes:
         if name not in LIBRARY:
             yield "unknown_function", path, _unknown(name, VISIBLE)
         elif name not in VISIBLE:
-            detail = f"formulas write {name!r} with other functions; forbid one of these: {', '.join(VISIBLE)}"
+            detail = (
+                f"formulas write {name!r} with other functions; forbid one of these: {', '.join(VISIBLE)}"
+            )
             yield "function_not_visible", path, detail
 
 

@@ -87,7 +87,7 @@ def _of_target(plan: Plan) -> Mistakes:
         yield "too_few_rows", path, detail
     elif plan.task == "classification" and classes > plan.training_rows:
         detail = (
-            f"the target {name} has {classes} classes, but there are only {plan.training_rows} training rows; "
+            f"the target {name} has {classes} classes, but there are {plan.training_rows} training rows; "
             "choose another target or merge classes"
         )
         yield "more_classes_than_rows", path, detail
@@ -143,7 +143,9 @@ def _of_weight(plan: Plan) -> Mistakes:
     elif report["missing"]:
         problem = f"every row needs a weight, column {name!r} lacks {report['missing']}; 0 leaves a row out"
     elif report["min"] < 0:
-        problem = f"weights must be 0 or more, the minimum of {name!r} is {report['min']}; name another column"
+        problem = (
+            f"weights must be 0 or more, the minimum of {name!r} is {report['min']}; name another column"
+        )
     elif report["max"] <= 0:
         problem = f"all weights in column {name!r} are 0; make some positive, or name no weight column"
     else:

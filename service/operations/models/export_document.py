@@ -1,4 +1,4 @@
-"""From a stored model to what travels with its artifact, and back."""
+"""Convert a stored model to the metadata of its artifact, and back."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ Document = dict[str, Any]
 Attached = Mapping[str, np.ndarray]
 
 KEY = "model"  # of the description in the metadata of an artifact
-X, Y = "edges.x", "edges.y"  # the curves of all edges, one after the other
+X, Y = "edges.x", "edges.y"  # the concatenated curves of all edges
 MAX_NODES = 5_000  # of a formula
 
 
 def describe(model: Model) -> tuple[Document, Attached]:
-    """Metadata and attached numbers for the artifact of a model."""
+    """Metadata and attached arrays for the artifact of a model."""
     edges = model.edges.get("edges")
     curves = {X: [edge["x"] for edge in edges or ()], Y: [edge["y"] for edge in edges or ()]}
     told = {
@@ -51,12 +51,12 @@ def _without_curve(edge: Document) -> Document:
 
 
 def _joined(parts: list[list[float | None]]) -> np.ndarray:
-    """All numbers in a row, NaN for null."""
+    """The concatenated lists, with NaN for None."""
     return np.array([math.nan if value is None else value for value in chain(*parts)], dtype=np.float64)
 
 
 def record_of(predictor: Predictor, told: PortableModel | None) -> Document:
-    """The record of a model: what its network tells, and what was told of it."""
+    """The record of a model, from its network and from the imported description."""
     record = told.record if told else PortableRecord(outputs=default_outputs(predictor))
     carried = record.model_dump(exclude={"network", "decision", "members"})
     shape = shown_network(predictor.network, predictor.inputs, predictor.outputs, record.network.optimizer)
@@ -70,7 +70,7 @@ def record_of(predictor: Predictor, told: PortableModel | None) -> Document:
 
 
 def default_outputs(predictor: Predictor) -> list[str]:
-    """Names of the outputs: the target, or a name for each of several."""
+    """Names of the outputs: the target for one, the classes or numbered names for several."""
     classes, count = predictor.classes or (), predictor.network.config.width[-1]
     if len(classes) > 2:
         return [str(label).lower() if isinstance(label, bool) else str(label) for label in classes]
@@ -78,15 +78,15 @@ def default_outputs(predictor: Predictor) -> list[str]:
 
 
 def symbolic_of(predictor: Predictor, told: PortableSymbolic | None, outputs: list[str]) -> Document | None:
-    """The formulas, printed anew from their trees.
+    """The imported formulas, printed again from their trees.
 
     Raises:
-        ArtifactError: A tree is no formula of the model's columns, or there is not one for every output.
+        ArtifactError: A tree is not a formula of the model's columns, or formulas do not match the outputs.
     """
     if told is None:
         return None
     if [formula.name for formula in told.outputs] != outputs:
-        raise ArtifactError(f"its formulas are not one for each of the outputs {outputs}")
+        raise ArtifactError(f"its formulas do not match the outputs {outputs}")
     quantity = _quantity(predictor, len(outputs))
     formulas = [_formula(formula, predictor.encoding) | {"quantity": quantity} for formula in told.outputs]
     kept = {"exact", "verdict", "evidence", "serves_within", "measured_on"}
@@ -94,7 +94,7 @@ def symbolic_of(predictor: Predictor, told: PortableSymbolic | None, outputs: li
 
 
 def _quantity(predictor: Predictor, outputs: int) -> str:
-    """What the formulas give."""
+    """The quantity that the formulas compute."""
     if predictor.classes is None:
         return "value" if predictor.support is None else "density"
     return "log-odds" if outputs == 1 else "logit"
@@ -128,26 +128,26 @@ def _tree(data: Document, names: Mapping[str, str]) -> Expression:
     tree = from_json(data)
     for count, node in enumerate(walk(tree)):
         if count > MAX_NODES:
-            raise ArtifactError(f"a formula has over {MAX_NODES} parts")
+            raise ArtifactError(f"a formula has over {MAX_NODES} nodes")
         is_number = not isinstance(node, Number) or math.isfinite(node.value)
         if isinstance(node, Parameter) or not is_number:
-            raise ArtifactError("a formula holds what is no number")
+            raise ArtifactError("a formula contains a constant that is not a finite number")
     unknown = [name for name in variables(tree) if name not in names]
     if unknown:
-        raise ArtifactError(f"a formula is one of {unknown[0]!r}, which the model does not read")
+        raise ArtifactError(f"a formula contains {unknown[0]!r}, which is not a feature of the model")
     return tree
 
 
 def edges_of(
     predictor: Predictor, told: list[PortableEdge] | None, attached: Attached, outputs: list[str]
 ) -> Document:
-    """Every edge with its curve: as it was told, or from the network at rows over the range of its inputs.
+    """Every edge with its curve: imported, or computed from the network over the range of its inputs.
 
     Raises:
-        ArtifactError: There is no such edge, or its curve is missing.
+        ArtifactError: The network has no such edge, or the curves do not match the edges.
     """
     from kan_engine import probe_columns  # noqa: PLC0415  # as below
-    from service.documents.network_curves import frame_of, portray  # noqa: PLC0415  # brings torch along
+    from service.documents.network_curves import frame_of, portray  # noqa: PLC0415  # imports torch
 
     network, encoding = predictor.network, predictor.encoding
     if told is None:
@@ -166,7 +166,7 @@ def _edges(predictor: Predictor, told: list[PortableEdge], attached: Attached) -
     }
     x, y = (attached.get(name, np.zeros(0)) for name in (X, Y))
     if not len(x) == len(y) == sum(edge.points for edge in told):
-        raise ArtifactError("its edges and their curves do not fit together")
+        raise ArtifactError("its curves do not match its edges")
     for edge in told:
         if (edge.layer, edge.source, edge.to_layer, edge.out) not in places:
             raise ArtifactError(f"it has no edge from {edge.source} to {edge.out} of layer {edge.layer}")

@@ -1,4 +1,4 @@
-"""Models as files, each compared with the model before it is offered."""
+"""Export models as files, each verified against its model."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ log = logging.getLogger(__name__)
 
 ExportFormat = Literal["safetensors", "onnx", "python"]
 
-MOST = 1e-9  # by which an export may differ from the model
+MOST = 1e-9  # between the predictions of an export and of its model
 
-Made = tuple[bytes, dict[Member, "Answers"]]  # a file, and what each member in it says of rows
+Made = tuple[bytes, dict[Member, "Answers"]]  # a file, and the predictions of each member in it
 
 
 @dataclass(frozen=True)
 class Export:
-    """A file with members of a model, whose answers differ by so much, as ``largest_difference`` has it."""
+    """A file with members of a model, and the ``largest_difference`` of its predictions from the model's."""
 
     filename: str
     media_type: str
@@ -45,19 +45,19 @@ class Export:
 
     @property
     def sha256(self) -> str:
-        """Names the bytes."""
+        """SHA-256 of the file."""
         return hashlib.sha256(self.data).hexdigest()
 
 
 def export_model(
     reference: str, format: ExportFormat, sessions: Sessions, predictors: PredictorCache
 ) -> Export:
-    """A model as a file of this kind.
+    """Export a model in a format.
 
     Raises:
         NotFound: There is no such model.
-        Conflict: The file cannot hold this model.
-        Unfaithful: The file does not say what the model says.
+        Conflict: The format cannot express this model.
+        ExportMismatch: The predictions of the file differ from those of the model.
     """
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
@@ -72,13 +72,13 @@ def export_model(
     difference = max(_difference(members, name, columns, told) for name, told in answers.items())
     if not difference <= MOST:
         log.error("export differs", extra={"model_id": model.id, "format": format, "difference": difference})
-        detail = f"the {format} file differs from the model by {difference:.3g}; take it in another format"
+        detail = f"the {format} file differs from the model by {difference:.3g}; export another format"
         raise Unfaithful("export_differs", detail)
     return Export(f"{model.id}.{kind.ending}", kind.media_type, data, difference, tuple(answers))
 
 
 def _difference(members: Members, name: Member, columns: Columns, told: Answers) -> float:
-    """How far a member in a file is from that of the model."""
+    """Largest difference between the predictions of a member in the file and in the model."""
     _, predictor = members.answering(name)
     return kan_engine.largest_difference(predictor, kan_engine.answers_of(predictor, columns), told)
 
@@ -87,7 +87,7 @@ Description = tuple[export_document.Document, export_document.Attached]
 
 
 def _safetensors(model: Model, members: Members, description: Description, columns: Columns) -> Made:
-    """The artifact with all that is shown of the model; without it where it is too long for the file."""
+    """The artifact with the description of the model; without the description if that is too long."""
     symbolic = model.symbolic
     try:
         data = kan_engine.save(members.accurate, *description)
@@ -106,7 +106,7 @@ def _onnx(model: Model, members: Members, _: Description, columns: Columns) -> M
 
 
 def _python(model: Model, members: Members, _: Description, columns: Columns) -> Made:
-    """The network, and the formula beside it where it is exact or serves."""
+    """The network, with the formula if that is exact or may serve predictions."""
     title = f"{model.name}, version {model.version}"
     trees = members.serving.trees if members.serving is not None else ()
     text = kan_engine.to_python(members.accurate, title=title, units=model.record["units"], trees=trees)
@@ -119,7 +119,7 @@ def _python(model: Model, members: Members, _: Description, columns: Columns) ->
 
 @dataclass(frozen=True)
 class _Kind:
-    """How a format is made, and what its files are called."""
+    """An export format: its writer, file suffix and media type."""
 
     make: Callable[[Model, Members, Description, Columns], Made]
     ending: str

@@ -20,7 +20,7 @@ HIDDEN = ("tree", "booleans", "remarks")
 
 
 def read_formulas(reference: str, sessions: Sessions) -> Formulas:
-    """The Symbolic document of a model, with what printers need and clients do not see.
+    """The ``Symbolic`` document of a model, with fields for printers that clients do not get.
 
     Raises:
         NotFound: There is no such model.
@@ -31,21 +31,21 @@ def read_formulas(reference: str, sessions: Sessions) -> Formulas:
         symbolic, record = model.symbolic, model.record
     if symbolic is None:
         detail = (
-            f"model {model.id} has no formula: none was asked for, or none could be read off; its curves are "
-            f'at /models/{model.id}/edges, and a job with "symbolic": true looks for a formula'
+            f"model {model.id} has no formula: none was requested, or none was found; its curves are "
+            f'at /models/{model.id}/edges, and a job with "symbolic": true searches for a formula'
         )
         raise Conflict("no_formula", detail)
     return {"model_id": model.id, **completed(symbolic, record)}
 
 
 def completed(symbolic: Formulas, record: dict[str, Any]) -> Formulas:
-    """Formulas with what the record of their model knows of them."""
+    """Add the verdict, and the units, quantities and columns from the model's record, to formulas."""
     outputs = [_completed(output, record) for output in symbolic["outputs"]]
     return {**symbolic, "verdict": verdict_of(symbolic), "outputs": outputs}
 
 
 def _completed(output: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
-    """A formula with units, what it gives, and which columns are true or false."""
+    """Add units, the quantity, boolean columns and remarks to a formula."""
     classes: list[Any] = record.get("classes") or []
     quantity = output.get("quantity") or ("logit" if len(classes) > 2 else "log-odds" if classes else "value")
     named = [*variables(from_json(output["tree"])), *([output["name"]] if quantity == "value" else [])]
@@ -59,7 +59,7 @@ def _completed(output: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]
 
 
 def _remarks(quantity: str, name: str, classes: list[Any]) -> list[str]:
-    """How to get from what a classifier's formula gives to a probability."""
+    """How to compute a probability from the formula of a classifier."""
     if quantity == "log-odds":
         of = derived_variables.told(classes[1] if len(classes) == 2 else name)
         return [f"Log-odds: the probability of {of} is 1/(1 + exp(-value))."]
@@ -70,7 +70,7 @@ def _remarks(quantity: str, name: str, classes: list[Any]) -> list[str]:
 
 
 def _ends(law: Formulas | None) -> list[str]:
-    """Where the formula of a density is not to be asked."""
+    """Where a density is 0, outside the support of its law."""
     return [
         f"The density is 0 where {derived_variables.told(name)} is {words}."
         for name, (low, high) in (law["support"] if law else {}).items()
@@ -86,7 +86,7 @@ def _beyond(low: float | None, high: float | None) -> list[str]:
 
 
 def without_trees(formulas: Formulas) -> Formulas:
-    """The document as clients see it."""
+    """The document without the fields for printers."""
     outputs = [
         _shown(output) | {"pareto": [_shown(entry) for entry in output["pareto"]]}
         for output in formulas["outputs"]
@@ -99,10 +99,10 @@ def _shown(entry: Formulas) -> Formulas:
 
 
 def write_formulas(formulas: Formulas, language: FormulaFormat) -> str:
-    """Every formula in a language, ready to be pasted: as in the document, or printed from its tree.
+    """Print every formula in a language: from the document, or from its tree.
 
     Raises:
-        Conflict: The language cannot express it.
+        Conflict: The language cannot express the formula.
     """
     try:
         return WRITERS[language](formulas["outputs"]) + "\n"
@@ -129,7 +129,7 @@ def _function(output: Formulas) -> Function:
 
 
 def _name(output: Formulas) -> str:
-    """The output's name, which says so where the formula gives something else than the output."""
+    """The name of the output, with a prefix if the formula gives log-odds or a logit."""
     return PREFIXES[output["quantity"]] + str(output["name"])
 
 
@@ -149,7 +149,7 @@ def _tree(output: Formulas) -> Expression:
 
 
 def _derivation(output: Formulas) -> Derivation:
-    """Models of older versions do not have all of it."""
+    """The derived variables of a formula; models of older versions do not have all fields."""
     return Derivation(
         derived=output.get("derived") or {}, fills=output.get("fills") or {}, booleans=output["booleans"]
     )

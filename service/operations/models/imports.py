@@ -1,4 +1,4 @@
-"""Models from files that anyone may have made."""
+"""Import models from untrusted files."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from service.storage import blobs
 if TYPE_CHECKING:
     from kan_engine import Predictor
 
-CODE = "artifact_error"  # of all that is wrong with a file
-MAX_DEPTH = 100  # of the JSON in it
-MAX_INTEGER = 2**53  # beyond it JSON is not read alike everywhere
+CODE = "artifact_error"  # of every error in a file
+MAX_DEPTH = 100  # of the JSON in the file
+MAX_INTEGER = 2**53  # beyond it JSON readers differ
 MAX_NAME = 200
 UNPRINTABLE = (ArithmeticError, KANEngineError, LookupError, RecursionError, TypeError, ValueError)
 
@@ -40,13 +40,13 @@ UNPRINTABLE = (ArithmeticError, KANEngineError, LookupError, RecursionError, Typ
 def import_model(
     file: BinaryIO, filename: str | None, *, name: str | None, sessions: Sessions, settings: Settings
 ) -> Model:
-    """Keep the model in a safetensors file as the next version of a name; without one it keeps its own.
+    """Import the model in a safetensors file as the next version of a name, by default its own name.
 
     Raises:
         TooLarge: The file is over the limit.
-        ArtifactError: It holds no model.
-        Invalid: It describes its model as no model can be.
-        OutOfSpace: The tenant has no room for it.
+        ArtifactError: The file does not contain a model.
+        Invalid: The description of the model is invalid.
+        OutOfSpace: The tenant is over its storage quota.
     """
     data = _read(file, settings.max_artifact_bytes)
     compute_in_one_thread()
@@ -81,7 +81,7 @@ def _read(file: BinaryIO, limit: int) -> bytes:
 
 
 def _refuse_strange_json(header: Any) -> None:
-    """Refuse what databases cannot store, or readers of JSON cannot read."""
+    """Refuse values that databases cannot store or JSON readers cannot read."""
     level = [header]
     for _ in range(MAX_DEPTH):
         for value in level:
@@ -100,11 +100,11 @@ def _children(value: Any) -> list[Any]:
 
 def _refuse_strange_value(value: Any) -> None:
     if isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
-        raise _refusal("a text in its description holds NUL, or half a character")
+        raise _refusal("a text in its description contains NUL or a lone surrogate")
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
         raise _refusal(f"an integer in its description is larger than {MAX_INTEGER}")
     if isinstance(value, float) and not math.isfinite(value):
-        raise _refusal("a number in its description is infinite")
+        raise _refusal("a number in its description is not finite")
 
 
 def _is_unicode(text: str) -> bool:
@@ -118,11 +118,11 @@ def _is_unicode(text: str) -> bool:
 def _refuse_strange_names(predictor: Predictor) -> None:
     names = [feature.name for feature in predictor.encoding.features]
     if predictor.target in names or not all([predictor.target, *names]):
-        raise _refusal("its target and its features need names, each one of its own")
+        raise _refusal("its target and its features need distinct names that are not empty")
 
 
 def _described(metadata: dict[str, Any], predictor: Predictor) -> PortableModel | None:
-    """What is told of the model beside its network, if anything."""
+    """The description of the model in the metadata; None if there is none."""
     if export_document.KEY not in metadata:
         return None
     try:
@@ -133,14 +133,14 @@ def _described(metadata: dict[str, Any], predictor: Predictor) -> PortableModel 
         raise _refusal(f"its description is wrong at {place!r}: {first['msg']}") from None
     outputs, count = told.record.outputs, predictor.network.config.width[-1]
     if len(set(outputs)) != count or len(outputs) != count:
-        raise _refusal(f"its network has {count} outputs, and its description names {outputs[:10]}")
+        raise _refusal(f"its network has {count} outputs, but its description names {outputs[:10]}")
     return told
 
 
 def _shown(
     predictor: Predictor, told: PortableModel | None, attached: export_document.Attached
 ) -> dict[str, Any]:
-    """What the service keeps of a model beside its network."""
+    """The columns of a model's row in the database, without its artifact."""
     record = export_document.record_of(predictor, told)
     formulas = export_document.symbolic_of(predictor, told.symbolic if told else None, record["outputs"])
     members = told.record.members if told else {}
@@ -160,7 +160,7 @@ def _shown(
 
 
 def _refuse_what_cannot_be_printed(formulas: dict[str, Any], record: dict[str, Any]) -> None:
-    """Try what clients will ask for: whoever wrote the file may have thought of what we have not."""
+    """Print the formulas in every language now: a crafted file must not fail later."""
     try:
         complete = symbolic.completed(formulas, record)
         for write in symbolic.WRITERS.values():
@@ -170,7 +170,7 @@ def _refuse_what_cannot_be_printed(formulas: dict[str, Any], record: dict[str, A
 
 
 def _refuse_what_cannot_predict(formulas: dict[str, Any], predictor: Predictor) -> None:
-    """Formulas answer for the model as its network does."""
+    """Load the formulas now, since they predict as the network does."""
     try:
         Members.of(predictor, formulas)
     except UNPRINTABLE as error:
@@ -178,17 +178,17 @@ def _refuse_what_cannot_predict(formulas: dict[str, Any], predictor: Predictor) 
 
 
 def _label(filename: str | None) -> str | None:
-    """The file's own name, a label and never a path."""
+    """The name of a file without its path, as a label."""
     base = (filename or "").replace("\\", "/").rpartition("/")[2]
     return "".join(filter(str.isprintable, base)).strip()[:MAX_NAME] or None
 
 
 def _usual_name(text: str) -> str:
-    """A text as the name of a model."""
+    """A text as a valid name of a model."""
     stem = text.removesuffix(PurePath(text).suffix) if text.endswith(".safetensors") else text
     return re.sub(r"[@/\x00-\x1f]+", "-", stem).strip()[:MAX_NAME].strip() or "model"
 
 
 def _refusal(reason: str) -> Invalid:
-    detail = f"these bytes are no model that could be kept: {reason}"
+    detail = f"the file does not contain a valid model: {reason}"
     return Invalid(CODE, detail, errors=[{"code": CODE, "detail": detail}])

@@ -1,4 +1,4 @@
-"""The card of a model: what is known of it, and what it does not promise."""
+"""The model card: data, features, metrics, formulas, lineage and limits of use of a model."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from service.schemas.model_card import (
 )
 from service.schemas.models import FeatureOut, ModelOut
 
-FEW_ROWS = 50  # hold-out rows below which a metric is a guess
+FEW_ROWS = 50  # with fewer hold-out rows metrics are unreliable
 
 
 def read_card(reference: str, sessions: Sessions) -> CardOut:
@@ -56,7 +56,7 @@ def read_card(reference: str, sessions: Sessions) -> CardOut:
         baselines=[
             _baseline(name, baseline)
             for name, baseline in model.baselines.items()
-            if isinstance(baseline.get("metrics"), dict)  # a file from elsewhere may say anything
+            if isinstance(baseline.get("metrics"), dict)  # an imported file may contain anything
         ],
         formulas=formulas,
         warnings=model.warnings,
@@ -106,15 +106,15 @@ def _feature(feature: FeatureOut, model: ModelOut) -> CardFeature:
 
 
 def _missing(feature: FeatureOut) -> str:
-    """The rule of ``kan_engine.data.encoding``, in words."""
+    """How ``kan_engine.data.encoding`` treats a missing value, as text."""
     if feature.has_missing is None:
         return "not recorded"
     if feature.type == "category":
-        counts = "counts as a category of its own" if feature.has_missing else "counts as none of the others"
+        counts = "counts as a separate category" if feature.has_missing else "counts as no known category"
     else:
-        told = ", and the network is told that it was missing" if feature.has_missing else ""
+        told = ", and an indicator input is set" if feature.has_missing else ""
         counts = f"counts as {_value(feature)}{told}"
-    return counts if feature.has_missing else f"{counts}, with a warning: training saw none"
+    return counts if feature.has_missing else f"{counts}, with a warning: no value was missing in training"
 
 
 def _value(feature: FeatureOut) -> str:
@@ -138,29 +138,29 @@ def _formulas(symbolic: dict[str, Any] | None) -> CardFormulas | None:
 
 
 def _limits(model: ModelOut, formulas: CardFormulas | None, *, is_kept: bool) -> list[str]:
-    """Sentences of ours alone, without any word of a client's."""
+    """The limits of use that apply; the sentences contain no text from clients."""
     told = model.split.get("test_rows")
-    held_out = told if isinstance(told, int) else None  # a file from elsewhere may say anything
+    held_out = told if isinstance(told, int) else None  # an imported file may contain anything
     verdict = formulas.verdict if formulas else None
     limits = {
-        "It knows the ranges and categories named here and nothing else. A prediction outside of them is a "
-        "guess, unless an exact law holds there, and is answered with a warning and no interval.": True,
-        "It tells what goes together in these rows, not what causes what.": True,
-        "No rows were held out: nothing is known of rows that it has not seen.": held_out == 0,
-        f"Fewer than {FEW_ROWS} rows were held out: another few could give quite different metrics.": bool(
+        "It is valid for the ranges and categories named here. A prediction outside them is a guess, unless "
+        "an exact law holds there; it has a warning and no interval.": True,
+        "It describes associations in these rows, not causes.": True,
+        "No rows were held out: its error on unseen rows is not known.": held_out == 0,
+        f"Fewer than {FEW_ROWS} rows were held out: other rows could give quite different metrics.": bool(
             held_out and held_out < FEW_ROWS
         ),
-        "An interval of a prediction covers its share of true values in the mean over rows like those that "
-        "it was validated on: not for every row, nor for every kind of rows.": model.task == "regression",
-        "Probabilities are calibrated to the frequencies in the rows that it was validated on; where classes "
-        "are more or less frequent, they are off.": model.task == "classification",
-        "The formula is an approximation: the best trade-off that was found between error and length, and "
-        "no law.": verdict == "approximation",
-        "The formula is no better than a constant: the rows do not show that the columns say anything of the "
+        "Prediction intervals have their coverage on average over rows like the validation rows, not for "
+        "every row or every group of rows.": model.task == "regression",
+        "Probabilities are calibrated to the class frequencies of the validation rows; with other "
+        "frequencies they are biased.": model.task == "classification",
+        "The formula is an approximation: the best trade-off found between error and length, not a "
+        "law.": verdict == "approximation",
+        "The formula is no better than a constant: the rows show no relation between the columns and the "
         "target.": verdict == "weak",
-        "The formula leaves of the data what looks like noise; that other formulas would, too, is not ruled "
-        "out.": verdict == "consistent",
-        "The dataset is not here, or not any more: the metrics cannot be checked against it.": not is_kept,
+        "The residuals of the formula look like noise; other formulas may fit as well.": verdict
+        == "consistent",
+        "The dataset is not in this service: the metrics cannot be checked against it.": not is_kept,
     }
     return [sentence for sentence, holds in limits.items() if holds]
 

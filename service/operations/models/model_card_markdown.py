@@ -1,8 +1,8 @@
-"""A model card as Markdown.
+"""Render a model card as Markdown.
 
-Whatever a client may have written (names of columns, tags, units, categories) stands in code spans, where
-Markdown knows no HTML, no links, no pictures and no headings, and never in a table, whose cells end at a bar
-wherever it stands. All else is ours.
+Text from clients (names of columns, tags, units, categories) is put in code spans, in which Markdown
+interprets no HTML, links, images or headings. It never goes into a table, because a vertical bar ends a cell
+even inside a code span. All other text is fixed.
 """
 
 import json
@@ -13,17 +13,17 @@ from typing import Any
 from service.schemas.model_card import CardData, CardFeature, CardFormula, CardMaking, CardOut, CardStep
 from service.schemas.models import Metrics
 
-SHOWN = 20  # categories; more make a list that nobody reads
-NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")  # also what turns the direction
+SHOWN = 20  # categories, classes or names in a list
+NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")  # with text direction marks
 MEMBERS = {
     "accurate": "its network",
     "compact": "its compact network",
-    "formula": "its formula, which is exact or better than the network on rows not seen",
+    "formula": "its formula, which is exact or better than the network on unseen rows",
 }
 VERDICTS = {
-    "exact": "It is exact: as printed, it is right to 1e-7 of the spread of the target.",
-    "consistent": "It is consistent with the data: no other model is better, and what it leaves is noise, as "
-    "far as can be told.",
+    "exact": "It is exact: as printed, its error is within 1e-7 of the spread of the target.",
+    "consistent": "It is consistent with the data: no other model is better, and its residuals look "
+    "like noise.",
     "approximation": "It is an approximation: no compact formula was found that explains the data.",
     "weak": "It is weak: a constant, or no better than one on rows that it was not fitted to.",
 }
@@ -34,13 +34,13 @@ def write_card(card: CardOut) -> str:
     parts = (
         ("", _summary(card)),
         ("Data", _data(card.data)),
-        ("Columns that it reads", map(_feature, card.features)),
-        ("How good it is", _metrics(card)),
+        ("Features", map(_feature, card.features)),
+        ("Metrics", _metrics(card)),
         ("Formula", _formulas(card)),
         ("Warnings", [f"- {code(_told(warning))}" for warning in card.warnings] or ["None."]),
         ("Limits of use", [f"- {limit}" for limit in card.limits]),
-        ("How it was made", [*_making(card.made), f"- Date: {card.created_at:%Y-%m-%d %H:%M} UTC"]),
-        ("Made from", map(_step, card.lineage)),
+        ("Training", [*_making(card.made), f"- Date: {card.created_at:%Y-%m-%d %H:%M} UTC"]),
+        ("Lineage", map(_step, card.lineage)),
     )
     blocks = []
     for title, lines in parts:
@@ -51,7 +51,7 @@ def write_card(card: CardOut) -> str:
 
 
 def code(text: object) -> str:
-    """A text of a client's as a code span, on one line, whatever is in it."""
+    """Any text from a client as a code span on one line."""
     line = NO_TEXT.sub(" ", str(text))
     if not line.strip():
         return "(empty)"
@@ -61,7 +61,7 @@ def code(text: object) -> str:
 
 
 def number(value: float | None) -> str:
-    """A number as people write it."""
+    """A number with six significant digits; "unknown" for None."""
     return "unknown" if value is None else f"{value:.6g}"
 
 
@@ -72,8 +72,8 @@ def _summary(card: CardOut) -> Iterator[str]:
     yield f"Predicts {code(card.target)}{unit}, from {len(card.features)} columns; a {_word(card.task)}."
     yield ""
     yield f"- Id: {code(card.model_id)}"
-    others = "" if len(card.members) < 2 else f"; `by` of a request asks for another: {_some(card.members)}"
-    yield f"- Predictions are answered by: {MEMBERS[card.by]}{others}"
+    others = "" if len(card.members) < 2 else f"; a request chooses with `by`: {_some(card.members)}"
+    yield f"- Predictions come from: {MEMBERS[card.by]}{others}"
     if card.classes:
         yield f"- Classes: {_some(card.classes)}"
     if card.aliases:
@@ -84,7 +84,7 @@ def _summary(card: CardOut) -> Iterator[str]:
 
 def _data(data: CardData) -> Iterator[str]:
     yield f"- Dataset: {code(data.name) if data.name is not None else 'unknown'}" + (
-        "" if data.is_kept else ", which is not here, or not any more"
+        "" if data.is_kept else ", which is not in this service"
     )
     yield f"- SHA-256 of its content: {code(data.sha256) if data.sha256 else 'unknown'}"
     yield f"- Rows: {'unknown' if data.rows is None else data.rows}"
@@ -106,9 +106,9 @@ def _feature(feature: CardFeature) -> str:
 
 def _metrics(card: CardOut) -> Iterator[str]:
     if not any(value is not None for value in card.metrics.values()):
-        yield "Nothing was measured on rows that it had not seen."
+        yield "There are no metrics on unseen rows."
         return
-    yield "On the hold-out rows, which had no part in any choice, beside other models on the same rows."
+    yield "On the hold-out rows, which no choice used, compared with other models on the same rows."
     yield ""
     own = {**card.metrics, "parameters": card.parameters, "seconds of training": card.training_seconds}
     formula = card.members.get("formula")
@@ -133,13 +133,13 @@ def _row(cells: Iterable[str]) -> str:
 
 def _formulas(card: CardOut) -> Iterator[str]:
     if card.formulas is None:
-        yield "None was asked for, or none was found."
+        yield "None was requested, or none was found."
         return
     yield VERDICTS.get(card.formulas.verdict, VERDICTS["approximation"])
     if card.formulas.reasons:
-        yield f"It is not called consistent with the data, since {'; '.join(card.formulas.reasons)}."
+        yield f"It is not rated consistent with the data: {'; '.join(card.formulas.reasons)}."
     if card.formulas.measured_on == "training":
-        yield "Its errors are those on the training rows: none were held out."
+        yield "Its errors are on the training rows: no rows were held out."
     yield ""
     for formula in card.formulas.outputs:
         yield from _formula(formula)
@@ -155,7 +155,7 @@ def _formula(formula: CardFormula) -> Iterator[str]:
     yield f"  - Errors: {errors}; complexity {formula.complexity}"
     for name, seen in formula.domain.items():
         meaning = f", which is {code(formula.symbols[name])}" if name in formula.symbols else ""
-        yield f"  - Seen of {code(name)}{meaning}: {code(_told(seen))}"
+        yield f"  - Training range of {code(name)}{meaning}: {code(_told(seen))}"
 
 
 def _making(made: CardMaking) -> Iterator[str]:
@@ -170,7 +170,7 @@ def _making(made: CardMaking) -> Iterator[str]:
 
 
 def _step(step: CardStep) -> str:
-    name = "a model that was deleted" if step.name is None else code(step.name)
+    name = "a deleted model" if step.name is None else code(step.name)
     version = "" if step.version is None else f", version {step.version}"
     return f"- {name}{version} ({code(step.model_id)}), by {code(_told(step.changes))}"
 
@@ -182,12 +182,12 @@ def _some(listed: Iterable[Any]) -> str:
 
 
 def _told(value: Any) -> str:
-    """A text as it is, a document by its `detail` if it has one, all else as JSON on one line."""
+    """A text as it is, the `detail` of a document that has one, anything else as JSON on one line."""
     if isinstance(value, Mapping) and isinstance(value.get("detail"), str):
         return str(value["detail"])
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _word(text: str) -> str:
-    """A name of ours; what a file from elsewhere put in its place is left without its signs."""
+    """A name with spaces for underscores; an imported file may contain any text, so signs become ``?``."""
     return re.sub(r"[^\w -]", "?", text).replace("_", " ")

@@ -1,4 +1,4 @@
-"""Pictures of models and of studies, and the numbers behind them."""
+"""Plots of models and of studies, and their data."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -28,11 +28,11 @@ OF_STUDIES = ("error_by_grid", "error_by_parameters", "time_by_grid")
 
 
 def read_figures(reference: str, sessions: Sessions) -> dict[str, Any]:
-    """The numbers behind the pictures of a model.
+    """The data of the plots of a model.
 
     Raises:
         NotFound: There is no such model.
-        Conflict: It has no such numbers.
+        Conflict: The model has no such data.
     """
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
@@ -40,11 +40,11 @@ def read_figures(reference: str, sessions: Sessions) -> dict[str, Any]:
 
 
 def draw_plot(reference: str, name: str, sessions: Sessions, theme: Theme) -> str:
-    """A picture of a model by its name.
+    """Draw the plot of a model with this name, as SVG.
 
     Raises:
-        NotFound: There is no such model, or no such picture.
-        Conflict: The model lacks what is to be drawn.
+        NotFound: There is no such model, or no such plot.
+        Conflict: The model does not have the data of the plot.
     """
     with sessions.read() as session:
         model = TrainedModels(session).get(reference)
@@ -58,20 +58,20 @@ def _history(model: Model, figures: Figures, theme: Theme) -> str:
     steps = model.record.get("history") or ()
     history = [entry for entry in steps if entry.get("loss", entry.get("error")) is not None]
     if not history:
-        detail = f"no steps of a training were recorded for model {model.id}; train a network to have some"
+        detail = f"model {model.id} has no recorded training steps; train a network to record them"
         raise Conflict("no_history", detail)
     return draw_history(history, _subject(model, figures, theme), theme)
 
 
 def _density(model: Model, figures: Figures, theme: Theme) -> str:
     if figures.get("density") is None:
-        raise _not_of(model, "it is no density")
+        raise _not_of(model, "it is not a density")
     return draw_density(figures, _subject(model, figures, theme), theme)
 
 
 def _solution(model: Model, figures: Figures, theme: Theme) -> str:
     if figures.get("solution") is None:
-        raise _not_of(model, "it is no solution of equations")
+        raise _not_of(model, "it is not a solution of equations")
     return draw_solution(figures, _subject(model, figures, theme), theme)
 
 
@@ -91,9 +91,9 @@ def _effects(model: Model, figures: Figures, theme: Theme) -> str:
     _of_a_column(model)
     if not figures["effects"]:
         detail = (
-            f"the network of model {model.id} reads no feature, or its job ended before any was looked at"
+            f"the network of model {model.id} uses no feature, or its job ended before it computed any effect"
         )
-        raise Conflict("no_figures", f"{detail}; a longer max_seconds leaves more time")
+        raise Conflict("no_figures", f"{detail}; train again with a longer max_seconds")
     return draw_effects(figures["effects"], _subject(model, figures, theme), theme)
 
 
@@ -103,15 +103,15 @@ def _importance(model: Model, figures: Figures, theme: Theme) -> str:
 
 
 def _of_a_column(model: Model) -> None:
-    """Nothing, if it predicts a column of a table."""
+    """Refuse a model that does not predict a column of a table."""
     if model.task == "density":
         raise _not_of(model, "it is a density, which has no true values and no features")
     if model.task == "equation":
-        raise _not_of(model, "it solves equations, and no rows of a table say what is true")
+        raise _not_of(model, "it solves equations and has no table with true values")
 
 
 def _not_of(model: Model, why: str) -> Conflict:
-    return Conflict("no_figures", f"model {model.id} has no such picture: {why}; see the others")
+    return Conflict("no_figures", f"model {model.id} does not have this plot: {why}; choose another plot")
 
 
 PLOTS: dict[str, Callable[[Model, Figures, Theme], str]] = {
@@ -128,8 +128,8 @@ PLOTS: dict[str, Callable[[Model, Figures, Theme], str]] = {
 def _kept(model: Model) -> dict[str, Any]:
     if model.figures is None:
         detail = (
-            f"model {model.id} came from a file, or was trained before such numbers were kept; "
-            "train it again, or change its formula, to have them"
+            f"model {model.id} was imported, or trained by a version that did not keep the data of plots; "
+            "train it again, or change its formula, to compute them"
         )
         raise Conflict("no_figures", detail)
     return model.figures
@@ -146,11 +146,11 @@ def _subject(model: Model, figures: Figures, theme: Theme) -> Subject:
 
 
 def draw_study_plot(job_id: str, name: str, sessions: Sessions, theme: Theme) -> str:
-    """A picture of a study by its name.
+    """Draw the plot of a study with this name, as SVG.
 
     Raises:
-        NotFound: There is no such job, or no such picture.
-        Conflict: The job is no study, has not ended, or varied nothing that could be drawn.
+        NotFound: There is no such job, or no such plot.
+        Conflict: The job is not a study, has not finished, or its trainings do not differ in their grid.
     """
     with sessions.read() as session:
         job = TrainingJobs(session).get(job_id)
@@ -169,8 +169,8 @@ def draw_study_plot(job_id: str, name: str, sessions: Sessions, theme: Theme) ->
     drawn = [trained for trained in trainings if view.y(trained) is not None]
     if len({view.x(trained) for trained in drawn}) < 2:
         detail = (
-            f"the trainings of study {job_id} that have a model and something to draw of it do not differ in "
-            "their grid; vary network.grid, such as [3, 5, 10, 20]"
+            f"the trainings of study {job_id} with a model and data to plot do not differ in their grid; "
+            "vary network.grid, such as [3, 5, 10, 20]"
         )
         raise Conflict("no_plot", detail)
     if view.across == "parameters" and (mlps := [mlp for _, model in made for mlp in _mlps(request, model)]):
@@ -192,7 +192,7 @@ def _view(name: str, models: list[Model]) -> View:
 
 def _study_of(job: Job) -> StudyRequest:
     if job.kind != "study":
-        detail = f"job {job.id} is of the kind {job.kind}; these pictures are of studies"
+        detail = f"job {job.id} is of the kind {job.kind}; only studies have these plots"
         raise Conflict("no_plot", detail)
     if not JobStatus(job.status).is_final:
         detail = f"study {job.id} has not ended, its status is {job.status}; wait for its end"
@@ -201,7 +201,7 @@ def _study_of(job: Job) -> StudyRequest:
 
 
 def _of_training(request: StudyRequest, job: Job, model: Model) -> Iterator[Trained]:
-    """What a training came to, on each of its grids; nothing without an error that can be drawn."""
+    """The result of a training on each of its grids; none without an error to plot."""
     settings, network = ", ".join(_settings(request, job)), model.record["network"]
     for grid, told in _stages(request, model):
         if error := _error(told["metrics"]):
@@ -216,7 +216,7 @@ def _of_training(request: StudyRequest, job: Job, model: Model) -> Iterator[Trai
 
 
 def _mlps(request: StudyRequest, model: Model) -> Iterator[Trained]:
-    """The MLPs that were trained beside it."""
+    """The results of the MLP baselines of a training."""
     for _, told in _stages(request, model):
         for baseline in told["baselines"].values():
             if "hidden" in baseline and (error := _error(baseline["metrics"])):
@@ -224,7 +224,7 @@ def _mlps(request: StudyRequest, model: Model) -> Iterator[Trained]:
 
 
 def _stages(request: StudyRequest, model: Model) -> Iterator[tuple[int | None, dict[str, Any]]]:
-    """What there is to tell of each grid that a network was refined through, or of what serves."""
+    """The result on each grid that a network was refined through, or that of the final network."""
     for grid in request.grids if request.refine else [None]:
         if (told := trained_of(model.record, grid)) is not None:
             yield grid, told
@@ -236,7 +236,7 @@ def _error(metrics: Mapping[str, Any]) -> float | None:
 
 
 def _settings(request: StudyRequest, job: Job) -> Iterator[str]:
-    """What a training was made with that others of its study were not, but for the grid and the seed."""
+    """The varied settings of a training, as text, without the grid and the seed."""
     for path in request.paths:
         value: Any = job.request
         for name in path.split("."):
@@ -248,4 +248,4 @@ def _settings(request: StudyRequest, job: Job) -> Iterator[str]:
 
 
 def _unknown_plot(name: str, known: Iterable[str]) -> NotFound:
-    return NotFound("plot_not_found", f"there is no picture {name[:100]!r}; there are {', '.join(known)}")
+    return NotFound("plot_not_found", f"there is no plot {name[:100]!r}; the plots are {', '.join(known)}")

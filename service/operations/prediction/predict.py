@@ -88,7 +88,11 @@ def members_of(model: Model, sessions: Sessions, cache: PredictorCache) -> Membe
 
 
 def _load(model: Model, sessions: Sessions) -> tuple[Members, int]:
-    """Load the network and the formulas of a model, with their size in bytes; the first call imports torch."""
+    """Load the network and the formulas of a model, with their size in bytes; imports torch at first.
+
+    Raises:
+        NotFound: The model has been deleted.
+    """
     compute_in_one_thread()
     with sessions.read() as session:
         try:

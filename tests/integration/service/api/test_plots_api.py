@@ -123,7 +123,7 @@ def test_a_network_that_reads_nothing_has_no_effects(client: TestClient, session
 def test_a_picture_of_another_kind_of_model_is_refused(client: TestClient, model: Model, name: str) -> None:
     refused = client.get(f"/models/{model.id}/plots/{name}.svg")
     assert (refused.status_code, refused.json()["code"]) == (409, "no_figures")
-    assert "has no such picture" in refused.json()["detail"]
+    assert "does not have this plot" in refused.json()["detail"]
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png"])

@@ -109,7 +109,7 @@ def test_a_card_tells_which_member_answers_and_what_the_formula_is_worth(
     card = client.get(f"/models/{model.id}/card").json()
     assert (card["by"], list(card["members"])) == (by, ["accurate", "formula"])
     text = client.get(f"/models/{model.id}/card?format=markdown").text
-    assert f"Predictions are answered by: {words}" in text
+    assert f"Predictions come from: {words}" in text
     assert "| metric | this model | its formula | linear |" in text
 
 
@@ -120,17 +120,20 @@ def test_a_card_outlives_the_dataset_of_its_model(client: TestClient, sessions: 
     card = client.get(f"/models/{model.id}/card").json()
     assert not card["data"]["is_kept"]
     assert (card["data"]["name"], card["data"]["rows"], card["data"]["sha256"]) == ("falls", 100, "a" * 64)
-    assert any("not any more" in limit for limit in card["limits"])
+    assert any("not in this service" in limit for limit in card["limits"])
 
 
 @pytest.mark.parametrize(
     ("feature", "said"),
     [
-        ({"type": "number", "has_missing": True, "fill": 2.5}, "counts as 2.5, and the network is told"),
+        (
+            {"type": "number", "has_missing": True, "fill": 2.5},
+            "counts as 2.5, and an indicator input is set",
+        ),
         ({"type": "number", "has_missing": False, "fill": 2.5}, "counts as 2.5, with a warning"),
         ({"type": "boolean", "has_missing": False, "fill": 1.0}, "counts as true"),
-        ({"type": "category", "has_missing": True}, "a category of its own"),
-        ({"type": "category", "has_missing": False}, "none of the others, with a warning"),
+        ({"type": "category", "has_missing": True}, "a separate category"),
+        ({"type": "category", "has_missing": False}, "no known category, with a warning"),
         ({"type": "number"}, "not recorded"),
     ],
 )
@@ -197,7 +200,7 @@ def test_a_card_as_markdown_has_the_numbers_of_the_model(client: TestClient, ses
 def test_the_card_of_a_bare_model_is_one_too(client: TestClient, sessions: Sessions) -> None:
     model = make_model(sessions, PREDICTOR)
     text = client.get(f"/models/{model.id}/card?format=markdown").text
-    assert "Nothing was measured" in text
+    assert "There are no metrics" in text
     assert "- Dataset: unknown" in text
 
 
@@ -252,7 +255,7 @@ OTHER_SEED = LINEAGE | {"request": REQUEST | {"split": REQUEST["split"] | {"seed
         ({"lineage": OTHER_SEED}, (True, False), "different hold-out rows"),
         ({"split": SPLIT | {"test_rows": 19}}, (True, False), "different hold-out rows"),
         ({"lineage": LINEAGE | {"dataset_sha256": None}}, (None, None), "not known"),
-        ({"split": SPLIT | {"test_rows": 0}}, (True, False), "nothing was held out for 'law'"),
+        ({"split": SPLIT | {"test_rows": 0}}, (True, False), "no rows were held out for 'law'"),
         ({"units": {"y": "km/h"}}, (True, True), "different units"),
         ({"classes": ["a", "b"]}, (True, True), "different classes"),
     ],

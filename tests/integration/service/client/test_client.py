@@ -206,7 +206,7 @@ def test_further_pictures_and_their_numbers_come_in_the_form_that_the_file_asks_
         assert svg.startswith("<svg")
         assert (tmp_path / "picture.png").read_bytes()[:4] == b"\x89PNG"
     assert "Предсказанные и истинные значения" in kan.plot(model, name="parity", lang="ru")
-    with pytest.raises(ApiError, match="there is no picture 'nothing'"):
+    with pytest.raises(ApiError, match="there is no plot 'nothing'"):
         kan.plot(model, name="nothing")
 
 

@@ -171,7 +171,7 @@ def test_a_job_that_cannot_learn_once_from_every_row_in_its_time_is_refused() ->
     refused = refusal(cost(20, 1_000_000), max_seconds=1)
     assert refused.extra["estimate"]["seconds"] > refused.extra["limit"]["seconds"] == 1
     assert refused.errors[0]["pointer"] == "#/max_seconds"
-    assert "seconds to learn once from every row (at most 1); raise max_seconds" in refused.detail
+    assert "seconds for the first epoch (at most 1); raise max_seconds" in refused.detail
 
 
 def test_a_job_that_is_merely_long_is_admitted_since_it_keeps_its_best_network() -> None:

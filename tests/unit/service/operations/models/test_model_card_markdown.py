@@ -28,13 +28,13 @@ OURS = {"heading", "paragraph", "bullet_list", "list_item", "table", "thead", "t
 TEXT = {"inline", "text", "code_inline", "softbreak"}
 HEADINGS = [
     "Data",
-    "Columns that it reads",
-    "How good it is",
+    "Features",
+    "Metrics",
     "Formula",
     "Warnings",
     "Limits of use",
-    "How it was made",
-    "Made from",
+    "Training",
+    "Lineage",
 ]
 ATTACKS = [
     "<img src=x onerror=alert(1)>",
