@@ -85,8 +85,8 @@ def _about_repeated(table: pl.DataFrame) -> Warnings:
     if not count or table.width == 1:
         return []
     detail = (
-        f"{count} rows repeat an earlier row; test rows that also occur in training make the scores too good, so "
-        "remove repeated rows unless they are separate measurements"
+        f"{count} rows repeat an earlier row; test rows that also occur in training inflate the scores, "
+        "so remove repeated rows unless they are separate measurements"
     )
     return [{"code": "repeated_rows", "row": first_row(repeated), "detail": detail}]
 

@@ -131,9 +131,7 @@ class _Table:
         check_size(self.rows + rows, names, self._settings, text_bytes=self._text_bytes)
         block = pl.DataFrame([self._series(name, values) for name, values in columns.items()])
         self._blocks.append(block)
-        self._text_bytes += 2 * int(
-            block.select(pl.selectors.string()).estimated_size()
-        )  # twice: in its block and joined
+        self._text_bytes += 2 * int(block.select(pl.selectors.string()).estimated_size())  # block and joined
         self.rows += rows
 
     def done(self) -> Raw:

@@ -12,9 +12,7 @@ from typing import Any
 import orjson
 
 PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
-CONTROL = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
-)  # with other line ends and text direction
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # with text direction marks
 
 _known: ContextVar[dict[str, Any]] = ContextVar("_known", default={})  # noqa: B039  # never changed in place
 

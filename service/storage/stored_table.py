@@ -83,7 +83,7 @@ def plain_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _objects(column: pl.Series) -> Array:
-    """Values as Python objects; equal values share one, so that many rows of few categories take few texts."""
+    """Values as Python objects; equal values share one, so many rows of few categories take few texts."""
     values = np.empty(len(column), dtype=object)
     known: dict[Any, Any] = {}
     for start in range(0, len(column), PIECE_ROWS):

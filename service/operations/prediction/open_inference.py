@@ -197,8 +197,10 @@ def _split(matrix: Tensor, features: Sequence[Feature]) -> list[Tensor]:
     """Split a matrix into its columns, one for each feature in order."""
     width = matrix.values.shape[1]
     if width != len(features):
-        detail = f"input {matrix.name!r} has {width} columns, the model has {len(features)} features; send these in"
-        raise Invalid("unequal_columns", f"{detail} order: {_some([f.name for f in features])}")
+        detail = f"input {matrix.name!r} has {width} columns, the model has {len(features)} features"
+        raise Invalid(
+            "unequal_columns", f"{detail}; send these in order: {_some([f.name for f in features])}"
+        )
     return [Tensor(feature.name, matrix.values[:, place]) for place, feature in enumerate(features)]
 
 
