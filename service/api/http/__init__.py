@@ -1,1 +1,1 @@
-"""What holds for every request: keys, limits, problems, headers."""
+"""Rules that apply to every request: authentication, limits, error responses, headers."""

@@ -1,13 +1,12 @@
-"""Who may call: everyone on this machine; from other machines only those who hold a key.
+"""Authentication by API key. Callers on this machine need none, callers on other machines do.
 
-A service bound to loopback asks for no key. One bound to any other address does not start until
-there is a key (the command line calls ``require_a_key`` before it binds), and then every request
-but those to ``/health/…``, for the guide, for the page and for the documentation of the API, with or
-without ``/v1``, needs ``Authorization: Bearer <key>``.
-``create_app`` says so in two lines::
+A service bound to loopback asks for no key. A service bound to any other address does not start until a key
+exists: the command line calls ``check_key_exists`` before it binds. Every request then needs
+``Authorization: Bearer <key>``, except for the health probes, the guide, the web page and the API
+documentation, with or without ``/v1``. ``create_app`` adds the middleware::
 
     if needs_key(settings.host):
-        app.add_middleware(RequireKey, sessions=app.state.sessions, rates=rates)
+        app.add_middleware(ApiKeyMiddleware, sessions=app.state.sessions, rates=rates)
 """
 
 from starlette.concurrency import run_in_threadpool
@@ -23,19 +22,19 @@ from service.db.session import UNUSABLE, Sessions
 from service.errors import ServiceError, TooMany, Unauthorized, Unavailable
 from service.settings import InvalidSettings, is_loopback
 
-# A browser sends no key with an address, so the page and the documentation ask for it themselves; none of
-# these holds anybody's data.
+# A browser sends no key when it opens an address, so the page and the documentation ask the user for it.
+# None of these paths returns a tenant's data.
 OPEN_PATHS = ("/health/", "/v2/health/", "/assets/", "/guide/", "/docs/assets/")
 PAGE_PATHS = ("/", "/guide", "/docs", "/openapi.json")
 
 
 def needs_key(host: str) -> bool:
-    """Whether other machines can reach what binds to ``host``."""
+    """Whether other machines can reach a service bound to ``host``."""
     return not is_loopback(host)
 
 
 def require_a_key(host: str, sessions: Sessions) -> None:
-    """Refuse to bind to an address that others can reach while nobody has a key.
+    """Refuse to bind to an address that other machines can reach while no valid key exists.
 
     Raises:
         InvalidSettings: There is no key yet, or all are revoked.
@@ -45,20 +44,20 @@ def require_a_key(host: str, sessions: Sessions) -> None:
     with sessions.read() as session:
         if not ApiKeys(session).any_valid():
             raise InvalidSettings(
-                f"other machines can reach {host!r}, and there is no key yet; "
+                f"other machines can reach {host!r}, and no valid key exists; "
                 "make one with 'kan-service keys create NAME', or bind to 127.0.0.1"
             )
 
 
 class RequireKey:
-    """ASGI middleware that lets nobody past without a key, not even to learn which things exist."""
+    """ASGI middleware that refuses requests without a key before routing, so that they reveal nothing."""
 
     def __init__(self, app: ASGIApp, sessions: Sessions, rates: Rates | None) -> None:
         self.app = app
         self._sessions, self._rates = sessions, rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer it with 401 or 429."""
+        """Pass a request on, or answer it with 401, 429 or 503."""
         if scope["type"] != "http" or _is_open(scope["path"]):
             return await self.app(scope, receive, send)
         try:
@@ -94,7 +93,7 @@ class RequireKey:
                 with self._sessions.begin() as session:
                     ApiKeys(session).note_use(key.id)
         except UNUSABLE as error:
-            detail = "keys cannot be checked right now, since the database is away; try again"
+            detail = "the key cannot be checked because the database is unavailable; try again"
             raise Unavailable("database_unavailable", detail) from error
         if key is None:
             raise Unauthorized("invalid_key", "this key is unknown, expired or revoked; ask for a new one")
@@ -109,12 +108,12 @@ def _is_open(path: str) -> bool:
 
 def _too_often(allowance: Allowance) -> TooMany:
     wait_s = allowance.retry_after_s
-    detail = f"this key may send {allowance.limit} requests a minute; come again in {wait_s} s"
+    detail = f"this key may send {allowance.limit} requests a minute; try again in {wait_s} s"
     return TooMany("rate_limited", detail, limit=allowance.limit, retry_after=wait_s)
 
 
 def _bearer(headers: list[str]) -> str:
-    """The key in the one Authorization header."""
+    """The key from the Authorization header, of which there must be exactly one."""
     scheme, _, secret = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
     if scheme.lower() != "bearer" or not secret.strip():
         raise Unauthorized("key_required", "send your key as one header: 'Authorization: Bearer <key>'")

@@ -1,4 +1,4 @@
-"""Conditional requests: 304 for who has the newest state already, 412 for who does not know it."""
+"""Conditional requests: 304 if the client has the current state, 412 if it has an older one."""
 
 from typing import Annotated, Any, TypeVar
 
@@ -7,16 +7,18 @@ from pydantic import BaseModel
 
 from service.operations.entity_tags import entity_tag, is_among
 
-IfMatch = Annotated[str | None, Header(description="ETag of it as you know it; 412 if it has changed since.")]
-IfNoneMatch = Annotated[
-    str | None, Header(description="ETag of it as you know it; 304 if it has not changed since.")
+IfMatch = Annotated[
+    str | None, Header(description="ETag that you received; 412 if the resource has changed since.")
 ]
-NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "It is as you know it"}}
+IfNoneMatch = Annotated[
+    str | None, Header(description="ETag that you received; 304 if the resource has not changed since.")
+]
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "The resource has not changed"}}
 T = TypeVar("T", bound=BaseModel)
 
 
 def tagged(document: T, response: Response, if_none_match: str | None) -> T | Response:
-    """The document with its ETag, or 304 for a client that has it."""
+    """Return the document with its ETag, or a 304 response if ``if_none_match`` has this ETag."""
     tag = entity_tag(document)
     if if_none_match is not None and is_among(tag, if_none_match.replace("W/", "")):
         return Response(status_code=304, headers={"ETag": tag})

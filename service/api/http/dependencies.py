@@ -1,18 +1,18 @@
-"""What routes get handed, and how their bodies are read.
+"""Dependencies of the routes, and strict reading of request bodies.
 
-Routes take what they need as annotated arguments; ``create_app`` put it into ``app.state``:
+Routes declare their dependencies as annotated arguments; ``create_app`` puts the objects into ``app.state``:
 
     router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=StrictRoute)
 
     @router.post("", status_code=202)
-    def submit(body: TrainRequest, sessions: Sessions, settings: Config, here: Here) -> JobOut: ...
+    def submit(body: TrainRequest, sessions: Sessions, settings: Config, here: VersionedPath) -> JobOut: ...
 
-``route_class=StrictRoute`` makes the JSON of every body of that router strict (``service.strict_json``)
-and refuses bodies in another form with 415. A query parameter that the route does not know is 422:
-what is misspelt would otherwise be left out unseen.
+``route_class=StrictRoute`` parses every JSON body of that router strictly (``service.strict_json``) and
+refuses other media types with 415. An unknown query parameter is refused with 422; otherwise a misspelt
+parameter would be ignored silently.
 
-Dependencies are coroutines though they wait for nothing: FastAPI calls plain functions in a thread each, and
-five changes of threads take longer than a prediction.
+Dependencies are coroutines although they await nothing. FastAPI runs each plain function in a thread, and
+five thread switches take longer than a prediction.
 """
 
 from collections.abc import Callable, Coroutine, Iterator
@@ -46,11 +46,11 @@ BEARER = HTTPBearer(
     description="A key from `kan-service keys create`. None is needed where the service listens on loopback.",
     auto_error=False,
 )
-LARGE_BODY = 64 * 1024  # from here on parsing takes long enough to leave the event loop for it
+LARGE_BODY = 64 * 1024  # larger bodies are parsed in a thread: parsing would block the event loop too long
 
 
 async def _caller(request: Request) -> Caller:
-    """Whose key came with the request; without keys, everyone is the same."""
+    """The owner of the request's key; ``LOCAL`` for every caller if the service asks for no keys."""
     return getattr(request.state, "caller", LOCAL)
 
 
@@ -70,14 +70,14 @@ async def _sessions(request: Request, caller: Annotated[Caller, Depends(_caller)
 
 
 async def _here(request: Request) -> Callable[[str], str]:
-    """Paths with the prefix that the caller used, so that a client of ``/v1`` stays there."""
+    """A function that adds the caller's prefix to a path, so that a client of ``/v1`` gets ``/v1`` paths."""
     version = "/v1" if request.scope["path"].startswith("/v1/") else ""
     root = str(request.scope.get("root_path", "")).rstrip("/")
     return lambda path: root + version + path
 
 
 def _held(name: str) -> Any:
-    """What ``create_app`` put into ``app.state`` under this name."""
+    """The dependency on the object that ``create_app`` put into ``app.state`` under this name."""
 
     async def held(request: Request) -> Any:
         return getattr(request.app.state, name)
@@ -102,10 +102,10 @@ Here = Annotated[Callable[[str], str], Depends(_here)]
 
 
 class StrictRequest(Request):
-    """A request whose JSON is read strictly."""
+    """A request whose JSON body is parsed strictly."""
 
     async def json(self) -> Any:
-        """The body as JSON, read once.
+        """The parsed body; parsed once, then cached.
 
         Raises:
             Malformed: The body is not strict JSON.
@@ -120,10 +120,10 @@ class StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """A route that takes strict JSON and no other query parameters than its own; see above."""
+    """A route that accepts only strict JSON and only its own query parameters."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Read the body before FastAPI does: it would turn our errors into a bare 400."""
+        """Parse the body before FastAPI does, which would turn our errors into a plain 400."""
         handle = super().get_route_handler()
         parameters = set(_query_parameters(self.dependant))
 
@@ -131,7 +131,7 @@ class StrictRoute(APIRoute):
             _refuse_unknown_parameters(request, parameters)
             strict = StrictRequest(request.scope, request.receive)
             if self.body_field is not None and _has_body(strict.headers):
-                _require_json(strict.headers.get("content-type", ""))  # before what could be 2 GiB is read
+                _require_json(strict.headers.get("content-type", ""))  # before reading up to 2 GiB
                 if await strict.body():
                     await strict.json()
             return await handle(strict)
@@ -144,7 +144,7 @@ def _has_body(headers: Headers) -> bool:
 
 
 def _query_parameters(dependant: Dependant) -> Iterator[str]:
-    """Names of the query parameters of a route and of all that it depends on."""
+    """Names of the query parameters of a route and of all its dependencies."""
     yield from (parameter.alias for parameter in dependant.query_params)
     for dependency in dependant.dependencies:
         yield from _query_parameters(dependency)
@@ -154,7 +154,7 @@ def _refuse_unknown_parameters(request: Request, known: set[str]) -> None:
     unknown = [name for name in request.query_params if name not in known]
     if not unknown:
         return
-    possible = f"possible here: {', '.join(sorted(known))}" if known else "none is possible here"
+    possible = f"known are {', '.join(sorted(known))}" if known else "this path takes none"
     entries = [
         {
             "parameter": name[:100],
@@ -173,7 +173,7 @@ def media_type(content_type: str) -> str:
 
 
 def is_json(content_type: str) -> bool:
-    """Whether a Content-Type says JSON."""
+    """Whether a Content-Type is ``application/json`` or ``application/…+json``."""
     kind = media_type(content_type)
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 

@@ -1,4 +1,4 @@
-"""Answers that are files."""
+"""Responses that are files."""
 
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
@@ -15,15 +15,15 @@ def download(
     media_type: str,
     headers: Mapping[str, str] | None = None,
 ) -> StreamingResponse:
-    """A file, with a name to save it under.
+    """Return a streamed response that browsers save as a file.
 
     Args:
-        chunks: Its bytes, got as they are sent.
-        name: Any text; what a header cannot hold is quoted.
-        size: How many bytes they are: an answer that breaks off is known by it.
-        sha256: Their hash.
-        media_type: What they are.
-        headers: What else is to be told.
+        chunks: Content, read while it is sent.
+        name: File name; characters that a header cannot hold are percent-encoded (RFC 5987).
+        size: Length of the content in bytes; clients detect a truncated response by it.
+        sha256: Hash of the content, for the ETag.
+        media_type: Media type of the content.
+        headers: Further headers.
     """
     quoted = quote(name, safe="")
     called = f'filename="{name}"' if quoted == name else f"filename*=UTF-8''{quoted}"

@@ -1,16 +1,16 @@
-"""HEAD wherever there is GET: the same status and headers, without the body."""
+"""HEAD for every GET route: the same status and headers, without the body."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class AnswerHead:
-    """ASGI middleware that lets routes answer HEAD as they answer GET, and keeps the body back."""
+    """ASGI middleware that has GET routes answer HEAD, and drops the body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; the server still sees that it was HEAD."""
+        """Pass HEAD on as GET; the server still knows that the request is HEAD."""
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self.app(scope, receive, send)
             return
@@ -24,4 +24,4 @@ class AnswerHead:
         try:
             await self.app(inner, receive, send_without_body)
         finally:
-            scope["route"] = inner.get("route")  # for the frame around this, which counts by route
+            scope["route"] = inner.get("route")  # for `ResponseHeadersMiddleware`, which counts by route

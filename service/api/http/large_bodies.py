@@ -1,8 +1,8 @@
-"""Requests with large bodies of JSON, answered by a process of their own, with limits.
+"""Requests with large JSON bodies, answered by a separate process with limits on memory and time.
 
-What is in a body decides what reading it takes: 60 MiB can stand for 3 GB of lists, or for half a minute in
-which this process would answer nobody. So a body that is large is kept on the disk while it arrives, and a
-copy of the application reads it (``service.large_requests``), which ends when it takes too much.
+The cost of parsing depends on the content: 60 MiB can become 3 GB of lists, or block this process for half a
+minute. A large body is therefore written to disk while it arrives. A copy of the application then answers the
+request (``service.large_requests``) and is terminated if it exceeds its limits.
 """
 
 from __future__ import annotations
@@ -39,26 +39,27 @@ COMMAND = (sys.executable, "-m", "service.large_requests")
 BRINGS_TABLE = re.compile(r"(/v1)?/(datasets|predict|models/[^/]+/predict)|/v2/models/.+/infer")
 PREDICTS = re.compile(r"/(predict|infer)\Z")
 LARGE_TABLE = MiB
-"""Of a body that brings a table. Its schema stops at the first mistake, so that this much is read in less
-than a tenth of a second, and the other process would take as long to begin."""
+"""Largest body with a table that this process parses. Its schema stops at the first mistake, so this takes
+less than 0.1 s; the other process would need as long to start."""
 MAX_CONTAINERS = 20_000
-"""Lists and objects of a body that is read here: they take twenty times as long as numbers and texts do."""
-LARGE_OTHER = 64 * 1024  # of any other body, whose every mistake is told
+"""Most lists and objects that this process parses: they take twenty times as long as numbers and texts."""
+LARGE_OTHER = 64 * 1024  # other bodies: their schemas report every mistake
 CHUNK_BYTES = MiB
 
 
 def brings_table(path: str) -> bool:
-    """Whether a body sent to this path may hold rows, and so be large."""
+    """Whether bodies sent to this path may hold rows."""
     return BRINGS_TABLE.fullmatch(path) is not None
 
 
 class LargeBodies:
-    """ASGI middleware next to the routes: whoever has no key, or sends too much, never comes this far.
+    """ASGI middleware that hands large bodies to another process. It comes after the key and size checks.
 
     Args:
-        slots: How many large bodies are read at a time.
-        reader: Reads them.
-        meters, statistics: Where what the other process did is counted.
+        folder: Where bodies and answers are stored temporarily.
+        slots: Limit the number of large bodies that are read at a time.
+        reader: The other process.
+        meters, statistics: Count the work of the other process.
     """
 
     def __init__(
@@ -96,14 +97,14 @@ class LargeBodies:
         except OSError as error:
             if not is_disk_full(error):
                 raise
-            detail = "the service has no room left on its disk for the body; try again when there is room"
+            detail = "the disk of the service is full and cannot store the body; free space, then try again"
             await problem(OutOfSpace("disk_full", detail))(scope, receive, send)
 
     def _file(self) -> BinaryIO:
         return cast("BinaryIO", tempfile.TemporaryFile(dir=self._folder))
 
     def _note(self, scope: Scope, done: dict[str, Any]) -> None:
-        """Count as if this process had done it."""
+        """Count the work of the other process as this process's own."""
         scope["route"] = SimpleNamespace(path=done["route"])
         if done["error_code"]:
             scope["state"]["error_code"] = done["error_code"]
@@ -127,7 +128,7 @@ def _may_be_large(scope: Scope) -> bool:
 
 
 async def _beginning(receive: Receive, limit: int) -> tuple[list[Message], bool]:
-    """What came until it was over the limit, or whole."""
+    """The first messages of a body, up to its end or just over the limit; and whether that is the end."""
     messages, received = [], 0
     while received <= limit:
         messages.append(await receive())
@@ -138,7 +139,7 @@ async def _beginning(receive: Receive, limit: int) -> tuple[list[Message], bool]
 
 
 def _is_light(messages: list[Message], limit: int) -> bool:
-    """Whether a body is read in little time."""
+    """Whether a body is small enough, and has few enough lists and objects, to parse in this process."""
     bodies = [message.get("body", b"") for message in messages]
     containers = sum(body.count(b"[") + body.count(b"{") for body in bodies)
     return sum(map(len, bodies)) <= limit and containers <= MAX_CONTAINERS
@@ -154,7 +155,12 @@ def _replay(messages: list[Message], receive: Receive) -> Receive:
 
 
 async def _keep(scope: Scope, beginning: list[Message], receive: Receive | None, file: BinaryIO) -> None:
-    """Write down a line about the request, and its body, of which there is more if there is ``receive``."""
+    """Write a JSON line that describes the request, then its body.
+
+    Args:
+        beginning: Messages that have arrived already.
+        receive: Source of the rest of the body; None if ``beginning`` is the whole.
+    """
     caller = _caller_of(scope)
     told = {
         "scope": {name: scope[name] for name in ("method", "path", "root_path", "scheme", "http_version")},
@@ -187,7 +193,7 @@ async def _pass_on(answer: BinaryIO, send: Send) -> None:
 
 
 class Reader:
-    """The other process. It starts when it is first needed, and goes after a while in which nobody does."""
+    """The process that answers large requests. It starts on demand and ends when idle."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -196,30 +202,33 @@ class Reader:
         self._process: subprocess.Popen[bytes] | None = None
 
     def answer(self, body: BinaryIO, answer: BinaryIO, *, predicts: bool) -> dict[str, Any]:
-        """Have a kept request answered, perhaps by a model; blocks meanwhile.
+        """Have a stored request answered; blocks until then.
+
+        Args:
+            predicts: Whether a model answers, so that the other process imports torch.
 
         Raises:
-            TooLarge: Reading it took more memory or time than a body may.
+            TooLarge: Parsing the body exceeded the limits on memory or time.
         """
-        for _ in range(2):  # the process may have gone in this moment
+        for _ in range(2):  # the process may have ended just now
             told = self._ask(body, answer, predicts=predicts)
             if told:
                 break
         if not told.endswith(b"\n"):
             raise TooLarge(
                 "body_too_costly",
-                "reading the body took more memory or time than a body may; "
+                "parsing the body took more memory or time than the limits allow; "
                 "send fewer rows, or upload a file",
             )
         return cast("dict[str, Any]", json.loads(told[1:]))
 
     def close(self) -> None:
-        """Let it go."""
+        """End the process."""
         with self._lock:
             self._hang_up()
 
     def _ask(self, body: BinaryIO, answer: BinaryIO, *, predicts: bool) -> bytes:
-        """What it said before it ended: nothing if it never began, a line if it came to the end."""
+        """The process's report: empty if it did not start, without a final newline if it was terminated."""
         ours, theirs = os.pipe()
         with os.fdopen(ours, "rb") as told:
             try:
@@ -247,7 +256,7 @@ class Reader:
         return ours
 
     def _hang_up(self) -> None:
-        """It ends when nobody is at the other end of the line."""
+        """Close the socket, which ends the process, and wait for it."""
         if self._line is not None:
             self._line.close()
             self._line = None
@@ -261,6 +270,6 @@ def _is_no_setting(name: str) -> bool:
 
 
 def _list_variables(settings: Settings) -> dict[str, str]:
-    """Not as arguments, which everybody on the machine can read."""
+    """The settings as environment variables; all users of the machine can read command-line arguments."""
     given = settings.model_dump(mode="json")
     return {f"{PREFIX}{name.upper()}": str(value) for name, value in given.items()}

@@ -1,4 +1,4 @@
-"""Lists in pages: newest first, continued after the last item seen, so that new items shift nothing."""
+"""Keyset pagination: newest first, each page after the last item seen, so that new items shift nothing."""
 
 import base64
 import binascii
@@ -13,11 +13,11 @@ from service.errors import Invalid
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
-CURSOR: dict[str, Any] = {"pattern": "^[A-Za-z0-9_-]{22}$"}  # told, and checked below
+CURSOR: dict[str, Any] = {"pattern": "^[A-Za-z0-9_-]{22}$"}  # documented here, checked by `_decode_cursor`
 
 
 class HasId(Protocol):
-    """A row with an id that sorts by creation."""
+    """A row whose ids sort by time of creation."""
 
     id: str
 
@@ -27,13 +27,13 @@ Row = TypeVar("Row", bound=HasId)
 
 @dataclass(frozen=True)
 class Window:
-    """Which part of a list is asked for. Repositories get ``limit`` and ``after``."""
+    """The requested part of a list; repositories take ``limit`` and ``after``."""
 
     limit: int
     after: str | None
 
     def cut(self, rows: Sequence[Row]) -> tuple[list[Row], str | None]:
-        """The page and the cursor of the next one, from up to ``limit + 1`` rows."""
+        """The page and the cursor of the next page (None at the end), from up to ``limit + 1`` rows."""
         page = list(rows[: self.limit])
         return page, _encode(page[-1].id) if len(rows) > self.limit else None
 
@@ -41,7 +41,7 @@ class Window:
 def _window(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
     cursor: Annotated[
-        str | None, Query(description="`next_cursor` of the page before", json_schema_extra=CURSOR)
+        str | None, Query(description="`next_cursor` of the previous page", json_schema_extra=CURSOR)
     ] = None,
 ) -> Window:
     return Window(limit, None if cursor is None else _decode(cursor))
@@ -58,6 +58,6 @@ def _decode(cursor: str) -> str:
     try:
         return str(UUID(bytes=base64.b64decode(cursor + "==", altchars=b"-_", validate=True)))
     except (ValueError, binascii.Error):
-        detail = "the cursor is not one of this service; pass on next_cursor, or leave it out to start anew"
+        detail = "the cursor is invalid; pass next_cursor of the previous page, or omit it for the first page"
         entry = {"parameter": "cursor", "in": "query", "code": "invalid_cursor", "detail": detail}
         raise Invalid("invalid_cursor", detail, errors=[entry]) from None

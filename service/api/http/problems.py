@@ -1,4 +1,4 @@
-"""Every error that leaves the service is RFC 9457 problem+json; this is the only place that makes them."""
+"""Error responses as RFC 9457 problem+json. No other module creates them."""
 
 import json
 import logging
@@ -36,17 +36,17 @@ log = logging.getLogger(__name__)
 
 MAX_ENTRIES = 100
 MAX_CHARACTERS = 2_000
-is_v2: ContextVar[bool] = ContextVar("is_v2", default=False)  # whose clients look for a member `error`
+is_v2: ContextVar[bool] = ContextVar("is_v2", default=False)  # its clients expect a member `error`
 RETRY_AFTER_S = 5
 CODES = {400: "malformed_request", 404: "path_not_found", 405: "method_not_allowed", 413: "body_too_large"}
 REMEDIES = {
     "extra_forbidden": "unknown field; remove it or correct its name",
-    "missing": "required, but not given",
+    "missing": "required, but missing",
 }
 
 
 def register(app: FastAPI) -> None:
-    """Answer every kind of error, expected or not, in one form."""
+    """Register handlers that turn every error, expected or not, into a problem."""
     app.exception_handler(ServiceError)(_on_service_error)
     app.exception_handler(KANEngineError)(_on_engine_error)
     app.exception_handler(RequestValidationError)(_on_validation_error)
@@ -60,7 +60,12 @@ def register(app: FastAPI) -> None:
 def problem(
     error: ServiceError, *, headers: dict[str, str] | None = None, instance: str | None = None
 ) -> Response:
-    """The response for an error."""
+    """The response to an error.
+
+    Args:
+        headers: Further headers.
+        instance: URI of this occurrence, as logged; a new one if None.
+    """
     entries = [
         {name: _shortened(value) for name, value in entry.items()} for entry in error.errors[:MAX_ENTRIES]
     ]
@@ -73,13 +78,13 @@ def problem(
 
 
 def _shortened(value: Any) -> Any:
-    """A text as long as a person reads; a client's name for something may be a megabyte long."""
+    """Truncate a long text: a name from a client may be a megabyte long."""
     is_long = isinstance(value, str) and len(value) > MAX_CHARACTERS
     return f"{value[:MAX_CHARACTERS]}…" if is_long else value
 
 
 def validation_failed(errors: list[Any], body: Any) -> Invalid:
-    """Pydantic's findings as one error. What the client sent is not echoed: it may be NaN, huge or secret."""
+    """Pydantic's errors as one error, without the values sent: they may be NaN, huge or secret."""
     errors = _without_idle_alternatives(errors)
     entries = [_entry(error, body) for error in errors[:MAX_ENTRIES]]
     first = f"{_where(entries[0])}: {entries[0]['detail']}"
@@ -88,7 +93,7 @@ def validation_failed(errors: list[Any], body: Any) -> Invalid:
 
 
 def _without_idle_alternatives(errors: list[Any]) -> list[Any]:
-    """Where a value may be `"auto"` or a number, and is neither: one mistake, not two."""
+    """Merge the errors of alternatives: a value that is neither `"auto"` nor a number is one mistake."""
     words = {
         error["loc"][:-1]: error["msg"].removeprefix("Input should be ")
         for error in errors
@@ -115,14 +120,14 @@ def _render(
     }
     if is_v2.get():
         document["error"] = document["detail"]
-    content = json.dumps(document, ensure_ascii=False)  # orjson knows no integers as large as estimates get
+    content = json.dumps(document, ensure_ascii=False)  # orjson fails above 64 bits, as estimates may be
     answer = _Problem(content, status_code=status, media_type=PROBLEM, headers=headers)
     answer.code = members["code"]
     return answer
 
 
 class _Problem(Response):
-    """Leaves its code in the request's state, where the frame finds and counts it."""
+    """Stores its code in the request's state, where `ResponseHeadersMiddleware` counts it."""
 
     code: str
 
@@ -148,7 +153,7 @@ def _on_service_error(_: Request, error: ServiceError) -> Response:
 
 
 def _on_engine_error(_: Request, error: KANEngineError) -> Response:
-    """What the engine refuses is something that the client asked for."""
+    """Errors of the engine come from the client's request: 422."""
     code = re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
     entries = []
     if isinstance(error, InvalidData):
@@ -162,7 +167,7 @@ def _on_validation_error(_: Request, error: RequestValidationError) -> Response:
 
 
 def _on_http_exception(request: Request, error: HTTPException) -> Response:
-    """Errors of the framework itself: unknown paths, wrong methods, unreadable forms."""
+    """Errors of the framework: unknown paths, wrong methods, malformed forms."""
     details = {
         404: f"there is nothing at {request.url.path}; /docs lists every path",
         405: f"{request.method} is not possible at {request.url.path}; see the header Allow",
@@ -180,9 +185,9 @@ def _on_http_exception(request: Request, error: HTTPException) -> Response:
 
 
 def _methods_at(request: Request) -> set[str]:
-    """All methods of a path: the framework names only those of the first route that has it.
+    """All methods of a path; the framework names only those of the first matching route.
 
-    Where a path is spelt out, such as `/models/compare`, those of `/models/{model_id}` are none of it.
+    If a route has exactly this path (`/models/compare`), routes with parameters do not count.
     """
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     routes = [
@@ -195,31 +200,31 @@ def _methods_at(request: Request) -> set[str]:
 
 
 def _on_disconnect(_: Request, __: ClientDisconnect) -> Response:
-    """Nobody is there to read this; but a client that leaves is no fault of ours either."""
+    """The client has disconnected and reads no response, but this is no error of the service."""
     return problem(Malformed("incomplete_body", "the request ended before its body did; send it again"))
 
 
 def _on_database_error(request: Request, error: DBAPIError) -> Response:
-    """The database is down, restarting or not migrated: the client may come again."""
+    """The database is down, restarting, full or not migrated: the client may try again."""
     instance = _new_instance()
     log.error("database failed", exc_info=error, extra={"instance": instance, "path": request.url.path})
     if is_full(error):
-        detail = "the database has no room left; nothing was kept, try again when there is room"
+        detail = "the database has no space left and stored nothing; free space, then try again"
         return problem(OutOfSpace("disk_full", detail), instance=instance)
-    detail = "the database cannot be used right now; try again, and see /health/ready"
+    detail = "the database is unavailable; try again, and see /health/ready"
     return problem(Unavailable("database_unavailable", detail), instance=instance)
 
 
 def _on_unexpected_error(request: Request, error: Exception) -> Response:
-    """A fault of ours: the traceback belongs in the log, not in the body."""
+    """Errors of the service itself: 500 with the traceback in the log and not in the body."""
     instance = _new_instance()
     log.error("request failed", exc_info=error, extra={"instance": instance, "path": request.url.path})
     if is_disk_full(error):
-        detail = "the service has no room left on its disk; nothing was kept, try again when there is room"
+        detail = "the disk of the service is full; nothing was stored; free space, then try again"
         return problem(OutOfSpace("disk_full", detail), instance=instance)
     members = {
         "code": "internal_error",
-        "detail": "the service failed; the log has the details under this instance",
+        "detail": "the service failed; its log has the details under this instance",
         "errors": [],
     }
     return _render(500, members, headers={}, instance=instance)
@@ -240,7 +245,7 @@ def _place(source: str, path: list[str | int], body: Any, kind: str) -> dict[str
 
 
 def _path_in(body: Any, path: list[str | int], kind: str) -> list[str | int]:
-    """The path without the names of alternatives that Pydantic puts between the client's own keys."""
+    """The path of the client's own keys, without the names of union members that Pydantic inserts."""
     kept: list[str | int] = []
     for number, part in enumerate(path):
         is_last = number == len(path) - 1

@@ -1,7 +1,7 @@
-"""How often a key may call: token buckets, in this process, or in Redis for all processes together.
+"""Rate limits per key: token buckets in this process, or in Redis for all processes together.
 
-A bucket holds as many tokens as a minute allows and fills at that rate; a request takes one. Where Redis
-cannot be asked, requests pass: a dead broker fails none.
+A bucket holds as many tokens as a key may send requests in a minute, and refills at that rate. Each request
+takes one. While Redis is unreachable all requests pass, so that an outage of the broker fails none.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 
 WINDOW_S = 60
 TIMEOUT_S = 0.2
-PAUSE_S = 5.0  # after Redis could not be reached: not every request should wait for it
-FORGET_FULL_AT = 10_000  # buckets, beyond which those that are full are dropped
+PAUSE_S = 5.0  # without another attempt after Redis was unreachable: not every request should wait for it
+FORGET_FULL_AT = 10_000  # number of buckets above which full ones are dropped
 
 TAKE = """
 local size, rate = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -42,11 +42,12 @@ return {is_allowed, tostring(tokens)}
 
 @dataclass(frozen=True)
 class Allowance:
-    """What is left to a key after a request.
+    """The state of a key's bucket after a request.
 
     Attributes:
+        is_allowed: Whether the bucket had a token for the request.
         limit: Requests per minute.
-        tokens: Left in the bucket.
+        tokens: Tokens left in the bucket.
     """
 
     is_allowed: bool
@@ -55,7 +56,7 @@ class Allowance:
 
     @property
     def headers(self) -> dict[str, str]:
-        """As in draft-ietf-httpapi-ratelimit-headers-11: the policy, what is left, seconds until all is."""
+        """Policy, tokens left, seconds until the bucket is full (draft-ietf-httpapi-ratelimit-headers-11)."""
         full_s = math.ceil((self.limit - self.tokens) * WINDOW_S / self.limit)
         return {
             "RateLimit-Policy": f'"default";q={self.limit};w={WINDOW_S}',
@@ -64,20 +65,20 @@ class Allowance:
 
     @property
     def retry_after_s(self) -> int:
-        """Whole seconds until there is a token."""
+        """Whole seconds until the bucket has a token; at least 1."""
         return max(1, math.ceil((1 - self.tokens) * WINDOW_S / self.limit))
 
 
 class Rates(Protocol):
-    """Where tokens are taken."""
+    """Token buckets by key."""
 
     def take(self, who: str) -> Allowance | None:
-        """Take a token for a request; None if nobody counts right now."""
+        """Take a token for a request; None while requests are not counted."""
         ...
 
 
 class LocalRates:
-    """Buckets of this process."""
+    """Token buckets of this process alone."""
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit, self._clock = limit, clock
@@ -104,7 +105,7 @@ class LocalRates:
 
 
 class RedisRates:
-    """Buckets that all processes share, by the clock of Redis."""
+    """Token buckets in Redis, which all processes share; timed by the clock of Redis."""
 
     def __init__(self, limit: int, url: str) -> None:
         self._limit, self._silent_until = limit, 0.0
@@ -112,7 +113,7 @@ class RedisRates:
         self._take = client.register_script(TAKE)
 
     def take(self, who: str) -> Allowance | None:
-        """Take a token, unless Redis is away."""
+        """Take a token; None while Redis is unreachable."""
         if time.monotonic() < self._silent_until:
             return None
         try:
@@ -126,7 +127,7 @@ class RedisRates:
 
 
 def make_rates(limit: int, broker_url: str) -> Rates | None:
-    """Buckets for so many requests a minute; None if there is no limit."""
+    """Return a limiter for ``limit`` requests per minute and key; None if ``limit`` is 0."""
     if not limit:
         return None
     is_shared = broker_url.startswith(("redis://", "rediss://"))

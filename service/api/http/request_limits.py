@@ -1,4 +1,4 @@
-"""What is checked of every request before any route sees it."""
+"""Checks of every request before it reaches a route."""
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,7 +11,7 @@ from service.settings import Settings
 
 
 class RequestLimits:
-    """Counts the bytes of a body, whatever its headers claim, and refuses what no route could take."""
+    """ASGI middleware that limits bodies by the bytes received and refuses what no route accepts."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
@@ -48,7 +48,7 @@ def _check(scope: Scope, headers: Headers, limit: int) -> None:
     if encoding.lower() != "identity":
         raise UnsupportedMedia(
             "unsupported_encoding",
-            f"a body with Content-Encoding {encoding!r} is not taken; send it plain, or upload a .gz file",
+            f"Content-Encoding {encoding!r} is not supported; send the body plain, or upload a .gz file",
         )
     length = headers.get("content-length", "0")
     if length.isdecimal() and int(length[:20]) > limit:

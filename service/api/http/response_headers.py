@@ -1,4 +1,4 @@
-"""What every answer carries, whatever is asked: an id, headers for browsers, a line in the log."""
+"""Request id, security headers, log line and metrics of every response; checks of Host and origin."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 SAFE = ("GET", "HEAD", "OPTIONS")  # methods that change nothing
-QUIET = ("/health/live", "/health/ready", "/metrics")  # asked every few seconds, by machines
-# For answers that say nothing of their own; pages and pictures do.
+QUIET = ("/health/live", "/health/ready", "/metrics")  # machines request them every few seconds
+# Defaults; pages and pictures set their own.
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -34,22 +34,22 @@ HEADERS = {
 
 
 class Frame:
-    """ASGI middleware around everything else.
+    """Outermost ASGI middleware.
 
     Args:
-        hosts: Names under which the service may be called; any if there are none. A page that a browser
-            loaded from elsewhere can point its own name at this machine (DNS rebinding), but not hide it.
-        meters: Count every answer.
+        hosts: Allowed names in the Host header; any name if empty. This prevents DNS rebinding: a foreign
+            page can point its own host name at this machine, but the browser still sends that name as Host.
+        meters: Count every response.
     """
 
     def __init__(self, app: ASGIApp, hosts: Sequence[str], meters: Meters) -> None:
         self.app = app
         self._meters = meters
         self._hosts = frozenset(host.lower() for host in hosts)
-        self._named = self._hosts - {*LOOPBACK_NAMES}  # another port of this machine is another's
+        self._named = self._hosts - {*LOOPBACK_NAMES}  # other ports of loopback belong to other programs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and see to its answer."""
+        """Pass a request on or refuse it; then complete, count and log the response."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -69,7 +69,7 @@ class Frame:
                     answered["Location"] = _on_this_host(answered["Location"])
             await send(message)
 
-        scope.setdefault("state", {})  # before anyone copies the scope, so that all write into the same
+        scope.setdefault("state", {})  # before the scope is copied, so that all copies share it
         is_v2.set(scope["path"].startswith("/v2"))
         with logs.facts(request_id=request_id):
             try:
@@ -95,7 +95,7 @@ class Frame:
         return None
 
     def _is_from_elsewhere(self, headers: Headers) -> bool:
-        """Whether a page of another origin sends this; programs say neither of what browsers say."""
+        """Whether a page of another origin sends this; programs send neither Sec-Fetch-Site nor Origin."""
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         if site is not None:
             return site not in ("same-origin", "none")
@@ -118,32 +118,34 @@ class Frame:
 
 
 def _name_of(host: str) -> str:
-    """A Host header without its port."""
+    """The lower-case host name of a Host header, without its port."""
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.rpartition(":")[0].lower() if ":" in host else host.lower()
 
 
 def _on_this_host(location: str) -> str:
-    """An address without what the client called this service, which could be the name of another."""
+    """The path and query of a URL. The host came from the client and could name another service."""
     split = urlsplit(location)
     return urlunsplit(("", "", "/" + split.path.lstrip("/\\"), split.query, ""))
 
 
 def _wrong_host() -> Malformed:
-    detail = "this service does not go by that name; use its own address, or have KAN_ALLOWED_HOSTS set"
+    detail = (
+        "the host name is not allowed; use the service's own address, or add the name to KAN_ALLOWED_HOSTS"
+    )
     return Malformed("host_not_allowed", detail)
 
 
 def _cross_site() -> Forbidden:
     detail = (
-        "a page of another site sent this, and only pages of this service may change things; "
-        "send it from a program, or through a server of your own"
+        "a page of another site sent this request, and only pages of this service may change data; "
+        "send it from a program, or through your own server"
     )
     return Forbidden("cross_site_request", detail)
 
 
 def _unclear_end() -> Malformed:
-    """Of two programs in a row, each could see another end, and take what follows for another request."""
+    """The end of the body is ambiguous, which allows request smuggling through a proxy."""
     detail = "send either a Content-Length, or 'Transfer-Encoding: chunked' alone"
     return Malformed("malformed_request", detail)

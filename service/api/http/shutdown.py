@@ -1,8 +1,8 @@
-"""Streams that end when the process is told to: uvicorn alone waits for them until its patience is over.
+"""Event streams that end at shutdown; otherwise uvicorn waits for them until its graceful timeout is over.
 
-It closes the application only after the last response, so that the signal itself has to be heard.
-And it stops listening at once; a load balancer that asks for readiness needs a moment to send its requests
-elsewhere, which a delay gives it.
+uvicorn closes the application only after the last response, so this module handles the signal itself. uvicorn
+also stops listening at once. A delay gives a load balancer that polls readiness time to send requests
+elsewhere.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @contextmanager
 def told_of_shutdown(tell: Callable[[], None], delay_s: float = 0.0) -> Iterator[None]:
-    """Call ``tell`` on the event loop when a signal to end comes, before who handled it until now.
+    """Call ``tell`` on the event loop on SIGTERM or SIGINT, and then the previous signal handler.
 
     Args:
-        delay_s: Time between the two; a second signal takes none.
+        delay_s: Time between the two calls; a second signal is handled without delay.
     """
-    if threading.current_thread() is not threading.main_thread():  # where no handler can be set, as in tests
+    if threading.current_thread() is not threading.main_thread():  # as in tests; no handler can be set there
         yield
         return
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""So many pieces of work side by side, and fewer of one tenant, so that nobody holds them all."""
+"""A limit on expensive requests at a time, with a lower limit per tenant so that none can hold all slots."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from contextlib import asynccontextmanager
 from service.errors import TooMany, Unavailable
 
 PATIENCE_S = 30.0
-MAX_WAITING = 32  # of a tenant: what waits has its body on the disk
+MAX_WAITING = 32  # requests of a tenant: each has its body on disk while it waits
 
 
 class Slots:
-    """Slots for what takes a processor and much memory.
+    """Slots for requests that occupy a processor and much memory.
 
     Args:
         total: Slots of this process.
-        of_tenant: How many of these a tenant may hold at a time.
-        patience_s: How long a request waits for one before it is told to come again.
+        of_tenant: Slots that a tenant may hold at a time.
+        patience_s: How long a request waits for a slot before it is refused.
     """
 
     def __init__(self, total: int, of_tenant: int, patience_s: float = PATIENCE_S) -> None:
@@ -30,14 +30,14 @@ class Slots:
 
     @asynccontextmanager
     async def one(self, tenant: str) -> AsyncIterator[None]:
-        """Hold a slot.
+        """Hold a slot within the block.
 
         Raises:
-            TooMany: Too many requests of this tenant wait already.
-            Unavailable: None came free in time.
+            TooMany: Too many requests of this tenant hold a slot or wait for one.
+            Unavailable: No slot became free in time.
         """
         if self._present[tenant] >= MAX_WAITING:
-            detail = f"{MAX_WAITING} large requests of yours are being read already; send one after the other"
+            detail = f"{MAX_WAITING} of your large requests are in progress; send them one after the other"
             raise TooMany("too_many_large_requests", detail, limit=MAX_WAITING)
         self._present[tenant] += 1
         try:
@@ -61,7 +61,7 @@ class Slots:
             if holds_own:
                 own.release()
             if isinstance(error, TimeoutError):
-                detail = "other large requests are being read; send yours again"
+                detail = "other large requests are in progress; try again later"
                 raise Unavailable("too_busy", detail) from None
             raise
         try:

@@ -1,4 +1,4 @@
-"""A multipart form with one file, written to the data disk as it arrives."""
+"""Multipart forms with one file, which is written to the data disk as it arrives."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from starlette.concurrency import run_in_threadpool
 from service.errors import Invalid, Malformed
 
 FILE = "file"
-TABLE = ("name", "units", "missing")  # fields that may come with a table
+TABLE = ("name", "units", "missing")  # optional fields beside a table
 MODEL = ("name",)
 MAX_FIELD_BYTES = 2**20
 MAX_BOUNDARY = 200  # RFC 2046 allows 70
-MAX_HEADER_BYTES = 8 * 1024  # of one header of a part
+MAX_HEADER_BYTES = 8 * 1024  # per header of a part
 MAX_HEADERS = 16
 
 T = TypeVar("T", bound=BaseModel)
@@ -30,7 +30,7 @@ T = TypeVar("T", bound=BaseModel)
 
 @dataclass
 class Form:
-    """What a form brought: its file, the name that the client gave it, and the text fields."""
+    """A received form: its file, the client's name for the file, and the text fields."""
 
     file: BinaryIO
     filename: str | None = None
@@ -39,13 +39,13 @@ class Form:
 
 @asynccontextmanager
 async def received(request: Request, folder: Path, fields: Sequence[str]) -> AsyncIterator[Form]:
-    """Receive a form with the field ``file`` and perhaps some of ``fields``.
+    """Receive a form with the field ``file`` and optionally some of ``fields``.
 
-    The file has no name on disk, so nothing of it is left behind, whatever happens.
+    The temporary file has no name on disk, so the system frees it even if the process dies.
 
     Raises:
-        Malformed: The body is no multipart form.
-        Invalid: The file is missing, or there are other fields.
+        Malformed: The body is not a multipart form.
+        Invalid: The file is missing, or a field is unknown, repeated, too long or not a text.
     """
     with tempfile.TemporaryFile(dir=folder) as file:
         receiver = _Receiver(cast("BinaryIO", file), fields)
@@ -54,7 +54,7 @@ async def received(request: Request, folder: Path, fields: Sequence[str]) -> Asy
                 _boundary(request), max_header_size=MAX_HEADER_BYTES, max_header_count=MAX_HEADERS
             ) as parser:
                 async for chunk in request.stream():
-                    if chunk and not parser.closed:  # what follows the last boundary says nothing
+                    if chunk and not parser.closed:  # RFC 2046: ignore what follows the last boundary
                         await run_in_threadpool(receiver.take, parser.parse(chunk))
         except MultipartError as error:
             raise _form_error(str(error)) from None
@@ -71,12 +71,12 @@ def _boundary(request: Request) -> str:
 
 def _form_error(reason: str) -> Malformed:
     return Malformed(
-        "malformed_multipart", f"the multipart form cannot be read: {reason}; let a library write it"
+        "malformed_multipart", f"the multipart form cannot be read: {reason}; create it with a library"
     )
 
 
 class _Receiver:
-    """Takes what the parser finds, part by part."""
+    """Collects the parts that the parser finds."""
 
     def __init__(self, file: BinaryIO, fields: Sequence[str]) -> None:
         self._file = file
@@ -86,7 +86,7 @@ class _Receiver:
         self._part = ""
 
     def take(self, events: Iterable[MultipartSegment | bytearray | bytes | None]) -> None:
-        """Take what the parser has found: the beginning of a part, some of its data, or its end."""
+        """Process events of the parser: the beginning of a part, some of its data, or its end (None)."""
         for event in events:
             if isinstance(event, MultipartSegment):
                 self._begin_part(event)
@@ -94,9 +94,13 @@ class _Receiver:
                 self._add_data(event)
 
     def form(self) -> Form:
-        """The whole form."""
+        """The complete form.
+
+        Raises:
+            Invalid: The file is missing, or a text field is not UTF-8 or contains NUL.
+        """
         if FILE not in self._parts:
-            raise _refusal(FILE, "missing", "the form needs the field 'file' with the file in it")
+            raise _refusal(FILE, "missing", "the form needs a field 'file' that holds the file")
         self._file.seek(0)
         fields = {name: _text(name, value) for name, value in self._parts.items() if name != FILE}
         return Form(self._file, self._filename, fields)
@@ -144,7 +148,11 @@ def _refusal(name: str, code: str, detail: str) -> Invalid:
 
 
 def validated(schema: type[T], body: Any, *, source: str = "body") -> T:
-    """A body that FastAPI did not read itself, checked in the same way."""
+    """Validate a body that FastAPI has not parsed itself, with the same errors.
+
+    Raises:
+        RequestValidationError: The body does not match the schema.
+    """
     try:
         return schema.model_validate(body)
     except ValidationError as error:

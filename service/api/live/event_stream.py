@@ -1,7 +1,7 @@
-"""The events of a job as a stream of server-sent events, which browsers and curl can follow.
+"""Server-sent events of a job, which browsers and curl can follow.
 
-https://html.spec.whatwg.org/multipage/server-sent-events.html: a client that was cut off comes back with
-the id of the last event that it got and misses nothing; 204 tells it not to come again.
+https://html.spec.whatwg.org/multipage/server-sent-events.html: a disconnected client reconnects with the id
+of its last event and misses nothing; 204 tells it to stop reconnecting.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from service.schemas.jobs import EventOut
 
 MEDIA_TYPE = "text/event-stream"
 PAGE = 200
-PING_S = 15.0  # proxies close connections on which nothing moves
+PING_S = 15.0  # proxies close idle connections
 COME_BACK_MS = 2000
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
 def stream(job_id: str, after: int, sessions: Sessions, watch: JobWatch) -> Response:
-    """All events after this number, those to come too; 204 where a finished job has none.
+    """Stream the events after this number, including future ones; 204 if a finished job has none.
 
     Raises:
         NotFound: There is no such job.
@@ -42,25 +42,29 @@ def stream(job_id: str, after: int, sessions: Sessions, watch: JobWatch) -> Resp
 
 
 class _Stream(StreamingResponse):
-    """Refused or counted in one step: routes run side by side, and all of them would see a place."""
+    """Checks the limit and counts the stream in one step, or else concurrent routes could exceed it."""
 
     def __init__(self, job_id: str, after: int, sessions: Sessions, watch: JobWatch) -> None:
         super().__init__(_follow(job_id, after, sessions, watch), media_type=MEDIA_TYPE, headers=HEADERS)
         self._tenant, self._watch = sessions.tenant, watch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Stream, unless the tenant has too many of them open: TooMany."""
+        """Stream the events.
+
+        Raises:
+            TooMany: The tenant has too many open streams.
+        """
         with self._watch.streaming(self._tenant):
             await super().__call__(scope, receive, send)
 
 
 async def _follow(job_id: str, number: int, sessions: Sessions, watch: JobWatch) -> AsyncIterator[bytes]:
-    """What has happened, then what happens, until the job, the service or the key has ended."""
+    """Past events, then new ones as they occur, until the job ends, the service stops or the key expires."""
     yield format_sse_event(data_str=None, retry=COME_BACK_MS)
     while not watch.is_closed:
         try:
             events, ended = await run_in_threadpool(_read, job_id, number, sessions)
-        except (NotFound, Unauthorized):  # since the stream began; who comes back is told so
+        except (NotFound, Unauthorized):  # deleted or expired meanwhile; a reconnect gets the error
             return
         for event in events:
             number = event.number
@@ -75,9 +79,9 @@ async def _follow(job_id: str, number: int, sessions: Sessions, watch: JobWatch)
 
 
 def _read(job_id: str, after: int, sessions: Sessions) -> tuple[list[EventOut], str | None]:
-    """Events after this number, and how the job has ended if it has.
+    """Up to ``MAX_EVENTS_PER_READ`` events after this number, and the status of the job if it has ended.
 
-    The job is read first: what it ended with is an event that is there by then.
+    The status is read before the events, so that the events of an ended job include its last one.
     """
     with sessions.read() as session:
         if sessions.caller is not None and sessions.caller.key_id is not None:

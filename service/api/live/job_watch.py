@@ -1,7 +1,7 @@
-"""Waiting for jobs: one query for all who wait, several times a second, instead of one for each.
+"""Waiting for new events of jobs: one query for all waiting requests, several times a second.
 
-Whoever follows a job, by a stream of events or by a request that is answered when there is news, waits
-here. The database is the only place where processes meet, so it is asked; an idle service asks nothing.
+Event streams and long-polling requests wait here. Processes share only the database, so it is polled; without
+waiting requests there are no queries.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from service.errors import TooMany
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.2
-MAX_STREAMS = 200  # of a tenant in one process: each holds a connection
+MAX_STREAMS = 200  # in one process: each stream holds a connection
 
 
 class JobWatch:
-    """Tells of new events of jobs. All of it runs on the one event loop of the process."""
+    """Polls for new events of jobs. All methods run on the event loop of the process."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
@@ -40,15 +40,13 @@ class JobWatch:
 
     @contextmanager
     def streaming(self, tenant: str) -> Iterator[None]:
-        """While a stream of a tenant is open.
+        """Count a stream of a tenant within the block.
 
         Raises:
-            TooMany: It has as many as it may have.
+            TooMany: The tenant has ``MAX_STREAMS_PER_TENANT`` open streams.
         """
         if self._streams[tenant] >= MAX_STREAMS:
-            detail = (
-                f"{MAX_STREAMS} streams of events are open already; close some, or ask for pages of events"
-            )
+            detail = f"{MAX_STREAMS} event streams are open already; close some, or request events in pages"
             raise TooMany("too_many_streams", detail, limit=MAX_STREAMS)
         self._streams[tenant] += 1
         try:
@@ -57,7 +55,7 @@ class JobWatch:
             self._streams[tenant] -= 1
 
     async def has_news(self, job_id: str, number: int, *, within_s: float) -> bool:
-        """Wait until a job has events after this number; false if time is up, or the service shuts down."""
+        """Wait until a job has events after this number; false on timeout or shutdown."""
         ends_at = time.monotonic() + within_s
         with self._watching(job_id):
             while self._newest.get(job_id, 0) <= number:
@@ -71,7 +69,7 @@ class JobWatch:
         return True
 
     def close(self) -> None:
-        """Let everyone go who waits: the process is about to end."""
+        """End all waits: the process is about to stop."""
         self.is_closed = True
         self._next_look.set()
 

@@ -1,1 +1,1 @@
-"""The OpenAPI document and its examples."""
+"""OpenAPI document and its examples."""

@@ -1,7 +1,7 @@
-"""The OpenAPI document: FastAPI's, and what FastAPI does not know.
+"""Additions to FastAPI's OpenAPI document.
 
-Bodies that a route reads itself, errors, and parameters as they can really be sent: a header or a query
-parameter is a text or is absent, and never null.
+These are bodies that a route parses itself, error responses, and exact types of parameters: a header or query
+parameter is a text or absent, and never null.
 """
 
 from typing import Any
@@ -23,26 +23,30 @@ Schema = dict[str, Any]
 
 
 def reference(model: type[BaseModel]) -> Schema:
-    """A schema that stands in the components of the document."""
+    """A reference to the model's schema in the components of the document."""
     return {"$ref": SCHEMAS.format(model=model.__name__)}
 
 
 def problems(description: str, **more: Any) -> Schema:
-    """A response that is a problem."""
+    """Describe an error response.
+
+    Args:
+        more: Further members of the response object, such as ``headers``.
+    """
     return {"description": description, "content": {PROBLEM: {"schema": reference(Problem)}}, **more}
 
 
 def file(media_type: str) -> Schema:
-    """A response of bytes or text, instead of JSON."""
+    """Describe a response of bytes or text."""
     return {"content": {media_type: {"schema": {"type": "string"}}}}
 
 
 def upload(file: str, fields: dict[str, str], **others: Schema) -> Schema:
-    """The body of a route that takes a file in a form, or other types of media.
+    """Describe the body of a route that takes a multipart form with a file, or other media types.
 
     Args:
-        file: What the file is.
-        fields: What else the form may have: texts, by their names, with what they say.
+        file: Description of the file.
+        fields: Optional text fields of the form: descriptions by name.
         others: Schemas of the other media types.
     """
     texts = {name: {"type": "string", "description": told} for name, told in fields.items()}
@@ -60,15 +64,15 @@ def upload(file: str, fields: dict[str, str], **others: Schema) -> Schema:
 
 RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 RESPONSES: dict[int | str, Schema] = {
-    "4XX": problems("The request cannot be done; `code` says why"),
-    503: problems("Something that the service needs is away right now; come again", headers=RETRY_AFTER),
-    "5XX": problems("The service failed; its log has more under `instance`"),
+    "4XX": problems("The request is refused; `code` says why"),
+    503: problems("A dependency of the service is unavailable; try again later", headers=RETRY_AFTER),
+    "5XX": problems("The service failed; its log has the details under `instance`"),
 }
-NO_SPACE: dict[int | str, Schema] = {507: problems("With this, more would be stored than may be")}
+NO_SPACE: dict[int | str, Schema] = {507: problems("The request would exceed the storage quota")}
 
 
 def complete(app: FastAPI) -> None:
-    """Have the app describe itself as it is."""
+    """Replace ``app.openapi`` by a function that returns the extended document."""
     describe = app.openapi
 
     def described() -> Schema:

@@ -1,7 +1,6 @@
-"""Examples in the OpenAPI document: what a real service took, answered and refused (``examples.json``).
+"""Examples in the OpenAPI document: requests, responses and errors of a real service (``examples.json``).
 
-They are not written by hand. ``tests/tour`` goes through every operation and notes them, and a test
-goes the same way again and compares.
+``tests/tour`` calls every operation and records the examples; a test repeats the calls and compares.
 """
 
 import json
@@ -17,11 +16,11 @@ WITH_A_KEY = ("key_required", "invalid_key", "scope_missing", "rate_limited")
 
 
 def add_examples(document: Document, problem: str) -> None:
-    """Give every operation the examples that there are.
+    """Add the recorded examples to every operation of the document, in place.
 
     Args:
         document: The OpenAPI document.
-        problem: The media type of refusals.
+        problem: Media type of error responses.
     """
     noted = json.loads(files("service.api.openapi").joinpath("examples.json").read_text(encoding="utf-8"))
     document["components"]["examples"] = _told(noted["problems"])
@@ -68,5 +67,5 @@ def _add_problems(operation: Document, codes: list[str], problems: Document, med
 
 
 def _is(status: int, documented: str, operation: Document) -> bool:
-    """Whether this is where the document tells of a status: under itself, or else under its class."""
+    """Whether a response key documents a status: the status itself if present, else ``4XX`` or ``5XX``."""
     return documented == (str(status) if str(status) in operation["responses"] else f"{status // 100}XX")

@@ -67,7 +67,7 @@ async def add_dataset(
 ) -> Dataset:
     """Send a table: a file as multipart form, or columns or rows as JSON.
 
-    Separators, encodings, decimal signs and types are recognised; `warnings` says what was guessed.
+    Separators, encodings, decimal signs and types are detected; `warnings` lists uncertain guesses.
     """
     content_type = request.headers.get("content-type", "")
     if media_type(content_type) == "multipart/form-data":
@@ -107,7 +107,7 @@ def list_datasets(sessions: Sessions, paging: Paging) -> Page[DatasetOut]:
 def show_dataset(
     dataset_id: str, response: Response, sessions: Sessions, if_none_match: IfNoneMatch = None
 ) -> DatasetOut | Response:
-    """Its columns with their types and statistics, and what to beware of."""
+    """Its columns with their types and statistics, and warnings about suspicious values."""
     with sessions.read() as session:
         dataset = Datasets(session).get(dataset_id)
     return tagged(DatasetOut.model_validate(dataset), response, if_none_match)
@@ -122,7 +122,7 @@ def preview_dataset(
     settings: Config,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 20,
 ) -> dict[str, Any]:
-    """The first rows as they were understood; missing values are null."""
+    """The first rows as parsed; missing values are null."""
     return datasets.preview(dataset_id, limit, sessions, settings)
 
 
@@ -134,7 +134,7 @@ def preview_dataset(
     summary="Download as Parquet",
 )
 def download_dataset(dataset_id: str, sessions: Sessions) -> StreamingResponse:
-    """The whole table with its types, as the jobs see it."""
+    """The whole table with its types, as jobs read it."""
     dataset, size, chunks = datasets.content(dataset_id, sessions)
     return download(
         chunks, name=f"{dataset.name}.parquet", size=size, sha256=dataset.blob_sha256, media_type=PARQUET
@@ -143,7 +143,7 @@ def download_dataset(dataset_id: str, sessions: Sessions) -> StreamingResponse:
 
 @router.delete("/{dataset_id}", dependencies=[TRAIN], status_code=204, summary="Delete a dataset")
 def delete_dataset(dataset_id: str, sessions: Sessions, if_match: IfMatch = None) -> None:
-    """Delete it with its bytes. 409 while a queued or running job uses it; trained models stay."""
+    """Delete the dataset and its content. 409 while a queued or running job uses it; trained models stay."""
     datasets.delete(dataset_id, sessions, if_match=if_match)
 
 
@@ -162,7 +162,11 @@ def _add_form(form: Form, *, sessions: Sessions, settings: Config) -> Dataset:
 
 
 def _json_of(form: Form, name: str, such: str) -> Any:
-    """A field that a form can only carry as a text of JSON."""
+    """Parse a form field that holds JSON text; ``{}`` if it is absent or empty.
+
+    Args:
+        such: Example for the error message.
+    """
     text = form.fields.get(name)
     if not text:
         return {}

@@ -1,7 +1,7 @@
-"""The API's documentation, without a single address outside of this service.
+"""The API documentation, without URLs outside this service.
 
-The package fastapi-swagger brings Swagger UI's files; pages and assets are served from here, because
-its own routes use absolute URLs that are wrong behind a proxy.
+The package fastapi-swagger contains the files of Swagger UI. Its own routes use absolute URLs, which are
+wrong behind a proxy, so this module serves the page and the files.
 """
 
 from importlib.resources import files
@@ -27,7 +27,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/docs")
 def docs(request: Request) -> HTMLResponse:
-    """Swagger UI over this service's own OpenAPI document."""
+    """Swagger UI for the OpenAPI document of this service."""
     root = _root(request)
     page = get_swagger_ui_html(
         openapi_url=f"{root}/openapi.json",
@@ -43,7 +43,7 @@ def docs(request: Request) -> HTMLResponse:
 
 @router.get("/docs/assets/{name}")
 def asset(name: str) -> Response:
-    """One of Swagger UI's three files."""
+    """A file of Swagger UI."""
     if name not in ASSETS:
         raise NotFound("path_not_found", f"there is no asset {name!r}")
     content = files("fastapi_swagger").joinpath("resources", name).read_bytes()

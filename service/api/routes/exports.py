@@ -1,4 +1,4 @@
-"""Routes that give a model as a file, and that take one."""
+"""Routes that export and import models as files."""
 
 import tempfile
 from functools import partial
@@ -35,8 +35,8 @@ from service.settings import Settings
 DIFFERENCE, MEMBERS = "X-Max-Difference", "X-Members"
 RAW = "application/octet-stream"
 BODIES = upload(
-    "A model as it was exported with `format=safetensors`.",
-    {"name": "The model's own name if absent."},
+    "A model that was exported with `format=safetensors`.",
+    {"name": "Name of the model; by default the name in the file."},
     **{RAW: {"type": "string", "format": "binary"}},
 )
 
@@ -54,13 +54,12 @@ router = APIRouter(tags=["models"], route_class=StrictRoute)
             "headers": {
                 DIFFERENCE: {
                     "schema": {"type": "number"},
-                    "description": "The largest difference between an answer of the file and of the model, "
-                    "relative to the answer, but never to less than 1 or the median of all answers.",
+                    "description": "The largest difference between a prediction of the file and of the "
+                    "model, relative to the prediction, 1 or the median prediction, whichever is largest.",
                 },
                 MEMBERS: {
                     "schema": {"type": "string"},
-                    "description": "The members of the model that the file holds: `accurate`, or `accurate, "
-                    "formula`.",
+                    "description": "Members of the model in the file: `accurate`, or `accurate, formula`.",
                 },
             },
         }
@@ -74,12 +73,12 @@ def export_model(
         ExportFormat,
         Query(
             description="`safetensors`: tensors and JSON with all members, for `POST /models/import`. "
-            "`onnx`: the network as a graph in float64, from columns to answers. `python`: the network as a "
-            "file that needs NumPy alone, with the formula beside it where that is exact."
+            "`onnx`: the network as a graph in float64, from columns to predictions. `python`: the network "
+            "as a file that needs only NumPy, together with the formula if that is exact."
         ),
     ] = "safetensors",
 ) -> Response:
-    """Before it is sent, a file is run on rows over the range of the inputs and compared with the model."""
+    """The file is first checked: its predictions over the range of the inputs must match the model's."""
     export = exports.export_model(model_id, format, sessions, predictors)
     return download(
         [export.data],
@@ -109,12 +108,12 @@ async def import_model(
     here: Here,
     directory: Directory,
     name: Annotated[
-        ModelName | None, Query(description="For a raw body; the model's own name if absent.")
+        ModelName | None, Query(description="Name for a raw body; by default the name in the file.")
     ] = None,
 ) -> ModelOut:
-    """Send an exported `safetensors` file: as multipart form, or as the body itself.
+    """Send an exported `safetensors` file: as multipart form, or as raw body.
 
-    The model becomes the next version of its name. It predicts what it did where it comes from, bit for bit.
+    The model becomes the next version of its name. Its predictions equal those of the original bit for bit.
     """
     content_type = request.headers.get("content-type", "")
     if media_type(content_type) == "multipart/form-data":

@@ -1,4 +1,4 @@
-"""The guide over HTTP: open like the probes, since it says nothing of anyone's data."""
+"""Routes of the guide. They need no key, because the guide contains no tenant's data."""
 
 from importlib.resources import files
 from typing import Annotated, Literal
@@ -42,7 +42,7 @@ def show(request: Request, name: str, lang: Lang = None, accepted: Accepted = ""
 
 @router.get("/guide/assets/{name}")
 def asset(name: str) -> Response:
-    """The style or a picture."""
+    """The style sheet or a picture."""
     if name not in ASSETS:
         raise NotFound("path_not_found", f"the guide has no file {name[:100]!r}; see /guide")
     path, media_type = ASSETS[name]

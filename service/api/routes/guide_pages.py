@@ -1,7 +1,7 @@
-"""The guide as pages: Markdown of the package becomes HTML that needs no script and nothing from elsewhere.
+"""Pages of the guide: Markdown files of the package, rendered to HTML without scripts or external resources.
 
-Formulas between dollars become MathML, which browsers set and screen readers read. Links between pages are
-written as between files (``trust.md#domain``), so that they work where the files lie, too.
+Formulas between dollar signs become MathML, which browsers display and screen readers read. Links between
+pages are links between files (``trust.md#domain``), so that they also work in the source folder.
 """
 
 import json
@@ -52,7 +52,7 @@ TO_A_PICTURE = re.compile(r"pictures/([\w-]+\.svg)")
 
 @dataclass(frozen=True)
 class Words:
-    """What a page says around its text, in one language."""
+    """Labels around the text of a page, in one language."""
 
     name: str
     skip: str
@@ -73,13 +73,13 @@ LANGUAGES = {
 
 @lru_cache(maxsize=128)
 def page(name: str, language: LanguageName, *, root: str, is_asked_for: bool) -> str:
-    """A page of the guide.
+    """Render a page of the guide as HTML.
 
     Args:
         name: One of ``PAGES``.
         language: One of ``LANGUAGES``.
-        root: What stands before every path, behind a proxy.
-        is_asked_for: Whether the address named the language; then those of the links do, too.
+        root: Path prefix of the service behind a proxy.
+        is_asked_for: Whether the URL names the language; if so, the links of the page name it, too.
     """
     words = LANGUAGES[language]
     query = f"?lang={language}" if is_asked_for else ""
@@ -99,14 +99,14 @@ def page(name: str, language: LanguageName, *, root: str, is_asked_for: bool) ->
 
 
 def title_of(name: str, language: LanguageName) -> str:
-    """The heading of a page."""
+    """The title of a page, from its first line."""
     found = TITLE.match(source_of(name, language))
     assert found is not None, f"{name} begins without a heading"  # noqa: S101  # a file of ours
     return found[1]
 
 
 def source_of(name: str, language: LanguageName) -> str:
-    """The Markdown of a page, with what the code itself knows in its place."""
+    """The Markdown of a page, with marks replaced by generated sections and measured numbers."""
     source = FOLDER.joinpath(language, f"{name}.md").read_text(encoding="utf-8")
     for mark, make in GENERATED.items():
         if mark in source:
@@ -116,12 +116,12 @@ def source_of(name: str, language: LanguageName) -> str:
 
 @lru_cache(maxsize=1)
 def gallery() -> dict[str, Any]:
-    """What ``make gallery`` has measured: numbers by the job of the gallery that they belong to."""
+    """Numbers measured by ``make gallery``, by the name of the gallery's job."""
     return dict(json.loads(FOLDER.joinpath("gallery.json").read_text(encoding="utf-8")))
 
 
 def measured(path: str, language: LanguageName) -> str:
-    """A number of the gallery for people: ``[[california.metrics.mae]]`` in a page."""
+    """Format a number of the gallery, which a page names as ``[[california.metrics.mae]]``."""
     place: Any = gallery()
     for name in path.split("."):
         place = place[int(name)] if isinstance(place, list) else place[name]
@@ -135,13 +135,13 @@ def measured(path: str, language: LanguageName) -> str:
 
 
 def pictures(language: LanguageName) -> dict[str, bytes]:
-    """The gallery's pictures by their files."""
+    """The pictures of the gallery by file name."""
     folder = FOLDER.joinpath(language, "pictures")
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 def _tokens(name: str, language: LanguageName) -> list[Token]:
-    """The page in parts; headings of a translation go by the anchors of the original, so that links hold."""
+    """Parse a page. Headings of a translation get the anchors of the English page, so that links work."""
     tokens = MARKDOWN.parse(source_of(name, language))
     if language != ENGLISH:
         original = _headings(MARKDOWN.parse(source_of(name, ENGLISH)))
@@ -154,7 +154,7 @@ def _tokens(name: str, language: LanguageName) -> list[Token]:
 
 
 def _headings(tokens: Sequence[Token]) -> list[tuple[Token, Token]]:
-    """Every heading that has an anchor, and what it says."""
+    """Every heading that has an anchor, with the token of its text."""
     return [(token, after) for token, after in pairwise(tokens) if token.tag != "h1" and token.attrGet("id")]
 
 
@@ -172,7 +172,7 @@ def _inner(tokens: Sequence[Token]) -> list[Token]:
 
 
 def _address(target: str, language: LanguageName, root: str, query: str) -> str:
-    """Where a link of a file leads on the service."""
+    """Convert a link between files to a path of the service."""
     if TO_A_PICTURE.fullmatch(target):
         return f"{root}/guide/{language}/{target}"
     if found := TO_A_PAGE.fullmatch(target):
@@ -215,7 +215,7 @@ def _mathml(tex: str, how: dict[str, Any]) -> str:
 
 
 def _markdown() -> MarkdownIt:
-    """CommonMark with tables and formulas, without HTML; what is wide can be scrolled, by keys as well."""
+    """A renderer for CommonMark with tables and formulas, without HTML. Keyboards can scroll wide tables."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     markdown.use(dollarmath_plugin, renderer=_mathml, double_inline=True, allow_digits=False)
     markdown.use(anchors_plugin, min_level=2, max_level=3, permalink=True, permalinkSymbol="#")

@@ -1,4 +1,4 @@
-"""Probes: is the process alive, and can it do its work."""
+"""Probes of liveness and readiness."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,14 +19,14 @@ from service.queue import BrokenTransport, load_transport
 from service.settings import Settings
 
 BROKER_TIMEOUT_S = 1.0
-TAKEN_WITHIN_S = 30.0  # a waiting job, where no other is being worked on
+TAKEN_WITHIN_S = 30.0  # age of the oldest queued job while no job runs
 
 router = APIRouter(prefix="/health", tags=["health"])
 
 
 @router.get("/live", summary="Is the process alive?")
 def live() -> dict[str, str]:
-    """Answers as long as the process can answer at all."""
+    """Answers as long as the process handles requests."""
     return {"status": "live"}
 
 
@@ -34,11 +34,11 @@ def live() -> dict[str, str]:
 def ready(
     sessions: dependencies.Sessions, settings: dependencies.Config, watch: dependencies.Watch
 ) -> dict[str, Any]:
-    """Checks the database, its revision, the broker, and that workers are there and take jobs.
+    """Checks the database, its revision, the broker, and whether workers are alive and take jobs.
 
-    503 names what is not as it should be.
+    503 names the failed checks.
 
-    From the moment on at which this process was told to stop, it is not ready either.
+    A process that is shutting down is not ready either.
     """
     checks = {
         "process": _check(lambda: _process(watch)),
@@ -55,11 +55,11 @@ def ready(
 
 
 class _NotReady(Exception):
-    """A check did not pass; the message says why."""
+    """A check failed; the message gives the reason."""
 
 
 def _check(probe: Callable[[], str]) -> dict[str, Any]:
-    """Errors of drivers are named by their kind alone: their text may hold addresses and names."""
+    """Run a check. Of driver errors only the type is returned: their text may contain addresses and names."""
     try:
         return {"ok": True, "detail": probe()}
     except _NotReady as error:
@@ -70,7 +70,7 @@ def _check(probe: Callable[[], str]) -> dict[str, Any]:
 
 def _process(watch: JobWatch) -> str:
     if watch.is_closed:
-        raise _NotReady("draining: it was told to stop")
+        raise _NotReady("draining: the process is shutting down")
     return "serving"
 
 
@@ -93,11 +93,11 @@ def _migrations(sessions: Sessions) -> str:
 
 def _broker(settings: Settings) -> str:
     if not settings.broker_url.startswith(("redis://", "rediss://")):
-        return "none needed: the worker looks into the database"
+        return "none needed: the worker polls the database"
     try:
         load_transport()
     except BrokenTransport as error:
-        raise _NotReady(f"{error}; `kan-service doctor` tells what to do") from None
+        raise _NotReady(f"{error}; `kan-service doctor` shows how to fix it") from None
     with redis.Redis.from_url(
         settings.broker_url, socket_timeout=BROKER_TIMEOUT_S, socket_connect_timeout=BROKER_TIMEOUT_S
     ) as client:
@@ -108,7 +108,7 @@ def _broker(settings: Settings) -> str:
 def _worker(sessions: Sessions) -> str:
     with sessions.read() as session:
         seen = Workers(session).presence()
-    newest = "none ever was" if seen.newest is None else f"the newest {seen.newest.total_seconds():.0f} s ago"
+    newest = "none ever" if seen.newest is None else f"the latest {seen.newest.total_seconds():.0f} s ago"
     if not seen.count:
         raise _NotReady(
             f"no worker was seen in the last {SEEN_WITHIN.seconds} s ({newest}); "
@@ -118,12 +118,12 @@ def _worker(sessions: Sessions) -> str:
 
 
 def _queue(sessions: Sessions) -> str:
-    """Workers may be there and yet take nothing."""
+    """Workers may be alive and yet take no jobs."""
     with sessions.read() as session:
         waiting_s = TrainingJobs(session).neglected_for().total_seconds()
     if waiting_s > TAKEN_WITHIN_S:
         raise _NotReady(
-            f"jobs have been waiting for {waiting_s:.0f} s, and none is taken; "
-            "start `kan-service worker` again, and see that one takes from every queue"
+            f"jobs have been waiting for {waiting_s:.0f} s, and no worker takes one; "
+            "restart `kan-service worker`, and check that every queue has a worker"
         )
-    return "nothing waits in vain"
+    return "no job waits without a worker"

@@ -41,7 +41,7 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=StrictRoute)
 IdempotencyKey = Annotated[
     str | None,
     Header(
-        description="Any text of your choice: submitting again under it within 24 hours gives the same job."
+        description="Any text: a second submission with the same text within 24 hours returns the same job."
     ),
 ]
 
@@ -63,7 +63,7 @@ def submit_job(
     here: Here,
     idempotency_key: IdempotencyKey = None,
 ) -> JobOut:
-    """Queue a job; `GET` its Location until it has finished. `kind` says which; the default is a training."""
+    """Queue a job; `GET` its Location until it has ended. `kind` selects the job; a training by default."""
     submitted = lifecycle.submit(
         request, sessions, queue, settings, predictors, idempotency_key=idempotency_key
     )
@@ -91,10 +91,10 @@ async def get_job(
     watch: Watch,
     wait: Annotated[
         float,
-        Query(ge=0, le=MAX_WAIT_S, description="Seconds to wait for the end of a job that has not ended."),
+        Query(ge=0, le=MAX_WAIT_S, description="Longest time in seconds to wait for the end of the job."),
     ] = 0,
 ) -> JobOut:
-    """Its status and progress now, or with `wait` as soon as it has ended, or when that time is up."""
+    """Its status and progress. With `wait`, the answer comes when the job has ended, or after that time."""
     ends_at = time.monotonic() + wait
     while True:
         job, number = await run_in_threadpool(_now, job_id, sessions)
@@ -105,7 +105,7 @@ async def get_job(
 
 
 def _now(job_id: str, sessions: AnySessions) -> tuple[JobOut, int]:
-    """The job, and the number of its newest event."""
+    """The job, and the number of its newest event (0 if it has none)."""
     with sessions.read() as session:
         jobs = TrainingJobs(session)
         number = jobs.newest_events([job_id]).get(job_id, 0)
@@ -114,7 +114,7 @@ def _now(job_id: str, sessions: AnySessions) -> tuple[JobOut, int]:
 
 @router.delete("/{job_id}", dependencies=[TRAIN], status_code=204, summary="Delete a job")
 def delete_job(job_id: str, sessions: Sessions, if_match: IfMatch = None) -> None:
-    """Delete a finished job with its events and its result; 409 before its end. Its model stays."""
+    """Delete a finished job with its events and its result; 409 before it has ended. Its model stays."""
     lifecycle.delete(job_id, sessions, if_match=if_match)
 
 
@@ -125,7 +125,7 @@ def delete_job(job_id: str, sessions: Sessions, if_match: IfMatch = None) -> Non
     response_model=EventPage,
     responses={
         200: {"content": {event_stream.MEDIA_TYPE: {}}},
-        204: {"description": "A stream of a job that has ended has nothing more to tell"},
+        204: {"description": "The job has ended, and its stream has no further events"},
     },
 )
 def list_events(
@@ -135,15 +135,15 @@ def list_events(
     watch: Watch,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
     cursor: Annotated[
-        int, Query(ge=0, le=MAX_EVENT, description="Number of the last event that you have seen.")
+        int, Query(ge=0, le=MAX_EVENT, description="Number of the last event that you received.")
     ] = 0,
     last_event_id: Annotated[
-        int | None, Header(ge=0, le=MAX_EVENT, description="The same, as browsers send it.")
+        int | None, Header(ge=0, le=MAX_EVENT, description="The same as `cursor`; browsers send it.")
     ] = None,
 ) -> Response | EventPage:
-    """Oldest first: those so far as a page, or with `Accept: text/event-stream` as a stream.
+    """Oldest first: past events as a page, or with `Accept: text/event-stream` all events as a stream.
 
-    The stream goes on while the job does and ends with an event `done`; cut off, it can be taken up again.
+    The stream continues until the job ends and closes with an event `done`. A client can resume it.
     """
     if event_stream.MEDIA_TYPE in request.headers.get("accept", ""):
         return event_stream.stream(
@@ -165,7 +165,7 @@ def list_events(
     responses={200: {"content": {media_type: {} for media_type in MEDIA_TYPES.values()}}},
 )
 def download_result(job_id: str, sessions: Sessions) -> StreamingResponse:
-    """The predictions for a dataset, or the table of a study. 409 `no_result` while there is none."""
+    """The predictions for a dataset, or the table of a study. 409 `no_result` if there is none."""
     job, size, chunks = downloads.result_of(job_id, sessions)
     return download(
         chunks,
@@ -186,7 +186,7 @@ def cancel_job(
         Literal["best"] | None, Query(description="`best` keeps the best network so far as a model.")
     ] = None,
 ) -> JobOut:
-    """A queued job is cancelled at once, a running one within seconds."""
+    """A queued job is cancelled immediately, a running job within seconds."""
     job = lifecycle.cancel(job_id, sessions, keep_best=keep == "best")
     _point_to(job, response, here)
     return JobOut.of(job)
@@ -203,7 +203,7 @@ def retry_job(
     predictors: Predictors,
     here: Here,
 ) -> JobOut:
-    """Makes a new job from the same request."""
+    """Submits the same request as a new job."""
     job = lifecycle.retry(job_id, sessions, queue, settings, predictors)
     _point_to(job, response, here)
     return JobOut.of(job)

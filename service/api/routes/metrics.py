@@ -1,4 +1,4 @@
-"""The route that Prometheus asks."""
+"""Route of the metrics for Prometheus."""
 
 from typing import Annotated
 
@@ -19,9 +19,9 @@ router = APIRouter(tags=["operations"], route_class=StrictRoute)
     responses={200: {"content": {"text/plain": {}}}},
 )
 def get_metrics(meters: Metered, who: Who, accept: Annotated[str, Header()] = "") -> Response:
-    """Of all tenants together, so it wants an `admin` key of the tenant `default`, the service's own."""
+    """The metrics cover all tenants, so they need an `admin` key of the tenant `default`, the operator's."""
     if who.tenant != OWN:
-        detail = f"these numbers are of all tenants together; they need an admin key of the tenant {OWN!r}"
+        detail = f"these metrics cover all tenants; they need an admin key of the tenant {OWN!r}"
         raise Forbidden("not_the_operator", detail)
     content, media_type = meters.tell(accept)
     return Response(content, headers={"Content-Type": media_type})

@@ -47,7 +47,7 @@ def list_models(
 def get_model(
     model_id: Reference, response: Response, sessions: Sessions, if_none_match: IfNoneMatch = None
 ) -> ModelOut | Response:
-    """Its shape, its metrics on the hold-out rows, and where it comes from."""
+    """Its shape, its metrics on the hold-out rows, and its origin."""
     with sessions.read() as session:
         repository = TrainedModels(session)
         model = repository.get(model_id)
@@ -65,7 +65,7 @@ def change_model(
     directory: Directory,
     if_match: IfMatch = None,
 ) -> ModelOut:
-    """Changes what is given. Wants the id: what a name stands for may change meanwhile."""
+    """Changes only the given fields. Requires the id: a name may refer to another model by then."""
     out = management.change_model(model_id, patch, sessions, if_match=if_match)
     directory.forget()
     response.headers["ETag"] = entity_tag(out)
@@ -74,7 +74,7 @@ def change_model(
 
 @router.delete("/models/{model_id}", dependencies=[TRAIN], status_code=204, summary="Delete a model")
 def delete_model(model_id: str, sessions: Sessions, directory: Directory, if_match: IfMatch = None) -> None:
-    """Cannot be undone. Wants the id, as a change does."""
+    """Cannot be undone. Requires the id, as a change does."""
     management.delete_model(model_id, sessions, if_match=if_match)
     directory.forget()
 
@@ -87,7 +87,7 @@ def delete_model(model_id: str, sessions: Sessions, directory: Directory, if_mat
     responses={200: file("text/plain")},
 )
 def get_formulas(model_id: Reference, sessions: Sessions, format: FormulaFormat = "json") -> Response:
-    """As JSON with errors and domains, or one formula per output as text in another language."""
+    """JSON with errors and domains, or text in the requested language with one formula per output."""
     formulas = symbolic.read_formulas(model_id, sessions)
     if format == "json":
         return _json(symbolic.without_trees(formulas))
@@ -101,12 +101,12 @@ def get_formulas(model_id: Reference, sessions: Sessions, format: FormulaFormat 
     response_model=EdgesOut,
 )
 def get_edges(model_id: Reference, sessions: Sessions) -> Response:
-    """Curve, score and fitting functions of every edge."""
+    """Curve, score and fitted functions of every edge."""
     with sessions.read() as session:
         model = TrainedModels(session).get(model_id)
         return _json({"model_id": model.id, **model.edges, "functions": list(LIBRARY)})
 
 
 def _json(document: Any) -> Response:
-    """Without a second look by Pydantic, which would take longer than the prediction."""
+    """Serialize without validation by Pydantic, which would take longer than a prediction."""
     return Response(orjson.dumps(document), media_type="application/json")

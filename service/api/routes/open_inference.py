@@ -1,7 +1,7 @@
-"""Routes of the Open Inference Protocol, version 2, which Triton's, KServe's and Seldon's clients speak.
+"""Routes of the Open Inference Protocol, version 2, which clients of Triton, KServe and Seldon use.
 
-Bodies are read here and not by FastAPI: a request may go on in bytes behind its JSON, and Triton's client
-sends no Content-Type.
+This module parses bodies instead of FastAPI: binary data may follow the JSON of a request, and Triton's
+client sends no Content-Type.
 """
 
 from dataclasses import dataclass
@@ -57,7 +57,8 @@ router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 Name = Annotated[str, Path(description="Name, id or `name@alias` of a model.")]
 Version = Annotated[str, Path(description="Number of a version.")]
 HeaderLength = Annotated[
-    int | None, Header(alias=HEADER_LENGTH, ge=0, description="Bytes of the JSON, if others follow it.")
+    int | None,
+    Header(alias=HEADER_LENGTH, ge=0, description="Length of the JSON in bytes, if binary data follow it."),
 ]
 
 
@@ -67,7 +68,7 @@ async def _whole_body(request: Request) -> bytes:
 
 @dataclass(frozen=True)
 class _Serving:
-    """What a prediction needs."""
+    """Dependencies of a prediction."""
 
     sessions: Sessions
     predictors: Predictors
@@ -107,18 +108,18 @@ def describe_server() -> ServerMetadata:
     response_model=list[IndexEntry],
 )
 def index_models(sessions: Sessions) -> list[dict[str, Any]]:
-    """All of them are ready: a model is loaded when it is first asked."""
+    """All models are ready; each is loaded on its first request."""
     return open_inference.index(sessions)
 
 
 @router.post(
     "/repository/models/{name}/load",
     dependencies=[ADMIN],
-    summary="Load a model before it is asked",
+    summary="Load a model in advance",
     response_class=Response,
 )
 def load(name: Name, sessions: Sessions, directory: Directory, predictors: Predictors) -> Response:
-    """So that its first prediction does not wait."""
+    """The first prediction then does not wait for the model to load."""
     predictor_of(directory.get(name, sessions), sessions, predictors)
     return Response()
 
@@ -130,18 +131,20 @@ def load(name: Name, sessions: Sessions, directory: Directory, predictors: Predi
     response_class=Response,
 )
 def unload(name: Name, sessions: Sessions, directory: Directory, predictors: Predictors) -> Response:
-    """It is loaded again when it is asked again."""
+    """The next request loads the model again."""
     predictors.drop(directory.get(name, sessions).id)
     return Response()
 
 
-@router.get("/models/{name}", dependencies=[PREDICT], summary="What a model takes and gives")
+@router.get("/models/{name}", dependencies=[PREDICT], summary="Inputs and outputs of a model")
 def describe_model(name: Name, sessions: Sessions, directory: Directory) -> ModelMetadata:
     """Its inputs and outputs with their types."""
     return _describe(directory.get(name, sessions), sessions)
 
 
-@router.get("/models/{name}/versions/{version}", dependencies=[PREDICT], summary="The same of a version")
+@router.get(
+    "/models/{name}/versions/{version}", dependencies=[PREDICT], summary="Inputs and outputs of a version"
+)
 def describe_version(name: Name, version: Version, sessions: Sessions) -> ModelMetadata:
     """Its inputs and outputs with their types."""
     return _describe(open_inference.find_version(name, version, sessions), sessions)
@@ -149,27 +152,29 @@ def describe_version(name: Name, version: Version, sessions: Sessions) -> ModelM
 
 @router.get("/models/{name}/ready", dependencies=[PREDICT], summary="Is a model ready?")
 def model_ready(name: Name, sessions: Sessions, directory: Directory) -> dict[str, Any]:
-    """A model that is there is."""
+    """Every existing model is ready."""
     return {"name": directory.get(name, sessions).name, "ready": True}
 
 
 @router.get("/models/{name}/versions/{version}/ready", dependencies=[PREDICT], summary="Is a version ready?")
 def version_ready(name: Name, version: Version, sessions: Sessions) -> dict[str, Any]:
-    """A version that is there is."""
+    """Every existing version is ready."""
     return {"name": open_inference.find_version(name, version, sessions).name, "ready": True}
 
 
-@router.get("/models/{name}/stats", dependencies=[PREDICT], summary="How often a model was asked")
+@router.get("/models/{name}/stats", dependencies=[PREDICT], summary="Inference statistics of a model")
 def model_stats(name: Name, sessions: Sessions, directory: Directory, statistics: Stats) -> dict[str, Any]:
-    """By this protocol, and of this process."""
+    """Counts requests of this protocol to this process."""
     return open_inference.tell(directory.get(name, sessions), statistics)
 
 
 @router.get(
-    "/models/{name}/versions/{version}/stats", dependencies=[PREDICT], summary="The same of a version"
+    "/models/{name}/versions/{version}/stats",
+    dependencies=[PREDICT],
+    summary="Inference statistics of a version",
 )
 def version_stats(name: Name, version: Version, sessions: Sessions, statistics: Stats) -> dict[str, Any]:
-    """By this protocol, and of this process."""
+    """Counts requests of this protocol to this process."""
     return open_inference.tell(open_inference.find_version(name, version, sessions), statistics)
 
 

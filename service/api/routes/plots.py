@@ -1,4 +1,4 @@
-"""Routes of pictures, as SVG and as PNG, and of the numbers behind them."""
+"""Routes of pictures as SVG and PNG, and of their data."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +18,7 @@ from service.schemas.figures import FiguresOut, LanguageName, ThemeName
 
 Draw = Callable[[], str]
 SVG, PNG = "image/svg+xml", "image/png"
-# A picture opened by itself may run nothing and fetch nothing.
+# A picture that is opened directly may neither run scripts nor load resources.
 PICTURE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "X-Content-Type-Options": "nosniff",
@@ -35,27 +35,27 @@ Width = Annotated[int, Query(ge=200, le=4000, description="Pixels across; the he
 Plot = Annotated[
     str,
     Path(
-        description="`history`: losses of the training, or errors of a solution. `parity`: predicted beside "
-        "true values, or the confusion matrix. `residuals`: what is left between them, or what the "
-        "probabilities are worth. `effects`: how predictions change with each feature. `importance`: what "
-        "it loses without each. `density`: of a density, its curve or its map. `solution`: of solved "
-        "equations, their curves or a map.",
+        description="`history`: losses of the training, or errors of a solution. `parity`: predicted against "
+        "true values, or the confusion matrix. `residuals`: differences of the two, or the calibration of "
+        "probabilities. `effects`: how predictions change with each feature. `importance`: how much worse "
+        "the model is without each feature. `density`: curve or map of a density. `solution`: curves or map "
+        "of solved equations.",
         json_schema_extra={"enum": list(plots.PLOTS)},
     ),
 ]
 StudyPlot = Annotated[
     str,
     Path(
-        description="The error of the trainings over their grid intervals, or over their parameters with "
-        "that of any MLP beside them; or their time over their grid intervals.",
+        description="Error of the trainings over grid intervals; or over parameters, together with the MLPs; "
+        "or training time over grid intervals.",
         json_schema_extra={"enum": list(plots.OF_STUDIES)},
     ),
 ]
 
 
 async def _look(
-    theme: Annotated[ThemeName, Query(description="Colours on white, or on a dark ground.")] = "light",
-    lang: Annotated[LanguageName, Query(description="The language of its words and numbers.")] = "en",
+    theme: Annotated[ThemeName, Query(description="Colours for a light or a dark background.")] = "light",
+    lang: Annotated[LanguageName, Query(description="Language of the texts and numbers.")] = "en",
 ) -> Theme:
     return replace(THEMES[theme], language=lang)
 
@@ -64,7 +64,7 @@ Look = Annotated[Theme, Depends(_look)]
 router = APIRouter(tags=["pictures"], route_class=StrictRoute)
 
 
-# Each picture is asked for once, and drawn when a route of its SVG or its PNG says so.
+# SVG and PNG routes share the parameters of a picture; the routes call the returned function to draw it.
 async def _network(model_id: Reference, sessions: Sessions, look: Look) -> Draw:
     return partial(management.draw_model, model_id, sessions, look)
 
@@ -80,19 +80,19 @@ async def _study_plot(job_id: str, study_plot: StudyPlot, sessions: Sessions, lo
 @router.get(
     "/models/{model_id}/figures",
     dependencies=[READ],
-    summary="The numbers behind the pictures",
+    summary="The data of the pictures",
     response_model=FiguresOut,
 )
 def get_figures(model_id: Reference, sessions: Sessions) -> Response:
-    """Predictions beside the truth, effects and importance of the features; of a density or a solution its
-    values over the columns or variables. 409 `no_figures` without any.
+    """Predictions with true values, effects and importance of the features. For a density or a solution: its
+    values over the columns or variables. 409 `no_figures` if there are none.
     """
     return Response(orjson.dumps(plots.read_figures(model_id, sessions)), media_type="application/json")
 
 
 @router.get("/models/{model_id}/plot.svg", summary="The network as a picture", **AS_SVG)
 def get_network(draw: Annotated[Draw, Depends(_network)]) -> Response:
-    """Every edge with its activation, drawn the stronger the more it matters."""
+    """Every edge with its activation; more important edges are drawn stronger."""
     return _svg(draw)
 
 
@@ -106,7 +106,7 @@ async def get_network_png(
 
 @router.get("/models/{model_id}/plots/{plot}.svg", summary="A picture of a model", **AS_SVG)
 def get_plot(draw: Annotated[Draw, Depends(_plot)]) -> Response:
-    """What it learnt and what it is worth. 409 where the model lacks what is to be drawn."""
+    """A plot of what the model learnt, or of its quality. 409 if the model lacks the data."""
     return _svg(draw)
 
 
@@ -120,7 +120,7 @@ async def get_plot_png(
 
 @router.get("/jobs/{job_id}/plots/{study_plot}.svg", summary="A picture of a study", **AS_SVG)
 def get_study_plot(draw: Annotated[Draw, Depends(_study_plot)]) -> Response:
-    """Error or time of its trainings on logarithmic axes. 409 `no_plot` without grids, or before its end."""
+    """Error or time of its trainings on logarithmic axes. 409 `no_plot` without grids or before its end."""
     return _svg(draw)
 
 
@@ -137,6 +137,6 @@ def _svg(draw: Draw) -> Response:
 
 
 async def _png(draw: Draw, width: int, drawing: CapacityLimiter) -> Response:
-    """Who has to wait until others are drawn waits here, and keeps no thread."""
+    """Draw a PNG in a thread. Requests beyond the limit wait here without occupying a thread."""
     png = await to_thread.run_sync(lambda: to_png(draw(), width), limiter=drawing)
     return Response(png, media_type=PNG, headers=PICTURE_HEADERS)

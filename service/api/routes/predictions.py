@@ -1,4 +1,4 @@
-"""Routes of predictions. They come first among all routes: nothing is asked as often."""
+"""Routes of predictions. They are matched before all other routes, because they are requested most often."""
 
 from typing import Annotated, Any
 
@@ -21,7 +21,7 @@ from service.operations.prediction import predict as prediction
 from service.operations.prediction.predict import Serving
 from service.schemas.prediction import PredictionOut, PredictRequest, Rows
 
-FEW_ROWS = 32  # predicted in less time than a change of threads takes
+FEW_ROWS = 32  # up to here predicting takes less time than a thread switch
 
 router = APIRouter(tags=["predictions"], route_class=StrictRoute)
 
@@ -37,7 +37,7 @@ Ready = Annotated[Serving, Depends(_serving)]
 
 @router.post("/predict", dependencies=[PREDICT], summary="Predict with a model", response_model=PredictionOut)
 async def predict(request: PredictRequest, serving: Ready, meters: Metered) -> Response:
-    """The model may be named by its id, its name, or `name@alias`."""
+    """`model` is an id, a name, or `name@alias`."""
     return await _answer(request.model, request, serving, meters)
 
 
@@ -53,7 +53,7 @@ async def predict_with(model_id: Reference, request: Rows, serving: Ready, meter
 
 
 async def _answer(reference: str, request: Rows, serving: Serving, meters: Meters) -> Response:
-    """Few rows of a model that is at hand are predicted on the spot, everything else in a thread."""
+    """Predict a few rows of a loaded model on the event loop, everything else in a thread."""
     is_quick = request.row_count <= FEW_ROWS and serving.has_at_hand(reference)
     document: Any
     with meters.predicting("predict") as count:
@@ -62,5 +62,5 @@ async def _answer(reference: str, request: Rows, serving: Serving, meters: Meter
         else:
             document = await run_in_threadpool(prediction.predict, reference, request, serving)
         count(request.row_count)
-    # Without a second look by Pydantic, which would take longer than the prediction.
+    # No validation by Pydantic: it would take longer than the prediction.
     return Response(orjson.dumps(document), media_type="application/json")

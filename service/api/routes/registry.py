@@ -1,4 +1,4 @@
-"""Routes of the registry of models: the history of aliases, cards, models side by side."""
+"""Routes of the model registry: history of aliases, model cards, comparison of models."""
 
 from typing import Annotated, Any, Literal
 
@@ -15,7 +15,8 @@ from service.schemas.model_card import CardOut
 from service.schemas.registry import AliasMoveOut, AliasOut, AliasPage, CompareOut
 
 MARKDOWN = "text/markdown"
-SOME: dict[str, Any] = {"pattern": f"^[^,]+(,[^,]+){{{FEWEST - 1},{MOST - 1}}}$"}  # told, and checked later
+# Documented here, checked by `compare_models`.
+SOME: dict[str, Any] = {"pattern": f"^[^,]+(,[^,]+){{{FEWEST - 1},{MOST - 1}}}$"}
 
 router = APIRouter(tags=["models"], route_class=StrictRoute)
 
@@ -27,7 +28,7 @@ def list_aliases(
     name: Annotated[str, Query(min_length=1, max_length=200, description="A model's name.")],
     alias: Annotated[str | None, Query(max_length=64, description="Only the moves of this alias.")] = None,
 ) -> AliasPage:
-    """What every alias stands for now; and what was set and taken away, when, and with which key."""
+    """The current model of every alias; and each setting and removal, with its time and key."""
     with sessions.read() as session:
         aliases = Aliases(session)
         moves, cursor = window.cut(aliases.moves(name, alias=alias, limit=window.limit, after=window.after))
@@ -40,7 +41,7 @@ def list_aliases(
     )
 
 
-@router.get("/models/compare", dependencies=[READ], summary="Models side by side")
+@router.get("/models/compare", dependencies=[READ], summary="Compare models")
 def compare(
     sessions: Sessions,
     ids: Annotated[
@@ -48,20 +49,20 @@ def compare(
         Query(
             max_length=MOST * 301,
             json_schema_extra=SOME,
-            description="2 to 20 models, separated by commas: ids, names or `name@alias`. A name with a "
-            "comma in it has to be given by its id.",
+            description="2 to 20 models, separated by commas: ids, names or `name@alias`. Give the id of a "
+            "model whose name contains a comma.",
             examples=["law@live,law"],
         ),
     ],
 ) -> CompareOut:
-    """Metrics, formulas and shapes of models of the same target and task, and what a difference is worth."""
+    """Metrics, formulas and shapes of models of the same target and task, with warnings about differences."""
     return compare_models([reference.strip() for reference in ids.split(",")], sessions)
 
 
 @router.get(
     "/models/{model_id}/card",
     dependencies=[READ],
-    summary="The model in words",
+    summary="The model card",
     response_model=CardOut,
     responses={200: {"content": {MARKDOWN: {}}}},
 )
@@ -72,10 +73,10 @@ def get_card(
     sessions: Sessions,
     format: Annotated[
         Literal["json", "markdown"] | None,
-        Query(description="Without it, Markdown for `Accept: text/markdown`, else JSON."),
+        Query(description="By default Markdown for `Accept: text/markdown`, else JSON."),
     ] = None,
 ) -> CardOut | Response:
-    """What it predicts and from what, how well, by which formula, where it holds, and how it was made."""
+    """Target, inputs, metrics, formula, valid range and training of the model."""
     card = read_card(model_id, sessions)
     accepted = request.headers.get("accept", "")
     if format == "markdown" or (format is None and MARKDOWN in accepted):

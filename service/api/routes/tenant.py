@@ -1,4 +1,4 @@
-"""Routes of what belongs to a tenant as a whole: its audit log, what it uses."""
+"""Routes of a tenant's audit log and resource usage."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from service.schemas.usage import UsageOut
 router = APIRouter(tags=["operations"], route_class=StrictRoute)
 
 
-@router.get("/audit", dependencies=[ADMIN], summary="What was changed, and by whom")
+@router.get("/audit", dependencies=[ADMIN], summary="The audit log")
 def list_audit(sessions: Sessions, window: Paging) -> Page[AuditOut]:
     """Every change to datasets, jobs, models and keys of the tenant, newest first."""
     with sessions.read() as session:
@@ -23,7 +23,7 @@ def list_audit(sessions: Sessions, window: Paging) -> Page[AuditOut]:
     return Page(items=[AuditOut.model_validate(entry) for entry in entries], next_cursor=cursor)
 
 
-@router.get("/usage", dependencies=[READ], summary="What is stored, and what may be", response_model=UsageOut)
+@router.get("/usage", dependencies=[READ], summary="Resource usage and limits", response_model=UsageOut)
 def get_usage(sessions: Sessions, settings: Config) -> dict[str, Any]:
-    """Datasets, models and jobs of the tenant, and its limits."""
+    """Numbers and sizes of the tenant's datasets, models and jobs, and its limits."""
     return quotas.read_usage(sessions, settings)

@@ -1,4 +1,4 @@
-"""The page that people use: files of the package, served as they are, and one document in their language."""
+"""The web page: static files of the package, and an HTML document in the reader's language."""
 
 import json
 from functools import cache
@@ -34,14 +34,14 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 def page(request: Request, accept_language: Annotated[str, Header()] = "") -> HTMLResponse:
-    """The document; everything in it but its first words is made by scripts from the API."""
+    """The HTML document; scripts create its content through the API."""
     root = str(request.scope.get("root_path", "")).rstrip("/")
     return HTMLResponse(document(preferred(accept_language), root), headers=PAGE_HEADERS)
 
 
 @router.get("/assets/{path:path}")
 def asset(path: str, if_none_match: IfNoneMatch = None) -> Response:
-    """A script, a style, words or a picture."""
+    """A script, a style sheet, a translation or a picture."""
     kind = TYPES.get(path.rpartition(".")[2])
     if kind is None or path not in _paths():
         raise NotFound("path_not_found", f"there is no asset {path!r}")
@@ -53,7 +53,7 @@ def asset(path: str, if_none_match: IfNoneMatch = None) -> Response:
 
 
 def preferred(accept_language: str) -> str:
-    """The language to answer in (RFC 9110, 12.5.4): English unless another that we have is preferred."""
+    """The most preferred supported language (RFC 9110, 12.5.4); English if none is supported."""
     wanted = [_weighed(part) for part in accept_language.split(",")]
     known = [(weight, language) for weight, language in wanted if language in LANGUAGES and weight > 0]
     return max(known, key=lambda found: found[0])[1] if known else LANGUAGES[0]
@@ -69,7 +69,12 @@ def _weighed(part: str) -> tuple[float, str]:
 
 
 def document(language: str, root: str) -> str:
-    """The page in a language, for addresses that begin with ``root``."""
+    """Render the HTML document.
+
+    Args:
+        language: One of ``LANGUAGES``.
+        root: Path prefix of the service behind a proxy.
+    """
     words = json.loads(_read(f"i18n/{language}.json"))
     told = {key: escape(text, {'"': "&quot;"}) for key, text in words.items() if isinstance(text, str)}
     page = Template(_read("index.html").decode())
@@ -78,7 +83,7 @@ def document(language: str, root: str) -> str:
 
 @cache
 def _paths() -> frozenset[str]:
-    """All files there are: no other path is ever opened."""
+    """All files of the page; no other path is ever opened."""
     return frozenset(_below(""))
 
 

@@ -1,4 +1,4 @@
-"""Numbers of jobs and workers for Prometheus, from the database: all processes tell the same."""
+"""Metrics of jobs and workers for Prometheus, read from the database and therefore equal in all processes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ log = logging.getLogger(__name__)
 
 
 class JobMeters(Collector):
-    """Asks the database; where it is away, that is what is told."""
+    """Reads the database; if it is unavailable, reports only that."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._figures = JobFigures(sessions)
 
     def collect(self) -> Iterator[Metric]:
-        """What Prometheus gets."""
+        """The current metrics."""
         try:
             figures = self._figures.read()
         except SQLAlchemyError as error:
@@ -31,8 +31,10 @@ class JobMeters(Collector):
             yield GaugeMetricFamily("kan_database_up", "Whether the database answers.", value=0)
             return
         yield GaugeMetricFamily("kan_database_up", "Whether the database answers.", value=1)
-        yield GaugeMetricFamily("kan_workers", "Workers seen a moment ago.", value=figures.workers.count)
-        yield GaugeMetricFamily("kan_worker_slots", "Jobs that they can do.", value=figures.workers.slots)
+        yield GaugeMetricFamily("kan_workers", "Workers that are alive.", value=figures.workers.count)
+        yield GaugeMetricFamily(
+            "kan_worker_slots", "Capacity of workers in jobs.", value=figures.workers.slots
+        )
         yield from _queue(figures)
         yield from _ended(figures)
 
@@ -43,7 +45,7 @@ def _queue(figures: Figures) -> Iterator[Metric]:
         jobs.add_metric([kind, status], count)
     yield jobs
     oldest = GaugeMetricFamily(
-        "kan_queue_oldest_seconds", "Age of the oldest job that waits; 0 if none does.", labels=["kind"]
+        "kan_queue_oldest_seconds", "Age of the oldest queued job; 0 if there is none.", labels=["kind"]
     )
     for kind, seconds in figures.oldest_s.items():
         oldest.add_metric([kind], seconds)

@@ -1,7 +1,7 @@
-"""What the API counts of its own work, for Prometheus. Labels are names of ours, never of a client.
+"""Metrics of requests and predictions for Prometheus. Labels are names of the service, never of a client.
 
-Several processes of one API count into one folder, which prometheus-client reads the variable
-``PROMETHEUS_MULTIPROC_DIR`` for; whichever is asked then answers for all.
+Several processes of one API count into one folder, which the variable ``PROMETHEUS_MULTIPROC_DIR`` of
+prometheus-client names. Each process then reports the sum over all.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from prometheus_client.registry import Collector
 from starlette.types import Scope
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-OTHER = "other"  # route of what has none, and method of what is none
+OTHER = "other"  # label of requests without a route, and of unknown methods
 REQUEST_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 PREDICTION_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 Call = Literal["predict", "infer"]
 
 
 class Meters:
-    """The counters of this process, and how they are told.
+    """The counters of this process.
 
     Args:
-        others: Further numbers, read when someone asks.
+        others: Further metrics, read when the metrics are requested.
     """
 
     def __init__(self, others: Collector) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # else a second series for each
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the series
         own = CollectorRegistry()
         self._requests = Counter(
             "kan_requests", "Requests answered.", ["route", "method", "status"], registry=own
         )
         self._request_seconds = Histogram(
             "kan_request_seconds",
-            "Time until a request was answered in full; event streams and answers that wait take theirs.",
+            "Time until the complete response was sent, including event streams and long polling.",
             ["route", "method"],
             buckets=REQUEST_BOUNDS,
             registry=own,
         )
-        self._errors = Counter("kan_errors", "Problems answered, by their code.", ["code"], registry=own)
+        self._errors = Counter("kan_errors", "Error responses, by their code.", ["code"], registry=own)
         self._rows = Counter("kan_predicted_rows", "Rows predicted.", ["call"], registry=own)
         self._prediction_seconds = Histogram(
             "kan_prediction_seconds",
-            "Time of a prediction without its transport.",
+            "Time of a prediction without network transfer.",
             ["call"],
             buckets=PREDICTION_BOUNDS,
             registry=own,
@@ -59,7 +59,7 @@ class Meters:
         self._told.register(others)
 
     def answered(self, scope: Scope, status: int, seconds: float) -> None:
-        """Count a request by the template of its path, not by the path."""
+        """Count a request under its path template and method, with its duration and its error code."""
         route = getattr(scope.get("route"), "path", OTHER)
         method = scope["method"] if scope["method"] in METHODS else OTHER
         series = self._series.get((route, method, status // 100)) or self._find(route, method, status // 100)
@@ -70,7 +70,7 @@ class Meters:
             self._errors.labels(code).inc()
 
     def _find(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
-        """Looking a series up by its labels takes longer than counting in it, so it is done once."""
+        """Find a series by its labels and cache it, because the lookup takes longer than counting."""
         series = (
             self._requests.labels(route, method, f"{status}xx"),
             self._request_seconds.labels(route, method),
@@ -80,7 +80,7 @@ class Meters:
 
     @contextmanager
     def predicting(self, call: Call) -> Iterator[Callable[[float], None]]:
-        """While a prediction is made; the value counts its rows. One that fails is an error, and no time."""
+        """Time a prediction within the block; yields a function that counts rows. Failures are not timed."""
         since = perf_counter()
         yield self._rows.labels(call).inc
         self._prediction_seconds.labels(call).observe(perf_counter() - since)
@@ -91,13 +91,13 @@ class Meters:
         self._prediction_seconds.labels(call).observe(seconds)
 
     def tell(self, accept: str) -> tuple[bytes, str]:
-        """All numbers as text, and its media type: Prometheus's, or OpenMetrics' for who asks for that."""
+        """All metrics as text with its media type, in the format that ``accept`` asks for."""
         encode, media_type = choose_encoder(accept)
         return encode(self._told), media_type
 
 
 def _all_processes(own: CollectorRegistry) -> CollectorRegistry:
-    """What this process has counted, or all that count into the same folder."""
+    """The registry of this process, or of all processes that count into the same folder."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         ProcessCollector(registry=own)
         return own
