@@ -1,4 +1,4 @@
-"""``kan-service``: every process of the service under one command, and what people type most."""
+"""``kan-service``: commands that run the processes of the service, and commands for users."""
 
 import typer
 
@@ -18,14 +18,14 @@ from service.cli.commands import (
     train,
 )
 
-ENDS = "It ends with 0 when all was done, 1 when something failed, 2 when it was used wrongly, 130 on Ctrl-C."
+ENDS = "Exit codes: 0 for success, 1 for a failure, 2 for wrong use, 130 for Ctrl-C."
 
 app = typer.Typer(
-    help="Train Kolmogorov-Arnold Networks on tables, and read them as formulas.",
+    help="Train Kolmogorov-Arnold Networks on tables, and print them as formulas.",
     epilog=ENDS,
     no_args_is_help=True,
-    rich_markup_mode=None,  # boxes leave little room for words, and brackets would be taken for markup
-    pretty_exceptions_show_locals=False,  # there may be keys among them
+    rich_markup_mode=None,  # boxes take space from the text, and rich parses brackets as markup
+    pretty_exceptions_show_locals=False,  # they may contain keys
 )
 for command in (train, solve, study, predict, formula, plot):
     command.add_to(app)

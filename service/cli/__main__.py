@@ -1,4 +1,4 @@
-"""``python -m service.cli``: the same where nothing is installed."""
+"""``python -m service.cli``: the same commands without an installation."""
 
 from service.cli import app
 

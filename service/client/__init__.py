@@ -1,6 +1,6 @@
-"""The service from Python: ``Client``, and ``AsyncClient`` for programs that wait for many things.
+"""Python clients of the service: ``Client``, and ``AsyncClient`` for concurrent programs.
 
-It speaks HTTP and knows nothing of what is behind it: neither the database nor torch is imported.
+They communicate over HTTP only and import neither the database nor torch.
 """
 
 from service.client.async_client import AsyncClient as AsyncClient

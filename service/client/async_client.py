@@ -1,4 +1,4 @@
-"""The client that lets others work while it waits: asyncio or trio, as httpx has it."""
+"""The asynchronous client, for asyncio and trio."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 class AsyncClient:
-    """The service, as Python has it; every method does what that of ``Client`` does, where it is explained.
+    """Asynchronous client of the service. Its methods equal those of ``Client``, which documents them.
 
     async with AsyncClient() as kan:
         model = await kan.train(await kan.upload("law.csv"), "y", name="law")
@@ -84,7 +84,7 @@ class AsyncClient:
         return self._each(Listing(Dataset, "datasets"))
 
     async def preview(self, dataset: AnyDataset, limit: int = 20) -> Preview:
-        """The first rows of a dataset as they were understood."""
+        """The first rows of a dataset as parsed."""
         return await self._do(endpoints.preview(dataset, limit))
 
     @overload
@@ -107,11 +107,11 @@ class AsyncClient:
     async def train(
         self, dataset: AnyDataset, target: str | None = None, *, progress: Shown = True, **body: Any
     ) -> Model:
-        """Train a network and wait for it. If that is interrupted, the job goes on."""
+        """Train a network and wait for it. If the wait is interrupted, the job continues."""
         return await self._do(endpoints.train(dataset, target, progress, body))
 
     async def solve(self, *, progress: Shown = True, **body: Unpack[Equations]) -> Model:
-        """Solve differential equations and wait for the model of what they determine."""
+        """Solve differential equations and wait for the model of their solution."""
         return await self._do(endpoints.solve(body, progress))
 
     async def submit(
@@ -122,7 +122,7 @@ class AsyncClient:
         idempotency_key: str | None = None,
         **body: Any,
     ) -> Job:
-        """Queue a job: a training, or another one by its ``kind``."""
+        """Queue a job: a training, or another ``kind``."""
         return await self._do(endpoints.submit(dataset, target, idempotency_key, body))
 
     async def wait(self, job: AnyJob, timeout: float | None = None, *, progress: Shown = True) -> Job:
@@ -130,11 +130,11 @@ class AsyncClient:
         return await self._do(endpoints.wait(job, timeout, progress))
 
     async def job(self, job_id: str) -> Job:
-        """A job as it is now."""
+        """The current state of a job."""
         return await self._do(endpoints.job(job_id))
 
     def jobs(self, status: Status | None = None) -> AsyncIterator[Job]:
-        """All jobs, or those of a status, newest first."""
+        """All jobs, or those with a status, newest first."""
         return self._each(Listing(Job, "jobs", status=status))
 
     async def cancel(self, job: AnyJob, *, keep_best: bool = False) -> Job:
@@ -142,7 +142,7 @@ class AsyncClient:
         return await self._do(endpoints.cancel(job, keep_best))
 
     async def retry(self, job: AnyJob) -> Job:
-        """Do a finished job again, as a new one."""
+        """Submit the request of a finished job again, as a new job."""
         return await self._do(endpoints.retry(job))
 
     async def model(self, model: str) -> Model:
@@ -168,7 +168,7 @@ class AsyncClient:
         progress: Shown = True,
         **body: Any,
     ) -> Path:
-        """Predict a whole dataset into a file, and wait for it. If that is interrupted, the job goes on."""
+        """Predict a whole dataset into a file. If the wait is interrupted, the job continues."""
         return await self._do(endpoints.predict_dataset(model, dataset, path, progress, body))
 
     async def study(
@@ -181,15 +181,15 @@ class AsyncClient:
         progress: Shown = True,
         **body: Any,
     ) -> Path:
-        """Train with every combination of some settings, and write a table of what came of each."""
+        """Train with every combination of some settings, and write a table of the results."""
         return await self._do(endpoints.study(dataset, target, vary, path, progress, body))
 
     async def result(self, job: AnyJob, path: str | PathLike[str]) -> Path:
-        """Write what a job has made to a file: the predictions for a dataset."""
+        """Write the result of a job to a file: predictions for a dataset, or the table of a study."""
         return await self._do(endpoints.result(job, path))
 
     async def formula(self, model: AnyModel, format: FormulaFormat = "text") -> str:
-        """The formula of a model in one of several languages, a line for every output."""
+        """The formula of a model as text in the given format, one line per output."""
         return await self._do(endpoints.formula(model, format))
 
     async def symbolic(self, model: AnyModel) -> Symbolic:
@@ -197,11 +197,11 @@ class AsyncClient:
         return await self._do(endpoints.symbolic(model))
 
     async def edges(self, model: AnyModel) -> Edges:
-        """Every activation of a model as a curve, and what fits it best."""
+        """Every activation of a model as a curve, with the functions that fit it best."""
         return await self._do(endpoints.edges(model))
 
     async def figures(self, model: AnyModel) -> Figures:
-        """The numbers behind the pictures of a model."""
+        """The data of the pictures of a model."""
         return await self._do(endpoints.figures(model))
 
     async def plot(
@@ -214,7 +214,7 @@ class AsyncClient:
         lang: LanguageName = "en",
         width: int | None = None,
     ) -> str:
-        """A picture as SVG; ``save`` names a file for it, as PNG if its name ends so."""
+        """A picture as SVG; also written to the file ``save``, as PNG if its name ends with ``.png``."""
         return await self._do(endpoints.plot(model, save, name, theme, lang, width))
 
     async def export(self, model: AnyModel, format: str, path: str | PathLike[str]) -> Path:
@@ -222,39 +222,39 @@ class AsyncClient:
         return await self._do(endpoints.export(model, format, path))
 
     async def import_model(self, file: File, name: str | None = None) -> Model:
-        """Add a model from a file of ``export`` as ``safetensors``, under its own name or another."""
+        """Add a model from a ``safetensors`` file of ``export``, under its own name or ``name``."""
         return await self._do(endpoints.import_model(file, name))
 
     async def card(self, model: AnyModel) -> Card:
-        """What a model predicts, from what, how well, where it holds, and how it was made."""
+        """The model card: target, inputs, metrics, formula, valid range and training."""
         return await self._do(endpoints.card(model))
 
     async def card_text(self, model: AnyModel) -> str:
-        """The same in words, as Markdown."""
+        """The model card as Markdown."""
         return await self._do(endpoints.card_text(model))
 
     async def compare(self, *models: AnyModel) -> Comparison:
-        """Models of one target side by side, with a warning where a difference of metrics may say little."""
+        """Compare models of one target, with warnings where a difference of metrics may be insignificant."""
         return await self._do(endpoints.compare(models))
 
     async def aliases(self, name: str) -> list[Alias]:
-        """What every alias of a name stands for; ``change`` sets one and takes them away."""
+        """The current model of every alias of a name; ``change`` sets and removes aliases."""
         return await self._do(endpoints.aliases(name))
 
     def alias_history(self, name: str, alias: str | None = None) -> AsyncIterator[AliasMove]:
-        """How the aliases of a name came to be, or one of them, newest first."""
+        """Changes of the aliases of a name, or of one alias, newest first."""
         return self._each(Listing(AliasMove, "aliases", name=name, alias=alias))
 
     async def change(self, model: AnyModel, **changes: Unpack[ModelChanges]) -> Model:
-        """Rename a model, replace its ``tags``, or give it an ``alias``; ``alias=None`` takes all from it."""
+        """Rename a model, replace its ``tags``, or set an ``alias``; ``alias=None`` removes its aliases."""
         return await self._do(endpoints.change(model, changes))
 
     async def delete(self, thing: Dataset | Job | Model) -> None:
-        """Delete a dataset, a finished job or a model for ever."""
+        """Delete a dataset, a finished job or a model permanently."""
         await self._do(endpoints.delete(thing))
 
     async def usage(self) -> Usage:
-        """What is stored, and what may be."""
+        """Resource usage and limits."""
         return await self._do(endpoints.usage())
 
     async def _each(self, listing: Listing[Any]) -> AsyncIterator[Any]:

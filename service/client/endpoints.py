@@ -1,4 +1,4 @@
-"""What can be asked of the service, call by call: the request, and how its answer is read."""
+"""Endpoints of the service: the request and the parsing of the response for each method of the clients."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Out = TypeVar("Out", bound=BaseModel)
 
 
 class ModelChanges(TypedDict):
-    """What of a model can change; what is left out stays."""
+    """The fields of a model that can be changed; fields that are left out stay."""
 
     name: NotRequired[str]
     tags: NotRequired[dict[str, str]]
@@ -56,7 +56,7 @@ class ModelChanges(TypedDict):
 
 
 class Equations(TypedDict):
-    """Differential equations, as ``POST /jobs`` takes them."""
+    """Differential equations, as in the body of ``POST /jobs``."""
 
     independent: Sequence[str]
     unknowns: Sequence[str]
@@ -75,16 +75,16 @@ class Equations(TypedDict):
 
 
 class Listing(Generic[Out]):
-    """A list, got page by page as it is gone through."""
+    """A list that is requested page by page during iteration."""
 
     def __init__(self, kind: type[Out], resource: str, /, **filters: Any) -> None:
-        self._page = Page[kind]  # type: ignore[valid-type]  # a schema that is made as it is needed
+        self._page = Page[kind]  # type: ignore[valid-type]  # the schema is created at run time
         self._resource, self._filters = resource, filters
         self._cursor: str | None = None
         self.has_more = True
 
     def next_page(self) -> Steps[list[Out]]:
-        """The items that come next."""
+        """Request the next page and return its items."""
         request = get(self._resource, limit=MAX_PAGE, cursor=self._cursor, **self._filters)
         page = yield from ask(request, _as(self._page))
         self._cursor = page.next_cursor
@@ -99,7 +99,7 @@ def upload(
     units: Mapping[str, str] | None,
     missing: Mapping[str, Sequence[float | str]] | None = None,
 ) -> Steps[Dataset]:
-    """Files and frames go as they are, columns and rows as JSON."""
+    """Files and DataFrames are sent as files, columns and rows as JSON."""
     if is_frame(table) or is_file(table):
         fields = {"name": name, "units": json.dumps(units) if units else None}
         fields["missing"] = json.dumps(missing) if missing else None
@@ -117,14 +117,14 @@ def dataset(dataset_id: str) -> Steps[Dataset]:
 
 
 def preview(dataset: AnyDataset, limit: int) -> Steps[Preview]:
-    """Its first rows."""
+    """The first rows of a dataset."""
     return ask(get("datasets", _id(dataset), "preview", limit=limit), _as(Preview))
 
 
 def submit(
     dataset: AnyDataset | None, target: str | None, idempotency_key: str | None, body: Mapping[str, Any]
 ) -> Steps[Job]:
-    """A job, under a key that makes it safe to send the request again if its answer was lost."""
+    """Submit a job with an idempotency key, so that a retry after a lost response makes no second job."""
     named = {"dataset_id": None if dataset is None else _id(dataset), "target": target}
     given = {**{name: value for name, value in named.items() if value is not None}, **body}
     headers = {"Idempotency-Key": idempotency_key or str(uuid4())}
@@ -132,12 +132,12 @@ def submit(
 
 
 def train(dataset: AnyDataset, target: str | None, progress: Shown, body: Mapping[str, Any]) -> Steps[Model]:
-    """Submit, wait, get the model."""
+    """Submit a training, wait for it, request its model."""
     return _model_of(submit(dataset, target, None, body), progress)
 
 
 def solve(body: Equations, progress: Shown) -> Steps[Model]:
-    """Submit, wait, get the model."""
+    """Submit equations, wait for the job, request its model."""
     given: dict[str, Any] = {"kind": "solve", "conditions": [], **body}
     if given.get("measurements") is not None:
         given["measurements"] = _measured(given["measurements"])
@@ -145,13 +145,13 @@ def solve(body: Equations, progress: Shown) -> Steps[Model]:
 
 
 def wait(job: AnyJob, timeout: float | None, progress: Shown) -> Steps[Job]:
-    """The job as it has ended."""
+    """Follow a job and return it as it ended."""
     with shown(progress) as show:
         return (yield from follow(_id(job), timeout, show))
 
 
 def job(job_id: str) -> Steps[Job]:
-    """One job as it is now."""
+    """The current state of a job."""
     return ask(get("jobs", job_id), _as(Job))
 
 
@@ -162,14 +162,14 @@ def cancel(job: AnyJob, keep_best: bool) -> Steps[Job]:
 
 
 def retry(job: AnyJob) -> Steps[Job]:
-    """The same request as a new job."""
+    """Submit the request of a finished job again, as a new job."""
     return ask(Request("POST", path("jobs", _id(job), "retry")), _as(Job))
 
 
 def predict_dataset(
     model: AnyModel, dataset: AnyDataset, to: str | PathLike[str], progress: Shown, body: Mapping[str, Any]
 ) -> Steps[Path]:
-    """Submit, wait, get the file."""
+    """Submit a prediction, wait for it, download its file."""
     given = {"kind": "predict", "model": _id(model), "format": _format(to), **body}
     submitted = yield from submit(dataset, None, None, given)
     job = yield from wait(submitted, None, progress)
@@ -184,7 +184,7 @@ def study(
     progress: Shown,
     body: Mapping[str, Any],
 ) -> Steps[Path]:
-    """Submit, wait, get the table."""
+    """Submit a study, wait for it, download its table."""
     values = {setting: list(tried) for setting, tried in vary.items()}
     given = {"kind": "study", "vary": values, "format": _format(to), **body}
     submitted = yield from submit(dataset, target, None, given)
@@ -193,7 +193,7 @@ def study(
 
 
 def result(job: AnyJob, to: str | PathLike[str]) -> Steps[Path]:
-    """The file that a job has made."""
+    """Download the result of a job."""
     return _download(get("jobs", _id(job), "result"), to)
 
 
@@ -203,20 +203,20 @@ def model(reference: str) -> Steps[Model]:
 
 
 def predict(model: AnyModel, rows: Table, interval: float | None, by: By) -> Steps[Predictions]:
-    """Predictions; asking twice changes nothing. ``auto`` is not sent: older services do not know it."""
+    """Predict; the request may be repeated. ``auto`` is not sent, because older services do not know it."""
     wished = {} if by == "auto" else {"by": by}
     body = {"model": _id(model), "interval": interval, **wished, **document(rows)}
     return ask(Request("POST", "/predict", body=body, is_repeatable=True), _as(Predictions))
 
 
 def formula(model: AnyModel, format: FormulaFormat) -> Steps[str]:
-    """The formula as a text; one line per output."""
+    """The formula as text, one line per output."""
     request = get("models", _id(model), "symbolic", format=format)
     return ask(request, lambda response: response.text.rstrip("\n"))
 
 
 def symbolic(model: AnyModel) -> Steps[Symbolic]:
-    """All that is known of the formulas."""
+    """The formulas with their errors, domains and alternatives."""
     return ask(get("models", _id(model), "symbolic"), _as(Symbolic))
 
 
@@ -226,7 +226,7 @@ def edges(model: AnyModel) -> Steps[Edges]:
 
 
 def figures(model: AnyModel) -> Steps[Figures]:
-    """The numbers behind the pictures."""
+    """The data of the pictures."""
     return ask(get("models", _id(model), "figures"), _as(Figures))
 
 
@@ -238,7 +238,7 @@ def plot(
     lang: LanguageName,
     width: int | None,
 ) -> Steps[str]:
-    """A picture as SVG, in a file too if there is a path for it; as PNG if the path ends so."""
+    """A picture as SVG; also written to ``save`` if given, as PNG if its name ends with ``.png``."""
     kind = "jobs" if isinstance(thing, Job) else "models"
 
     def wanted(suffix: str, **more: Any) -> Request:
@@ -255,12 +255,12 @@ def plot(
 
 
 def export(model: AnyModel, format: str, to: str | PathLike[str]) -> Steps[Path]:
-    """The model as a file."""
+    """Download the model as a file."""
     return _download(get("models", _id(model), "export", format=format), to)
 
 
 def import_model(file: File, name: str | None) -> Steps[Model]:
-    """A model from a file of ``export``."""
+    """Add a model from a file of ``export``."""
     with opened(file) as part:
         form = {} if name is None else {"name": name}
         request = Request("POST", "/models/import", form=form, files={"file": part})
@@ -268,39 +268,39 @@ def import_model(file: File, name: str | None) -> Steps[Model]:
 
 
 def card(model: AnyModel) -> Steps[Card]:
-    """All that is known of a model."""
+    """The model card."""
     return ask(get("models", _id(model), "card", format="json"), _as(Card))
 
 
 def card_text(model: AnyModel) -> Steps[str]:
-    """The same in words."""
+    """The model card as Markdown."""
     return ask(get("models", _id(model), "card", format="markdown"), lambda response: response.text)
 
 
 def compare(models: Sequence[AnyModel]) -> Steps[Comparison]:
-    """Models side by side."""
+    """Compare models."""
     return ask(get("models", "compare", ids=",".join(map(_id, models))), _as(Comparison))
 
 
 def aliases(name: str) -> Steps[list[Alias]]:
-    """What the aliases of a name stand for."""
+    """The current models of the aliases of a name."""
     page = yield from ask(get("aliases", name=name, limit=1), _as(AliasPage))
     return [Alias.model_validate(alias.model_dump()) for alias in page.aliases]
 
 
 def change(model: AnyModel, changes: ModelChanges) -> Steps[Model]:
-    """The model after the changes."""
+    """Change a model and return it."""
     return ask(Request("PATCH", path("models", _id(model)), body=changes), _as(Model))
 
 
 def delete(thing: Dataset | Job | Model) -> Steps[None]:
-    """For ever."""
+    """Delete a dataset, job or model permanently."""
     kind = "datasets" if isinstance(thing, Dataset) else "jobs" if isinstance(thing, Job) else "models"
     return ask(Request("DELETE", path(kind, thing.id)), lambda _: None)
 
 
 def usage() -> Steps[Usage]:
-    """What there is, and what there may be."""
+    """Resource usage and limits."""
     return ask(get("usage"), _as(Usage))
 
 
@@ -311,7 +311,7 @@ def _model_of(submitting: Steps[Job], progress: Shown) -> Steps[Model]:
 
 
 def _measured(given: Measured) -> Mapping[str, Any]:
-    """As a job has them, unless they are so already."""
+    """Convert measurements to the form in the body of a job."""
     if isinstance(given, Dataset | str):
         return {"dataset_id": _id(given)}
     if isinstance(given, Mapping) and given.keys() == {"dataset_id"}:
@@ -329,7 +329,7 @@ def _format(to: str | PathLike[str]) -> str:
 
 
 def _id(thing: BaseModel | str) -> str:
-    return thing if isinstance(thing, str) else str(thing.id)  # type: ignore[attr-defined]  # all have one
+    return thing if isinstance(thing, str) else str(thing.id)  # type: ignore[attr-defined]  # all of them have an id
 
 
 def _as(kind: type[Out]) -> Callable[[httpx.Response], Out]:

@@ -1,11 +1,11 @@
-"""What can go wrong for a client.
+"""Errors of the clients.
 
 ClientError
-├── ApiError      the service refused, with a stable code
-├── Unreachable   no answer came
-├── JobFailed     the job that was waited for failed
-├── JobCancelled  it was cancelled, and left no model
-└── NotFinished   it had not ended when the time was up
+├── ApiError      the service refused the request, with a stable code
+├── Unreachable   no response arrived
+├── JobFailed     the awaited job failed
+├── JobCancelled  the awaited job was cancelled and has no model
+└── NotFinished   the awaited job had not ended at the timeout
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,18 +20,18 @@ MEMBERS = {"type", "title", "instance", "status", "code", "detail", "errors"}  #
 
 
 class ClientError(Exception):
-    """Anything that this package raises; the text is for people."""
+    """Base class of the errors; the text is for people."""
 
 
 class ApiError(ClientError):
-    """A refusal of the service.
+    """An error response of the service.
 
     Args:
-        status: The HTTP status.
-        code: Stable and meant for programs, for example ``unknown_column``.
+        status: HTTP status.
+        code: Stable code for programs, for example ``unknown_column``.
         detail: What happened, and what to try.
         errors: One entry per mistake: ``pointer``, or ``line``, ``row`` and ``column``, ``detail``, ``code``.
-        extra: Further members of the answer, for example ``limit`` or ``estimate``.
+        extra: Further members of the response, for example ``limit`` or ``estimate``.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class ApiError(ClientError):
 
 
 class Unreachable(ClientError):
-    """No answer came, however often it was tried."""
+    """No response arrived after all retries."""
 
 
 class JobFailed(ClientError):
@@ -66,7 +66,7 @@ class JobFailed(ClientError):
 
 
 class JobCancelled(ClientError):
-    """A job was cancelled, and no network of it was kept."""
+    """A job was cancelled and has no model."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -74,15 +74,15 @@ class JobCancelled(ClientError):
 
 
 class NotFinished(ClientError, TimeoutError):
-    """A job had not ended when the time was up; it goes on."""
+    """A job had not ended at the timeout; it continues."""
 
     def __init__(self, job: Job, timeout_s: float) -> None:
         self.job = job
-        super().__init__(f"the job {job.id} is {job.status} after {timeout_s:g} s; it goes on, wait longer")
+        super().__init__(f"the job {job.id} is {job.status} after {timeout_s:g} s; it continues, wait longer")
 
 
 def refusal(response: httpx.Response) -> ApiError:
-    """What an answer that is no success says."""
+    """Convert an error response to an ``ApiError``."""
     usual = f"http_{response.status_code}"
     if response.headers.get("content-type", "").startswith(PROBLEM):
         told = response.json()

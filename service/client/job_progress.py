@@ -1,4 +1,4 @@
-"""Following a job to its end: by its stream of events, and by asking where a stream does not come through."""
+"""Following a job to its end: by its event stream, or by polling if no stream arrives."""
 
 import json
 import time
@@ -10,24 +10,24 @@ from service.client.results import Job, Progress
 from service.client.transport import Request, Steps, get, path, send
 
 EVENT_STREAM = "text/event-stream"
-QUIET_S = 20.0  # the service pings every 15 s; nothing for longer means that the line is dead
+QUIET_S = 20.0  # the service pings every 15 s; a longer silence means that the connection is dead
 POLL_S = 2.0
-ANSWER_S = 30.0  # however impatient the client is: this answer waits for news before it comes
-TRIES = 9  # about a minute: a job outlives the restart of an API, so whoever follows it should, too
+ANSWER_S = 30.0  # regardless of the client's timeout: the service waits for the job before it responds
+TRIES = 9  # about a minute: a job survives a restart of the API, and so does waiting for it
 
 Show = Callable[[Progress], None]
 
 
 def follow(job_id: str, timeout_s: float | None, show: Show) -> Steps[Job]:
-    """The job as it has ended; progress is shown as it comes.
+    """Return the job as it ended; call ``show`` with each progress.
 
-    A stream that was cut off is taken up again after its last event. One that brings nothing is not
-    asked for again: something on the way keeps it back, and answers that wait for the end do as well.
+    An interrupted stream is resumed after its last event. A stream without any data is not requested again: a
+    proxy probably buffers it, and long polling works as well.
 
     Raises:
-        JobFailed: It failed.
-        JobCancelled: It was cancelled, and left no model.
-        NotFinished: The time is up.
+        JobFailed: The job failed.
+        JobCancelled: The job was cancelled and has no model.
+        NotFinished: The job has not ended after ``timeout_s``.
     """
     ends_at = None if timeout_s is None else time.monotonic() + timeout_s
     stream = Stream(job_id, show, ends_at)
@@ -45,7 +45,7 @@ def follow(job_id: str, timeout_s: float | None, show: Show) -> Steps[Job]:
 
 
 class Stream:
-    """The events of a job, from one connection after the other."""
+    """The events of a job over successive connections."""
 
     def __init__(self, job_id: str, show: Show, ends_at: float | None) -> None:
         self._job_id, self._show = job_id, show
@@ -55,11 +55,11 @@ class Stream:
         self._event: dict[str, str] = {}
 
     def is_worth_it(self) -> bool:
-        """Whether the next connection can be expected to bring something, in good time."""
+        """Whether the previous connection sent data, and enough time is left for another one."""
         return self._has_come and not self._is_late()
 
     def request(self) -> Request:
-        """A connection that goes on after the last event."""
+        """The request for the events after the last one received."""
         self._has_come = False
         self._event = {}
         headers = {"Accept": EVENT_STREAM, "Last-Event-ID": self._last_id}
@@ -67,7 +67,7 @@ class Stream:
         return Request("GET", where, headers=headers, on_line=self.on_line, read_s=QUIET_S)
 
     def on_line(self, line: str) -> bool:
-        """Take a line; false once the job has ended, or there is hardly time left for another one."""
+        """Process a line; return false if the job has ended or the time is nearly over."""
         self._has_come = True
         if line:
             name, _, value = line.partition(":")

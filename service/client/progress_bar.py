@@ -1,4 +1,4 @@
-"""How the progress of a job is shown: a bar in a terminal or a notebook, a line per stage elsewhere."""
+"""Display of a job's progress: a bar in a terminal or notebook, a line per stage elsewhere."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,15 +15,15 @@ Shown = bool | Callable[[Progress], None]
 
 @contextmanager
 def shown(progress: Shown) -> Iterator[Show]:
-    """Where progress goes, while a job is waited for.
+    """Yield a function that displays progress while the client waits for a job.
 
     Args:
-        progress: Whether to show it on standard error, or what to call with it instead.
+        progress: Whether to display progress on standard error, or a function to call instead.
     """
     if callable(progress):
         yield progress
     elif progress:
-        from rich.console import Console  # noqa: PLC0415  # slow to import for what may not be shown
+        from rich.console import Console  # noqa: PLC0415  # slow to import, and not always needed
 
         console = Console(stderr=True)
         with _bar(console) if console.is_terminal or console.is_jupyter else _lines(console) as show:
@@ -61,7 +61,7 @@ def _bar(console: "Console") -> Iterator[Show]:
 
 @contextmanager
 def _lines(console: "Console") -> Iterator[Show]:
-    """For logs, which are not to get a line for every step."""
+    """Print one line per stage, so that logs do not get a line per step."""
     stage: str | None = None
 
     def show(progress: Progress) -> None:

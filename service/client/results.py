@@ -1,4 +1,4 @@
-"""What the service answers, as a client sees it. What it adds one day is no error here."""
+"""Responses of the service as Python objects. Unknown fields of newer services are accepted."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Preview(PreviewOut):
 
 
 class Progress(ProgressOut):
-    """What a job is at: ``stage``, ``fraction``, ``message``, ``eta_seconds``.
+    """Progress of a job: ``stage``, ``fraction``, ``message``, ``eta_seconds``.
 
-    As it happens, ``error`` is of what was just fitted, on rows that it did not learn from: of a number in
-    the spread of the target, of classes the log loss.
+    During training, ``error`` is the error of the latest fit on rows outside its training set: in units of
+    the spread of the target for a number, the log loss for classes.
     """
 
     message: str | None = None
@@ -43,19 +43,20 @@ class Progress(ProgressOut):
 
 
 class Job(JobOut):
-    """A job. It does not change by itself: ask for it again, or wait for it."""
+    """A job. The object does not update itself: request the job again, or wait for it."""
 
     @property
     def has_ended(self) -> bool:
-        """Whether it will never change again."""
+        """Whether the job has ended and will not change again."""
         return self.finished_at is not None
 
 
 class Model(ModelOut):
-    """A trained model: its shape, its metrics on the hold-out rows, where it comes from.
+    """A trained model: its shape, its metrics on the hold-out rows, its origin.
 
-    Of equations, ``residuals`` tells how well each of them is satisfied, and ``parameters`` the numbers in
-    them that were estimated: ``value``, ``standard_error``, ``interval``.
+    For equations, ``residuals`` has the residuals of each equation and condition. ``parameters`` has the
+    estimated
+    parameters: ``value``, ``standard_error``, ``interval``.
     """
 
     residuals: dict[str, list[dict[str, Any]]] = Field(default={})
@@ -63,52 +64,52 @@ class Model(ModelOut):
 
 
 class Symbolic(SymbolicOut):
-    """A model read off as formulas, with errors, domains and alternatives."""
+    """The formulas of a model, with errors, domains and alternatives."""
 
 
 class Edges(EdgesOut):
-    """The activations of a model, and what fits them."""
+    """The activations of a model, and the functions that fit them."""
 
 
 class Figures(FiguresOut):
-    """What the pictures of a model show, as numbers."""
+    """The data of the pictures of a model."""
 
 
 class Card(CardOut):
-    """What is known of a model, and what it does not promise."""
+    """The model card, including the limitations of the model."""
 
 
 class Comparison(CompareOut):
-    """Models side by side, and what a difference between them is worth."""
+    """A comparison of models, with warnings about differences that may be insignificant."""
 
 
 class Alias(AliasOut):
-    """What ``name@alias`` stands for now."""
+    """The current model of ``name@alias``."""
 
 
 class AliasMove(AliasMoveOut):
-    """That an alias was set or taken away, when, and with which key."""
+    """The setting or removal of an alias, with its time and key."""
 
 
 class Usage(UsageOut):
-    """What there is of datasets, models and jobs, and what there may be."""
+    """Usage of datasets, models and jobs, and the limits."""
 
 
 class Predictions(PredictionOut):
-    """Predictions ``by`` a member, with ``probabilities``, ``intervals`` and ``warnings``, row by row."""
+    """Predictions of the member ``by``, with ``probabilities``, ``intervals`` and ``warnings`` per row."""
 
     def __len__(self) -> int:
         return len(self.predictions)
 
     @property
     def values(self) -> list[Any]:
-        """Numbers or labels; ``{output: value}`` each where there are several outputs."""
+        """Numbers or labels per row; ``{output: value}`` per row for several outputs."""
         return self.predictions
 
     @property
     def array(self) -> np.ndarray:
-        """The same for NumPy, with NaN for what is not defined; of several outputs with a column for each."""
-        import numpy as np  # noqa: PLC0415  # for those who ask for it
+        """The values as an array [rows], or [rows, outputs] for several; undefined numbers are NaN."""
+        import numpy as np  # noqa: PLC0415  # only this property needs it
 
         several = self.values and isinstance(self.values[0], dict)
         rows = [list(value.values()) for value in self.values] if several else self.values

@@ -1,4 +1,4 @@
-"""The client that waits for every answer."""
+"""The synchronous client."""
 
 from __future__ import annotations
 
@@ -40,22 +40,23 @@ T = TypeVar("T")
 
 
 class Client:
-    """The service, as Python has it.
+    """Client of the service.
 
         with Client() as kan:
             model = kan.train(kan.upload("law.csv"), "y", name="law")
             print(kan.formula(model), kan.predict(model, [{"x1": 0.3, "x2": -0.7}]).values)
 
-    Datasets, jobs and models can be given as they were got, or by id; models also by ``name`` or
-    ``name@alias``. Requests that change nothing, and submissions of jobs, are repeated a few times when
-    their answer is lost or the service is busy.
+    Arguments accept datasets, jobs and models as objects or by id, and models also by ``name`` or
+    ``name@alias``. Requests that change nothing, and submissions of jobs, are retried a few times if the
+    response is lost or the service is busy.
 
-    Every method raises ``ApiError`` where the service refuses, and ``Unreachable`` where none answers.
+    Every method raises ``ApiError`` if the service refuses the request, and ``Unreachable`` if no response
+    arrives.
 
     Args:
-        url: Where the service is; with the path that a proxy has put before it.
-        key: The key, where it wants one.
-        timeout: Seconds in which an answer has to move on.
+        url: URL of the service, including the path prefix of a proxy.
+        key: API key, if the service requires one.
+        timeout: Longest time in seconds without any data of a response.
     """
 
     def __init__(
@@ -86,11 +87,11 @@ class Client:
         """Add a dataset.
 
         Args:
-            table: A file, by its path or open; columns as a dict; rows as a list of dicts; or a DataFrame
-                of polars or pandas. Files and frames may be the largest.
-            name: A label; without one, the file's name.
-            units: Units by column, shown in formulas and pictures.
-            missing: Values that stand for missing ones, by column or under ``*``.
+            table: A path or an open file; columns as a dict; rows as a list of dicts; or a DataFrame of
+                polars or pandas. Files and DataFrames have the highest size limit.
+            name: A label; by default the name of the file.
+            units: Units by column, displayed in formulas and pictures.
+            missing: Values that mean missing, by column or under ``*`` for all columns.
         """
         return self._do(endpoints.upload(table, name, units, missing))
 
@@ -103,7 +104,7 @@ class Client:
         return self._each(Listing(Dataset, "datasets"))
 
     def preview(self, dataset: AnyDataset, limit: int = 20) -> Preview:
-        """The first rows of a dataset as they were understood."""
+        """The first rows of a dataset as parsed."""
         return self._do(endpoints.preview(dataset, limit))
 
     @overload
@@ -124,21 +125,22 @@ class Client:
     def train(
         self, dataset: AnyDataset, target: str | None = None, *, progress: Shown = True, **body: Any
     ) -> Model:
-        """Train a network and wait for it. If that is interrupted, the job goes on.
+        """Train a network and wait for it. If the wait is interrupted, the job continues.
 
         Args:
-            target: The column to predict; none for ``task="density"``, which is of ``features``.
-            progress: Whether to show it on standard error, or a function to call with every ``Progress``.
-            body: What else the job is to be, as ``POST /jobs`` takes it: ``name``, ``max_seconds``, ….
+            target: The column to predict; None for ``task="density"``, the density of ``features``.
+            progress: Whether to display progress on standard error, or a function to call with every
+                ``Progress``.
+            body: Further fields of the body of ``POST /jobs``: ``name``, ``max_seconds``, ….
 
         Raises:
             JobFailed: The job failed.
-            JobCancelled: Someone cancelled it.
+            JobCancelled: The job was cancelled and has no model.
         """
         return self._do(endpoints.train(dataset, target, progress, body))
 
     def solve(self, *, progress: Shown = True, **body: Unpack[Equations]) -> Model:
-        """Solve differential equations and wait for the model of what they determine.
+        """Solve differential equations and wait for the model of their solution.
 
             kan.solve(
                 independent=["x"],
@@ -150,13 +152,13 @@ class Client:
 
         Args:
             progress: As for ``train``.
-            body: The equations, as ``POST /jobs`` takes them; ``measurements`` may also be a dataset, columns
-                as a dict, or a DataFrame. Numbers that are not known are named in ``parameters``, each with a
-                value to begin with; ``parameters`` of the model tells them with their standard errors.
+            body: The equations, as in the body of ``POST /jobs``; ``measurements`` may also be a dataset,
+                columns as a dict, or a DataFrame. ``parameters`` has the unknown numbers in the equations,
+                each with a start value; ``parameters`` of the model has their estimates with standard errors.
 
         Raises:
-            JobFailed: The job failed; its code is ``no_solution`` where the solution ends.
-            JobCancelled: Someone cancelled it.
+            JobFailed: The job failed; its code is ``no_solution`` if no solution exists on the whole domain.
+            JobCancelled: The job was cancelled and has no model.
         """
         return self._do(endpoints.solve(body, progress))
 
@@ -168,11 +170,11 @@ class Client:
         idempotency_key: str | None = None,
         **body: Any,
     ) -> Job:
-        """Queue a job: a training, or another one by its ``kind``.
+        """Queue a job: a training, or another ``kind``.
 
         Args:
-            idempotency_key: Any text: under one text there is one job within 24 hours, however often it is
-                submitted. Without it, every call makes one job, even if its answer was lost on the way.
+            idempotency_key: Any text: calls with the same text within 24 hours return the same job. By
+                default every call makes exactly one job, even if its response is lost.
             body: As for ``train``.
         """
         return self._do(endpoints.submit(dataset, target, idempotency_key, body))
@@ -181,18 +183,18 @@ class Client:
         """Follow a job to its end; ``model_id`` is its model.
 
         Raises:
-            JobFailed: It failed.
-            JobCancelled: It was cancelled, and left no model.
-            NotFinished: It has not ended after ``timeout`` seconds, and goes on.
+            JobFailed: The job failed.
+            JobCancelled: The job was cancelled and has no model.
+            NotFinished: The job has not ended after ``timeout`` seconds; it continues.
         """
         return self._do(endpoints.wait(job, timeout, progress))
 
     def job(self, job_id: str) -> Job:
-        """A job as it is now."""
+        """The current state of a job."""
         return self._do(endpoints.job(job_id))
 
     def jobs(self, status: Status | None = None) -> Iterator[Job]:
-        """All jobs, or those of a status, newest first."""
+        """All jobs, or those with a status, newest first."""
         return self._each(Listing(Job, "jobs", status=status))
 
     def cancel(self, job: AnyJob, *, keep_best: bool = False) -> Job:
@@ -200,7 +202,7 @@ class Client:
         return self._do(endpoints.cancel(job, keep_best))
 
     def retry(self, job: AnyJob) -> Job:
-        """Do a finished job again, as a new one."""
+        """Submit the request of a finished job again, as a new job."""
         return self._do(endpoints.retry(job))
 
     def model(self, model: str) -> Model:
@@ -217,9 +219,9 @@ class Client:
         """Predict for rows as a list of dicts, columns as a dict, or a DataFrame.
 
         Args:
-            interval: The share of true values that the intervals are to cover.
-            by: The member that answers: ``accurate``, the network, or ``formula``; ``auto`` is an exact
-                formula, else the network. ``by`` of the answer tells which it was.
+            interval: Share of true values that the intervals should cover.
+            by: The member to predict with: ``accurate``, the network, or ``formula``; ``auto`` selects an
+                exact formula, else the network. ``by`` of the result names the member used.
         """
         return self._do(endpoints.predict(model, rows, interval, by))
 
@@ -232,15 +234,15 @@ class Client:
         progress: Shown = True,
         **body: Any,
     ) -> Path:
-        """Predict a whole dataset into a file, and wait for it. If that is interrupted, the job goes on.
+        """Predict a whole dataset into a file. If the wait is interrupted, the job continues.
 
         Args:
-            path: The file; as CSV if its name ends so, else as Parquet.
-            body: What else the job is to be, as ``POST /jobs`` takes it: ``interval``, ``by``, ….
+            path: The file; CSV if its name ends with ``.csv``, else Parquet.
+            body: Further fields of the body of ``POST /jobs``: ``interval``, ``by``, ….
 
         Raises:
             JobFailed: The job failed.
-            JobCancelled: Someone cancelled it.
+            JobCancelled: The job was cancelled.
         """
         return self._do(endpoints.predict_dataset(model, dataset, path, progress, body))
 
@@ -254,26 +256,26 @@ class Client:
         progress: Shown = True,
         **body: Any,
     ) -> Path:
-        """Train with every combination of some settings, and write a table of what came of each.
+        """Train with every combination of some settings, and write a table of the results.
 
         Args:
             target: The column to predict; None for ``task="density"``.
-            vary: Settings by their path, with the values to try: ``{"network.grid": [3, 5, 10]}``.
-            path: The file; as CSV if its name ends so, else as Parquet.
-            body: As for ``train``; with ``refine=True`` one network goes through the grids.
+            vary: Paths of settings with the values to try: ``{"network.grid": [3, 5, 10]}``.
+            path: The file; CSV if its name ends with ``.csv``, else Parquet.
+            body: As for ``train``; with ``refine=True`` one network is refined through the grids.
 
         Raises:
             JobFailed: None of the trainings succeeded.
-            JobCancelled: Someone cancelled it.
+            JobCancelled: The job was cancelled.
         """
         return self._do(endpoints.study(dataset, target, vary, path, progress, body))
 
     def result(self, job: AnyJob, path: str | PathLike[str]) -> Path:
-        """Write what a job has made to a file: the predictions for a dataset."""
+        """Write the result of a job to a file: predictions for a dataset, or the table of a study."""
         return self._do(endpoints.result(job, path))
 
     def formula(self, model: AnyModel, format: FormulaFormat = "text") -> str:
-        """The formula of a model in one of several languages, a line for every output."""
+        """The formula of a model as text in the given format, one line per output."""
         return self._do(endpoints.formula(model, format))
 
     def symbolic(self, model: AnyModel) -> Symbolic:
@@ -281,11 +283,11 @@ class Client:
         return self._do(endpoints.symbolic(model))
 
     def edges(self, model: AnyModel) -> Edges:
-        """Every activation of a model as a curve, and what fits it best."""
+        """Every activation of a model as a curve, with the functions that fit it best."""
         return self._do(endpoints.edges(model))
 
     def figures(self, model: AnyModel) -> Figures:
-        """The numbers behind the pictures of a model."""
+        """The data of the pictures of a model."""
         return self._do(endpoints.figures(model))
 
     def plot(
@@ -303,12 +305,12 @@ class Client:
         Args:
             model: A model; or the job of a study, for ``error_by_grid``, ``error_by_parameters`` and
                 ``time_by_grid``.
-            save: A file for it, as PNG if its name ends so.
-            name: ``network``, ``history``, ``parity``, ``residuals``, ``effects`` or ``importance``; of a
-                density ``density``, of solved equations ``solution``.
+            save: File to write the picture to, as PNG if its name ends with ``.png``.
+            name: ``network``, ``history``, ``parity``, ``residuals``, ``effects`` or ``importance``;
+                ``density`` for a density, ``solution`` for solved equations.
             theme: ``light`` or ``dark``.
-            lang: The language of its words and numbers, ``en`` or ``ru``.
-            width: Pixels across of a PNG.
+            lang: Language of the texts and numbers, ``en`` or ``ru``.
+            width: Width of a PNG in pixels.
         """
         return self._do(endpoints.plot(model, save, name, theme, lang, width))
 
@@ -317,42 +319,42 @@ class Client:
         return self._do(endpoints.export(model, format, path))
 
     def import_model(self, file: File, name: str | None = None) -> Model:
-        """Add a model from a file of ``export`` as ``safetensors``, under its own name or another."""
+        """Add a model from a ``safetensors`` file of ``export``, under its own name or ``name``."""
         return self._do(endpoints.import_model(file, name))
 
     def card(self, model: AnyModel) -> Card:
-        """What a model predicts, from what, how well, where it holds, and how it was made."""
+        """The model card: target, inputs, metrics, formula, valid range and training."""
         return self._do(endpoints.card(model))
 
     def card_text(self, model: AnyModel) -> str:
-        """The same in words, as Markdown."""
+        """The model card as Markdown."""
         return self._do(endpoints.card_text(model))
 
     def compare(self, *models: AnyModel) -> Comparison:
-        """Models of one target side by side, with a warning where a difference of metrics may say little."""
+        """Compare models of one target, with warnings where a difference of metrics may be insignificant."""
         return self._do(endpoints.compare(models))
 
     def aliases(self, name: str) -> list[Alias]:
-        """What every alias of a name stands for; ``change`` sets one and takes them away."""
+        """The current model of every alias of a name; ``change`` sets and removes aliases."""
         return self._do(endpoints.aliases(name))
 
     def alias_history(self, name: str, alias: str | None = None) -> Iterator[AliasMove]:
-        """How the aliases of a name came to be, or one of them, newest first."""
+        """Changes of the aliases of a name, or of one alias, newest first."""
         return self._each(Listing(AliasMove, "aliases", name=name, alias=alias))
 
     def change(self, model: AnyModel, **changes: Unpack[ModelChanges]) -> Model:
-        """Rename a model, replace its ``tags``, or give it an ``alias``; ``alias=None`` takes all from it.
+        """Rename a model, replace its ``tags``, or set an ``alias``; ``alias=None`` removes its aliases.
 
-        It wants the model or its id: what a name stands for may change meanwhile.
+        This requires the model or its id: a name may refer to another model by then.
         """
         return self._do(endpoints.change(model, changes))
 
     def delete(self, thing: Dataset | Job | Model) -> None:
-        """Delete a dataset, a finished job or a model for ever."""
+        """Delete a dataset, a finished job or a model permanently."""
         self._do(endpoints.delete(thing))
 
     def usage(self) -> Usage:
-        """What is stored, and what may be."""
+        """Resource usage and limits."""
         return self._do(endpoints.usage())
 
     def _each(self, listing: Listing[Any]) -> Iterator[Any]:

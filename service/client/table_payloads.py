@@ -1,7 +1,6 @@
-"""Tables as a caller has them, as the service takes them.
+"""Conversion of tables to files or JSON for requests.
 
-Frames of polars and pandas are known by what they can do, so that neither is imported for those who
-have none.
+DataFrames of polars and pandas are recognized by their methods, so that neither library has to be imported.
 """
 
 import math
@@ -25,25 +24,25 @@ class Frame(Protocol):
 
 File = str | PathLike[str] | IO[bytes]
 Rows = Sequence[Mapping[str, Any]]
-Columns = Mapping[str, Any]  # of anything that has one value per row: lists, arrays, series
+Columns = Mapping[str, Any]  # of lists, arrays or series with one value per row
 Table = Rows | Columns | Frame
 
-MISSING = ("NAType", "NaTType")  # of pandas: neither can be compared
+MISSING = ("NAType", "NaTType")  # types of pandas, whose values cannot be compared
 
 
 def is_file(table: Any) -> TypeGuard[File]:
-    """Whether it is a file, by its path or open."""
+    """Whether a table is a path or an open file."""
     return isinstance(table, str | PathLike) or hasattr(type(table), "read")
 
 
 def is_frame(table: Any) -> TypeGuard[Frame]:
-    """Whether it is a DataFrame."""
+    """Whether a table is a DataFrame of polars or pandas."""
     return _is_polars(table) or hasattr(type(table), "to_parquet")
 
 
 @contextmanager
 def opened(table: Any) -> Iterator[tuple[str, IO[bytes]]]:
-    """The name and the bytes of a file, or of a frame written as one."""
+    """Yield the name and the content of a file, or of a DataFrame written as Parquet."""
     if is_frame(table):
         with TemporaryFile() as file:
             frame = _polars_of(table)
@@ -58,10 +57,10 @@ def opened(table: Any) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def document(table: Any) -> dict[str, Any]:
-    """``{"columns": …}`` or ``{"rows": …}``, of values that JSON has.
+    """Convert a table to ``{"columns": …}`` or ``{"rows": …}`` with JSON values.
 
     Raises:
-        TypeError: It is no table.
+        TypeError: The argument is not a table.
     """
     if is_frame(table):
         return {"columns": {str(name): _values(table[name]) for name in table.columns}}
@@ -70,7 +69,7 @@ def document(table: Any) -> dict[str, Any]:
     if isinstance(table, Sequence) and all(isinstance(row, Mapping) for row in table):
         return {"rows": [{str(name): _plain(value) for name, value in row.items()} for row in table]}
     kind = type(table).__name__
-    raise TypeError(f"{kind} is no table; give a list of rows, a dict of columns, or a DataFrame")
+    raise TypeError(f"{kind} is not a table; give a list of rows, a dict of columns, or a DataFrame")
 
 
 def _column(name: Any, values: Any) -> list[Any]:
@@ -84,13 +83,13 @@ def _values(values: Any) -> list[Any]:
     if hasattr(values, "to_list"):
         values = values.to_list()
     elif hasattr(values, "tolist"):
-        is_times = values.dtype.kind == "M"  # finer than microseconds, they would come as bare integers
+        is_times = values.dtype.kind == "M"  # tolist gives integers for units below microseconds
         values = (values.astype("datetime64[us]") if is_times else values).tolist()
     return [_plain(value) for value in values]
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it; none for what is missing."""
+    """Convert a value to a JSON value; missing values become None."""
     if isinstance(value, float):
         return None if math.isnan(value) else float(value)
     if value is None or isinstance(value, str | int):
@@ -99,7 +98,7 @@ def _plain(value: Any) -> Any:
         return None
     if hasattr(value, "isoformat"):
         return value.isoformat()
-    if hasattr(value, "item"):  # a scalar of NumPy
+    if hasattr(value, "item"):  # a NumPy scalar
         return _plain(value.item())
     return value
 
@@ -109,10 +108,10 @@ def _is_polars(table: Any) -> bool:
 
 
 def _polars_of(frame: Any) -> Any:
-    """The frame in polars: the writer of pandas wants a further package, which may not be there."""
+    """Convert a DataFrame to polars: the Parquet writer of pandas needs a package that may be missing."""
     if _is_polars(frame):
         return frame
-    import polars as pl  # noqa: PLC0415  # for those who have a frame
+    import polars as pl  # noqa: PLC0415  # only DataFrames of pandas need it
 
     return pl.DataFrame([_series_of(str(name), frame[name], pl) for name in frame.columns])
 

@@ -1,8 +1,7 @@
-"""How a request is sent, and sent again: what the two clients share.
+"""Requests and retries, shared by both clients.
 
-What a method of a client does is written once, as a generator: it yields every ``Request`` that is to be
-sent, is sent what came of it, and returns the result. A client only drives it, with a connection that
-waits or with one that lets others work meanwhile.
+Each method of the clients is written once, as a generator: it yields every ``Request``, receives the outcome,
+and returns the result. A client only runs the generator, over a synchronous or an asynchronous connection.
 """
 
 import json
@@ -18,11 +17,11 @@ import httpx
 from service.client.errors import ClientError, Unreachable, refusal
 
 TRIES = 4
-FIRST_PAUSE_S = 0.5  # twice as long after every try
-MAX_PAUSE_S = 60.0  # a service that wants to be left alone for longer is told of, not waited for
+FIRST_PAUSE_S = 0.5  # doubled after every try
+MAX_PAUSE_S = 60.0  # if Retry-After is longer, the client raises the error instead of waiting
 CONNECT_S = 10.0
 BUSY = (429, 503)
-# Failures on the way. The other errors of httpx are mistakes in an address or a header.
+# Network failures. Other errors of httpx are mistakes in a URL or a header.
 LOST = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
 
 T = TypeVar("T")
@@ -31,14 +30,14 @@ Outcome = httpx.Response | httpx.TransportError
 
 @dataclass(frozen=True)
 class Request:
-    """Something to ask the service.
+    """A request to the service.
 
     Args:
-        is_repeatable: Whether it does nothing a second time that it has not done the first time.
-        on_line: Takes an answer line by line as it comes, until it returns false.
-        into: Where an answer goes that may be too large for the memory.
-        read_s: How long to wait for the next bytes, if not as long as the client does.
-        after_s: How long to wait before it is sent.
+        is_repeatable: Whether the request is idempotent, so that it may be retried.
+        on_line: Called with each line of a streamed response, until it returns false.
+        into: File for a response that may be too large for memory.
+        read_s: Longest wait for the next bytes; by default the client's timeout.
+        after_s: Pause before the request is sent.
     """
 
     method: Literal["GET", "POST", "PATCH", "DELETE"]
@@ -80,7 +79,7 @@ def connection(url: str, key: str | None) -> dict[str, Any]:
 
 @contextmanager
 def arriving(at: Path) -> Iterator[IO[bytes]]:
-    """A file to write, which is in its place once it is whole: what breaks off leaves nothing there."""
+    """Open a temporary file beside ``at`` that replaces it when complete; it is deleted on failure."""
     part = at.with_name(f"{at.name}.part")
     try:
         with part.open("wb") as file:
@@ -91,32 +90,32 @@ def arriving(at: Path) -> Iterator[IO[bytes]]:
 
 
 def path(*parts: str) -> str:
-    """A path of names that may hold any characters, but cannot lead elsewhere.
+    """Join names to a URL path. Percent-encodes names, including ``.`` and ``..``, to prevent path traversal.
 
     Raises:
         ValueError: A name is empty.
     """
     if not all(parts):
-        raise ValueError("an id or a name is empty; give that of a dataset, a job or a model")
+        raise ValueError("an id or a name is empty; give the one of a dataset, a job or a model")
     return "".join("/" + (quote(part, safe="@") if part.strip(".") else "%2E" * len(part)) for part in parts)
 
 
 def get(*parts: str, **params: Any) -> Request:
-    """A request that changes nothing."""
+    """Make a GET request, which may be repeated."""
     return Request("GET", path(*parts), params, is_repeatable=True)
 
 
 def ask(request: Request, read: Callable[[httpx.Response], T]) -> Steps[T]:
-    """Send a request and read its answer."""
+    """Send a request and parse its response with ``read``."""
     return read((yield from send(request)))
 
 
 def send(request: Request, tries: int = TRIES) -> Steps[httpx.Response]:
-    """Send a request until it is answered, if it may be sent more than once.
+    """Send a request; if it is repeatable, retry up to ``tries`` sends in total.
 
     Raises:
-        ApiError: The service refuses.
-        Unreachable: No answer came.
+        ApiError: The service refuses the request.
+        Unreachable: No response arrives.
     """
     number = 1
     while True:
@@ -130,7 +129,7 @@ def send(request: Request, tries: int = TRIES) -> Steps[httpx.Response]:
 
 
 def failure(outcome: Outcome) -> ClientError:
-    """What went wrong."""
+    """Convert a failed outcome to an error."""
     if isinstance(outcome, httpx.Response):
         return refusal(outcome)
     reason = str(outcome) or type(outcome).__name__
@@ -138,7 +137,7 @@ def failure(outcome: Outcome) -> ClientError:
 
 
 def _pause_s(outcome: Outcome, number: int) -> float | None:
-    """How long to wait before another try; none if it would be no use."""
+    """Seconds to wait before another try; None if a retry is useless."""
     usual: float = min(MAX_PAUSE_S, FIRST_PAUSE_S * 2 ** (number - 1))
     if isinstance(outcome, httpx.Response):
         wanted = outcome.headers.get("retry-after", "")

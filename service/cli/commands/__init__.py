@@ -1,1 +1,1 @@
-"""Commands: one module each, or one for a resource."""
+"""Commands: one module per command or resource."""

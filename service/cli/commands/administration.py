@@ -1,4 +1,4 @@
-"""``kan-service settings | backup | restore``: for those who run the service."""
+"""``kan-service settings | backup | restore``: commands for operators."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +20,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def settings(as_json: AsJson = False) -> None:
-    """Print every setting as it is, and what it means; passwords are masked."""
+    """Print every setting with its value and its meaning; passwords are masked."""
     with explained():
         told = tell(load_settings())
     document = {"settings": [asdict(setting) for setting in told]}
@@ -28,10 +28,10 @@ def settings(as_json: AsJson = False) -> None:
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="Where to; there must be no such file yet.")],
+    file: Annotated[Path, typer.Argument(help="File to write; it must not exist yet.")],
     as_json: AsJson = False,
 ) -> None:
-    """Write all that the service keeps to a file, while it goes on working."""
+    """Write all data of the service to a file, while the service keeps running."""
     with explained():
         revision = backups.back_up(load_settings(), file)
     size = file.stat().st_size
@@ -40,8 +40,10 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What backup has written.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace what the database holds now.")] = False,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="File that backup has written.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the current content of the database.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Fill the database from a backup; stop the service first."""

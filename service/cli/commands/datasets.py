@@ -1,4 +1,4 @@
-"""``kan-service datasets``: the tables that a service keeps."""
+"""``kan-service datasets``: list, show and delete stored tables."""
 
 import sys
 from typing import Annotated
@@ -11,9 +11,9 @@ from service.cli.support.groups import group
 from service.cli.support.output import AsJson, say, show, show_list
 from service.client import Dataset
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a dataset; the list has it.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a dataset, as listed.")]
 
-app = group("Tables that were uploaded.")
+app = group("Uploaded tables.")
 
 
 @app.command("list")
@@ -25,7 +25,7 @@ def list_all(as_json: AsJson = False, server: Server = None, key: Key = None) ->
 
 @app.command("show")
 def show_one(dataset: Id, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
-    """Show the columns of a dataset, and what looks odd in it."""
+    """Show the columns of a dataset, and warnings about suspicious values."""
     with connected(server, key) as client:
         found = client.dataset(dataset)
     show(found, as_json, lambda: _tell(found))
@@ -33,7 +33,7 @@ def show_one(dataset: Id, as_json: AsJson = False, server: Server = None, key: K
 
 @app.command()
 def delete(dataset: Id, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
-    """Delete a dataset for ever; its models stay."""
+    """Delete a dataset permanently; its models stay."""
     with connected(server, key) as client:
         found = client.dataset(dataset)
         client.delete(found)

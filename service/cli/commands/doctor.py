@@ -1,4 +1,4 @@
-"""``kan-service doctor``: what is wrong on this machine, and how to mend it."""
+"""``kan-service doctor``: diagnose this machine."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Look at this machine: what is missing for the service, and how to get it."""
+    """Check whether this machine can run the service, and suggest remedies."""
     found: list[Finding] = []
     for finding in _look():
         found.append(finding)
@@ -33,7 +33,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 def _look() -> Iterator[Finding]:
-    """One thing after the other; what cannot be looked at without something broken is left out."""
+    """Run the checks in order; skip those that depend on something broken."""
     yield machine_checks.python()
     yield machine_checks.packages()
     yield machine_checks.torch()

@@ -1,4 +1,4 @@
-"""``kan-service formula``: a model to read."""
+"""``kan-service formula``: print the formula of a model."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""``kan-service jobs``: what a service is doing, and has done."""
+"""``kan-service jobs``: list, show, stop and retry jobs."""
 
 from typing import Annotated
 
@@ -10,14 +10,14 @@ from service.cli.support.output import AsJson, readable, show, show_list
 from service.client import Job
 from service.client.endpoints import Status
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a job; the list has it.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a job, as listed.")]
 
-app = group("Trainings and other work.")
+app = group("Trainings and other jobs.")
 
 
 @app.command("list")
 def list_all(
-    status: Annotated[Status | None, typer.Option(help="Only those of this status.")] = None,
+    status: Annotated[Status | None, typer.Option(help="Only jobs with this status.")] = None,
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,
@@ -29,7 +29,7 @@ def list_all(
 
 @app.command("show")
 def show_one(job: Id, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
-    """Show how a job is doing, or how it ended."""
+    """Show the status and progress of a job."""
     with connected(server, key) as client:
         found = client.job(job)
     show(found, as_json, lambda: _tell(found))
@@ -46,16 +46,20 @@ def cancel(
     """Stop a job."""
     with connected(server, key) as client:
         found = client.cancel(job, keep_best=keep_best)
-    what = "comes to an end with the best network so far" if keep_best else "is cancelled"
+    what = "finishes with the best network so far" if keep_best else "is cancelled"
     show(found, as_json, lambda: typer.echo(f"the job {found.id} {what}"))
 
 
 @app.command()
 def retry(job: Id, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
-    """Do a finished job again, as a new one."""
+    """Submit a finished job again, as a new job."""
     with connected(server, key) as client:
         found = client.retry(job)
-    show(found, as_json, lambda: typer.echo(f"queued the job {found.id}; 'kan-service jobs show' follows it"))
+    show(
+        found,
+        as_json,
+        lambda: typer.echo(f"queued the job {found.id}; 'kan-service jobs show' shows its progress"),
+    )
 
 
 def _cells(job: Job) -> list[object]:

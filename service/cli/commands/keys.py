@@ -1,4 +1,4 @@
-"""``kan-service keys``: make, list and revoke the keys that clients send."""
+"""``kan-service keys``: create, list and revoke API keys."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ TENANT = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 class KeyOut(BaseModel):
-    """A key as it may be shown."""
+    """A key without its secret."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -41,17 +41,19 @@ app = typer.Typer(help="Keys for clients on other machines.", no_args_is_help=Tr
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="Who will use it; a label, it may repeat.")],
+    name: Annotated[str, typer.Argument(help="A label, such as the user's name; it need not be unique.")],
     tenant: Annotated[
-        str, typer.Option(help="Owner of all that it sees: 1 to 64 letters, digits, '-', '_' or '.'.")
+        str, typer.Option(help="Tenant whose data it can access: 1 to 64 letters, digits, '-', '_' or '.'.")
     ] = OWN,
     scope: Annotated[
-        list[Scope] | None, typer.Option(help="What it allows; may be repeated [default: read train predict]")
+        list[Scope] | None, typer.Option(help="Permission; may be repeated [default: read train predict]")
     ] = None,
-    days: Annotated[float | None, typer.Option(min=0, help="Ends by itself after so many days.")] = None,
+    days: Annotated[
+        float | None, typer.Option(min=0, help="Days until it expires; by default it does not.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key and print it: it cannot be shown again."""
+    """Create a key and print it; it cannot be shown again."""
     if not TENANT.fullmatch(tenant):
         raise typer.BadParameter("1 to 64 letters, digits, '-', '_' or '.'", param_hint="--tenant")
     lifetime = None if days is None else timedelta(days=days)
@@ -63,12 +65,12 @@ def create(
         as_json,
         lambda: typer.echo(secret),
     )
-    say("Keep it: it is not shown again. Clients send 'Authorization: Bearer <key>'.")
+    say("Save the key: it is not shown again. Clients send 'Authorization: Bearer <key>'.")
 
 
 @app.command("list")
 def list_all(as_json: AsJson = False) -> None:
-    """List the keys, by their first characters."""
+    """List the keys, each with its first characters."""
     with _sessions() as sessions, sessions.read() as session:
         keys = ApiKeys(session).list()
     names = ["key", "name", "state", "tenant", "scopes", "created", "last used"]
@@ -80,7 +82,7 @@ def revoke(
     key: Annotated[str, typer.Argument(help="The first 12 characters of the key, or its id.")],
     as_json: AsJson = False,
 ) -> None:
-    """End a key for good."""
+    """Revoke a key permanently."""
     with _sessions() as sessions, sessions.begin() as session:
         revoked = ApiKeys(session).revoke(key.removesuffix("…"))
         if revoked is not None:
@@ -104,7 +106,11 @@ def _state(key: KeyOut) -> str:
 
 @contextmanager
 def _sessions() -> Iterator[Sessions]:
-    """Transactions on the configured database, which must have been migrated."""
+    """Open the configured database.
+
+    Raises:
+        Exit: The database is not at the revision of this version.
+    """
     with explained():
         engine = make_engine(load_settings())
         try:

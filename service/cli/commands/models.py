@@ -1,4 +1,4 @@
-"""``kan-service models``: what was trained, told, taken along and taken away."""
+"""``kan-service models``: list, show, export and delete trained models."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,14 +15,14 @@ from service.cli.support.output import AsJson, show, show_list
 from service.client import Model as Trained
 
 ENDINGS = {"safetensors": ".safetensors", "onnx": ".onnx", "python": ".py"}
-TOLD = ("r2", "accuracy", "mean_log_likelihood", "equation_residual")  # of each kind of model one
+TOLD = ("r2", "accuracy", "mean_log_likelihood", "equation_residual")  # one per kind of model
 
 app = group("Trained networks.")
 
 
 @app.command("list")
 def list_all(
-    name: Annotated[str | None, typer.Option(help="Only the versions of this name.")] = None,
+    name: Annotated[str | None, typer.Option(help="Only versions of this name.")] = None,
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,
@@ -35,7 +35,7 @@ def list_all(
 
 @app.command("show")
 def show_one(model: Model, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
-    """Show how good a model is, and its formula."""
+    """Show the metrics of a model, and its formula."""
     with connected(server, key) as client:
         found = client.model(model)
         formulas = None if as_json else formulas_of(client, found)
@@ -44,7 +44,7 @@ def show_one(model: Model, as_json: AsJson = False, server: Server = None, key: 
 
 @app.command()
 def card(model: Model, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
-    """Print all that is known of a model, as Markdown."""
+    """Print the model card as Markdown."""
     with connected(server, key) as client:
         if as_json:
             show(client.card(model), as_json, lambda: None)
@@ -54,7 +54,7 @@ def card(model: Model, as_json: AsJson = False, server: Server = None, key: Key 
 
 @app.command()
 def delete(model: Model, as_json: AsJson = False, server: Server = None, key: Key = None) -> None:
-    """Delete a model for ever."""
+    """Delete a model permanently."""
     with connected(server, key) as client:
         found = client.model(model)
         client.delete(found)
@@ -66,16 +66,16 @@ def delete(model: Model, as_json: AsJson = False, server: Server = None, key: Ke
 def export(
     model: Model,
     form: Annotated[
-        Literal["safetensors", "onnx", "python"], typer.Option("--format", help="What to write.")
+        Literal["safetensors", "onnx", "python"], typer.Option("--format", help="Format of the file.")
     ] = "safetensors",
     out: Annotated[
-        Path | None, typer.Option(help="The file. [default: MODEL in this folder]", show_default=False)
+        Path | None, typer.Option(help="File to write. [default: MODEL in this folder]", show_default=False)
     ] = None,
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,
 ) -> None:
-    """Write a model to a file, to be used elsewhere."""
+    """Write a model to a file, for use outside the service."""
     path = out or unused(Path(file_name(model) + ENDINGS[form]))
     with connected(server, key) as client:
         client.export(model, form, path)

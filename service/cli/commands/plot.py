@@ -1,4 +1,4 @@
-"""``kan-service plot``: a picture of a model, or of a study."""
+"""``kan-service plot``: draw a picture of a model or a study."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -37,20 +37,20 @@ def plot(
     model: Model,
     name: Annotated[
         Name,
-        typer.Option(help="Which picture; those with _by_ are of a study, and take the id of its job."),
+        typer.Option(help="Picture to draw; names with _by_ need the job id of a study."),
     ] = "network",
     out: Annotated[
         Path | None,
-        typer.Option(help="The file, .svg or .png. [default: MODEL.svg in this folder]", show_default=False),
+        typer.Option(help="File to write, .svg or .png. [default: MODEL.svg here]", show_default=False),
     ] = None,
-    theme: Annotated[ThemeName, typer.Option(help="The ground it is drawn for.")] = "light",
-    lang: Annotated[LanguageName, typer.Option(help="The language of its words and numbers.")] = "en",
-    width: Annotated[int | None, typer.Option(min=1, help="Pixels across, of a .png.")] = None,
+    theme: Annotated[ThemeName, typer.Option(help="Colours for a light or a dark background.")] = "light",
+    lang: Annotated[LanguageName, typer.Option(help="Language of the texts and numbers.")] = "en",
+    width: Annotated[int | None, typer.Option(min=1, help="Width of a .png in pixels.")] = None,
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,
 ) -> None:
-    """Draw a model: its network, its training, how well it predicts, what its columns do."""
+    """Draw a model: its network, its training, its quality, or the effects of its columns."""
     path = as_picture(out, "--out") if out else unused(Path(_usual_name(model, name)))
     with connected(server, key) as client:
         thing = client.job(model) if name in OF_STUDIES else model

@@ -1,4 +1,4 @@
-"""``kan-service predict``: what a model says of the rows of a file."""
+"""``kan-service predict``: predict for the rows of a file."""
 
 import json
 from collections.abc import Iterator
@@ -35,17 +35,19 @@ def predict(
         Path | None, typer.Option(help="Write the rows with their predictions to this .csv or .parquet file.")
     ] = None,
     interval: Annotated[
-        float | None, typer.Option(help="Share of true values that intervals are to cover, such as 0.9.")
+        float | None, typer.Option(help="Share of true values that the intervals should cover, such as 0.9.")
     ] = None,
     by: Annotated[
         By,
-        typer.Option(help="Who answers: accurate is the network; auto the better of it and the formula."),
+        typer.Option(
+            help="Member to predict with: accurate is the network; auto an exact formula or else it."
+        ),
     ] = "auto",
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,
 ) -> None:
-    """Predict for the rows of a file; prints one JSON value per row, or writes a table."""
+    """Predict for the rows of a file; print one JSON value per row, or write a table."""
     out = out and as_table(out, "--out")
     with connected(server, key) as client:
         if out is None:
@@ -59,7 +61,11 @@ def predict(
 def _request_predictions(
     client: Client, model: str, file: Path, interval: float | None, by: By
 ) -> Iterator[Predictions]:
-    """Predictions for as many rows at a time as one request should have."""
+    """Predictions in batches of ``MAX_ROWS_PER_REQUEST`` rows.
+
+    Raises:
+        UnusableInput: The file has no rows or is not a table.
+    """
     columns = read_columns(file)
     length = len(next(iter(columns.values()), []))
     if not length:
@@ -88,11 +94,11 @@ def _print(answers: list[Predictions], as_json: bool) -> None:
     show(document, as_json, lambda: typer.echo("\n".join(rows)))
     if doubts:
         where = f"row {doubts[0].row}, column {doubts[0].column!r}: {doubts[0].code.replace('_', ' ')}"
-        say(f"values that deserve less trust: {document['warning_count']}; the first: {where}")
+        say(f"warnings about the rows: {document['warning_count']}; the first: {where}")
 
 
 def _rows(answer: Predictions) -> Iterator[Any]:
-    """The bare value; with its bounds if they were asked for, which are null where there are none."""
+    """The predicted values; if intervals were requested, objects with bounds, which may be null."""
     if answer.intervals is None:
         yield from answer.values
         return
@@ -107,7 +113,10 @@ def _joined(answers: list[Predictions], name: str) -> list[Any] | None:
 
 
 def _written(client: Client, model: str, file: Path, out: Path, interval: float | None, by: By) -> int:
-    """Leave it to a job, which reads the file as training would; neither it nor the table stays."""
+    """Predict in a job, which reads the file as a training does; return the number of rows.
+
+    The job and the uploaded dataset are deleted afterwards.
+    """
     dataset = uploaded(client, file)
     job: Job | None = None
     try:
@@ -124,7 +133,7 @@ def _written(client: Client, model: str, file: Path, out: Path, interval: float 
 
 
 def _clear(client: Client, dataset: Dataset, job: Job | None) -> None:
-    with suppress(ClientError):  # what is left behind takes room, and no more
+    with suppress(ClientError):  # remains only occupy space
         if job is not None:
             if not client.job(job.id).has_ended:
                 client.cancel(job)

@@ -1,4 +1,4 @@
-"""``kan-service serve | api | worker | migrate``: the processes of the service, as operators start them."""
+"""``kan-service serve | api | worker | migrate``: run the processes of the service, migrate the database."""
 
 import logging
 import os
@@ -28,20 +28,18 @@ from service.settings_report import log_settings
 Host = Annotated[
     str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]", show_default=False)
 ]
-Port = Annotated[int | None, typer.Option(help="0 takes a free one. [default: 8000]", show_default=False)]
+Port = Annotated[int | None, typer.Option(help="0 selects a free port. [default: 8000]", show_default=False)]
 Unannounced = Annotated[
-    bool, typer.Option("--unannounced", hidden=True, help="For one command, which alone is to use it.")
+    bool, typer.Option("--unannounced", hidden=True, help="Hide the service from other commands.")
 ]
 
-OpenPage = Annotated[
-    bool, typer.Option("--open", help="Open the page in a browser, where there is a desktop.")
-]
+OpenPage = Annotated[bool, typer.Option("--open", help="Open the page in a browser if there is a desktop.")]
 
-COUNTS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # read by prometheus-client when it is imported
+COUNTS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client reads it at import
 
 BANNER = """
 KAN service: open {url} in a browser.
-Everything it keeps is in {data}. Ctrl-C stops it.
+Its data is in {data}. Ctrl-C stops it.
 
 Or, in another terminal:
   curl -F file=@table.csv {url}/datasets
@@ -93,7 +91,7 @@ def serve(
 
 def api(host: Host = None, port: Port = None) -> None:
     """Run the API alone."""
-    import uvicorn  # noqa: PLC0415  # the other commands do without
+    import uvicorn  # noqa: PLC0415  # the other commands do not need it
 
     from service.api.http.uvicorn_protocol import BoundedHttp  # noqa: PLC0415
 
@@ -118,12 +116,12 @@ def api(host: Host = None, port: Port = None) -> None:
 
 
 def worker() -> None:
-    """Run a worker: it trains. Start as many as there are machines."""
+    """Run a worker, which does the jobs. Start one on each machine."""
     runpy.run_module("worker", run_name="__main__")
 
 
 def migrate(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Create or upgrade the database."""
@@ -147,9 +145,9 @@ def migrate(
 
 @contextmanager
 def _counting_together(settings: Settings) -> Iterator[None]:
-    """Where uvicorn makes several processes of the API (``WEB_CONCURRENCY``), a folder in which they count.
+    """Give several API processes of uvicorn (``WEB_CONCURRENCY``) a common folder for their metrics.
 
-    Prometheus reaches one of them at a time; each then answers for all.
+    Prometheus reaches only one process at a time; each process then reports the metrics of all.
     """
     if os.environ.get("WEB_CONCURRENCY", "1") == "1" or COUNTS_FOLDER in os.environ:
         yield
@@ -168,12 +166,12 @@ def _settings(host: str | None, port: int | None) -> Settings:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """What was given on the command line, for processes that read the environment."""
+    """Host and port as environment variables for the child processes."""
     return {"KAN_HOST": settings.host, "KAN_PORT": str(settings.port)}
 
 
 def _check_keys(settings: Settings) -> None:
-    from service.api.http.auth import require_a_key  # noqa: PLC0415  # FastAPI comes with it
+    from service.api.http.auth import require_a_key  # noqa: PLC0415  # imports FastAPI
 
     engine = make_engine(settings)
     try:
@@ -183,7 +181,11 @@ def _check_keys(settings: Settings) -> None:
 
 
 def _bindable_port(settings: Settings) -> int:
-    """The port, tried out before anything is started on it; a free one for 0."""
+    """Return the configured port after a test bind, or a free port for 0.
+
+    Raises:
+        InvalidSettings: The port cannot be bound.
+    """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -196,13 +198,13 @@ def _bindable_port(settings: Settings) -> int:
 
 
 def _has_desktop() -> bool:
-    """Elsewhere a browser for terminals might take this one."""
+    """Whether a graphical browser can open; a text browser would take over this terminal."""
     is_unix = sys.platform not in ("win32", "darwin")
     return not is_unix or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
 
 
 def _own_command(name: str) -> list[str]:
-    """``kan-service NAME`` as it was installed, or the same from a source folder."""
+    """The command line of ``kan-service NAME``, as installed or from a source folder."""
     installed = [Path(sys.argv[0]), Path(sys.executable).with_name("kan-service")]
     for script in installed:
         if script.name == "kan-service" and script.is_file():
@@ -217,6 +219,6 @@ def _answers(url: str) -> bool:
 
 
 def _shown(host: str) -> str:
-    """An address that a client on this machine can use."""
+    """The host for URLs of clients on this machine."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # no address to bind to
     return f"[{reachable}]" if ":" in reachable else reachable

@@ -1,4 +1,4 @@
-"""``kan-service solve``: from differential equations in a file to the functions that satisfy them."""
+"""``kan-service solve``: solve the differential equations in a file."""
 
 import json
 import sys
@@ -36,7 +36,7 @@ def solve(
     *,
     file: Annotated[
         Path,
-        typer.Argument(help="JSON with the equations, as the service takes them; '-' is standard input."),
+        typer.Argument(help="JSON with the equations, as in POST /jobs; '-' is standard input."),
     ],
     name: training_options.Name = None,
     max_seconds: training_options.MaxSeconds = None,
@@ -45,8 +45,8 @@ def solve(
         typer.Option(
             exists=True,
             dir_okay=False,
-            help="Table of measured values, whose columns are named like variables and unknowns; "
-            "numbers in the equations are estimated from them.",
+            help="Table of measurements, with columns named like the variables and unknowns; "
+            "parameters of the equations are estimated from it.",
         ),
     ] = None,
     no_formula: training_options.NoFormula = False,
@@ -57,7 +57,7 @@ def solve(
     server: Server = None,
     key: Key = None,
 ) -> None:
-    """Solve differential equations, and print how well they hold and the formula. Ctrl-C cancels the job."""
+    """Solve differential equations; print the residuals and the formula. Ctrl-C cancels the job."""
     wished = training_options.body_of(name=name, max_seconds=max_seconds, no_formula=no_formula)
     picture = picture and as_picture(picture, "--picture")
     with answered():
@@ -72,30 +72,30 @@ def solve(
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """The body of the job.
+    """Read the body of the job.
 
     Raises:
-        BadParameter: There is no such file.
-        UnusableInput: It is no body of such a job.
+        BadParameter: The file does not exist.
+        UnusableInput: The file does not contain the body of a solve job.
     """
     if file != STDIN and not file.exists():
         raise typer.BadParameter(f"file {str(file)!r} does not exist.", param_hint="'file'")
     try:
         body = json.loads(sys.stdin.read() if file == STDIN else file.read_text(encoding="utf-8-sig"))
     except ValueError as error:
-        raise UnusableInput(f"{_called(file)} is no JSON: {error}; correct it there") from None
+        raise UnusableInput(f"{_called(file)} is not valid JSON: {error}; correct it") from None
     if not isinstance(body, dict):
-        raise UnusableInput(f"{_called(file)} is no JSON object; give one such as {EXAMPLE}")
+        raise UnusableInput(f"{_called(file)} is not a JSON object; give one such as {EXAMPLE}")
     if body.get("kind", KIND) != KIND:
         raise UnusableInput(
-            f"{_called(file)} is a job of the kind {body['kind']!r}; leave kind out, or make it {KIND!r}"
+            f"{_called(file)} is a job of the kind {body['kind']!r}; omit kind, or set it to {KIND!r}"
         )
     return body
 
 
 @contextmanager
 def _placed(file: Path, options: Collection[str]) -> Iterator[None]:
-    """What the service refuses is said with its place in the file, if it does not come from an option."""
+    """Add the file and the place in it to errors of the service, unless they concern an option."""
     try:
         yield
     except ApiError as error:

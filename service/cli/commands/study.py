@@ -1,4 +1,4 @@
-"""``kan-service study``: the same training with every combination of some settings, and a table of them."""
+"""``kan-service study``: train with every combination of some settings, and tabulate the results."""
 
 import json
 import re
@@ -20,13 +20,13 @@ from service.cli.support.waiting import ended_job
 from service.client import ApiError, Client, Job
 from service.schemas.study import GRID
 
-COMMA = re.compile(r",(?![^\[]*\])")  # outside of brackets
+COMMA = re.compile(r",(?![^\[]*\])")  # a comma outside brackets
 
 Vary = Annotated[
     list[str],
     typer.Option(
-        help="A setting by its path with the values to try, such as network.grid=3,10 or "
-        "'network.hidden=[5],[10,5]'; once for each setting that varies.",
+        help="Path of a setting with the values to try, such as network.grid=3,10 or "
+        "'network.hidden=[5],[10,5]'; repeat the option for each setting.",
     ),
 ]
 
@@ -42,17 +42,17 @@ def study(
     target: training_options.Target = None,
     vary: Vary,
     refine: Annotated[
-        bool, typer.Option("--refine", help="Take one network through the grids, from coarse to fine.")
+        bool, typer.Option("--refine", help="Refine one network from the coarsest to the finest grid.")
     ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Where to write the table, .csv or .parquet. [default: FILE-study.csv in this folder]",
+            help="File for the table, .csv or .parquet. [default: FILE-study.csv in this folder]",
             show_default=False,
         ),
     ] = None,
     pictures: Annotated[
-        bool, typer.Option("--pictures", help="Draw error and time beside the table, by grid and parameters.")
+        bool, typer.Option("--pictures", help="Also plot error and time over grid and parameters.")
     ] = False,
     name: training_options.Name = None,
     max_seconds: Annotated[
@@ -68,13 +68,13 @@ def study(
     no_formula: training_options.NoFormula = False,
     baselines: training_options.Baselines = None,
     keep_best: Annotated[
-        bool, typer.Option("--keep-best", help="On Ctrl-C, keep the table of what was trained by then.")
+        bool, typer.Option("--keep-best", help="On Ctrl-C, keep the table of the finished trainings.")
     ] = False,
     as_json: AsJson = False,
     server: Server = None,
     key: Key = None,
 ) -> None:
-    """Train on a file with every combination of settings, and print a table of what came of each."""
+    """Train on a file with every combination of settings, and print a table of the results."""
     training_options.check_goal(target, task, features)
     body = training_options.body_of(
         name=name,
@@ -119,17 +119,17 @@ def _varied(given: Sequence[str]) -> dict[str, list[Any]]:
     for text in given:
         path, _, values = (part.strip() for part in text.partition("="))
         if not path or not values:
-            words = f"{text!r} has no values; give them as in network.grid=3,10"
+            words = f"{text!r} has no values; write for example network.grid=3,10"
             raise typer.BadParameter(words, param_hint="--vary")
         if path in varied:
-            words = f"{path} varies twice; give all of its values at once, as in {path}=3,10"
+            words = f"{path} is given twice; give all its values at once, as in {path}=3,10"
             raise typer.BadParameter(words, param_hint="--vary")
         varied[path] = _values(values)
     return varied
 
 
 def _values(text: str) -> list[Any]:
-    """JSON with commas between, in which words may do without quotes."""
+    """Parse JSON values separated by commas; strings need no quotes."""
     try:
         return list(json.loads(f"[{text}]"))
     except ValueError:
@@ -141,13 +141,13 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         if text.startswith(("[", "{", '"')):
-            words = f'{text} is no JSON; lists are written as in \'features=["x1"],["x1","x2"]\''
+            words = f'{text} is not valid JSON; write lists as in \'features=["x1"],["x1","x2"]\''
             raise typer.BadParameter(words, param_hint="--vary") from None
         return text
 
 
 def _drawn(client: Client, job: Job, table: Path) -> Iterator[Path]:
-    """The pictures of a study, beside its table; why there are none is said once."""
+    """Draw the pictures of a study into the folder of its table; print each reason for a missing one once."""
     reasons = set()
     for name in OF_STUDIES:
         path = unused(table.with_name(f"{table.stem}-{name}.svg"))

@@ -1,4 +1,4 @@
-"""``kan-service train``: from a file to a network, its formula and its picture."""
+"""``kan-service train``: train a network on a file, print its formula and draw it."""
 
 import typer
 
@@ -38,7 +38,7 @@ def train(
     server: Server = None,
     key: Key = None,
 ) -> None:
-    """Train a network on a file, and print how good it is and its formula. Ctrl-C cancels the job."""
+    """Train a network on a file; print its metrics and its formula. Ctrl-C cancels the job."""
     training_options.check_goal(target, task, features)
     body = training_options.body_of(
         name=name,

@@ -1,1 +1,1 @@
-"""What commands share."""
+"""Modules that several commands share."""

@@ -1,4 +1,4 @@
-"""What the shell offers for a model when Tab is pressed: names of a service that runs already."""
+"""Shell completion of model names, from a service that is already running."""
 
 import os
 from contextlib import suppress
@@ -10,12 +10,12 @@ import typer
 from service.cli.support.running_service import running_url
 from service.settings import load_settings
 
-ANSWER_S = 0.5  # nobody waits longer for a Tab
+ANSWER_S = 0.5  # completion has to be fast
 LOOKED_AT = 200
 
 
 def model_names(context: typer.Context, incomplete: str) -> list[str]:
-    """Names and aliases that begin so; no service is started for that, and no mistake is told here."""
+    """Names and aliases that start with ``incomplete``; none on any error. Starts no service."""
     with suppress(Exception):
         given = context.params
         url = given.get("server") or os.environ.get("KANSERVICE_URL") or running_url(load_settings())

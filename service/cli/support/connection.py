@@ -1,4 +1,4 @@
-"""The service that a command asks: the one that was named, the one that runs here, or one of its own."""
+"""The service that a command connects to: the given one, the running one, or one started for the command."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -20,19 +20,21 @@ Server = Annotated[
     str | None,
     typer.Option(
         envvar="KANSERVICE_URL",
-        help="URL of a running service; by default that of this data folder, or one for this command alone.",
+        help="URL of a running service; by default the one of this data folder, or a temporary one.",
         show_default=False,
     ),
 ]
 Key = Annotated[
     str | None,
-    typer.Option(envvar="KANSERVICE_KEY", help="Key for that service, if it wants one.", show_default=False),
+    typer.Option(
+        envvar="KANSERVICE_KEY", help="Key for that service, if it requires one.", show_default=False
+    ),
 ]
 
 
 @contextmanager
 def connected(server: str | None, key: str | None) -> Iterator[Client]:
-    """A client; what the service refuses ends the command with its reason."""
+    """Yield a client. Errors of the service end the command with a message and without a traceback."""
     with explained(), answered():
         known = _address(server) if server else running_url(load_settings())
         with (
@@ -43,7 +45,7 @@ def connected(server: str | None, key: str | None) -> Iterator[Client]:
 
 
 def uploaded(client: Client, file: Path) -> Dataset:
-    """The table of a file; what is wrong with it is said with its name."""
+    """Upload a table; errors about its content name the file."""
     try:
         return client.upload(file)
     except ApiError as error:

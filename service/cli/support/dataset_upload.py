@@ -1,4 +1,4 @@
-"""A table on its way to a job: uploaded, and told where it looks odd."""
+"""Upload of the table for a job, with its warnings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +21,7 @@ TableFile = Annotated[
 
 @contextmanager
 def table_of(client: Client, file: Path) -> Iterator[Dataset]:
-    """The table to submit a job for; if there cannot be one, the table is of no use either."""
+    """Upload a table and yield its dataset; delete it if submitting the job within the block fails."""
     dataset = uploaded(client, file)
     _tell_warnings(dataset)
     try:
@@ -33,11 +33,11 @@ def table_of(client: Client, file: Path) -> Iterator[Dataset]:
 
 
 def _tell_warnings(dataset: Dataset) -> None:
-    """What looks odd in the table, before anyone waits for what comes of it."""
+    """Print the size and warnings of a table before its job starts."""
     columns = "1 column" if len(dataset.columns) == 1 else f"{len(dataset.columns)} columns"
     say(f"{dataset.name}: {dataset.rows:,} rows, {columns}")
     for warning in dataset.warnings[:SHOWN_WARNINGS]:
         say(f"  warning: {place(warning)}{warning.get('detail')}")
     if len(dataset.warnings) > SHOWN_WARNINGS:
         more = len(dataset.warnings) - SHOWN_WARNINGS
-        say(f"  and {more} more warnings; 'kan-service datasets show {dataset.id}' has all")
+        say(f"  and {more} more warnings; 'kan-service datasets show {dataset.id}' shows all")

@@ -1,7 +1,7 @@
-"""A service of its own for a command: ``kan-service serve`` on a free port, over the same data folder.
+"""A temporary service for one command: ``kan-service serve`` on a free port, with the same data folder.
 
-It may run beside others over that folder: what it keeps is in the database, and whoever takes a job up there
-does it to the end or hands it back.
+It may run beside other services on that folder. All state is in the database, and a worker that claims a job
+finishes it or returns it to the queue.
 """
 
 import signal
@@ -23,17 +23,18 @@ from service.process_limits import end_with_parent
 READY_WITHIN_S = 60.0
 POLL_S = 0.3
 STOP_WITHIN_S = 30.0
-LOG_LINES = 20  # of a service that did not start
+LOG_LINES = 20  # printed if the service does not start
 
 
 @contextmanager
 def embedded_service(
     environment: Mapping[str, str] | None = None, log: IO[bytes] | None = None
 ) -> Iterator[str]:
-    """The address of a service that is configured by the environment, and ends with the block.
+    """Run a service within the block; yield its URL.
 
     Args:
-        log: Where the service writes what it does; it is told to nobody otherwise, unless it fails.
+        environment: Environment that configures the service; by default this process's own.
+        log: File for the log; by default a temporary file, of which the end is printed on failure.
     """
     port = _free_port()
     where = ["--host", "127.0.0.1", "--port", str(port)]
@@ -45,8 +46,8 @@ def embedded_service(
             stdout=subprocess.DEVNULL,
             stderr=output,
             env=environment,
-            process_group=0,  # Ctrl-C is for the command, which still has to cancel its job here
-            # Commands have one thread.
+            process_group=0,  # Ctrl-C reaches only the command, which then cancels its job here
+            # Safe: a command has only one thread.
             preexec_fn=partial(end_with_parent, signal.SIGTERM),  # noqa: PLW1509
         ) as process,
     ):

@@ -1,4 +1,4 @@
-"""What every command does with what goes wrong: a line or two for people, and a code for scripts."""
+"""Errors of commands: a short message for people and an exit code for scripts."""
 
 import errno
 from collections.abc import Iterator, Mapping
@@ -15,27 +15,27 @@ from service.db.backup.errors import BackupError
 from service.settings import InvalidSettings
 
 FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
-MORE_SHOWN = 2  # mistakes of one refusal, beside the first
+MORE_SHOWN = 2  # entries of one error, after the first
 
 
 class UnusableInput(Exception):
-    """What was given cannot be used; the message says why and what to do."""
+    """An input of the command cannot be used; the message says why and what to do."""
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """What an operator can correct is said without a traceback."""
+    """Report errors of settings, backup and database within the block, without a traceback."""
     try:
         yield
     except (InvalidSettings, BackupError) as error:
         raise failed(str(error), WRONG_USE) from None
     except OperationalError:
-        raise failed("the database cannot be used; 'kan-service doctor' says what is wrong") from None
+        raise failed("the database cannot be used; 'kan-service doctor' shows why") from None
 
 
 @contextmanager
 def answered() -> Iterator[None]:
-    """So is what a service refuses, and a file that cannot be read or written."""
+    """Report errors of the service, of input and of files within the block, without a traceback."""
     try:
         yield
     except ApiError as error:
@@ -50,13 +50,13 @@ def answered() -> Iterator[None]:
 
 
 def failed(reason: str, code: int = FAILED) -> typer.Exit:
-    """Say why a command ends; raise what this gives."""
+    """Print the reason on standard error; return the exception to raise."""
     say(f"kan-service: {reason}")
     return typer.Exit(code)
 
 
 def _told(error: ApiError) -> str:
-    """What the service says, with the places of the first mistakes if there are several."""
+    """The message of the service, with the places of the first mistakes if there are several."""
     lines = [error.detail]
     others = [entry for entry in error.errors[1 : 1 + MORE_SHOWN] if entry.get("detail") not in lines]
     lines += [f"  also {place(entry)}{entry.get('detail')}" for entry in others]
@@ -68,7 +68,7 @@ def _told(error: ApiError) -> str:
 
 
 def place(entry: Mapping[str, Any]) -> str:
-    """Where something is, as far as the text beside it does not say so."""
+    """The line, row, column or pointer of an entry, as far as its detail does not contain them."""
     detail = str(entry.get("detail"))
     words = [f"line {entry['line']}"] if "line" in entry else []
     words += [f"row {entry['row']}"] if "row" in entry and not words else []

@@ -1,4 +1,4 @@
-"""Files on the way in and out: rows to predict, and names for what is written."""
+"""Files of commands: rows to read, and paths to write."""
 
 import gzip
 import json
@@ -16,12 +16,12 @@ SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
 def read_columns(file: Path) -> dict[str, list[Any]]:
-    """A table as columns, with the values that the file has; the service checks them.
+    """Read a table as columns. The values are not checked here; the service does this.
 
     Raises:
-        UnusableInput: It is no table.
+        UnusableInput: The file is not a table.
     """
-    import polars as pl  # noqa: PLC0415  # slow to import, and most commands do without
+    import polars as pl  # noqa: PLC0415  # slow to import, and most commands do not need it
 
     kind = Path(file.stem).suffix.lower() if file.suffix == ".gz" else file.suffix.lower()
     try:
@@ -38,7 +38,7 @@ def read_columns(file: Path) -> dict[str, list[Any]]:
 
 
 def _columns_of(file: Path) -> dict[str, list[Any]]:
-    """Of JSON Lines; what a row lacks is missing."""
+    """Read the columns of JSON Lines; absent values become None."""
     content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(content.decode("utf-8", errors="replace").splitlines(), 1):
@@ -55,33 +55,41 @@ def _row(file: Path, number: int, line: str) -> dict[str, Any]:
         row = None
     if not isinstance(row, dict):
         hint = 'give one object a line, such as {"x": 1}, or name the file .csv, .tsv or .parquet'
-        raise UnusableInput(f"{file}: line {number} is no JSON object; {hint}")
+        raise UnusableInput(f"{file}: line {number} is not a JSON object; {hint}")
     return row
 
 
 def file_name(name: str) -> str:
-    """A model's name as a file's; it may hold any letters."""
+    """Convert a model's name, which may contain any characters, to a file name of at most 100 characters."""
     return re.sub(r"[^\w-]+", "_", name).strip("_")[:100] or "model"
 
 
 def as_picture(path: Path, option: str) -> Path:
-    """The path of a picture, whose name must say what is in it."""
+    """Return the path of a picture after checking its ending.
+
+    Raises:
+        BadParameter: The ending is not one of ``PICTURE_ENDINGS``.
+    """
     if path.suffix.lower() not in PICTURES:
-        raise typer.BadParameter(f"the file ends with {' or '.join(PICTURES)}", param_hint=option)
+        raise typer.BadParameter(f"the file name must end with {' or '.join(PICTURES)}", param_hint=option)
     return path
 
 
 def as_table(path: Path, option: str) -> Path:
-    """The path of a table to write; the same, and its folder must be there before anyone works for hours."""
+    """Return the path of a table to write after checking its ending and folder, before a long job starts.
+
+    Raises:
+        BadParameter: The ending is not one of ``TABLE_ENDINGS``, or the folder does not exist.
+    """
     if path.suffix.lower() not in TABLES:
-        raise typer.BadParameter(f"the file ends with {' or '.join(TABLES)}", param_hint=option)
+        raise typer.BadParameter(f"the file name must end with {' or '.join(TABLES)}", param_hint=option)
     if not path.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {path.parent}", param_hint=option)
+        raise typer.BadParameter(f"the folder {path.parent} does not exist", param_hint=option)
     return path
 
 
 def unused(path: Path) -> Path:
-    """The path, or the next one with a number if there is such a file: nothing is overwritten unasked."""
+    """The path, or the first free path with a number if the file exists, so that nothing is overwritten."""
     number, tried = 1, path
     while tried.exists():
         number += 1

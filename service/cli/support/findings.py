@@ -1,4 +1,4 @@
-"""What a look at something found: how it is, and what to do if that is not well."""
+"""Results of the checks of ``kan-service doctor``."""
 
 from typing import Literal
 
@@ -19,15 +19,15 @@ class Finding(BaseModel):
 
 
 def ok(what: str, fact: str) -> Finding:
-    """All is well."""
+    """The check passes."""
     return Finding(what=what, state="ok", fact=fact)
 
 
 def warning(what: str, fact: str, remedy: str) -> Finding:
-    """It works, but perhaps not as it should."""
+    """The service works, but perhaps with limitations."""
     return Finding(what=what, state="warning", fact=fact, remedy=remedy)
 
 
 def broken(what: str, fact: str, remedy: str) -> Finding:
-    """It does not work."""
+    """The service cannot work."""
     return Finding(what=what, state="broken", fact=fact, remedy=remedy)

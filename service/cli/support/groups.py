@@ -1,4 +1,4 @@
-"""``kan-service datasets | jobs | models``: groups of commands, of which ``list`` need not be named."""
+"""Command groups ``kan-service datasets | jobs | models``, whose default command is ``list``."""
 
 from typing import Any
 
@@ -9,15 +9,15 @@ HELP = ("--help",)
 
 
 class ListByDefault(TyperGroup):
-    """A group that lists when it is not told what else to do."""
+    """A group that runs ``list`` if no command is given."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the command in where it is left out."""
+        """Insert ``list`` if the command is left out."""
         is_left_out = not args or (args[0].startswith("-") and args[0] not in HELP)
-        is_asked_by_tab = ctx.resilient_parsing  # which is to offer all commands
+        is_asked_by_tab = ctx.resilient_parsing  # completion has to offer all commands
         return super().parse_args(ctx, ["list", *args] if is_left_out and not is_asked_by_tab else args)
 
 
 def group(words: str) -> typer.Typer:
-    """A group of commands."""
-    return typer.Typer(help=f"{words} Without a command, list them.", cls=ListByDefault)
+    """Make a group of commands; ``words`` is its help text."""
+    return typer.Typer(help=f"{words} The default command is list.", cls=ListByDefault)

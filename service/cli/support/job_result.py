@@ -1,4 +1,4 @@
-"""What a job has left: its model told, its picture drawn, and what to type next."""
+"""The result of a job: print its model, draw its picture, suggest the next commands."""
 
 import shlex
 from pathlib import Path
@@ -11,13 +11,13 @@ from service.cli.support.model_report import formulas_of, report
 from service.cli.support.output import say, show
 from service.client import Client, Job, Model, Symbolic
 
-PICTURED = {"density": "density", "equation": "solution"}  # what says most of a model; else its network
+PICTURED = {"density": "density", "equation": "solution"}  # by task; otherwise the network
 
 
 def tell_trained(
     client: Client, job: Job, *, picture: Path | None, no_picture: bool, as_json: bool, server: str | None
 ) -> None:
-    """Draw and print the model of a job."""
+    """Draw and print the model of a finished job."""
     model = client.model(str(job.model_id))
     formulas = formulas_of(client, model)
     drawn = None if no_picture else _drawn(client, model, picture)
@@ -26,7 +26,7 @@ def tell_trained(
 
 
 def _drawn(client: Client, model: Model, path: Path | None) -> Path | None:
-    """Where the picture is; a folder without room for it is no reason to keep the result back."""
+    """Draw the model and return the path; None if the file cannot be written, which only prints a message."""
     path = path or unused(Path(f"{file_name(model.name)}.svg"))
     try:
         client.plot(model, path, PICTURED.get(model.task, "network"))
@@ -44,7 +44,7 @@ def _tell(
         stage = STAGES.get(job.cut_by, job.cut_by).lower()
         was_stopped = job.cancel_requested_at is not None
         hint = "" if was_stopped else "; a larger --max-seconds may do better"
-        typer.echo(f"cut:       {'stopped' if was_stopped else 'the time was up'} while {stage}{hint}")
+        typer.echo(f"cut:       {'stopped' if was_stopped else 'time limit reached'} while {stage}{hint}")
     if picture:
         typer.echo(f"picture:   {picture.resolve()}")
     named = shlex.quote(model.name)
@@ -54,7 +54,7 @@ def _tell(
 
 
 def say_next(commands: list[str], server: str | None) -> None:
-    """Commands that can be typed now."""
+    """Print suggested next commands."""
     where = f" --server {server}" if server else ""
     say("next:")
     for command in commands:

@@ -1,4 +1,4 @@
-"""A job as it goes on, in a terminal: what is done now, how far it is, and how the error falls."""
+"""Live progress of a job in a terminal: its stage, its fraction done, and its error over time."""
 
 import math
 import shutil
@@ -17,33 +17,33 @@ STAGES = {
     None: "Waiting for a worker",
     "starting": "Starting",
     "prepare": "Reading the table",
-    "structure": "Looking for a small law",
+    "structure": "Searching for a compact law",
     "train": "Training networks",
-    "prune": "Dropping what does not help",
-    "evaluate": "Measuring on rows that it has not seen",
-    "symbolic": "Looking for a formula",
-    "figures": "Drawing what was learnt",
+    "prune": "Pruning the network",
+    "evaluate": "Measuring on hold-out rows",
+    "symbolic": "Searching for a formula",
+    "figures": "Computing the plots",
     "baselines": "Fitting the baselines",
     "predict": "Predicting",
     "solve": "Solving the equations",
     "study": "Training with every setting",
 }
 BARS = "▁▂▃▄▅▆▇█"
-MARGIN = 3  # for the ^C that a terminal writes, or it would begin a line of which nobody knows
-KEPT = 32  # errors in the line
+MARGIN = 3  # columns for the ^C that a terminal prints; a wrapped line would break the display
+KEPT = 32  # errors in the sparkline
 
 
 @contextmanager
 def followed(kind: str = "train") -> Iterator[Shown]:
-    """What to pass on as ``progress``: a view in a terminal, else true for a line per stage.
+    """Yield the client's argument ``progress``: a live view in a terminal, else True for a line per stage.
 
     Args:
-        kind: Of the job.
+        kind: Kind of the job.
     """
     if not sys.stderr.isatty():
         yield True
         return
-    from rich.console import Console  # noqa: PLC0415  # slow to import for what may not be shown
+    from rich.console import Console  # noqa: PLC0415  # slow to import, and not always needed
     from rich.live import Live  # noqa: PLC0415
 
     view = View(kind)
@@ -52,7 +52,7 @@ def followed(kind: str = "train") -> Iterator[Shown]:
 
 
 class View:
-    """What is known of the job."""
+    """The latest progress of a job, rendered for a terminal."""
 
     def __init__(self, kind: str = "train") -> None:
         from rich import progress as parts  # noqa: PLC0415
@@ -71,7 +71,7 @@ class View:
         self._task = self._bar.add_task("", total=1.0, left="")
 
     def take(self, progress: Progress) -> None:
-        """Note how the job is doing."""
+        """Store the latest progress."""
         self._now = progress
         left = "" if progress.eta_seconds is None else f"about {_duration(progress.eta_seconds)} left"
         self._bar.update(self._task, completed=progress.fraction, left=left)
@@ -85,10 +85,10 @@ class View:
         from rich.text import Text  # noqa: PLC0415
 
         line = {"no_wrap": True, "overflow": "ellipsis"}
-        # Studies have no stages of their own: they wait for their trainings.
+        # A study has no stages: it waits for its trainings.
         now = "study" if self._is_study and self._now.stage else self._now.stage
-        stage = Text(STAGES.get(now, str(now)), style="bold", **line)  # type: ignore[arg-type]  # rich's own words
-        if any(letter.isdigit() for letter in self._now.message or ""):  # the others say what the stage says
+        stage = Text(STAGES.get(now, str(now)), style="bold", **line)  # type: ignore[arg-type]  # rich's literals
+        if any(letter.isdigit() for letter in self._now.message or ""):  # others only repeat the stage
             stage.append(f"  {self._now.message}", style="dim")
         parts: list[RenderableType] = [stage, self._bar]
         if self._errors:
@@ -98,7 +98,7 @@ class View:
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """A curve in one line of text, by orders of magnitude."""
+    """A curve of values on a logarithmic scale, as one line of text; values up to 0 are lowest."""
     logs = [math.log10(value) if value > 0 else -math.inf for value in values]
     finite = [height for height in logs if math.isfinite(height)]
     low, high = min(finite, default=0.0), max(finite, default=0.0)

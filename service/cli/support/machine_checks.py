@@ -1,4 +1,4 @@
-"""Is this machine fit for the service: Python, packages, torch, the data folder, the port."""
+"""Checks of this machine: Python, packages, torch, data folder, port."""
 
 import os
 import platform
@@ -31,7 +31,7 @@ ANSWER_S = 2.0
 
 
 def python() -> Finding:
-    """The interpreter."""
+    """Check the version of the interpreter."""
     fact = f"{platform.python_version()} at {sys.executable}"
     if sys.version_info[:2] < OLDEST_PYTHON:
         return broken("python", fact, f"install Python {'.'.join(map(str, OLDEST_PYTHON))} or newer")
@@ -39,7 +39,7 @@ def python() -> Finding:
 
 
 def packages() -> Finding:
-    """Everything that the service imports."""
+    """Check that every required package can be imported."""
     faults = {}
     for name in MODULES:
         try:
@@ -52,9 +52,9 @@ def packages() -> Finding:
 
 
 def torch() -> Finding:
-    """Whether it computes, and with how many threads."""
+    """Check that torch computes correctly; report its number of threads."""
     try:
-        import torch as library  # noqa: PLC0415  # slow to import, and what is looked at
+        import torch as library  # noqa: PLC0415  # slow to import, and checked here
 
         product = library.eye(2, dtype=library.float64) @ library.ones(2, dtype=library.float64)
     except Exception as error:
@@ -67,24 +67,24 @@ def torch() -> Finding:
 
 
 def data_folder(settings: Settings) -> Finding:
-    """Whether it can be written to, and has room."""
+    """Check that the data folder is writable and has free space."""
     folder = settings.data_dir
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     try:
         with tempfile.TemporaryFile(dir=existing):
             free = shutil.disk_usage(existing).free
     except OSError as error:
-        remedy = "give it to the user of the service, or name another in KAN_DATA_DIR"
-        return broken("data folder", f"{folder} cannot be written to: {error.strerror}", remedy)
-    fact = f"{folder}{'' if existing == folder else ', which will be made'}; {free / GiB:.1f} GiB are free"
+        remedy = "make it writable for the user of the service, or set another folder in KAN_DATA_DIR"
+        return broken("data folder", f"{folder} is not writable: {error.strerror}", remedy)
+    fact = f"{folder}{'' if existing == folder else ', to be created'}; {free / GiB:.1f} GiB are free"
     if free >= PLENTY:
         return ok("data folder", fact)
     judged = broken if free < LITTLE else warning
-    return judged("data folder", fact, "make room, or name a folder on another disk in KAN_DATA_DIR")
+    return judged("data folder", fact, "free space, or set a folder on another disk in KAN_DATA_DIR")
 
 
 def port(settings: Settings) -> Finding:
-    """Whether it is free, or who has it."""
+    """Check that the port is free; if not, report what uses it."""
     where = f"{settings.host} port {settings.port}"
     if _is_free(settings):
         return ok("port", f"{where} is free")
@@ -92,7 +92,7 @@ def port(settings: Settings) -> Finding:
     if url is not None and urlsplit(url).port == settings.port:
         return ok("port", f"the service of this data folder answers at {url}")
     who = "another KAN service" if _is_ours(settings.port) else "another program"
-    return warning("port", f"{where} is held by {who}", "name another in KAN_PORT, or `serve --port 0`")
+    return warning("port", f"{where} is in use by {who}", "set another in KAN_PORT, or `serve --port 0`")
 
 
 def _is_free(settings: Settings) -> bool:

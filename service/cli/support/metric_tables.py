@@ -1,4 +1,4 @@
-"""How good a model is, as its kind is measured: tables of metrics and numbers, residuals in words."""
+"""Quality of a model for its task: tables of metrics and estimates, and residuals."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,16 +19,16 @@ NAMES = {
     "mean_log_likelihood": "log-likelihood",
 }
 RESIDUALS = ("equation_residual", "condition_residual", "estimated_error")
-OF_LAW = "law_mean_log_likelihood"  # stands in the column of the law
+OF_LAW = "law_mean_log_likelihood"  # printed in the column of the law
 MOST_DECIMALS = 9
 
 
 def tell_quality(model: Model, formulas: Symbolic | None) -> None:
-    """What was measured, beside what others reach on the same rows."""
+    """Print the metrics of the network, its formula and the baselines on the same rows; or the residuals."""
     if all(value is None for value in model.metrics.values()):
         has_rows = bool(model.split.get("test_rows"))
         reason = "the warnings say why" if has_rows else "no rows were held out"
-        tell("hold-out", f"nothing was measured: {reason}")
+        tell("hold-out", f"no metrics: {reason}")
     elif model.task == "equation":
         _tell_residuals(model)
     else:
@@ -36,7 +36,7 @@ def tell_quality(model: Model, formulas: Symbolic | None) -> None:
 
 
 def tell_estimates(model: Model) -> None:
-    """Numbers of equations that measurements have given."""
+    """Print the parameters of equations that were estimated from measurements."""
     if model.parameters:
         told = [
             (name, found["value"], found["standard_error"], *(found["interval"] or (None, None)))
@@ -46,7 +46,7 @@ def tell_estimates(model: Model) -> None:
 
 
 def tell_law(law: LawOut) -> None:
-    """What a density follows, with the numbers of it."""
+    """Print the law of a density with its parameters."""
     tell("law", f"{law.name} (p = {law.p_value:.2g} in a test of its fit)")
     told = [
         (number.name.replace("_", " "), number.value, number.standard_error, number.low, number.high)
@@ -56,18 +56,18 @@ def tell_law(law: LawOut) -> None:
 
 
 def _tell_residuals(model: Model) -> None:
-    """Largest violations, relative to the terms that cancel; and how well the solution has settled."""
+    """Print the largest residuals, relative to the terms that cancel, and the error of the solution."""
     equations, conditions, error = (model.metrics.get(name) for name in RESIDUALS)
     told = f"equations hold to {_number(equations, 2)} of their terms"
     if model.residuals.get("conditions"):
         told += ", conditions exactly" if conditions == 0 else f", conditions to {_number(conditions, 2)}"
     tell("residuals", f"{told}, at the worst of many random points")
     if error is not None:
-        tell("error", f"about {error:.1e} of the solution: so much did the last refinement change it")
+        tell("error", f"about {error:.1e} of the solution: its change in the last refinement")
 
 
 def _metrics(model: Model, formulas: Symbolic | None) -> Iterator[list[str]]:
-    """A line for every metric, a column for every model."""
+    """Rows of the table: one per metric, with a column per model."""
     measured: dict[str, Mapping[str, Any]] = {"network": model.metrics}
     if formulas is not None and len(formulas.outputs) == 1:
         (output,) = formulas.outputs
@@ -83,7 +83,7 @@ def _metrics(model: Model, formulas: Symbolic | None) -> Iterator[list[str]]:
 
 
 def _costs(model: Model, measured: Iterable[str]) -> Iterator[list[str]]:
-    """What each had to learn, and how long that took."""
+    """Rows with the number of parameters and the training time of every model."""
     of: dict[str, Mapping[str, Any]] = {
         "network": {"parameters": model.network.parameters, "seconds": model.timings.get("train")},
         **model.baselines,
@@ -93,14 +93,14 @@ def _costs(model: Model, measured: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _numbers(title: str, numbers: Iterable[Sequence[Any]]) -> Iterator[list[str]]:
-    """A line for every number that was estimated: its value, its standard error, and its ends."""
+    """Rows of estimates: value, standard error, and ends of the 95 % interval."""
     yield [title, "value", "std. error", "95 % from", "to"]
     for name, *values in numbers:
         yield [f"  {readable(name)}", *_meant(values, values[1])]
 
 
 def _meant(values: Iterable[float | None], error: float | None) -> Iterator[str]:
-    """With as many decimals as a standard error leaves a meaning to."""
+    """Format values with the decimals that are significant given the standard error: two digits of it."""
     decimals = 1 - math.floor(math.log10(error)) if error else -1
     for value in values:
         is_plain = value is not None and 0 <= decimals <= MOST_DECIMALS

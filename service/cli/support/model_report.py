@@ -1,4 +1,4 @@
-"""A trained model in words: how good it is and beside what, its formula, and where that holds."""
+"""Report on a trained model: metrics, formula, and the valid range of the formula."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,33 +9,31 @@ from service.cli.support.output import tell
 from service.client import ApiError, Client, Model, Symbolic
 
 VERDICTS = {
-    "exact": "exact: as printed, it is right to 1e-7 of the spread of the target on rows not seen before",
-    "consistent": "explains the data: what it leaves of them is noise, as far as can be told",
+    "exact": "exact: as printed, its error on hold-out rows is at most 1e-7 of the spread of the target",
+    "consistent": "explains the data: its residuals cannot be distinguished from noise",
     "approximation": "an approximation, shorter than the network and less exact: no compact formula was "
     "found that explains the data",
-    "weak": "a constant, or no better than one: the rows do not show that the columns say anything",
+    "weak": "a constant, or no better than one: the rows show no relation of the target to the columns",
 }
-VERDICTS_OF = {  # by task, where they mean something else
-    "density": {
-        "consistent": "explains the rows: those left out are as likely under it as under the network"
-    },
+VERDICTS_OF = {  # by task, where the meaning differs
+    "density": {"consistent": "explains the rows: hold-out rows are as likely under it as under the network"},
     "equation": {
         "exact": "exact: it satisfies all equations and conditions to rounding",
         "consistent": "satisfies all equations to rounding, with the numbers that were estimated",
     },
 }
-NO_FORMULA = "it was not asked for, or none was found in the time there was"
+NO_FORMULA = "not requested, or none was found within the time limit"
 NO_FORMULA_OF = {
-    "density": "it was not asked for, or the rows follow no law that is known here",
-    "equation": "it was not asked for, or no solution in closed form was found; the curves are the answer",
+    "density": "not requested, or the rows follow none of the known laws",
+    "equation": "not requested, or no closed-form solution was found; the network is the solution",
 }
 LONG_NUMBER = re.compile(r"(?<![\w.])\d+\.\d+(?:e[+-]?\d+)?")
 DIGITS = 6
-SHOWN_DOMAIN = 12  # variables; more make a list that nobody reads
+SHOWN_DOMAIN = 12  # variables, so that the list stays readable
 
 
 def formulas_of(client: Client, model: Model) -> Symbolic | None:
-    """The formulas of a model, if it has any."""
+    """Request the formulas of a model; None if it has none."""
     try:
         return client.symbolic(model)
     except ApiError as error:
@@ -45,7 +43,7 @@ def formulas_of(client: Client, model: Model) -> Symbolic | None:
 
 
 def report(model: Model, formulas: Symbolic | None) -> None:
-    """Print what a person wants to know of a model first."""
+    """Print the network, metrics, formulas and warnings of a model."""
     tell("model", f"{model.name}, version {model.version} ({model.id})")
     shape = model.network
     tell(
@@ -68,7 +66,7 @@ def _tell_formulas(model: Model, formulas: Symbolic) -> None:
             tell_law(output.law)
         shown = rounded(output.expression)
         are_rounded |= shown != output.expression
-        is_named_so = output.quantity in ("value", "density")  # p(x) says by itself what it is
+        is_named_so = output.quantity in ("value", "density")  # p(x) needs no quantity in front
         name = output.name if is_named_so else f"{output.quantity} of {output.name}"
         tell("formula", f"{name} = {shown}")
         for symbol, meaning in output.symbols.items():
@@ -94,7 +92,7 @@ def _ranges(domain: Mapping[str, Any]) -> Iterator[str]:
 
 
 def rounded(expression: str) -> str:
-    """A formula as people read it."""
+    """Round the long numbers of a formula to ``MAX_DIGITS`` digits."""
     return LONG_NUMBER.sub(_shortened, expression)
 
 

@@ -1,6 +1,6 @@
-"""How results are printed: words and tables for people, bare columns for pipes, JSON for programs.
+"""Output of results: tables for people, tab-separated columns for pipes, JSON for programs.
 
-Standard output holds the result and nothing else; everything said meanwhile goes to standard error.
+Standard output contains only the result; all other messages go to standard error.
 """
 
 import json
@@ -15,24 +15,24 @@ import typer
 from pydantic import BaseModel
 
 GAP = 2  # between columns of a table
-WIDEST = 40  # cell of a table: an id is 36
-INDENT = 11  # of what stands beside a label
+WIDEST = 40  # characters of a table cell; an id has 36
+INDENT = 11  # column at which the text after a label starts
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print only one JSON document.")]
 
 
 def say(text: str) -> None:
-    """Something by the way."""
+    """Print a message on standard error."""
     typer.echo(readable(text), err=True)
 
 
 def readable(text: str) -> str:
-    """A text without what would move the cursor or turn the writing: names of columns may hold anything."""
+    """Replace control characters, such as in column names: they can move the cursor or reverse the text."""
     return "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in text)
 
 
 def show(result: Any, as_json: bool, tell: Callable[[], None]) -> None:
-    """A result: as JSON, or as its teller has it."""
+    """Print a result as JSON, or by calling ``tell``."""
     if as_json:
         typer.echo(json.dumps(_plain(result), indent=2, ensure_ascii=False))
     else:
@@ -40,7 +40,7 @@ def show(result: Any, as_json: bool, tell: Callable[[], None]) -> None:
 
 
 def tell(label: str, text: str) -> None:
-    """A line with its label; in a terminal, as many lines as it takes."""
+    """Print a text after its label on one line; in a terminal, wrapped and indented."""
     start = (f"{label}:" if label else "").ljust(INDENT)
     text = readable(text).replace("\n", " ")
     if not sys.stdout.isatty():
@@ -56,7 +56,12 @@ def tell(label: str, text: str) -> None:
 def show_list(
     items: Iterable[BaseModel], as_json: bool, names: Sequence[str], cells: Callable[[Any], Sequence[Any]]
 ) -> None:
-    """A list: a table in a terminal; elsewhere a line for each item, its cells between tabs, none cut off."""
+    """Print a list: as JSON, as a table in a terminal, else as tab-separated lines with complete cells.
+
+    Args:
+        names: Column headings.
+        cells: Returns the cells of an item.
+    """
     if as_json:
         typer.echo(json.dumps({"items": [_plain(item) for item in items]}, indent=2, ensure_ascii=False))
     elif sys.stdout.isatty():
@@ -66,13 +71,13 @@ def show_list(
 
 
 def show_lines(rows: Iterable[Sequence[Any]]) -> None:
-    """A line for each row, its cells between tabs."""
+    """Print one line per row, with cells separated by tabs."""
     for row in rows:
         typer.echo("\t".join(map(_exact, row)))
 
 
 def _show_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """As many columns as there is room for; the last ones are what people miss least."""
+    """Print as many columns as fit; the last ones are least important."""
     if not rows:
         say("there are none yet")
         return
@@ -85,7 +90,7 @@ def _show_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         text = (" " * GAP).join(cell.ljust(width) for cell, width in zip(line, widths, strict=False)).rstrip()
         typer.echo(text if number else typer.style(text, bold=True))
     if shown < len(names):
-        say(f"(no room for: {', '.join(names[shown:])}; --json has all)")
+        say(f"(columns not shown: {', '.join(names[shown:])}; --json shows all)")
 
 
 def _cut(cell: str) -> str:
@@ -93,20 +98,20 @@ def _cut(cell: str) -> str:
 
 
 def _cell(value: Any) -> str:
-    """A value as people read it."""
+    """Format a value for people."""
     if isinstance(value, float):
         return f"{value:.6g}"
     return f"{value.astimezone():%Y-%m-%d %H:%M}" if isinstance(value, datetime) else _exact(value)
 
 
 def _exact(value: Any) -> str:
-    """A value as programs read it, on one line whatever someone has named something."""
+    """Format a value for programs, on one line and without control characters."""
     text = value.isoformat() if isinstance(value, datetime) else "" if value is None else str(value)
     return readable(text).replace("\n", " ")
 
 
 def _plain(result: Any) -> Any:
-    """A result as JSON has it, models inside of it as well."""
+    """Convert a result and the models in it to JSON types."""
     if isinstance(result, BaseModel):
         return result.model_dump(mode="json")
     if isinstance(result, dict):

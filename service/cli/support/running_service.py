@@ -1,7 +1,7 @@
-"""Which service runs over a data folder: ``serve`` leaves its address there, other commands ask it.
+"""Address file of a running service: ``serve`` writes its URL into the data folder, other commands read it.
 
-The address is held under a lock, which the system takes from a process when it ends, however it ends. So
-an address that was left behind is known by its missing lock, whoever has its port or its process id now.
+The service locks the file while it runs. The system releases the lock when the process ends in any way. A
+file without a lock is therefore stale, even if another process now has the same port or process id.
 """
 
 import hashlib
@@ -13,14 +13,14 @@ from typing import IO
 from service.settings import Settings
 
 FILE = "service.json"
-UNREADABLE = (OSError, ValueError, KeyError, ImportError)  # nobody is found there
+UNREADABLE = (OSError, ValueError, KeyError, ImportError)  # treated as no running service
 
 
 @contextmanager
 def announced(url: str, settings: Settings) -> Iterator[None]:
-    """Let commands of this machine find a service; the first over a folder is the one that they find."""
+    """Let commands find the service within the block; they find the first service of a data folder."""
     with ExitStack() as while_it_runs:
-        with suppress(OSError):  # a folder that cannot be written to is no reason not to serve
+        with suppress(OSError):  # the service also runs if the folder is not writable
             while_it_runs.enter_context(_left(url, settings))
         yield
 
@@ -41,7 +41,7 @@ def _left(url: str, settings: Settings) -> Iterator[None]:
 
 
 def running_url(settings: Settings) -> str | None:
-    """The address of the service that runs over the data folder and the database of the settings."""
+    """The URL of the running service with this data folder and database; None if there is none."""
     with suppress(*UNREADABLE), (settings.data_dir / FILE).open(encoding="utf-8") as file:
         try:
             _lock(file, is_shared=True)
@@ -52,16 +52,16 @@ def running_url(settings: Settings) -> str | None:
 
 
 def _lock(file: IO[str], *, is_shared: bool) -> None:
-    """Take the lock of a file until it is closed.
+    """Lock a file until it is closed.
 
     Raises:
-        BlockingIOError: Someone has it who lives.
+        BlockingIOError: A running process holds the lock.
     """
-    import fcntl  # noqa: PLC0415  # Windows has none, where there is no `serve` either
+    import fcntl  # noqa: PLC0415  # Windows has neither this module nor `serve`
 
     fcntl.flock(file, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
 
 
 def _database(settings: Settings) -> str:
-    """Tells databases apart, without their passwords."""
+    """A hash that identifies the database without revealing its password."""
     return hashlib.sha256(settings.database_url.encode()).hexdigest()

@@ -1,6 +1,6 @@
-"""Can the service do its work: settings, database, broker, workers.
+"""Checks of the service: settings, database, broker, workers.
 
-Errors of drivers are named by their kind alone: their text may hold addresses, names and passwords.
+Of driver errors only the type is printed: their text may contain addresses, names and passwords.
 """
 
 import redis
@@ -14,44 +14,44 @@ from service.queue import BrokenTransport, load_transport
 from service.settings import InvalidSettings, Settings, load_settings
 
 BROKER_TIMEOUT_S = 2.0
-START = "run `kan-service serve`, or `kan-service worker` where the API runs already"
+START = "run `kan-service serve`, or `kan-service worker` if the API already runs"
 
 
 def settings() -> tuple[Finding, Settings | None]:
-    """What the environment asks for, and whether it can be."""
+    """Check the settings in the environment; return them if they are valid."""
     try:
         read = load_settings()
     except InvalidSettings as error:
         return broken(
-            "settings", str(error), "`kan-service settings` lists all of them once these are right"
+            "settings", str(error), "correct these settings; `kan-service settings` then lists all"
         ), None
     set_here = len(read.model_fields_set)
     return ok("settings", f"valid, {set_here} set by KAN_ variables; `kan-service settings` shows all"), read
 
 
 def database(read: Settings) -> Finding:
-    """Whether it can be reached, and is of this version."""
+    """Check that the database is reachable and at the revision of this version."""
     kind = read.database_url.partition(":")[0].partition("+")[0]
     if not is_there(read):
-        return ok("database", f"{kind}: there is none yet; `kan-service serve` makes it")
+        return ok("database", f"{kind}: does not exist yet; `kan-service serve` creates it")
     try:
         revision = revision_of(read)
     except (SQLAlchemyError, ArgumentError, ImportError) as error:
-        remedy = "see that it runs, and that KAN_DATABASE_URL names it with its user and password"
+        remedy = "check that it runs, and that KAN_DATABASE_URL has its address, user and password"
         return broken("database", f"{kind}: cannot be used ({type(error).__name__})", remedy)
     fact = f"{kind}: at revision {revision or 'none'}"
     if revision == head_revision():
         return ok("database", fact)
     fact += f", this version needs {head_revision()}"
     if revision is not None and not is_known(revision):
-        return broken("database", fact, "a newer version made it; install that one")
+        return broken("database", fact, "a newer version created it; install that version")
     return warning("database", fact, "run `kan-service migrate`")
 
 
 def broker(read: Settings) -> Finding:
-    """Whether it can be reached, where one is needed."""
+    """Check that the broker is reachable, if one is configured."""
     if not read.broker_url.startswith(("redis://", "rediss://")):
-        return ok("broker", "none needed: workers look into the database")
+        return ok("broker", "none needed: workers poll the database")
     try:
         load_transport()
     except BrokenTransport as error:
@@ -62,21 +62,21 @@ def broker(read: Settings) -> Finding:
         ) as client:
             client.ping()
     except (redis.RedisError, ValueError) as error:
-        remedy = "see that it runs, and that KAN_BROKER_URL names it with its password"
+        remedy = "check that it runs, and that KAN_BROKER_URL has its address and password"
         return broken("broker", f"redis cannot be reached ({type(error).__name__})", remedy)
     return ok("broker", "redis answers")
 
 
 def worker(read: Settings) -> Finding:
-    """Whether one is there to train."""
+    """Check that a worker is alive."""
     engine = make_engine(read)
     try:
         with make_sessions(engine).read() as session:
             seen = Workers(session).presence()
     except SQLAlchemyError:
-        return warning("worker", "unknown, since the database cannot tell", "mend the database first")
+        return warning("worker", "unknown, because the database cannot be read", "repair the database first")
     finally:
         engine.dispose()
     if seen.count:
-        return ok("worker", f"{seen.count} alive, for {seen.slots} jobs side by side")
+        return ok("worker", f"{seen.count} alive, for {seen.slots} jobs at a time")
     return warning("worker", f"none was seen in the last {SEEN_WITHIN.seconds} s: jobs would wait", START)

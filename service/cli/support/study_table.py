@@ -1,4 +1,4 @@
-"""The table of a study: all columns for programs, for people what varied and what came of it."""
+"""The table of a study: all columns for programs; the varied settings and the results for people."""
 
 import shutil
 import sys
@@ -13,9 +13,9 @@ METRICS = ("rmse", "r2", "accuracy", "log_loss", "mean_log_likelihood")
 FORMULA = "formula"
 OUTCOME = ("status", "parameters", "training_seconds", "model", "verdict", FORMULA)
 HEADS = NAMES | {"training": "#", "training_seconds": "seconds", "log_loss": "log loss"}
-WORDS = ("status", "model", "verdict", FORMULA)  # all else stands below each other by its digits
-LONGEST = 100  # formula; the file has all of it
-NARROWEST = 16  # column of formulas
+WORDS = ("status", "model", "verdict", FORMULA)  # aligned left; all other columns are numbers, aligned right
+LONGEST = 100  # characters of a formula; the file has the complete one
+NARROWEST = 16  # characters of the formula column
 GAP = 2
 
 Row = Mapping[str, Any]
@@ -25,8 +25,8 @@ def tell_rows(rows: Sequence[Row], settings: Sequence[str]) -> None:
     """Print the table.
 
     Args:
-        rows: What the file has, a row for each training, or for each grid of it.
-        settings: Columns of what varies.
+        rows: Rows of the file: one per training, or per grid of a training.
+        settings: Names of the columns of varied settings.
     """
     if not sys.stdout.isatty():
         show_lines([list(rows[0]), *(list(row.values()) for row in rows)])
@@ -36,11 +36,11 @@ def tell_rows(rows: Sequence[Row], settings: Sequence[str]) -> None:
     shown = list(_fitting(columns, shutil.get_terminal_size().columns))
     _show({name: columns[name] for name in shown})
     if left_out := [columns[name][0] for name in names if name not in shown]:
-        say(f"(no room for: {', '.join(left_out)}; the file has all)")
+        say(f"(columns not shown: {', '.join(left_out)}; the file has all)")
 
 
 def _fitting(columns: Mapping[str, Sequence[str]], room: int) -> Iterator[str]:
-    """As many columns as there is room for; formulas can be wrapped."""
+    """Names of the columns that fit into the width ``room``; formulas can be wrapped."""
     for name, cells in columns.items():
         width = max(map(len, cells))
         room -= min(width, NARROWEST) if name == FORMULA else width
@@ -51,7 +51,7 @@ def _fitting(columns: Mapping[str, Sequence[str]], room: int) -> Iterator[str]:
 
 
 def _show(columns: Mapping[str, Sequence[str]]) -> None:
-    from rich.console import Console  # noqa: PLC0415  # slow to import for what may not be shown
+    from rich.console import Console  # noqa: PLC0415  # slow to import, and not always needed
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
@@ -66,13 +66,13 @@ def _show(columns: Mapping[str, Sequence[str]]) -> None:
 
 
 def _is_told(name: str, rows: Sequence[Row]) -> bool:
-    """Whether a column says anything."""
+    """Whether a column has a value other than None and ``succeeded``."""
     nothing = (None, "succeeded")
     return any(row.get(name) not in nothing for row in rows)
 
 
 def _head(name: str, settings: Sequence[str]) -> str:
-    """Settings by the last word of their path, if it is the only one that ends so."""
+    """The heading of a column; for a setting the last part of its path, if that is unambiguous."""
     last = name.rpartition(".")[2]
     is_alone = [setting.rpartition(".")[2] for setting in settings].count(last) == 1
     return last if name in settings and is_alone else HEADS.get(name, name)

@@ -1,7 +1,7 @@
-"""``kan-service serve``: the API and a worker as child processes, started again when one ends.
+"""``kan-service serve``: the API and a worker as child processes, which are restarted when they end.
 
-The children are ordinary processes in the group of this one, under the commands that an operator
-would type. They outlive neither a signal to this process nor its sudden end.
+The children run the commands that an operator would type, in the process group of the supervisor. They end
+with the supervisor, whether it receives a signal or is killed.
 """
 
 import logging
@@ -21,13 +21,13 @@ log = logging.getLogger(__name__)
 LOOK_S = 0.1
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
-STEADY_S = 60.0  # who has run this long starts again without a pause
-KILL_AFTER_S = 5.0  # beyond the time that a child needs to drain
+STEADY_S = 60.0  # a child that ran this long restarts after the shortest pause
+KILL_AFTER_S = 5.0  # after the time that a child may take to drain
 
 
 @dataclass
 class Child:
-    """A command that shall always run."""
+    """A command that is kept running."""
 
     name: str
     command: Sequence[str]
@@ -37,17 +37,17 @@ class Child:
     pause_s: float = 0.0
 
     def start(self, environment: Mapping[str, str]) -> None:
-        """Start the process, in the group of this one."""
+        """Start the process in the group of the supervisor."""
         self.started_at = time.monotonic()
-        self.process = subprocess.Popen(  # noqa: S603  # our own commands
+        self.process = subprocess.Popen(  # noqa: S603  # commands of the service
             self.command,
             env=dict(environment),
-            # The supervisor has one thread.
+            # Safe: the supervisor has only one thread.
             preexec_fn=partial(end_with_parent, signal.SIGTERM),  # noqa: PLW1509
         )
 
     def note_end(self) -> None:
-        """Plan the next start: the more often it ended early, the later."""
+        """Schedule the restart; the pause doubles with each early end, up to ``MAX_PAUSE_S``."""
         assert self.process is not None  # noqa: S101
         lived_s = time.monotonic() - self.started_at
         self.pause_s = (
@@ -60,13 +60,13 @@ class Child:
 
 
 class Supervisor:
-    """Keeps commands running until a signal comes.
+    """Keeps commands running until it receives a signal.
 
     Args:
-        commands: What to run, by the name for the log.
-        environment: Of the children.
+        commands: Commands by their name in the log.
+        environment: Environment of the children.
         drain_s: Time that a child may take to stop.
-        on_look: Called several times a second until it returns true: waits for the service to be ready.
+        on_look: Called several times a second until it returns true, for example once the service is ready.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Supervisor:
         self._stopped = threading.Event()
 
     def run(self) -> int:
-        """Start everything, look after it, stop it on SIGTERM and SIGINT; the answer is the exit code."""
+        """Start the children, restart those that end, stop all on SIGTERM or SIGINT; return the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         is_satisfied = False
@@ -96,7 +96,7 @@ class Supervisor:
         return 0
 
     def look(self) -> None:
-        """Start what does not run and is due."""
+        """Notice ended children, and start those that are due."""
         for child in self._children:
             if child.process is not None and child.process.poll() is not None:
                 child.note_end()
@@ -104,7 +104,7 @@ class Supervisor:
                 child.start(self._environment)
 
     def stop(self) -> None:
-        """Ask all children to end, and see to it that they do."""
+        """Send SIGTERM to all children, wait for them, and kill those that do not end in time."""
         running = [child.process for child in self._children if child.process is not None]
         for process in running:
             process.send_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""What ``train`` and its like are asked for on the command line, as the body of a job."""
+"""Options of ``train``, ``study`` and ``solve``, and their conversion to the body of a job."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,68 +13,68 @@ BASELINES = ("linear", "mlp", "boosting")
 DENSITY = "density"
 
 Target = Annotated[
-    str | None, typer.Option(help="Column to predict; only --task density does without.", show_default=False)
+    str | None, typer.Option(help="Column to predict; required unless --task density.", show_default=False)
 ]
 Name = Annotated[str | None, typer.Option(help="Name of the model; a new version if it exists.")]
 MaxSeconds = Annotated[float | None, typer.Option(help="Time limit of the job. [default: 300]")]
 Task = Annotated[
     Literal["auto", "regression", "classification", "density"],
     typer.Option(
-        help="What the target is; by default that is seen from its values. A density has none: it is how "
-        "densely rows lie along one column of --features, or over two."
+        help="Kind of task; auto chooses it from the values of the target. A density has no target: it is "
+        "the distribution of one or two columns of --features."
     ),
 ]
 Features = Annotated[
     list[str] | None,
-    typer.Option(help="Columns to learn from, with commas between; by default all that can be used."),
+    typer.Option(help="Input columns, separated by commas; by default all usable columns."),
 ]
-Drop = Annotated[list[str] | None, typer.Option(help="Columns not to learn from, with commas between.")]
+Drop = Annotated[list[str] | None, typer.Option(help="Columns to exclude, separated by commas.")]
 Hidden = Annotated[
-    str | None, typer.Option(help="Nodes of the inner layers, such as 10,5; 'none' for no such layer.")
+    str | None, typer.Option(help="Nodes of the hidden layers, such as 10,5; 'none' for no hidden layer.")
 ]
 Grid = Annotated[int | None, typer.Option(min=1, help="Grid intervals of every activation.")]
-Seed = Annotated[int | None, typer.Option(min=0, help="Of everything that is random in the training.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Seed of the random numbers in the training.")]
 TestFraction = Annotated[
-    float | None, typer.Option(help="Share of the rows that are held out to measure on. [default: 0.2]")
+    float | None, typer.Option(help="Fraction of the rows that are held out for the metrics. [default: 0.2]")
 ]
-NoFormula = Annotated[bool, typer.Option("--no-formula", help="Do not look for a formula.")]
+NoFormula = Annotated[bool, typer.Option("--no-formula", help="Do not search for a formula.")]
 Baselines = Annotated[
     str | None,
     typer.Option(
-        help=f"To compare with: {', '.join(BASELINES)}; or 'none'. An MLP of a shape is mlp:29x29, one with "
-        "about as many numbers mlp:987, one as large as the network mlp:matched. [default: linear]"
+        help=f"Models to compare with: {', '.join(BASELINES)}; or 'none'. mlp:29x29 is an MLP of that shape, "
+        "mlp:987 one with about 987 parameters, mlp:matched one as large as the network. [default: linear]"
     ),
 ]
 Picture = Annotated[
     Path | None,
     typer.Option(
-        help="Where to draw the network, or the density. [default: NAME.svg in this folder]",
+        help="File for the picture of the network or the density. [default: NAME.svg in this folder]",
         show_default=False,
     ),
 ]
-NoPicture = Annotated[bool, typer.Option("--no-picture", help="Draw nothing.")]
-KeepBest = Annotated[bool, typer.Option("--keep-best", help="On Ctrl-C, keep the best so far.")]
+NoPicture = Annotated[bool, typer.Option("--no-picture", help="Do not draw a picture.")]
+KeepBest = Annotated[bool, typer.Option("--keep-best", help="On Ctrl-C, keep the best network so far.")]
 
 
 def check_goal(target: str | None, task: str, features: Sequence[str] | None) -> None:
-    """Nothing, if there is a column to predict, or columns whose density is looked for.
+    """Check that the task has a target, or for a density features and no target.
 
     Raises:
-        BadParameter: It says which is missing, or too much.
+        BadParameter: The target or the features are missing, or the target is superfluous.
     """
     if task != DENSITY and target is None:
-        words = "name the column to predict; only --task density does without"
+        words = "name the column to predict; only --task density has no target"
         raise typer.BadParameter(words, param_hint="--target")
     if task == DENSITY and target is not None:
-        words = "a density has no target; name its column, or two, with --features"
+        words = "a density has no target; name its one or two columns with --features"
         raise typer.BadParameter(words, param_hint="--target")
     if task == DENSITY and not features:
-        words = "name the column whose density it is, or two, such as --features height"
+        words = "name the one or two columns of the density, such as --features height"
         raise typer.BadParameter(words, param_hint="--features")
 
 
 def body_of(**wishes: Any) -> dict[str, Any]:
-    """What does not depend on the table; what was not asked for is left to the service."""
+    """Make the part of the body that does not depend on the table. Options that are None are left out."""
     given = {name: value for name, value in wishes.items() if value is not None}
     if given.get("task") == "auto":
         del given["task"]
@@ -94,7 +94,11 @@ def body_of(**wishes: Any) -> dict[str, Any]:
 
 
 def _baseline(text: str) -> str | dict[str, Any]:
-    """``mlp:29x29``, ``mlp:987`` or ``mlp:matched`` as the service is told; all else by its name."""
+    """Convert ``mlp:29x29``, ``mlp:987`` or ``mlp:matched`` to a member of the body; other texts are names.
+
+    Raises:
+        BadParameter: The part after the colon is invalid.
+    """
     kind, colon, size = text.partition(":")
     if not colon:
         return text
@@ -103,7 +107,7 @@ def _baseline(text: str) -> str | dict[str, Any]:
     numbers = size.split("x")
     if kind != "mlp" or not all(part.isdecimal() for part in numbers):
         raise typer.BadParameter(
-            f"{text!r} is none; an MLP is mlp:29x29, mlp:987 or mlp:matched", param_hint="--baselines"
+            f"{text!r} is no baseline; write mlp:29x29, mlp:987 or mlp:matched", param_hint="--baselines"
         )
     if len(numbers) == 1:
         return {"kind": "mlp", "parameters": int(size)}
@@ -113,7 +117,11 @@ def _baseline(text: str) -> str | dict[str, Any]:
 def features_of(
     dataset: Dataset, target: str | None, features: Sequence[str] | None, drop: Sequence[str] | None
 ) -> dict[str, list[str]]:
-    """Which columns to learn from, if that was said; those to drop are left out of the usable ones."""
+    """Make the member ``features`` of the body; empty if neither option is given.
+
+    Raises:
+        BadParameter: A column to drop does not exist.
+    """
     names = [column.name for column in dataset.columns]
     if features:
         chosen = _columns(features, names)
@@ -132,13 +140,13 @@ def features_of(
 
 
 def _is_usable(column: Any) -> bool:
-    """As the service chooses by itself: no free text, no ids, nothing constant."""
+    """Whether the service would use the column by default: it is no free text, no id and not constant."""
     varies = column.distinct > (0 if column.missing else 1)
     return bool(varies and column.type != "text" and not getattr(column, "is_id", False))
 
 
 def _columns(given: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Names with commas between, unless the whole is a name that has one."""
+    """Split names at commas, except a text that is itself a name."""
     return [name for text in given for name in ([text] if text in names else _split(text))]
 
 
@@ -147,7 +155,7 @@ def _sizes(text: str) -> list[int]:
         return [int(size) for size in _split(text) if size != NOTHING]
     except ValueError:
         raise typer.BadParameter(
-            "give sizes with commas between, such as 10,5", param_hint="--hidden"
+            "give numbers separated by commas, such as 10,5", param_hint="--hidden"
         ) from None
 
 

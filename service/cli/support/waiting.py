@@ -1,4 +1,4 @@
-"""Waiting for a training, and what Ctrl-C makes of it."""
+"""Waiting for a job, and its cancellation by Ctrl-C."""
 
 from contextlib import suppress
 
@@ -10,17 +10,17 @@ from service.cli.support.output import say
 from service.client import Client, ClientError, Dataset, Job, JobCancelled
 
 GIVEN_UP_WITHIN_S = 15.0
-GIVEN_UP = "cancelled, nothing is kept; --keep-best keeps the best so far"
-STUDY_GIVEN_UP = "cancelled; models that were trained by then stay, --keep-best keeps a table of them, too"
+GIVEN_UP = "cancelled, nothing is kept; --keep-best keeps the best network so far"
+STUDY_GIVEN_UP = "cancelled; the models trained so far stay; --keep-best also keeps a table of them"
 
 
 def ended_job(client: Client, job: Job, dataset: Dataset | None, *, keep_best: bool) -> Job:
-    """The job with what it has made.
+    """Wait for a job and return it as it ended.
 
-    Ctrl-C cancels it: then nothing is kept, or the best so far, if that was wished; another one drops it.
+    Ctrl-C cancels the job. With ``keep_best`` the best result so far is kept; a second Ctrl-C drops it, too.
 
     Args:
-        dataset: A table that goes with the job, if nothing is kept.
+        dataset: Dataset to delete if nothing is kept.
     """
     try:
         return _waited_for(client, job)
@@ -38,20 +38,20 @@ def _waited_for(client: Client, job: Job) -> Job:
 
 
 def _kept(client: Client, job: Job) -> Job | None:
-    """The job as it ends with the best so far; None if nothing is to be kept after all."""
-    say("finishing the best so far; Ctrl-C drops it, too")
+    """Cancel the job and return it with the best result so far; None if nothing is kept."""
+    say("finishing the best result so far; press Ctrl-C again to drop it")
     with suppress(KeyboardInterrupt):
         _cancel(client, job, keep_best=True)
         try:
             return _waited_for(client, job)
         except JobCancelled as cancelled:
-            if job.kind == "study":  # it leaves a table, and no model
+            if job.kind == "study":  # it has a table and no model
                 return cancelled.job
     return None
 
 
 def _give_up(client: Client, job: Job, dataset: Dataset | None) -> None:
-    """Cancel the job and take the table away, once nothing works on it any more."""
+    """Cancel the job, wait for its end, and delete the dataset."""
     _cancel(client, job, keep_best=False)
     with suppress(ClientError):
         client.wait(job, GIVEN_UP_WITHIN_S, progress=False)
@@ -61,5 +61,5 @@ def _give_up(client: Client, job: Job, dataset: Dataset | None) -> None:
 
 
 def _cancel(client: Client, job: Job, *, keep_best: bool) -> None:
-    with suppress(ClientError):  # it may have ended at this moment
+    with suppress(ClientError):  # it may just have ended
         client.cancel(job, keep_best=keep_best)
