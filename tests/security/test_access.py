@@ -99,7 +99,7 @@ def test_nobody_gets_in_while_keys_cannot_be_checked(empty_sqlite_url: str, tmp_
 
     assert response.status_code == 503
     assert response.json()["code"] == "database_unavailable"
-    assert "keys cannot be checked" in response.json()["detail"]
+    assert "the key cannot be checked" in response.json()["detail"]
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer"])

@@ -154,7 +154,7 @@ def _refuse_unknown_parameters(request: Request, known: set[str]) -> None:
     unknown = [name for name in request.query_params if name not in known]
     if not unknown:
         return
-    possible = f"known are {', '.join(sorted(known))}" if known else "this path takes none"
+    possible = f"possible here: {', '.join(sorted(known))}" if known else "none is possible here"
     entries = [
         {
             "parameter": name[:100],

@@ -209,7 +209,7 @@ def _on_database_error(request: Request, error: DBAPIError) -> Response:
     instance = _new_instance()
     log.error("database failed", exc_info=error, extra={"instance": instance, "path": request.url.path})
     if is_full(error):
-        detail = "the database has no space left and stored nothing; free space, then try again"
+        detail = "the database has no space left and stored nothing; try again when there is space"
         return problem(OutOfSpace("disk_full", detail), instance=instance)
     detail = "the database is unavailable; try again, and see /health/ready"
     return problem(Unavailable("database_unavailable", detail), instance=instance)
@@ -220,7 +220,7 @@ def _on_unexpected_error(request: Request, error: Exception) -> Response:
     instance = _new_instance()
     log.error("request failed", exc_info=error, extra={"instance": instance, "path": request.url.path})
     if is_disk_full(error):
-        detail = "the disk of the service is full; nothing was stored; free space, then try again"
+        detail = "the disk of the service is full, so nothing was stored; try again when there is space"
         return problem(OutOfSpace("disk_full", detail), instance=instance)
     members = {
         "code": "internal_error",

@@ -108,7 +108,7 @@ def _broker(settings: Settings) -> str:
 def _worker(sessions: Sessions) -> str:
     with sessions.read() as session:
         seen = Workers(session).presence()
-    newest = "none ever" if seen.newest is None else f"the latest {seen.newest.total_seconds():.0f} s ago"
+    newest = "none ever was" if seen.newest is None else f"the newest {seen.newest.total_seconds():.0f} s ago"
     if not seen.count:
         raise _NotReady(
             f"no worker was seen in the last {SEEN_WITHIN.seconds} s ({newest}); "

@@ -388,7 +388,7 @@ def test_not_ready_while_jobs_wait_and_none_is_taken(client: TestClient, app: Fa
     with sessions.begin() as session:
         session.execute(update(JobEvent).values(created_at=datetime.now(UTC) - timedelta(seconds=60)))
     check = problem_of(client.get("/health/ready"), 503)["checks"]["queue"]
-    assert re.search(r"waiting for 6\d s, and none is taken", check["detail"])
+    assert re.search(r"waiting for 6\d s, and no worker takes one", check["detail"])
     token = start_job(sessions, working.id)
     assert client.get("/health/ready").status_code == 200
     with sessions.begin() as session:

@@ -118,7 +118,7 @@ def test_rows_become_values(kan: Kan, law: Model, tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("x1,x2\n0.1,1\n0.9,-1.5\n30,0\n")
     plain = kan("predict", law.name, "rows.csv")
     values = [json.loads(line) for line in plain.stdout.splitlines()]
-    assert plain.stderr.startswith("values that deserve less trust: 1; the first: row 2, column 'x1'")
+    assert plain.stderr.startswith("warnings about the rows: 1; the first: row 2, column 'x1'")
     told = document(kan("predict", law.name, "rows.csv", "--json", "--interval", "0.5"))
     assert told["predictions"] == values
     assert len(told["intervals"]) == 3
@@ -229,7 +229,7 @@ def test_a_file_that_cannot_be_written_is_said(kan: Kan, law: Model) -> None:
 def test_rows_that_are_no_table_are_told_with_their_line(kan: Kan, law: Model, tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text('{"x1": 1, "x2": 2}\n[1, 2]\n')
     ended = kan("predict", law.name, "rows.jsonl")
-    assert (ended.exit_code, "rows.jsonl: line 2 is no JSON object" in ended.stderr) == (1, True)
+    assert (ended.exit_code, "rows.jsonl: line 2 is not a JSON object" in ended.stderr) == (1, True)
 
 
 def test_predictions_go_to_files_of_known_kinds_alone(kan: Kan, law: Model, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ async def test_one_tenant_leaves_a_slot_for_another() -> None:
     async with AsyncExitStack() as held:
         for _ in range(2):
             await held.enter_async_context(slots.one("a"))
-        with pytest.raises(Unavailable, match="send yours again"):
+        with pytest.raises(Unavailable, match="try again later"):
             await held.enter_async_context(slots.one("a"))
         await held.enter_async_context(slots.one("b"))
         with pytest.raises(Unavailable):

@@ -59,7 +59,7 @@ def test_people_get_a_line_for_each_thing_and_one_for_each_remedy(monkeypatch: p
         "ok      packages",
         "ok      torch",
         "broken  settings",
-        "        → `kan-service settings` lists all of them once these are right",
+        "        → correct these settings; `kan-service settings` then lists all",
     ]
     assert "unknown setting KAN_LEASES" in result.stdout
 
@@ -110,7 +110,7 @@ def test_a_port_is_held_by_another_program(monkeypatch: pytest.MonkeyPatch) -> N
         listener.bind(("127.0.0.1", load_settings().port))
         listener.listen()
         port = findings()["port"]
-    assert (port["state"], "held by another program" in port["fact"]) == ("warning", True)
+    assert (port["state"], "in use by another program" in port["fact"]) == ("warning", True)
 
 
 def test_a_port_is_held_by_the_service_of_this_folder() -> None:
@@ -131,7 +131,7 @@ def test_a_database_is_told_with_its_revision_and_its_workers() -> None:
     with make_sessions(engine).begin() as session:
         Workers(session).report("w", host="here", pid=1, slots=2)
     engine.dispose()
-    assert findings()["worker"]["fact"] == "1 alive, for 2 jobs side by side"
+    assert findings()["worker"]["fact"] == "1 alive, for 2 jobs at a time"
 
 
 def test_what_cannot_be_reached_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,9 +80,9 @@ def test_a_refusal_says_where_in_the_file(
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ('{"unknowns": ["y",}', "is no JSON: "),
-        ("[1]", "is no JSON object; give one such as {"),
-        ('{"kind": "train"}', "is a job of the kind 'train'; leave kind out"),
+        ('{"unknowns": ["y",}', "is not valid JSON: "),
+        ("[1]", "is not a JSON object; give one such as {"),
+        ('{"kind": "train"}', "is a job of the kind 'train'; omit kind"),
     ],
 )
 def test_what_is_no_body_of_such_a_job_is_not_sent(
@@ -96,7 +96,7 @@ def test_what_is_no_body_of_such_a_job_is_not_sent(
 
 def test_bytes_that_are_no_text_are_said(typed: Any, file: Path) -> None:
     file.write_bytes(b"\xff\xfe{}")
-    assert "decay.json is no JSON: " in typed("solve", "decay.json").stderr
+    assert "decay.json is not valid JSON: " in typed("solve", "decay.json").stderr
 
 
 @pytest.mark.parametrize("words", [["nothing.json"], [], ["decay.json", "--picture", "a.txt"]])

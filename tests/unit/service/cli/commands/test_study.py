@@ -162,12 +162,12 @@ def test_no_number_is_cut_off_where_there_is_little_room(
     ("options", "told"),
     [
         (USUAL, "--vary"),
-        ([*USUAL, "--vary", "network.grid"], "give them as in network.grid=3,10"),
-        ([*USUAL, "--vary", "network.grid="], "give them as in network.grid=3,10"),
-        ([*VARIED, "--vary", "network.grid=4"], "network.grid varies twice"),
-        ([*USUAL, "--vary", "features=[x1],[x2]"], "[x1] is no JSON"),
+        ([*USUAL, "--vary", "network.grid"], "write for example network.grid=3,10"),
+        ([*USUAL, "--vary", "network.grid="], "write for example network.grid=3,10"),
+        ([*VARIED, "--vary", "network.grid=4"], "network.grid is given twice"),
+        ([*USUAL, "--vary", "features=[x1],[x2]"], "[x1] is not valid JSON"),
         ([*VARIED, "--out", "a.xlsx"], ".csv or .parquet"),
-        ([*VARIED, "--out", "no/such/folder.csv"], "there is no folder no/such"),
+        ([*VARIED, "--out", "no/such/folder.csv"], "the folder no/such does not exist"),
         (["study", "table.csv", "--vary", "seed=1,2"], "name the column to predict"),
     ],
 )
@@ -181,7 +181,7 @@ def test_wrong_use_is_said_before_anything_is_sent(
 def test_an_interrupt_leaves_the_models_that_were_trained(typed: Any, played: Played) -> None:
     played.ends = [KeyboardInterrupt(), ClientError("cancelled")]
     ended = typed(*VARIED)
-    assert (ended.exit_code, "trained by then stay" in ended.stderr) == (130, True)
+    assert (ended.exit_code, "models trained so far stay" in ended.stderr) == (130, True)
     assert played.asked[-1] == ("cancel", "j1", False)  # and their table is not deleted
 
 

@@ -37,8 +37,8 @@ def test_rows_are_read_from_every_kind_of_file(tmp_path: Path, name: str) -> Non
     [
         ("a.csv", "", "cannot be read"),
         ("a.parquet", "no parquet", "cannot be read"),
-        ("a.jsonl", '{"x": 1}\n{"x"\n', "line 2 is no JSON object"),
-        ("a.txt", "1,2\n", "line 1 is no JSON object"),
+        ("a.jsonl", '{"x": 1}\n{"x"\n', "line 2 is not a JSON object"),
+        ("a.txt", "1,2\n", "line 1 is not a JSON object"),
     ],
 )
 def test_what_is_no_table_is_said_with_its_place(tmp_path: Path, name: str, content: str, told: str) -> None:

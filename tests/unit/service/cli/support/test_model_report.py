@@ -70,13 +70,13 @@ def test_a_density_is_told_with_its_law_beside_the_kernel(capsys: pytest.Capture
 
 def test_a_density_without_a_law_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     report(DENSITY, None)
-    assert "formula:   none: it was not asked for, or the rows follow no law" in capsys.readouterr().out
+    assert "formula:   none: not requested, or the rows follow none of the known laws" in capsys.readouterr().out
 
 
 def test_rows_that_have_no_likelihood_are_no_missing_rows(capsys: pytest.CaptureFixture[str]) -> None:
     nothing = {"metrics": {"mean_log_likelihood": None}, "split": {"test_rows": 3}}
     report(DENSITY.model_copy(update=nothing), None)
-    assert "nothing was measured: the warnings say why" in capsys.readouterr().out
+    assert "no metrics: the warnings say why" in capsys.readouterr().out
 
 
 def test_a_weak_formula_is_told_to_be_one(capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,7 +90,7 @@ def test_a_solution_is_told_by_its_residuals_and_numbers(capsys: pytest.CaptureF
     assert lines[2:6] == [
         "residuals: equations hold to 4.6e-12 of their terms, conditions to 2e-15, at the worst of many "
         "random points",
-        "error:     about 3.8e-13 of the solution: so much did the last refinement change it",
+        "error:     about 3.8e-13 of the solution: its change in the last refinement",
         "estimates:   value  std. error  95 % from      to",
         "  k         0.2546      0.0025     0.2496  0.2596",
     ]
@@ -115,4 +115,4 @@ def test_conditions_are_told_if_there_are_any(
     shown = capsys.readouterr().out
     assert told in shown
     assert "error:" not in shown
-    assert "formula:   none: it was not asked for, or no solution in closed form was found" in shown
+    assert "formula:   none: not requested, or no closed-form solution was found" in shown

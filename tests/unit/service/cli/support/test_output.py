@@ -54,7 +54,7 @@ def test_a_terminal_gets_the_columns_that_fit(
         "0.123457  a name of [bold]lines[/bold]",
         "1",
     ]
-    assert shown.err == "(no room for: when; --json has all)\n"
+    assert shown.err == "(columns not shown: when; --json shows all)\n"
 
 
 @pytest.mark.parametrize("length", [40, 41])
