@@ -50,7 +50,7 @@ LARGE_BODY = 64 * 1024  # larger bodies are parsed in a thread: parsing would bl
 
 
 async def _caller(request: Request) -> Caller:
-    """The owner of the request's key; ``LOCAL`` for every caller if the service asks for no keys."""
+    """The owner of the request's key; ``LOCAL_CALLER`` for every caller if the service asks for no keys."""
     return getattr(request.state, "caller", LOCAL)
 
 

@@ -97,7 +97,7 @@ class LargeBodies:
         except OSError as error:
             if not is_disk_full(error):
                 raise
-            detail = "the disk of the service is full and cannot store the body; try again when there is space"
+            detail = "the disk of the service is full; send the body again when there is space"
             await problem(OutOfSpace("disk_full", detail))(scope, receive, send)
 
     def _file(self) -> BinaryIO:

@@ -59,7 +59,7 @@ class _Stream(StreamingResponse):
 
 
 async def _follow(job_id: str, number: int, sessions: Sessions, watch: JobWatch) -> AsyncIterator[bytes]:
-    """Past events, then new ones as they occur, until the job ends, the service stops or the key expires."""
+    """Past events, then new ones as they occur, until the job, the service or the key ends."""
     yield format_sse_event(data_str=None, retry=COME_BACK_MS)
     while not watch.is_closed:
         try:

@@ -70,7 +70,9 @@ def test_a_density_is_told_with_its_law_beside_the_kernel(capsys: pytest.Capture
 
 def test_a_density_without_a_law_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     report(DENSITY, None)
-    assert "formula:   none: not requested, or the rows follow none of the known laws" in capsys.readouterr().out
+    assert (
+        "formula:   none: not requested, or the rows follow none of the known laws" in capsys.readouterr().out
+    )
 
 
 def test_rows_that_have_no_likelihood_are_no_missing_rows(capsys: pytest.CaptureFixture[str]) -> None:
