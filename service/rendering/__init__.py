@@ -1,1 +1,1 @@
-"""Pictures: SVG, PNG, MathML, their words."""
+"""Rendering to SVG, PNG and MathML, and the translations of picture texts."""

@@ -1,7 +1,8 @@
-"""Formulas as MathML, which browsers draw by themselves and screen readers read aloud.
+"""Formulas as MathML, which browsers render natively and screen readers read aloud.
 
-``latex2mathml`` translates the LaTeX of the engine. It does not know what is escaped inside of words, and
-puts it into the XML as it is; so the names of columns go past it, and only ever become escaped text.
+``latex2mathml`` converts the LaTeX of the engine. It copies escape sequences inside words unchanged into
+the XML. Therefore placeholders replace the names of columns during the conversion, and this module escapes
+the names.
 """
 
 import re
@@ -13,14 +14,14 @@ from kan_engine.expressions.printing import latex
 
 _WORD = re.compile(r"\\(?:mathrm|textrm)\{((?:\\.|\$[^$]*\$|[^{}\\$])*)\}")
 _BETWEEN_FACTORS = re.compile(r"(?<![+-])(?<!\\cdot) (?![+-]|\\cdot)")
-_FIRST_PLACE = 0xE000  # code points for private use: they become one symbol each, and no name has them
+_FIRST_PLACE = 0xE000  # code points for private use: each becomes one symbol, and no name contains them
 _PLACE = re.compile("<mi>([\ue000-\uf8ff])</mi>")
 
 
 def to_mathml(formula: str) -> str:
-    r"""A formula in the engine's LaTeX as one ``<math>`` element, set as a block.
+    r"""Convert a formula in the engine's LaTeX to one ``<math>`` element, set as a block.
 
-    Names are words, not letter by letter, and factors stand a little apart, as TeX sets them.
+    Names are set as words, not letter by letter, and factors are separated by a thin space, as in TeX.
     """
     names: list[str] = []
 

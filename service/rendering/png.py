@@ -1,9 +1,9 @@
-"""Pictures as PNG, from the very SVG, with a font that travels along: the same bytes on every machine.
+"""Conversion of SVG pictures to PNG with a bundled font, so that the bytes are equal on every machine.
 
-Machines have different fonts, or none. DejaVu Sans has Latin, Greek, Cyrillic and the signs of mathematics;
-what it lacks, such as Chinese, is an empty box in a PNG and only right in the SVG.
+The bundled font is DejaVu Sans, with Latin, Greek, Cyrillic and mathematical characters. Other characters,
+such as Chinese, are empty boxes in a PNG; the SVG shows them correctly.
 
-Drawing takes up to seconds and lets no other thread run meanwhile, so a child does it.
+Rendering takes up to seconds and blocks all other threads, so it runs in a child process.
 """
 
 import re
@@ -18,24 +18,24 @@ from service.errors import Invalid
 from service.process_limits import end_with_parent
 
 COMMAND = (sys.executable, "-m", "service.rendering.png")
-MOST_PIXELS = 40_000_000  # 160 MB while it is drawn
-MEMORY, SECONDS = 2**30, 60  # many times what the largest picture takes
+MOST_PIXELS = 40_000_000  # 160 MB during rendering
+MEMORY, SECONDS = 2**30, 60  # many times what the largest picture needs
 FONT_FOLDER = ("web", "fonts")
 SIZE = re.compile(r'\A<svg [^>]*? width="([0-9.e+]+)" height="([0-9.e+]+)"')
 
 
 def to_png(svg: str, width: int) -> bytes:
-    """A picture with so many pixels across; its height follows.
+    """Render a picture as PNG, with the aspect ratio of the SVG.
 
     Args:
-        svg: A picture of ours.
-        width: Pixels across.
+        svg: A picture of this service.
+        width: Width in pixels.
 
     Raises:
-        Invalid: It would have too many pixels.
+        Invalid: The picture would have more than ``MAX_PIXELS`` pixels.
     """
     found = SIZE.match(svg)
-    assert found is not None  # noqa: S101 - all of our pictures begin so
+    assert found is not None  # noqa: S101 - all pictures of this service begin so
     height = round(float(found[2]) / float(found[1]) * width)
     if width * height > MOST_PIXELS:
         most = int((MOST_PIXELS * width / height) ** 0.5)
@@ -49,7 +49,7 @@ def to_png(svg: str, width: int) -> bytes:
 
 
 def main() -> None:
-    """Draw the SVG of standard input on standard output."""
+    """Read an SVG from standard input and write a PNG to standard output."""
     end_with_parent()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))

@@ -1,6 +1,7 @@
-"""What all pictures share: colours, text that cannot break out, and the frame that describes itself in words.
+"""Elements that all pictures share: colours, escaped text, and the SVG document with title and description.
 
-Pictures are written by hand: no library, no script, no style sheet, the same bytes each time.
+The code writes the SVG directly, without a library. Pictures have no scripts and no style sheets, and equal
+input gives equal bytes.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,21 +17,21 @@ FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a picture, and its language.
+    """Colours and language of a picture.
 
-    Okabe and Ito's colours can be told apart whatever colours a reader sees.
+    The colours are those of Okabe and Ito, which readers with colour vision deficiency can distinguish.
 
     Attributes:
-        paper: The background.
-        ink: What is to be read first.
-        quiet: What is to be read second.
-        line: Lines between things.
-        grid: Lines to read values by.
-        idle: What does nothing.
-        spline: Curves.
-        symbolic: Curves that are functions.
-        series: Colours of things beside each other.
-        language: What its words are written in.
+        paper: Background.
+        ink: Primary text.
+        quiet: Secondary text.
+        line: Edges and axes.
+        grid: Grid lines.
+        idle: Nodes without edges.
+        spline: Splines.
+        symbolic: Activations that are functions of the library.
+        series: Colours of data series.
+        language: Language of the texts.
     """
 
     paper: str
@@ -45,11 +46,11 @@ class Theme:
     language: LanguageName = "en"
 
     def say(self, sentence: str, **values: str | float | None) -> str:
-        """A sentence of ``picture_words``, which is written here in English."""
+        """Translate an English sentence of ``translations`` into the language of the picture."""
         return translations.say(self.language, sentence, **values)
 
     def written(self, number: str) -> str:
-        """A number, which is written here in English."""
+        """Convert a number in English notation to the notation of the language."""
         return translations.written(self.language, number)
 
 
@@ -76,14 +77,14 @@ DARK = Theme(
     series=("#56b4e9", "#f0a030", "#2ec69a", "#e08fbd", "#f0e442", "#9ecbea", "#eceff1"),
 )
 THEMES: dict[ThemeName, Theme] = {"light": LIGHT, "dark": DARK}
-# Beside colours, so that a print in black and white can be read.
+# Dashes distinguish series in black and white print.
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "12 4", "4 2", "9 3 2 3 2 3", "1 2", "14 3 3 3", "6 6")
 
 
 def document(
     width: float, height: float, *, title: str, description: str, theme: Theme, body: Iterable[str]
 ) -> str:
-    """A whole picture. Title and description are told to those who cannot see it."""
+    """Return a complete SVG document. Screen readers read ``title`` and ``description``."""
     return "\n".join([*_head(width, height, title, description, theme), *body, "</svg>\n"])
 
 
@@ -110,7 +111,10 @@ def words(
     around: tuple[float, float] | None = None,
     is_bold: bool = False,
 ) -> str:
-    """A line of text; ``turn`` are degrees around its anchor, or another point."""
+    """Return a line of text as an element.
+
+    ``turn`` is the rotation in degrees around the anchor, or around the point ``around``.
+    """
     centre = around or (x, y)
     turned = f' transform="rotate({number(turn)} {number(centre[0])} {number(centre[1])})"' if turn else ""
     bold = ' font-weight="bold"' if is_bold else ""
@@ -121,15 +125,15 @@ def words(
 
 
 def number(value: float) -> str:
-    """One decimal is a tenth of a pixel; no trailing zeros, no minus zero."""
+    """Format a coordinate with one decimal, a tenth of a pixel, without trailing zeros or minus zero."""
     return f"{round(value, 1) + 0.0:g}"
 
 
 def text(value: str) -> str:
-    """Text as XML: markup escaped, and characters that XML forbids replaced."""
+    """Escape markup, and replace characters that XML forbids with U+FFFD."""
     return escape("".join(char if _is_xml(ord(char)) else "\ufffd" for char in value), {'"': "&quot;"})
 
 
 def _is_xml(code: int) -> bool:
-    """The production ``Char`` of XML 1.0, without the control characters that it only discourages."""
+    """Whether a code point is a ``Char`` of XML 1.0 and no discouraged control character."""
     return 0x20 <= code <= 0x7E or 0xA0 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000

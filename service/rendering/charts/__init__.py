@@ -1,1 +1,1 @@
-"""Pictures of what a model has learnt and what it is worth, one module each, as SVG written by hand."""
+"""Charts of the behaviour and quality of a model as SVG, one module each."""

@@ -1,4 +1,4 @@
-"""Axes, and what is drawn between them."""
+"""Axes and the elements drawn between them."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,8 +8,8 @@ from service.rendering.charts.ticks import log_ticks, nice_ticks, tick_labels
 from service.rendering.network.labels import CHARACTER
 from service.rendering.svg import Theme, number, words
 
-SMALL, SMALLEST = 11.0, 10.0  # sizes of text: labels of axes, of marks
-ROOM = 0.04  # beyond the values, as a share of their range
+SMALL, SMALLEST = 11.0, 10.0  # font sizes of axis labels and tick labels
+ROOM = 0.04  # margin beyond the values, as a share of their range
 LARGEST = 1e290
 Value = float | None
 
@@ -24,7 +24,7 @@ class Scale:
 
     @staticmethod
     def over(values: Iterable[Value], *, is_log: bool = False, room: float = ROOM) -> "Scale":
-        """A range with a little room around all values that can be shown."""
+        """Return a range around all values that can be shown, with a margin of ``room`` of the range."""
         seen = [_bounded(value, is_log) for value in values if value is not None and is_shown(value, is_log)]
         low, high = (min(seen), max(seen)) if seen else (1.0, 10.0) if is_log else (0.0, 1.0)
         if is_log:
@@ -36,24 +36,24 @@ class Scale:
         return Scale(low - wider, high + wider)
 
     def share(self, value: float) -> float:
-        """Where a value lies, from 0 to 1."""
+        """Return the position of a value: 0 at the low end, 1 at the high end."""
         if self.is_log:
             low, high = math.log(self.low), math.log(self.high)
             return (math.log(value) - low) / (high - low)
         return (value - self.low) / (self.high - self.low)
 
     def ticks(self, most: int) -> list[float]:
-        """Marks within the range."""
+        """Return at most ``most`` ticks within the range."""
         return (log_ticks if self.is_log else nice_ticks)(self.low, self.high, most)
 
     def labels(self, most: int) -> list[str]:
-        """What stands beside the marks."""
+        """Return the labels of the ticks."""
         return tick_labels(self.ticks(most), is_log=self.is_log)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """A rectangle with two axes."""
+    """A plot rectangle with two axes, in pixels."""
 
     left: float
     top: float
@@ -67,26 +67,26 @@ class Panel:
 
     @property
     def right(self) -> float:
-        """Its right side."""
+        """x of the right side."""
         return self.left + self.width
 
     @property
     def bottom(self) -> float:
-        """Its lower side."""
+        """y of the lower side."""
         return self.top + self.height
 
     def across(self, value: float) -> float:
-        """Place of a value of x."""
+        """Return the pixel coordinate of an x value."""
         return self.left + self.width * self.x.share(value)
 
     def up(self, value: float) -> float:
-        """Place of a value of y."""
+        """Return the pixel coordinate of a y value."""
         return self.bottom - self.height * self.y.share(value)
 
     def frame(
         self, x_label: str = "", y_label: str = "", *, x_marks: bool = True, y_marks: bool = True
     ) -> Iterator[str]:
-        """Lines to read values by, with their values, and what they are values of."""
+        """Draw grid lines, tick labels and axis labels."""
         yield from self._rules(x_marks)
         if x_marks:
             for tick, label in zip(self.x.ticks(self.x_most), self.x.labels(self.x_most), strict=True):
@@ -117,13 +117,13 @@ class Panel:
         )
 
     def mark(self, label: str, x: float, y: float, anchor: str) -> str:
-        """What stands beside a mark."""
+        """Draw a tick label."""
         return words(label, x, y, size=SMALLEST, anchor=anchor, fill=self.theme.quiet)  # type: ignore[arg-type]
 
     def line(
         self, xs: Sequence[Value], ys: Sequence[Value], *, colour: str, dash: str = "", width: float = 1.8
     ) -> str:
-        """A curve with a gap where it is not defined; a value between gaps is a dot."""
+        """Draw a curve with gaps where it is undefined. A single value between gaps is a dot."""
         runs: list[list[tuple[float, float]]] = [[]]
         for x, y in zip(xs, ys, strict=True):
             if is_shown(x, self.x.is_log) and is_shown(y, self.y.is_log):
@@ -138,7 +138,7 @@ class Panel:
         return drawn
 
     def band(self, xs: Sequence[Value], lows: Sequence[Value], highs: Sequence[Value], *, colour: str) -> str:
-        """The room between two curves where both are defined."""
+        """Fill the area between two curves where both are defined."""
         found = [
             (x, low, high)
             for x, low, high in zip(xs, lows, highs, strict=True)
@@ -152,7 +152,7 @@ class Panel:
     def dots(
         self, xs: Sequence[Value], ys: Sequence[Value], *, colour: str, radius: float, opacity: float = 1.0
     ) -> str:
-        """A dot for every pair that is defined."""
+        """Draw a dot for every pair that is defined."""
         found = [
             self._point(float(x or 0.0), float(y or 0.0)).split(",")
             for x, y in zip(xs, ys, strict=True)
@@ -165,17 +165,17 @@ class Panel:
         return f"{number(self.across(x))},{number(self.up(y))}"
 
     def beside(self, **change: float | Scale) -> "Panel":
-        """Another panel that differs in some places."""
+        """Return a copy with some fields changed."""
         return replace(self, **change)  # type: ignore[arg-type]
 
 
 def _bounded(value: float, is_log: bool) -> float:
-    """Far from where differences and ratios would be infinite."""
+    """Clip a value so that differences and ratios stay finite."""
     return min(max(value, 1 / LARGEST if is_log else -LARGEST), LARGEST)
 
 
 def stroke(path: str, colour: str, dash: str = "", width: float = 1.8) -> str:
-    """A path as a line."""
+    """Return a path element without fill."""
     dashes = f' stroke-dasharray="{dash}"' if dash else ""
     return (
         f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{number(width)}" '
@@ -184,22 +184,22 @@ def stroke(path: str, colour: str, dash: str = "", width: float = 1.8) -> str:
 
 
 def is_shown(value: Value, is_log: bool = False) -> bool:
-    """Whether an axis has a place for it."""
+    """Whether a value is finite and, on a logarithmic axis, positive."""
     return value is not None and math.isfinite(value) and (value > 0 or not is_log)
 
 
 def marks_width(scale: Scale, most: int) -> float:
-    """Room that the marks of an upright axis take."""
+    """Return the width of the tick labels of a vertical axis."""
     return max((text_width(label, SMALLEST) for label in scale.labels(most)), default=0.0)
 
 
 def text_width(label: str, size: float) -> float:
-    """About what a text takes; the reader's font is not known."""
+    """Estimate the width of a text in pixels; the reader's font is unknown."""
     return sum(2 if ord(char) > 0x2E80 else 1 for char in label) * CHARACTER * size
 
 
 def fitted(label: str, size: float, room: float) -> str:
-    """A text, shortened to the room there is."""
+    """Shorten a text to ``room`` pixels."""
     if text_width(label, size) <= room:
         return label
     shown = label

@@ -1,4 +1,4 @@
-"""The sheet that a picture is drawn on: what it is about, its headline, the notes below it, its legend."""
+"""The frame of a chart: its subject, headline, notes and legend."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ LINE = 16.0
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What a picture is about.
+    """The subject of a chart.
 
     Attributes:
-        name: The model, as ``law, version 3``.
-        target: The column that is predicted.
+        name: The model, such as ``law, version 3``.
+        target: The predicted column.
         units: Units by column.
-        measured_on: ``hold-out`` or ``training``: the rows of all that is measured.
-        metrics: Its metrics on the hold-out rows.
+        measured_on: ``hold-out`` or ``training``, the rows of the measurements.
+        metrics: Metrics on the hold-out rows.
     """
 
     name: str
@@ -31,23 +31,23 @@ class Subject:
     metrics: Mapping[str, float | None] = field(default_factory=dict)
 
     def label(self, name: str) -> str:
-        """A column with its unit."""
+        """Return the name of a column with its unit."""
         return label_of(name, self.units)
 
     def rows(self, count: int, theme: Theme) -> str:
-        """How many rows were measured, and which."""
+        """Return the number and kind of the measured rows as text."""
         if self.measured_on == "training":
             return theme.say("{count} training rows", count=count)
         return theme.say("{count} hold-out rows", count=count)
 
     @property
     def of_target(self) -> str:
-        """The target with its unit."""
+        """The name of the target with its unit."""
         return self.label(self.target)
 
 
 def headline(title: str, notes: Sequence[str], width: float, theme: Theme) -> tuple[list[str], float]:
-    """What stands above the axes, and the height that it takes."""
+    """Draw the title and the notes above the axes, and return their height."""
     room = width - 2 * MARGIN
     drawn = [words(fitted(title, TITLE, room), MARGIN, 28, size=TITLE, fill=theme.ink, is_bold=True)]
     lines = wrapped(notes, NOTE, room)
@@ -57,7 +57,7 @@ def headline(title: str, notes: Sequence[str], width: float, theme: Theme) -> tu
 
 
 def footnote(notes: Sequence[str], top: float, width: float, theme: Theme) -> tuple[list[str], float]:
-    """What stands below, and where the picture ends."""
+    """Draw the notes below the axes, and return the y of their lower end."""
     lines = wrapped(notes, NOTE, width - 2 * MARGIN)
     drawn = [
         words(line, MARGIN, top + LINE * (place + 1), size=NOTE, fill=theme.quiet)
@@ -67,7 +67,7 @@ def footnote(notes: Sequence[str], top: float, width: float, theme: Theme) -> tu
 
 
 def wrapped(sentences: Iterable[str], size: float, room: float) -> list[str]:
-    """Sentences in lines that fit; a sentence is broken between its words."""
+    """Break sentences between words into lines that fit into ``room`` pixels."""
     lines = [""]
     for word in " ".join(sentence for sentence in sentences if sentence).split(" "):
         longer = f"{lines[-1]} {word}".strip()
@@ -81,7 +81,7 @@ def wrapped(sentences: Iterable[str], size: float, room: float) -> list[str]:
 def legend(
     entries: Sequence[str], left: float, top: float, room: float, theme: Theme
 ) -> tuple[list[str], float]:
-    """A line with its name for every series, in rows that fit, and the height of all."""
+    """Draw a line sample with a name for every series, in rows that fit, and return the total height."""
     drawn: list[str] = []
     x, y = left, top + 12
     for place, entry in enumerate(entries):
@@ -99,12 +99,12 @@ def legend(
 def lines(
     panel: Panel, curves: Iterable[tuple[Sequence[Value], Sequence[Value]]], width: float = 1.8
 ) -> Iterator[str]:
-    """A line through its xs and ys for every series, as the legend has them."""
+    """Draw a line for every series in the style of the legend."""
     for place, (xs, ys) in enumerate(curves):
         colour, dash = series(place, panel.theme)
         yield panel.line(xs, ys, colour=colour, dash=dash, width=width)
 
 
 def series(place: int, theme: Theme) -> tuple[str, str]:
-    """Colour and dashes of one of several things beside each other; no two of the first 70 have both."""
+    """Return colour and dashes of a series. The first 70 combinations are distinct."""
     return theme.series[place % len(theme.series)], DASHES[place % len(DASHES)]

@@ -1,4 +1,4 @@
-"""How often every class was taken for every other one."""
+"""The confusion matrix of a classifier."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,19 +8,19 @@ from service.rendering.charts.chart_frame import MARGIN, Subject, footnote, head
 from service.rendering.network.labels import label_of
 from service.rendering.svg import Theme, document, number, text, words
 
-LARGEST, SMALLEST, COUNTED = 66.0, 14.0, 26.0  # sides of a cell; from the last on, counts are written into it
+LARGEST, SMALLEST, COUNTED = 66.0, 14.0, 26.0  # sides of a cell: largest, smallest, least with a count
 LONGEST = 150.0
 ROOM = 560.0
 SLANT, STEEP = -40, -65
 
 
 def draw_confusion(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
-    """A row per true class, a column per decided one; the stronger its colour, the larger its share.
+    """Draw a row per true class and a column per predicted class. Opacity is the share of the row.
 
     Args:
         figures: ``confusion`` of a classifier, and ``measured_on``.
         subject: The model.
-        theme: Its colours.
+        theme: Colours and language.
     """
     classes: list[str] = figures["confusion"]["classes"]
     counts: list[list[int]] = figures["confusion"]["counts"]
@@ -39,7 +39,9 @@ def draw_confusion(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
     body += _cells(classes, counts, (left, top + above), side, theme)
     bottom = top + above + side * len(classes)
     centre, middle = left + side * len(classes) / 2, top + above + side * len(classes) / 2
-    body.append(words(theme.say("decided"), centre, top + 16, size=11, anchor="middle", fill=theme.quiet))
+    body.append(
+        words(theme.say("predicted class"), centre, top + 16, size=11, anchor="middle", fill=theme.quiet)
+    )
     body.append(
         words(
             theme.say("true class"), MARGIN + 8, middle, size=11, anchor="middle", fill=theme.quiet, turn=-90
@@ -48,7 +50,7 @@ def draw_confusion(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
     notes, end = footnote(
         [
             theme.say(
-                "The stronger its colour, the larger the share of a cell in its row; the diagonal is right."
+                "The colour of a cell shows its share of the row; the diagonal has the correct predictions."
             )
         ],
         bottom + 6,
@@ -69,7 +71,7 @@ def _told(classes: list[str], counts: list[list[int]], subject: Subject, theme: 
     total, right = sum(map(sum, counts)), sum(counts[place][place] for place in range(len(classes)))
     told = [
         theme.say(
-            "{name}: of {rows}, {right} got the right class ({percent} %).",
+            "{name}, {rows}: {right} classified correctly ({percent} %).",
             name=subject.name, rows=subject.rows(total, theme), right=right, percent=100 * right / total,
         )
         if total
@@ -85,7 +87,7 @@ def _told(classes: list[str], counts: list[list[int]], subject: Subject, theme: 
         count, true, decided = max(wrong, key=lambda entry: entry[0])
         told.append(
             theme.say(
-                "Most often, {count} times, {true} was taken for {decided}.",
+                "Most frequent error, {count} times: {true} predicted as {decided}.",
                 count=count, true=label_of(true, {}), decided=label_of(decided, {}),
             )
         )  # fmt: skip
@@ -95,7 +97,7 @@ def _told(classes: list[str], counts: list[list[int]], subject: Subject, theme: 
 def _names(
     labels: list[str], left: float, top: float, side: float, size: float, theme: Theme, *, is_slanted: bool
 ) -> Iterator[str]:
-    slant = SLANT if side >= 20 else STEEP  # names close beside each other would run into each other
+    slant = SLANT if side >= 20 else STEEP  # so that names of narrow columns do not overlap
     for place, label in enumerate(labels):
         at = side * (place + 0.5)
         yield words(label, left - 8, top + at + size / 3, size=size, anchor="end", fill=theme.ink)
@@ -114,7 +116,7 @@ def _cells(
             share = count / total if total else 0.0
             x, y = corner[0] + side * d, corner[1] + side * t
             told = theme.say(
-                "{true}, taken for {decided}: {count} of {all}",
+                "{true}, predicted as {decided}: {count} of {all}",
                 true=classes[t], decided=classes[d], count=count, all=total,
             )  # fmt: skip
             fill = f'{theme.spline}" fill-opacity="{0.06 + 0.9 * share:.2f}' if share else theme.paper

@@ -1,4 +1,4 @@
-"""Lines along which values on a grid have a level."""
+"""Contour lines of values on a grid."""
 
 import math
 from collections import defaultdict
@@ -12,7 +12,7 @@ Line = list[Point]
 
 
 def level_path(panel: Panel, lines: Iterable[Line]) -> str:
-    """Lines of a level as the path of an SVG."""
+    """Return contour lines as the data of an SVG path."""
     return "".join(
         "M" + "L".join(f"{number(panel.across(x))},{number(panel.up(y))}" for x, y in line) for line in lines
     )
@@ -21,10 +21,10 @@ def level_path(panel: Panel, lines: Iterable[Line]) -> str:
 def level_lines(
     xs: Sequence[float], ys: Sequence[float], values: Sequence[Sequence[float]], level: float
 ) -> list[Line]:
-    """The lines on which values on a grid have a level, found cell by cell (marching triangles).
+    """Return the contour lines of a level (marching triangles).
 
-    Every cell is cut into two triangles, on which values are taken to be linear. The sides of the grid are no
-    line, even if all along them values have the level.
+    The method splits every cell into two triangles with linear values. The sides of the grid are never
+    contour lines, even if the values along them equal the level.
     """
 
     def is_on_side(point: Point) -> bool:
@@ -50,7 +50,7 @@ def _pieces(
 def _crossed(triangle: Sequence[tuple[float, float, float]], level: float) -> Iterator[tuple[Point, Point]]:
     found: list[Point] = []
     for ends in zip(triangle, (*triangle[1:], triangle[0]), strict=True):
-        start, end = sorted(ends)  # so that triangles with a side in common find the very same point on it
+        start, end = sorted(ends)  # so that triangles with a common side find the same point on it
         if (start[2] < level) != (end[2] < level) and math.isfinite(start[2] + end[2]):
             share = (level - start[2]) / (end[2] - start[2])
             found.append((start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])))
@@ -59,12 +59,12 @@ def _crossed(triangle: Sequence[tuple[float, float, float]], level: float) -> It
 
 
 def _chained(pieces: Iterable[tuple[Point, Point]]) -> Iterator[Line]:
-    """Pieces that touch as one line each, so that dashes run on along it."""
+    """Join segments with common ends into lines, so that dashes continue along a line."""
     beside: dict[Point, list[Point]] = defaultdict(list)
     for one, other in pieces:
         beside[one].append(other)
         beside[other].append(one)
-    for start in sorted(beside, key=lambda point: len(beside[point]) != 1):  # lines that end somewhere first
+    for start in sorted(beside, key=lambda point: len(beside[point]) != 1):  # open lines first
         while beside[start]:
             line = [start]
             while beside[line[-1]]:

@@ -1,4 +1,4 @@
-"""How densely rows lie: a curve over a histogram, or a map of two columns with lines of equal density."""
+"""Density estimates: a curve over a histogram, or a contour map of two columns."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -11,21 +11,21 @@ from service.rendering.svg import Theme, document, number
 
 WIDTH, HEIGHT = 640.0, 330.0
 SIDE = 430.0
-LEVELS = 7  # lines of equal density
+LEVELS = 7  # contour levels of the density
 LAW_LEVELS = 3
-HIGH_SHARE = 0.98  # the highest line, of the largest density
+HIGH_SHARE = 0.98  # upper bound of the levels as a share of the largest density
 LOW_SHARE = 0.02
 
 Figures = Mapping[str, Any]
 
 
 def draw_density(figures: Figures, subject: Subject, theme: Theme) -> str:
-    """The density of the network, the law that was recognised, and the rows.
+    """Draw the density of the network, the recognised law, and the rows.
 
     Args:
         figures: ``density`` of a model.
         subject: The model.
-        theme: Its colours.
+        theme: Colours and language.
     """
     return (_line if len(figures["density"]["columns"]) == 1 else _plane)(figures, subject, theme)
 
@@ -74,11 +74,7 @@ def _plane(figures: Figures, subject: Subject, theme: Theme) -> str:
         x=Scale(across[0], across[-1]), y=y, theme=theme, x_most=6,
     )  # fmt: skip
     remarks, bottom = footnote(
-        [
-            theme.say(
-                "Dots are rows; the density is the same along a line, and the higher, the stronger it is."
-            )
-        ],
+        [theme.say("Dots: rows; lines: contours of equal density, wider where the density is higher.")],
         panel.bottom + 40,
         width,
         theme,
@@ -104,7 +100,7 @@ def _plane(figures: Figures, subject: Subject, theme: Theme) -> str:
 
 
 def _title(theme: Theme) -> str:
-    return theme.say("How densely rows lie")
+    return theme.say("Density estimate")
 
 
 def _caption(subject: Subject, theme: Theme) -> str:
@@ -112,7 +108,7 @@ def _caption(subject: Subject, theme: Theme) -> str:
 
 
 def _names(told: Figures, theme: Theme) -> list[str]:
-    """What the lines are."""
+    """Return the names of the curves for the legend."""
     return [theme.say("network"), *([theme.say("law: {name}", name=told["law"])] if told["law"] else [])]
 
 
@@ -122,12 +118,12 @@ def _told(figures: Figures, subject: Subject, theme: Theme) -> list[str]:
     if mean is not None:
         told.append(theme.say("Mean log-likelihood of the network: {mean}.", mean=mean))
     if law is not None:
-        told.append(theme.say("Of the law, {name}: {mean}.", name=figures["density"]["law"] or "?", mean=law))
+        told.append(theme.say("Of the law {name}: {mean}.", name=figures["density"]["law"] or "?", mean=law))
     return told
 
 
 def _bars(edges: Sequence[float], bars: Sequence[float], panel: Panel) -> str:
-    """The histogram."""
+    """Draw the histogram."""
     path = "".join(
         f"M{number(panel.across(low) + 0.5)},{number(panel.bottom)}V{number(panel.up(height))}"
         f"H{number(panel.across(high) - 0.5)}V{number(panel.bottom)}Z"
@@ -140,7 +136,7 @@ def _bars(edges: Sequence[float], bars: Sequence[float], panel: Panel) -> str:
 def _contours(
     panel: Panel, told: Figures, values: Sequence[Sequence[float]], count: int, place: int
 ) -> Iterator[str]:
-    """Lines of equal density, stronger the higher."""
+    """Draw contours of equal density, wider for higher levels."""
     (across, up), most = told["axes"], max(max(row) for row in values)
     colour, dash = series(place, panel.theme)
     for step in range(count):

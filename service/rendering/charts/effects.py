@@ -1,4 +1,4 @@
-"""How predictions change with each feature, a small panel each."""
+"""Partial dependence of the predictions on each feature, one small panel each."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,17 +12,17 @@ from service.rendering.translations import briefly
 MOST = 12
 ACROSS = 3
 PANEL, HEIGHT, BETWEEN = 216.0, 150.0, 26.0
-SLANTED, UPRIGHT = 62.0, 22.0  # height that names of categories, and marks, take
-LONGEST = 84.0  # of the name of a category
+SLANTED, UPRIGHT = 62.0, 22.0  # height of slanted category names, and of horizontal labels
+LONGEST = 84.0  # pixels for the name of a category
 
 
 def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> str:
-    """The mean prediction over each feature, with the band in which it lies for eight of ten rows.
+    """Draw the mean prediction over each feature, with a band from the 10 % to the 90 % quantile of the rows.
 
     Args:
-        effects: What ``worker.evaluation.partial_dependence`` found, the most important feature first.
+        effects: Result of ``worker.evaluation.partial_dependence``, the most important feature first.
         subject: The model.
-        theme: Its colours.
+        theme: Colours and language.
     """
     shown = effects[:MOST]
     outputs = [curve["output"] for curve in shown[0]["curves"]]
@@ -37,7 +37,7 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
         theme.say("Effects of the features"),
         [
             theme.say(
-                "{name}: the mean of {what} by the network, each feature by itself.",
+                "{name}: mean of {what} by the network as one feature varies (partial dependence).",
                 name=subject.name,
                 what=what,
             )
@@ -72,7 +72,7 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], subject: Subject, theme: 
 
 
 def _range(shown: Sequence[Mapping[str, Any]], is_probability: bool) -> Scale:
-    """One range for all panels, so that they can be compared."""
+    """Return one range for all panels, so that they are comparable."""
     parts = [
         curve[key] or () for effect in shown for curve in effect["curves"] for key in ("mean", "low", "high")
     ]
@@ -111,7 +111,7 @@ def _told(shown: Sequence[Mapping[str, Any]], what: str, subject: Subject, theme
         )  # fmt: skip
     if len(shown[0]["curves"]) > 1:
         what = f"{what} ({shown[0]['curves'][0]['output']})"
-    told = theme.say("{name}: the mean of {what} over each feature.", name=subject.name, what=what)
+    told = theme.say("{name}: mean of {what} as each feature varies.", name=subject.name, what=what)
     return f"{told} {'; '.join(parts)}."
 
 
@@ -124,7 +124,7 @@ def _value(value: Any, theme: Theme) -> str:
 
 
 def _places(effect: Mapping[str, Any]) -> Scale:
-    """Categories stand beside each other, at 0, 1, 2, …"""
+    """Return a scale with the categories at 0, 1, 2, …"""
     return Scale(-0.5, len(effect["values"]) - 0.5)
 
 
@@ -152,7 +152,7 @@ def _panel(
 
 
 def _curves(effect: Mapping[str, Any], panel: Panel) -> list[str]:
-    """Curves of a number, and the deciles of the training rows below them."""
+    """Draw the curves of a numeric feature, and marks at the deciles of the training rows."""
     drawn = []
     for place, curve in enumerate(effect["curves"]):
         colour, dash = series(place, panel.theme)
@@ -168,7 +168,7 @@ def _curves(effect: Mapping[str, Any], panel: Panel) -> list[str]:
 
 
 def _steps(effect: Mapping[str, Any], panel: Panel) -> list[str]:
-    """A dot per category with its band as a bar, and the name of the category."""
+    """Draw a dot per category with its band as a bar, and the name of the category."""
     drawn, places = [], list(range(len(effect["values"])))
     apart = min(7.0, panel.width / len(places) / (len(effect["curves"]) + 1))
     for number_of, curve in enumerate(effect["curves"]):
@@ -179,7 +179,7 @@ def _steps(effect: Mapping[str, Any], panel: Panel) -> list[str]:
                 x, top, bottom = aside.across(place), aside.up(high), aside.up(low)
                 path = f"M{number(x)},{number(top)}V{number(bottom)}"
                 drawn.append(f'<path d="{path}" stroke="{colour}" stroke-opacity="0.35" stroke-width="7"/>')
-        if len(effect["curves"]) > 1:  # a colour alone would not tell them apart
+        if len(effect["curves"]) > 1:  # colour alone does not distinguish them
             drawn.append(aside.line(places, curve["mean"], colour=colour, dash=dash, width=1.0))
         radius = 3.6 if len(effect["curves"]) == 1 else 2.6
         drawn.append(aside.dots(places, curve["mean"], colour=colour, radius=radius))
@@ -197,11 +197,9 @@ def _steps(effect: Mapping[str, Any], panel: Panel) -> list[str]:
 def _notes(effects: Sequence[Mapping[str, Any]], outputs: Sequence[str], theme: Theme) -> list[str]:
     notes = []
     if len(outputs) == 1:
-        notes.append(theme.say("Line: the mean; band: where it lies for eight of ten rows."))
+        notes.append(theme.say("Line: mean; band: 10 % to 90 % quantile of the rows."))
     if any(effect["type"] == "number" for effect in effects[:MOST]):
-        notes.append(
-            theme.say("Short marks: smallest value, deciles and largest value of the training rows.")
-        )
+        notes.append(theme.say("Short marks: minimum, deciles and maximum of the training rows."))
     if len(effects) > MOST:
         notes.append(
             theme.say("The {shown} most important of {all} features are drawn.", shown=MOST, all=len(effects))

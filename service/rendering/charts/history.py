@@ -1,4 +1,4 @@
-"""How the loss fell while the network was trained, or the error while equations were solved."""
+"""The loss during training, or the error during the solution of equations, by step."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from service.rendering.charts.chart_frame import Subject, headline, legend, line
 from service.rendering.svg import Theme, document, number, words
 
 WIDTH, HEIGHT = 680.0, 330.0
-NARROWEST_LABEL = 34.0  # grids that follow each other faster are marked without their number
+NARROWEST_LABEL = 34.0  # pixels; grid refinements closer than this get a line without a label
 
 
 @dataclass(frozen=True)
 class Course:
-    """What falls, in the words of the picture.
+    """The texts of a history chart.
 
     Attributes:
-        name: In the history.
-        values: What the curve shows, and ``unit`` what its axis does.
-        told: From which value to which it went.
+        name: Key of the values in the history.
+        values: Name of the curve; ``unit`` is the label of its axis.
+        told: A sentence with the first and the last value.
     """
 
     name: str
@@ -32,17 +32,17 @@ class Course:
 
 
 def draw_history(history: Sequence[Mapping[str, Any]], subject: Subject, theme: Theme) -> str:
-    """Training and validation loss per step on a logarithmic axis, with the steps that refined the grid.
+    """Draw training and validation loss per step on a logarithmic axis, with the steps that refined the grid.
 
     Args:
         history: ``step``, ``grid``, ``loss`` (of equations: ``error``) and ``validation_loss`` of the steps,
-            one after the other.
+            in order.
         subject: The model.
-        theme: Its colours.
+        theme: Colours and language.
     """
     steps = [float(entry["step"]) for entry in history]
     if any(b <= a for a, b in pairwise(steps)):
-        steps = [float(place) for place in range(len(history))]  # a network was trained in several rounds
+        steps = [float(place) for place in range(len(history))]  # steps restart in every round of training
     course = (_of_equations if "error" in history[0] else _of_training)(history, subject, theme)
     losses = {
         course.values: [entry.get(course.name) for entry in history],
@@ -78,7 +78,7 @@ def _of_training(history: Sequence[Mapping[str, Any]], subject: Subject, theme: 
     first, last = history[0]["loss"], history[-1]["loss"]
     return Course(
         name="loss",
-        heading=theme.say("Loss during the training"),
+        heading=theme.say("Loss during training"),
         title=theme.say("Loss during the training of {name}", name=subject.name),
         values=theme.say("training loss"),
         unit=theme.say("loss"),
@@ -87,7 +87,7 @@ def _of_training(history: Sequence[Mapping[str, Any]], subject: Subject, theme: 
             first=first, last=last, count=len(history),
         )
         if len(history) > 1
-        else theme.say("the training loss was {last} after the one step that was recorded", last=last),
+        else theme.say("the training loss was {last} after the only recorded step", last=last),
     )  # fmt: skip
 
 
@@ -95,8 +95,8 @@ def _of_equations(history: Sequence[Mapping[str, Any]], subject: Subject, theme:
     first, last = history[0]["error"], history[-1]["error"]
     return Course(
         name="error",
-        heading=theme.say("Error while the equations were solved"),
-        title=theme.say("Error while the equations of {name} were solved", name=subject.name),
+        heading=theme.say("Error during the solution of the equations"),
+        title=theme.say("Error during the solution of the equations of {name}", name=subject.name),
         values=theme.say("error of the solution"),
         unit=theme.say("error"),
         told=theme.say(
@@ -113,13 +113,13 @@ def _told(history: Sequence[Mapping[str, Any]], course: Course, subject: Subject
     valued = [entry["validation_loss"] for entry in history if entry.get("validation_loss") is not None]
     told = [f"{subject.name}: {course.told}."]
     if valued:
-        told.append(theme.say("The validation loss was at best {best}.", best=min(valued)))
+        told.append(theme.say("The lowest validation loss was {best}.", best=min(valued)))
     refined = theme.say("The grid was refined: G = {grids}.", grids=", ".join(grids))
     return " ".join([*told, refined if len(grids) > 1 else f"G = {grids[0]}."])
 
 
 def _grids(history: Sequence[Mapping[str, Any]], steps: Sequence[float], panel: Panel) -> list[str]:
-    """A line where the grid was refined, with the new number of intervals."""
+    """Draw a line where the grid was refined, with the new number of intervals."""
     drawn: list[str] = []
     labelled = 0.0
     for step, before, entry in zip(steps[1:], history, history[1:], strict=False):

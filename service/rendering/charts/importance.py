@@ -1,4 +1,4 @@
-"""How much the model loses without each feature."""
+"""Permutation importance of the features."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,12 +14,12 @@ ROOM, LONGEST = 380.0, 230.0
 
 
 def draw_importance(importance: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
-    """A bar per feature: how much the error rises when its values are shuffled among the rows.
+    """Draw a bar per feature: the increase of the error when its values are shuffled among the rows.
 
     Args:
-        importance: What ``worker.evaluation.permutation_importance`` found.
+        importance: Result of ``worker.evaluation.permutation_importance``.
         subject: The model.
-        theme: Its colours.
+        theme: Colours and language.
     """
     features = [feature for feature in importance["features"] if feature["mean"] is not None]
     shown = features[:MOST]
@@ -34,7 +34,7 @@ def draw_importance(importance: Mapping[str, Any], subject: Subject, theme: Them
             name=subject.name, metric=error, rows=subject.rows(importance["rows"], theme),
             error=theme.written(briefly(importance["error"])) + (f" {unit}" if unit else ""),
         ),
-        theme.say("Each bar is how much it rises when the values of that feature are shuffled."),
+        theme.say("Each bar is its increase when the values of that feature are shuffled."),
     ]  # fmt: skip
     head, top = headline(theme.say("Importance of the features"), told, width, theme)
     ends = [feature["mean"] + (feature["std"] or 0.0) for feature in shown]
@@ -59,7 +59,7 @@ def draw_importance(importance: Mapping[str, Any], subject: Subject, theme: Them
         body=[
             *head,
             *panel.frame(
-                theme.say("rise of the {metric}", metric=error) + (f" [{unit}]" if unit else ""),
+                theme.say("increase of the {metric}", metric=error) + (f" [{unit}]" if unit else ""),
                 y_marks=False,
             ),
             *(
@@ -85,7 +85,7 @@ def _notes(importance: Mapping[str, Any], known: int, shown: int, theme: Theme) 
             theme.say("The {shown} most important of {all} features are drawn.", shown=shown, all=known)
         )
     if importance["left_out"]:
-        notes.append(theme.say("{count} features were not looked at.", count=importance["left_out"]))
+        notes.append(theme.say("{count} features were not evaluated.", count=importance["left_out"]))
     return notes
 
 

@@ -1,4 +1,4 @@
-"""Predictions of a regression beside what was true, and what is left between them."""
+"""Predictions of a regression against the true values, and the residuals."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,18 +10,18 @@ from service.rendering.svg import Theme, document, number, words
 from service.rendering.translations import briefly
 
 SIDE = 420.0
-WIDE, LOW = 470.0, 330.0  # of the residuals
+WIDE, LOW = 470.0, 330.0  # width and height of the panel of residuals
 BINS = 24
 Pairs = list[tuple[float, float]]
 
 
 def draw_parity(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
-    """A dot per row: what was true across, what was predicted upwards; on the diagonal both are equal.
+    """Draw a dot per row with the true value on x and the prediction on y, and the diagonal of equality.
 
     Args:
         figures: ``parity`` of a regression, and ``measured_on``.
         subject: The model.
-        theme: Its colours.
+        theme: Colours and language.
     """
     pairs, lost = _pairs(figures)
     scale = Scale.over([value for pair in pairs for value in pair])
@@ -34,13 +34,16 @@ def draw_parity(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> s
     )  # fmt: skip
     diagonal = f"M{number(panel.left)},{number(panel.bottom)}L{number(panel.right)},{number(panel.top)}"
     notes, bottom = footnote(
-        [theme.say("On the dashed diagonal, predictions are right.")], panel.bottom + 40, width, theme
+        [theme.say("On the dashed diagonal, predictions equal the true values.")],
+        panel.bottom + 40,
+        width,
+        theme,
     )
     return document(
         width,
         bottom,
         title=theme.say("Predicted and true {target} of {name}", target=subject.target, name=subject.name),
-        description=" ".join([*told, theme.say("Dots on the diagonal are right.")]),
+        description=" ".join([*told, theme.say("Dots on the diagonal are correct predictions.")]),
         theme=theme,
         body=[
             *head,
@@ -56,12 +59,12 @@ def draw_parity(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> s
 
 
 def draw_residuals(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
-    """What is left, true minus predicted: over the prediction, and how often it occurs.
+    """Draw the residuals, true minus predicted, against the prediction, with their histogram.
 
     Args:
         figures: ``parity`` of a regression, and ``measured_on``.
         subject: The model.
-        theme: Its colours.
+        theme: Colours and language.
     """
     pairs, lost = _pairs(figures)
     left_over = [(predicted, true - predicted) for true, predicted in pairs]
@@ -97,14 +100,14 @@ def draw_residuals(figures: Mapping[str, Any], subject: Subject, theme: Theme) -
 
 
 def _pairs(figures: Mapping[str, Any]) -> tuple[Pairs, int]:
-    """True and predicted values, and how many rows have no prediction."""
+    """Return pairs of true and predicted values, and the number of rows without such a pair."""
     every = list(zip(figures["parity"]["true"], figures["parity"]["predicted"], strict=True))
     known = [(float(t), float(p)) for t, p in every if t is not None and p is not None]
     return known, len(every) - len(known)
 
 
 def _told(pairs: Pairs, lost: int, subject: Subject, theme: Theme) -> list[str]:
-    """What the dots say, in words."""
+    """Describe the errors in sentences."""
     errors = sorted(abs(true - predicted) for true, predicted in pairs)
     metrics = [
         f"{name} {theme.written(briefly(subject.metrics[key]))}"
@@ -116,10 +119,10 @@ def _told(pairs: Pairs, lost: int, subject: Subject, theme: Theme) -> list[str]:
     if errors:
         half, most = errors[len(errors) // 2], errors[min(len(errors) - 1, math.ceil(0.9 * len(errors)))]
         told.append(
-            theme.say("Half are off by at most {half}, nine in ten by at most {most}.", half=half, most=most)
+            theme.say("Half of the errors are at most {half}, 90 % at most {most}.", half=half, most=most)
         )
     if lost:
-        told.append(theme.say("{count} rows for which the network has no answer are left out.", count=lost))
+        told.append(theme.say("{count} rows without a prediction are omitted.", count=lost))
     return told
 
 
@@ -135,7 +138,7 @@ def _dots(panel: Panel, pairs: Pairs, theme: Theme) -> str:
 
 
 def _histogram(residuals: Sequence[float], panel: Panel, theme: Theme) -> list[str]:
-    """How many residuals lie at each height, as bars beside the panel."""
+    """Draw the histogram of residuals as bars to the right of the panel."""
     counts = [0] * BINS
     for residual in residuals:
         counts[min(BINS - 1, max(0, int(panel.y.share(residual) * BINS)))] += 1
@@ -148,8 +151,12 @@ def _histogram(residuals: Sequence[float], panel: Panel, theme: Theme) -> list[s
     )
     return [
         f'<path d="{bars}" fill="{theme.series[0]}" fill-opacity="0.75"/>',
-        words(theme.say("how many"), left, panel.top - 8, size=10, fill=theme.quiet),
+        words(theme.say("count"), left, panel.top - 8, size=10, fill=theme.quiet),
         words(
-            theme.say("most: {count}", count=max(counts)), left, panel.bottom + 15, size=10, fill=theme.quiet
+            theme.say("maximum: {count}", count=max(counts)),
+            left,
+            panel.bottom + 15,
+            size=10,
+            fill=theme.quiet,
         ),
     ]

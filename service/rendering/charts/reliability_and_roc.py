@@ -1,4 +1,4 @@
-"""What the probabilities of a classifier are worth: whether they come true, and how well they rank."""
+"""Reliability diagram and ROC curves of a classifier."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,12 +14,12 @@ MOST_CURVES = 10
 
 
 def draw_probabilities(figures: Mapping[str, Any], subject: Subject, theme: Theme) -> str:
-    """On the left how often a probability came true, on the right the ROC curves.
+    """Draw the reliability diagram on the left and the ROC curves on the right.
 
     Args:
         figures: ``reliability`` and ``roc`` of a classifier, and ``measured_on``.
         subject: The model.
-        theme: Its colours.
+        theme: Colours and language.
     """
     bins, curves = figures["reliability"], figures["roc"]
     shown = sorted(curves, key=lambda curve: -curve["auc"])[:MOST_CURVES]
@@ -35,9 +35,7 @@ def draw_probabilities(figures: Mapping[str, Any], subject: Subject, theme: Them
         _reliability_told(bins, theme),
         _roc_told(shown, len(curves), theme),
     ]
-    head, top = headline(
-        theme.say("Do probabilities come true, and how well do they rank?"), told, width, theme
-    )
+    head, top = headline(theme.say("Reliability diagram and ROC curves"), told, width, theme)
     left = Panel(left=62, top=top + 34, width=SIDE, height=SIDE, x=UNIT, y=UNIT, theme=theme)
     right = left.beside(left=left.right + GAP)
     entries = [f"AUC {_area(curve, theme)}: {curve['class']}" for curve in shown]
@@ -53,7 +51,7 @@ def draw_probabilities(figures: Mapping[str, Any], subject: Subject, theme: Them
             words(
                 theme.say("Reliability"), left.left, left.top - 10, size=NOTE, fill=theme.ink, is_bold=True
             ),
-            *left.frame(across, theme.say("share that came true")),
+            *left.frame(across, theme.say("observed share")),
             _diagonal(left),
             *_bins(bins, left),
             words("ROC", right.left, right.top - 10, size=NOTE, fill=theme.ink, is_bold=True),
@@ -72,12 +70,12 @@ def _reliability_told(bins: Mapping[str, Any], theme: Theme) -> str:
     if not total:
         return theme.say("No probability is defined.")
     error = theme.written(briefly(sum(d * n for d, n in known) / total, 2))
-    return theme.say("On average, a probability is off by {error}.", error=error)
+    return theme.say("The expected calibration error is {error}.", error=error)
 
 
 def _roc_told(shown: Sequence[Mapping[str, Any]], count: int, theme: Theme) -> str:
     if not shown:
-        return theme.say("There is no ROC curve: the rows are of one class.")
+        return theme.say("There is no ROC curve: all rows have the same class.")
     most, least = _area(shown[0], theme), _area(shown[-1], theme)
     if count == 1:
         return theme.say("The area under the ROC curve is {area}.", area=most)
@@ -101,7 +99,7 @@ def _diagonal(panel: Panel) -> str:
 
 
 def _bins(bins: Mapping[str, Any], panel: Panel) -> list[str]:
-    """The curve, its dots the larger the more rows they stand for, and how many these are."""
+    """Draw the reliability curve with the row count of each bin. The area of a dot grows with the count."""
     colour = panel.theme.series[0]
     xs, ys, counts = bins["mean_probability"], bins["observed_share"], bins["count"]
     pairs = [(x, y, count) for x, y, count in zip(xs, ys, counts, strict=True) if x is not None]

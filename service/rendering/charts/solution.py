@@ -1,4 +1,4 @@
-"""The solution of differential equations: a curve of each unknown, or a map with lines of equal values."""
+"""The solution of differential equations: a curve of each unknown, or a contour map."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,26 +12,26 @@ from service.rendering.svg import Theme, document, number, words
 from service.rendering.translations import briefly
 
 WIDTH = 640.0
-HEIGHT, LOWER = 330.0, 150.0  # of the only curve, of one of several
-SIDE, SMALLER = 430.0, 270.0  # of the only map, of one of several
-ACROSS, BETWEEN = 2, 28.0  # maps beside each other
-LEVELS = 9  # lines of a map, at most
-ROOM = 0.02  # of the range of values: there are no lines so close to its ends
-BELOW = "5 3"  # dashes of lines below 0
-FROM_SIDE, FROM_LABEL, FROM_LINE = 20.0, 40.0, 8.0  # pixels around the value that stands on a line
-EVERY = 4  # of the points of a line are looked at for the place of its value
+HEIGHT, LOWER = 330.0, 150.0  # height of a single curve, and of one of several
+SIDE, SMALLER = 430.0, 270.0  # side of a single map, and of one of several
+ACROSS, BETWEEN = 2, 28.0  # maps per row, and the gap between them in pixels
+LEVELS = 9  # most contour levels of a map
+ROOM = 0.02  # share of the range of values at both ends that has no levels
+BELOW = "5 3"  # dashes of levels below 0
+FROM_SIDE, FROM_LABEL, FROM_LINE = 20.0, 40.0, 8.0  # least distance of a label to each, in pixels
+EVERY = 4  # every so many points of a line are candidates for the position of its label
 
 Told = Mapping[str, Any]
 Point = tuple[float, float]
 
 
 def draw_solution(figures: Told, subject: Subject, theme: Theme) -> str:
-    """The unknowns over the independent variable, or over two of them.
+    """Draw the unknowns over one or two independent variables.
 
     Args:
         figures: ``solution`` of a model.
         subject: The model.
-        theme: Its colours.
+        theme: Colours and language.
     """
     return (_curves if len(figures["solution"]["axes"]) == 1 else _maps)(figures["solution"], subject, theme)
 
@@ -59,7 +59,7 @@ def _curves(solution: Told, subject: Subject, theme: Theme) -> str:
             body.append(panel.dots(xs, ys, colour=theme.series[1], radius=3.0, opacity=0.75))
         at = panel.bottom + 20
     is_measured = any(each["measured"] for each in unknowns)
-    remark = theme.say("Line: the solution; dots: what was measured.") if is_measured else ""
+    remark = theme.say("Line: solution; dots: measurements.") if is_measured else ""
     remarks, bottom = footnote([remark], at + 20, WIDTH, theme)
     return _sheet(WIDTH, bottom, [*body, *remarks], solution, subject, theme)
 
@@ -89,13 +89,11 @@ def _maps(solution: Told, subject: Subject, theme: Theme) -> str:
         bottom = panel.bottom + 40
     remarks, bottom = footnote(
         [
-            theme.say(
-                "The value is the same along a line, and stands on it; the higher, the stronger the line."
-            ),
+            theme.say("Lines: contours, labelled with their values, wider where the value is higher."),
             theme.say("Dashed lines: values below 0.")
             if any(_ends(each)[0][0] < 0 for each in unknowns)
             else "",
-            theme.say("Dots: where it was measured.") if any(each["measured"] for each in unknowns) else "",
+            theme.say("Dots: points of measurement.") if any(each["measured"] for each in unknowns) else "",
         ],
         bottom,
         width,
@@ -124,20 +122,20 @@ def _notes(solution: Told, subject: Subject, theme: Theme) -> list[str]:
     if equation is not None and condition is not None:
         notes.append(
             theme.say(
-                "Equations hold to {equation} of their terms, conditions to {condition}.",
+                "Relative residual: equations {equation}, conditions {condition}.",
                 equation=equation,
                 condition=condition,
             )
         )
     if solution["at"]:
         notes.append(
-            theme.say("This is the slice at {place}, half-way along.", place=_place(solution["at"], theme))
+            theme.say("Slice at {place}, the middle of the range.", place=_place(solution["at"], theme))
         )
     return notes
 
 
 def _spread(each: Told, solution: Told, theme: Theme) -> str:
-    """Where an unknown is smallest and where it is largest."""
+    """Describe the minimum and the maximum of an unknown with their positions."""
     (low, lowest), (high, highest) = _ends(each)
     if low == high:
         return theme.say("{name} is {value} everywhere", name=each["name"], value=low)
@@ -153,7 +151,7 @@ def _spread(each: Told, solution: Told, theme: Theme) -> str:
 
 
 def _ends(each: Told) -> tuple[tuple[float, tuple[int, ...]], tuple[float, tuple[int, ...]]]:
-    """The smallest and the largest value, each with its place on the axes."""
+    """Return the minimum and the maximum, each with its indices on the axes."""
     rows = each["values"]
     if isinstance(rows[0], list):
         values = [(value, (i, j)) for i, row in enumerate(rows) for j, value in enumerate(row)]
@@ -186,7 +184,7 @@ def _map(each: Told, axes: Sequence[Sequence[float]], panel: Panel, subject: Sub
 
 
 def _values(panel: Panel, found: Sequence[Sequence[Line]], labels: Sequence[str]) -> Iterator[str]:
-    """The value on the lines of each level, where it hides no other line."""
+    """Label each level with its value where the label hides no line of another level."""
     points = [[(panel.across(x), panel.up(y)) for line in lines for x, y in line[::EVERY]] for lines in found]
     taken: list[Point] = []
     for own, label in zip(points, labels, strict=True):
@@ -211,5 +209,5 @@ def _values(panel: Panel, found: Sequence[Sequence[Line]], labels: Sequence[str]
 
 
 def _distance(point: Point, others: Iterable[Point]) -> float:
-    """To the closest of them."""
+    """Return the distance to the nearest of other points, infinite without any."""
     return min((math.dist(point, other) for other in others), default=math.inf)

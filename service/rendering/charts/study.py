@@ -1,4 +1,4 @@
-"""How error and time of a study change with the grid, beside what the theory of splines promises."""
+"""Error and training time of a study by grid, with the convergence rate of splines."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from service.rendering.translations import RAISED
 
 WIDTH, HEIGHT = 520.0, 400.0
 MOST_SERIES = 10
-BAR = 3.0  # half the width of the ends of a range
+BAR = 3.0  # half the width of the end of a range bar, in pixels
 Axis = Literal["grid", "parameters"]
 Height = Literal["error", "seconds"]
 
@@ -22,10 +22,10 @@ class Trained:
     """A training of a study.
 
     Attributes:
-        settings: What it was trained with, but for the grid and the seed, in words.
-        order: Of its splines; None of an MLP, which has no grid either.
-        error: RMSE, or log loss, on the hold-out rows.
-        seconds: Of its training; None where that was not recorded.
+        settings: Its settings without grid and seed, as text.
+        order: Order of its splines; None for an MLP, which has no grid either.
+        error: RMSE or log loss on the hold-out rows.
+        seconds: Training time; None if it was not recorded.
     """
 
     settings: str
@@ -38,13 +38,13 @@ class Trained:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What is drawn of the trainings.
+    """The quantities that the chart shows.
 
     Attributes:
-        across: What is across.
-        up: What is upwards.
-        metric: What the error is.
-        has_slope: Whether to draw what the theory promises.
+        across: Quantity on the x axis.
+        up: Quantity on the y axis.
+        metric: Name of the error.
+        has_slope: Whether to draw the theoretical convergence rate.
     """
 
     across: Axis
@@ -53,18 +53,18 @@ class View:
     has_slope: bool
 
     def x(self, training: Trained) -> float:
-        """Where a training stands across."""
+        """Return the x value of a training."""
         return float(training.grid if self.across == "grid" else training.parameters)
 
     def y(self, training: Trained) -> float | None:
-        """Where it stands upwards, if anywhere."""
+        """Return the y value of a training; None if it is 0 or unknown."""
         value = training.error if self.up == "error" else training.seconds
-        return value or None  # nothing is 0 on a logarithmic axis
+        return value or None  # a logarithmic axis has no 0
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Trainings that differ in their seeds alone, or in what is not told apart."""
+    """The median and the range of the trainings with equal settings and equal x."""
 
     x: float
     middle: float
@@ -73,17 +73,17 @@ class _Place:
 
 
 def draw_study(trainings: Sequence[Trained], view: View, *, title: str, theme: Theme) -> str:
-    """Error or time over grid intervals or parameters, both axes logarithmic.
+    """Draw error or time against grid intervals or parameters, both axes logarithmic.
 
-    Splines of order k leave an error that falls with G^-(k+1) (theorem 2.1 of the KAN paper). With a given
-    shape the parameters grow in proportion to G, and the error falls with the same power of them: the
-    dashed lines have that slope.
+    The error of splines of order k decreases as G^-(k+1) (theorem 2.1 of the KAN paper). For a fixed shape,
+    the number of parameters is proportional to G, so the error decreases with the same power of it. The
+    dashed lines have this slope.
 
     Args:
-        trainings: At least two, at different places across.
-        view: What is drawn of them.
-        title: The study in words.
-        theme: Its colours.
+        trainings: At least two, with different x values.
+        view: The quantities on the axes.
+        title: Title of the study.
+        theme: Colours and language.
     """
     groups = _groups(trainings, view)
     shown = dict(sorted(groups.items(), key=lambda item: min(p.middle for p in item[1]))[:MOST_SERIES])
@@ -109,7 +109,9 @@ def draw_study(trainings: Sequence[Trained], view: View, *, title: str, theme: T
     return document(
         width,
         panel.bottom + 50,
-        title=theme.say("{title}: {metric} over {axis}", title=title, metric=_what(view, theme), axis=across),
+        title=theme.say(
+            "{title}: {metric} against {axis}", title=title, metric=_what(view, theme), axis=across
+        ),
         description=" ".join(told),
         theme=theme,
         body=body,
@@ -117,7 +119,7 @@ def draw_study(trainings: Sequence[Trained], view: View, *, title: str, theme: T
 
 
 def _groups(trainings: Sequence[Trained], view: View) -> dict[str, list[_Place]]:
-    """The median of all trainings at the same place, and their range, by settings."""
+    """Return the median and the range of the trainings at each x, by settings."""
     found: dict[str, dict[float, list[float]]] = {}
     for training in sorted(trainings, key=lambda each: (each.settings, view.x(each))):
         y = view.y(training)
@@ -130,7 +132,7 @@ def _groups(trainings: Sequence[Trained], view: View) -> dict[str, list[_Place]]
 
 
 def _orders(trainings: Sequence[Trained], shown: Mapping[str, object]) -> dict[int, str]:
-    """For each order the settings that its line starts from: the best ones that are drawn."""
+    """Return, by order, the settings at whose first point the slope line starts: the best ones drawn."""
     order_of = {training.settings: training.order for training in trainings}
     found: dict[int, str] = {}
     for settings in shown:
@@ -165,10 +167,10 @@ def _told(
     if count > len(shown):
         told.append(theme.say("The {shown} best of {all} settings are drawn.", shown=len(shown), all=count))
     if any(place.low < place.high for group in shown.values() for place in group):
-        told.append(theme.say("Dots: medians; bars: from the smallest to the largest value."))
+        told.append(theme.say("Dots: medians; bars: minimum to maximum."))
     if view.has_slope and view.across == "parameters":
         told.append(
-            theme.say("With a given shape the parameters grow in proportion to G: the slope is the same.")
+            theme.say("For a fixed shape, parameters are proportional to G, so the slope is the same.")
         )
     return told
 
@@ -184,7 +186,7 @@ def _ends(group: Sequence[_Place], settings: str, view: View, across: str, theme
 
 
 def _series(group: Sequence[_Place], place: int, panel: Panel) -> list[str]:
-    """A line through the medians, and the range of each."""
+    """Draw a line through the medians, and the range of each."""
     colour, dash = series(place, panel.theme)
     xs, middles = [p.x for p in group], [p.middle for p in group]
     ranges = "".join(_range(p, panel) for p in group if p.low < p.high)
@@ -197,14 +199,14 @@ def _series(group: Sequence[_Place], place: int, panel: Panel) -> list[str]:
 
 
 def _range(place: _Place, panel: Panel) -> str:
-    """An upright bar with ends."""
+    """Return the path of a vertical bar with ends."""
     x, low, high = panel.across(place.x), panel.up(place.low), panel.up(place.high)
     ends = "".join(f"M{number(x - BAR)},{number(y)}h{number(2 * BAR)}" for y in (low, high))
     return f"M{number(x)},{number(low)}V{number(high)}{ends}"
 
 
 def _slope(order: int, start: _Place, axis: Axis, panel: Panel) -> list[str]:
-    """A line that falls with the power k + 1, as far as it stays within the panel."""
+    """Draw a line with the slope -(k + 1) on the logarithmic axes, clipped to the panel."""
     theme, power = panel.theme, order + 1
     end = min(panel.x.high, start.x * (start.middle / panel.y.low) ** (1 / power))
     error = start.middle * (end / start.x) ** -power

@@ -1,4 +1,4 @@
-"""Where the marks of an axis stand, and what is written beside them."""
+"""Positions and labels of the ticks of an axis."""
 
 import math
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ from itertools import pairwise
 from service.rendering.translations import power_of_ten
 
 NICE = (1, 2, 5)
-EVERY_DIGIT = 18  # with 17 any two doubles differ
+EVERY_DIGIT = 18  # exclusive; 17 digits distinguish any two doubles
 
 
 def nice_ticks(low: float, high: float, most: int) -> list[float]:
-    """At most so many multiples of 1, 2 or 5 times a power of ten from low to high, increasing.
+    """Return at most ``most`` multiples of 1, 2 or 5 times a power of ten from low to high, increasing.
 
-    Counted in fractions, because steps may be far smaller than the numbers.
+    The arithmetic is exact (fractions), because steps may be far smaller than the numbers.
     """
     if not high > low:
         return [low]
@@ -30,7 +30,7 @@ def nice_ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def log_ticks(low: float, high: float, most: int) -> list[float]:
-    """At most so many marks of a logarithmic axis: powers of ten, and 2 and 5 between where these are few."""
+    """Return at most ``most`` ticks of a logarithmic axis: powers of ten, and 2 and 5 if these are few."""
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
     stride = max(1, -(-(last - first + 1) // most))
     powers = [10.0**power for power in range(first, last + 1, stride)]
@@ -49,7 +49,7 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def tick_labels(ticks: Sequence[float], *, is_log: bool = False) -> list[str]:
-    """The marks in words, all in the same form, as short as they can be told apart."""
+    """Return the labels of ticks, all in the same format, as short as they are distinct."""
     largest = max((abs(tick) for tick in ticks), default=0.0)
     is_wide = is_log and (largest >= 1e4 or min(ticks, default=1.0) < 1e-2)
     if is_wide or (largest and not 1e-3 <= largest < 1e6):
@@ -64,12 +64,12 @@ def tick_labels(ticks: Sequence[float], *, is_log: bool = False) -> list[str]:
 
 
 def _powers(ticks: Sequence[float]) -> list[str]:
-    """All with as many digits as tell them apart."""
+    """Return powers of ten with the fewest digits, at least three, that keep the labels distinct."""
     told = ([power_of_ten(tick, digits) for tick in ticks] for digits in range(3, EVERY_DIGIT))
     return next((texts for texts in told if len(set(texts)) == len(set(ticks))), list(map(repr, ticks)))
 
 
 def _log10(value: Fraction) -> float:
-    """Of any positive fraction, also where it is too small or too large for a float."""
+    """Return log10 of a positive fraction, also outside the range of a float."""
     shift = value.numerator.bit_length() - value.denominator.bit_length()
     return math.log10(float(value / Fraction(2) ** shift)) + shift * math.log10(2)

@@ -1,7 +1,7 @@
-"""The picture of a network as SVG, written by hand: no library, no script, the same bytes each time.
+"""The diagram of a network as SVG. Equal input gives equal bytes.
 
-Every edge carries its activation as a curve in a box, drawn the stronger the more it matters. A
-name from a client appears only as escaped text.
+Every edge shows its activation as a curve in a box. Opacity and line width grow with the score of the edge.
+Names from clients appear only as escaped text.
 """
 
 import math
@@ -24,13 +24,13 @@ from service.rendering.network.labels import (
 from service.rendering.network.layout import LABEL, Edge, Layout, PlacedEdge, function_of, lay_out
 from service.rendering.svg import LIGHT, Theme, document, number, text, words
 
-ROOM_FOR_NAMES = 1_600.0  # beside each other; names that need more are slanted
+ROOM_FOR_NAMES = 1_600.0  # pixels for the input names side by side; wider names are slanted
 SLANT = -40
 SLANT_DOWN, SLANT_LEFT = math.sin(math.radians(40)), math.cos(math.radians(40))
-NODE, PRODUCT_NODE, TIMES = 5.0, 8.0, 3.4  # radii, and half the side of the sign
+NODE, PRODUCT_NODE, TIMES = 5.0, 8.0, 3.4  # radii of nodes, and half the side of the sign ×
 CAPTION_LINE = 16.0
 FAINTEST = 0.14
-SMALL = 36.0  # boxes below this width get thinner and coarser curves
+SMALL = 36.0  # boxes narrower than this get thinner and coarser curves
 
 
 def draw_network(
@@ -46,9 +46,9 @@ def draw_network(
     Args:
         picture: The edges document of a model: ``inputs``, ``outputs``, ``width``, ``nodes``, ``edges``.
         units: Units of inputs and outputs by name.
-        before: What stands before the name of every output, for example ``log(``.
-        after: What stands behind it.
-        theme: Its colours.
+        before: Prefix of the name of every output, for example ``log(``.
+        after: Suffix of the name of every output.
+        theme: Colours and language.
     """
     inputs = [label_of(name, units) for name in picture["inputs"]]
     outputs = [f"{before}{label_of(name, units)}{after}" for name in picture["outputs"]]
@@ -83,7 +83,7 @@ def draw_network(
 
 
 def _lines(placed: PlacedEdge, theme: Theme) -> str:
-    """The edge itself, below everything else; dashed if it skips layers."""
+    """Draw the line of an edge, dashed if the edge skips layers. Lines lie below all other elements."""
     *passing, node = placed.way
     path = f"{_polyline(placed.enters)}{_polyline(placed.leaves)}{_bends(placed.leaves[-1], passing)}"
     path += f"L{_point(node)}"
@@ -98,7 +98,7 @@ def _lines(placed: PlacedEdge, theme: Theme) -> str:
 def _activation(
     placed: PlacedEdge, picture: Mapping[str, Any], box: tuple[float, float], theme: Theme
 ) -> str:
-    """The box with the curve, and what it says when pointed at."""
+    """Draw the box with the curve and its tooltip."""
     width, height = box
     left, top = placed.box[0] - width / 2, placed.box[1] - height / 2
     function = function_of(placed.edge)
@@ -117,7 +117,7 @@ def _activation(
 
 
 def _place(edge: Edge) -> str:
-    """Which edge it is, for a page that shows the picture."""
+    """Return the ``data-`` attributes by which a web page identifies the edge."""
     places = {"layer": edge["layer"], "in": edge["in"], "to-layer": edge["to_layer"], "out": edge["out"]}
     return " ".join(f'data-{name}="{int(place)}"' for name, place in places.items())
 
@@ -130,7 +130,7 @@ def _function_name(function: str, x: float, top: float, width: float, theme: The
 
 
 def _curve(edge: Edge, left: float, top: float, side: float) -> str:
-    """The activation, scaled to its square; a gap where it is not finite."""
+    """Return the path of the activation, scaled to its square, with gaps where it is not finite."""
     step = max(1, len(edge["x"]) // 50) if side < SMALL else 1
     points = list(zip(edge["x"], edge["y"], strict=True))[::step]
     finite = [point for point in points if _is_finite(point)]
@@ -152,7 +152,7 @@ def _is_finite(point: tuple[float | None, float | None]) -> bool:
 
 
 def _share(value: float, low: float, high: float) -> float:
-    """Place between the sides of a box, with a little room; in the middle if nothing varies."""
+    """Map a value to 0.12 to 0.88 of the side of a box; to 0.5 if the range is empty."""
     return 0.12 + 0.76 * (value - low) / (high - low) if high > low else 0.5
 
 
@@ -164,14 +164,14 @@ def _nodes(
     is_slanted: bool,
     theme: Theme,
 ) -> Iterator[str]:
-    """A dot per node, with a sign in those that multiply; inputs and outputs with their names."""
+    """Draw a dot per node, with the sign × in product nodes, and the names of inputs and outputs."""
     last = len(picture["width"]) - 1
     busy = {node for placed in layout.edges for node in _ends(placed.edge)}
     for (layer, node), (x, y) in sorted(layout.nodes.items()):
         fill = theme.ink if (layer, node) in busy else theme.idle
         is_product = multiplies(picture["nodes"][layer][node])
         name = name_of(picture, layer, node)
-        title = theme.say("{name}, the product of what enters it", name=name) if is_product else name
+        title = theme.say("{name}, the product of its inputs", name=name) if is_product else name
         radius = number(PRODUCT_NODE if is_product else NODE)
         yield (
             f'<circle cx="{number(x)}" cy="{number(y)}" r="{radius}" fill="{fill}">'
@@ -187,7 +187,7 @@ def _nodes(
 
 
 def _times(x: float, y: float, theme: Theme) -> str:
-    """The sign ×, as lines: fonts differ in where it stands. Pointing at it is pointing at its node."""
+    """Draw the sign × as lines, because fonts place it differently. The node receives its pointer events."""
     falling = _polyline([(x - TIMES, y - TIMES), (x + TIMES, y + TIMES)])
     rising = _polyline([(x - TIMES, y + TIMES), (x + TIMES, y - TIMES)])
     return (
@@ -213,7 +213,7 @@ def _caption_lines(caption: list[str], layout: Layout, theme: Theme) -> Iterator
 
 
 def _opacity(placed: PlacedEdge) -> str:
-    """Square root, so that edges of a tenth of the strongest one's score are still well seen."""
+    """Return the opacity. It grows with the square root, so that a tenth of the highest score is visible."""
     return f"{FAINTEST + (1 - FAINTEST) * math.sqrt(min(max(placed.strength, 0.0), 1.0)):.2f}"
 
 
@@ -222,7 +222,7 @@ def _polyline(points: Iterable[Point]) -> str:
 
 
 def _bends(start: Point, points: Iterable[Point]) -> str:
-    """A path that goes on through points and is upright in each of them."""
+    """Continue a path through points by Bézier curves that are vertical at each point."""
     path, (x, y) = "", start
     for to_x, to_y in points:
         middle = (y + to_y) / 2

@@ -1,14 +1,14 @@
-"""The boxes of the edges that leave a node: a block straight above it, and the lines between its columns.
+"""The boxes of the edges that leave a node: a block above the node, and the lines between its columns.
 
-Where boxes stand on top of each other, a line to a box passes those below it on their left, and a line
-from a box passes those above it on their right: none runs behind a box.
+In a column of several boxes, the line to a box passes the boxes below on their left. The line from a box
+passes the boxes above on their right. No line runs behind a box.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-GAP = 9.0  # between boxes
-LINES_APART = 1.6  # between columns of boxes; closer where that would take more than WIDEST_GAP
+GAP = 9.0  # pixels between boxes
+LINES_APART = 1.6  # pixels between lines beside a column; less where the gap would exceed `MAX_COLUMN_GAP`
 WIDEST_GAP = 16.0
 
 Point = tuple[float, float]
@@ -16,7 +16,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Item:
-    """What takes a place in a layer: a node, or the edge ``number`` that passes through."""
+    """A node of a layer, or, with ``passes``, the edge ``number`` that skips the layer."""
 
     layer: int
     number: int
@@ -25,9 +25,9 @@ class Item:
 
 @dataclass(frozen=True)
 class Block:
-    """An item and the boxes of the edges that leave it, at most ``most_rows`` on top of each other.
+    """An item and the boxes of the edges that leave it, in columns of at most ``most_rows``.
 
-    ``name_room`` is the width that its name needs.
+    ``name_room`` is the width of its name.
     """
 
     item: Item
@@ -37,16 +37,19 @@ class Block:
 
     @property
     def columns(self) -> int:
-        """How many stand beside each other."""
+        """Number of columns."""
         return max(1, -(-len(self.edges) // self.most_rows))
 
     @property
     def rows(self) -> int:
-        """How many stand on top of each other, at most."""
+        """Number of boxes in the highest column."""
         return max(1, -(-len(self.edges) // self.columns))
 
     def order(self) -> Iterator[tuple[int, int, int]]:
-        """Column of every box, how many are below and how many above it; columns are about equally high."""
+        """Yield the column of every box, and the numbers of boxes below and above it.
+
+        The heights of columns differ by at most one box.
+        """
         least, higher = divmod(len(self.edges), self.columns)
         for column in range(self.columns):
             rows = least + (column < higher)
@@ -55,17 +58,17 @@ class Block:
 
     @property
     def gap(self) -> float:
-        """Between columns: room for a line past every box, on both sides."""
+        """Gap between columns, with room for the lines past all boxes on both sides."""
         return min(WIDEST_GAP, max(GAP, 2 * self.most_rows * LINES_APART))
 
     def width(self, side: float) -> float:
-        """With boxes of this width."""
+        """Return the width of the block with boxes of width ``side``."""
         return max(self.columns * (side + self.gap) + self.gap, self.name_room)
 
 
 @dataclass(frozen=True)
 class Place:
-    """A box in its block, and the lines to and from it."""
+    """The centre of a box, and the lines to and from it."""
 
     box: Point
     enters: tuple[Point, ...]
@@ -75,18 +78,18 @@ class Place:
 def places(
     block: Block, node: Point, bottom: float, top: float, box: tuple[float, float], step: float
 ) -> dict[int, Place]:
-    """Where the boxes of a block stand, column by column from below.
+    """Return the placements of the boxes of a block by edge, column by column from below.
 
     Args:
         block: The node and its edges.
-        node: Its place.
-        bottom: Height at which the boxes of all nodes of the layer begin.
-        top: Height at which the highest of them end.
+        node: Position of the node.
+        bottom: y of the lower side of the boxes of the layer.
+        top: y of the upper side of the highest boxes.
         box: Width and height of a box.
-        step: From one column to the next.
+        step: Distance from one column to the next.
     """
     width, height = box
-    apart = (step - width) / (2 * block.most_rows)  # between lines beside a column
+    apart = (step - width) / (2 * block.most_rows)  # distance between lines beside a column
     found = {}
     for n, (column, below, above) in zip(block.edges, block.order(), strict=True):
         x = node[0] + (column - (block.columns - 1) / 2) * step

@@ -1,4 +1,4 @@
-"""What the picture of a network says: labels, its description for those who cannot see it, its caption."""
+"""The texts of the diagram of a network: labels, caption, and the description for screen readers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,12 +8,12 @@ from service.rendering.network.layout import Edge, Layout, function_of
 from service.rendering.svg import Theme
 
 FONT_SIZE, CAPTION_SIZE = 13.0, 11.0
-CHARACTER = 0.6  # mean width, of the size; the reader's font is not known
+CHARACTER = 0.6  # mean width of a character as a share of the font size; the reader's font is unknown
 LONGEST_NAME = 40
 
 
 def label_of(name: str, units: Mapping[str, str]) -> str:
-    """A name with its unit, shortened where nobody would read it."""
+    """Return a name with its unit, each cut to ``MAX_NAME_LENGTH`` characters."""
     unit = units.get(name)
     return _shortened(name) + (f" [{_shortened(unit)}]" if unit else "")
 
@@ -23,17 +23,17 @@ def _shortened(text: str) -> str:
 
 
 def width_of(label: str) -> float:
-    """About what a label takes beside others; Chinese and the like take twice as much."""
+    """Estimate the width of a label in pixels; wide East Asian characters count twice."""
     return FONT_SIZE * CHARACTER * sum(2 if east_asian_width(char) in "WF" else 1 for char in label)
 
 
 def describe(picture: Mapping[str, Any], theme: Theme) -> str:
-    """What the picture shows, for those who cannot see it."""
+    """Describe the diagram for screen readers."""
     edges = picture["edges"]
     strongest = sorted(edges, key=lambda edge: -(edge["score"] or 0.0))[:5]
     told = [
         theme.say("Inputs at the bottom: {inputs}.", inputs=", ".join(picture["inputs"][:30])),
-        theme.say("Outputs on top: {outputs}.", outputs=", ".join(picture["outputs"][:30])),
+        theme.say("Outputs at the top: {outputs}.", outputs=", ".join(picture["outputs"][:30])),
         _products(picture, theme),
         theme.say(
             "{count} edges, each with its activation as a curve; the strongest: {edges}.",
@@ -49,17 +49,17 @@ def _products(picture: Mapping[str, Any], theme: Theme) -> str:
     if not names:
         return ""
     return theme.say(
-        "Nodes that multiply what enters them: {names}; all others add.", names=", ".join(names[:30])
+        "Nodes that multiply their inputs: {names}; all others add.", names=", ".join(names[:30])
     )
 
 
 def multiplies(node: Mapping[str, Any]) -> bool:
-    """Networks that were drawn before there were products do not say what their nodes do: they add."""
+    """Whether a node multiplies its inputs. Documents of older models lack ``operation``: their nodes add."""
     return bool(node.get("operation", "sum") == "product")
 
 
 def tell(edge: Edge, picture: Mapping[str, Any], theme: Theme) -> str:
-    """Where an edge leads, its function and its score."""
+    """Return the end nodes, the function and the score of an edge as text."""
     source = name_of(picture, edge["layer"], edge["in"])
     target = name_of(picture, edge["to_layer"], edge["out"])
     function = function_of(edge)
@@ -69,7 +69,7 @@ def tell(edge: Edge, picture: Mapping[str, Any], theme: Theme) -> str:
 
 
 def name_of(picture: Mapping[str, Any], layer: int, node: int) -> str:
-    """The name of a node, in full."""
+    """Return the full name of a node."""
     if layer == 0:
         return str(picture["inputs"][node])
     if layer == len(picture["width"]) - 1:
@@ -78,10 +78,10 @@ def name_of(picture: Mapping[str, Any], layer: int, node: int) -> str:
 
 
 def caption_of(picture: Mapping[str, Any], layout: Layout, theme: Theme) -> list[str]:
-    """How to read the picture, and what it leaves out, in lines that fit."""
-    told = [theme.say("The stronger the ink, the more an edge matters within its layer.")]
+    """Explain how to read the diagram and what it omits, in lines that fit its width."""
+    told = [theme.say("The more opaque an edge, the higher its score within its layer.")]
     if any(multiplies(picture["nodes"][layer][node]) for layer, node in layout.nodes):
-        told.append(theme.say("Nodes with × multiply what enters them, all others add."))
+        told.append(theme.say("Nodes with × multiply their inputs; all others add."))
     if any(placed.skips for placed in layout.edges):
         told.append(theme.say("Dashed edges skip layers."))
     if layout.hidden_edges:
@@ -89,7 +89,7 @@ def caption_of(picture: Mapping[str, Any], layout: Layout, theme: Theme) -> list
     if layout.hidden_inputs:
         told.append(
             theme.say(
-                "{count} of {all} inputs without an edge drawn are left out.",
+                "{count} of {all} inputs are omitted: none of their edges is drawn.",
                 count=layout.hidden_inputs, all=picture["width"][0],
             )
         )  # fmt: skip

@@ -1,8 +1,8 @@
-"""Where every node and every activation of a network goes in its picture.
+"""The layout of nodes and activations in the diagram of a network.
 
-As in figure 1 of the KAN paper: inputs at the bottom, outputs on top, and between two layers one
-small box per edge. An edge that skips layers has its box above its input and then a free place in
-every layer it passes, so that it crosses no node.
+As in figure 1 of the KAN paper, inputs are at the bottom, outputs at the top, and between two layers there is
+one small box per edge. An edge that skips layers has its box above its input. It takes a free place in every
+layer that it passes, so that it crosses no node.
 """
 
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from typing import Any
 
 from service.rendering.network.edge_blocks import GAP, Block, Item, Place, Point, places
 
-MAX_EDGES = 400  # more cannot be told apart, and the file would grow without end
-MAX_IDLE_INPUTS = 24  # inputs without an edge are shown unless there are more inputs than this
+MAX_EDGES = 400  # more edges cannot be distinguished, and the file would grow without bound
+MAX_IDLE_INPUTS = 24  # inputs without an edge are drawn unless there are more inputs than this
 BOXES_PER_ROW = 36
-ROOM = 1_400.0  # the width that boxes share before they get their smallest size
+ROOM = 1_400.0  # pixels; a layer that needs more gets boxes of the smallest width
 SMALLEST_BOX, LARGEST_BOX = 24.0, 58.0
-WITHOUT_DOUBT = 1 - 1e-8  # R² of a function that a curve is named after: no noisy curve gets there
-LABEL = 13.0  # height that the name of a function takes in its box
+WITHOUT_DOUBT = 1 - 1e-8  # least R² of a function that names a curve; no noisy curve reaches it
+LABEL = 13.0  # height of the name of a function in its box
 MARGIN = 26.0
 TOP = 54.0
 NARROWEST = 420.0
@@ -27,7 +27,15 @@ Edge = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class PlacedEdge:
-    """An edge: a line from its node into its box, out of the boxes of its layer, and along ``way``."""
+    """An edge with its positions.
+
+    Attributes:
+        box: Centre of its box.
+        enters: The line from its node to its box.
+        leaves: The line from its box past the other boxes of its layer.
+        way: The rest of the line, to the node that it enters.
+        strength: Its score as a share of the highest score of its layer.
+    """
 
     edge: Edge
     box: Point
@@ -38,15 +46,15 @@ class PlacedEdge:
 
     @property
     def skips(self) -> bool:
-        """Whether it passes by a layer of nodes."""
+        """Whether the edge skips a layer of nodes."""
         return is_skip(self.edge)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Places in pixels, counted from the upper left corner; ``box`` is width and height of a box.
+    """Positions in pixels from the upper left corner.
 
-    The names of the inputs are within ``height``.
+    ``box`` is the width and height of a box. ``height`` includes the names of the inputs.
     """
 
     width: float
@@ -59,7 +67,7 @@ class Layout:
 
 
 def function_of(edge: Edge) -> str:
-    """The function on an edge: the one fixed there, or the simplest that its curve is without doubt."""
+    """Return the function fixed on an edge, or its simplest suggestion with R² ≥ ``MIN_NAMING_R2``, or ""."""
     if edge.get("function"):
         return str(edge["function"])
     sure = [fit for fit in edge.get("suggestions", ()) if (fit["r2"] or 0.0) >= WITHOUT_DOUBT]
@@ -67,7 +75,7 @@ def function_of(edge: Edge) -> str:
 
 
 def is_skip(edge: Edge) -> bool:
-    """Whether an edge passes by a layer of nodes."""
+    """Whether an edge skips a layer of nodes."""
     return bool(edge["to_layer"] > edge["layer"] + 1)
 
 
@@ -79,14 +87,14 @@ def lay_out(
     label_room: float,
     left_room: float = 0.0,
 ) -> Layout:
-    """Place a network.
+    """Compute the positions of all nodes and edges of a network.
 
     Args:
         picture: The edges document of a model.
-        input_room: Width that the name of an input takes.
-        output_room: Width that the name of an output takes.
-        label_room: Height that the names of the inputs take below the network.
-        left_room: Width that the name of the first input takes left of the network.
+        input_room: Width of the name of an input, in pixels.
+        output_room: Width of the name of an output.
+        label_room: Height of the names of the inputs below the network.
+        left_room: Width of the name of the first input left of the network.
     """
     sizes, every = list(picture["width"]), list(picture["edges"])
     strengths = _strengths(every)
@@ -134,7 +142,7 @@ def lay_out(
 
 
 def _strengths(edges: list[Edge]) -> list[float]:
-    """Scores as a share of the strongest edge of the layer: deep or wide layers have small scores."""
+    """Return scores as shares of the highest score of the layer; deep or wide layers have small scores."""
     strongest: dict[tuple[int, int], float] = {}
     for edge in edges:
         layer = (edge["layer"], edge["to_layer"])
@@ -143,7 +151,7 @@ def _strengths(edges: list[Edge]) -> list[float]:
 
 
 def _blocks(layer: int, sizes: list[int], edges: dict[int, Edge], name_room: float) -> list[Block]:
-    """What takes a place in a layer. Nodes that nothing enters or leaves take none; idle inputs may."""
+    """Return the blocks of a layer. Nodes without edges get none, except idle inputs if these are drawn."""
     leaving = {n: edge for n, edge in edges.items() if edge["layer"] == layer}
     rows = max(1, -(-len(leaving) // BOXES_PER_ROW))
     of_node: dict[int, list[int]] = {}
@@ -160,7 +168,7 @@ def _blocks(layer: int, sizes: list[int], edges: dict[int, Edge], name_room: flo
 
 
 def _outer_first(numbers: list[int], edges: dict[int, Edge], is_left: bool) -> tuple[int, ...]:
-    """Edges by the node they enter; those that skip layers on the side that is nearer to the margin."""
+    """Sort edges by the node that they enter, with skipping edges on the side nearer to the margin."""
 
     def key(n: int) -> tuple[bool, int]:
         return is_skip(edges[n]) is not is_left, edges[n]["out"]
@@ -169,19 +177,19 @@ def _outer_first(numbers: list[int], edges: dict[int, Edge], is_left: bool) -> t
 
 
 def _side(blocks: list[Block]) -> int:
-    """Width of the boxes of a layer: all have room beside each other, but none is too small to see."""
+    """Return the width of the boxes of a layer that fits all of them, within the allowed range."""
     columns = max(sum(block.columns for block in blocks), 1)
     gap = max((block.gap for block in blocks), default=GAP)
     return round(min(LARGEST_BOX, max(SMALLEST_BOX, ROOM / columns - gap)))
 
 
 def _lead(width: float) -> float:
-    """Height of the lines between nodes and boxes: wide networks need more, or the lines lie flat."""
+    """Return the height of the lines between nodes and boxes: wider networks need more for steep lines."""
     return max(40.0, min(160.0, width * 0.075))
 
 
 def _heights(layers: list[list[Block]], width: float, box: tuple[float, float]) -> list[float]:
-    """Height of every layer of nodes above the inputs."""
+    """Return the height of every layer of nodes above the inputs."""
     heights = [0.0]
     for blocks in layers:
         rows = max((block.rows for block in blocks), default=1)
@@ -192,7 +200,7 @@ def _heights(layers: list[list[Block]], width: float, box: tuple[float, float]) 
 def _ordered(
     blocks: list[Block], edges: dict[int, Edge], nodes: dict[Item, Point], boxes: dict[int, Point]
 ) -> list[Block]:
-    """Blocks of a hidden layer from left to right as what enters them, so that few lines cross."""
+    """Sort the blocks of a hidden layer by the mean x of their incoming boxes, so that few lines cross."""
     if not blocks or blocks[0].item.layer == 0:
         return blocks
 
@@ -209,7 +217,7 @@ def _ordered(
 
 
 def _across(blocks: list[Block], side: float, left: float, width: float) -> list[tuple[Block, float, float]]:
-    """Centre of each block and the step between its columns; the blocks share the whole width."""
+    """Return the centre of each block and the step between its columns; the blocks fill the whole width."""
     stretch = width / max(sum(block.width(side) for block in blocks), 1.0)
     placed, x = [], left
     for block in blocks:
@@ -220,7 +228,7 @@ def _across(blocks: list[Block], side: float, left: float, width: float) -> list
 
 
 def _way(n: int, edge: Edge, nodes: dict[Item, Point], tops: list[float]) -> tuple[Point, ...]:
-    """From the boxes to the node, straight up beside the boxes of each layer that is passed by."""
+    """Return the points from the boxes to the node, vertical beside the boxes of each skipped layer."""
     way: list[Point] = []
     for layer in range(edge["layer"] + 1, edge["to_layer"]):
         x, y = nodes[Item(layer, n, passes=True)]

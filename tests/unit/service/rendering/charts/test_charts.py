@@ -231,7 +231,7 @@ def test_a_history_of_one_step_is_a_dot_for_each_loss() -> None:
     drawn = ElementTree.fromstring(draw_history(history(3), subject(), LIGHT))
     dots = drawn.findall(f"{SVG}g/{SVG}circle")
     assert len(dots) == 2
-    assert any("was 1 after the one step" in text for text in texts(ElementTree.tostring(drawn, "unicode")))
+    assert any("was 1 after the only recorded step" in text for text in texts(ElementTree.tostring(drawn, "unicode")))
 
 
 def test_of_equations_the_error_falls_and_no_loss_is_told() -> None:
@@ -267,7 +267,7 @@ def test_rows_without_an_answer_are_left_out_and_counted() -> None:
     figures["parity"]["predicted"][2] = None
     svg = draw_parity(figures, subject(), LIGHT)
     assert svg.count("<circle") == 4
-    assert "1 rows for which the network has no answer are left out." in svg
+    assert "1 rows without a prediction are omitted." in svg
 
 
 def test_a_model_that_answers_nothing_still_has_a_picture() -> None:
@@ -345,7 +345,7 @@ def test_unknowns_of_one_variable_have_a_panel_each_because_they_are_different_q
 def test_measurements_are_dots_upon_the_curve_and_it_is_said() -> None:
     svg = draw_solution(curves("y", measured=[[1.0, 0.8], [2.0, 0.9]]), subject(), LIGHT)
     assert svg.count("<circle") == 2
-    assert "dots: what was measured" in " ".join(texts(svg))
+    assert "dots: measurements" in " ".join(texts(svg))
     assert "measured" not in draw_solution(curves("y"), subject(), LIGHT)
 
 
@@ -354,7 +354,7 @@ def test_dots_on_a_map_show_where_was_measured() -> None:
     left, right = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', svg)
     assert float(right[0]) - float(left[0]) == pytest.approx(430)
     assert left[1] == right[1]
-    assert "Dots: where it was measured." in " ".join(texts(svg))
+    assert "Dots: points of measurement." in " ".join(texts(svg))
     assert "measured" not in draw_solution(maps("u"), subject(), LIGHT)
 
 
@@ -395,14 +395,14 @@ def test_an_unknown_that_is_the_same_everywhere_says_so_in_its_map() -> None:
 
 def test_of_three_variables_the_slice_is_told() -> None:
     svg = draw_solution(maps("u", z=0.25), subject(), LIGHT)
-    assert "This is the slice at z = 0.25, half-way along." in " ".join(texts(svg))
+    assert "Slice at z = 0.25, the middle of the range." in " ".join(texts(svg))
 
 
 def test_a_solution_says_where_it_is_smallest_and_largest() -> None:
     svg = draw_solution(maps("u"), subject(**RESIDUALS), LIGHT)
     told = ElementTree.fromstring(svg).findtext(f"{SVG}desc", "")
     assert "u: from 0 at x = 0, y = 0 to 16 at x = 4, y = 4." in told
-    assert "Equations hold to 2.5·10⁻⁹ of their terms, conditions to 0." in told
+    assert "Relative residual: equations 2.5·10⁻⁹, conditions 0." in told
 
 
 @pytest.mark.parametrize("order", [2, 3])
@@ -423,7 +423,7 @@ def test_seeds_are_one_dot_at_their_median_with_their_range() -> None:
     assert len(list(root.iter(f"{SVG}circle"))) == len(trained())
     ranges = [path.attrib["d"] for path in root.findall(f"{SVG}path") if "h6" in path.attrib["d"]]
     assert [drawn.count("V") for drawn in ranges] == [len(trained())]
-    assert "from the smallest to the largest value" in " ".join(texts(study(seeds)))
+    assert "bars: minimum to maximum" in " ".join(texts(study(seeds)))
 
 
 def test_an_mlp_beside_the_networks_has_no_slope_of_splines() -> None:
@@ -433,7 +433,7 @@ def test_an_mlp_beside_the_networks_has_no_slope_of_splines() -> None:
     svg = study([*trained(), *mlps], across="parameters")
     assert [text for text in texts(svg) if "∝" in text] == ["∝ P⁻⁴"]
     assert "MLP" in texts(svg)
-    assert "in proportion to G" in " ".join(texts(svg))
+    assert "proportional to G" in " ".join(texts(svg))
 
 
 def test_a_training_whose_time_is_not_known_is_no_dot_among_times() -> None:

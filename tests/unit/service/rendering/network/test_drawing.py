@@ -149,14 +149,14 @@ def test_columns_of_boxes_are_about_equally_high() -> None:
 def test_a_node_that_multiplies_bears_a_sign_and_says_so() -> None:
     root = parsed(with_products(3, 2, 1, direct=True))
     circles = {circle.findtext(f"{SVG}title"): circle for circle in root.findall(f"{SVG}circle")}
-    product, total = circles["node 1.1, the product of what enters it"], circles["node 1.0"]
+    product, total = circles["node 1.1, the product of its inputs"], circles["node 1.0"]
     assert float(product.attrib["r"]) > float(total.attrib["r"])
     (sign,) = (path for path in root.findall(f"{SVG}path") if path.get("stroke-linecap"))
     assert centre_of(sign) == pytest.approx([float(product.attrib[c]) for c in ("cx", "cy")], abs=0.1)
-    assert "Nodes that multiply what enters them: node 1.1; all others add." in root.findtext(
+    assert "Nodes that multiply their inputs: node 1.1; all others add." in root.findtext(
         f"{SVG}desc", ""
     )
-    assert any("Nodes with × multiply what enters them" in text for text in texts(root))
+    assert any("Nodes with × multiply their inputs" in text for text in texts(root))
 
 
 def centre_of(path: ElementTree.Element) -> tuple[float, float]:
@@ -216,7 +216,7 @@ def test_functions_units_and_names_are_shown() -> None:
 
 def test_words_say_what_of_the_target_the_network_gives() -> None:
     root = parsed(make_picture(2, 1), before="log(", after=")")
-    assert "Outputs on top: log(y1)." in root.findtext(f"{SVG}desc", "")
+    assert "Outputs at the top: log(y1)." in root.findtext(f"{SVG}desc", "")
     assert "x1 → log(y1), score 0.5" in [title.text for title in root.iter(f"{SVG}title")]
     assert root.findtext(f"{SVG}title") == "Kolmogorov-Arnold network [2, 1] for y1"
 
@@ -314,7 +314,7 @@ def test_a_network_too_large_to_see_is_cut_to_its_strongest_edges_and_says_so() 
     svg = draw_network(picture)
     assert svg.count("<g ") == MAX_EDGES
     assert f"{len(picture['edges']) - MAX_EDGES} weaker edges are not drawn." in svg
-    assert "inputs without an edge drawn are left out." in svg
+    assert "inputs are omitted: none of their edges is drawn." in svg
     assert len(svg) < 1_000_000
 
 
