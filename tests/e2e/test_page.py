@@ -109,7 +109,7 @@ def test_mistakes_are_told_beside_the_settings_that_they_are_about(
     grid = page.get_by_label("Grid", exact=True)
     expect(grid).to_be_focused()
     expect(grid).to_have_accessible_description(
-        "Pieces that every curve is made of: more follow finer bends. "
+        "Number of grid intervals of every spline. More intervals resolve finer detail. "
         "Input should be a valid integer or 'auto'"
     )
 
@@ -118,10 +118,10 @@ def test_the_request_of_the_form_can_be_taken_along(page: Page, api: httpx.Clien
     dataset_id = uploaded(api, law)
     show(page, f"/datasets/{dataset_id}")
     page.get_by_text("Settings", exact=True).click()
-    page.get_by_label("Inner nodes").fill("5, 3")
+    page.get_by_label("Hidden nodes").fill("5, 3")
     page.get_by_role("checkbox", name="x2").uncheck()
-    page.get_by_label("Look for a formula").uncheck()
-    page.get_by_text("The same from a program").click()
+    page.get_by_label("Search for a formula").uncheck()
+    page.get_by_text("As code").click()
     told = page.get_by_role("region", name="The request with Python").inner_text()
     options = 'features=["x1"], network={"hidden": [5, 3]}, symbolic=False'
     assert f'kan.train("{dataset_id}", "y", {options})' in told
@@ -197,7 +197,7 @@ def test_equations_become_a_model_with_its_formula(page: Page, api: httpx.Client
     expect(page.locator("#solve-equations-wrong mark")).to_have_text("w")
     assert severe_violations(page) == []
     equations.fill("Derivative(y(x), x) = -y(x)")
-    page.get_by_text("The same from a program").click()
+    page.get_by_text("As code").click()
     told = page.get_by_role("region", name="The request with Python").inner_text()
     assert 'kan.solve(independent=["x"], unknowns=["y"], domain={"x": [0, 5]}' in told
     page.get_by_role("button", name="Solve").press("Enter")
@@ -289,8 +289,8 @@ def test_without_a_target_the_density_of_one_or_two_columns_is_learnt(page: Page
     columns = {"height": x.tolist(), "weight": y.tolist(), "kind": ["a", "b"] * 20}
     dataset = api.post("/datasets", json={"name": "people", "columns": columns}).json()
     show(page, f"/datasets/{dataset['id']}")
-    page.get_by_label("What do you want to understand?").select_option("no target: how densely rows lie")
-    page.get_by_label("And a second one, for a map").select_option("height")
+    page.get_by_label("What do you want to understand?").select_option("no target: density estimate")
+    page.get_by_label("Second column, for a joint density").select_option("height")
     page.get_by_text("Settings", exact=True).click()
     page.get_by_label("Time limit, seconds").fill("0.1")  # the model itself has its own tests
     assert severe_violations(page) == []
@@ -331,9 +331,9 @@ def test_settings_are_compared_beside_each_other(page: Page, api: httpx.Client) 
     dataset = api.post("/datasets", json={"name": "parts", "columns": columns}).json()
     show(page, f"/datasets/{dataset['id']}")
     page.get_by_text("Settings", exact=True).click()
-    page.get_by_label("Inner nodes").fill("[]")
-    page.get_by_label("Look for a formula").uncheck()
-    page.get_by_label("a neural network as large").check()
+    page.get_by_label("Hidden nodes").fill("[]")
+    page.get_by_label("Search for a formula").uncheck()
+    page.get_by_label("a neural network of the same size").check()
     page.get_by_label("Held-out rows", exact=True).select_option("column")
     page.get_by_text("Compare settings").click()
     page.get_by_label("Grids", exact=True).fill("3, 6")
@@ -346,7 +346,7 @@ def test_settings_are_compared_beside_each_other(page: Page, api: httpx.Client) 
     values.get_by_label("test").check()
     page.get_by_role("button", name="Start the study").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Study: parts")
-    rows = page.get_by_role("table", name="What came of every setting").get_by_role("row")
+    rows = page.get_by_role("table", name="Results by setting").get_by_role("row")
     expect(rows).to_have_count(3, timeout=TRAINED_MS)
     expect(rows.first).to_contain_text("Ordinary network (MLP as large): RMSE")
     for name in ("Error by grid", "Error by parameters", "Time by grid"):
@@ -365,7 +365,7 @@ def test_a_running_job_shows_how_far_it_is_and_can_be_stopped(
     expect(page.get_by_role("img", name="The lowest error so far is")).to_be_visible()
     assert severe_violations(page) == []
     page.get_by_role("button", name="Stop", exact=True).click()
-    expect(page.get_by_text("The job was stopped, and left nothing.")).to_be_visible()
+    expect(page.get_by_text("The job was cancelled and has no result.")).to_be_visible()
     page.get_by_role("button", name="Try again").click()
     page.get_by_role("button", name="Stop and keep the best so far").click()
     assert reached_model(page)

@@ -64,12 +64,12 @@ def test_a_density_shows_its_law_its_likelihood_and_its_picture(
 ) -> None:
     with visiting(browser, url) as page:
         show_model(page, heights)
-        expect(page.get_by_text("Tells the density p(height)")).to_be_visible()
+        expect(page.get_by_text("Estimates the density p(height)")).to_be_visible()
         law = page.get_by_role("table", name="Parameters of the law")
         expect(law.get_by_role("row", name=re.compile("mean 17"))).to_be_visible()
         expect(page.get_by_role("row", name=re.compile("Log-likelihood")).first).to_be_visible()
         expect(page.get_by_role("columnheader", name="Kernel estimate")).to_be_visible()
-        expect(page.get_by_text("How densely rows lie").first).to_be_visible()
+        expect(page.get_by_text("Density estimate").first).to_be_visible()
         assert severe_violations(page) == []
 
 
@@ -112,23 +112,23 @@ def test_the_prediction_follows_the_inputs(page: Page, api: httpx.Client, law: s
     assert shown(page) == predicted(page, api, law)
     with page.expect_response("**/predict"):
         page.get_by_role("spinbutton", name="x2, as a number").fill("2")
-    expect(page.locator(".prediction")).to_contain_text("x2 is outside of what training saw")
+    expect(page.locator(".prediction")).to_contain_text("x2 is outside the training range")
     assert shown(page) == predicted(page, api, law)
     assert '"x2": 2' in page.get_by_role("region", name="The request with Python").inner_text()
 
 
 def test_the_form_says_who_answers_and_lets_people_choose(page: Page, api: httpx.Client, law: str) -> None:
     answer = page.locator(".prediction")
-    expect(answer).to_contain_text("Answered by the formula.")
+    expect(answer).to_contain_text("Predicted by the formula.")
     with page.expect_response("**/predict"):
         page.get_by_role("spinbutton", name="x1, as a number").fill("3")
     expect(answer).to_contain_text("There is no interval here")
-    expect(answer).to_contain_text("x1 is outside of what training saw: the formula was not checked there.")
+    expect(answer).to_contain_text("x1 is outside the training range: the formula was not checked there.")
     by_formula = shown(page)
     with page.expect_request("**/predict") as sent:
-        page.locator(".inputs").get_by_role("combobox", name="Answered by").select_option("accurate")
+        page.locator(".inputs").get_by_role("combobox", name="Predicted by").select_option("accurate")
     assert sent.value.post_data_json["by"] == "accurate"
-    expect(answer).to_contain_text("Answered by the network.")
+    expect(answer).to_contain_text("Predicted by the network.")
     assert shown(page) != by_formula
     assert 'by="accurate"' in page.get_by_role("region", name="The request with Python").inner_text()
     assert '"by":"accurate"' in page.get_by_role("region", name="The request with curl").inner_text()
@@ -148,7 +148,7 @@ def test_a_classifier_is_told_and_tried_in_its_own_way(
     with visiting(browser, url) as page:
         show_model(page, classes)
         with page.expect_response("**/predict"):
-            page.get_by_role("button", name="All to the middle").click()
+            page.get_by_role("button", name="Centre all inputs").click()
         with page.expect_response("**/predict"):
             page.get_by_role("checkbox", name="missing (z)").check()
         expect(page.get_by_role("slider", name="z")).to_be_disabled()
@@ -159,7 +159,7 @@ def test_a_classifier_is_told_and_tried_in_its_own_way(
         assert '"kind": "b"' in row
         answer = page.get_by_role("list", name="Probabilities")
         expect(answer.get_by_role("listitem")).to_have_count(2)
-        expect(page.get_by_role("table", name="Class by class")).to_be_visible()
+        expect(page.get_by_role("table", name="Metrics by class")).to_be_visible()
 
 
 @pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.thorough)])
