@@ -1,4 +1,4 @@
-// The service over HTTP, as any other client has it. Paths are relative, so that a proxy's prefix stays.
+// HTTP client of the service. Paths are relative, so that the prefix of a proxy is kept.
 
 const KEY = "kan-service key";
 
@@ -53,7 +53,7 @@ export async function send(method, path, body, options) {
   return answer.status === 204 ? null : answer.json();
 }
 
-/** What was asked for, or the problem instead: {body} or {problem}. */
+/** Resolves to {body} or {problem} of a request. */
 export async function attempt(asked) {
   try {
     return { body: await asked, problem: null };
@@ -63,7 +63,7 @@ export async function attempt(asked) {
   }
 }
 
-/** Upload with progress from 0 to 1, which fetch does not tell. */
+/** Uploads a file with progress from 0 to 1. It uses XMLHttpRequest, because fetch reports no upload progress. */
 export function upload(file, { name, units, onProgress = () => {}, signal } = {}) {
   const form = new FormData();
   form.append("file", file, file.name);
@@ -87,7 +87,7 @@ export function upload(file, { name, units, onProgress = () => {}, signal } = {}
   });
 }
 
-/** Save what a path answers as a file, under the name that the service gives it: a link could not send the key. */
+/** Saves the response of a path under the filename that the service gives. A link could not send the key. */
 export async function download(path, filename = "") {
   const answer = await request("GET", path);
   const link = document.createElement("a");

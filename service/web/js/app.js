@@ -1,11 +1,11 @@
-// The page: which view an address shows, and what surrounds every view.
+// The page: routes addresses to views, and handles the navigation and the key dialog.
 
 import { html, render } from "../vendor/lit-html.js";
 import { key } from "./api.js";
 import { loadWords, t } from "./i18n.js";
 import { problem } from "./parts/problem.js";
 
-// The address behind `#`, and the module whose default export shows it: view({ root, params, query, signal }).
+// Patterns of the address after `#`, and modules whose default export is view({ root, params, query, signal }).
 const VIEWS = [
   [/^\/$/, "start"],
   [/^\/datasets$/, "datasets"],

@@ -1,22 +1,22 @@
-// The events of a job as they happen: as a stream, and by asking again where a stream does not get through.
+// The events of a job in real time: as a stream, or by polling where a stream does not get through.
 //
-// EventSource cannot send a key, so the stream is read with fetch; it is taken up where it was cut off.
+// EventSource cannot send a key, so fetch reads the stream. A new stream resumes after the last event.
 
 import { get, request } from "./api.js";
 
-const TRIES = 2; // of a stream, before the events are asked for instead
+const TRIES = 2; // failed streams in a row before polling
 const PAUSE_MS = 1000;
 const WAIT_S = 20;
 
 /**
- * All events from the first one on, until the job has ended, however often the connection is lost.
+ * Yields all events from the first one until the job has ended, across lost connections.
  *
- * @param onConnection Told whether the service answers.
+ * @param onConnection Called with whether the service responds.
  */
 export async function* eventsOf(id, signal, onConnection = () => {}) {
   const path = `jobs/${encodeURIComponent(id)}`;
   let seen = 0;
-  let failures = 0; // of streams, one after the other
+  let failures = 0; // of streams in a row
   for (;;) {
     const source = failures < TRIES ? streamed : asked;
     try {
@@ -27,10 +27,10 @@ export async function* eventsOf(id, signal, onConnection = () => {}) {
         seen = event.number;
         yield event;
       }
-      failures += 1; // the stream was cut off before it said that it was done, or this is no stream
+      failures += 1; // the stream ended without "done", or this is polling
     } catch (error) {
       if (signal.aborted || isRefused(error)) throw error;
-      const isGone = error.code === "unreachable"; // which tells nothing of streams
+      const isGone = error.code === "unreachable"; // an unreachable service says nothing about streams
       failures = isGone ? 0 : failures + 1;
       onConnection(!isGone);
     }
@@ -38,7 +38,7 @@ export async function* eventsOf(id, signal, onConnection = () => {}) {
   }
 }
 
-/** Events of one connection; null says that there will be no more. */
+/** Yields the events of one connection, and null after the last event of the job. */
 async function* streamed(path, seen, signal) {
   const headers = { Accept: "text/event-stream", "Last-Event-ID": String(seen) };
   const answer = await request("GET", `${path}/events`, { headers, signal });
@@ -55,7 +55,7 @@ async function* streamed(path, seen, signal) {
   }
 }
 
-/** https://html.spec.whatwg.org/multipage/server-sent-events.html, as far as this service uses it. */
+/** Parses the part of https://html.spec.whatwg.org/multipage/server-sent-events.html that this service uses. */
 async function* messages(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let buffer = "";
@@ -82,7 +82,7 @@ function fields(block) {
   return found;
 }
 
-/** What has happened since, once the job has ended or some time has passed. */
+/** Yields the new events after the job has ended or WAIT_S seconds have passed. */
 async function* asked(path, seen, signal) {
   const job = await get(`${path}?wait=${WAIT_S}`, { signal });
   let cursor = seen;
@@ -94,7 +94,7 @@ async function* asked(path, seen, signal) {
   if (job.finished_at) yield null;
 }
 
-/** What asking again does not change. */
+/** Whether a retry cannot succeed. */
 const isRefused = (error) => error.status >= 400 && error.status < 500 && error.status !== 429;
 
 function pause(ms, signal) {

@@ -1,4 +1,4 @@
-// Words in the language of the document, which the server chose from what the browser prefers.
+// Texts in the language of the document. The server chooses it by the preference of the browser.
 
 export const language = document.documentElement.lang || "en";
 
@@ -6,7 +6,7 @@ let words = {};
 let codes = { errors: {}, entries: {} };
 
 export async function loadWords() {
-  const isEnglish = language === "en"; // as is what the service says with each code
+  const isEnglish = language === "en"; // the service sends English texts with each code
   [words, codes] = await Promise.all([read(language), isEnglish ? codes : read(`codes.${language}`)]);
 }
 
@@ -14,13 +14,13 @@ async function read(name) {
   return (await fetch(`assets/i18n/${name}.json`)).json();
 }
 
-/** What a code means and what to do, in Markdown; empty in English, and for codes that are new. */
+/** Meaning and remedy of a code in Markdown; empty in English and for unknown codes. */
 export function codeWords(code, kind = "errors") {
   const known = Object.assign({}, ...Object.values(codes[kind]));
   return [known[code] ?? []].flat().join(" ");
 }
 
-/** The words of a key, with `{name}` replaced; plural forms are an object by Intl.PluralRules over `count`. */
+/** The text of a key with `{name}` replaced. Plural forms are an object by the Intl.PluralRules category of `count`. */
 export function t(key, values = {}) {
   let found = words[key];
   if (found === undefined) return key;
@@ -28,7 +28,7 @@ export function t(key, values = {}) {
   return found.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-/** The words of a key if there are some, else what the service calls it. */
+/** The text of a key in a group, or the name itself if there is none. */
 export const named = (group, name) => (words[`${group}.${name}`] === undefined ? name : t(`${group}.${name}`));
 
 const rules = new Intl.PluralRules(language);
@@ -37,7 +37,7 @@ export const decimal = new Intl.NumberFormat(language).format(0.5)[1];
 
 export const count = (value) => whole.format(value);
 
-/** A measured number with so many significant digits. */
+/** Formats a measured number with `digits` significant digits. */
 export function number(value, digits = 4) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   if (value === 0) return "0";
@@ -46,7 +46,7 @@ export function number(value, digits = 4) {
   return new Intl.NumberFormat(language, { maximumSignificantDigits: digits }).format(value);
 }
 
-/** 1.5e-7 as it is written by hand. */
+/** Formats 1.5e-7 as 1.5·10⁻⁷. */
 function powerOfTen(text) {
   const [mantissa, exponent] = text.split("e");
   const raised = [...exponent.replace("+", "")].map((sign) => (sign === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[sign])).join("");

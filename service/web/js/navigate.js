@@ -1,4 +1,4 @@
-// Another view.
+// Navigation to another view.
 
 export function go(address) {
   location.hash = `#${address}`;

@@ -1,4 +1,4 @@
-// A table to try: rates of a reaction by a law of Arrhenius, computed here, so that the formula is known.
+// The example table: reaction rates computed from the Arrhenius law, so that the formula is known.
 
 const ROWS = 500;
 const GAS_CONSTANT = 8.314462618; // J/(mol K)
@@ -20,7 +20,7 @@ export function example() {
   };
 }
 
-/** Numbers from 0 to 1, the same each time (Mulberry32). */
+/** A deterministic generator of numbers from 0 to 1 (Mulberry32). */
 function generator(seed) {
   let state = seed;
   return () => {

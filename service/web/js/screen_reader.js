@@ -1,6 +1,6 @@
-// Words for those who do not see the screen.
+// Announcements for screen readers.
 
-/** Tell it. What is told twice in a row is heard once. */
+/** Announces a text. A repeated text is read once. */
 export function announce(words) {
   document.getElementById("status").textContent = words;
 }

@@ -1,4 +1,4 @@
-// How the error falls while networks are tried: dots for what was tried, and the best so far as a line.
+// Error over time: dots for the networks tried, and a line for the best so far.
 
 import { html, svg } from "../../vendor/lit-html.js";
 import { number, seconds, t } from "../i18n.js";
@@ -7,7 +7,7 @@ const WIDTH = 1000;
 const HEIGHT = 200;
 const MOST_LABELS = 5;
 
-/** @param points { at: seconds since the start, error } in the order of time. */
+/** @param points { at: seconds since the start, error } in order of time. */
 export function errorCurve(points, now) {
   const [low, high] = decades(points);
   const until = Math.max(now, points.at(-1)?.at ?? 0, 1);
@@ -31,7 +31,7 @@ export function errorCurve(points, now) {
 
 const lowest = (points) => Math.min(...points.map((point) => point.error));
 
-/** Whole powers of ten around all errors. */
+/** The range of integer powers of ten around all errors. */
 function decades(points) {
   if (!points.length) return [-3, 0];
   const powers = points.map((point) => Math.log10(point.error));

@@ -1,4 +1,4 @@
-// How the values of a column are spread, as bars that also say it in words.
+// The distribution of the values of a column as bars, with a description for screen readers.
 
 import { html, nothing, svg } from "../../vendor/lit-html.js";
 import { count, number, t } from "../i18n.js";
@@ -27,7 +27,7 @@ function histogram({ histogram: { low, high, counts } }, unit) {
   </figure>`;
 }
 
-/** Where half of the values lie, from the lowest counts on: what one sees at a glance. */
+/** Describes the range and the middle half of the values, from the counts. */
 function inWords(low, high, counts) {
   const total = counts.reduce((sum, found) => sum + found, 0);
   const at = (share) => {

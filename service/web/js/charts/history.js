@@ -1,4 +1,4 @@
-// All that happened to a job. Closed until someone asks, and never read out by itself.
+// All events of a job, collapsed at first. Screen readers do not announce them.
 
 import { html } from "../../vendor/lit-html.js";
 import { count, named, seconds, t } from "../i18n.js";
@@ -21,5 +21,5 @@ function told({ kind, data }) {
   return html`${words}${data.message ? html`: <span lang="en">${data.message}</span>` : ""}`;
 }
 
-/** A stage in the words of this language; a new one as the service calls it. */
+/** The translated name of a stage, or its name in the service if it is unknown. */
 export const stageWords = (stage) => named("stage", stage);

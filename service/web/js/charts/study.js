@@ -1,4 +1,4 @@
-// What came of a study: bars, a table with a row for every training, and pictures where its grids differ.
+// The result of a study: bars, a table with a row for every training, and pictures if grids vary.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { text } from "../api.js";
@@ -34,7 +34,7 @@ export async function resultOf(job, signal) {
   return html`${tableOf(content)}${pictures}`;
 }
 
-/** Nothing where it was asked for as Parquet. */
+/** The result as bars and a table; nothing for a Parquet result. */
 function tableOf(content) {
   if (content.startsWith("PAR1")) return nothing;
   const table = parsed(content);
@@ -50,7 +50,7 @@ function tableOf(content) {
   )}`;
 }
 
-/** Without what only programs want and what is nowhere filled in; what leads to a model comes first. */
+/** Removes columns for programs and empty columns, and puts the link to the model first. */
 function withLinks([names, ...rows]) {
   const isWanted = (name) => !HIDDEN.includes(name) && BASELINE_SHOWN.includes(BASELINE.exec(name)?.[2] ?? BASELINE_SHOWN[0]);
   const places = [...names.keys()].filter((place) => isWanted(names[place]) && rows.some((row) => row[place] !== ""));
@@ -58,7 +58,7 @@ function withLinks([names, ...rows]) {
   return [names, ...rows].map((row) => order.map((place) => row[place]));
 }
 
-/** A column of the result: one of its own, a metric or a setting. */
+/** The heading of a column: a column of the study, a metric, or a setting. */
 function heading(name) {
   const [, baseline, what] = BASELINE.exec(name) ?? [];
   if (baseline) return `${baselineWords(baseline)}: ${heading(what)}`;
@@ -66,7 +66,7 @@ function heading(name) {
   return known.find((words) => words !== name) ?? name;
 }
 
-/** "mlp_29x29" as "Ordinary network (MLP 29x29)" */
+/** Converts "mlp_29x29" to "Ordinary network (MLP 29x29)". */
 function baselineWords(name) {
   const [, shape] = /^mlp_(.+)$/.exec(name) ?? [];
   if (!shape) return t(`model.baseline.${name}`);
@@ -79,7 +79,7 @@ function shown(name, cell) {
   return cell !== "" && Number.isFinite(Number(cell)) ? number(Number(cell)) : cell;
 }
 
-/** CSV as the service writes it (RFC 4180). */
+/** Parses CSV (RFC 4180). */
 function parsed(content) {
   const rows = [];
   let row = [];

@@ -1,13 +1,13 @@
-// The trainings of a study beside each other, by the metric that tells most.
+// The trainings of a study as bars of the main metric.
 
 import { html, nothing, svg } from "../../vendor/lit-html.js";
 import { number, t } from "../i18n.js";
 import { settingWords } from "../settings/fields.js";
 
-const METRICS = ["rmse", "log_loss"]; // of a regression and of a classification: less is better
-const WIDE = 100; // ratio of values from which on their powers of ten are compared
+const METRICS = ["rmse", "log_loss"]; // of regressions and classifications; smaller is better
+const WIDE = 100; // ratio of values from which the bars are logarithmic
 
-/** @param names Of the columns of the table, which begin with the settings that vary. */
+/** @param names Names of the columns; the settings that vary come first. */
 export function studyBars(names, rows) {
   const metric = names.find((name) => METRICS.includes(name));
   const place = names.indexOf(metric);
@@ -23,7 +23,7 @@ export function studyBars(names, rows) {
   </figure>`;
 }
 
-/** "Grid 3, Inner nodes [1]" */
+/** Labels such as "Grid 3, Hidden nodes [1]". */
 function labelOf(names, row) {
   const settings = names.slice(1, names.findIndex((name) => /^(mae|accuracy)$/.test(name)));
   return settings.map((name, place) => `${settingWords(name)} ${row[place + 1]}`).join(", ");

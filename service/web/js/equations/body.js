@@ -1,7 +1,7 @@
-// What the API is sent of equations as they are typed, and which line a mistake in it is about.
+// The request body of typed equations, and the mapping of its errors to lines.
 //
-// Lines that cannot be taken apart are told at once. Everything else the service, which knows the language of
-// equations, says.
+// Lines with a syntax error are reported at once. The service, which parses the equations, reports all other
+// errors.
 
 import { decimal } from "../i18n.js";
 import { listed, numeric } from "../settings/body.js";
@@ -17,11 +17,11 @@ export const DECAY = {
 export const NEEDED = ["variables", "unknowns", "equations"];
 
 const READERS = { variables, equations: (text) => ({ text }), conditions, parameters };
-const FIELDS = { independent: "variables", domain: "variables" }; // others are called as in the body
+const FIELDS = { independent: "variables", domain: "variables" }; // other fields have the names of the body
 const RANGE = /^([^<≤]+)[<≤]=?([^<≤]+)[<≤]=?([^<≤]+)$/;
-const SEPARATORS = decimal === "," ? /;|\s|,(?!\d)/ : /[,;\s]/; // where fractions are written with a comma, it separates none
+const SEPARATORS = decimal === "," ? /;|\s|,(?!\d)/ : /[,;\s]/; // in locales with a decimal comma, a comma does not separate
 
-/** The body, and the lines by their field. A line that cannot be taken apart is not in the body; it has no `told`. */
+/** The body, and the lines by field. Lines with a syntax error have no `told` and are not in the body. */
 export function read(values) {
   const lines = Object.fromEntries(Object.entries(READERS).map(([field, reader]) => [field, linesOf(values[field], reader)]));
   const told = (field) => lines[field].flatMap((line) => line.told ?? []);
@@ -40,7 +40,7 @@ export function read(values) {
   return { body, lines };
 }
 
-/** The field that an entry of `errors` is about, and its line if it is about one; null if it is about no field. */
+/** The field of an entry of `errors`, with its line if any; null if the entry belongs to no field. */
 export function placeOf({ pointer = "" }, lines) {
   const [part, which] = pointer.replace(/^#?\//, "").split("/");
   const field = part === "network" ? which : (FIELDS[part] ?? part);
@@ -48,7 +48,7 @@ export function placeOf({ pointer = "" }, lines) {
   return { field, line: lines[field]?.find(({ told }, at) => which === String(at) || which === told?.name) };
 }
 
-/** Lines with something in them: their number, where in the field their text begins, and what they say. */
+/** Non-empty lines: their number, text, parsed content, and the offset of the text in the field. */
 function linesOf(words, reader) {
   let start = 0;
   const lines = words.split("\n").map((whole, at) => {

@@ -1,4 +1,4 @@
-// What is known of a column, and the choice of it as what is to be understood.
+// The statistics of a column, with a button that makes it the target.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { count, number, t, time } from "../i18n.js";

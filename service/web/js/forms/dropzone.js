@@ -1,4 +1,4 @@
-// The place where a table comes in: dropped, chosen, or the example.
+// Upload of a table: dropped, selected, or the example.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { announce } from "../screen_reader.js";
@@ -10,7 +10,7 @@ import { problem } from "../parts/problem.js";
 
 const TYPES = ".csv,.tsv,.txt,.json,.jsonl,.ndjson,.parquet,.gz";
 
-/** An element that takes a table anywhere on the page, and what makes it ask for a file. */
+/** An element that accepts a table dropped anywhere on the page, and a function that opens the file dialog. */
 export function dropZone({ signal, onUploaded }) {
   const host = document.createElement("div");
   let state = { isOver: false, name: "", share: null, failed: null, stop: null };
@@ -45,7 +45,7 @@ export function dropZone({ signal, onUploaded }) {
 function template({ isOver, name, share, failed, stop }, { onFile, onExample }) {
   const choose = (event) => {
     onFile(event.target.files[0]);
-    event.target.value = ""; // so that the same file can be chosen again once it is corrected
+    event.target.value = ""; // so that the same file can be selected again after a correction
   };
   return html`<section class="drop ${isOver ? "over" : ""}" aria-labelledby="drop-title">
     <h2 id="drop-title">${t("start.drop")}</h2>
@@ -71,7 +71,7 @@ function progress(name, share, stop) {
     <button class="small" type="button" @click=${() => stop.abort()}>${t("cancel")}</button>`;
 }
 
-/** A file that misses the box would be opened in place of the page: all of the page takes it. */
+/** Accepts drops on the whole page, because the browser would open a file dropped beside the box. */
 function listen(signal, { onOver, onFile }) {
   const hasFiles = (event) => [...event.dataTransfer.types].includes("Files");
   const over = (event) => {

@@ -1,4 +1,4 @@
-// The first rows of a table, as they were understood.
+// The first rows of a table, as parsed.
 
 import { html } from "../../vendor/lit-html.js";
 import { count, t } from "../i18n.js";
@@ -21,7 +21,7 @@ export function preview({ columns, rows }, dataset) {
   );
 }
 
-/** Numbers as they are, neither rounded nor grouped: this is the data. */
+/** Shows data unchanged: numbers are neither rounded nor grouped. */
 function shown(value) {
   if (value === null || value === undefined) return html`<span class="missing">${t("dataset.empty cell")}</span>`;
   return String(value);

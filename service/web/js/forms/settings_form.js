@@ -1,4 +1,4 @@
-// The settings of a training: everything has a default, and a line that says what it is for.
+// The settings of a training. Every setting has a default and a hint.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { decimal, t } from "../i18n.js";
@@ -8,9 +8,9 @@ import { labelled } from "../parts/labelled.js";
 import { scrollBox } from "../parts/scroll.js";
 
 /**
- * @param choice What is chosen: { dataset, target, features, types, values }; target is null for a density.
- * @param mistakes Words by the field that they are about.
- * @param change Takes what is changed in the choice.
+ * @param choice The state of the form: { dataset, target, features, types, values }; target is null for a density.
+ * @param mistakes Error texts by field.
+ * @param change Called with the changed part of the choice.
  */
 export function settingsForm(choice, mistakes, change) {
   return html`${isDensity(choice) ? nothing : columns(choice, mistakes, change)}
@@ -41,7 +41,7 @@ function single({ id, field, mistake }, control) {
   return labelled(id, t(`set.${field.name}`), t(`set.${field.name}.hint`), () => html`${control}${wrong(id, mistake)}`);
 }
 
-/** Several controls under one name. */
+/** Several controls under one label. */
 function grouped({ id, field, mistake }, controls) {
   return html`<fieldset class="field plain" id=${id} tabindex="-1" aria-describedby="${id}-hint ${id}-wrong">
     <legend>${t(`set.${field.name}`)}</legend>
@@ -94,7 +94,7 @@ function several(given) {
   return grouped(given, ticks(field.options.map((option) => [option, t(`set.${field.name}.${option}`)]), value, set));
 }
 
-/** A box for each value, in their order. */
+/** A checkbox for each value, in order. */
 function ticks(options, chosen, set) {
   const toggled = (value, isOn) => set(options.map(([other]) => other).filter((other) => (other === value ? isOn : chosen.includes(other))));
   return options.map(
@@ -103,7 +103,7 @@ function ticks(options, chosen, set) {
   );
 }
 
-/** Nothing, by frequency, or a number for each class where all of them are known. */
+/** None, by frequency, or a number for each class if all classes are known. */
 function classWeight(given) {
   const { id, field, choice, value, set } = given;
   const classes = knownValues(columnOf(choice.dataset, choice.target))?.map(String);
@@ -119,7 +119,7 @@ function classWeight(given) {
       : nothing}`;
 }
 
-/** Boxes for the values of the column where all are known, else a line for each. */
+/** Checkboxes if all values of the column are known, else one value per line. */
 function testValues(given) {
   const { id, choice, value, mistake, set } = given;
   const chosen = splitColumn(choice);
@@ -151,7 +151,7 @@ function columns(choice, mistakes, change) {
   </fieldset>`;
 }
 
-/** @param role What the column is instead of one to learn from. */
+/** @param role The role of a column that is not a feature. */
 function columnRow(one, role, { features, types }, change) {
   const learn = (event) => {
     const others = new Set(features);
@@ -163,7 +163,7 @@ function columnRow(one, role, { features, types }, change) {
     const { [one.name]: _, ...others } = types;
     const now = event.target.value === one.type ? others : { ...others, [one.name]: event.target.value };
     const learnt = new Set(features);
-    if (isUsable(one, now)) learnt.add(one.name); // who says what a column is wants it used
+    if (isUsable(one, now)) learnt.add(one.name); // a user who sets the type of a column wants to use it
     else learnt.delete(one.name);
     change({ types: now, features: learnt });
   };

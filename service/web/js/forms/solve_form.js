@@ -1,4 +1,4 @@
-// Differential equations instead of a table: what is asked, and where it is wrong.
+// The form for differential equations, with error messages by line.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { announce } from "../screen_reader.js";
@@ -12,11 +12,11 @@ import { problem } from "../parts/problem.js";
 import { recipes } from "../parts/code_recipes.js";
 import { toldOfEntry } from "../parts/problem_text.js";
 
-const TABLES = 50; // of which one can be the measurements
-const AROUND = 40; // characters that are shown on both sides of one that is wrong
-let kept = { values: EMPTY, isOpen: false }; // who comes back finds what was typed
+const TABLES = 50; // datasets offered as measurements
+const AROUND = 40; // characters shown on both sides of an error
+let kept = { values: EMPTY, isOpen: false }; // keeps the input when the user returns to the page
 
-/** An element with the form, closed at first. */
+/** An element with the form, collapsed at first. */
 export function solveForm({ signal }) {
   const host = document.createElement("div");
   let state = { mistakes: {}, failed: null, isSending: false, tables: [] };
@@ -37,7 +37,7 @@ export function solveForm({ signal }) {
   }
 
   async function loadTables() {
-    const { items } = await get(`datasets?limit=${TABLES}`, { signal }).catch(() => ({ items: [] })); // the rest can do without
+    const { items } = await get(`datasets?limit=${TABLES}`, { signal }).catch(() => ({ items: [] })); // the form works without datasets
     if (signal.aborted) return;
     if (!items.some(({ id }) => id === kept.values.measurements)) kept = { ...kept, values: { ...kept.values, measurements: "" } };
     set({ tables: items });
@@ -69,7 +69,7 @@ export function solveForm({ signal }) {
   return host;
 }
 
-/** Mistakes by their field that are seen without asking: what is missing, and lines of another form. */
+/** Errors by field that the page itself detects: empty fields and lines with a syntax error. */
 function unread(lines, values) {
   const mistakes = {};
   for (const field of NEEDED) if (!values[field].trim()) mistakes[field] = [{ words: t("solve.needed") }];
@@ -80,7 +80,7 @@ function unread(lines, values) {
   return mistakes;
 }
 
-/** What the service says, by field; what is about none of them stays a problem of the whole. */
+/** Groups the entries of an error by field. Without any field, the error is shown as a whole. */
 function sorted(error, lines) {
   const mistakes = {};
   for (const entry of error.errors) {
@@ -163,7 +163,7 @@ const choice = (options) => ({ id, value, isWrong, about, set }) =>
     ${options.map(([one, words]) => html`<option value=${one} .selected=${one === value}>${words}</option>`)}
   </select>`;
 
-/** What is wrong, in which line, and there at which character. */
+/** An error with its line and, if known, the character in the line. */
 function mistake({ line, character, words }) {
   return html`<span class="mistake">${line ? html`<strong>${t("solve.line", { line: line.number })}</strong> ` : nothing}${words}${line && character ? excerpt([...line.text], character - 1) : nothing}</span>`;
 }

@@ -1,4 +1,4 @@
-// Settings to compare: a training for every combination of them.
+// The form for a study: one training for every combination of settings.
 
 import { html } from "../../vendor/lit-html.js";
 import { count, t } from "../i18n.js";

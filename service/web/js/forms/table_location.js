@@ -1,8 +1,8 @@
-// Where in a table something is, as the service tells it of warnings and mistakes.
+// The location of a warning or an error in a table.
 
 import { count, t } from "../i18n.js";
 
-/** "column b, line 3"; empty where the whole is meant, or where the words say it themselves. */
+/** A location such as "column b, line 3"; empty if it is the whole table or already in the message. */
 export function place({ column, row, line, detail = "" }) {
   const parts = [];
   if (column !== undefined && column !== null && !detail.includes(`'${column}'`)) parts.push(t("place.column", { name: column }));

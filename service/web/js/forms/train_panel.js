@@ -1,4 +1,4 @@
-// The one decision, and all the others behind it.
+// The choice of the target, with all other settings collapsed.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
@@ -11,7 +11,7 @@ import { recipes } from "../parts/code_recipes.js";
 import { settingsForm } from "./settings_form.js";
 import { studyForm } from "./study_form.js";
 
-/** @param panel What it shows, { choice, mistakes, failed, isSending }, and what it does, { change, train, study }. */
+/** @param panel Its state { choice, mistakes, failed, isSending } and its actions { change, train, study }. */
 export function trainPanel(panel) {
   const { choice, mistakes, failed, isSending, change, train } = panel;
   const { dataset, target } = choice;

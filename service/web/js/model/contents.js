@@ -1,4 +1,4 @@
-// The table of contents beside a model. Its links keep the address of the view, and remember the section in it.
+// The table of contents of a model. Its links keep the address of the view and add the section.
 
 import { html } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";

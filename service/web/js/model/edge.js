@@ -1,4 +1,4 @@
-// One edge in large: its curve, what fits it, and a form to fix it to a function.
+// The dialog of an edge: its curve, matching functions, and a form to fix it to a function.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { number, t } from "../i18n.js";
@@ -22,7 +22,7 @@ export function edgeDialog(edge, edges, page) {
   document.body.append(dialog);
   dialog.addEventListener("close", () => dialog.remove());
   page.signal.addEventListener("abort", () => dialog.close());
-  dialog.showModal(); // the browser puts the focus back where it was when the dialog is closed
+  dialog.showModal(); // the browser restores the focus when the dialog closes
 }
 
 function fixing(edge, name, model) {
@@ -36,7 +36,7 @@ function content(edge, edges, page, { fix, close }) {
   const to = nodeName(edges, edge.to_layer, edge.out);
   const unit = edge.layer === 0 ? unitOf(page.model, from) : "";
   const name = functionOf(edge);
-  const operation = edges.nodes[edge.to_layer][edge.out].operation ?? "sum"; // networks of before had only sums
+  const operation = edges.nodes[edge.to_layer][edge.out].operation ?? "sum"; // older networks had only sums
   return html`<div class="dialog-head">
       <h2 id="edge-heading">${t("model.edge.title", { from, to })}</h2>
       <button type="button" class="small" autofocus @click=${close}>${t("model.close")}</button>

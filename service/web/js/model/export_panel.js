@@ -1,4 +1,4 @@
-// Use it elsewhere: lines to copy, files to download, versions and names.
+// Use and export of a model: code to copy, files to download, versions and names.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { number, t, time } from "../i18n.js";

@@ -1,4 +1,4 @@
-// The formula: typeset, what it is worth, where it holds, and how to take it along.
+// The formula: typeset, its verdict, its valid range, and buttons to copy it.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { count, number, t } from "../i18n.js";
@@ -79,7 +79,7 @@ function oneOutput(output, mathml, page) {
   </article>`;
 }
 
-/** The formula with its left side, as one piece of mathematics. */
+/** The formula with its left side as one MathML element. */
 function typeset(output, mathml, model) {
   const math = parsed(mathml, "math");
   if (!math) return html`<code>${leftSide(output, model)} = ${output.expression}</code>`;
@@ -91,7 +91,7 @@ function typeset(output, mathml, model) {
   return math;
 }
 
-/** How far the formula is off, on rows that it has not seen. */
+/** The error of the formula on held-out rows. */
 function errors(output, { formulas, model }) {
   if (output.quantity === "density") return density(output);
   const isValue = output.quantity === "value";
@@ -110,7 +110,7 @@ function errors(output, { formulas, model }) {
     ${factsList(facts)}`;
 }
 
-/** The law, how likely it makes the rows, and its parameters with their intervals. */
+/** The law, its log-likelihood, and its parameters with their intervals. */
 function density({ law, mean_log_likelihood: likelihood, complexity }) {
   const facts = [
     ...(law ? [["law", law.name]] : []),
@@ -123,7 +123,7 @@ function density({ law, mean_log_likelihood: likelihood, complexity }) {
     ${rows.length ? table(t("model.law.caption"), head, rows, { numbers: [1, 2, 3] }) : nothing}`;
 }
 
-/** Values by what they are called, each with what it means. */
+/** A list of named values with explanations. */
 function factsList(facts) {
   return html`<dl class="facts-list">
     ${facts.map(
@@ -144,7 +144,7 @@ function quantity(output, model) {
   </div>`;
 }
 
-/** Why there is no formula, and a training that would look for one. */
+/** The reason why there is no formula, and a button for a training that searches for one. */
 function none(page, root) {
   const { request } = page.model.lineage;
   const canTrain = request && (request.kind ?? "train") === "train" && page.model.dataset_id;

@@ -1,13 +1,13 @@
-// Names, units and numbers of a model in words.
+// Names, units and numbers of a model as text.
 
 import { named, number, t } from "../i18n.js";
 
 export const unitOf = (model, name) => model.units?.[name] || "";
 
-/** Number and unit stay on one line. */
+/** Joins number and unit by a non-breaking space. */
 export const withUnit = (value, unit) => (unit ? `${value}\u00a0${unit}` : value);
 
-/** What stands before the equals sign. */
+/** The left side of the equation of a formula. */
 export function leftSide(output, model) {
   if (output.quantity === "log-odds") return t("model.left.log-odds", { name: output.name, class: model.classes?.[1] ?? "" });
   if (output.quantity === "logit") return t("model.left.logit", { name: output.name });
@@ -18,7 +18,7 @@ export function range([low, high], unit = "") {
   return withUnit(t("model.range", { low: number(low), high: number(high) }), unit);
 }
 
-/** A function of the library in words, where there are some; else as it is written. */
+/** The translated name of a library function, or the function itself. */
 export const functionWords = (name) => named("model.function", name);
 
 export const shown = (value) => (value === null || value === undefined ? t("model.missing") : told(value));
@@ -28,7 +28,7 @@ function told(value) {
   return typeof value === "number" ? number(value, 6) : String(value);
 }
 
-/** A metric by its name: what it is called, and which of two values is better. */
+/** The metrics of each task. */
 export const METRICS = {
   regression: ["rmse", "mae", "r2"],
   classification: ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "average_precision", "log_loss"],

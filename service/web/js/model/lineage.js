@@ -1,9 +1,9 @@
-// Where a model comes from: its data, its job, its shape and its settings.
+// The lineage of a model: data, job, shape and settings.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { count, named, number, seconds, t, time } from "../i18n.js";
 
-const FEW = 3; // inputs that were left out, to be told without being asked
+const FEW = 3; // most unused inputs listed without a collapsed section
 
 export function origin(root, { model }) {
   const { network, split, lineage } = model;

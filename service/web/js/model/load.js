@@ -1,4 +1,4 @@
-// What the page shows at once, asked for at the same time, so that nothing moves afterwards.
+// The data of the page, requested in parallel and rendered together, so that the layout does not shift.
 
 import { attempt, get, text } from "../api.js";
 import { picture } from "../parts/picture.js";
@@ -6,7 +6,7 @@ import { picture } from "../parts/picture.js";
 const FORMATS = ["text", "latex", "mathml", "python", "numpy", "c", "javascript", "sql", "excel"];
 const PICTURES = ["parity", "residuals", "effects", "importance", "history"];
 const OF_OTHERS = { density: ["density", "history"], equation: ["solution", "history"] };
-const AT_ONCE = 1500; // edges; the curves of more are many megabytes, and are fetched when they are wanted
+const AT_ONCE = 1500; // edges; more have many megabytes of curves, which are fetched on demand
 
 export async function collect(model, signal) {
   const options = { signal };
@@ -32,10 +32,10 @@ export async function collect(model, signal) {
   };
 }
 
-/** Pictures that there are of a model. */
+/** The pictures available for a model. */
 export const picturesOf = (model) => OF_OTHERS[model.task] ?? PICTURES;
 
-/** The formulas, and their texts by language; null if the model has none. */
+/** The formulas and their texts by format; `formulas` is null if the model has none. */
 async function formulasOf(path, options) {
   const { body: formulas } = await unless(409, get(`${path}/symbolic`, options));
   if (!formulas) return { formulas, texts: {} };
@@ -49,7 +49,7 @@ async function unless(status, asked) {
   return told;
 }
 
-/** A function that gets something the first time that it is called, unless it is there already. */
+/** A function that fetches a value on the first call, unless it is given. */
 function once(found, fetcher) {
   let asked = found && Promise.resolve(found);
   return Object.assign(() => (asked ??= fetcher().catch((error) => { asked = null; throw error; })), { found });

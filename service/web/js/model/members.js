@@ -1,16 +1,16 @@
-// Who answers for a model: its network, or its formula where it has one.
+// The members of a model that predict: its network, and its formula if it has one.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
 import { labelled } from "../parts/labelled.js";
 
-/** The member that answers where none is asked for. */
+/** The member that predicts by default. */
 export const automatic = ({ members }) => (members.formula?.serves ? "formula" : "accurate");
 
-/** What a request says of the member that is to answer: nothing where it is the usual one. */
+/** The part of a request that selects the member; empty for the default. */
 export const wish = (model, by) => (by === automatic(model) ? {} : { by });
 
-/** A choice where there are two; with a hint, where there is room for it. */
+/** A select field if there are several members, with an optional hint. */
 export function memberField(id, model, by, change, hint = "") {
   const names = Object.keys(model.members);
   if (names.length < 2) return nothing;

@@ -1,4 +1,4 @@
-// The drawing of the network. Every curve in it is a button that opens the curve in large.
+// The diagram of the network. Every curve is a button that opens its dialog.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { announce } from "../screen_reader.js";
@@ -12,9 +12,9 @@ import { edgeDialog } from "./edge.js";
 import { functionOf, nodeName } from "./nodes.js";
 import { functionWords } from "./labels.js";
 
-const LISTED = 100; // edges in the table; more would say less
-const ROOMY = 800; // pixels that a drawing may be wide and still be read when it is shown whole
-const STOPS = 60; // of the Tab key; among more curves only the arrow keys go from one to the next
+const LISTED = 100; // most edges in the table
+const ROOMY = 800; // pixels; a diagram up to this width is legible when it is scaled to the page
+const STOPS = 60; // most curves in the Tab order; with more, only the arrow keys move between curves
 
 export function network(root, page) {
   const open = (place) => openEdge(place, page, root);
@@ -54,14 +54,14 @@ function frame(page, open) {
     <div class="answer"></div>`;
 }
 
-/** A wide drawing is shown whole at first; in its own size, it is scrolled. */
+/** Toggles between the scaled diagram and its natural size, which scrolls. */
 function enlarge({ currentTarget: button }) {
   const isLarge = button.getAttribute("aria-pressed") !== "true";
   button.setAttribute("aria-pressed", String(isLarge));
   button.closest(".content").querySelector(".drawing").classList.toggle("large", isLarge);
 }
 
-/** The group of a curve becomes a button; its words come from the picture until the curves are there. */
+/** Makes the group of a curve a button. Its label comes from the picture until the edges are loaded. */
 function makeButton(group, page, open) {
   const place = Object.fromEntries(["layer", "in", "toLayer", "out"].map((name) => [name, Number(group.dataset[name])]));
   group.setAttribute("tabindex", "0");
@@ -124,7 +124,7 @@ async function openEdge(place, page, root) {
   }
 }
 
-/** All edges by what they matter, made when somebody asks for them. */
+/** Renders the table of edges by score when the section is first opened. */
 async function list(details, page, open) {
   const place = details.querySelector(".edges");
   if (place.dataset.isShown) return;

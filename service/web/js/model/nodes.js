@@ -1,6 +1,6 @@
-// Nodes and functions of a network by name.
+// Names of nodes and functions of a network.
 
-const WITHOUT_DOUBT = 1 - 1e-8; // as in the drawing: the R² of a function that a curve is named after
+const WITHOUT_DOUBT = 1 - 1e-8; // as in the diagram: least R² of a function that names a curve
 
 export function nodeName(edges, layer, node) {
   if (layer === 0) return edges.inputs[node];
@@ -8,7 +8,7 @@ export function nodeName(edges, layer, node) {
   return edges.nodes[layer][node].name;
 }
 
-/** The function that is fixed on an edge, or the simplest that its curve is without doubt; else "". */
+/** The function fixed on an edge, or its simplest suggestion with R² ≥ MIN_NAMING_R2, or "". */
 export function functionOf(edge) {
   if (edge.function) return edge.function;
   const sure = edge.suggestions.filter((fit) => (fit.r2 ?? 0) >= WITHOUT_DOUBT);

@@ -1,4 +1,4 @@
-// Simpler and closer formulas: what a little more length buys, and a button to take another.
+// Simpler and more accurate formulas: the Pareto front, with a button to select another formula.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { count, number, t } from "../i18n.js";
@@ -37,7 +37,7 @@ function front(output, { model, formulas }, take) {
     })}`;
 }
 
-/** Laws that the rows may follow as well. */
+/** Other candidate laws. */
 function laws(output) {
   const head = ["formula", "complexity"].map((name) => t(`model.front.${name}`));
   const rows = output.pareto.map((entry) => [
@@ -50,7 +50,7 @@ function laws(output) {
   });
 }
 
-/** The front by complexity, with the formula of the model, which need not lie on it; `place` is that in `pareto`. */
+/** The front by complexity, with the formula of the model, which may lie off it; `place` is the index in `pareto`. */
 function entriesOf(output) {
   const known = output.pareto.map((entry, place) => ({ ...entry, place, isChosen: entry.expression === output.expression }));
   const all = known.some((entry) => entry.isChosen) ? known : [...known, { ...output, place: null, isChosen: true }];

@@ -1,4 +1,4 @@
-// Error against complexity, as a small chart. The table below it has the same numbers.
+// A small chart of error against complexity. The table below has the same numbers.
 
 import { html, svg } from "../../vendor/lit-html.js";
 import { number, t } from "../i18n.js";
@@ -22,7 +22,7 @@ export function frontChart(entries, unit) {
   </figure>`;
 }
 
-/** Errors of 0 cannot be on a logarithmic scale: they stand on its lower edge. */
+/** Places the points. Errors of 0, which have no logarithm, lie on the lower edge. */
 function placed(entries) {
   const [x, y] = scales(entries);
   const places = entries.map((entry, at) => ({ x: x(entry.complexity), y: y(entry.rmse), entry, at }));
@@ -44,7 +44,7 @@ function scales(entries) {
 
 const round = (value) => Math.round(10 * value) / 10;
 
-/** From below the smallest error to above the largest; errors of 0 have a tenth of their own below. */
+/** The range of the axis around all positive errors, extended downwards for errors of 0. */
 function errorRange(entries) {
   const errors = entries.map(({ rmse }) => rmse).filter((rmse) => rmse > 0);
   if (!errors.length) return [1e-16, 1];
@@ -52,7 +52,7 @@ function errorRange(entries) {
   return [errors.length < entries.length ? low / 20 : low / 1.4, high * 1.4];
 }
 
-/** Powers of ten, or rounder steps between them where there are few. */
+/** Powers of ten, or ticks between them if these are few. */
 function errorTicks([low, high]) {
   const [from, to] = [Math.ceil(Math.log10(low)), Math.floor(Math.log10(high))];
   const every = Math.max(1, Math.ceil((to - from) / 5));
@@ -76,7 +76,7 @@ function axes(entries, unit) {
       >${withUnit(t("model.front.rmse"), unit && `[${unit}]`)}</text>`;
 }
 
-/** Those that have room beside each other. */
+/** The values whose labels do not overlap. */
 function spread(values, x) {
   const kept = [];
   for (const value of values) if (!kept.length || x(value) - x(kept.at(-1)) >= 26) kept.push(value);

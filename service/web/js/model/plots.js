@@ -1,4 +1,4 @@
-// Pictures of the model at work, each with a sentence on how to read it.
+// Charts of the model, each with an explanation.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
@@ -16,7 +16,7 @@ export function pictures(root, page) {
 
 function show(root, page, figures) {
   const kind = page.model.task === "classification" ? "classification" : "regression";
-  const hasCourse = page.model.history.length > 1; // one step is no course
+  const hasCourse = page.model.history.length > 1; // one step is no curve
   const names = picturesOf(page.model);
   const shown = names.filter((name) => figures[name].body && (name !== "history" || hasCourse));
   const hasNone = names.some((name) => figures[name].problem?.code === "no_figures");

@@ -1,4 +1,4 @@
-// How good the model is: beside simpler ones, class by class, in pictures, and what to be careful with.
+// The quality of the model: comparison with baselines, metrics by class, charts, and warnings.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { count, number, t } from "../i18n.js";
@@ -23,7 +23,7 @@ export function quality(root, page) {
 
 const rowsOf = (split) => (split.training_rows ?? 0) + (split.validation_rows ?? 0) + (split.test_rows ?? 0);
 
-/** A row for each metric, a column for each model; the best of a row in bold. */
+/** A row for each metric, a column for each model, with the best value of a row in bold. */
 function beside({ model }) {
   const names = METRICS[model.task]?.filter((name) => name in model.metrics) ?? Object.keys(model.metrics);
   const entries = [
@@ -43,7 +43,7 @@ function beside({ model }) {
   return table(t("model.quality.caption"), head, rows, { numbers: entries.map((_, at) => at + 1) });
 }
 
-/** Numbers in equations that measurements have given; without an interval where these do not tell one. */
+/** Estimated parameters of equations, with intervals where the measurements determine them. */
 function estimates({ parameters }) {
   const rows = Object.entries(parameters ?? {}).map(([name, { value, interval }]) => [
     name,
@@ -53,7 +53,7 @@ function estimates({ parameters }) {
   return rows.length ? table(t("model.quality.estimates"), head, rows, { numbers: [1, 2, 3] }) : nothing;
 }
 
-/** Every MLP has its shape beside its name: there may be several. */
+/** The name of a baseline, with the shape of an MLP, because there may be several. */
 function baselineName(name, { hidden }) {
   return Array.isArray(hidden) ? t("model.baseline.mlp shape", { shape: hidden.join(", ") }) : t(`model.baseline.${name}`);
 }
@@ -64,7 +64,7 @@ function cell(name, entry, entries, model) {
   return value !== undefined && value === bestOf(name, entries) ? html`<strong>${words}</strong>` : words;
 }
 
-/** The formula is a member of its own. */
+/** The entry of the formula, which is a separate member. */
 function ofFormula({ members }) {
   return members.formula ? [{ name: t("model.quality.formula"), metrics: members.formula.metrics }] : [];
 }

@@ -19,7 +19,7 @@ export function manage(root, page) {
       if (!Object.keys(patch).length) return announce(t("model.manage.nothing"));
       await send("PATCH", path, patch);
       announce(t("model.manage.saved"));
-      dispatchEvent(new HashChangeEvent("hashchange")); // shows the model as it is now
+      dispatchEvent(new HashChangeEvent("hashchange")); // reloads the view with the changed model
     } catch (error) {
       render(problem(error), form.querySelector(".answer"));
     }

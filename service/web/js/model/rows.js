@@ -1,6 +1,6 @@
-// Rows to begin with.
+// Initial rows of the prediction form.
 
-/** Every input in the middle of what training saw. */
+/** A row with every input at the middle of its training range. */
 export function middle(model) {
   return Object.fromEntries(model.features.map((feature) => [feature.name, middleOf(feature)]));
 }
@@ -14,7 +14,7 @@ function middleOf(feature) {
   return feature.type === "integer" ? Math.round(value) : Number(value.toPrecision(4));
 }
 
-/** Rows of the dataset that have all inputs, and what the target was there. */
+/** Rows of the dataset that have all inputs, with their target values. */
 export function realRows(model, preview) {
   const names = model.features.map((feature) => feature.name);
   const rows = preview?.rows.filter((row) => names.every((name) => name in row && isUsable(row[name], model, name))) ?? [];
@@ -24,7 +24,7 @@ export function realRows(model, preview) {
   }));
 }
 
-/** Six digits can be read in a field, and change nothing that is seen. */
+/** Rounds to six digits, which fit into a field without a visible change of the prediction. */
 const short = (value) => (typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value);
 
 function isUsable(value, model, name) {

@@ -1,4 +1,4 @@
-// A job that changes a model: its view comes next, or what is wrong is told in a place of this one.
+// Submits a job that changes a model. On success, its view opens; an error is shown in `place`.
 
 import { render } from "../../vendor/lit-html.js";
 import { announce } from "../screen_reader.js";

@@ -1,4 +1,4 @@
-// What the letters of a formula stand for, where it holds, and how sure its numbers are.
+// The variables of a formula, their valid ranges, and the accuracy of the constants.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { number, t } from "../i18n.js";
@@ -19,7 +19,7 @@ export function variables(output, model) {
     <p class="hint">${t("model.symbols.about")} ${hasFills ? t("model.symbols.fill about") : nothing}</p>`;
 }
 
-/** A variable: a column, another name for one, or something that is 1 where a column has a value. */
+/** Describes a variable: a column, an alias of one, or an indicator of a value of one. */
 function explained(name, output, model) {
   const derived = Object.entries(output.derived).find(([variable]) => variable === name || safe(variable) === name)?.[1];
   if (derived) return { words: derivedWords(derived), range: t("model.symbols.zero or one"), fill: "–" };

@@ -1,4 +1,4 @@
-// The same request for those who write programs.
+// The current request as code.
 
 import { html } from "../../vendor/lit-html.js";
 import { key } from "../api.js";
@@ -25,7 +25,7 @@ export function curl(body) {
   return `curl${secret} --json '${JSON.stringify(body).replaceAll("'", "'\\''")}' ${root()}/jobs`;
 }
 
-/** Trainings and equations are one call each. */
+/** Python code with one client call for a training or for equations. */
 export function python({ kind, dataset_id, target, ...others }) {
   const named = Object.entries(others).map(([name, value]) => `${name}=${literal(value)}`);
   const given = [...[dataset_id, target].filter(Boolean).map(literal), ...named].join(", ");
@@ -38,7 +38,7 @@ with Client(${literal(root())}${secret}) as kan:
     print(${target ? "kan.formula(model), " : ""}model.metrics)`;
 }
 
-/** A value of JSON as Python writes it. */
+/** A JSON value as a Python literal. */
 export function literal(value) {
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";

@@ -1,9 +1,9 @@
-// A question before what cannot be undone.
+// A confirmation dialog for actions that cannot be undone.
 
 import { html, render } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
 
-/** Whether it is to be done. The focus returns to where it was by itself. */
+/** Resolves to whether the user confirms. The browser restores the focus. */
 export function confirmed({ title, about, action }) {
   const dialog = document.createElement("dialog");
   dialog.setAttribute("aria-labelledby", "confirm-title");

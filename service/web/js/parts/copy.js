@@ -1,4 +1,4 @@
-// A button that puts a text on the clipboard.
+// A button that copies a text to the clipboard.
 
 import { html } from "../../vendor/lit-html.js";
 import { announce } from "../screen_reader.js";
@@ -6,7 +6,7 @@ import { t } from "../i18n.js";
 
 const TOLD_MS = 2000;
 
-/** @param what Tells this button from others like it to those who do not see what is beside it. */
+/** @param what Distinguishes the button from similar ones for screen readers. */
 export function copyButton(text, what) {
   return html`<button class="small copy" type="button" @click=${(event) => copy(text, event.currentTarget)}>
     <span class="copy-words">${t("copy")}</span><span class="visually-hidden"> ${what}</span>
@@ -17,7 +17,7 @@ async function copy(text, button) {
   const isCopied = (await onClipboard(text)) || bySelection(text, button);
   const words = t(isCopied ? "copied" : "not copied");
   announce(words);
-  button.dataset.told = words; // shown by the style sheet in place of the words, which stay as they are
+  button.dataset.told = words; // the style sheet shows it instead of the label, which stays unchanged
   setTimeout(() => delete button.dataset.told, TOLD_MS);
 }
 
@@ -26,7 +26,7 @@ async function onClipboard(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return false; // not allowed, or a page over plain HTTP, which has no clipboard
+    return false; // not allowed, or a page over plain HTTP without a clipboard
   }
 }
 

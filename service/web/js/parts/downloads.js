@@ -1,11 +1,11 @@
-// What the service has as a file.
+// Buttons that download files of the service.
 
 import { html, render } from "../../vendor/lit-html.js";
 import { download } from "../api.js";
 import { language, t } from "../i18n.js";
 import { problem } from "./problem.js";
 
-/** A picture in both of its forms, in the reader's language. */
+/** Buttons for a picture as SVG and PNG in the language of the page. */
 export function downloads(path, filename, what) {
   const button = (kind) => {
     const label = kind.toUpperCase();
@@ -15,8 +15,8 @@ export function downloads(path, filename, what) {
 }
 
 /**
- * @param filename For what the service gives no name.
- * @param name Tells this button from others like it to those who do not see what is beside it.
+ * @param filename Used if the service gives no name.
+ * @param name Distinguishes the button from similar ones for screen readers.
  */
 export function saveButton(path, filename, label, { name = label, look = "small" } = {}) {
   return html`<button type="button" class=${look} aria-label=${name} @click=${(event) => save(path, filename, event.currentTarget)}>

@@ -1,6 +1,6 @@
-// The focus stays somewhere when what had it goes away.
+// Keeps the keyboard focus when the focused element disappears.
 
-/** Draw anew; who was in a part that is gone by then is led to its heading, not to the top of the page. */
+/** Renders again. If the focused element disappears, the focus moves to the heading, not to the top of the page. */
 export function keepingFocus(root, draw) {
   const hadFocus = root.contains(document.activeElement);
   draw();

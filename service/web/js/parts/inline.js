@@ -1,6 +1,6 @@
-// SVG and MathML that the service made, as elements: parsed as XML, which never runs a script of theirs.
+// SVG and MathML of the service as elements. They are parsed as XML, which never runs scripts.
 
-/** The element, or null if the text is none. Links and scripts are not expected, and would be taken out. */
+/** Parses an element; null if the text is invalid. Unexpected elements, such as links and scripts, are removed. */
 export function parsed(source, tag) {
   if (!source) return null;
   const node = new DOMParser().parseFromString(source, "application/xml").documentElement;
@@ -9,10 +9,10 @@ export function parsed(source, tag) {
   return document.importNode(node, true);
 }
 
-const SMALLEST = 0.75; // of its own size: a picture that is wider then is scrolled, so that it can be read…
-const ENOUGH = 560; // …but in this width, all of it can be seen
+const SMALLEST = 0.75; // least scale of a picture; wider pictures scroll, so that they stay legible…
+const ENOUGH = 560; // …but a picture needs at most this minimum width in pixels
 
-/** A picture whose names of elements (title, desc) cannot meet those of another on the page. */
+/** Prefixes all ids of a picture, so that they do not collide with those of another picture on the page. */
 export function drawn(source, prefix) {
   const svg = parsed(source, "svg");
   if (!svg) return null;

@@ -1,4 +1,4 @@
-// What came of a job that has ended.
+// The result of a finished job.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
@@ -8,7 +8,7 @@ import { told } from "./problem_text.js";
 
 export function jobEnd(job, study, retry) {
   if (job.status === "failed") return failed(job, retry);
-  if (job.status === "succeeded" || job.model_id) return succeeded(job, study); // stopped, and its best was kept
+  if (job.status === "succeeded" || job.model_id) return succeeded(job, study); // or stopped with its best model kept
   return html`<div class="note">
       <p>${t("job.cancelled about")}</p>
     </div>

@@ -1,8 +1,8 @@
-// A field of a form with its name above and a hint below, which is read out after the name.
+// A form field with a label above and a hint below. Screen readers read the hint after the label.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 
-/** `control` gets the attributes that tie it to both: `id` and `aria-describedby`. */
+/** `control` is called with the values of its attributes `id` and `aria-describedby`. */
 export function labelled(id, name, hint, control) {
   const hintId = hint ? `${id}-hint` : nothing;
   return html`<div class="field">

@@ -1,4 +1,4 @@
-// A list that the service gives page by page.
+// A list that is loaded page by page.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { announce } from "../screen_reader.js";
@@ -10,11 +10,11 @@ import { scrollBox } from "./scroll.js";
 const PAGE = 50;
 
 /**
- * @param path Of the list in the API.
- * @param title What it is a list of.
- * @param columns Headings; what begins with "#" is one of numbers.
- * @param row Cells of an item, the first of which names it.
- * @param empty What to show, and what to do first, where there is nothing yet.
+ * @param path API path of the list.
+ * @param title Heading of the list.
+ * @param columns Column headings; a heading with "#" marks a numeric column.
+ * @param row Returns the cells of an item, with its name first.
+ * @param empty Content of an empty list, with the first action to take.
  */
 export async function pagedTable({ root, signal, path, title, columns, row, empty }) {
   const items = [];
@@ -52,7 +52,7 @@ export async function pagedTable({ root, signal, path, title, columns, row, empt
   show();
 }
 
-/** Roles are spelt out, since on a phone cells are shown below each other, which would take them away. */
+/** The roles are explicit, because the layout for phones (stacked cells) would remove the implicit ones. */
 function table(title, columns, rows) {
   const kinds = columns.map((name) => (name.startsWith("#") ? "number" : ""));
   const names = columns.map((name) => name.replace("#", ""));

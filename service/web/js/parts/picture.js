@@ -1,4 +1,4 @@
-// A picture that the service drew, in the reader's language and in the colours that the reader prefers.
+// A picture of the service in the language of the page and the preferred colour scheme.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { attempt, text } from "../api.js";
@@ -9,17 +9,17 @@ import { scrollBox } from "./scroll.js";
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-/** Its source: {body} or {problem}. */
+/** Resolves to its source: {body} or {problem}. */
 export function picture(path, options) {
   return attempt(text(`${path}?lang=${language}&theme=${dark.matches ? "dark" : "light"}`, options));
 }
 
-/** Calls back when the reader's preference changes. */
+/** Calls the listener when the preferred colour scheme changes. */
 export function onTheme(listener, signal) {
   dark.addEventListener("change", listener, { signal });
 }
 
-/** With its title, how to read it, and as files; nothing without a source. */
+/** A figure with title, explanation and download buttons; nothing without a source. */
 export function figure({ name, source, title, about, path, filename }) {
   const svg = drawn(source, `picture-${name}`);
   if (!svg) return nothing;

@@ -1,4 +1,4 @@
-// What went wrong, where, and what to do.
+// An error message with its entries.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
@@ -20,7 +20,7 @@ function isSaid(entry, words) {
   return words.startsWith(entry.detail) && !place(entry);
 }
 
-/** Where something is, and what the service says of it. */
+/** An entry of an error or a warning with its location. */
 export function listed(entry) {
   const where = place(entry);
   return html`<li>${where ? html`<strong>${where}:</strong> ` : nothing}${toldOfEntry(entry)}</li>`;

@@ -1,4 +1,4 @@
-// What the service says of a mistake or a warning: in the reader's language by its code, and below in full.
+// The text of an error or a warning: translated by its code, with the original English message below.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { codeWords, language, t } from "../i18n.js";
@@ -7,7 +7,7 @@ export function told({ code, detail }) {
   return below(codeWords(code), detail);
 }
 
-/** The same of an entry or a warning. Some have the code of an error; what is wrong with a value has many codes. */
+/** The text of an entry or a warning. Some have codes of errors; other codes get the text for an invalid value. */
 export function toldOfEntry({ code, detail }) {
   return below(codeWords(code, "entries") || codeWords(code) || t("wrong value"), detail);
 }
@@ -18,7 +18,7 @@ function below(words, detail) {
   return html`${marked(words)}${detail ? html`<small class="original" lang="en">${detail}</small>` : nothing}`;
 }
 
-/** Words with what is to be typed in another face; links, which lead around in the guide, as their words. */
+/** Renders code spans of Markdown, and replaces links into the guide by their text. */
 function marked(words) {
   const parts = words.replace(/\[([^\]]+)\]\([^)]+\)/g, "«$1»").split("`");
   return parts.map((part, place) => (place % 2 ? html`<code>${part}</code>` : part));

@@ -1,4 +1,4 @@
-// A box for what may be wider than a phone; with the keyboard it is scrolled like any other.
+// A scrollable box for content that may be wider than a phone. It can be scrolled by keyboard.
 
 import { html } from "../../vendor/lit-html.js";
 

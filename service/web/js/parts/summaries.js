@@ -1,4 +1,4 @@
-// Jobs and models in a few words.
+// Short summaries of jobs and models.
 
 import { html } from "../../vendor/lit-html.js";
 import { number, t, time } from "../i18n.js";
@@ -24,7 +24,7 @@ export function modelLine(model) {
 
 export const modelTitle = (model) => (model.version > 1 ? `${model.name} v${model.version}` : model.name);
 
-/** The one number that tells most. */
+/** The main metric of a model. */
 export function quality(model) {
   const { r2, accuracy, mean_log_likelihood: likelihood, equation_residual: residual } = model.metrics || {};
   if (accuracy !== undefined && accuracy !== null) return `${t("models.accuracy")} ${number(accuracy, 3)}`;

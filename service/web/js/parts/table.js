@@ -1,9 +1,9 @@
-// A table with a caption, which scrolls sideways by itself where it is too wide.
+// A table with a caption in a horizontally scrollable box.
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { scrollBox } from "./scroll.js";
 
-/** `numbers` are the places of columns that are set to the right; the first column names the row. */
+/** `numbers` are the indices of right-aligned columns. The first column has the row headers. */
 export function table(caption, head, rows, { numbers = [], current = -1 } = {}) {
   const side = (place) => (numbers.includes(place) ? "number" : "");
   const cell = (content, place) =>

@@ -1,7 +1,7 @@
-// What the API is sent of the form.
+// The request body that the form sends.
 //
-// An empty field means the default, and is not sent. What cannot be read as a number is sent as it is, so
-// that the service, which knows best what is possible, says what is wrong with it.
+// An empty field means the default and is not sent. Text that is not a number is sent unchanged, so that the
+// service reports the error.
 
 import { decimal } from "../i18n.js";
 import { densityColumns, isNumber, isUsable, knownValues } from "./columns.js";
@@ -10,8 +10,8 @@ import { STUDY, TRAINING, chosenColumn, isDensity, isShown, rolesOf, splitColumn
 const MATCHED = { kind: "mlp", parameters: "matched" };
 
 /**
- * The body of POST /jobs. `features` and `types` are there if they differ from what the service chooses. Without a
- * target it is the density of one or two columns.
+ * The body of POST /jobs. `features` and `types` are sent only if they differ from the defaults of the service.
+ * Without a target, it requests the density of one or two columns.
  */
 export function bodyOf(choice) {
   const { dataset, target, features, types } = choice;
@@ -28,19 +28,19 @@ export function bodyOf(choice) {
   return filled(body, TRAINING, choice);
 }
 
-/** The same for a study; `vary` has what its fields say. */
+/** The body of a study, with `vary` from the fields of the study. */
 export function studyOf(choice) {
   return filled({ ...bodyOf(choice), kind: "study", vary: {} }, STUDY.fields, choice);
 }
 
-/** How many trainings a study makes; 0 if nothing varies. One network goes through all grids if it is refined. */
+/** The number of trainings of a study; 0 if nothing varies. With `refine`, one network goes through all grids. */
 export function countOf({ vary, refine }) {
   const entries = Object.entries(vary);
   const lengths = entries.filter(([name]) => !(refine && name === "network.grid")).map(([, values]) => values.length);
   return entries.length ? lengths.reduce((product, length) => product * length, 1) : 0;
 }
 
-/** The field without which there is nothing to send; null if all are there. */
+/** The name of a required field that is empty, or null. */
 export function missingIn(body) {
   if (body.kind === "study" && !countOf(body)) return "vary_grid";
   return body.split?.test?.length === 0 ? "split_test" : null;
@@ -54,7 +54,7 @@ function filled(body, fields, choice) {
   return body;
 }
 
-/** What is sent of a field; undefined where it is left to the service. */
+/** The value of a field in the request; undefined for the default of the service. */
 function sent(field, choice) {
   const value = choice.values[field.name];
   const rest = {
@@ -79,7 +79,7 @@ function classWeight({ kind, weights: given }) {
   return kind === "given" && entries.length ? Object.fromEntries(entries.map(([name, words]) => [name, numeric(words)])) : undefined;
 }
 
-/** Values that were ticked, where all are known, else a line for each; in the type of their column. */
+/** Selected values if all values are known, else one value per line, in the type of the column. */
 function testValues(choice) {
   const { split_test: given } = choice.values;
   const column = splitColumn(choice);
@@ -89,13 +89,13 @@ function testValues(choice) {
   return column && isNumber(column) ? lines.map(numeric) : lines;
 }
 
-/** Numbers between commas, semicolons or spaces; where fractions are written with a comma, it separates none of them. */
+/** Parses numbers separated by commas, semicolons or spaces. In locales with a decimal comma, a comma does not separate. */
 export function listed(words, { hasFractions } = {}) {
   const separators = hasFractions && decimal === "," ? /;|\s|,(?!\d)/ : /[,;\s]/;
   return words.replace(/[[\]]/g, " ").split(separators).filter(Boolean).map(numeric);
 }
 
-/** A number, written with either decimal sign; what is none as it is. */
+/** Parses a number with either decimal separator. Other text is returned unchanged. */
 export function numeric(words) {
   const value = Number(words.trim().replace(",", "."));
   return Number.isFinite(value) ? value : words.trim();

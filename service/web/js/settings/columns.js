@@ -1,6 +1,6 @@
-// What columns of a dataset can be in a training.
+// The roles that columns of a dataset can have in a training.
 
-/** What a column may be read as, by what it was found to be. */
+/** The types that a column may be read as, by its detected type. */
 const READABLE_AS = {
   number: ["number", "integer", "category"],
   integer: ["integer", "number", "category"],
@@ -14,12 +14,12 @@ export function readableAs(column) {
   return READABLE_AS[column.type];
 }
 
-/** Whether a training takes a column by itself. */
+/** Whether a training uses a column by default. */
 export function isUsable(column, types = {}) {
   return column.distinct > 1 && !column.is_id && (types[column.name] || column.type) !== "text";
 }
 
-/** Whether classes are told apart, as the service decides it. */
+/** Whether the task is a classification, by the same rule as in the service. */
 export function isClassifier({ dataset, target, types, values }) {
   if (values.task !== "auto") return values.task === "classification";
   const column = columnOf(dataset, target);
@@ -28,13 +28,13 @@ export function isClassifier({ dataset, target, types, values }) {
 
 export const columnOf = (dataset, name) => dataset.columns.find((column) => column.name === name);
 
-/** Names of columns whose density can be learnt. */
+/** Names of columns whose density can be estimated. */
 export function densities({ dataset, types }) {
   const possible = dataset.columns.filter(({ name, type, distinct }) => distinct > 1 && isNumber({ type: types[name] || type }));
   return possible.map((column) => column.name);
 }
 
-/** The column whose density is asked for, and a second one, or "", if it is of both together. */
+/** The first column of the density, and the second column of a joint density or "". */
 export function densityColumns(choice) {
   const names = densities(choice);
   const [first, second] = choice.density;
@@ -48,13 +48,13 @@ export function weights({ dataset, target }) {
 
 export const isNumber = (column) => ["number", "integer"].includes(column.type);
 
-/** Columns that can tell which rows are held out, those of few values first: one of them was made for it. */
+/** Columns that can select the held-out rows. Columns with few values come first, as the likely ones. */
 export function splitColumns({ dataset, target }) {
   const possible = dataset.columns.filter(({ name, type, distinct }) => name !== target && type !== "datetime" && distinct > 1);
   return [...possible.filter(knownValues), ...possible.filter((column) => !knownValues(column))];
 }
 
-/** All values of a column, where they are few and whole; else null. */
+/** All values of a column if they are few and not truncated, else null. */
 export function knownValues({ top, distinct }) {
   const values = top.map((entry) => entry.value);
   const isWhole = values.length && values.length === distinct && !values.some((value) => String(value).endsWith("…"));

@@ -7,7 +7,7 @@ const SPLIT_COLUMN = { name: "split_column", kind: "column", path: ["split", "co
 
 /**
  * Kinds: choice, column, text, number, list (of numbers), lists (of whole numbers), switch, several, class_weight,
- * values (of the column that tells the held-out rows). `isShown` says for which choices there is the field.
+ * values (of the split column). `isShown` decides whether the field is shown for a choice.
  */
 export const GROUPS = [
   {
@@ -60,7 +60,7 @@ export const GROUPS = [
   },
 ];
 
-/** What a study varies; a field that is left empty is the same in all of its trainings. */
+/** The settings that a study varies. An empty field does not vary. */
 export const STUDY = {
   name: "study",
   fields: [
@@ -73,7 +73,7 @@ export const STUDY = {
   ],
 };
 
-/** Settings that have a part where there is no target: in a density. */
+/** Settings that apply to a density, which has no target. */
 const OF_DENSITY = [
   "weight", "grid", "order", "seed", "max_seconds", "split_kind", "test_fraction", "split_seed", "split_column", "split_test",
   "symbolic", "model_name",
@@ -94,19 +94,19 @@ export const isDensity = ({ target }) => target === null;
 
 export const isShown = (field, choice) => (!isDensity(choice) || OF_DENSITY.includes(field.name)) && (field.isShown?.(choice) ?? true);
 
-/** The name that is chosen in a field of the kind column; "" where there is none. */
+/** The column chosen in a field of the kind column, or "". */
 export function chosenColumn(field, choice) {
   const names = field.columns(choice).map((column) => column.name);
   const name = choice.values[field.name];
   return names.includes(name) ? name : field.isOptional ? "" : (names[0] ?? "");
 }
 
-/** The column that tells the held-out rows, if there is one. */
+/** The column that selects the held-out rows, if any. */
 export function splitColumn(choice) {
   return columnOf(choice.dataset, chosenColumn(SPLIT_COLUMN, choice));
 }
 
-/** Columns that nothing is learnt from, and what they are instead: "target", "weight" or "split_column". */
+/** Columns that are not features, with their roles: "target", "weight" or "split_column". */
 export function rolesOf(choice) {
   const fields = TRAINING.filter((field) => field.kind === "column" && isShown(field, choice));
   return new Map([...fields.map((field) => [chosenColumn(field, choice), field.name]), [choice.target, "target"]]);
@@ -122,13 +122,13 @@ export function initialValues() {
   return Object.fromEntries(FIELDS.map((field) => [field.name, initial[field.kind]?.(field) ?? ""]));
 }
 
-/** What the setting of a path such as network.grid is called here; else the path itself. */
+/** The label of the setting with a path such as network.grid, or the path itself. */
 export function settingWords(path) {
   const found = TRAINING.find((field) => field.path.join(".") === path);
   return found ? t(`set.${found.name}`) : path;
 }
 
-/** The field that a mistake is about: its name, "target", "columns", or null. What is about several is told at the first. */
+/** The field of an error: its name, "target", "columns", or null. An error of several fields belongs to the first. */
 export function fieldOf(pointer = "") {
   const path = pointer.replace(/^#?\//, "");
   if (path === "target") return "target";

@@ -1,4 +1,4 @@
-// A table: what is in it, and the choice of what is to be understood.
+// A dataset: its columns, and the form for a training on it.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { announce } from "../screen_reader.js";
@@ -17,7 +17,7 @@ import { bodyOf, missingIn, studyOf } from "../settings/body.js";
 import { isUsable } from "../settings/columns.js";
 import { fieldOf, initialValues } from "../settings/fields.js";
 
-const CARDS = 60; // more of them are shown when asked for
+const CARDS = 60; // cards per page
 const ROWS = 20;
 
 export default async function view({ root, params, signal }) {
@@ -74,13 +74,13 @@ export default async function view({ root, params, signal }) {
   set({});
 }
 
-/** The last column that can be learnt: where people put what they measured. */
+/** The last usable column, because measured quantities usually come last. */
 function suggested({ columns }) {
   const possible = columns.filter((column) => isUsable(column));
   return (possible.at(-1) || columns.at(-1)).name;
 }
 
-/** Mistakes by the fields that they are about; what is about none of them stays a problem of the whole. */
+/** Groups the entries of an error by field. Without any field, the error is shown as a whole. */
 function sorted(error, root) {
   const mistakes = {};
   for (const entry of error.errors || []) {

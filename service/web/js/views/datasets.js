@@ -1,4 +1,4 @@
-// All tables, the newest first.
+// All datasets, the newest first.
 
 import { html } from "../../vendor/lit-html.js";
 import { count, t, time } from "../i18n.js";

@@ -1,4 +1,4 @@
-// A job: what it is at, how the error falls, and what came of it.
+// A job: its progress, its error over time, and its result.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { announce } from "../screen_reader.js";
@@ -16,13 +16,13 @@ import { problem } from "../parts/problem.js";
 import { resultOf } from "../charts/study.js";
 
 const TICK_MS = 1000;
-const FITTING = ["train", "symbolic"]; // kinds in which an error falls
+const FITTING = ["train", "symbolic"]; // kinds of jobs that report an error
 
 export default async function view({ root, params, query, signal }) {
   const path = `jobs/${encodeURIComponent(params.id)}`;
   const job = await get(path, { signal });
   const isNew = query.has("new");
-  if (isNew) window.history.replaceState(null, "", `#/jobs/${params.id}`); // who comes back stays here
+  if (isNew) window.history.replaceState(null, "", `#/jobs/${params.id}`); // so that going back does not open the model again
   let state = { job, events: [], failed: null, isLost: false, study: null };
   const set = (changes) => {
     state = { ...state, ...changes };
@@ -81,7 +81,7 @@ export default async function view({ root, params, query, signal }) {
   follow().catch((error) => error.name === "AbortError" || signal.aborted || set({ failed: error }));
 }
 
-/** The job as an event leaves it. Its end is asked for, since events do not tell all of it. */
+/** Applies an event to a job. The final state is requested separately, because events are incomplete. */
 function after(job, { kind: what, data, created_at }) {
   if (job.finished_at) return job;
   if (what === "progress") return { ...job, progress: { ...job.progress, ...data } };
@@ -121,7 +121,7 @@ function running(job, cancel) {
   </section>`;
 }
 
-/** Studies have no stages of their own: they wait for their trainings. */
+/** The stage of a job. Studies have no stages, because they wait for their trainings. */
 function stageOf({ kind: what, progress }) {
   return what === "study" ? "study" : (progress.stage ?? "starting");
 }
@@ -139,7 +139,7 @@ function elapsed(job) {
   return Math.max(0, ((job.finished_at ? Date.parse(job.finished_at) : Date.now()) - Date.parse(job.started_at)) / 1000);
 }
 
-/** Errors over time, from the last start on: a job that lost its worker begins again. */
+/** Errors over time since the last start. A job that lost its worker starts again. */
 function points(events) {
   const start = events.findLastIndex((event) => event.data.attempt);
   if (start < 0) return [];

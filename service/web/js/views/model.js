@@ -1,4 +1,4 @@
-// A model: its formula, its network, how good it is, and what can be done with it.
+// A model: its formula, network, quality, predictions, exports and lineage.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { get } from "../api.js";
@@ -14,7 +14,7 @@ import { paretoSection } from "../model/pareto.js";
 import { quality } from "../model/quality.js";
 import { tryOut } from "../model/prediction/form.js";
 
-// In the order of the page; each shows itself in its own element.
+// Sections in the order of the page. Each renders into its own element.
 const SECTIONS = { formula: formulaSection, simpler: paretoSection, network, quality, try: tryOut, elsewhere, origin };
 
 export default async function view({ root, params, query, signal }) {
@@ -56,7 +56,7 @@ function head(model) {
     </p>`;
 }
 
-/** A value that tells those who asked when it changes. */
+/** An observable value. */
 function changing(value) {
   const listeners = [];
   return {

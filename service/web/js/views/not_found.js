@@ -1,4 +1,4 @@
-// An address that means nothing.
+// The view of an unknown address.
 
 import { html, render } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";

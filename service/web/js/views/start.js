@@ -1,4 +1,4 @@
-// The way in: a table, what happens with it; or equations; and what there is already.
+// The start page: upload of a table, form for equations, newest models and jobs.
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { get } from "../api.js";

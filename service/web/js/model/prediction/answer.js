@@ -1,4 +1,4 @@
-// A prediction: its value and interval or the probabilities, and why to trust it less.
+// A prediction: its value with interval or probabilities, and its warnings.
 
 import { html, nothing } from "../../../vendor/lit-html.js";
 import { number, t } from "../../i18n.js";
@@ -7,7 +7,7 @@ import { shown, unitOf, withUnit } from "../labels.js";
 
 const DIGITS = 6;
 
-/** `told` is what the service answered; without it and without an error, it is still asked. */
+/** `told` is the response of the service; without it and without an error, the request is pending. */
 export function answer({ told, error }, model, truth) {
   const title = html`<h3>${t("model.answer.title", { target: model.target })}</h3>`;
   if (error) return html`${title}${problem(error)}`;
@@ -26,7 +26,7 @@ export function answer({ told, error }, model, truth) {
     <div class="doubts">${told.warnings.map((warning) => html`<p class="warning">${doubt(warning, told.by)}</p>`)}</div>`;
 }
 
-/** Whether it is {output: value}: of several outputs. */
+/** Whether a prediction has several outputs: {output: value}. */
 const isMany = (prediction) => prediction !== null && typeof prediction === "object";
 
 function big(value, unit, name = "") {
@@ -38,7 +38,7 @@ function interval(bounds, unit) {
   if (bounds === null) return html`<p class="hint">${t("model.answer.no interval")}</p>`;
   const [low, high] = bounds;
   const digits = [4, 6, 8, 10, 12].find((places) => number(low, places) !== number(high, places));
-  if (!digits) return nothing; // exact to the last digit that is shown
+  if (!digits) return nothing; // exact to the last digit shown
   return html`<p>${t("model.answer.interval", { low: number(low, digits), high: withUnit(number(high, digits), unit) })}</p>`;
 }
 
@@ -59,7 +59,7 @@ function doubt({ column, code }, by) {
   return t(isOfFormula ? "model.doubt.beyond" : `model.doubt.${code}`, { column });
 }
 
-/** The same in one sentence, to be read aloud. */
+/** The prediction in one sentence for screen readers. */
 export function inWords(told) {
   const prediction = told.predictions[0];
   const values = isMany(prediction) ? Object.entries(prediction).map(([name, value]) => `${name} ${shown(value)}`).join(", ") : shown(prediction);

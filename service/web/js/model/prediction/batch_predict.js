@@ -1,4 +1,4 @@
-// Predict a whole file: it is uploaded as a dataset, and a job makes a file with the predictions.
+// Prediction of a file: it is uploaded as a dataset, and a job writes a file with the predictions.
 
 import { html, nothing, render } from "../../../vendor/lit-html.js";
 import { upload } from "../../api.js";

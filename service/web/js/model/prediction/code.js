@@ -1,4 +1,4 @@
-// The prediction that is on the page, for those who write programs.
+// The current prediction as code.
 
 import { html, nothing } from "../../../vendor/lit-html.js";
 import { key } from "../../api.js";

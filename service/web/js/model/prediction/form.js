@@ -1,4 +1,4 @@
-// Try it: change the inputs, and the prediction follows.
+// The prediction form: a change of an input updates the prediction.
 
 import { html, nothing, render } from "../../../vendor/lit-html.js";
 import { announce } from "../../screen_reader.js";
@@ -10,9 +10,9 @@ import { postingFor } from "./interval.js";
 import { memberField, wish } from "../members.js";
 import { middle, realRows } from "../rows.js";
 
-const PAUSE_MS = 60; // between the last change and the question
-const SILENCE_MS = 900; // between the last answer and what is read aloud
-const SHOWN = 24; // fields at once; the others are one click away
+const PAUSE_MS = 60; // between the last change and the request
+const SILENCE_MS = 900; // between the last response and its announcement
+const SHOWN = 24; // fields shown at once; the others are collapsed
 
 export function tryOut(root, page) {
   const { model } = page;
@@ -84,10 +84,10 @@ function behind(key, fields) {
   </details>`;
 }
 
-/** What the data say of the row that is shown, while nothing of it was changed. */
+/** The true target value of the current row, if no input was changed. */
 const truth = (rows, state) => rows[state.from]?.truth;
 
-/** Asks a little after the last change; an answer that comes late gives way to the newest. */
+/** Requests a prediction after a pause since the last change, and aborts the previous request. */
 function asking({ model, path, by, signal }, state, show) {
   const post = postingFor(model);
   let [timer, voice, asked, isFirst] = [0, 0, new AbortController(), true];
@@ -99,7 +99,7 @@ function asking({ model, path, by, signal }, state, show) {
       show({ told });
       clearTimeout(voice);
       if (!isFirst) voice = setTimeout(() => announce(inWords(told)), SILENCE_MS);
-      isFirst = false; // nobody has asked for it
+      isFirst = false; // the first prediction is not announced
     } catch (error) {
       if (error.name !== "AbortError") show({ error });
     }

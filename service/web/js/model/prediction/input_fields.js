@@ -1,10 +1,10 @@
-// One input: a slider with a number beside it, a choice, or a box to tick; and "missing" where training saw that.
+// One input: a slider with a number, a select field or a checkbox, and "missing" if the training rows have it.
 
 import { html, nothing } from "../../../vendor/lit-html.js";
 import { number, t } from "../../i18n.js";
 import { range, unitOf } from "../labels.js";
 
-const BEYOND = 0.1; // of the range that training saw, on both sides
+const BEYOND = 0.1; // share of the training range, on both sides
 
 let last = 0;
 const ids = new Map();
@@ -20,7 +20,7 @@ export function field(feature, value, model, change) {
   </fieldset>`;
 }
 
-/** The same for a name each time, whatever characters it has. */
+/** A stable id for a name with any characters. */
 function idOf(name) {
   if (!ids.has(name)) ids.set(name, `input-${(last += 1)}`);
   return ids.get(name);
@@ -67,7 +67,7 @@ function slider(feature, value, id, isMissing, typed) {
   />`;
 }
 
-/** From a little below to a little above what training saw, in steps that are round numbers. */
+/** The training range extended on both sides, with a step that is a power of ten. */
 function reach({ min, max, type }) {
   const span = max - min;
   const step = type === "integer" ? Math.max(1, 10 ** Math.floor(Math.log10(span / 100))) : 10 ** Math.floor(Math.log10(span / 100));

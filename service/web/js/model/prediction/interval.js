@@ -1,10 +1,10 @@
-// Predictions with an interval, and without one where the model has none.
+// Predictions with an interval, or without one if the model has none.
 
 import { send } from "../../api.js";
 
 const LEVEL = 0.9;
 
-/** A function that posts what asks for predictions. */
+/** Returns a function that posts prediction requests. */
 export function postingFor(model) {
   const without = new Set(); // members
   const isNumber = model.task === "regression" && model.outputs.length === 1;
