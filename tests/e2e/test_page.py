@@ -91,7 +91,7 @@ def test_a_russian_page_tells_mistakes_in_russian_above_the_english(browser: Bro
         expect(told).to_contain_text("В некоторых строках ячеек больше или меньше, чем в заголовке.")
         expect(told.locator("small[lang=en]").first).to_contain_text("line 3 has 3 cells, the header has 2")
         drop(page, "words.csv", "a,b\n" + "1.5,NA\n2.5,7\n" * 9)
-        warned = page.get_by_role("region", name="замечани")
+        warned = page.get_by_role("region", name="предупреждени")
         expect(warned).to_contain_text("Слова вроде NA прочитаны как пропуски.")
         page.get_by_text("Настройки", exact=True).click()
         page.get_by_label("Сетка", exact=True).fill("many")
@@ -311,8 +311,8 @@ def test_a_model_without_intervals_is_asked_without_one(scripts: Page) -> None:
     scripts.route("**/predict", answer)
     scripts.evaluate(
         """async () => {
-            const { postingFor } = await import("/assets/js/model/prediction/interval.js");
-            await postingFor({task: "regression", outputs: ["y"]})("predict", {rows: []});
+            const { createPoster } = await import("/assets/js/model/prediction/interval.js");
+            await createPoster({task: "regression", outputs: ["y"]})("predict", {rows: []});
         }"""
     )
     assert sent == [{"rows": [], "interval": 0.9}, {"rows": []}]

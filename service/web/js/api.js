@@ -77,7 +77,7 @@ export function upload(file, { name, units, onProgress = () => {}, signal } = {}
     call.onabort = () => reject(new DOMException("stopped", "AbortError"));
     call.onerror = () => reject(new Problem(0, { code: "unreachable" }));
     call.onload = () => {
-      const told = parsed(call.responseText);
+      const told = parseJson(call.responseText);
       if (call.status === 201) return resolve(told);
       if (call.status === 401) dispatchEvent(new CustomEvent("key-wanted"));
       return reject(new Problem(call.status, told));
@@ -92,17 +92,17 @@ export async function download(path, filename = "") {
   const answer = await request("GET", path);
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await answer.blob());
-  link.download = nameOf(answer) || filename;
+  link.download = filenameOf(answer) || filename;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-function nameOf(answer) {
+function filenameOf(answer) {
   const [, coded, plain] = /filename(?:\*=UTF-8''([^;]+)|="([^"]+)")/.exec(answer.headers.get("Content-Disposition")) || [];
   return coded ? decodeURIComponent(coded) : plain;
 }
 
-function parsed(body) {
+function parseJson(body) {
   try {
     return JSON.parse(body);
   } catch {

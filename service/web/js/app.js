@@ -29,10 +29,10 @@ async function show() {
   const [pattern, name] = VIEWS.find(([known]) => known.test(path)) || [null, "lost"];
   const root = document.createElement("div");
   root.className = `view view-${name}`;
-  mark(path);
+  markCurrentLink(path);
   try {
     const { default: view } = await import(`./views/${name}.js`);
-    const params = pattern ? decoded(path.match(pattern).groups || {}) : {};
+    const params = pattern ? decodeParams(path.match(pattern).groups || {}) : {};
     await view({ root, params, query: new URLSearchParams(search), signal });
   } catch (error) {
     if (error.name === "AbortError" || signal.aborted) return;
@@ -42,22 +42,22 @@ async function show() {
   main.replaceChildren(root);
   const heading = root.querySelector("h1");
   document.title = heading && name !== "start" ? `${heading.textContent.trim()} · ${t("title")}` : t("title");
-  if (!isFirst) focus(heading);
+  if (!isFirst) focusHeading(heading);
   isFirst = false;
 }
 
-function decoded(groups) {
+function decodeParams(groups) {
   return Object.fromEntries(Object.entries(groups).map(([name, value]) => [name, decodeURIComponent(value)]));
 }
 
-function focus(heading) {
+function focusHeading(heading) {
   scrollTo(0, 0);
   if (!heading) return;
   heading.tabIndex = -1;
   heading.focus({ preventScroll: true });
 }
 
-function mark(path) {
+function markCurrentLink(path) {
   for (const link of document.querySelectorAll("header nav a")) {
     const isHere = path.startsWith(link.getAttribute("href").slice(1)) && link.getAttribute("href").startsWith("#");
     if (isHere) link.setAttribute("aria-current", "page");

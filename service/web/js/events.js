@@ -4,7 +4,7 @@
 
 import { get, request } from "./api.js";
 
-const TRIES = 2; // failed streams in a row before polling
+const MAX_STREAM_FAILURES = 2; // failed streams in a row before polling
 const PAUSE_MS = 1000;
 const WAIT_S = 20;
 
@@ -18,12 +18,12 @@ export async function* eventsOf(id, signal, onConnection = () => {}) {
   let seen = 0;
   let failures = 0; // of streams in a row
   for (;;) {
-    const source = failures < TRIES ? streamed : asked;
+    const source = failures < MAX_STREAM_FAILURES ? streamEvents : pollEvents;
     try {
       for await (const event of source(path, seen, signal)) {
         onConnection(true);
         if (event === null) return;
-        if (source === streamed) failures = 0;
+        if (source === streamEvents) failures = 0;
         seen = event.number;
         yield event;
       }
@@ -39,7 +39,7 @@ export async function* eventsOf(id, signal, onConnection = () => {}) {
 }
 
 /** Yields the events of one connection, and null after the last event of the job. */
-async function* streamed(path, seen, signal) {
+async function* streamEvents(path, seen, signal) {
   const headers = { Accept: "text/event-stream", "Last-Event-ID": String(seen) };
   const answer = await request("GET", `${path}/events`, { headers, signal });
   if (answer.status === 204) {
@@ -83,7 +83,7 @@ function fields(block) {
 }
 
 /** Yields the new events after the job has ended or WAIT_S seconds have passed. */
-async function* asked(path, seen, signal) {
+async function* pollEvents(path, seen, signal) {
   const job = await get(`${path}?wait=${WAIT_S}`, { signal });
   let cursor = seen;
   do {

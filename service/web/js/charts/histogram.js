@@ -17,7 +17,7 @@ function histogram({ histogram: { low, high, counts } }, unit) {
   const top = Math.max(...counts);
   const step = WIDTH / counts.length;
   return html`<figure class="spread">
-    <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label=${inWords(low, high, counts)}>
+    <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label=${describeValues(low, high, counts)}>
       ${counts.map((found, place) => {
         const height = found ? Math.max(1.5, (found / top) * HEIGHT) : 0;
         return svg`<rect x=${place * step + GAP / 2} y=${HEIGHT - height} width=${step - GAP} height=${height}></rect>`;
@@ -28,7 +28,7 @@ function histogram({ histogram: { low, high, counts } }, unit) {
 }
 
 /** Describes the range and the middle half of the values, from the counts. */
-function inWords(low, high, counts) {
+function describeValues(low, high, counts) {
   const total = counts.reduce((sum, found) => sum + found, 0);
   const at = (share) => {
     let seen = 0;

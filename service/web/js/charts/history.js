@@ -3,19 +3,19 @@
 import { html } from "../../vendor/lit-html.js";
 import { count, named, seconds, t } from "../i18n.js";
 
-const MOST = 200;
+const MAX_EVENTS = 200;
 
 export function history(events) {
   const start = events.length ? Date.parse(events[0].created_at) : 0;
   return html`<details class="history">
     <summary>${t("job.history", { count: count(events.length) })}</summary>
-    <ol>${events.slice(-MOST).map((event) => html`<li value=${event.number}>
-      <span class="hint-inline">${seconds((Date.parse(event.created_at) - start) / 1000)}</span> ${told(event)}
+    <ol>${events.slice(-MAX_EVENTS).map((event) => html`<li value=${event.number}>
+      <span class="hint-inline">${seconds((Date.parse(event.created_at) - start) / 1000)}</span> ${describeEvent(event)}
     </li>`)}</ol>
   </details>`;
 }
 
-function told({ kind, data }) {
+function describeEvent({ kind, data }) {
   if (kind === "status") return html`<strong>${t(`status.${data.status}`)}</strong>`;
   const words = data.stage ? stageWords(data.stage) : "";
   return html`${words}${data.message ? html`: <span lang="en">${data.message}</span>` : ""}`;

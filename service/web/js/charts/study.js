@@ -37,21 +37,21 @@ export async function resultOf(job, signal) {
 /** The result as bars and a table; nothing for a Parquet result. */
 function tableOf(content) {
   if (content.startsWith("PAR1")) return nothing;
-  const table = parsed(content);
-  const [names, ...rows] = withLinks(table);
+  const table = parseCsv(content);
+  const [names, ...rows] = selectColumns(table);
   return html`${studyBars(table[0], table.slice(1, SHOWN + 1))}
   ${scrollBox(
     t("job.study"),
     html`<table class="preview">
       <caption>${t("job.study")}</caption>
       <thead><tr>${names.map((name) => html`<th scope="col">${heading(name)}</th>`)}</tr></thead>
-      <tbody>${rows.slice(0, SHOWN).map((row) => html`<tr>${row.map((cell, place) => html`<td>${shown(names[place], cell)}</td>`)}</tr>`)}</tbody>
+      <tbody>${rows.slice(0, SHOWN).map((row) => html`<tr>${row.map((cell, place) => html`<td>${formatCell(names[place], cell)}</td>`)}</tr>`)}</tbody>
     </table>`,
   )}`;
 }
 
 /** Removes columns for programs and empty columns, and puts the link to the model first. */
-function withLinks([names, ...rows]) {
+function selectColumns([names, ...rows]) {
   const isWanted = (name) => !HIDDEN.includes(name) && BASELINE_SHOWN.includes(BASELINE.exec(name)?.[2] ?? BASELINE_SHOWN[0]);
   const places = [...names.keys()].filter((place) => isWanted(names[place]) && rows.some((row) => row[place] !== ""));
   const order = [names.indexOf("model_id"), ...places];
@@ -73,14 +73,14 @@ function baselineWords(name) {
   return t("model.baseline.mlp shape", { shape: shape === "matched" ? t("model.baseline.matched") : shape.replace("about_", "≈ ") });
 }
 
-function shown(name, cell) {
+function formatCell(name, cell) {
   if (name === "verdict") return named("model.verdict", cell);
   if (name === "model_id") return cell ? html`<a href="#/models/${cell}">${t("list.model")}</a>` : "–";
   return cell !== "" && Number.isFinite(Number(cell)) ? number(Number(cell)) : cell;
 }
 
 /** Parses CSV (RFC 4180). */
-function parsed(content) {
+function parseCsv(content) {
   const rows = [];
   let row = [];
   for (const [, quoted, plain, end] of content.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/g)) {

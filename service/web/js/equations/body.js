@@ -4,7 +4,7 @@
 // errors.
 
 import { decimal } from "../i18n.js";
-import { listed, numeric } from "../settings/body.js";
+import { parseNumbers, parseNumber } from "../settings/body.js";
 
 export const EMPTY = { variables: "", unknowns: "", equations: "", conditions: "", parameters: "", measurements: "", hidden: "", name: "" };
 export const DECAY = {
@@ -34,7 +34,7 @@ export function read(values) {
     conditions: told("conditions").map(({ on, text }) => ({ on, residual: text })),
   };
   if (told("parameters").length) body.parameters = Object.fromEntries(told("parameters").map(({ name, start }) => [name, start]));
-  if (values.hidden.trim()) body.network = { hidden: listed(values.hidden) };
+  if (values.hidden.trim()) body.network = { hidden: parseNumbers(values.hidden) };
   if (values.measurements) body.measurements = { dataset_id: values.measurements };
   if (values.name.trim()) body.name = values.name.trim();
   return { body, lines };
@@ -64,7 +64,7 @@ function linesOf(words, reader) {
 /** `0 < x < 5` */
 function variables(text) {
   const [, low, name, high] = RANGE.exec(text) ?? [];
-  return name && { name: name.trim(), ends: [numeric(low), numeric(high)] };
+  return name && { name: name.trim(), ends: [parseNumber(low), parseNumber(high)] };
 }
 
 /** `x = 0: y(0) = 1`, or with both ends of a period, `x = 0, 1: u(0, t) = u(1, t)` */
@@ -76,7 +76,7 @@ function conditions(line) {
   for (const part of where.replace(/\s*=\s*/g, "=").split(SEPARATORS).filter(Boolean)) {
     const value = part.slice(part.indexOf("=") + 1);
     if (part.includes("=")) name = part.slice(0, part.indexOf("="));
-    places.set(name, [...(places.get(name) ?? []), numeric(value)]);
+    places.set(name, [...(places.get(name) ?? []), parseNumber(value)]);
   }
   return { text, on: Object.fromEntries([...places].map(([of, values]) => [of, values.length > 1 ? values : values[0]])) };
 }
@@ -84,5 +84,5 @@ function conditions(line) {
 /** `k = 1` */
 function parameters(text) {
   const [, name, start] = /^([^=]+)=([^=]+)$/.exec(text) ?? [];
-  return name && { name: name.trim(), start: numeric(start) };
+  return name && { name: name.trim(), start: parseNumber(start) };
 }

@@ -5,7 +5,7 @@ import { announce } from "../screen_reader.js";
 import { upload } from "../api.js";
 import { example } from "../sample_table.js";
 import { count, t } from "../i18n.js";
-import { keepingFocus } from "../parts/focus.js";
+import { keepFocus } from "../parts/focus.js";
 import { problem } from "../parts/problem.js";
 
 const TYPES = ".csv,.tsv,.txt,.json,.jsonl,.ndjson,.parquet,.gz";
@@ -16,7 +16,7 @@ export function dropZone({ signal, onUploaded }) {
   let state = { isOver: false, name: "", share: null, failed: null, stop: null };
   const set = (changes) => {
     state = { ...state, ...changes };
-    keepingFocus(host, () => render(template(state, { onFile: take, onExample: () => take(example()) }), host));
+    keepFocus(host, () => render(template(state, { onFile: take, onExample: () => take(example()) }), host));
   };
 
   async function take(given) {

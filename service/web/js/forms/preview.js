@@ -16,13 +16,13 @@ export function preview({ columns, rows }, dataset) {
     html`<table class="preview">
       <caption>${words}</caption>
       <thead><tr>${columns.map(heading)}</tr></thead>
-      <tbody>${rows.map((row) => html`<tr>${columns.map((name) => html`<td class=${kind(name)}>${shown(row[name])}</td>`)}</tr>`)}</tbody>
+      <tbody>${rows.map((row) => html`<tr>${columns.map((name) => html`<td class=${kind(name)}>${formatCell(row[name])}</td>`)}</tr>`)}</tbody>
     </table>`,
   );
 }
 
 /** Shows data unchanged: numbers are neither rounded nor grouped. */
-function shown(value) {
+function formatCell(value) {
   if (value === null || value === undefined) return html`<span class="missing">${t("dataset.empty cell")}</span>`;
   return String(value);
 }

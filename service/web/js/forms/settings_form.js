@@ -4,7 +4,7 @@ import { html, nothing } from "../../vendor/lit-html.js";
 import { decimal, t } from "../i18n.js";
 import { columnOf, isUsable, knownValues, readableAs } from "../settings/columns.js";
 import { GROUPS, chosenColumn, isDensity, isShown, rolesOf, splitColumn } from "../settings/fields.js";
-import { labelled } from "../parts/labelled.js";
+import { labelledField } from "../parts/labelled.js";
 import { scrollBox } from "../parts/scroll.js";
 
 /**
@@ -26,40 +26,40 @@ export function settingsFields({ fields }, choice, mistakes, change) {
   const { values } = choice;
   const one = (field) => {
     const set = (value) => change({ values: { ...values, [field.name]: value } });
-    return shownField({ field, choice, value: values[field.name], mistake: mistakes[field.name], set });
+    return settingField({ field, choice, value: values[field.name], mistake: mistakes[field.name], set });
   };
   return html`<div class="settings-fields">${fields.filter((field) => isShown(field, choice)).map(one)}</div>`;
 }
 
 const CONTROLS = { switch: toggle, several, choice: words, column, class_weight: classWeight, values: testValues };
 
-function shownField(given) {
+function settingField(given) {
   return (CONTROLS[given.field.kind] ?? input)({ ...given, id: `set-${given.field.name}` });
 }
 
-function single({ id, field, mistake }, control) {
-  return labelled(id, t(`set.${field.name}`), t(`set.${field.name}.hint`), () => html`${control}${wrong(id, mistake)}`);
+function singleField({ id, field, mistake }, control) {
+  return labelledField(id, t(`set.${field.name}`), t(`set.${field.name}.hint`), () => html`${control}${mistakeText(id, mistake)}`);
 }
 
 /** Several controls under one label. */
-function grouped({ id, field, mistake }, controls) {
+function fieldGroup({ id, field, mistake }, controls) {
   return html`<fieldset class="field plain" id=${id} tabindex="-1" aria-describedby="${id}-hint ${id}-wrong">
     <legend>${t(`set.${field.name}`)}</legend>
-    ${controls}${told(id, field, mistake)}
+    ${controls}${hintAndMistake(id, field, mistake)}
   </fieldset>`;
 }
 
-function told(id, field, mistake) {
-  return html`<span class="hint" id="${id}-hint">${t(`set.${field.name}.hint`)}</span>${wrong(id, mistake)}`;
+function hintAndMistake(id, field, mistake) {
+  return html`<span class="hint" id="${id}-hint">${t(`set.${field.name}.hint`)}</span>${mistakeText(id, mistake)}`;
 }
 
-function wrong(id, mistake) {
+function mistakeText(id, mistake) {
   return html`<span class="wrong" id="${id}-wrong">${mistake ?? ""}</span>`;
 }
 
 function input(given) {
   const { id, field, value, mistake, set } = given;
-  return single(given, html`<input id=${id} autocomplete="off" inputmode=${field.kind === "number" ? "decimal" : "text"}
+  return singleField(given, html`<input id=${id} autocomplete="off" inputmode=${field.kind === "number" ? "decimal" : "text"}
     placeholder=${field.example.replaceAll(".", decimal)} .value=${value} aria-invalid=${mistake ? "true" : "false"}
     aria-describedby="${id}-hint ${id}-wrong" @input=${(event) => set(event.target.value)} />`);
 }
@@ -67,20 +67,20 @@ function input(given) {
 function toggle({ id, field, value, mistake, set }) {
   return html`<div class="field">
     <label><input type="checkbox" id=${id} .checked=${value} aria-describedby="${id}-hint" @change=${(event) => set(event.target.checked)} />
-      <strong>${t(`set.${field.name}`)}</strong></label>${told(id, field, mistake)}
+      <strong>${t(`set.${field.name}`)}</strong></label>${hintAndMistake(id, field, mistake)}
   </div>`;
 }
 
 function words(given) {
   const { field, value, set } = given;
-  return single(given, select(given, field.options.map((option) => [option, t(`set.${field.name}.${option}`)]), value, set));
+  return singleField(given, select(given, field.options.map((option) => [option, t(`set.${field.name}.${option}`)]), value, set));
 }
 
 function column(given) {
   const { field, choice, set } = given;
   const options = field.columns(choice).map(({ name }) => [name, name]);
   if (field.isOptional) options.unshift(["", t(`set.${field.name}.none`)]);
-  return single(given, select(given, options, chosenColumn(field, choice), set));
+  return singleField(given, select(given, options, chosenColumn(field, choice), set));
 }
 
 function select({ id, mistake }, options, chosen, set) {
@@ -91,7 +91,7 @@ function select({ id, mistake }, options, chosen, set) {
 
 function several(given) {
   const { field, value, set } = given;
-  return grouped(given, ticks(field.options.map((option) => [option, t(`set.${field.name}.${option}`)]), value, set));
+  return fieldGroup(given, ticks(field.options.map((option) => [option, t(`set.${field.name}.${option}`)]), value, set));
 }
 
 /** A checkbox for each value, in order. */
@@ -109,7 +109,7 @@ function classWeight(given) {
   const classes = knownValues(columnOf(choice.dataset, choice.target))?.map(String);
   const kinds = ["none", "balanced", ...(classes ? ["given"] : [])].map((kind) => [kind, t(`set.${field.name}.${kind}`)]);
   const weigh = (name, cost) => set({ ...value, weights: { ...value.weights, [name]: cost } });
-  return html`${single(given, select(given, kinds, value.kind, (kind) => set({ ...value, kind })))}
+  return html`${singleField(given, select(given, kinds, value.kind, (kind) => set({ ...value, kind })))}
     ${classes && value.kind === "given"
       ? html`<fieldset class="field plain">
           <legend>${t(`set.${field.name}.of`)}</legend>
@@ -124,8 +124,8 @@ function testValues(given) {
   const { id, choice, value, mistake, set } = given;
   const chosen = splitColumn(choice);
   const known = chosen && knownValues(chosen);
-  if (known) return grouped(given, ticks(known.map((one) => [one, String(one)]), [value].flat(), set));
-  return single(given, html`<textarea id=${id} rows="3" placeholder=${t("set.split_test.lines")} aria-invalid=${mistake ? "true" : "false"} aria-describedby="${id}-hint ${id}-wrong"
+  if (known) return fieldGroup(given, ticks(known.map((one) => [one, String(one)]), [value].flat(), set));
+  return singleField(given, html`<textarea id=${id} rows="3" placeholder=${t("set.split_test.lines")} aria-invalid=${mistake ? "true" : "false"} aria-describedby="${id}-hint ${id}-wrong"
     .value=${[value].flat().join("\n")} @input=${(event) => set(event.target.value)}></textarea>`);
 }
 
@@ -136,7 +136,7 @@ function columns(choice, mistakes, change) {
   return html`<fieldset class="settings-group" id="set-columns" tabindex="-1">
     <legend>${t("set.columns")}</legend>
     <p class="hint">${t("set.columns.hint")}</p>
-    ${wrong("set-columns", mistakes.columns)}
+    ${mistakeText("set-columns", mistakes.columns)}
     <p class="actions">
       <button class="small" type="button" @click=${() => all(true)}>${t("set.columns.usual")}</button>
       <button class="small" type="button" @click=${() => all(false)}>${t("set.columns.no")}</button>

@@ -6,14 +6,14 @@ import { get, send } from "../api.js";
 import { DECAY, EMPTY, NEEDED, placeOf, read } from "../equations/body.js";
 import { go } from "../navigate.js";
 import { t } from "../i18n.js";
-import { keepingFocus } from "../parts/focus.js";
-import { labelled } from "../parts/labelled.js";
+import { keepFocus } from "../parts/focus.js";
+import { labelledField } from "../parts/labelled.js";
 import { problem } from "../parts/problem.js";
 import { recipes } from "../parts/code_recipes.js";
-import { toldOfEntry } from "../parts/problem_text.js";
+import { entryText } from "../parts/problem_text.js";
 
 const TABLES = 50; // datasets offered as measurements
-const AROUND = 40; // characters shown on both sides of an error
+const EXCERPT_CHARACTERS = 40; // characters shown on both sides of an error
 let kept = { values: EMPTY, isOpen: false }; // keeps the input when the user returns to the page
 
 /** An element with the form, collapsed at first. */
@@ -22,7 +22,7 @@ export function solveForm({ signal }) {
   let state = { mistakes: {}, failed: null, isSending: false, tables: [] };
   const set = (changes) => {
     state = { ...state, ...changes };
-    keepingFocus(host, () => render(template({ ...state, ...kept }, { change, fill, submit, toggle }), host));
+    keepFocus(host, () => render(template({ ...state, ...kept }, { change, fill, submit, toggle }), host));
   };
   const change = (values) => {
     kept = { ...kept, values: { ...kept.values, ...values } };
@@ -47,21 +47,21 @@ export function solveForm({ signal }) {
     event.preventDefault();
     if (state.isSending) return;
     const { body, lines } = read(kept.values);
-    const mistakes = unread(lines, kept.values);
-    if (Object.keys(mistakes).length) return tell({ mistakes });
+    const mistakes = findMistakes(lines, kept.values);
+    if (Object.keys(mistakes).length) return showMistakes({ mistakes });
     set({ isSending: true, mistakes: {}, failed: null });
     try {
       const job = await send("POST", "jobs", body, { signal });
       announce(t("solve.submitted"));
       go(`/jobs/${job.id}?new`);
     } catch (error) {
-      if (error.name !== "AbortError") tell(sorted(error, lines));
+      if (error.name !== "AbortError") showMistakes(groupMistakes(error, lines));
     }
   }
 
-  function tell(wrong) {
+  function showMistakes(wrong) {
     set({ isSending: false, mistakes: {}, failed: null, ...wrong });
-    toFirstMistake(host, state.mistakes);
+    focusFirstMistake(host, state.mistakes);
   }
 
   set({});
@@ -70,7 +70,7 @@ export function solveForm({ signal }) {
 }
 
 /** Errors by field that the page itself detects: empty fields and lines with a syntax error. */
-function unread(lines, values) {
+function findMistakes(lines, values) {
   const mistakes = {};
   for (const field of NEEDED) if (!values[field].trim()) mistakes[field] = [{ words: t("solve.needed") }];
   for (const [field, all] of Object.entries(lines)) {
@@ -81,16 +81,16 @@ function unread(lines, values) {
 }
 
 /** Groups the entries of an error by field. Without any field, the error is shown as a whole. */
-function sorted(error, lines) {
+function groupMistakes(error, lines) {
   const mistakes = {};
   for (const entry of error.errors) {
     const place = placeOf(entry, lines);
-    if (place) (mistakes[place.field] ??= []).push({ line: place.line, character: entry.character, words: toldOfEntry(entry) });
+    if (place) (mistakes[place.field] ??= []).push({ line: place.line, character: entry.character, words: entryText(entry) });
   }
   return Object.keys(mistakes).length ? { mistakes } : { failed: error };
 }
 
-function toFirstMistake(host, mistakes) {
+function focusFirstMistake(host, mistakes) {
   const name = Object.keys(EMPTY).find((field) => mistakes[field]);
   if (!name) {
     host.querySelector(".problem")?.scrollIntoView({ block: "nearest" });
@@ -109,7 +109,7 @@ function toFirstMistake(host, mistakes) {
 }
 
 function template({ values, isOpen, mistakes, failed, isSending, tables }, { change, fill, submit, toggle }) {
-  const field = (name, control, words = t(`solve.${name}`), hint = t(`solve.${name}.hint`)) => shownField({ name, control, words, hint, mistakes, values, change });
+  const field = (name, control, words = t(`solve.${name}`), hint = t(`solve.${name}.hint`)) => solveField({ name, control, words, hint, mistakes, values, change });
   return html`<details class="card solve" ?open=${isOpen} @toggle=${toggle}>
     <summary>${t("solve.title")}</summary>
     <p class="hint">${t("solve.about")} <a href="guide/equations">${t("solve.language")}</a></p>
@@ -140,7 +140,7 @@ function template({ values, isOpen, mistakes, failed, isSending, tables }, { cha
   </details>`;
 }
 
-function shownField({ name, control, words, hint, mistakes, values, change }) {
+function solveField({ name, control, words, hint, mistakes, values, change }) {
   const id = `solve-${name}`;
   const given = {
     id,
@@ -149,7 +149,7 @@ function shownField({ name, control, words, hint, mistakes, values, change }) {
     about: `${id}-hint ${id}-wrong`,
     set: (event) => change({ [name]: event.target.value }),
   };
-  return labelled(id, words, hint, () => html`${control(given)}<span class="wrong" id="${id}-wrong">${(mistakes[name] ?? []).map(mistake)}</span>`);
+  return labelledField(id, words, hint, () => html`${control(given)}<span class="wrong" id="${id}-wrong">${(mistakes[name] ?? []).map(mistake)}</span>`);
 }
 
 const area = (rows) => ({ id, value, isWrong, about, set }) =>
@@ -169,6 +169,6 @@ function mistake({ line, character, words }) {
 }
 
 function excerpt(text, place) {
-  const [from, to] = [Math.max(0, place - AROUND), place + AROUND];
+  const [from, to] = [Math.max(0, place - EXCERPT_CHARACTERS), place + EXCERPT_CHARACTERS];
   return html`<code class="excerpt">${from ? "…" : nothing}${text.slice(from, place).join("")}<mark>${text[place] ?? "\u00a0"}</mark>${text.slice(place + 1, to).join("")}${to < text.length ? "…" : nothing}</code>`;
 }

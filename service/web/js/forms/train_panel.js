@@ -5,7 +5,7 @@ import { t } from "../i18n.js";
 import { bodyOf } from "../settings/body.js";
 import { densities, densityColumns } from "../settings/columns.js";
 import { isDensity } from "../settings/fields.js";
-import { labelled } from "../parts/labelled.js";
+import { labelledField } from "../parts/labelled.js";
 import { problem } from "../parts/problem.js";
 import { recipes } from "../parts/code_recipes.js";
 import { settingsForm } from "./settings_form.js";
@@ -59,7 +59,7 @@ function columnsOfDensity(choice, mistakes, change) {
   const names = densities(choice);
   const [first, second] = densityColumns(choice);
   const one = (name, options, chosen, set) =>
-    labelled(`set-density-${name}`, t(`dataset.density ${name}`), "", (id) => html`<select id=${id} @change=${(event) => set(event.target.value)}>
+    labelledField(`set-density-${name}`, t(`dataset.density ${name}`), "", (id) => html`<select id=${id} @change=${(event) => set(event.target.value)}>
       ${options.map(([value, words]) => html`<option value=${value} .selected=${value === chosen}>${words}</option>`)}
     </select>`);
   const named = (some) => some.map((name) => [name, name]);

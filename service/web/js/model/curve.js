@@ -12,7 +12,7 @@ export function curve(edge, { from, unit }) {
   if (!seen.length) return html`<p class="note">${t("model.edge.no curve")}</p>`;
   const [x, y] = [scale(seen.map(([x]) => x), LEFT, WIDTH - RIGHT), scale(seen.map(([, y]) => y), HEIGHT - BOTTOM, TOP)];
   return html`<figure class="picture chart">
-    <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label=${inWords(seen, from)}>
+    <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label=${describeCurve(seen, from)}>
       ${y.ticks.map((at) => svg`<line class="rule" x1=${LEFT} x2=${WIDTH - RIGHT} y1=${y(at)} y2=${y(at)} />
         <text class="tick" x=${LEFT - 8} y=${y(at) + 4} text-anchor="end">${number(at)}</text>`)}
       ${x.ticks.map((at) => svg`<line class="rule" x1=${x(at)} x2=${x(at)} y1=${TOP} y2=${HEIGHT - BOTTOM} />
@@ -55,7 +55,7 @@ export function ticks(from, to) {
 }
 
 /** Where it begins, ends and turns, for those who cannot see it. */
-function inWords(seen, from) {
+function describeCurve(seen, from) {
   const by = (better) => seen.reduce((one, other) => (better(other[1], one[1]) ? other : one));
   const [lowest, highest] = [by((one, other) => one < other), by((one, other) => one > other)];
   const at = ([x, y]) => ({ x: number(x, 3), y: number(y, 3) });

@@ -2,7 +2,7 @@
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { number, t } from "../i18n.js";
-import { labelled } from "../parts/labelled.js";
+import { labelledField } from "../parts/labelled.js";
 import { table } from "../parts/table.js";
 import { curve } from "./curve.js";
 import { functionOf, nodeName } from "./nodes.js";
@@ -16,7 +16,7 @@ export function edgeDialog(edge, edges, page) {
   const fix = (event) => {
     event.preventDefault();
     const name = new FormData(event.target).get("function");
-    submit(fixing(edge, name, page.model), event.submitter, dialog.querySelector(".answer"), () => dialog.close());
+    submit(fixRequest(edge, name, page.model), event.submitter, dialog.querySelector(".answer"), () => dialog.close());
   };
   render(content(edge, edges, page, { fix, close: () => dialog.close() }), dialog);
   document.body.append(dialog);
@@ -25,7 +25,7 @@ export function edgeDialog(edge, edges, page) {
   dialog.showModal(); // the browser restores the focus when the dialog closes
 }
 
-function fixing(edge, name, model) {
+function fixRequest(edge, name, model) {
   const place = { layer: edge.layer, in: edge.in, out: edge.out };
   if (edge.to_layer !== edge.layer + 1) place.to_layer = edge.to_layer;
   return { kind: "symbolic", model_id: model.id, fix: [{ ...place, function: name }] };
@@ -68,9 +68,9 @@ function fixForm(edge, edges, name, fix) {
   const suggested = edge.suggestions.map((fit) => fit.function);
   const others = (edges.functions || []).filter((known) => !suggested.includes(known));
   const option = (value) =>
-    html`<option value=${value} ?selected=${value === (name || suggested[0])}>${inBoth(value)}</option>`;
+    html`<option value=${value} ?selected=${value === (name || suggested[0])}>${functionLabel(value)}</option>`;
   return html`<form class="fix" @submit=${fix}>
-    ${labelled("edge-function", t("model.edge.fix to"), t("model.edge.fix about"), (id, hint) =>
+    ${labelledField("edge-function", t("model.edge.fix to"), t("model.edge.fix about"), (id, hint) =>
       html`<select id=${id} aria-describedby=${hint} name="function" required>
         ${suggested.length ? html`<optgroup label=${t("model.edge.suggested")}>${suggested.map(option)}</optgroup>` : nothing}
         <optgroup label=${t("model.edge.all functions")}>${others.map(option)}</optgroup>
@@ -80,7 +80,7 @@ function fixForm(edge, edges, name, fix) {
   </form>`;
 }
 
-function inBoth(name) {
+function functionLabel(name) {
   const words = functionWords(name);
   return words === name ? name : `${words} — ${name}`;
 }

@@ -3,7 +3,7 @@
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { count, number, t } from "../i18n.js";
 import { copyButton } from "../parts/copy.js";
-import { parsed } from "../parts/inline.js";
+import { parseElement } from "../parts/inline.js";
 import { table } from "../parts/table.js";
 import { submit } from "./submit.js";
 import { constants, variables } from "./symbols.js";
@@ -14,13 +14,13 @@ const percent = (share) => `${number(100 * share)} %`;
 const SIGNS = { exact: "✓", consistent: "≈", approximation: "~", weak: "∅" };
 
 export function formulaSection(root, page) {
-  render(page.formulas ? found(page) : none(page, root), root);
+  render(page.formulas ? formulaView(page) : missingFormula(page, root), root);
 }
 
-function found(page) {
+function formulaView(page) {
   const { formulas, model } = page;
   const typesets = page.texts.mathml.split("\n");
-  const outputs = formulas.outputs.map((output, place) => oneOutput(output, typesets[place], page));
+  const outputs = formulas.outputs.map((output, place) => outputArticle(output, typesets[place], page));
   return html`${verdict(page)}
     ${outputs}
     ${formulas.outputs.some((output) => output.quantity.startsWith("log")) ? quantity(formulas.outputs[0], model) : nothing}
@@ -63,7 +63,7 @@ function evidence(told, model) {
   </details>`;
 }
 
-function oneOutput(output, mathml, page) {
+function outputArticle(output, mathml, page) {
   return html`<article class="output">
     ${page.formulas.outputs.length > 1 ? html`<h3>${output.name}</h3>` : nothing}
     <div class=${`formula scroll ${output.complexity > LONG ? "long" : ""}`} tabindex="0" role="region" aria-label=${t("model.formula.region", { name: output.name })}>
@@ -81,7 +81,7 @@ function oneOutput(output, mathml, page) {
 
 /** The formula with its left side as one MathML element. */
 function typeset(output, mathml, model) {
-  const math = parsed(mathml, "math");
+  const math = parseElement(mathml, "math");
   if (!math) return html`<code>${leftSide(output, model)} = ${output.expression}</code>`;
   const make = (tag, words) => Object.assign(document.createElementNS(math.namespaceURI, tag), { textContent: words });
   const isSymbol = output.quantity === "value" && [...output.name].length === 1;
@@ -145,7 +145,7 @@ function quantity(output, model) {
 }
 
 /** The reason why there is no formula, and a button for a training that searches for one. */
-function none(page, root) {
+function missingFormula(page, root) {
   const { request } = page.model.lineage;
   const canTrain = request && (request.kind ?? "train") === "train" && page.model.dataset_id;
   const train = (event) => submit({ ...request, symbolic: true }, event.currentTarget, root.querySelector(".answer"));

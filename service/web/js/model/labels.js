@@ -21,9 +21,9 @@ export function range([low, high], unit = "") {
 /** The translated name of a library function, or the function itself. */
 export const functionWords = (name) => named("model.function", name);
 
-export const shown = (value) => (value === null || value === undefined ? t("model.missing") : told(value));
+export const valueText = (value) => (value === null || value === undefined ? t("model.missing") : formatValue(value));
 
-function told(value) {
+function formatValue(value) {
   if (typeof value === "boolean") return t(value ? "model.true" : "model.false");
   return typeof value === "number" ? number(value, 6) : String(value);
 }

@@ -3,7 +3,7 @@
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { count, named, number, seconds, t, time } from "../i18n.js";
 
-const FEW = 3; // most unused inputs listed without a collapsed section
+const MAX_LISTED_INPUTS = 3; // most unused inputs listed without a collapsed section
 
 export function origin(root, { model }) {
   const { network, split, lineage } = model;
@@ -13,7 +13,7 @@ export function origin(root, { model }) {
     ["job", model.job_id && html`<a href="#/jobs/${model.job_id}"><code>${model.job_id}</code></a>`],
     ["id", html`<code>${model.id}</code>`],
     ["made", time(model.created_at)],
-    ["took", took(model.timings)],
+    ["took", trainingTime(model.timings)],
     ["split", t("model.origin.split words", { training: count(split.training_rows ?? 0), validation: count(split.validation_rows ?? 0), test: count(split.test_rows ?? 0), kind: named("set.split_kind", split.kind ?? "–"), seed: split.seed ?? "–" })],
     ["shape", t("model.origin.shape words", { width: network.width.join(" → "), grid: network.grid, order: network.order, parameters: count(network.parameters), edges: count(network.edges) })],
     ["optimizer", network.optimizer && t("model.origin.optimizer words", { optimizer: named("set.optimizer", network.optimizer), scaling: network.input_scaling ?? "–", transform: network.target_transform ?? "–" })],
@@ -21,7 +21,7 @@ export function origin(root, { model }) {
     ["ignored", model.ignored_columns.join(", ")],
     ["tags", Object.entries(model.tags).map(([name, value]) => html`<span class="chip">${name}: ${value}</span> `)],
     ["version", lineage.code_version],
-    ["revises", lineage.revises && revised(lineage.revises)],
+    ["revises", lineage.revises && parentLink(lineage.revises)],
   ];
   const shown = facts.filter(([, value]) => value && value.length !== 0);
   render(
@@ -44,7 +44,7 @@ function dataset(model) {
   return words && html`${words} <span class="quiet">${t("model.origin.dataset gone")}</span>`;
 }
 
-function took(timings) {
+function trainingTime(timings) {
   const told = Object.entries(timings).filter(([, value]) => Number.isFinite(value));
   const all = told.reduce((sum, [, value]) => sum + value, 0);
   if (!told.length) return "";
@@ -58,11 +58,11 @@ function dropped({ dropped: inputs }) {
     ({ input, error_with: with_, error_without: without }) =>
       html`<div class="line">${t("model.origin.dropped words", { input, with: number(with_, 2), without: number(without, 2) })}</div>`,
   );
-  if (lines.length <= FEW) return lines;
+  if (lines.length <= MAX_LISTED_INPUTS) return lines;
   return html`<details><summary>${t("model.origin.dropped count", { count: lines.length })}</summary>${lines}</details>`;
 }
 
-function revised(revises) {
+function parentLink(revises) {
   const id = typeof revises === "string" ? revises : revises.model_id;
   return id ? html`<a href="#/models/${id}"><code>${id}</code></a>` : "";
 }

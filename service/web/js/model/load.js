@@ -6,7 +6,7 @@ import { picture } from "../parts/picture.js";
 const FORMATS = ["text", "latex", "mathml", "python", "numpy", "c", "javascript", "sql", "excel"];
 const PICTURES = ["parity", "residuals", "effects", "importance", "history"];
 const OF_OTHERS = { density: ["density", "history"], equation: ["solution", "history"] };
-const AT_ONCE = 1500; // edges; more have many megabytes of curves, which are fetched on demand
+const MAX_EDGES_AT_ONCE = 1500; // edges; more have many megabytes of curves, which are fetched on demand
 
 export async function collect(model, signal) {
   const options = { signal };
@@ -16,8 +16,8 @@ export async function collect(model, signal) {
   const [formulas, drawing, edges, preview, versions, ...figures] = await Promise.all([
     formulasOf(path, options),
     picture(`${path}/plot.svg`, options),
-    model.network.edges <= AT_ONCE ? get(`${path}/edges`, options) : null,
-    model.dataset_id ? unless(404, get(`datasets/${model.dataset_id}/preview?limit=50`, options)) : null,
+    model.network.edges <= MAX_EDGES_AT_ONCE ? get(`${path}/edges`, options) : null,
+    model.dataset_id ? tolerateStatus(404, get(`datasets/${model.dataset_id}/preview?limit=50`, options)) : null,
     get(`models?limit=50&name=${encodeURIComponent(model.name)}`, options),
     ...pictures,
   ]);
@@ -25,7 +25,7 @@ export async function collect(model, signal) {
     path,
     ...formulas,
     drawing,
-    edges: once(edges, () => get(`${path}/edges`, options)),
+    edges: memoize(edges, () => get(`${path}/edges`, options)),
     preview: preview?.body || null,
     versions: versions.items,
     figures: Object.fromEntries(names.map((name, place) => [name, figures[place]])),
@@ -37,20 +37,20 @@ export const picturesOf = (model) => OF_OTHERS[model.task] ?? PICTURES;
 
 /** The formulas and their texts by format; `formulas` is null if the model has none. */
 async function formulasOf(path, options) {
-  const { body: formulas } = await unless(409, get(`${path}/symbolic`, options));
+  const { body: formulas } = await tolerateStatus(409, get(`${path}/symbolic`, options));
   if (!formulas) return { formulas, texts: {} };
   const texts = await Promise.all(FORMATS.map((format) => text(`${path}/symbolic?format=${format}`, options)));
   return { formulas, texts: Object.fromEntries(FORMATS.map((format, at) => [format, texts[at].trimEnd()])) };
 }
 
-async function unless(status, asked) {
+async function tolerateStatus(status, asked) {
   const told = await attempt(asked);
   if (told.problem && told.problem.status !== status) throw told.problem;
   return told;
 }
 
 /** A function that fetches a value on the first call, unless it is given. */
-function once(found, fetcher) {
+function memoize(found, fetcher) {
   let asked = found && Promise.resolve(found);
   return Object.assign(() => (asked ??= fetcher().catch((error) => { asked = null; throw error; })), { found });
 }

@@ -2,19 +2,19 @@
 
 import { html, nothing } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
-import { labelled } from "../parts/labelled.js";
+import { labelledField } from "../parts/labelled.js";
 
 /** The member that predicts by default. */
 export const automatic = ({ members }) => (members.formula?.serves ? "formula" : "accurate");
 
 /** The part of a request that selects the member; empty for the default. */
-export const wish = (model, by) => (by === automatic(model) ? {} : { by });
+export const memberRequest = (model, by) => (by === automatic(model) ? {} : { by });
 
 /** A select field if there are several members, with an optional hint. */
 export function memberField(id, model, by, change, hint = "") {
   const names = Object.keys(model.members);
   if (names.length < 2) return nothing;
-  return labelled(id, t("model.member.field"), hint, (field, hintId) =>
+  return labelledField(id, t("model.member.field"), hint, (field, hintId) =>
     html`<select id=${field} name="by" aria-describedby=${hintId} @change=${(event) => change(names[event.target.selectedIndex])}>
       ${names.map((name) => html`<option value=${name} .selected=${name === by}>${nameOf(name, model)}</option>`)}
     </select>`);

@@ -4,33 +4,33 @@ import { html, nothing, render } from "../../vendor/lit-html.js";
 import { announce } from "../screen_reader.js";
 import { count, number, t } from "../i18n.js";
 import { downloads } from "../parts/downloads.js";
-import { drawn } from "../parts/inline.js";
-import { onTheme, picture } from "../parts/picture.js";
+import { prepareSvg } from "../parts/inline.js";
+import { watchTheme, picture } from "../parts/picture.js";
 import { problem } from "../parts/problem.js";
 import { table } from "../parts/table.js";
 import { edgeDialog } from "./edge.js";
 import { functionOf, nodeName } from "./nodes.js";
 import { functionWords } from "./labels.js";
 
-const LISTED = 100; // most edges in the table
-const ROOMY = 800; // pixels; a diagram up to this width is legible when it is scaled to the page
-const STOPS = 60; // most curves in the Tab order; with more, only the arrow keys move between curves
+const MAX_LISTED_EDGES = 100; // most edges in the table
+const MAX_UNSCALED_WIDTH = 800; // pixels; a diagram up to this width is legible when it is scaled to the page
+const MAX_TAB_STOPS = 60; // most curves in the Tab order; with more, only the arrow keys move between curves
 
 export function network(root, page) {
   const open = (place) => openEdge(place, page, root);
   render(frame(page, open), root);
   const paint = (source) => {
-    const svg = drawn(source, "network");
+    const svg = prepareSvg(source, "network");
     if (!svg) return;
     svg.setAttribute("role", "group"); // an image has no buttons inside
     const groups = [...svg.querySelectorAll("g[data-layer]")];
     for (const group of groups) makeButton(group, page, open);
-    byArrows(groups);
+    addArrowKeys(groups);
     root.querySelector(".drawing").replaceChildren(svg);
-    root.querySelector(".larger").hidden = Number(svg.getAttribute("width")) <= ROOMY;
+    root.querySelector(".larger").hidden = Number(svg.getAttribute("width")) <= MAX_UNSCALED_WIDTH;
   };
   paint(page.drawing.body);
-  onTheme(async () => paint((await picture(`${page.path}/plot.svg`, { signal: page.signal })).body), page.signal);
+  watchTheme(async () => paint((await picture(`${page.path}/plot.svg`, { signal: page.signal })).body), page.signal);
 }
 
 function frame(page, open) {
@@ -81,15 +81,15 @@ function makeButton(group, page, open) {
   });
 }
 
-function byArrows(groups) {
+function addArrowKeys(groups) {
   const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
   groups.forEach((group, at) => {
-    if (groups.length > STOPS && at) group.setAttribute("tabindex", "-1");
+    if (groups.length > MAX_TAB_STOPS && at) group.setAttribute("tabindex", "-1");
     group.addEventListener("keydown", (event) => {
       const next = groups[at + (steps[event.key] ?? NaN)];
       if (!next) return;
       event.preventDefault();
-      if (groups.length > STOPS) group.setAttribute("tabindex", "-1");
+      if (groups.length > MAX_TAB_STOPS) group.setAttribute("tabindex", "-1");
       next.setAttribute("tabindex", "0");
       next.focus();
     });
@@ -133,7 +133,7 @@ async function list(details, page, open) {
   try {
     const edges = await page.edges();
     const sorted = [...edges.edges].sort((one, other) => (other.score ?? 0) - (one.score ?? 0));
-    render(edgeTable(sorted.slice(0, LISTED), sorted.length, edges, open), place);
+    render(edgeTable(sorted.slice(0, MAX_LISTED_EDGES), sorted.length, edges, open), place);
   } catch (error) {
     delete place.dataset.isShown;
     if (error.name !== "AbortError") render(problem(error), place);

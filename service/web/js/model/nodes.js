@@ -1,6 +1,6 @@
 // Names of nodes and functions of a network.
 
-const WITHOUT_DOUBT = 1 - 1e-8; // as in the diagram: least R² of a function that names a curve
+const MIN_NAMING_R2 = 1 - 1e-8; // as in the diagram: least R² of a function that names a curve
 
 export function nodeName(edges, layer, node) {
   if (layer === 0) return edges.inputs[node];
@@ -11,6 +11,6 @@ export function nodeName(edges, layer, node) {
 /** The function fixed on an edge, or its simplest suggestion with R² ≥ MIN_NAMING_R2, or "". */
 export function functionOf(edge) {
   if (edge.function) return edge.function;
-  const sure = edge.suggestions.filter((fit) => (fit.r2 ?? 0) >= WITHOUT_DOUBT);
+  const sure = edge.suggestions.filter((fit) => (fit.r2 ?? 0) >= MIN_NAMING_R2);
   return sure.sort((one, other) => one.complexity - other.complexity)[0]?.function ?? "";
 }

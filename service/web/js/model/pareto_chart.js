@@ -9,7 +9,7 @@ const [WIDTH, HEIGHT] = [640, 260];
 const [LEFT, RIGHT, TOP, BOTTOM] = [84, 24, 20, 46];
 
 export function frontChart(entries, unit) {
-  const places = placed(entries);
+  const places = placePoints(entries);
   const steps = places.map(({ x, y }, at) => (at ? `H${x}V${y}` : `M${x},${y}`)).join("");
   const label = t("model.front.chart", { count: entries.length });
   return html`<figure class="picture chart">
@@ -23,7 +23,7 @@ export function frontChart(entries, unit) {
 }
 
 /** Places the points. Errors of 0, which have no logarithm, lie on the lower edge. */
-function placed(entries) {
+function placePoints(entries) {
   const [x, y] = scales(entries);
   const places = entries.map((entry, at) => ({ x: x(entry.complexity), y: y(entry.rmse), entry, at }));
   const isClose = (one, other) => Math.abs(one.x - other.x) < 16 && Math.abs(one.y - other.y) < 16;

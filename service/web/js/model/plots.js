@@ -2,12 +2,12 @@
 
 import { html, nothing, render } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
-import { figure, onTheme, picture } from "../parts/picture.js";
+import { figure, watchTheme, picture } from "../parts/picture.js";
 import { picturesOf } from "./load.js";
 
 export function pictures(root, page) {
   show(root, page, page.figures);
-  onTheme(async () => {
+  watchTheme(async () => {
     const names = picturesOf(page.model).filter((name) => page.figures[name].body);
     const found = await Promise.all(names.map((name) => picture(`${page.path}/plots/${name}.svg`, { signal: page.signal })));
     show(root, page, { ...page.figures, ...Object.fromEntries(names.map((name, at) => [name, found[at]])) });
@@ -22,13 +22,13 @@ function show(root, page, figures) {
   const hasNone = names.some((name) => figures[name].problem?.code === "no_figures");
   render(
     html`${shown.length || hasNone ? html`<h3>${t("model.pictures")}</h3>` : nothing}
-      ${shown.map((name) => told(name, figures[name].body, kind, page))}
+      ${shown.map((name) => modelFigure(name, figures[name].body, kind, page))}
       ${hasNone ? html`<p class="note">${t("model.pictures.none")}</p>` : nothing}`,
     root,
   );
 }
 
-function told(name, source, kind, page) {
+function modelFigure(name, source, kind, page) {
   const history = page.model.task === "equation" ? "refinement" : "history";
   const key = { parity: `parity.${kind}`, residuals: `residuals.${kind}`, history }[name] ?? name;
   return figure({

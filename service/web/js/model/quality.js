@@ -14,7 +14,7 @@ export function quality(root, page) {
         : model.task === "equation"
           ? html`<p>${t("model.quality.equation")}</p>`
           : html`<p class="warning">${t("model.quality.no holdout")}</p>`}
-      ${beside(page)} ${estimates(model)} ${classes(model)} ${decision(model)} ${warnings(model)}
+      ${comparisonTable(page)} ${estimates(model)} ${classes(model)} ${decision(model)} ${warnings(model)}
       <div class="pictures"></div>`,
     root,
   );
@@ -24,11 +24,11 @@ export function quality(root, page) {
 const rowsOf = (split) => (split.training_rows ?? 0) + (split.validation_rows ?? 0) + (split.test_rows ?? 0);
 
 /** A row for each metric, a column for each model, with the best value of a row in bold. */
-function beside({ model }) {
+function comparisonTable({ model }) {
   const names = METRICS[model.task]?.filter((name) => name in model.metrics) ?? Object.keys(model.metrics);
   const entries = [
     { name: t("model.quality.this"), metrics: model.members.accurate.metrics, parameters: model.network.parameters, seconds: model.timings?.train ?? model.timings?.solve },
-    ...ofFormula(model),
+    ...formulaEntry(model),
     ...Object.entries(model.baselines).map(([name, entry]) => ({ name: baselineName(name, entry), ...entry })),
   ];
   const rows = names.map((name) => [
@@ -65,7 +65,7 @@ function cell(name, entry, entries, model) {
 }
 
 /** The entry of the formula, which is a separate member. */
-function ofFormula({ members }) {
+function formulaEntry({ members }) {
   return members.formula ? [{ name: t("model.quality.formula"), metrics: members.formula.metrics }] : [];
 }
 

@@ -5,8 +5,8 @@ import { send } from "../api.js";
 import { announce } from "../screen_reader.js";
 import { go } from "../navigate.js";
 import { t } from "../i18n.js";
-import { confirmed } from "../parts/confirm.js";
-import { labelled } from "../parts/labelled.js";
+import { askConfirmation } from "../parts/confirm.js";
+import { labelledField } from "../parts/labelled.js";
 import { problem } from "../parts/problem.js";
 
 export function manage(root, page) {
@@ -30,7 +30,7 @@ export function manage(root, page) {
       about: t("model.manage.sure about"),
       action: t("model.manage.delete"),
     };
-    if (!(await confirmed(asked))) return;
+    if (!(await askConfirmation(asked))) return;
     try {
       await send("DELETE", path);
       announce(t("model.manage.deleted"));
@@ -47,11 +47,11 @@ function form(model, save, remove) {
   return html`<h3>${t("model.manage.title")}</h3>
     <form @submit=${save}>
       <div class="fields">
-        ${labelled("model-name", t("model.manage.name"), t("model.manage.name about"), (id, hint) =>
+        ${labelledField("model-name", t("model.manage.name"), t("model.manage.name about"), (id, hint) =>
           html`<input id=${id} aria-describedby=${hint} name="name" .value=${model.name} required />`)}
-        ${labelled("model-alias", t("model.manage.alias"), t("model.manage.alias about", { name: model.name }), (id, hint) =>
+        ${labelledField("model-alias", t("model.manage.alias"), t("model.manage.alias about", { name: model.name }), (id, hint) =>
           html`<input id=${id} aria-describedby=${hint} name="alias" autocomplete="off" />`)}
-        ${labelled("model-tags", t("model.manage.tags"), t("model.manage.tags about"), (id, hint) =>
+        ${labelledField("model-tags", t("model.manage.tags"), t("model.manage.tags about"), (id, hint) =>
           html`<textarea id=${id} aria-describedby=${hint} name="tags" rows="3" .value=${tags}></textarea>`)}
       </div>
       <p class="actions">

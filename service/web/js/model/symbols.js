@@ -11,7 +11,7 @@ export function variables(output, model) {
   const hasFills = Object.keys(output.fills).length > 0;
   const head = [t("model.symbols.name"), t("model.symbols.meaning"), t("model.symbols.range")];
   const rows = names.map((name) => {
-    const told = explained(name, output, model);
+    const told = describeVariable(name, output, model);
     return [html`<code>${name}</code>`, told.words, told.range, ...(hasFills ? [told.fill] : [])];
   });
   return html`<h4>${t("model.symbols.title")}</h4>
@@ -20,7 +20,7 @@ export function variables(output, model) {
 }
 
 /** Describes a variable: a column, an alias of one, or an indicator of a value of one. */
-function explained(name, output, model) {
+function describeVariable(name, output, model) {
   const derived = Object.entries(output.derived).find(([variable]) => variable === name || safe(variable) === name)?.[1];
   if (derived) return { words: derivedWords(derived), range: t("model.symbols.zero or one"), fill: "–" };
   const column = output.symbols[name] ?? name;

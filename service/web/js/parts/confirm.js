@@ -4,7 +4,7 @@ import { html, render } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
 
 /** Resolves to whether the user confirms. The browser restores the focus. */
-export function confirmed({ title, about, action }) {
+export function askConfirmation({ title, about, action }) {
   const dialog = document.createElement("dialog");
   dialog.setAttribute("aria-labelledby", "confirm-title");
   render(

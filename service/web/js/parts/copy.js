@@ -14,14 +14,14 @@ export function copyButton(text, what) {
 }
 
 async function copy(text, button) {
-  const isCopied = (await onClipboard(text)) || bySelection(text, button);
+  const isCopied = (await writeClipboard(text)) || copySelection(text, button);
   const words = t(isCopied ? "copied" : "not copied");
   announce(words);
   button.dataset.told = words; // the style sheet shows it instead of the label, which stays unchanged
   setTimeout(() => delete button.dataset.told, TOLD_MS);
 }
 
-async function onClipboard(text) {
+async function writeClipboard(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
@@ -30,7 +30,7 @@ async function onClipboard(text) {
   }
 }
 
-function bySelection(text, button) {
+function copySelection(text, button) {
   const area = document.createElement("textarea");
   area.value = text;
   area.className = "visually-hidden";

@@ -1,7 +1,7 @@
 // Keeps the keyboard focus when the focused element disappears.
 
 /** Renders again. If the focused element disappears, the focus moves to the heading, not to the top of the page. */
-export function keepingFocus(root, draw) {
+export function keepFocus(root, draw) {
   const hadFocus = root.contains(document.activeElement);
   draw();
   if (!hadFocus || root.contains(document.activeElement)) return;

@@ -1,7 +1,7 @@
 // SVG and MathML of the service as elements. They are parsed as XML, which never runs scripts.
 
 /** Parses an element; null if the text is invalid. Unexpected elements, such as links and scripts, are removed. */
-export function parsed(source, tag) {
+export function parseElement(source, tag) {
   if (!source) return null;
   const node = new DOMParser().parseFromString(source, "application/xml").documentElement;
   if (node.localName !== tag || node.querySelector("parsererror")) return null;
@@ -9,12 +9,12 @@ export function parsed(source, tag) {
   return document.importNode(node, true);
 }
 
-const SMALLEST = 0.75; // least scale of a picture; wider pictures scroll, so that they stay legible…
-const ENOUGH = 560; // …but a picture needs at most this minimum width in pixels
+const MIN_SCALE = 0.75; // least scale of a picture; wider pictures scroll, so that they stay legible…
+const MAX_MIN_WIDTH = 560; // …but a picture needs at most this minimum width in pixels
 
 /** Prefixes all ids of a picture, so that they do not collide with those of another picture on the page. */
-export function drawn(source, prefix) {
-  const svg = parsed(source, "svg");
+export function prepareSvg(source, prefix) {
+  const svg = parseElement(source, "svg");
   if (!svg) return null;
   for (const node of svg.querySelectorAll("[id]")) node.id = `${prefix}-${node.id}`;
   const labels = svg.getAttribute("aria-labelledby");
@@ -25,6 +25,6 @@ export function drawn(source, prefix) {
       if (value?.startsWith("url(#")) node.setAttribute(name, value.replace("url(#", `url(#${prefix}-`));
     }
   }
-  svg.style.setProperty("min-width", `${Math.min(ENOUGH, Math.round(SMALLEST * svg.getAttribute("width")))}px`);
+  svg.style.setProperty("min-width", `${Math.min(MAX_MIN_WIDTH, Math.round(MIN_SCALE * svg.getAttribute("width")))}px`);
   return svg;
 }

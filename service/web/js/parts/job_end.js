@@ -4,18 +4,18 @@ import { html, nothing } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
 import { saveButton } from "./downloads.js";
 import { stageWords } from "../charts/history.js";
-import { told } from "./problem_text.js";
+import { problemText } from "./problem_text.js";
 
 export function jobEnd(job, study, retry) {
-  if (job.status === "failed") return failed(job, retry);
-  if (job.status === "succeeded" || job.model_id) return succeeded(job, study); // or stopped with its best model kept
+  if (job.status === "failed") return failedPanel(job, retry);
+  if (job.status === "succeeded" || job.model_id) return succeededPanel(job, study); // or stopped with its best model kept
   return html`<div class="note">
       <p>${t("job.cancelled about")}</p>
     </div>
-    ${again(job, retry)}`;
+    ${retryActions(job, retry)}`;
 }
 
-function succeeded(job, study) {
+function succeededPanel(job, study) {
   return html`${job.cut_by ? html`<div class="note"><p>${t("job.cut", { stage: stageWords(job.cut_by) })}</p></div>` : nothing}
     <p class="actions">
       ${job.model_id
@@ -25,16 +25,16 @@ function succeeded(job, study) {
     ${study ?? nothing}`;
 }
 
-function failed(job, retry) {
+function failedPanel(job, retry) {
   return html`<div class="problem" role="alert">
       <p><strong>${t("job.failed")}</strong></p>
-      <p>${told(job.error)}</p>
+      <p>${problemText(job.error)}</p>
       <p class="hint">${t("job.code", { code: job.error.code })}</p>
     </div>
-    ${again(job, retry)}`;
+    ${retryActions(job, retry)}`;
 }
 
-function again(job, retry) {
+function retryActions(job, retry) {
   return html`<p class="actions">
     <button class="primary" type="button" @click=${retry}>${t("job.retry")}</button>
     ${job.kind === "solve" ? html`<a class="button" href="#/">${t("job.other equations")}</a>` : nothing}

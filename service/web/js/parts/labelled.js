@@ -3,7 +3,7 @@
 import { html, nothing } from "../../vendor/lit-html.js";
 
 /** `control` is called with the values of its attributes `id` and `aria-describedby`. */
-export function labelled(id, name, hint, control) {
+export function labelledField(id, name, hint, control) {
   const hintId = hint ? `${id}-hint` : nothing;
   return html`<div class="field">
     <label for=${id}>${name}</label>

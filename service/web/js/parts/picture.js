@@ -4,7 +4,7 @@ import { html, nothing } from "../../vendor/lit-html.js";
 import { attempt, text } from "../api.js";
 import { language } from "../i18n.js";
 import { downloads } from "./downloads.js";
-import { drawn } from "./inline.js";
+import { prepareSvg } from "./inline.js";
 import { scrollBox } from "./scroll.js";
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -15,13 +15,13 @@ export function picture(path, options) {
 }
 
 /** Calls the listener when the preferred colour scheme changes. */
-export function onTheme(listener, signal) {
+export function watchTheme(listener, signal) {
   dark.addEventListener("change", listener, { signal });
 }
 
 /** A figure with title, explanation and download buttons; nothing without a source. */
 export function figure({ name, source, title, about, path, filename }) {
-  const svg = drawn(source, `picture-${name}`);
+  const svg = prepareSvg(source, `picture-${name}`);
   if (!svg) return nothing;
   return html`<figure class="picture">
     <h4>${title}</h4>

@@ -3,25 +3,25 @@
 import { html, nothing } from "../../vendor/lit-html.js";
 import { t } from "../i18n.js";
 import { place } from "../forms/table_location.js";
-import { told, toldOfEntry } from "./problem_text.js";
+import { problemText, entryText } from "./problem_text.js";
 
-const MOST = 10;
+const MAX_ENTRIES = 10;
 
 export function problem(error) {
-  const words = error.code === "unreachable" ? t("unreachable") : told({ code: error.code, detail: error.message });
-  const entries = (error.errors || []).filter((entry) => entry.detail && !isSaid(entry, error.message));
+  const words = error.code === "unreachable" ? t("unreachable") : problemText({ code: error.code, detail: error.message });
+  const entries = (error.errors || []).filter((entry) => entry.detail && !isRepeated(entry, error.message));
   return html`<div class="problem" role="alert">
     <p>${words}</p>
-    ${entries.length ? html`<ul>${entries.slice(0, MOST).map(listed)}</ul>` : nothing}
+    ${entries.length ? html`<ul>${entries.slice(0, MAX_ENTRIES).map(entryItem)}</ul>` : nothing}
   </div>`;
 }
 
-function isSaid(entry, words) {
+function isRepeated(entry, words) {
   return words.startsWith(entry.detail) && !place(entry);
 }
 
 /** An entry of an error or a warning with its location. */
-export function listed(entry) {
+export function entryItem(entry) {
   const where = place(entry);
-  return html`<li>${where ? html`<strong>${where}:</strong> ` : nothing}${toldOfEntry(entry)}</li>`;
+  return html`<li>${where ? html`<strong>${where}:</strong> ` : nothing}${entryText(entry)}</li>`;
 }

@@ -3,23 +3,23 @@
 import { html, nothing } from "../../vendor/lit-html.js";
 import { codeWords, language, t } from "../i18n.js";
 
-export function told({ code, detail }) {
-  return below(codeWords(code), detail);
+export function problemText({ code, detail }) {
+  return joinOriginal(codeWords(code), detail);
 }
 
 /** The text of an entry or a warning. Some have codes of errors; other codes get the text for an invalid value. */
-export function toldOfEntry({ code, detail }) {
-  return below(codeWords(code, "entries") || codeWords(code) || t("wrong value"), detail);
+export function entryText({ code, detail }) {
+  return joinOriginal(codeWords(code, "entries") || codeWords(code) || t("wrong value"), detail);
 }
 
-function below(words, detail) {
+function joinOriginal(words, detail) {
   if (language === "en") return detail;
   if (!words) return html`<span lang="en">${detail}</span>`;
-  return html`${marked(words)}${detail ? html`<small class="original" lang="en">${detail}</small>` : nothing}`;
+  return html`${renderMarkdown(words)}${detail ? html`<small class="original" lang="en">${detail}</small>` : nothing}`;
 }
 
 /** Renders code spans of Markdown, and replaces links into the guide by their text. */
-function marked(words) {
+function renderMarkdown(words) {
   const parts = words.replace(/\[([^\]]+)\]\([^)]+\)/g, "«$1»").split("`");
   return parts.map((part, place) => (place % 2 ? html`<code>${part}</code>` : part));
 }

@@ -17,7 +17,7 @@ export function bodyOf(choice) {
   const { dataset, target, features, types } = choice;
   const read = Object.keys(types).length ? { types } : {};
   if (isDensity(choice)) {
-    return filled({ dataset_id: dataset.id, task: "density", features: densityColumns(choice).filter(Boolean), ...read }, TRAINING, choice);
+    return fillBody({ dataset_id: dataset.id, task: "density", features: densityColumns(choice).filter(Boolean), ...read }, TRAINING, choice);
   }
   const body = { dataset_id: dataset.id, target, ...read };
   const roles = rolesOf(choice);
@@ -25,12 +25,12 @@ export function bodyOf(choice) {
   const [chosen, usual] = [others.filter(({ name }) => features.has(name)), others.filter((column) => isUsable(column, types))];
   const names = chosen.map((column) => column.name);
   if (names.join("\n") !== usual.map((column) => column.name).join("\n")) body.features = names;
-  return filled(body, TRAINING, choice);
+  return fillBody(body, TRAINING, choice);
 }
 
 /** The body of a study, with `vary` from the fields of the study. */
 export function studyOf(choice) {
-  return filled({ ...bodyOf(choice), kind: "study", vary: {} }, STUDY.fields, choice);
+  return fillBody({ ...bodyOf(choice), kind: "study", vary: {} }, STUDY.fields, choice);
 }
 
 /** The number of trainings of a study; 0 if nothing varies. With `refine`, one network goes through all grids. */
@@ -41,21 +41,21 @@ export function countOf({ vary, refine }) {
 }
 
 /** The name of a required field that is empty, or null. */
-export function missingIn(body) {
+export function missingField(body) {
   if (body.kind === "study" && !countOf(body)) return "vary_grid";
   return body.split?.test?.length === 0 ? "split_test" : null;
 }
 
-function filled(body, fields, choice) {
+function fillBody(body, fields, choice) {
   for (const field of fields) {
-    const value = isShown(field, choice) ? sent(field, choice) : undefined;
-    if (value !== undefined) put(body, field.path, value);
+    const value = isShown(field, choice) ? requestValue(field, choice) : undefined;
+    if (value !== undefined) setPath(body, field.path, value);
   }
   return body;
 }
 
 /** The value of a field in the request; undefined for the default of the service. */
-function sent(field, choice) {
+function requestValue(field, choice) {
   const value = choice.values[field.name];
   const rest = {
     switch: () => (value === !field.isOff ? undefined : value),
@@ -64,9 +64,9 @@ function sent(field, choice) {
     column: () => chosenColumn(field, choice) || undefined,
     class_weight: () => classWeight(value),
     values: () => testValues(choice),
-    list: () => listed(value, field),
-    lists: () => value.split(";").filter((part) => part.trim()).map((part) => (part.trim() === "auto" ? "auto" : listed(part, field))),
-    number: () => numeric(value),
+    list: () => parseNumbers(value, field),
+    lists: () => value.split(";").filter((part) => part.trim()).map((part) => (part.trim() === "auto" ? "auto" : parseNumbers(part, field))),
+    number: () => parseNumber(value),
     text: () => value.trim(),
   };
   const isEmpty = typeof value === "string" && !value.trim();
@@ -76,7 +76,7 @@ function sent(field, choice) {
 function classWeight({ kind, weights: given }) {
   if (kind === "balanced") return "balanced";
   const entries = Object.entries(given).filter(([, words]) => words.trim());
-  return kind === "given" && entries.length ? Object.fromEntries(entries.map(([name, words]) => [name, numeric(words)])) : undefined;
+  return kind === "given" && entries.length ? Object.fromEntries(entries.map(([name, words]) => [name, parseNumber(words)])) : undefined;
 }
 
 /** Selected values if all values are known, else one value per line, in the type of the column. */
@@ -86,22 +86,22 @@ function testValues(choice) {
   const known = column && knownValues(column);
   if (known) return known.filter((value) => [given].flat().includes(value));
   const lines = [given].flat().join("\n").split("\n").map((line) => line.trim()).filter(Boolean);
-  return column && isNumber(column) ? lines.map(numeric) : lines;
+  return column && isNumber(column) ? lines.map(parseNumber) : lines;
 }
 
 /** Parses numbers separated by commas, semicolons or spaces. In locales with a decimal comma, a comma does not separate. */
-export function listed(words, { hasFractions } = {}) {
+export function parseNumbers(words, { hasFractions } = {}) {
   const separators = hasFractions && decimal === "," ? /;|\s|,(?!\d)/ : /[,;\s]/;
-  return words.replace(/[[\]]/g, " ").split(separators).filter(Boolean).map(numeric);
+  return words.replace(/[[\]]/g, " ").split(separators).filter(Boolean).map(parseNumber);
 }
 
 /** Parses a number with either decimal separator. Other text is returned unchanged. */
-export function numeric(words) {
+export function parseNumber(words) {
   const value = Number(words.trim().replace(",", "."));
   return Number.isFinite(value) ? value : words.trim();
 }
 
-function put(body, path, value) {
+function setPath(body, path, value) {
   const [name] = path.slice(-1);
   let place = body;
   for (const part of path.slice(0, -1)) place = place[part] ??= {};

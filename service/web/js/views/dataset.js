@@ -6,14 +6,14 @@ import { get, send } from "../api.js";
 import { go } from "../navigate.js";
 import { count, t, time } from "../i18n.js";
 import { columnCard } from "../forms/column_card.js";
-import { confirmed } from "../parts/confirm.js";
+import { askConfirmation } from "../parts/confirm.js";
 import { saveButton } from "../parts/downloads.js";
-import { keepingFocus } from "../parts/focus.js";
+import { keepFocus } from "../parts/focus.js";
 import { preview } from "../forms/preview.js";
-import { listed, problem } from "../parts/problem.js";
-import { toldOfEntry } from "../parts/problem_text.js";
+import { entryItem } from "../parts/problem.js";
+import { entryText } from "../parts/problem_text.js";
 import { trainPanel } from "../forms/train_panel.js";
-import { bodyOf, missingIn, studyOf } from "../settings/body.js";
+import { bodyOf, missingField, studyOf } from "../settings/body.js";
 import { isUsable } from "../settings/columns.js";
 import { fieldOf, initialValues } from "../settings/fields.js";
 
@@ -25,7 +25,7 @@ export default async function view({ root, params, signal }) {
   const [dataset, first] = await Promise.all([get(path, { signal }), get(`${path}/preview?limit=${ROWS}`, { signal })]);
   const usable = dataset.columns.filter((column) => isUsable(column)).map((column) => column.name);
   let state = {
-    choice: { dataset, target: suggested(dataset), features: new Set(usable), types: {}, values: initialValues() },
+    choice: { dataset, target: suggestTarget(dataset), features: new Set(usable), types: {}, values: initialValues() },
     mistakes: {},
     failed: null,
     isSending: false,
@@ -33,7 +33,7 @@ export default async function view({ root, params, signal }) {
   };
   const set = (changes) => {
     state = { ...state, ...changes };
-    keepingFocus(root, () => render(page(state, first, { change, train, study, more, remove }), root));
+    keepFocus(root, () => render(page(state, first, { change, train, study, more, remove }), root));
   };
   const change = (changes) => set({ choice: { ...state.choice, ...changes }, mistakes: {}, failed: null });
   const more = () => set({ cards: state.cards + CARDS });
@@ -42,26 +42,26 @@ export default async function view({ root, params, signal }) {
   const study = () => submit(studyOf(state.choice), t("dataset.study submitted"));
 
   async function submit(body, done) {
-    const missing = missingIn(body);
-    if (missing) return tell({ mistakes: { [missing]: t(`set.${missing}.missing`) } });
+    const missing = missingField(body);
+    if (missing) return showMistakes({ mistakes: { [missing]: t(`set.${missing}.missing`) } });
     set({ isSending: true, failed: null, mistakes: {} });
     try {
       const job = await send("POST", "jobs", body, { signal });
       announce(done);
       go(`/jobs/${job.id}?new`);
     } catch (error) {
-      if (error.name !== "AbortError") tell(sorted(error, root));
+      if (error.name !== "AbortError") showMistakes(groupMistakes(error, root));
     }
   }
 
-  function tell(wrong) {
+  function showMistakes(wrong) {
     set({ isSending: false, failed: null, mistakes: {}, ...wrong });
-    toFirstMistake(root, state.mistakes);
+    focusFirstMistake(root, state.mistakes);
   }
 
   async function remove() {
     const question = { title: t("dataset.delete title", { name: dataset.name }), about: t("dataset.delete about"), action: t("delete") };
-    if (!(await confirmed(question))) return;
+    if (!(await askConfirmation(question))) return;
     try {
       await send("DELETE", path);
       announce(t("dataset.deleted", { name: dataset.name }));
@@ -75,23 +75,23 @@ export default async function view({ root, params, signal }) {
 }
 
 /** The last usable column, because measured quantities usually come last. */
-function suggested({ columns }) {
+function suggestTarget({ columns }) {
   const possible = columns.filter((column) => isUsable(column));
   return (possible.at(-1) || columns.at(-1)).name;
 }
 
 /** Groups the entries of an error by field. Without any field, the error is shown as a whole. */
-function sorted(error, root) {
+function groupMistakes(error, root) {
   const mistakes = {};
   for (const entry of error.errors || []) {
     const name = fieldOf(entry.pointer);
     if (!name || !root.querySelector(`#set-${name}`)) continue;
-    mistakes[name] = mistakes[name] ? html`${mistakes[name]}; ${toldOfEntry(entry)}` : toldOfEntry(entry);
+    mistakes[name] = mistakes[name] ? html`${mistakes[name]}; ${entryText(entry)}` : entryText(entry);
   }
   return Object.keys(mistakes).length ? { mistakes } : { failed: error };
 }
 
-function toFirstMistake(root, mistakes) {
+function focusFirstMistake(root, mistakes) {
   const [name] = Object.keys(mistakes);
   if (!name) {
     root.querySelector(".train .problem")?.scrollIntoView({ block: "nearest" });
@@ -129,6 +129,6 @@ function warnings(found) {
   if (!found.length) return nothing;
   return html`<section class="warning" aria-labelledby="warnings-title">
     <h2 id="warnings-title">${t("dataset.warnings", { count: found.length })}</h2>
-    <ul>${found.map(listed)}</ul>
+    <ul>${found.map(entryItem)}</ul>
   </section>`;
 }

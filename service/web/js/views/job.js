@@ -7,16 +7,16 @@ import { eventsOf } from "../events.js";
 import { go } from "../navigate.js";
 import { count, seconds, t, time } from "../i18n.js";
 import { errorCurve } from "../charts/error_curve.js";
-import { keepingFocus } from "../parts/focus.js";
+import { keepFocus } from "../parts/focus.js";
 import { history, stageWords } from "../charts/history.js";
 import { jobEnd } from "../parts/job_end.js";
 import { jobTitle, status } from "../parts/summaries.js";
-import { onTheme } from "../parts/picture.js";
+import { watchTheme } from "../parts/picture.js";
 import { problem } from "../parts/problem.js";
 import { resultOf } from "../charts/study.js";
 
 const TICK_MS = 1000;
-const FITTING = ["train", "symbolic"]; // kinds of jobs that report an error
+const KINDS_WITH_ERROR = ["train", "symbolic"]; // kinds of jobs that report an error
 
 export default async function view({ root, params, query, signal }) {
   const path = `jobs/${encodeURIComponent(params.id)}`;
@@ -26,7 +26,7 @@ export default async function view({ root, params, query, signal }) {
   let state = { job, events: [], failed: null, isLost: false, study: null };
   const set = (changes) => {
     state = { ...state, ...changes };
-    keepingFocus(root, () => render(page(state, { cancel, retry }), root));
+    keepFocus(root, () => render(page(state, { cancel, retry }), root));
   };
 
   async function cancel(keep) {
@@ -50,7 +50,7 @@ export default async function view({ root, params, query, signal }) {
 
   async function follow() {
     const wasRunning = isNew || !job.finished_at;
-    for await (const event of eventsOf(params.id, signal, connected)) take(event);
+    for await (const event of eventsOf(params.id, signal, setConnected)) take(event);
     const ended = await get(path, { signal });
     set({ job: ended });
     if (ended.kind === "study" && ended.status === "succeeded") await showStudy();
@@ -63,26 +63,26 @@ export default async function view({ root, params, query, signal }) {
     set({ study: await resultOf(state.job, signal) });
   }
 
-  function connected(isConnected) {
+  function setConnected(isConnected) {
     if (state.isLost === isConnected) set({ isLost: !isConnected });
   }
 
   function take(event) {
     const before = state.job.progress.stage;
-    set({ job: after(state.job, event), events: [...state.events, event] });
+    set({ job: applyEvent(state.job, event), events: [...state.events, event] });
     const { stage } = state.job.progress;
     if (stage && stage !== before && !state.job.finished_at) announce(stageWords(stage));
   }
 
   set({});
-  onTheme(() => state.study && showStudy(), signal);
+  watchTheme(() => state.study && showStudy(), signal);
   const timer = setInterval(() => state.job.finished_at || set({}), TICK_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
   follow().catch((error) => error.name === "AbortError" || signal.aborted || set({ failed: error }));
 }
 
 /** Applies an event to a job. The final state is requested separately, because events are incomplete. */
-function after(job, { kind: what, data, created_at }) {
+function applyEvent(job, { kind: what, data, created_at }) {
   if (job.finished_at) return job;
   if (what === "progress") return { ...job, progress: { ...job.progress, ...data } };
   const started_at = data.status === "running" ? (job.started_at ?? created_at) : job.started_at;
@@ -95,8 +95,8 @@ function page({ job, events, failed, isLost, study }, { cancel, retry }) {
     <p class="job-facts">${status(job)} <span class=${isLost ? "lost" : "quiet"} role="status">${isLost ? t("job.lost") : when(job)}</span>
       ${job.parent_id ? html`<a href="#/jobs/${job.parent_id}">${t("job.part")}</a>` : nothing}</p>
     ${failed ? problem(failed) : nothing}
-    ${hasEnded ? jobEnd(job, study, retry) : running(job, cancel)}
-    ${FITTING.includes(job.kind) && (!hasEnded || points(events).length) ? errorCurve(points(events), elapsed(job)) : nothing}
+    ${hasEnded ? jobEnd(job, study, retry) : runningPanel(job, cancel)}
+    ${KINDS_WITH_ERROR.includes(job.kind) && (!hasEnded || points(events).length) ? errorCurve(points(events), elapsed(job)) : nothing}
     ${history(events)}`;
 }
 
@@ -106,18 +106,18 @@ function when(job) {
   return t("job.took", { when: submitted, time: seconds(elapsed(job)) });
 }
 
-function running(job, cancel) {
+function runningPanel(job, cancel) {
   const { fraction, message, eta_seconds: left } = job.progress;
   const words = job.status === "queued" ? t("job.waits") : stageWords(stageOf(job));
   return html`<section class="card job-now" aria-label=${t("job.now")}>
-    <p class="job-stage">${words}${FITTING.includes(job.kind) || !message ? nothing : html` <span class="hint" lang="en">${message}</span>`}</p>
+    <p class="job-stage">${words}${KINDS_WITH_ERROR.includes(job.kind) || !message ? nothing : html` <span class="hint" lang="en">${message}</span>`}</p>
     <progress max="1" .value=${fraction} aria-label=${t("job.progress")}></progress>
     <dl class="job-numbers">
       <div><dt>${t("job.done")}</dt><dd>${count(Math.round(100 * fraction))} %</dd></div>
       <div><dt>${t("job.elapsed")}</dt><dd>${job.started_at ? seconds(elapsed(job)) : "–"}</dd></div>
       <div><dt>${t("job.left")}</dt><dd>${left === null ? t("job.unknown") : t("job.at most", { time: seconds(left) })}</dd></div>
     </dl>
-    <div class="job-below">${job.cancel_requested_at ? html`<p class="hint">${t("job.cancelling")}</p>` : stops(job, cancel)}</div>
+    <div class="job-below">${job.cancel_requested_at ? html`<p class="hint">${t("job.cancelling")}</p>` : stopButtons(job, cancel)}</div>
   </section>`;
 }
 
@@ -126,8 +126,8 @@ function stageOf({ kind: what, progress }) {
   return what === "study" ? "study" : (progress.stage ?? "starting");
 }
 
-function stops(job, cancel) {
-  const canKeep = job.status === "running" && FITTING.includes(job.kind);
+function stopButtons(job, cancel) {
+  const canKeep = job.status === "running" && KINDS_WITH_ERROR.includes(job.kind);
   return html`<p class="actions">
     ${canKeep ? html`<button type="button" @click=${() => cancel(true)}>${t("job.stop keep")}</button>` : nothing}
     <button type="button" class="danger" @click=${() => cancel(false)}>${t("job.stop")}</button>

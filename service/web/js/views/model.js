@@ -19,7 +19,7 @@ const SECTIONS = { formula: formulaSection, simpler: paretoSection, network, qua
 
 export default async function view({ root, params, query, signal }) {
   const model = await get(`models/${encodeURIComponent(params.id)}`, { signal });
-  const page = { model, signal, ...(await collect(model, signal)), row: changing(null), by: changing(automatic(model)) };
+  const page = { model, signal, ...(await collect(model, signal)), row: observable(null), by: observable(automatic(model)) };
   const names = Object.keys(SECTIONS).filter((name) => name !== "simpler" || page.formulas);
   render(frame(page, names), root);
   for (const name of names) {
@@ -57,7 +57,7 @@ function head(model) {
 }
 
 /** An observable value. */
-function changing(value) {
+function observable(value) {
   const listeners = [];
   return {
     get: () => value,

@@ -3,7 +3,7 @@
 import { html, nothing } from "../../../vendor/lit-html.js";
 import { number, t } from "../../i18n.js";
 import { problem } from "../../parts/problem.js";
-import { shown, unitOf, withUnit } from "../labels.js";
+import { valueText, unitOf, withUnit } from "../labels.js";
 
 const DIGITS = 6;
 
@@ -21,7 +21,7 @@ export function answer({ told, error }, model, truth) {
     ${told.intervals ? interval(told.intervals[0], unitOf(model, model.target)) : nothing}
     ${told.probabilities ? bars(told.probabilities[0], prediction) : nothing}
     <p class="hint truth">
-      ${truth === undefined || truth === null ? "\u00a0" : t("model.answer.truth", { value: withUnit(shown(truth), unitOf(model, model.target)) })}
+      ${truth === undefined || truth === null ? "\u00a0" : t("model.answer.truth", { value: withUnit(valueText(truth), unitOf(model, model.target)) })}
     </p>
     <div class="doubts">${told.warnings.map((warning) => html`<p class="warning">${doubt(warning, told.by)}</p>`)}</div>`;
 }
@@ -30,7 +30,7 @@ export function answer({ told, error }, model, truth) {
 const isMany = (prediction) => prediction !== null && typeof prediction === "object";
 
 function big(value, unit, name = "") {
-  const words = typeof value === "number" ? withUnit(number(value, DIGITS), unit) : shown(value);
+  const words = typeof value === "number" ? withUnit(number(value, DIGITS), unit) : valueText(value);
   return html`<p class="big">${name ? html`<span class="quiet">${name}</span> ` : nothing}<data value=${String(value)}>${words}</data></p>`;
 }
 
@@ -60,8 +60,8 @@ function doubt({ column, code }, by) {
 }
 
 /** The prediction in one sentence for screen readers. */
-export function inWords(told) {
+export function describePrediction(told) {
   const prediction = told.predictions[0];
-  const values = isMany(prediction) ? Object.entries(prediction).map(([name, value]) => `${name} ${shown(value)}`).join(", ") : shown(prediction);
+  const values = isMany(prediction) ? Object.entries(prediction).map(([name, value]) => `${name} ${valueText(value)}`).join(", ") : valueText(prediction);
   return [t("model.answer.aloud", { value: values }), ...told.warnings.map((warning) => doubt(warning, told.by))].join(" ");
 }

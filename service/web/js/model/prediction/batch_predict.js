@@ -5,10 +5,10 @@ import { upload } from "../../api.js";
 import { announce } from "../../screen_reader.js";
 import { go } from "../../navigate.js";
 import { number, t } from "../../i18n.js";
-import { labelled } from "../../parts/labelled.js";
+import { labelledField } from "../../parts/labelled.js";
 import { problem } from "../../parts/problem.js";
-import { postingFor } from "./interval.js";
-import { automatic, memberField, wish } from "../members.js";
+import { createPoster } from "./interval.js";
+import { automatic, memberField, memberRequest } from "../members.js";
 
 const ACCEPTED = ".csv,.tsv,.jsonl,.ndjson,.parquet,.gz";
 
@@ -26,7 +26,7 @@ export function predictFile(root, page) {
     try {
       const onProgress = (share) => { state.share = share; show(); };
       const dataset = await upload(file, { onProgress, signal: page.signal });
-      const job = await postingFor(page.model)("jobs", { kind: "predict", model: page.model.id, dataset_id: dataset.id, format, ...wish(page.model, state.by) }, { signal: page.signal });
+      const job = await createPoster(page.model)("jobs", { kind: "predict", model: page.model.id, dataset_id: dataset.id, format, ...memberRequest(page.model, state.by) }, { signal: page.signal });
       announce(t("model.submitted"));
       go(`/jobs/${job.id}`);
     } catch (error) {
@@ -43,9 +43,9 @@ function content({ model }, { share, error, by }, { start, answeredBy }) {
   return html`<h3>${t("model.file.title")}</h3>
     <p>${t("model.file.about", { columns: model.features.map((feature) => feature.name).slice(0, 12).join(", ") })}</p>
     <form class="file-form" @submit=${start}>
-      ${labelled("file-table", t("model.file.file"), "", (id) =>
+      ${labelledField("file-table", t("model.file.file"), "", (id) =>
         html`<input id=${id} type="file" name="file" required ?disabled=${isBusy} accept=${ACCEPTED} />`)}
-      ${labelled("file-format", t("model.file.format"), "", (id) =>
+      ${labelledField("file-format", t("model.file.format"), "", (id) =>
         html`<select id=${id} name="format" ?disabled=${isBusy}>
           <option value="csv">CSV</option>
           <option value="parquet">Parquet</option>

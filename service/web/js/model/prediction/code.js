@@ -3,11 +3,11 @@
 import { html, nothing } from "../../../vendor/lit-html.js";
 import { key } from "../../api.js";
 import { literal, recipe, root } from "../../parts/code_recipes.js";
-import { wish } from "../members.js";
+import { memberRequest } from "../members.js";
 
 export function code(model, row, by) {
   if (!row) return nothing;
-  const wished = wish(model, by);
+  const wished = memberRequest(model, by);
   return html`${recipe("curl", curl(model, row, wished))} ${recipe("Python", python(model, row, wished))}`;
 }
 

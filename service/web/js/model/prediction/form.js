@@ -3,11 +3,11 @@
 import { html, nothing, render } from "../../../vendor/lit-html.js";
 import { announce } from "../../screen_reader.js";
 import { t } from "../../i18n.js";
-import { answer, inWords } from "./answer.js";
+import { answer, describePrediction } from "./answer.js";
 import { field } from "./input_fields.js";
 import { predictFile } from "./batch_predict.js";
-import { postingFor } from "./interval.js";
-import { memberField, wish } from "../members.js";
+import { createPoster } from "./interval.js";
+import { memberField, memberRequest } from "../members.js";
 import { middle, realRows } from "../rows.js";
 
 const PAUSE_MS = 60; // between the last change and the request
@@ -18,7 +18,7 @@ export function tryOut(root, page) {
   const { model } = page;
   const rows = realRows(model, page.preview);
   const state = { row: rows.length ? rows[0].row : middle(model), from: rows.length ? 0 : -1 };
-  const ask = asking(page, state, (told) => render(answer(told, model, truth(rows, state)), root.querySelector(".prediction")));
+  const ask = createPredictor(page, state, (told) => render(answer(told, model, truth(rows, state)), root.querySelector(".prediction")));
 
   const change = (name, value) => {
     state.row = { ...state.row, [name]: value };
@@ -72,11 +72,11 @@ function form({ model, by }, state, { rows, change, another, centre, answeredBy 
     </p>
     ${memberField("try-by", model, by.get(), answeredBy, t("model.member.about"))}
     <div class="fields">${used.slice(0, SHOWN).map(one)}</div>
-    ${behind("model.try.more", used.slice(SHOWN).map(one))} ${behind("model.try.unused", unused.map(one))}
+    ${collapsedFields("model.try.more", used.slice(SHOWN).map(one))} ${collapsedFields("model.try.unused", unused.map(one))}
   </form>`;
 }
 
-function behind(key, fields) {
+function collapsedFields(key, fields) {
   if (!fields.length) return nothing;
   return html`<details class="more">
     <summary>${t(key, { count: fields.length })}</summary>
@@ -88,17 +88,17 @@ function behind(key, fields) {
 const truth = (rows, state) => rows[state.from]?.truth;
 
 /** Requests a prediction after a pause since the last change, and aborts the previous request. */
-function asking({ model, path, by, signal }, state, show) {
-  const post = postingFor(model);
+function createPredictor({ model, path, by, signal }, state, show) {
+  const post = createPoster(model);
   let [timer, voice, asked, isFirst] = [0, 0, new AbortController(), true];
   const predict = async () => {
     asked.abort();
     asked = new AbortController();
     try {
-      const told = await post(`${path}/predict`, { rows: [state.row], ...wish(model, by.get()) }, { signal: AbortSignal.any([signal, asked.signal]) });
+      const told = await post(`${path}/predict`, { rows: [state.row], ...memberRequest(model, by.get()) }, { signal: AbortSignal.any([signal, asked.signal]) });
       show({ told });
       clearTimeout(voice);
-      if (!isFirst) voice = setTimeout(() => announce(inWords(told)), SILENCE_MS);
+      if (!isFirst) voice = setTimeout(() => announce(describePrediction(told)), SILENCE_MS);
       isFirst = false; // the first prediction is not announced
     } catch (error) {
       if (error.name !== "AbortError") show({ error });

@@ -4,7 +4,7 @@ import { html, nothing } from "../../../vendor/lit-html.js";
 import { number, t } from "../../i18n.js";
 import { range, unitOf } from "../labels.js";
 
-const BEYOND = 0.1; // share of the training range, on both sides
+const EXTENSION_SHARE = 0.1; // share of the training range, on both sides
 
 let last = 0;
 const ids = new Map();
@@ -71,8 +71,8 @@ function slider(feature, value, id, isMissing, typed) {
 function reach({ min, max, type }) {
   const span = max - min;
   const step = type === "integer" ? Math.max(1, 10 ** Math.floor(Math.log10(span / 100))) : 10 ** Math.floor(Math.log10(span / 100));
-  const low = Math.floor((min - BEYOND * span) / step) * step;
-  const high = Math.ceil((max + BEYOND * span) / step) * step;
+  const low = Math.floor((min - EXTENSION_SHARE * span) / step) * step;
+  const high = Math.ceil((max + EXTENSION_SHARE * span) / step) * step;
   return [low, high, step].map((value) => Number(value.toPrecision(12)));
 }
 
@@ -106,14 +106,14 @@ function tick({ feature, value, id, change }) {
 }
 
 function missing(feature, value, change) {
-  const toggle = (event) => change(event.target.checked ? null : standIn(feature));
+  const toggle = (event) => change(event.target.checked ? null : defaultValue(feature));
   return html`<label class="missing">
     <input type="checkbox" .checked=${value === null} @change=${toggle} />
     ${t("model.missing")}<span class="visually-hidden"> (${feature.name})</span>
   </label>`;
 }
 
-function standIn(feature) {
+function defaultValue(feature) {
   if (feature.categories?.length) return feature.categories[0];
   if (feature.type === "boolean") return Boolean(feature.fill);
   if (feature.type === "datetime") return feature.fill;

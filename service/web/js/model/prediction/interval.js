@@ -5,7 +5,7 @@ import { send } from "../../api.js";
 const LEVEL = 0.9;
 
 /** Returns a function that posts prediction requests. */
-export function postingFor(model) {
+export function createPoster(model) {
   const without = new Set(); // members
   const isNumber = model.task === "regression" && model.outputs.length === 1;
   return async function post(path, body, options) {
