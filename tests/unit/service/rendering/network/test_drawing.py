@@ -153,9 +153,7 @@ def test_a_node_that_multiplies_bears_a_sign_and_says_so() -> None:
     assert float(product.attrib["r"]) > float(total.attrib["r"])
     (sign,) = (path for path in root.findall(f"{SVG}path") if path.get("stroke-linecap"))
     assert centre_of(sign) == pytest.approx([float(product.attrib[c]) for c in ("cx", "cy")], abs=0.1)
-    assert "Nodes that multiply their inputs: node 1.1; all others add." in root.findtext(
-        f"{SVG}desc", ""
-    )
+    assert "Nodes that multiply their inputs: node 1.1; all others add." in root.findtext(f"{SVG}desc", "")
     assert any("Nodes with × multiply their inputs" in text for text in texts(root))
 
 
